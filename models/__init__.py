@@ -1,0 +1,1 @@
+"""What runs on the GPU, behind one-method protocols. Knows nothing of streams."""

@@ -1,0 +1,1 @@
+"""When does work stop being the usual work: pure functions and one causal detector."""

@@ -1,0 +1,98 @@
+"""Every error a user can meet, and the exit code it ends with.
+
+    EgocleanError                     70  internal: a fault of ours
+    ├── UsageError                     2  an option, or a combination of options, makes no sense
+    ├── InputError                     3  the input cannot be read
+    │   ├── SourceError                   the clip, the tar or the stream inside it
+    │   └── IntrinsicsError               the camera's calibration
+    ├── ModelMissingError              5  a package, a model or its weights are not there
+    ├── NoRoomError                    6  disk, memory or VRAM is full
+    └── StageFailedError              any  a stage's process died; carries that stage's own code
+
+A message is one sentence: it names the thing, its value, and what would be right.
+"""
+
+import errno
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process says to the shell."""
+
+    DONE = 0
+    USAGE = 2
+    INPUT = 3
+    PARTIAL = 4
+    """Done, but some segments failed or some time was damaged."""
+    MODEL_MISSING = 5
+    NO_ROOM = 6
+    INTERNAL = 70
+    SIGINT = 130
+    SIGTERM = 143
+
+
+class EgocleanError(Exception):
+    """Base of all errors that are reported to the user as one sentence."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+
+
+class UsageError(EgocleanError):
+    """An option, or a combination of options, makes no sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(EgocleanError):
+    """The input cannot be read."""
+
+    exit_code = ExitCode.INPUT
+
+
+class SourceError(InputError):
+    """The clip is missing, empty, not a video, or its tar has no such member."""
+
+
+class IntrinsicsError(InputError):
+    """The calibration is missing, incomplete, not finite, or made for another picture."""
+
+
+class ModelMissingError(EgocleanError):
+    """A Python package, a model or its weights are not there."""
+
+    exit_code = ExitCode.MODEL_MISSING
+
+
+class NoRoomError(EgocleanError):
+    """Disk, memory or VRAM is full."""
+
+    exit_code = ExitCode.NO_ROOM
+
+
+class StageFailedError(EgocleanError):
+    """A stage's process ended before its work did."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The documented exit code for any exception, also one that is not ours."""
+    match error:
+        case StageFailedError():
+            return error.code
+        case EgocleanError():
+            return error.exit_code
+        case MemoryError():
+            return ExitCode.NO_ROOM
+        case OSError() if error.errno in _FULL:
+            return ExitCode.NO_ROOM
+        case KeyboardInterrupt():
+            return ExitCode.SIGINT
+        case _:
+            return ExitCode.INTERNAL

@@ -1,0 +1,143 @@
+"""What travels along the chain. One dataclass a kind of item; times are seconds since the first decoded frame.
+
+``Packet`` and ``Picture`` hold libav objects and live inside one process; all others cross process borders
+(``stream.wire``) and hold nothing but numbers, strings, bytes and numpy arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:  # libav is needed by the processes that decode, not by those that only pass items on
+    import av
+
+UInt8: TypeAlias = npt.NDArray[np.uint8]
+Float16: TypeAlias = npt.NDArray[np.float16]
+Float32: TypeAlias = npt.NDArray[np.float32]
+Float64: TypeAlias = npt.NDArray[np.float64]
+
+Kind: TypeAlias = Literal["typical", "anomalous"]
+ClosedBy: TypeAlias = Literal["state_change", "max_duration", "end_of_stream"]
+EndReason: TypeAlias = Literal["end_of_stream", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One compressed packet of the chosen video stream. ``packet`` without data asks the decoder to flush."""
+
+    packet: av.Packet[av.VideoStream]
+    offset_s: float = 0.0
+    """Added to the packet's own time: the total length of the earlier rounds of ``--loop``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One decoded frame, still in the decoder's planes."""
+
+    index: int
+    """0, 1, 2, ... in the order of display, over the whole stream."""
+    t_s: float
+    """The frame's own PTS, from the first decoded frame."""
+    duration_s: float
+    frame: av.VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One rectified frame at the encoder's size."""
+
+    index: int
+    t_s: float
+    duration_s: float
+    rgb: UInt8
+    """(tile, tile, 3) uint8, RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """One rectified frame for the annotator, compressed."""
+
+    t_s: float
+    width: int
+    """Pixels of the rectified picture; boxes refer to it."""
+    height: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of the source that could not be decoded, or not be trusted."""
+
+    t_start_s: float
+    t_end_s: float
+    reason: str
+    packets: int
+    """Packets lost in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What an encoder made of one window of frames."""
+
+    index: int
+    """0, 1, 2, ...: the row of the run's ``*.npy`` files."""
+    t_start_s: float
+    """PTS of the window's first frame."""
+    t_end_s: float
+    """End of the window's last frame."""
+    mean: Float32
+    """(D,) float32, mean over all tokens."""
+    temporal: Float16
+    """(T, D) float16, mean over space for each tubelet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOpened:
+    """A segment has begun. Its start may lie before the present: edges are back-dated."""
+
+    segment_id: str
+    t_start_s: float
+    kind: Kind
+    detected_at_s: float
+    """Stream time at which it was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentClosed:
+    """A segment is complete and will not change."""
+
+    segment_id: str
+    t_start_s: float
+    t_end_s: float
+    kind: Kind
+    closed_by: ClosedBy
+    detected_at_s: float
+    windows: int
+    """Windows that start in the segment: 0 means that it was never scored."""
+    score_mean: float | None = None
+    score_max: float | None = None
+    theta_on: float | None = None
+    theta_off: float | None = None
+    period_s: float | None = None
+    """Repetition period, only where one is significant."""
+    cycles: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last item of a run; every stage passes it on after its own ``on_end``."""
+
+    reason: EndReason
+    decoded_s: float
+    """End of the source's time line: the last frame's end, or the end of damage after it."""
+    frames: int
+    packets_lost: int = 0
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+
+
+WireItem: TypeAlias = Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | End
+Item: TypeAlias = Packet | Picture | WireItem

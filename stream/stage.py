@@ -1,0 +1,76 @@
+"""The contract of a stage, and how stages are driven without any process or socket.
+
+A stage is a pure object: items in, items out, state that can be taken and put back. Sockets, signals,
+heartbeats and metrics belong to the runner (``stream.worker``); a test drives a stage with ``drive``.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, TypeAlias
+
+from stream.items import Item
+
+State: TypeAlias = dict[str, object]
+"""What ``snapshot`` returns: msgpack's types and numpy arrays only, so that it can be written to disk."""
+
+
+class Stage(Protocol):
+    """Items in, items out.
+
+    An item that a stage does not know is passed on unchanged and in order: everything a later stage needs
+    travels the one chain, and each stage looks only at what is its own.
+    """
+
+    def on_item(self, item: Item) -> Iterable[Item]:
+        """Take one item; give the items it leads to, in order."""
+        ...
+
+    def on_end(self) -> Iterable[Item]:
+        """The source is exhausted: give what is still held. ``End`` itself comes after this."""
+        ...
+
+    def snapshot(self) -> State:
+        """The state after the last item, complete: ``restore`` on a new stage goes on from here."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Put back what ``snapshot`` took."""
+        ...
+
+
+class Pipeline:
+    """Several stages in one process, itself a stage: what one gives, the next takes at once."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._stages = tuple(stages)
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        return self._push(item, 0)
+
+    def on_end(self) -> Iterator[Item]:
+        for depth, stage in enumerate(self._stages):
+            for item in stage.on_end():
+                yield from self._push(item, depth + 1)
+
+    def snapshot(self) -> State:
+        return {str(depth): stage.snapshot() for depth, stage in enumerate(self._stages)}
+
+    def restore(self, state: State) -> None:
+        for depth, stage in enumerate(self._stages):
+            part = state[str(depth)]
+            if not isinstance(part, dict):
+                raise TypeError(f"state of stage {depth} is a {type(part).__name__}, expected a dict")
+            stage.restore(part)
+
+    def _push(self, item: Item, depth: int) -> Iterator[Item]:
+        if depth == len(self._stages):
+            yield item
+            return
+        for given in self._stages[depth].on_item(item):
+            yield from self._push(given, depth + 1)
+
+
+def drive(stage: Stage, items: Iterable[Item]) -> Iterator[Item]:
+    """Run a stage in memory over a finite source, to its end."""
+    for item in items:
+        yield from stage.on_item(item)
+    yield from stage.on_end()
