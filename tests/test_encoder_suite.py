@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
-from models.choice import make_encoder
+from models.choice import ENCODERS, make_encoder
 from models.encoder import ClipEncoder, UInt8
+from tests.tiny_models import TINY_FRAMES, save_tiny_vjepa2
 
 
-@pytest.fixture(params=["grid"])
-def encoder(request: pytest.FixtureRequest) -> ClipEncoder:
-    """Each encoder in turn."""
+@pytest.fixture(scope="module", params=ENCODERS)
+def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ClipEncoder:
+    """Each encoder in turn; V-JEPA 2 with small random weights."""
+    if request.param == "vjepa2":
+        return make_encoder("vjepa2", save_tiny_vjepa2(tmp_path_factory.mktemp("vjepa2")), frames=TINY_FRAMES)
     return make_encoder(request.param)
 
 
