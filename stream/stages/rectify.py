@@ -1,0 +1,92 @@
+"""The stage between decoder and encoder: pictures in, rectified tiles and keyframes out."""
+
+from collections.abc import Iterator
+
+from stream.items import Item, Keyframe, Picture, Tile
+from stream.stage import State
+from stream.video.camera import Intrinsics, fit_camera
+from stream.video.remap import Layout, layout_of
+from stream.video.tiles import KEYFRAME_PX, TILE_PX, TileRemap, to_jpeg
+
+_ROUNDING = 1e-6
+"""Share of a keyframe's period by which a PTS may fall short of its multiple: times are rounded to float64."""
+
+
+class Rectify:
+    """A ``Tile`` for every ``Picture``, and before it a ``Keyframe`` where one is due; all else is passed on.
+
+    A keyframe is the first picture at or after each multiple of ``1 / keyframe_fps`` seconds of stream time. Maps are
+    made at the first picture, and again whenever the size, format, rotation or colour tags of the frames change.
+    """
+
+    def __init__(
+        self,
+        intrinsics: Intrinsics | None,
+        *,
+        balance: float = 0.0,
+        fov_scale: float = 1.0,
+        tile_px: int = TILE_PX,
+        keyframe_px: int = KEYFRAME_PX,
+        keyframe_fps: float = 1.0,
+    ) -> None:
+        """Set up; ``intrinsics`` None leaves the lens's picture as it is (``--no-rectify``)."""
+        self._intrinsics = intrinsics
+        self._balance = balance
+        self._fov_scale = fov_scale
+        self._tile_px = tile_px
+        self._keyframe_px = keyframe_px
+        self._keyframe_fps = keyframe_fps
+        self._last_keyframe = -1
+        self._layout: Layout | None = None
+        self._remap: TileRemap | None = None
+        self._facts: dict[str, object] = {}
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        """Rectify a picture.
+
+        Raises:
+            IntrinsicsError: the calibration is for a picture of another shape.
+        """
+        if not isinstance(item, Picture):
+            yield item
+            return
+        remap = self._remap_for(layout_of(item.frame))
+        if self._keyframe_is_due(item.t_s):
+            rgb = remap.keyframe(item.frame)
+            yield Keyframe(item.t_s, rgb.shape[1], rgb.shape[0], to_jpeg(rgb))
+        yield Tile(item.index, item.t_s, item.duration_s, remap.tile(item.frame))
+
+    def on_end(self) -> Iterator[Item]:
+        """Nothing is held back."""
+        yield from ()
+
+    def snapshot(self) -> State:
+        return {"last_keyframe": self._last_keyframe}
+
+    def restore(self, state: State) -> None:
+        last = state["last_keyframe"]
+        if not isinstance(last, int):
+            raise TypeError(f"last_keyframe is {last!r}, expected an int")
+        self._last_keyframe = last
+
+    def facts(self) -> dict[str, object]:
+        """What is done to the pixels, for the record, from the first picture on; JSON's types only."""
+        return self._facts
+
+    def _keyframe_is_due(self, t_s: float) -> bool:
+        period = int(t_s * self._keyframe_fps + _ROUNDING)
+        due = period > self._last_keyframe
+        self._last_keyframe = max(period, self._last_keyframe)
+        return due
+
+    def _remap_for(self, layout: Layout) -> TileRemap:
+        if self._remap is None or layout != self._layout:
+            self._layout, self._remap = layout, self._build(layout)
+            self._facts = {"balance": self._balance, "fov_scale": self._fov_scale, **self._remap.facts()}
+        return self._remap
+
+    def _build(self, layout: Layout) -> TileRemap:
+        camera = None
+        if self._intrinsics is not None:
+            camera = fit_camera(self._intrinsics, *layout.upright_size, self._balance, self._fov_scale)
+        return TileRemap(layout, camera, tile_px=self._tile_px, keyframe_px=self._keyframe_px)

@@ -1,0 +1,179 @@
+"""The fused remap: from a decoder's planes straight to a small rectified RGB picture.
+
+Order matters: planes are halved by area averaging as far as the scale calls for, only where they are needed; luma and
+chroma are brought to one size and go through ONE remap; colour is converted last, on the small picture. Lens, scale,
+crop and display rotation are all in the map, and cost nothing per frame.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from stream.items import Float32, UInt8
+from stream.video.color import Color, color_of
+from stream.video.view import SourceMap
+
+HALVE_FROM_STEP = 1.75
+"""Source pixels per output pixel from which halving first is nearer to an antialiased resize than not halving."""
+_ZERO_COPY = ("yuv420p", "yuvj420p")
+_OUTSIDE = -2.0
+"""A coordinate whose bilinear neighbours all lie outside the picture: it becomes the border's black."""
+
+
+class Layout(NamedTuple):
+    """All that a map depends on and that may change from one frame to the next."""
+
+    width: int
+    """Of the coded picture, pixels."""
+    height: int
+    pixel_format: str
+    rotation_deg: int
+    """Counterclockwise, from the container's display matrix: what makes the coded picture upright."""
+    colorspace: int
+    color_range: int
+
+    @property
+    def quarter_turns(self) -> int:
+        """Counterclockwise, 0 to 3; libav allows any angle, cameras write these."""
+        return round(self.rotation_deg / 90) % 4
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height of the picture as it is shown."""
+        return (self.height, self.width) if self.quarter_turns % 2 else (self.width, self.height)
+
+    @property
+    def zero_copy(self) -> bool:
+        """Whether the planes are used as the decoder left them."""
+        return self.pixel_format in _ZERO_COPY
+
+    @property
+    def color(self) -> Color:
+        """How to read the planes; a converted frame keeps its tags."""
+        return color_of(self.colorspace, self.color_range, self.pixel_format if self.zero_copy else "yuv420p")
+
+
+def layout_of(frame: av.VideoFrame) -> Layout:
+    """The layout of a decoded frame."""
+    return Layout(
+        frame.width, frame.height, frame.format.name, frame.rotation, int(frame.colorspace), int(frame.color_range)
+    )
+
+
+class Roi(NamedTuple):
+    """The part of the planes that a map uses, in pixels of the size at which the remap works."""
+
+    left: int
+    right: int
+    top: int
+    bottom: int
+
+    def cut(self, plane: UInt8, level: int) -> UInt8:
+        """View of this part in a plane ``level`` halvings above the working size; -1: one doubling below it."""
+        if level < 0:
+            return plane[self.top // 2 : (self.bottom + 1) // 2, self.left // 2 : (self.right + 1) // 2]
+        return plane[self.top << level : self.bottom << level, self.left << level : self.right << level]
+
+
+class FusedRemap:
+    """Makes one view of every frame of one layout."""
+
+    def __init__(self, layout: Layout, source: SourceMap) -> None:
+        self._layout = layout
+        self._reformatter = VideoReformatter()
+        self._black = layout.color.black
+        self._to_rgb = layout.color.to_rgb()
+        self.halvings = halvings_for(source.step_px)
+        """How often luma is halved before the remap."""
+        width, height = layout.width >> self.halvings, layout.height >> self.halvings
+        x, y = (_working(coordinate, self.halvings) for coordinate in _to_coded(layout, source))
+        x, y = x.clip(0.0, width - 1), y.clip(0.0, height - 1)
+        self._roi = Roi(*_span(x[source.valid], width), *_span(y[source.valid], height))
+        x[source.valid] -= self._roi.left
+        y[source.valid] -= self._roi.top
+        x[~source.valid] = y[~source.valid] = _OUTSIDE
+        self._map = cv2.convertMaps(x, y, cv2.CV_16SC2)
+
+    def __call__(self, frame: av.VideoFrame) -> UInt8:
+        """(height, width, 3) uint8 RGB of a frame of this layout; what the source does not show is black."""
+        luma, *chroma = self._planes(frame)
+        working = [self._working_luma(luma), *(self._working_chroma(plane) for plane in chroma)]
+        ycbcr = cv2.remap(
+            cv2.merge(working),
+            *self._map,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=self._black,
+        )
+        return np.asarray(cv2.transform(ycbcr, self._to_rgb), np.uint8)
+
+    def sha256(self) -> str:
+        """Digest of the map as it is applied: fixed-point coordinates and interpolation weights."""
+        return hashlib.sha256(b"".join(part.tobytes() for part in self._map)).hexdigest()
+
+    def _planes(self, frame: av.VideoFrame) -> list[UInt8]:
+        """Y, Cb, Cr as views into libav's buffers; formats other than 8-bit 4:2:0 are converted first."""
+        if not self._layout.zero_copy:
+            frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
+        return [
+            np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+            for plane in frame.planes
+        ]
+
+    def _working_luma(self, luma: UInt8) -> UInt8:
+        return _halve(self._roi.cut(luma, self.halvings), self.halvings)
+
+    def _working_chroma(self, chroma: UInt8) -> UInt8:
+        """Chroma has half of luma's size already: one halving less, or, beside full luma, one doubling.
+
+        Its samples are taken to lie between luma's, as swscale does for frames that do not say where.
+        """
+        part = self._roi.cut(chroma, self.halvings - 1)
+        if self.halvings:
+            return _halve(part, self.halvings - 1)
+        doubled = cv2.resize(part, (2 * part.shape[1], 2 * part.shape[0]), interpolation=cv2.INTER_LINEAR)
+        roi = self._roi
+        return np.asarray(doubled[: roi.bottom - roi.top, : roi.right - roi.left], np.uint8)
+
+
+def halvings_for(step_px: float) -> int:
+    """How often to halve before sampling every ``step_px`` pixels."""
+    return 0 if step_px < HALVE_FROM_STEP else 1 + halvings_for(step_px / 2.0)
+
+
+def _to_coded(layout: Layout, source: SourceMap) -> tuple[Float32, Float32]:
+    """From the upright picture to the coded one: the inverse of the counterclockwise quarter turns."""
+    x, y = source.x, source.y
+    last_x, last_y = layout.width - 1, layout.height - 1
+    match layout.quarter_turns:
+        case 1:
+            return last_x - y, x
+        case 2:
+            return last_x - x, last_y - y
+        case 3:
+            return y, last_y - x
+        case _:
+            return x, y
+
+
+def _working(coordinate: Float32, halvings: int) -> Float32:
+    """The same place in a picture that has been halved so often."""
+    return (coordinate + np.float32(0.5)) / np.float32(1 << halvings) - np.float32(0.5)
+
+
+def _span(used: Float32, size: int) -> tuple[int, int]:
+    """First and one past the last pixel that interpolation may touch, beginning at an even one: chroma's grid."""
+    return max(0, int(used.min()) - 2) // 2 * 2, min(size, int(used.max()) + 4)
+
+
+def _halve(plane: UInt8, times: int) -> UInt8:
+    """Average 2x2 pixels, again and again: OpenCV has a fast path for exactly a half. An odd last line is dropped."""
+    for _ in range(times):
+        height, width = plane.shape[0] // 2, plane.shape[1] // 2
+        halved = cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+        plane = np.asarray(halved, np.uint8)
+    return plane

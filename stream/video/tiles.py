@@ -1,0 +1,86 @@
+"""What the chain needs of every frame: the encoder's tile, and, now and then, the annotator's keyframe."""
+
+import av
+import cv2
+
+from stream.errors import EgocleanError
+from stream.items import UInt8
+from stream.video.camera import Camera
+from stream.video.remap import FusedRemap, Layout
+from stream.video.view import encoder_view, keyframe_view, source_map
+
+TILE_PX = 256
+KEYFRAME_PX = 854
+JPEG_QUALITY = 90
+
+
+class TileRemap:
+    """Tiles and keyframes of frames of one layout, each by one fused remap of its own."""
+
+    def __init__(
+        self, layout: Layout, camera: Camera | None, *, tile_px: int = TILE_PX, keyframe_px: int = KEYFRAME_PX
+    ) -> None:
+        """Compute the maps.
+
+        Args:
+            layout: Of the frames to come.
+            camera: For the upright size of the layout; None leaves the lens's picture as it is.
+            tile_px: Side of the tile.
+            keyframe_px: Longest side of a keyframe, at most.
+        """
+        width, height = layout.upright_size
+        tile_source = source_map(encoder_view(width, height, tile_px), width, height, camera)
+        keyframe_source = source_map(keyframe_view(width, height, keyframe_px), width, height, camera)
+        self._layout = layout
+        self._camera = camera
+        self._tile = FusedRemap(layout, tile_source)
+        self._keyframe = FusedRemap(layout, keyframe_source)
+        self._valid_fractions = tile_source.valid_fraction, keyframe_source.valid_fraction
+
+    def tile(self, frame: av.VideoFrame) -> UInt8:
+        """(tile_px, tile_px, 3) uint8 RGB, what the reference processor makes of the rectified frame."""
+        return self._tile(frame)
+
+    def keyframe(self, frame: av.VideoFrame) -> UInt8:
+        """(height, width, 3) uint8 RGB of the whole rectified frame."""
+        return self._keyframe(frame)
+
+    def facts(self) -> dict[str, object]:
+        """What was done to the pixels, for the record; JSON's types only."""
+        tile_valid, picture_valid = self._valid_fractions
+        color = self._layout.color
+        return {
+            "width": self._layout.upright_size[0],
+            "height": self._layout.upright_size[1],
+            "rotation_deg": self._layout.rotation_deg,
+            "pixel_format": self._layout.pixel_format,
+            "colour_matrix": color.matrix,
+            "colour_range": "full" if color.full_range else "limited",
+            "tile_halvings": self._tile.halvings,
+            "tile_map_sha256": self._tile.sha256(),
+            "tile_valid_fraction": tile_valid,
+            "valid_fraction": picture_valid,
+            **lens_facts(self._camera),
+        }
+
+
+def lens_facts(camera: Camera | None) -> dict[str, object]:
+    """The camera as the record names it."""
+    if camera is None:
+        return {"rectified": False}
+    return {
+        "rectified": True,
+        "k": camera.k.tolist(),
+        "d": camera.d.tolist(),
+        "new_k": camera.new_k.tolist(),
+        "theta_max_rad": camera.theta_max_rad,
+        "horizontal_fov_deg": camera.horizontal_fov_deg,
+    }
+
+
+def to_jpeg(rgb: UInt8) -> bytes:
+    """Compress an (H, W, 3) uint8 RGB picture."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise EgocleanError(f"a picture of shape {rgb.shape} could not be compressed as JPEG")
+    return data.tobytes()

@@ -1,0 +1,114 @@
+"""Which pictures are made of a frame, and where each of their pixels lies in the source picture.
+
+All of it is geometry of the upright picture, the one a viewer sees; no pixel is touched here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.errors import IntrinsicsError
+from stream.items import Float32, Float64
+from stream.video.camera import Camera
+
+
+@dataclass(frozen=True)
+class View:
+    """A scaled crop of the rectified picture, which has the size of the source picture."""
+
+    width: int
+    height: int
+    scale_x: float
+    """View pixels per picture pixel."""
+    scale_y: float
+    left: int = 0
+    """View pixels cut off on the left."""
+    top: int = 0
+
+    @property
+    def matrix(self) -> Float64:
+        """(3, 3) from picture pixels to view pixels; edges, not centres, keep their place when scaling."""
+        return np.array(
+            [
+                [self.scale_x, 0.0, 0.5 * self.scale_x - 0.5 - self.left],
+                [0.0, self.scale_y, 0.5 * self.scale_y - 0.5 - self.top],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SourceMap:
+    """Where the pixels of a view lie in the upright source picture."""
+
+    x: Float32
+    """(height, width) float32, source pixels."""
+    y: Float32
+    valid: npt.NDArray[np.bool_]
+    """(height, width), whether the source shows it: within the picture, and not beyond the lens's fold."""
+
+    @property
+    def step_px(self) -> float:
+        """Typical source pixels per view pixel."""
+        across = np.median(np.abs(np.diff(self.x, axis=1)))
+        down = np.median(np.abs(np.diff(self.y, axis=0)))
+        return float(np.sqrt(across * down))
+
+    @property
+    def valid_fraction(self) -> float:
+        """Share of the view that shows something."""
+        return float(self.valid.mean())
+
+
+def encoder_view(width: int, height: int, tile_px: int) -> View:
+    """The tile of the V-JEPA 2 video processor: shortest edge to 8/7 of the tile (292 for 256), then a centre crop.
+
+    As transformers' ``VJEPA2VideoProcessor`` does it, which floors the long edge and the crop's offset.
+    """
+    shortest = tile_px * 256 // 224
+    if width <= height:
+        resized_w, resized_h = shortest, int(shortest * height / width)
+    else:
+        resized_w, resized_h = int(shortest * width / height), shortest
+    left, top = (resized_w - tile_px) // 2, (resized_h - tile_px) // 2
+    return View(tile_px, tile_px, resized_w / width, resized_h / height, left, top)
+
+
+def keyframe_view(width: int, height: int, longest_px: int) -> View:
+    """The whole picture, scaled down so that its longest side is at most ``longest_px``."""
+    scale = min(1.0, longest_px / max(width, height))
+    view_w, view_h = max(1, round(width * scale)), max(1, round(height * scale))
+    return View(view_w, view_h, view_w / width, view_h / height)
+
+
+def source_map(view: View, width: int, height: int, camera: Camera | None) -> SourceMap:
+    """Look from a view into the source picture, through the lens, or straight where there is no camera.
+
+    Args:
+        view: What is to be made.
+        width: Of the upright source picture, pixels.
+        height: The same.
+        camera: For that size; None leaves the picture as it is.
+
+    Raises:
+        IntrinsicsError: through this lens nothing of the picture is seen.
+    """
+    if camera is None:
+        x, y = _straight(view)
+        seen = np.ones(x.shape, np.bool_)
+    else:
+        x, y, seen = camera.locate(view.matrix @ camera.new_k, view.width, view.height)
+    valid = seen & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    if not valid.any():
+        raise IntrinsicsError(
+            "through the lens of these intrinsics nothing of the picture is seen; check k1 to k4, cx and cy"
+        )
+    return SourceMap(x, y, valid)
+
+
+def _straight(view: View) -> tuple[Float32, Float32]:
+    across = (np.arange(view.width) + view.left + 0.5) / view.scale_x - 0.5
+    down = (np.arange(view.height) + view.top + 0.5) / view.scale_y - 0.5
+    x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
+    return x, y
