@@ -21,7 +21,7 @@ def clock(t_s: float) -> str:
     return f"{timedelta(seconds=whole)}.{tenths}"
 
 
-def describe(event: events.Event) -> str | None:
+def describe(event: events.Event) -> str | None:  # noqa: PLR0911 - one line a kind of event reads best
     """One line for an event that a person wants to read, None for the others."""
     match event:
         case events.RunStarted():

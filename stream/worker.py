@@ -173,7 +173,7 @@ def main() -> None:
         serve(order, context, Control(sys.stdin.fileno()), reporter)
     except SupervisorGoneError:
         os._exit(ExitCode.INTERNAL)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
         if not isinstance(error, EgocleanError):
             traceback.print_exc()

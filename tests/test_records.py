@@ -1,6 +1,7 @@
 """The run directory's files are valid at every instant, and the books close."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import jsonschema
@@ -138,7 +139,7 @@ def test_books_close_to_the_millisecond(cuts: list[float], damage: list[tuple[fl
     books = Books()
     for start, end in lost:
         books.damage(start, end)
-    for number, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (start, end) in enumerate(pairwise(edges)):
         books.close(str(number), start, end)
         books.settle(str(number), ("annotated", "failed", "skipped")[number % 3])
     union = np.zeros(101_000, bool)
@@ -163,7 +164,9 @@ def test_annotations_are_always_a_whole_file(tmp_path: Path) -> None:
     """Writing replaces the file: what was open before still reads the whole old array."""
     path = tmp_path / "a.json"
     write_annotations(path, [])
-    idle = Action(action_id=1, t_start_s=0, t_end_s=1, active=False, objects=(), ecot=None, segment_id="s0", kind="typical")
+    idle = Action(
+        action_id=1, t_start_s=0, t_end_s=1, active=False, objects=(), ecot=None, segment_id="s0", kind="typical"
+    )
     with path.open("rb") as old:
         write_annotations(path, [idle])
         assert json.loads(old.read()) == []

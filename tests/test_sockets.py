@@ -56,10 +56,14 @@ def test_queue_is_bounded_by_bytes(context: zmq.Context[zmq.Socket[bytes]], tmp_
     def full() -> None:
         raise FullError
 
+    def fill(outlet: Outlet) -> None:
+        nonlocal sent
+        for sent in range(10_000):
+            outlet.send(tile(sent), full)
+
     with Inlet(context, hop), Outlet(context, hop) as outlet:
         with pytest.raises(FullError):
-            for sent in range(10_000):  # noqa: B007 - the count is the result
-                outlet.send(tile(sent), full)
+            fill(outlet)
         outlet._socket.setsockopt(zmq.LINGER, 0)
     kernel_bytes = 2 * 212_992  # the ipc socket's own buffers, Linux's default
     assert 0 < sent * TILE_BYTES <= budget + kernel_bytes
@@ -68,7 +72,11 @@ def test_queue_is_bounded_by_bytes(context: zmq.Context[zmq.Socket[bytes]], tmp_
 def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
     """An item above the hop's largest message is an error at the sender, not a lost message."""
     hop = Hop(f"ipc://{tmp_path}/hop", 1000, 10_000)
-    with Inlet(context, hop), Outlet(context, hop) as outlet, pytest.raises(EgocleanError, match="exceeds its hop's limit"):
+    with (
+        Inlet(context, hop),
+        Outlet(context, hop) as outlet,
+        pytest.raises(EgocleanError, match="exceeds its hop's limit"),
+    ):
         outlet.send(tile(0), never)
 
 

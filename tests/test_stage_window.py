@@ -32,9 +32,7 @@ class Spy:
 
 def tiles(times_s: Iterable[float]) -> list[Item]:
     """Tiles with these times; each knows its number."""
-    return [
-        Tile(k, t_s, 1 / 30, np.array([[[k // 256, k % 256, 0]]], np.uint8)) for k, t_s in enumerate(times_s)
-    ]
+    return [Tile(k, t_s, 1 / 30, np.array([[[k // 256, k % 256, 0]]], np.uint8)) for k, t_s in enumerate(times_s)]
 
 
 def windows(items: Iterable[Item], stride_s: float = 1.0) -> tuple[list[Embedding], list[list[int]]]:

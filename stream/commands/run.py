@@ -14,14 +14,22 @@ from stream.errors import UsageError
 _FILE = click.Path(path_type=Path)
 
 
-@click.command(epilog="Exit codes: 0 done, 2 usage, 3 input, 4 done but damaged, 5 model missing, 6 no room, 130/143 stopped.")
+@click.command(
+    epilog="Exit codes: 0 done, 2 usage, 3 input, 4 done but damaged, 5 model missing, 6 no room, 130/143 stopped."
+)
 @click.argument("source", metavar="CLIP")
 @click.option("--intrinsics", type=_FILE, help="Calibration.  [default: intrinsics.json beside the clip or its tar]")
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @click.option("--balance", type=float, help="0 keeps only what was seen everywhere, 1 the whole field of view.")
 @click.option("--fov-scale", type=float, help="Above 1 widens the rectified view.")
 @click.option("--out", type=_FILE, help="Where run directories are made.")
-@click.option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", show_envvar=True, help="What embeds the windows; auto takes vjepa2 or stops.")
+@click.option(
+    "--encoder",
+    type=click.Choice(["auto", "vjepa2", "grid"]),
+    envvar="EGOCLEAN_ENCODER",
+    show_envvar=True,
+    help="What embeds the windows; auto takes vjepa2 or stops.",
+)
 @click.option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
 @click.option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
 @click.option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")

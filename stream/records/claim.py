@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from stream.errors import NoRoomError, UsageError, exit_code_of, sentence_of
@@ -54,7 +53,9 @@ def earlier_result(layout: RunLayout, deciding: dict[str, Any]) -> events.RunFin
     before = read_manifest(layout.manifest).options
     differing = sorted(name for name in deciding if before.get(name) != deciding[name])
     if differing:
-        changes = ", ".join(f"{name}: {_short(before.get(name))} then, {_short(deciding[name])} now" for name in differing)
+        changes = ", ".join(
+            f"{name}: {_short(before.get(name))} then, {_short(deciding[name])} now" for name in differing
+        )
         raise UsageError(
             f"{layout.root} holds a run with other options ({changes}): "
             "use the same, give another --out, or begin anew with --restart"
