@@ -9,12 +9,15 @@ A stage is imported only in the process where it works.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.items import End, EndReason, Packet
 from stream.stage import Pipeline, Stage
+
+if TYPE_CHECKING:
+    from stream.stages.decode import Decode
 
 PROCESSES = ("ingest", "encode", "detect", "record")
 """In the order of the chain."""
@@ -56,6 +59,49 @@ def build(process: str, options: Options, run_dir: Path) -> Work:
     if process not in builders:
         raise EgocleanError(f"no process {process!r} in the chain, expected one of {PROCESSES}")
     return builders[process](options, run_dir)
+
+
+class _Clip:
+    """The source of a run: one clip, once or for ever."""
+
+    def __init__(self, options: Options, decode: "Decode") -> None:
+        from stream.video.source import open_source
+
+        self.realtime = options.speed == "realtime"
+        self._source = open_source(options.source)
+        self._loop = options.loop
+        self._decode = decode
+
+    def packets(self) -> Iterator[Packet]:
+        from stream.video.packets import packets
+
+        return packets(self._source, loop=self._loop)
+
+    def end(self, reason: EndReason) -> End:
+        return self._decode.end(reason)
+
+
+def _ingest(options: Options, _: Path) -> Work:
+    import cv2
+
+    from stream.stages.decode import Decode
+    from stream.stages.rectify import Rectify
+    from stream.video.camera import read_intrinsics
+
+    cv2.setNumThreads(1)
+    decode = Decode()
+    rectify = Rectify(
+        read_intrinsics(options.intrinsics) if options.intrinsics else None,
+        balance=options.balance,
+        fov_scale=options.fov_scale,
+        keyframe_px=options.keyframe_px,
+        keyframe_fps=options.keyframe_fps,
+    )
+    return Work(
+        Pipeline([decode, rectify]),
+        source=_Clip(options, decode),
+        facts=lambda: {"rectification": rectify.facts()},
+    )
 
 
 def _encode(options: Options, _: Path) -> Work:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,7 @@ def run(prepared: Prepared, view: View) -> int:
     try:
         if not options.restart and (done := earlier_result(layout, options.deciding())) is not None:
             view.event(done)
+            view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
             return done.exit_code
         clear(layout)
         return _Run(prepared, layout, view).run()
@@ -58,7 +60,7 @@ class _Run:
         self._log(_started(self._manifest, self._prepared))
         self._hash.start()
         with signals_caught() as stopped:
-            duration_s = None if self._prepared.options.loop else self._prepared.duration_s
+            duration_s = None if self._prepared.options.loop else self._prepared.stream.declared_s
             supervisor = Supervisor(self._prepared.options, self._layout, self._view, duration_s)
             try:
                 code = self._outcome(supervisor.run(stopped))
@@ -97,7 +99,6 @@ class _Run:
         manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
         manifest.ended = _now()
         manifest.exit_code = code
-        manifest.source.stream.update(board.facts.get("ingest", {}).get("source", {}))
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
         manifest.usage = _usage(supervisor, time.monotonic() - self._began_at, self._prepared.options.price_per_hour)
@@ -119,7 +120,7 @@ def _manifest(prepared: Prepared) -> Manifest:
         run_id=digest_of([source.name, source.size_bytes, options, _now()])[:16],
         state="running",
         started=_now(),
-        source=Source(name=source.name, size_bytes=source.size_bytes, stream=prepared.stream),
+        source=Source(name=source.name, size_bytes=source.size_bytes, stream=asdict(prepared.stream)),
         intrinsics=prepared.intrinsics,
         options=options,
         packages=packages(),

@@ -80,6 +80,10 @@ class View(Protocol):
         """An event is on disk."""
         ...
 
+    def note(self, line: str) -> None:
+        """Something to say that is no event."""
+        ...
+
     def close(self) -> None:
         """The run has ended."""
         ...
@@ -96,7 +100,10 @@ class PlainView:
 
     def event(self, event: events.Event) -> None:
         if line := describe(event):
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.note(line)
+
+    def note(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -130,6 +137,10 @@ class LiveView:
                 self._rows = deque([*kept, event], maxlen=_ROWS)
             case _ if line := describe(event):
                 self._notes.append(line)
+        self._live.update(self._render())
+
+    def note(self, line: str) -> None:
+        self._notes.append(line)
         self._live.update(self._render())
 
     def close(self) -> None:

@@ -1,9 +1,18 @@
 """The books of a run: every decoded second ends as annotated, failed, skipped or damaged, exactly once."""
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 Outcome: TypeAlias = Literal["annotated", "failed", "skipped"]
+
+
+class Seconds(TypedDict):
+    """What became of the decoded time."""
+
+    annotated_s: float
+    failed_s: float
+    skipped_s: float
+    damaged_s: float
 
 
 def to_us(t_s: float) -> int:
@@ -55,7 +64,11 @@ class Books:
         """Annotated + failed + skipped + damaged."""
         return (sum(self.outcomes_us.values()) + self.damaged_us) / 1e6
 
-    def seconds(self) -> dict[str, float]:
+    def seconds(self) -> Seconds:
         """The sums as the record names them."""
-        sums = {f"{outcome}_s": us / 1e6 for outcome, us in self.outcomes_us.items()}
-        return {**sums, "damaged_s": self.damaged_us / 1e6}
+        return Seconds(
+            annotated_s=self.outcomes_us["annotated"] / 1e6,
+            failed_s=self.outcomes_us["failed"] / 1e6,
+            skipped_s=self.outcomes_us["skipped"] / 1e6,
+            damaged_s=self.damaged_us / 1e6,
+        )
