@@ -12,7 +12,7 @@ CYCLE_S = 5.0
 AWAY_AFTER_S = 41.0
 """The worker leaves at the end of the first cycle after this."""
 AWAY_S = 13.5
-_TURN_S = 1.4
+_TURN_S, _TURN_RAD = 1.4, np.radians(78.0)
 _REST_S = 3.0
 """Work that must follow the walk, else there is none."""
 
@@ -73,7 +73,7 @@ class Script:
         rng = np.random.default_rng(seed)
         lengths = CYCLE_S * rng.uniform(0.95, 1.05, int(seconds / CYCLE_S) + 3)
         self._ends = np.cumsum(lengths)
-        self._phases = rng.uniform(0.0, 2.0 * np.pi, 10)
+        self._phases = rng.uniform(0.0, 2.0 * np.pi, 8)
         self._slips = rng.normal(0.0, 0.004, (len(lengths), 2))
         leaves = np.round(self._ends[self._ends >= AWAY_AFTER_S].min(initial=np.inf) * fps) / fps
         self.away: tuple[float, float] | None = None
@@ -96,7 +96,7 @@ class Script:
             left=Hand(left.wrist + lowered, left.grip),
             part=_part(phase, right, left),
             finished=cycle % TRAY_SLOTS + (phase >= 0.9),
-            turning=(self._gone(t_s + 0.01) - self._gone(t_s - 0.01)) / 0.02 * np.radians(78.0),
+            turning=(self._gone(t_s + 0.01) - self._gone(t_s - 0.01)) / 0.02 * _TURN_RAD,
         )
 
     def _work_time(self, t_s: float) -> float:
@@ -117,7 +117,7 @@ class Script:
         step = np.sin(2.0 * np.pi * np.array([1.9, 0.95, 0.16]) * t_s + self._phases[5:8])
         position = _HEAD + at(0.008 * slow[0], 0.006 * slow[1], 0.006 * slow[2])
         walked = np.array([0.75, 0.15 + 0.25 * step[2], 0.12]) + at(0.0, 0.012 * step[1], 0.018 * step[0])
-        yaw = np.radians(2.2 * slow[3] + 1.2 * slow[0]) + gone * np.radians(78.0 + 20.0 * step[2])
+        yaw = np.radians(2.2 * slow[3] + 1.2 * slow[0]) + gone * (_TURN_RAD + np.radians(20.0 * step[2]))
         pitch = _PITCH + np.radians(1.6 * slow[4]) + gone * np.radians(36.0 + 1.5 * step[0])
         roll = np.radians(1.3 * slow[1]) + gone * np.radians(2.0 * step[1])
         return Pose(position + gone * walked, float(yaw), float(pitch), float(roll))
