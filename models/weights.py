@@ -36,7 +36,7 @@ def locate(name_or_path: str | Path, *, revision: str | None = None, allow_downl
     if folder.is_dir():
         weight_files(folder)
         return folder
-    name = str(name_or_path)
+    name = _hub_name(name_or_path)
     try:
         return _cached(name, revision)
     except ModelUnavailableError:
@@ -117,14 +117,24 @@ def _file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _hub_name(name_or_path: str | Path) -> str:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    name = str(name_or_path)
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise ModelUnavailableError(f"the model {name!r} is neither a folder nor a name on the hub") from error
+    return name
+
+
 def _cached(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         folder = Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=list(FILES)))
-    except HFValidationError as error:
-        raise ModelUnavailableError(f"the model {name!r} is neither a folder nor a name on the hub") from error
     except LocalEntryNotFoundError as error:
         raise ModelUnavailableError(_how_to_fetch(name, revision)) from error
     weight_files(folder)

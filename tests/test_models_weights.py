@@ -190,7 +190,7 @@ def test_impossible_name_is_unavailable(tmp_path: Path) -> None:
     """A path that does not exist, and cannot be a hub name either, is an error that names it."""
     missing = str(tmp_path / "nowhere" / "model")
     with pytest.raises(ModelUnavailableError, match="nowhere/model' is neither a folder nor a name on the hub"):
-        locate(missing, allow_download=False)
+        locate(missing, allow_download=True)
 
 
 def test_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:
