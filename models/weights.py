@@ -36,13 +36,7 @@ def locate(name_or_path: str | Path, *, revision: str | None = None, allow_downl
     if folder.is_dir():
         weight_files(folder)
         return folder
-    name = _hub_name(name_or_path)
-    try:
-        return _cached(name, revision)
-    except ModelUnavailableError:
-        if not allow_download:
-            raise
-    return _fetched(name, revision)
+    return _of_hub(str(name_or_path), revision, allow_download=allow_download)
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
@@ -117,16 +111,17 @@ def _file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _hub_name(name_or_path: str | Path) -> str:
+def _of_hub(name: str, revision: str | None, *, allow_download: bool) -> Path:
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
 
-    name = str(name_or_path)
     try:
-        validate_repo_id(name)
+        return _cached(name, revision)
     except HFValidationError as error:
         raise ModelUnavailableError(f"the model {name!r} is neither a folder nor a name on the hub") from error
-    return name
+    except ModelUnavailableError:
+        if not allow_download:
+            raise
+    return _fetched(name, revision)
 
 
 def _cached(name: str, revision: str | None) -> Path:
