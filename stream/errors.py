@@ -96,3 +96,16 @@ def exit_code_of(error: BaseException) -> int:
             return ExitCode.SIGINT
         case _:
             return ExitCode.INTERNAL
+
+
+def sentence_of(error: BaseException) -> str:
+    """One sentence for the user, also for an error that is not ours."""
+    match error:
+        case EgocleanError():
+            return str(error)
+        case MemoryError():
+            return "the memory of this machine is exhausted"
+        case OSError() if error.errno in _FULL:
+            return f"no room left on the disk while writing {error.filename or 'the run directory'}"
+        case _:
+            return f"internal error, {type(error).__name__}: {error}"

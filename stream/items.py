@@ -128,8 +128,16 @@ class SegmentClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentSkipped:
+    """A closed segment that nobody will describe."""
+
+    segment_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
-    """The last item of a run; every stage passes it on after its own ``on_end``."""
+    """The last item of a run, passed on by every stage after its ``on_end``."""
 
     reason: EndReason
     decoded_s: float
@@ -139,5 +147,5 @@ class End:
     facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
-WireItem: TypeAlias = Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | End
+WireItem: TypeAlias = Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | SegmentSkipped | End
 Item: TypeAlias = Packet | Picture | WireItem

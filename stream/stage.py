@@ -7,7 +7,7 @@ heartbeats and metrics belong to the runner (``stream.worker``); a test drives a
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
-from stream.items import Item
+from stream.items import End, Item
 
 State: TypeAlias = dict[str, object]
 """What ``snapshot`` returns: msgpack's types and numpy arrays only, so that it can be written to disk."""
@@ -25,11 +25,15 @@ class Stage(Protocol):
         ...
 
     def on_end(self) -> Iterable[Item]:
-        """The source is exhausted: give what is still held. ``End`` itself comes after this."""
+        """No more items: give what is still held. ``End`` itself comes next, through ``on_item``."""
         ...
 
     def snapshot(self) -> State:
-        """The state after the last item, complete: ``restore`` on a new stage goes on from here."""
+        """The state after the last item: ``restore`` on a new stage goes on from here.
+
+        It holds no pixels. A stage that needs earlier frames names in ``replay_from_s`` the stream time from
+        which the source must play again.
+        """
         ...
 
     def restore(self, state: State) -> None:
@@ -69,8 +73,14 @@ class Pipeline:
             yield from self._push(given, depth + 1)
 
 
+def feed(stage: Stage, item: Item) -> Iterator[Item]:
+    """Give one item to a stage as the runner does: before ``End`` comes ``on_end``."""
+    if isinstance(item, End):
+        yield from stage.on_end()
+    yield from stage.on_item(item)
+
+
 def drive(stage: Stage, items: Iterable[Item]) -> Iterator[Item]:
-    """Run a stage in memory over a finite source, to its end."""
+    """Run a stage in memory over a finite source."""
     for item in items:
-        yield from stage.on_item(item)
-    yield from stage.on_end()
+        yield from feed(stage, item)

@@ -1,0 +1,129 @@
+"""Which processes the chain has, and which stages work in each: the only table of them all.
+
+    ingest ──tiles, keyframes──▶ encode ──embeddings──▶ detect ──segments──▶ record
+    decode + rectify             window + encoder       detect + annotate     disk
+
+A stage is imported only in the process where it works.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stream.config import Options
+from stream.errors import EgocleanError
+from stream.items import End, EndReason, Packet
+from stream.stage import Pipeline, Stage
+
+if TYPE_CHECKING:
+    from stream.stages.decode import Decode
+    from stream.video.source import Source as ClipSource
+
+PROCESSES = ("ingest", "encode", "detect", "record")
+"""In the order of the chain."""
+
+
+class Source(Protocol):
+    """The first process's work: it makes items instead of receiving them."""
+
+    realtime: bool
+    """Whether its items are held back until the clock has reached their time."""
+
+    def packets(self) -> Iterator[Packet]:
+        """Compressed packets, until the source is exhausted."""
+        ...
+
+    def end(self, reason: EndReason) -> End:
+        """The ``End`` for what has been given so far."""
+        ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one process does."""
+
+    stage: Stage
+    source: Source | None = None
+    facts: Callable[[], dict[str, Any]] = field(default=dict)
+    """What is known of the work so far, for ``run.json``."""
+    close: Callable[[], None] = field(default=lambda: None)
+
+
+def build(process: str, options: Options, run_dir: Path) -> Work:
+    """Make the work of one process.
+
+    Raises:
+        EgocleanError: if there is no such process, or what it needs is missing.
+    """
+    builders = {"ingest": _ingest, "encode": _encode, "detect": _detect, "record": _record}
+    if process not in builders:
+        raise EgocleanError(f"no process {process!r} in the chain, expected one of {PROCESSES}")
+    return builders[process](options, run_dir)
+
+
+class _Clip:
+    """The source of a run: one clip, once or for ever."""
+
+    def __init__(self, options: Options, source: "ClipSource", decode: "Decode") -> None:
+        self.realtime = options.speed == "realtime"
+        self._source = source
+        self._loop = options.loop
+        self._decode = decode
+
+    def packets(self) -> Iterator[Packet]:
+        from stream.video.packets import packets
+
+        return packets(self._source, loop=self._loop)
+
+    def end(self, reason: EndReason) -> End:
+        return self._decode.end(reason)
+
+
+def _ingest(options: Options, _: Path) -> Work:
+    import cv2
+
+    from stream.stages.decode import Decode
+    from stream.stages.rectify import Rectify
+    from stream.video.camera import read_intrinsics
+    from stream.video.container import read_facts
+    from stream.video.source import open_source
+
+    cv2.setNumThreads(1)
+    source = open_source(options.source)
+    decode = Decode(source.name, read_facts(source))
+    rectify = Rectify(
+        read_intrinsics(options.intrinsics) if options.intrinsics else None,
+        balance=options.balance,
+        fov_scale=options.fov_scale,
+        keyframe_px=options.keyframe_px,
+        keyframe_fps=options.keyframe_fps,
+    )
+    return Work(
+        Pipeline([decode, rectify]),
+        source=_Clip(options, source, decode),
+        facts=lambda: {"rectification": rectify.facts()},
+    )
+
+
+def _encode(options: Options, _: Path) -> Work:
+    from models.choice import make_encoder
+    from stream.stages.window import Window
+
+    encoder = make_encoder(options.encoder, options.encoder_model)
+    return Work(Window(encoder, options.stride_s), facts=lambda: {"encoder": encoder.facts()})
+
+
+def _detect(options: Options, _: Path) -> Work:
+    from stream.stages.annotate import SkipAll
+    from stream.stages.detect import Detect
+
+    return Work(Pipeline([Detect(options.detector), SkipAll()]))
+
+
+def _record(options: Options, run_dir: Path) -> Work:
+    from stream.records.layout import RunLayout
+    from stream.stages.record import Record
+
+    record = Record(RunLayout(run_dir, run_dir.name), options.spool_mib * 1024 * 1024)
+    return Work(record, close=record.close)

@@ -1,0 +1,76 @@
+"""The processes of the chain as the supervisor holds them: started, told to stop, waited for, killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+from stream.status import Status
+from stream.worker import Order
+
+
+class Child:
+    """One process of the chain."""
+
+    def __init__(self, order: Order, log: Path) -> None:
+        self.name = order.process
+        self._log = log
+        self._stderr: IO[bytes] = log.open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "stream.worker"],  # -P: a folder named "stream" where we run is not ours
+            stdin=subprocess.PIPE,
+            stdout=self._stderr,
+            stderr=self._stderr,
+            start_new_session=True,  # a terminal's Ctrl-C reaches the supervisor alone
+            env=_environment(order),
+        )
+        self._tell(order.model_dump_json().encode() + b"\n")
+
+    @property
+    def code(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """Ask the source to end early; the other processes end when the source's ``End`` reaches them."""
+        self._tell(b"stop\n")
+
+    def kill(self) -> None:
+        """End it at once, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def failure(self, last: Status | None) -> tuple[str, int]:
+        """Why it ended, as a sentence, and the exit code that says so."""
+        code = self._process.wait()
+        if code < 0:
+            return f"the {self.name} process was killed by {signal.Signals(-code).name}", 70
+        if last is not None and last.state == "failed":
+            hint = f" (see {self._log})" if code == 70 else ""
+            return last.message + hint, code
+        return f"the {self.name} process ended with status {code} (see {self._log})", code or 70
+
+    def close(self) -> None:
+        """Release its pipes; an empty log is removed."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._stderr.close()
+        if self._log.exists() and not self._log.stat().st_size:
+            self._log.unlink()
+
+    def _tell(self, line: bytes) -> None:
+        if self._process.stdin is None:
+            raise RuntimeError(f"the {self.name} process has no control line")
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return  # it has ended already: the supervisor finds that, and why, by its exit status
+
+
+def _environment(order: Order) -> dict[str, str]:
+    """One thread for numpy everywhere but where a model computes: the chain's own processes fill the cores."""
+    threads = {} if order.process == "encode" else {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {**os.environ, **threads}

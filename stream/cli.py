@@ -1,0 +1,73 @@
+"""The program ``egoclean-stream``: its commands, and how every error leaves it."""
+
+import sys
+import traceback
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+
+COMMANDS = {
+    "run": "stream.commands.run:run",
+    "tail": "stream.commands.tail:tail",
+    "detect": "stream.commands.detect:detect",
+    "check-rectify": "stream.commands.check_rectify:check_rectify",
+    "demo": "stream.commands.demo:demo",
+}
+"""Where each command stands; a module is imported when its command is used."""
+
+
+class LazyGroup(click.Group):
+    """Commands by name; without one the words belong to ``run``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command = getattr(import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in {*COMMANDS, "--help", "--version"}:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["--help"], "max_content_width": 110})
+@click.version_option(version("egoclean-stream"), prog_name="egoclean-stream")
+def cli() -> None:
+    """Stream first-person video into rectified, segmented, described records while the clip plays.
+
+    `egoclean-stream CLIP` is short for `egoclean-stream run CLIP`.
+    """
+
+
+def main() -> None:
+    """Run the program; every way out has its documented exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = ExitCode.SIGINT
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our pipe has gone, which is its right
+        code = ExitCode.DONE
+    except Exception as error:  # noqa: BLE001 - the way out of the program: every error gets its sentence and code
+        if not isinstance(error, EgocleanError) and exit_code_of(error) == ExitCode.INTERNAL:
+            traceback.print_exc()
+        click.echo(f"egoclean-stream: {sentence_of(error)}", err=True)
+        code = exit_code_of(error)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""``egoclean-stream demo``: the main job on a clip of our own making."""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from stream.config import Options
+from stream.runner import run
+from stream.view import make_view
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Where run directories are made.",
+)
+@click.option("--seconds", type=click.FloatRange(min=10.0), default=75.0, show_default=True, help="Length of the clip.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the clip's noise and motion.")
+def demo(out: Path, seconds: float, seed: int) -> None:
+    """Render a fisheye clip of a worker at a bench, and run the whole chain on it with the grid encoder.
+
+    The clip, its intrinsics.json and its truth.json go to OUT/demo_clip/; nothing is fetched.
+    """
+    from stream.demo.render import render_demo
+    from stream.prepare import prepare
+
+    console = Console()
+    clip = out / "demo_clip" / "demo.mp4"
+    clip.parent.mkdir(parents=True, exist_ok=True)
+    console.print(f"rendering {seconds:.0f} s of fisheye video to {clip}", highlight=False)
+    render_demo(clip, seconds=seconds, seed=seed)
+    options = Options(source=str(clip), out=out, encoder="grid", restart=True)
+    code = run(prepare(options), make_view(console))
+    console.print(f"run directory: {out / clip.stem}", highlight=False, soft_wrap=True)
+    sys.exit(code)

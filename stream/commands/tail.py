@@ -1,0 +1,62 @@
+"""``egoclean-stream tail RUN``: follow a run from outside, without disturbing it."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from stream.records.events import FINAL, Event
+from stream.records.follow import Follower
+from stream.view import LiveView
+
+POLL_S = 0.1
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--since", default=0, show_default=True, metavar="SEQ", help="Begin with the event of this number.")
+def tail(run: Path, since: int) -> None:
+    """Follow the run directory RUN: a live table in a terminal, one JSON line an event in a pipe.
+
+    RUN need not exist yet. The command ends after the run's last event; stopping it earlier does not
+    disturb the run.
+    """
+    console = Console()
+    if console.is_terminal:
+        show_table(follow(run, since, wait), console)
+    else:
+        for _, line in follow(run, since, wait):
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+
+
+def wait() -> None:
+    """The pause between two looks at a file that has nothing new."""
+    time.sleep(POLL_S)
+
+
+def follow(run: Path, since: int, pause: Callable[[], None]) -> Iterator[tuple[Event, bytes]]:
+    """Events of a run as they are written, each with its line, up to and with the run's last."""
+    follower = Follower(run / "events.jsonl", since)
+    try:
+        while True:
+            for event, line in follower.poll():
+                yield event, line
+                if event.event in FINAL:
+                    return
+            pause()
+    finally:
+        follower.close()
+
+
+def show_table(news: Iterator[tuple[Event, bytes]], console: Console) -> None:
+    """The terminal's view."""
+    view = LiveView(console)
+    try:
+        for event, _ in news:
+            view.event(event)
+    finally:
+        view.close()

@@ -1,0 +1,49 @@
+"""Every option of a run, validated once; the command line fills it, every process gets it as JSON."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stream.detection.options import DetectorOptions
+
+
+class Options(BaseModel):
+    """What the user asked for. Fields are named as the command line's options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    """A video file, or ``shard.tar::member.mp4``."""
+    intrinsics: Path | None = None
+    """None with ``rectify``: no calibration is known yet; the supervisor finds it or stops."""
+    rectify: bool = True
+    balance: float = Field(default=0.0, ge=0.0, le=1.0)
+    """0 keeps only pixels that exist, 1 keeps the whole field of view."""
+    fov_scale: float = Field(default=1.0, gt=0.0)
+    """Above 1 widens the rectified view."""
+    out: Path = Path("runs")
+    encoder: Literal["auto", "vjepa2", "grid"] = "auto"
+    encoder_model: str | None = None
+    """Hub name or local folder; None: the encoder's own default."""
+    annotator: Literal["none"] = "none"
+    keyframe_fps: float = Field(default=1.0, gt=0.0, le=30.0)
+    keyframe_px: int = Field(default=854, ge=64, le=4096)
+    """Longest side of a keyframe, pixels."""
+    spool_mib: int = Field(default=512, ge=1)
+    """Bound on the keyframes kept on disk, MiB."""
+    stride_s: float = Field(default=1.0, gt=0.0)
+    """From one window's start to the next one's, seconds."""
+    loop: bool = False
+    speed: Literal["realtime", "max"] = "max"
+    queue_mib: int = Field(default=32, ge=1)
+    """Bound on what waits between two processes, MiB for each hop."""
+    price_per_hour: float = Field(default=0.20, ge=0.0)
+    """Of the machine, dollars: for the record."""
+    restart: bool = False
+    detector: DetectorOptions = DetectorOptions()
+
+    def deciding(self) -> dict[str, object]:
+        """The options that decide what is recorded: two runs that agree on them may stand for each other."""
+        incidental = {"out", "loop", "speed", "queue_mib", "price_per_hour", "restart"}
+        return self.model_dump(mode="json", exclude=incidental)

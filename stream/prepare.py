@@ -1,0 +1,65 @@
+"""Everything that can be found wrong before the first frame is decoded, is found here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from models.choice import choose
+from models.errors import ModelUnavailableError
+from stream.config import Options
+from stream.errors import IntrinsicsError, ModelMissingError, UsageError
+from stream.video.camera import fit_camera, read_intrinsics
+from stream.video.container import StreamFacts, read_facts
+from stream.video.source import Source, open_source
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that may begin."""
+
+    options: Options
+    """With every ``auto`` resolved: the calibration's file, the encoder and where its weights lie."""
+    source: Source
+    stream: StreamFacts
+    intrinsics: dict[str, Any] | None
+    """As read; None without rectification."""
+
+
+def prepare(options: Options) -> Prepared:
+    """Check the source, the calibration and the encoder of a run.
+
+    Raises:
+        SourceError: the clip cannot be read.
+        IntrinsicsError: the calibration is missing or does not fit.
+        ModelMissingError: the encoder's packages or weights are not there.
+        UsageError: options contradict each other.
+    """
+    source = open_source(options.source)
+    stream = read_facts(source)
+    options, intrinsics = _with_intrinsics(options, source, stream)
+    return Prepared(_with_encoder(options), source, stream, intrinsics)
+
+
+def _with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
+    if not options.rectify:
+        if options.intrinsics is not None:
+            raise UsageError(f"--intrinsics {options.intrinsics} and --no-rectify contradict each other: give one")
+        return options, None
+    path = options.intrinsics or source.intrinsics_path()
+    if path is None:
+        raise IntrinsicsError(
+            f"no intrinsics.json lies beside {source.path}: give the lens's calibration with --intrinsics FILE, "
+            "or leave the picture as it is with --no-rectify"
+        )
+    intrinsics = read_intrinsics(path)
+    fit_camera(intrinsics, stream.display_width_px, stream.display_height_px, options.balance, options.fov_scale)
+    return options.model_copy(update={"intrinsics": path}), intrinsics.model_dump()
+
+
+def _with_encoder(options: Options) -> Options:
+    try:
+        choice = choose(options.encoder, options.encoder_model)
+    except ModelUnavailableError as error:
+        raise ModelMissingError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model})

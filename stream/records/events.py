@@ -1,0 +1,155 @@
+"""The events of a run as models: the schema that readers rely on is generated from these.
+
+``events.schema.json`` beside this file is ``python -m stream.records.schema``'s output.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+SCHEMA_VERSION = 1
+
+Seconds: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds since the first decoded frame")]
+Duration: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds")]
+Count: TypeAlias = Annotated[int, Field(ge=0)]
+Kind: TypeAlias = Literal["typical", "anomalous"]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    v: Literal[1] = 1
+    seq: Count = Field(default=0, description="0, 1, 2, ... without holes")
+    time: str = Field(default="", description="time of day, ISO 8601 in UTC")
+
+
+class RunStarted(_Event):
+    """A run has begun; ``run.json`` says how."""
+
+    event: Literal["run.started"] = "run.started"
+    run_id: str
+    source: str
+    stem: str
+    encoder: str = Field(description="what makes the embeddings; 'grid' is no learned model")
+    annotator: str
+
+
+class SegmentOpened(_Event):
+    """A segment has begun; its start is back-dated to where the change began."""
+
+    event: Literal["segment.opened"] = "segment.opened"
+    segment_id: str
+    t_start_s: Seconds
+    kind: Kind
+    detected_at_s: Seconds
+
+
+class SegmentClosed(_Event):
+    """A segment is complete, its keyframes are on disk, and it will not change."""
+
+    event: Literal["segment.closed"] = "segment.closed"
+    segment_id: str
+    t_start_s: Seconds
+    t_end_s: Seconds
+    kind: Kind
+    closed_by: Literal["state_change", "max_duration", "end_of_stream"]
+    detected_at_s: Seconds
+    windows: Count = Field(description="windows that start in it; 0: it was never scored")
+    score_mean: float | None
+    score_max: float | None
+    theta_on: float | None
+    theta_off: float | None
+    period_s: float | None = Field(description="repetition period, where one is significant")
+    cycles: float | None
+    damaged_s: Duration = Field(description="of this segment, lost")
+    keyframes: Count
+    frames_digest: str = Field(description="SHA-256 over the SHA-256 of its keyframes, in order")
+
+
+class SegmentAnnotated(_Event):
+    """A segment's actions are in the annotations."""
+
+    event: Literal["segment.annotated"] = "segment.annotated"
+    segment_id: str
+    actions: Count
+
+
+class SegmentFailed(_Event):
+    """A segment could not be described."""
+
+    event: Literal["segment.failed"] = "segment.failed"
+    segment_id: str
+    reason: str
+
+
+class SegmentSkipped(_Event):
+    """Nobody was asked to describe a segment."""
+
+    event: Literal["segment.skipped"] = "segment.skipped"
+    segment_id: str
+    reason: str
+
+
+class Checkpoint(_Event):
+    """All that came before is durable, the arrays too."""
+
+    event: Literal["checkpoint"] = "checkpoint"
+    t_s: Seconds
+    windows: Count
+    segments: Count
+
+
+class SourceDamaged(_Event):
+    """A stretch of the source was lost."""
+
+    event: Literal["source.damaged"] = "source.damaged"
+    t_start_s: Seconds
+    t_end_s: Seconds
+    reason: str
+    packets: Count
+
+
+class StageRestarted(_Event):
+    """A process of the chain died and was started again."""
+
+    event: Literal["stage.restarted"] = "stage.restarted"
+    process: str
+    reason: str
+
+
+class RunFinished(_Event):
+    """The end, with closed books: decoded = annotated + failed + skipped + damaged."""
+
+    event: Literal["run.finished"] = "run.finished"
+    decoded_s: Duration
+    annotated_s: Duration
+    skipped_s: Duration
+    failed_s: Duration
+    damaged_s: Duration
+    frames: Count
+    packets_lost: Count
+    windows: Count
+    segments: Count
+    anomalous: Count
+    wall_s: Duration
+    exit_code: Literal[0, 4]
+
+
+class RunFailed(_Event):
+    """The end of a run that did not reach its source's end."""
+
+    event: Literal["run.failed"] = "run.failed"
+    reason: str
+    exit_code: int
+    decoded_s: Duration = Field(description="end of the last closed segment")
+
+
+Event: TypeAlias = (
+    RunStarted | SegmentOpened | SegmentClosed | SegmentAnnotated | SegmentFailed | SegmentSkipped
+    | Checkpoint | SourceDamaged | StageRestarted | RunFinished | RunFailed
+)  # fmt: skip
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+FINAL = frozenset({"run.finished", "run.failed"})
+"""Events after which a run writes nothing more."""

@@ -1,0 +1,65 @@
+"""Names of everything in a run directory: the one place that knows them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunLayout:
+    """Paths of one run, ``OUT/<clip stem>/``. Nothing here touches the disk but ``owned``."""
+
+    root: Path
+    stem: str
+
+    @property
+    def events(self) -> Path:
+        """The contract: one JSON object a line, append-only."""
+        return self.root / "events.jsonl"
+
+    @property
+    def manifest(self) -> Path:
+        """Provenance."""
+        return self.root / "run.json"
+
+    @property
+    def annotations(self) -> Path:
+        """JSON array of the action segments so far."""
+        return self.root / f"{self.stem}_annotations.json"
+
+    @property
+    def embeddings(self) -> Path:
+        """(N, D) float32, mean-pooled."""
+        return self.root / f"{self.stem}_emb.npy"
+
+    @property
+    def temporal(self) -> Path:
+        """(N, T, D) float16, temporal tokens."""
+        return self.root / f"{self.stem}_temb.npy"
+
+    @property
+    def timestamps(self) -> Path:
+        """(N,) float64, window starts, seconds."""
+        return self.root / f"{self.stem}_ts.npy"
+
+    @property
+    def keyframes(self) -> Path:
+        """The spool: JPEGs named by their time in milliseconds."""
+        return self.root / "keyframes"
+
+    @property
+    def logs(self) -> Path:
+        """What the processes said on standard error; empty logs are removed."""
+        return self.root / "logs"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one run that writes here."""
+        return self.root / ".lock"
+
+    def owned(self) -> list[Path]:
+        """All files here that a run has made, so that a new run may replace them and nothing else."""
+        patterns = (
+            "events.jsonl", "run.json", f"{self.stem}_*.json", f"{self.stem}_*.npy", f"{self.stem}_*.txt",
+            "keyframes/*.jpg", "logs/*.log",
+        )  # fmt: skip
+        return sorted(path for pattern in patterns for path in self.root.glob(pattern))

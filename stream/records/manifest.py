@@ -1,0 +1,96 @@
+"""``run.json``: where every number of a run comes from."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from stream.records.atomic import replace_file
+
+_PACKAGES = (
+    "egoclean-stream", "av", "opencv-python-headless", "numpy", "pyzmq", "msgpack", "pydantic",
+    "torch", "transformers", "huggingface_hub",
+)  # fmt: skip
+
+
+class Source(BaseModel):
+    """The clip."""
+
+    name: str
+    size_bytes: int
+    sha256: str | None = None
+    """Of the clip's own bytes, also inside a tar; None until the run is complete."""
+    stream: dict[str, Any] = {}
+    """Codec, size, rate and the like, as the container says them."""
+
+
+class Manifest(BaseModel):
+    """Provenance of a run: written first, completed last. It holds no secrets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    v: Literal[1] = 1
+    run_id: str
+    state: Literal["running", "finished", "failed"]
+    started: str
+    ended: str | None = None
+    exit_code: int | None = None
+    source: Source
+    intrinsics: dict[str, Any] | None
+    """As read from the file; None without rectification."""
+    rectification: dict[str, Any] = {}
+    """K, D and new K in pixels, the map's hash, the valid fraction, the colour conversion."""
+    options: dict[str, Any]
+    encoder: dict[str, Any] = {}
+    annotator: dict[str, Any] = {}
+    """Model, revision, hashes of prompt and schema; empty where nobody annotates."""
+    packages: dict[str, str] = {}
+    machine: dict[str, Any] = {}
+    usage: dict[str, Any] = {}
+    """CPU seconds and resident memory of each process, wall time, dollars."""
+
+    def write(self, path: Path) -> None:
+        """Replace the file, durably."""
+        replace_file(path, (self.model_dump_json(indent=1) + "\n").encode())
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a run, growing or finished."""
+    return Manifest.model_validate_json(path.read_bytes())
+
+
+def packages() -> dict[str, str]:
+    """Versions of what is installed of the packages that decide results."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # an extra that is not installed
+    return {"python": platform.python_version(), **found}
+
+
+def machine() -> dict[str, Any]:
+    """What the run was made on; no host name, no user."""
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "arch": platform.machine(),
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    }
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _cpu_name() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")

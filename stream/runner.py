@@ -1,0 +1,151 @@
+"""One run from its options to its exit code: check everything first, then let the supervisor run the chain."""
+
+import threading
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.prepare import Prepared
+from stream.records import events
+from stream.records.annotations import write_annotations
+from stream.records.claim import Claim, clear, earlier_result
+from stream.records.layout import RunLayout
+from stream.records.log import EventLog, read_events
+from stream.records.manifest import Manifest, Source, digest_of, machine, packages
+from stream.supervisor import Supervisor, signals_caught
+from stream.view import View
+
+
+def run(prepared: Prepared, view: View) -> int:
+    """Make a run directory from a prepared source.
+
+    Returns:
+        The documented exit code.
+
+    Raises:
+        UsageError: if the run directory cannot be used.
+        StageFailedError: if a process failed; ``run.failed`` is in the records.
+    """
+    options = prepared.options
+    layout = RunLayout(options.out / prepared.source.stem, prepared.source.stem)
+    claim = Claim(layout)
+    try:
+        if not options.restart and (done := earlier_result(layout, options.deciding())) is not None:
+            view.event(done)
+            view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
+            return done.exit_code
+        clear(layout)
+        return _Run(prepared, layout, view).run()
+    finally:
+        view.close()
+        claim.release()
+
+
+class _Run:
+    """A run under way: its manifest, and the events that no process of the chain can write."""
+
+    def __init__(self, prepared: Prepared, layout: RunLayout, view: View) -> None:
+        self._prepared = prepared
+        self._layout = layout
+        self._view = view
+        self._began_at = time.monotonic()
+        self._manifest = _manifest(prepared)
+        self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
+
+    def run(self) -> int:
+        self._manifest.write(self._layout.manifest)
+        write_annotations(self._layout.annotations, [])
+        self._append(_started(self._manifest, self._prepared))
+        self._hash.start()
+        with signals_caught() as stopped:
+            duration_s = None if self._prepared.options.loop else self._prepared.stream.declared_s
+            supervisor = Supervisor(self._prepared.options, self._layout, self._view, duration_s)
+            try:
+                code = self._outcome(supervisor.run(stopped))
+            except EgocleanError as error:
+                self._failed(sentence_of(error), exit_code_of(error))
+                self._complete(supervisor, exit_code_of(error))
+                raise
+            self._complete(supervisor, code)
+        return code
+
+    def _outcome(self, signalled: ExitCode | None) -> int:
+        """The exit code: what the record says of a finished run, else what the signal asks for."""
+        *_, last = read_events(self._layout.events)
+        if isinstance(last, events.RunFinished):
+            return last.exit_code
+        if signalled is None:
+            raise EgocleanError("every process of the chain has ended, but the record has no end")
+        reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
+        self._failed(reason, signalled)
+        self._view.note(f"{reason}: the same command begins the run anew")
+        return signalled
+
+    def _failed(self, reason: str, code: int) -> None:
+        ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]
+        self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=max(ends, default=0.0)))
+
+    def _append(self, event: events.Event) -> None:
+        """Write an event while no process of the chain holds the log."""
+        with EventLog(self._layout.events) as log:
+            log.append(event)
+
+    def _complete(self, supervisor: Supervisor, code: int) -> None:
+        self._hash.join()
+        board = supervisor.board
+        manifest = self._manifest
+        manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
+        manifest.ended = _now()
+        manifest.exit_code = code
+        manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
+        manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
+        manifest.usage = _usage(supervisor, time.monotonic() - self._began_at, self._prepared.options.price_per_hour)
+        manifest.write(self._layout.manifest)
+
+    def _hash_source(self) -> None:
+        self._manifest.source.sha256 = self._prepared.source.sha256()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _manifest(prepared: Prepared) -> Manifest:
+    """What is known before the first frame is decoded."""
+    options = prepared.options.deciding()
+    source = prepared.source
+    return Manifest(
+        run_id=digest_of([source.name, source.size_bytes, options, _now()])[:16],
+        state="running",
+        started=_now(),
+        source=Source(name=source.name, size_bytes=source.size_bytes, stream=asdict(prepared.stream)),
+        intrinsics=prepared.intrinsics,
+        options=options,
+        packages=packages(),
+        machine=machine(),
+    )
+
+
+def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
+    return events.RunStarted(
+        run_id=manifest.run_id,
+        source=manifest.source.name,
+        stem=prepared.source.stem,
+        encoder=prepared.options.encoder,
+        annotator=prepared.options.annotator,
+    )
+
+
+def _usage(supervisor: Supervisor, wall_s: float, price_per_hour: float) -> dict[str, Any]:
+    board = supervisor.board
+    return {
+        "wall_s": round(wall_s, 3),
+        "dollars": round(wall_s / 3600 * price_per_hour, 6),
+        "price_per_hour": price_per_hour,
+        "processes": {
+            name: {"cpu_s": round(last.cpu_s, 3), "rss_bytes_max": board.rss_bytes_max[name], "items": last.items}
+            for name, last in board.last.items()
+        },
+    }

@@ -1,0 +1,94 @@
+"""The hops between processes: ZeroMQ PUSH/PULL over ipc, each queue bounded in bytes.
+
+ZeroMQ bounds queues by count, so a hop's high-water mark is its byte budget over its largest legal message,
+and the receiver drops the connection of a sender that exceeds that. Half of the budget lies on either side.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from stream import wire
+from stream.errors import EgocleanError
+from stream.items import Item, WireItem
+
+_POLL_MS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One queue between two processes."""
+
+    endpoint: str
+    """``ipc://`` path in a directory that only this user can enter."""
+    message_bytes_max: int
+    """The largest message: a bigger one is a fault of ours and is refused by the sender."""
+    queue_bytes: int
+    """What may wait in this hop, both sides together."""
+
+    @property
+    def high_water_mark(self) -> int:
+        """Messages on each side: at least one, or nothing would flow."""
+        return max(1, self.queue_bytes // (2 * self.message_bytes_max))
+
+
+class Outlet:
+    """The sending end of a hop."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], hop: Hop) -> None:
+        self._hop = hop
+        self._socket = context.socket(zmq.PUSH)
+        self._socket.setsockopt(zmq.SNDHWM, hop.high_water_mark)
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a peer that is not there
+        self._socket.connect(hop.endpoint)
+
+    def send(self, item: Item, while_full: Callable[[], None]) -> None:
+        """Send one item, waiting while the queue is full; ``while_full`` is called every 0.1 s of waiting.
+
+        Raises:
+            EgocleanError: if the item is larger than the hop allows.
+        """
+        parts = wire.encode(item)
+        size = sum(len(part) for part in parts)
+        if size > self._hop.message_bytes_max:
+            limit = self._hop.message_bytes_max
+            raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its hop's limit of {limit}")
+        while not self._socket.poll(_POLL_MS, zmq.POLLOUT):
+            while_full()
+        self._socket.send_multipart(parts, copy=size < zmq.COPY_THRESHOLD)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        """Wait until all is delivered; after an error, drop what is still queued."""
+        self._socket.close(linger=-1 if kind is None else 0)
+
+
+class Inlet:
+    """The receiving end of a hop."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], hop: Hop) -> None:
+        self._socket = context.socket(zmq.PULL)
+        self._socket.setsockopt(zmq.RCVHWM, hop.high_water_mark)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, hop.message_bytes_max)
+        self._socket.bind(hop.endpoint)
+
+    def receive(self, timeout_ms: int) -> WireItem | None:
+        """The next item, or None if there is none within ``timeout_ms``.
+
+        Raises:
+            WireError: if the message is not one of ours.
+        """
+        if not self._socket.poll(timeout_ms, zmq.POLLIN):
+            return None
+        return wire.decode([frame.buffer for frame in self._socket.recv_multipart(copy=False)])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close(linger=0)

@@ -1,0 +1,99 @@
+"""What a stage's process tells the supervisor: that it lives, where it is, and why it ended."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import msgpack
+import psutil
+import zmq
+
+State: TypeAlias = Literal["starting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One heartbeat."""
+
+    process: str
+    state: State
+    t_s: float = 0.0
+    """Stream time of the last item seen."""
+    items: int = 0
+    """Items taken so far."""
+    rss_bytes: int = 0
+    cpu_s: float = 0.0
+    """User and system time of the process so far."""
+    message: str = ""
+    """With ``failed``: the sentence for the user."""
+    exit_code: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the process knows about its part, for ``run.json``; sent when known."""
+
+
+class Reporter:
+    """The sending end, one a process. Never blocks: a heartbeat that finds no room is dropped."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, process: str) -> None:
+        self._socket = context.socket(zmq.PUSH)
+        self._socket.setsockopt(zmq.LINGER, 2000)
+        self._socket.connect(endpoint)
+        self._name = process
+        self._process = psutil.Process()
+        self.t_s = 0.0
+        self.items = 0
+
+    def report(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0) -> None:
+        """Send one heartbeat."""
+        times = self._process.cpu_times()
+        status = Status(
+            process=self._name,
+            state=state,
+            t_s=self.t_s,
+            items=self.items,
+            rss_bytes=self._process.memory_info().rss,
+            cpu_s=times.user + times.system,
+            message=message,
+            exit_code=exit_code,
+            facts=facts,
+        )
+        flags = zmq.NOBLOCK if state == "running" else 0
+        try:
+            self._socket.send(msgpack.packb(asdict(status)), flags)
+        except zmq.Again:
+            return  # the supervisor is busy: the next heartbeat says the same and more
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Board:
+    """The receiving end, in the supervisor: the last status of every process, and all facts so far."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+        self._socket = context.socket(zmq.PULL)
+        self._socket.bind(endpoint)
+        self.last: dict[str, Status] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
+        self.rss_bytes_max: dict[str, int] = {}
+        self._heard_at: dict[str, float] = {}
+
+    def collect(self, timeout_ms: int) -> list[Status]:
+        """All that has arrived, waiting up to ``timeout_ms`` for the first."""
+        news: list[Status] = []
+        while self._socket.poll(0 if news else timeout_ms, zmq.POLLIN):
+            status = Status(**msgpack.unpackb(self._socket.recv()))
+            self.last[status.process] = status
+            self._heard_at[status.process] = time.monotonic()
+            self.rss_bytes_max[status.process] = max(self.rss_bytes_max.get(status.process, 0), status.rss_bytes)
+            self.facts.setdefault(status.process, {}).update(status.facts)
+            news.append(status)
+        return news
+
+    def silences(self) -> dict[str, float]:
+        """Seconds since each unfinished process was heard last."""
+        now = time.monotonic()
+        return {name: now - at for name, at in self._heard_at.items() if self.last[name].state != "done"}
+
+    def close(self) -> None:
+        self._socket.close(linger=0)

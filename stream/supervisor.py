@@ -1,0 +1,162 @@
+"""Starts the chain, watches over it, drains it in order, and says truthfully how it ended."""
+
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import zmq
+
+from stream.chain import PROCESSES
+from stream.children import Child
+from stream.config import Options
+from stream.errors import ExitCode, StageFailedError
+from stream.records.follow import Follower
+from stream.records.layout import RunLayout
+from stream.sockets import Hop
+from stream.status import Board
+from stream.view import View
+from stream.worker import Order
+
+DRAIN_S = 7.0
+"""After a signal: time for what is under way to be recorded before the rest is ended."""
+SILENCE_S = 600.0
+"""A process that has said nothing for so long hangs. One window of a large model on a CPU takes minutes."""
+_POLL_MS = 100
+
+
+class Stopped:
+    """Which signals have arrived."""
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+        self.at = 0.0
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        self.at = self.at or time.monotonic()
+        self.signals.append(number)
+
+    @property
+    def code(self) -> ExitCode | None:
+        """The exit code that the first signal asks for."""
+        if not self.signals:
+            return None
+        return ExitCode.SIGINT if self.signals[0] == signal.SIGINT else ExitCode.SIGTERM
+
+    @property
+    def at_once(self) -> bool:
+        """A second signal, or the time to drain is over."""
+        return len(self.signals) > 1 or bool(self.signals and time.monotonic() - self.at > DRAIN_S)
+
+
+@contextmanager
+def signals_caught() -> Iterator[Stopped]:
+    """SIGINT and SIGTERM are noted instead of acted on."""
+    stopped = Stopped()
+    before = {number: signal.signal(number, stopped) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Supervisor:
+    """Runs one chain to its end."""
+
+    def __init__(self, options: Options, layout: RunLayout, view: View, duration_s: float | None) -> None:
+        self._options = options
+        self._layout = layout
+        self._view = view
+        self._duration_s = duration_s
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._sockets = Path(tempfile.mkdtemp(prefix="egoclean-"))
+        self.board = Board(self._context, f"ipc://{self._sockets}/status")
+        self._events = Follower(layout.events)
+        self._children: list[Child] = []
+        self._began_at = time.monotonic()
+
+    def run(self, stopped: Stopped) -> ExitCode | None:
+        """Run the chain until its source is exhausted, or until a signal has drained it.
+
+        Returns:
+            None at the source's end, else the exit code of the signal.
+
+        Raises:
+            StageFailedError: if a process ended before its work did; all others are ended, too.
+        """
+        try:
+            self._children = [Child(order, self._log(order.process)) for order in self._orders()]
+            self._watch(stopped)
+        finally:
+            self._end_all()
+        return stopped.code
+
+    def _watch(self, stopped: Stopped) -> None:
+        told = False
+        while any(child.code is None for child in self._children):
+            if stopped.at_once:
+                return
+            if stopped.signals and not told:
+                told = True
+                self._children[0].stop()
+            self.board.collect(_POLL_MS)
+            self._show()
+            self._check()
+        self._check()
+        self._show()
+
+    def _check(self) -> None:
+        """Raise if a process has failed, or has been silent for too long."""
+        for child in self._children:
+            if child.code:
+                self.board.collect(_POLL_MS)
+                message, code = child.failure(self.board.last.get(child.name))
+                raise StageFailedError(message, code)
+        for name, silent_s in self.board.silences().items():
+            if silent_s > SILENCE_S:
+                message = f"the {name} process has said nothing for {silent_s:.0f} s: it hangs"
+                raise StageFailedError(message, ExitCode.INTERNAL)
+
+    def _show(self) -> None:
+        if (ingest := self.board.last.get("ingest")) is not None:
+            self._view.progress(ingest.t_s, self._duration_s, time.monotonic() - self._began_at)
+        for event, _ in self._events.poll():
+            self._view.event(event)
+
+    def _end_all(self) -> None:
+        for child in self._children:
+            if child.code is None:
+                child.kill()
+            child.close()
+        self.board.collect(0)
+        self.board.close()
+        self._events.close()
+        self._context.term()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _orders(self) -> list[Order]:
+        hops: list[Hop | None] = [self._hop(k) for k in range(len(PROCESSES) - 1)]
+        return [
+            Order(
+                process=process,
+                options=self._options,
+                run_dir=self._layout.root,
+                status_endpoint=f"ipc://{self._sockets}/status",
+                inlet=inlet,
+                outlet=outlet,
+            )
+            for process, inlet, outlet in zip(PROCESSES, [None, *hops], [*hops, None], strict=True)
+        ]
+
+    def _hop(self, number: int) -> Hop:
+        """Large enough for a tile and for any keyframe: a JPEG has less than a byte a pixel of its square."""
+        largest = max(256 * 256 * 3, self._options.keyframe_px**2) + 4096
+        return Hop(f"ipc://{self._sockets}/{number}", largest, self._options.queue_mib * 1024 * 1024)
+
+    def _log(self, process: str) -> Path:
+        return self._layout.logs / f"{process}.log"

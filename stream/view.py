@@ -1,0 +1,166 @@
+"""What a person sees of a run: a live table in a terminal, plain lines in a pipe."""
+
+from collections import deque
+from datetime import timedelta
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from stream.records import events
+
+_ROWS = 12
+
+
+def clock(t_s: float) -> str:
+    """Stream time for people: ``0:01:02.3``."""
+    whole, tenths = divmod(round(t_s * 10), 10)
+    return f"{timedelta(seconds=whole)}.{tenths}"
+
+
+def describe(event: events.Event) -> str | None:  # noqa: PLR0911 - one line a kind of event reads best
+    """One line for an event that a person wants to read, None for the others."""
+    match event:
+        case events.RunStarted():
+            return f"run {event.run_id}: {event.source}, encoder {event.encoder}, annotator {event.annotator}"
+        case events.SegmentOpened(kind="anomalous"):
+            return f"{event.segment_id}  anomaly since {clock(event.t_start_s)}, seen at {clock(event.detected_at_s)}"
+        case events.SegmentClosed():
+            return f"{event.segment_id}  {_span(event)}  {event.kind:9}  {_details(event)}"
+        case events.SegmentFailed():
+            return f"{event.segment_id}  failed: {event.reason}"
+        case events.SourceDamaged():
+            span = f"{clock(event.t_start_s)} to {clock(event.t_end_s)}"
+            return f"source damaged  {span}, {event.packets} packets lost: {event.reason}"
+        case events.StageRestarted():
+            return f"{event.process} restarted: {event.reason}"
+        case events.RunFinished():
+            return _summary(event)
+        case events.RunFailed():
+            return f"run ended early: {event.reason}"
+        case _:
+            return None
+
+
+def _span(event: events.SegmentClosed) -> str:
+    return f"{clock(event.t_start_s)} to {clock(event.t_end_s)}"
+
+
+def _details(event: events.SegmentClosed) -> str:
+    parts = [f"closed by {event.closed_by}"]
+    if event.score_mean is not None:
+        parts.append(f"score {event.score_mean:.3f}")
+    if event.period_s is not None:
+        parts.append(f"repeats every {event.period_s:.1f} s")
+    if event.damaged_s:
+        parts.append(f"{event.damaged_s:.2f} s damaged")
+    return ", ".join(parts)
+
+
+def _summary(event: events.RunFinished) -> str:
+    speed = event.decoded_s / event.wall_s if event.wall_s else 0.0
+    damage = f", {event.damaged_s:.2f} s damaged" if event.damaged_s else ""
+    return (
+        f"finished: {clock(event.decoded_s)} of video in {event.wall_s:.1f} s ({speed:.1f} x real time), "
+        f"{event.segments} segments, {event.anomalous} anomalous{damage}"
+    )
+
+
+class View(Protocol):
+    """Where a run's progress and events are shown."""
+
+    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+        """The source has been decoded up to ``t_s``; ``duration_s`` is what its container promises."""
+        ...
+
+    def event(self, event: events.Event) -> None:
+        """An event is on disk."""
+        ...
+
+    def note(self, line: str) -> None:
+        """Something to say that is no event."""
+        ...
+
+    def close(self) -> None:
+        """The run has ended."""
+        ...
+
+
+class PlainView:
+    """One line an event."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+        """A pipe wants no progress bar."""
+
+    def event(self, event: events.Event) -> None:
+        if line := describe(event):
+            self.note(line)
+
+    def note(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class LiveView:
+    """A table of the newest segments over a bar with position, speed and time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._rows: deque[events.SegmentClosed | events.SegmentOpened] = deque(maxlen=_ROWS)
+        self._notes: deque[str] = deque(maxlen=4)
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=40), console=console)
+        self._task = self._bar.add_task("starting", total=None)
+        self._live = Live(self._render(), console=console, refresh_per_second=8)
+        self._live.start()
+
+    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+        speed = t_s / wall_s if wall_s else 0.0
+        left = f", {clock((duration_s - t_s) / speed)} left" if duration_s and speed and t_s <= duration_s else ""
+        self._bar.update(
+            self._task, completed=t_s, total=duration_s, description=f"{clock(t_s)}  {speed:.1f} x real time{left}"
+        )
+        self._live.update(self._render())
+
+    def event(self, event: events.Event) -> None:
+        match event:
+            case events.SegmentOpened():
+                self._rows.append(event)
+            case events.SegmentClosed():
+                kept = [row for row in self._rows if row.segment_id != event.segment_id]
+                self._rows = deque([*kept, event], maxlen=_ROWS)
+            case _ if line := describe(event):
+                self._notes.append(line)
+        self._live.update(self._render())
+
+    def note(self, line: str) -> None:
+        self._notes.append(line)
+        self._live.update(self._render())
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _render(self) -> RenderableType:
+        table = Table(box=None, header_style="dim", pad_edge=False)
+        for name in ("segment", "from", "to", "kind", ""):
+            table.add_column(name)
+        for row in self._rows:
+            table.add_row(*_cells(row), style="yellow" if row.kind == "anomalous" else None)
+        return Group(table, *(escape(note) for note in self._notes), self._bar)
+
+
+def _cells(row: events.SegmentClosed | events.SegmentOpened) -> tuple[str, ...]:
+    if isinstance(row, events.SegmentOpened):
+        return row.segment_id, clock(row.t_start_s), "...", row.kind, "open"
+    return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, _details(row)
+
+
+def make_view(console: Console) -> View:
+    """The live view for a terminal, plain lines for anything else."""
+    return LiveView(console) if console.is_terminal else PlainView(console)

@@ -1,0 +1,187 @@
+"""One process of the chain: sockets, control, heartbeats and exit codes around stages that know none of them.
+
+Started by the supervisor as ``python -m stream.worker``. The first line of standard input is its ``Order``;
+after that the input is the line of control: ``stop`` asks the source to end early, and its closing means that
+the supervisor is gone, so the process ends at once and leaves no orphan.
+"""
+
+import faulthandler
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import zmq
+from pydantic import BaseModel
+
+from stream.chain import Work, build
+from stream.config import Options
+from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.items import End, EndReason, Item
+from stream.sockets import Hop, Inlet, Outlet
+from stream.stage import feed
+from stream.status import Reporter
+
+HEARTBEAT_S = 0.5
+_RECEIVE_MS = 100
+
+
+class Order(BaseModel):
+    """Everything a process needs to know, in one line of JSON."""
+
+    process: str
+    options: Options
+    run_dir: Path
+    status_endpoint: str
+    inlet: Hop | None
+    outlet: Hop | None
+
+
+class SupervisorGoneError(BaseException):
+    """The supervisor has died: nobody is left to report to."""
+
+
+class Control:
+    """The supervisor's line to this process."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.stop = False
+
+    def check(self, timeout_s: float = 0.0) -> None:
+        """Read what is there, waiting up to ``timeout_s`` for it.
+
+        Raises:
+            SupervisorGoneError: at end of file.
+        """
+        if not select.select([self._fd], [], [], timeout_s)[0]:
+            return
+        said = os.read(self._fd, 4096)
+        if not said:
+            raise SupervisorGoneError
+        self.stop = self.stop or b"stop" in said
+
+
+class Port:
+    """What connects a piece of work with the world: its outlet, the control line and the heartbeat."""
+
+    def __init__(self, work: Work, outlet: Outlet | None, control: Control, reporter: Reporter) -> None:
+        self._work = work
+        self._outlet = outlet
+        self._control = control
+        self._reporter = reporter
+        self._beat_at = 0.0
+        self._began_at = time.monotonic()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the supervisor has asked the source to end."""
+        return self._control.stop
+
+    def tick(self, item: Item | None = None) -> None:
+        """Note progress, listen to the supervisor, and tell it how things are when it is time to."""
+        if item is not None:
+            self._reporter.items += 1
+            self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat_at = now + HEARTBEAT_S
+            self._control.check()
+            self._reporter.report("running", self._work.facts())
+
+    def send(self, item: Item) -> None:
+        """Hand an item on, waiting while the next process is behind."""
+        if self._outlet is None:
+            raise EgocleanError(f"the last process of the chain gave a {type(item).__name__}, but nobody follows it")
+        self._outlet.send(item, while_full=self.tick)
+
+    def wait_until(self, t_s: float) -> None:
+        """Wait until the clock has reached stream time ``t_s``, or until told to stop."""
+        while not self.stopping and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
+            self._control.check(min(left_s, HEARTBEAT_S))
+            self.tick()
+
+
+def run_source(work: Work, port: Port) -> None:
+    """Make items until the source is exhausted or the supervisor says stop; then drain."""
+    if work.source is None:
+        raise EgocleanError("a process without an inlet has no source")
+    reason: EndReason = "end_of_stream"
+    for packet in work.source.packets():
+        port.tick(packet)
+        if port.stopping:
+            reason = "stopped"
+            break
+        for item in work.stage.on_item(packet):
+            if work.source.realtime:
+                port.wait_until(getattr(item, "t_s", 0.0))
+            port.send(item)
+    for item in work.stage.on_end():
+        port.send(item)
+    port.send(work.source.end(reason))
+
+
+def run_stage(work: Work, inlet: Inlet, port: Port) -> None:
+    """Feed the stage with what arrives, until ``End`` has passed through it."""
+    item: Item | None = None
+    while not isinstance(item, End):
+        item = inlet.receive(_RECEIVE_MS)
+        port.tick(item)
+        if item is not None:
+            for given in feed(work.stage, item):
+                port.send(given)
+
+
+def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
+    """Build the work of this process and do it to its end."""
+    work = build(order.process, order.options, order.run_dir)
+    try:
+        if order.outlet is None:
+            connect(order, context, Port(work, None, control, reporter), work)
+        else:
+            with Outlet(context, order.outlet) as outlet:
+                connect(order, context, Port(work, outlet, control, reporter), work)
+        reporter.report("done", work.facts())
+    finally:
+        work.close()
+
+
+def connect(order: Order, context: zmq.Context[zmq.Socket[bytes]], port: Port, work: Work) -> None:
+    """Run the loop that fits: with an inlet as a stage, without one as the source."""
+    port.tick()
+    if order.inlet is None:
+        run_source(work, port)
+    else:
+        with Inlet(context, order.inlet) as inlet:
+            run_stage(work, inlet, port)
+
+
+def main() -> None:
+    """Entry of a child process."""
+    faulthandler.enable()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the supervisor gets them, and drains the chain in order
+    order = Order.model_validate_json(sys.stdin.buffer.readline())
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    reporter = Reporter(context, order.status_endpoint, order.process)
+    reporter.report("starting", {})
+    code = int(ExitCode.DONE)
+    try:
+        serve(order, context, Control(sys.stdin.fileno()), reporter)
+    except SupervisorGoneError:
+        os._exit(ExitCode.INTERNAL)
+    except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
+        code = exit_code_of(error)
+        if not isinstance(error, EgocleanError):
+            traceback.print_exc()
+        reporter.report("failed", {}, sentence_of(error), code)
+    reporter.close()
+    context.term()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

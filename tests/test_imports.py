@@ -1,0 +1,30 @@
+"""Who may import whom, and what the base install must do without."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_imports_go_one_way() -> None:
+    """The import contracts of ``pyproject.toml`` hold."""
+    result = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_chain_modules_need_no_heavy_package() -> None:
+    """Importing everything that a run with the grid encoder uses imports neither torch nor matplotlib."""
+    program = (
+        "import sys, stream.cli, stream.runner, stream.prepare, stream.worker, stream.commands.run, stream.commands.tail,"
+        "stream.stages.decode, stream.stages.rectify, stream.stages.window, stream.stages.detect, stream.stages.record,"
+        "models.grid; print(sorted({'torch', 'transformers', 'matplotlib', 'scipy', 'torchvision'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,280 @@
+"""Finding weights: folder, cache, hub; whole or refused; which they are."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlparse
+
+import pytest
+
+from models.choice import Choice, choose, make_encoder
+from models.errors import ModelUnavailableError
+from models.weights import identity, locate, weight_files, weights_sha256
+
+ROOT = Path(__file__).parents[1]
+NAME = "someone/vjepa2-tiny"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+CONFIG = b'{"model_type": "vjepa2"}'
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def _whole(folder: Path) -> Path:
+    return _write(folder, {"config.json": CONFIG, "model.safetensors": b"weights"})
+
+
+def _sharded(folder: Path) -> Path:
+    index = json.dumps({"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors"}}).encode()
+    shards = {"model-1.safetensors": b"one", "model-2.safetensors": b"two"}
+    return _write(folder, {"config.json": CONFIG, "model.safetensors.index.json": index, **shards})
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """The few endpoints of the hub that a snapshot needs."""
+
+    def __init__(self, files: dict[str, bytes], asked: list[str], *arguments: object) -> None:
+        self._files, self._asked = files, asked
+        super().__init__(*arguments)  # type: ignore[arg-type]  # the server's own arguments, passed through
+
+    def do_GET(self) -> None:
+        path = urlparse(self.path).path
+        self._asked.append(path)
+        if path in (f"/api/models/{NAME}", f"/api/models/{NAME}/revision/main"):
+            self._answer(json.dumps({"id": NAME, "sha": COMMIT, "siblings": []}).encode())
+        elif path == f"/api/models/{NAME}/tree/{COMMIT}":
+            tree = [{"type": "file", "path": p, "size": len(c), "oid": _oid(c)} for p, c in self._files.items()]
+            self._answer(json.dumps(tree).encode())
+        elif path.startswith(f"/{NAME}/resolve/{COMMIT}/"):
+            self._answer(self._files[path.rpartition("/")[2]])
+        else:
+            self.send_error(404)
+
+    do_HEAD = do_GET  # noqa: N815  (the name that http.server looks for)
+
+    def _answer(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", f'"{_oid(content)}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _oid(content: bytes) -> str:
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """The paths that the hub was asked for."""
+    return []
+
+
+@pytest.fixture
+def endpoint(asked: list[str]) -> Iterator[str]:
+    """A hub on this machine that holds one model, beside files that must not be fetched."""
+    files = {
+        "config.json": CONFIG,
+        "model.safetensors": b"weights",
+        "pytorch_model.bin": b"pickle",
+        "model.py": b"code",
+    }
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Hub, files, asked))
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def _locate(home: Path, name: str, *, allow_download: bool, **environment: str) -> str:
+    """What ``locate`` gives in a fresh interpreter: the hub's client reads its environment once, at its import."""
+    code = """
+import sys
+from models.errors import ModelUnavailableError
+from models.weights import locate
+try:
+    print(locate(sys.argv[1], allow_download=sys.argv[2] == "True"))
+except ModelUnavailableError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, name, str(allow_download)]
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    done = subprocess.run(
+        command, cwd=ROOT, env={**inherited, "HF_HOME": str(home), **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def _snapshot(home: Path) -> Path:
+    return home / "hub" / f"models--{NAME.replace('/', '--')}" / "snapshots" / COMMIT
+
+
+def _cached(home: Path) -> Path:
+    """The hub cache's layout, written by hand."""
+    _write(_snapshot(home).parents[1] / "refs", {"main": COMMIT.encode()})
+    return _snapshot(home)
+
+
+def test_fetched_once_then_from_the_cache(tmp_path: Path, endpoint: str, asked: list[str]) -> None:
+    """The hub is asked the first time; the second time nothing goes over the network."""
+    first = _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=endpoint)
+    assert first == str(_snapshot(tmp_path))
+    assert (Path(first) / "model.safetensors").read_bytes() == b"weights"
+    asked.clear()
+    assert _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=endpoint) == first
+    assert asked == []
+
+
+def test_neither_code_nor_pickles_are_fetched(tmp_path: Path, endpoint: str) -> None:
+    """Only configuration and safetensors come from the hub."""
+    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=endpoint))
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_broken_off_download_is_completed(tmp_path: Path, endpoint: str) -> None:
+    """A cached snapshot that lacks its weights is fetched again, not returned."""
+    _write(_cached(tmp_path), {"config.json": CONFIG})
+    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=endpoint))
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_cache_is_enough_without_the_hub(tmp_path: Path) -> None:
+    """What was fetched before is found without any network."""
+    _whole(_cached(tmp_path))
+    said = _locate(tmp_path, NAME, allow_download=False, HF_ENDPOINT="http://127.0.0.1:9")
+    assert said == str(_snapshot(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("allow_download", "environment"),
+    [(False, {}), (True, {"HF_HUB_OFFLINE": "1"}), (True, {"HF_ENDPOINT": "http://127.0.0.1:9"})],
+    ids=["not allowed", "offline mode", "no connection"],
+)
+def test_unreachable_weights_name_the_command(
+    tmp_path: Path, endpoint: str, asked: list[str], *, allow_download: bool, environment: dict[str, str]
+) -> None:
+    """Where the weights cannot be had, the error says how to fetch them, and a forbidden network is left alone."""
+    said = _locate(tmp_path, NAME, allow_download=allow_download, **{"HF_ENDPOINT": endpoint, **environment})
+    assert f"`hf download {NAME}`" in said
+    assert "\n" not in said
+    assert asked == []
+
+
+def test_unknown_name_is_unavailable(tmp_path: Path, endpoint: str) -> None:
+    """A model that the hub does not know is the same error, not a traceback of the hub's client."""
+    said = _locate(tmp_path, "someone/else", allow_download=True, HF_ENDPOINT=endpoint)
+    assert said.startswith("the model 'someone/else' is neither a folder nor whole in the hub's cache")
+
+
+def test_impossible_name_is_unavailable(tmp_path: Path) -> None:
+    """A path that does not exist, and cannot be a hub name either, is an error that names it."""
+    missing = str(tmp_path / "nowhere" / "model")
+    with pytest.raises(ModelUnavailableError, match="nowhere/model' is neither a folder nor a name on the hub"):
+        locate(missing, allow_download=True)
+
+
+def test_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    """A folder with whole weights is used in place."""
+    assert locate(_whole(tmp_path), allow_download=False) == tmp_path
+
+
+def test_shards_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """A checkpoint in several files is the files that its index names."""
+    assert [path.name for path in weight_files(_sharded(tmp_path))] == ["model-1.safetensors", "model-2.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"model.safetensors": b"w"}, "has no config.json"),
+        ({"config.json": CONFIG}, "model.safetensors is missing"),
+        ({"config.json": CONFIG, "pytorch_model.bin": b"pickle"}, "only pickled weights"),
+        ({"config.json": CONFIG, "model.safetensors.index.json": b"{"}, "cannot be read"),
+        ({"config.json": CONFIG, "model.safetensors.index.json": b"[]"}, "expected an object"),
+        ({"config.json": CONFIG, "model.safetensors.index.json": b"{}"}, "no weight_map"),
+    ],
+)
+def test_half_a_model_is_refused(tmp_path: Path, files: dict[str, bytes], said: str) -> None:
+    """A folder that is no whole model in safetensors says what it lacks."""
+    with pytest.raises(ModelUnavailableError, match=said):
+        locate(_write(tmp_path, files), allow_download=True)
+
+
+def test_missing_shard_is_named(tmp_path: Path) -> None:
+    """A folder whose copy broke off between two shards is refused."""
+    (_sharded(tmp_path) / "model-2.safetensors").unlink()
+    with pytest.raises(ModelUnavailableError, match=r"incomplete: model-2\.safetensors is missing"):
+        weight_files(tmp_path)
+
+
+def test_hash_of_one_file_is_its_own(tmp_path: Path) -> None:
+    """The hash is the one that the hub shows beside the file."""
+    assert weights_sha256(_whole(tmp_path)) == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_hash_of_shards_is_that_of_sha256sums_listing(tmp_path: Path) -> None:
+    """``sha256sum *.safetensors | sha256sum`` gives the same."""
+    lines = [f"{hashlib.sha256(c).hexdigest()}  model-{n}.safetensors\n" for n, c in ((1, b"one"), (2, b"two"))]
+    assert weights_sha256(_sharded(tmp_path)) == hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_identity_of_a_cached_snapshot_is_the_hubs(tmp_path: Path) -> None:
+    """Name and commit are read off the cache's own layout; a local folder has its name alone."""
+    assert identity(_snapshot(tmp_path)) == (NAME, COMMIT)
+    assert identity(tmp_path / "mine") == ("mine", "local")
+
+
+def test_auto_is_vjepa2_where_its_weights_are(tmp_path: Path) -> None:
+    """``auto`` settles on V-JEPA 2 and hands on the folder."""
+    assert choose(model=_whole(tmp_path)) == Choice("vjepa2", str(tmp_path))
+
+
+def test_auto_without_weights_names_both_ways_out() -> None:
+    """Without weights ``auto`` fails in one sentence, fetch them or ask for the grid, and never falls back."""
+    with pytest.raises(ModelUnavailableError, match=r"`hf download .*`.*--encoder grid") as caught:
+        choose(model="someone/none", allow_download=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_choice_checks_the_architecture(tmp_path: Path) -> None:
+    """A run with another model's folder fails before its stages start."""
+    _write(_whole(tmp_path), {"config.json": b'{"model_type": "bert"}'})
+    with pytest.raises(ModelUnavailableError, match="expected 'vjepa2'"):
+        choose("vjepa2", tmp_path)
+
+
+def test_grid_is_chosen_by_name_alone(tmp_path: Path) -> None:
+    """The grid needs no weights and refuses a folder of them."""
+    assert choose("grid") == Choice("grid", None)
+    with pytest.raises(ValueError, match="has no weights"):
+        choose("grid", tmp_path)
+    with pytest.raises(ValueError, match="has no weights"):
+        make_encoder("grid", tmp_path)
+
+
+def test_unknown_encoder_is_refused() -> None:
+    """A name that no encoder has is an error that lists those there are."""
+    with pytest.raises(ValueError, match="no encoder 'clip': expected one of auto, grid, vjepa2"):
+        choose("clip")
+    with pytest.raises(ValueError, match="no encoder 'auto': expected one of grid, vjepa2"):
+        make_encoder("auto")
