@@ -16,6 +16,7 @@ FILES: Final = ("config.json", "*preprocessor_config.json", "*.safetensors", "*.
 _SINGLE: Final = "model.safetensors"
 _INDEX: Final = "model.safetensors.index.json"
 _PICKLED: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+_HUB_ANSWERS_WITHIN_S: Final = 5.0
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -35,18 +36,7 @@ def locate(name_or_path: str | Path, *, revision: str | None = None, allow_downl
     if folder.is_dir():
         weight_files(folder)
         return folder
-    name = str(name_or_path)
-    try:
-        cached = _snapshot(name, revision, local_files_only=True)
-        weight_files(cached)
-    except ModelUnavailableError:
-        if not allow_download:
-            raise
-    else:
-        return cached
-    fetched = _snapshot(name, revision, local_files_only=False)
-    weight_files(fetched)
-    return fetched
+    return _of_hub(str(name_or_path), revision, allow_download=allow_download)
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
@@ -121,28 +111,51 @@ def _file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _snapshot(name: str, revision: str | None, *, local_files_only: bool) -> Path:
-    import httpx2
-    from huggingface_hub import snapshot_download
+def _of_hub(name: str, revision: str | None, *, allow_download: bool) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = snapshot_download(
-            name, revision=revision, local_files_only=local_files_only, allow_patterns=list(FILES)
-        )
+        return _cached(name, revision)
     except HFValidationError as error:
         raise ModelUnavailableError(f"the model {name!r} is neither a folder nor a name on the hub") from error
+    except ModelUnavailableError:
+        if not allow_download:
+            raise
+    return _fetched(name, revision)
+
+
+def _cached(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=list(FILES)))
+    except LocalEntryNotFoundError as error:
+        raise ModelUnavailableError(_how_to_fetch(name, revision)) from error
+    weight_files(folder)
+    return folder
+
+
+def _fetched(name: str, revision: str | None) -> Path:
+    import httpx2
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        # A snapshot waits for a silent network for ever: ask a question with a limit first.
+        HfApi().model_info(name, revision=revision, timeout=_HUB_ANSWERS_WITHIN_S)
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
     except (OSError, httpx2.HTTPError) as error:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             raise
-        raise ModelUnavailableError(_how_to_fetch(name, revision, error)) from error
-    return Path(folder)
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise ModelUnavailableError(f"{_how_to_fetch(name, revision)}; the hub gave nothing: {reason}") from error
+    weight_files(folder)
+    return folder
 
 
-def _how_to_fetch(name: str, revision: str | None, error: Exception) -> str:
+def _how_to_fetch(name: str, revision: str | None) -> str:
     option = f" --revision {revision}" if revision else ""
-    reason = str(error).strip().partition("\n")[0]
     return (
-        f"the model {name!r} is neither a folder nor in the hub's cache, and was not fetched ({reason}): "
+        f"the model {name!r} is neither a folder nor whole in the hub's cache: "
         f"fetch it with `hf download {name}{option}`, or give the folder that holds it"
     )

@@ -18,6 +18,7 @@ from stream.stage import Pipeline, Stage
 
 if TYPE_CHECKING:
     from stream.stages.decode import Decode
+    from stream.video.source import Source as ClipSource
 
 PROCESSES = ("ingest", "encode", "detect", "record")
 """In the order of the chain."""
@@ -64,11 +65,9 @@ def build(process: str, options: Options, run_dir: Path) -> Work:
 class _Clip:
     """The source of a run: one clip, once or for ever."""
 
-    def __init__(self, options: Options, decode: "Decode") -> None:
-        from stream.video.source import open_source
-
+    def __init__(self, options: Options, source: "ClipSource", decode: "Decode") -> None:
         self.realtime = options.speed == "realtime"
-        self._source = open_source(options.source)
+        self._source = source
         self._loop = options.loop
         self._decode = decode
 
@@ -87,9 +86,12 @@ def _ingest(options: Options, _: Path) -> Work:
     from stream.stages.decode import Decode
     from stream.stages.rectify import Rectify
     from stream.video.camera import read_intrinsics
+    from stream.video.container import read_facts
+    from stream.video.source import open_source
 
     cv2.setNumThreads(1)
-    decode = Decode()
+    source = open_source(options.source)
+    decode = Decode(source.name, read_facts(source))
     rectify = Rectify(
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
         balance=options.balance,
@@ -99,7 +101,7 @@ def _ingest(options: Options, _: Path) -> Work:
     )
     return Work(
         Pipeline([decode, rectify]),
-        source=_Clip(options, decode),
+        source=_Clip(options, source, decode),
         facts=lambda: {"rectification": rectify.facts()},
     )
 

@@ -57,7 +57,7 @@ class _Run:
     def run(self) -> int:
         self._manifest.write(self._layout.manifest)
         write_annotations(self._layout.annotations, [])
-        self._log(_started(self._manifest, self._prepared))
+        self._append(_started(self._manifest, self._prepared))
         self._hash.start()
         with signals_caught() as stopped:
             duration_s = None if self._prepared.options.loop else self._prepared.stream.declared_s
@@ -78,19 +78,19 @@ class _Run:
             return last.exit_code
         if signalled is None:
             raise EgocleanError("every process of the chain has ended, but the record has no end")
-        name = "SIGINT" if signalled == ExitCode.SIGINT else "SIGTERM"
-        self._failed(f"stopped by {name}: the same command begins the run anew", signalled)
+        reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
+        self._failed(reason, signalled)
+        self._view.note(f"{reason}: the same command begins the run anew")
         return signalled
 
     def _failed(self, reason: str, code: int) -> None:
         ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]
-        failed = events.RunFailed(reason=reason, exit_code=code, decoded_s=max(ends, default=0.0))
-        self._log(failed)
+        self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=max(ends, default=0.0)))
 
-    def _log(self, event: events.Event) -> None:
-        """Append an event while no process of the chain holds the log, and show it."""
+    def _append(self, event: events.Event) -> None:
+        """Write an event while no process of the chain holds the log."""
         with EventLog(self._layout.events) as log:
-            self._view.event(log.append(event))
+            log.append(event)
 
     def _complete(self, supervisor: Supervisor, code: int) -> None:
         self._hash.join()

@@ -51,7 +51,7 @@ class _Hub(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlparse(self.path).path
         self._asked.append(path)
-        if path == f"/api/models/{NAME}/revision/main":
+        if path in (f"/api/models/{NAME}", f"/api/models/{NAME}/revision/main"):
             self._answer(json.dumps({"id": NAME, "sha": COMMIT, "siblings": []}).encode())
         elif path == f"/api/models/{NAME}/tree/{COMMIT}":
             tree = [{"type": "file", "path": p, "size": len(c), "oid": _oid(c)} for p, c in self._files.items()]
@@ -183,14 +183,14 @@ def test_unreachable_weights_name_the_command(
 def test_unknown_name_is_unavailable(tmp_path: Path, endpoint: str) -> None:
     """A model that the hub does not know is the same error, not a traceback of the hub's client."""
     said = _locate(tmp_path, "someone/else", allow_download=True, HF_ENDPOINT=endpoint)
-    assert said.startswith("the model 'someone/else' is neither a folder nor in the hub's cache")
+    assert said.startswith("the model 'someone/else' is neither a folder nor whole in the hub's cache")
 
 
 def test_impossible_name_is_unavailable(tmp_path: Path) -> None:
     """A path that does not exist, and cannot be a hub name either, is an error that names it."""
     missing = str(tmp_path / "nowhere" / "model")
     with pytest.raises(ModelUnavailableError, match="nowhere/model' is neither a folder nor a name on the hub"):
-        locate(missing, allow_download=False)
+        locate(missing, allow_download=True)
 
 
 def test_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:

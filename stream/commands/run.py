@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from stream.config import Options
+from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 
 _FILE = click.Path(path_type=Path)
@@ -41,8 +42,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--queue-mib", type=int, help="Bound on what waits between two processes.")
 @click.option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
 @click.option("--restart", is_flag=True, default=None, help="Begin anew where an earlier run lies.")
-@detector_options
-def run(detector: DetectorOptions, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
+def run(**given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
     """Turn a fisheye CLIP into live segments: a video file, or shard.tar::member.mp4.
 
     Results appear in OUT/<clip>/ while the clip plays; `egoclean-stream tail` follows them from elsewhere.
@@ -51,7 +51,7 @@ def run(detector: DetectorOptions, **given: Any) -> None:  # noqa: ANN401 - clic
     from stream.runner import run as run_chain
     from stream.view import make_view
 
-    prepared = prepare(make_options(detector, given))
+    prepared = prepare(make_options(DetectorOptions(), given))
     sys.exit(run_chain(prepared, make_view(Console())))
 
 

@@ -1,0 +1,168 @@
+"""Packets in, pictures and damage out: the stage that decodes.
+
+What counts as damage, and how it is seen:
+
+- Each packet is decoded by itself with the error caught around it, so that one bad packet costs no other.
+- A loss that libav keeps to itself is seen in the books (``stream.video.ledger``): libav raises nothing when an HEVC
+  picture refers to one that is missing; it withholds it and all that follows, up to the next key picture. A picture
+  whose packet came and that does not come out is damage. For codecs other than HEVC, where a packet may rightly give
+  no picture (hidden frames of VP8, second fields of H.264), only if libav raised an error.
+- A picture that libav marks as corrupt, or whose size or pixel format is not that of the first, is damage and not
+  given: a stretch of time has pictures or is damaged, not both. A packet that the container marks as corrupt (its last,
+  cut off) is not decoded.
+- The tail that the container's index names and does not hold is damage. What a header merely claims is not.
+
+What is not seen: flipped bits that leave a picture's syntax valid. libav decodes them to wrong pixels under every
+setting; ``err_detect=explode`` finds few more, and refuses whole intact streams for one malformed SEI message. It is
+therefore left at its default.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from stream.errors import SourceError
+from stream.items import End, EndReason, Item, Packet, Picture
+from stream.stage import State
+from stream.video.container import StreamFacts
+from stream.video.ledger import Ledger, Owed
+from stream.video.packets import Flush
+from stream.video.timeline import TimeLine
+
+if TYPE_CHECKING:
+    import av
+
+_DEFAULT_FPS = 25.0
+"""libav's own assumption for streams that declare no rate; used only where a frame has no duration either."""
+
+
+class Decode:
+    """``Packet`` to ``Picture`` and ``Damage``, in the order of time; all else is passed on.
+
+    ``Picture.frame`` shares the decoder's buffers by reference count: it stays valid for as long as it is kept, also
+    after the clip is closed, and a buffer is reused only when it is let go. So let go of it soon.
+
+    Raises:
+        SourceError: at the ``Flush`` of a clip that gave not one picture.
+    """
+
+    def __init__(self, name: str, facts: StreamFacts) -> None:
+        self._name = name
+        self._period_s = 1.0 / (facts.fps or _DEFAULT_FPS)
+        self._picture_from_each_packet = facts.codec == "hevc"
+        self._codec: av.VideoCodecContext | None = None
+        self._tick_s = 0.0
+        self._offset_s = 0.0
+        self._shape: tuple[int, int, str] | None = None
+        self._complaint = ""  # of libav or of the container, not yet the reason of any damage
+        self._ledger = Ledger()
+        self._line = TimeLine(self._period_s)
+
+    def on_item(self, item: Item) -> Iterable[Item]:
+        """Decode a packet; the pictures given may be of earlier packets."""
+        if not isinstance(item, Packet):
+            return (item,)
+        return self._decode(item) if item.packet.size else self._flush(item)
+
+    def on_end(self) -> Iterator[Item]:
+        """Give the pictures that the decoder still holds; there are none after a ``Flush``."""
+        yield from self._drain()
+        yield from self._line.damage()
+
+    def end(self, reason: EndReason) -> End:
+        """The item that ends the run, after ``on_end``."""
+        return End(reason, self._line.end_s, self._line.pictures, self._line.packets_lost)
+
+    def snapshot(self) -> State:
+        """Counts and the place on the time line. What the decoder holds cannot be saved."""
+        return self._line.snapshot()
+
+    def restore(self, state: State) -> None:
+        """Go on behind the last picture given. Decoding can only resume at a key picture.
+
+        So packets must come again from a key picture at or before that point, or from the clip's start; pictures that
+        had been given are decoded and left out. That they are the same is seen by their PTS: a stream without can't be
+        resumed.
+        """
+        self._line.restore(state)
+
+    def _decode(self, item: Packet) -> Iterator[Item]:
+        packet = item.packet
+        self._codec = packet.stream.codec_context
+        self._tick_s, self._offset_s = float(packet.time_base), item.offset_s
+        self._lose(self._ledger.send(packet))
+        if packet.is_corrupt:
+            self._complaint = "a packet is incomplete"
+        else:
+            yield from self._pictures(packet)
+
+    def _flush(self, item: Packet) -> Iterator[Item]:
+        yield from self._drain()
+        if isinstance(item, Flush) and item.lost_packets:
+            self._line.lose(None, item.lost_until_s, item.lost_packets, item.reason)
+        yield from self._line.damage()
+        if self._line.pictures == 0:
+            raise SourceError(f"{self._name} holds no picture that can be decoded")
+
+    def _drain(self) -> Iterator[Item]:
+        """Take what the decoder holds, and make it ready for another stream."""
+        if self._codec is None:
+            return
+        yield from self._pictures(None)
+        self._codec.flush_buffers()
+        self._codec = None
+        owed, unplaced = self._ledger.close()
+        self._lose(owed)
+        if unplaced and (reason := self._reason()):
+            self._line.lose(None, None, unplaced, reason)
+        self._complaint = ""
+
+    def _pictures(self, packet: "av.Packet[av.VideoStream] | None") -> Iterator[Item]:
+        import av
+
+        if self._codec is None:
+            return
+        try:
+            frames = self._codec.decode(packet)
+        except av.FFmpegError as error:
+            self._complaint = f"cannot be decoded: {error.strerror}"
+            return
+        for frame in frames:
+            yield from self._picture(frame)
+
+    def _picture(self, frame: "av.VideoFrame") -> Iterator[Item]:
+        self._lose(self._ledger.receive(frame.pts))
+        ticks = frame.dts if frame.pts is None else frame.pts
+        clock_s = None if ticks is None else self._clock_s(ticks)
+        duration_s = frame.duration * self._tick_s or self._period_s
+        if fault := self._fault(frame):
+            self._line.lose(clock_s, None if clock_s is None else clock_s + duration_s, 1, fault)
+            return
+        index, t_s = self._line.pictures, self._line.place(clock_s, duration_s)
+        if t_s is not None:
+            yield from self._line.damage(before_s=t_s)
+            yield Picture(index, t_s, duration_s, frame)
+
+    def _fault(self, frame: "av.VideoFrame") -> str:
+        """Why the picture is not to be trusted; empty if it is."""
+        shape = (frame.width, frame.height, frame.format.name)
+        if frame.is_corrupt:
+            return "marked corrupt by the decoder"
+        self._shape = self._shape or shape
+        if shape != self._shape:
+            return "the picture changes from {}x{} {} to {}x{} {}".format(*self._shape, *shape)
+        return ""
+
+    def _lose(self, owed: list[Owed]) -> None:
+        reason = self._reason() if owed else ""
+        if not reason:
+            return
+        for packet in owed:
+            self._line.lose(self._clock_s(packet.pts), self._clock_s(packet.pts + packet.duration), 1, reason)
+        self._complaint = ""
+
+    def _reason(self) -> str:
+        """Why a picture did not come; empty if none had to."""
+        return self._complaint or ("refers to a missing picture" if self._picture_from_each_packet else "")
+
+    def _clock_s(self, ticks: int) -> float:
+        return ticks * self._tick_s + self._offset_s

@@ -1,0 +1,159 @@
+"""A clip's container: which of its streams is the video, and the facts about it that the record keeps."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from stream.errors import SourceError
+from stream.video.source import Source
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+_FORMATS = "mov,matroska,mpegts,avi,hevc,h264"
+"""libav's demuxers that hold video and open no second file or address by themselves, as playlists do."""
+
+_MAX_SIDE_PX = 16384
+_MAX_PIXELS = 16384 * 8192
+"""No camera gives more, and one such picture takes 200 MB: what claims more is a broken header."""
+
+_READ_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What the container and the first picture say about the chosen stream."""
+
+    codec: str
+    width_px: int
+    """Of the decoded picture, before any rotation, as is ``height_px``."""
+    height_px: int
+    rotation_deg: int
+    """How far a viewer turns the picture, clockwise, in [0, 360). The decoded pixels are not turned."""
+    display_width_px: int
+    """After that rotation, as is ``display_height_px``."""
+    display_height_px: int
+    fps: float | None
+    """Nominal; None if unknown. Times come from each frame's own PTS, never from this."""
+    time_base: str
+    """Seconds per tick of the PTS, a fraction."""
+    pixel_format: str
+    bit_depth: int
+    start_pts: int | None
+    """In ticks; None if the container does not say."""
+    declared_s: float | None
+    """Duration by the header, None if it has none. It may lie."""
+    declared_frames: int | None
+    """Likewise."""
+
+
+def read_facts(source: Source) -> StreamFacts:
+    """The facts about the clip's video stream, from its header and its first picture.
+
+    Raises:
+        SourceError: not a video, no video stream in it, a codec without a decoder, a picture beyond all bounds, or not
+            one picture that can be decoded.
+    """
+    with open_stream(source) as (container, stream):
+        picture = _first_picture(container, stream)
+        if picture is None:
+            raise SourceError(f"{source.name} holds no picture that can be decoded ({stream.codec_context.name} video)")
+        rotation_deg = -picture.rotation % 360  # libav counts counterclockwise
+        sideways = rotation_deg % 180 == 90
+        return StreamFacts(
+            codec=stream.codec_context.name,
+            width_px=picture.width,
+            height_px=picture.height,
+            rotation_deg=rotation_deg,
+            display_width_px=picture.height if sideways else picture.width,
+            display_height_px=picture.width if sideways else picture.height,
+            fps=float(stream.guessed_rate) if stream.guessed_rate else None,
+            time_base=str(stream.time_base),
+            pixel_format=picture.format.name,
+            bit_depth=max(component.bits for component in picture.format.components),
+            start_pts=stream.start_time,
+            declared_s=_declared_s(container, stream),
+            declared_frames=stream.frames or None,
+        )
+
+
+@contextmanager
+def open_stream(source: Source) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
+    """The clip's container and its video stream; both are closed at the end.
+
+    Raises:
+        SourceError: as ``read_facts``, but for a picture that can be decoded.
+    """
+    import av
+
+    with source.open() as file:
+        try:
+            container = av.open(
+                file,
+                "r",
+                container_options={"format_whitelist": _FORMATS},
+                options={"max_pixels": str(_MAX_PIXELS)},
+                metadata_errors="replace",
+                buffer_size=_READ_CHUNK_BYTES,
+            )
+        except (av.FFmpegError, OSError) as error:
+            raise SourceError(f"{source.name} is not a video that can be read: {error.strerror}") from error
+        with container:
+            stream = _choose(container, source)
+            stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+            yield container, stream
+
+
+def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
+    """The stream marked as default, then the largest, then the first; cover pictures and thumbnails do not count."""
+    from av.stream import Disposition
+
+    stills = Disposition.attached_pic | Disposition.timed_thumbnails
+    moving = [stream for stream in container.streams.video if not stream.disposition & stills]
+    if not moving:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream at all"
+        raise SourceError(f"{source.name} has no video stream, only: {kinds}")
+    for stream in moving:
+        if stream.codec_context is None:  # what libav has no decoder for, PyAV's stubs know nothing of
+            raise SourceError(f"{source.name} has a video stream (number {stream.index}) of a codec without a decoder")
+        _require_sane_size(stream, source)
+    return max(
+        moving, key=lambda stream: (bool(stream.disposition & Disposition.default), stream.width * stream.height)
+    )
+
+
+def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
+    width, height = stream.width, stream.height
+    if max(width, height) > _MAX_SIDE_PX or width * height > _MAX_PIXELS:
+        raise SourceError(
+            f"{source.name} claims pictures of {width}x{height} pixels: "
+            f"at most {_MAX_SIDE_PX} a side and {_MAX_PIXELS} in all can be read"
+        )
+
+
+def _first_picture(container: "InputContainer", stream: "av.VideoStream") -> "av.VideoFrame | None":
+    import av
+
+    stream.codec_context.thread_count = 1  # more threads want more packets before they give the first picture
+    try:
+        for packet in container.demux(stream):
+            try:
+                pictures = packet.decode()
+            except av.FFmpegError:
+                continue  # decoding proper reports it, with its time
+            if pictures:
+                return pictures[0]
+    except (av.FFmpegError, OSError):
+        return None
+    return None
+
+
+def _declared_s(container: "InputContainer", stream: "av.VideoStream") -> float | None:
+    import av
+
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return float(container.duration * Fraction(1, av.time_base)) if container.duration else None

@@ -1,0 +1,99 @@
+"""From a name on the command line to the bytes of one clip: a local file, or a member of a tar."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+from stream.errors import SourceError
+from stream.video.member import SEPARATOR, Slice, ask_for_member, find_member
+
+_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+"""Files that Docker and Podman put into every container they start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One clip: ``size_bytes`` bytes of the file ``path``, from ``offset`` on."""
+
+    name: str
+    """As it was given."""
+    stem: str
+    """The clip's file name without its ending: it names the run directory."""
+    path: Path
+    """The file on disk: the clip, or the tar that holds it."""
+    offset: int
+    size_bytes: int
+
+    def open(self) -> BufferedReader:
+        """A new read-only, seekable file over the clip's bytes, at its start; the caller closes it.
+
+        Raises:
+            OSError: the file has gone since the source was opened.
+        """
+        return BufferedReader(Slice(self.path, self.offset, self.size_bytes))
+
+    def sha256(self) -> str:
+        """SHA-256 of the clip's bytes, as 64 hexadecimal digits; the clip is read once, chunk by chunk."""
+        with self.open() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def intrinsics_path(self) -> Path | None:
+        """``intrinsics.json`` in the folder of the clip or of its tar, where both data sets keep it."""
+        path = self.path.with_name("intrinsics.json")
+        return path if path.is_file() else None
+
+
+def in_container() -> bool:
+    """Whether this process runs in a container, where only mounted folders can be seen."""
+    return any(mark.exists() for mark in _CONTAINER_MARKS)
+
+
+def open_source(spec: str, *, in_container: Callable[[], bool] = in_container) -> Source:
+    """The clip that ``spec`` names: ``clip.mp4``, or ``part000.tar::clip.mp4``.
+
+    Raises:
+        SourceError: missing, not a regular file, not readable or empty; a tar without its member or one without
+            that member; a member that is no ordinary file. Whether the bytes are a video is seen by
+            ``stream.video.container``.
+    """
+    file, separator, member = spec.partition(SEPARATOR)
+    if not separator or Path(spec).exists():
+        path = Path(spec)
+        _require_file(path, in_container)
+        if _is_tar(path):
+            raise ask_for_member(path)
+        return _require_bytes(Source(spec, path.stem, path, 0, path.stat().st_size))
+    path = Path(file)
+    _require_file(path, in_container)
+    offset, size_bytes = find_member(path, member)
+    return _require_bytes(Source(spec, Path(member).stem, path, offset, size_bytes))
+
+
+def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
+    try:
+        if path.is_file():
+            path.open("rb").close()
+            return
+        exists = path.exists()
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        raise SourceError(f"{path} cannot be read: {error}") from error
+    if not exists:
+        question = f" (is its folder {path.parent} mounted into this container?)" if in_container() else ""
+        raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
+    kind = "a directory" if path.is_dir() else "no regular file"
+    raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
+
+
+def _is_tar(path: Path) -> bool:
+    """Whether the file has the magic of POSIX.1-1988 and of GNU tar."""
+    with path.open("rb") as file:
+        file.seek(257)
+        return file.read(5) == b"ustar"
+
+
+def _require_bytes(source: Source) -> Source:
+    if source.size_bytes == 0:
+        raise SourceError(f"{source.name} is empty (0 bytes): name a clip")
+    return source
