@@ -52,13 +52,17 @@ class Similarity:
 def cells_of(t_s: Float64, cells_max: int = CELLS_MAX) -> Cells:
     """One cell a window, or as many windows a cell as keep the cells within ``cells_max``.
 
-    A window that is up to half a stride early or late keeps its cell; missing windows leave cells empty.
+    Missing windows leave cells empty; that a window starts some frames early or late does not.
 
     Args:
         t_s: (N,) float64 window starts, rising; N at least 1.
     """
-    stride_s = float(np.median(np.diff(t_s))) if len(t_s) > 1 else 1.0
-    slots = np.floor((t_s - t_s[0]) / stride_s + 0.5).astype(np.intp)
+    slots = np.zeros(len(t_s), np.intp)
+    stride_s = 1.0
+    if len(t_s) > 1:
+        strides = np.diff(t_s) / np.median(np.diff(t_s))
+        slots[1:] = np.cumsum(np.maximum(1, np.rint(strides)))
+        stride_s = float(t_s[-1] - t_s[0]) / int(slots[-1])
     slots_a_cell = -(-(int(slots[-1]) + 1) // cells_max)
     return Cells(float(t_s[0]), stride_s * slots_a_cell, slots // slots_a_cell)
 

@@ -14,8 +14,8 @@ from stream.records.layout import RunLayout
 Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
 
-BLOCK_VALUES: Final = 4 * 1024 * 1024
-"""Numbers in one block: 16 MiB as float32, 128 windows of (32, 1024)."""
+BLOCK_VALUES: Final = 2 * 1024 * 1024
+"""Numbers in one block: 8 MiB as float32, 64 windows of (32, 1024)."""
 
 
 @dataclass(frozen=True, slots=True)
