@@ -11,6 +11,7 @@ from exporters import style
 from exporters.time_axis import broken_at_gaps, draw_curve, set_time_axis
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -65,19 +66,23 @@ class Detection:
 def draw_detection(figure: "Figure", data: Detection) -> None:
     """Draw a strip of span rows, and below it the scores of both detectors, all over the same time."""
     strip, causal, offline = figure.subplots(3, 1, sharex=True, height_ratios=(1, 3, 3))
-    figure.suptitle(data.title)
+    style.title(figure, data.title)
     draw_rows(strip, data)
     for axes, track in ((causal, data.causal), (offline, data.offline)):
         draw_track(axes, track)
         shade(axes, data.damaged, style.GREY, "damaged")
     set_time_axis(offline.xaxis, data.causal.t_s[0], data.t_end_s, ticks_max=10)
     offline.set_xlim(data.causal.t_s[0], data.t_end_s)
-    handles = {
-        label: handle
-        for axes in (causal, offline)
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=7)
+    _legend(figure)
+
+
+def _legend(figure: "Figure") -> None:
+    """One for all panels, each name once."""
+    found: dict[str, Artist] = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        found.update(zip(labels, handles, strict=True))
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=len(found))
 
 
 def draw_rows(axes: "Axes", data: Detection) -> None:
@@ -93,6 +98,7 @@ def draw_rows(axes: "Axes", data: Detection) -> None:
         axes.broken_barh(bars, (row - _BAR / 2, _BAR), color=color, linewidth=0)
     known = [span.detected_at_s for span in data.causal.spans if span.detected_at_s is not None]
     axes.plot(known, np.ones(len(known)), linestyle="none", marker="|", color=style.BLACK, label="announced")
+    axes.set_title("(a) anomalous stretches")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(-0.5, len(rows) - 0.5)
     axes.spines["left"].set_visible(False)

@@ -52,7 +52,7 @@ class Diagnostics:
 def draw_diagnostics(figure: "Figure", data: Diagnostics) -> None:
     """Draw the four panels."""
     panels = figure.subplots(2, 2)
-    figure.suptitle(data.title)
+    style.title(figure, data.title)
     draw_distance(panels[0, 0], data)
     draw_similarity(panels[0, 1], data.mean, "(b) similarity, mean-pooled")
     draw_autocorrelation(panels[1, 0], data.autocorrelation)

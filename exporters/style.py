@@ -59,6 +59,11 @@ def require_matplotlib() -> None:
         )
 
 
+def title(figure: "Figure", text: str) -> None:
+    """Put a title over all panels, as it is: names of clips are not mathematics."""
+    figure.suptitle(text, parse_math=False)
+
+
 @contextmanager
 def figure_file(path: Path, width_in: float, height_in: float) -> Iterator["Figure"]:
     """A figure to draw on, in inches; at the end of the block it is a PNG of 200 dots an inch at ``path``.
