@@ -9,7 +9,7 @@ from exporters.detection_plot import Span
 from exporters.truth import read_truth
 from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
-from stream.errors import InputError
+from stream.errors import InputError, UsageError
 from stream.records.layout import RunLayout
 
 
@@ -33,7 +33,8 @@ class Clip:
     @property
     def title(self) -> str:
         """The clip, and below it where its numbers come from."""
-        facts = [self.encoder, f"{len(self.windows.t_s):,} windows"]
+        count = len(self.windows.t_s)
+        facts = [self.encoder, f"{count:,} window{'s' if count > 1 else ''}"]
         if self.windows.left_out:
             facts.append(f"{self.windows.left_out} left out (zero or not finite)")
         if self.announced and not self.announced.finished:
@@ -85,10 +86,19 @@ def _clip_of_run(folder: Path, truth: Path | None) -> Clip:
     return Clip(
         open_windows(layout, growing=not announced.finished),
         announced.encoder,
-        DetectorOptions(**announced.detector),
+        _options_of(announced),
         announced,
         _true_spans(truth, announced.source.with_name("truth.json"), announced.stem),
     )
+
+
+def _options_of(announced: Announced) -> DetectorOptions:
+    try:
+        return DetectorOptions(**announced.detector)
+    except (TypeError, UsageError) as error:
+        raise InputError(
+            f"run.json of {announced.stem}: the detector's options are not of this version: {error}"
+        ) from error
 
 
 def _true_spans(given: Path | None, beside: Path, stem: str) -> tuple[Span, ...] | None:

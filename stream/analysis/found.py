@@ -62,8 +62,9 @@ def causal_track(clip: Clip, played: Replay, anomalies: Sequence[Anomaly]) -> Tr
         end_s = clip.windows.t_end_s
         spans += [Span(begun.t_start_s, end_s, begun.detected_at_s) for begun in clip.announced.still_open()]
     held = [step.thresholds or NO_THRESHOLDS for step in played.steps]
+    name = "causal: announced while the clip played" if clip.announced else "causal: replayed"
     return Track(
-        name="causal, as announced" if clip.announced else "causal, replayed",
+        name=name if any(step.thresholds for step in played.steps) else f"{name}, all within the warm-up",
         t_s=clip.windows.t_s,
         score=_numbers(step.score for step in played.steps),
         ema=_numbers(step.smoothed for step in played.steps),
@@ -78,7 +79,7 @@ def offline_track(clip: Clip, offline: Offline, anomalies: Sequence[Anomaly]) ->
     """Scores over the whole clip's constant thresholds."""
     count, held = len(clip.windows.t_s), offline.thresholds
     return Track(
-        name="offline, the whole clip known",
+        name=f"offline: θ on {held.on:.4f}, θ off {held.off:.4f}, median {held.median:.4f}",
         t_s=clip.windows.t_s,
         score=offline.scores,
         ema=offline.smoothed,

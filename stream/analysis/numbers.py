@@ -14,6 +14,8 @@ from stream.detection.recent import sketch
 from stream.detection.threshold import Thresholds
 from stream.items import Float32, Float64, SegmentClosed, SegmentOpened
 
+SCORE_DECIMALS = 6
+"""What lies beyond is rounding of the float32 vectors, in which Otsu's method would find two classes, too."""
 NO_THRESHOLDS = Thresholds(np.nan, np.nan, np.nan)
 
 
@@ -36,11 +38,12 @@ def replay(windows: Windows, options: DetectorOptions) -> Replay:
     steps: list[Step] = []
     said: list[SegmentOpened | SegmentClosed] = []
     sketches: list[Float32] = []
+    stride_s = windows.stride_s
     for block in windows.temporal_blocks():
         for row in block:
             unit = row.astype(np.float64)
             t_s = float(windows.t_s[len(steps)])
-            known_s = t_s + windows.stride_s
+            known_s = t_s + stride_s
             steps.append(detector.push(t_s, unit))
             said += [*partition.begin(known_s), *partition.window(steps[-1], unit, known_s)]
             sketches.append(sketch(unit))
@@ -63,7 +66,7 @@ def detect_offline(windows: Windows, options: DetectorOptions) -> Offline:
     total = sum(block.sum(axis=0, dtype=np.float64) for block in windows.temporal_blocks())
     cosines = np.concatenate([block @ total for block in windows.temporal_blocks()])
     scores = 1 - (cosines - 1) / (count - 1)
-    smoothed = moving_average(scores, options.alpha)
+    smoothed = np.round(moving_average(scores, options.alpha), SCORE_DECIMALS)
     thresholds = published_thresholds(smoothed, options.hysteresis)
     anomalies = [
         (start, stop)
