@@ -30,9 +30,12 @@ class Source:
         """A new read-only, seekable file over the clip's bytes, at its start; the caller closes it.
 
         Raises:
-            OSError: the file has gone since the source was opened.
+            SourceError: the file has gone, or may no longer be read.
         """
-        return BufferedReader(Slice(self.path, self.offset, self.size_bytes))
+        try:
+            return BufferedReader(Slice(self.path, self.offset, self.size_bytes))
+        except OSError as error:
+            raise SourceError(f"{self.name} can no longer be read: {error.strerror}") from error
 
     def sha256(self) -> str:
         """SHA-256 of the clip's bytes, as 64 hexadecimal digits; the clip is read once, chunk by chunk."""
