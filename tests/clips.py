@@ -1,7 +1,10 @@
-"""Small real clips, made by libx265 in some ten milliseconds, and ways to damage them."""
+"""Small real clips, made by libx265 in some ten milliseconds, ways to damage them, and what decoding makes of them."""
 
+import hashlib
 import random
-from collections.abc import Collection, Sequence
+import tarfile
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +12,12 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from stream.items import UInt8
+from stream.items import Damage, End, Packet, Picture, UInt8
+from stream.stage import drive
+from stream.stages.decode import Decode
+from stream.video.container import read_facts
+from stream.video.packets import packets
+from stream.video.source import open_source
 
 _X265 = "log-level=none:pools=none:frame-threads=1:scenecut=0:open-gop=0"
 _TICK = Fraction(1, 90_000)
@@ -116,6 +124,47 @@ def flip_bits(clip: Path, path: Path, *, flips: int, seed: int, first_byte: int 
         data[chance.randrange(first_byte, len(data))] ^= 1 << chance.randrange(8)
     path.write_bytes(data)
     return path
+
+
+def into_tar(path: Path, *members: Path) -> Path:
+    """Put files into a new tar, under their own names."""
+    with tarfile.open(path, "w") as tar:
+        for member in members:
+            tar.add(member, member.name)
+    return path
+
+
+@dataclass
+class Decoded:
+    """All that came out of a clip, in order."""
+
+    items: list[Picture | Damage] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    """MD5 of each picture's planes."""
+    end: End = field(default_factory=lambda: End("stopped", 0.0, 0))
+
+    @property
+    def times_s(self) -> list[float]:
+        return [item.t_s for item in self.items if isinstance(item, Picture)]
+
+    @property
+    def damage(self) -> list[Damage]:
+        return [item for item in self.items if isinstance(item, Damage)]
+
+
+def decode(spec: Path | str, given: Iterable[Packet] | None = None) -> Decoded:
+    """Decode the clip to its end; ``given`` are other packets than its own."""
+    source = open_source(str(spec))
+    stage, decoded = Decode(source.name, read_facts(source)), Decoded()
+    for item in drive(stage, packets(source) if given is None else given):
+        if isinstance(item, Picture):
+            planes = item.frame.to_ndarray()
+            decoded.digests.append(hashlib.md5(planes.tobytes(), usedforsecurity=False).hexdigest())
+        elif not isinstance(item, Damage):
+            raise TypeError(f"a {type(item).__name__} came out of decoding")
+        decoded.items.append(item)
+    decoded.end = stage.end("end_of_stream")
+    return decoded
 
 
 def _muxer_options(path: Path) -> dict[str, str]:
