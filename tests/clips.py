@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from stream.items import Damage, End, Packet, Picture, UInt8
+from stream.items import Damage, End, Item, Packet, Picture, UInt8
 from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
@@ -134,35 +134,57 @@ def into_tar(path: Path, *members: Path) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A picture without its buffer: a long clip's would fill the memory."""
+
+    index: int
+    t_s: float
+    duration_s: float
+    digest: str
+    """MD5 of its planes."""
+
+
 @dataclass
 class Decoded:
     """All that came out of a clip, in order."""
 
-    items: list[Picture | Damage] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)
-    """MD5 of each picture's planes."""
+    items: list[Shown | Damage] = field(default_factory=list)
     end: End = field(default_factory=lambda: End("stopped", 0.0, 0))
 
     @property
+    def pictures(self) -> list[Shown]:
+        return [item for item in self.items if isinstance(item, Shown)]
+
+    @property
     def times_s(self) -> list[float]:
-        return [item.t_s for item in self.items if isinstance(item, Picture)]
+        return [picture.t_s for picture in self.pictures]
+
+    @property
+    def digests(self) -> list[str]:
+        return [picture.digest for picture in self.pictures]
 
     @property
     def damage(self) -> list[Damage]:
         return [item for item in self.items if isinstance(item, Damage)]
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Note what a stage gave; only pictures and damage may come out of decoding."""
+        for item in items:
+            if isinstance(item, Picture):
+                digest = hashlib.md5(item.frame.to_ndarray().tobytes(), usedforsecurity=False).hexdigest()
+                self.items.append(Shown(item.index, item.t_s, item.duration_s, digest))
+            elif isinstance(item, Damage):
+                self.items.append(item)
+            else:
+                raise TypeError(f"a {type(item).__name__} came out of decoding")
 
 
 def decode(spec: Path | str, given: Iterable[Packet] | None = None) -> Decoded:
     """Decode the clip to its end; ``given`` are other packets than its own."""
     source = open_source(str(spec))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
-    for item in drive(stage, packets(source) if given is None else given):
-        if isinstance(item, Picture):
-            planes = item.frame.to_ndarray()
-            decoded.digests.append(hashlib.md5(planes.tobytes(), usedforsecurity=False).hexdigest())
-        elif not isinstance(item, Damage):
-            raise TypeError(f"a {type(item).__name__} came out of decoding")
-        decoded.items.append(item)
+    decoded.add(drive(stage, packets(source) if given is None else given))
     decoded.end = stage.end("end_of_stream")
     return decoded
 
