@@ -94,8 +94,8 @@ def remux(clip: Path, path: Path, *, without: Collection[int] = ()) -> Path:
     return path
 
 
-def join_streams(clips: Sequence[Path], path: Path, *, default: int) -> Path:
-    """Put the video streams of ``clips`` side by side into one container; number ``default`` is marked as default."""
+def join_streams(clips: Sequence[Path], path: Path, *, default: int | None) -> Path:
+    """Put the video streams of ``clips`` side by side into one container; number ``default`` is marked as such."""
     with av.open(str(path), "w") as made:
         inputs = [av.open(str(clip)) for clip in clips]
         streams = [made.add_stream_from_template(each.streams.video[0]) for each in inputs]

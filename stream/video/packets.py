@@ -1,6 +1,6 @@
 """The packets of a clip's video stream, on one line of time, and what the container names but does not hold."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, cast
@@ -33,7 +33,7 @@ class Flush(Packet):
     """Why, if anything is lost."""
 
 
-def packets(source: Source, *, loop: bool = False) -> Iterator[Packet]:
+def packets(source: Source, *, loop: bool = False) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
     An error of the demuxer ends the stream there, and the ``Flush`` says so. With ``loop`` the clip is read again after
@@ -65,7 +65,7 @@ def _round(source: Source, offset_s: float) -> Generator[Packet, None, float]:
                     continue
                 if stretch.is_left_by(packet):
                     yield Flush(flush, stretch.offset_s)
-                    stretch = _Stretch(stretch.end_s - _start_s(packet))
+                    stretch = _Stretch(stretch.end_s - (_ticks(packet) or 0) * float(packet.time_base))
                 stretch.add(packet)
                 yield Packet(packet, stretch.offset_s)
         except (av.FFmpegError, OSError) as error:
@@ -109,7 +109,8 @@ class _Stretch:
         self._last_dts, self._duration = packet.dts, packet.duration or 0
         if packet.is_discard:  # cut away by an edit list: decoded and not shown
             return
-        pts = next((ticks for ticks in (packet.pts, packet.dts) if ticks is not None), self._end)
+        ticks = _ticks(packet)
+        pts = self._end if ticks is None else ticks
         if self._start is None:
             self._start = self._last_pts = self._end = pts
             self._lead = 0 if packet.dts is None else pts - packet.dts
@@ -128,8 +129,8 @@ class _Stretch:
         return len(shown), end * self._tick_s + self.offset_s
 
 
-def _start_s(packet: "av.Packet[av.VideoStream]") -> float:
-    return float((packet.dts if packet.pts is None else packet.pts) or 0) * float(packet.time_base)
+def _ticks(packet: "av.Packet[av.VideoStream]") -> int | None:
+    return packet.dts if packet.pts is None else packet.pts
 
 
 def _last_flush(
