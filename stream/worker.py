@@ -8,10 +8,12 @@ the supervisor is gone, so the process ends at once and leaves no orphan.
 import faulthandler
 import os
 import select
+import shutil
 import signal
 import sys
 import time
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 
 import zmq
@@ -81,11 +83,14 @@ class Port:
         """Whether the supervisor has asked the source to end."""
         return self._control.stop
 
-    def tick(self, item: Item | None = None) -> None:
-        """Note progress, listen to the supervisor, and tell it how things are when it is time to."""
-        if item is not None:
-            self._reporter.items += 1
-            self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
+    def take(self, item: Item) -> None:
+        """Note an item that has come in."""
+        self._reporter.items += 1
+        self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
+        self.tick()
+
+    def tick(self) -> None:
+        """Listen to the supervisor, and tell it how things are, when it is time to."""
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT_S
@@ -96,6 +101,7 @@ class Port:
         """Hand an item on, waiting while the next process is behind."""
         if self._outlet is None:
             raise EgocleanError(f"the last process of the chain gave a {type(item).__name__}, but nobody follows it")
+        self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
         self._outlet.send(item, while_full=self.tick)
 
     def wait_until(self, t_s: float) -> None:
@@ -111,7 +117,7 @@ def run_source(work: Work, port: Port) -> None:
         raise EgocleanError("a process without an inlet has no source")
     reason: EndReason = "end_of_stream"
     for packet in work.source.packets():
-        port.tick(packet)
+        port.take(packet)
         if port.stopping:
             reason = "stopped"
             break
@@ -129,34 +135,27 @@ def run_stage(work: Work, inlet: Inlet, port: Port) -> None:
     item: Item | None = None
     while not isinstance(item, End):
         item = inlet.receive(_RECEIVE_MS)
-        port.tick(item)
-        if item is not None:
-            for given in feed(work.stage, item):
-                port.send(given)
+        if item is None:
+            port.tick()
+            continue
+        port.take(item)
+        for given in feed(work.stage, item):
+            port.send(given)
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
-    """Build the work of this process and do it to its end."""
-    work = build(order.process, order.options, order.run_dir)
-    try:
-        if order.outlet is None:
-            connect(order, context, Port(work, None, control, reporter), work)
+    """Build the work of this process and do it to its end; what is sent is delivered when this returns."""
+    with ExitStack() as stack:
+        work = build(order.process, order.options, order.run_dir)
+        stack.callback(work.close)
+        outlet = stack.enter_context(Outlet(context, order.outlet)) if order.outlet else None
+        port = Port(work, outlet, control, reporter)
+        port.tick()
+        if order.inlet is None:
+            run_source(work, port)
         else:
-            with Outlet(context, order.outlet) as outlet:
-                connect(order, context, Port(work, outlet, control, reporter), work)
+            run_stage(work, stack.enter_context(Inlet(context, order.inlet)), port)
         reporter.report("done", work.facts())
-    finally:
-        work.close()
-
-
-def connect(order: Order, context: zmq.Context[zmq.Socket[bytes]], port: Port, work: Work) -> None:
-    """Run the loop that fits: with an inlet as a stage, without one as the source."""
-    port.tick()
-    if order.inlet is None:
-        run_source(work, port)
-    else:
-        with Inlet(context, order.inlet) as inlet:
-            run_stage(work, inlet, port)
 
 
 def main() -> None:
@@ -172,6 +171,7 @@ def main() -> None:
     try:
         serve(order, context, Control(sys.stdin.fileno()), reporter)
     except SupervisorGoneError:
+        shutil.rmtree(Path(order.status_endpoint.removeprefix("ipc://")).parent, ignore_errors=True)
         os._exit(ExitCode.INTERNAL)
     except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
