@@ -59,6 +59,7 @@ class TileRemap:
             "colour_matrix": color.matrix,
             "colour_range": "full" if color.full_range else "limited",
             "tile_halvings": self._tile.halvings,
+            "tile_blur_sigma_px": self._tile.sigma_px,
             "tile_map_sha256": self._tile.sha256(),
             "tile_valid_fraction": tile_valid,
             "valid_fraction": picture_valid,
