@@ -1,6 +1,7 @@
 """``egoclean-stream eval PREDICTED TRUTH``: how good are the segments that were found."""
 
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import click
 from rich.console import Console
 
 from stream.errors import UsageError
+from stream.evaluation.clock import LONGEST_S
 from stream.evaluation.document import document
 from stream.evaluation.evaluation import evaluate as judge_clips
 from stream.evaluation.formats import read_tracks
@@ -24,7 +26,7 @@ _PATH = click.Path(path_type=Path)
 @click.argument("predicted", type=_PATH)
 @click.argument("truth", type=_PATH)
 @click.option("--clip", metavar="STEM", help="The clip to judge, where a side holds several.")
-@click.option("--duration-s", type=click.FloatRange(min=0, min_open=True), help="Length of the one clip judged.")
+@click.option("--duration-s", type=click.FloatRange(0, LONGEST_S, min_open=True), help="Length of the one clip.")
 @click.option(
     "--anomalous", metavar="PATTERN", help="Regular expression: rows of transcripts and logs that are anomalous."
 )
@@ -73,6 +75,8 @@ def make_cases(
         InputError: if the events of a clip do not fit together.
     """
     pattern = _compiled(anomalous)
+    if duration_s is not None and math.isnan(duration_s):
+        raise UsageError("--duration-s nan: expected a number of seconds")
     if duration_s is not None and len(chosen) > 1:
         raise UsageError(f"--duration-s {duration_s:g} is one clip's length, and here are {len(chosen)}: use --clip")
     if pattern and not any(track.described for _, *sides in chosen for track in sides):

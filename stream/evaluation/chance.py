@@ -16,6 +16,7 @@ DRAWS = 1000
 """Random detectors: enough to know the 95th percentile to within one or two percentiles."""
 HEADLINE = "f1_iou_0.5"
 """The figure by which predictions beat the control or do not."""
+_SLACK = 1e-9  # equal figures may differ in the last digit, for the sums were made in another order
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +66,5 @@ def _scattered(clip: Clip, rng: np.random.Generator, draws: int) -> Float64:
 
 def _chance(value: float, drawn: Float64) -> Chance:
     p95 = float(np.quantile(drawn, 0.95))
-    as_good = int(np.sum(drawn >= value))
-    return Chance(value, float(drawn.mean()), p95, (1 + as_good) / (1 + drawn.size), value > p95)
+    as_good = int(np.sum(drawn >= value - _SLACK))
+    return Chance(value, float(drawn.mean()), p95, (1 + as_good) / (1 + drawn.size), beats=value > p95 + _SLACK)

@@ -1,9 +1,11 @@
 """Times as people and programs write them."""
 
-import math
 import re
 
-_CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d{1,3}):(?P<seconds>\d{1,2}(?:\.\d+)?)")
+_CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,3}):(?P<seconds>\d{1,2}(?:\.\d+)?)")
+
+LONGEST_S = 1e7
+"""Sixteen weeks: no clip is longer. What is longer, or not a number, is not a time."""
 
 
 def seconds_of(written: object) -> float:
@@ -13,12 +15,14 @@ def seconds_of(written: object) -> float:
         ValueError: saying what is wrong with it.
     """
     match written:
-        case bool() | None:
+        case None:
+            raise ValueError("a time is missing")
+        case bool():
             raise ValueError(f"{written} is not a time")
         case int() | float():
-            return _checked(float(written), str(written))
+            return _checked(written)
         case str():
-            return _checked(_parsed(written.strip()), written)
+            return _checked(_parsed(written.strip()))
         case _:
             raise ValueError(f"a {type(written).__name__} is not a time")
 
@@ -36,9 +40,9 @@ def _parsed(text: str) -> float:
     return int(clock["hours"] or 0) * 3600 + minutes * 60 + seconds
 
 
-def _checked(seconds: float, written: str) -> float:
-    if not math.isfinite(seconds):
-        raise ValueError(f"{written} is not a finite time")
+def _checked(seconds: float) -> float:
     if seconds < 0:
-        raise ValueError(f"{written} lies before the clip's beginning")
-    return seconds
+        raise ValueError(f"{seconds} s lies before the clip's beginning")
+    if not seconds < LONGEST_S:
+        raise ValueError(f"{seconds} is not a time in any clip")
+    return float(seconds)
