@@ -22,7 +22,8 @@ def test_imports_go_one_way() -> None:
 def test_chain_modules_need_no_heavy_package() -> None:
     """Importing everything that a run with the grid encoder uses imports neither torch nor matplotlib."""
     program = (
-        "import sys, stream.cli, stream.runner, stream.prepare, stream.worker, stream.commands.run, stream.commands.tail,"
+        "import sys\n"
+        "import stream.cli, stream.runner, stream.prepare, stream.worker, stream.commands.run, stream.commands.tail,"
         "stream.stages.decode, stream.stages.rectify, stream.stages.window, stream.stages.detect, stream.stages.record,"
         "models.grid; print(sorted({'torch', 'transformers', 'matplotlib', 'scipy', 'torchvision'} & set(sys.modules)))"
     )

@@ -52,7 +52,7 @@ def assert_valid(run_dir: Path) -> None:
 
 
 def test_run_keeps_its_promises(clip: Path, tmp_path: Path) -> None:
-    """A whole run: exit 0, a gapless partition, closed books, one outcome a segment, loadable arrays, full provenance."""
+    """A whole run: exit 0, a gapless partition, closed books, one outcome a segment, arrays that load."""
     result = run_cli(clip, *GRID, "--out", tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     run_dir = tmp_path / "clip"
@@ -146,7 +146,7 @@ def test_signal_drains_the_chain(clip: Path, tmp_path: Path, number: int, code: 
 
 @pytest.mark.parametrize("name", ["ingest", "encode", "detect", "record"])
 def test_killed_process_fails_the_run_truthfully(clip: Path, tmp_path: Path, name: str) -> None:
-    """When a process is killed the run ends with its reason and exit 70; what was written stays valid, nobody is left."""
+    """When a process is killed the run ends with its reason and exit 70; what was written stays valid."""
     run_dir = tmp_path / "clip"
     with started(clip, *GRID, "--out", tmp_path, "--loop") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
@@ -168,7 +168,12 @@ def test_killed_supervisor_leaves_no_orphans(clip: Path, tmp_path: Path) -> None
     with started(clip, *GRID, "--out", tmp_path, "--loop") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
         children = workers(process)
-        sockets = {Path(c.laddr).parent for child in children for c in child.net_connections("unix") if c.laddr}
+        sockets = {
+            Path(c.laddr).parent
+            for child in children
+            for c in child.net_connections("unix")
+            if isinstance(c.laddr, str) and c.laddr
+        }
         process.kill()
         _, alive = psutil.wait_procs(children, timeout=DEADLINE_S)
     assert not alive
@@ -204,12 +209,8 @@ def test_clip_shorter_than_a_window_is_one_unscored_segment(tmp_path: Path) -> N
     clip = make_clip(tmp_path / "short.mp4", frames=20)
     assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
     (segment,) = (event for event in told(tmp_path / "short") if isinstance(event, events.SegmentClosed))
-    assert (segment.t_start_s, segment.t_end_s, segment.kind, segment.windows) == (
-        0.0,
-        pytest.approx(2 / 3),
-        "typical",
-        0,
-    )
+    assert (segment.t_start_s, segment.kind, segment.windows) == (0.0, "typical", 0)
+    assert segment.t_end_s == pytest.approx(2 / 3)
     assert (segment.score_mean, segment.theta_on) == (None, None)
 
 

@@ -87,7 +87,7 @@ def test_follow_goes_on_while_the_log_grows(tmp_path: Path) -> None:
     ]
 
 
-def test_terminal_gets_a_table(tmp_path: Path) -> None:
+def test_terminal_gets_a_table() -> None:
     """In a terminal the newest segments stand in a table: open ones as open, closed ones with their times and kind."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120)

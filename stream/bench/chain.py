@@ -100,8 +100,7 @@ def naive_tile(frame: av.VideoFrame, maps: tuple[Any, Any]) -> UInt8:
     height, width = whole.shape[:2]
     small = cv2.resize(whole, (292 * width // height, 292), interpolation=cv2.INTER_AREA)
     left = (small.shape[1] - 256) // 2
-    tile: UInt8 = small[18 : 18 + 256, left : left + 256]
-    return tile
+    return np.asarray(small[18 : 18 + 256, left : left + 256], dtype=np.uint8)
 
 
 def chain(source: Source) -> int:
