@@ -78,6 +78,13 @@ def test_second_piece_of_a_found_event_is_neither_a_hit_nor_false() -> None:
     assert (judgement.false_events, judgement.row()["hits_iou_0.3"]) == (0, 1)
 
 
+def test_order_and_cuts_of_the_predictions_do_not_matter() -> None:
+    """Events in any order, and cut where a detector's longest duration ended, are judged as the whole ones."""
+    true = events((10, 20), (100, 140))
+    whole, pieces = events((12, 22), (95, 140)), events((120, 140), (95, 120), (12, 22))
+    assert judge(pieces, true, 200.0).row() == judge(whole, true, 200.0).row()
+
+
 @pytest.mark.parametrize(
     ("predicted", "pairs"),
     [

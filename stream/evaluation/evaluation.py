@@ -43,8 +43,8 @@ class Evaluation:
             return f"no verdict against chance: there is no {side} event"
         verb = "beat" if self.beats_random else "do not beat"
         return (
-            f"the predictions {verb} chance: F1 at IoU 0.5 is {chance.value:.2f}, and 95 of 100 random detectors of "
-            f"the same rate reach {chance.random_p95:.2f} or less (p = {chance.p_value:.3f}, {DRAWS} draws, "
+            f"the predictions {verb} chance: their mean IoU is {chance.value:.2f}, and 95 of 100 random detectors "
+            f"of the same rate reach {chance.random_p95:.2f} or less (p = {chance.p_value:.3f}, {DRAWS} draws, "
             f"seed {self.seed})"
         )
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from stream.evaluation.anomaly import Anomaly, edges_of
+from stream.evaluation.anomaly import Anomaly, edges_of, joined
 from stream.evaluation.counts import CRITERIA, Counts, count, ious, ratio
 from stream.evaluation.matching import Float64, best_pairs
 
@@ -108,10 +108,11 @@ def judge(predicted: Sequence[Anomaly], true: Sequence[Anomaly], duration_s: flo
     """Judge predictions over one clip; ``judge(...).row()`` is what a table of experiments needs.
 
     Args:
-        predicted: sorted and disjoint, as ``joined`` gives them.
+        predicted: in any order; pieces that touch or overlap are one event.
         true: the same.
         duration_s: length of the clip.
     """
+    predicted, true = joined(predicted), joined(true)
     found, wanted = edges_of(predicted), edges_of(true)
     iou = ious(found, wanted)
     pairs = best_pairs(iou)
