@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 def test_imports_go_one_way() -> None:
     """The import contracts of ``pyproject.toml`` hold."""
     result = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as check; check()", "--no-cache"],
         cwd=ROOT,
         capture_output=True,
         text=True,

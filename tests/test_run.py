@@ -168,12 +168,7 @@ def test_killed_supervisor_leaves_no_orphans(clip: Path, tmp_path: Path) -> None
     with started(clip, *GRID, "--out", tmp_path, "--loop") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
         children = workers(process)
-        sockets = {
-            Path(c.laddr).parent
-            for child in children
-            for c in child.net_connections("unix")
-            if isinstance(c.laddr, str) and c.laddr
-        }
+        sockets = {Path(str(c.laddr)).parent for child in children for c in child.net_connections("unix") if c.laddr}
         process.kill()
         _, alive = psutil.wait_procs(children, timeout=DEADLINE_S)
     assert not alive
