@@ -1,0 +1,75 @@
+"""What a run announced while it played, from its records."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from stream.errors import InputError
+from stream.records import events
+from stream.records.layout import RunLayout
+from stream.records.log import read_events
+from stream.records.manifest import Manifest, read_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A run as its readers saw it, up to now."""
+
+    manifest: Manifest
+    stem: str
+    encoder: str
+    """The model's name."""
+    finished: bool
+    """Whether the run has come to its source's end; otherwise it grows, or was stopped."""
+    closed: tuple[events.SegmentClosed, ...]
+    opened: dict[str, events.SegmentOpened]
+    """By segment."""
+    damaged: tuple[events.SourceDamaged, ...]
+
+    @property
+    def detector(self) -> dict[str, Any]:
+        """The detector's options."""
+        options: dict[str, Any] = self.manifest.options["detector"]
+        return options
+
+    def anomalous(self) -> list[events.SegmentClosed]:
+        """The anomalous segments that are closed."""
+        return [segment for segment in self.closed if segment.kind == "anomalous"]
+
+    def still_open(self) -> list[events.SegmentOpened]:
+        """The anomalous segment that has begun and not ended, if there is one."""
+        ended = {segment.segment_id for segment in self.closed}
+        return [event for name, event in self.opened.items() if event.kind == "anomalous" and name not in ended]
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run directory rather than a bare folder of arrays."""
+    return RunLayout(folder, "").events.exists()
+
+
+def read_announced(folder: Path) -> Announced:
+    """Read a run directory's events and provenance, growing or finished.
+
+    Raises:
+        InputError: the records are missing, broken, or not of this version.
+    """
+    layout = RunLayout(folder, folder.resolve().name)
+    try:
+        manifest = read_manifest(layout.manifest)
+        said = list(read_events(layout.events))
+    except (OSError, ValidationError) as error:
+        raise InputError(f"{folder} is not a readable run directory: {error}") from error
+    started = next((event for event in said if isinstance(event, events.RunStarted)), None)
+    if started is None:
+        raise InputError(f"{layout.events} holds no run.started: the run has not begun, or the file is not its log")
+    return Announced(
+        manifest=manifest,
+        stem=started.stem,
+        encoder=str(manifest.encoder.get("model", started.encoder)),
+        finished=any(isinstance(event, events.RunFinished) for event in said),
+        closed=tuple(event for event in said if isinstance(event, events.SegmentClosed)),
+        opened={event.segment_id: event for event in said if isinstance(event, events.SegmentOpened)},
+        damaged=tuple(event for event in said if isinstance(event, events.SourceDamaged)),
+    )

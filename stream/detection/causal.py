@@ -1,0 +1,192 @@
+"""The detector that sees one window after the other: score first, then learn."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from stream.detection.edges import offset, onset
+from stream.detection.options import DetectorOptions
+from stream.detection.state import take, take_optional
+from stream.detection.threshold import Thresholds
+from stream.detection.usual import UsualWork
+from stream.errors import InputError
+from stream.items import ClosedBy, Float64, Kind
+from stream.stage import State
+
+EDGE_WINDOWS = 256
+"""Recent scores that are kept to find edges in: no edge is back-dated further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From ``t_s`` on the work is of ``kind``."""
+
+    t_s: float
+    kind: Kind
+    closed_by: ClosedBy
+    """What ended the stretch before: ``max_duration`` where an anomaly became the new normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one window made known. A field is None where there was nothing to compare with."""
+
+    t_start_s: float
+    score: float | None = None
+    """1 - mean cosine to the usual work; None for the first window, and for a vector that says nothing."""
+    smoothed: float | None = None
+    """EMA of the scores."""
+    thresholds: Thresholds | None = None
+    """What ``smoothed`` was held against; None during the warm-up."""
+    change: Change | None = None
+    pending: bool = False
+    """Whether an edge may soon be found before this window: the EMA lags what the score shows already."""
+
+
+class CausalDetector:
+    """Finds the stretches of unusual work while they happen.
+
+    A window is scored against the reference and held against the thresholds as they were before it; then, unless
+    it is unusual itself, it is learned. A window without a unit vector (``unit_vector``) says nothing: it is neither
+    scored nor learned, and breaks no run of windows. Memory does not grow: two histograms, ``EDGE_WINDOWS`` scores and
+    one sum of D float64 numbers.
+    """
+
+    def __init__(self, options: DetectorOptions) -> None:
+        self._options = options
+        self._usual = UsualWork(options)
+        self._last_s: float | None = None
+        self._stride_s = 0.0
+        self._run = 0
+        """Windows in a row beyond the threshold that would change the state."""
+        self._anomaly_since_s: float | None = None
+        self._anomaly_windows = 0
+        """Windows since the anomaly was known."""
+        self._recent: deque[tuple[float, float]] = deque(maxlen=EDGE_WINDOWS)
+        """(start in seconds, score) of the scored windows since the last edge."""
+
+    def push(self, t_start_s: float, unit: Float64 | None) -> Step:
+        """Take the unit vector (D,) of the window that starts at ``t_start_s``, or None where it has none.
+
+        Raises ``InputError`` when the time is not later than the one before, or when D differs.
+        """
+        self._advance(t_start_s)
+        if unit is None:
+            return Step(t_start_s)
+        score = self._usual.score(unit)
+        if score is None:
+            self._usual.learn(t_start_s, unit, None)
+            return Step(t_start_s)
+        smoothed = self._usual.smooth(score)
+        thresholds = self._usual.thresholds(t_start_s)
+        self._usual.see(smoothed)
+        self._recent.append((t_start_s, score))
+        change = self._judge(t_start_s, smoothed, thresholds) if thresholds else None
+        if self._anomaly_since_s is None and (thresholds is None or smoothed <= thresholds.on):
+            self._usual.learn(t_start_s, unit, smoothed)
+        pending = thresholds is not None and change is None and self._is_pending(smoothed, thresholds)
+        return Step(t_start_s, score, smoothed, thresholds, change, pending)
+
+    def finish(self) -> Change | None:
+        """The source is exhausted: the end of an anomaly that is over, but that the EMA has not followed yet."""
+        thresholds = None if self._last_s is None else self._usual.thresholds(self._last_s)
+        if self._anomaly_since_s is None or thresholds is None:
+            return None
+        end = self._end_of_anomaly(thresholds)
+        return self._closed(end) if len(self._recent) - end >= self._options.debounce_off else None
+
+    def snapshot(self) -> State:
+        return {
+            "usual": self._usual.snapshot(),
+            "last_s": self._last_s,
+            "stride_s": self._stride_s,
+            "run": self._run,
+            "anomaly_since_s": self._anomaly_since_s,
+            "anomaly_windows": self._anomaly_windows,
+            "recent": np.array(self._recent, dtype=np.float64).reshape(-1, 2),
+        }
+
+    def restore(self, state: State) -> None:
+        self._usual.restore(take(state, "usual", dict))
+        self._last_s = take_optional(state, "last_s", float)
+        self._stride_s = take(state, "stride_s", float)
+        self._run = take(state, "run", int)
+        self._anomaly_since_s = take_optional(state, "anomaly_since_s", float)
+        self._anomaly_windows = take(state, "anomaly_windows", int)
+        recent = take(state, "recent", np.ndarray).tolist()
+        self._recent = deque(((t_s, score) for t_s, score in recent), maxlen=EDGE_WINDOWS)
+
+    def _advance(self, t_start_s: float) -> None:
+        if self._last_s is not None:
+            if not t_start_s > self._last_s:
+                raise InputError(f"a window at {t_start_s} s comes after one at {self._last_s} s: times must ascend")
+            self._stride_s = t_start_s - self._last_s
+        self._last_s = t_start_s
+
+    def _judge(self, t_s: float, smoothed: float, thresholds: Thresholds) -> Change | None:
+        """The change of state that the newest window brings, if any."""
+        if self._anomaly_since_s is None:
+            self._run = self._run + 1 if smoothed > thresholds.on else 0
+            return self._opened(t_s, thresholds) if self._run >= self._options.debounce_on else None
+        self._anomaly_windows += 1
+        self._run = self._run + 1 if smoothed < thresholds.off else 0
+        if self._run >= self._options.debounce_off:
+            return self._closed(self._end_of_anomaly(thresholds))
+        if (
+            t_s - self._anomaly_since_s >= self._options.longest_anomaly_s
+            or self._anomaly_windows > self._usual.windows
+        ):
+            return self._adopted(t_s)
+        return None
+
+    def _is_pending(self, smoothed: float, thresholds: Thresholds) -> bool:
+        if self._anomaly_since_s is None:
+            return smoothed > thresholds.off
+        return self._end_of_anomaly(thresholds) < len(self._recent)
+
+    def _opened(self, t_s: float, thresholds: Thresholds) -> Change | None:
+        """An anomaly, unless what lifted the EMA is too short, or no more than a freak window."""
+        scores = self._scores()
+        start = max(1, onset(scores, thresholds.on))  # never where the last anomaly ended: a stretch lies between
+        start_s = self._recent[start][0]
+        if t_s + self._stride_s - start_s < self._options.shortest_s:
+            return None
+        if np.median(scores[-self._options.evidence_windows :]) <= thresholds.on:
+            return None
+        self._anomaly_since_s, self._anomaly_windows = start_s, 0
+        self._begin_at(start)
+        return Change(start_s, "anomalous", "state_change")
+
+    def _end_of_anomaly(self, thresholds: Thresholds) -> int:
+        """Index in ``recent`` of the first window that is usual again; one past the last if none is."""
+        scores = self._scores()
+        height = float(scores.mean()) - thresholds.median
+        level = max(thresholds.off, thresholds.median + self._options.fade_ratio * height)
+        times_s = np.array([t_s for t_s, _ in self._recent])
+        earliest = int(np.searchsorted(times_s, times_s[0] + self._options.shortest_s))
+        return earliest + offset(scores[earliest:], level)
+
+    def _closed(self, end: int) -> Change:
+        """The anomaly ends with the window ``end``, at the latest with the newest one."""
+        self._begin_at(min(end, len(self._recent) - 1))
+        self._anomaly_since_s = None
+        return Change(self._recent[0][0], "typical", "state_change")
+
+    def _adopted(self, t_s: float) -> Change:
+        """The anomaly lasted too long, or longer than all that was learned: it is the new normal."""
+        self._begin_at(len(self._recent))
+        self._anomaly_since_s = None
+        self._usual = UsualWork(self._options)
+        return Change(t_s, "typical", "max_duration")
+
+    def _begin_at(self, index: int) -> None:
+        """An edge lies before the recent window ``index``: nothing looks back beyond it any more."""
+        for _ in range(index):
+            self._recent.popleft()
+        self._run = 0
+
+    def _scores(self) -> Float64:
+        return np.array([score for _, score in self._recent])

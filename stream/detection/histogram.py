@@ -1,0 +1,87 @@
+"""A distribution in constant memory: a histogram that finds its own range, and forgets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from stream.detection.state import take
+from stream.detection.threshold import Points
+from stream.stage import State
+
+BINS = 4096
+FINEST_EXPONENT = -30
+
+
+class Histogram:
+    """Weights over bins ``[k 2^e, (k + 1) 2^e)``, at most ``BINS`` neighbours, with one integer ``e`` for all.
+
+    The bins begin 1e-9 wide. A value out of reach doubles the width until it fits, and pairs of bins fall
+    together exactly, so the result is the histogram that all values would give in the final bins. A sample
+    weighs 1; beyond ``memory`` of total weight every older one fades by ``1 - 1 / memory`` a sample.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._exponent = FINEST_EXPONENT
+        self._first = 0
+        self._weights = np.zeros(BINS)
+
+    @property
+    def width(self) -> float:
+        """Width of a bin: how far a statistic of the histogram can be from that of the samples."""
+        return math.ldexp(1.0, self._exponent)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no sample was counted yet."""
+        return not self._weights.any()
+
+    def add(self, value: float) -> None:
+        """Count one finite sample."""
+        if self._weights.sum() >= self._memory:
+            self._weights *= 1 - 1 / self._memory
+        index = math.floor(math.ldexp(value, -self._exponent))
+        while not self._make_room(index):
+            self._coarsen()
+            index >>= 1
+        self._weights[index - self._first] += 1
+
+    def points(self) -> Points:
+        """The middles of the bins that are not empty, with their weights."""
+        occupied = np.flatnonzero(self._weights)
+        middles = (self._first + occupied + 0.5) * np.float64(self.width)
+        return Points(middles, self._weights[occupied])
+
+    def snapshot(self) -> State:
+        return {"exponent": self._exponent, "first": self._first, "weights": self._weights.copy()}
+
+    def restore(self, state: State) -> None:
+        self._exponent = take(state, "exponent", int)
+        self._first = take(state, "first", int)
+        self._weights = np.array(take(state, "weights", np.ndarray))
+
+    def _make_room(self, index: int) -> bool:
+        """Move the bins so that ``index`` is one of them; False when it lies too far from the occupied ones."""
+        if 0 <= index - self._first < BINS:
+            return True
+        occupied = self._first + np.flatnonzero(self._weights)
+        lowest, highest = (int(occupied[0]), int(occupied[-1])) if len(occupied) else (index, index)
+        if max(highest, index) - min(lowest, index) >= BINS:
+            return False
+        kept = self._weights[lowest - self._first : highest - self._first + 1].copy() if len(occupied) else np.zeros(1)
+        first = (min(lowest, index) + max(highest, index) - BINS) // 2 + 1
+        self._weights[:] = 0
+        self._weights[lowest - first : lowest - first + len(kept)] = kept
+        self._first = first
+        return True
+
+    def _coarsen(self) -> None:
+        pairs = np.zeros(BINS + 2)
+        odd = self._first & 1
+        pairs[odd : odd + BINS] = self._weights
+        self._weights[:] = 0
+        self._weights[: BINS // 2 + 1] = pairs.reshape(-1, 2).sum(axis=1)
+        self._first >>= 1
+        self._exponent += 1

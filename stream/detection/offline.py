@@ -1,0 +1,84 @@
+"""The published detection, which needs the whole clip: the yardstick of the causal one.
+
+EgoClean (calicartels/EgoClean on GitHub): typicality of a window = mean cosine to all other windows; score =
+1 - typicality; EMA with alpha 0.15; theta_on = Otsu's threshold of the EMA; theta_off = median + 0.5 (theta_on -
+median); debounce 3 and 3; shortest 3 s. Otsu parts also what has no second class: on a clip without any
+anomaly this finds some all the same, which is what the causal detector's floor is for.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stream.detection.options import DetectorOptions
+from stream.detection.threshold import Points, Thresholds, otsu
+from stream.items import Float64
+
+OTSU_BINS = 256
+
+
+class Offline(NamedTuple):
+    """All that the published figures show."""
+
+    scores: Float64
+    """(N,) 1 - typicality."""
+    smoothed: Float64
+    """(N,) EMA of the scores."""
+    thresholds: Thresholds
+    anomalies: list[tuple[int, int]]
+    """Half-open ranges of windows."""
+
+
+def typicality_scores(units: Float64) -> Float64:
+    """(N, D) unit vectors, N >= 2, to (N,) scores in [0, 2]: 1 - mean cosine to all others, in O(N D)."""
+    to_others: Float64 = (units @ units.sum(axis=0) - 1) / (len(units) - 1)
+    return 1 - to_others
+
+
+def moving_average(scores: Float64, alpha: float) -> Float64:
+    """(N,) exponential moving average that begins at the first score."""
+    smoothed = scores.copy()
+    for i in range(1, len(scores)):
+        smoothed[i] = alpha * scores[i] + (1 - alpha) * smoothed[i - 1]
+    return smoothed
+
+
+def published_thresholds(smoothed: Float64, hysteresis: float) -> Thresholds:
+    """Otsu's threshold of a histogram of 256 bins over the range of the values, and its hysteresis."""
+    counts, edges = np.histogram(smoothed, bins=OTSU_BINS)
+    on = otsu(Points((edges[:-1] + edges[1:]) / 2, counts.astype(np.float64))).threshold
+    median = float(np.median(smoothed))
+    return Thresholds(median, on, median + hysteresis * (on - median))
+
+
+def debounced(smoothed: Float64, thresholds: Thresholds, on_windows: int, off_windows: int) -> list[tuple[int, int]]:
+    """Half-open ranges of windows, each from the first of ``on_windows`` in a row above theta_on to the first of
+    ``off_windows`` in a row below theta_off, or to the end."""
+    ranges: list[tuple[int, int]] = []
+    start: int | None = None
+    run = 0
+    for i, value in enumerate(smoothed):
+        outside = value > thresholds.on if start is None else value < thresholds.off
+        run = run + 1 if outside else 0
+        if start is None and run == on_windows:
+            start, run = i - on_windows + 1, 0
+        elif start is not None and run == off_windows:
+            ranges.append((start, i - off_windows + 1))
+            start, run = None, 0
+    return ranges if start is None else [*ranges, (start, len(smoothed))]
+
+
+def detect_offline(units: Float64, times_s: Float64, options: DetectorOptions) -> Offline:
+    """The published result for (N, D) unit vectors, N >= 2, of windows that start at ``times_s`` (N,), ascending."""
+    scores = typicality_scores(units)
+    smoothed = moving_average(scores, options.alpha)
+    thresholds = published_thresholds(smoothed, options.hysteresis)
+    ends_s = np.append(times_s[1:], 2 * times_s[-1] - times_s[-2])
+    anomalies = [
+        (start, stop)
+        for start, stop in debounced(smoothed, thresholds, options.debounce_on, options.debounce_off)
+        if ends_s[stop - 1] - times_s[start] >= options.shortest_s
+    ]
+    return Offline(scores, smoothed, thresholds, anomalies)

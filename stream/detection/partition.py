@@ -1,0 +1,139 @@
+"""The time line in segments: no gap, no overlap, each with its number, its kind and what was measured in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+
+from stream.detection.causal import Change, Step
+from stream.detection.options import DetectorOptions
+from stream.detection.recent import RecentWindows
+from stream.detection.state import take, take_optional
+from stream.detection.threshold import Thresholds
+from stream.items import ClosedBy, Float64, Kind, SegmentClosed, SegmentOpened
+from stream.stage import State
+
+Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]
+
+
+class Partition:
+    """Cuts ``[0, decoded_s)`` into segments, from the detector's changes and the longest length allowed.
+
+    ``known_s`` is always the stream time at which what is said was known. Memory: the windows of the open segment,
+    and sketches of the recent ones.
+    """
+
+    def __init__(self, options: DetectorOptions) -> None:
+        self._options = options
+        self._recent = RecentWindows(options.period_windows)
+        self._number = 0
+        self._start_s: float | None = None
+        """Start of the open segment; None before the first."""
+        self._kind: Kind = "typical"
+        self._stretch_start_s = 0.0
+        """Since when the work is of this kind: a stretch may be several segments long."""
+        self._windows: list[tuple[float, float | None]] = []
+        """(start in seconds, score) of the windows that start in the open segment."""
+        self._thresholds: Thresholds | None = None
+
+    def begin(self, known_s: float) -> Segments:
+        """Open the first segment, at 0, unless it is open."""
+        if self._start_s is None:
+            self._start_s = 0.0
+            yield self._opened(known_s)
+
+    def window(self, step: Step, unit: Float64 | None, known_s: float) -> Segments:
+        """Count a window, with its unit vector (None if it has none), and follow what the detector made of it."""
+        self._windows.append((step.t_start_s, step.score))
+        if unit is not None:
+            self._recent.add(step.t_start_s, unit)
+        self._thresholds = step.thresholds or self._thresholds
+        if step.change:
+            yield from self.change(step.change, known_s)
+        if not (step.pending and step.t_start_s - self._open_since() <= 2 * self._options.max_segment_s):
+            yield from self._cut(step.t_start_s, known_s)
+
+    def change(self, change: Change, known_s: float) -> Segments:
+        """Go over to the other kind of work where the change says, but not before the open segment had a window."""
+        start_s = self._open_since()
+        inside = [t_s for t_s, _ in self._windows if t_s > start_s]
+        yield from self._turn(max(change.t_s, inside[0]), change.closed_by, change.kind, known_s)
+
+    def end(self, decoded_s: float) -> Segments:
+        """Close the last segment at the end of the time line."""
+        yield from self._cut(decoded_s, decoded_s)
+        yield self._closed(decoded_s, "end_of_stream", decoded_s)
+
+    def snapshot(self) -> State:
+        t = self._thresholds
+        return {
+            "recent": self._recent.snapshot(),
+            "number": self._number,
+            "start_s": self._start_s,
+            "kind": self._kind,
+            "stretch_start_s": self._stretch_start_s,
+            "windows": [[t_s, score] for t_s, score in self._windows],
+            "thresholds": None if t is None else [t.median, t.on, t.off],
+        }
+
+    def restore(self, state: State) -> None:
+        self._recent.restore(take(state, "recent", dict))
+        self._number = take(state, "number", int)
+        self._start_s = take_optional(state, "start_s", float)
+        self._kind = "anomalous" if state["kind"] == "anomalous" else "typical"
+        self._stretch_start_s = take(state, "stretch_start_s", float)
+        self._windows = [(t_s, score) for t_s, score in take(state, "windows", list)]
+        thresholds = take_optional(state, "thresholds", list)
+        self._thresholds = Thresholds(*thresholds) if thresholds else None
+
+    def _cut(self, now_s: float, known_s: float) -> Segments:
+        """Cut the open segment while it is longer than allowed, where the work changes most near the limit."""
+        longest_s = self._options.max_segment_s
+        while now_s - self._open_since() > longest_s:
+            limit_s = self._open_since() + longest_s
+            natural_s = self._recent.strongest_change_s(limit_s - self._options.cut_ratio * longest_s, limit_s)
+            yield from self._turn(limit_s if natural_s is None else natural_s, "max_duration", self._kind, known_s)
+
+    def _turn(self, t_s: float, closed_by: ClosedBy, kind: Kind, known_s: float) -> Segments:
+        """One segment ends at ``t_s``, the next begins there."""
+        yield self._closed(t_s, closed_by, known_s)
+        if kind != self._kind:
+            self._stretch_start_s = t_s
+        self._number += 1
+        self._start_s, self._kind = t_s, kind
+        yield self._opened(known_s)
+
+    def _opened(self, known_s: float) -> SegmentOpened:
+        return SegmentOpened(self._segment_id(), self._open_since(), self._kind, known_s)
+
+    def _closed(self, end_s: float, closed_by: ClosedBy, known_s: float) -> SegmentClosed:
+        start_s = self._open_since()
+        inside = [score for t_s, score in self._windows if t_s < end_s]
+        scores = [score for score in inside if score is not None]
+        self._windows = self._windows[len(inside) :]
+        period_s = self._recent.period_s(self._stretch_start_s, end_s) if self._kind == "typical" else None
+        return SegmentClosed(
+            segment_id=self._segment_id(),
+            t_start_s=start_s,
+            t_end_s=end_s,
+            kind=self._kind,
+            closed_by=closed_by,
+            detected_at_s=known_s,
+            windows=len(inside),
+            score_mean=float(np.mean(scores)) if scores else None,
+            score_max=max(scores, default=None),
+            theta_on=self._thresholds.on if self._thresholds else None,
+            theta_off=self._thresholds.off if self._thresholds else None,
+            period_s=period_s,
+            cycles=(end_s - start_s) / period_s if period_s else None,
+        )
+
+    def _segment_id(self) -> str:
+        return f"s{self._number:04d}"
+
+    def _open_since(self) -> float:
+        if self._start_s is None:
+            raise RuntimeError("no segment is open")
+        return self._start_s

@@ -1,0 +1,66 @@
+"""Does the work repeat? The period of a sequence of vectors, where one is significant."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream.items import Float64
+
+FEWEST_CYCLES = 3
+"""A period must fit so often into what is looked at."""
+SIGNIFICANT_SIGMAS = 5.0
+"""How far a peak of the autocorrelation must stand out, in standard errors: there are tens of lags to choose from."""
+SMALLEST_PEAK = 0.1
+"""A repetition that explains less of the variance than this is of no use to anyone."""
+SAME_PEAK = 0.7
+"""The peaks at a period and its multiples are about as high as the highest: at least this share of it."""
+MOST_MULTIPLES = 4
+"""A short period is measured on its multiples, up to this one: their peaks are as sharp, but further off."""
+
+
+def autocorrelation(vectors: Float64, lags: int) -> Float64:
+    """(n, k) to (lags + 1,): mean inner product of the centred vectors at each lag, over their variance."""
+    centred = vectors - vectors.mean(axis=0)
+    products = [np.vdot(centred[: len(centred) - lag], centred[lag:]) / (len(centred) - lag) for lag in range(lags + 1)]
+    return np.array(products, dtype=np.float64) / float(products[0])
+
+
+def effective_dimension(vectors: Float64) -> float:
+    """In how many independent directions (n, k) vectors vary: (trace of their covariance)^2 / |covariance|^2."""
+    centred = vectors - vectors.mean(axis=0)
+    gram = centred @ centred.T
+    return float(np.trace(gram) ** 2 / np.sum(gram**2))
+
+
+def repetition_period(vectors: Float64) -> float | None:
+    """Period of a sequence of vectors (n, k), in samples; None where none is significant.
+
+    The first high peak of the autocorrelation, measured on its multiples. It must rise above the trough before it by
+    ``SIGNIFICANT_SIGMAS`` standard errors (Bartlett, "On the theoretical specification and sampling properties of
+    autocorrelated time-series", 1946; the vectors count as many independent series as they have effective
+    dimensions): noise with a memory has an autocorrelation that falls, and does not rise again.
+    """
+    lags = len(vectors) // FEWEST_CYCLES
+    if lags < 3 or not np.any(np.ptp(vectors, axis=0)):
+        return None
+    r = autocorrelation(vectors, lags)
+    samples = (len(vectors) - np.arange(lags + 1)) * effective_dimension(vectors)
+    error = np.sqrt((2 * np.cumsum(r**2) - 1) / samples)
+    rise = r - np.minimum.accumulate(r)
+    peaks = [
+        top_of_parabola(lag, *r[lag - 1 : lag + 2])
+        for lag in range(2, lags)
+        if r[lag - 1] < r[lag] >= r[lag + 1] and r[lag] > SMALLEST_PEAK and rise[lag] > SIGNIFICANT_SIGMAS * error[lag]
+    ]
+    if not peaks:
+        return None
+    highest = max(height for _, height in peaks)
+    high = [lag for lag, height in peaks if height >= SAME_PEAK * highest]
+    multiple = max(lag for lag in high if lag < (MOST_MULTIPLES + 0.5) * high[0])
+    return multiple / round(multiple / high[0])
+
+
+def top_of_parabola(x: int, left: float, middle: float, right: float) -> tuple[float, float]:
+    """Position and height of the top of the parabola through the values at ``x - 1``, ``x`` and ``x + 1``."""
+    shift = (left - right) / (left - 2 * middle + right) / 2
+    return x + float(shift), float(middle - (left - right) * shift / 4)

@@ -1,0 +1,66 @@
+"""What the usual work looks like: one sum of unit vectors, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.detection.state import take
+from stream.errors import InputError
+from stream.items import Float64
+from stream.stage import State
+
+
+def unit_vector(vector: npt.NDArray[np.floating]) -> Float64 | None:
+    """``vector``, of any shape, flattened and L2-normalised; None where it is zero or not finite."""
+    flat = np.ravel(vector).astype(np.float64)
+    norm = float(np.linalg.norm(flat))
+    if norm == 0 or not np.isfinite(norm):
+        return None
+    return flat / norm
+
+
+class Reference:
+    """The sum of the unit vectors learned so far, in memory that does not grow: D numbers.
+
+    The mean cosine of a vector to all n learned ones is one dot product with their sum: x . (x_1 + ... + x_n) / n.
+    Once n is ``memory``, all older vectors fade by ``1 - 1 / memory`` with every new one.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._sum: Float64 = np.zeros(0)
+        self._weight = 0.0
+
+    @property
+    def weight(self) -> float:
+        """How many vectors the reference stands for."""
+        return self._weight
+
+    def score(self, unit: Float64) -> float | None:
+        """1 - the mean cosine to what was learned, in [0, 2]; None while nothing was learned.
+
+        Raises ``InputError`` when the vector's length differs from that of the learned ones.
+        """
+        if self._weight == 0:
+            return None
+        if unit.shape != self._sum.shape:
+            raise InputError(f"an embedding has {unit.size} numbers, but the ones before it have {self._sum.size}")
+        return 1 - float(unit @ self._sum) / self._weight
+
+    def learn(self, unit: Float64) -> None:
+        """Count one more vector among the usual ones."""
+        if self._weight == 0:
+            self._sum = np.zeros_like(unit)
+        elif self._weight >= self._memory:
+            self._sum *= 1 - 1 / self._memory
+            self._weight *= 1 - 1 / self._memory
+        self._sum += unit
+        self._weight += 1
+
+    def snapshot(self) -> State:
+        return {"sum": self._sum.copy(), "weight": self._weight}
+
+    def restore(self, state: State) -> None:
+        self._sum = np.array(take(state, "sum", np.ndarray))
+        self._weight = take(state, "weight", float)
