@@ -29,14 +29,15 @@ class Announced:
     damaged: tuple[events.SourceDamaged, ...]
 
     @property
+    def source(self) -> Path:
+        """The clip's file, or the tar that it lies in."""
+        return Path(str(self.manifest.options["source"]).split("::", maxsplit=1)[0])
+
+    @property
     def detector(self) -> dict[str, Any]:
         """The detector's options."""
         options: dict[str, Any] = self.manifest.options["detector"]
         return options
-
-    def anomalous(self) -> list[events.SegmentClosed]:
-        """The anomalous segments that are closed."""
-        return [segment for segment in self.closed if segment.kind == "anomalous"]
 
     def still_open(self) -> list[events.SegmentOpened]:
         """The anomalous segment that has begun and not ended, if there is one."""
@@ -64,6 +65,9 @@ def read_announced(folder: Path) -> Announced:
     started = next((event for event in said if isinstance(event, events.RunStarted)), None)
     if started is None:
         raise InputError(f"{layout.events} holds no run.started: the run has not begun, or the file is not its log")
+    missing = {"source", "detector"} - manifest.options.keys()
+    if missing:
+        raise InputError(f"{layout.manifest} does not say the option {missing.pop()!r}: it is of another version")
     return Announced(
         manifest=manifest,
         stem=started.stem,

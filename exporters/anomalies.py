@@ -18,11 +18,13 @@ class Anomaly(BaseModel):
     """The stem of the clip's files."""
     mode: Literal["causal", "offline"]
     """Causal: announced while the clip played. Offline: from the whole clip."""
+    segment_id: str | None
+    """The run's segment; None for offline. A long anomaly is several segments that touch."""
     kind: Literal["anomalous"] = "anomalous"
     t_start_s: Seconds
     t_end_s: Seconds
     detected_at_s: float | None
-    """Stream time at which it was known; None for offline."""
+    """Stream time at which the segment was opened; None for offline."""
     score_mean: float | None
     score_max: float | None
     theta_on: float | None

@@ -1,7 +1,7 @@
 """``<stem>_detection.png``: what was announced live against what the whole clip says afterwards."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -63,13 +63,25 @@ class Detection:
     damaged: tuple[Span, ...] = ()
 
 
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans in order of time, those that touch as one, which was known when the first was."""
+    out: list[Span] = []
+    for span in spans:
+        if out and span.t_start_s <= out[-1].t_end_s:
+            out[-1] = replace(out[-1], t_end_s=span.t_end_s)
+        else:
+            out.append(span)
+    return tuple(out)
+
+
 def draw_detection(figure: "Figure", data: Detection) -> None:
     """Draw a strip of span rows, and below it the scores of both detectors, all over the same time."""
     strip, causal, offline = figure.subplots(3, 1, sharex=True, height_ratios=(1, 3, 3))
     style.title(figure, data.title)
     draw_rows(strip, data)
-    for axes, track in ((causal, data.causal), (offline, data.offline)):
+    for axes, track, letter in ((causal, data.causal, "b"), (offline, data.offline, "c")):
         draw_track(axes, track)
+        axes.set_title(f"({letter}) {track.name}")
         shade(axes, data.damaged, style.GREY, "damaged")
     set_time_axis(offline.xaxis, data.causal.t_s[0], data.t_end_s, ticks_max=10)
     offline.set_xlim(data.causal.t_s[0], data.t_end_s)
@@ -97,7 +109,7 @@ def draw_rows(axes: "Axes", data: Detection) -> None:
         bars = [(span.t_start_s, span.t_end_s - span.t_start_s) for span in spans]
         axes.broken_barh(bars, (row - _BAR / 2, _BAR), color=color, linewidth=0)
     known = [span.detected_at_s for span in data.causal.spans if span.detected_at_s is not None]
-    axes.plot(known, np.ones(len(known)), linestyle="none", marker="|", color=style.BLACK, label="announced")
+    axes.plot(known, np.ones(len(known)), linestyle="none", marker="|", color=style.BLACK, label="detected")
     axes.set_title("(a) anomalous stretches")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(-0.5, len(rows) - 0.5)
@@ -117,7 +129,6 @@ def draw_track(axes: "Axes", track: Track) -> None:
     for values, color, dashes, label in lines:
         axes.plot(*broken_at_gaps(track.t_s, values), color=color, linestyle=dashes, label=label)
     shade(axes, track.spans, style.VERMILION, "anomalous")
-    axes.set_title(track.name)
     axes.set_ylabel("anomaly score")
 
 

@@ -28,10 +28,12 @@ class Autocorrelation:
     """(L,) float64, rising."""
     value: Float64
     """(L,) float64, -1 to 1."""
-    band: Float64
-    """(L,) float64: what noise alone would reach; beyond it a value is significant."""
+    limit: Float64
+    """(L,) float64: what a peak must reach to be significant."""
     period_s: float | None
     """Repetition period, where one is significant."""
+    period_share: float = 0.0
+    """Of the usual work's time, that in which a period is significant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,14 @@ def draw_autocorrelation(axes: "Axes", found: Autocorrelation | None) -> None:
     if found is None:
         say(axes, "too few windows for a lag")
         return
-    axes.fill_between(found.lag_s, -found.band, found.band, color=style.PALE, linewidth=0, label="noise, 95 %")
+    axes.fill_between(
+        found.lag_s, 0, found.limit, color=style.PALE, linewidth=0, label="a peak here is not significant"
+    )
     axes.axhline(0, color=style.GREY, linewidth=0.5)
     axes.plot(found.lag_s, found.value, color=style.BLUE)
     if found.period_s is not None:
-        axes.axvline(found.period_s, color=style.VERMILION, linestyle="--", label=f"period {found.period_s:.1f} s")
+        label = f"period {found.period_s:.1f} s, in {found.period_share:.0%} of the time"
+        axes.axvline(found.period_s, color=style.VERMILION, linestyle="--", label=label)
     axes.set_xlim(0, found.lag_s[-1])
     axes.legend(loc="upper right", title=None if found.period_s else "no significant period", title_fontsize=7)
 

@@ -37,6 +37,21 @@ class Windows:
         return self._unit_blocks(self.layout.temporal)
 
     @property
+    def stride_s(self) -> float:
+        """From one window's start to the next one's; 1 s where there is only one."""
+        return float(np.median(np.diff(self.t_s))) if len(self.t_s) > 1 else 1.0
+
+    @property
+    def t_end_s(self) -> float:
+        """One stride after the last window's start: how far the windows speak for the clip."""
+        return float(self.t_s[-1]) + self.stride_s
+
+    @property
+    def ends_s(self) -> Float64:
+        """(N,) float64: the next window's start, up to which each speaks."""
+        return np.append(self.t_s[1:], self.t_end_s)
+
+    @property
     def left_out(self) -> int:
         """Windows that are on disk but not usable."""
         return len(self.usable) - len(self.t_s)

@@ -65,7 +65,7 @@ def some_diagnostics(count: int) -> Diagnostics:
     t_s = np.arange(count, dtype=np.float64)
     matrix = similarity([rows], cells_of(t_s))
     lag_s = np.arange(20.0)
-    wave = Autocorrelation(lag_s, np.cos(2 * np.pi * lag_s / 8), np.full(20, 0.25), 8.0)
+    wave = Autocorrelation(lag_s, np.cos(2 * np.pi * lag_s / 8), np.full(20, 0.25), 8.0, 0.5)
     return Diagnostics("clip", t_s, generator.uniform(0, 1, count - 1), matrix, matrix, wave if count > 1 else None)
 
 
@@ -93,7 +93,7 @@ def test_detection_shades_spans_and_aligns_them_in_rows() -> None:
     assert [label.get_text() for label in strip.get_yticklabels()] == ["offline", "causal", "truth"]
     bars = [[tuple(path.get_extents().intervalx) for path in bars.get_paths()] for bars in strip.collections]
     assert bars == [[(9.0, 21.0)], [(10.0, 20.0), (30.0, 35.0)], [(8.0, 20.0)]]
-    assert line(strip, "announced")[0].tolist() == [13.0]
+    assert line(strip, "detected")[0].tolist() == [13.0]
     assert {axes.get_xlim() for axes in figure.axes} == {(0.0, 100.0)}
 
 
@@ -114,9 +114,9 @@ def test_diagnostics_draws_four_panels() -> None:
     for axes in (mean, temporal):
         assert np.array_equal(np.asarray(axes.images[0].get_array()), data.mean.values)
         assert tuple(axes.images[0].get_extent()) == (0.0, 60.0, 60.0, 0.0)
-    assert line(repetition, "period 8.0 s")[0].tolist() == [8.0, 8.0]
+    assert line(repetition, "period 8.0 s, in 50% of the time")[0].tolist() == [8.0, 8.0]
     low, high = repetition.collections[0].get_paths()[0].get_extents().intervaly
-    assert (low, high) == (-0.25, 0.25)
+    assert (low, high) == (0.0, 0.25)
 
 
 def test_no_period_is_said() -> None:

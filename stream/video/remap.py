@@ -154,7 +154,7 @@ def antialiasing(blur_px2: float) -> tuple[int, float]:
     halvings = 0
     while _sampling_px2(halvings + 1) <= blur_px2:
         halvings += 1
-    left_px2 = (blur_px2 - _sampling_px2(halvings)) / 4**halvings
+    left_px2 = (blur_px2 - _sampling_px2(halvings)) / (1 << 2 * halvings)
     if left_px2 < 0.01:
         return halvings, 0.0
     # Of the weights (a, 1 - 2a, a) the variance is 2a, and a / (1 - 2a) = exp(-1 / (2 sigma^2)); flat at a = 1/3.
@@ -163,7 +163,7 @@ def antialiasing(blur_px2: float) -> tuple[int, float]:
 
 
 def _sampling_px2(halvings: int) -> float:
-    shrink = 4**halvings
+    shrink = 1 << 2 * halvings
     return TRIANGLE_PX2 * shrink + (shrink - 1) / 12
 
 

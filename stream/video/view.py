@@ -56,7 +56,6 @@ class SourceMap:
     y: Float32
     valid: npt.NDArray[np.bool_]
     """(height, width), whether the source shows it: within the picture, and not beyond the lens's fold."""
-
     blur_px2: float
     """Variance, source pixels squared, of what the slow way blurs: the full-size remap, then an antialiased resize."""
 
@@ -83,7 +82,7 @@ def encoder_view(width: int, height: int, tile_px: int) -> View:
 def keyframe_view(width: int, height: int, longest_px: int) -> View:
     """The whole picture, scaled down so that its longest side is at most ``longest_px``."""
     scale = min(1.0, longest_px / max(width, height))
-    view_w, view_h = max(1, round(width * scale)), max(1, round(height * scale))
+    view_w, view_h = max(2, round(width * scale)), max(2, round(height * scale))
     return View(view_w, view_h, view_w / width, view_h / height)
 
 

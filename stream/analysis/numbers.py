@@ -1,0 +1,83 @@
+"""The numbers behind a clip's figures, from its arrays on disk, in memory that does not grow with them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from exporters.windows import Windows
+from stream.detection.causal import CausalDetector, Step
+from stream.detection.offline import Offline, debounced, moving_average, published_thresholds
+from stream.detection.options import DetectorOptions
+from stream.detection.partition import Partition
+from stream.detection.recent import sketch
+from stream.detection.threshold import Thresholds
+from stream.items import Float32, Float64, SegmentClosed, SegmentOpened
+
+NO_THRESHOLDS = Thresholds(np.nan, np.nan, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What the causal detector makes of the windows, one after the other."""
+
+    steps: list[Step]
+    """(N) one a window."""
+    opened: dict[str, SegmentOpened]
+    """By segment."""
+    closed: tuple[SegmentClosed, ...]
+    sketches: Float32
+    """(N, 128) each window in small."""
+
+
+def replay(windows: Windows, options: DetectorOptions) -> Replay:
+    """Run the causal detector as the live chain does. A window is taken to be known when the next one begins."""
+    detector, partition = CausalDetector(options), Partition(options)
+    steps: list[Step] = []
+    said: list[SegmentOpened | SegmentClosed] = []
+    sketches: list[Float32] = []
+    for block in windows.temporal_blocks():
+        for row in block:
+            unit = row.astype(np.float64)
+            t_s = float(windows.t_s[len(steps)])
+            known_s = t_s + windows.stride_s
+            steps.append(detector.push(t_s, unit))
+            said += [*partition.begin(known_s), *partition.window(steps[-1], unit, known_s)]
+            sketches.append(sketch(unit))
+    change = detector.finish()
+    said += partition.change(change, windows.t_end_s) if change else ()
+    said += partition.end(windows.t_end_s)
+    return Replay(
+        steps,
+        {item.segment_id: item for item in said if isinstance(item, SegmentOpened)},
+        tuple(item for item in said if isinstance(item, SegmentClosed)),
+        np.array(sketches),
+    )
+
+
+def detect_offline(windows: Windows, options: DetectorOptions) -> Offline:
+    """The published detection, in two passes over the windows. One window has no others: its numbers are NaN."""
+    count = len(windows.t_s)
+    if count < 2:
+        return Offline(np.full(1, np.nan), np.full(1, np.nan), NO_THRESHOLDS, [])
+    total = sum(block.sum(axis=0, dtype=np.float64) for block in windows.temporal_blocks())
+    cosines = np.concatenate([block @ total for block in windows.temporal_blocks()])
+    scores = 1 - (cosines - 1) / (count - 1)
+    smoothed = moving_average(scores, options.alpha)
+    thresholds = published_thresholds(smoothed, options.hysteresis)
+    anomalies = [
+        (start, stop)
+        for start, stop in debounced(smoothed, thresholds, options.debounce_on, options.debounce_off)
+        if windows.ends_s[stop - 1] - windows.t_s[start] >= options.shortest_s
+    ]
+    return Offline(scores, smoothed, thresholds, anomalies)
+
+
+def consecutive_distances(unit_blocks: Iterable[Float32]) -> Float64:
+    """1 - cosine of each window and the one before it: (N - 1,) float64, in [0, 2]."""
+    distances, last = [], None
+    for block in unit_blocks:
+        rows = block if last is None else np.concatenate([last, block])
+        distances.append(1 - np.einsum("nd,nd->n", rows[1:], rows[:-1], dtype=np.float64))
+        last = block[-1:]
+    return np.concatenate(distances)

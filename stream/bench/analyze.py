@@ -1,0 +1,58 @@
+"""Time and memory of ``analyze`` on a long stream: ``python -m stream.bench.analyze --hours 8``."""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import numpy as np
+
+TOKENS, DIMS = 32, 1024
+"""Of a window, as V-JEPA 2 ViT-L makes it from 64 frames."""
+PERIOD_WINDOWS = 8
+EVENT_WINDOWS = 60
+
+
+@click.command()
+@click.option("--hours", default=8.0, show_default=True, help="Length of the stream, a window a second.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the arrays go.  [default: a temporary folder]")
+def main(hours: float, folder: Path | None) -> None:
+    """Make embeddings of repetitive work with one event an hour, and analyze them on one core."""
+    with TemporaryDirectory(dir=folder) as made:
+        count = round(hours * 3600)
+        write_arrays(Path(made), count)
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "stream.cli", "analyze", made], check=True, stdout=subprocess.DEVNULL)
+        wall_s = time.monotonic() - began
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        disk_bytes = sum(path.stat().st_size for path in Path(made).glob("*.npy"))
+    click.echo(f"windows      {count:>9,}")
+    click.echo(f"on disk      {disk_bytes / 2**20:>9,.0f} MiB")
+    click.echo(f"wall         {wall_s:>9.1f} s, one core")
+    click.echo(f"cpu          {used.ru_utime + used.ru_stime:>9.1f} s")
+    click.echo(f"peak memory  {used.ru_maxrss / 1024:>9,.0f} MiB resident, file pages included")
+
+
+def write_arrays(folder: Path, count: int) -> None:
+    """A clip's three arrays: a cycle of unlike windows under noise, once an hour something else."""
+    generator = np.random.default_rng(0)
+    cycle = generator.standard_normal((PERIOD_WINDOWS + 1, TOKENS, DIMS), np.float32)
+    noise = generator.standard_normal((64, TOKENS, DIMS), np.float32)
+    mean = np.lib.format.open_memmap(folder / "long_emb.npy", "w+", np.float32, (count, DIMS))
+    temporal = np.lib.format.open_memmap(folder / "long_temb.npy", "w+", np.float16, (count, TOKENS, DIMS))
+    for window in range(count):
+        event = window % 3600 >= 3600 - EVENT_WINDOWS
+        tokens = cycle[:-1].mean(axis=0) + 0.3 * cycle[-1 if event else window % PERIOD_WINDOWS]
+        tokens += 0.5 * noise[generator.integers(len(noise))]
+        temporal[window] = tokens
+        mean[window] = tokens.mean(axis=0)
+    np.save(folder / "long_ts.npy", np.arange(count, dtype=np.float64))
+
+
+if __name__ == "__main__":
+    main()
