@@ -13,10 +13,7 @@ COMMANDS = {
     "run": "stream.commands.run:run",
     "tail": "stream.commands.tail:tail",
     "detect": "stream.commands.detect:detect",
-<<<<<<< .merge_file_KZTqp2
     "eval": "stream.commands.eval:evaluate",
-=======
->>>>>>> .merge_file_36EKpS
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",
