@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models.encoder import FRAMES, TUBELET_FRAMES, ClipEmbedding, Facts, UInt8, check_frames, check_tiles
+from models.encoder import FRAMES, TILE_PX, TUBELET_FRAMES, ClipEmbedding, Facts, UInt8, check_frames, check_tiles
 from models.errors import ModelUnavailableError
 from models.packages import make_torchvision_importable, require_packages
 from models.weights import identity, read_json, weights_sha256
@@ -106,6 +106,18 @@ def check_architecture(folder: Path) -> None:
         raise ModelUnavailableError(
             f"the model in {folder} has tubelets of {tubelet!r} frames, expected {TUBELET_FRAMES}"
         )
+
+
+def tile_px(folder: Path) -> int:
+    """Side of the tiles that the model in ``folder`` was trained on, before it is loaded.
+
+    Raises:
+        ModelUnavailableError: its ``config.json`` cannot be read, or has no sane ``crop_size``.
+    """
+    side = read_json(folder / "config.json").get("crop_size", TILE_PX)
+    if not isinstance(side, int) or not 16 <= side <= 4096:
+        raise ModelUnavailableError(f"the model in {folder} has crop_size {side!r}, expected 16 to 4096 pixels")
+    return side
 
 
 def _normalisation(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
