@@ -3,7 +3,7 @@
 import hashlib
 import random
 import tarfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -187,6 +187,15 @@ def decode(spec: Path | str, given: Iterable[Packet] | None = None) -> Decoded:
     decoded.add(drive(stage, packets(source) if given is None else given))
     decoded.end = stage.end("end_of_stream")
     return decoded
+
+
+def repacked(item: Packet, change: Callable[[bytes], bytes]) -> Packet:
+    """The packet with other data, and all else the same."""
+    given = item.packet
+    packet: av.Packet[av.VideoStream] = av.Packet(change(bytes(given)))  # type: ignore[assignment]  # set below
+    packet.stream, packet.pts, packet.dts, packet.duration = given.stream, given.pts, given.dts, given.duration
+    packet.time_base, packet.is_keyframe = given.time_base, given.is_keyframe
+    return Packet(packet, item.offset_s)
 
 
 def _muxer_options(path: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from stream.errors import SourceError
 from stream.video.container import StreamFacts, read_facts
@@ -58,20 +59,38 @@ def test_the_default_stream_comes_before_the_larger(tmp_path: Path) -> None:
 
 
 def test_a_cover_picture_is_not_the_clip(tmp_path: Path) -> None:
-    """A large still attached to the file is passed over, and alone it is no video."""
-    cover = tmp_path / "cover.mp4"
-    with av.open(str(make_clip(tmp_path / "clip.mp4", frames=4))) as given, av.open(str(cover), "w") as made:
-        video = made.add_stream_from_template(given.streams.video[0])
+    """A still attached to a song is no video, although it is stored as a video stream."""
+    path = tmp_path / "song.mp4"
+    with av.open(str(make_audio(tmp_path / "sound.mp4"))) as given, av.open(str(path), "w") as made:
+        sound = made.add_stream_from_template(given.streams.audio[0])
         still = made.add_stream("mjpeg", rate=1)
-        still.width, still.height, still.pix_fmt = 640, 480, "yuvj420p"
-        still.disposition = av.stream.Disposition.attached_pic
-        for packet in given.demux(given.streams.video[0]):
+        still.width, still.height, still.pix_fmt = 64, 48, "yuvj420p"
+        still.disposition = Disposition.attached_pic
+        for packet in given.demux(given.streams.audio[0]):
             if packet.size:
-                packet.stream = video
+                packet.stream = sound
                 made.mux(packet)
-        frame = av.VideoFrame.from_ndarray(np.zeros((480, 640, 3), np.uint8), format="rgb24")
-        made.mux([*still.encode(frame), *still.encode()])
-    assert (_facts(cover).width_px, len(decode(cover).pictures)) == (128, 4)
+        made.mux([*still.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))), *still.encode()])
+    with av.open(str(path)) as container:
+        assert len(container.streams.video) == 1
+    with pytest.raises(SourceError, match="has no video stream, only: audio, video"):
+        _facts(path)
+
+
+def test_metadata_in_no_known_encoding_is_no_obstacle(tmp_path: Path) -> None:
+    """A title that is not UTF-8 does not keep a clip from being read."""
+    path = make_clip(tmp_path / "clip.mkv", frames=3)
+    data = path.read_bytes()
+    writer = data.index(b"Lavf")  # the muxer's own name
+    path.write_bytes(data[:writer] + b"\xff\xfe\xff\xfe" + data[writer + 4 :])
+    assert len(decode(path).pictures) == 3
+
+
+def test_matroska_declares_its_length_for_the_whole_file(tmp_path: Path) -> None:
+    """Where the stream declares no duration, the container's is the one that is declared."""
+    facts = _facts(make_clip(tmp_path / "clip.mkv", frames=30))
+    assert facts.declared_s == pytest.approx(1.0, abs=0.002)
+    assert facts.declared_frames is None
 
 
 def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
@@ -93,3 +112,18 @@ def test_an_absurd_size_is_refused(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "wide.mp4", width_px=16448, height_px=64, frames=1)
     with pytest.raises(SourceError, match="claims pictures of 16448x64 pixels"):
         _facts(path)
+
+
+def test_the_bound_on_pixels_holds_for_header_and_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More pixels than allowed are refused by the header, and in the middle of a stream they are not decoded."""
+    small = make_clip(tmp_path / "small.hevc", width_px=64, height_px=64, frames=5)
+    large = make_clip(tmp_path / "large.hevc", width_px=320, height_px=192, frames=5)
+    both = tmp_path / "both.hevc"
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    monkeypatch.setattr("stream.video.container._MAX_PIXELS", 128 * 128)
+    with pytest.raises(SourceError, match="claims pictures of 320x192 pixels"):
+        _facts(large)
+    decoded = decode(both)
+    assert len(decoded.pictures) == 5
+    (damage,) = decoded.damage
+    assert "cannot be decoded" in damage.reason

@@ -7,14 +7,14 @@ import av
 import pytest
 
 from stream.errors import SourceError
-from stream.items import Damage, Packet
+from stream.items import Damage
 from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import StreamFacts, read_facts
 from stream.video.ledger import Ledger
 from stream.video.packets import packets
 from stream.video.source import Source, open_source
-from tests.clips import Decoded, Shown, cut, decode, flip_bits, make_clip, remux
+from tests.clips import Decoded, Shown, cut, decode, flip_bits, make_clip, remux, repacked, texture
 
 _FPS = 30
 
@@ -27,6 +27,16 @@ def _only_damage(decoded: Decoded) -> tuple[float, float, int]:
     """Start and end in frames, and the packets lost, of the one damage that there is."""
     (damage,) = decoded.damage
     return round(damage.t_start_s * _FPS, 3), round(damage.t_end_s * _FPS, 3), damage.packets
+
+
+def _without_data(clip: Path, path: Path, number: int) -> Path:
+    """The clip with packet ``number`` overwritten by zeros."""
+    with av.open(str(clip)) as container:
+        entry = container.streams.video[0].index_entries[number]
+        data = bytearray(clip.read_bytes())
+        data[entry.pos : entry.pos + entry.size] = bytes(entry.size)
+    path.write_bytes(data)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -95,32 +105,79 @@ def test_what_is_lost_before_the_first_picture_has_no_length(tmp_path: Path, cli
 
 def test_a_broken_packet_costs_what_refers_to_it(tmp_path: Path, clip: Path, whole: Decoded) -> None:
     """A key picture overwritten with zeros costs its group of pictures and no other."""
-    with av.open(str(clip)) as container:
-        entry = container.streams.video[0].index_entries[10]
-        first, size = entry.pos, entry.size
-    data = bytearray(clip.read_bytes())
-    data[first : first + size] = bytes(size)
-    path = tmp_path / "broken.mp4"
-    path.write_bytes(data)
-    decoded = decode(path)
+    decoded = decode(_without_data(clip, tmp_path / "broken.mp4", 10))
     assert decoded.digests == whole.digests[:10] + whole.digests[20:]
     assert _only_damage(decoded) == (10, 20, 10)
 
 
+def test_each_damage_has_its_own_reason(tmp_path: Path, clip: Path) -> None:
+    """A broken packet and, later, a missing one are two damages, and the reason of the first is not the second's."""
+    gap = remux(clip, tmp_path / "gap.mp4", without={21})
+    decoded = decode(_without_data(gap, tmp_path / "broken.mp4", 10))
+    assert [damage.reason for damage in decoded.damage] == [
+        "cannot be decoded: Invalid data found when processing input",
+        "refers to a missing picture",
+    ]
+
+
+def test_a_transport_stream_with_a_hole_gives_no_wrong_picture(tmp_path: Path) -> None:
+    """Where 188 bytes of a picture are missing, it and all that refer to it are damage; libav would conceal it."""
+    path = make_clip(tmp_path / "clip.ts", width_px=320, height_px=192, b_frames=2)
+    intact, data = decode(path), path.read_bytes()
+    rows = len(data) // 188
+    for row in range(rows // 3, rows - 8, 7):  # behind the first picture, before which there is none to carry the mark
+        (tmp_path / "hole.ts").write_bytes(data[: row * 188] + data[(row + 1) * 188 :])
+        decoded = decode(tmp_path / "hole.ts")
+        assert {picture.digest for picture in decoded.pictures} <= set(intact.digests)
+        assert decoded.damage or decoded.items == intact.items  # the tables between the pictures are repeated
+
+
+def test_losses_of_a_bare_stream_are_counted_at_its_end(tmp_path: Path, clip: Path) -> None:
+    """Without timestamps a missing picture has no place: it is counted, in damage of no length."""
+    decoded = decode(remux(clip, tmp_path / "gap.hevc", without={11}))
+    (damage,) = decoded.damage
+    assert len(decoded.pictures) == 21
+    assert (damage.packets, damage.t_end_s) == (8, damage.t_start_s)
+
+
+def test_pictures_that_refer_to_before_the_start_are_no_damage(tmp_path: Path) -> None:
+    """A clip cut at the key picture of an open group begins with pictures that every decoder leaves out."""
+    path = make_clip(tmp_path / "open.mp4", b_frames=3, x265="open-gop=1")
+    with av.open(str(path)) as container:
+        keys = [number for number, packet in enumerate(container.demux(video=0)) if packet.is_keyframe]
+    decoded = decode(remux(path, tmp_path / "cut.mp4", without=range(keys[1])))
+    assert len(decoded.pictures) == 20
+    assert decoded.damage == []
+
+
+def test_a_packet_that_shows_nothing_is_no_damage(tmp_path: Path) -> None:
+    """VP8 has pictures that are only referred to: of such codecs no loss is inferred without an error."""
+    path = tmp_path / "clip.webm"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=_FPS)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for picture in texture(10, 128, 96):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+    def hide(data: bytes) -> bytes:
+        return bytes([data[0] & ~0x10]) + data[1:]  # show_frame, bit 4 of the frame tag (RFC 6386, 9.1)
+
+    items = packets(open_source(str(path)))
+    decoded = decode(path, (repacked(item, hide) if number == 5 else item for number, item in enumerate(items)))
+    assert decoded.times_s == pytest.approx([index / _FPS for index in range(10) if index != 5], abs=0.001)
+    assert decoded.damage == []
+
+
 def test_a_malformed_message_costs_no_picture(clip: Path, whole: Decoded) -> None:
     """An SEI message that ends too early, before every picture, leaves the pictures as they are."""
-    broken = b"\x4e\x01" + b"\x01\xc8\x00"  # a prefix SEI unit: picture timing, 200 bytes, of which one is there
-    unit = len(broken).to_bytes(4, "big") + broken
+    message = b"\x4e\x01" + b"\x01\xc8\x00"  # a prefix SEI unit: picture timing, 200 bytes, of which one is there
 
-    def with_message(item: Packet) -> Packet:
-        given = item.packet
-        packet: av.Packet[av.VideoStream] = av.Packet(unit + bytes(given))  # type: ignore[assignment]  # set below
-        packet.stream, packet.pts, packet.dts = given.stream, given.pts, given.dts
-        packet.duration, packet.time_base, packet.is_keyframe = given.duration, given.time_base, given.is_keyframe
-        return Packet(packet)
+    def put_before(data: bytes) -> bytes:
+        return len(message).to_bytes(4, "big") + message + data
 
     items = packets(open_source(str(clip)))
-    decoded = decode(clip, (with_message(item) if item.packet.size else item for item in items))
+    decoded = decode(clip, (repacked(item, put_before) if item.packet.size else item for item in items))
     assert decoded.items == whole.items
 
 
@@ -137,17 +194,22 @@ def test_pictures_of_another_size_are_damage(tmp_path: Path) -> None:
     assert damage.reason == "the picture changes from 128x96 yuv420p to 192x96 yuv420p"
 
 
-def test_a_failing_disk_ends_the_clip_and_keeps_what_came(clip: Path, whole: Decoded) -> None:
-    """An I/O error in the middle is damage to the clip's end, with the system's reason."""
-    source = _FailingSource(str(clip), clip.stem, clip, 0, clip.stat().st_size)
-    stage, decoded = Decode(source.name, _facts(clip)), Decoded()
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_failing_disk_ends_the_clip_and_keeps_what_came(tmp_path: Path, ending: str) -> None:
+    """An I/O error in the middle is damage at the end, with the system's reason, also where no index tells of more."""
+    path = make_clip(tmp_path / f"clip.{ending}", b_frames=2)
+    intact, facts = decode(path), _facts(path)
+    source = _FailingSource(str(path), path.stem, path, 0, path.stat().st_size)
+    stage, decoded = Decode(source.name, facts), Decoded()
     for item in packets(source):
         decoded.add(stage.on_item(item))
-    (damage,) = decoded.damage
-    assert "breaks off: Input/output error" in damage.reason
-    assert 0 < len(decoded.pictures) == 30 - damage.packets
-    assert decoded.digests == whole.digests[: len(decoded.digests)]
-    assert stage.end("end_of_stream").decoded_s == pytest.approx(1.0)
+    assert 0 < len(decoded.pictures) < 30
+    assert decoded.digests == intact.digests[: len(decoded.digests)]
+    assert decoded.items[-1] is decoded.damage[-1]
+    assert "breaks off: Input/output error" in decoded.damage[-1].reason
+    if ending == "mp4":
+        assert len(decoded.pictures) + stage.end("end_of_stream").packets_lost == 30
+        assert stage.end("end_of_stream").decoded_s == pytest.approx(1.0)
 
 
 class _FailingDisk(BytesIO):

@@ -8,7 +8,11 @@ import av
 import pytest
 
 from stream.errors import SourceError
+from stream.items import Picture
+from stream.stage import drive
+from stream.stages.decode import Decode
 from stream.video.container import StreamFacts, read_facts
+from stream.video.packets import packets
 from stream.video.source import open_source
 from tests.clips import decode
 
@@ -119,9 +123,11 @@ def test_the_default_stream_of_several_is_taken() -> None:
 )
 def test_a_long_clip_in_a_tar_is_decoded_whole(number: str, frames: int, decoded_s: float) -> None:
     """Every frame of the clip comes out of the tar, at its time, with no damage."""
-    decoded = decode(f"{_TAR}::factory_001_worker_001_{number}.mp4")
-    assert decoded.damage == []
-    assert decoded.end.frames == frames
-    assert decoded.end.decoded_s == pytest.approx(decoded_s)
-    assert decoded.times_s == pytest.approx([index / 30 for index in range(frames)])
-    assert [picture.index for picture in decoded.pictures] == list(range(frames))
+    source = open_source(f"{_TAR}::factory_001_worker_001_{number}.mp4")
+    stage = Decode(source.name, read_facts(source))
+    given = [(item.index, item.t_s) for item in drive(stage, packets(source)) if isinstance(item, Picture)]
+    end = stage.end("end_of_stream")
+    assert [index for index, _ in given] == list(range(frames))
+    assert [t_s for _, t_s in given] == pytest.approx([index / 30 for index in range(frames)])
+    assert (end.frames, end.packets_lost) == (frames, 0)
+    assert end.decoded_s == pytest.approx(decoded_s)

@@ -13,7 +13,7 @@ from stream.stages.decode import Decode
 from stream.video.container import StreamFacts, read_facts
 from stream.video.packets import packets
 from stream.video.source import open_source
-from tests.clips import Decoded, decode, into_tar, make_clip, remux, texture
+from tests.clips import Decoded, cut, decode, into_tar, make_clip, remux, texture
 
 _FPS = 30
 
@@ -84,9 +84,10 @@ def test_times_out_of_order_cost_no_picture(clip: Path) -> None:
     assert len(decoded.pictures) == 30
     assert decoded.times_s == sorted(set(decoded.times_s))
     assert decoded.end.decoded_s == pytest.approx(1.0, abs=2 / _FPS)
+    assert decoded.end.packets_lost <= 2  # until the first picture goes back, its kind is taken for lost
 
 
-def test_without_pts_the_decode_times_count(clip: Path, whole: Decoded) -> None:
+def test_without_pts_the_decode_times_count(tmp_path: Path, clip: Path, whole: Decoded) -> None:
     """Packets without PTS give the same pictures, by their DTS: half a frame off where two come at once."""
 
     def drop_pts(_: int, packet: "av.Packet[av.VideoStream]") -> None:
@@ -96,6 +97,9 @@ def test_without_pts_the_decode_times_count(clip: Path, whole: Decoded) -> None:
     assert decoded.digests == whole.digests
     assert decoded.times_s == pytest.approx(whole.times_s, abs=0.51 / _FPS)
     assert decoded.times_s == sorted(set(decoded.times_s))
+
+    variable = make_clip(tmp_path / "variable.mp4", frames=4, times_s=[0.0, 0.1, 0.7, 0.75])
+    assert decode(variable, _own_packets(variable, drop_pts)).times_s == pytest.approx([0.0, 0.1, 0.7, 0.75])
 
 
 def test_without_any_time_each_picture_follows_the_last(tmp_path: Path, whole: Decoded) -> None:
@@ -162,6 +166,23 @@ def test_a_restored_stage_goes_on_behind_the_last_picture(tmp_path: Path, clip: 
         decoded.add(second.on_item(item))
     assert decoded.items == expected.items
     assert second.end("end_of_stream") == expected.end
+
+
+def test_a_looped_clip_is_restored_in_a_later_round(tmp_path: Path, clip: Path) -> None:
+    """The damage at the end of an earlier round is not told again, that of the present round once."""
+    path = cut(clip, tmp_path / "cut.mp4", 0.6)
+    given = list(islice(packets(open_source(str(path)), loop=True), 60))
+    expected, facts = decode(path, given), _facts(path)
+    first, second, decoded = Decode("clip", facts), Decode("clip", facts), Decoded()
+    rounds = [number for number, item in enumerate(given) if not item.packet.size]
+    for item in given[: rounds[0] + 8]:
+        decoded.add(first.on_item(item))
+    second.restore(first.snapshot())
+    for item in islice(packets(open_source(str(path)), loop=True), 60):
+        decoded.add(second.on_item(item))
+    decoded.add(second.on_end())
+    assert len(expected.damage) > 1
+    assert decoded.items == expected.items
 
 
 def test_a_state_of_another_kind_is_refused(clip: Path) -> None:

@@ -136,7 +136,6 @@ def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
 def _first_picture(container: "InputContainer", stream: "av.VideoStream") -> "av.VideoFrame | None":
     import av
 
-    stream.codec_context.thread_count = 1  # more threads want more packets before they give the first picture
     try:
         for packet in container.demux(stream):
             try:

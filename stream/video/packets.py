@@ -56,13 +56,15 @@ def _round(source: Source, offset_s: float) -> Generator[Packet, None, float]:
 
     flush = cast("av.Packet[av.VideoStream]", av.Packet())  # without data it belongs to no stream
     first = stretch = _Stretch(offset_s)
-    error_text = ""
+    next_is_corrupt, error_text = False, ""
     with open_stream(source) as (container, stream):
         stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > _THREADED_FROM_PX else 1
         try:
             for packet in container.demux(stream):
                 if packet.size == 0:  # codes nothing; a decoder would take it for the end
                     continue
+                if container.format.name == "mpegts":  # the parser there puts the mark on the packet before
+                    packet.is_corrupt, next_is_corrupt = next_is_corrupt, packet.is_corrupt
                 if stretch.is_left_by(packet):
                     yield Flush(flush, stretch.offset_s)
                     stretch = _Stretch(stretch.end_s - (_ticks(packet) or 0) * float(packet.time_base))
@@ -90,7 +92,7 @@ class _Stretch:
 
     @property
     def start_s(self) -> float:
-        """The earliest PTS, on the packets' own clock."""
+        """The first PTS, on the packets' own clock."""
         return (self._start or 0) * self._tick_s
 
     @property
@@ -114,7 +116,6 @@ class _Stretch:
         if self._start is None:
             self._start = self._last_pts = self._end = pts
             self._lead = 0 if packet.dts is None else pts - packet.dts
-        self._start = min(self._start, pts)
         self._last_pts = max(self._last_pts, pts)
         self._end = max(self._end, pts + self._duration)
 
@@ -122,11 +123,10 @@ class _Stretch:
         """How many packets the index names after the last that came, and where they would have ended."""
         reached = self._last_dts if of_decode_times and self._last_dts is not None else self._last_pts
         late = list(takewhile(lambda entry: entry.timestamp > reached, (index[-1 - n] for n in range(len(index)))))
-        shown = [entry.timestamp for entry in late if not entry.is_discard]
-        if not shown:
+        if not late:
             return 0, self.end_s
-        end = shown[0] + (self._lead if of_decode_times else 0) + self._duration
-        return len(shown), end * self._tick_s + self.offset_s
+        end = late[0].timestamp + (self._lead if of_decode_times else 0) + self._duration
+        return len(late), end * self._tick_s + self.offset_s
 
 
 def _ticks(packet: "av.Packet[av.VideoStream]") -> int | None:

@@ -67,7 +67,10 @@ class TimeLine:
         """Note a loss after the last picture. ``until_s`` is its end on the packets' clock, None if not known."""
         start_s = end_s = self._end_s
         if self._origin_s is not None and until_s is not None:
-            end_s = max(start_s, until_s - self._origin_s)
+            end_s = until_s - self._origin_s
+            if self._is_replay(end_s):
+                return
+            end_s = max(start_s, end_s)
         if self._lost is not None:
             packets += self._lost.packets
             reason = self._lost.reason if reason in self._lost.reason else f"{self._lost.reason}; {reason}"
@@ -76,8 +79,6 @@ class TimeLine:
 
     def close(self) -> Iterator[Damage]:
         """No picture follows, or not before the decoder has begun anew: give the damage after the last one."""
-        if self._lost is not None and self._is_replay(self._lost.t_end_s):
-            self._lost = None
         for damage in self._damage(None):
             self._end_s = damage.t_end_s
             yield damage
