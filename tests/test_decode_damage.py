@@ -145,7 +145,7 @@ def test_pictures_that_refer_to_before_the_start_are_no_damage(tmp_path: Path) -
     path = make_clip(tmp_path / "open.mp4", b_frames=3, x265="open-gop=1")
     with av.open(str(path)) as container:
         keys = [number for number, packet in enumerate(container.demux(video=0)) if packet.is_keyframe]
-    decoded = decode(remux(path, tmp_path / "cut.mp4", without=range(keys[1])))
+    decoded = decode(remux(path, tmp_path / "cut.ts", without=range(keys[1])))  # MP4 would cut them by an edit list
     assert len(decoded.pictures) == 20
     assert decoded.damage == []
 

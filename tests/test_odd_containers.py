@@ -1,7 +1,7 @@
 """Real files that break readers, each with what is to come out of it; and two long clips of the data set's shape."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -104,6 +104,13 @@ def test_real_variable_rate_keeps_its_times() -> None:
     times_s = decode(_ODD / "exo_hdr10-video-with-sdr-container.mp4").times_s
     gaps = {round((later - earlier) * 90_000) for earlier, later in pairwise(times_s)}
     assert gaps == {2997, 2998, 4649, 8992}
+
+
+def test_what_an_edit_list_cuts_away_leaves_no_gap_between_rounds() -> None:
+    """Of five packets a phone's edit list shows four: the next round begins where the fourth ends."""
+    path = _ODD / "exo_dolbyVision-hdr.MOV"
+    given = islice(packets(open_source(str(path)), loop=True), 12)
+    assert decode(path, given).times_s == pytest.approx([index / 30 for index in range(8)])
 
 
 def test_a_transport_stream_starts_at_zero() -> None:
