@@ -27,9 +27,9 @@ _PREPROCESSORS: Final = ("video_preprocessor_config.json", "preprocessor_config.
 class VJepa2Encoder:
     """The encoder of a V-JEPA 2 checkpoint; its predictor is dropped.
 
-    It runs in float16 on CUDA (more exact here than bfloat16) and in float32 on the CPU. Tiles come in the geometry of
-    transformers' ``VJEPA2VideoProcessor``: the picture's shortest edge scaled to int(tile_px * 256 / 224), then the
-    square of ``tile_px`` at its centre, the offset rounded down.
+    It runs in float16 on CUDA (three bits of mantissa more than bfloat16) and in float32 on the CPU. Tiles come in the
+    geometry of transformers' ``VJEPA2VideoProcessor``: the picture's shortest edge scaled to int(tile_px * 256 / 224),
+    then the square of ``tile_px`` at its centre, the offset rounded down.
     """
 
     def __init__(self, folder: Path, frames: int = FRAMES) -> None:
@@ -82,7 +82,7 @@ class VJepa2Encoder:
         check_tiles(tiles, self.frames, self.tile_px)
         with torch.inference_mode(), _full_memory_as_memory_error():
             # torch.tensor copies: the tiles may lie in a read-only buffer, which torch cannot share.
-            pixels = torch.tensor(tiles).to(self._device).permute(0, 3, 1, 2)
+            pixels = torch.tensor(np.ascontiguousarray(tiles)).to(self._device).permute(0, 3, 1, 2)
             video = ((pixels - self._mean) / self._std).to(self._dtype)
             tokens = self._encoder(pixel_values_videos=video[None]).last_hidden_state
             # Tokens run over time first, then over rows and columns.

@@ -1,7 +1,6 @@
 """V-JEPA 2: equal to transformers' own result, and clear about what is missing."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -213,7 +212,7 @@ def test_odd_windows_are_refused(folder: Path) -> None:
 def _python(code: str, *arguments: str | Path) -> str:
     """Run code in a fresh interpreter and give what it printed."""
     command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
