@@ -67,24 +67,6 @@ def test_a_cover_picture_is_not_the_clip(tmp_path: Path) -> None:
         still.width, still.height, still.pix_fmt = 64, 48, "yuvj420p"
         still.disposition = Disposition.attached_pic
         for packet in given.demux(given.streams.audio[0]):
-<<<<<<< HEAD
-            if packet.size:
-                packet.stream = sound
-                made.mux(packet)
-        made.mux([*still.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))), *still.encode()])
-    with av.open(str(path)) as container:
-        assert len(container.streams.video) == 1
-    with pytest.raises(SourceError, match="has no video stream, only: audio, video"):
-        _facts(path)
-
-
-def test_metadata_in_no_known_encoding_is_no_obstacle(tmp_path: Path) -> None:
-    """A title that is not UTF-8 does not keep a clip from being read."""
-    path = make_clip(tmp_path / "clip.mkv", frames=3)
-    data = path.read_bytes()
-    writer = data.index(b"Lavf")  # the muxer's own name
-    path.write_bytes(data[:writer] + b"\xff\xfe\xff\xfe" + data[writer + 4 :])
-=======
             if packet.size:
                 packet.stream = sound
                 made.mux(packet)
@@ -106,7 +88,6 @@ def test_metadata_in_no_known_encoding_is_no_obstacle(tmp_path: Path) -> None:
                 packet.stream = stream
                 made.mux(packet)
     path.write_bytes(path.read_bytes().replace(b"a plain title", b"\xff plain title"))
->>>>>>> wt-source
     assert len(decode(path).pictures) == 3
 
 
