@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from models import vjepa2
-from models.encoder import FRAMES, ClipEncoder
+from models.encoder import FRAMES, TILE_PX, ClipEncoder
 from models.errors import ModelUnavailableError
 from models.grid import GridEncoder
 from models.packages import require_packages
@@ -20,6 +20,8 @@ class Choice:
     kind: str
     model: str | None
     """Folder of the weights; None where there are none."""
+    tile_px: int = TILE_PX
+    """Side of the tiles that it takes."""
 
 
 def _grid(model: str | Path | None, frames: int) -> ClipEncoder:
@@ -76,7 +78,8 @@ def choose(
             _refuse_weights(model)
             return Choice("grid", None)
         case "auto" | "vjepa2":
-            return Choice("vjepa2", str(_fetched_vjepa2(model, revision, allow_download=allow_download)))
+            folder = _fetched_vjepa2(model, revision, allow_download=allow_download)
+            return Choice("vjepa2", str(folder), vjepa2.tile_px(folder))
         case _:
             raise ValueError(f"there is no encoder {kind!r}: expected one of auto, {', '.join(ENCODERS)}")
 

@@ -96,6 +96,7 @@ def _ingest(options: Options, _: Path) -> Work:
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
         balance=options.balance,
         fov_scale=options.fov_scale,
+        tile_px=options.tile_px,
         keyframe_px=options.keyframe_px,
         keyframe_fps=options.keyframe_fps,
     )

@@ -13,6 +13,7 @@ COMMANDS = {
     "run": "stream.commands.run:run",
     "tail": "stream.commands.tail:tail",
     "detect": "stream.commands.detect:detect",
+    "eval": "stream.commands.eval:evaluate",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",

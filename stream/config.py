@@ -26,6 +26,8 @@ class Options(BaseModel):
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
     """Hub name or local folder; None: the encoder's own default."""
+    tile_px: int = Field(default=256, ge=16, le=4096)
+    """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
     annotator: Literal["none"] = "none"
     keyframe_fps: float = Field(default=1.0, gt=0.0, le=30.0)
     keyframe_px: int = Field(default=854, ge=64, le=4096)

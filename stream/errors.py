@@ -104,7 +104,7 @@ def sentence_of(error: BaseException) -> str:
         case EgocleanError():
             return str(error)
         case MemoryError():
-            return "the memory of this machine is exhausted"
+            return str(error) or "the memory of this machine is exhausted"
         case OSError() if error.errno in _FULL:
             return f"no room left on the disk while writing {error.filename or 'the run directory'}"
         case _:

@@ -62,4 +62,4 @@ def _with_encoder(options: Options) -> Options:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
-    return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model})
+    return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model, "tile_px": choice.tile_px})

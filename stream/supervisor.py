@@ -155,7 +155,7 @@ class Supervisor:
 
     def _hop(self, number: int) -> Hop:
         """Large enough for a tile and for any keyframe: a JPEG has less than a byte a pixel of its square."""
-        largest = max(256 * 256 * 3, self._options.keyframe_px**2) + 4096
+        largest = max(3 * self._options.tile_px**2, self._options.keyframe_px**2) + 4096
         return Hop(f"ipc://{self._sockets}/{number}", largest, self._options.queue_mib * 1024 * 1024)
 
     def _log(self, process: str) -> Path:

@@ -7,13 +7,14 @@ the supervisor is gone, so the process ends at once and leaves no orphan.
 
 import faulthandler
 import os
-import select
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
 
 import zmq
@@ -42,29 +43,22 @@ class Order(BaseModel):
     outlet: Hop | None
 
 
-class SupervisorGoneError(BaseException):
-    """The supervisor has died: nobody is left to report to."""
+class Control(threading.Thread):
+    """Listens to the supervisor, also while the stage computes or a socket waits."""
 
+    def __init__(self, line_in: FileIO, order: Order) -> None:
+        super().__init__(name="control", daemon=True)
+        self.stop = threading.Event()
+        self._line_in = line_in
+        self._sockets = Path(order.status_endpoint.removeprefix("ipc://")).parent
 
-class Control:
-    """The supervisor's line to this process."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self.stop = False
-
-    def check(self, timeout_s: float = 0.0) -> None:
-        """Read what is there, waiting up to ``timeout_s`` for it.
-
-        Raises:
-            SupervisorGoneError: at end of file.
-        """
-        if not select.select([self._fd], [], [], timeout_s)[0]:
-            return
-        said = os.read(self._fd, 4096)
-        if not said:
-            raise SupervisorGoneError
-        self.stop = self.stop or b"stop" in said
+    def run(self) -> None:
+        """Note ``stop``; at end of file leave at once, and leave no sockets: nobody is left to do it."""
+        for line in self._line_in:
+            if line.strip() == b"stop":
+                self.stop.set()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        os._exit(ExitCode.INTERNAL)
 
 
 class Port:
@@ -81,7 +75,7 @@ class Port:
     @property
     def stopping(self) -> bool:
         """Whether the supervisor has asked the source to end."""
-        return self._control.stop
+        return self._control.stop.is_set()
 
     def take(self, item: Item) -> None:
         """Note an item that has come in."""
@@ -90,11 +84,10 @@ class Port:
         self.tick()
 
     def tick(self) -> None:
-        """Listen to the supervisor, and tell it how things are, when it is time to."""
+        """Tell the supervisor how things are, when it is time to."""
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT_S
-            self._control.check()
             self._reporter.report("running", self._work.facts())
 
     def send(self, item: Item) -> None:
@@ -107,7 +100,7 @@ class Port:
     def wait_until(self, t_s: float) -> None:
         """Wait until the clock has reached stream time ``t_s``, or until told to stop."""
         while not self.stopping and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
-            self._control.check(min(left_s, HEARTBEAT_S))
+            self._control.stop.wait(min(left_s, HEARTBEAT_S))
             self.tick()
 
 
@@ -163,16 +156,16 @@ def main() -> None:
     faulthandler.enable()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the supervisor gets them, and drains the chain in order
-    order = Order.model_validate_json(sys.stdin.buffer.readline())
+    line_in = FileIO(sys.stdin.fileno(), closefd=False)  # unbuffered: a thread holds no lock of it at exit
+    order = Order.model_validate_json(line_in.readline())
+    control = Control(line_in, order)
+    control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     reporter = Reporter(context, order.status_endpoint, order.process)
     reporter.report("starting", {})
     code = int(ExitCode.DONE)
     try:
-        serve(order, context, Control(sys.stdin.fileno()), reporter)
-    except SupervisorGoneError:
-        shutil.rmtree(Path(order.status_endpoint.removeprefix("ipc://")).parent, ignore_errors=True)
-        os._exit(ExitCode.INTERNAL)
+        serve(order, context, control, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
         if not isinstance(error, EgocleanError):

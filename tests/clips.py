@@ -1,7 +1,10 @@
-"""Small real clips, made by libx265 in some ten milliseconds, and ways to damage them."""
+"""Small real clips, made by libx265 in some ten milliseconds, ways to damage them, and what decoding makes of them."""
 
+import hashlib
 import random
-from collections.abc import Collection, Sequence
+import tarfile
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +12,12 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from stream.items import UInt8
+from stream.items import Damage, End, Item, Packet, Picture, UInt8
+from stream.stage import drive
+from stream.stages.decode import Decode
+from stream.video.container import read_facts
+from stream.video.packets import packets
+from stream.video.source import open_source
 
 _X265 = "log-level=none:pools=none:frame-threads=1:scenecut=0:open-gop=0"
 _TICK = Fraction(1, 90_000)
@@ -86,8 +94,8 @@ def remux(clip: Path, path: Path, *, without: Collection[int] = ()) -> Path:
     return path
 
 
-def join_streams(clips: Sequence[Path], path: Path, *, default: int) -> Path:
-    """Put the video streams of ``clips`` side by side into one container; number ``default`` is marked as default."""
+def join_streams(clips: Sequence[Path], path: Path, *, default: int | None) -> Path:
+    """Put the video streams of ``clips`` side by side into one container; number ``default`` is marked as such."""
     with av.open(str(path), "w") as made:
         inputs = [av.open(str(clip)) for clip in clips]
         streams = [made.add_stream_from_template(each.streams.video[0]) for each in inputs]
@@ -116,6 +124,78 @@ def flip_bits(clip: Path, path: Path, *, flips: int, seed: int, first_byte: int 
         data[chance.randrange(first_byte, len(data))] ^= 1 << chance.randrange(8)
     path.write_bytes(data)
     return path
+
+
+def into_tar(path: Path, *members: Path) -> Path:
+    """Put files into a new tar, under their own names."""
+    with tarfile.open(path, "w") as tar:
+        for member in members:
+            tar.add(member, member.name)
+    return path
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture without its buffer: a long clip's would fill the memory."""
+
+    index: int
+    t_s: float
+    duration_s: float
+    digest: str
+    """MD5 of its planes."""
+
+
+@dataclass
+class Decoded:
+    """All that came out of a clip, in order."""
+
+    items: list[Shown | Damage] = field(default_factory=list)
+    end: End = field(default_factory=lambda: End("stopped", 0.0, 0))
+
+    @property
+    def pictures(self) -> list[Shown]:
+        return [item for item in self.items if isinstance(item, Shown)]
+
+    @property
+    def times_s(self) -> list[float]:
+        return [picture.t_s for picture in self.pictures]
+
+    @property
+    def digests(self) -> list[str]:
+        return [picture.digest for picture in self.pictures]
+
+    @property
+    def damage(self) -> list[Damage]:
+        return [item for item in self.items if isinstance(item, Damage)]
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Note what a stage gave; only pictures and damage may come out of decoding."""
+        for item in items:
+            if isinstance(item, Picture):
+                digest = hashlib.md5(item.frame.to_ndarray().tobytes(), usedforsecurity=False).hexdigest()
+                self.items.append(Shown(item.index, item.t_s, item.duration_s, digest))
+            elif isinstance(item, Damage):
+                self.items.append(item)
+            else:
+                raise TypeError(f"a {type(item).__name__} came out of decoding")
+
+
+def decode(spec: Path | str, given: Iterable[Packet] | None = None) -> Decoded:
+    """Decode the clip to its end; ``given`` are other packets than its own."""
+    source = open_source(str(spec))
+    stage, decoded = Decode(source.name, read_facts(source)), Decoded()
+    decoded.add(drive(stage, packets(source) if given is None else given))
+    decoded.end = stage.end("end_of_stream")
+    return decoded
+
+
+def repacked(item: Packet, change: Callable[[bytes], bytes]) -> Packet:
+    """The packet with other data, and all else the same."""
+    given = item.packet
+    packet: av.Packet[av.VideoStream] = av.Packet(change(bytes(given)))  # type: ignore[assignment]  # set below
+    packet.stream, packet.pts, packet.dts, packet.duration = given.stream, given.pts, given.dts, given.duration
+    packet.time_base, packet.is_keyframe = given.time_base, given.is_keyframe
+    return Packet(packet, item.offset_s)
 
 
 def _muxer_options(path: Path) -> dict[str, str]:

@@ -51,7 +51,7 @@ CASES: dict[str, tuple[Callable[[Path, Path], Words], int, str]] = {
     "calibration with NaN": (calibration(fx=float("nan")), 3, "'fx'"),
     "calibration of another picture": (calibration(image_height=128), 3, "128x128"),
     "calibration of another lens": (calibration(model="pinhole"), 3, "'model'"),
-    "contradiction": (lambda f, _: [f / "clip.mp4", "--no-rectify", "--intrinsics", f / "intrinsics.json"], 2, "contradict"),
+    "contradiction": (lambda f, _: [f / "clip.mp4", "--no-rectify", "--intrinsics", f / "a.json"], 2, "contradict"),
     "value out of range": (lambda f, _: [f / "clip.mp4", "--balance", "2"], 2, "--balance 2.0"),
     "unknown option": (lambda f, _: [f / "clip.mp4", "--colour"], 2, "--colour"),
     "unknown encoder": (lambda f, _: [f / "clip.mp4", "--encoder", "dino"], 2, "vjepa2"),
@@ -91,7 +91,7 @@ def test_weights_that_are_not_there_stop_the_run(folder: Path, tmp_path: Path) -
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_full_disk_ends_with_6_and_leaves_what_is_valid(folder: Path, tmp_path: Path) -> None:
+def test_full_disk_ends_with_6_and_leaves_what_is_valid(tmp_path: Path) -> None:
     """On a disk that fills up mid-run the run ends with exit 6 and says so; it does not hang or trace back."""
     disk = tmp_path / "disk"
     disk.mkdir()

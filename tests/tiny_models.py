@@ -12,14 +12,15 @@ TINY_FRAMES = 4
 TINY_DIMS = 24
 
 
-def save_tiny_vjepa2(folder: Path, *, seed: int = 0) -> Path:
-    """Write a V-JEPA 2 of some 30,000 random weights for tiles of 256 pixels, as ``save_pretrained`` does."""
+def save_tiny_vjepa2(folder: Path, *, seed: int = 0, tile_px: int = 256) -> Path:
+    """Write a V-JEPA 2 of some 30,000 random weights for tiles of ``tile_px``, as ``save_pretrained`` does."""
     make_torchvision_importable()
     import torch
     from transformers import VJEPA2Config, VJEPA2Model
 
     config = VJEPA2Config(
         frames_per_clip=TINY_FRAMES,
+        crop_size=tile_px,
         hidden_size=TINY_DIMS,
         num_attention_heads=2,
         num_hidden_layers=2,

@@ -16,9 +16,9 @@ _TURN_S, _TURN_RAD = 1.4, np.radians(78.0)
 _REST_S = 3.0
 """Work that must follow the walk, else there is none."""
 
-BIN = at(0.36, 0.34, 0.05)
+BIN = at(0.31, 0.34, 0.05)
 FIXTURE = at(0.02, 0.33, 0.075)
-TRAY = at(-0.36, 0.30, 0.015)
+TRAY = at(-0.31, 0.30, 0.015)
 TRAY_SLOTS = 12
 _REST_RIGHT = at(0.20, 0.20, 0.03)
 _REST_LEFT = at(-0.16, 0.22, 0.03)

@@ -53,10 +53,10 @@ class Scene:
             at(-0.74, 0.555, 0.33), at(0.3, 0.06, 0.0), at(0.0, 0.0, -0.2), textures.screen(0.3, 0.2, focal_px / 0.6)
         )
         self._bin_bottom = Surface(
-            BIN + at(-0.108, 0.098, 0.015),
-            at(0.216, 0.0, 0.0),
-            at(0.0, -0.196, 0.0),
-            textures.caps(0.216, 0.196, focal_px / 0.5, PART_RADIUS_M, rng),
+            BIN + at(-0.1, 0.092, 0.015),
+            at(0.2, 0.0, 0.0),
+            at(0.0, -0.184, 0.0),
+            textures.caps(0.2, 0.184, focal_px / 0.5, PART_RADIUS_M, rng),
         )
         self._pile = [BIN + at(rng.uniform(-0.07, 0.07), rng.uniform(-0.06, 0.06), 0.012) for _ in range(9)]
         self._washers = textures.small_parts(0.152, 0.112, focal_px / 0.6, rng)

@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 
 from stream.demo.raster import Color
-from stream.items import UInt8
+from stream.items import Float32, UInt8
 
 CASE: Color = (36, 38, 40)
 """Of the terminal around its screen."""
 _BITS = 4
 _FOOTPRINTS = [
-    (-0.5, 0.195, 0.29, 0.205),
-    (0.24, 0.225, 0.27, 0.225),
+    (-0.45, 0.195, 0.29, 0.205),
+    (0.19, 0.225, 0.27, 0.225),
     (-0.06, 0.27, 0.17, 0.11),
     (-0.36, 0.6, 1.0, 0.14),
     (-0.66, 0.6, 0.14, 0.08),
@@ -51,11 +51,15 @@ class Sheet:
 
     def shadow(self, x: float, y: float, width: float, height: float, soft_m: float, depth: float) -> None:
         """Darken under an object: a rectangle with soft edges, by up to ``depth``."""
-        mask = np.zeros(self.image.shape[:2], np.float32)
-        left, top, right, bottom = (max(0, round(edge * self._px_per_m)) for edge in (x, y, x + width, y + height))
-        mask[top:bottom, left:right] = depth
-        mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), max(0.6, soft_m * self._px_per_m)), np.float32)
-        self.image = (self.image * (1.0 - mask[..., None])).astype(np.uint8)
+        across = _soft_span(
+            self.image.shape[1], x * self._px_per_m, (x + width) * self._px_per_m, soft_m * self._px_per_m
+        )
+        down = _soft_span(
+            self.image.shape[0], y * self._px_per_m, (y + height) * self._px_per_m, soft_m * self._px_per_m
+        )
+        rows, columns = np.flatnonzero(down), np.flatnonzero(across)
+        part = self.image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        part[:] = part * (1.0 - depth * np.outer(down[rows], across[columns]))[..., None]
 
     def lamp(self, x: float, y: float, reach_m: float, edge: float) -> None:
         """Light from above one point: full there, down to ``edge`` far away."""
@@ -68,9 +72,17 @@ class Sheet:
     def grain(self, rng: np.random.Generator, strength: float) -> None:
         """Give the surface a fine irregularity, so that it is not plain."""
         height, width = self.image.shape[:2]
-        fine = rng.normal(0.0, strength, (height, width))
-        coarse = cv2.resize(rng.normal(0.0, strength, (height // 12 + 2, width // 12 + 2)), (width, height))
-        self.image = np.clip(self.image + (fine + 1.5 * np.asarray(coarse))[..., None], 0, 255).astype(np.uint8)
+        fine = strength * rng.standard_normal((height, width), np.float32)
+        coarse = 1.5 * strength * rng.standard_normal((height // 12 + 2, width // 12 + 2), np.float32)
+        fine += cv2.resize(coarse, (width, height))
+        self.image = (self.image + fine[..., None]).clip(0, 255).astype(np.uint8)
+
+
+def _soft_span(length: int, start: float, end: float, soft: float) -> Float32:
+    """(length,) float32: 1 from ``start`` to ``end``, falling to 0 over ``2 soft`` pixels around each."""
+    places = np.arange(length, dtype=np.float32)
+    inside = np.minimum(places - start, end - places) / max(soft, 0.5)
+    return np.asarray(np.clip(0.5 + 0.5 * inside, 0.0, 1.0), np.float32)
 
 
 def bench_top(width_m: float, depth_m: float, px_per_m: float, rng: np.random.Generator) -> UInt8:

@@ -7,14 +7,14 @@ What counts as damage, and how it is seen:
   picture refers to one that is missing; it withholds it and all that follows, up to the next key picture. A picture
   whose packet came and that does not come out is damage. For codecs other than HEVC, where a packet may rightly give
   no picture (hidden frames of VP8, second fields of H.264), only if libav raised an error.
-- A picture that libav marks as corrupt, or whose size or pixel format is not that of the first, is damage and not
-  given: a stretch of time has pictures or is damaged, not both. A packet that the container marks as corrupt (its last,
-  cut off) is not decoded.
+- A picture that libav marks as corrupt, or whose size or pixel format is not the stream's, is damage and not given: a
+  stretch of time has pictures or is damaged, not both. A packet that the container marks as corrupt (its last, cut
+  off) is not decoded.
 - The tail that the container's index names and does not hold is damage. What a header merely claims is not.
 
-What is not seen: flipped bits that leave a picture's syntax valid. libav decodes them to wrong pixels under every
-setting; ``err_detect=explode`` finds few more, and refuses whole intact streams for one malformed SEI message. It is
-therefore left at its default.
+What is not seen: flipped bits that leave a picture's syntax valid, which libav decodes to wrong pixels under every
+setting, and H.264 pictures that refer to a lost one, which it conceals unmarked. ``err_detect=explode`` would find a
+few more, and lose every picture of a stream whose SEI messages are malformed; so it is left at libav's default.
 """
 
 from collections.abc import Iterable, Iterator
@@ -52,7 +52,7 @@ class Decode:
         self._codec: av.VideoCodecContext | None = None
         self._tick_s = 0.0
         self._offset_s = 0.0
-        self._shape: tuple[int, int, str] | None = None
+        self._shape = (facts.width_px, facts.height_px, facts.pixel_format)
         self._complaint = ""  # of libav or of the container, not yet the reason of any damage
         self._ledger = Ledger()
         self._line = TimeLine(self._period_s)
@@ -66,7 +66,7 @@ class Decode:
     def on_end(self) -> Iterator[Item]:
         """Give the pictures that the decoder still holds; there are none after a ``Flush``."""
         yield from self._drain()
-        yield from self._line.damage()
+        yield from self._line.close()
 
     def end(self, reason: EndReason) -> End:
         """The item that ends the run, after ``on_end``."""
@@ -98,8 +98,8 @@ class Decode:
     def _flush(self, item: Packet) -> Iterator[Item]:
         yield from self._drain()
         if isinstance(item, Flush) and item.lost_packets:
-            self._line.lose(None, item.lost_until_s, item.lost_packets, item.reason)
-        yield from self._line.damage()
+            self._line.lose(item.lost_until_s, item.lost_packets, item.reason)
+        yield from self._line.close()
         if self._line.pictures == 0:
             raise SourceError(f"{self._name} holds no picture that can be decoded")
 
@@ -113,7 +113,7 @@ class Decode:
         owed, unplaced = self._ledger.close()
         self._lose(owed)
         if unplaced and (reason := self._reason()):
-            self._line.lose(None, None, unplaced, reason)
+            self._line.lose(None, unplaced, reason)
         self._complaint = ""
 
     def _pictures(self, packet: "av.Packet[av.VideoStream] | None") -> Iterator[Item]:
@@ -133,21 +133,20 @@ class Decode:
         self._lose(self._ledger.receive(frame.pts))
         ticks = frame.dts if frame.pts is None else frame.pts
         clock_s = None if ticks is None else self._clock_s(ticks)
-        duration_s = frame.duration * self._tick_s or self._period_s
+        duration_s = frame.duration * self._tick_s if frame.duration > 0 else self._period_s
         if fault := self._fault(frame):
-            self._line.lose(clock_s, None if clock_s is None else clock_s + duration_s, 1, fault)
+            self._line.lose(None if clock_s is None else clock_s + duration_s, 1, fault)
             return
-        index, t_s = self._line.pictures, self._line.place(clock_s, duration_s)
-        if t_s is not None:
-            yield from self._line.damage(before_s=t_s)
-            yield Picture(index, t_s, duration_s, frame)
+        place = self._line.place(clock_s, duration_s)
+        if place is not None:
+            yield from place.damage_before
+            yield Picture(place.index, place.t_s, duration_s, frame)
 
     def _fault(self, frame: "av.VideoFrame") -> str:
         """Why the picture is not to be trusted; empty if it is."""
-        shape = (frame.width, frame.height, frame.format.name)
         if frame.is_corrupt:
             return "marked corrupt by the decoder"
-        self._shape = self._shape or shape
+        shape = (frame.width, frame.height, frame.format.name)
         if shape != self._shape:
             return "the picture changes from {}x{} {} to {}x{} {}".format(*self._shape, *shape)
         return ""
@@ -157,7 +156,7 @@ class Decode:
         if not reason:
             return
         for packet in owed:
-            self._line.lose(self._clock_s(packet.pts), self._clock_s(packet.pts + packet.duration), 1, reason)
+            self._line.lose(self._clock_s(packet.pts + packet.duration), 1, reason)
         self._complaint = ""
 
     def _reason(self) -> str:

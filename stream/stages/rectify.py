@@ -6,7 +6,7 @@ from stream.items import Item, Keyframe, Picture, Tile
 from stream.stage import State
 from stream.video.camera import Intrinsics, fit_camera
 from stream.video.remap import Layout, layout_of
-from stream.video.tiles import KEYFRAME_PX, TILE_PX, TileRemap, to_jpeg
+from stream.video.tiles import KEYFRAME_PX, TILE_PX, TileRemap, encode_picture
 
 _ROUNDING = 1e-6
 """Share of a keyframe's period by which a PTS may fall short of its multiple: times are rounded to float64."""
@@ -53,7 +53,7 @@ class Rectify:
         remap = self._remap_for(layout_of(item.frame))
         if self._keyframe_is_due(item.t_s):
             rgb = remap.keyframe(item.frame)
-            yield Keyframe(item.t_s, rgb.shape[1], rgb.shape[0], to_jpeg(rgb))
+            yield Keyframe(item.t_s, rgb.shape[1], rgb.shape[0], encode_picture(rgb, ".jpg"))
         yield Tile(item.index, item.t_s, item.duration_s, remap.tile(item.frame))
 
     def on_end(self) -> Iterator[Item]:

@@ -92,10 +92,12 @@ class Camera:
         return fold_angle(self.d)
 
     @property
-    def horizontal_fov_deg(self) -> float:
-        """What the rectified picture spans, between its outer pixels' centres."""
-        focal, centre = self.new_k[0, 0], self.new_k[0, 2]
-        return float(np.degrees(np.arctan(centre / focal) + np.arctan((self.width - 1 - centre) / focal)))
+    def fov_deg(self) -> tuple[float, float]:
+        """What the rectified picture spans across and down, between the centres of its outer pixels."""
+        focal, centre = np.diag(self.new_k)[:2], self.new_k[:2, 2]
+        last = np.array([self.width - 1, self.height - 1])
+        across, down = np.degrees(np.arctan(centre / focal) + np.arctan((last - centre) / focal))
+        return float(across), float(down)
 
     def locate(self, pinhole: Float64, width: int, height: int) -> tuple[Float32, Float32, npt.NDArray[np.bool_]]:
         """Find where the pixels of a pinhole picture lie in the fisheye picture.

@@ -95,12 +95,12 @@ def open_stream(source: Source) -> Iterator["tuple[InputContainer, av.VideoStrea
                 file,
                 "r",
                 container_options={"format_whitelist": _FORMATS},
-                options={"max_pixels": str(_MAX_PIXELS)},
+                options={"max_pixels": str(_MAX_PIXELS)},  # libav may decode a picture to learn its format
                 metadata_errors="replace",
                 buffer_size=_READ_CHUNK_BYTES,
             )
         except (av.FFmpegError, OSError) as error:
-            raise SourceError(f"{source.name} is not a video that can be read: {error.strerror}") from error
+            raise SourceError(f"{source.name} is not a video that can be read: {error.strerror or error}") from error
         with container:
             stream = _choose(container, source)
             stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
@@ -116,13 +116,12 @@ def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
     if not moving:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream at all"
         raise SourceError(f"{source.name} has no video stream, only: {kinds}")
-    for stream in moving:
-        if stream.codec_context is None:  # what libav has no decoder for, PyAV's stubs know nothing of
-            raise SourceError(f"{source.name} has a video stream (number {stream.index}) of a codec without a decoder")
-        _require_sane_size(stream, source)
-    return max(
-        moving, key=lambda stream: (bool(stream.disposition & Disposition.default), stream.width * stream.height)
-    )
+    known = [stream for stream in moving if stream.codec_context is not None]  # None: libav has no decoder for it
+    if not known:
+        raise SourceError(f"{source.name} has video of a codec that cannot be decoded: H.265 is what is expected")
+    best = max(known, key=lambda stream: (bool(stream.disposition & Disposition.default), stream.width * stream.height))
+    _require_sane_size(best, source)
+    return best
 
 
 def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
@@ -137,7 +136,6 @@ def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
 def _first_picture(container: "InputContainer", stream: "av.VideoStream") -> "av.VideoFrame | None":
     import av
 
-    stream.codec_context.thread_count = 1  # more threads want more packets before they give the first picture
     try:
         for packet in container.demux(stream):
             try:

@@ -23,12 +23,18 @@ class Ledger:
     """Packets sent to a decoder, set against the pictures that come out of it.
 
     A picture carries the PTS of its packet, and pictures come in the order of display. So when one comes, packets of an
-    earlier PTS that still owe theirs will never give it. Packets without PTS are only counted.
+    earlier PTS that still owe theirs will never give it. In a stream whose PTS are not in the order of display (the
+    first picture that goes back shows it) that is known only at the end. Packets without PTS are counted, no more.
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._owed: list[Owed] = []  # a heap: the earliest PTS first
         self._first_key_pts: int | None = None
+        self._latest_pts: int | None = None
+        self._in_order = True
         self._unplaced = 0
 
     def send(self, packet: "av.Packet[av.VideoStream]") -> list[Owed]:
@@ -50,15 +56,18 @@ class Ledger:
         if pts is None:
             self._unplaced -= 1
             return []
+        self._in_order &= self._latest_pts is None or pts >= self._latest_pts
+        self._latest_pts = pts
         lost = []
-        while self._owed and self._owed[0].pts < pts:
+        while self._in_order and self._owed and self._owed[0].pts < pts:
             lost.append(heapq.heappop(self._owed))
-        if self._owed and self._owed[0].pts == pts:
-            heapq.heappop(self._owed)
+        if (own := Owed(pts, 0)) in self._owed:
+            self._owed.remove(own)
+            heapq.heapify(self._owed)
         return lost
 
     def close(self) -> tuple[list[Owed], int]:
         """Nothing more comes: gives what is owed, in order, and how many packets without PTS still owe a picture."""
         owed, unplaced = sorted(self._owed), max(0, self._unplaced)
-        self._owed, self._first_key_pts, self._unplaced = [], None, 0
+        self._begin()
         return owed, unplaced

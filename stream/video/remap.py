@@ -1,8 +1,8 @@
 """The fused remap: from a decoder's planes straight to a small rectified RGB picture.
 
-Order matters: planes are halved by area averaging as far as the scale calls for, only where they are needed; luma and
-chroma are brought to one size and go through ONE remap; colour is converted last, on the small picture. Lens, scale,
-crop and display rotation are all in the map, and cost nothing per frame.
+Order matters: planes are halved by area averaging as far as the scale calls for, only where they are needed, and luma
+is blurred a little where that is not far enough; luma and chroma are brought to one size and go through ONE remap;
+colour is converted last, on the small picture. Lens, scale, crop and rotation are all in the map, and cost nothing.
 """
 
 import hashlib
@@ -15,10 +15,8 @@ from av.video.reformatter import VideoReformatter
 
 from stream.items import Float32, UInt8
 from stream.video.color import Color, color_of
-from stream.video.view import SourceMap
+from stream.video.view import TRIANGLE_PX2, SourceMap
 
-HALVE_FROM_STEP = 1.75
-"""Source pixels per output pixel from which halving first is nearer to an antialiased resize than not halving."""
 _ZERO_COPY = ("yuv420p", "yuvj420p")
 _OUTSIDE = -2.0
 """A coordinate whose bilinear neighbours all lie outside the picture: it becomes the border's black."""
@@ -87,8 +85,8 @@ class FusedRemap:
         self._reformatter = VideoReformatter()
         self._black = layout.color.black
         self._to_rgb = layout.color.to_rgb()
-        self.halvings = halvings_for(source.step_px)
-        """How often luma is halved before the remap."""
+        self.halvings, self.sigma_px = antialiasing(source.blur_px2)
+        """How often luma is halved before the remap, and by how much it is blurred after that."""
         width, height = layout.width >> self.halvings, layout.height >> self.halvings
         x, y = (_working(coordinate, self.halvings) for coordinate in _to_coded(layout, source))
         x, y = x.clip(0.0, width - 1), y.clip(0.0, height - 1)
@@ -125,7 +123,8 @@ class FusedRemap:
         ]
 
     def _working_luma(self, luma: UInt8) -> UInt8:
-        return _halve(self._roi.cut(luma, self.halvings), self.halvings)
+        halved = _halve(self._roi.cut(luma, self.halvings), self.halvings)
+        return np.asarray(cv2.GaussianBlur(halved, (3, 3), self.sigma_px), np.uint8) if self.sigma_px else halved
 
     def _working_chroma(self, chroma: UInt8) -> UInt8:
         """Chroma has half of luma's size already: one halving less, or, beside full luma, one doubling.
@@ -140,9 +139,32 @@ class FusedRemap:
         return np.asarray(doubled[: roi.bottom - roi.top, : roi.right - roi.left], np.uint8)
 
 
-def halvings_for(step_px: float) -> int:
-    """How often to halve before sampling every ``step_px`` pixels."""
-    return 0 if step_px < HALVE_FROM_STEP else 1 + halvings_for(step_px / 2.0)
+def antialiasing(blur_px2: float) -> tuple[int, float]:
+    """How often to halve, and how much to blur after it, so that sampling blurs as much as an antialiased resize.
+
+    Kernels whose variances are equal look nearly alike. After ``n`` halvings, ``k = 2^n``, linear interpolation has the
+    variance ``k^2 / 6`` and the average of ``k`` pixels ``(k^2 - 1) / 12``; the rest is left to a blur of 3x3 pixels.
+
+    Args:
+        blur_px2: Variance to reach, source pixels squared.
+
+    Returns:
+        The number of halvings, and the sigma of the blur in pixels of the halved picture, 0 for none.
+    """
+    halvings = 0
+    while _sampling_px2(halvings + 1) <= blur_px2:
+        halvings += 1
+    left_px2 = (blur_px2 - _sampling_px2(halvings)) / (1 << 2 * halvings)
+    if left_px2 < 0.01:
+        return halvings, 0.0
+    # Of the weights (a, 1 - 2a, a) the variance is 2a, and a / (1 - 2a) = exp(-1 / (2 sigma^2)); flat at a = 1/3.
+    side = min(left_px2 / 2.0, 0.32)
+    return halvings, float(np.sqrt(-0.5 / np.log(side / (1.0 - 2.0 * side))))
+
+
+def _sampling_px2(halvings: int) -> float:
+    shrink = 1 << 2 * halvings
+    return TRIANGLE_PX2 * shrink + (shrink - 1) / 12
 
 
 def _to_coded(layout: Layout, source: SourceMap) -> tuple[Float32, Float32]:

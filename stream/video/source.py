@@ -30,9 +30,12 @@ class Source:
         """A new read-only, seekable file over the clip's bytes, at its start; the caller closes it.
 
         Raises:
-            OSError: the file has gone since the source was opened.
+            SourceError: the file has gone, or may no longer be read.
         """
-        return BufferedReader(Slice(self.path, self.offset, self.size_bytes))
+        try:
+            return BufferedReader(Slice(self.path, self.offset, self.size_bytes))
+        except OSError as error:
+            raise SourceError(f"{self.name} can no longer be read: {error.strerror}") from error
 
     def sha256(self) -> str:
         """SHA-256 of the clip's bytes, as 64 hexadecimal digits; the clip is read once, chunk by chunk."""
@@ -58,32 +61,37 @@ def open_source(spec: str, *, in_container: Callable[[], bool] = in_container) -
             that member; a member that is no ordinary file. Whether the bytes are a video is seen by
             ``stream.video.container``.
     """
-    file, separator, member = spec.partition(SEPARATOR)
-    if not separator or Path(spec).exists():
-        path = Path(spec)
+    try:
+        return _find(spec, in_container)
+    except OSError as error:
+        raise SourceError(f"{spec} cannot be read: {error.strerror}") from error
+
+
+def _find(spec: str, in_container: Callable[[], bool]) -> Source:
+    path = Path(spec)
+    if SEPARATOR in spec and not path.exists():
+        tar, _, member = spec.partition(SEPARATOR)
+        path = Path(tar)
+        _require_file(path, in_container)
+        source = Source(spec, Path(member).stem, path, *find_member(path, member))
+    else:
         _require_file(path, in_container)
         if _is_tar(path):
             raise ask_for_member(path)
-        return _require_bytes(Source(spec, path.stem, path, 0, path.stat().st_size))
-    path = Path(file)
-    _require_file(path, in_container)
-    offset, size_bytes = find_member(path, member)
-    return _require_bytes(Source(spec, Path(member).stem, path, offset, size_bytes))
+        source = Source(spec, path.stem, path, 0, path.stat().st_size)
+    if source.size_bytes == 0:
+        raise SourceError(f"{spec} is empty (0 bytes): name a clip")
+    return source
 
 
 def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
-    try:
-        if path.is_file():
-            path.open("rb").close()
-            return
-        exists = path.exists()
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-        raise SourceError(f"{path} cannot be read: {error}") from error
-    if not exists:
-        question = f" (is its folder {path.parent} mounted into this container?)" if in_container() else ""
-        raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
-    kind = "a directory" if path.is_dir() else "no regular file"
-    raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
+    if path.is_file():
+        return
+    if path.exists():
+        kind = "a directory" if path.is_dir() else "no regular file"
+        raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
+    question = f" (is its folder {path.parent} mounted into this container?)" if in_container() else ""
+    raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
 
 
 def _is_tar(path: Path) -> bool:
@@ -91,9 +99,3 @@ def _is_tar(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(257)
         return file.read(5) == b"ustar"
-
-
-def _require_bytes(source: Source) -> Source:
-    if source.size_bytes == 0:
-        raise SourceError(f"{source.name} is empty (0 bytes): name a clip")
-    return source

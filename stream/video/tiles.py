@@ -1,5 +1,7 @@
 """What the chain needs of every frame: the encoder's tile, and, now and then, the annotator's keyframe."""
 
+from typing import Literal
+
 import av
 import cv2
 
@@ -57,6 +59,7 @@ class TileRemap:
             "colour_matrix": color.matrix,
             "colour_range": "full" if color.full_range else "limited",
             "tile_halvings": self._tile.halvings,
+            "tile_blur_sigma_px": self._tile.sigma_px,
             "tile_map_sha256": self._tile.sha256(),
             "tile_valid_fraction": tile_valid,
             "valid_fraction": picture_valid,
@@ -74,13 +77,14 @@ def lens_facts(camera: Camera | None) -> dict[str, object]:
         "d": camera.d.tolist(),
         "new_k": camera.new_k.tolist(),
         "theta_max_rad": camera.theta_max_rad,
-        "horizontal_fov_deg": camera.horizontal_fov_deg,
+        "fov_deg": list(camera.fov_deg),
     }
 
 
-def to_jpeg(rgb: UInt8) -> bytes:
-    """Compress an (H, W, 3) uint8 RGB picture."""
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+def encode_picture(rgb: UInt8, ending: Literal[".jpg", ".png"]) -> bytes:
+    """Compress an (H, W, 3) uint8 RGB picture, as a file of that ending holds it."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if ending == ".jpg" else []
+    done, data = cv2.imencode(ending, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
-        raise EgocleanError(f"a picture of shape {rgb.shape} could not be compressed as JPEG")
+        raise EgocleanError(f"a picture of shape {rgb.shape} could not be compressed as {ending}")
     return data.tobytes()

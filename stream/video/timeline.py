@@ -1,10 +1,20 @@
 """The line of stream time: where each picture stands on it, and which stretches of it are damaged."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 
 from stream.items import Damage
 from stream.stage import State
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a picture stands."""
+
+    index: int
+    t_s: float
+    damage_before: tuple[Damage, ...]
+    """Between the picture before and this one; none or one."""
 
 
 class TimeLine:
@@ -13,8 +23,9 @@ class TimeLine:
     Pictures follow each other. One whose time does not come after its predecessor's (a PTS that repeats or goes back)
     is put half a frame behind it: none is dropped, the order stays, and time finds back to the PTS once they move on.
 
-    Losses with no picture between them are one damage, from where the first begins to where the last ends, and no
-    further than the next picture. What is lost before the first picture has no time: its damage is of no length, at 0.
+    Losses with no picture between them are one damage: from where the picture before ends to where the next begins,
+    or, at the end, to where the last of them would have ended. What is lost before the first picture has no time: its
+    damage is of no length, at 0.
     """
 
     def __init__(self, period_s: float) -> None:
@@ -22,7 +33,7 @@ class TimeLine:
         self._origin_s: float | None = None  # where 0 lies on the packets' clock
         self._last_s: float | None = None  # start of the last picture
         self._end_s = 0.0  # its end, or the end of damage after it
-        self._lost: Damage | None = None  # not given yet: it may still grow
+        self._lost: Damage | None = None  # since the last picture
         self._replayed_to_s: float | None = None
         self.pictures = 0
         self.packets_lost = 0
@@ -30,11 +41,11 @@ class TimeLine:
 
     @property
     def end_s(self) -> float:
-        """End of the last picture, or of damage after it."""
-        return max(self._end_s, self._lost.t_end_s) if self._lost else self._end_s
+        """End of the last picture, or of damage given out after it."""
+        return self._end_s
 
-    def place(self, clock_s: float | None, duration_s: float) -> float | None:
-        """The time of the next picture; None if it is one that ``restore`` knows as given.
+    def place(self, clock_s: float | None, duration_s: float) -> Place | None:
+        """Put the next picture on the line; None if ``restore`` knows it as given.
 
         ``clock_s`` is its time on the packets' clock; without one it stands where its predecessor ends.
         """
@@ -42,36 +53,35 @@ class TimeLine:
             self._origin_s = clock_s or 0.0
         t_s = self._end_s if clock_s is None else clock_s - self._origin_s
         if self._is_replay(t_s):
+            self._lost = None
             return None
         self._replayed_to_s = None
         if self._last_s is not None and t_s <= self._last_s:
             t_s = self._last_s + self._period_s / 2
+        place = Place(self.pictures, t_s, tuple(self._damage(t_s)))
         self._last_s, self._end_s = t_s, t_s + duration_s
         self.pictures += 1
-        return t_s
+        return place
 
-    def lose(self, clock_s: float | None, until_s: float | None, packets: int, reason: str) -> None:
-        """Note a loss on the packets' clock; by default it begins at the line's end, and is of no length."""
-        start_s = end_s = self.end_s
-        if self._origin_s is not None:
-            start_s = start_s if clock_s is None else clock_s - self._origin_s
-            end_s = start_s if until_s is None else max(start_s, until_s - self._origin_s)
-        if self._is_replay(start_s):
-            return
-        loss = Damage(start_s, end_s, reason, packets)
-        self._lost = _joined(self._lost, loss) if self._lost else loss
+    def lose(self, until_s: float | None, packets: int, reason: str) -> None:
+        """Note a loss after the last picture. ``until_s`` is its end on the packets' clock, None if not known."""
+        start_s = end_s = self._end_s
+        if self._origin_s is not None and until_s is not None:
+            end_s = until_s - self._origin_s
+            if self._is_replay(end_s):
+                return
+            end_s = max(start_s, end_s)
+        if self._lost is not None:
+            packets += self._lost.packets
+            reason = self._lost.reason if reason in self._lost.reason else f"{self._lost.reason}; {reason}"
+            end_s = max(end_s, self._lost.t_end_s)
+        self._lost = Damage(start_s, end_s, reason, packets)
 
-    def damage(self, before_s: float | None = None) -> Iterator[Damage]:
-        """Give the damage noted since the last picture, cut where the next one (``before_s``) begins."""
-        lost, self._lost = self._lost, None
-        if lost is None:
-            return
-        if before_s is None:
-            self._end_s = max(self._end_s, lost.t_end_s)
-        else:
-            lost = replace(lost, t_start_s=min(lost.t_start_s, before_s), t_end_s=min(lost.t_end_s, before_s))
-        self.packets_lost += lost.packets
-        yield lost
+    def close(self) -> Iterator[Damage]:
+        """No picture follows, or not before the decoder has begun anew: give the damage after the last one."""
+        for damage in self._damage(None):
+            self._end_s = damage.t_end_s
+            yield damage
 
     def snapshot(self) -> State:
         return {
@@ -90,17 +100,16 @@ class TimeLine:
         self.pictures = int(_number(state, "pictures") or 0)
         self.packets_lost = int(_number(state, "packets_lost") or 0)
 
+    def _damage(self, until_s: float | None) -> Iterator[Damage]:
+        lost, self._lost = self._lost, None
+        if lost is None:
+            return
+        end_s = lost.t_end_s if until_s is None else until_s
+        self.packets_lost += lost.packets
+        yield Damage(min(lost.t_start_s, end_s), end_s, lost.reason, lost.packets)
+
     def _is_replay(self, t_s: float) -> bool:
         return self._replayed_to_s is not None and t_s <= self._replayed_to_s
-
-
-def _joined(earlier: Damage, later: Damage) -> Damage:
-    return Damage(
-        min(earlier.t_start_s, later.t_start_s),
-        max(earlier.t_end_s, later.t_end_s),
-        earlier.reason if later.reason in earlier.reason else f"{earlier.reason}; {later.reason}",
-        earlier.packets + later.packets,
-    )
 
 
 def _number(state: State, key: str) -> float | None:

@@ -12,6 +12,9 @@ from stream.errors import IntrinsicsError
 from stream.items import Float32, Float64
 from stream.video.camera import Camera
 
+TRIANGLE_PX2 = 1.0 / 6.0
+"""Variance of linear interpolation: of a triangle of half width 1."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -25,6 +28,12 @@ class View:
     left: int = 0
     """View pixels cut off on the left."""
     top: int = 0
+
+    @property
+    def triangle_steps(self) -> float:
+        """Half width, in view pixels, of the kernel of an antialiased bilinear resize; 0 where nothing is resized."""
+        scale = float(np.sqrt(self.scale_x * self.scale_y))
+        return 0.0 if scale == 1.0 else max(1.0, scale)
 
     @property
     def matrix(self) -> Float64:
@@ -47,13 +56,8 @@ class SourceMap:
     y: Float32
     valid: npt.NDArray[np.bool_]
     """(height, width), whether the source shows it: within the picture, and not beyond the lens's fold."""
-
-    @property
-    def step_px(self) -> float:
-        """Typical source pixels per view pixel."""
-        across = np.median(np.abs(np.diff(self.x, axis=1)))
-        down = np.median(np.abs(np.diff(self.y, axis=0)))
-        return float(np.sqrt(across * down))
+    blur_px2: float
+    """Variance, source pixels squared, of what the slow way blurs: the full-size remap, then an antialiased resize."""
 
     @property
     def valid_fraction(self) -> float:
@@ -78,7 +82,7 @@ def encoder_view(width: int, height: int, tile_px: int) -> View:
 def keyframe_view(width: int, height: int, longest_px: int) -> View:
     """The whole picture, scaled down so that its longest side is at most ``longest_px``."""
     scale = min(1.0, longest_px / max(width, height))
-    view_w, view_h = max(1, round(width * scale)), max(1, round(height * scale))
+    view_w, view_h = max(2, round(width * scale)), max(2, round(height * scale))
     return View(view_w, view_h, view_w / width, view_h / height)
 
 
@@ -96,15 +100,21 @@ def source_map(view: View, width: int, height: int, camera: Camera | None) -> So
     """
     if camera is None:
         x, y = _straight(view)
-        seen = np.ones(x.shape, np.bool_)
+        seen, remap_px2 = np.ones(x.shape, np.bool_), 0.0
     else:
         x, y, seen = camera.locate(view.matrix @ camera.new_k, view.width, view.height)
+        remap_px2 = TRIANGLE_PX2
     valid = seen & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     if not valid.any():
         raise IntrinsicsError(
             "through the lens of these intrinsics nothing of the picture is seen; check k1 to k4, cx and cy"
         )
-    return SourceMap(x, y, valid)
+    return SourceMap(x, y, valid, remap_px2 + TRIANGLE_PX2 * (_step_px(x, y) * view.triangle_steps) ** 2)
+
+
+def _step_px(x: Float32, y: Float32) -> float:
+    """Typical source pixels per view pixel."""
+    return float(np.sqrt(np.median(np.abs(np.diff(x, axis=1))) * np.median(np.abs(np.diff(y, axis=0)))))
 
 
 def _straight(view: View) -> tuple[Float32, Float32]:

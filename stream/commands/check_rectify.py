@@ -1,0 +1,115 @@
+"""``egoclean-stream check-rectify CLIP``: see whether a calibration fits, before anything is run."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stream.errors import IntrinsicsError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+    from stream.video.source import Source
+
+_PICTURES = {".jpg", ".jpeg", ".png"}
+_ROUNDING_S = 1e-6
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("check-rectify")
+@click.argument("clip")
+@click.option("--intrinsics", type=_FILE, help="Calibration.  [default: intrinsics.json beside the clip or its tar]")
+@click.option(
+    "--out", type=_FILE, default=Path("check-rectify.png"), show_default=True, help="PNG to write; its folder is made."
+)
+@click.option(
+    "--at", "at_s", type=click.FloatRange(min=0.0), default=0.0, show_default=True, help="Second of the clip."
+)
+@click.option(
+    "--balance",
+    type=click.FloatRange(0.0, 1.0),
+    default=0.0,
+    show_default=True,
+    help="0 keeps only what was seen everywhere, 1 the whole field of view.",
+)
+@click.option(
+    "--fov-scale",
+    type=click.FloatRange(0.0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Above 1 widens the rectified view.",
+)
+def check_rectify(clip: str, intrinsics: Path | None, out: Path, at_s: float, balance: float, fov_scale: float) -> None:
+    """Put a frame of CLIP beside its rectified self, with a straight grid over both.
+
+    CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png). What is straight in the world must be straight on
+    the right; hatching marks what the camera did not record.
+    """
+    from stream.video.camera import fit_camera, read_intrinsics
+    from stream.video.remap import layout_of
+    from stream.video.sheet import Sheet
+    from stream.video.source import open_source
+    from stream.video.tiles import encode_picture
+
+    source = open_source(clip)
+    path = intrinsics or source.intrinsics_path()
+    if path is None:
+        raise IntrinsicsError(f"no intrinsics.json lies beside {source.path}: give the calibration with --intrinsics")
+    calibration = read_intrinsics(path)
+    frame = _picture(source) if source.path.suffix.lower() in _PICTURES else _frame_at(source, at_s)
+    sheet = Sheet(frame, fit_camera(calibration, *layout_of(frame).upright_size, balance, fov_scale))
+    title = source.stem if source.path.suffix.lower() in _PICTURES else f"{source.stem}  ·  {at_s:.2f} s"
+    drawn = sheet.draw(title, f"balance {balance:g}  ·  fov scale {fov_scale:g}")
+    _write(out, encode_picture(drawn, ".png"))
+    click.echo(f"{out}: {sheet.summary}")
+
+
+def _picture(source: "Source") -> "av.VideoFrame":
+    import av
+    import cv2
+    import numpy as np
+
+    with source.open() as file:
+        picture = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR_BGR)
+    if picture is None:
+        raise SourceError(f"{source.name} is not a picture that can be read; give a jpg, a png or a video")
+    return av.VideoFrame.from_ndarray(np.asarray(picture, np.uint8), format="bgr24")
+
+
+def _frame_at(source: "Source", at_s: float) -> "av.VideoFrame":
+    """The first frame at or after ``at_s``, seconds from the clip's first frame."""
+    import av
+
+    from stream.video.container import open_stream
+
+    with open_stream(source) as (container, stream):
+        found = next(_frames(container, stream), None)
+        if found is not None and at_s > 0.0:
+            wanted_s = (found.time or 0.0) + at_s
+            container.seek(round(wanted_s * av.time_base))
+            later = (frame for frame in _frames(container, stream) if (frame.time or 0.0) >= wanted_s - _ROUNDING_S)
+            found = next(later, None)
+    if found is None:
+        raise SourceError(f"{source.name} has no frame that can be decoded at or after {at_s:g} s; try an earlier --at")
+    return found
+
+
+def _frames(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[av.VideoFrame]":
+    """What can be decoded from here on; a damaged packet is passed over, the next whole frame serves as well."""
+    import av
+
+    for packet in container.demux(stream):
+        with suppress(av.FFmpegError):
+            yield from packet.decode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"--out {path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,100 @@
+"""``tail`` follows a run from outside: early, whole, and without disturbing it."""
+
+import io
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from stream.commands.tail import follow, show_table
+from stream.records import events
+from stream.records.log import EventLog
+from tests.clips import make_clip
+from tests.runs import DEADLINE_S, program, run_cli, started, wait_for_event, write_intrinsics
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds of moving texture, with its calibration beside it."""
+    folder = tmp_path_factory.mktemp("worker")
+    write_intrinsics(folder)
+    return make_clip(folder / "clip.mp4", frames=180, key_every=30)
+
+
+def test_tail_that_starts_first_sees_everything_and_ends(clip: Path, tmp_path: Path) -> None:
+    """A tail that was there before the run prints every event as it was written, and exits 0 after the last."""
+    run_dir = tmp_path / "clip"
+    with started("tail", run_dir) as tail:
+        assert run_cli(clip, "--encoder", "grid", "--out", tmp_path).returncode == 0
+        printed, complaints = tail.communicate(timeout=DEADLINE_S)
+    assert (tail.returncode, complaints) == (0, "")
+    assert printed == (run_dir / "events.jsonl").read_text()
+
+
+def test_since_begins_with_that_number(clip: Path, tmp_path: Path) -> None:
+    """``--since 2`` on a finished run prints the events from number 2 on."""
+    run_cli(clip, "--encoder", "grid", "--out", tmp_path)
+    result = run_cli("tail", tmp_path / "clip", "--since", "2")
+    assert result.returncode == 0
+    numbers = [json.loads(line)["seq"] for line in result.stdout.splitlines()]
+    assert numbers == list(range(2, numbers[-1] + 1))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopping_tail_does_not_disturb_the_run(clip: Path, tmp_path: Path, how: int) -> None:
+    """A run whose follower is stopped or killed goes on."""
+    run_dir = tmp_path / "clip"
+    with started(clip, "--encoder", "grid", "--out", tmp_path, "--loop") as run:
+        first = wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), run)
+        with started("tail", run_dir) as tail:
+            assert tail.stdout is not None
+            assert json.loads(tail.stdout.readline())["event"] == "run.started"
+            tail.send_signal(how)
+            assert tail.wait(DEADLINE_S) == (130 if how == signal.SIGINT else -9)
+        later = wait_for_event(run_dir, lambda e: isinstance(e, events.Checkpoint) and e.seq > first.seq, run)
+        assert later.seq > first.seq
+
+
+def test_reader_that_goes_away_is_no_error(clip: Path, tmp_path: Path) -> None:
+    """``tail RUN | head -1`` ends quietly."""
+    run_cli(clip, "--encoder", "grid", "--out", tmp_path)
+    command = " ".join(program("tail", tmp_path / "clip")) + " | head -n 1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=DEADLINE_S, check=False)  # noqa: S602 - a pipe is what is tested
+    assert result.stderr == ""
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_follow_goes_on_while_the_log_grows(tmp_path: Path) -> None:
+    """Events that are written while tail waits are given in order, up to the run's last."""
+    path = tmp_path / "events.jsonl"
+    todo: list[events.Event] = [
+        events.RunStarted(run_id="r", source="c.mp4", stem="c", encoder="grid", annotator="none"),
+        events.SegmentOpened(segment_id="s0000", t_start_s=0.0, kind="typical", detected_at_s=0.0),
+        events.RunFailed(reason="stopped by SIGTERM", exit_code=143, decoded_s=0.0),
+    ]
+
+    def write_next() -> None:
+        with EventLog(path) as log:
+            log.append(todo.pop(0))
+
+    assert [event.event for event, _ in follow(tmp_path, 0, write_next)] == [
+        "run.started",
+        "segment.opened",
+        "run.failed",
+    ]
+
+
+def test_terminal_gets_a_table() -> None:
+    """In a terminal the newest segments stand in a table: open ones as open, closed ones with their times and kind."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    opened = events.SegmentOpened(segment_id="s0007", t_start_s=61.5, kind="anomalous", detected_at_s=65.0)
+    failed = events.RunFailed(reason="stopped by SIGTERM", exit_code=143, decoded_s=0.0)
+    show_table(iter([(opened, b""), (failed, b"")]), console)
+    text = screen.getvalue()
+    assert "s0007" in text
+    assert "0:01:01.5" in text
+    assert "stopped by SIGTERM" in text
