@@ -1,7 +1,7 @@
 """``<stem>_detection.png``: what was announced live against what the whole clip says afterwards."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -63,17 +63,6 @@ class Detection:
     truth: tuple[Span, ...] | None
     """None where nobody knows; empty where it is known that nothing happens."""
     damaged: tuple[Span, ...] = ()
-
-
-def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Spans in order of time, those that touch as one, which was known when the first was."""
-    out: list[Span] = []
-    for span in spans:
-        if out and span.t_start_s <= out[-1].t_end_s:
-            out[-1] = replace(out[-1], t_end_s=span.t_end_s)
-        else:
-            out.append(span)
-    return tuple(out)
 
 
 def draw_detection(figure: "Figure", data: Detection) -> None:

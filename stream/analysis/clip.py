@@ -6,10 +6,11 @@ from pathlib import Path
 
 from exporters.announced import Announced, is_run, read_announced
 from exporters.detection_plot import Span
-from exporters.truth import read_truth
 from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
 from stream.errors import InputError, UsageError
+from stream.evaluation.listed import read_json
+from stream.evaluation.track import anomalies_of
 from stream.records.layout import RunLayout
 
 
@@ -59,7 +60,8 @@ def clips_in(folder: Path, truth: Path | None) -> Iterator[Clip]:
 
     Args:
         folder: either.
-        truth: a truth.json that must know the clips; None for the one beside the source, if there is one.
+        truth: ``{stem: [segment, ...]}`` or one clip's list, which must know the clips; None for the truth.json
+            beside the source, if there is one.
 
     Raises:
         InputError: there is no clip, or one cannot be read.
@@ -105,9 +107,11 @@ def _true_spans(given: Path | None, beside: Path, stem: str) -> tuple[Span, ...]
     """A file that was asked for must know the clip; one that happens to lie there need not."""
     if given is None and not beside.exists():
         return None
-    truth = read_truth(given or beside)
-    if stem in truth:
-        return tuple(Span(span.t_start_s, span.t_end_s) for span in truth[stem])
+    tracks = {track.stem: track for track in read_json(given or beside)}
+    track = tracks.get(stem, tracks.get(None))
+    if track:
+        return tuple(Span(event.t_start_s, event.t_end_s) for event in anomalies_of(track, None))
     if given is None:
         return None
-    raise InputError(f"{given} does not know the clip {stem}, only {', '.join(truth) or 'none'}")
+    known = ", ".join(str(name) for name in tracks)
+    raise InputError(f"{given} does not know the clip {stem}, only {known}")
