@@ -183,6 +183,14 @@ def _run_without_manifest(folder: Path) -> None:
     write_run(folder, working_windows(9)).manifest.unlink()
 
 
+def _run_with_a_foreign_log(folder: Path) -> None:
+    write_run(folder, working_windows(9)).events.write_text('{"event": "solar.eclipse"}\n')
+
+
+def _run_with_an_empty_log(folder: Path) -> None:
+    write_run(folder, working_windows(9)).events.write_text("")
+
+
 def _run_of_another_version(folder: Path) -> None:
     manifest = write_run(folder, working_windows(9)).manifest
     manifest.write_text(manifest.read_text().replace('"alpha"', '"omega"'))
@@ -196,7 +204,9 @@ def _run_of_another_version(folder: Path) -> None:
         (_zero_windows, "holds no windows"),
         (_two_lengths, "disagree on the number of windows"),
         (_run_without_windows, "holds no windows"),
-        (_run_without_manifest, "is not a readable run directory"),
+        (_run_without_manifest, r"run\.json cannot be read: No such file"),
+        (_run_with_a_foreign_log, "holds no records of this version"),
+        (_run_with_an_empty_log, "holds no run.started"),
         (_run_of_another_version, "detector's options"),
     ],
 )

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporters.announced import Announced, is_run, read_announced
+from exporters.announced import Announced, read_announced
 from exporters.detection_plot import Span
 from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
 from stream.errors import InputError, UsageError
 from stream.evaluation.listed import read_json
+from stream.evaluation.runs import holds_run
 from stream.evaluation.track import anomalies_of
 from stream.records.layout import RunLayout
 
@@ -68,7 +69,7 @@ def clips_in(folder: Path, truth: Path | None) -> Iterator[Clip]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: expected a run directory, or a folder with <stem>_emb.npy")
-    if is_run(folder):
+    if holds_run(folder):
         yield _clip_of_run(folder, truth)
         return
     found = stems(folder)

@@ -80,8 +80,9 @@ def causal_track(clip: Clip, played: Replay, anomalies: Sequence[Anomaly]) -> Tr
 def offline_track(clip: Clip, offline: Offline, anomalies: Sequence[Anomaly]) -> Track:
     """Scores over the whole clip's constant thresholds."""
     count, held = len(clip.windows.t_s), offline.thresholds
+    numbers = f": θ on {held.on:.4f}, θ off {held.off:.4f}, median {held.median:.4f}"
     return Track(
-        name=f"offline: θ on {held.on:.4f}, θ off {held.off:.4f}, median {held.median:.4f}",
+        name="offline" + (numbers if count > 1 else ""),
         t_s=clip.windows.t_s,
         score=offline.scores,
         ema=offline.smoothed,
