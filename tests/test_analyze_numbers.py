@@ -45,7 +45,7 @@ def test_offline_detection_is_the_reference_whatever_the_blocks(
     monkeypatch.setattr(windows_module, "BLOCK_VALUES", block_windows * TOKENS * DIMS)
     layout = write_bare(tmp_path, working_windows(200))
     found = detect_offline(open_windows(layout), OPTIONS)
-    expected = offline.detect_offline(units_of(layout), np.arange(200.0), OPTIONS)
+    expected = offline.detect_offline(np.load(layout.temporal), np.arange(200.0), OPTIONS)
     assert np.allclose(found.scores, expected.scores, atol=2e-6)
     assert np.allclose(found.smoothed, expected.smoothed, atol=2e-6)
     assert astuple(found.thresholds) == pytest.approx(astuple(expected.thresholds), abs=1e-5)
@@ -56,7 +56,7 @@ def test_replay_closes_the_segments_that_the_stage_closes(tmp_path: Path) -> Non
     """The replay of a folder gives the segments of a live run over the same windows."""
     temporal = working_windows(200)
     played = replay(open_windows(write_bare(tmp_path, temporal)), OPTIONS)
-    items = [Embedding(i, float(i), i + 1.0, tokens.mean(axis=0), tokens) for i, tokens in enumerate(temporal)]
+    items = [Embedding(i, float(i), float(i), tokens.mean(axis=0), tokens) for i, tokens in enumerate(temporal)]
     live = drive(Detect(OPTIONS), [*items, End("end_of_stream", 200.0, 6000)])
     for mine, theirs in zip(played.closed, (item for item in live if isinstance(item, SegmentClosed)), strict=True):
         assert (mine.segment_id, mine.kind, mine.t_start_s, mine.t_end_s, mine.detected_at_s) == (

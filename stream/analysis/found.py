@@ -9,7 +9,7 @@ from exporters.anomalies import Anomaly
 from exporters.detection_plot import Span, Track
 from stream.analysis.clip import Clip
 from stream.analysis.numbers import NO_THRESHOLDS, Replay
-from stream.detection.offline import Offline
+from stream.detection.offline import Offline, window_edges_s
 from stream.evaluation.anomaly import Anomaly as Event
 from stream.evaluation.anomaly import joined
 from stream.items import Float64
@@ -39,13 +39,14 @@ def causal_anomalies(clip: Clip, played: Replay) -> list[Anomaly]:
 
 def offline_anomalies(clip: Clip, offline: Offline) -> list[Anomaly]:
     """What the whole clip says."""
+    edges_s = window_edges_s(clip.windows.t_s)
     return [
         Anomaly(
             clip=clip.stem,
             mode="offline",
             segment_id=None,
-            t_start_s=float(clip.windows.t_s[start]),
-            t_end_s=float(clip.windows.ends_s[stop - 1]),
+            t_start_s=float(edges_s[start]),
+            t_end_s=float(edges_s[stop]),
             detected_at_s=None,
             score_mean=float(offline.scores[start:stop].mean()),
             score_max=float(offline.scores[start:stop].max()),
