@@ -11,6 +11,9 @@ from tempfile import TemporaryDirectory
 import click
 import numpy as np
 
+from stream.records.arrays import GrowingArray
+from stream.records.layout import RunLayout
+
 TOKENS, DIMS = 32, 1024
 """Of a window, as V-JEPA 2 ViT-L makes it from 64 frames."""
 PERIOD_WINDOWS = 8
@@ -43,15 +46,18 @@ def write_arrays(folder: Path, count: int) -> None:
     generator = np.random.default_rng(0)
     cycle = generator.standard_normal((PERIOD_WINDOWS + 1, TOKENS, DIMS), np.float32)
     noise = generator.standard_normal((64, TOKENS, DIMS), np.float32)
-    mean = np.lib.format.open_memmap(folder / "long_emb.npy", "w+", np.float32, (count, DIMS))
-    temporal = np.lib.format.open_memmap(folder / "long_temb.npy", "w+", np.float16, (count, TOKENS, DIMS))
+    layout = RunLayout(folder, "long")
+    mean = GrowingArray(layout.embeddings, (DIMS,), "<f4")
+    temporal = GrowingArray(layout.temporal, (TOKENS, DIMS), "<f2")
     for window in range(count):
         event = window % 3600 >= 3600 - EVENT_WINDOWS
         tokens = cycle[:-1].mean(axis=0) + 0.3 * cycle[-1 if event else window % PERIOD_WINDOWS]
         tokens += 0.5 * noise[generator.integers(len(noise))]
-        temporal[window] = tokens
-        mean[window] = tokens.mean(axis=0)
-    np.save(folder / "long_ts.npy", np.arange(count, dtype=np.float64))
+        temporal.append(tokens)
+        mean.append(tokens.mean(axis=0))
+    mean.close()
+    temporal.close()
+    np.save(layout.timestamps, np.arange(count, dtype=np.float64))
 
 
 if __name__ == "__main__":
