@@ -66,8 +66,8 @@ def write_arrays(folder: Path, count: int) -> None:
         event = window % 3600 >= 3600 - EVENT_WINDOWS
         tokens = cycle[:-1].mean(axis=0) + 0.3 * cycle[-1 if event else window % PERIOD_WINDOWS]
         tokens += 0.5 * noise[generator.integers(len(noise))]
-        temporal.append(tokens)
-        mean.append(tokens.mean(axis=0))
+        temporal.put(window, tokens)
+        mean.put(window, tokens.mean(axis=0))
     mean.close()
     temporal.close()
     np.save(layout.timestamps, np.arange(count, dtype=np.float64))

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
+from stream.commands.detector_options import detector_options
 from stream.detection.anomalies import Anomaly, find_causally, find_offline
 from stream.detection.arrays import load_embeddings
 from stream.detection.options import DetectorOptions
-
-
-def detector_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a click command an option for each field of ``DetectorOptions``; it takes them all as ``detector``."""
-
-    @functools.wraps(command)
-    def with_options(**arguments: object) -> None:
-        chosen: dict[str, Any] = {option.name: arguments.pop(option.name) for option in fields(DetectorOptions)}
-        command(detector=DetectorOptions(**chosen), **arguments)
-
-    for option in reversed(fields(DetectorOptions)):
-        with_options = click.option(
-            f"--{option.name.replace('_', '-')}",
-            type=type(option.default),
-            default=option.default,
-            show_default=True,
-            help=option.metadata["help"],
-        )(with_options)
-    return with_options
 
 
 @click.command()
