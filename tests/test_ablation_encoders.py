@@ -126,8 +126,8 @@ def test_lens_is_never_guessed(clip: Path, tmp_path: Path) -> None:
     assert variants(bare, "--no-rectify")[0]["pooled"]["true_events"] == 0
 
 
-def test_context_is_undone_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without temporal context the grid's tokens are those of an encoder whose tokens are all their own."""
+def test_context_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without temporal context the grid's tokens are those of an encoder that mixes none, but for the rounding."""
     tiles = window()
     undone = without_context(embedding(GridEncoder().encode(tiles))).astype(np.float64)
     mixed = GridEncoder().encode(tiles).temporal.astype(np.float64)
