@@ -45,11 +45,6 @@ class Announced:
         return [event for name, event in self.opened.items() if event.kind == "anomalous" and name not in ended]
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder is a run directory rather than a bare folder of arrays."""
-    return RunLayout(folder, "").events.exists()
-
-
 def read_announced(folder: Path) -> Announced:
     """Read a run directory's events and provenance, growing or finished.
 
@@ -60,8 +55,11 @@ def read_announced(folder: Path) -> Announced:
     try:
         manifest = read_manifest(layout.manifest)
         said = list(read_events(layout.events))
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{folder} is not a readable run directory: {error}") from error
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{folder} holds no records of this version: {error.title}: {first['msg']}") from error
     started = next((event for event in said if isinstance(event, events.RunStarted)), None)
     if started is None:
         raise InputError(f"{layout.events} holds no run.started: the run has not begun, or the file is not its log")

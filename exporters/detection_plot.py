@@ -1,14 +1,14 @@
 """``<stem>_detection.png``: what was announced live against what the whole clip says afterwards."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from exporters import style
-from exporters.time_axis import broken_at_gaps, draw_curve, set_time_axis
+from exporters.time_axis import broken_at_gaps, draw_curve, set_time_axis, widen
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -23,6 +23,8 @@ SIZE_IN: Final = (7.2, 5.0)
 _SHADE: Final = 0.2
 _BAR: Final = 0.6
 """Height of a span's bar; rows are 1 apart."""
+_OUTLINE: Final = 0.6
+"""Points around a bar: a few seconds of a whole day stay visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,6 @@ class Detection:
     damaged: tuple[Span, ...] = ()
 
 
-def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Spans in order of time, those that touch as one, which was known when the first was."""
-    out: list[Span] = []
-    for span in spans:
-        if out and span.t_start_s <= out[-1].t_end_s:
-            out[-1] = replace(out[-1], t_end_s=span.t_end_s)
-        else:
-            out.append(span)
-    return tuple(out)
-
-
 def draw_detection(figure: "Figure", data: Detection) -> None:
     """Draw a strip of span rows, and below it the scores of both detectors, all over the same time."""
     strip, causal, offline = figure.subplots(3, 1, sharex=True, height_ratios=(1, 3, 3))
@@ -107,9 +98,10 @@ def draw_rows(axes: "Axes", data: Detection) -> None:
         rows.append(("truth", data.truth, style.BLACK))
     for row, (_, spans, color) in enumerate(rows):
         bars = [(span.t_start_s, span.t_end_s - span.t_start_s) for span in spans]
-        axes.broken_barh(bars, (row - _BAR / 2, _BAR), color=color, linewidth=0)
+        axes.broken_barh(bars, (row - _BAR / 2, _BAR), color=color, linewidth=_OUTLINE)
     known = [span.detected_at_s for span in data.causal.spans if span.detected_at_s is not None]
-    axes.plot(known, np.ones(len(known)), linestyle="none", marker="|", color=style.BLACK, label="detected")
+    if known:
+        axes.plot(known, np.ones(len(known)), linestyle="none", marker="|", color=style.BLACK, label="detected")
     axes.set_title("(a) anomalous stretches")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(-0.5, len(rows) - 0.5)
@@ -119,6 +111,10 @@ def draw_rows(axes: "Axes", data: Detection) -> None:
 
 def draw_track(axes: "Axes", track: Track) -> None:
     """Score, its average, and the thresholds as they were at each window."""
+    axes.set_ylabel("anomaly score")
+    if np.isnan(track.score).all():
+        style.say(axes, "one window: nothing to compare")
+        return
     draw_curve(axes, track.t_s, track.score, color=style.GREY, label="score")
     lines = (
         (track.ema, style.BLUE, "-", "EMA"),
@@ -129,7 +125,7 @@ def draw_track(axes: "Axes", track: Track) -> None:
     for values, color, dashes, label in lines:
         axes.plot(*broken_at_gaps(track.t_s, values), color=color, linestyle=dashes, label=label)
     shade(axes, track.spans, style.VERMILION, "anomalous")
-    axes.set_ylabel("anomaly score")
+    widen(axes)
 
 
 def shade(axes: "Axes", spans: Sequence[Span], color: str, label: str) -> None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from exporters import style
 from exporters.matrices import Similarity, draw_similarity
-from exporters.time_axis import draw_curve, set_time_axis
+from exporters.time_axis import draw_curve, set_time_axis, widen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,19 +68,20 @@ def draw_distance(axes: "Axes", data: Diagnostics) -> None:
     set_time_axis(axes.xaxis, data.mean.cells.t_start_s, data.mean.cells.t_end_s, ticks_max=6)
     axes.set_xlim(data.mean.cells.t_start_s, data.mean.cells.t_end_s)
     if len(data.distance) == 0:
-        say(axes, "one window: nothing to compare")
+        style.say(axes, "one window: nothing to compare")
         return
     draw_curve(axes, data.t_s[1:], data.distance, color=style.BLUE)
+    widen(axes)
     axes.set_ylim(bottom=0)
 
 
 def draw_autocorrelation(axes: "Axes", found: Autocorrelation | None) -> None:
     """Correlation over lag, the band of noise, and the period if there is one."""
-    axes.set_title("(c) repetition")
+    axes.set_title("(c) repetition of the usual work")
     axes.set_xlabel("lag (s)")
     axes.set_ylabel("autocorrelation")
     if found is None:
-        say(axes, "too few windows for a lag")
+        style.say(axes, "too few windows for a lag")
         return
     axes.fill_between(
         found.lag_s, 0, found.limit, color=style.PALE, linewidth=0, label="a peak here is not significant"
@@ -91,9 +92,5 @@ def draw_autocorrelation(axes: "Axes", found: Autocorrelation | None) -> None:
         label = f"period {found.period_s:.1f} s, in {found.period_share:.0%} of the time"
         axes.axvline(found.period_s, color=style.VERMILION, linestyle="--", label=label)
     axes.set_xlim(0, found.lag_s[-1])
+    axes.set_ylim(top=1.2)
     axes.legend(loc="upper right", title=None if found.period_s else "no significant period", title_fontsize=7)
-
-
-def say(axes: "Axes", text: str) -> None:
-    """Words in place of a picture."""
-    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=style.GREY)

@@ -1,6 +1,7 @@
 """How every figure looks and becomes a file: sizes, type, colours. No state of matplotlib outlives a figure."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from stream.errors import ModelMissingError
 from stream.records.atomic import replace_file
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI: Final = 200
@@ -37,8 +39,9 @@ _STYLE: Final = {
     "axes.spines.right": False,
     "figure.titlesize": 9.5,
     "legend.fontsize": 7,
-    "legend.frameon": False,
-    "lines.linewidth": 1.0,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
+    "lines.linewidth": 0.9,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "xtick.major.width": 0.6,
@@ -64,6 +67,11 @@ def title(figure: "Figure", text: str) -> None:
     figure.suptitle(text, parse_math=False)
 
 
+def say(axes: "Axes", text: str) -> None:
+    """Put words where there is nothing to draw."""
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=GREY)
+
+
 @contextmanager
 def figure_file(path: Path, width_in: float, height_in: float) -> Iterator["Figure"]:
     """A figure to draw on, in inches; at the end of the block it is a PNG of 200 dots an inch at ``path``.
@@ -79,5 +87,7 @@ def figure_file(path: Path, width_in: float, height_in: float) -> Iterator["Figu
         FigureCanvasAgg(figure)
         yield figure
         png = io.BytesIO()
-        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": "egoclean-stream"})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a clip's name in a script without a font: boxes
+            figure.savefig(png, format="png", dpi=DPI, metadata={"Software": "egoclean-stream"})
     replace_file(path, png.getvalue())

@@ -14,6 +14,10 @@ Float64: TypeAlias = npt.NDArray[np.float64]
 _STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 COLUMNS_MAX: Final = 1200
 """Points across a figure beyond which a curve would be a blot: about the pixels of a full-width panel."""
+DOTS_MAX: Final = 30
+"""Windows up to which each is a dot: a line through one point cannot be seen."""
+SMALLEST_SPAN: Final = 0.01
+"""Of an axis of cosines."""
 
 
 class Clock(NamedTuple):
@@ -75,12 +79,20 @@ def envelope(t_s: Float64, values: Float64) -> tuple[Float64, Float64, Float64]:
 
 
 def draw_curve(axes: "Axes", t_s: Float64, values: Float64, *, color: str, label: str = "") -> None:
-    """Draw a noisy curve: a line, or for a long stream the band between its lows and highs."""
+    """Draw a noisy curve: a line, with dots where there are few, or for a long stream the band of lows and highs."""
     if len(t_s) <= 2 * COLUMNS_MAX:
-        axes.plot(*broken_at_gaps(t_s, values), color=color, linewidth=0.7, label=label)
+        marker = "." if len(t_s) <= DOTS_MAX else ""
+        axes.plot(*broken_at_gaps(t_s, values), color=color, linewidth=0.7, marker=marker, label=label)
         return
     at_s, low, high = envelope(t_s, values)
     axes.fill_between(*_gapped(at_s, low, high), color=color, linewidth=0.3, label=label)
+
+
+def widen(axes: "Axes") -> None:
+    """Let the vertical axis span at least ``SMALLEST_SPAN``: rounding must not look like a signal."""
+    low, high = axes.get_ylim()
+    if high - low < SMALLEST_SPAN:
+        axes.set_ylim((low + high - SMALLEST_SPAN) / 2, (low + high + SMALLEST_SPAN) / 2)
 
 
 def _gapped(t_s: Float64, low: Float64, high: Float64) -> tuple[Float64, Float64, Float64]:

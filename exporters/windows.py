@@ -47,11 +47,6 @@ class Windows:
         return float(self.t_s[-1]) + self.stride_s
 
     @property
-    def ends_s(self) -> Float64:
-        """(N,) float64: the next window's start, up to which each speaks."""
-        return np.append(self.t_s[1:], self.t_end_s)
-
-    @property
     def left_out(self) -> int:
         """Windows that are on disk but not usable."""
         return len(self.usable) - len(self.t_s)

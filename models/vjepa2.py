@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,9 +28,9 @@ _PREPROCESSORS: Final = ("video_preprocessor_config.json", "preprocessor_config.
 class VJepa2Encoder:
     """The encoder of a V-JEPA 2 checkpoint; its predictor is dropped.
 
-    It runs in float16 on CUDA (more exact here than bfloat16) and in float32 on the CPU. Tiles come in the geometry of
-    transformers' ``VJEPA2VideoProcessor``: the picture's shortest edge scaled to int(tile_px * 256 / 224), then the
-    square of ``tile_px`` at its centre, the offset rounded down.
+    It runs in float16 on CUDA (three bits of mantissa more than bfloat16) and in float32 on the CPU. Tiles come in the
+    geometry of transformers' ``VJEPA2VideoProcessor``: the picture's shortest edge scaled to int(tile_px * 256 / 224),
+    then the square of ``tile_px`` at its centre, the offset rounded down.
     """
 
     def __init__(self, folder: Path, frames: int = FRAMES) -> None:
@@ -82,7 +83,7 @@ class VJepa2Encoder:
         check_tiles(tiles, self.frames, self.tile_px)
         with torch.inference_mode(), _full_memory_as_memory_error():
             # torch.tensor copies: the tiles may lie in a read-only buffer, which torch cannot share.
-            pixels = torch.tensor(tiles).to(self._device).permute(0, 3, 1, 2)
+            pixels = torch.tensor(np.ascontiguousarray(tiles)).to(self._device).permute(0, 3, 1, 2)
             video = ((pixels - self._mean) / self._std).to(self._dtype)
             tokens = self._encoder(pixel_values_videos=video[None]).last_hidden_state
             # Tokens run over time first, then over rows and columns.
@@ -143,14 +144,13 @@ def _colour(path: Path, key: str, value: object) -> tuple[float, ...]:
 
 def _load(folder: Path, dtype: "torch.dtype", device: "torch.device") -> "VJEPA2Encoder":
     make_torchvision_importable()
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import VJEPA2Model
-    from transformers.utils import logging
 
-    # Progress bars would run through the records of whoever calls.
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+    unloadable = (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError, StrictDataclassError)
     try:
-        with _full_memory_as_memory_error():
+        with _full_memory_as_memory_error(), _silent_transformers():
             loaded: Any = VJEPA2Model.from_pretrained(
                 folder,
                 local_files_only=True,
@@ -158,17 +158,39 @@ def _load(folder: Path, dtype: "torch.dtype", device: "torch.device") -> "VJEPA2
                 trust_remote_code=False,
                 dtype=dtype,
                 attn_implementation="sdpa",
+                ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
             model, report = loaded  # a pair, because of output_loading_info
             encoder: VJEPA2Encoder = model.encoder.to(device).eval()
-    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ModelUnavailableError(f"the model in {folder} cannot be loaded: {error}") from error
-    # transformers fills what a checkpoint lacks with random numbers.
-    missing = sorted(key for key in report["missing_keys"] if key.startswith("encoder."))
-    if missing:
-        raise ModelUnavailableError(f"the model in {folder} lacks {len(missing)} weights, {missing[0]} among them")
+    except unloadable as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise ModelUnavailableError(f"the model in {folder} cannot be loaded: {reason}") from error
+    _refuse_random_weights(folder, [*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])])
     return encoder
+
+
+def _refuse_random_weights(folder: Path, not_loaded: list[str]) -> None:
+    """transformers gives random numbers to weights that a checkpoint lacks, or has in another shape."""
+    ours = sorted(key for key in not_loaded if key.startswith("encoder."))
+    if ours:
+        raise ModelUnavailableError(
+            f"the model in {folder} lacks {len(ours)} weights of the shape in its config.json, {ours[0]} among them"
+        )
+
+
+@contextmanager
+def _silent_transformers() -> Iterator[None]:
+    """No progress bars and no loading reports on stderr: what matters in them is an error here."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(ERROR)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 @contextmanager

@@ -50,8 +50,8 @@ class Work:
     close: Callable[[], None] = field(default=lambda: None)
 
 
-def build(process: str, options: Options, run_dir: Path) -> Work:
-    """Make the work of one process.
+def build(process: str, options: Options, run_dir: Path, remembered: int = 0) -> Work:
+    """Make the work of one process; ``remembered`` windows lie in the run directory already.
 
     Raises:
         EgocleanError: if there is no such process, or what it needs is missing.
@@ -59,7 +59,7 @@ def build(process: str, options: Options, run_dir: Path) -> Work:
     builders = {"ingest": _ingest, "encode": _encode, "detect": _detect, "record": _record}
     if process not in builders:
         raise EgocleanError(f"no process {process!r} in the chain, expected one of {PROCESSES}")
-    return builders[process](options, run_dir)
+    return builders[process](options, run_dir, remembered)
 
 
 class _Clip:
@@ -80,7 +80,7 @@ class _Clip:
         return self._decode.end(reason)
 
 
-def _ingest(options: Options, _: Path) -> Work:
+def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     import cv2
 
     from stream.stages.decode import Decode
@@ -107,22 +107,25 @@ def _ingest(options: Options, _: Path) -> Work:
     )
 
 
-def _encode(options: Options, _: Path) -> Work:
+def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
     from models.choice import make_encoder
+    from stream.stages.remembered import Remembered
     from stream.stages.window import Window
 
     encoder = make_encoder(options.encoder, options.encoder_model)
+    if remembered:
+        encoder = Remembered(encoder, run_dir, remembered)
     return Work(Window(encoder, options.stride_s), facts=lambda: {"encoder": encoder.facts()})
 
 
-def _detect(options: Options, _: Path) -> Work:
+def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:
     from stream.stages.annotate import SkipAll
     from stream.stages.detect import Detect
 
     return Work(Pipeline([Detect(options.detector), SkipAll()]))
 
 
-def _record(options: Options, run_dir: Path) -> Work:
+def _record(options: Options, run_dir: Path, _remembered: int) -> Work:
     from stream.records.layout import RunLayout
     from stream.stages.record import Record
 

@@ -33,6 +33,11 @@ class Child:
         """Exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it."""
+        return (self.code or 0) < 0
+
     def stop(self) -> None:
         """Ask the source to end early; the other processes end when the source's ``End`` reaches them."""
         self._tell(b"stop\n")

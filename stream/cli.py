@@ -1,9 +1,12 @@
 """The program ``egoclean-stream``: its commands, and how every error leaves it."""
 
+import signal
 import sys
 import traceback
 from importlib import import_module
 from importlib.metadata import version
+from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -52,8 +55,14 @@ def cli() -> None:
     """
 
 
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM while nothing runs yet that would have to be drained."""
+    sys.exit(ExitCode.SIGTERM)
+
+
 def main() -> None:
     """Run the program; every way out has its documented exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -38,6 +38,8 @@ class Options(BaseModel):
     """From one window's start to the next one's, seconds."""
     loop: bool = False
     speed: Literal["realtime", "max"] = "max"
+    restarts: int = Field(default=3, ge=0)
+    """How often a process of the chain may die and be started again in one run."""
     queue_mib: int = Field(default=32, ge=1)
     """Bound on what waits between two processes, MiB for each hop."""
     price_per_hour: float = Field(default=0.20, ge=0.0)
@@ -47,5 +49,5 @@ class Options(BaseModel):
 
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
-        incidental = {"out", "loop", "speed", "queue_mib", "price_per_hour", "restart"}
+        incidental = {"out", "speed", "restarts", "queue_mib", "price_per_hour", "restart"}
         return self.model_dump(mode="json", exclude=incidental)

@@ -73,9 +73,12 @@ class NoRoomError(EgocleanError):
 class StageFailedError(EgocleanError):
     """A stage's process ended before its work did."""
 
-    def __init__(self, message: str, code: int) -> None:
+    def __init__(self, message: str, code: int, process: str, *, transient: bool) -> None:
+        """``transient``: it was killed or hung, and may do better when it is started again."""
         super().__init__(message)
         self.code = code
+        self.process = process
+        self.transient = transient
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -6,20 +6,21 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
 from stream.prepare import Prepared
 from stream.records import events
 from stream.records.annotations import write_annotations
-from stream.records.claim import Claim, clear, earlier_result
+from stream.records.claim import Claim, clear, earlier_run
 from stream.records.layout import RunLayout
-from stream.records.log import EventLog, read_events
+from stream.records.log import EventLog, last_event, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
-from stream.supervisor import Supervisor, signals_caught
+from stream.status import Board
+from stream.supervisor import Stopped, Supervisor, signals_caught
 from stream.view import View
 
 
 def run(prepared: Prepared, view: View) -> int:
-    """Make a run directory from a prepared source.
+    """Make a run directory from a prepared source, or go on with the run that lies there.
 
     Returns:
         The documented exit code.
@@ -28,48 +29,82 @@ def run(prepared: Prepared, view: View) -> int:
         UsageError: if the run directory cannot be used.
         StageFailedError: if a process failed; ``run.failed`` is in the records.
     """
-    options = prepared.options
-    layout = RunLayout(options.out / prepared.source.stem, prepared.source.stem)
+    layout = RunLayout(prepared.options.out / prepared.source.stem, prepared.source.stem)
     claim = Claim(layout)
     try:
-        if not options.restart and (done := earlier_result(layout, options.deciding())) is not None:
-            view.event(done)
-            view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
-            return done.exit_code
-        clear(layout)
-        return _Run(prepared, layout, view).run()
+        return _begin(prepared, layout, view)
     finally:
         view.close()
         claim.release()
 
 
+def _begin(prepared: Prepared, layout: RunLayout, view: View) -> int:
+    options, source = prepared.options, prepared.source
+    earlier = None if options.restart else earlier_run(layout, options.deciding(), source.size_bytes)
+    if earlier is not None:
+        last = last_event(layout.events)
+        if isinstance(last, events.RunFinished):
+            view.event(last)
+            view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
+            return last.exit_code
+        if not options.loop:  # a soak has no end to reach: it begins anew
+            return _Run(prepared, layout, view, earlier).resume()
+    clear(layout)
+    return _Run(prepared, layout, view, _manifest(prepared)).start()
+
+
 class _Run:
     """A run under way: its manifest, and the events that no process of the chain can write."""
 
-    def __init__(self, prepared: Prepared, layout: RunLayout, view: View) -> None:
+    def __init__(self, prepared: Prepared, layout: RunLayout, view: View, manifest: Manifest) -> None:
         self._prepared = prepared
+        self._options = prepared.options
         self._layout = layout
         self._view = view
+        self._manifest = manifest
         self._began_at = time.monotonic()
-        self._manifest = _manifest(prepared)
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
 
-    def run(self) -> int:
+    def start(self) -> int:
         self._manifest.write(self._layout.manifest)
         write_annotations(self._layout.annotations, [])
-        self._append(_started(self._manifest, self._prepared))
+        return self._run(_started(self._manifest, self._prepared))
+
+    def resume(self) -> int:
+        manifest = self._manifest
+        manifest.state, manifest.ended, manifest.exit_code = "running", None, None
+        manifest.write(self._layout.manifest)
+        return self._run(events.RunResumed(run_id=manifest.run_id, windows=self._durable_windows()))
+
+    def _run(self, first: events.Event) -> int:
         self._hash.start()
         with signals_caught() as stopped:
-            duration_s = None if self._prepared.options.loop else self._prepared.stream.declared_s
-            supervisor = Supervisor(self._prepared.options, self._layout, self._view, duration_s)
             try:
-                code = self._outcome(supervisor.run(stopped))
+                code = self._outcome(self._play(stopped, self._append(first)))
             except EgocleanError as error:
                 self._failed(sentence_of(error), exit_code_of(error))
-                self._complete(supervisor, exit_code_of(error))
+                self._complete(exit_code_of(error))
                 raise
-            self._complete(supervisor, code)
+            self._complete(code)
         return code
+
+    def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
+        """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
+        duration_s = None if self._options.loop else self._prepared.stream.declared_s
+        for restarts_left in range(self._options.restarts, -1, -1):
+            self._supervisor = Supervisor(self._options, self._layout, self._view, duration_s)
+            try:
+                return self._supervisor.run(stopped, remembered=self._durable_windows(), since=first.seq)
+            except StageFailedError as error:
+                if self._options.loop or stopped.signals or not (error.transient and restarts_left):
+                    raise
+                first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
+        raise EgocleanError(f"--restarts {self._options.restarts} leaves no attempt")
+
+    def _durable_windows(self) -> int:
+        """Windows whose embeddings were made durable: those need not be embedded again."""
+        marks = [event for event in read_events(self._layout.events) if isinstance(event, events.Checkpoint)]
+        return marks[-1].windows if marks else 0
 
     def _outcome(self, signalled: ExitCode | None) -> int:
         """The exit code: what the record says of a finished run, else what the signal asks for."""
@@ -80,28 +115,28 @@ class _Run:
             raise EgocleanError("every process of the chain has ended, but the record has no end")
         reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
         self._failed(reason, signalled)
-        self._view.note(f"{reason}: the same command begins the run anew")
+        self._view.note(f"{reason}: the same command goes on where it was")
         return signalled
 
     def _failed(self, reason: str, code: int) -> None:
         ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]
         self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=max(ends, default=0.0)))
 
-    def _append(self, event: events.Event) -> None:
+    def _append(self, event: events.Event) -> events.Event:
         """Write an event while no process of the chain holds the log."""
         with EventLog(self._layout.events) as log:
-            log.append(event)
+            return log.append(event)
 
-    def _complete(self, supervisor: Supervisor, code: int) -> None:
+    def _complete(self, code: int) -> None:
         self._hash.join()
-        board = supervisor.board
+        board = self._supervisor.board
         manifest = self._manifest
         manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
         manifest.ended = _now()
         manifest.exit_code = code
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
-        manifest.usage = _usage(supervisor, time.monotonic() - self._began_at, self._prepared.options.price_per_hour)
+        manifest.usage = _usage(board, time.monotonic() - self._began_at, self._options.price_per_hour)
         manifest.write(self._layout.manifest)
 
     def _hash_source(self) -> None:
@@ -138,8 +173,8 @@ def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
     )
 
 
-def _usage(supervisor: Supervisor, wall_s: float, price_per_hour: float) -> dict[str, Any]:
-    board = supervisor.board
+def _usage(board: Board, wall_s: float, price_per_hour: float) -> dict[str, Any]:
+    """Of the last attempt, where a run was resumed."""
     return {
         "wall_s": round(wall_s, 3),
         "dollars": round(wall_s / 3600 * price_per_hour, 6),

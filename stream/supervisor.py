@@ -76,12 +76,16 @@ class Supervisor:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets = Path(tempfile.mkdtemp(prefix="egoclean-"))
         self.board = Board(self._context, f"ipc://{self._sockets}/status")
-        self._events = Follower(layout.events)
         self._children: list[Child] = []
         self._began_at = time.monotonic()
 
-    def run(self, stopped: Stopped) -> ExitCode | None:
+    def run(self, stopped: Stopped, remembered: int = 0, since: int = 0) -> ExitCode | None:
         """Run the chain until its source is exhausted, or until a signal has drained it.
+
+        Args:
+            stopped: Where signals are noted.
+            remembered: Windows that the run directory holds already, and that are not embedded again.
+            since: The first event to show.
 
         Returns:
             None at the source's end, else the exit code of the signal.
@@ -89,8 +93,9 @@ class Supervisor:
         Raises:
             StageFailedError: if a process ended before its work did; all others are ended, too.
         """
+        self._events = Follower(self._layout.events, since)
         try:
-            self._children = [Child(order, self._log(order.process)) for order in self._orders()]
+            self._children = [Child(order, self._log(order.process)) for order in self._orders(remembered)]
             self._watch(stopped)
         finally:
             self._end_all()
@@ -116,11 +121,11 @@ class Supervisor:
             if child.code:
                 self.board.collect(_POLL_MS)
                 message, code = child.failure(self.board.last.get(child.name))
-                raise StageFailedError(message, code)
+                raise StageFailedError(message, code, child.name, transient=child.was_killed)
         for name, silent_s in self.board.silences().items():
             if silent_s > SILENCE_S:
                 message = f"the {name} process has said nothing for {silent_s:.0f} s: it hangs"
-                raise StageFailedError(message, ExitCode.INTERNAL)
+                raise StageFailedError(message, ExitCode.INTERNAL, name, transient=True)
 
     def _show(self) -> None:
         if (ingest := self.board.last.get("ingest")) is not None:
@@ -139,12 +144,13 @@ class Supervisor:
         self._context.term()
         shutil.rmtree(self._sockets, ignore_errors=True)
 
-    def _orders(self) -> list[Order]:
+    def _orders(self, remembered: int) -> list[Order]:
         hops: list[Hop | None] = [self._hop(k) for k in range(len(PROCESSES) - 1)]
         return [
             Order(
                 process=process,
                 options=self._options,
+                remembered=remembered,
                 run_dir=self._layout.root,
                 status_endpoint=f"ipc://{self._sockets}/status",
                 inlet=inlet,

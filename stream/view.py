@@ -36,7 +36,9 @@ def describe(event: events.Event) -> str | None:  # noqa: PLR0911 - one line a k
             span = f"{clock(event.t_start_s)} to {clock(event.t_end_s)}"
             return f"source damaged  {span}, {event.packets} packets lost: {event.reason}"
         case events.StageRestarted():
-            return f"{event.process} restarted: {event.reason}"
+            return f"the chain was started again: {event.reason}"
+        case events.RunResumed():
+            return f"run {event.run_id} goes on, {event.windows} windows are embedded already"
         case events.RunFinished():
             return _summary(event)
         case events.RunFailed():

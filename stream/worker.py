@@ -37,6 +37,8 @@ class Order(BaseModel):
 
     process: str
     options: Options
+    remembered: int
+    """Windows that the run directory holds already."""
     run_dir: Path
     status_endpoint: str
     inlet: Hop | None
@@ -139,7 +141,7 @@ def run_stage(work: Work, inlet: Inlet, port: Port) -> None:
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
     """Build the work of this process and do it to its end; what is sent is delivered when this returns."""
     with ExitStack() as stack:
-        work = build(order.process, order.options, order.run_dir)
+        work = build(order.process, order.options, order.run_dir, order.remembered)
         stack.callback(work.close)
         outlet = stack.enter_context(Outlet(context, order.outlet)) if order.outlet else None
         port = Port(work, outlet, control, reporter)

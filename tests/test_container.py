@@ -79,10 +79,15 @@ def test_a_cover_picture_is_not_the_clip(tmp_path: Path) -> None:
 
 def test_metadata_in_no_known_encoding_is_no_obstacle(tmp_path: Path) -> None:
     """A title that is not UTF-8 does not keep a clip from being read."""
-    path = make_clip(tmp_path / "clip.mkv", frames=3)
-    data = path.read_bytes()
-    writer = data.index(b"Lavf")  # the muxer's own name
-    path.write_bytes(data[:writer] + b"\xff\xfe\xff\xfe" + data[writer + 4 :])
+    path = tmp_path / "titled.mkv"
+    with av.open(str(make_clip(tmp_path / "clip.mkv", frames=3))) as given, av.open(str(path), "w") as made:
+        made.metadata["title"] = "a plain title"
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                made.mux(packet)
+    path.write_bytes(path.read_bytes().replace(b"a plain title", b"\xff plain title"))
     assert len(decode(path).pictures) == 3
 
 

@@ -121,7 +121,7 @@ def test_each_damage_has_its_own_reason(tmp_path: Path, clip: Path) -> None:
 
 
 def test_a_transport_stream_with_a_hole_gives_no_wrong_picture(tmp_path: Path) -> None:
-    """Where 188 bytes are missing, their picture and all that refer to it are damage; libav would conceal it."""
+    """Where 188 bytes of a picture are missing, it and all that refer to it are damage; libav would conceal it."""
     path = make_clip(tmp_path / "clip.ts", width_px=320, height_px=192, b_frames=2)
     intact, data = decode(path), path.read_bytes()
     rows = len(data) // 188
@@ -129,7 +129,7 @@ def test_a_transport_stream_with_a_hole_gives_no_wrong_picture(tmp_path: Path) -
         (tmp_path / "hole.ts").write_bytes(data[: row * 188] + data[(row + 1) * 188 :])
         decoded = decode(tmp_path / "hole.ts")
         assert {picture.digest for picture in decoded.pictures} <= set(intact.digests)
-        assert decoded.damage
+        assert decoded.damage or decoded.items == intact.items  # the tables between the pictures are repeated
 
 
 def test_losses_of_a_bare_stream_are_counted_at_its_end(tmp_path: Path, clip: Path) -> None:
@@ -145,7 +145,7 @@ def test_pictures_that_refer_to_before_the_start_are_no_damage(tmp_path: Path) -
     path = make_clip(tmp_path / "open.mp4", b_frames=3, x265="open-gop=1")
     with av.open(str(path)) as container:
         keys = [number for number, packet in enumerate(container.demux(video=0)) if packet.is_keyframe]
-    decoded = decode(remux(path, tmp_path / "cut.mp4", without=range(keys[1])))
+    decoded = decode(remux(path, tmp_path / "cut.ts", without=range(keys[1])))  # MP4 would cut them by an edit list
     assert len(decoded.pictures) == 20
     assert decoded.damage == []
 

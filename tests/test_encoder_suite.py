@@ -57,6 +57,13 @@ def test_input_is_left_alone_and_may_be_read_only(encoder: ClipEncoder) -> None:
     np.testing.assert_array_equal(tiles, before)
 
 
+def test_any_view_is_accepted(encoder: ClipEncoder) -> None:
+    """A mirrored view of a buffer gives what its copy gives."""
+    tiles = _window(encoder, 6)
+    mirrored = tiles[:, :, ::-1]
+    np.testing.assert_array_equal(encoder.encode(mirrored).mean, encoder.encode(mirrored.copy()).mean)
+
+
 def test_other_input_gives_another_embedding(encoder: ClipEncoder) -> None:
     """Two windows that differ do not share an embedding."""
     first, second = encoder.encode(_window(encoder, 3)), encoder.encode(_window(encoder, 4))

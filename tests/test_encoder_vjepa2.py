@@ -1,7 +1,6 @@
 """V-JEPA 2: equal to transformers' own result, and clear about what is missing."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -170,11 +169,31 @@ def test_other_tubelets_are_refused(folder: Path) -> None:
         VJepa2Encoder(folder, TINY_FRAMES)
 
 
-def test_weights_of_another_size_are_refused(folder: Path) -> None:
-    """Weights that do not fit the configuration are an error, never replaced by random ones."""
-    _edit_config(folder, hidden_size=2 * TINY_DIMS)
-    with pytest.raises(ModelUnavailableError, match="cannot be loaded"):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"hidden_size": 2 * TINY_DIMS}, r"lacks \d+ weights of the shape in its config\.json, encoder\."),
+        ({"hidden_size": "big"}, "cannot be loaded: .*'hidden_size'"),
+        ({"num_attention_heads": 5}, "cannot be loaded: ValueError: The hidden size"),
+        ({"hidden_act": "nothing"}, "cannot be loaded: KeyError: 'nothing'"),
+    ],
+)
+def test_impossible_configurations_are_refused(
+    folder: Path, capfd: pytest.CaptureFixture[str], change: dict[str, object], said: str
+) -> None:
+    """A configuration that its weights do not fit is one sentence, never random weights, and no report on stderr."""
+    _edit_config(folder, **change)
+    with pytest.raises(ModelUnavailableError, match=said) as caught:
         VJepa2Encoder(folder, TINY_FRAMES)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_code_in_the_folder_is_never_run(folder: Path, tiles: UInt8) -> None:
+    """A checkpoint that brings its own model code loads as V-JEPA 2 all the same, without it."""
+    _edit_config(folder, auto_map={"AutoModel": "theirs.Model"})
+    (folder / "theirs.py").write_text("raise SystemExit('run')\n")
+    assert VJepa2Encoder(folder, TINY_FRAMES).encode(tiles).mean.shape == (TINY_DIMS,)
 
 
 def test_missing_encoder_weights_are_refused(folder: Path) -> None:
@@ -184,7 +203,7 @@ def test_missing_encoder_weights_are_refused(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights = {name: value for name, value in weights.items() if not name.startswith("encoder.layer.1.")}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelUnavailableError, match=r"lacks \d+ weights, encoder\.layer\.1\."):
+    with pytest.raises(ModelUnavailableError, match=r"lacks 16 weights .*, encoder\.layer\.1\."):
         VJepa2Encoder(folder, TINY_FRAMES)
 
 
@@ -213,7 +232,7 @@ def test_odd_windows_are_refused(folder: Path) -> None:
 def _python(code: str, *arguments: str | Path) -> str:
     """Run code in a fresh interpreter and give what it printed."""
     command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

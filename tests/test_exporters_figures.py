@@ -181,6 +181,16 @@ def test_long_curve_keeps_its_peaks() -> None:
     assert 12_345 - t_s[high.argmax()] < 28_800 / COLUMNS_MAX
 
 
+def test_rounding_does_not_look_like_a_signal() -> None:
+    """Scores that differ by less than cosines are known to are drawn as a flat line."""
+    figure, data = Figure(), some_detection(100)
+    flat = replace(data.offline, score=np.full(100, 0.25) + 1e-9 * np.arange(100), ema=np.full(100, 0.25))
+    level = replace(flat, theta_on=flat.ema, theta_off=flat.ema, median=flat.ema)
+    draw_detection(figure, replace(data, offline=level))
+    low, high = figure.axes[2].get_ylim()
+    assert (high - low, (low + high) / 2) == pytest.approx((0.01, 0.25))
+
+
 def test_curve_breaks_where_windows_are_missing() -> None:
     """No line is drawn over a hole of more than two strides; jitter does not break it."""
     t_s, values = broken_at_gaps(np.array([0, 1, 2.02, 3, 9, 10.0]), np.arange(6.0))

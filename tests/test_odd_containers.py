@@ -1,14 +1,18 @@
 """Real files that break readers, each with what is to come out of it; and two long clips of the data set's shape."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
 import pytest
 
 from stream.errors import SourceError
+from stream.items import Picture
+from stream.stage import drive
+from stream.stages.decode import Decode
 from stream.video.container import StreamFacts, read_facts
+from stream.video.packets import packets
 from stream.video.source import open_source
 from tests.clips import decode
 
@@ -102,6 +106,13 @@ def test_real_variable_rate_keeps_its_times() -> None:
     assert gaps == {2997, 2998, 4649, 8992}
 
 
+def test_what_an_edit_list_cuts_away_leaves_no_gap_between_rounds() -> None:
+    """Of five packets a phone's edit list shows four: the next round begins where the fourth ends."""
+    path = _ODD / "exo_dolbyVision-hdr.MOV"
+    given = islice(packets(open_source(str(path)), loop=True), 12)
+    assert decode(path, given).times_s == pytest.approx([index / 30 for index in range(8)])
+
+
 def test_a_transport_stream_starts_at_zero() -> None:
     """A first PTS of 1.467 s is a fact of the container; the stream's time begins with its first frame."""
     assert _facts(_ODD / "exo_sample_h265.ts").start_pts == 132_000
@@ -119,9 +130,11 @@ def test_the_default_stream_of_several_is_taken() -> None:
 )
 def test_a_long_clip_in_a_tar_is_decoded_whole(number: str, frames: int, decoded_s: float) -> None:
     """Every frame of the clip comes out of the tar, at its time, with no damage."""
-    decoded = decode(f"{_TAR}::factory_001_worker_001_{number}.mp4")
-    assert decoded.damage == []
-    assert decoded.end.frames == frames
-    assert decoded.end.decoded_s == pytest.approx(decoded_s)
-    assert decoded.times_s == pytest.approx([index / 30 for index in range(frames)])
-    assert [picture.index for picture in decoded.pictures] == list(range(frames))
+    source = open_source(f"{_TAR}::factory_001_worker_001_{number}.mp4")
+    stage = Decode(source.name, read_facts(source))
+    given = [(item.index, item.t_s) for item in drive(stage, packets(source)) if isinstance(item, Picture)]
+    end = stage.end("end_of_stream")
+    assert [index for index, _ in given] == list(range(frames))
+    assert [t_s for _, t_s in given] == pytest.approx([index / 30 for index in range(frames)])
+    assert (end.frames, end.packets_lost) == (frames, 0)
+    assert end.decoded_s == pytest.approx(decoded_s)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.errors import UsageError
+from stream.errors import EgocleanError, UsageError
 from stream.records import events
 from stream.records.annotations import Action, read_annotations, write_annotations
 from stream.records.arrays import GrowingArray
@@ -18,7 +18,7 @@ from stream.records.books import Books
 from stream.records.claim import Claim
 from stream.records.follow import Follower
 from stream.records.layout import RunLayout
-from stream.records.log import EventLog, last_event, read_events
+from stream.records.log import EventLog, ReplayedLog, last_event, read_events
 from stream.records.schema import path_of, schemas
 from stream.records.spool import Spool, digest
 
@@ -36,7 +36,7 @@ def test_growing_array_loads_after_every_row(tmp_path: Path) -> None:
     array = GrowingArray(path, (3,), "<f4")
     for row in range(12):
         assert np.load(path, allow_pickle=False).shape == (row, 3)
-        array.append(np.full(3, row))
+        array.put(row, np.full(3, row))
     array.close()
     loaded = np.load(path, allow_pickle=False)
     assert loaded.dtype == np.float32
@@ -47,7 +47,7 @@ def test_growing_array_hides_a_torn_row(tmp_path: Path) -> None:
     """A row that was only partly written is not seen."""
     path = tmp_path / "a.npy"
     array = GrowingArray(path, (4,), "<f8")
-    array.append(np.ones(4))
+    array.put(0, np.ones(4))
     with path.open("ab") as file:
         file.write(b"\x00" * 7)
     assert np.array_equal(np.load(path, allow_pickle=False), np.ones((1, 4)))
@@ -58,8 +58,38 @@ def test_growing_array_refuses_another_shape(tmp_path: Path) -> None:
     """A row of another shape is an error that names both."""
     array = GrowingArray(tmp_path / "a.npy", (4,), "<f8")
     with pytest.raises(ValueError, match=r"\(3,\).*\(4,\)"):
-        array.append(np.ones(3))
+        array.put(0, np.ones(3))
     array.close()
+
+
+def test_growing_array_goes_on(tmp_path: Path) -> None:
+    """An array that is opened again keeps its rows, takes them over again, and grows; never with a hole."""
+    path = tmp_path / "a.npy"
+    for turn in (range(3), range(1, 5)):
+        array = GrowingArray(path, (2,), "<f8")
+        for row in turn:
+            array.put(row, np.full(2, row))
+        with pytest.raises(ValueError, match="hole"):
+            array.put(9, np.zeros(2))
+        array.close()
+    assert np.array_equal(np.load(path)[:, 0], np.arange(5.0))
+    with pytest.raises(ValueError, match="expected float32 rows"):
+        GrowingArray(path, (2,), "<f4")
+
+
+def test_replayed_log_writes_nothing_twice(tmp_path: Path) -> None:
+    """What the chain tells again is not written again, what is new is; another story than before is an error."""
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as log:
+        for event in (STARTED, skipped(1), skipped(2)):
+            log.append(event)
+    with ReplayedLog(path) as log:
+        log.append(skipped(1))
+        log.append(skipped(2))
+        log.append(skipped(3))
+    assert [event.seq for event in read_events(path)] == [0, 1, 2, 3]
+    with ReplayedLog(path) as log, pytest.raises(EgocleanError, match="another way"):
+        log.append(skipped(7))
 
 
 def test_log_numbers_without_holes_also_after_a_torn_line(tmp_path: Path) -> None:

@@ -160,11 +160,11 @@ def test_signal_drains_the_chain(clip: Path, tmp_path: Path, number: int, code: 
 
 
 @pytest.mark.parametrize("name", ["ingest", "encode", "detect", "record"])
-def test_killed_process_fails_the_run_truthfully(clip: Path, tmp_path: Path, name: str) -> None:
-    """When a process is killed the run ends with its reason and exit 70; what was written stays valid."""
+def test_process_that_dies_beyond_the_budget_fails_the_run(clip: Path, tmp_path: Path, name: str) -> None:
+    """A process that is killed with no restart left ends the run with its reason and 70; what was written is valid."""
     run_dir = tmp_path / "clip"
-    with started(clip, *GRID, "--out", tmp_path, "--loop") as process:
-        wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
+    with started(clip, *GRID, "--out", tmp_path, "--speed", "realtime", "--restarts", "0") as process:
+        wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentOpened), process)
         children = workers(process)
         worker_named(process, run_dir, name).kill()
         assert process.wait(DEADLINE_S) == 70

@@ -52,15 +52,17 @@ def test_damage_at_the_end_lasts_as_long_as_what_was_lost() -> None:
 
 
 def test_a_replay_ends_with_the_first_new_picture() -> None:
-    """After restoring, known pictures are left out; a later one that goes back is no replay, but put behind."""
+    """After restoring, known pictures and what is lost between them are left out; a later one that goes back is new."""
     line, again = TimeLine(1.0), TimeLine(1.0)
     for clock_s in (10.0, 11.0):
         _place(line, clock_s)
     again.restore(line.snapshot())
-    assert [again.place(clock_s, 1.0) for clock_s in (10.0, 11.0)] == [None, None]
+    assert again.place(10.0, 1.0) is None
+    again.lose(12.5, 1, "lost")
+    assert again.place(11.0, 1.0) is None
     assert _place(again, 12.0) == (2.0, ())
     assert _place(again, 11.0) == (2.5, ())
-    assert again.pictures == 4
+    assert (again.pictures, again.packets_lost) == (4, 0)
 
 
 @pytest.mark.parametrize("clock_s", [None, 10.0])

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporters.announced import Announced, is_run, read_announced
+from exporters.announced import Announced, read_announced
 from exporters.detection_plot import Span
-from exporters.truth import read_truth
 from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
-from stream.errors import InputError
+from stream.errors import InputError, UsageError
+from stream.evaluation.listed import read_json
+from stream.evaluation.runs import holds_run
+from stream.evaluation.track import anomalies_of
 from stream.records.layout import RunLayout
 
 
@@ -33,7 +35,8 @@ class Clip:
     @property
     def title(self) -> str:
         """The clip, and below it where its numbers come from."""
-        facts = [self.encoder, f"{len(self.windows.t_s):,} windows"]
+        count = len(self.windows.t_s)
+        facts = [self.encoder, f"{count:,} window{'s' if count > 1 else ''}"]
         if self.windows.left_out:
             facts.append(f"{self.windows.left_out} left out (zero or not finite)")
         if self.announced and not self.announced.finished:
@@ -58,14 +61,15 @@ def clips_in(folder: Path, truth: Path | None) -> Iterator[Clip]:
 
     Args:
         folder: either.
-        truth: a truth.json that must know the clips; None for the one beside the source, if there is one.
+        truth: ``{stem: [segment, ...]}`` or one clip's list, which must know the clips; None for the truth.json
+            beside the source, if there is one.
 
     Raises:
         InputError: there is no clip, or one cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: expected a run directory, or a folder with <stem>_emb.npy")
-    if is_run(folder):
+    if holds_run(folder):
         yield _clip_of_run(folder, truth)
         return
     found = stems(folder)
@@ -85,19 +89,30 @@ def _clip_of_run(folder: Path, truth: Path | None) -> Clip:
     return Clip(
         open_windows(layout, growing=not announced.finished),
         announced.encoder,
-        DetectorOptions(**announced.detector),
+        _options_of(announced),
         announced,
         _true_spans(truth, announced.source.with_name("truth.json"), announced.stem),
     )
+
+
+def _options_of(announced: Announced) -> DetectorOptions:
+    try:
+        return DetectorOptions(**announced.detector)
+    except (TypeError, UsageError) as error:
+        raise InputError(
+            f"run.json of {announced.stem}: the detector's options are not of this version: {error}"
+        ) from error
 
 
 def _true_spans(given: Path | None, beside: Path, stem: str) -> tuple[Span, ...] | None:
     """A file that was asked for must know the clip; one that happens to lie there need not."""
     if given is None and not beside.exists():
         return None
-    truth = read_truth(given or beside)
-    if stem in truth:
-        return tuple(Span(span.t_start_s, span.t_end_s) for span in truth[stem])
+    tracks = {track.stem: track for track in read_json(given or beside)}
+    track = tracks.get(stem, tracks.get(None))
+    if track:
+        return tuple(Span(event.t_start_s, event.t_end_s) for event in anomalies_of(track, None))
     if given is None:
         return None
-    raise InputError(f"{given} does not know the clip {stem}, only {', '.join(truth) or 'none'}")
+    known = ", ".join(str(name) for name in tracks)
+    raise InputError(f"{given} does not know the clip {stem}, only {known}")

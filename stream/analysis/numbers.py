@@ -7,13 +7,15 @@ import numpy as np
 
 from exporters.windows import Windows
 from stream.detection.causal import CausalDetector, Step
-from stream.detection.offline import Offline, debounced, moving_average, published_thresholds
+from stream.detection.offline import Offline, debounced, moving_average, published_thresholds, window_edges_s
 from stream.detection.options import DetectorOptions
 from stream.detection.partition import Partition
 from stream.detection.recent import sketch
 from stream.detection.threshold import Thresholds
 from stream.items import Float32, Float64, SegmentClosed, SegmentOpened
 
+SCORE_DECIMALS = 6
+"""What lies beyond is rounding of the float32 vectors, in which Otsu's method would find two classes, too."""
 NO_THRESHOLDS = Thresholds(np.nan, np.nan, np.nan)
 
 
@@ -31,7 +33,10 @@ class Replay:
 
 
 def replay(windows: Windows, options: DetectorOptions) -> Replay:
-    """Run the causal detector as the live chain does. A window is taken to be known when the next one begins."""
+    """Run the causal detector as the live chain does.
+
+    How long a window is does not lie on disk: what a window makes known is dated with its start.
+    """
     detector, partition = CausalDetector(options), Partition(options)
     steps: list[Step] = []
     said: list[SegmentOpened | SegmentClosed] = []
@@ -40,9 +45,8 @@ def replay(windows: Windows, options: DetectorOptions) -> Replay:
         for row in block:
             unit = row.astype(np.float64)
             t_s = float(windows.t_s[len(steps)])
-            known_s = t_s + windows.stride_s
             steps.append(detector.push(t_s, unit))
-            said += [*partition.begin(known_s), *partition.window(steps[-1], unit, known_s)]
+            said += [*partition.begin(t_s), *partition.window(steps[-1], unit, t_s)]
             sketches.append(sketch(unit))
     change = detector.finish()
     said += partition.change(change, windows.t_end_s) if change else ()
@@ -63,12 +67,13 @@ def detect_offline(windows: Windows, options: DetectorOptions) -> Offline:
     total = sum(block.sum(axis=0, dtype=np.float64) for block in windows.temporal_blocks())
     cosines = np.concatenate([block @ total for block in windows.temporal_blocks()])
     scores = 1 - (cosines - 1) / (count - 1)
-    smoothed = moving_average(scores, options.alpha)
+    smoothed = np.round(moving_average(scores, options.alpha), SCORE_DECIMALS)
     thresholds = published_thresholds(smoothed, options.hysteresis)
+    edges_s = window_edges_s(windows.t_s)
     anomalies = [
         (start, stop)
         for start, stop in debounced(smoothed, thresholds, options.debounce_on, options.debounce_off)
-        if windows.ends_s[stop - 1] - windows.t_s[start] >= options.shortest_s
+        if edges_s[stop] - edges_s[start] >= options.shortest_s
     ]
     return Offline(scores, smoothed, thresholds, anomalies)
 

@@ -1,6 +1,7 @@
 """Does the work repeat? The autocorrelation that the detector looks at, and the periods that it found."""
 
 from collections.abc import Iterator
+from statistics import median_low
 
 import numpy as np
 
@@ -65,4 +66,4 @@ def told_period(clip: Clip, played: Replay) -> tuple[float | None, float]:
     periodic_s = [length_s for segment, length_s in zip(usual, lengths_s, strict=True) if segment.period_s]
     if not periodic_s:
         return None, 0.0
-    return float(np.median([s.period_s for s in usual if s.period_s])), sum(periodic_s) / sum(lengths_s)
+    return median_low(s.period_s for s in usual if s.period_s), sum(periodic_s) / sum(lengths_s)

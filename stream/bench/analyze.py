@@ -11,6 +11,9 @@ from tempfile import TemporaryDirectory
 import click
 import numpy as np
 
+from stream.records.arrays import GrowingArray
+from stream.records.layout import RunLayout
+
 TOKENS, DIMS = 32, 1024
 """Of a window, as V-JEPA 2 ViT-L makes it from 64 frames."""
 PERIOD_WINDOWS = 8
@@ -19,18 +22,16 @@ EVENT_WINDOWS = 60
 
 @click.command()
 @click.option("--hours", default=8.0, show_default=True, help="Length of the stream, a window a second.")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where the arrays go.  [default: a temporary folder]")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the arrays go.  [default: the temporary folder]")
 def main(hours: float, folder: Path | None) -> None:
     """Make embeddings of repetitive work with one event an hour, and analyze them on one core."""
+    count = round(hours * 3600)
     with TemporaryDirectory(dir=folder) as made:
-        count = round(hours * 3600)
         write_arrays(Path(made), count)
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        disk_bytes = sum(path.stat().st_size for path in Path(made).iterdir())
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "stream.cli", "analyze", made], check=True, stdout=subprocess.DEVNULL)
+        used = run_on_one_core([sys.executable, "-m", "stream.cli", "analyze", made])
         wall_s = time.monotonic() - began
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        disk_bytes = sum(path.stat().st_size for path in Path(made).glob("*.npy"))
     click.echo(f"windows      {count:>9,}")
     click.echo(f"on disk      {disk_bytes / 2**20:>9,.0f} MiB")
     click.echo(f"wall         {wall_s:>9.1f} s, one core")
@@ -38,20 +39,38 @@ def main(hours: float, folder: Path | None) -> None:
     click.echo(f"peak memory  {used.ru_maxrss / 1024:>9,.0f} MiB resident, file pages included")
 
 
+def run_on_one_core(command: list[str]) -> resource.struct_rusage:
+    """Run a program to its end; returns what it used.
+
+    Raises:
+        subprocess.CalledProcessError: if it fails.
+    """
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return used
+
+
 def write_arrays(folder: Path, count: int) -> None:
     """A clip's three arrays: a cycle of unlike windows under noise, once an hour something else."""
     generator = np.random.default_rng(0)
     cycle = generator.standard_normal((PERIOD_WINDOWS + 1, TOKENS, DIMS), np.float32)
     noise = generator.standard_normal((64, TOKENS, DIMS), np.float32)
-    mean = np.lib.format.open_memmap(folder / "long_emb.npy", "w+", np.float32, (count, DIMS))
-    temporal = np.lib.format.open_memmap(folder / "long_temb.npy", "w+", np.float16, (count, TOKENS, DIMS))
+    layout = RunLayout(folder, "long")
+    mean = GrowingArray(layout.embeddings, (DIMS,), "<f4")
+    temporal = GrowingArray(layout.temporal, (TOKENS, DIMS), "<f2")
     for window in range(count):
         event = window % 3600 >= 3600 - EVENT_WINDOWS
         tokens = cycle[:-1].mean(axis=0) + 0.3 * cycle[-1 if event else window % PERIOD_WINDOWS]
         tokens += 0.5 * noise[generator.integers(len(noise))]
-        temporal[window] = tokens
-        mean[window] = tokens.mean(axis=0)
-    np.save(folder / "long_ts.npy", np.arange(count, dtype=np.float64))
+        temporal.put(window, tokens)
+        mean.put(window, tokens.mean(axis=0))
+    mean.close()
+    temporal.close()
+    np.save(layout.timestamps, np.arange(count, dtype=np.float64))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @option("--stride-s", type=float, help="From one window's start to the next.")
 @option("--loop", is_flag=True, help="Replay the clip for ever.")
 @option("--speed", type=click.Choice(["realtime", "max"]), help="Play as a camera would, or as fast as possible.")
+@option("--restarts", type=int, help="How often a process may die and be started again.")
 @option("--queue-mib", type=int, help="Bound on what waits between two processes.")
 @option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
 @option("--restart", is_flag=True, help="Begin anew where an earlier run lies.")

@@ -39,14 +39,16 @@ def wait() -> None:
 
 
 def follow(run: Path, since: int, pause: Callable[[], None]) -> Iterator[tuple[Event, bytes]]:
-    """Events of a run as they are written, each with its line, up to and with the run's last."""
+    """Events of a run as they are written, each with its line, until one that ends the run is the newest."""
     follower = Follower(run / "events.jsonl", since)
     try:
         while True:
+            last = ""
             for event, line in follower.poll():
                 yield event, line
-                if event.event in FINAL:
-                    return
+                last = event.event
+            if last in FINAL:
+                return
             pause()
     finally:
         follower.close()

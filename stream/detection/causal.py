@@ -148,16 +148,13 @@ class CausalDetector:
         return self._end_of_anomaly(thresholds) < len(self._recent)
 
     def _opened(self, t_s: float, thresholds: Thresholds) -> Change | None:
-        """An anomaly, unless what lifted the EMA is too short, or no more than a freak window."""
-        scores = self._scores()
-        start = max(1, onset(scores, thresholds.on))  # never where the last anomaly ended: a stretch lies between
-        start_s = self._recent[start][0]
-        if t_s + self._stride_s - start_s < self._options.shortest_s:
-            return None
-        if np.median(scores[-self._options.evidence_windows :]) <= thresholds.on:
+        """An anomaly, unless what lifted the EMA is too short, or no more than a few freak windows."""
+        start, evidence = onset(self._scores()[1:], thresholds)  # not where the last one ended: a stretch lies between
+        start_s = self._recent[start + 1][0]
+        if t_s + self._stride_s - start_s < self._options.shortest_s or evidence < self._options.evidence:
             return None
         self._anomaly_since_s, self._anomaly_windows = start_s, 0
-        self._begin_at(start)
+        self._begin_at(start + 1)
         return Change(start_s, "anomalous", "state_change")
 
     def _end_of_anomaly(self, thresholds: Thresholds) -> int:

@@ -7,15 +7,30 @@ from it has its extremum (Page, "Continuous inspection schemes", Biometrika 41, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from stream.detection.threshold import Thresholds
 from stream.items import Float64
 
 
-def onset(scores: Float64, level: float) -> int:
-    """Index at which the last stretch above ``level`` begins: of all tails of ``scores`` (n,), n >= 1, not empty,
-    the one that rises above it most."""
-    return len(scores) - 1 - int(np.argmax(np.cumsum(scores[::-1] - level)))
+class Onset(NamedTuple):
+    """The last stretch above theta_on."""
+
+    start: int
+    """Index at which it begins."""
+    evidence: float
+    """Sum of its windows' heights above theta_on, in heights of theta_on above the median, each from -1 to 1."""
+
+
+def onset(scores: Float64, thresholds: Thresholds) -> Onset:
+    """Of all tails of ``scores`` (n,), n >= 1, not empty, the one with most evidence. No window counts for more than
+    1: a freak score alone is little evidence."""
+    rise = thresholds.on - thresholds.median
+    tails = np.cumsum(np.clip((scores[::-1] - thresholds.on) / rise, -1, 1))
+    longest = int(np.argmax(tails))
+    return Onset(len(scores) - 1 - longest, float(tails[longest]))
 
 
 def offset(scores: Float64, level: float) -> int:

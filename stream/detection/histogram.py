@@ -12,6 +12,8 @@ from stream.stage import State
 
 BINS = 4096
 FINEST_EXPONENT = -30
+FORGOTTEN = 1e-6
+"""A bin that has faded to less than this share of one sample is empty."""
 
 
 class Histogram:
@@ -42,6 +44,7 @@ class Histogram:
         """Count one finite sample."""
         if self._weights.sum() >= self._memory:
             self._weights *= 1 - 1 / self._memory
+            self._weights[self._weights < FORGOTTEN] = 0
         index = math.floor(math.ldexp(value, -self._exponent))
         while not self._make_room(index):
             self._coarsen()

@@ -8,11 +8,14 @@ anomaly this finds some all the same, which is what the causal detector's floor 
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from stream.detection.options import DetectorOptions
+from stream.detection.reference import unit_rows
 from stream.detection.threshold import Points, Thresholds, otsu
 from stream.items import Float64
 
@@ -31,10 +34,15 @@ class Offline(NamedTuple):
     """Half-open ranges of windows."""
 
 
-def typicality_scores(units: Float64) -> Float64:
-    """(N, D) unit vectors, N >= 2, to (N,) scores in [0, 2]: 1 - mean cosine to all others, in O(N D)."""
-    to_others: Float64 = (units @ units.sum(axis=0) - 1) / (len(units) - 1)
-    return 1 - to_others
+def typicality_scores(embeddings: npt.NDArray[np.floating]) -> Float64:
+    """(N, ...) embeddings, N >= 2, to (N,) scores in [0, 2]: 1 - mean cosine to all others.
+
+    A mean of cosines is one dot product with the sum of the unit vectors, so this takes O(N D) time, and O(D) memory
+    beside the embeddings. Raises ``InputError`` for an embedding that is zero or not finite.
+    """
+    total: Float64 = functools.reduce(np.add, unit_rows(embeddings))
+    others = len(embeddings) - 1
+    return np.array([1 - (float(unit @ total) - 1) / others for unit in unit_rows(embeddings)])
 
 
 def moving_average(scores: Float64, alpha: float) -> Float64:
@@ -70,15 +78,22 @@ def debounced(smoothed: Float64, thresholds: Thresholds, on_windows: int, off_wi
     return ranges if start is None else [*ranges, (start, len(smoothed))]
 
 
-def detect_offline(units: Float64, times_s: Float64, options: DetectorOptions) -> Offline:
-    """The published result for (N, D) unit vectors, N >= 2, of windows that start at ``times_s`` (N,), ascending."""
-    scores = typicality_scores(units)
+def window_edges_s(times_s: Float64) -> Float64:
+    """Starts of N windows to N + 1 edges: a window stands for the time until the next, the last for as long as the
+    one before it, and a single one for 1 s."""
+    stride_s = times_s[-1] - times_s[-2] if len(times_s) > 1 else 1.0
+    return np.append(times_s, times_s[-1] + stride_s)
+
+
+def detect_offline(embeddings: npt.NDArray[np.floating], times_s: Float64, options: DetectorOptions) -> Offline:
+    """The published result for (N, ...) embeddings, N >= 2, of windows that start at ``times_s`` (N,), ascending."""
+    scores = typicality_scores(embeddings)
     smoothed = moving_average(scores, options.alpha)
     thresholds = published_thresholds(smoothed, options.hysteresis)
-    ends_s = np.append(times_s[1:], 2 * times_s[-1] - times_s[-2])
+    edges_s = window_edges_s(times_s)
     anomalies = [
         (start, stop)
         for start, stop in debounced(smoothed, thresholds, options.debounce_on, options.debounce_off)
-        if ends_s[stop - 1] - times_s[start] >= options.shortest_s
+        if edges_s[stop] - edges_s[start] >= options.shortest_s
     ]
     return Offline(scores, smoothed, thresholds, anomalies)

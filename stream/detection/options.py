@@ -3,70 +3,82 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import TypeVar
 
 from stream.errors import UsageError
+
+Number = TypeVar("Number", int, float)
+
+
+def _option(default: Number, lowest: float, highest: float, meaning: str) -> Number:
+    """A field whose meaning and bounds can be read at run time: they are the help of the command line too."""
+    value: Number = field(default=default, metadata={"lowest": lowest, "highest": highest, "help": meaning})
+    return value
 
 
 @dataclass(frozen=True)
 class DetectorOptions:
-    """What the detector may be told. The defaults are the published ones where a value was published.
+    """What the detector may be told; what was published is the default, and its meaning says so.
 
-    Lengths that end in ``_s`` are seconds of the source; those that end in ``_windows`` count windows of the
-    encoder (by default one a second). Raises ``UsageError`` when a value, or a combination, makes no sense.
+    Names that end in ``_s`` are seconds of the source, those in ``_windows`` count windows of the encoder (by default
+    one a second). Raises ``UsageError`` when a value is out of bounds.
     """
 
-    alpha: float = 0.15
-    """Weight of the newest score in the exponential moving average (published)."""
-    warmup_s: float = 30.0
-    """Stretch in which the usual work is learned and no anomaly may open; also after each re-learning."""
-    memory_windows: int = 1800
-    """Windows that the reference and the statistics remember: all of a clip of 30 minutes, then the oldest fade."""
-    floor_mads: float = 4.75
-    """theta_on is never below the median by more than this many robust standard deviations (1.4826 MAD)."""
-    settle_windows: float = 45.0
-    """The floor is multiplied by 1 + (settle_windows / n)^2: a spread known from few windows is not trusted."""
-    floor_ratio: float = 0.05
-    """theta_on stays this share of the median above the median, also where the spread is next to nothing."""
-    separability: float = 0.75
-    """Otsu counts only where its classes explain this share of the variance (a uniform distribution reaches 0.75)."""
-    otsu_cap_mads: float = 20.0
-    """Otsu may not lift theta_on further than this: one extreme anomaly must not hide the next one."""
-    hysteresis: float = 0.5
-    """theta_off = median + hysteresis (theta_on - median) (published)."""
-    debounce_on: int = 3
-    """Windows in a row above theta_on before an anomaly opens (published)."""
-    debounce_off: int = 3
-    """Windows in a row below theta_off before an anomaly closes (published)."""
-    evidence_windows: int = 5
-    """The median of this many unsmoothed scores must be above theta_on too: one freak window is no anomaly."""
-    fade_ratio: float = 0.25
-    """An anomaly is over where its unsmoothed score falls under this share of its mean height above the median."""
-    shortest_s: float = 3.0
-    """Shortest anomaly (published)."""
-    longest_anomaly_s: float = 180.0
-    """After this long, or when it outweighs all that was learned, an anomaly is the new normal and is learned."""
-    max_segment_s: float = 30.0
-    """Longest segment; longer stretches are cut."""
-    cut_ratio: float = 0.25
-    """A cut falls on the strongest change within this last share of ``max_segment_s``."""
-    period_windows: int = 120
-    """Windows in which a repetition is looked for; the longest period that can be found is a third of them."""
+    alpha: float = _option(0.15, 0.001, 1, "Weight of the newest score in the moving average (published).")
+    warmup_s: float = _option(
+        30.0,
+        0,
+        math.inf,
+        "Time in which the usual work is learned and no anomaly may open; again after each re-learning.",
+    )
+    memory_windows: int = _option(
+        1800, 10, math.inf, "Windows that the reference and the statistics stand for; beyond, the oldest fade."
+    )
+    floor_mads: float = _option(
+        4.7, 0, math.inf, "theta_on lies at least this many robust standard deviations (1.4826 MAD) above the median."
+    )
+    settle_windows: float = _option(
+        40.0, 0, math.inf, "That floor times 1 + (this / n)^2: a spread known from only n windows is not trusted."
+    )
+    floor_ratio: float = _option(
+        0.05, 0, math.inf, "theta_on lies at least this share of the median above it, however small the spread."
+    )
+    separability: float = _option(
+        0.75, 0, 1, "Otsu's threshold counts where its classes explain this share of the variance (0.75: uniform)."
+    )
+    otsu_cap_mads: float = _option(
+        20.0, 0, math.inf, "Otsu lifts theta_on no further than this: an extreme anomaly must not hide the next one."
+    )
+    hysteresis: float = _option(0.5, 0, 1, "theta_off = median + this (theta_on - median) (published).")
+    debounce_on: int = _option(3, 1, math.inf, "Windows in a row above theta_on before an anomaly opens (published).")
+    debounce_off: int = _option(3, 1, math.inf, "Windows in a row below theta_off before one closes (published).")
+    evidence: float = _option(
+        4.0,
+        0,
+        math.inf,
+        "Sum of the unsmoothed heights above theta_on that opens an anomaly; a window counts -1 (at the median) to 1.",
+    )
+    fade_ratio: float = _option(
+        0.25, 0, 1, "An anomaly ends where its unsmoothed score falls under this share of its mean height."
+    )
+    shortest_s: float = _option(3.0, 0, math.inf, "Shortest anomaly (published).")
+    longest_anomaly_s: float = _option(
+        180.0, 1, math.inf, "After this, or when it outweighs all that was learned, an anomaly is the new usual work."
+    )
+    max_segment_s: float = _option(30.0, 1, math.inf, "Longest segment; a longer stretch is cut.")
+    cut_ratio: float = _option(
+        0.25, 0, 1, "A cut falls on the strongest change within this last share of the longest segment."
+    )
+    period_windows: int = _option(
+        120, 1, math.inf, "Windows in which a repetition is looked for; it must fit in three times."
+    )
 
     def __post_init__(self) -> None:
         for option in fields(self):
-            value = getattr(self, option.name)
-            if not math.isfinite(value) or value < 0:
-                raise UsageError(f"{option.name} is {value}, expected a finite number of at least 0")
-        for name in ("alpha", "hysteresis", "fade_ratio", "cut_ratio", "separability"):
-            if not 0 < getattr(self, name) <= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}, expected a number above 0 and at most 1")
-        for name in ("debounce_on", "debounce_off", "evidence_windows", "memory_windows"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}, expected at least 1")
+            value, lowest, highest = getattr(self, option.name), option.metadata["lowest"], option.metadata["highest"]
+            if not (math.isfinite(value) and lowest <= value <= highest):
+                expected = f"at least {lowest}" if highest == math.inf else f"between {lowest} and {highest}"
+                raise UsageError(f"{option.name} is {value}, expected a finite number {expected}")
         if self.longest_anomaly_s <= self.shortest_s:
-            raise UsageError(
-                f"longest_anomaly_s is {self.longest_anomaly_s}, expected more than shortest_s ({self.shortest_s})"
-            )
-        if self.max_segment_s <= 0:
-            raise UsageError(f"max_segment_s is {self.max_segment_s}, expected more than 0")
+            raise UsageError(f"longest_anomaly_s is {self.longest_anomaly_s}, expected more than {self.shortest_s}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +20,15 @@ def unit_vector(vector: npt.NDArray[np.floating]) -> Float64 | None:
     if norm == 0 or not np.isfinite(norm):
         return None
     return flat / norm
+
+
+def unit_rows(embeddings: npt.NDArray[np.floating]) -> Iterator[Float64]:
+    """The rows of (N, ...) embeddings as unit vectors (D,), one at a time; ``InputError`` for a row that has none."""
+    for row, vector in enumerate(embeddings):
+        unit = unit_vector(vector)
+        if unit is None:
+            raise InputError(f"embedding {row} of {len(embeddings)} is zero or not finite: it has no direction")
+        yield unit
 
 
 class Reference:

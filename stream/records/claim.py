@@ -6,10 +6,8 @@ import os
 from typing import Any
 
 from stream.errors import NoRoomError, UsageError, exit_code_of, sentence_of
-from stream.records import events
 from stream.records.layout import RunLayout
-from stream.records.log import last_event
-from stream.records.manifest import read_manifest
+from stream.records.manifest import Manifest, read_manifest
 
 
 class Claim:
@@ -42,26 +40,25 @@ class Claim:
         os.close(self._fd)
 
 
-def earlier_result(layout: RunLayout, deciding: dict[str, Any]) -> events.RunFinished | None:
-    """The end of a finished run with the same options that lies here; None if there is no such run.
+def earlier_run(layout: RunLayout, deciding: dict[str, Any], size_bytes: int) -> Manifest | None:
+    """The run that lies here, if it is the same: of the same source, with the same deciding options.
 
     Raises:
-        UsageError: if a run with other options lies here; the message names them.
+        UsageError: if another run lies here; the message names what differs.
     """
     if not layout.events.exists() or not layout.manifest.exists():
         return None
-    before = read_manifest(layout.manifest).options
-    differing = sorted(name for name in deciding if before.get(name) != deciding[name])
+    manifest = read_manifest(layout.manifest)
+    before = {**manifest.options, "size_bytes": manifest.source.size_bytes}
+    now = {**deciding, "size_bytes": size_bytes}
+    differing = sorted(name for name in now if before.get(name) != now[name])
     if differing:
-        changes = ", ".join(
-            f"{name}: {_short(before.get(name))} then, {_short(deciding[name])} now" for name in differing
-        )
+        changes = ", ".join(f"{name}: {_short(before.get(name))} then, {_short(now[name])} now" for name in differing)
         raise UsageError(
-            f"{layout.root} holds a run with other options ({changes}): "
-            "use the same, give another --out, or begin anew with --restart"
+            f"{layout.root} holds another run ({changes}): "
+            "use the same options, give another --out, or begin anew with --restart"
         )
-    last = last_event(layout.events)
-    return last if isinstance(last, events.RunFinished) else None
+    return manifest
 
 
 def clear(layout: RunLayout) -> None:

@@ -34,6 +34,14 @@ class RunStarted(_Event):
     annotator: str
 
 
+class RunResumed(_Event):
+    """A run that had ended early goes on."""
+
+    event: Literal["run.resumed"] = "run.resumed"
+    run_id: str
+    windows: Count = Field(description="embedded before, and not embedded again")
+
+
 class SegmentOpened(_Event):
     """A segment has begun; its start is back-dated to where the change began."""
 
@@ -110,7 +118,7 @@ class SourceDamaged(_Event):
 
 
 class StageRestarted(_Event):
-    """A process of the chain died and was started again."""
+    """A process of the chain died; the chain was started again and went on."""
 
     event: Literal["stage.restarted"] = "stage.restarted"
     process: str
@@ -145,11 +153,14 @@ class RunFailed(_Event):
 
 
 Event: TypeAlias = (
-    RunStarted | SegmentOpened | SegmentClosed | SegmentAnnotated | SegmentFailed | SegmentSkipped
+    RunStarted | RunResumed | SegmentOpened | SegmentClosed | SegmentAnnotated | SegmentFailed | SegmentSkipped
     | Checkpoint | SourceDamaged | StageRestarted | RunFinished | RunFailed
 )  # fmt: skip
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
+TOLD_BY_CHAIN = frozenset({"segment.opened", "segment.closed", "segment.skipped", "source.damaged", "checkpoint"})
+"""Events that follow from the clip and the options alone: the same run tells the same ones again."""
+
 FINAL = frozenset({"run.finished", "run.failed"})
-"""Events after which a run writes nothing more."""
+"""Events that end a run; after ``run.failed`` it may be resumed."""

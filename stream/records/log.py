@@ -1,12 +1,14 @@
 """``events.jsonl``: one writer appends, any number of readers follow."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from stream.records.events import EVENT, Event
+from stream.errors import EgocleanError
+from stream.records.events import EVENT, TOLD_BY_CHAIN, Event
 
 
 class EventLog:
@@ -47,6 +49,31 @@ class EventLog:
                 lines += 1
         self._file.truncate(whole)
         return lines
+
+
+class ReplayedLog(EventLog):
+    """The log of a run that may go on where it was: what the chain tells again is checked instead of written twice."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._told = deque(event for event in read_events(path) if event.event in TOLD_BY_CHAIN)
+
+    def append(self, event: Event) -> Event:
+        """Append a new event; one that is on disk already is only compared.
+
+        Raises:
+            EgocleanError: if the chain tells another story than it did before.
+        """
+        if not self._told:
+            return super().append(event)
+        before = self._told.popleft()
+        apart = {"seq", "time"}
+        if before.model_dump(exclude=apart) != event.model_dump(exclude=apart):
+            raise EgocleanError(
+                f"the run went another way than before (event {before.seq}: {before.event} then, {event.event} now): "
+                "the clip or the program has changed; begin anew with --restart"
+            )
+        return before
 
 
 def read_events(path: Path) -> Iterator[Event]:

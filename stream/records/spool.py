@@ -1,7 +1,6 @@
 """The keyframe spool: JPEGs on disk, named by their time, bounded in bytes."""
 
 import os
-from collections import deque
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,46 +10,48 @@ from stream.records.atomic import sync_dir
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """One keyframe on disk."""
+    """One keyframe, as the digest of its segment needs it."""
 
     t_s: float
-    path: Path
-    size_bytes: int
     sha256: str
 
 
 class Spool:
-    """Keyframes in order of time. When the bound is reached, the oldest go first."""
+    """Keyframes in order of time. When the bound is reached, the oldest go first.
+
+    A keyframe that comes again, because a run goes on where it was, finds itself there.
+    """
 
     def __init__(self, directory: Path, bytes_max: int) -> None:
+        directory.mkdir(exist_ok=True)
         self._directory = directory
         self._bytes_max = bytes_max
-        self._bytes = 0
-        self._kept: deque[Spooled] = deque()
-        directory.mkdir(exist_ok=True)
+        self._sizes = {path: path.stat().st_size for path in sorted(directory.glob("*.jpg"))}
 
     def add(self, t_s: float, jpeg: bytes) -> Spooled:
         """Write one keyframe durably, and make room for it first."""
-        self._make_room(len(jpeg))
         path = self._directory / f"{round(t_s * 1000):010d}.jpg"
-        with path.open("wb") as file:
-            file.write(jpeg)
-            file.flush()
-            os.fsync(file.fileno())
-        frame = Spooled(t_s, path, len(jpeg), sha256(jpeg).hexdigest())
-        self._kept.append(frame)
-        self._bytes += len(jpeg)
-        return frame
+        if self._sizes.get(path) != len(jpeg) and self._make_room(path, len(jpeg)):
+            with path.open("wb") as file:
+                file.write(jpeg)
+                file.flush()
+                os.fsync(file.fileno())
+            self._sizes[path] = len(jpeg)
+        return Spooled(t_s, sha256(jpeg).hexdigest())
 
     def sync(self) -> None:
         """Make the names durable, too."""
         sync_dir(self._directory)
 
-    def _make_room(self, wanted: int) -> None:
-        while self._kept and self._bytes + wanted > self._bytes_max:
-            oldest = self._kept.popleft()
-            oldest.path.unlink(missing_ok=True)
-            self._bytes -= oldest.size_bytes
+    def _make_room(self, wanted: Path, size: int) -> bool:
+        """Drop the oldest until there is room; False if ``wanted`` itself would be the oldest to go."""
+        while self._sizes and sum(self._sizes.values()) + size > self._bytes_max:
+            oldest = min(self._sizes)
+            if wanted < oldest:
+                return False
+            oldest.unlink(missing_ok=True)
+            del self._sizes[oldest]
+        return True
 
 
 def digest(frames: list[Spooled]) -> str:

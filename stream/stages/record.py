@@ -21,7 +21,7 @@ from stream.records import events
 from stream.records.arrays import GrowingArray
 from stream.records.books import Books, to_us
 from stream.records.layout import RunLayout
-from stream.records.log import EventLog
+from stream.records.log import ReplayedLog
 from stream.records.spool import Spool, Spooled, digest
 from stream.stage import State
 
@@ -30,11 +30,15 @@ CHECKPOINT_S = 30.0
 
 
 class Record:
-    """The one writer of a run's events, arrays and keyframes."""
+    """The one writer of a run's events, arrays and keyframes.
+
+    Its memory is the disk: when a run goes on, the chain plays again from the start, and what is given again is found
+    there.
+    """
 
     def __init__(self, layout: RunLayout, spool_bytes_max: int) -> None:
         self._layout = layout
-        self._log = EventLog(layout.events)
+        self._log = ReplayedLog(layout.events)
         self._spool = Spool(layout.keyframes, spool_bytes_max)
         self._arrays: tuple[GrowingArray, GrowingArray, GrowingArray] | None = None
         self._books = Books()
@@ -76,10 +80,10 @@ class Record:
         self._log.close()
 
     def snapshot(self) -> State:
-        return {"windows": self._windows, "segments": self._segments}
+        return {}
 
     def restore(self, state: State) -> None:
-        raise NotImplementedError("what is recorded lies on disk: a new run records anew")
+        """There is nothing to put back that the disk does not hold."""
 
     def _embedding(self, item: Embedding) -> None:
         if self._arrays is None:
@@ -89,7 +93,7 @@ class Record:
                 GrowingArray(self._layout.timestamps, (), "<f8"),
             )
         for array, row in zip(self._arrays, (item.mean, item.temporal, np.float64(item.t_start_s)), strict=True):
-            array.append(np.asarray(row))
+            array.put(item.index, np.asarray(row))
         self._windows += 1
         if item.t_start_s >= self._checkpoint_at_s:
             self._checkpoint(item.t_start_s)

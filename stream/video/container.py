@@ -95,7 +95,7 @@ def open_stream(source: Source) -> Iterator["tuple[InputContainer, av.VideoStrea
                 file,
                 "r",
                 container_options={"format_whitelist": _FORMATS},
-                options={"max_pixels": str(_MAX_PIXELS)},
+                options={"max_pixels": str(_MAX_PIXELS)},  # libav may decode a picture to learn its format
                 metadata_errors="replace",
                 buffer_size=_READ_CHUNK_BYTES,
             )

@@ -1,0 +1,82 @@
+"""The stretches of unusual work in a whole array of embeddings, found either way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.detection.causal import CausalDetector
+from stream.detection.offline import detect_offline, window_edges_s
+from stream.detection.options import DetectorOptions
+from stream.detection.reference import unit_rows
+from stream.detection.threshold import Thresholds
+from stream.items import Float64, Kind
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """One stretch of unusual work, ``[t_start_s, t_end_s)``."""
+
+    t_start_s: float
+    t_end_s: float
+    kind: Kind
+    score_mean: float
+    score_max: float
+    theta_on: float
+    theta_off: float
+    detected_at_s: float | None = None
+    """Start of the window with which it was known, and by whose thresholds; None where the whole clip was known."""
+
+
+def find_offline(embeddings: npt.NDArray[np.floating], times_s: Float64, options: DetectorOptions) -> list[Anomaly]:
+    """The published detection over embeddings (N, ...) of windows that start at ``times_s`` (N,), ascending.
+
+    A single window has nothing to be compared with: no anomaly. Raises ``InputError`` for an embedding that is zero or
+    not finite.
+    """
+    if len(embeddings) < 2:
+        return []
+    found = detect_offline(embeddings, times_s, options)
+    edges_s = window_edges_s(times_s)
+    return [
+        _measured(edges_s[start], edges_s[stop], found.scores[start:stop], found.thresholds)
+        for start, stop in found.anomalies
+    ]
+
+
+def find_causally(embeddings: npt.NDArray[np.floating], times_s: Float64, options: DetectorOptions) -> list[Anomaly]:
+    """What the causal detector says of the same, window after window. None can be found during the warm-up.
+
+    Raises ``InputError`` for an embedding that is zero or not finite, and for times that do not ascend.
+    """
+    detector = CausalDetector(options)
+    steps = [detector.push(float(t_s), unit) for t_s, unit in zip(times_s, unit_rows(embeddings), strict=True)]
+    openings = [step for step in steps if step.change and step.change.kind == "anomalous"]
+    ends_s = [step.change.t_s for step in steps if step.change and step.change.kind == "typical"]
+    last = detector.finish()
+    ends_s.append(last.t_s if last else float(window_edges_s(times_s)[-1]))
+    scores = np.array([step.score for step in steps], dtype=np.float64)
+    anomalies = []
+    for opening, end_s in zip(openings, ends_s, strict=False):
+        if opening.change and opening.thresholds:
+            start_s = opening.change.t_s
+            inside = scores[(start_s <= times_s) & (times_s < end_s)]
+            anomalies.append(_measured(start_s, end_s, inside, opening.thresholds, opening.t_start_s))
+    return anomalies
+
+
+def _measured(
+    start_s: float, end_s: float, scores: Float64, thresholds: Thresholds, detected_at_s: float | None = None
+) -> Anomaly:
+    return Anomaly(
+        t_start_s=float(start_s),
+        t_end_s=float(end_s),
+        kind="anomalous",
+        score_mean=float(scores.mean()),
+        score_max=float(scores.max()),
+        theta_on=thresholds.on,
+        theta_off=thresholds.off,
+        detected_at_s=detected_at_s,
+    )

@@ -1,0 +1,141 @@
+"""A run that was stopped or killed goes on, and ends like one that never was."""
+
+import random
+import signal
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream.records import events
+from stream.records.log import read_events
+from tests.clips import make_clip, texture
+from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named, workers, write_intrinsics
+
+GRID = ("--encoder", "grid")
+QUICK = ("--warmup-s", "8", "--settle-windows", "0", "--max-segment-s", "12")
+"""So that a clip of a minute has segments of both kinds."""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A minute of one texture with eight seconds of another in it, and its calibration."""
+    folder = tmp_path_factory.mktemp("worker")
+    write_intrinsics(folder)
+    usual, other = texture(64, 128, 96), texture(240, 128, 96, seed=5)
+    pictures = [usual[number % 64] for number in range(900)] + other + [usual[number % 64] for number in range(660)]
+    return make_clip(folder / "clip.mp4", pictures=pictures, key_every=60)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of a run that nothing befell."""
+    out = tmp_path_factory.mktemp("whole")
+    assert run_cli(clip, *GRID, *QUICK, "--out", out).returncode == 0
+    return out / "clip"
+
+
+def story(run_dir: Path) -> list[dict[str, object]]:
+    """All that the chain told, times of day and numbers aside."""
+    apart = {"seq", "time", "wall_s", "run_id"}
+    about_the_run = {"run.started", "run.resumed", "run.failed", "stage.restarted"}
+    return [
+        event.model_dump(exclude=apart)
+        for event in read_events(run_dir / "events.jsonl")
+        if event.event not in about_the_run
+    ]
+
+
+def assert_same(run_dir: Path, uninterrupted: Path) -> None:
+    """Byte for byte the same arrays and keyframes, the same events in the same order, numbered without a hole."""
+    for kind in ("emb", "temb", "ts"):
+        assert (run_dir / f"clip_{kind}.npy").read_bytes() == (uninterrupted / f"clip_{kind}.npy").read_bytes()
+    frames = [
+        {path.name: path.read_bytes() for path in (root / "keyframes").iterdir()} for root in (run_dir, uninterrupted)
+    ]
+    assert frames[0] == frames[1]
+    assert story(run_dir) == story(uninterrupted)
+    numbers = [event.seq for event in read_events(run_dir / "events.jsonl")]
+    assert numbers == list(range(len(numbers)))
+
+
+def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
+    """The run that the others are compared with holds an anomaly, cuts and checkpoints."""
+    kinds = [
+        event.kind for event in read_events(uninterrupted / "events.jsonl") if isinstance(event, events.SegmentClosed)
+    ]
+    assert "anomalous" in kinds
+    assert len(kinds) >= 5
+    assert len(np.load(uninterrupted / "clip_ts.npy")) == 58
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_stopped_run_goes_on_with_the_same_command(
+    clip: Path, uninterrupted: Path, tmp_path: Path, number: int
+) -> None:
+    """After SIGTERM, or after the supervisor was killed, the same command goes on, and embeds nothing again."""
+    run_dir = tmp_path / "clip"
+    words = (clip, *GRID, *QUICK, "--out", tmp_path)
+    with started(*words, "--queue-mib", "1") as process:
+        wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
+        process.send_signal(number)
+        assert process.wait(DEADLINE_S) == (143 if number == signal.SIGTERM else -9)
+    result = run_cli(*words)
+    assert (result.returncode, result.stderr) == (0, "")
+    resumed = [event for event in read_events(run_dir / "events.jsonl") if isinstance(event, events.RunResumed)]
+    assert [event.windows for event in resumed] == [31]
+    assert_same(run_dir, uninterrupted)
+
+
+@pytest.mark.parametrize("name", ["ingest", "encode", "detect", "record"])
+def test_process_that_dies_is_started_again(clip: Path, uninterrupted: Path, tmp_path: Path, name: str) -> None:
+    """When a process of the chain is killed the chain is started again, and ends as if nothing had been."""
+    run_dir = tmp_path / "clip"
+    with started(clip, *GRID, *QUICK, "--out", tmp_path) as process:
+        wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
+        worker_named(process, run_dir, name).kill()
+        assert process.wait(DEADLINE_S) == 0
+    restarts = [event for event in read_events(run_dir / "events.jsonl") if isinstance(event, events.StageRestarted)]
+    assert [restart.process for restart in restarts] == [name]
+    assert_same(run_dir, uninterrupted)
+
+
+def is_at(seq: int, event: events.Event) -> bool:
+    """Whether the run has come so far."""
+    return event.seq >= seq
+
+
+def test_killed_again_and_again(clip: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    """Everything killed at once at random moments, time after time: the end is still the same."""
+    run_dir = tmp_path / "clip"
+    words = (clip, *GRID, *QUICK, "--out", tmp_path)
+    for moment in random.Random(3).sample(range(1, 9), 4):
+        with started(*words) as process:
+            wait_for_event(run_dir, partial(is_at, moment), process)
+            for worker in workers(process):
+                worker.kill()
+            process.kill()
+    assert run_cli(*words).returncode == 0
+    assert_same(run_dir, uninterrupted)
+
+
+def test_soak_begins_anew(tmp_path: Path) -> None:
+    """A run with --loop has no end that could be reached: the same command begins it anew."""
+    write_intrinsics(tmp_path)
+    clip = make_clip(tmp_path / "clip.mp4", frames=90)
+    run_dir, ids = tmp_path / "runs" / "clip", [""]
+
+    def is_new(event: events.Event) -> bool:
+        return isinstance(event, events.RunStarted) and event.run_id != ids[-1]
+
+    for _ in range(2):
+        with started(clip, *GRID, "--out", tmp_path / "runs", "--loop") as process:
+            first = wait_for_event(run_dir, is_new, process)
+            ids.append(first.model_dump()["run_id"])
+            wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
+            process.terminate()
+            assert process.wait(DEADLINE_S) == 143
+    story = [event.event for event in read_events(run_dir / "events.jsonl")]
+    assert story[0] == "run.started"
+    assert "run.resumed" not in story
