@@ -173,12 +173,12 @@ def test_settings_without_effect_are_named(tmp_path: Path) -> None:
 
 
 def test_arrays_of_a_run_are_read(tmp_path: Path) -> None:
-    """A run's temporal tokens are taken with the times beside them, and without times one stride apart."""
+    """A run's temporal tokens are taken with the times beside them, and without times one second apart."""
     np.save(tmp_path / "clip_temb.npy", windows().reshape(120, 2, 8).astype(np.float16))
-    words = (tmp_path / "clip_temb.npy", "--truth", truth(tmp_path, "clip"), "--stride-s", "2")
-    assert variants(*words)["causal"]["pooled"]["duration_s"] == 240.0
-    np.save(tmp_path / "clip_ts.npy", np.arange(120.0))
+    words = (tmp_path / "clip_temb.npy", "--truth", truth(tmp_path, "clip"))
     assert variants(*words)["causal"]["pooled"]["duration_s"] == 120.0
+    np.save(tmp_path / "clip_ts.npy", 2 * np.arange(120.0))
+    assert variants(*words)["causal"]["pooled"]["duration_s"] == 240.0
 
 
 def test_terminal_of_80_columns_cuts_nothing(tmp_path: Path) -> None:
@@ -218,19 +218,15 @@ def test_encoder_without_weights_is_a_row_that_says_so() -> None:
     ("arrays", "message"),
     [
         ({"embeddings": np.zeros(120)}, "expected floating-point numbers"),
-        ({"embeddings": np.zeros((120, 3), np.int64)}, "expected floating-point numbers"),
-        ({"embeddings": np.zeros((1, 3))}, "at least 2 windows"),
         ({"embeddings": np.zeros((120, 3))}, "0 of 120 windows can be compared"),
-        ({"times_s": np.arange(119.0)}, "as many starts"),
-        ({"times_s": np.arange(120.0)[::-1]}, "rising"),
-        ({"times_s": np.full(120, "0:00")}, "as many starts"),
-        ({"embeddings": np.full((120, 3), None)}, "cannot be read as numpy arrays"),
+        ({"embeddings": np.ones((1, 3)), "times_s": np.zeros(1)}, "1 of 1 windows can be compared"),
+        ({"times_s": np.arange(119.0)}, "one number for each of 120 windows"),
     ],
 )
 def test_arrays_that_make_no_sense_are_refused(
     tmp_path: Path, arrays: dict[str, npt.NDArray[Any]], message: str
 ) -> None:
-    """A file whose arrays are missing, of another shape or pickled ends with one sentence, and nothing is unpickled."""
+    """A file whose arrays do not fit, or with less than two windows that say anything, ends with one sentence."""
     with pytest.raises(InputError, match=message):
         run(stored(tmp_path, "clip", **arrays), "--truth", truth(tmp_path, "clip"))
 

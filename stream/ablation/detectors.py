@@ -51,8 +51,8 @@ def offline(series: Series, options: DetectorOptions) -> Found:
     """The published detection, which needs the whole clip: nothing of it is known before the end."""
     usable = series.usable()
     told = detect_offline(usable.units, usable.t_s, options)
-    ends_s = np.append(usable.t_s[1:], series.duration_s)
-    events = [Anomaly(float(usable.t_s[start]), float(ends_s[stop - 1])) for start, stop in told.anomalies]
+    edges_s = np.append(usable.t_s, series.duration_s)
+    events = [Anomaly(float(edges_s[start]), float(edges_s[stop])) for start, stop in told.anomalies]
     return _with_events(usable.t_s, told.scores, events)
 
 

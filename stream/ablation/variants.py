@@ -12,32 +12,29 @@ from stream.detection.options import DetectorOptions
 Detector: TypeAlias = Callable[[Series, DetectorOptions], Found]
 
 DEFAULT: Final = DetectorOptions()
-_NEXT_TO_NOTHING: Final = 1e-9
 _BEYOND_ALL: Final = 1e9
-"""For options that may be neither zero nor infinite."""
+"""For options that may not be infinite."""
 
 SETTINGS: Final[dict[str, DetectorOptions]] = {
     "causal": DEFAULT,
     "no EMA": DetectorOptions(alpha=1.0),
-    "Otsu alone": DetectorOptions(
-        floor_mads=0.0, floor_ratio=0.0, separability=_NEXT_TO_NOTHING, otsu_cap_mads=_BEYOND_ALL
-    ),
+    "Otsu alone": DetectorOptions(floor_mads=0.0, floor_ratio=0.0, separability=0.0, otsu_cap_mads=_BEYOND_ALL),
     "floor alone": DetectorOptions(separability=1.0),
-    "Otsu always counts": DetectorOptions(separability=_NEXT_TO_NOTHING),
+    "Otsu always counts": DetectorOptions(separability=0.0),
     "Otsu without cap": DetectorOptions(otsu_cap_mads=_BEYOND_ALL),
     "floor without settling": DetectorOptions(settle_windows=0.0),
     "floor without ratio": DetectorOptions(floor_ratio=0.0),
     "no hysteresis": DetectorOptions(hysteresis=1.0),
     "no debounce": DetectorOptions(debounce_on=1, debounce_off=1),
-    "evidence of one window": DetectorOptions(evidence_windows=1),
-    "no fading": DetectorOptions(fade_ratio=_NEXT_TO_NOTHING),
+    "no evidence": DetectorOptions(evidence=0.0),
+    "no fading": DetectorOptions(fade_ratio=0.0),
     "no shortest anomaly": DetectorOptions(shortest_s=0.0),
     "no longest anomaly": DetectorOptions(longest_anomaly_s=_BEYOND_ALL),
     "short warm-up": DetectorOptions(warmup_s=5.0),
     "short warm-up, no settling": DetectorOptions(warmup_s=5.0, settle_windows=0.0),
     "short memory": DetectorOptions(memory_windows=60),
 }
-"""The causal detector with one mechanism after the other switched off, or as good as off, or made weak."""
+"""The causal detector with one mechanism after the other switched off, as good as off, or made weak."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ _STORED = "embeddings"
 @click.option("--intrinsics", type=_PATH, help="Calibration.  [default: intrinsics.json beside each clip or its tar]")
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @click.option("--encoder-model", metavar="NAME_OR_PATH", help="Weights of vjepa2: hub name or local folder.")
-@click.option("--stride-s", default=1.0, show_default=True, help="From one window's start to the next.")
+@click.option("--stride-s", default=1.0, show_default=True, help="From one window's start to the next, in videos.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every figure of every clip.")
 def ablation(
     clips: tuple[str, ...],
@@ -49,8 +49,8 @@ def ablation(
     """Compare encoders and detector settings on the same CLIPs, with what is true there.
 
     CLIP is a video or shard.tar::member.mp4, which is decoded once for all encoders. Or it is a file of embeddings,
-    with which only the detectors are compared: an NPZ with `embeddings` and `timestamps_s`, or an NPY,
-    <stem>_temb.npy with <stem>_ts.npy beside it.
+    with which only the detectors are compared: an NPZ with `embeddings` and perhaps `timestamps_s`, or an NPY, with
+    <stem>_ts.npy beside <stem>_temb.npy. Without timestamps the windows are 1 s apart.
     """
     given = {
         "intrinsics": intrinsics,
@@ -86,15 +86,12 @@ def _stored(options: Sequence[Options]) -> tuple[list[Subject], list[Variant]]:
     if options[0].encoder_model is not None or options[0].intrinsics is not None:
         raise UsageError("embeddings need no encoder and no lens: leave --encoder-model and --intrinsics out")
     paths = [Path(each.source) for each in options]
-    subjects = [
-        Subject(str(path), stem_of(path), partial(_only_series, path, each.stride_s))
-        for path, each in zip(paths, options, strict=True)
-    ]
+    subjects = [Subject(str(path), stem_of(path), partial(_only_series, path)) for path in paths]
     return subjects, detector_variants(_STORED)
 
 
-def _only_series(path: Path, stride_s: float) -> dict[str, Series]:
-    return {_STORED: read_embeddings(path, stride_s)}
+def _only_series(path: Path) -> dict[str, Series]:
+    return {_STORED: read_embeddings(path)}
 
 
 def _played(options: Sequence[Options], progress: Progress) -> tuple[list[Subject], list[Variant]]:
