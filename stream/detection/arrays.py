@@ -57,5 +57,7 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
             return {"embeddings": loaded}
         with loaded:
             return dict(loaded)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} cannot be read as NPY or NPZ: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is not a whole NPY or NPZ file of plain numbers") from error

@@ -14,6 +14,8 @@ SMALLEST_PEAK = 0.1
 """A repetition that explains less of the variance than this is of no use to anyone."""
 SAME_PEAK = 0.7
 """The peaks at a period and its multiples are about as high as the highest: at least this share of it."""
+WHOLE = 0.2
+"""A peak lies at a multiple of the first one when it is no further than this share of it off."""
 MOST_MULTIPLES = 4
 """A short period is measured on its multiples, up to this one: their peaks are as sharp, but further off."""
 
@@ -56,8 +58,9 @@ def repetition_period(vectors: Float64) -> float | None:
         return None
     highest = max(height for _, height in peaks)
     high = [lag for lag, height in peaks if height >= SAME_PEAK * highest]
-    multiple = max(lag for lag in high if lag < (MOST_MULTIPLES + 0.5) * high[0])
-    return multiple / round(multiple / high[0])
+    cycles = [(lag, round(lag / high[0])) for lag in high if abs(lag / high[0] - round(lag / high[0])) < WHOLE]
+    lag, cycle = max((lag, cycle) for lag, cycle in cycles if cycle <= MOST_MULTIPLES)
+    return lag / cycle
 
 
 def top_of_parabola(x: int, left: float, middle: float, right: float) -> tuple[float, float]:
