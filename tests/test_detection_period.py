@@ -65,6 +65,6 @@ def test_autocorrelation_by_its_formula() -> None:
 
 def test_effective_dimension_counts_independent_directions() -> None:
     """Equal variance in k directions has dimension k."""
-    vectors = np.random.default_rng(0).normal(size=(5000, 6))
+    vectors = np.random.default_rng(0).normal(size=(1000, 6))
     vectors[:, 3:] *= 1e-3
-    assert effective_dimension(vectors) == pytest.approx(3, abs=0.05)
+    assert effective_dimension(vectors) == pytest.approx(3, abs=0.1)

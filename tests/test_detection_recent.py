@@ -51,7 +51,7 @@ def test_the_strongest_change_is_found_where_it_is() -> None:
 @pytest.mark.parametrize("stride_s", [0.5, 1.0, 2.0])
 def test_the_period_is_in_seconds_at_any_stride(stride_s: float) -> None:
     """A cycle of 9 s is 9 s long, however often it is looked at."""
-    times_s = np.arange(100) * stride_s
+    times_s = np.arange(0.0, 100 * stride_s, stride_s)
     assert filled(times_s, cycle(times_s, 9.0)).period_s(0, 1000) == pytest.approx(9.0, rel=0.03)
 
 

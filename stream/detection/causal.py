@@ -96,10 +96,7 @@ class CausalDetector:
     def finish(self) -> Change | None:
         """The source is exhausted: the end of an anomaly that is over, but that the EMA has not followed yet."""
         thresholds = None if self._last_s is None else self._usual.thresholds(self._last_s)
-        if self._anomaly_since_s is None or thresholds is None:
-            return None
-        end = self._end_of_anomaly(thresholds)
-        return self._closed(end) if len(self._recent) - end >= self._options.debounce_off else None
+        return self._ended(thresholds) if thresholds and self._anomaly_since_s is not None else None
 
     def snapshot(self) -> State:
         return {
@@ -138,11 +135,9 @@ class CausalDetector:
         self._run = self._run + 1 if smoothed < thresholds.off else 0
         if self._run >= self._options.debounce_off:
             return self._closed(self._end_of_anomaly(thresholds))
-        if (
-            t_s - self._anomaly_since_s >= self._options.longest_anomaly_s
-            or self._anomaly_windows > self._usual.windows
-        ):
-            return self._adopted(t_s)
+        lasted_s = t_s - self._anomaly_since_s
+        if lasted_s >= self._options.longest_anomaly_s or self._anomaly_windows > self._usual.windows:
+            return self._ended(thresholds) or self._adopted(t_s)
         return None
 
     def _is_pending(self, smoothed: float, thresholds: Thresholds) -> bool:
@@ -171,6 +166,11 @@ class CausalDetector:
         times_s = np.array([t_s for t_s, _ in self._recent])
         earliest = int(np.searchsorted(times_s, times_s[0] + self._options.shortest_s))
         return earliest + offset(scores[earliest:], level)
+
+    def _ended(self, thresholds: Thresholds) -> Change | None:
+        """The end of an anomaly that the score shows, although the EMA has not fallen yet."""
+        end = self._end_of_anomaly(thresholds)
+        return self._closed(end) if len(self._recent) - end >= self._options.debounce_off else None
 
     def _closed(self, end: int) -> Change:
         """The anomaly ends with the window ``end``, at the latest with the newest one."""
