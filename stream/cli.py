@@ -15,6 +15,8 @@ from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 COMMANDS = {
     "run": "stream.commands.run:run",
     "tail": "stream.commands.tail:tail",
+    "health": "stream.commands.health:health",
+    "doctor": "stream.commands.doctor:doctor",
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
     "analyze": "stream.commands.analyze:analyze",

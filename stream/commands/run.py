@@ -52,6 +52,10 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @option("--queue-mib", type=int, help="Bound on what waits between two processes.")
 @option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
 @option("--restart", is_flag=True, help="Begin anew where an earlier run lies.")
+@option("--log-format", type=click.Choice(["text", "json"]), help="Lines for people, or each event as JSON.")
+@option("--stall-s", type=float, help="A run that stands still for so long is unhealthy.")
+@option("--metrics-port", type=int, help="Serve /metrics and /healthz there; 0: any free port.  [default: off]")
+@option("--metrics-host", help="The address to serve them on.")
 @detector_options
 def run(detector: DetectorOptions, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
     """Turn a fisheye CLIP into live segments: a video file, or shard.tar::member.mp4.
@@ -63,7 +67,7 @@ def run(detector: DetectorOptions, **given: Any) -> None:  # noqa: ANN401 - clic
     from stream.view import make_view
 
     prepared = prepare(make_options(detector, given))
-    sys.exit(run_chain(prepared, make_view(Console())))
+    sys.exit(run_chain(prepared, make_view(Console(), prepared.options.log_format)))
 
 
 def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:
