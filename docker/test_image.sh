@@ -17,7 +17,8 @@ finish() {
 trap finish EXIT
 
 build() {
-    local options="--target cpu --build-arg REVISION=$(git -C "$root" rev-parse HEAD)"
+    local options
+    options="--target cpu --build-arg REVISION=$(git -C "$root" rev-parse HEAD)"
     if [ ! -d "$kit" ]; then
         # shellcheck disable=SC2086  # words on purpose
         docker build $options --tag "$image" "$root"
