@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": "stream.commands.doctor:doctor",
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
+    "ablation": "stream.commands.ablation:ablation",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",

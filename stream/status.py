@@ -26,8 +26,8 @@ class Status:
     """Items handed on so far, by kind."""
     blocked_s: float = 0.0
     """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
-    lag_s: float = 0.0
-    """How far a source that keeps a clock is behind it."""
+    lag_s: float | None = None
+    """How far a source that is played in real time is behind the clock; None where nothing is."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
     """User and system time of the process so far."""
@@ -51,7 +51,7 @@ class Reporter:
         self.items = 0
         self.given: Counter[str] = Counter()
         self.blocked_s = 0.0
-        self.lag_s = 0.0
+        self.lag_s: float | None = None
 
     def report(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0) -> None:
         """Send one heartbeat."""

@@ -1,5 +1,7 @@
 """What a person sees of a run: a live table in a terminal, plain lines in a pipe; what a program sees: JSON."""
 
+import os
+import sys
 from collections import deque
 from datetime import timedelta
 from typing import Literal, Protocol
@@ -119,7 +121,10 @@ class JsonView:
         """Progress is no event."""
 
     def event(self, event: events.Event) -> None:
-        click.echo(event.model_dump_json())
+        try:
+            click.echo(event.model_dump_json())
+        except BrokenPipeError:  # the reader has gone, which is its right: the run goes on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def note(self, line: str) -> None:
         click.echo(line, err=True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from stream.chain import PROCESSES
 from stream.outside.metrics import Metrics
 from stream.outside.progress import GRACE_S, Progress
 from stream.records import events
@@ -89,49 +90,59 @@ def test_health_is_light() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def chain_at(clock: Clock, *, encode_items: int = 100) -> Progress:
-    """A chain under way, in which 100 tiles were handed on."""
+def chain_at(clock: Clock) -> Progress:
+    """A chain under way, with a ``--stall-s`` of a minute."""
     progress = Progress(stall_s=60, clock=clock)
-    progress.on_status(Status("ingest", "running", items=100, given={"Tile": 100}))
-    progress.on_status(Status("encode", "running", items=encode_items))
-    progress.on_status(Status("detect", "running"))
-    progress.on_status(Status("record", "running"))
+    for name in PROCESSES:
+        progress.on_status(Status(name, "running", items=40, t_s=1.5))
     return progress
 
 
 def test_the_process_that_holds_the_others_up_is_named() -> None:
-    """Of a chain that stands still the process is blamed that leaves what waits for it, not the one that is blocked."""
+    """Of a chain that stands still the process is blamed that says nothing, not those that say that they wait."""
     clock = Clock()
-    progress = chain_at(clock, encode_items=40)
+    progress = chain_at(clock)
     clock.now_s += 61
+    for name in ("ingest", "detect", "record"):
+        progress.on_status(Status(name, "running", items=41))
     state, reason = progress.judge()
     assert state == "stalled"
-    assert reason == "the encode process has done nothing for 61 s, after 40 items, at 0.0 s of the source"
+    assert reason == "the encode process has done nothing for 61 s, after 40 items, at 1.5 s of the source"
 
 
-def test_source_that_gives_nothing_is_named() -> None:
-    """When all that was decoded is dealt with and no more comes, decoding has stalled."""
+def test_life_without_work_is_a_stall() -> None:
+    """Processes that all say that they live, and do nothing, have stalled."""
     clock = Clock()
     progress = chain_at(clock)
-    clock.now_s += 61
-    assert "the ingest process" in progress.judge()[1]
+    for _ in range(61):
+        clock.now_s += 1
+        for name in PROCESSES:
+            progress.on_status(Status(name, "running", items=40, t_s=1.5))
+    assert progress.judge() == (
+        "stalled", "no process has done anything for 61 s, after 40 items, at 1.5 s of the source",
+    )  # fmt: skip
 
 
-def test_waiting_for_work_is_no_stall() -> None:
-    """While decoding moves, processes that have nothing to do are well."""
+def test_one_that_works_is_enough() -> None:
+    """While one process does something and the others say that they wait, all is well; also when some are done."""
     clock = Clock()
     progress = chain_at(clock)
-    clock.now_s += 59
-    progress.on_status(Status("ingest", "running", items=101, given={"Tile": 100}))
-    clock.now_s += 59
+    progress.on_status(Status("ingest", "done", items=40))
+    for items in range(61):
+        clock.now_s += 1
+        progress.on_status(Status("encode", "running", items=40, given={"Embedding": items}))
+        for name in ("detect", "record"):
+            progress.on_status(Status(name, "running", items=40))
     assert progress.judge() == ("running", "")
+    assert progress.windows == 60
 
 
-def test_end_of_the_source_is_no_stall() -> None:
-    """A source that is done is not blamed while the rest is dealt with."""
+def test_nothing_left_to_do_is_no_stall() -> None:
+    """When every process is done, the run is not blamed while its books are closed."""
     clock = Clock()
     progress = chain_at(clock)
-    progress.on_status(Status("ingest", "done", items=101, given={"Tile": 100}))
+    for name in PROCESSES:
+        progress.on_status(Status(name, "done", items=40))
     clock.now_s += 61
     assert progress.judge() == ("running", "")
 

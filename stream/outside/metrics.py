@@ -89,7 +89,8 @@ class Metrics(Collector):
         chain_s = now - self._chain_began_at
         yield _gauge("egoclean_decoded_seconds", "Of the source, decoded so far.", decoded_s)
         yield _gauge("egoclean_realtime_ratio", "Decoded seconds per second.", decoded_s / chain_s if chain_s else 0.0)
-        yield _gauge("egoclean_lag_seconds", "Behind a source that is played in real time.", self._lag_s())
+        if "ingest" in self._last and (lag_s := self._last["ingest"].lag_s) is not None:
+            yield _gauge("egoclean_lag_seconds", "Behind a source that is played in real time.", lag_s)
         yield _counter("egoclean_frames", "Decoded and rectified.", self._given("ingest", "Tile"))
         yield _counter("egoclean_windows", "Embedded.", self._given("encode", "Embedding"))
         yield _counter("egoclean_damaged_seconds", "Of the source, lost.", self._damaged_s)
@@ -117,9 +118,6 @@ class Metrics(Collector):
 
     def _given(self, process: str, kind: str) -> int:
         return self._last[process].given.get(kind, 0) if process in self._last else 0
-
-    def _lag_s(self) -> float:
-        return self._last["ingest"].lag_s if "ingest" in self._last else 0.0
 
     def _histogram(self, which: str, text: str) -> Histogram:
         name, text = f"egoclean_segment_{which}_latency_seconds", f"Stream time {text}."

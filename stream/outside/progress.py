@@ -1,8 +1,7 @@
-"""Whether a run moves: judged by the work that its processes do, not by whether they are alive."""
+"""Whether a run moves: judged by the work that gets done, not by whether its processes are alive."""
 
 import time
 from collections.abc import Callable
-from itertools import pairwise
 
 from stream.chain import PROCESSES
 from stream.records.health import State
@@ -13,11 +12,11 @@ GRACE_S = 600.0
 
 
 class Progress:
-    """Follows the statuses of one chain.
+    """Follows the statuses of one chain. It has stalled when, for ``stall_s``,
 
-    A process has stalled when work waits for it and it has done none for ``stall_s``: it has taken no item although
-    its predecessor has handed on more, or, at the head of the chain, has read nothing. A process that waits because
-    its successor is behind has not: the successor is the one that is named.
+    - a process that is running says nothing: whoever waits for work, for the clock or for the next process says so
+      twice a second, so the silent one is what the others wait for; or
+    - all say something and nobody has done anything.
     """
 
     def __init__(self, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,15 +26,16 @@ class Progress:
 
     def begin(self) -> None:
         """A chain begins, with new processes."""
-        self._began_at = self._clock()
+        self._began_at = self._moved_at = self._clock()
         self._last: dict[str, Status] = {}
-        self._moved_at: dict[str, float] = {}
+        self._heard_at: dict[str, float] = {}
 
     def on_status(self, status: Status) -> None:
         before = self._last.get(status.process)
         self._last[status.process] = status
-        if before is None or _work(before) != _work(status):
-            self._moved_at[status.process] = self._clock()
+        self._heard_at[status.process] = self._clock()
+        if before is None or (before.state, before.items, before.given) != (status.state, status.items, status.given):
+            self._moved_at = self._clock()
 
     @property
     def decoded_s(self) -> float:
@@ -50,29 +50,18 @@ class Progress:
     def judge(self) -> tuple[State, str]:
         """How the chain is, and why if it has stalled."""
         now = self._clock()
-        if starting := [name for name in PROCESSES if self._is_starting(name)]:
+        if starting := [name for name in PROCESSES if name not in self._last or self._last[name].state == "starting"]:
             if now - self._began_at <= max(GRACE_S, self._stall_s):
                 return "starting", ""
             return "stalled", f"the {starting[0]} process is not ready after {now - self._began_at:.0f} s"
-        for upstream, name in reversed([(None, PROCESSES[0]), *pairwise(PROCESSES)]):
-            still_s = now - self._moved_at[name]
-            if still_s > self._stall_s and self._has_work(upstream, name):
-                return "stalled", f"the {name} process has done nothing for {still_s:.0f} s, {self._place(name)}"
+        running = [name for name in PROCESSES if self._last[name].state == "running"]
+        for name in sorted(running, key=self._heard_at.__getitem__):
+            if (silent_s := now - self._heard_at[name]) > self._stall_s:
+                return "stalled", f"the {name} process has done nothing for {silent_s:.0f} s, {self._place(name)}"
+        if running and (still_s := now - self._moved_at) > self._stall_s:
+            return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
         return "running", ""
-
-    def _is_starting(self, name: str) -> bool:
-        return name not in self._last or self._last[name].state == "starting"
-
-    def _has_work(self, upstream: str | None, name: str) -> bool:
-        last = self._last[name]
-        if last.state != "running":
-            return False
-        return upstream is None or sum(self._last[upstream].given.values()) > last.items
 
     def _place(self, name: str) -> str:
         last = self._last[name]
         return f"after {last.items} items, at {last.t_s:.1f} s of the source"
-
-
-def _work(status: Status) -> tuple[object, ...]:
-    return status.state, status.items, status.given

@@ -64,7 +64,8 @@ class RunLayout:
     def owned(self) -> list[Path]:
         """All files here that a run has made, so that a new run may replace them and nothing else."""
         patterns = (
-            "events.jsonl", "run.json", "health.json",
-            f"{self.stem}_*.json", f"{self.stem}_*.npy", f"{self.stem}_*.txt", "keyframes/*.jpg", "logs/*.log",
+            "events.jsonl", "run.json", "health.json", "anomalies.json",
+            f"{self.stem}_*.json", f"{self.stem}_*.npy", f"{self.stem}_*.txt", f"{self.stem}_*.png",
+            "keyframes/*.jpg", "logs/*.log",
         )  # fmt: skip
         return sorted(path for pattern in patterns for path in self.root.glob(pattern))
