@@ -76,7 +76,7 @@ def _find(spec: str, in_container: Callable[[], bool]) -> Source:
         source = Source(spec, Path(member).stem, path, *find_member(path, member))
     else:
         _require_file(path, in_container)
-        if _is_tar(path):
+        if is_tar(path):
             raise ask_for_member(path)
         source = Source(spec, path.stem, path, 0, path.stat().st_size)
     if source.size_bytes == 0:
@@ -88,13 +88,13 @@ def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
     if path.is_file():
         return
     if path.exists():
-        kind = "a directory" if path.is_dir() else "no regular file"
+        kind = "a directory, and no .mp4 or .tar in it is chosen" if path.is_dir() else "no regular file"
         raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
     question = f" (is its folder {path.parent} mounted into this container?)" if in_container() else ""
     raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
 
 
-def _is_tar(path: Path) -> bool:
+def is_tar(path: Path) -> bool:
     """Whether the file has the magic of POSIX.1-1988 and of GNU tar."""
     with path.open("rb") as file:
         file.seek(257)
