@@ -1,4 +1,4 @@
-"""How far a long job is: a bar in a terminal, a line for every tenth of the clip in a pipe."""
+"""How far a long job is: a bar in a terminal, a line now and then in a pipe."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.view import clock
 
-_LINES = 10
-_LINE_EVERY_S = 60.0
-"""Of video, where the clip does not say how long it is."""
+_MOST_LINES = 10
+"""For one clip."""
+_LINE_EVERY_S = 10.0
+"""Seconds of video between two lines, at least."""
 
 
 class Meter(Protocol):
@@ -23,13 +24,13 @@ class Meter(Protocol):
 
 
 class PlainMeter:
-    """A line now and then."""
+    """A line for every tenth of a clip; of a short one, or one of unknown length, for every ten seconds."""
 
     def __init__(self, console: Console, name: str, duration_s: float | None) -> None:
         self._console = console
         self._name = name
         self._of = f" of {clock(duration_s)}" if duration_s else ""
-        self._step_s = duration_s / _LINES if duration_s else _LINE_EVERY_S
+        self._step_s = max(_LINE_EVERY_S, (duration_s or 0.0) / _MOST_LINES)
         self._next_s = self._step_s
 
     def progress(self, t_s: float) -> None:

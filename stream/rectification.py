@@ -15,7 +15,7 @@ import cv2
 
 from stream.errors import IntrinsicsError, UsageError
 from stream.items import Damage, Picture
-from stream.records.atomic import replace_file, replaced_when_whole
+from stream.records.atomic import replaced_when_whole
 from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.camera import Camera, fit_camera, read_intrinsics
@@ -89,8 +89,8 @@ Progress = Callable[[float], None]
 def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
     """Write the rectified video of a clip, its camera and its mask.
 
-    Frames keep their own times, from the first one on; what cannot be decoded is left out and named. The video appears
-    under its name when it is whole, and last.
+    Frames keep their own times, from the first one on; what cannot be decoded is left out and named. All
+    files appear under their names when they are whole, the video last.
 
     Raises:
         SourceError: the clip cannot be read.
@@ -105,20 +105,21 @@ def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
     decode = Decode(source.name, facts)
     pictures = _pictures(decode, source, done.damage)
     first = next(pictures)  # there is one, or decoding has raised
-    layout = layout_of(first.frame)
-    rectified = RectifiedPicture(layout, camera, wish.longest_px)
+    rectified = RectifiedPicture(layout_of(first.frame), camera, wish.longest_px)
     clock = Clock(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1001))
-    size = rectified.width, rectified.height
+    size, tags = (rectified.width, rectified.height), tags_of(first.frame)
     with (
-        replaced_when_whole(output.video) as part,
-        video_writer(part, wish.coding, size, tags_of(first.frame), clock) as video,
+        replaced_when_whole(output.video) as video_part,
+        replaced_when_whole(output.mask) as mask_part,
+        replaced_when_whole(output.intrinsics) as intrinsics_part,
     ):
-        for picture, frame in _in_order(rectified, chain([first], pictures)):
-            video.add(frame, picture.t_s)
-            done.frames += 1
-            progress(picture.t_s)
-        replace_file(output.mask, _png(rectified))
-        replace_file(output.intrinsics, _description(rectified, camera, layout, wish))
+        with video_writer(video_part, wish.coding, size, tags, clock) as video:
+            for picture, frame in _in_order(rectified, chain([first], pictures)):
+                video.add(frame, picture.t_s)
+                done.frames += 1
+                progress(picture.t_s)
+        mask_part.write_bytes(_png(rectified))
+        intrinsics_part.write_bytes(_description(rectified, camera, layout_of(first.frame), wish))
     done.t_end_s = decode.end("end_of_stream").decoded_s
     return done
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +26,7 @@ from stream.video.remap import FusedRemap, layout_of
 from stream.video.source import open_source
 from stream.video.view import keyframe_view, source_map
 from tests.clips import into_tar, make_clip, remux
-from tests.runs import DEADLINE_S, started, write_intrinsics
+from tests.runs import DEADLINE_S, program, started, write_intrinsics
 from tests.test_tiles import psnr_db
 
 _ODD = Path(__file__).parents[1].parent / "shared" / "data" / "odd_containers"
@@ -289,10 +290,25 @@ def test_a_whole_tar_in_order_and_one_bad_clip_does_not_stop_it(tmp_path: Path) 
 def test_stopped_halfway_it_leaves_nothing(tmp_path: Path) -> None:
     """On SIGTERM the command ends with 143, and what was begun is removed."""
     write_intrinsics(tmp_path)
-    clip = make_clip(tmp_path / "clip.mp4", frames=900, key_every=100)
+    clip = make_clip(tmp_path / "clip.mp4", frames=1200, key_every=100)
     with started("rectify", clip, "--out", tmp_path / "out", "--preset", "slow") as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("clip  0:00:0")
+        assert process.stdout.readline().startswith("clip  0:00:10.0 of 0:00:40.0")
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE_S) == ExitCode.SIGTERM
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_on_a_full_disk_it_leaves_nothing(clip: Path, tmp_path: Path) -> None:
+    """A disk that is too small ends the command with 6, one sentence, and not a file."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=8k tmpfs {disk}"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode:
+        pytest.skip("this system does not let a test mount a small disk")
+    command = " ".join(program("rectify", clip, "--out", disk, *_FINE))
+    words = ["unshare", "-rm", "sh", "-c", f"{mount} && {command}; echo $? $(ls -A {disk})"]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert result.stdout.splitlines()[-1] == "6"
+    assert result.stderr.startswith("egoclean-stream: no room left on the disk")
+    assert len(result.stderr.splitlines()) == 1

@@ -16,6 +16,8 @@ Codec: TypeAlias = Literal["hevc", "h264"]
 _ENCODERS = {"hevc": "libx265", "h264": "libx264"}
 _PLAYED_EVERYWHERE = {"hevc": "hvc1", "h264": "avc1"}
 """Tags of the MP4 sample entry; Apple's players refuse the other one of H.265, ``hev1``."""
+_QUIET: dict[Codec, dict[str, str]] = {"hevc": {"x265-params": "log-level=none"}, "h264": {}}
+"""x265 writes to standard error by itself."""
 _RGB, _BT601 = 0, 6
 _FULL_RANGE = 2
 
@@ -68,7 +70,7 @@ class VideoWriter:
         context.time_base = self._stream.time_base = clock.tick
         for name, value in tags._asdict().items():
             setattr(context, name, value)
-        context.options = {"crf": f"{coding.crf:g}", "preset": coding.preset, "x265-params": "log-level=none"}
+        context.options = {"crf": f"{coding.crf:g}", "preset": coding.preset, **_QUIET[coding.codec]}
         try:
             context.open()
         except (av.FFmpegError, ValueError) as error:
