@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench pictures clean
 
 demo: $(VENV)/.run-ready
 	$(BIN)/egoclean-stream demo
@@ -22,6 +22,12 @@ lint: $(VENV)/.dev-ready
 
 bench: $(VENV)/.dev-ready
 	$(BIN)/python -m stream.bench.chain
+
+pictures: $(VENV)/.dev-ready demo
+	$(BIN)/egoclean-stream check-rectify runs/demo_clip/demo.mp4 --at 21 --out docs/images/rectified.png
+	$(BIN)/egoclean-stream analyze runs/demo --out docs/images
+	rm docs/images/anomalies.json docs/images/demo_diagnostics.png
+	mv docs/images/demo_detection.png docs/images/detection.png
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -18,6 +18,7 @@ COMMANDS = {
     "tail": "stream.commands.tail:tail",
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
+    "ablation": "stream.commands.ablation:ablation",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",

@@ -22,23 +22,36 @@ EVENT_WINDOWS = 60
 
 @click.command()
 @click.option("--hours", default=8.0, show_default=True, help="Length of the stream, a window a second.")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where the arrays go.  [default: a temporary folder]")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the arrays go.  [default: the temporary folder]")
 def main(hours: float, folder: Path | None) -> None:
     """Make embeddings of repetitive work with one event an hour, and analyze them on one core."""
+    count = round(hours * 3600)
     with TemporaryDirectory(dir=folder) as made:
-        count = round(hours * 3600)
         write_arrays(Path(made), count)
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        disk_bytes = sum(path.stat().st_size for path in Path(made).iterdir())
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "stream.cli", "analyze", made], check=True, stdout=subprocess.DEVNULL)
+        used = run_on_one_core([sys.executable, "-m", "stream.cli", "analyze", made])
         wall_s = time.monotonic() - began
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        disk_bytes = sum(path.stat().st_size for path in Path(made).glob("*.npy"))
     click.echo(f"windows      {count:>9,}")
     click.echo(f"on disk      {disk_bytes / 2**20:>9,.0f} MiB")
     click.echo(f"wall         {wall_s:>9.1f} s, one core")
     click.echo(f"cpu          {used.ru_utime + used.ru_stime:>9.1f} s")
     click.echo(f"peak memory  {used.ru_maxrss / 1024:>9,.0f} MiB resident, file pages included")
+
+
+def run_on_one_core(command: list[str]) -> resource.struct_rusage:
+    """Run a program to its end; returns what it used.
+
+    Raises:
+        subprocess.CalledProcessError: if it fails.
+    """
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return used
 
 
 def write_arrays(folder: Path, count: int) -> None:

@@ -73,8 +73,13 @@ def cpu(folder: Path, seconds: float, rounds: int) -> Row:
 
 def decoded(source: Source) -> Iterator[av.VideoFrame]:
     """Frames by PyAV alone, with the threads that the chain uses."""
+    codec: av.VideoCodecContext | None = None
     for packet in packets(source):
-        yield from packet.packet.decode() if packet.packet.size else ()
+        if packet.packet.size:
+            codec = packet.packet.stream.codec_context
+            yield from packet.packet.decode()
+        elif codec is not None:
+            yield from codec.decode(None)
 
 
 def decode_only(source: Source) -> int:
@@ -84,14 +89,19 @@ def decode_only(source: Source) -> int:
 
 def naive(source: Source) -> int:
     """The usual order: the whole frame to RGB, the whole frame rectified, then made small."""
+    maps = full_size_maps(source)
+    return sum(1 for frame in decoded(source) if naive_tile(frame, maps).size)
+
+
+def full_size_maps(source: Source) -> tuple[Any, Any]:
+    """OpenCV's maps for the whole picture."""
     path = source.intrinsics_path()
     if path is None:
         raise FileNotFoundError(f"no calibration beside {source.path}")
     facts = read_facts(source)
     camera = fit_camera(read_intrinsics(path), facts.width_px, facts.height_px, 0.0, 1.0)
     size = (facts.width_px, facts.height_px)
-    maps = cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, size, cv2.CV_16SC2)
-    return sum(1 for frame in decoded(source) if naive_tile(frame, maps).size)
+    return cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, size, cv2.CV_16SC2)
 
 
 def naive_tile(frame: av.VideoFrame, maps: tuple[Any, Any]) -> UInt8:

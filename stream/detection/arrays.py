@@ -13,26 +13,26 @@ import numpy.typing as npt
 from stream.errors import InputError
 from stream.items import Float64
 
+EMBEDDINGS, TIMES = "embeddings", "timestamps_s"
+
 
 def load_embeddings(path: Path, times_path: Path | None) -> tuple[npt.NDArray[np.floating], Float64]:
     """Embeddings (N, D) or (N, T, D), and the starts of their N windows in ascending seconds.
 
     ``path`` is an NPY file, which is mapped rather than read, or an NPZ with ``embeddings`` and perhaps
-    ``timestamps_s``. Times come from ``times_path`` (NPY), else from the NPZ, else they are 0, 1, 2, ... Raises
-    ``InputError`` when a file cannot be read, or does not hold that.
+    ``timestamps_s``. Times come from ``times_path`` (either kind), else from that NPZ, else they are 0, 1, 2, ...
+    Raises ``InputError`` when a file cannot be read, or does not hold that.
     """
-    arrays = _read(path)
-    if "embeddings" not in arrays:
-        raise InputError(f"{path} holds {', '.join(arrays) or 'no array'}, expected an array named embeddings")
-    embeddings = arrays["embeddings"]
+    arrays = _read(path, EMBEDDINGS)
+    embeddings = arrays[EMBEDDINGS]
     if embeddings.dtype.kind != "f" or embeddings.ndim not in {2, 3} or embeddings.size == 0:
         raise InputError(
             f"the embeddings in {path} are {embeddings.dtype} of shape {embeddings.shape}, "
             "expected floating-point numbers of shape (N, D) or (N, T, D)"
         )
     if times_path:
-        path, arrays = times_path, {"timestamps_s": _read(times_path)["embeddings"]}
-    times_s = arrays.get("timestamps_s", np.arange(len(embeddings), dtype=np.float64))
+        path, arrays = times_path, _read(times_path, TIMES)
+    times_s = arrays.get(TIMES, np.arange(len(embeddings)))
     return embeddings, _checked_times(times_s, len(embeddings), path)
 
 
@@ -49,13 +49,18 @@ def _checked_times(times_s: npt.NDArray[Any], windows: int, path: Path) -> Float
     return seconds
 
 
-def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The arrays in a file by name; that of an NPY file is called ``embeddings``. Pickles are refused."""
+def _read(path: Path, name: str) -> dict[str, npt.NDArray[Any]]:
+    """The arrays in a file, one of them called ``name``, as that of an NPY file is. Pickles are refused."""
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            return {"embeddings": loaded}
+            return {name: loaded}
         with loaded:
-            return dict(loaded)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} cannot be read as NPY or NPZ: {error}") from error
+            arrays = {key: value for key, value in loaded.items() if isinstance(value, np.ndarray)}
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is not a whole NPY or NPZ file of plain numbers") from error
+    if name not in arrays:
+        raise InputError(f"{path} holds {', '.join(arrays) or 'no array'}, expected an array named {name}")
+    return arrays

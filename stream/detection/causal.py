@@ -66,7 +66,7 @@ class CausalDetector:
         self._anomaly_windows = 0
         """Windows since the anomaly was known."""
         self._recent: deque[tuple[float, float]] = deque(maxlen=EDGE_WINDOWS)
-        """(start in seconds, score) of the scored windows since the last edge."""
+        """(start in seconds, score) of the windows since the last edge or warm-up."""
 
     def push(self, t_start_s: float, unit: Float64 | None) -> Step:
         """Take the unit vector (D,) of the window that starts at ``t_start_s``, or None where it has none.
@@ -83,9 +83,12 @@ class CausalDetector:
         smoothed = self._usual.smooth(score)
         thresholds = self._usual.thresholds(t_start_s)
         self._usual.see(smoothed)
-        self._recent.append((t_start_s, score))
-        change = self._judge(t_start_s, smoothed, thresholds) if thresholds else None
-        if self._anomaly_since_s is None and (thresholds is None or smoothed <= thresholds.on):
+        change = None
+        if thresholds:
+            self._recent.append((t_start_s, score))
+            change = self._judge(t_start_s, smoothed, thresholds)
+        unusual = self._anomaly_since_s is not None or (thresholds is not None and smoothed > thresholds.on)
+        if not unusual and change is None:
             self._usual.learn(t_start_s, unit, smoothed)
         pending = thresholds is not None and change is None and self._is_pending(smoothed, thresholds)
         return Step(t_start_s, score, smoothed, thresholds, change, pending)
@@ -93,10 +96,7 @@ class CausalDetector:
     def finish(self) -> Change | None:
         """The source is exhausted: the end of an anomaly that is over, but that the EMA has not followed yet."""
         thresholds = None if self._last_s is None else self._usual.thresholds(self._last_s)
-        if self._anomaly_since_s is None or thresholds is None:
-            return None
-        end = self._end_of_anomaly(thresholds)
-        return self._closed(end) if len(self._recent) - end >= self._options.debounce_off else None
+        return self._ended(thresholds) if thresholds and self._anomaly_since_s is not None else None
 
     def snapshot(self) -> State:
         return {
@@ -135,11 +135,9 @@ class CausalDetector:
         self._run = self._run + 1 if smoothed < thresholds.off else 0
         if self._run >= self._options.debounce_off:
             return self._closed(self._end_of_anomaly(thresholds))
-        if (
-            t_s - self._anomaly_since_s >= self._options.longest_anomaly_s
-            or self._anomaly_windows > self._usual.windows
-        ):
-            return self._adopted(t_s)
+        lasted_s = t_s - self._anomaly_since_s
+        if lasted_s >= self._options.longest_anomaly_s or self._anomaly_windows > self._usual.windows:
+            return self._ended(thresholds) or self._adopted(t_s)
         return None
 
     def _is_pending(self, smoothed: float, thresholds: Thresholds) -> bool:
@@ -149,7 +147,10 @@ class CausalDetector:
 
     def _opened(self, t_s: float, thresholds: Thresholds) -> Change | None:
         """An anomaly, unless what lifted the EMA is too short, or no more than a few freak windows."""
-        start, evidence = onset(self._scores()[1:], thresholds)  # not where the last one ended: a stretch lies between
+        scores = self._scores()[1:]  # not where the last one ended: a stretch lies between
+        if not len(scores):
+            return None
+        start, evidence = onset(scores, thresholds)
         start_s = self._recent[start + 1][0]
         if t_s + self._stride_s - start_s < self._options.shortest_s or evidence < self._options.evidence:
             return None
@@ -165,6 +166,11 @@ class CausalDetector:
         times_s = np.array([t_s for t_s, _ in self._recent])
         earliest = int(np.searchsorted(times_s, times_s[0] + self._options.shortest_s))
         return earliest + offset(scores[earliest:], level)
+
+    def _ended(self, thresholds: Thresholds) -> Change | None:
+        """The end of an anomaly that the score shows, although the EMA has not fallen yet."""
+        end = self._end_of_anomaly(thresholds)
+        return self._closed(end) if len(self._recent) - end >= self._options.debounce_off else None
 
     def _closed(self, end: int) -> Change:
         """The anomaly ends with the window ``end``, at the latest with the newest one."""

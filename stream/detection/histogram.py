@@ -21,7 +21,7 @@ class Histogram:
 
     The bins begin 1e-9 wide. A value out of reach doubles the width until it fits, and pairs of bins fall
     together exactly, so the result is the histogram that all values would give in the final bins. A sample
-    weighs 1; beyond ``memory`` of total weight every older one fades by ``1 - 1 / memory`` a sample.
+    weighs 1; the older ones fade so that all together never weigh more than ``memory``.
     """
 
     def __init__(self, memory: int) -> None:
@@ -42,8 +42,9 @@ class Histogram:
 
     def add(self, value: float) -> None:
         """Count one finite sample."""
-        if self._weights.sum() >= self._memory:
-            self._weights *= 1 - 1 / self._memory
+        weight = float(self._weights.sum())
+        if weight > self._memory - 1:
+            self._weights *= (self._memory - 1) / weight
             self._weights[self._weights < FORGOTTEN] = 0
         index = math.floor(math.ldexp(value, -self._exponent))
         while not self._make_room(index):

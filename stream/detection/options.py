@@ -81,4 +81,4 @@ class DetectorOptions:
                 expected = f"at least {lowest}" if highest == math.inf else f"between {lowest} and {highest}"
                 raise UsageError(f"{option.name} is {value}, expected a finite number {expected}")
         if self.longest_anomaly_s <= self.shortest_s:
-            raise UsageError(f"longest_anomaly_s is {self.longest_anomaly_s}, expected more than {self.shortest_s}")
+            raise UsageError(f"longest_anomaly_s is {self.longest_anomaly_s}, expected more than shortest_s")

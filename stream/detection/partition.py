@@ -56,10 +56,10 @@ class Partition:
             yield from self._cut(step.t_start_s, known_s)
 
     def change(self, change: Change, known_s: float) -> Segments:
-        """Go over to the other kind of work where the change says, but not before the open segment had a window."""
-        start_s = self._open_since()
-        inside = [t_s for t_s, _ in self._windows if t_s > start_s]
-        yield from self._turn(max(change.t_s, inside[0]), change.closed_by, change.kind, known_s)
+        """Go over to the other kind of work where the change says, but not where the open segment begins."""
+        yield from self._cut(change.t_s, known_s)
+        second_s = next(t_s for t_s, _ in self._windows if t_s > self._open_since())
+        yield from self._turn(max(change.t_s, second_s), change.closed_by, change.kind, known_s)
 
     def end(self, decoded_s: float) -> Segments:
         """Close the last segment at the end of the time line."""

@@ -14,8 +14,10 @@ SMALLEST_PEAK = 0.1
 """A repetition that explains less of the variance than this is of no use to anyone."""
 SAME_PEAK = 0.7
 """The peaks at a period and its multiples are about as high as the highest: at least this share of it."""
-MOST_MULTIPLES = 4
-"""A short period is measured on its multiples, up to this one: their peaks are as sharp, but further off."""
+MOST_CYCLES = 4
+"""A period is measured on its multiples, up to this one: their peaks are as sharp, but further off."""
+NEAR = 0.25
+"""A peak belongs to a multiple of the period when it is no further off than this share of the period."""
 
 
 def autocorrelation(vectors: Float64, lags: int) -> Float64:
@@ -32,32 +34,42 @@ def effective_dimension(vectors: Float64) -> float:
     return float(np.trace(gram) ** 2 / np.sum(gram**2))
 
 
-def repetition_period(vectors: Float64) -> float | None:
-    """Period of a sequence of vectors (n, k), in samples; None where none is significant.
+def significant_peaks(vectors: Float64) -> list[tuple[float, float]]:
+    """Lag, in samples, and height of each significant peak of the autocorrelation of (n, k) vectors, in order.
 
-    The first high peak of the autocorrelation, measured on its multiples. It must rise above the trough before it by
-    ``SIGNIFICANT_SIGMAS`` standard errors (Bartlett, "On the theoretical specification and sampling properties of
-    autocorrelated time-series", 1946; the vectors count as many independent series as they have effective
-    dimensions): noise with a memory has an autocorrelation that falls, and does not rise again.
+    A peak must rise above the trough before it by ``SIGNIFICANT_SIGMAS`` standard errors (Bartlett, "On the theoretical
+    specification and sampling properties of autocorrelated time-series", 1946; the vectors count as many independent
+    series as they have effective dimensions): noise with a memory has an autocorrelation that falls, and does not
+    rise again.
     """
     lags = len(vectors) // FEWEST_CYCLES
     if lags < 3 or not np.any(np.ptp(vectors, axis=0)):
-        return None
+        return []
     r = autocorrelation(vectors, lags)
     samples = (len(vectors) - np.arange(lags + 1)) * effective_dimension(vectors)
     error = np.sqrt((2 * np.cumsum(r**2) - 1) / samples)
     rise = r - np.minimum.accumulate(r)
-    peaks = [
+    return [
         top_of_parabola(lag, *r[lag - 1 : lag + 2])
         for lag in range(2, lags)
         if r[lag - 1] < r[lag] >= r[lag + 1] and r[lag] > SMALLEST_PEAK and rise[lag] > SIGNIFICANT_SIGMAS * error[lag]
     ]
-    if not peaks:
-        return None
-    highest = max(height for _, height in peaks)
+
+
+def repetition_period(vectors: Float64) -> float | None:
+    """Period of a sequence of vectors (n, k), in samples: the first high peak of their autocorrelation, measured on
+    its multiples. None where no peak is significant."""
+    peaks = significant_peaks(vectors)
+    highest = max((height for _, height in peaks), default=0.0)
     high = [lag for lag, height in peaks if height >= SAME_PEAK * highest]
-    multiple = max(lag for lag in high if lag < (MOST_MULTIPLES + 0.5) * high[0])
-    return multiple / round(multiple / high[0])
+    if not high:
+        return None
+    period = high[0]
+    for cycles in range(2, MOST_CYCLES + 1):
+        nearest = min(high, key=lambda lag: abs(lag - cycles * period))
+        if abs(nearest - cycles * period) < NEAR * period:
+            period = nearest / cycles
+    return period
 
 
 def top_of_parabola(x: int, left: float, middle: float, right: float) -> tuple[float, float]:

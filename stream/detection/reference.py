@@ -35,7 +35,7 @@ class Reference:
     """The sum of the unit vectors learned so far, in memory that does not grow: D numbers.
 
     The mean cosine of a vector to all n learned ones is one dot product with their sum: x . (x_1 + ... + x_n) / n.
-    Once n is ``memory``, all older vectors fade by ``1 - 1 / memory`` with every new one.
+    The older vectors fade so that all together never weigh more than ``memory``.
     """
 
     def __init__(self, memory: int) -> None:
@@ -63,9 +63,9 @@ class Reference:
         """Count one more vector among the usual ones."""
         if self._weight == 0:
             self._sum = np.zeros_like(unit)
-        elif self._weight >= self._memory:
-            self._sum *= 1 - 1 / self._memory
-            self._weight *= 1 - 1 / self._memory
+        elif self._weight > self._memory - 1:
+            self._sum *= (self._memory - 1) / self._weight
+            self._weight = float(self._memory - 1)
         self._sum += unit
         self._weight += 1
 

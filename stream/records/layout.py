@@ -60,6 +60,7 @@ class RunLayout:
         """All files here that a run has made, so that a new run may replace them and nothing else."""
         patterns = (
             "events.jsonl", "run.json", f"{self.stem}_*.json", f"{self.stem}_*.npy", f"{self.stem}_*.txt",
+            f"{self.stem}_*.png", "anomalies.json",
             "keyframes/*.jpg", "logs/*.log",
         )  # fmt: skip
         return sorted(path for pattern in patterns for path in self.root.glob(pattern))

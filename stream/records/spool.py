@@ -27,6 +27,7 @@ class Spool:
         self._directory = directory
         self._bytes_max = bytes_max
         self._sizes = {path: path.stat().st_size for path in sorted(directory.glob("*.jpg"))}
+        self._bytes = sum(self._sizes.values())
 
     def add(self, t_s: float, jpeg: bytes) -> Spooled:
         """Write one keyframe durably, and make room for it first."""
@@ -36,6 +37,7 @@ class Spool:
                 file.write(jpeg)
                 file.flush()
                 os.fsync(file.fileno())
+            self._bytes += len(jpeg) - self._sizes.get(path, 0)
             self._sizes[path] = len(jpeg)
         return Spooled(t_s, sha256(jpeg).hexdigest())
 
@@ -45,12 +47,12 @@ class Spool:
 
     def _make_room(self, wanted: Path, size: int) -> bool:
         """Drop the oldest until there is room; False if ``wanted`` itself would be the oldest to go."""
-        while self._sizes and sum(self._sizes.values()) + size > self._bytes_max:
+        while self._sizes and self._bytes + size > self._bytes_max:
             oldest = min(self._sizes)
             if wanted < oldest:
                 return False
             oldest.unlink(missing_ok=True)
-            del self._sizes[oldest]
+            self._bytes -= self._sizes.pop(oldest)
         return True
 
 

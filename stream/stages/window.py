@@ -80,7 +80,7 @@ class Window:
     def _broken(self, picked: list[Tile]) -> bool:
         """Frames are missing where the window should begin, or a long stretch within it."""
         late_s = abs(picked[0].t_s - self._next * self._stride_s)
-        return late_s > self._stride_s / 2 or max(np.diff([tile.t_s for tile in picked])) > HOLE_S
+        return late_s >= self._stride_s / 2 or max(np.diff([tile.t_s for tile in picked])) > HOLE_S
 
     def _nearest(self, times: list[float]) -> list[Tile]:
         tiles, at, picked = list(self._tiles), 0, []

@@ -22,6 +22,8 @@ ASPECT_TOLERANCE = 0.01
 """A calibration may serve a scaled picture: 456x256 is 1920x1080 with the sides rounded, 0.2 % off its aspect."""
 WIDEST_RAD = np.radians(80.0)
 """No pinhole is fitted to rays farther out: at 80 degrees it already shrinks the middle to a sixth."""
+NEGLIGIBLE = 1e-12
+"""Of a lens coefficient: at most 1e-7 of the derivative at pi."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 FocalLength = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -145,8 +147,10 @@ def fold_angle(d: Float64) -> float:
     """The angle, radians, at which ``theta_d`` stops growing; pi for a lens that never folds.
 
     It is the first root of the derivative ``1 + 3 k1 s + 5 k2 s^2 + 7 k3 s^3 + 9 k4 s^4`` with ``s = theta^2``.
+    Coefficients that change nothing below pi would only upset the root finder, and count as zero.
     """
-    roots = np.roots([9 * d[3], 7 * d[2], 5 * d[1], 3 * d[0], 1.0])
+    k1, k2, k3, k4 = np.where(np.abs(d) < NEGLIGIBLE, 0.0, d)
+    roots = np.roots([9 * k4, 7 * k3, 5 * k2, 3 * k1, 1.0])
     real = roots.real[(np.abs(roots.imag) < 1e-9 * np.abs(roots)) & (roots.real > 0.0)]
     return float(min(np.sqrt(real).min(initial=np.inf), np.pi))
 

@@ -114,7 +114,7 @@ def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
     if path.exists():
         kind = "a directory, and holds no clip that is named" if path.is_dir() else "no regular file"
         raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
-    question = f" (is its folder {path.parent} mounted into this container?)" if in_container() else ""
+    question = f" (is its folder {path.absolute().parent} mounted into this container?)" if in_container() else ""
     raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
 
 
