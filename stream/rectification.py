@@ -106,7 +106,7 @@ def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
     pictures = _pictures(decode, source, done.damage)
     first = next(pictures)  # there is one, or decoding has raised
     rectified = RectifiedPicture(layout_of(first.frame), camera, wish.longest_px)
-    clock = Clock(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1001))
+    clock = Clock(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000))
     size, tags = (rectified.width, rectified.height), tags_of(first.frame)
     with (
         replaced_when_whole(output.video) as video_part,
