@@ -16,6 +16,8 @@ COMMANDS = {
     "run": "stream.commands.run:run",
     "rectify": "stream.commands.rectify:rectify",
     "tail": "stream.commands.tail:tail",
+    "health": "stream.commands.health:health",
+    "doctor": "stream.commands.doctor:doctor",
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
     "ablation": "stream.commands.ablation:ablation",

@@ -45,9 +45,19 @@ class Options(BaseModel):
     price_per_hour: float = Field(default=0.20, ge=0.0)
     """Of the machine, dollars: for the record."""
     restart: bool = False
+    log_format: Literal["text", "json"] = "text"
+    """Of what is printed: lines for people, or each event as it is on disk."""
+    stall_s: float = Field(default=60.0, gt=0.0)
+    """A process that leaves what waits for it untouched for so long has stalled."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where ``/metrics`` and ``/healthz`` are served; None: nowhere, 0: on any free port."""
+    metrics_host: str = "127.0.0.1"
     detector: DetectorOptions = DetectorOptions()
 
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
-        incidental = {"out", "speed", "restarts", "queue_mib", "price_per_hour", "restart"}
+        incidental = {
+            "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart",
+            "log_format", "stall_s", "metrics_port", "metrics_host",
+        }  # fmt: skip
         return self.model_dump(mode="json", exclude=incidental)

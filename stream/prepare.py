@@ -38,11 +38,17 @@ def prepare(options: Options) -> Prepared:
     """
     source = open_source(options.source)
     stream = read_facts(source)
-    options, intrinsics = _with_intrinsics(options, source, stream)
-    return Prepared(_with_encoder(options), source, stream, intrinsics, read_sidecar(source, stream))
+    options, intrinsics = with_intrinsics(options, source, stream)
+    return Prepared(with_encoder(options), source, stream, intrinsics, read_sidecar(source, stream))
 
 
-def _with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
+def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
+    """The options with the calibration's file, and what is in it; None without rectification.
+
+    Raises:
+        IntrinsicsError: the calibration is missing or does not fit.
+        UsageError: options contradict each other.
+    """
     if not options.rectify:
         if options.intrinsics is not None:
             raise UsageError(f"--intrinsics {options.intrinsics} and --no-rectify contradict each other: give one")
@@ -58,9 +64,15 @@ def _with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> t
     return options.model_copy(update={"intrinsics": path}), intrinsics.model_dump()
 
 
-def _with_encoder(options: Options) -> Options:
+def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
+    """The options with the encoder and the folder of its weights.
+
+    Raises:
+        ModelMissingError: the encoder's packages or weights are not there.
+        UsageError: it cannot take what was asked for.
+    """
     try:
-        choice = choose(options.encoder, options.encoder_model)
+        choice = choose(options.encoder, options.encoder_model, allow_download=allow_download)
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:

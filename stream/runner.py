@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
+from stream.outside.outside import Outside
 from stream.prepare import Prepared
 from stream.records import events
 from stream.records.annotations import write_annotations
@@ -32,13 +33,16 @@ def run(prepared: Prepared, view: View) -> int:
     layout = RunLayout(prepared.options.out / prepared.source.stem, prepared.source.stem)
     claim = Claim(layout)
     try:
-        return _begin(prepared, layout, view)
+        with Outside(prepared.options, layout) as outside:
+            if outside.address:
+                view.note(f"metrics at {outside.address}/metrics")
+            return _begin(prepared, layout, view, outside)
     finally:
         view.close()
         claim.release()
 
 
-def _begin(prepared: Prepared, layout: RunLayout, view: View) -> int:
+def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) -> int:
     options, source = prepared.options, prepared.source
     earlier = None if options.restart else earlier_run(layout, options.deciding(), source.size_bytes)
     if earlier is not None:
@@ -48,19 +52,20 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View) -> int:
             view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
             return last.exit_code
         if not options.loop:  # a soak has no end to reach: it begins anew
-            return _Run(prepared, layout, view, earlier).resume()
+            return _Run(prepared, layout, view, outside, earlier).resume()
     clear(layout)
-    return _Run(prepared, layout, view, _manifest(prepared)).start()
+    return _Run(prepared, layout, view, outside, _manifest(prepared)).start()
 
 
 class _Run:
     """A run under way: its manifest, and the events that no process of the chain can write."""
 
-    def __init__(self, prepared: Prepared, layout: RunLayout, view: View, manifest: Manifest) -> None:
+    def __init__(self, prepared: Prepared, layout: RunLayout, view: View, outside: Outside, manifest: Manifest) -> None:
         self._prepared = prepared
         self._options = prepared.options
         self._layout = layout
         self._view = view
+        self._outside = outside
         self._manifest = manifest
         self._began_at = time.monotonic()
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
@@ -94,7 +99,7 @@ class _Run:
         """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
         duration_s = None if self._options.loop else self._prepared.stream.declared_s
         for restarts_left in range(self._options.restarts, -1, -1):
-            self._supervisor = Supervisor(self._options, self._layout, self._view, duration_s)
+            self._supervisor = Supervisor(self._options, self._layout, self._view, self._outside, duration_s)
             try:
                 return self._supervisor.run(stopped, remembered=self._durable_windows(), since=first.seq)
             except StageFailedError as error:
@@ -117,12 +122,14 @@ class _Run:
             raise EgocleanError("every process of the chain has ended, but the record has no end")
         reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
         self._failed(reason, signalled)
-        self._view.note(f"{reason}: the same command goes on where it was")
+        self._view.note("the same command goes on where it was")
         return signalled
 
     def _failed(self, reason: str, code: int) -> None:
         ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]
-        self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=max(ends, default=0.0)))
+        failed = self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=max(ends, default=0.0)))
+        self._view.event(failed)
+        self._outside.on_event(failed)
 
     def _append(self, event: events.Event) -> events.Event:
         """Write an event while no process of the chain holds the log."""

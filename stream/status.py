@@ -1,6 +1,7 @@
 """What a stage's process tells the supervisor: that it lives, where it is, and why it ended."""
 
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -21,6 +22,12 @@ class Status:
     """Stream time of the last item seen."""
     items: int = 0
     """Items taken so far."""
+    given: dict[str, int] = field(default_factory=dict)
+    """Items handed on so far, by kind."""
+    blocked_s: float = 0.0
+    """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
+    lag_s: float | None = None
+    """How far a source that is played in real time is behind the clock; None where nothing is."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
     """User and system time of the process so far."""
@@ -42,6 +49,9 @@ class Reporter:
         self._process = psutil.Process()
         self.t_s = 0.0
         self.items = 0
+        self.given: Counter[str] = Counter()
+        self.blocked_s = 0.0
+        self.lag_s: float | None = None
 
     def report(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0) -> None:
         """Send one heartbeat."""
@@ -51,6 +61,9 @@ class Reporter:
             state=state,
             t_s=self.t_s,
             items=self.items,
+            given=dict(self.given),
+            blocked_s=self.blocked_s,
+            lag_s=self.lag_s,
             rss_bytes=self._process.memory_info().rss,
             cpu_s=times.user + times.system,
             message=message,

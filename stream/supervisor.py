@@ -15,6 +15,7 @@ from stream.chain import PROCESSES
 from stream.children import Child
 from stream.config import Options
 from stream.errors import ExitCode, StageFailedError
+from stream.outside.outside import Outside
 from stream.records.follow import Follower
 from stream.records.layout import RunLayout
 from stream.sockets import Hop
@@ -68,10 +69,13 @@ def signals_caught() -> Iterator[Stopped]:
 class Supervisor:
     """Runs one chain to its end."""
 
-    def __init__(self, options: Options, layout: RunLayout, view: View, duration_s: float | None) -> None:
+    def __init__(
+        self, options: Options, layout: RunLayout, view: View, outside: Outside, duration_s: float | None
+    ) -> None:
         self._options = options
         self._layout = layout
         self._view = view
+        self._outside = outside
         self._duration_s = duration_s
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets = Path(tempfile.mkdtemp(prefix="egoclean-"))
@@ -94,6 +98,7 @@ class Supervisor:
             StageFailedError: if a process ended before its work did; all others are ended, too.
         """
         self._events = Follower(self._layout.events, since)
+        self._outside.begin()
         try:
             self._children = [Child(order, self._log(order.process)) for order in self._orders(remembered)]
             self._watch(stopped)
@@ -109,7 +114,7 @@ class Supervisor:
             if stopped.signals and not told:
                 told = True
                 self._children[0].stop()
-            self.board.collect(_POLL_MS)
+            self._collect(_POLL_MS)
             self._show()
             self._check()
         self._check()
@@ -119,7 +124,7 @@ class Supervisor:
         """Raise if a process has failed, or has been silent for too long."""
         for child in self._children:
             if child.code:
-                self.board.collect(_POLL_MS)
+                self._collect(_POLL_MS)
                 message, code = child.failure(self.board.last.get(child.name))
                 raise StageFailedError(message, code, child.name, transient=child.was_killed)
         for name, silent_s in self.board.silences().items():
@@ -132,13 +137,19 @@ class Supervisor:
             self._view.progress(ingest.t_s, self._duration_s, time.monotonic() - self._began_at)
         for event, _ in self._events.poll():
             self._view.event(event)
+            self._outside.on_event(event)
+        self._outside.tick()
+
+    def _collect(self, timeout_ms: int) -> None:
+        for status in self.board.collect(timeout_ms):
+            self._outside.on_status(status)
 
     def _end_all(self) -> None:
         for child in self._children:
             if child.code is None:
                 child.kill()
             child.close()
-        self.board.collect(0)
+        self._collect(0)
         self.board.close()
         self._events.close()
         self._context.term()

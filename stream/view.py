@@ -1,9 +1,12 @@
-"""What a person sees of a run: a live table in a terminal, plain lines in a pipe."""
+"""What a person sees of a run: a live table in a terminal, plain lines in a pipe; what a program sees: JSON."""
 
+import os
+import sys
 from collections import deque
 from datetime import timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
+import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -111,6 +114,25 @@ class PlainView:
         """Nothing is held back."""
 
 
+class JsonView:
+    """Each event as it is on disk, one a line, for programs; what is no event goes to standard error."""
+
+    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+        """Progress is no event."""
+
+    def event(self, event: events.Event) -> None:
+        try:
+            click.echo(event.model_dump_json())
+        except BrokenPipeError:  # the reader has gone, which is its right: the run goes on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def note(self, line: str) -> None:
+        click.echo(line, err=True)
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
 class LiveView:
     """A table of the newest segments over a bar with position, speed and time left."""
 
@@ -163,6 +185,8 @@ def _cells(row: events.SegmentClosed | events.SegmentOpened) -> tuple[str, ...]:
     return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, _details(row)
 
 
-def make_view(console: Console) -> View:
-    """The live view for a terminal, plain lines for anything else."""
+def make_view(console: Console, log_format: Literal["text", "json"] = "text") -> View:
+    """JSON where it was asked for, else the live view for a terminal and plain lines for anything else."""
+    if log_format == "json":
+        return JsonView()
     return LiveView(console) if console.is_terminal else PlainView(console)

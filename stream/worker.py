@@ -72,7 +72,8 @@ class Port:
         self._control = control
         self._reporter = reporter
         self._beat_at = 0.0
-        self._began_at = time.monotonic()
+        self._began_at = self._offered_at = time.monotonic()
+        self._due_s: float | None = None
 
     @property
     def stopping(self) -> bool:
@@ -97,10 +98,26 @@ class Port:
         if self._outlet is None:
             raise EgocleanError(f"the last process of the chain gave a {type(item).__name__}, but nobody follows it")
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
-        self._outlet.send(item, while_full=self.tick)
+        self._offered_at = time.monotonic()
+        self._outlet.send(item, while_full=self._wait)
+        self._note_waiting()
+        self._reporter.given[type(item).__name__] += 1
+
+    def _wait(self) -> None:
+        """The next process is behind."""
+        self._note_waiting()
+        self.tick()
+
+    def _note_waiting(self) -> None:
+        now = time.monotonic()
+        self._reporter.blocked_s += now - self._offered_at
+        self._offered_at = now
+        if self._due_s is not None:
+            self._reporter.lag_s = max(0.0, now - self._began_at - self._due_s)
 
     def wait_until(self, t_s: float) -> None:
         """Wait until the clock has reached stream time ``t_s``, or until told to stop."""
+        self._due_s = t_s
         while not self.stopping and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
             self._control.stop.wait(min(left_s, HEARTBEAT_S))
             self.tick()

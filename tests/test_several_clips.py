@@ -1,6 +1,7 @@
 """Several clips in one call: which are meant, what becomes of each, and which exit code is the command's."""
 
 import io
+import json
 import signal
 import tarfile
 from pathlib import Path
@@ -202,3 +203,14 @@ def test_several_clips_cannot_be_replayed_for_ever(tmp_path: Path) -> None:
     """--loop never comes to the second clip, so it takes one."""
     result = run_cli(tmp_path / "a.mp4", tmp_path / "b.mp4", *GRID, "--loop")
     assert (result.returncode, "--loop" in result.stderr) == (2, True)
+
+
+def test_events_as_json_stay_alone_on_standard_output(tmp_path: Path) -> None:
+    """With --log-format json every line of standard output is an event; the summary goes to standard error."""
+    write_intrinsics(tmp_path)
+    clips = [make_clip(tmp_path / f"{name}.mp4", frames=20) for name in ("a", "b")]
+    result = run_cli(*clips, *GRID, "--out", tmp_path / "runs", "--log-format", "json")
+    assert result.returncode == 0
+    told = [json.loads(line)["event"] for line in result.stdout.splitlines()]
+    assert told.count("run.finished") == 2
+    assert result.stderr.splitlines()[-1].startswith("2 of 2 clips done;")

@@ -56,6 +56,10 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @option("--queue-mib", type=int, help="Bound on what waits between two processes.")
 @option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
 @option("--restart", is_flag=True, help="Begin anew where an earlier run lies.")
+@option("--log-format", type=click.Choice(["text", "json"]), help="Lines for people, or each event as JSON.")
+@option("--stall-s", type=float, help="A run that stands still for so long is unhealthy.")
+@option("--metrics-port", type=int, help="Serve /metrics and /healthz there; 0: any free port.  [default: off]")
+@option("--metrics-host", help="The address to serve them on.")
 @click.option("--fail-fast", is_flag=True, help="Of several clips, stop at the first that cannot be done.")
 @detector_options
 def run(  # click's values: Options validates them
@@ -77,12 +81,11 @@ def run(  # click's values: Options validates them
     options = make_options(detector, {"source": sources[0], **given})
     if options.loop and len(list_clips(sources)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
-    console = Console()
-    job = partial(run_clip, options=options, console=console)
-    sys.exit(run_named(sources, job, partial(say, console), fail_fast=fail_fast))
+    to_user = Console(stderr=options.log_format == "json")  # standard output is the events' alone
+    sys.exit(run_named(sources, partial(run_clip, options=options), partial(say, to_user), fail_fast=fail_fast))
 
 
-def run_clip(clip: str, options: Options, console: Console) -> "Outcome":
+def run_clip(clip: str, options: Options) -> "Outcome":
     """Run the chain on one clip, or go on with the run of it."""
     from stream.prepare import prepare
     from stream.records.events import RunFinished
@@ -93,7 +96,7 @@ def run_clip(clip: str, options: Options, console: Console) -> "Outcome":
     from stream.view import describe, make_view
 
     prepared = prepare(options.model_copy(update={"source": clip}))
-    code = run_chain(prepared, make_view(console))
+    code = run_chain(prepared, make_view(Console(), options.log_format))
     last = last_event(RunLayout(options.out / prepared.source.stem, prepared.source.stem).events)
     if not isinstance(last, RunFinished):
         return Outcome(clip, code, "stopped: the same command goes on where it was")

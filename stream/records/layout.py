@@ -22,6 +22,11 @@ class RunLayout:
         return self.root / "run.json"
 
     @property
+    def health(self) -> Path:
+        """How the run is, written anew once a second while it lasts: old means that nobody watches over it."""
+        return self.root / "health.json"
+
+    @property
     def annotations(self) -> Path:
         """JSON array of the action segments so far."""
         return self.root / f"{self.stem}_annotations.json"
@@ -59,8 +64,8 @@ class RunLayout:
     def owned(self) -> list[Path]:
         """All files here that a run has made, so that a new run may replace them and nothing else."""
         patterns = (
-            "events.jsonl", "run.json", f"{self.stem}_*.json", f"{self.stem}_*.npy", f"{self.stem}_*.txt",
-            f"{self.stem}_*.png", "anomalies.json",
+            "events.jsonl", "run.json", "health.json", "anomalies.json",
+            f"{self.stem}_*.json", f"{self.stem}_*.npy", f"{self.stem}_*.txt", f"{self.stem}_*.png",
             "keyframes/*.jpg", "logs/*.log",
         )  # fmt: skip
         return sorted(path for pattern in patterns for path in self.root.glob(pattern))

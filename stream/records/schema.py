@@ -6,19 +6,26 @@ from typing import Any
 
 from stream.records.annotations import ACTIONS
 from stream.records.events import EVENT
+from stream.records.health import Health
 from stream.records.manifest import Manifest
 
 DIRECTORY = Path(__file__).parent
 
-_TITLES = {"events": "one line of events.jsonl", "annotations": "<stem>_annotations.json", "run": "run.json"}
+_TITLES = {
+    "events": "one line of events.jsonl",
+    "annotations": "<stem>_annotations.json",
+    "run": "run.json",
+    "health": "health.json",
+}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Schema by name: ``events``, ``annotations``, ``run``."""
+    """Schema by name: ``events``, ``annotations``, ``run``, ``health``."""
     made = {
         "events": EVENT.json_schema(mode="serialization"),
         "annotations": ACTIONS.json_schema(mode="serialization"),
         "run": Manifest.model_json_schema(mode="serialization"),
+        "health": Health.model_json_schema(mode="serialization"),
     }
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {name: {"$schema": dialect, "title": _TITLES[name], **made[name]} for name in made}

@@ -1,0 +1,50 @@
+"""``egoclean-stream doctor CLIP``: in seconds, what would keep a run from ending well."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from stream.commands.run import FILE, make_options, option
+from stream.detection.options import DetectorOptions
+from stream.doctor.check import Check
+
+_NAME_WIDTH = 18
+
+
+@click.command()
+@click.argument("clip", required=False)
+@option("--intrinsics", type=FILE, help="Calibration.  [default: intrinsics.json beside the clip or its tar]")
+@click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
+@option("--balance", type=float, help="0 keeps only what was seen everywhere, 1 the whole field of view.")
+@option("--fov-scale", type=float, help="Above 1 widens the rectified view.")
+@option("--out", type=FILE, help="Where run directories are made.")
+@option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
+@option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
+    """Look at this machine, and at CLIP if one is named, before a long run. Nothing is fetched or written.
+
+    One line a thing: ok, warn or FAIL, and what to do. The exit code is 0 if nothing fails, else the one that the run
+    would end with.
+    """
+    from stream.doctor.examine import examine
+
+    options = make_options(DetectorOptions(), {**given, "source": clip or ""})
+    checks = examine(options, with_clip=clip is not None)
+    seen = list(checks if as_json else _shown(checks))
+    code = next((made.exit_code for made in seen if made.level == "FAIL"), 0)
+    if as_json:
+        click.echo(json.dumps({"exit_code": code, "checks": [asdict(made) for made in seen]}, indent=1))
+    sys.exit(code)
+
+
+def _shown(checks: Iterable[Check]) -> Iterator[Check]:
+    """Print each as soon as it is known."""
+    for made in checks:
+        cure = f"; {made.cure}" if made.cure else ""
+        click.echo(f"{made.level:5} {made.name:{_NAME_WIDTH}} {made.says}{cure}")
+        yield made

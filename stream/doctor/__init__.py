@@ -1,0 +1,1 @@
+"""What would keep a run from ending well, found before it begins."""

@@ -1,0 +1,170 @@
+"""One clip: can it be read, does its lens fit, how much will a run of it leave, and how long will it take."""
+
+import time
+from collections.abc import Generator, Iterator
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+
+from models.choice import make_encoder
+from models.encoder import FRAMES, TUBELET_FRAMES
+from models.weights import read_json, weight_files
+from stream.chain import build
+from stream.config import Options
+from stream.doctor.check import Check, Finding, check, size
+from stream.errors import EgocleanError
+from stream.items import Item, Tile
+from stream.prepare import with_encoder, with_intrinsics
+from stream.stages.window import RATE_FPS
+from stream.video.container import StreamFacts, read_facts
+from stream.video.source import Source, open_source
+from stream.view import clock
+
+_SAMPLE_S = 1.5
+"""Time for trying how fast the clip can be decoded."""
+_DIMS = 1024
+"""D of the grid encoder and of V-JEPA 2 ViT-L."""
+_EVENT_BYTES = 1024
+"""A second, at most: a few events a segment."""
+
+
+class Case:
+    """What is looked at: the options of a run that has not begun. Whatever is asked for is found out once."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    @cached_property
+    def source(self) -> Source:
+        """The clip's bytes."""
+        return open_source(self.options.source)
+
+    @cached_property
+    def stream(self) -> StreamFacts:
+        """What its container says."""
+        return read_facts(self.source)
+
+    @cached_property
+    def calibrated(self) -> Options:
+        """The options with the calibration's file."""
+        return with_intrinsics(self.options, self.source, self.stream)[0]
+
+    @cached_property
+    def encoder(self) -> Options:
+        """The options with the encoder settled, of what is on this machine."""
+        return with_encoder(self.options, allow_download=False)
+
+    @property
+    def weights_bytes(self) -> int:
+        """Of the encoder's files."""
+        folder = self.encoder.encoder_model
+        return sum(path.stat().st_size for path in weight_files(Path(folder))) if folder else 0
+
+    @property
+    def expected_bytes(self) -> int | None:
+        """What the run directory takes at most; None where the header gives no duration."""
+        if self.stream.declared_s is None or self.options.loop:
+            return None
+        return self._array_bytes(self.stream.declared_s) + self._keyframe_bytes(self.stream.declared_s)
+
+    def _array_bytes(self, duration_s: float) -> int:
+        """Three arrays, a row a window: float32 mean, float16 temporal tokens, float64 start."""
+        dims = _DIMS
+        if self.encoder.encoder_model:
+            found = read_json(Path(self.encoder.encoder_model) / "config.json").get("hidden_size")
+            dims = found if isinstance(found, int) else _DIMS
+        windows = max(0, int((duration_s - FRAMES / RATE_FPS) / self.options.stride_s) + 1)
+        return windows * (4 * dims + 2 * dims * (FRAMES // TUBELET_FRAMES) + 8) + int(duration_s) * _EVENT_BYTES
+
+    def _keyframe_bytes(self, duration_s: float) -> int:
+        """A JPEG has less than a byte a pixel, and the spool has a bound."""
+        width, height = self.stream.display_width_px, self.stream.display_height_px
+        scale = min(1.0, self.options.keyframe_px / max(width, height))
+        frames = int(duration_s * self.options.keyframe_fps) + 1
+        return min(self.options.spool_mib * 2**20, int(frames * width * height * scale**2))
+
+
+def reading(case: Case) -> Generator[Check, None, bool]:
+    """The checks that build on each other, up to the first that fails; returns whether none did."""
+    for name, look in {"source": source, "stream": stream, "lens": lens}.items():
+        yield (made := check(name, partial(look, case)))
+        if made.level == "FAIL":
+            return False
+    return True
+
+
+def source(case: Case) -> Finding:
+    """Whether the clip's bytes can be had."""
+    return Finding(f"{case.source.name}, {size(case.source.size_bytes)}")
+
+
+def stream(case: Case) -> Finding:
+    """Its video stream."""
+    facts = case.stream
+    rate = f"{facts.fps:.2f} fps" if facts.fps else "no nominal rate"
+    length = f"{clock(facts.declared_s)} long by its header" if facts.declared_s else "of unknown length"
+    picture = f"{facts.display_width_px}x{facts.display_height_px}"
+    return Finding(f"{facts.codec}, {picture}, {rate}, {facts.pixel_format}, {length}")
+
+
+def lens(case: Case) -> Finding:
+    """Its calibration."""
+    path = case.calibrated.intrinsics
+    if path is None:
+        return Finding("the picture is left as it is (--no-rectify)")
+    return Finding(f"{path} fits; `egoclean-stream check-rectify` shows how well")
+
+
+def encoder(case: Case) -> Finding:
+    """What embeds the windows, and that its packages and weights are here."""
+    found = case.encoder
+    return Finding(
+        f"{found.encoder}" + (f" from {found.encoder_model}" if found.encoder_model else ", without weights")
+    )
+
+
+def room(case: Case) -> Finding:
+    """How large the run directory becomes."""
+    if case.expected_bytes is None:
+        return Finding(
+            "nobody knows how large the run becomes", "keep an eye on the disk: the clip's length is unknown"
+        )
+    return Finding(f"the run directory takes at most {size(case.expected_bytes)}")
+
+
+def speed(case: Case) -> Finding:
+    """How long a run takes, by a short trial of decoding and rectifying, and of the encoder where that is quick."""
+    began_at = time.monotonic()
+    tiles: list[Tile] = []
+    for item in _ingested(case.calibrated):
+        if isinstance(item, Tile):
+            tiles = [*tiles[1 - FRAMES :], item]
+        if time.monotonic() - began_at > _SAMPLE_S:
+            break
+    if not tiles:
+        raise EgocleanError(f"{case.source.name} gave no picture within {_SAMPLE_S} s")
+    each_s = (time.monotonic() - began_at) / (tiles[-1].t_s + tiles[-1].duration_s)
+    by = "decoding and rectifying alone"
+    if case.encoder.encoder == "grid":
+        each_s, by = max(each_s, _grid_s(tiles) / case.options.stride_s), "as the slowest of its processes"
+    total = f", {clock(case.stream.declared_s * each_s)} for all of it" if case.stream.declared_s else ""
+    return Finding(f"about {1 / each_s:.1f} x real time here{total}: {by}")
+
+
+def _ingested(options: Options) -> Iterator[Item]:
+    """What the first process of a run would give."""
+    work = build("ingest", options, options.out)
+    if work.source is None:
+        raise EgocleanError("the first process has no source")
+    for packet in work.source.packets():
+        yield from work.stage.on_item(packet)
+
+
+def _grid_s(tiles: list[Tile]) -> float:
+    """Time for one window."""
+    made = make_encoder("grid")
+    window = np.stack([tiles[number % len(tiles)].rgb for number in range(made.frames)])
+    began_at = time.monotonic()
+    made.encode(window)
+    return time.monotonic() - began_at

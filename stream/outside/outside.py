@@ -1,0 +1,95 @@
+"""What the supervisor tells the world outside, from the statuses and events that it reads anyway."""
+
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Self
+
+from stream.config import Options
+from stream.outside.progress import Progress
+from stream.records import events
+from stream.records.health import Health, State, now
+from stream.records.layout import RunLayout
+from stream.status import Status
+
+if TYPE_CHECKING:
+    from stream.outside.metrics import Metrics
+
+BEAT_S = 1.0
+"""From one heartbeat of the run to the next."""
+
+
+class Outside:
+    """One for a run, whatever number of chains it takes; a context, in which the port is open."""
+
+    def __init__(self, options: Options, layout: RunLayout) -> None:
+        """Open the port, if one was asked for.
+
+        Raises:
+            UsageError: if nobody can listen there.
+        """
+        self._path = layout.health
+        self._progress = Progress(options.stall_s)
+        self._metrics: Metrics | None = None
+        self._health = Health(time=now().isoformat(), state="starting", decoded_s=0, windows=0)
+        self._beat_at = 0.0
+        self._closing = ExitStack()
+        self.address: str | None = None
+        """Of the port, as a URL."""
+        if options.metrics_port is not None:
+            self._serve(options, options.metrics_port)
+
+    def begin(self) -> None:
+        """A chain begins, with new processes."""
+        self._progress.begin()
+        if self._metrics:
+            self._metrics.begin()
+        self._beat_at = 0.0
+        self.tick()
+
+    def on_status(self, status: Status) -> None:
+        self._progress.on_status(status)
+        if self._metrics:
+            self._metrics.on_status(status)
+
+    def on_event(self, event: events.Event) -> None:
+        if self._metrics:
+            self._metrics.on_event(event)
+        match event:
+            case events.RunFinished():
+                self._beat("finished", "", event.exit_code, event.decoded_s)
+            case events.RunFailed():
+                self._beat("failed", event.reason, event.exit_code, self._progress.decoded_s)
+
+    def tick(self) -> None:
+        """Write a heartbeat, if it is time to and the run has not ended."""
+        if self._health.exit_code is None and time.monotonic() >= self._beat_at:
+            state, reason = self._progress.judge()
+            self._beat(state, reason, None, self._progress.decoded_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def _beat(self, state: State, reason: str, exit_code: int | None, decoded_s: float) -> None:
+        self._beat_at = time.monotonic() + BEAT_S
+        self._health = Health(
+            time=now().isoformat(timespec="milliseconds"),
+            state=state,
+            reason=reason,
+            decoded_s=decoded_s,
+            windows=self._progress.windows,
+            exit_code=exit_code,
+        )
+        with suppress(OSError):  # a full disk: that ends the run elsewhere, and till then the file's age says it
+            self._health.write(self._path)
+
+    def _serve(self, options: Options, port: int) -> None:
+        from stream.outside.metrics import Metrics
+        from stream.outside.server import Server
+
+        self._metrics = Metrics(options.price_per_hour)
+        server = Server(options.metrics_host, port, self._metrics.registry, lambda: self._health)
+        self._closing.callback(server.close)
+        self.address = server.address

@@ -1,0 +1,67 @@
+"""Whether a run moves: judged by the work that gets done, not by whether its processes are alive."""
+
+import time
+from collections.abc import Callable
+
+from stream.chain import PROCESSES
+from stream.records.health import State
+from stream.status import Status
+
+GRACE_S = 600.0
+"""For starting: a large model is hashed and loaded before its process can do anything."""
+
+
+class Progress:
+    """Follows the statuses of one chain. It has stalled when, for ``stall_s``,
+
+    - a process that is running says nothing: whoever waits for work, for the clock or for the next process says so
+      twice a second, so the silent one is what the others wait for; or
+    - all say something and nobody has done anything.
+    """
+
+    def __init__(self, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stall_s = stall_s
+        self._clock = clock
+        self.begin()
+
+    def begin(self) -> None:
+        """A chain begins, with new processes."""
+        self._began_at = self._moved_at = self._clock()
+        self._last: dict[str, Status] = {}
+        self._heard_at: dict[str, float] = {}
+
+    def on_status(self, status: Status) -> None:
+        before = self._last.get(status.process)
+        self._last[status.process] = status
+        self._heard_at[status.process] = self._clock()
+        if before is None or (before.state, before.items, before.given) != (status.state, status.items, status.given):
+            self._moved_at = self._clock()
+
+    @property
+    def decoded_s(self) -> float:
+        """Stream time of the last frame that was decoded."""
+        return self._last["ingest"].t_s if "ingest" in self._last else 0.0
+
+    @property
+    def windows(self) -> int:
+        """Windows embedded by this chain."""
+        return self._last["encode"].given.get("Embedding", 0) if "encode" in self._last else 0
+
+    def judge(self) -> tuple[State, str]:
+        """How the chain is, and why if it has stalled."""
+        now = self._clock()
+        if starting := [name for name in PROCESSES if name not in self._last or self._last[name].state == "starting"]:
+            if now - self._began_at <= max(GRACE_S, self._stall_s):
+                return "starting", ""
+            return "stalled", f"the {starting[0]} process is not ready after {now - self._began_at:.0f} s"
+        running = [name for name in PROCESSES if self._last[name].state == "running"]
+        for name in sorted(running, key=self._heard_at.__getitem__):
+            if (silent_s := now - self._heard_at[name]) > self._stall_s:
+                return "stalled", f"the {name} process has done nothing for {silent_s:.0f} s, {self._place(name)}"
+        if running and (still_s := now - self._moved_at) > self._stall_s:
+            return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
+        return "running", ""
+
+    def _place(self, name: str) -> str:
+        last = self._last[name]
+        return f"after {last.items} items, at {last.t_s:.1f} s of the source"

@@ -1,0 +1,60 @@
+"""``health.json``: how a run is, for whoever looks from outside and has no port to ask."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State: TypeAlias = Literal["starting", "running", "stalled", "finished", "failed"]
+
+OLD_S = 30.0
+"""The file is written once a second while a run lasts; thirty missed beats mean that nobody writes it any more."""
+
+
+class Health(BaseModel):
+    """One heartbeat of a whole run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    v: Literal[1] = 1
+    time: str = Field(description="time of day, ISO 8601 in UTC")
+    state: State
+    reason: str = Field(default="", description="why it is stalled or failed")
+    decoded_s: float = Field(ge=0.0, description="seconds of the source decoded so far")
+    windows: int = Field(ge=0, description="windows embedded so far")
+    exit_code: int | None = Field(default=None, description="of a run that has ended")
+
+    def complaint(self, now: datetime) -> str | None:
+        """What is wrong with the run at ``now``; None if it is well, or has finished."""
+        if self.state == "finished":
+            return None
+        if self.state in ("stalled", "failed"):
+            return f"{self.state}: {self.reason}"
+        age_s = (now - datetime.fromisoformat(self.time)).total_seconds()
+        return f"no heartbeat for {age_s:.0f} s, last seen {self.state}" if age_s > OLD_S else None
+
+    def summary(self) -> str:
+        """State and progress in half a sentence."""
+        return f"{self.state}, {self.decoded_s:.1f} s decoded, {self.windows} windows embedded"
+
+    def write(self, path: Path) -> None:
+        """Replace the file. It speaks of the present only, so it need not outlive a power cut: no fsync."""
+        part = path.with_name(path.name + ".part")
+        part.write_text(self.model_dump_json() + "\n")
+        part.replace(path)
+
+
+def read_health(path: Path) -> Health:
+    """The last heartbeat of a run.
+
+    Raises:
+        OSError: there is none.
+        ValueError: the file is not a heartbeat.
+    """
+    return Health.model_validate_json(path.read_bytes())
+
+
+def now() -> datetime:
+    """The time of day as records use it."""
+    return datetime.now(UTC)
