@@ -9,6 +9,7 @@ from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
+from stream.video.sidecar import Sidecar, read_sidecar
 from stream.video.source import Source, open_source
 
 
@@ -22,6 +23,8 @@ class Prepared:
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
     """As read; None without rectification."""
+    sidecar: Sidecar | None
+    """What the clip's ``.json`` says, set against the clip; None without one."""
 
 
 def prepare(options: Options) -> Prepared:
@@ -36,7 +39,7 @@ def prepare(options: Options) -> Prepared:
     source = open_source(options.source)
     stream = read_facts(source)
     options, intrinsics = with_intrinsics(options, source, stream)
-    return Prepared(with_encoder(options), source, stream, intrinsics)
+    return Prepared(with_encoder(options), source, stream, intrinsics, read_sidecar(source, stream))
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:

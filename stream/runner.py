@@ -71,6 +71,8 @@ class _Run:
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
 
     def start(self) -> int:
+        if (sidecar := self._prepared.sidecar) and (complaint := sidecar.complaint):
+            self._view.note(complaint)
         self._manifest.write(self._layout.manifest)
         write_annotations(self._layout.annotations, [])
         return self._run(_started(self._manifest, self._prepared))
@@ -162,7 +164,12 @@ def _manifest(prepared: Prepared) -> Manifest:
         run_id=digest_of([source.name, source.size_bytes, options, _now()])[:16],
         state="running",
         started=_now(),
-        source=Source(name=source.name, size_bytes=source.size_bytes, stream=asdict(prepared.stream)),
+        source=Source(
+            name=source.name,
+            size_bytes=source.size_bytes,
+            stream=asdict(prepared.stream),
+            sidecar=asdict(prepared.sidecar) if prepared.sidecar else None,
+        ),
         intrinsics=prepared.intrinsics,
         options=options,
         packages=packages(),

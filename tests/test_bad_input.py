@@ -26,6 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_audio(folder / "sound.mp4")
     with tarfile.open(folder / "part000.tar", "w") as tar:
         tar.add(folder / "clip.mp4", "clip.mp4")
+    with tarfile.open(folder / "notes.tar", "w") as tar:
+        tar.add(folder / "notes.mp4", "notes.txt")
     lonely = folder / "lonely"
     lonely.mkdir()
     shutil.copy(folder / "clip.mp4", lonely)
@@ -39,11 +41,13 @@ def calibration(**changes: object) -> Callable[[Path, Path], Words]:
 
 CASES: dict[str, tuple[Callable[[Path, Path], Words], int, str]] = {
     "missing file": (lambda f, _: [f / "none.mp4"], 3, "none.mp4 does not exist"),
-    "directory": (lambda f, _: [f], 3, "is a directory"),
+    "directory without a clip": (lambda _, t: [t], 3, "is a directory"),
     "empty file": (lambda f, _: [f / "empty.mp4"], 3, "is empty"),
     "not a video": (lambda f, _: [f / "notes.mp4"], 3, "is not a video"),
     "audio only": (lambda f, _: [f / "sound.mp4"], 3, "no video stream"),
-    "tar without a member's name": (lambda f, _: [f / "part000.tar"], 3, "clip.mp4"),
+    "tar without a clip": (lambda f, _: [f / "notes.tar"], 3, "no .mp4 is in it"),
+    "list that is not there": (lambda f, _: [f"@{f}/none.txt"], 3, "none.txt cannot be read"),
+    "two clips of one name": (lambda f, _: [f / "clip.mp4", f / "lonely" / "clip.mp4"], 2, "written as 'clip'"),
     "tar without the member": (lambda f, _: [f"{f}/part000.tar::other.mp4"], 3, "clip.mp4"),
     "no calibration": (lambda f, _: [f / "lonely" / "clip.mp4"], 3, "--no-rectify"),
     "calibration that is not there": (lambda f, t: [f / "clip.mp4", "--intrinsics", t / "no.json"], 3, "no.json"),

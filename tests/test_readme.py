@@ -50,5 +50,11 @@ def test_commands_work_as_they_stand(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr[-3000:]
     assert "Traceback" not in result.stderr
     assert "run directory: runs/demo" in result.stdout
-    for made in ("results/demo/run.json", "from_tar/demo/run.json", "rectified.png", "results/demo/anomalies.json"):
+    for made in (
+        "results/demo/run.json",
+        "from_tar/demo/run.json",
+        "rectified.png",
+        "rectified/demo_rectified.mp4",
+        "results/demo/anomalies.json",
+    ):
         assert (where / made).exists()

@@ -1,9 +1,10 @@
-"""``egoclean-stream run CLIP``: the main job."""
+"""``egoclean-stream run CLIP...``: the main job, for one clip or for several in turn."""
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from pydantic import ValidationError
@@ -13,6 +14,9 @@ from stream.commands.detector_options import detector_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
+
+if TYPE_CHECKING:
+    from stream.series import Outcome
 
 FILE = click.Path(path_type=Path)
 T = TypeVar("T")
@@ -27,7 +31,7 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @click.command(
     epilog="Exit codes: 0 done, 2 usage, 3 input, 4 done but damaged, 5 model missing, 6 no room, 130/143 stopped."
 )
-@click.argument("source", metavar="CLIP")
+@click.argument("sources", metavar="CLIP...", nargs=-1, required=True)
 @option("--intrinsics", type=FILE, help="Calibration.  [default: intrinsics.json beside the clip or its tar]")
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @option("--balance", type=float, help="0 keeps only what was seen everywhere, 1 the whole field of view.")
@@ -56,18 +60,47 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @option("--stall-s", type=float, help="A run that stands still for so long is unhealthy.")
 @option("--metrics-port", type=int, help="Serve /metrics and /healthz there; 0: any free port.  [default: off]")
 @option("--metrics-host", help="The address to serve them on.")
+@click.option("--fail-fast", is_flag=True, help="Of several clips, stop at the first that cannot be done.")
 @detector_options
-def run(detector: DetectorOptions, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
-    """Turn a fisheye CLIP into live segments: a video file, or shard.tar::member.mp4.
+def run(  # click's values: Options validates them
+    detector: DetectorOptions,
+    sources: tuple[str, ...],
+    fail_fast: bool,
+    **given: Any,  # noqa: ANN401 - as above
+) -> None:
+    """Turn each fisheye CLIP into live segments: a video file, or shard.tar::member.mp4.
 
-    Results appear in OUT/<clip>/ while the clip plays; `egoclean-stream tail` follows them from elsewhere.
+    Results appear in OUT/<clip>/ while the clip plays; `egoclean-stream tail` follows them from elsewhere. A whole tar,
+    a folder with clips or tars, and @list.txt (a CLIP on each line) stand for all their clips, one after the other: a
+    bad one does not stop the rest, finished ones are not repeated, and the gravest exit code is the command's.
     """
-    from stream.prepare import prepare
-    from stream.runner import run as run_chain
-    from stream.view import make_view
+    from stream.meter import say
+    from stream.series import run_named
+    from stream.video.listing import list_clips
 
-    prepared = prepare(make_options(detector, given))
-    sys.exit(run_chain(prepared, make_view(Console(), prepared.options.log_format)))
+    options = make_options(detector, {"source": sources[0], **given})
+    if options.loop and len(list_clips(sources)) > 1:
+        raise UsageError("--loop replays one clip for ever, and several are named: name one")
+    to_user = Console(stderr=options.log_format == "json")  # standard output is the events' alone
+    sys.exit(run_named(sources, partial(run_clip, options=options), partial(say, to_user), fail_fast=fail_fast))
+
+
+def run_clip(clip: str, options: Options) -> "Outcome":
+    """Run the chain on one clip, or go on with the run of it."""
+    from stream.prepare import prepare
+    from stream.records.events import RunFinished
+    from stream.records.layout import RunLayout
+    from stream.records.log import last_event
+    from stream.runner import run as run_chain
+    from stream.series import Outcome
+    from stream.view import describe, make_view
+
+    prepared = prepare(options.model_copy(update={"source": clip}))
+    code = run_chain(prepared, make_view(Console(), options.log_format))
+    last = last_event(RunLayout(options.out / prepared.source.stem, prepared.source.stem).events)
+    if not isinstance(last, RunFinished):
+        return Outcome(clip, code, "stopped: the same command goes on where it was")
+    return Outcome(clip, code, describe(last) or "", last.decoded_s)
 
 
 def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:

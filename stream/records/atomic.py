@@ -1,6 +1,8 @@
 """Files that are valid at every instant."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,6 +15,23 @@ def replace_file(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
     part.replace(path)
     sync_dir(path.parent)
+
+
+@contextmanager
+def replaced_when_whole(path: Path) -> Iterator[Path]:
+    """The name to write a large file under: it takes the place of ``path``, durably, if the block ends well.
+
+    Otherwise nothing of it is left.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_dir(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def sync_dir(path: Path) -> None:

@@ -27,6 +27,8 @@ class Source(BaseModel):
     """Of the clip's own bytes, also inside a tar; None until the run is complete."""
     stream: dict[str, Any] = {}
     """Codec, size, rate and the like, as the container says them."""
+    sidecar: dict[str, Any] | None = None
+    """Where the clip's ``.json`` disagrees with that; None without one. Nothing in it is believed."""
 
 
 class Manifest(BaseModel):

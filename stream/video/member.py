@@ -74,6 +74,16 @@ def find_member(tar: Path, name: str) -> tuple[int, int]:
     return member.offset_data, max(0, min(member.size, tar.stat().st_size - member.offset_data))
 
 
+def clips_in(tar: Path) -> list[str]:
+    """The names of the ``.mp4`` members of an uncompressed ``tar``, in order, each once; links are none.
+
+    Raises:
+        SourceError: not a tar, or compressed.
+    """
+    names = (member.name for member in _members(tar) if member.isreg() and _is_video(member.name))
+    return list(dict.fromkeys(names))
+
+
 def ask_for_member(tar: Path) -> SourceError:
     """The error for a tar that was named without a member."""
     names = [member.name for member in _members(tar)]
@@ -93,9 +103,13 @@ def _members(tar: Path) -> list[tarfile.TarInfo]:
 
 
 def _videos_among(names: list[str], tar: Path) -> str:
-    videos = [name for name in names if name.lower().endswith(".mp4")]
+    videos = [name for name in names if _is_video(name)]
     if not videos:
         return f"no .mp4 is in it (list its {len(names)} members with: tar tf {tar})"
     more = f", and {len(videos) - _NAMED_IN_ERRORS} more" if len(videos) > _NAMED_IN_ERRORS else ""
     listed = ", ".join(f"{tar.name}{SEPARATOR}{name}" for name in videos[:_NAMED_IN_ERRORS])
     return f"choose one of {listed}{more} (tar tf {tar} lists all)"
+
+
+def _is_video(name: str) -> bool:
+    return name.lower().endswith(".mp4")

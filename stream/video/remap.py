@@ -6,6 +6,7 @@ colour is converted last, on the small picture. Lens, scale, crop and rotation a
 """
 
 import hashlib
+import threading
 from typing import NamedTuple
 
 import av
@@ -78,11 +79,12 @@ class Roi(NamedTuple):
 
 
 class FusedRemap:
-    """Makes one view of every frame of one layout."""
+    """Makes one view of every frame of one layout; several threads may use it at once."""
 
     def __init__(self, layout: Layout, source: SourceMap) -> None:
         self._layout = layout
         self._reformatter = VideoReformatter()
+        self._reformatting = threading.Lock()  # swscale's context serves one thread at a time
         self._black = layout.color.black
         self._to_rgb = layout.color.to_rgb()
         self.halvings, self.sigma_px = antialiasing(source.blur_px2)
@@ -98,16 +100,20 @@ class FusedRemap:
 
     def __call__(self, frame: av.VideoFrame) -> UInt8:
         """(height, width, 3) uint8 RGB of a frame of this layout; what the source does not show is black."""
+        return np.asarray(cv2.transform(self.ycbcr(frame), self._to_rgb), np.uint8)
+
+    def ycbcr(self, frame: av.VideoFrame) -> UInt8:
+        """The same before its colour is converted: (height, width, 3) uint8, Y'CbCr as the frame's tags mean it."""
         luma, *chroma = self._planes(frame)
         working = [self._working_luma(luma), *(self._working_chroma(plane) for plane in chroma)]
-        ycbcr = cv2.remap(
+        remapped = cv2.remap(
             cv2.merge(working),
             *self._map,
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=self._black,
         )
-        return np.asarray(cv2.transform(ycbcr, self._to_rgb), np.uint8)
+        return np.asarray(remapped, np.uint8)
 
     def sha256(self) -> str:
         """Digest of the map as it is applied: fixed-point coordinates and interpolation weights."""
@@ -116,7 +122,8 @@ class FusedRemap:
     def _planes(self, frame: av.VideoFrame) -> list[UInt8]:
         """Y, Cb, Cr as views into libav's buffers; formats other than 8-bit 4:2:0 are converted first."""
         if not self._layout.zero_copy:
-            frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
+            with self._reformatting:
+                frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
         return [
             np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
             for plane in frame.planes

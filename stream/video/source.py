@@ -4,13 +4,16 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from stream.errors import SourceError
 from stream.video.member import SEPARATOR, Slice, ask_for_member, find_member
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 """Files that Docker and Podman put into every container they start."""
+
+_SIDECAR_BYTES = 64 * 1024
+"""More than any sidecar has: what is longer is something else, and no JSON when it is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Source:
     """The file on disk: the clip, or the tar that holds it."""
     offset: int
     size_bytes: int
+    member: str | None = None
+    """Its name in the tar, if that is what holds it."""
 
     def open(self) -> BufferedReader:
         """A new read-only, seekable file over the clip's bytes, at its start; the caller closes it.
@@ -46,6 +51,25 @@ class Source:
         """``intrinsics.json`` in the folder of the clip or of its tar, where both data sets keep it."""
         path = self.path.with_name("intrinsics.json")
         return path if path.is_file() else None
+
+    def sidecar(self) -> tuple[str, bytes] | None:
+        """Name and content of the ``.json`` beside the clip, on disk or in its tar; None if there is none."""
+        if self.member is not None:
+            name = str(PurePosixPath(self.member).with_suffix(".json"))
+            return self._sidecar_in_tar(name)
+        path = self.path.with_suffix(".json")
+        if path == self.path or not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return path.name, file.read(_SIDECAR_BYTES)
+
+    def _sidecar_in_tar(self, name: str) -> tuple[str, bytes] | None:
+        try:
+            offset, size_bytes = find_member(self.path, name)
+        except SourceError:
+            return None
+        with Slice(self.path, offset, size_bytes) as file:
+            return PurePosixPath(name).name, file.read(_SIDECAR_BYTES)
 
 
 def in_container() -> bool:
@@ -73,10 +97,10 @@ def _find(spec: str, in_container: Callable[[], bool]) -> Source:
         tar, _, member = spec.partition(SEPARATOR)
         path = Path(tar)
         _require_file(path, in_container)
-        source = Source(spec, Path(member).stem, path, *find_member(path, member))
+        source = Source(spec, Path(member).stem, path, *find_member(path, member), member)
     else:
         _require_file(path, in_container)
-        if _is_tar(path):
+        if is_tar(path):
             raise ask_for_member(path)
         source = Source(spec, path.stem, path, 0, path.stat().st_size)
     if source.size_bytes == 0:
@@ -88,13 +112,13 @@ def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
     if path.is_file():
         return
     if path.exists():
-        kind = "a directory" if path.is_dir() else "no regular file"
+        kind = "a directory, and holds no clip that is named" if path.is_dir() else "no regular file"
         raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
     question = f" (is its folder {path.absolute().parent} mounted into this container?)" if in_container() else ""
     raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
 
 
-def _is_tar(path: Path) -> bool:
+def is_tar(path: Path) -> bool:
     """Whether the file has the magic of POSIX.1-1988 and of GNU tar."""
     with path.open("rb") as file:
         file.seek(257)

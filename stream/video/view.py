@@ -86,6 +86,19 @@ def keyframe_view(width: int, height: int, longest_px: int) -> View:
     return View(view_w, view_h, view_w / width, view_h / height)
 
 
+def coded_view(width: int, height: int, longest_px: int | None) -> View:
+    """The whole picture for a video, not enlarged, and with even sides, which 4:2:0 needs.
+
+    Pixels stay square: where a side is odd its last line is left out, nothing is stretched.
+    """
+    scale = 1.0 if longest_px is None else min(1.0, longest_px / max(width, height))
+    return View(_even(width * scale), _even(height * scale), scale, scale)
+
+
+def _even(side: float) -> int:
+    return max(2, int(side + 1e-6) // 2 * 2)
+
+
 def source_map(view: View, width: int, height: int, camera: Camera | None) -> SourceMap:
     """Look from a view into the source picture, through the lens, or straight where there is no camera.
 

@@ -1,0 +1,105 @@
+"""One job for each of several clips: one that goes wrong does not stop the rest, and the last words sum them up."""
+
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import click
+
+from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.video.listing import list_clips
+from stream.view import clock
+
+_ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGINT, ExitCode.SIGTERM)
+"""What the next clip would meet as well, or what the user asked for."""
+_DONE = (ExitCode.DONE, ExitCode.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one clip."""
+
+    clip: str
+    code: int
+    """The exit code it would have had alone."""
+    says: str
+    """One line."""
+    video_s: float = 0.0
+    """Seconds of video that are done."""
+
+
+Job = Callable[[str], Outcome]
+Say = Callable[[str], None]
+
+
+def run_named(specs: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> int:
+    """Do the job for all that ``specs`` name; one clip that is named itself is no series, and its errors are raised.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SourceError: a list of clips cannot be read.
+        UsageError: two clips would be written to one place.
+    """
+    clips = list_clips(specs)
+    if clips == list(specs) and len(clips) == 1:
+        return job(clips[0]).code
+    return run_series(clips, job, say, fail_fast=fail_fast)
+
+
+def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> int:
+    """Do the job for each clip in turn, then say what became of them all.
+
+    Args:
+        clips: As ``stream.video.listing`` gives them.
+        job: Its errors are reported and counted, not raised.
+        say: Takes a line for the user.
+        fail_fast: Stop at the first clip that is not done. Missing weights, a full disk and a signal stop always.
+
+    Returns:
+        The gravest exit code.
+    """
+    outcomes: list[Outcome] = []
+    for number, clip in enumerate(clips, start=1):
+        say(f"[{number} of {len(clips)}] {clip}")
+        outcome = _attempt(clip, job)
+        outcomes.append(outcome)
+        if outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE):
+            break
+    for line in summary(outcomes, len(clips)):
+        say(line)
+    return gravest(outcome.code for outcome in outcomes)
+
+
+def gravest(codes: Iterable[int]) -> int:
+    """The greatest code, but that 4 (done, some time damaged) weighs less than any clip that is not done."""
+    return max(codes, key=lambda code: 1 if code == ExitCode.PARTIAL else code, default=ExitCode.DONE)
+
+
+def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
+    """One line a clip, each with its exit code, and the totals."""
+    lines = [f"{outcome.code:3}  {outcome.clip}: {outcome.says}" for outcome in outcomes]
+    done = [outcome for outcome in outcomes if outcome.code in _DONE]
+    damaged = sum(outcome.code == ExitCode.PARTIAL for outcome in done)
+    parts = [f"{len(done)} of {clips} clips done"]
+    if damaged:
+        parts.append(f"{damaged} of them with damage")
+    if failed := len(outcomes) - len(done):
+        parts.append(f"{failed} not done")
+    if left := clips - len(outcomes):
+        parts.append(f"{left} not begun")
+    video_s = sum(outcome.video_s for outcome in done)
+    return ["", *lines, f"{', '.join(parts)}; {clock(video_s)} of video"]
+
+
+def _attempt(clip: str, job: Job) -> Outcome:
+    try:
+        return job(clip)
+    except KeyboardInterrupt:
+        return Outcome(clip, ExitCode.SIGINT, "stopped by SIGINT")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one clip is not the next one's fault
+        if not isinstance(error, EgocleanError) and exit_code_of(error) == ExitCode.INTERNAL:
+            traceback.print_exc()
+        click.echo(f"egoclean-stream: {sentence_of(error)}", err=True)
+        return Outcome(clip, exit_code_of(error), sentence_of(error))

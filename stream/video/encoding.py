@@ -1,0 +1,123 @@
+"""Writing a video: H.265 or H.264 in MP4, with the times and the colour tags it is given."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias, cast
+
+import av
+
+from stream.errors import UsageError
+
+Codec: TypeAlias = Literal["hevc", "h264"]
+
+_ENCODERS = {"hevc": "libx265", "h264": "libx264"}
+_PLAYED_EVERYWHERE = {"hevc": "hvc1", "h264": "avc1"}
+"""Tags of the MP4 sample entry; Apple's players refuse the other one of H.265, ``hev1``."""
+_QUIET: dict[Codec, dict[str, str]] = {"hevc": {"x265-params": "log-level=none"}, "h264": {}}
+"""x265 writes to standard error by itself."""
+_RGB, _BT601 = 0, 6
+_FULL_RANGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How a video is compressed."""
+
+    codec: Codec = "hevc"
+    crf: float = 20.0
+    """Constant rate factor: 0 is lossless or nearly so, 51 the worst."""
+    preset: str = "fast"
+
+
+class Tags(NamedTuple):
+    """Colour tags of a video, by the numbers of ITU-T H.273, which libav uses."""
+
+    colorspace: int
+    color_range: int
+    color_primaries: int
+    color_trc: int
+
+
+def tags_of(frame: av.VideoFrame) -> Tags:
+    """The tags of what is made of a frame in ``yuv420p``: its own, and what it does not say stays unsaid.
+
+    But for RGB, which becomes BT.601, and for the ``yuvj`` formats, whose range is full by their name.
+    """
+    matrix = _BT601 if frame.colorspace == _RGB else int(frame.colorspace)
+    full = frame.format.name.startswith("yuvj")
+    color_range = _FULL_RANGE if full else int(frame.color_range)
+    return Tags(matrix, color_range, int(frame.color_primaries), int(frame.color_trc))
+
+
+class VideoWriter:
+    """Frames in, an MP4 out."""
+
+    def __init__(
+        self, container: av.container.OutputContainer, coding: Coding, size: tuple[int, int], tags: Tags, clock: "Clock"
+    ) -> None:
+        self._container = container
+        self._stream = cast("av.VideoStream", container.add_stream(_ENCODERS[coding.codec], rate=clock.rate))
+        self._tick = clock.tick
+        self._tags = tags
+        self._next_pts = 0
+        context = self._stream.codec_context
+        context.width, context.height = size
+        context.pix_fmt = "yuv420p"
+        context.codec_tag = _PLAYED_EVERYWHERE[coding.codec]
+        context.time_base = self._stream.time_base = clock.tick
+        for name, value in tags._asdict().items():
+            setattr(context, name, value)
+        context.options = {"crf": f"{coding.crf:g}", "preset": coding.preset, **_QUIET[coding.codec]}
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            raise UsageError(
+                f"{_ENCODERS[coding.codec]} does not take pictures of {size[0]}x{size[1]} with preset {coding.preset} "
+                f"and crf {coding.crf:g}: choose others, or another --codec"
+            ) from error
+
+    def add(self, frame: av.VideoFrame, t_s: float) -> None:
+        """Append a frame that is shown at ``t_s``; times grow, and start at 0."""
+        frame.pts = max(self._next_pts, round(t_s / self._tick))
+        frame.time_base = self._tick
+        self._next_pts = frame.pts + 1
+        for name, value in self._tags._asdict().items():
+            setattr(frame, name, value)
+        self._container.mux(self._stream.encode(frame))
+
+    def flush(self) -> None:
+        """No more frames come."""
+        self._container.mux(self._stream.encode())
+
+
+class Clock(NamedTuple):
+    """How a video counts time."""
+
+    tick: Fraction
+    """Seconds a tick of the PTS."""
+    rate: Fraction
+    """Nominal frames a second: for the encoder's rate control, and no frame's time."""
+
+
+@contextmanager
+def video_writer(path: Path, coding: Coding, size: tuple[int, int], tags: Tags, clock: Clock) -> Iterator[VideoWriter]:
+    """A writer to ``path``, whatever its ending; the file is complete when the block ends.
+
+    Args:
+        path: The file to write.
+        coding: Codec, quality, preset.
+        size: Width and height, pixels, even.
+        tags: Of the pixels.
+        clock: MP4 counts in a multiple of its tick, so that every PTS is kept.
+
+    Raises:
+        UsageError: the encoder does not take such pictures, or has no such preset.
+        OSError: the file cannot be written.
+    """
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        writer = VideoWriter(container, coding, size, tags, clock)
+        yield writer
+        writer.flush()

@@ -1,0 +1,74 @@
+"""Which clips the words on a command line name: files, members of tars, whole tars, folders, and lists of these."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stream.errors import SourceError, UsageError
+from stream.video.member import SEPARATOR, clips_in
+from stream.video.source import is_tar
+
+LIST_MARK = "@"
+"""Before the name of a text file that names a clip on each line."""
+
+_VIDEO, _TAR = ".mp4", ".tar"
+
+
+def list_clips(specs: Sequence[str]) -> list[str]:
+    """Every clip that is named, in order, each as ``stream.video.source.open_source`` takes it.
+
+    A tar stands for its ``.mp4`` members in their order; a folder for its ``.mp4`` files and the members of its tars,
+    by name; ``@list.txt`` for its lines, but for empty ones and those that begin with ``#``. What is missing, or holds
+    no clip, stays as it was named: opening it says what is wrong, in its turn.
+
+    Raises:
+        SourceError: a list cannot be read, or is empty.
+        UsageError: two clips have one stem, and so would write to one place.
+    """
+    clips = [clip for spec in specs for line in _lines(spec) for clip in _clips_of(line)]
+    _require_own_stems(clips)
+    return clips
+
+
+def _lines(spec: str) -> list[str]:
+    """The lines of a list; any other word is one line by itself."""
+    if not spec.startswith(LIST_MARK):
+        return [spec]
+    path = Path(spec.removeprefix(LIST_MARK))
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"the list {path} cannot be read: {getattr(error, 'strerror', 'no UTF-8 text')}") from error
+    named = [line for line in lines if line and not line.startswith("#")]
+    if not named:
+        raise SourceError(f"the list {path} is empty: name a clip on each line")
+    return named
+
+
+def _clips_of(spec: str) -> list[str]:
+    path = Path(spec)
+    try:
+        if path.is_dir():
+            inside = sorted(each for each in path.iterdir() if each.suffix.lower() in (_VIDEO, _TAR))
+            return [clip for each in inside if not _is_hidden(each) for clip in _clips_of(str(each))] or [spec]
+        if path.is_file() and is_tar(path):
+            return [f"{spec}{SEPARATOR}{name}" for name in clips_in(path) if not _is_hidden(Path(name))] or [spec]
+    except (OSError, SourceError):
+        return [spec]  # opening it meets the same error, and reports it
+    return [spec]
+
+
+def _is_hidden(path: Path) -> bool:
+    """Such as ``._clip.mp4``, which macOS puts beside a clip into every tar, and which is none."""
+    return path.name.startswith(".")
+
+
+def _require_own_stems(clips: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for clip in clips:
+        stem = Path(clip.partition(SEPARATOR)[2] or clip).stem
+        if stem in seen:
+            raise UsageError(
+                f"{seen[stem]} and {clip} would both be written as {stem!r}: "
+                "give them in two calls, each with its own --out"
+            )
+        seen[stem] = clip
