@@ -6,7 +6,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 kit=$root/../shared/container
 real=$root/../shared/data/egocentric100k_like/factory001/worker001
 image=egoclean-stream:cpu
-user=4321:4321 # nobody whom the image knows
+user=$(id -u):$(id -g)
+[ "$user" != 0:0 ] || user=4321:4321 # root may do anything, which would prove nothing
 work=$(mktemp -d)
 started=
 
