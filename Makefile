@@ -6,13 +6,16 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench pictures clean
+.PHONY: demo test test-image lint bench pictures clean
 
 demo: $(VENV)/.run-ready
 	$(BIN)/egoclean-stream demo
 
 test: lint
 	$(BIN)/python -m pytest -n 2
+
+test-image:
+	docker/test_image.sh
 
 lint: $(VENV)/.dev-ready
 	$(BIN)/ruff check .

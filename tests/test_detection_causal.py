@@ -109,6 +109,19 @@ def test_the_end_of_the_source_ends_an_anomaly_that_is_over() -> None:
     assert detector.finish() is None
 
 
+def test_an_anomaly_ends_where_the_score_falls_even_if_not_to_where_it_was() -> None:
+    """Usual work again, but the scene is not quite as before: the end is where most of the height is lost."""
+    nearly = [unit_vector(a + 0.5 * b) for a, b in zip(scene(20, 0, 3), scene(20, 1, 4), strict=True)]
+    detector = CausalDetector(SHORT)
+    units = [*scene(60, 0, 0), *scene(20, 1, 1), *nearly]
+    steps = [detector.push(float(t_s), unit) for t_s, unit in enumerate(units)]
+    still_above = [step.score > step.thresholds.off for step in steps[80:] if step.score and step.thresholds]
+    end = detector.finish()
+    assert sum(still_above) > 10
+    assert end is not None
+    assert end.t_s == pytest.approx(80, abs=2)
+
+
 @pytest.mark.parametrize("windows", [1, 2])
 def test_a_freak_window_is_no_anomaly(windows: int) -> None:
     """One or two windows of something else lift the EMA for long, but open nothing."""

@@ -134,6 +134,45 @@ def test_typical_segments_carry_the_period_of_the_work() -> None:
     assert {s.period_s for s in closed(run([*work([0] * 90), end(91)]))} == {None}
 
 
+BEAT = [[0, 0, 1, 1, 2, 2, 3, 3][i % 8] for i in range(120)]
+AFTER_THE_BEAT = DetectorOptions(warmup_s=60, settle_windows=5)
+
+
+def test_a_period_is_that_of_the_stretch() -> None:
+    """Work after an anomaly does not carry the period of the work before it, also where the run was resumed."""
+    items = [*work(BEAT + [4] * 20 + [0] * 20), end(161)]
+    segments = closed(run(items, AFTER_THE_BEAT))
+    assert all(s.period_s for s in segments if 60 <= s.t_start_s < 120)
+    assert [s.kind for s in segments if s.t_start_s >= 120] == ["anomalous", "typical"]
+    assert segments[-1].period_s is None
+
+    first, second = Detect(AFTER_THE_BEAT), Detect(AFTER_THE_BEAT)
+    for item in items[:155]:
+        list(first.on_item(item))
+    second.restore(first.snapshot())
+    assert closed(drive(second, items[155:])) == segments[-1:]
+
+
+def test_an_anomaly_has_no_period() -> None:
+    """What is unusual is not called repeated work, even if it repeats."""
+    unusual = [4 + axis for axis in BEAT[:80]]
+    segments = closed(run([*work(BEAT + unusual), end(201)], AFTER_THE_BEAT))
+    anomalous = [s for s in segments if s.kind == "anomalous"]
+    assert sum(s.t_end_s - s.t_start_s for s in anomalous) > 70
+    assert {s.period_s for s in anomalous} == {None}
+
+
+def test_a_cut_does_not_wait_for_ever() -> None:
+    """Where the EMA stays between the thresholds, an edge may be near; still no segment is held beyond twice its
+    longest length."""
+    mixed = [np.eye(8)[0] + 0.35 * np.eye(8)[1]] * 60
+    items = [*work([0] * 200), *(embedding(200 + i, 200.0 + i, vector) for i, vector in enumerate(mixed))]
+    options = DetectorOptions(warmup_s=10, settle_windows=5, max_segment_s=10)
+    segments = closed(run([*items, end(261)], options))
+    waited_s = max(s.detected_at_s - s.t_start_s for s in segments)
+    assert 15 < waited_s <= 20 + 1 + WINDOW_S
+
+
 def test_a_clip_shorter_than_a_window_is_one_unscored_segment() -> None:
     """Pictures without any embedding: one typical segment that was never scored."""
     given_items = run([keyframe(0.0), keyframe(0.5), end(0.9)])

@@ -17,6 +17,8 @@ from stream.view import make_view
     type=click.Path(path_type=Path),
     default=Path("runs"),
     show_default=True,
+    envvar="EGOCLEAN_OUT",
+    show_envvar=True,
     help="Where run directories are made.",
 )
 @click.option("--seconds", type=click.FloatRange(min=10.0), default=75.0, show_default=True, help="Length of the clip.")

@@ -11,11 +11,13 @@ from stream.records.layout import RunLayout
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), default=Options.model_fields["out"].default)
+@click.argument(
+    "run", type=click.Path(path_type=Path), default=Options.model_fields["out"].default, envvar="EGOCLEAN_OUT"
+)
 def health(run: Path) -> None:
     """Say in one sentence how a run is: exit 0 if it makes progress or has finished, 1 if not.
 
-    RUN is a run directory, or a directory of them, of which the newest run counts.  [default: runs]
+    RUN is a run directory, or a directory of them, of which the newest run counts.  [default: runs, or EGOCLEAN_OUT]
     """
     well, sentence = judge(run)
     click.echo(sentence)

@@ -36,7 +36,7 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @option("--balance", type=float, help="0 keeps only what was seen everywhere, 1 the whole field of view.")
 @option("--fov-scale", type=float, help="Above 1 widens the rectified view.")
-@option("--out", type=FILE, help="Where run directories are made.")
+@option("--out", type=FILE, envvar="EGOCLEAN_OUT", show_envvar=True, help="Where run directories are made.")
 @option(
     "--encoder",
     type=click.Choice(["auto", "vjepa2", "grid"]),

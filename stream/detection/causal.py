@@ -59,7 +59,6 @@ class CausalDetector:
         self._options = options
         self._usual = UsualWork(options)
         self._last_s: float | None = None
-        self._stride_s = 0.0
         self._run = 0
         """Windows in a row beyond the threshold that would change the state."""
         self._anomaly_since_s: float | None = None
@@ -73,7 +72,9 @@ class CausalDetector:
 
         Raises ``InputError`` when the time is not later than the one before, or when D differs.
         """
-        self._advance(t_start_s)
+        if self._last_s is not None and not t_start_s > self._last_s:
+            raise InputError(f"a window at {t_start_s} s comes after one at {self._last_s} s: times must ascend")
+        self._last_s = t_start_s
         if unit is None:
             return Step(t_start_s)
         score = self._usual.score(unit)
@@ -102,7 +103,6 @@ class CausalDetector:
         return {
             "usual": self._usual.snapshot(),
             "last_s": self._last_s,
-            "stride_s": self._stride_s,
             "run": self._run,
             "anomaly_since_s": self._anomaly_since_s,
             "anomaly_windows": self._anomaly_windows,
@@ -112,25 +112,17 @@ class CausalDetector:
     def restore(self, state: State) -> None:
         self._usual.restore(take(state, "usual", dict))
         self._last_s = take_optional(state, "last_s", float)
-        self._stride_s = take(state, "stride_s", float)
         self._run = take(state, "run", int)
         self._anomaly_since_s = take_optional(state, "anomaly_since_s", float)
         self._anomaly_windows = take(state, "anomaly_windows", int)
         recent = take(state, "recent", np.ndarray).tolist()
         self._recent = deque(((t_s, score) for t_s, score in recent), maxlen=EDGE_WINDOWS)
 
-    def _advance(self, t_start_s: float) -> None:
-        if self._last_s is not None:
-            if not t_start_s > self._last_s:
-                raise InputError(f"a window at {t_start_s} s comes after one at {self._last_s} s: times must ascend")
-            self._stride_s = t_start_s - self._last_s
-        self._last_s = t_start_s
-
     def _judge(self, t_s: float, smoothed: float, thresholds: Thresholds) -> Change | None:
         """The change of state that the newest window brings, if any."""
         if self._anomaly_since_s is None:
             self._run = self._run + 1 if smoothed > thresholds.on else 0
-            return self._opened(t_s, thresholds) if self._run >= self._options.debounce_on else None
+            return self._opened(thresholds) if self._run >= self._options.debounce_on else None
         self._anomaly_windows += 1
         self._run = self._run + 1 if smoothed < thresholds.off else 0
         if self._run >= self._options.debounce_off:
@@ -145,14 +137,15 @@ class CausalDetector:
             return smoothed > thresholds.off
         return self._end_of_anomaly(thresholds) < len(self._recent)
 
-    def _opened(self, t_s: float, thresholds: Thresholds) -> Change | None:
+    def _opened(self, thresholds: Thresholds) -> Change | None:
         """An anomaly, unless what lifted the EMA is too short, or no more than a few freak windows."""
         scores = self._scores()[1:]  # not where the last one ended: a stretch lies between
         if not len(scores):
             return None
         start, evidence = onset(scores, thresholds)
-        start_s = self._recent[start + 1][0]
-        if t_s + self._stride_s - start_s < self._options.shortest_s or evidence < self._options.evidence:
+        start_s, before_s, now_s = (self._recent[i][0] for i in (start + 1, -2, -1))
+        lasted_s = now_s - start_s + (now_s - before_s)  # the newest window stands for one more stride
+        if lasted_s < self._options.shortest_s or evidence < self._options.evidence:
             return None
         self._anomaly_since_s, self._anomaly_windows = start_s, 0
         self._begin_at(start + 1)

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -52,6 +53,11 @@ class _Listener(ThreadingTCPServer):
     def __init__(self, family: int, address: Any, handler: Callable[..., "_Handler"]) -> None:  # noqa: ANN401 - the family decides its type
         self.address_family = family
         super().__init__(address, handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own
+        """Report what goes wrong, but for a client that has gone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

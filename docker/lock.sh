@@ -1,0 +1,17 @@
+#!/bin/sh
+# Writes the lock files that the image is installed from, every file with its SHA-256; run it after a change of
+# dependencies in pyproject.toml. Needs uv (pip install uv==0.13.8); reads the index's metadata, installs nothing.
+set -eu
+cd "$(dirname "$0")/.."
+
+lock() { # lock NAME [what uv is asked for ...]
+    name=$1
+    shift
+    uv pip compile --quiet --no-config --default-index https://pypi.org/simple --generate-hashes \
+        --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+        --custom-compile-command docker/lock.sh --output-file "docker/requirements-$name.lock" "$@"
+}
+
+lock cpu pyproject.toml --extra plots
+lock gpu pyproject.toml --extra plots --extra vjepa --constraint docker/requirements-cpu.lock
+sed -n 's/^requires = \["\(setuptools==.*\)"\]$/\1/p' pyproject.toml | lock build -

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# make test-image: build the image for the CPU, and use it as users do. With a container kit beside the checkout
+# (../shared/container: an engine, base images, a black-box contract) that is what builds and judges; else docker.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+kit=$root/../shared/container
+real=$root/../shared/data/egocentric100k_like/factory001/worker001
+image=egoclean-stream:cpu
+user=4321:4321 # nobody whom the image knows
+work=$(mktemp -d)
+started=
+
+finish() {
+    if [ -n "$started" ]; then kill "$(cat "$CTR_HOME/dockerd.pid")"; fi
+    rm -rf "$work"
+}
+trap finish EXIT
+
+build() {
+    local options
+    options="--target cpu --build-arg REVISION=$(git -C "$root" rev-parse HEAD)"
+    if [ ! -d "$kit" ]; then
+        # shellcheck disable=SC2086  # words on purpose
+        docker build $options --tag "$image" "$root"
+        return
+    fi
+    export CTR_HOME=${CTR_HOME:-/tmp/egoclean-image}
+    export DOCKER_HOST=unix://$CTR_HOME/docker.sock
+    docker version >/dev/null 2>&1 || started=yes
+    KEEP=1 IMAGE=$image BUILD_ARGS=$options "$kit/build_and_run.sh" "$root" -- --version
+}
+
+# The clip is a real one where there is one, else the demo's, out of the image.
+lay_out_clip() {
+    mkdir "$work/data"
+    if [ -d "$real" ]; then
+        tar -xOf "$real/part000.tar" factory_001_worker_001_0001.mp4 >"$work/data/clip.mp4"
+        cp "$real/intrinsics.json" "$work/data"
+    else
+        in_image sh -c 'tar -C /opt/venv/share/egoclean-stream -c .' | tar -C "$work/data" -x
+        mv "$work/data/demo.mp4" "$work/data/clip.mp4"
+    fi
+    chmod -R a+rX "$work"
+    chown -R "$user" "$work/data"
+}
+
+in_image() { docker run --rm --entrypoint "$1" "$image" "${@:2}"; }
+
+egoclean() { docker run --rm --user "$user" --volume "$work/data:/data" "$image" "$@"; }
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "build $image"
+build
+lay_out_clip
+
+say "the demo, with nothing mounted"
+docker run --rm "$image" demo
+
+say "the main job, in a mounted folder; then tail, with the program's name spelled out"
+egoclean clip.mp4
+test -s "$work/data/runs/clip/run.json"
+egoclean egoclean-stream tail runs/clip >"$work/events.jsonl"
+cmp "$work/events.jsonl" "$work/data/runs/clip/events.jsonl"
+
+say "SIGTERM ends it with 143, in order"
+container=$(docker run --detach --user "$user" --volume "$work/data:/data" "$image" clip.mp4 --loop --out soak)
+until [ -s "$work/data/soak/clip/clip_ts.npy" ]; do sleep 0.2; done
+docker stop --time 10 "$container" >/dev/null
+test "$(docker inspect --format '{{.State.ExitCode}}' "$container")" = 143
+docker rm "$container" >/dev/null
+
+if [ -d "$kit" ]; then
+    say "the contract"
+    LOOP="--loop --encoder grid --annotator none" "$kit/contract.sh" "$image" "$work/data" clip.mp4
+fi

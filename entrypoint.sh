@@ -1,0 +1,29 @@
+#!/bin/sh
+# What the image runs: settles where results go, then becomes egoclean-stream. Also the healthcheck's way in.
+set -eu
+
+DEMO_CLIP=/opt/venv/share/egoclean-stream/demo.mp4
+
+can_fill() { # whether we may write into the directory $1, or make it
+    [ -w "$1" ] || { [ ! -e "$1" ] && [ -w "$(dirname "$1")" ]; }
+}
+
+[ "${1:-}" != egoclean-stream ] || shift
+
+if [ -z "${EGOCLEAN_OUT:-}" ] && ! can_fill runs; then
+    EGOCLEAN_OUT=/tmp/runs
+    ! can_fill /run/egoclean/runs || EGOCLEAN_OUT=/run/egoclean/runs
+    export EGOCLEAN_OUT
+    case "${1:---help}" in
+        --help | --version) ;;
+        run | demo | -* | *.*) # a command that writes, or a clip
+            echo "egoclean-stream: user $(id -u) cannot write to $PWD/runs: results go to $EGOCLEAN_OUT inside the" \
+                "container; to keep them, mount a folder of yours at $PWD and add --user \"\$(id -u):\$(id -g)\"" >&2
+            ;;
+    esac
+fi
+
+# The demo's clip lies in the image, rendered when it was built.
+[ "$*" != demo ] || set -- run "$DEMO_CLIP" --encoder grid --restart
+
+exec egoclean-stream "$@"
