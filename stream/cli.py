@@ -1,5 +1,6 @@
 """The program ``egoclean-stream``: its commands, and how every error leaves it."""
 
+import os
 import signal
 import sys
 import traceback
@@ -63,9 +64,20 @@ def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(ExitCode.SIGTERM)
 
 
+def _unraisable(ignored: "sys.UnraisableHookArgs") -> None:
+    """A signal's exception may arise where Python drops exceptions, as in an import's callbacks: leave all the same."""
+    match ignored.exc_value:
+        case SystemExit():
+            os._exit(ExitCode.SIGTERM)
+        case KeyboardInterrupt():
+            os._exit(ExitCode.SIGINT)
+    sys.__unraisablehook__(ignored)
+
+
 def main() -> None:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _terminated)
+    sys.unraisablehook = _unraisable
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 import pytest
 
+from stream.cli import COMMANDS
+
 ROOT = Path(__file__).parents[1]
 BASE = "python:3.11-slim-bookworm"
 SCRIPTS = [ROOT / "entrypoint.sh", *sorted((ROOT / "docker").glob("*.sh"))]
+MAKE_RUNS = ("run", "demo")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -225,7 +228,9 @@ def test_results_go_to_the_folder_that_is_mounted(container: Container) -> None:
     assert container.start("clip.mp4", cwd=container.writable) == (["clip.mp4"], "unset", "")
 
 
-@pytest.mark.parametrize("words", [["clip.mp4"], ["--loop", "clip.mp4"], ["run", "clip"], ["demo", "--seed", "1"]])
+@pytest.mark.parametrize(
+    "words", [["clip.mp4"], ["--loop", "clip.mp4"], ["worker001"], *([name] for name in MAKE_RUNS)]
+)
 def test_results_that_leave_with_the_container_are_announced(container: Container, words: list[str]) -> None:
     """Where the folder cannot be written they go elsewhere, and standard error says where and what to do."""
     started = container.start(*words, cwd=container.read_only)
@@ -234,8 +239,10 @@ def test_results_that_leave_with_the_container_are_announced(container: Containe
     assert "--user" in started.said
 
 
-@pytest.mark.parametrize("words", [["health"], ["tail", "x"], ["--help"], ["--version"], []])
-def test_commands_that_write_nothing_are_quiet(container: Container, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    "words", [*([name] for name in COMMANDS if name not in MAKE_RUNS), ["--help"], ["--version"], []]
+)
+def test_commands_that_make_no_runs_are_quiet(container: Container, words: list[str]) -> None:
     """They look for runs in the same place, and say nothing of it."""
     started = container.start(*words, cwd=container.read_only)
     assert started.out != "unset"

@@ -21,7 +21,7 @@ _NAME_WIDTH = 18
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @option("--balance", type=float, help="0 keeps only what was seen everywhere, 1 the whole field of view.")
 @option("--fov-scale", type=float, help="Above 1 widens the rectified view.")
-@option("--out", type=FILE, help="Where run directories are made.")
+@option("--out", type=FILE, envvar="EGOCLEAN_OUT", help="Where run directories are made.")
 @option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -1,0 +1,34 @@
+"""Signals that arrive while the program is still being imported."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, signal, sys
+from stream.cli import main
+
+class Dropped:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+
+class Finder:
+    @staticmethod
+    def find_spec(*_):
+        Dropped()
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder)
+sys.argv = ["egoclean-stream", "tail", "--help"]
+main()
+"""
+"""The signal arrives while a command is imported, in a finaliser, whose exceptions Python drops."""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_signal_is_not_lost_where_exceptions_are(name: str, code: int) -> None:
+    """The program ends with the signal's code at once, and in silence."""
+    program = PROGRAM.format(name=name)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
