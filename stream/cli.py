@@ -85,9 +85,6 @@ def main() -> None:
         code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our pipe has gone, which is its right
-        code = ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the way out of the program: every error gets its sentence and code
         if not isinstance(error, EgocleanError) and exit_code_of(error) == ExitCode.INTERNAL:
             traceback.print_exc()

@@ -1,5 +1,6 @@
 """``egoclean-stream tail RUN``: follow a run from outside, without disturbing it."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -28,9 +29,18 @@ def tail(run: Path, since: int) -> None:
     if console.is_terminal:
         show_table(follow(run, since, wait), console)
     else:
-        for _, line in follow(run, since, wait):
+        print_lines(follow(run, since, wait))
+
+
+def print_lines(news: Iterator[tuple[Event, bytes]]) -> None:
+    """The pipe's view; a reader that has seen enough and goes away ends it well."""
+    try:
+        for _, line in news:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # What is still buffered has nowhere to go: without this Python complains of it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def wait() -> None:
