@@ -19,6 +19,9 @@ from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
 from stream.view import View
 
+HASH_GRACE_S = 1.0
+"""A run that is stopped does not wait for the hash of a large source: it has it when it is complete."""
+
 
 def run(prepared: Prepared, view: View) -> int:
     """Make a run directory from a prepared source, or go on with the run that lies there.
@@ -137,7 +140,7 @@ class _Run:
             return log.append(event)
 
     def _complete(self, code: int) -> None:
-        self._hash.join()
+        self._hash.join(None if code in (ExitCode.DONE, ExitCode.PARTIAL) else HASH_GRACE_S)
         board = self._supervisor.board
         manifest = self._manifest
         manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
