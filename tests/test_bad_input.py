@@ -56,7 +56,7 @@ CASES: dict[str, tuple[Callable[[Path, Path], Words], int, str]] = {
     "calibration of another picture": (calibration(image_height=128), 3, "128x128"),
     "calibration of another lens": (calibration(model="pinhole"), 3, "'model'"),
     "contradiction": (lambda f, _: [f / "clip.mp4", "--no-rectify", "--intrinsics", f / "a.json"], 2, "contradict"),
-    "value out of range": (lambda f, _: [f / "clip.mp4", "--balance", "2"], 2, "--balance 2.0"),
+    "value out of range": (lambda f, _: [f / "clip.mp4", "--balance", "2"], 2, "--balance"),
     "unknown option": (lambda f, _: [f / "clip.mp4", "--colour"], 2, "--colour"),
     "unknown encoder": (lambda f, _: [f / "clip.mp4", "--encoder", "dino"], 2, "vjepa2"),
     "weights for the grid": (lambda f, _: [f / "clip.mp4", "--encoder-model", "x"], 2, "grid encoder has no weights"),

@@ -39,17 +39,6 @@ def _without_data(clip: Path, path: Path, number: int) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """30 frames, 30 fps, a key picture every 10, B-frames between: decoded in the order 0 3 2 1."""
-    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", b_frames=2)
-
-
-@pytest.fixture(scope="module")
-def whole(clip: Path) -> Decoded:
-    return decode(clip)
-
-
 def test_a_truncated_clip_loses_its_tail_and_says_so(tmp_path: Path, clip: Path, whole: Decoded) -> None:
     """Wherever the file is cut, pictures and lost packets make up all that its index names, up to its full length."""
     for percent in (98, 90, 75, 60, 45):

@@ -30,17 +30,6 @@ def _own_packets(path: Path, change: Callable[[int, "av.Packet[av.VideoStream]"]
         yield item
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """30 frames, 30 fps, a key picture every 10, B-frames between: decoded in the order 0 3 2 1."""
-    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", b_frames=2)
-
-
-@pytest.fixture(scope="module")
-def whole(clip: Path) -> Decoded:
-    return decode(clip)
-
-
 def test_pictures_come_in_the_order_of_display_at_their_times(whole: Decoded) -> None:
     """B-frames are reordered, indices count from 0, times are the PTS, and nothing is damaged."""
     assert [picture.index for picture in whole.pictures] == list(range(30))

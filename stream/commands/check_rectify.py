@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream.commands.lens_options import lens_options
 from stream.errors import IntrinsicsError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -22,26 +23,12 @@ _FILE = click.Path(path_type=Path)
 
 @click.command("check-rectify")
 @click.argument("clip")
-@click.option("--intrinsics", type=_FILE, help="Calibration.  [default: intrinsics.json beside the clip or its tar]")
+@lens_options
 @click.option(
     "--out", type=_FILE, default=Path("check-rectify.png"), show_default=True, help="PNG to write; its folder is made."
 )
 @click.option(
     "--at", "at_s", type=click.FloatRange(min=0.0), default=0.0, show_default=True, help="Second of the clip."
-)
-@click.option(
-    "--balance",
-    type=click.FloatRange(0.0, 1.0),
-    default=0.0,
-    show_default=True,
-    help="0 keeps only what was seen everywhere, 1 the whole field of view.",
-)
-@click.option(
-    "--fov-scale",
-    type=click.FloatRange(0.0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Above 1 widens the rectified view.",
 )
 def check_rectify(clip: str, intrinsics: Path | None, out: Path, at_s: float, balance: float, fov_scale: float) -> None:
     """Put a frame of CLIP beside its rectified self, with a straight grid over both.

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from stream.commands.lens_options import lens_options
 from stream.commands.run import FILE, make_options, option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
@@ -17,10 +18,8 @@ _NAME_WIDTH = 18
 
 @click.command()
 @click.argument("clip", required=False)
-@option("--intrinsics", type=FILE, help="Calibration.  [default: intrinsics.json beside the clip or its tar]")
+@lens_options
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
-@option("--balance", type=float, help="0 keeps only what was seen everywhere, 1 the whole field of view.")
-@option("--fov-scale", type=float, help="Above 1 widens the rectified view.")
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", help="Where run directories are made.")
 @option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")

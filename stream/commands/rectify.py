@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from stream.commands.lens_options import lens_options
 from stream.errors import ExitCode
 from stream.meter import say, shown
 from stream.view import clock
@@ -24,7 +25,7 @@ _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "s
 @click.command(epilog="Exit codes: 0 done, 2 usage, 3 input, 4 done but damaged, 6 no room, 130/143 stopped.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for what is made.")
-@click.option("--intrinsics", type=_FILE, help="Calibration.  [default: intrinsics.json beside the clip or its tar]")
+@lens_options
 @click.option("--codec", type=click.Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Of the video.")
 @click.option(
     "--crf", type=click.FloatRange(0.0, 51.0), default=20.0, show_default=True, help="Quality: lower is better."
@@ -33,20 +34,6 @@ _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "s
     "--preset", type=click.Choice(_PRESETS), default="fast", show_default=True, help="Slower makes smaller files."
 )
 @click.option("--longest-px", type=click.IntRange(min=32), help="Longest side of the video.  [default: the clip's own]")
-@click.option(
-    "--balance",
-    type=click.FloatRange(0.0, 1.0),
-    default=0.0,
-    show_default=True,
-    help="0 keeps only what was seen everywhere, 1 the whole field of view.",
-)
-@click.option(
-    "--fov-scale",
-    type=click.FloatRange(0.0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Above 1 widens the rectified view.",
-)
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier call has made.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first clip that cannot be done.")
 def rectify(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from stream.commands.detector_options import detector_options
+from stream.commands.lens_options import lens_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
@@ -32,10 +33,8 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
     epilog="Exit codes: 0 done, 2 usage, 3 input, 4 done but damaged, 5 model missing, 6 no room, 130/143 stopped."
 )
 @click.argument("sources", metavar="CLIP...", nargs=-1, required=True)
-@option("--intrinsics", type=FILE, help="Calibration.  [default: intrinsics.json beside the clip or its tar]")
+@lens_options
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
-@option("--balance", type=float, help="0 keeps only what was seen everywhere, 1 the whole field of view.")
-@option("--fov-scale", type=float, help="Above 1 widens the rectified view.")
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", show_envvar=True, help="Where run directories are made.")
 @option(
     "--encoder",
