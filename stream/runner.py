@@ -15,6 +15,7 @@ from stream.records.claim import Claim, clear, earlier_run
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, last_event, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
+from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
 from stream.view import View
@@ -161,7 +162,7 @@ def _now() -> str:
 
 def _manifest(prepared: Prepared) -> Manifest:
     """What is known before the first frame is decoded."""
-    options = prepared.options.deciding()
+    options = prepared.options.model_dump(mode="json")
     source = prepared.source
     return Manifest(
         run_id=digest_of([source.name, source.size_bytes, options, _now()])[:16],
@@ -175,6 +176,7 @@ def _manifest(prepared: Prepared) -> Manifest:
         ),
         intrinsics=prepared.intrinsics,
         options=options,
+        schemas=schema_hashes(),
         packages=packages(),
         machine=machine(),
     )

@@ -16,7 +16,7 @@ import pytest
 
 from stream.records import events
 from stream.records.log import read_events
-from stream.records.schema import schemas
+from stream.records.schema import path_of, schemas
 from tests.clips import make_clip, remux
 from tests.runs import (
     DEADLINE_S,
@@ -99,6 +99,8 @@ def test_manifest_says_where_everything_comes_from(clip: Path, tmp_path: Path) -
     assert said["encoder"]["model"].startswith("grid")
     assert "no learned weights" in said["encoder"]["weights_sha256"]
     assert said["options"]["balance"] == 0.5
+    assert said["options"]["price_per_hour"] == 3.6
+    assert said["schemas"]["events"] == hashlib.sha256(path_of("events").read_bytes()).hexdigest()
     assert said["usage"]["dollars"] == pytest.approx(said["usage"]["wall_s"] * 0.001, rel=0.01)
     assert set(said["usage"]["processes"]) == {"ingest", "encode", "detect", "record"}
 

@@ -48,6 +48,9 @@ class Manifest(BaseModel):
     rectification: dict[str, Any] = {}
     """K, D and new K in pixels, the map's hash, the valid fraction, the colour conversion."""
     options: dict[str, Any]
+    """Every option of the run, also those that decide nothing of what is recorded."""
+    schemas: dict[str, str] = {}
+    """SHA-256 of the JSON Schema files that the records follow."""
     encoder: dict[str, Any] = {}
     annotator: dict[str, Any] = {}
     """Model, revision, hashes of prompt and schema; empty where nobody annotates."""

@@ -1,6 +1,7 @@
 """The JSON Schemas of what a run writes, generated from the models: ``python -m stream.records.schema``."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ def schemas() -> dict[str, dict[str, Any]]:
 def path_of(name: str) -> Path:
     """The committed file of a schema."""
     return DIRECTORY / f"{name}.schema.json"
+
+
+def hashes() -> dict[str, str]:
+    """SHA-256 of each committed schema file, by name."""
+    return {name: sha256(path_of(name).read_bytes()).hexdigest() for name in _TITLES}
 
 
 def main() -> None:
