@@ -96,6 +96,18 @@ def test_a_step_is_found_with_both_edges() -> None:
     assert known_s <= 64
 
 
+@pytest.mark.parametrize("quiet", [4, 8])
+def test_an_end_is_known_soon_whatever_the_height(quiet: int) -> None:
+    """However far an anomaly has lifted the EMA, its end is known ``quiet_windows`` later, and is the same end."""
+    units = [*scene(60, 0, 1), *scene(30, 1, 2), *scene(60, 0, 3)]
+    options = DetectorOptions(warmup_s=10, settle_windows=5, quiet_windows=quiet)
+    by_ema = DetectorOptions(warmup_s=10, settle_windows=5, quiet_windows=10**9)
+    (_, (soon, soon_at_s)), (_, (late, late_at_s)) = changes_of(units, options), changes_of(units, by_ema)
+    assert soon == late
+    assert soon.t_s == 90.0
+    assert soon_at_s == 90.0 + quiet - 1 < late_at_s
+
+
 def test_the_end_of_the_source_ends_an_anomaly_that_is_over() -> None:
     """Where the EMA had no time to fall, ``finish`` still gives the true end; and none where it is still on."""
     detector = CausalDetector(SHORT)

@@ -26,6 +26,7 @@ SETTINGS: Final[dict[str, DetectorOptions]] = {
     "floor without ratio": DetectorOptions(floor_ratio=0.0),
     "no hysteresis": DetectorOptions(hysteresis=1.0),
     "no debounce": DetectorOptions(debounce_on=1, debounce_off=1),
+    "closed by the EMA alone": DetectorOptions(quiet_windows=10**9),
     "no evidence": DetectorOptions(evidence=0.0),
     "no fading": DetectorOptions(fade_ratio=0.0),
     "no shortest anomaly": DetectorOptions(shortest_s=0.0),

@@ -125,12 +125,16 @@ class CausalDetector:
             return self._opened(thresholds) if self._run >= self._options.debounce_on else None
         self._anomaly_windows += 1
         self._run = self._run + 1 if smoothed < thresholds.off else 0
-        if self._run >= self._options.debounce_off:
+        if self._run >= self._options.debounce_off or self._is_quiet(thresholds):
             return self._closed(self._end_of_anomaly(thresholds))
         lasted_s = t_s - self._anomaly_since_s
         if lasted_s >= self._options.longest_anomaly_s or self._anomaly_windows > self._usual.windows:
             return self._ended(thresholds) or self._adopted(t_s)
         return None
+
+    def _is_quiet(self, thresholds: Thresholds) -> bool:
+        """Whether the unsmoothed score has been usual for long enough, where the EMA still lags."""
+        return len(self._recent) - offset(self._scores(), thresholds.off) >= self._options.quiet_windows
 
     def _is_pending(self, smoothed: float, thresholds: Thresholds) -> bool:
         if self._anomaly_since_s is None:

@@ -53,6 +53,9 @@ class DetectorOptions:
     hysteresis: float = _option(0.5, 0, 1, "theta_off = median + this (theta_on - median) (published).")
     debounce_on: int = _option(3, 1, math.inf, "Windows in a row above theta_on before an anomaly opens (published).")
     debounce_off: int = _option(3, 1, math.inf, "Windows in a row below theta_off before one closes (published).")
+    quiet_windows: int = _option(
+        8, 1, math.inf, "An anomaly also closes when its unsmoothed score has been usual for so long: the EMA lags."
+    )
     evidence: float = _option(
         4.0,
         0,
