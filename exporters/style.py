@@ -58,7 +58,8 @@ def require_matplotlib() -> None:
     """
     if find_spec("matplotlib") is None:
         raise ModelMissingError(
-            "figures need the Python package matplotlib, which is not installed: pip install 'egoclean-stream[plots]'"
+            "figures need the Python package matplotlib, which is not installed: "
+            "pip install -e '.[plots]' in the project's folder"
         )
 
 

@@ -17,7 +17,8 @@ def require_packages(names: Iterable[str], *, extra: str) -> None:
     missing = [name for name in names if find_spec(name) is None]
     if missing:
         raise ModelUnavailableError(
-            f"the Python package {', '.join(missing)} is not installed: pip install 'egoclean-stream[{extra}]'"
+            f"the Python package {', '.join(missing)} is not installed: "
+            f"pip install -e '.[{extra}]' in the project's folder"
         )
 
 

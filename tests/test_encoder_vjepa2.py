@@ -261,7 +261,7 @@ try:
 except ModelUnavailableError as error:
     print(error)
 """
-    said = "the Python package torch is not installed: pip install 'egoclean-stream[vjepa]'"
+    said = "the Python package torch is not installed: pip install -e '.[vjepa]' in the project's folder"
     assert _python(code, saved) == said
 
 

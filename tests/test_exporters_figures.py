@@ -167,7 +167,7 @@ def test_title_is_not_read_as_mathematics(tmp_path: Path) -> None:
 def test_missing_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra the error names the command that brings it."""
     monkeypatch.setattr(style, "find_spec", lambda _: None)
-    with pytest.raises(ModelMissingError, match=r"pip install 'egoclean-stream\[plots\]'"):
+    with pytest.raises(ModelMissingError, match=r"pip install -e '.\[plots\]'"):
         style.require_matplotlib()
 
 
