@@ -46,7 +46,7 @@ def ablation(
     stride_s: float,
     as_json: bool,
 ) -> None:
-    """Compare encoders and detector settings on the same CLIPs, with what is true there.
+    """Compare encoders and detector settings on CLIPs.
 
     CLIP is a video or shard.tar::member.mp4, which is decoded once for all encoders. Or it is a file of embeddings,
     with which only the detectors are compared: an NPZ with `embeddings` and perhaps `timestamps_s`, or an NPY, with

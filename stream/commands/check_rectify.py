@@ -31,10 +31,10 @@ _FILE = click.Path(path_type=Path)
     "--at", "at_s", type=click.FloatRange(min=0.0), default=0.0, show_default=True, help="Second of the clip."
 )
 def check_rectify(clip: str, intrinsics: Path | None, out: Path, at_s: float, balance: float, fov_scale: float) -> None:
-    """Put a frame of CLIP beside its rectified self, with a straight grid over both.
+    """Put a frame of CLIP beside its rectified self.
 
-    CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png). What is straight in the world must be straight on
-    the right; hatching marks what the camera did not record.
+    A straight grid lies over both. CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png). What is
+    straight in the world must be straight on the right; hatching marks what the camera did not record.
     """
     from stream.video.camera import fit_camera, read_intrinsics
     from stream.video.remap import layout_of

@@ -24,9 +24,10 @@ from stream.view import make_view
 @click.option("--seconds", type=click.FloatRange(min=10.0), default=75.0, show_default=True, help="Length of the clip.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the clip's noise and motion.")
 def demo(out: Path, seconds: float, seed: int) -> None:
-    """Render a fisheye clip of a worker at a bench, and run the whole chain on it with the grid encoder.
+    """Run the chain on a clip of our own making.
 
-    The clip, its intrinsics.json and its truth.json go to OUT/demo_clip/; nothing is fetched.
+    A fisheye clip of a worker at a bench is rendered, and runs with the grid encoder. The clip, its intrinsics.json
+    and its truth.json go to OUT/demo_clip/; nothing is fetched.
     """
     from stream.demo.render import render_demo
     from stream.prepare import prepare

@@ -20,11 +20,12 @@ from stream.detection.options import DetectorOptions
 @click.option("--mode", type=click.Choice(["causal", "offline"]), default="causal", show_default=True)
 @detector_options
 def detect(embeddings: Path, ts: Path | None, mode: str, detector: DetectorOptions) -> None:
-    """Print the anomalous stretches of EMBEDDINGS as a JSON array.
+    """Print the anomalous stretches of EMBEDDINGS.
 
-    EMBEDDINGS is an NPY file, or an NPZ with `embeddings` and perhaps `timestamps_s`: (N, D), or (N, T, D), which is
-    flattened. Without timestamps the windows are 1 s apart. `causal` sees one window after the other, and finds
-    nothing in the warm-up; `offline` is the published method, which sees the whole clip and always finds something.
+    What is printed is a JSON array. EMBEDDINGS is an NPY file, or an NPZ with `embeddings` and perhaps
+    `timestamps_s`: (N, D), or (N, T, D), which is flattened. Without timestamps the windows are 1 s apart. `causal`
+    sees one window after the other, and finds nothing in the warm-up; `offline` is the published method, which sees
+    the whole clip and always finds something.
     """
     windows, times_s = load_embeddings(embeddings, ts)
     find = find_causally if mode == "causal" else find_offline

@@ -25,10 +25,12 @@ _NAME_WIDTH = 18
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
-    """Look at this machine, and at CLIP if one is named, before a long run. Nothing is fetched or written.
+    """Look at the machine, and CLIP, before a long run.
 
-    One line a thing: ok, warn or FAIL, and what to do. The exit code is 0 if nothing fails, else the one that the run
-    would end with.
+    Nothing is fetched or written.
+
+    One line a thing: ok, warn or FAIL, and what to do. The exit code is 0 if nothing fails, else the one that the
+    run would end with.
     """
     from stream.doctor.examine import examine
 

@@ -41,7 +41,7 @@ def evaluate(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Compare the anomalous segments of PREDICTED with those of TRUTH, and with chance.
+    """Judge PREDICTED segments against TRUTH, and chance.
 
     Either side is a run directory, a directory of them, truth.json, a JSON array as `detect` prints it, a CSV with
     a start and an end column, or a transcript of lines like `[00:01:22 - 00:01:24] what happens`.

@@ -15,9 +15,12 @@ from stream.records.layout import RunLayout
     "run", type=click.Path(path_type=Path), default=Options.model_fields["out"].default, envvar="EGOCLEAN_OUT"
 )
 def health(run: Path) -> None:
-    """Say in one sentence how a run is: exit 0 if it makes progress or has finished, 1 if not.
+    """Say in one sentence how a run is.
 
-    RUN is a run directory, or a directory of them, of which the newest run counts.  [default: runs, or EGOCLEAN_OUT]
+    Exit 0 if it makes progress or has finished, 1 if not.
+
+    RUN is a run directory, or a directory of them, of which the newest run counts.  [default: runs, or
+    EGOCLEAN_OUT]
     """
     well, sentence = judge(run)
     click.echo(sentence)

@@ -50,7 +50,7 @@ def rectify(
     overwrite: bool,
     fail_fast: bool,
 ) -> None:
-    """Write the rectified video of each SOURCE, and nothing else of the chain.
+    """Write the rectified video of each SOURCE.
 
     SOURCE is a video, shard.tar::member.mp4, a whole tar, a folder with clips or tars, or @list.txt. For each clip OUT
     gets <clip>_rectified.mp4, <clip>_intrinsics.json (the pinhole camera it looks to be taken with) and

@@ -67,11 +67,12 @@ def run(  # click's values: Options validates them
     fail_fast: bool,
     **given: Any,  # noqa: ANN401 - as above
 ) -> None:
-    """Turn each fisheye CLIP into live segments: a video file, or shard.tar::member.mp4.
+    """Turn each fisheye CLIP into live segments.
 
-    Results appear in OUT/<clip>/ while the clip plays; `egoclean-stream tail` follows them from elsewhere. A whole tar,
-    a folder with clips or tars, and @list.txt (a CLIP on each line) stand for all their clips, one after the other: a
-    bad one does not stop the rest, finished ones are not repeated, and the gravest exit code is the command's.
+    A CLIP is a video file, or shard.tar::member.mp4. Results appear in OUT/<clip>/ while the clip plays;
+    `egoclean-stream tail` follows them from elsewhere. A whole tar, a folder with clips or tars, and @list.txt (a
+    CLIP on each line) stand for all their clips, one after the other: a bad one does not stop the rest, finished
+    ones are not repeated, and the gravest exit code is the command's.
     """
     from stream.meter import say
     from stream.series import run_named

@@ -20,10 +20,10 @@ POLL_S = 0.1
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--since", default=0, show_default=True, metavar="SEQ", help="Begin with the event of this number.")
 def tail(run: Path, since: int) -> None:
-    """Follow the run directory RUN: a live table in a terminal, one JSON line an event in a pipe.
+    """Follow the run directory RUN.
 
-    RUN need not exist yet. The command ends after the run's last event; stopping it earlier does not
-    disturb the run.
+    It is a live table in a terminal, and one JSON line an event in a pipe. RUN need not exist yet. The command ends
+    after the run's last event; stopping it earlier does not disturb the run.
     """
     console = Console()
     if console.is_terminal:
