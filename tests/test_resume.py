@@ -15,16 +15,16 @@ from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_name
 
 GRID = ("--encoder", "grid")
 QUICK = ("--warmup-s", "8", "--settle-windows", "0", "--max-segment-s", "12")
-"""So that a clip of a minute has segments of both kinds."""
+"""So that a short clip has segments of both kinds."""
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A minute of one texture with eight seconds of another in it, and its calibration."""
+    """Ninety seconds of one texture with eight of another in them, and their calibration."""
     folder = tmp_path_factory.mktemp("worker")
     write_intrinsics(folder)
     usual, other = texture(64, 128, 96), texture(240, 128, 96, seed=5)
-    pictures = [usual[number % 64] for number in range(900)] + other + [usual[number % 64] for number in range(660)]
+    pictures = [usual[number % 64] for number in range(900)] + other + [usual[number % 64] for number in range(1560)]
     return make_clip(folder / "clip.mp4", pictures=pictures, key_every=60)
 
 
@@ -67,7 +67,7 @@ def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
     ]
     assert "anomalous" in kinds
     assert len(kinds) >= 5
-    assert len(np.load(uninterrupted / "clip_ts.npy")) == 58
+    assert len(np.load(uninterrupted / "clip_ts.npy")) == 88
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -84,7 +84,7 @@ def test_stopped_run_goes_on_with_the_same_command(
     result = run_cli(*words)
     assert (result.returncode, result.stderr) == (0, "")
     resumed = [event for event in read_events(run_dir / "events.jsonl") if isinstance(event, events.RunResumed)]
-    assert [event.windows for event in resumed] == [31]
+    assert [event.windows for event in resumed] in ([31], [61])
     assert_same(run_dir, uninterrupted)
 
 

@@ -227,13 +227,11 @@ def test_clip_shorter_than_a_window_is_one_unscored_segment(tmp_path: Path) -> N
 
 
 def test_realtime_keeps_the_clips_pace(tmp_path: Path) -> None:
-    """With --speed realtime no window is on disk before the clock has reached its end."""
+    """With --speed realtime a run lasts as long as its clip, at least."""
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "slow.mp4", frames=100)
     assert run_cli(clip, *GRID, "--out", tmp_path, "--speed", "realtime").returncode == 0
-    end = told(tmp_path / "slow")[-1]
-    assert isinstance(end, events.RunFinished)
-    assert end.wall_s > 3.0
+    assert manifest(tmp_path / "slow")["usage"]["wall_s"] > 99 / 30
 
 
 def test_real_model_runs_in_the_chain(tmp_path: Path) -> None:
