@@ -44,7 +44,7 @@ class Record:
         self._books = Books()
         self._frames: list[Spooled] = []
         """Keyframes of the segments that are still open."""
-        self._windows = self._segments = self._anomalous = self._packets_lost = 0
+        self._windows = self._segments = self._anomalous = 0
         self._checkpoint_at_s = CHECKPOINT_S
         self._began_at = time.monotonic()
 
