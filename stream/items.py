@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -144,7 +144,6 @@ class End:
     """End of the source's time line: the last frame's end, or the end of damage after it."""
     frames: int
     packets_lost: int = 0
-    facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
 WireItem: TypeAlias = Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | SegmentSkipped | End

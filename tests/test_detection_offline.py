@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.detection.offline import debounced, detect_offline, moving_average, typicality_scores, window_edges_s
+from stream.detection.offline import (
+    debounced,
+    detect_offline,
+    judged,
+    moving_average,
+    typicality_scores,
+    window_edges_s,
+)
 from stream.detection.options import DetectorOptions
 from stream.detection.reference import unit_rows
 from stream.detection.threshold import Thresholds
@@ -68,3 +75,12 @@ def test_gives_the_published_scores_thresholds_and_segments() -> None:
     assert found.thresholds.on == pytest.approx(0.2644, abs=0.001)
     assert found.thresholds.off == pytest.approx((0.2435 + 0.2644) / 2, abs=0.001)
     np.testing.assert_allclose(found.anomalies, [(209, 264), (416, 431)], atol=1)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-17, 1e-12])
+def test_scores_that_differ_by_rounding_alone_have_no_anomaly(spread: float) -> None:
+    """Windows that are all alike, but for rounding, give thresholds that nothing exceeds, and no error."""
+    scores = 0.25 + spread * np.arange(40.0)
+    found = judged(scores, np.arange(40.0), DetectorOptions())
+    assert found.anomalies == []
+    assert found.thresholds.median <= found.thresholds.on

@@ -19,7 +19,7 @@ ITEMS: list[Item] = [
     SegmentOpened("s0001", 1.0, "anomalous", 4.0),
     SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, 0.1, 0.2, 0.3, 0.25, 5.0, 0.8),
     SegmentSkipped("s0001", "annotator: none"),
-    End("end_of_stream", 10.0, 300, 2, {"rounds": 1}),
+    End("end_of_stream", 10.0, 300, 2),
 ]
 
 

@@ -7,15 +7,13 @@ import numpy as np
 
 from exporters.windows import Windows
 from stream.detection.causal import CausalDetector, Step
-from stream.detection.offline import Offline, debounced, moving_average, published_thresholds, window_edges_s
+from stream.detection.offline import Offline, judged
 from stream.detection.options import DetectorOptions
 from stream.detection.partition import Partition
 from stream.detection.recent import sketch
 from stream.detection.threshold import Thresholds
 from stream.items import Float32, Float64, SegmentClosed, SegmentOpened
 
-SCORE_DECIMALS = 6
-"""What lies beyond is rounding of the float32 vectors, in which Otsu's method would find two classes, too."""
 NO_THRESHOLDS = Thresholds(np.nan, np.nan, np.nan)
 
 
@@ -67,15 +65,7 @@ def detect_offline(windows: Windows, options: DetectorOptions) -> Offline:
     total = sum(block.sum(axis=0, dtype=np.float64) for block in windows.temporal_blocks())
     cosines = np.concatenate([block @ total for block in windows.temporal_blocks()])
     scores = 1 - (cosines - 1) / (count - 1)
-    smoothed = np.round(moving_average(scores, options.alpha), SCORE_DECIMALS)
-    thresholds = published_thresholds(smoothed, options.hysteresis)
-    edges_s = window_edges_s(windows.t_s)
-    anomalies = [
-        (start, stop)
-        for start, stop in debounced(smoothed, thresholds, options.debounce_on, options.debounce_off)
-        if edges_s[stop] - edges_s[start] >= options.shortest_s
-    ]
-    return Offline(scores, smoothed, thresholds, anomalies)
+    return judged(scores, windows.t_s, options)
 
 
 def consecutive_distances(unit_blocks: Iterable[Float32]) -> Float64:

@@ -10,10 +10,9 @@ from stream.analysis.clip import Clip
 from stream.analysis.numbers import Replay
 from stream.detection.period import (
     FEWEST_CYCLES,
-    SIGNIFICANT_SIGMAS,
-    SMALLEST_PEAK,
     autocorrelation,
     effective_dimension,
+    peak_limit,
 )
 from stream.items import Float64
 
@@ -31,13 +30,11 @@ def repetition(clip: Clip, played: Replay) -> Autocorrelation | None:
     lags = np.arange(length // FEWEST_CYCLES + 1)
     r = np.mean([autocorrelation(stretch, len(lags) - 1) for stretch in stretches], axis=0)
     dims = np.mean([effective_dimension(stretch) for stretch in stretches])
-    error = np.sqrt((2 * np.cumsum(r**2) - 1) / ((length - lags) * dims))
-    trough = np.minimum.accumulate(r)
     period_s, share = told_period(clip, played)
     return Autocorrelation(
         lag_s=lags.astype(np.float64) * clip.windows.stride_s,
         value=r,
-        limit=np.maximum(trough + SIGNIFICANT_SIGMAS * error, SMALLEST_PEAK),
+        limit=peak_limit(r, length, float(dims)),
         period_s=period_s,
         period_share=share,
     )

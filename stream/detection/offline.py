@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from stream.detection.options import DetectorOptions
 from stream.detection.reference import unit_rows
-from stream.detection.threshold import Points, Thresholds, otsu
+from stream.detection.threshold import SMALLEST_RISE, Points, Thresholds, otsu
 from stream.items import Float64
 
 OTSU_BINS = 256
@@ -54,10 +54,15 @@ def moving_average(scores: Float64, alpha: float) -> Float64:
 
 
 def published_thresholds(smoothed: Float64, hysteresis: float) -> Thresholds:
-    """Otsu's threshold of a histogram of 256 bins over the range of the values, and its hysteresis."""
+    """Otsu's threshold of a histogram of 256 bins over the range of the values, and its hysteresis.
+
+    Values that differ by rounding alone have no two classes: nothing lies above their threshold.
+    """
+    median = float(np.median(smoothed))
+    if np.ptp(smoothed) < SMALLEST_RISE:
+        return Thresholds(median, float(smoothed.max()), median)
     counts, edges = np.histogram(smoothed, bins=OTSU_BINS)
     on = otsu(Points((edges[:-1] + edges[1:]) / 2, counts.astype(np.float64))).threshold
-    median = float(np.median(smoothed))
     return Thresholds(median, on, median + hysteresis * (on - median))
 
 
@@ -87,7 +92,11 @@ def window_edges_s(times_s: Float64) -> Float64:
 
 def detect_offline(embeddings: npt.NDArray[np.floating], times_s: Float64, options: DetectorOptions) -> Offline:
     """The published result for (N, ...) embeddings, N >= 2, of windows that start at ``times_s`` (N,), ascending."""
-    scores = typicality_scores(embeddings)
+    return judged(typicality_scores(embeddings), times_s, options)
+
+
+def judged(scores: Float64, times_s: Float64, options: DetectorOptions) -> Offline:
+    """The published result from the scores (N,), N >= 2, of windows that start at ``times_s`` (N,), ascending."""
     smoothed = moving_average(scores, options.alpha)
     thresholds = published_thresholds(smoothed, options.hysteresis)
     edges_s = window_edges_s(times_s)

@@ -35,25 +35,30 @@ def effective_dimension(vectors: Float64) -> float:
 
 
 def significant_peaks(vectors: Float64) -> list[tuple[float, float]]:
-    """Lag, in samples, and height of each significant peak of the autocorrelation of (n, k) vectors, in order.
+    """Lag, in samples, and height of each significant peak (``peak_limit``) of the autocorrelation of (n, k) vectors,
+    in order."""
+    lags = len(vectors) // FEWEST_CYCLES
+    if lags < 3 or not np.any(np.ptp(vectors, axis=0)):
+        return []
+    r = autocorrelation(vectors, lags)
+    limit = peak_limit(r, len(vectors), effective_dimension(vectors))
+    return [
+        top_of_parabola(lag, *r[lag - 1 : lag + 2])
+        for lag in range(2, lags)
+        if r[lag - 1] < r[lag] >= r[lag + 1] and r[lag] > limit[lag]
+    ]
+
+
+def peak_limit(r: Float64, samples: int, dimensions: float) -> Float64:
+    """What a peak must exceed at each lag of an autocorrelation ``r`` (lags + 1,) of ``samples`` vectors.
 
     A peak must rise above the trough before it by ``SIGNIFICANT_SIGMAS`` standard errors (Bartlett, "On the theoretical
     specification and sampling properties of autocorrelated time-series", 1946; the vectors count as many independent
     series as they have effective dimensions): noise with a memory has an autocorrelation that falls, and does not
     rise again.
     """
-    lags = len(vectors) // FEWEST_CYCLES
-    if lags < 3 or not np.any(np.ptp(vectors, axis=0)):
-        return []
-    r = autocorrelation(vectors, lags)
-    samples = (len(vectors) - np.arange(lags + 1)) * effective_dimension(vectors)
-    error = np.sqrt((2 * np.cumsum(r**2) - 1) / samples)
-    rise = r - np.minimum.accumulate(r)
-    return [
-        top_of_parabola(lag, *r[lag - 1 : lag + 2])
-        for lag in range(2, lags)
-        if r[lag - 1] < r[lag] >= r[lag + 1] and r[lag] > SMALLEST_PEAK and rise[lag] > SIGNIFICANT_SIGMAS * error[lag]
-    ]
+    error = np.sqrt((2 * np.cumsum(r**2) - 1) / ((samples - np.arange(len(r))) * dimensions))
+    return np.maximum(np.minimum.accumulate(r) + SIGNIFICANT_SIGMAS * error, SMALLEST_PEAK)
 
 
 def repetition_period(vectors: Float64) -> float | None:

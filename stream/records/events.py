@@ -7,8 +7,6 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-SCHEMA_VERSION = 1
-
 Seconds: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds since the first decoded frame")]
 Duration: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds")]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
