@@ -12,6 +12,6 @@ lock() { # lock NAME [what uv is asked for ...]
         --custom-compile-command docker/lock.sh --output-file "docker/requirements-$name.lock" "$@"
 }
 
-lock cpu pyproject.toml --extra plots
-lock gpu pyproject.toml --extra plots --extra vjepa --constraint docker/requirements-cpu.lock
+lock cpu pyproject.toml --extra plots --extra hub --extra openai
+lock gpu pyproject.toml --extra plots --extra openai --extra qwen --extra onnx-gpu --constraint docker/requirements-cpu.lock
 sed -n 's/^requires = \["\(setuptools==.*\)"\]$/\1/p' pyproject.toml | lock build -
