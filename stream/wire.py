@@ -18,11 +18,14 @@ from stream.items import (
     Damage,
     Embedding,
     End,
+    Gap,
     Item,
     Keyframe,
+    Overload,
     SegmentClosed,
     SegmentOpened,
     SegmentSkipped,
+    SourceLost,
     Tile,
     WireItem,
 )
@@ -34,7 +37,10 @@ Buffer: TypeAlias = bytes | memoryview
 
 _KINDS: dict[str, type[WireItem]] = {
     kind.__name__: kind
-    for kind in (Tile, Keyframe, Damage, Embedding, SegmentOpened, SegmentClosed, SegmentSkipped, End)
+    for kind in (
+        Tile, Keyframe, Damage, SourceLost, Gap, Overload, Embedding,
+        SegmentOpened, SegmentClosed, SegmentSkipped, End,
+    )  # fmt: skip
 }
 _FIELDS = {name: tuple(field.name for field in fields(kind)) for name, kind in _KINDS.items()}
 _DTYPES = frozenset({"|u1", "<f2", "<f4", "<f8"})

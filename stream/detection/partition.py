@@ -19,7 +19,7 @@ Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]
 
 
 class Partition:
-    """Cuts ``[0, decoded_s)`` into segments, from the detector's changes and the longest length allowed.
+    """Cuts ``[0, decoded_s)``, but for gaps, into segments: by the detector's changes and the longest length allowed.
 
     ``known_s`` is always the stream time at which what is said was known. Memory: the windows of the open segment,
     and sketches of the recent ones.
@@ -30,7 +30,9 @@ class Partition:
         self._recent = RecentWindows(options.period_windows)
         self._number = 0
         self._start_s: float | None = None
-        """Start of the open segment; None before the first."""
+        """Start of the open segment; None before the first, and while the source is away."""
+        self._next_s: float | None = 0.0
+        """Where the next segment begins when none is open; None while the source is away."""
         self._kind: Kind = "typical"
         self._stretch_start_s = 0.0
         """Since when the work is of this kind: a stretch may be several segments long."""
@@ -39,9 +41,9 @@ class Partition:
         self._thresholds: Thresholds | None = None
 
     def begin(self, known_s: float) -> Segments:
-        """Open the first segment, at 0, unless it is open."""
-        if self._start_s is None:
-            self._start_s = 0.0
+        """Open the first segment, at 0 or after a gap, unless it is open."""
+        if self._start_s is None and self._next_s is not None:
+            self._start_s = self._stretch_start_s = self._next_s
             yield self._opened(known_s)
 
     def window(self, step: Step, unit: Float64 | None, known_s: float) -> Segments:
@@ -61,10 +63,19 @@ class Partition:
         second_s = next(t_s for t_s, _ in self._windows if t_s > self._open_since())
         yield from self._turn(max(change.t_s, second_s), change.closed_by, change.kind, known_s)
 
-    def end(self, decoded_s: float) -> Segments:
-        """Close the last segment at the end of the time line."""
-        yield from self._cut(decoded_s, decoded_s)
-        yield self._closed(decoded_s, "end_of_stream", decoded_s)
+    def end(self, t_s: float, closed_by: ClosedBy) -> Segments:
+        """Close the last segment where the time line ends or a gap begins; none is empty."""
+        if self._next_s is not None and t_s > self._next_s:
+            yield from self.begin(t_s)
+        if self._start_s is not None:
+            yield from self._cut(t_s, t_s)
+            yield self._closed(t_s, closed_by, t_s)
+            self._number += 1
+        self._start_s, self._next_s, self._kind, self._windows = None, None, "typical", []
+
+    def resume(self, t_s: float) -> None:
+        """The source is back: the next segment begins there."""
+        self._next_s = t_s
 
     def snapshot(self) -> State:
         t = self._thresholds
@@ -72,6 +83,7 @@ class Partition:
             "recent": self._recent.snapshot(),
             "number": self._number,
             "start_s": self._start_s,
+            "next_s": self._next_s,
             "kind": self._kind,
             "stretch_start_s": self._stretch_start_s,
             "windows": [[t_s, score] for t_s, score in self._windows],
@@ -82,6 +94,7 @@ class Partition:
         self._recent.restore(take(state, "recent", dict))
         self._number = take(state, "number", int)
         self._start_s = take_optional(state, "start_s", float)
+        self._next_s = take_optional(state, "next_s", float)
         self._kind = "anomalous" if state["kind"] == "anomalous" else "typical"
         self._stretch_start_s = take(state, "stretch_start_s", float)
         self._windows = [(t_s, score) for t_s, score in take(state, "windows", list)]

@@ -21,11 +21,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.items import End, EndReason, Item, Packet, Picture
+from stream.items import End, EndReason, Gap, Item, Overload, Packet, Picture, SourceLost
 from stream.stage import State
 from stream.video.container import StreamFacts
 from stream.video.ledger import Ledger, Owed
-from stream.video.packets import Flush
+from stream.video.packets import Dropped, Flush, Lost, Regained
 from stream.video.timeline import TimeLine
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Decode:
         self._codec: av.VideoCodecContext | None = None
         self._tick_s = 0.0
         self._offset_s = 0.0
+        self._arrived_at: float | None = None
         self._shape = (facts.width_px, facts.height_px, facts.pixel_format)
         self._complaint = ""  # of libav or of the container, not yet the reason of any damage
         self._ledger = Ledger()
@@ -61,7 +62,13 @@ class Decode:
         """Decode a packet; the pictures given may be of earlier packets."""
         if not isinstance(item, Packet):
             return (item,)
-        return self._decode(item) if item.packet.size else self._flush(item)
+        match item:
+            case Lost() | Regained() | Dropped():
+                return self._interrupted(item)
+            case _ if item.packet.size:
+                return self._decode(item)
+            case _:
+                return self._flush(item)
 
     def on_end(self) -> Iterator[Item]:
         """Give the pictures that the decoder still holds; there are none after a ``Flush``."""
@@ -89,6 +96,7 @@ class Decode:
         packet = item.packet
         self._codec = packet.stream.codec_context
         self._tick_s, self._offset_s = float(packet.time_base), item.offset_s
+        self._arrived_at = item.arrived_at
         self._lose(self._ledger.send(packet))
         if packet.is_corrupt:
             self._complaint = "a packet is incomplete"
@@ -102,6 +110,20 @@ class Decode:
         yield from self._line.close()
         if self._line.pictures == 0:
             raise SourceError(f"{self._name} holds no picture that can be decoded")
+
+    def _interrupted(self, item: "Lost | Regained | Dropped") -> Iterator[Item]:
+        """The packets that follow do not continue those before."""
+        yield from self._drain()
+        yield from self._line.close()
+        if self._line.pictures == 0:
+            return  # the line of time has not begun
+        match item:
+            case Lost():
+                yield SourceLost(self._line.end_s, item.reason)
+            case Regained():
+                yield Gap(*self._line.skip(item.from_s), item.reason)
+            case Dropped():
+                yield Overload(*self._line.skip(item.until_s), item.reason, packets_dropped=item.packets)
 
     def _drain(self) -> Iterator[Item]:
         """Take what the decoder holds, and make it ready for another stream."""
@@ -140,7 +162,7 @@ class Decode:
         place = self._line.place(clock_s, duration_s)
         if place is not None:
             yield from place.damage_before
-            yield Picture(place.index, place.t_s, duration_s, frame)
+            yield Picture(place.index, place.t_s, duration_s, frame, self._arrived_at)
 
     def _fault(self, frame: "av.VideoFrame") -> str:
         """Why the picture is not to be trusted; empty if it is."""

@@ -1,12 +1,14 @@
 """The rolling window: rectified tiles in, one embedding every stride out."""
 
+import math
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from models.encoder import ClipEncoder
-from stream.items import Embedding, Item, Tile
+from stream.items import Embedding, Gap, Item, Overload, SourceLost, Tile
 from stream.stage import State
 
 RATE_FPS = 30.0
@@ -21,12 +23,23 @@ class Window:
 
     Window ``k`` begins with the frame nearest to ``k * stride_s`` and takes the frames nearest to that frame's
     time plus 0, 1, 2, ... periods of ``RATE_FPS``: every frame of a 30 fps or 29.97 fps source, every second one
-    of 60 fps, some twice at 25 fps.
+    of 60 fps, some twice at 25 fps. None spans a gap.
+
+    A window of a live source whose last frame came more than ``max_lag_s`` ago is not encoded, but skipped: so the
+    encoder is never further behind than that. ``clock`` is the one of ``Tile.arrived_at``.
     """
 
-    def __init__(self, encoder: ClipEncoder, stride_s: float) -> None:
+    def __init__(
+        self,
+        encoder: ClipEncoder,
+        stride_s: float,
+        max_lag_s: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._encoder = encoder
         self._stride_s = stride_s
+        self._max_lag_s = max_lag_s
+        self._clock = clock
         self._span_s = (encoder.frames - 1) / RATE_FPS
         self._tiles: deque[Tile] = deque()
         self._next = 0
@@ -34,16 +47,18 @@ class Window:
         self._encoded = 0
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        if not isinstance(item, Tile):
-            yield item
-            return
-        self._tiles.append(item)
-        while self._complete():
-            embedding = self._encode()
-            self._next += 1
-            self._forget()
-            if embedding is not None:
-                yield embedding
+        match item:
+            case Tile():
+                self._tiles.append(item)
+                yield from self._complete_windows()
+            case SourceLost():
+                self._tiles.clear()
+                yield item
+            case Gap():
+                self._next = max(self._next, math.floor(item.t_end_s / self._stride_s + 0.5))
+                yield item
+            case _:
+                yield item
 
     def on_end(self) -> Iterator[Item]:
         """A window that is not full is not encoded: its embedding would mean something else."""
@@ -57,6 +72,27 @@ class Window:
         self._next, self._encoded = int(str(state["next"])), int(str(state["encoded"]))
         self._tiles.clear()
 
+    def _complete_windows(self) -> Iterator[Embedding | Overload]:
+        while self._complete():
+            made = self._window()
+            self._next += 1
+            self._forget()
+            if made is not None:
+                yield made
+
+    def _window(self) -> Embedding | Overload | None:
+        picked = self._nearest(self._times())
+        if self._broken(picked):
+            return None
+        start_s = self._next * self._stride_s
+        if self._is_late():
+            return Overload(start_s, start_s + self._stride_s, "the encoder is too slow", windows_skipped=1)
+        return self._encode(picked)
+
+    def _is_late(self) -> bool:
+        arrived_at = self._tiles[-1].arrived_at
+        return arrived_at is not None and self._clock() - arrived_at > self._max_lag_s
+
     def _complete(self) -> bool:
         """Whether the frame nearest to the window's last time is known."""
         if not self._tiles or self._tiles[-1].t_s < self._next * self._stride_s + self._span_s - 1 / RATE_FPS:
@@ -68,10 +104,7 @@ class Window:
         first_s = min((tile.t_s for tile in self._tiles), key=lambda t_s: abs(t_s - start_s))
         return [first_s + k / RATE_FPS for k in range(self._encoder.frames)]
 
-    def _encode(self) -> Embedding | None:
-        picked = self._nearest(self._times())
-        if self._broken(picked):
-            return None
+    def _encode(self, picked: list[Tile]) -> Embedding:
         made = self._encoder.encode(np.stack([tile.rgb for tile in picked]))
         end_s = picked[-1].t_s + picked[-1].duration_s
         self._encoded += 1

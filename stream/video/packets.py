@@ -33,6 +33,40 @@ class Flush(Packet):
     """Why, if anything is lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lost(Packet):
+    """The packet without data after which a camera sends nothing until it is ``Regained``."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Regained(Packet):
+    """The packet without data after which a camera's packets come again."""
+
+    from_s: float = 0.0
+    """Where the first of them stands: PTS in seconds plus ``offset_s``."""
+    reason: str = ""
+    """Why it was away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(Packet):
+    """The packet without data that stands for packets that had waited too long to be decoded; a key picture follows."""
+
+    until_s: float = 0.0
+    """Where they would have ended: PTS in seconds plus ``offset_s``."""
+    packets: int = 0
+    reason: str = ""
+
+
+def empty_packet() -> "av.Packet[av.VideoStream]":
+    """A packet without data; it belongs to no stream."""
+    import av
+
+    return cast("av.Packet[av.VideoStream]", av.Packet())
+
+
 def packets(source: Source, *, loop: bool = False) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
@@ -54,7 +88,7 @@ def _round(source: Source, offset_s: float) -> Generator[Packet, None, float]:
     """One reading of the clip; returns the offset with which the next one follows without a gap."""
     import av
 
-    flush = cast("av.Packet[av.VideoStream]", av.Packet())  # without data it belongs to no stream
+    flush = empty_packet()
     first = stretch = _Stretch(offset_s)
     next_is_corrupt, error_text = False, ""
     with open_stream(source) as (container, stream):
@@ -144,5 +178,8 @@ def _last_flush(
     by_dts = "mov" in container.format.name  # its index is of decode times, that of all others of presentation times
     lost, until_s = stretch.missing(stream.index_entries, of_decode_times=by_dts)
     if lost:
-        return Flush(flush, stretch.offset_s, lost, until_s, f"{breaks_off}, its index names {lost} packets more")
-    return Flush(flush, stretch.offset_s, 1, None, breaks_off) if error_text else Flush(flush, stretch.offset_s)
+        reason = f"{breaks_off}, its index names {lost} packets more"
+        return Flush(flush, stretch.offset_s, lost_packets=lost, lost_until_s=until_s, reason=reason)
+    if error_text:
+        return Flush(flush, stretch.offset_s, lost_packets=1, reason=breaks_off)
+    return Flush(flush, stretch.offset_s)

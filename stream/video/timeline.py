@@ -77,6 +77,14 @@ class TimeLine:
             end_s = max(end_s, self._lost.t_end_s)
         self._lost = Damage(start_s, end_s, reason, packets)
 
+    def skip(self, until_clock_s: float) -> tuple[float, float]:
+        """Nothing stands on the line from its end to there; gives both ends of that stretch. Call ``close`` before."""
+        start_s = self._end_s
+        if self._origin_s is not None:
+            self._end_s = max(start_s, until_clock_s - self._origin_s)
+            self._last_s = self._end_s - self._period_s / 2  # what comes earlier is put at the stretch's end
+        return start_s, self._end_s
+
     def close(self) -> Iterator[Damage]:
         """No picture follows, or not before the decoder has begun anew: give the damage after the last one."""
         for damage in self._damage(None):
