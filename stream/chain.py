@@ -18,6 +18,7 @@ from stream.stage import Pipeline, Stage
 
 if TYPE_CHECKING:
     from stream.stages.decode import Decode
+    from stream.video.live import LiveSource
     from stream.video.source import Source as ClipSource
 
 PROCESSES = ("ingest", "encode", "detect", "record")
@@ -29,9 +30,11 @@ class Source(Protocol):
 
     realtime: bool
     """Whether its items are held back until the clock has reached their time."""
+    live: bool
+    """Whether it must not be opened before the chain is ready for it."""
 
-    def packets(self) -> Iterator[Packet]:
-        """Compressed packets, until the source is exhausted."""
+    def packets(self) -> Iterator[Packet | None]:
+        """Compressed packets, until the source is exhausted; None whenever a live one has nothing for now."""
         ...
 
     def end(self, reason: EndReason) -> End:
@@ -65,6 +68,8 @@ def build(process: str, options: Options, run_dir: Path, remembered: int = 0) ->
 class _Clip:
     """The source of a run: one clip, once or for ever."""
 
+    live = False
+
     def __init__(self, options: Options, source: "ClipSource", decode: "Decode") -> None:
         self.realtime = options.speed == "realtime"
         self._source = source
@@ -80,6 +85,25 @@ class _Clip:
         return self._decode.end(reason)
 
 
+class _Live:
+    """The source of a run: a live one."""
+
+    realtime = False
+    live = True
+
+    def __init__(self, source: "LiveSource", decode: "Decode") -> None:
+        self._source = source
+        self._decode = decode
+
+    def packets(self) -> Iterator[Packet | None]:
+        from stream.video.feed import LiveFeed
+
+        return LiveFeed(self._source).packets()
+
+    def end(self, reason: EndReason) -> End:
+        return self._decode.end(reason)
+
+
 def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     import cv2
 
@@ -87,11 +111,11 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     from stream.stages.rectify import Rectify
     from stream.video.camera import read_intrinsics
     from stream.video.container import read_facts
-    from stream.video.source import open_source
+    from stream.video.live import LiveSource, open_any
 
     cv2.setNumThreads(1)
-    source = open_source(options.source)
-    decode = Decode(source.name, read_facts(source))
+    source = open_any(options.source, options.live)
+    decode = Decode(source.name, options.stream or read_facts(source))
     rectify = Rectify(
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
         balance=options.balance,
@@ -102,7 +126,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     )
     return Work(
         Pipeline([decode, rectify]),
-        source=_Clip(options, source, decode),
+        source=_Live(source, decode) if isinstance(source, LiveSource) else _Clip(options, source, decode),
         facts=lambda: {"rectification": rectify.facts()},
     )
 
@@ -115,7 +139,8 @@ def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
     encoder = make_encoder(options.encoder, options.encoder_model)
     if remembered:
         encoder = Remembered(encoder, run_dir, remembered)
-    return Work(Window(encoder, options.stride_s), facts=lambda: {"encoder": encoder.facts()})
+    window = Window(encoder, options.stride_s, options.live.lag_s)
+    return Work(window, facts=lambda: {"encoder": encoder.facts()})
 
 
 def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:

@@ -6,6 +6,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stream.detection.options import DetectorOptions
+from stream.video.address import redacted
+from stream.video.container import StreamFacts
+from stream.video.live_options import LiveOptions
 
 
 class Options(BaseModel):
@@ -14,7 +17,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """A video file, or ``shard.tar::member.mp4``."""
+    """A video file, ``shard.tar::member.mp4``, or a live source: its address may hold a password."""
     intrinsics: Path | None = None
     """None with ``rectify``: no calibration is known yet; the supervisor finds it or stops."""
     rectify: bool = True
@@ -53,11 +56,18 @@ class Options(BaseModel):
     """Where ``/metrics`` and ``/healthz`` are served; None: nowhere, 0: on any free port."""
     metrics_host: str = "127.0.0.1"
     detector: DetectorOptions = DetectorOptions()
+    live: LiveOptions = LiveOptions()
+    stream: StreamFacts | None = None
+    """No option of the user's: of a live source, which is looked at once."""
+
+    def recorded(self) -> dict[str, object]:
+        """All options as a record may hold them: without secrets."""
+        return {**self.model_dump(mode="json", exclude={"stream"}), "source": redacted(self.source)}
 
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
             "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart",
-            "log_format", "stall_s", "metrics_port", "metrics_host",
+            "log_format", "stall_s", "metrics_port", "metrics_host", "live",
         }  # fmt: skip
-        return self.model_dump(mode="json", exclude=incidental)
+        return {name: value for name, value in self.recorded().items() if name not in incidental}

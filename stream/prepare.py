@@ -1,16 +1,24 @@
 """Everything that can be found wrong before the first frame is decoded, is found here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from models.choice import choose
 from models.errors import ModelUnavailableError
 from stream.config import Options
-from stream.errors import IntrinsicsError, ModelMissingError, UsageError
+from stream.errors import IntrinsicsError, ModelMissingError, UnreachableError, UsageError
+from stream.video.backoff import Backoff
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
+from stream.video.live import LiveSource, open_any
 from stream.video.sidecar import Sidecar, read_sidecar
-from stream.video.source import Source, open_source
+from stream.video.source import Source
+
+AnySource: TypeAlias = Source | LiveSource
+
+FIRST_CONTACT_S = 30.0
+"""How long a camera is sought that was never reached, unless ``--reconnect-s`` says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,7 @@ class Prepared:
 
     options: Options
     """With every ``auto`` resolved: the calibration's file, the encoder and where its weights lie."""
-    source: Source
+    source: AnySource
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
     """As read; None without rectification."""
@@ -27,8 +35,12 @@ class Prepared:
     """What the clip's ``.json`` says, set against the clip; None without one."""
 
 
-def prepare(options: Options) -> Prepared:
+def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) -> Prepared:
     """Check the source, the calibration and the encoder of a run.
+
+    Args:
+        options: As the user gave them.
+        note: Takes a line for the user, while a camera is sought.
 
     Raises:
         SourceError: the clip cannot be read.
@@ -36,13 +48,46 @@ def prepare(options: Options) -> Prepared:
         ModelMissingError: the encoder's packages or weights are not there.
         UsageError: options contradict each other.
     """
-    source = open_source(options.source)
-    stream = read_facts(source)
+    source, stream = reach(options, note)
+    if isinstance(source, LiveSource):
+        options = options.model_copy(update={"live": source.options, "stream": stream})
     options, intrinsics = with_intrinsics(options, source, stream)
-    return Prepared(with_encoder(options), source, stream, intrinsics, read_sidecar(source, stream))
+    sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
+    return Prepared(with_encoder(options), source, stream, intrinsics, sidecar)
 
 
-def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
+def reach(options: Options, note: Callable[[str], None]) -> tuple[AnySource, StreamFacts]:
+    """The source and what it says of itself; a live one that is not there is sought for a while.
+
+    Raises:
+        SourceError: it cannot be read, or not be reached in time.
+        UsageError: options do not fit the source.
+    """
+    backoff = Backoff(options.live.reconnect_s or FIRST_CONTACT_S)
+    told: set[str] = set()
+    while True:
+        try:
+            source = open_any(options.source, options.live)
+            _require_fitting(options, source)
+            return source, read_facts(source)
+        except UnreachableError as error:
+            if str(error) not in told:
+                told.add(str(error))
+                note(f"{error}; trying again")
+            if not backoff.wait():
+                raise
+
+
+def _require_fitting(options: Options, source: AnySource) -> None:
+    if isinstance(source, LiveSource):
+        wrong = ["--loop"] * options.loop + ["--speed realtime"] * (options.speed == "realtime")
+        if wrong:
+            raise UsageError(f"{wrong[0]} is for clips, and {source.name} is a live source: leave it out")
+    elif given := options.live.given():
+        raise UsageError(f"{given[0]} is for live sources, and {source.name} is a clip: leave it out")
+
+
+def with_intrinsics(options: Options, source: AnySource, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
     """The options with the calibration's file, and what is in it; None without rectification.
 
     Raises:
@@ -56,7 +101,7 @@ def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tu
     path = options.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
-            f"no intrinsics.json lies beside {source.file.name}: give the lens's calibration with --intrinsics FILE, "
+            f"no intrinsics.json lies beside {source.name}: give the lens's calibration with --intrinsics FILE, "
             "or leave the picture as it is with --no-rectify"
         )
     intrinsics = read_intrinsics(path)

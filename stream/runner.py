@@ -18,6 +18,7 @@ from stream.records.manifest import Manifest, Source, digest_of, machine, packag
 from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
+from stream.video.live import LiveSource
 from stream.view import View
 
 HASH_GRACE_S = 1.0
@@ -101,13 +102,14 @@ class _Run:
 
     def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
         """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
-        duration_s = None if self._options.loop else self._prepared.stream.declared_s
+        endless = self._options.loop or isinstance(self._prepared.source, LiveSource)
+        duration_s = None if endless else self._prepared.stream.declared_s
         for restarts_left in range(self._options.restarts, -1, -1):
             self._supervisor = Supervisor(self._options, self._layout, self._view, self._outside, duration_s)
             try:
                 return self._supervisor.run(stopped, remembered=self._durable_windows(), since=first.seq)
             except StageFailedError as error:
-                if self._options.loop or stopped.signals or not (error.transient and restarts_left):
+                if endless or stopped.signals or not (error.transient and restarts_left):
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
         raise EgocleanError(f"--restarts {self._options.restarts} leaves no attempt")
@@ -162,7 +164,7 @@ def _now() -> str:
 
 def _manifest(prepared: Prepared) -> Manifest:
     """What is known before the first frame is decoded."""
-    options = prepared.options.model_dump(mode="json")
+    options = prepared.options.recorded()
     source = prepared.source
     return Manifest(
         run_id=digest_of([source.name, source.size_bytes, options, _now()])[:16],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import click
 
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.video.address import redacted
 from stream.video.listing import list_clips
 from stream.view import clock
 
@@ -62,7 +63,7 @@ def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> 
     """
     outcomes: list[Outcome] = []
     for number, clip in enumerate(clips, start=1):
-        say(f"[{number} of {len(clips)}] {clip}")
+        say(f"[{number} of {len(clips)}] {redacted(clip)}")
         outcome = _attempt(clip, job)
         outcomes.append(outcome)
         if outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE):
@@ -79,7 +80,7 @@ def gravest(codes: Iterable[int]) -> int:
 
 def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
     """One line a clip, each with its exit code, and the totals."""
-    lines = [f"{outcome.code:3}  {outcome.clip}: {outcome.says}" for outcome in outcomes]
+    lines = [f"{outcome.code:3}  {redacted(outcome.clip)}: {outcome.says}" for outcome in outcomes]
     done = [outcome for outcome in outcomes if outcome.code in _DONE]
     damaged = sum(outcome.code == ExitCode.PARTIAL for outcome in done)
     parts = [f"{len(done)} of {clips} clips done"]

@@ -56,9 +56,13 @@ class Outlet:
         if size > self._hop.message_bytes_max:
             limit = self._hop.message_bytes_max
             raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its hop's limit of {limit}")
+        self.wait_for_room(while_full)
+        self._socket.send_multipart(parts, copy=size < zmq.COPY_THRESHOLD)
+
+    def wait_for_room(self, while_full: Callable[[], None]) -> None:
+        """Wait until the next process is there and takes more; ``while_full`` is called every 0.1 s of waiting."""
         while not self._socket.poll(_POLL_MS, zmq.POLLOUT):
             while_full()
-        self._socket.send_multipart(parts, copy=size < zmq.COPY_THRESHOLD)
 
     def __enter__(self) -> Self:
         return self

@@ -27,7 +27,7 @@ class Status:
     blocked_s: float = 0.0
     """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
     lag_s: float | None = None
-    """How far a source that is played in real time is behind the clock; None where nothing is."""
+    """How long ago what is worked on came from a camera, or was due in real time; None where nothing is."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
     """User and system time of the process so far."""

@@ -38,9 +38,18 @@ Buffer: TypeAlias = bytes | memoryview
 _KINDS: dict[str, type[WireItem]] = {
     kind.__name__: kind
     for kind in (
-        Tile, Keyframe, Damage, SourceLost, Gap, Overload, Embedding,
-        SegmentOpened, SegmentClosed, SegmentSkipped, End,
-    )  # fmt: skip
+        Tile,
+        Keyframe,
+        Damage,
+        SourceLost,
+        Gap,
+        Overload,
+        Embedding,
+        SegmentOpened,
+        SegmentClosed,
+        SegmentSkipped,
+        End,
+    )
 }
 _FIELDS = {name: tuple(field.name for field in fields(kind)) for name, kind in _KINDS.items()}
 _DTYPES = frozenset({"|u1", "<f2", "<f4", "<f8"})

@@ -1,4 +1,4 @@
-"""A small real camera: RTSP 1.0 (RFC 2326) over interleaved TCP, HEVC in RTP (RFC 7798), and the faults of real ones."""
+"""A small real camera: RTSP 1.0 (RFC 2326) over interleaved TCP, HEVC in RTP (RFC 7798), and faults of real ones."""
 
 import base64
 import contextlib

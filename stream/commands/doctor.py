@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from stream.commands.lens_options import lens_options
+from stream.commands.live_options import live_options
 from stream.commands.run import FILE, make_options, option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
+from stream.video.live_options import LiveOptions
 
 _NAME_WIDTH = 18
 
@@ -23,8 +25,9 @@ _NAME_WIDTH = 18
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", help="Where run directories are made.")
 @option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
+@live_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
+def doctor(clip: str | None, *, live: LiveOptions, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
     """Look at the machine, and CLIP, before a long run.
 
     Nothing is fetched or written.
@@ -34,7 +37,7 @@ def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: A
     """
     from stream.doctor.examine import examine
 
-    options = make_options(DetectorOptions(), {**given, "source": clip or ""})
+    options = make_options(DetectorOptions(), {**given, "live": live, "source": clip or ""})
     checks = examine(options, with_clip=clip is not None)
     seen = list(checks if as_json else _shown(checks))
     code = next((made.exit_code for made in seen if made.level == "FAIL"), 0)

@@ -12,9 +12,11 @@ from rich.console import Console
 
 from stream.commands.detector_options import detector_options
 from stream.commands.lens_options import lens_options
+from stream.commands.live_options import live_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
+from stream.video.live_options import LiveOptions
 
 if TYPE_CHECKING:
     from stream.series import Outcome
@@ -60,16 +62,19 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @option("--metrics-port", type=int, help="Serve /metrics and /healthz there; 0: any free port.  [default: off]")
 @option("--metrics-host", help="The address to serve them on.")
 @click.option("--fail-fast", is_flag=True, help="Of several clips, stop at the first that cannot be done.")
+@live_options
 @detector_options
 def run(  # click's values: Options validates them
     detector: DetectorOptions,
+    live: LiveOptions,
     sources: tuple[str, ...],
     fail_fast: bool,
     **given: Any,  # noqa: ANN401 - as above
 ) -> None:
     """Turn each fisheye CLIP into live segments.
 
-    A CLIP is a video file, or shard.tar::member.mp4. Results appear in OUT/<clip>/ while the clip plays;
+    A CLIP is a video file, shard.tar::member.mp4, or a live source: rtsp://, http://, /dev/video0, or - for standard
+    input. Results appear in OUT/<clip>/ while the clip plays;
     `egoclean-stream tail` follows them from elsewhere. A whole tar, a folder with clips or tars, and @list.txt (a
     CLIP on each line) stand for all their clips, one after the other: a bad one does not stop the rest, finished
     ones are not repeated, and the gravest exit code is the command's.
@@ -78,7 +83,7 @@ def run(  # click's values: Options validates them
     from stream.series import run_named
     from stream.video.listing import list_clips
 
-    options = make_options(detector, {"source": sources[0], **given})
+    options = make_options(detector, {"source": sources[0], "live": live, **given})
     if options.loop and len(list_clips(sources)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
     to_user = Console(stderr=options.log_format == "json")  # standard output is the events' alone
@@ -87,6 +92,7 @@ def run(  # click's values: Options validates them
 
 def run_clip(clip: str, options: Options) -> "Outcome":
     """Run the chain on one clip, or go on with the run of it."""
+    from stream.meter import say
     from stream.prepare import prepare
     from stream.records.events import RunFinished
     from stream.records.layout import RunLayout
@@ -95,7 +101,7 @@ def run_clip(clip: str, options: Options) -> "Outcome":
     from stream.series import Outcome
     from stream.view import describe, make_view
 
-    prepared = prepare(options.model_copy(update={"source": clip}))
+    prepared = prepare(options.model_copy(update={"source": clip}), partial(say, Console(stderr=True)))
     code = run_chain(prepared, make_view(Console(), options.log_format))
     last = last_event(RunLayout(options.out / prepared.source.stem, prepared.source.stem).events)
     if not isinstance(last, RunFinished):

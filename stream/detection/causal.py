@@ -95,7 +95,7 @@ class CausalDetector:
         return Step(t_start_s, score, smoothed, thresholds, change, pending)
 
     def finish(self) -> Change | None:
-        """Nothing follows the last window: the end of an anomaly that is over, but that the EMA has not followed yet."""
+        """Nothing follows the last window: the end of an anomaly that is over, where the EMA still lags."""
         thresholds = None if self._last_s is None else self._usual.thresholds(self._last_s)
         return self._ended(thresholds) if thresholds and self._anomaly_since_s is not None else None
 

@@ -29,6 +29,12 @@ class Progress:
         self._began_at = self._moved_at = self._clock()
         self._last: dict[str, Status] = {}
         self._heard_at: dict[str, float] = {}
+        self._away: str = ""
+
+    def away(self, reason: str) -> None:
+        """A live source has gone for this reason, or is back: empty."""
+        self._away = reason
+        self._moved_at = self._clock()
 
     def on_status(self, status: Status) -> None:
         before = self._last.get(status.process)
@@ -58,6 +64,8 @@ class Progress:
         for name in sorted(running, key=self._heard_at.__getitem__):
             if (silent_s := now - self._heard_at[name]) > self._stall_s:
                 return "stalled", f"the {name} process has done nothing for {silent_s:.0f} s, {self._place(name)}"
+        if self._away:
+            return "running", f"the source is away: {self._away}"
         if running and (still_s := now - self._moved_at) > self._stall_s:
             return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
         return "running", ""

@@ -58,7 +58,7 @@ class SegmentClosed(_Event):
     t_start_s: Seconds
     t_end_s: Seconds
     kind: Kind
-    closed_by: Literal["state_change", "max_duration", "end_of_stream"]
+    closed_by: Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
     detected_at_s: Seconds
     windows: Count = Field(description="windows that start in it; 0: it was never scored")
     score_mean: float | None
@@ -115,6 +115,35 @@ class SourceDamaged(_Event):
     packets: Count
 
 
+class SourceLost(_Event):
+    """A live source has gone; ``source.gap`` says when it is back."""
+
+    event: Literal["source.lost"] = "source.lost"
+    t_s: Seconds
+    reason: str
+
+
+class SourceGap(_Event):
+    """A stretch of time in which a live source was away. It is no part of any segment, and of no decoded time."""
+
+    event: Literal["source.gap"] = "source.gap"
+    t_start_s: Seconds
+    t_end_s: Seconds
+    reason: str
+
+
+class StreamOverload(_Event):
+    """This machine was too slow for a live source. What was skipped lies in this stretch; it need not fill it."""
+
+    event: Literal["stream.overload"] = "stream.overload"
+    t_start_s: Seconds
+    t_end_s: Seconds
+    reason: str
+    windows_skipped: Count = Field(description="decoded, and not embedded")
+    packets_dropped: Count = Field(description="not even decoded")
+    dropped_s: Duration = Field(description="of the source, for want of these packets")
+
+
 class StageRestarted(_Event):
     """A process of the chain died; the chain was started again and went on."""
 
@@ -124,7 +153,10 @@ class StageRestarted(_Event):
 
 
 class RunFinished(_Event):
-    """The end, with closed books: decoded = annotated + failed + skipped + damaged."""
+    """The end, with closed books: decoded = annotated + failed + skipped + damaged.
+
+    The source's time from its first to its last picture is decoded + gap + dropped.
+    """
 
     event: Literal["run.finished"] = "run.finished"
     decoded_s: Duration
@@ -132,6 +164,9 @@ class RunFinished(_Event):
     skipped_s: Duration
     failed_s: Duration
     damaged_s: Duration
+    gap_s: Duration = Field(default=0.0, description="in which a live source was away")
+    dropped_s: Duration = Field(default=0.0, description="of a live source, not decoded: this machine was too slow")
+    windows_skipped: Count = Field(default=0, description="of a live source: this machine was too slow")
     frames: Count
     packets_lost: Count
     windows: Count
@@ -152,7 +187,7 @@ class RunFailed(_Event):
 
 Event: TypeAlias = (
     RunStarted | RunResumed | SegmentOpened | SegmentClosed | SegmentAnnotated | SegmentFailed | SegmentSkipped
-    | Checkpoint | SourceDamaged | StageRestarted | RunFinished | RunFailed
+    | Checkpoint | SourceDamaged | SourceLost | SourceGap | StreamOverload | StageRestarted | RunFinished | RunFailed
 )  # fmt: skip
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])

@@ -14,7 +14,7 @@ from stream.stage import State
 
 
 class Detect:
-    """Gives ``SegmentOpened`` and ``SegmentClosed`` that partition ``[0, decoded_s)``, but for the gaps of a live source.
+    """Gives ``SegmentOpened`` and ``SegmentClosed`` that partition ``[0, decoded_s)``, but for gaps of a live source.
 
     All else is passed on in order. The first segment is opened at 0 before the first picture or embedding; a segment
     that an embedding ends, or begins, comes right after it; the last one is closed right before ``End``, and the one

@@ -1,5 +1,6 @@
 """The end of the chain: everything that is known becomes durable, then it is announced."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,17 +12,21 @@ from stream.items import (
     Damage,
     Embedding,
     End,
+    Gap,
     Item,
     Keyframe,
+    Overload,
     SegmentClosed,
     SegmentOpened,
     SegmentSkipped,
+    SourceLost,
 )
 from stream.records import events
 from stream.records.arrays import GrowingArray
-from stream.records.books import Books, to_us
+from stream.records.books import Books, Seconds, to_us
 from stream.records.layout import RunLayout
 from stream.records.log import ReplayedLog
+from stream.records.overload import Tally
 from stream.records.spool import Spool, Spooled, digest
 from stream.stage import State
 
@@ -46,6 +51,9 @@ class Record:
         """Keyframes of the segments that are still open."""
         self._windows = self._segments = self._anomalous = 0
         self._checkpoint_at_s = CHECKPOINT_S
+        self._tally = Tally()
+        self._is_away = False
+        """Whether a live source has gone, and is not back."""
         self._began_at = time.monotonic()
 
     def on_item(self, item: Item) -> Iterator[Item]:
@@ -57,6 +65,8 @@ class Record:
                 self._embedding(item)
             case Damage():
                 self._damage(item)
+            case SourceLost() | Gap() | Overload():
+                self._of_live_source(item)
             case SegmentOpened():
                 self._log.append(events.SegmentOpened(**asdict(item)))
             case SegmentClosed():
@@ -95,6 +105,7 @@ class Record:
         for array, row in zip(self._arrays, (item.mean, item.temporal, np.float64(item.t_start_s)), strict=True):
             array.put(item.index, np.asarray(row))
         self._windows += 1
+        self._tell_overload(item.t_start_s)
         if item.t_start_s >= self._checkpoint_at_s:
             self._checkpoint(item.t_start_s)
 
@@ -108,6 +119,30 @@ class Record:
     def _damage(self, item: Damage) -> None:
         self._books.damage(item.t_start_s, item.t_end_s)
         self._log.append(events.SourceDamaged(**asdict(item)))
+
+    def _of_live_source(self, item: SourceLost | Gap | Overload) -> None:
+        match item:
+            case SourceLost():
+                self._is_away = True
+                self._log.append(events.SourceLost(**asdict(item)))
+            case Gap():
+                self._is_away = False
+                self._books.gap(item.t_start_s, item.t_end_s)
+                self._log.append(events.SourceGap(**asdict(item)))
+            case Overload():
+                self._overload(item)
+
+    def _overload(self, item: Overload) -> None:
+        dropped_s = 0.0
+        if item.packets_dropped:
+            self._books.drop(item.t_start_s, item.t_end_s)
+            dropped_s = item.t_end_s - item.t_start_s
+        self._tally.add(events.StreamOverload(**asdict(item), dropped_s=dropped_s))
+        self._tell_overload(item.t_end_s)
+
+    def _tell_overload(self, t_s: float) -> None:
+        if told := self._tally.due(t_s):
+            self._log.append(told)
 
     def _closed(self, item: SegmentClosed) -> None:
         inside = [frame for frame in self._frames if frame.t_s < item.t_end_s]
@@ -129,19 +164,25 @@ class Record:
                 f"segments without an outcome: {self._books.unsettled}"
             )
         seconds = self._books.seconds()
-        partial = bool(seconds["damaged_s"] or seconds["failed_s"] or end.packets_lost)
         for array in self._arrays or ():
             array.sync()
+        self._tell_overload(math.inf)
         self._log.append(
             events.RunFinished(
-                decoded_s=end.decoded_s,
+                decoded_s=end.decoded_s - seconds["gap_s"] - seconds["dropped_s"],
                 **seconds,
+                windows_skipped=self._tally.windows_skipped,
                 frames=end.frames,
                 packets_lost=end.packets_lost,
                 windows=self._windows,
                 segments=self._segments,
                 anomalous=self._anomalous,
                 wall_s=round(time.monotonic() - self._began_at, 3),
-                exit_code=4 if partial else 0,
+                exit_code=4 if self._is_partial(seconds, end) else 0,
             )
         )
+
+    def _is_partial(self, seconds: Seconds, end: End) -> bool:
+        """Whether something of the source is not in the record."""
+        lost_s = seconds["damaged_s"] + seconds["failed_s"] + seconds["gap_s"] + seconds["dropped_s"]
+        return bool(lost_s or end.packets_lost or self._tally.windows_skipped or self._is_away)

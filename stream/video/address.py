@@ -62,11 +62,13 @@ def address_of(spec: str) -> Address | None:
     if _DEVICE.fullmatch(spec):
         return Address("device", spec)
     scheme, mark, _ = spec.partition("://")
-    if not mark or scheme.lower() == "hf" or Path(spec).exists():
+    if not mark or scheme.lower() == "hf":
         return None
     kind = _KINDS.get(scheme.lower())
     if kind is None:
-        raise SourceError(f"{redacted(spec)} is no address that can be read: give rtsp://, rtsps://, http:// or https://")
+        raise SourceError(
+            f"{redacted(spec)} is no address that can be read: give rtsp://, rtsps://, http:// or https://"
+        )
     return Address(kind, spec)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stream.errors import SourceError, UsageError
+from stream.video.address import redacted, stem_of
 from stream.video.file import LocalFile
 from stream.video.member import SEPARATOR, clips_in, is_tar
 
@@ -65,10 +66,10 @@ def _is_hidden(path: Path) -> bool:
 def _require_own_stems(clips: list[str]) -> None:
     seen: dict[str, str] = {}
     for clip in clips:
-        stem = Path(clip.partition(SEPARATOR)[2] or clip).stem
+        stem = stem_of(clip.partition(SEPARATOR)[2] or clip)
         if stem in seen:
             raise UsageError(
-                f"{seen[stem]} and {clip} would both be written as {stem!r}: "
+                f"{redacted(seen[stem])} and {redacted(clip)} would both be written as {stem!r}: "
                 "give them in two calls, each with its own --out"
             )
         seen[stem] = clip

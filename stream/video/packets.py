@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from stream.items import Packet
 from stream.video.container import open_stream
+from stream.video.live import LiveSource
 from stream.video.source import Source
 
 if TYPE_CHECKING:
@@ -67,7 +68,12 @@ def empty_packet() -> "av.Packet[av.VideoStream]":
     return cast("av.Packet[av.VideoStream]", av.Packet())
 
 
-def packets(source: Source, *, loop: bool = False) -> Generator[Packet, None, None]:
+def decode_threads(stream: "av.VideoStream") -> None:
+    """Let large pictures be decoded by several threads."""
+    stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > _THREADED_FROM_PX else 1
+
+
+def packets(source: Source | LiveSource, *, loop: bool = False) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
     An error of the demuxer ends the stream there, and the ``Flush`` says so. With ``loop`` the clip is read again after
@@ -84,7 +90,7 @@ def packets(source: Source, *, loop: bool = False) -> Generator[Packet, None, No
         offset_s = yield from _round(source, offset_s)
 
 
-def _round(source: Source, offset_s: float) -> Generator[Packet, None, float]:
+def _round(source: Source | LiveSource, offset_s: float) -> Generator[Packet, None, float]:
     """One reading of the clip; returns the offset with which the next one follows without a gap."""
     import av
 
@@ -92,7 +98,7 @@ def _round(source: Source, offset_s: float) -> Generator[Packet, None, float]:
     first = stretch = _Stretch(offset_s)
     next_is_corrupt, error_text = False, ""
     with open_stream(source) as (container, stream):
-        stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > _THREADED_FROM_PX else 1
+        decode_threads(stream)
         try:
             for packet in container.demux(stream):
                 if packet.size == 0:  # codes nothing; a decoder would take it for the end

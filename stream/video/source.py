@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
-from stream.errors import SourceError
+from stream.errors import SourceError, UsageError
+from stream.video.address import address_of
 from stream.video.file import File, LocalFile
 from stream.video.member import SEPARATOR, ask_for_member, find_member, is_tar
 
@@ -86,7 +87,10 @@ def open_source(spec: str, *, in_container: Callable[[], bool] = in_container) -
         SourceError: missing, not a regular file, not readable or empty; a tar without its member or one without
             that member; a member that is no ordinary file. Whether the bytes are a video is seen by
             ``stream.video.container``.
+        UsageError: it is a live source.
     """
+    if address := address_of(spec):
+        raise UsageError(f"{address.name} is a live source, and this reads clips: `run` and `doctor` take live sources")
     try:
         return _find(spec, in_container)
     except OSError as error:

@@ -1,0 +1,96 @@
+"""The packets of a camera, across its connections: what is lost between them is a gap, and told once."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from stream.errors import SourceError
+from stream.items import Packet
+from stream.video.backoff import Backoff
+from stream.video.camera_clock import CameraClock
+from stream.video.container import outage
+from stream.video.packets import Lost, Regained, decode_threads, empty_packet
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+    Connect = Callable[[], AbstractContextManager[tuple[InputContainer, av.VideoStream]]]
+
+ENDED = "it ended the stream"
+
+
+class CameraPackets:
+    """Iterates over a camera's packets, until it is given up or comes to its end.
+
+    Each connection begins with its first key picture: nothing before it can be decoded. After a cut comes ``Lost`` at
+    once, and ``Regained`` before the first packet of the connection that follows; they say why, each reason once.
+    """
+
+    def __init__(
+        self, connect: "Connect", backoff: Backoff, *, has_end: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Set up.
+
+        Args:
+            connect: Opens the camera, as ``stream.video.container.open_stream`` does.
+            backoff: How long to wait between attempts, and when to give up.
+            has_end: Whether a stream that ends without an error is complete; that of a camera has been cut off.
+            clock: The monotonic clock, seconds.
+        """
+        self._connect = connect
+        self._backoff = backoff
+        self._has_end = has_end
+        self._clock = clock
+        self._line = CameraClock()
+        self._reasons: list[str] = []
+        """Why the camera is away; empty while it is not."""
+        self._complete = False
+
+    def __iter__(self) -> Iterator[Packet]:
+        while True:
+            reason = yield from self._session()
+            if self._complete:
+                return
+            if not self._reasons and self._line.began:
+                yield Lost(empty_packet(), reason=reason)
+            if reason not in self._reasons:
+                self._reasons.append(reason)
+            if not self._backoff.wait():
+                return
+
+    def _session(self) -> Generator[Packet, None, str]:
+        """One connection; returns why it ended."""
+        import av
+
+        try:
+            with self._connect() as (container, stream):
+                decode_threads(stream)
+                yield from self._follow(container, stream)
+                self._complete = self._has_end
+                return ENDED
+        except (av.FFmpegError, OSError, SourceError) as error:
+            return outage(error)
+
+    def _follow(self, container: "InputContainer", stream: "av.VideoStream") -> Iterator[Packet]:
+        self._line.connect()
+        for packet in container.demux(stream):
+            arrived_at = self._clock()
+            if packet.size == 0:  # codes nothing; a decoder would take it for the end
+                continue
+            if not self._line.fit(packet, arrived_at):
+                if not packet.is_keyframe:
+                    continue
+                yield from self._restart(packet, arrived_at)
+            yield Packet(packet, self._line.offset_s, arrived_at)
+
+    def _restart(self, packet: "av.Packet[av.VideoStream]", arrived_at: float) -> Iterator[Packet]:
+        """The first packet of a connection, or of a clock that was set while time went on."""
+        again = self._line.began
+        from_s = self._line.restart(packet, arrived_at)
+        if again:
+            reason = "; then: ".join(self._reasons) or "its clock was set"
+            yield Regained(empty_packet(), from_s=from_s, reason=reason)
+        self._reasons = []
+        self._backoff.reset()
