@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from models import fetch
-from stream.meter import say
 
 _TENTHS = 10
 
@@ -22,25 +21,33 @@ class PlainView:
 
     def show(self, now: fetch.Progress) -> None:
         if now.wait_s:
-            say(self._console, f"{self._name}  the hub asks to wait {now.wait_s:.0f} s")
+            self._say(f"the hub asks to wait {now.wait_s:.0f} s")
         tenths = _TENTHS * now.done_bytes // now.total_bytes if now.total_bytes else _TENTHS
         if tenths > self._tenths:
             self._tenths = tenths
-            say(self._console, f"{self._name}  {now.done_bytes / 1e6:.1f} of {now.total_bytes / 1e6:.1f} MB")
+            self._say(f"{now.done_bytes / 1e6:.1f} of {now.total_bytes / 1e6:.1f} MB")
+
+    def _say(self, words: str) -> None:
+        self._console.print(f"{self._name}  {words}", markup=False, highlight=False, soft_wrap=True)
 
 
 class BarView:
-    """A bar."""
+    """A bar, from the first news on."""
 
     def __init__(self, bar: Progress, name: str) -> None:
         self._bar = bar
         self._name = name
-        self._task = bar.add_task(name, total=None)
+        self._task = bar.add_task(name, total=None, visible=False)
 
     def show(self, now: fetch.Progress) -> None:
         waits = f"  the hub asks to wait {now.wait_s:.0f} s" if now.wait_s else ""
-        description = f"{self._name}{waits}"
-        self._bar.update(self._task, completed=now.done_bytes, total=now.total_bytes, description=description)
+        self._bar.update(
+            self._task,
+            completed=now.done_bytes,
+            total=now.total_bytes,
+            description=f"{self._name}{waits}",
+            visible=True,
+        )
 
 
 @contextmanager
