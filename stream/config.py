@@ -27,7 +27,9 @@ class Options(BaseModel):
     out: Path = Path("runs")
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
-    """Hub name or local folder; None: the encoder's own default."""
+    """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
+    offline: bool = False
+    """Nothing is fetched: what a run needs is on this machine."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
     annotator: Literal["none"] = "none"
@@ -59,7 +61,7 @@ class Options(BaseModel):
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
-            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "restart",
+            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "restart", "offline",
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip
         return self.model_dump(mode="json", exclude=incidental)

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from rich.console import Console
+
 from models.choice import choose
 from models.errors import ModelUnavailableError
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
+from stream.fetch_view import shown
 from stream.records.layout import RunLayout
 from stream.records.manifest import read_manifest
 from stream.video.camera import fit_camera, read_intrinsics
@@ -41,10 +44,14 @@ def prepare(options: Options) -> Prepared:
         ModelMissingError: the encoder's packages or weights are not there.
         UsageError: options contradict each other.
     """
+    if options.offline and is_on_hub(options.source):
+        raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
     source = open_source(_at_recorded_commit(options), download=options.download)
     stream = read_facts(source)
-    options, intrinsics = with_intrinsics(options.model_copy(update={"source": source.name}), source, stream)
-    return Prepared(with_encoder(options), source, stream, intrinsics, read_sidecar(source, stream))
+    options = options.model_copy(update={"source": source.name})
+    options, intrinsics = with_intrinsics(options, source, stream)
+    options = with_encoder(options, allow_download=not options.offline)
+    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream))
 
 
 def _at_recorded_commit(options: Options) -> str:
@@ -92,7 +99,8 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
         UsageError: it cannot take what was asked for.
     """
     try:
-        choice = choose(options.encoder, options.encoder_model, allow_download=allow_download)
+        with shown(Console(stderr=True), options.encoder_model or "weights") as report:
+            choice = choose(options.encoder, options.encoder_model, allow_download=allow_download, report=report)
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:
