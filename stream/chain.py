@@ -114,7 +114,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     from stream.video.live import LiveSource, open_any
 
     cv2.setNumThreads(1)
-    source = open_any(options.source, options.live)
+    source = open_any(options.source, options.live, download=options.download)
     decode = Decode(source.name, options.stream or read_facts(source))
     rectify = Rectify(
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
@@ -127,7 +127,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     return Work(
         Pipeline([decode, rectify]),
         source=_Live(source, decode) if isinstance(source, LiveSource) else _Clip(options, source, decode),
-        facts=lambda: {"rectification": rectify.facts()},
+        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.fetched_bytes},
     )
 
 

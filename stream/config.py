@@ -17,7 +17,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """A video file, ``shard.tar::member.mp4``, or a live source: its address may hold a password."""
+    """A video file, or ``shard.tar::member.mp4``, here or on the hub; or a live source: its address may hold secrets."""
+    download: bool = False
+    """A file on the hub is fetched whole, instead of being read where it is."""
     intrinsics: Path | None = None
     """None with ``rectify``: no calibration is known yet; the supervisor finds it or stops."""
     rectify: bool = True
@@ -28,7 +30,9 @@ class Options(BaseModel):
     out: Path = Path("runs")
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
-    """Hub name or local folder; None: the encoder's own default."""
+    """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
+    offline: bool = False
+    """Nothing is fetched: what a run needs is on this machine."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
     annotator: Literal["none"] = "none"
@@ -67,7 +71,7 @@ class Options(BaseModel):
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
-            "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart",
+            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "restart", "offline",
             "log_format", "stall_s", "metrics_port", "metrics_host", "live",
         }  # fmt: skip
         return {name: value for name, value in self.recorded().items() if name not in incidental}

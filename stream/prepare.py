@@ -2,23 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from pathlib import PurePosixPath
+from typing import Any
+
+from rich.console import Console
 
 from models.choice import choose
 from models.errors import ModelUnavailableError
 from stream.config import Options
-from stream.errors import IntrinsicsError, ModelMissingError, UnreachableError, UsageError
-from stream.video.backoff import Backoff
+from stream.errors import IntrinsicsError, ModelMissingError, UsageError
+from stream.fetch_view import shown
+from stream.reach import AnySource, reach
+from stream.records.layout import RunLayout
+from stream.records.manifest import read_manifest
 from stream.video.camera import fit_camera, read_intrinsics
-from stream.video.container import StreamFacts, read_facts
-from stream.video.live import LiveSource, open_any
+from stream.video.container import StreamFacts
+from stream.video.live import LiveSource
+from stream.video.remote.address import is_on_hub, parse_address
 from stream.video.sidecar import Sidecar, read_sidecar
-from stream.video.source import Source
-
-AnySource: TypeAlias = Source | LiveSource
-
-FIRST_CONTACT_S = 30.0
-"""How long a camera is sought that was never reached, unless ``--reconnect-s`` says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With every ``auto`` resolved: the calibration's file, the encoder and where its weights lie."""
+    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the encoder and
+    where its weights lie; of a live source what it is, and its facts."""
     source: AnySource
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
@@ -48,43 +50,32 @@ def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) 
         ModelMissingError: the encoder's packages or weights are not there.
         UsageError: options contradict each other.
     """
-    source, stream = reach(options, note)
+    if options.offline and is_on_hub(options.source):
+        raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
+    source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}), note)
     if isinstance(source, LiveSource):
         options = options.model_copy(update={"live": source.options, "stream": stream})
+    elif is_on_hub(options.source):
+        options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
+    options = with_encoder(options, allow_download=not options.offline)
     sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
-    return Prepared(with_encoder(options), source, stream, intrinsics, sidecar)
+    return Prepared(options, source, stream, intrinsics, sidecar)
 
 
-def reach(options: Options, note: Callable[[str], None]) -> tuple[AnySource, StreamFacts]:
-    """The source and what it says of itself; a live one that is not there is sought for a while.
-
-    Raises:
-        SourceError: it cannot be read, or not be reached in time.
-        UsageError: options do not fit the source.
-    """
-    backoff = Backoff(options.live.reconnect_s or FIRST_CONTACT_S)
-    told: set[str] = set()
-    while True:
-        try:
-            source = open_any(options.source, options.live)
-            _require_fitting(options, source)
-            return source, read_facts(source)
-        except UnreachableError as error:
-            if str(error) not in told:
-                told.add(str(error))
-                note(f"{error}; trying again")
-            if not backoff.wait():
-                raise
-
-
-def _require_fitting(options: Options, source: AnySource) -> None:
-    if isinstance(source, LiveSource):
-        wrong = ["--loop"] * options.loop + ["--speed realtime"] * (options.speed == "realtime")
-        if wrong:
-            raise UsageError(f"{wrong[0]} is for clips, and {source.name} is a live source: leave it out")
-    elif given := options.live.given():
-        raise UsageError(f"{given[0]} is for live sources, and {source.name} is a clip: leave it out")
+def _at_recorded_commit(options: Options) -> str:
+    """The source; one on the hub at the commit that the run which lies there has read, if it reads the same."""
+    if options.restart or not is_on_hub(options.source):
+        return options.source
+    asked = parse_address(options.source)
+    stem = PurePosixPath(asked.member or asked.path).stem
+    layout = RunLayout(options.out / stem, stem)
+    if not (layout.events.exists() and layout.manifest.exists()):
+        return options.source
+    read = read_manifest(layout.manifest).source.origin
+    if read is None or (read["data_set"], read["path"], read["member"]) != (asked.data_set, asked.path, asked.member):
+        return options.source
+    return str(asked.at(read["commit"])) if asked.asks_for(read["revision"], read["commit"]) else options.source
 
 
 def with_intrinsics(options: Options, source: AnySource, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
@@ -117,7 +108,8 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
         UsageError: it cannot take what was asked for.
     """
     try:
-        choice = choose(options.encoder, options.encoder_model, allow_download=allow_download)
+        with shown(Console(stderr=True), options.encoder_model or "weights") as report:
+            choice = choose(options.encoder, options.encoder_model, allow_download=allow_download, report=report)
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:

@@ -163,7 +163,7 @@ def test_a_worker_folder_is_run_clip_by_clip(tmp_path: Path) -> None:
     result = run_cli(folder, *GRID, "--out", out)
     assert result.returncode == ExitCode.INPUT
     assert result.stderr.count("bad.mp4 is not a video") == 1
-    assert sorted(path.name for path in out.iterdir()) == ["a", "member", "torn"]
+    assert sorted(path.name for path in out.iterdir()) == ["a", "member", "series.json", "torn"]
     assert [manifest(out / name)["exit_code"] for name in ("a", "member", "torn")] == [0, 0, 4]
     *_, first, second, third, fourth, total = result.stdout.splitlines()
     assert first.startswith(f"  0  {folder}/a.mp4: finished: 0:00:03.0 of video")

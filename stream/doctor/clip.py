@@ -38,7 +38,7 @@ class Case:
     @cached_property
     def source(self) -> AnySource:
         """The clip's bytes, or where a live source is."""
-        return open_any(self.options.source, self.options.live)
+        return open_any(self.options.source, self.options.live, download=self.options.download)
 
     @cached_property
     def stream(self) -> StreamFacts:

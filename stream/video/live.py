@@ -10,6 +10,7 @@ from stream.errors import SourceError, UsageError
 from stream.video.address import Address, address_of
 from stream.video.byte_streams import GrowingFile, Pipe, ReadOnce
 from stream.video.http import HttpStream, ask
+from stream.video.http_file import file_of
 from stream.video.live_options import CAMERAS, Kind, LiveOptions
 from stream.video.source import Source, open_source
 
@@ -69,6 +70,14 @@ class LiveSource:
             raise TypeError(f"{self.name} has neither a path nor an address")
         return HttpStream(self.address, self.options.silence_s)
 
+    @property
+    def fetched_bytes(self) -> None:
+        """Nobody counts."""
+        return
+
+    def origin(self) -> None:
+        """Its name says all."""
+
     def sha256(self) -> None:
         """Nobody can read it again."""
 
@@ -81,7 +90,7 @@ class LiveSource:
         return beside if beside and beside.is_file() else None
 
 
-def open_any(spec: str, options: LiveOptions) -> Source | LiveSource:
+def open_any(spec: str, options: LiveOptions, *, download: bool = False) -> Source | LiveSource:
     """The clip or the live source that ``spec`` names. A file over HTTP that can be read anywhere is a clip.
 
     Raises:
@@ -92,7 +101,7 @@ def open_any(spec: str, options: LiveOptions) -> Source | LiveSource:
         return _growing(spec, options)
     address = address_of(spec)
     if address is None:
-        return open_source(spec)
+        return open_source(spec, download=download)
     if options.kind is not None:
         return _live(options.kind, options, address)
     match address.kind:
@@ -127,5 +136,6 @@ def _over_http(options: LiveOptions, address: Address) -> Source | LiveSource:
     """Ask for the first byte alone, and see what the server makes of that."""
     with ask(address, options.silence_s, Range="bytes=0-0") as answer:
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
-            raise NotImplementedError
+            file = file_of(address, answer, options.silence_s)
+            return Source(address.name, address.stem, file, 0, file.size_bytes)
         return _live("http" if answer.length is None else "download", options, address)

@@ -1,0 +1,34 @@
+"""The errors of the hub's client as errors of a source."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from models.errors import ModelUnavailableError
+from models.hub_errors import explain
+from stream.errors import SourceError
+from stream.video.remote.address import parse_address
+
+
+@contextmanager
+def told(name: str) -> Iterator[None]:
+    """Whatever the hub's client raises in the block becomes a sentence about ``name``, an address on the hub.
+
+    Raises:
+        SourceError: instead of the client's errors.
+        OSError: as it is, if it is this machine's own: a full disk.
+    """
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        yield
+    except ModelUnavailableError as error:  # a token that is none
+        raise SourceError(f"{name} cannot be read: {error}") from error
+    except (httpx2.HTTPError, OSError) as error:
+        ours = isinstance(error, OSError) and not isinstance(
+            error, HfHubHTTPError | ConnectionError | LocalEntryNotFoundError
+        )
+        if ours:
+            raise
+        data_set = parse_address(name).data_set
+        raise SourceError(f"{name} cannot be read: {explain(error, data_set, 'dataset')}") from error
