@@ -17,7 +17,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """A video file, or ``shard.tar::member.mp4``, here or on the hub; or a live source: its address may hold secrets."""
+    """A video file or ``shard.tar::member.mp4``, here or on the hub, or a live source: its address may hold secrets."""
     download: bool = False
     """A file on the hub is fetched whole, instead of being read where it is."""
     intrinsics: Path | None = None

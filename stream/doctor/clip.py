@@ -15,7 +15,8 @@ from stream.config import Options
 from stream.doctor.check import Check, Finding, check, size
 from stream.errors import EgocleanError
 from stream.items import Item, Tile
-from stream.prepare import AnySource, with_encoder, with_intrinsics
+from stream.prepare import with_encoder, with_intrinsics
+from stream.reach import AnySource
 from stream.stages.window import RATE_FPS
 from stream.video.container import StreamFacts, read_facts
 from stream.video.live import LiveSource, open_any
