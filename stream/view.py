@@ -75,7 +75,7 @@ def _of_live_source(event: events.SourceLost | events.SourceGap | events.StreamO
         return f"source back  {span} are missing: {event.reason}"
     parts = [f"{event.windows_skipped} windows skipped"] if event.windows_skipped else []
     if event.packets_dropped:
-        parts.append(f"{event.dropped_s:.2f} s not decoded")
+        parts.append(f"{event.packets_dropped} packets not decoded")
     return f"overload  {span}, {', '.join(parts)}: {event.reason}"
 
 
