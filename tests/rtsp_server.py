@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import random
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -157,11 +156,12 @@ class _Sender:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._sequence = random.Random(connection.fileno()).randrange(1 << 16)
+        self._sequence = (1 << 16) - 20  # it wraps soon, as does the clock
+        self._first_tick = (1 << 32) - _CLOCK_HZ
 
     def send(self, unit: Unit, t_s: float) -> None:
         payloads = [payload for nal in unit.nals for payload in _payloads(nal)]
-        timestamp = round(t_s * _CLOCK_HZ) & 0xFFFFFFFF
+        timestamp = (round(t_s * _CLOCK_HZ) + self._first_tick) & 0xFFFFFFFF
         for number, payload in enumerate(payloads):
             marker = 0x80 if number == len(payloads) - 1 else 0
             head = bytes([0x80, marker | 96]) + self._sequence.to_bytes(2, "big") + timestamp.to_bytes(4, "big")

@@ -93,7 +93,7 @@ def stem_of(spec: str) -> str:
     _, mark, rest = redacted(spec).partition("://")
     if not mark:
         return Path(spec).stem
-    place = rest.removeprefix(f"{_HIDDEN}@").rstrip("/")
+    place = re.sub(rf"[A-Za-z0-9-]+={re.escape(_HIDDEN)}", "", rest).removeprefix(f"{_HIDDEN}@").rstrip("/")
     if PurePosixPath(place).suffix.lower() in _VIDEO_ENDINGS:
         place = place.removesuffix(PurePosixPath(place).suffix)
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", place).strip("._-") or "live"

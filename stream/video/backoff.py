@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 FIRST_S = 0.5
 LONGEST_S = 30.0
+_SHORTEST_S = 0.001
 
 
 class Backoff:
@@ -41,7 +42,7 @@ class Backoff:
         if self._since is None:
             self._since = now
         left_s = self._budget_s - (now - self._since)
-        if left_s <= 0:
+        if left_s < _SHORTEST_S:
             return False
         self._wait(min(left_s, self._next_s * (1 - self._chance() / 2)))
         self._next_s = min(LONGEST_S, 2 * self._next_s)
