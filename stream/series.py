@@ -106,7 +106,10 @@ def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -
     ]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, (json.dumps({"v": 1, "clips": done, "left": [redacted(clip) for clip in left]}, indent=1) + "\n").encode())
+        replace_file(
+            path,
+            (json.dumps({"v": 1, "clips": done, "left": [redacted(clip) for clip in left]}, indent=1) + "\n").encode(),
+        )
     except OSError as error:
         if exit_code_of(error) == ExitCode.NO_ROOM:
             raise NoRoomError(sentence_of(error)) from error

@@ -13,11 +13,18 @@ import av
 
 _CLOCK_HZ = 90_000
 _RTP_BYTES = 1400
-_AGGREGATED, _FRAGMENTED = 48, 49
+_FRAGMENTED = 49
 _VPS, _SPS, _PPS = 32, 33, 34
 _DEADLINE_S = 30.0
 
-Then = Literal["cut", "hang", "stay"]
+_HEADERS = {
+    "OPTIONS": ("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN",),
+    "DESCRIBE": ("Content-Type: application/sdp",),
+    "SETUP": ("Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 1;timeout=60"),
+    "PLAY": ("Session: 1", "Range: npt=now-"),
+}
+
+Then = Literal["cut", "hang"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +42,7 @@ class Session:
 
     units: Sequence[Unit]
     then: Then = "cut"
-    """``cut`` closes the connection in mid-stream; ``hang`` keeps it and sends nothing; ``stay`` likewise, until the
-    client leaves, and is what a test that stops the client waits in."""
-    skip_to_s: float | None = None
-    """Time of the first unit on the camera's clock; None: the unit's own."""
+    """``cut`` closes the connection in mid-stream; ``hang`` keeps it and sends nothing more."""
 
 
 def units_of(clip: Path, *, fps: int = 30) -> list[Unit]:
@@ -51,30 +55,25 @@ def units_of(clip: Path, *, fps: int = 30) -> list[Unit]:
 
 
 class RtspServer:
-    """Serves ``sessions`` to one client after the other; then connections are refused, or the last is given for ever.
+    """Serves ``sessions`` to one client after the other; when none is left, connections are closed at once.
 
     Units are sent ``speed`` times as fast as they were filmed.
     """
 
     def __init__(
-        self, sessions: Sequence[Session], *, speed: float = 10.0, credentials: str | None = None, repeat: bool = False
+        self, sessions: Sequence[Session], *, speed: float = 10.0, credentials: str | None = None, answers: bool = True
     ) -> None:
+        """``credentials`` are ``user:password``; without ``answers`` requests are read and nothing is said."""
         self._sessions = list(sessions)
-        self._repeat = repeat
         self._speed = speed
+        self._answers = answers
         self._authorization = None
         if credentials is not None:
             self._authorization = f"Basic {base64.b64encode(credentials.encode()).decode()}"
         self._closing = threading.Event()
         self._open: list[socket.socket] = []
-        self.played = 0
-        """Sessions given so far."""
-        self.refused = 0
-        """Connections that found no session."""
-        self.torn_down = threading.Event()
-        """A client has said TEARDOWN."""
-        self.exhausted = threading.Event()
-        """The last session has come to its end."""
+        self.asked = threading.Event()
+        """A client has sent a request."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -110,44 +109,29 @@ class RtspServer:
             self._open.remove(connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        if not self._sessions:
-            self.refused += 1
-            return
-        for request in _requests(connection):
-            method, headers = request[0].split(" ")[0], "\r\n".join(request)
-            sequence = next(line for line in request if line.lower().startswith("cseq"))
-            if self._authorization and self._authorization not in headers:
-                _answer(connection, "401 Unauthorized", sequence, 'WWW-Authenticate: Basic realm="camera"')
+        for request in _requests(connection) if self._sessions else ():
+            self.asked.set()
+            if not self._answers:
                 continue
-            match method:
-                case "OPTIONS":
-                    _answer(connection, "200 OK", sequence, "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN")
-                case "DESCRIBE":
-                    sdp = _sdp(self._sessions[0].units)
-                    _answer(connection, "200 OK", sequence, "Content-Type: application/sdp", body=sdp)
-                case "SETUP":
-                    transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"
-                    _answer(connection, "200 OK", sequence, transport, "Session: 1;timeout=60")
-                case "PLAY":
-                    _answer(connection, "200 OK", sequence, "Session: 1", "Range: npt=now-")
-                    if self._play(connection) == "cut":
-                        return
-                case "TEARDOWN":
-                    self.torn_down.set()
-                    return
-                case _:
-                    _answer(connection, "200 OK", sequence, "Session: 1")
+            method, sequence = request[0].split(" ")[0], next(line for line in request if line.startswith("CSeq"))
+            if self._authorization and f"Authorization: {self._authorization}" not in request:
+                _answer(connection, "401 Unauthorized", sequence, 'WWW-Authenticate: Basic realm="camera"')
+            elif method == "TEARDOWN":
+                return
+            else:
+                _answer(connection, "200 OK", sequence, *_HEADERS.get(method, ()), body=self._body(method))
+            if method == "PLAY" and self._play(connection) == "cut":
+                return
+
+    def _body(self, method: str) -> bytes:
+        return _sdp(self._sessions[0].units) if method == "DESCRIBE" else b""
 
     def _play(self, connection: socket.socket) -> Then:
-        session = self._sessions[0] if self._repeat and len(self._sessions) == 1 else self._sessions.pop(0)
-        self.played += 1
+        session = self._sessions.pop(0)
         sender = _Sender(connection)
-        shift_s = 0.0 if session.skip_to_s is None else session.skip_to_s - session.units[0].t_s
         for before, unit in zip([session.units[0], *session.units], session.units, strict=False):
             self._closing.wait((unit.t_s - before.t_s) / self._speed)
-            sender.send(unit, unit.t_s + shift_s)
-        if not self._sessions:
-            self.exhausted.set()
+            sender.send(unit)
         return session.then
 
 
@@ -159,9 +143,9 @@ class _Sender:
         self._sequence = (1 << 16) - 20  # it wraps soon, as does the clock
         self._first_tick = (1 << 32) - _CLOCK_HZ
 
-    def send(self, unit: Unit, t_s: float) -> None:
+    def send(self, unit: Unit) -> None:
         payloads = [payload for nal in unit.nals for payload in _payloads(nal)]
-        timestamp = (round(t_s * _CLOCK_HZ) + self._first_tick) & 0xFFFFFFFF
+        timestamp = (round(unit.t_s * _CLOCK_HZ) + self._first_tick) & 0xFFFFFFFF
         for number, payload in enumerate(payloads):
             marker = 0x80 if number == len(payloads) - 1 else 0
             head = bytes([0x80, marker | 96]) + self._sequence.to_bytes(2, "big") + timestamp.to_bytes(4, "big")

@@ -13,7 +13,7 @@ from stream.video.listing import list_clips
 from stream.video.live_options import LiveOptions
 from stream.video.source import open_source
 
-SECRET = "geheim7"
+SECRET = "geheim7"  # noqa: S105 - of nobody
 
 
 @pytest.mark.parametrize(

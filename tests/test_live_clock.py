@@ -70,7 +70,7 @@ def test_a_clock_that_is_set_while_packets_come_is_no_gap(set_to_s: float) -> No
 
 
 def test_a_clock_that_is_set_over_a_pause_is_a_gap() -> None:
-    """Where packets paused, too, time is missing: the line must be taken up at a key picture, by the monotonic clock."""
+    """Where packets paused, too, time is missing: the line is taken up anew, by the monotonic clock."""
     line = CameraClock()
     line.restart(packet(100.0), 10.0)
     moved = packet(0.0)

@@ -113,7 +113,9 @@ def _story() -> list[Item]:
         items += [Keyframe(float(t_s), 4, 4, b"jpeg") for t_s in seconds]
         for t_s in seconds[:-2]:
             mean = np.array([1.0, t_s % 3 / 10, 0, 0], np.float32)
-            items.append(Embedding(_rows(items), float(t_s), float(t_s) + 64 / FPS, mean, np.tile(np.float16(mean), (2, 1))))
+            items.append(
+                Embedding(_rows(items), float(t_s), float(t_s) + 64 / FPS, mean, np.tile(np.float16(mean), (2, 1)))
+            )
         items.append(SourceLost(end_s, "cut"))
     return [*items[:-1], End("end_of_stream", 230.0, 2250)]
 
@@ -190,7 +192,7 @@ def _recorded(layout: RunLayout, items: list[Item]) -> list[events.Event]:
 
 
 def test_the_books_close_around_gaps_and_overload(layout: RunLayout) -> None:
-    """Decoded time is what is left of the line: it ends as annotated, failed, skipped or damaged, to the microsecond."""
+    """Decoded time is what is left of the line; it ends as annotated, failed, skipped or damaged."""
     story = _story()
     dropped = Overload(10.25, 12.5, "decoding is too slow", packets_dropped=60)
     skipped = [Overload(20.0 + k, 21.0 + k, "the encoder is too slow", windows_skipped=1) for k in range(5)]

@@ -1,6 +1,5 @@
 """A camera's packets across its connections: each cut is told once, with its length and its reasons."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
@@ -97,9 +96,7 @@ def test_each_reason_is_told_once() -> None:
     assert camera.attempts > 42
     assert _kinds(given) == "PPPLRPPPL"
     assert isinstance(given[4], Regained)
-    assert given[4].reason == (
-        "it has sent nothing for too long; then: Connection refused; then: Input/output error"
-    )
+    assert given[4].reason == ("it has sent nothing for too long; then: Connection refused; then: Input/output error")
 
 
 def test_a_camera_that_never_comes_back_is_given_up() -> None:

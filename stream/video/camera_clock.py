@@ -95,9 +95,14 @@ class CameraClock:
         self._end_s = max(self._end_s, self._last_s + (packet.duration or 0) * _tick_s(packet))
 
 
+def start_s(packet: "av.Packet[av.VideoStream]") -> float:
+    """Where a packet begins by its own time, in seconds; 0 if it has none."""
+    return (_ticks(packet) or 0) * _tick_s(packet)
+
+
 def end_s(packet: "av.Packet[av.VideoStream]") -> float:
     """Where a packet ends by its own time, in seconds; 0 if it has none."""
-    return ((_ticks(packet) or 0) + (packet.duration or 0)) * _tick_s(packet)
+    return start_s(packet) + (packet.duration or 0) * _tick_s(packet)
 
 
 def _move(packet: "av.Packet[av.VideoStream]", ticks: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from stream.items import Packet
 from stream.video.backlog import Backlog
 from stream.video.backoff import Backoff
-from stream.video.camera_clock import end_s
+from stream.video.camera_clock import start_s
 from stream.video.camera_packets import CameraPackets
 from stream.video.container import open_stream
 from stream.video.live import LiveSource
@@ -55,7 +55,7 @@ class LiveFeed:
         while not self._backlog.exhausted:
             packet = self._backlog.take(_TAKE_S)
             if packet is not None and packet.packet.size:
-                t_s = end_s(packet.packet) + packet.offset_s
+                t_s = start_s(packet.packet) + packet.offset_s
                 first_s, began_at = (t_s, self._clock()) if first_s is None else (first_s, began_at)
                 if t_s - first_s >= duration_s:
                     break
