@@ -75,8 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self._left is not None:
             data = data[: self._left]
             self._left -= len(data)
-        self.wfile.write(data)
         self.served.sent_bytes += len(data)
+        self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
