@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stream.errors import SourceError
 from stream.video.file import File
@@ -26,10 +26,8 @@ _HEADER_BYTES = 1 << 20
 _PROGRESS_EVERY_S = 5.0
 
 
-class Entry(BaseModel):
+class Entry(NamedTuple):
     """One member."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     kind: Literal["file", "link", "other"]

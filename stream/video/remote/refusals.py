@@ -18,17 +18,17 @@ def told(name: str) -> Iterator[None]:
         OSError: as it is, if it is this machine's own: a full disk.
     """
     import httpx2
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import FileMetadataError, HFValidationError, LocalEntryNotFoundError
 
+    of_the_hub = httpx2.HTTPError | ConnectionError | FileMetadataError | LocalEntryNotFoundError
     try:
         yield
     except ModelUnavailableError as error:  # a token that is none
         raise SourceError(f"{name} cannot be read: {error}") from error
-    except (httpx2.HTTPError, OSError) as error:
-        ours = isinstance(error, OSError) and not isinstance(
-            error, HfHubHTTPError | ConnectionError | LocalEntryNotFoundError
-        )
-        if ours:
+    except HFValidationError as error:
+        raise SourceError(f"{name} names nothing on the hub: OWNER and NAME have no such characters") from error
+    except (httpx2.HTTPError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and not isinstance(error, of_the_hub):
             raise
         data_set = parse_address(name).data_set
         raise SourceError(f"{name} cannot be read: {explain(error, data_set, 'dataset')}") from error
