@@ -146,7 +146,7 @@ def test_names_that_are_no_text_can_be_shown_and_chosen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folders", [["worker_001", "worker_002"], ["worker_001"]])
 def test_patterns_match_on_the_disk(tmp_path: Path, folders: Iterable[str]) -> None:
-    """A quoted pattern stands for what it matches, by name, but for sidecars; one that is a file's name is that file."""
+    """A quoted pattern stands for what it matches, by name, but for sidecars; a file's own name is that file."""
     expected = []
     for folder in folders:
         (tmp_path / folder).mkdir()

@@ -79,7 +79,7 @@ def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
         with (
             _HeaderFile(tar.skim(), tarfile.BLOCKSIZE) as file,
             tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as archive,
-            suppress(tarfile.ReadError, OverflowError),  # cut off, or a size beyond any file: what stands before counts
+            suppress(tarfile.ReadError),  # cut off: what stands before counts
         ):
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # undocumented; it would keep them all
@@ -87,6 +87,8 @@ def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
                 if archive.offset < member.offset_data:  # a size below 0 leads back, for ever
                     raise SourceError(f"{tar.name} is no sound tar: {member.name!r} has {member.size} bytes")
                 yield member
+                if archive.offset > tar.size_bytes:
+                    return
     except (tarfile.TarError, ValueError) as error:
         raise SourceError(
             f"{tar.name} cannot be read as an uncompressed tar ({error}): unpack or decompress it first"
