@@ -10,15 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cv2
 from pydantic import BaseModel, ValidationError
 
 from models.annotator import AnnotationRequest, Frame
 from models.answer import RAW_CHARS_MAX
 from models.answer_schema import BoxSpace, answer_schema, longest_json_bytes
 from models.prompt import Prompt
-from models.qwen_frames import even_choice
+from models.qwen_frames import decoded, even_choice, shown_size
 
 BOX_SPACE: Final[BoxSpace] = (1000, 1000)
+
+
+SIDE_PX: Final = 28
+"""Of the square that becomes one token of Qwen2.5-VL: pictures of whole squares are not scaled again."""
+_JPEG_QUALITY: Final = 92
 
 
 class NoAnswerError(Exception):
@@ -34,10 +40,18 @@ class Reply:
     tokens_out: int
 
 
-def shown(request: AnnotationRequest, frames_max: int) -> list[Frame]:
-    """The frames of a segment that the server is sent: all, or an even choice of at most ``frames_max``."""
+def shown(request: AnnotationRequest, *, frames_max: int, pixels_max: int) -> list[Frame]:
+    """The frames of a segment that the server is sent: an even choice, shrunk if they have more than ``pixels_max``.
+
+    Raises:
+        ValueError: a frame that has to be shrunk is no picture, or has another size than the request says.
+    """
     chosen, _ = even_choice([frame.t_s for frame in request.frames], frames_max)
-    return [request.frames[index] for index in sorted(set(chosen))]
+    indices = sorted(set(chosen))
+    if request.width_px * request.height_px <= pixels_max:
+        return [request.frames[index] for index in indices]
+    size = shown_size(request.width_px, request.height_px, side_px=SIDE_PX, pixels_max=pixels_max)
+    return [Frame(request.frames[index].t_s, _shrunk(decoded(request, index), size)) for index in indices]
 
 
 def question(request: AnnotationRequest, frames: list[Frame], prompt: Prompt, temperature: float) -> dict[str, Any]:
@@ -102,6 +116,13 @@ class _Completion(BaseModel):
 def _parts(frame: Frame) -> Iterator[dict[str, Any]]:
     yield {"type": "text", "text": f"{frame.t_s:.1f} s"}
     yield {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{b64encode(frame.jpeg).decode()}"}}
+
+
+def _shrunk(picture: cv2.typing.MatLike, size: tuple[int, int]) -> bytes:
+    """A picture, (height, width, 3) RGB, as a JPEG of another size."""
+    scaled = cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    _, jpeg = cv2.imencode(".jpg", scaled, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return jpeg.tobytes()
 
 
 def _beginning(text: str) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
 from models.answer_schema import schema_sha256
 from models.errors import ModelUnavailableError
-from models.openai_chat import NoAnswerError, Reply, question, read_reply, shown
+from models.openai_chat import SIDE_PX, NoAnswerError, Reply, question, read_reply, shown
 from models.openai_errors import is_away, why_failed, why_unavailable
 from models.openai_patience import Absence, Patience
 from models.packages import require_packages
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PACKAGES: Final = ("openai",)
 BATCH_MAX: Final = 8
 FRAMES_MAX: Final = 32
+PIXELS_MAX: Final = 256 * SIDE_PX**2
+"""256 tokens a frame of Qwen2.5-VL, 200,704 pixels: as the annotator qwen shows them."""
 WAIT_S: Final = 300.0
 """A server that loads its model may take minutes."""
 ANSWERS_WITHIN_S: Final = 300.0
@@ -49,11 +51,30 @@ class OpenAISettings:
     """The most segments that are asked for at once."""
     frames_max: int = FRAMES_MAX
     """The most frames of a segment that are sent."""
+    pixels_max: int = PIXELS_MAX
+    """The most pixels that a frame is sent with."""
     temperature: float = 0.0
     wait_s: float = WAIT_S
     """How long a server may be away."""
     timeout_s: float = ANSWERS_WITHIN_S
     """How long one answer may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request as the server is asked it."""
+
+    request: AnnotationRequest
+    frames: int
+    chat: dict[str, Any]
+
+    def answer(self, reply: Reply, seconds: float) -> AnnotationAnswer:
+        of, frames = self.request, self.frames
+        tokens = reply.tokens_in, reply.tokens_out
+        return AnnotationAnswer(of.segment_id, of.frames_digest, reply.words, frames, *tokens, seconds)
+
+    def failure(self, reason: str) -> AnnotationFailure:
+        return AnnotationFailure(self.request.segment_id, self.request.frames_digest, reason)
 
 
 class OpenAIAnnotator:
@@ -85,14 +106,30 @@ class OpenAIAnnotator:
             "prompt_sha256": self._prompt.sha256,
             "schema_sha256": schema_sha256(),
             "frames_max": self._settings.frames_max,
+            "pixels_max": self._settings.pixels_max,
             "temperature": self._settings.temperature,
         }
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+        questions: list[_Question] = []
+        for request in requests:
+            try:
+                questions.append(self._question(request))
+            except ValueError as error:
+                yield AnnotationFailure(request.segment_id, request.frames_digest, str(error))
+        yield from self._outcomes(questions)
+
+    def _question(self, request: AnnotationRequest) -> _Question:
+        settings = self._settings
+        frames = shown(request, frames_max=settings.frames_max, pixels_max=settings.pixels_max)
+        return _Question(request, len(frames), question(request, frames, self._prompt, settings.temperature))
+
+    def _outcomes(self, questions: list[_Question]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+        """Ask all at once; each outcome is given as soon as it is there."""
         with asyncio.Runner() as runner:
             client = self._client()
             loop = runner.get_loop()
-            asked = {loop.create_task(self._outcome(client, request, len(requests))) for request in requests}
+            asked = {loop.create_task(self._outcome(client, asks, len(questions))) for asks in questions}
             try:
                 while asked:
                     done, asked = runner.run(_first_of(asked))
@@ -108,26 +145,23 @@ class OpenAIAnnotator:
         limits = httpx2.Timeout(None, connect=_CONNECTS_WITHIN_S)
         return AsyncOpenAI(base_url=self._settings.url, api_key=self._key or "none", timeout=limits, max_retries=0)
 
-    async def _outcome(self, client: "AsyncOpenAI", request: AnnotationRequest, sharers: int) -> _Outcome:
+    async def _outcome(self, client: "AsyncOpenAI", asks: _Question, sharers: int) -> _Outcome:
         """What became of one segment; nothing is raised, so that what became of the others is not lost."""
         from openai import OpenAIError
 
-        frames = shown(request, self._settings.frames_max)
-        chat = question(request, frames, self._prompt, self._settings.temperature)
-        began_s = time.monotonic()
         try:
-            reply = read_reply(await self._body(client, chat))
+            body, seconds = await self._body(client, asks.chat)
+            reply = read_reply(body)
         except NoAnswerError as error:
-            return AnnotationFailure(request.segment_id, request.frames_digest, str(error))
+            return asks.failure(str(error))
         except (OpenAIError, TimeoutError) as error:
             if (unavailable := self._why_unavailable(error)) is not None:
                 return ModelUnavailableError(f"the server at {self._settings.url} {unavailable}")
-            return AnnotationFailure(request.segment_id, request.frames_digest, why_failed(error))
-        seconds = (time.monotonic() - began_s) / sharers
-        return _answer(request, len(frames), reply, seconds)
+            return asks.failure(why_failed(error))
+        return asks.answer(reply, seconds / sharers)
 
-    async def _body(self, client: "AsyncOpenAI", chat: dict[str, Any]) -> str:
-        """The reply to a chat, asked for again as long as that is of use."""
+    async def _body(self, client: "AsyncOpenAI", chat: dict[str, Any]) -> tuple[str, float]:
+        """The reply to a chat, asked for again as long as that is of use, and the seconds that it took."""
         import stamina
         from openai import Omit
         from stamina.instrumentation import set_on_retry_hooks
@@ -137,11 +171,11 @@ class OpenAIAnnotator:
         create = client.chat.completions.with_raw_response.create
         async for attempt in stamina.retry_context(Patience(self._absence), attempts=None, timeout=None):
             with attempt:
+                began_s = time.monotonic()
                 async with asyncio.timeout(self._settings.timeout_s):
                     reply = await create(model=self._settings.model, extra_headers=headers, **chat)
         self._absence.end()
-        body: str = reply.text
-        return body
+        return reply.text, time.monotonic() - began_s
 
     def _why_unavailable(self, error: Exception) -> str | None:
         if is_away(error):
@@ -160,12 +194,6 @@ def check_url(url: str) -> None:
         raise ValueError(f"the address {url!r} is no server's: expected one like http://localhost:8000/v1")
     if parts.username or parts.password or parts.query:
         raise ValueError(f"the address of {parts.hostname} holds more than an address: a key belongs in OPENAI_API_KEY")
-
-
-def _answer(request: AnnotationRequest, frames: int, reply: Reply, seconds: float) -> AnnotationAnswer:
-    return AnnotationAnswer(
-        request.segment_id, request.frames_digest, reply.words, frames, reply.tokens_in, reply.tokens_out, seconds
-    )
 
 
 async def _first_of(asked: set["asyncio.Task[_Outcome]"]) -> tuple[set["asyncio.Task[_Outcome]"], ...]:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import stamina
 
@@ -25,7 +27,7 @@ from tests.openai_server import KEY, MODEL, TOKENS_IN, TOKENS_OUT, Reply, Server
 def _request(number: int = 0, *, frames: int = 3) -> AnnotationRequest:
     digest = f"{number:02x}" * 32
     pictures = tuple(Frame(float(t_s), b"\xff\xd8 jpeg %d" % t_s) for t_s in range(frames))
-    return AnnotationRequest(f"s{number}", digest, frames + 0.3, pictures, 640, 360)
+    return AnnotationRequest(f"s{number}", digest, frames + 0.3, pictures, 320, 180)
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_answers_are_their_requests_own(server: Server) -> None:
         assert answer.seconds > 0
         [action] = parse_answer(answer.raw, request)
         assert (action.t_start_s, action.t_end_s) == (0.0, request.duration_s)
-        assert action.objects[0].bbox == (64, 72, 192, 144)
+        assert action.objects[0].bbox == (32, 36, 96, 72)
 
 
 def test_frames_go_with_their_times_and_the_schema(server: Server) -> None:
@@ -99,12 +101,32 @@ def test_long_segment_shows_an_even_choice(server: Server) -> None:
     assert outcomes["s0"].frames == 4
 
 
+def test_large_frames_are_shrunk(server: Server) -> None:
+    """A frame of more pixels than a model is shown goes as a smaller picture of the same shape."""
+    picture = cv2.imencode(".jpg", np.full((720, 1280, 3), (10, 120, 240), np.uint8))[1].tobytes()
+    request = AnnotationRequest("s0", "0" * 64, 1.0, (Frame(0.0, picture),), 1280, 720)
+    _outcomes(server, request)
+    url = server.asked[0]["messages"][0]["content"][1]["image_url"]["url"]
+    sent = cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+    assert sent is not None
+    assert sent.shape == (336, 588, 3)
+    assert np.abs(sent.astype(int) - (10, 120, 240)).max() <= 3
+
+
+def test_frame_that_is_no_picture_costs_its_own_segment(server: Server) -> None:
+    """A frame that cannot be shrunk fails its segment; the one beside it is described."""
+    broken = AnnotationRequest("s1", "1" * 64, 1.0, (Frame(0.0, b"no picture"),), 1280, 720)
+    outcomes = _outcomes(server, broken, _request(2))
+    assert "is no picture" in outcomes["s1"].reason
+    assert isinstance(outcomes["s2"], AnnotationAnswer)
+
+
 def test_facts_say_how_to_ask_again(server: Server) -> None:
     """The record has model, address, prompt and schema, and no key."""
     facts = _annotator(server).facts()
     assert facts["model"] == MODEL
     assert server.url in str(facts["runtime"])
-    assert {"prompt", "prompt_sha256", "schema_sha256", "frames_max", "temperature"} < facts.keys()
+    assert {"prompt", "prompt_sha256", "schema_sha256", "frames_max", "pixels_max", "temperature"} < facts.keys()
 
 
 @pytest.mark.parametrize(
