@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -72,6 +72,8 @@ class Fault:
     """The connection is closed after so many bytes of the body."""
     first_byte: int | None = None
     """Only where a range is asked for that begins there."""
+    holds: bool = False
+    """It is closed only when the hub is released."""
 
 
 @dataclass
@@ -89,6 +91,7 @@ class Hub:
     """By the end of a path: the bytes that come instead of the file's, with the file's headers."""
     ranges: bool = True
     """Whether ranges are honoured."""
+    released: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
 
     def asked(self, end: str) -> list[Request]:
@@ -221,6 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self._fault(unquote(urlsplit(self.path).path), body=True) if status in (200, 206) else None
         with suppress(ConnectionError):  # a client need not take all
             self.wfile.write(content if fault is None else content[: fault.cut_after])
+        if fault is not None and fault.holds:
+            self._hub.released.wait()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -264,7 +269,10 @@ def serving(*repos: Repo) -> Iterator[Hub]:
     """A hub that serves until the block ends."""
     hub = Hub(list(repos))
     with _server(hub) as hub.endpoint, _server(hub) as hub.storage:
-        yield hub
+        try:
+            yield hub
+        finally:
+            hub.released.set()
 
 
 @contextmanager
