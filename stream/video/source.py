@@ -107,6 +107,7 @@ def open_source(spec: str, *, download: bool = False, in_container: Callable[[],
             that member; a member that is no ordinary file. Whether the bytes are a video is seen by
             ``stream.video.container``.
         ModelMissingError: the package that speaks with the hub is not installed.
+        NoRoomError: it does not fit on the disk.
     """
     try:
         file, member = find_on_hub(spec, download=download) if is_on_hub(spec) else _find_on_disk(spec, in_container)

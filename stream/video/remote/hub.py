@@ -30,7 +30,7 @@ def find_on_hub(spec: str, *, download: bool) -> "tuple[HubFile, str | None]":
 
     Raises:
         SourceError: it names nothing, a folder, or what may not be read.
-        OSError: the disk is full.
+        NoRoomError: the disk is full.
     """
     address = parse_address(spec)
     data_set = data_set_of(address)
