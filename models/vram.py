@@ -4,6 +4,7 @@ Not run on a GPU yet: the constants below are chosen to be too large rather than
 large enough, batches halve (``models.halving``).
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +114,9 @@ def limit_process(limit_bytes: int) -> None:
     torch.cuda.set_per_process_memory_fraction(min(1.0, fraction))
 
 
-def peak_bytes() -> int:
-    """The most that this process's torch has held of the GPU at a time; 0 where there is none."""
-    import torch
-
-    return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
+def facts() -> dict[str, int]:
+    """``peak_vram_bytes``: the most that this process's torch has held of the GPU; empty where it holds nothing."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {}
+    return {"peak_vram_bytes": torch.cuda.max_memory_reserved()}

@@ -11,6 +11,7 @@ from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
 from stream.video.sidecar import Sidecar, read_sidecar
 from stream.video.source import Source, open_source
+from stream.vram import with_budget
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ def prepare(options: Options) -> Prepared:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
         ModelMissingError: the encoder's packages or weights are not there.
+        NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
     source = open_source(options.source)
     stream = read_facts(source)
     options, intrinsics = with_intrinsics(options, source, stream)
-    return Prepared(with_encoder(options), source, stream, intrinsics, read_sidecar(source, stream))
+    options = with_budget(with_encoder(options))
+    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream))
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:

@@ -4,7 +4,6 @@ import threading
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
 from stream.outside.outside import Outside
@@ -16,8 +15,8 @@ from stream.records.layout import RunLayout
 from stream.records.log import EventLog, last_event, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
 from stream.records.schema import hashes as schema_hashes
-from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
+from stream.usage import usage
 from stream.view import View
 
 HASH_GRACE_S = 1.0
@@ -149,7 +148,7 @@ class _Run:
         manifest.exit_code = code
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
-        manifest.usage = _usage(board, time.monotonic() - self._began_at, self._options.price_per_hour)
+        manifest.usage = usage(board, self._began_at, time.monotonic(), self._options.price_per_hour)
         manifest.write(self._layout.manifest)
 
     def _hash_source(self) -> None:
@@ -190,16 +189,3 @@ def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
         encoder=prepared.options.encoder,
         annotator=prepared.options.annotator,
     )
-
-
-def _usage(board: Board, wall_s: float, price_per_hour: float) -> dict[str, Any]:
-    """Of the last attempt, where a run was resumed."""
-    return {
-        "wall_s": round(wall_s, 3),
-        "dollars": round(wall_s / 3600 * price_per_hour, 6),
-        "price_per_hour": price_per_hour,
-        "processes": {
-            name: {"cpu_s": round(last.cpu_s, 3), "rss_bytes_max": board.rss_bytes_max[name], "items": last.items}
-            for name, last in board.last.items()
-        },
-    }

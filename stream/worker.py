@@ -72,7 +72,7 @@ class Port:
         self._control = control
         self._reporter = reporter
         self._beat_at = 0.0
-        self._began_at = self._offered_at = time.monotonic()
+        self._began_at = self._offered_at = reporter.ready_at = time.monotonic()
         self._due_s: float | None = None
 
     @property
@@ -85,6 +85,10 @@ class Port:
         self._reporter.items += 1
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
         self.tick()
+
+    def idle(self, since: float) -> None:
+        """Note that nothing has come in since that time of the monotonic clock."""
+        self._reporter.idle_s += time.monotonic() - since
 
     def tick(self) -> None:
         """Tell the supervisor how things are, when it is time to."""
@@ -146,7 +150,9 @@ def run_stage(work: Work, inlet: Inlet, port: Port) -> None:
     """Feed the stage with what arrives, until ``End`` has passed through it."""
     item: Item | None = None
     while not isinstance(item, End):
+        asked_at = time.monotonic()
         item = inlet.receive(_RECEIVE_MS)
+        port.idle(since=asked_at)
         if item is None:
             port.tick()
             continue

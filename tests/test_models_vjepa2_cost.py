@@ -26,6 +26,7 @@ def _encoder(shape: EncoderShape, attention: str) -> Any:  # noqa: ANN401  (tran
     make_torchvision_importable()
     from transformers import VJEPA2Config, VJEPA2Model
 
+    choice: dict[str, Any] = {"attn_implementation": attention}  # which transformers' annotations do not name
     config = VJEPA2Config(
         hidden_size=shape.dims,
         num_attention_heads=2,
@@ -36,7 +37,7 @@ def _encoder(shape: EncoderShape, attention: str) -> Any:  # noqa: ANN401  (tran
         pred_hidden_size=24,
         pred_num_attention_heads=2,
         pred_num_hidden_layers=1,
-        **{"attn_implementation": attention},
+        **choice,
     )
     return VJEPA2Model(config).encoder.eval()
 

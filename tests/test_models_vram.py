@@ -74,7 +74,7 @@ def test_no_gpu_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     vram.limit_process(GIB)
-    assert vram.peak_bytes() == 0
+    assert vram.facts() == {}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpu.find_gpu() is None
 
