@@ -121,5 +121,11 @@ class Board:
         now = time.monotonic()
         return {name: now - at for name, at in self._heard_at.items() if self.last[name].state != "done"}
 
+    def flowing_s(self) -> float:
+        """From when the last process was ready, its model loaded, to the last word of any."""
+        if not self.ready_at:
+            return 0.0
+        return max(0.0, max(self._heard_at.values()) - max(self.ready_at.values()))
+
     def close(self) -> None:
         self._socket.close(linger=0)

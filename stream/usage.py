@@ -9,11 +9,14 @@ _OF_THE_GPU = ("peak_vram_bytes", "memory_halvings")
 
 
 def usage(board: Board, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
-    """Of the last attempt, where a run was resumed; times on the monotonic clock."""
+    """Of the last attempt, where a run was resumed; times on the monotonic clock.
+
+    ``flowing_s`` of ``wall_s`` is what grows with a clip's length: the rest is starting up and leaving.
+    """
     wall_s = ended_at - began_at
     return {
         "wall_s": round(wall_s, 3),
-        "start_s": round(max(board.ready_at.values(), default=began_at) - began_at, 3),
+        "flowing_s": round(board.flowing_s(), 3),
         "dollars": round(wall_s / 3600 * price_per_hour, 6),
         "price_per_hour": price_per_hour,
         "processes": {name: _of_process(board, last) for name, last in board.last.items()},
