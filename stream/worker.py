@@ -173,7 +173,7 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
-    """Build the work of this process and do it to its end; what is sent is delivered when this returns."""
+    """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
     with ExitStack() as stack:
         work = build(order.process, order.options, order.run_dir, order.remembered)
         stack.callback(work.close)
@@ -186,6 +186,8 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
             back = stack.enter_context(Inlet(context, order.back)) if order.back else None
             run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
         reporter.report("done", work.facts())
+        if outlet is not None:
+            outlet.wait_until_taken()
 
 
 def main() -> None:
