@@ -67,9 +67,10 @@ def test_projection_is_bound_by_the_slower_part() -> None:
 def test_annotation_is_told_where_there_was_any() -> None:
     """Tokens a second follow from what ``run.finished`` says; without an annotator there is nothing to say."""
     assert figures.annotation(finished()) is None
+    assert figures.annotation(finished(annotation={"tokens_out": 0, "seconds": 0.0})) is None
     told = {"tokens_in": 900, "tokens_out": 300, "seconds": 6.0, "dollars": 0.01}
     assert figures.annotation(finished(annotation=told)) == {**told, "tokens_out_per_s": 50.0}
-    assert figures.annotation(finished(annotation={"dollars": 0.0})) == {"dollars": 0.0, "tokens_out_per_s": None}
+    assert figures.annotation(finished(annotation={"dollars": 0.1})) == {"dollars": 0.1, "tokens_out_per_s": None}
 
 
 def test_table_says_what_is_measured_and_what_is_not() -> None:

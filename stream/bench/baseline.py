@@ -31,7 +31,7 @@ from stream.video.source import Source, open_source
 RATE_FPS = 30.0
 
 
-def run_baseline(clip: Path, model: Path, stride_s: float, embeddings: Path) -> dict[str, Any]:
+def run_baseline(clip: str, model: Path, stride_s: float, embeddings: Path) -> dict[str, Any]:
     """Run it in a process of its own; returns its figures, and leaves the windows' mean embeddings in a file.
 
     Raises:
@@ -39,7 +39,7 @@ def run_baseline(clip: Path, model: Path, stride_s: float, embeddings: Path) -> 
         ModelUnavailableError: a package is missing.
     """
     require_packages((*PACKAGES, "torchvision"), extra="qwen")
-    words = [str(clip), str(model), "--stride-s", str(stride_s), "--embeddings", str(embeddings)]
+    words = [clip, str(model), "--stride-s", str(stride_s), "--embeddings", str(embeddings)]
     command = [sys.executable, "-m", "stream.bench.baseline", *words]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -29,8 +29,7 @@ def compare(options: Options, folder: Path) -> Row:
     if not measured["chain"]["windows"]:
         raise UsageError(f"{options.source} is too short for a window of the encoder: name a longer clip")
     theirs = folder / "baseline.npy"
-    clip = Path(options.source)
-    baseline = run_baseline(clip, Path(options.encoder_model), options.stride_s, theirs)
+    baseline = run_baseline(options.source, Path(options.encoder_model), options.stride_s, theirs)
     stem = open_source(options.source).stem
     ours = RunLayout(options.out / stem, stem).embeddings
     return {

@@ -126,7 +126,7 @@ def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float
 def annotation(run: Finished) -> Row | None:
     """What describing the segments took, where the run says so; None where nobody described any."""
     told = run.last.get("annotation")
-    if not isinstance(told, dict):
+    if not isinstance(told, dict) or not any(told.values()):
         return None
     seconds, tokens = told.get("seconds"), told.get("tokens_out")
     rate = round(tokens / seconds, 1) if seconds and tokens is not None else None

@@ -82,9 +82,7 @@ def read_facts(source: Source) -> StreamFacts:
 
 
 @contextmanager
-def open_stream(
-    source: Source, hwaccel: "HWAccel | None" = None
-) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
+def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
     """The clip's container and its video stream; both are closed at the end. ``hwaccel`` decodes on a device.
 
     Raises:

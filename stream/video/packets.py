@@ -34,9 +34,7 @@ class Flush(Packet):
     """Why, if anything is lost."""
 
 
-def packets(
-    source: Source, *, loop: bool = False, hwaccel: "HWAccel | None" = None
-) -> Generator[Packet, None, None]:
+def packets(source: Source, *, loop: bool = False, hwaccel: "HWAccel | None" = None) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
     An error of the demuxer ends the stream there, and the ``Flush`` says so. With ``loop`` the clip is read again after
