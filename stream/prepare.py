@@ -18,6 +18,7 @@ from stream.video.container import StreamFacts, read_facts
 from stream.video.remote.address import is_on_hub, parse_address
 from stream.video.sidecar import Sidecar, read_sidecar
 from stream.video.source import Source, open_source
+from stream.vram import with_budget
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def prepare(options: Options) -> Prepared:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
         ModelMissingError: the encoder's packages or weights are not there.
+        NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
     if options.offline and is_on_hub(options.source):
@@ -50,7 +52,7 @@ def prepare(options: Options) -> Prepared:
     stream = read_facts(source)
     options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
-    options = with_encoder(options, allow_download=not options.offline)
+    options = with_budget(with_encoder(options, allow_download=not options.offline))
     return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream))
 
 
