@@ -1,9 +1,9 @@
 """Asking the hub again: which of its refusals pass, and how long to wait."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from models.retry_after import LONGEST_WAIT_S, retry_after_s
 
 if TYPE_CHECKING:
     import httpx2
@@ -13,8 +13,6 @@ Kind: TypeAlias = Literal["model", "dataset"]
 
 ATTEMPTS: Final = 6
 """How often one thing is asked for before it is given up; waiting doubles, 0.1 s to 5 s."""
-LONGEST_WAIT_S: Final = 300.0
-"""A hub that asks for more patience is given up."""
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -60,22 +58,11 @@ def worth_another_try(error: Exception) -> bool | float:
 def asked_wait_s(response: "httpx2.Response") -> float | None:
     """Seconds that a response asks to wait; None if it asks for nothing.
 
-    It asks by ``Retry-After`` (RFC 9110, 10.2.3), or by ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers), as the
-    hub does.
+    It asks by ``Retry-After``, or as the hub does by ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers).
     """
     from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # the client exports lazily
 
-    if (value := response.headers.get("Retry-After", "").strip()).isdigit():
-        return float(value)
-    if value:
-        return _seconds_until(value)
+    if (wait_s := retry_after_s(response.headers)) is not None:
+        return wait_s
     limit = parse_ratelimit_headers(response.headers)
     return float(limit.reset_in_seconds) if limit is not None and limit.remaining == 0 else None
-
-
-def _seconds_until(date: str) -> float | None:
-    try:
-        then = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -143,15 +143,19 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
 
 
 def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
+    from models import vram
     from models.choice import make_encoder
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window
+    from stream.vram import shares
 
+    if share := shares(options).get("encode"):
+        vram.limit_process(share.limit_bytes)
     encoder = make_encoder(options.encoder, options.encoder_model)
     if remembered:
         encoder = Remembered(encoder, run_dir, remembered)
     window = Window(encoder, options.stride_s, options.live.lag_s)
-    return Work(window, facts=lambda: {"encoder": encoder.facts()})
+    return Work(window, facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}})
 
 
 def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:

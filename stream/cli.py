@@ -25,6 +25,7 @@ COMMANDS = {
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
     "ablation": "stream.commands.ablation:ablation",
+    "bench": "stream.commands.bench:bench",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",

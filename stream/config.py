@@ -70,6 +70,8 @@ class Options(BaseModel):
     """Bound on what waits between two processes, MiB for each hop."""
     price_per_hour: float = Field(default=0.20, ge=0.0)
     """Of the machine, dollars: for the record."""
+    vram_budget_gib: float | None = Field(default=None, gt=0.0)
+    """Of the GPU's memory for all models together; None: what the card has free, less a margin."""
     restart: bool = False
     log_format: Literal["text", "json"] = "text"
     """Of what is printed: lines for people, or each event as it is on disk."""
@@ -90,8 +92,9 @@ class Options(BaseModel):
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
-            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "restart", "offline",
+            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
+            "offline",
             "annotator_url", "annotator_batch", "annotator_latency_s",
-            "log_format", "stall_s", "metrics_port", "metrics_host", "live",
+            "log_format", "stall_s", "metrics_port", "metrics_host", "live", "stream",
         }  # fmt: skip
         return {name: value for name, value in self.recorded().items() if name not in incidental}

@@ -20,6 +20,7 @@ from stream.video.container import StreamFacts
 from stream.video.live import LiveSource
 from stream.video.remote.address import is_on_hub, parse_address
 from stream.video.sidecar import Sidecar, read_sidecar
+from stream.vram import with_budget
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) 
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
         ModelMissingError: the encoder's packages or weights are not there.
+        NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
     if options.offline and is_on_hub(options.source):
@@ -58,7 +60,7 @@ def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) 
     elif is_on_hub(options.source):
         options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
-    options = with_encoder(options, allow_download=not options.offline)
+    options = with_budget(with_encoder(options, allow_download=not options.offline))
     sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
     return Prepared(options, source, stream, intrinsics, sidecar)
 

@@ -27,6 +27,10 @@ class Status:
     """Items handed on so far, by kind."""
     blocked_s: float = 0.0
     """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
+    idle_s: float = 0.0
+    """Time spent waiting for an item to come."""
+    up_s: float = 0.0
+    """Time since the process was ready to work; what of it was neither blocked nor idle was work."""
     lag_s: float | None = None
     """How long ago what is worked on came from a camera, or was due in real time; None where nothing is."""
     rss_bytes: int = 0
@@ -56,6 +60,9 @@ class Reporter:
         self.items = 0
         self.given: Counter[str] = Counter()
         self.blocked_s = 0.0
+        self.idle_s = 0.0
+        self.ready_at: float | None = None
+        """On the monotonic clock; None until the process is ready to work."""
         self.lag_s: float | None = None
 
     def note(self, line: str) -> None:
@@ -76,6 +83,8 @@ class Reporter:
             items=self.items,
             given=dict(self.given),
             blocked_s=self.blocked_s,
+            idle_s=self.idle_s,
+            up_s=0.0 if self.ready_at is None else time.monotonic() - self.ready_at,
             lag_s=self.lag_s,
             rss_bytes=self._process.memory_info().rss,
             cpu_s=times.user + times.system,
@@ -104,6 +113,8 @@ class Board:
         self.last: dict[str, Status] = {}
         self.facts: dict[str, dict[str, Any]] = {}
         self.rss_bytes_max: dict[str, int] = {}
+        self.ready_at: dict[str, float] = {}
+        """When each process was first heard to be ready, on the monotonic clock."""
         self._heard_at: dict[str, float] = {}
 
     def collect(self, timeout_ms: int) -> list[Status]:
@@ -113,6 +124,8 @@ class Board:
             status = Status(**msgpack.unpackb(self._socket.recv()))
             self.last[status.process] = status
             self._heard_at[status.process] = time.monotonic()
+            if status.state != "starting":
+                self.ready_at.setdefault(status.process, self._heard_at[status.process])
             self.rss_bytes_max[status.process] = max(self.rss_bytes_max.get(status.process, 0), status.rss_bytes)
             self.facts.setdefault(status.process, {}).update(status.facts)
             news.append(status)
@@ -122,6 +135,12 @@ class Board:
         """Seconds since each unfinished process was heard last."""
         now = time.monotonic()
         return {name: now - at for name, at in self._heard_at.items() if self.last[name].state != "done"}
+
+    def flowing_s(self) -> float:
+        """From when the last process was ready, its model loaded, to the last word of any."""
+        if not self.ready_at:
+            return 0.0
+        return max(0.0, max(self._heard_at.values()) - max(self.ready_at.values()))
 
     def close(self) -> None:
         self._socket.close(linger=0)

@@ -76,7 +76,7 @@ class Port:
         self._control = control
         self._reporter = reporter
         self._beat_at = 0.0
-        self._began_at = self._offered_at = time.monotonic()
+        self._began_at = self._offered_at = reporter.ready_at = time.monotonic()
         self._due_s: float | None = None
 
     @property
@@ -91,6 +91,10 @@ class Port:
         if (arrived_at := getattr(item, "arrived_at", None)) is not None:
             self._reporter.lag_s = max(0.0, time.monotonic() - arrived_at)
         self.tick()
+
+    def idle(self, since: float) -> None:
+        """Note that nothing has come in since that time of the monotonic clock."""
+        self._reporter.idle_s += time.monotonic() - since
 
     def tick(self) -> None:
         """Tell the supervisor how things are, when it is time to."""
@@ -164,8 +168,10 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
     while listened:
         for given in work.due(time.monotonic()):
             port.send(given)
+        asked_at = time.monotonic()
         waiting = first_waiting([each for each in listened if each is not inlet or work.ready()], _RECEIVE_MS)
         item = waiting.receive(0) if waiting else None
+        port.idle(since=asked_at)
         if waiting is None or item is None:
             port.tick()
             continue
@@ -177,7 +183,7 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
-    """Build the work of this process and do it to its end; what is sent is delivered when this returns."""
+    """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
     with ExitStack() as stack:
         work = build(order.process, order.options, order.run_dir, order.remembered)
         stack.callback(work.close)
@@ -190,6 +196,8 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
             back = stack.enter_context(Inlet(context, order.back)) if order.back else None
             run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
         reporter.report("done", work.facts())
+        if outlet is not None:
+            outlet.wait_until_taken()
 
 
 def main() -> None:

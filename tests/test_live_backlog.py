@@ -92,7 +92,12 @@ def test_a_source_that_can_wait_waits() -> None:
     """Without times of arrival nothing is dropped: the reader is held until there is room."""
     backlog = Backlog(most_bytes=100)
     given = [item for number in range(5) for item in group(float(number), None)]
-    reader = threading.Thread(target=lambda: (_filled(backlog, given), backlog.end()))
+
+    def fill() -> None:
+        _filled(backlog, given)
+        backlog.end()
+
+    reader = threading.Thread(target=fill)
     reader.start()
     taken = []
     while not backlog.exhausted:

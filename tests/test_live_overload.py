@@ -95,7 +95,7 @@ def test_no_window_spans_a_gap() -> None:
     clock = Clock()
     before = list(_tiles(clock, 4.0))
     after = [Tile(120 + n, 50_000.3 + n / FPS, 1 / FPS, before[0].rgb, clock()) for n in range(120)]
-    given = [*before, SourceLost(4.0, "cut"), Gap(4.0, 50_000.3, "cut"), *after]
+    given: list[Item] = [*before, SourceLost(4.0, "cut"), Gap(4.0, 50_000.3, "cut"), *after]
     out = list(drive(Window(SlowEncoder(clock, 0.0), 1.0, 5.0, clock), given))
     starts = [round(item.t_start_s, 2) for item in out if isinstance(item, Embedding)]
     assert starts == [0.0, 1.0, 50_000.3, 50_001.0, 50_002.0]
@@ -161,7 +161,7 @@ def test_an_anomaly_does_not_go_on_behind_a_gap() -> None:
         rng = np.random.default_rng(start)
         vectors = [np.eye(8)[axis] + rng.normal(0, 0.02, 8) for _ in range(start, stop)]
         return [
-            Embedding(n, float(n), n + 2.1, np.float32(v), np.tile(np.float16(v), (2, 1)))
+            Embedding(n, float(n), n + 2.1, v.astype(np.float32), np.tile(v.astype(np.float16), (2, 1)))
             for n, v in zip(range(start, stop), vectors, strict=True)
         ]
 

@@ -141,7 +141,8 @@ def test_decoding_puts_a_gap_between_the_pictures_around_it(tmp_path: Any) -> No
 
     out = _decoded(clip, story)
     pictures = [item for item in out if isinstance(item, Picture)]
-    lost, gap = (next(item for item in out if isinstance(item, kind)) for kind in (SourceLost, Gap))
+    lost = next(item for item in out if isinstance(item, SourceLost))
+    gap = next(item for item in out if isinstance(item, Gap))
     assert len(pictures) == 12 + 10
     assert not [item for item in out if isinstance(item, Damage)]
     assert (round(lost.t_s, 4), lost.reason) == (0.4, "a")

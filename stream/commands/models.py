@@ -10,7 +10,7 @@ from models.errors import ModelUnavailableError
 from stream.errors import ModelMissingError
 
 _ENCODERS = ("auto", "vjepa2", "grid")
-_ANNOTATORS = ("none",)
+_ANNOTATORS = ("none", "qwen", "openai")
 
 
 @click.group()
@@ -66,12 +66,12 @@ def list_models() -> None:
 
 def _needed(encoder: str, encoder_model: str | None, annotator: str, annotator_model: str | None) -> Iterator[str]:
     """Names of the models that a run would load."""
-    from models import vjepa2
+    from models import qwen_loading, vjepa2
 
     if encoder != "grid":
         yield encoder_model or vjepa2.HUB_NAME
-    if annotator != "none" and annotator_model:
-        yield annotator_model
+    if annotator == "qwen":
+        yield annotator_model or qwen_loading.HUB_NAME
 
 
 def _fetched(wanted: str, revision: str | None, *, offline: bool) -> str:

@@ -63,6 +63,9 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @option("--restarts", type=int, help="How often a process may die and be started again.")
 @option("--queue-mib", type=int, help="Bound on what waits between two processes.")
 @option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
+@option(
+    "--vram-budget-gib", type=float, help="GPU memory for all models together.  [default: what is free, less 1 GiB]"
+)
 @option("--restart", is_flag=True, help="Begin anew where an earlier run lies.")
 @option("--log-format", type=click.Choice(["text", "json"]), help="Lines for people, or each event as JSON.")
 @option("--stall-s", type=float, help="A run that stands still for so long is unhealthy.")

@@ -30,9 +30,9 @@ from stream.records.arrays import GrowingArray
 from stream.records.books import DamageInside, account, to_us
 from stream.records.layout import RunLayout
 from stream.records.log import ReplayedLog, read_events
-from stream.records.overload import Tally
 from stream.records.spool import Spool, digest, in_ms
 from stream.stage import State
+from stream.stages.overload import Tally
 
 CHECKPOINT_S = 30.0
 """Stream time between two checkpoints."""

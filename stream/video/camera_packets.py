@@ -9,7 +9,7 @@ from stream.errors import SourceError
 from stream.items import Packet
 from stream.video.backoff import Backoff
 from stream.video.camera_clock import CameraClock
-from stream.video.container import outage
+from stream.video.connect import outage
 from stream.video.packets import Lost, Regained, decode_threads, empty_packet
 
 if TYPE_CHECKING:

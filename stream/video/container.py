@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from stream.errors import SourceError, UnreachableError
+from stream.errors import SourceError
+from stream.video.connect import connect
 from stream.video.live import LiveSource
 from stream.video.source import Source
 
 if TYPE_CHECKING:
     import av
+    from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
 
 _FORMATS = "mov,matroska,mpegts,avi,hevc,h264"
@@ -22,13 +24,6 @@ _MAX_PIXELS = 16384 * 8192
 """No camera gives more, and one such picture takes 200 MB: what claims more is a broken header."""
 
 _READ_CHUNK_BYTES = 256 * 1024
-
-_RTSP_OPTIONS = {
-    "rtsp_transport": "tcp",  # over UDP packets are lost, and with each the pictures up to the next key picture
-    "allowed_media_types": "video",
-    "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls",
-    "fpsprobesize": "0",  # packets that libav waits for before it gives the first would count as late
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +84,26 @@ def read_facts(source: Source | LiveSource) -> StreamFacts:
 
 
 @contextmanager
-def open_stream(source: Source | LiveSource) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
-    """The clip's container and its video stream; both are closed at the end.
+def open_stream(
+    source: Source | LiveSource, hwaccel: "HWAccel | None" = None
+) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
+    """The clip's container and its video stream; both are closed at the end. ``hwaccel`` decodes on a device.
 
     Raises:
         SourceError: as ``read_facts``, but for a picture that can be decoded.
     """
-    with _open_container(source) as container:
+    with _open_container(source, hwaccel) as container:
         stream = _choose(container, source)
         stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
         yield container, stream
 
 
 @contextmanager
-def _open_container(source: Source | LiveSource) -> Iterator["InputContainer"]:
+def _open_container(source: Source | LiveSource, hwaccel: "HWAccel | None") -> Iterator["InputContainer"]:
     import av
 
     if isinstance(source, LiveSource) and source.kind in ("rtsp", "device"):
-        with _connect(source) as container:
+        with connect(source, {"max_pixels": str(_MAX_PIXELS)}) as container:
             yield container
         return
     with source.open() as file:
@@ -118,6 +115,7 @@ def _open_container(source: Source | LiveSource) -> Iterator["InputContainer"]:
                 options={"max_pixels": str(_MAX_PIXELS)},  # libav may decode a picture to learn its format
                 metadata_errors="replace",
                 buffer_size=_READ_CHUNK_BYTES,
+                hwaccel=hwaccel,
             )
         except (av.FFmpegError, OSError) as error:
             raise SourceError(f"{source.name} is not a video that can be read: {error.strerror or error}") from error
@@ -125,43 +123,14 @@ def _open_container(source: Source | LiveSource) -> Iterator["InputContainer"]:
             yield container
 
 
-def _connect(camera: LiveSource) -> "InputContainer":
-    """Let libav open a camera's address. It gives up where nothing comes for ``silence_s`` seconds, also later."""
-    import av
+def first_picture(source: Source, hwaccel: "HWAccel | None" = None) -> "av.VideoFrame | None":
+    """The clip's first picture, in the host's memory; None if none can be decoded.
 
-    if camera.address is None:
-        raise TypeError(f"{camera.name} has no address")
-    at_fault = (
-        av.HTTPBadRequestError, av.HTTPUnauthorizedError, av.HTTPForbiddenError, av.HTTPNotFoundError,
-        av.ProtocolNotFoundError, av.DemuxerNotFoundError, FileNotFoundError, PermissionError,
-    )  # fmt: skip
-    try:
-        return av.open(
-            camera.address.spec,
-            "r",
-            format="rtsp" if camera.kind == "rtsp" else "v4l2",
-            container_options=_RTSP_OPTIONS if camera.kind == "rtsp" else {},
-            options={"max_pixels": str(_MAX_PIXELS)},
-            metadata_errors="replace",
-            timeout=(camera.options.silence_s, camera.options.silence_s),
-        )
-    except at_fault as error:
-        raise SourceError(f"{camera.name} cannot be read: {error.strerror}") from None  # its text holds the address
-    except (av.FFmpegError, OSError) as error:
-        raise UnreachableError(f"{camera.name} cannot be reached: {outage(error)}") from None
-
-
-def outage(error: Exception) -> str:
-    """Why a camera sends nothing, without its address, which may hold a password."""
-    import av
-
-    match error:
-        case av.ExitError() | TimeoutError():
-            return "it has sent nothing for too long"
-        case OSError():
-            return error.strerror or type(error).__name__
-        case _:
-            return str(error)
+    Raises:
+        SourceError: as ``open_stream``.
+    """
+    with open_stream(source, hwaccel) as (container, stream):
+        return _first_picture(container, stream)
 
 
 def _choose(container: "InputContainer", source: Source | LiveSource) -> "av.VideoStream":

@@ -113,7 +113,8 @@ def open_source(spec: str, *, download: bool = False, in_container: Callable[[],
             that member; a member that is no ordinary file. Whether the bytes are a video is seen by
             ``stream.video.container``.
         ModelMissingError: the package that speaks with the hub is not installed.
-        UsageError: it is a live source.
+        NoRoomError: it does not fit on the disk.
+    UsageError: it is a live source.
     """
     if address := address_of(spec):
         raise UsageError(f"{address.name} is a live source, and this reads clips: `run` and `doctor` take live sources")

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stream.errors import SourceError
 from stream.video.file import File
@@ -26,10 +26,8 @@ _HEADER_BYTES = 1 << 20
 _PROGRESS_EVERY_S = 5.0
 
 
-class Entry(BaseModel):
+class Entry(NamedTuple):
     """One member."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     kind: Literal["file", "link", "other"]
@@ -81,7 +79,7 @@ def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
         with (
             _HeaderFile(tar.skim(), tarfile.BLOCKSIZE) as file,
             tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as archive,
-            suppress(tarfile.ReadError, OverflowError),  # cut off, or a size beyond any file: what stands before counts
+            suppress(tarfile.ReadError),  # cut off: what stands before counts
         ):
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # undocumented; it would keep them all
@@ -89,6 +87,8 @@ def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
                 if archive.offset < member.offset_data:  # a size below 0 leads back, for ever
                     raise SourceError(f"{tar.name} is no sound tar: {member.name!r} has {member.size} bytes")
                 yield member
+                if archive.offset > tar.size_bytes:
+                    return
     except (tarfile.TarError, ValueError) as error:
         raise SourceError(
             f"{tar.name} cannot be read as an uncompressed tar ({error}): unpack or decompress it first"

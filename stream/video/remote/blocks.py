@@ -25,7 +25,7 @@ class Blocks:
         self._kept = kept
         self._ahead = ahead
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
-        self._last = -1
+        self._last: int | None = None
         self._lock = Lock()
 
     def read_at(self, position: int, room: memoryview, until: int) -> int:
@@ -42,7 +42,7 @@ class Blocks:
 
     def _block(self, number: int, last: int) -> bytes:
         found, is_new = self._place(number)
-        straight_on, self._last = number == self._last + 1, number
+        straight_on, self._last = self._last is not None and number == self._last + 1, number
         if is_new:
             self._fill(number, found)
         if self._ahead and straight_on and number < last:

@@ -30,7 +30,7 @@ def find_on_hub(spec: str, *, download: bool) -> "tuple[HubFile, str | None]":
 
     Raises:
         SourceError: it names nothing, a folder, or what may not be read.
-        OSError: the disk is full.
+        NoRoomError: the disk is full.
     """
     address = parse_address(spec)
     data_set = data_set_of(address)
@@ -59,7 +59,7 @@ def _commit_of(name: str, revision: str | None) -> str:
 
     with told(str(Address(name, revision, ""))):
         api = HfApi(token=hub_token())
-        for attempt in attempts(waiting):
+        for attempt in attempts(waiting, connected=False):
             with attempt:
                 found = api.dataset_info(name, revision=revision, timeout=_HUB_ANSWERS_WITHIN_S).sha
     if found is None:
@@ -114,7 +114,7 @@ class DataSet:
 
         token = hub_token()
         url = hf_hub_url(self.name, path, repo_type="dataset", revision=self.commit, endpoint=constants.ENDPOINT)
-        for attempt in attempts(waiting):
+        for attempt in attempts(waiting, connected=False):
             with attempt:
                 found = get_hf_file_metadata(url, token=token, timeout=_HUB_ANSWERS_WITHIN_S)
         name = str(self.address(path))
@@ -189,7 +189,7 @@ class HubFile:
         if not isinstance(try_to_load_from_cache(name, path, revision=commit, repo_type="dataset"), str):
             self.data_set.traffic.fetched_bytes += self.size_bytes
         with told(self.name):
-            for attempt in attempts(waiting):
+            for attempt in attempts(waiting, connected=True):
                 with attempt:
                     found = hf_hub_download(name, path, repo_type="dataset", revision=commit, token=hub_token())
         return Path(found)

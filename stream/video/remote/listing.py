@@ -27,24 +27,28 @@ def clips_on_hub(spec: str) -> list[str]:
     if asked.member is not None:
         return [spec]
     data_set = data_set_of(asked)
-    if not has_magic(asked.path):
-        return [str(clip) for clip in _clips_at(data_set, asked)]
-    paths = _matching(data_set, PurePosixPath(asked.path).parts, "", folders_alone=spec.endswith("/"))
-    return [str(clip) for path in paths for clip in _clips_at(data_set, replace(asked, path=path))]
+    folders_alone = spec.endswith("/")
+    if has_magic(asked.path):
+        places = list(_matching(data_set, PurePosixPath(asked.path).parts, "", folders_alone=folders_alone))
+    else:
+        places = [(asked.path, folders_alone or not PurePosixPath(asked.path).suffix)]
+    return [
+        str(clip)
+        for path, is_folder in places
+        for clip in _clips_at(data_set, replace(asked, path=path), is_folder=is_folder)
+    ]
 
 
-def _clips_at(data_set: DataSet, place: Address) -> Iterator[Address]:
+def _clips_at(data_set: DataSet, place: Address, *, is_folder: bool) -> Iterator[Address]:
     """A folder stands for what is in it, a shard for its clips, and all else for itself."""
-    kind = PurePosixPath(place.path).suffix.lower()
-    if kind == _TAR:
-        yield from _members(data_set, place) or [place]
-    elif kind:
-        yield place
+    if not is_folder:
+        is_shard = place.path.lower().endswith(_TAR)
+        yield from (_members(data_set, place) if is_shard else []) or [place]
     else:
         paths = (path for path, is_folder in data_set.entries(place.path) if not is_folder and not is_hidden(path))
         for path in paths:
             if path.lower().endswith((_VIDEO, _TAR)):
-                yield from _clips_at(data_set, replace(place, path=path))
+                yield from _clips_at(data_set, replace(place, path=path), is_folder=False)
 
 
 def _members(data_set: DataSet, shard: Address) -> list[Address]:
@@ -55,8 +59,13 @@ def _members(data_set: DataSet, shard: Address) -> list[Address]:
         return []  # opening it meets the same error, and reports it
 
 
-def _matching(data_set: DataSet, patterns: tuple[str, ...], folder: str, *, folders_alone: bool) -> Iterator[str]:
-    """Paths below ``folder`` whose parts match the patterns, by name; only folders that match are looked into."""
+def _matching(
+    data_set: DataSet, patterns: tuple[str, ...], folder: str, *, folders_alone: bool
+) -> Iterator[tuple[str, bool]]:
+    """Paths below ``folder`` whose parts match the patterns, by name, each with whether it is a folder.
+
+    Only folders that match are looked into.
+    """
     first, *rest = patterns
     for path, is_folder in data_set.entries(folder):
         if not fnmatchcase(PurePosixPath(path).name, first) or is_hidden(path):
@@ -64,4 +73,4 @@ def _matching(data_set: DataSet, patterns: tuple[str, ...], folder: str, *, fold
         if rest and is_folder:
             yield from _matching(data_set, tuple(rest), path, folders_alone=folders_alone)
         elif not rest and (is_folder or not folders_alone) and not is_sidecar(path):
-            yield path
+            yield path, is_folder

@@ -1,7 +1,7 @@
 """Any bytes of one file on the hub, over a network that stumbles and from a hub that asks for patience."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,8 @@ class Ranges:
     url: str
     etag: str
     size_bytes: int
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
+    """Of every request, with the token."""
     traffic: Traffic
 
     def fetch(self, start: int, stop: int) -> bytes:
@@ -41,12 +42,15 @@ class Ranges:
         """
         got = bytearray()
         with told(self.name):
-            for attempt in attempts(waiting):
-                with attempt:
-                    self._append(got, start + len(got), stop)
+            while len(got) < stop - start:
+                for attempt in attempts(waiting, connected=True):
+                    with attempt:
+                        self._append(got, start + len(got), stop)
         return bytes(got)
 
     def _append(self, got: bytearray, start: int, stop: int) -> None:
+        """Fetch on; a connection that is cut is an error only if nothing has come."""
+        import httpx2
         from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
         from huggingface_hub.utils import get_session, hf_raise_for_status  # type: ignore[attr-defined]  # lazy exports
 
@@ -56,9 +60,14 @@ class Ranges:
                 hf_raise_for_status(response)
             self._require_same(response)
             self._require_part(response, start, stop)
-            for piece in response.iter_bytes():
-                got += piece
-                self.traffic.fetched_bytes += len(piece)
+            before = len(got)
+            try:
+                for piece in response.iter_bytes():
+                    got += piece
+                    self.traffic.fetched_bytes += len(piece)
+            except httpx2.TransportError:
+                if len(got) == before:
+                    raise
 
     def _require_same(self, response: "httpx2.Response") -> None:
         first = response.history[0] if response.history else response
