@@ -91,10 +91,10 @@ def test_a_part_of_a_file_that_is_cut_off_is_asked_for_again(clips: dict[str, Pa
     with serving(data, "ranges") as served:
         source = open_any(served.url, LiveOptions())
         assert isinstance(source, Source)
-        served.sent_bytes, served.cut_after = 0, [1000, 500]
+        served.cut_after = [1000, 500]
         with source.open() as file:
             assert file.read() == data
-        assert served.sent_bytes == len(data)
+        assert served.sent_bytes <= len(data) + 1  # one to find out that it is a file
 
 
 def test_a_file_that_changes_on_the_server_is_an_error(clips: dict[str, Path]) -> None:
