@@ -35,7 +35,7 @@ class Camera:
         """As ``open_stream``; refuses when no connection is left."""
         self.attempts += 1
         if not self._connections:
-            raise UnreachableError("Connection refused")
+            raise UnreachableError("rtsp://host/live cannot be reached: Connection refused")
         given = self._connections.pop(0)
         if given and isinstance(given[0], UnreachableError):
             raise given[0]
@@ -56,7 +56,7 @@ def _watched(
     clock = Clock()
     camera = Camera(clock, connections)
     backoff = Backoff(budget_s, clock=clock, wait=clock.wait, chance=lambda: 0.0)
-    return list(CameraPackets(camera.connect, backoff, has_end=has_end, clock=clock)), camera
+    return list(CameraPackets(camera.connect, backoff, has_end=has_end, silence_s=10.0, clock=clock)), camera
 
 
 def _pictures(arrived_at: float, clock_s: float, count: int = 3) -> list[Arrival | Exception]:
@@ -85,6 +85,17 @@ def test_a_cut_is_told_at_once_and_its_length_when_it_is_over() -> None:
     assert (lost.reason, regained.reason) == ("it ended the stream", "it ended the stream")
     assert regained.from_s == pytest.approx(9.0 + 2 / 30)
     assert times_s(given)[3] == round(9.0 + 2 / 30, 3)
+
+
+def test_a_packet_that_libav_gives_up_late_came_when_it_came() -> None:
+    """Where nothing follows, libav holds the last packet back for as long as it waits: that time belongs to the gap."""
+    held_back: list[Arrival | Exception] = [*_pictures(100.0, 0.0), (110.0 + 2 / 30, packet(3 / 30))]
+    given, _ = _watched([held_back, _pictures(120.0 + 2 / 30, 0.0)], budget_s=1.0)
+    assert _kinds(given) == "PPPPLRPPPL"
+    assert isinstance(given[4], Lost)
+    assert given[4].reason == "it has sent nothing for too long"
+    assert isinstance(given[5], Regained)
+    assert given[5].from_s == pytest.approx(3 / 30 + 20.0)
 
 
 def test_each_reason_is_told_once() -> None:

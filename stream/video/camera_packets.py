@@ -1,5 +1,6 @@
 """The packets of a camera, across its connections: what is lost between them is a gap, and told once."""
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
@@ -29,7 +30,13 @@ class CameraPackets:
     """
 
     def __init__(
-        self, connect: "Connect", backoff: Backoff, *, has_end: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        connect: "Connect",
+        backoff: Backoff,
+        *,
+        has_end: bool,
+        silence_s: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Set up.
 
@@ -37,11 +44,13 @@ class CameraPackets:
             connect: Opens the camera, as ``stream.video.container.open_stream`` does.
             backoff: How long to wait between attempts, and when to give up.
             has_end: Whether a stream that ends without an error is complete; that of a camera has been cut off.
+            silence_s: A camera that sends nothing for so long has been cut off.
             clock: The monotonic clock, seconds.
         """
         self._connect = connect
         self._backoff = backoff
         self._has_end = has_end
+        self._silence_s = silence_s
         self._clock = clock
         self._line = CameraClock()
         self._reasons: list[str] = []
@@ -75,8 +84,12 @@ class CameraPackets:
 
     def _follow(self, container: "InputContainer", stream: "av.VideoStream") -> Iterator[Packet]:
         self._line.connect()
+        arrived_at = math.inf
         for packet in container.demux(stream):
-            arrived_at = self._clock()
+            last_at, arrived_at = arrived_at, self._clock()
+            silent = arrived_at - last_at >= self._silence_s
+            if silent:  # libav has waited for a packet that tells where this one ends, and gives it up
+                arrived_at = last_at
             if packet.size == 0:  # codes nothing; a decoder would take it for the end
                 continue
             if not self._line.fit(packet, arrived_at):
@@ -84,6 +97,8 @@ class CameraPackets:
                     continue
                 yield from self._restart(packet, arrived_at)
             yield Packet(packet, self._line.offset_s, arrived_at)
+            if silent:
+                raise TimeoutError
 
     def _restart(self, packet: "av.Packet[av.VideoStream]", arrived_at: float) -> Iterator[Packet]:
         """The first packet of a connection, or of a clock that was set while time went on."""

@@ -51,7 +51,7 @@ def connect(camera: LiveSource, decoding: dict[str, str]) -> "InputContainer":
 
 
 def outage(error: Exception) -> str:
-    """Why a camera sends nothing, without its address, which may hold a password."""
+    """Why a camera sends nothing: without its name, and without its address, which may hold a password."""
     import av
 
     match error:
@@ -60,4 +60,4 @@ def outage(error: Exception) -> str:
         case av.FFmpegError() | OSError():
             return error.strerror or type(error).__name__
         case _:
-            return str(error)
+            return str(error).rpartition(": ")[2]

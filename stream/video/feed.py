@@ -82,8 +82,13 @@ class LiveFeed:
 
     def _arriving(self) -> Iterator[Packet]:
         if self._source.is_camera:
-            backoff = Backoff(self._source.options.reconnect_s or math.inf, wait=self._leaving.wait)
-            yield from CameraPackets(lambda: open_stream(self._source), backoff, has_end=self._source.has_end)
+            options = self._source.options
+            yield from CameraPackets(
+                lambda: open_stream(self._source),
+                Backoff(options.reconnect_s or math.inf, wait=self._leaving.wait),
+                has_end=self._source.has_end,
+                silence_s=options.silence_s,
+            )
         elif math.isfinite(self._source.options.lag_s):
             for packet in packets(self._source):
                 yield replace(packet, arrived_at=self._clock())
