@@ -85,8 +85,8 @@ class Embedding:
 
     index: int
     """0, 1, 2, ...: the row of the run's ``*.npy`` files."""
-    t_start_s: float
-    """PTS of the window's first frame."""
+    t_sample_s: float
+    """The time that the window stands for: that of its first frame, of a long window that of its middle."""
     t_end_s: float
     """End of the window's last frame."""
     mean: Float32

@@ -1,0 +1,3 @@
+from typing import Literal, TypeAlias
+
+Provider: TypeAlias = Literal["auto", "tensorrt", "cuda", "cpu"]
