@@ -148,6 +148,7 @@ class _Run:
         manifest.ended = _now()
         manifest.exit_code = code
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
+        manifest.windows = board.facts.get("encode", {}).get("windows", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
         manifest.usage = _usage(board, time.monotonic() - self._began_at, self._options.price_per_hour)
         manifest.write(self._layout.manifest)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from stream.commands.detector_options import detector_options
+from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
@@ -43,12 +44,12 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
     show_envvar=True,
     help="What embeds the windows; auto takes vjepa2 or stops.",
 )
+@encoder_options
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
 @option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
 @option("--keyframe-px", type=int, help="Longest side of a keyframe.")
 @option("--spool-mib", type=int, help="Bound on the keyframes on disk; the oldest go first.")
-@option("--stride-s", type=float, help="From one window's start to the next.")
 @option("--loop", is_flag=True, help="Replay the clip for ever.")
 @option("--speed", type=click.Choice(["realtime", "max"]), help="Play as a camera would, or as fast as possible.")
 @option("--restarts", type=int, help="How often a process may die and be started again.")
