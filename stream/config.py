@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.onnx_facts import Provider
 from stream.detection.options import DetectorOptions
-from stream.video.sampling import Sampling
+from stream.video.sampling import Preset, Sampling
 from stream.video.view import Geometry
 
 
@@ -33,7 +33,7 @@ class Options(BaseModel):
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
     geometry: Geometry = "crop"
     """How the picture becomes a square tile; the encoder's training knows crops."""
-    window: Literal["64@30", "64@4", "32@8", "16@8"] = "64@30"
+    window: Preset = "64@30"
     """Frames of a window, and their rate: the published detection's, or longer and sparser, or shorter ones."""
     encoder_batch: int = Field(default=1, ge=1, le=64)
     """Windows that are embedded together. All are of the one source of the run."""

@@ -1,10 +1,9 @@
 """``egoclean-stream run CLIP...``: the main job, for one clip or for several in turn."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
@@ -13,6 +12,7 @@ from rich.console import Console
 from stream.commands.detector_options import detector_options
 from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
+from stream.commands.option import option
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from stream.series import Outcome
 
 FILE = click.Path(path_type=Path)
-T = TypeVar("T")
-
-
-def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., T]]:  # noqa: ANN401 - click's own
-    """A click option for the field of ``Options`` of that name, with that field's default."""
-    default = Options.model_fields[flag.removeprefix("--").replace("-", "_")].default
-    return click.option(flag, default=default, show_default=default is not None, **how)
 
 
 @click.command(
@@ -44,8 +37,8 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
     show_envvar=True,
     help="What embeds the windows; auto takes vjepa2 or stops.",
 )
-@encoder_options
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
+@encoder_options
 @option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
 @option("--keyframe-px", type=int, help="Longest side of a keyframe.")

@@ -75,9 +75,8 @@ class Case:
             dims = found if isinstance(found, int) else _DIMS
         sampling = self.options.sampling
         windows = max(0, int((duration_s - sampling.duration_s) / self.options.stride_s) + 1)
-        return (
-            windows * (4 * dims + 2 * dims * (sampling.frames // TUBELET_FRAMES) + 8) + int(duration_s) * _EVENT_BYTES
-        )
+        row_bytes = 4 * dims + 2 * dims * (sampling.frames // TUBELET_FRAMES) + 8
+        return windows * row_bytes + int(duration_s) * _EVENT_BYTES
 
     def _keyframe_bytes(self, duration_s: float) -> int:
         """A JPEG has less than a byte a pixel, and the spool has a bound."""

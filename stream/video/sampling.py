@@ -1,12 +1,15 @@
 """How frames become windows: how many, and how far apart in time."""
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Literal, Self, TypeAlias
 
 import numpy as np
 
 from stream.errors import UsageError
 from stream.items import Float64
+
+Preset: TypeAlias = Literal["64@30", "64@4", "32@8", "16@8"]
+"""Frames @ frames a second: the published detection's, the training's long one, and two shorter ones."""
 
 PUBLISHED_S: Final = 64 / 30
 """Length of a window of the published detection, whose windows stand for the time at which they start."""
