@@ -78,11 +78,18 @@ def test_few_batches_are_under_way() -> None:
     assert given == 10 - UNDER_WAY_MAX
 
 
-def test_a_snapshot_counts_what_leaves_before_it() -> None:
-    """Batches under way leave before whatever follows, and count; windows that wait for theirs do not."""
-    stage = Window(Spy(ready=set()), 1.0, batch=4)
+def test_a_snapshot_is_of_what_has_left() -> None:
+    """Windows under way, or waiting for their batch, are embedded again where a run goes on from it."""
+    ready: set[int] = set()
+    stage = Window(Spy(ready=ready), 1.0, batch=4)
     for item in ITEMS:
         list(stage.on_item(item))
+    assert stage.snapshot() == {"next": 0, "encoded": 0, "replay_from_s": 0.0}
+    ready.add(0)
+    assert len(embeddings(stage.due(0.0))) == 4
+    assert stage.snapshot() == {"next": 4, "encoded": 4, "replay_from_s": 4.0}
+    ready.add(1)
+    assert len(embeddings(stage.due(0.0))) == 4
     assert stage.snapshot() == {"next": 8, "encoded": 8, "replay_from_s": 8.0}
 
 

@@ -70,17 +70,22 @@ class Window:
         self._picking.clear(self._picking.next_number)
         return self._given(0)
 
+    def due(self, _now_s: float) -> Iterator[Item]:
+        """What the encoder has finished since the last item, also while no tile comes in."""
+        return self._given(UNDER_WAY_MAX)
+
     def facts(self) -> dict[str, object]:
         """How the windows' frames were picked, for the record; JSON's types only."""
         return self._picking.facts()
 
     def snapshot(self) -> State:
-        """As if the windows that wait for their batch had not been seen; those under way leave before what follows."""
-        oldest = self._ready[0] if self._ready else None
+        """As if the windows that have not left had not been seen."""
+        under_way = next((item for item in self._out if isinstance(item, _Batch)), None)
+        waiting = under_way.windows if under_way else self._ready
         return {
-            "next": oldest.number if oldest else self._picking.next_number,
-            "encoded": self._sent,
-            "replay_from_s": oldest.first_s if oldest else self._picking.needed_from_s,
+            "next": waiting[0].number if waiting else self._picking.next_number,
+            "encoded": under_way.first_index if under_way else self._sent,
+            "replay_from_s": waiting[0].first_s if waiting else self._picking.needed_from_s,
         }
 
     def restore(self, state: State) -> None:
