@@ -28,7 +28,9 @@ class Options(BaseModel):
     out: Path = Path("runs")
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
-    """Hub name or local folder; None: the encoder's own default."""
+    """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
+    offline: bool = False
+    """Nothing is fetched: what a run needs is on this machine."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
     geometry: Geometry = "crop"
@@ -96,7 +98,7 @@ class Options(BaseModel):
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
-            "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart",
+            "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart", "offline",
             "annotator_url", "annotator_batch", "annotator_latency_s",
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip

@@ -37,7 +37,12 @@ FILE = click.Path(path_type=Path)
     show_envvar=True,
     help="What embeds the windows; auto takes vjepa2 or stops.",
 )
-@option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
+@option(
+    "--encoder-model",
+    metavar="NAME_OR_PATH",
+    help="Hub name, also NAME@REVISION, or local folder of the encoder's weights.",
+)
+@option("--offline", is_flag=True, help="Fetch nothing: the weights are here, or the run ends with 5.")
 @encoder_options
 @option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
