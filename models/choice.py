@@ -96,12 +96,15 @@ def choose(
         report: hears how far the fetching is.
 
     Raises:
-        ValueError: no encoder is called that, or it cannot take ``model``.
+        ValueError: no encoder is called that, or it cannot take ``model`` or ``onnx``.
         ModelUnavailableError: its packages or its weights are not there.
     """
     if onnx is not None:
         _refuse_onnx(kind, onnx)
-        return _exported(onnx, frames, model, revision, allow_download=allow_download)
+        folder = None
+        if model is not None:
+            folder = locate(model, revision=revision, allow_download=allow_download, report=report)
+        return _exported(onnx, frames, folder)
     match kind:
         case "grid":
             _refuse_weights(model)
@@ -123,11 +126,8 @@ def _fetched_vjepa2(model: str | Path | None, revision: str | None, *, allow_dow
     return folder
 
 
-def _exported(
-    file: Path, frames: int, model: str | Path | None, revision: str | None, *, allow_download: bool
-) -> Choice:
+def _exported(file: Path, frames: int, folder: Path | None) -> Choice:
     require_packages(PACKAGES, extra="onnx")
-    folder = None if model is None else locate(model, revision=revision, allow_download=allow_download)
     facts = read_facts(file)
     check_fits(file, facts, frames, None if folder is None else weights_sha256(folder))
     return Choice("vjepa2", None if folder is None else str(folder), facts.tile_px)

@@ -17,7 +17,6 @@ COMMANDS = {
     "run": "stream.commands.run:run",
     "rectify": "stream.commands.rectify:rectify",
     "tail": "stream.commands.tail:tail",
-    "models": "stream.commands.models:models",
     "health": "stream.commands.health:health",
     "doctor": "stream.commands.doctor:doctor",
     "models": "stream.commands.models:models",
