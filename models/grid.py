@@ -88,7 +88,7 @@ class GridEncoder:
         return ClipEmbedding(mean=tokens.mean(axis=0), temporal=tokens.astype(np.float16))
 
     def tile_store(self) -> HostTiles:
-        return HostTiles(lambda windows: [self.encode(tiles) for tiles in windows], self.frames, self.tile_px)
+        return HostTiles.one_by_one(self)
 
 
 def _brightness(luma: Float32) -> Float32:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
-from models.encoder import ClipEmbedding, UInt8, check_tile, check_windows
+from models.encoder import ClipEmbedding, ClipEncoder, UInt8, check_tile, check_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class HostTiles:
         self._tile_px: Final = tile_px
         self._tiles: dict[int, UInt8] = {}
         self._slots = count()
+
+    @classmethod
+    def one_by_one(cls, encoder: ClipEncoder) -> Self:
+        """A store for an encoder that embeds its windows one after the other."""
+        return cls(lambda windows: [encoder.encode(tiles) for tiles in windows], encoder.frames, encoder.tile_px)
 
     def put(self, tile: UInt8) -> int:
         check_tile(tile, self._tile_px)

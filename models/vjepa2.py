@@ -44,7 +44,7 @@ class VJepa2Encoder:
         self.frames: Final = check_frames(frames)
         require_packages(PACKAGES, extra="vjepa")
         self._model, self._revision = identity(folder)
-        self.name: Final = name_of(folder)
+        self.name: Final = f"vjepa2:{self._model}"
 
         import torch
 
@@ -80,11 +80,6 @@ class VJepa2Encoder:
         from models.device_tiles import DeviceTiles
 
         return DeviceTiles(self._graph, self._device, self.frames, self.tile_px)
-
-
-def name_of(folder: Path) -> str:
-    """What records call the encoder of the model in ``folder``."""
-    return f"vjepa2:{identity(folder)[0]}"
 
 
 def load_graph(folder: Path, frames: int, precision: Precision, device: "torch.device") -> "WindowGraph":

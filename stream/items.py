@@ -119,7 +119,7 @@ class SegmentClosed:
     closed_by: ClosedBy
     detected_at_s: float
     windows: int
-    """Windows that start in the segment: 0 means that it was never scored."""
+    """Windows whose time lies in the segment: 0 means that it was never scored."""
     score_mean: float | None = None
     score_max: float | None = None
     theta_on: float | None = None

@@ -11,7 +11,7 @@ from stream.video.tiles import TileRemap
 from stream.video.view import Geometry, encoder_view, source_map
 from tests.test_tiles import FULL_HD, SMALL, antialiased, camera_for, frame_of, full_size, psnr_db, rgb_of, scene
 
-SIZES = [FULL_HD, (1280, 720), (854, 480), SMALL]
+SIZES = [FULL_HD, (854, 480), SMALL]
 
 
 def slow_tile(rgb: UInt8, geometry: Geometry) -> UInt8:

@@ -37,7 +37,7 @@ class PixelEncoder:
         return ClipEmbedding(tokens.mean(axis=0), tokens.astype(np.float16))
 
     def tile_store(self) -> HostTiles:
-        return HostTiles(lambda windows: [self.encode(tiles) for tiles in windows], self.frames, self.tile_px)
+        return HostTiles.one_by_one(self)
 
 
 def two_works() -> Iterator[Item]:

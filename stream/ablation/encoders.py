@@ -53,7 +53,7 @@ class ThumbnailEncoder:
         return ClipEmbedding(mean=vector, temporal=vector[None].astype(np.float16))
 
     def tile_store(self) -> HostTiles:
-        return HostTiles(lambda windows: [self.encode(tiles) for tiles in windows], self.frames, self.tile_px)
+        return HostTiles.one_by_one(self)
 
 
 def make_encoders(model: str | None) -> dict[str, ClipEncoder]:
