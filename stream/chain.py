@@ -1,19 +1,19 @@
 """Which processes the chain has, and which stages work in each: the only table of them all.
 
-    ingest ──tiles, keyframes──▶ encode ──embeddings──▶ detect ──segments──▶ record
-    decode + rectify             window + encoder       detect + annotate     disk
+    ingest ──tiles, keyframes──▶ encode ──embeddings──▶ detect ──segments──▶ record ──orders──▶ annotate
+    decode + rectify             window + encoder       detect                disk   ◀──answers── annotator
 
-A stage is imported only in the process where it works.
+``annotate`` exists only where there is an annotator. A stage is imported only in the process where it works.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.items import End, EndReason, Packet
+from stream.items import End, EndReason, Item, Packet
 from stream.stage import Pipeline, Stage
 
 if TYPE_CHECKING:
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 PROCESSES = ("ingest", "encode", "detect", "record")
 """In the order of the chain."""
+ANNOTATE = "annotate"
+"""The process behind the chain's end, which answers to it."""
+
+
+def processes(options: Options) -> tuple[str, ...]:
+    """All processes of a run with these options."""
+    return PROCESSES if options.annotator == "none" else (*PROCESSES, ANNOTATE)
 
 
 class Source(Protocol):
@@ -48,6 +55,10 @@ class Work:
     facts: Callable[[], dict[str, Any]] = field(default=dict)
     """What is known of the work so far, for ``run.json``."""
     close: Callable[[], None] = field(default=lambda: None)
+    due: Callable[[float], Iterable[Item]] = field(default=lambda _now_s: ())
+    """What is to be given by now, on the monotonic clock, whether or not an item has come in."""
+    ready: Callable[[], bool] = field(default=lambda: True)
+    """Whether the stage can take the chain's next item."""
 
 
 def build(process: str, options: Options, run_dir: Path, remembered: int = 0) -> Work:
@@ -56,9 +67,9 @@ def build(process: str, options: Options, run_dir: Path, remembered: int = 0) ->
     Raises:
         EgocleanError: if there is no such process, or what it needs is missing.
     """
-    builders = {"ingest": _ingest, "encode": _encode, "detect": _detect, "record": _record}
+    builders = {"ingest": _ingest, "encode": _encode, "detect": _detect, "record": _record, ANNOTATE: _annotate}
     if process not in builders:
-        raise EgocleanError(f"no process {process!r} in the chain, expected one of {PROCESSES}")
+        raise EgocleanError(f"no process {process!r} in the chain, expected one of {tuple(builders)}")
     return builders[process](options, run_dir, remembered)
 
 
@@ -90,7 +101,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     from stream.video.source import open_source
 
     cv2.setNumThreads(1)
-    source = open_source(options.source)
+    source = open_source(options.source, download=options.download)
     decode = Decode(source.name, read_facts(source))
     rectify = Rectify(
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
@@ -103,7 +114,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     return Work(
         Pipeline([decode, rectify]),
         source=_Clip(options, source, decode),
-        facts=lambda: {"rectification": rectify.facts()},
+        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.file.fetched_bytes},
     )
 
 
@@ -119,15 +130,24 @@ def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
 
 
 def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:
-    from stream.stages.annotate import SkipAll
     from stream.stages.detect import Detect
 
-    return Work(Pipeline([Detect(options.detector), SkipAll()]))
+    return Work(Detect(options.detector))
 
 
 def _record(options: Options, run_dir: Path, _remembered: int) -> Work:
     from stream.records.layout import RunLayout
     from stream.stages.record import Record
 
-    record = Record(RunLayout(run_dir, run_dir.name), options.spool_mib * 1024 * 1024)
-    return Work(record, close=record.close)
+    record = Record(RunLayout(run_dir, run_dir.name), options)
+    return Work(record, facts=record.facts, close=record.close, due=record.due, ready=record.ready)
+
+
+def _annotate(options: Options, run_dir: Path, _remembered: int) -> Work:
+    from stream.annotation.making import make
+    from stream.records.layout import RunLayout
+    from stream.stages.annotate import Annotate
+
+    annotator = make(options)
+    annotate = Annotate(annotator, RunLayout(run_dir, run_dir.name).keyframes, options)
+    return Work(annotate, facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)

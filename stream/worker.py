@@ -24,7 +24,8 @@ from stream.chain import Work, build
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.items import End, EndReason, Item
-from stream.sockets import Hop, Inlet, Outlet
+from stream.notes import tell_notes
+from stream.sockets import Hop, Inlet, Outlet, first_waiting
 from stream.stage import feed
 from stream.status import Reporter
 
@@ -42,7 +43,10 @@ class Order(BaseModel):
     run_dir: Path
     status_endpoint: str
     inlet: Hop | None
+    """From the process before it."""
     outlet: Hop | None
+    back: Hop | None = None
+    """From the process after it, where that one answers."""
 
 
 class Control(threading.Thread):
@@ -142,17 +146,25 @@ def run_source(work: Work, port: Port) -> None:
     port.send(work.source.end(reason))
 
 
-def run_stage(work: Work, inlet: Inlet, port: Port) -> None:
-    """Feed the stage with what arrives, until ``End`` has passed through it."""
-    item: Item | None = None
-    while not isinstance(item, End):
-        item = inlet.receive(_RECEIVE_MS)
-        if item is None:
+def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
+    """Feed the stage with what arrives, until ``End`` has come in by every inlet. A run that is stopped waits for none.
+
+    What comes back is always taken, and first; what comes along the chain, when the stage is ready for it.
+    """
+    listened = [inlet] if back is None else [back, inlet]
+    while listened:
+        for given in work.due(time.monotonic()):
+            port.send(given)
+        waiting = first_waiting([each for each in listened if each is not inlet or work.ready()], _RECEIVE_MS)
+        item = waiting.receive(0) if waiting else None
+        if waiting is None or item is None:
             port.tick()
             continue
         port.take(item)
         for given in feed(work.stage, item):
             port.send(given)
+        if isinstance(item, End):
+            listened = [] if item.reason == "stopped" else [each for each in listened if each is not waiting]
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
@@ -166,7 +178,8 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
         if order.inlet is None:
             run_source(work, port)
         else:
-            run_stage(work, stack.enter_context(Inlet(context, order.inlet)), port)
+            back = stack.enter_context(Inlet(context, order.back)) if order.back else None
+            run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
         reporter.report("done", work.facts())
 
 
@@ -181,6 +194,7 @@ def main() -> None:
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     reporter = Reporter(context, order.status_endpoint, order.process)
+    tell_notes(reporter.note)
     reporter.report("starting", {})
     code = int(ExitCode.DONE)
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.commands.lens_options import lens_options
+from stream.commands.source_options import download_option
 from stream.errors import IntrinsicsError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -24,16 +25,20 @@ _FILE = click.Path(path_type=Path)
 @click.command("check-rectify")
 @click.argument("clip")
 @lens_options
+@download_option
 @click.option(
     "--out", type=_FILE, default=Path("check-rectify.png"), show_default=True, help="PNG to write; its folder is made."
 )
 @click.option(
     "--at", "at_s", type=click.FloatRange(min=0.0), default=0.0, show_default=True, help="Second of the clip."
 )
-def check_rectify(clip: str, intrinsics: Path | None, out: Path, at_s: float, balance: float, fov_scale: float) -> None:
+def check_rectify(
+    clip: str, *, intrinsics: Path | None, out: Path, at_s: float, balance: float, fov_scale: float, download: bool
+) -> None:
     """Put a frame of CLIP beside its rectified self.
 
-    A straight grid lies over both. CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png). What is
+    A straight grid lies over both. CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png), here or on the
+    hub (hf://datasets/OWNER/NAME/PATH). What is
     straight in the world must be straight on the right; hatching marks what the camera did not record.
     """
     from stream.video.camera import fit_camera, read_intrinsics
@@ -42,14 +47,17 @@ def check_rectify(clip: str, intrinsics: Path | None, out: Path, at_s: float, ba
     from stream.video.source import open_source
     from stream.video.tiles import encode_picture
 
-    source = open_source(clip)
+    source = open_source(clip, download=download)
     path = intrinsics or source.intrinsics_path()
     if path is None:
-        raise IntrinsicsError(f"no intrinsics.json lies beside {source.path}: give the calibration with --intrinsics")
+        raise IntrinsicsError(
+            f"no intrinsics.json lies beside {source.file.name}: give the calibration with --intrinsics"
+        )
     calibration = read_intrinsics(path)
-    frame = _picture(source) if source.path.suffix.lower() in _PICTURES else _frame_at(source, at_s)
+    is_picture = source.member is None and Path(source.file.name).suffix.lower() in _PICTURES
+    frame = _picture(source) if is_picture else _frame_at(source, at_s)
     sheet = Sheet(frame, fit_camera(calibration, *layout_of(frame).upright_size, balance, fov_scale))
-    title = source.stem if source.path.suffix.lower() in _PICTURES else f"{source.stem}  ·  {at_s:.2f} s"
+    title = source.stem if is_picture else f"{source.stem}  ·  {at_s:.2f} s"
     drawn = sheet.draw(title, f"balance {balance:g}  ·  fov scale {fov_scale:g}")
     _write(out, encode_picture(drawn, ".png"))
     click.echo(f"{out}: {sheet.summary}")

@@ -1,13 +1,18 @@
-"""From a name on the command line to the bytes of one clip: a local file, or a member of a tar."""
+"""From a name on the command line to the bytes of one clip: a file, or a member of a tar."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from stream.errors import SourceError
-from stream.video.member import SEPARATOR, Slice, ask_for_member, find_member
+from stream.video.file import File, LocalFile
+from stream.video.member import SEPARATOR, ask_for_member, find_member, is_tar
+from stream.video.remote.address import is_on_hub
+from stream.video.remote.hub import find_on_hub
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 """Files that Docker and Podman put into every container they start."""
@@ -18,14 +23,14 @@ _SIDECAR_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One clip: ``size_bytes`` bytes of the file ``path``, from ``offset`` on."""
+    """One clip: ``size_bytes`` bytes of ``file``, from ``offset`` on."""
 
     name: str
-    """As it was given."""
+    """As it was given; of a clip on the hub, with its commit."""
     stem: str
     """The clip's file name without its ending: it names the run directory."""
-    path: Path
-    """The file on disk: the clip, or the tar that holds it."""
+    file: File
+    """The clip, or the tar that holds it."""
     offset: int
     size_bytes: int
     member: str | None = None
@@ -38,38 +43,50 @@ class Source:
             SourceError: the file has gone, or may no longer be read.
         """
         try:
-            return BufferedReader(Slice(self.path, self.offset, self.size_bytes))
+            return BufferedReader(self.file.open(self.offset, self.size_bytes))
         except OSError as error:
             raise SourceError(f"{self.name} can no longer be read: {error.strerror}") from error
 
-    def sha256(self) -> str:
-        """SHA-256 of the clip's bytes, as 64 hexadecimal digits; the clip is read once, chunk by chunk."""
+    def sha256(self) -> str | None:
+        """SHA-256 of the clip's bytes, as 64 hexadecimal digits.
+
+        A clip on disk is read once for it, chunk by chunk. One that is not is never fetched for it: of a file that the
+        hub keeps by its SHA-256 it is known all the same, of a member of a tar it is None; ``origin`` names that one.
+        """
+        if self.file.path is None:
+            return self.file.oid if self.member is None and _is_sha256(self.file.oid) else None
         with self.open() as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    def origin(self) -> dict[str, Any] | None:
+        """Which bytes of which file of which commit these are, for the record; None for a file on disk."""
+        where = {"member": self.member, "offset": self.offset}
+        return {**self.file.origin, **where} if self.file.origin else None
+
     def intrinsics_path(self) -> Path | None:
         """``intrinsics.json`` in the folder of the clip or of its tar, where both data sets keep it."""
-        path = self.path.with_name("intrinsics.json")
-        return path if path.is_file() else None
+        found = self.file.beside("intrinsics.json")
+        return found.on_disk() if found else None
 
     def sidecar(self) -> tuple[str, bytes] | None:
-        """Name and content of the ``.json`` beside the clip, on disk or in its tar; None if there is none."""
-        if self.member is not None:
-            name = str(PurePosixPath(self.member).with_suffix(".json"))
-            return self._sidecar_in_tar(name)
-        path = self.path.with_suffix(".json")
-        if path == self.path or not path.is_file():
+        """Name and content of the ``.json`` beside the clip, in its folder or in its tar; None if there is none."""
+        name = str(PurePosixPath(self.member or self.file.name).with_suffix(".json"))
+        found = self._in_tar(name) if self.member is not None else self._in_folder(PurePosixPath(name).name)
+        if found is None:
             return None
-        with path.open("rb") as file:
-            return path.name, file.read(_SIDECAR_BYTES)
+        file, offset, size_bytes = found
+        with BufferedReader(file.open(offset, size_bytes)) as opened:
+            return PurePosixPath(name).name, opened.read(_SIDECAR_BYTES)
 
-    def _sidecar_in_tar(self, name: str) -> tuple[str, bytes] | None:
+    def _in_tar(self, name: str) -> tuple[File, int, int] | None:
         try:
-            offset, size_bytes = find_member(self.path, name)
+            return self.file, *find_member(self.file, name)
         except SourceError:
             return None
-        with Slice(self.path, offset, size_bytes) as file:
-            return PurePosixPath(name).name, file.read(_SIDECAR_BYTES)
+
+    def _in_folder(self, name: str) -> tuple[File, int, int] | None:
+        found = None if self.file.name.endswith(name) else self.file.beside(name)
+        return (found, 0, found.size_bytes) if found else None
 
 
 def in_container() -> bool:
@@ -77,35 +94,57 @@ def in_container() -> bool:
     return any(mark.exists() for mark in _CONTAINER_MARKS)
 
 
-def open_source(spec: str, *, in_container: Callable[[], bool] = in_container) -> Source:
-    """The clip that ``spec`` names: ``clip.mp4``, or ``part000.tar::clip.mp4``.
+def open_source(spec: str, *, download: bool = False, in_container: Callable[[], bool] = in_container) -> Source:
+    """The clip that ``spec`` names: ``clip.mp4``, ``part000.tar::clip.mp4``, or either of them on the hub.
+
+    Args:
+        spec: A path, or ``hf://datasets/OWNER/NAME[@REVISION]/PATH``; and ``::MEMBER`` of a tar.
+        download: A file on the hub is fetched whole into the hub's cache first, instead of being read where it is.
+        in_container: Whether a missing file may lie outside of what this process can see.
 
     Raises:
         SourceError: missing, not a regular file, not readable or empty; a tar without its member or one without
             that member; a member that is no ordinary file. Whether the bytes are a video is seen by
             ``stream.video.container``.
+        ModelMissingError: the package that speaks with the hub is not installed.
+        NoRoomError: it does not fit on the disk.
     """
     try:
-        return _find(spec, in_container)
+        file, member = find_on_hub(spec, download=download) if is_on_hub(spec) else _find_on_disk(spec, in_container)
+        source = _clip_of(file, member, spec)
+        if is_tar(file, source.offset, source.size_bytes):
+            if member is None:
+                raise ask_for_member(file)
+            raise SourceError(f"{spec} is a tar in a tar, and is not read there: unpack the outer one first")
     except OSError as error:
         raise SourceError(f"{spec} cannot be read: {error.strerror}") from error
-
-
-def _find(spec: str, in_container: Callable[[], bool]) -> Source:
-    path = Path(spec)
-    if SEPARATOR in spec and not path.exists():
-        tar, _, member = spec.partition(SEPARATOR)
-        path = Path(tar)
-        _require_file(path, in_container)
-        source = Source(spec, Path(member).stem, path, *find_member(path, member), member)
-    else:
-        _require_file(path, in_container)
-        if is_tar(path):
-            raise ask_for_member(path)
-        source = Source(spec, path.stem, path, 0, path.stat().st_size)
-    if source.size_bytes == 0:
-        raise SourceError(f"{spec} is empty (0 bytes): name a clip")
     return source
+
+
+def _clip_of(file: File, member: str | None, spec: str) -> Source:
+    """``file``, or its member if one is named.
+
+    The stem is checked: a name such as ``..mp4`` would otherwise lead out of the folder for results.
+    """
+    offset, size_bytes = (0, file.size_bytes) if member is None else find_member(file, member)
+    stem = PurePosixPath(file.name if member is None else member).stem
+    if stem in ("", ".", "..") or not stem.isprintable():
+        raise SourceError(f"{spec!r} has no name that a run directory could have: rename it")
+    name = file.name if member is None else f"{file.name}{SEPARATOR}{member}"
+    if size_bytes == 0:
+        raise SourceError(f"{spec} is empty (0 bytes): name a clip")
+    return Source(name if file.origin else spec, stem, file, offset, size_bytes, member)
+
+
+def _find_on_disk(spec: str, in_container: Callable[[], bool]) -> tuple[LocalFile, str | None]:
+    tar, separator, member = ("", "", "") if Path(spec).exists() else spec.partition(SEPARATOR)
+    path = Path(tar if separator else spec)
+    _require_file(path, in_container)
+    return LocalFile(path), member if separator else None
+
+
+def _is_sha256(oid: str | None) -> bool:
+    return oid is not None and re.fullmatch(r"[0-9a-f]{64}", oid) is not None
 
 
 def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
@@ -116,10 +155,3 @@ def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
         raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
     question = f" (is its folder {path.absolute().parent} mounted into this container?)" if in_container() else ""
     raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
-
-
-def is_tar(path: Path) -> bool:
-    """Whether the file has the magic of POSIX.1-1988 and of GNU tar."""
-    with path.open("rb") as file:
-        file.seek(257)
-        return file.read(5) == b"ustar"
