@@ -43,7 +43,7 @@ class QwenSettings:
     """The most pixels that a frame is shown with."""
     quantization: Quantization = "none"
     temperature: float = 0.0
-    """0: the likeliest token each time, so that the same frames give the same answer."""
+    """0: the likeliest token each time. Above it there is chance, and company in the batch matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ class QwenAnnotator:
         return self._qwen.model.generation_config
 
     def _seed(self, request: AnnotationRequest) -> None:
-        """Where there is chance, it hangs on the frames alone."""
+        """Where there is chance, it hangs on the frames: the same batch gives the same answers."""
         import torch
 
         if self._settings.temperature > 0:

@@ -51,6 +51,9 @@ def growth(readings: list[int]) -> float:
 @click.option("--family", type=click.Choice(FAMILIES), default=FAMILIES[0], show_default=True)
 def main(segments: int, family: Family) -> None:
     """Describe segment after segment, and print how the memory of the process goes."""
+    import torch
+
+    torch.set_num_threads(1)  # the fastest for so small a model
     with tempfile.TemporaryDirectory() as folder:
         annotator = QwenAnnotator(save_tiny_qwen(Path(folder), family))
         list(annotator.annotate(noise_segments(1)))
