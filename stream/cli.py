@@ -16,6 +16,7 @@ from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 COMMANDS = {
     "run": "stream.commands.run:run",
     "rectify": "stream.commands.rectify:rectify",
+    "annotate": "stream.commands.annotate:annotate",
     "tail": "stream.commands.tail:tail",
     "health": "stream.commands.health:health",
     "doctor": "stream.commands.doctor:doctor",

@@ -1,11 +1,13 @@
 """Every option of a run, validated once; the command line fills it, every process gets it as JSON."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream.detection.options import DetectorOptions
+from stream.errors import UsageError
 
 
 class Options(BaseModel):
@@ -39,6 +41,8 @@ class Options(BaseModel):
     """The longest that a segment waits for others to be asked about with."""
     annotator_frames: int = Field(default=32, ge=1)
     """The most keyframes of a segment that are shown."""
+    annotator_quantization: Literal["none", "4bit"] = "none"
+    """Of the annotator's weights, on the GPU."""
     annotator_hint: bool = True
     """Whether the annotator is told what the detector found."""
     task: str | None = None
@@ -81,3 +85,17 @@ class Options(BaseModel):
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip
         return self.model_dump(mode="json", exclude=incidental)
+
+
+def validated(values: Mapping[str, Any]) -> Options:
+    """Options from what a command line, or a record, holds.
+
+    Raises:
+        UsageError: naming the first option that is out of range.
+    """
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "--" + str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"{name} {first['input']}: {first['msg'].lower()}") from error

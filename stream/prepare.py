@@ -5,6 +5,7 @@ from typing import Any
 
 from models.choice import choose
 from models.errors import ModelUnavailableError
+from stream.annotation.making import settled
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
 from stream.video.camera import fit_camera, read_intrinsics
@@ -18,7 +19,7 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With every ``auto`` resolved: the calibration's file, the encoder and where its weights lie."""
+    """With every ``auto`` resolved: the calibration's file, the encoder, and where the models' weights lie."""
     source: Source
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
@@ -28,18 +29,18 @@ class Prepared:
 
 
 def prepare(options: Options) -> Prepared:
-    """Check the source, the calibration and the encoder of a run.
+    """Check the source, the calibration, the encoder and the annotator of a run.
 
     Raises:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
-        ModelMissingError: the encoder's packages or weights are not there.
+        ModelMissingError: a model's packages or weights are not there.
         UsageError: options contradict each other.
     """
     source = open_source(options.source)
     stream = read_facts(source)
     options, intrinsics = with_intrinsics(options, source, stream)
-    return Prepared(with_encoder(options), source, stream, intrinsics, read_sidecar(source, stream))
+    return Prepared(settled(with_encoder(options)), source, stream, intrinsics, read_sidecar(source, stream))
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:

@@ -1,18 +1,18 @@
 """``egoclean-stream run CLIP...``: the main job, for one clip or for several in turn."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import ValidationError
 from rich.console import Console
 
+from stream.commands.annotator_options import annotator_options
 from stream.commands.detector_options import detector_options
+from stream.commands.field_option import option
 from stream.commands.lens_options import lens_options
-from stream.config import Options
+from stream.config import Options, validated
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from stream.series import Outcome
 
 FILE = click.Path(path_type=Path)
-T = TypeVar("T")
-
-
-def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., T]]:  # noqa: ANN401 - click's own
-    """A click option for the field of ``Options`` of that name, with that field's default."""
-    default = Options.model_fields[flag.removeprefix("--").replace("-", "_")].default
-    return click.option(flag, default=default, show_default=default is not None, **how)
 
 
 @click.command(
@@ -44,10 +37,15 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
     help="What embeds the windows; auto takes vjepa2 or stops.",
 )
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
-@option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
+@annotator_options
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
 @option("--keyframe-px", type=int, help="Longest side of a keyframe.")
-@option("--spool-mib", type=int, help="Bound on the keyframes on disk; the oldest go first.")
+@option("--spool-mib", type=int, help="Bound on the keyframes on disk.")
+@option(
+    "--spool-policy",
+    type=click.Choice(["block", "skip"]),
+    help="When it is full: wait for the annotator, or leave segments out.",
+)
 @option("--stride-s", type=float, help="From one window's start to the next.")
 @option("--loop", is_flag=True, help="Replay the clip for ever.")
 @option("--speed", type=click.Choice(["realtime", "max"]), help="Play as a camera would, or as fast as possible.")
@@ -108,9 +106,4 @@ def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:
     Raises:
         UsageError: naming the first option that is out of range.
     """
-    try:
-        return Options(detector=detector, **given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"{name} {first['input']}: {first['msg'].lower()}") from error
+    return validated({"detector": detector, **given})
