@@ -20,6 +20,7 @@ COMMANDS = {
     "tail": "stream.commands.tail:tail",
     "health": "stream.commands.health:health",
     "doctor": "stream.commands.doctor:doctor",
+    "models": "stream.commands.models:models",
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
     "ablation": "stream.commands.ablation:ablation",

@@ -27,7 +27,9 @@ class Options(BaseModel):
     out: Path = Path("runs")
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
-    """Hub name or local folder; None: the encoder's own default."""
+    """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
+    offline: bool = False
+    """Nothing is fetched: what a run needs is on this machine."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
     annotator: Literal["none", "qwen", "openai"] = "none"
@@ -35,6 +37,8 @@ class Options(BaseModel):
     """Hub name, local folder, or the server's name for it; None: the annotator's own default."""
     annotator_url: str | None = None
     """Of the server, for ``openai``."""
+    annotator_wait_s: float = Field(default=300.0, ge=0.0)
+    """How long that server may be away."""
     annotator_batch: int | None = Field(default=None, ge=1)
     """The most segments asked about at once; None: as many as the annotator can take."""
     annotator_latency_s: float = Field(default=5.0, ge=0.0)
@@ -80,8 +84,8 @@ class Options(BaseModel):
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
-            "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart",
-            "annotator_url", "annotator_batch", "annotator_latency_s",
+            "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart", "offline",
+            "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s",
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip
         return self.model_dump(mode="json", exclude=incidental)

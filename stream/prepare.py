@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
+
 from models.choice import choose
 from models.errors import ModelUnavailableError
 from stream.annotation.making import settled
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
+from stream.fetch_view import shown
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
 from stream.video.sidecar import Sidecar, read_sidecar
@@ -40,7 +43,9 @@ def prepare(options: Options) -> Prepared:
     source = open_source(options.source)
     stream = read_facts(source)
     options, intrinsics = with_intrinsics(options, source, stream)
-    return Prepared(settled(with_encoder(options)), source, stream, intrinsics, read_sidecar(source, stream))
+    options = with_encoder(options, allow_download=not options.offline)
+    options = settled(options, allow_download=not options.offline)
+    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream))
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
@@ -73,7 +78,8 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
         UsageError: it cannot take what was asked for.
     """
     try:
-        choice = choose(options.encoder, options.encoder_model, allow_download=allow_download)
+        with shown(Console(stderr=True), options.encoder_model or "weights") as report:
+            choice = choose(options.encoder, options.encoder_model, allow_download=allow_download, report=report)
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:

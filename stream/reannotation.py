@@ -42,7 +42,8 @@ def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int
         raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
     claim = Claim(layout)
     try:
-        return _annotate(layout, settled(_options(layout, given)), view)
+        options = _options(layout, given)
+        return _annotate(layout, settled(options, allow_download=not options.offline), view)
     finally:
         view.close()
         claim.release()

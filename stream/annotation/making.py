@@ -54,6 +54,7 @@ def _choice(options: Options) -> "AnnotatorChoice":
         batch_max=options.annotator_batch,
         frames_max=options.annotator_frames,
         quantization=options.annotator_quantization,
+        wait_s=options.annotator_wait_s,
     )
 
 

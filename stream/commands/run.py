@@ -36,8 +36,13 @@ FILE = click.Path(path_type=Path)
     show_envvar=True,
     help="What embeds the windows; auto takes vjepa2 or stops.",
 )
-@option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
+@option(
+    "--encoder-model",
+    metavar="NAME_OR_PATH",
+    help="Hub name, also NAME@REVISION, or local folder of the encoder's weights.",
+)
 @annotator_options
+@option("--offline", is_flag=True, help="Fetch nothing: the weights are here, or the run ends with 5.")
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
 @option("--keyframe-px", type=int, help="Longest side of a keyframe.")
 @option("--spool-mib", type=int, help="Bound on the keyframes on disk.")
