@@ -163,6 +163,7 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
         for given in feed(work.stage, item):
             port.send(given)
         if isinstance(item, End):
+            waiting.close()
             listened = [] if item.reason == "stopped" else [each for each in listened if each is not waiting]
 
 
@@ -180,6 +181,8 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
             back = stack.enter_context(Inlet(context, order.back)) if order.back else None
             run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
         reporter.report("done", work.facts())
+        if outlet is not None and order.back is None:  # what answers here has been heard to its end
+            outlet.stay()
 
 
 def main() -> None:

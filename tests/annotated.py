@@ -1,8 +1,9 @@
 """Record and annotate without processes: what the chain gives, what is ordered, and what comes back."""
 
-import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from stream.stages.annotate import Annotate
 from stream.stages.record import Record
 from tests.fake_annotators import FakeAnnotator
 
+E = TypeVar("E", bound=events.Event)
+
 SECONDS = 5
 """Length of each segment, with a keyframe and a window in every second."""
 JPEG_BYTES = 1000
@@ -23,7 +26,9 @@ JPEG_BYTES = 1000
 
 def options(**given: object) -> Options:
     """Options of a run with an annotator."""
-    return Options.model_validate({"source": "clip.mp4", "annotator": "openai", "keyframe_px": 64, **given})
+    return Options.model_validate(
+        {"source": "clip.mp4", "annotator": "openai", "keyframe_px": 64, "annotator_latency_s": 0, **given}
+    )
 
 
 def closed(number: int, kind: Kind = "typical") -> SegmentClosed:
@@ -82,10 +87,15 @@ def exchange(record: Record, annotate: Annotate) -> None:
         for order in orders:
             for said in feed(annotate, order):
                 list(record.on_item(said))
-        for said in annotate.due(math.inf):
+        for said in annotate.due(time.monotonic()):
             list(record.on_item(said))
 
 
-def told(layout: RunLayout, kind: type[events.Event] | None = None) -> list[events.Event]:
-    """The run's events, or those of one kind."""
-    return [event for event in read_events(layout.events) if kind is None or isinstance(event, kind)]
+def told(layout: RunLayout) -> list[events.Event]:
+    """The run's events."""
+    return list(read_events(layout.events))
+
+
+def of_kind(layout: RunLayout, kind: type[E]) -> list[E]:
+    """Its events of one kind."""
+    return [event for event in told(layout) if isinstance(event, kind)]
