@@ -132,6 +132,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
         balance=options.balance,
         fov_scale=options.fov_scale,
         tile_px=options.tile_px,
+        geometry=options.geometry,
         keyframe_px=options.keyframe_px,
         keyframe_fps=options.keyframe_fps,
     )
@@ -151,11 +152,29 @@ def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
 
     if share := shares(options).get("encode"):
         vram.limit_process(share.limit_bytes)
-    encoder = make_encoder(options.encoder, options.encoder_model)
+    sampling = options.sampling
+    encoder = make_encoder(
+        options.encoder,
+        options.encoder_model,
+        frames=sampling.frames,
+        onnx=options.encoder_onnx,
+        provider=options.onnx_provider,
+    )
     if remembered:
         encoder = Remembered(encoder, run_dir, remembered)
-    window = Window(encoder, options.stride_s, options.live.lag_s)
-    return Work(window, facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}})
+    window = Window(
+        encoder,
+        options.stride_s,
+        rate_fps=sampling.rate_fps,
+        batch=options.encoder_batch,
+        max_latency_s=options.max_latency_s,
+        max_lag_s=options.live.lag_s,
+    )
+    return Work(
+        window,
+        facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}, "windows": window.facts()},
+        due=window.due,
+    )
 
 
 def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:

@@ -1,14 +1,19 @@
 """Every option of a run, validated once; the command line fills it, every process gets it as JSON."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from models.onnx_facts import Provider
 from stream.detection.options import DetectorOptions
+from stream.errors import UsageError
 from stream.video.address import redacted
 from stream.video.container import StreamFacts
 from stream.video.live_options import LiveOptions
+from stream.video.sampling import Preset, Sampling
+from stream.video.view import Geometry
 
 
 class Options(BaseModel):
@@ -35,17 +40,33 @@ class Options(BaseModel):
     """Nothing is fetched: what a run needs is on this machine."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
+    geometry: Geometry = "crop"
+    """How the picture becomes a square tile; the encoder's training knows crops."""
+    window: Preset = "64@30"
+    """Frames of a window, and their rate: the published detection's, or longer and sparser, or shorter ones."""
+    encoder_batch: int = Field(default=1, ge=1, le=64)
+    """Windows that are embedded together. All are of the one source of the run."""
+    max_latency_s: float | None = Field(default=None, ge=0.0)
+    """Stream time that a window may wait for others of its batch; None: until the batch is full."""
+    encoder_runtime: Literal["torch", "onnx"] = "torch"
+    encoder_onnx: Path | None = None
+    """What ``models export-onnx`` made of the encoder; for ``encoder_runtime`` onnx."""
+    onnx_provider: Provider = "auto"
     annotator: Literal["none", "qwen", "openai"] = "none"
     annotator_model: str | None = None
     """Hub name, local folder, or the server's name for it; None: the annotator's own default."""
     annotator_url: str | None = None
     """Of the server, for ``openai``."""
+    annotator_wait_s: float = Field(default=300.0, ge=0.0)
+    """How long that server may be away."""
     annotator_batch: int | None = Field(default=None, ge=1)
     """The most segments asked about at once; None: as many as the annotator can take."""
     annotator_latency_s: float = Field(default=5.0, ge=0.0)
     """The longest that a segment waits for others to be asked about with."""
     annotator_frames: int = Field(default=32, ge=1)
     """The most keyframes of a segment that are shown."""
+    annotator_quantization: Literal["none", "4bit"] = "none"
+    """Of the annotator's weights, on the GPU."""
     annotator_hint: bool = True
     """Whether the annotator is told what the detector found."""
     task: str | None = None
@@ -53,8 +74,8 @@ class Options(BaseModel):
     annotate: Literal["all", "anomalous", "novel"] = "all"
     novelty: float = Field(default=0.95, ge=-1.0, le=1.0)
     """With ``annotate`` novel: a typical segment this similar to one that was described is not described itself."""
-    spool_policy: Literal["block", "skip"] = "block"
-    """When the keyframe spool is full: wait for the annotator, or leave segments out."""
+    spool_policy: Literal["block", "skip"] | None = None
+    """When the keyframe spool is full: wait for the annotator, or leave segments out; None: skip for a camera alone."""
     keyframe_fps: float = Field(default=1.0, gt=0.0, le=30.0)
     keyframe_px: int = Field(default=854, ge=64, le=4096)
     """Longest side of a keyframe, pixels."""
@@ -89,12 +110,31 @@ class Options(BaseModel):
         """All options as a record may hold them: without secrets."""
         return {**self.model_dump(mode="json", exclude={"stream"}), "source": redacted(self.source)}
 
+    @property
+    def sampling(self) -> Sampling:
+        """``window``, read."""
+        return Sampling.parse(self.window)
+
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
             "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
             "offline",
-            "annotator_url", "annotator_batch", "annotator_latency_s",
+            "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s",
             "log_format", "stall_s", "metrics_port", "metrics_host", "live", "stream",
         }  # fmt: skip
         return {name: value for name, value in self.recorded().items() if name not in incidental}
+
+
+def validated(values: Mapping[str, Any]) -> Options:
+    """Options from what a command line, or a record, holds.
+
+    Raises:
+        UsageError: naming the first option that is out of range.
+    """
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "--" + str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"{name} {first['input']}: {first['msg'].lower()}") from error

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rich.console import Console
 
 from models.choice import choose
 from models.errors import ModelUnavailableError
+from stream.annotation.making import settled
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
 from stream.fetch_view import shown
@@ -28,8 +29,8 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the encoder and
-    where its weights lie; of a live source what it is, and its facts."""
+    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the encoder, and
+    where the models' weights lie; of a live source what it is, and its facts."""
     source: AnySource
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
@@ -39,7 +40,7 @@ class Prepared:
 
 
 def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) -> Prepared:
-    """Check the source, the calibration and the encoder of a run.
+    """Check the source, the calibration, the encoder and the annotator of a run.
 
     Args:
         options: As the user gave them.
@@ -48,7 +49,7 @@ def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) 
     Raises:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
-        ModelMissingError: the encoder's packages or weights are not there.
+        ModelMissingError: a model's packages or weights are not there.
         NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
@@ -56,11 +57,13 @@ def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) 
         raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
     source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}), note)
     if isinstance(source, LiveSource):
-        options = options.model_copy(update={"live": source.options, "stream": stream})
+        policy = options.spool_policy or ("skip" if source.is_camera else None)
+        options = options.model_copy(update={"live": source.options, "stream": stream, "spool_policy": policy})
     elif is_on_hub(options.source):
         options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
-    options = with_budget(with_encoder(options, allow_download=not options.offline))
+    options = with_encoder(options, allow_download=not options.offline)
+    options = with_budget(settled(options, allow_download=not options.offline))
     sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
     return Prepared(options, source, stream, intrinsics, sidecar)
 
@@ -111,9 +114,26 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
     """
     try:
         with shown(Console(stderr=True), options.encoder_model or "weights") as report:
-            choice = choose(options.encoder, options.encoder_model, allow_download=allow_download, report=report)
+            choice = choose(
+                options.encoder,
+                options.encoder_model,
+                frames=options.sampling.frames,
+                onnx=_onnx_file(options),
+                allow_download=allow_download,
+                report=report,
+            )
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
     return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model, "tile_px": choice.tile_px})
+
+
+def _onnx_file(options: Options) -> Path | None:
+    """The file that the encoder is to be run from; None for torch."""
+    if (options.encoder_runtime == "onnx") != (options.encoder_onnx is not None):
+        raise UsageError(
+            f"--encoder-runtime {options.encoder_runtime} and --encoder-onnx {options.encoder_onnx} contradict each "
+            "other: give a file with onnx, and none with torch"
+        )
+    return options.encoder_onnx

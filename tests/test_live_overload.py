@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.encoder import ClipEmbedding, Facts, UInt8
+from models.host_tiles import HostTiles
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.items import Embedding, End, Gap, Item, Keyframe, Overload, SegmentClosed, SegmentOpened, SourceLost, Tile
@@ -45,6 +46,9 @@ class SlowEncoder:
         mean = np.full(8, 1.0 + tiles.mean(), np.float32)
         return ClipEmbedding(mean, np.tile(mean.astype(np.float16), (2, 1)))
 
+    def tile_store(self) -> HostTiles:
+        return HostTiles(lambda windows: [self.encode(tiles) for tiles in windows], self.frames, self.tile_px)
+
 
 def _tiles(clock: Clock, duration_s: float) -> Iterator[Tile]:
     """Tiles as the camera sends them: one waits until it is taken, none is taken before it is there."""
@@ -58,14 +62,14 @@ def _tiles(clock: Clock, duration_s: float) -> Iterator[Tile]:
 def _run(each_s: float, max_lag_s: float = 5.0, duration_s: float = 120.0) -> tuple[list[Item], SlowEncoder]:
     clock = Clock()
     encoder = SlowEncoder(clock, each_s)
-    stage = Window(encoder, 1.0, max_lag_s, clock)
+    stage = Window(encoder, 1.0, max_lag_s=max_lag_s, clock=clock)
     return list(drive(stage, _tiles(clock, duration_s))), encoder
 
 
 def test_a_fast_encoder_skips_nothing() -> None:
     """All windows are embedded."""
     out, _ = _run(each_s=0.9)
-    assert [item.t_start_s for item in out if isinstance(item, Embedding)] == [float(k) for k in range(118)]
+    assert [item.t_sample_s for item in out if isinstance(item, Embedding)] == [float(k) for k in range(118)]
     assert not [item for item in out if isinstance(item, Overload)]
 
 
@@ -73,7 +77,7 @@ def test_a_fast_encoder_skips_nothing() -> None:
 def test_a_slow_encoder_is_never_further_behind_than_allowed(each_s: float) -> None:
     """A window begins to be encoded at most ``max_lag_s`` after its last frame came; every other one is told."""
     out, encoder = _run(each_s)
-    embedded = [item.t_start_s for item in out if isinstance(item, Embedding)]
+    embedded = [item.t_sample_s for item in out if isinstance(item, Embedding)]
     skipped = [item.t_start_s for item in out if isinstance(item, Overload)]
     assert sorted(embedded + skipped) == [float(k) for k in range(118)]
     assert len(embedded) == pytest.approx(120 / each_s, rel=0.2, abs=2)
@@ -86,7 +90,7 @@ def test_a_clip_is_never_skipped() -> None:
     """Tiles without a time of arrival wait, however slow the encoder is."""
     clock = Clock()
     given = [Tile(n, n / FPS, 1 / FPS, np.zeros((8, 8, 3), np.uint8)) for n in range(300)]
-    out = list(drive(Window(SlowEncoder(clock, 100.0), 1.0, 5.0, clock), given))
+    out = list(drive(Window(SlowEncoder(clock, 100.0), 1.0, max_lag_s=5.0, clock=clock), given))
     assert [type(item) for item in out] == [Embedding] * 8
 
 
@@ -96,8 +100,8 @@ def test_no_window_spans_a_gap() -> None:
     before = list(_tiles(clock, 4.0))
     after = [Tile(120 + n, 50_000.3 + n / FPS, 1 / FPS, before[0].rgb, clock()) for n in range(120)]
     given: list[Item] = [*before, SourceLost(4.0, "cut"), Gap(4.0, 50_000.3, "cut"), *after]
-    out = list(drive(Window(SlowEncoder(clock, 0.0), 1.0, 5.0, clock), given))
-    starts = [round(item.t_start_s, 2) for item in out if isinstance(item, Embedding)]
+    out = list(drive(Window(SlowEncoder(clock, 0.0), 1.0, max_lag_s=5.0, clock=clock), given))
+    starts = [round(item.t_sample_s, 2) for item in out if isinstance(item, Embedding)]
     assert starts == [0.0, 1.0, 50_000.3, 50_001.0, 50_002.0]
     assert not [item for item in out if isinstance(item, Overload)]
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import click
 
+from stream.commands.annotator_options import annotator_options
+from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
 from stream.commands.live_options import live_options
-from stream.commands.run import FILE, make_options, option
+from stream.commands.option import option
+from stream.commands.run import FILE, make_options
 from stream.commands.source_options import download_option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
@@ -27,6 +30,8 @@ _NAME_WIDTH = 18
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", help="Where run directories are made.")
 @option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
+@encoder_options
+@annotator_options
 @live_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(clip: str | None, *, live: LiveOptions, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
