@@ -6,9 +6,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from stream.chain import ANNOTATE
-from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
+from stream.errors import EgocleanError, ExitCode, StageFailedError, UsageError, exit_code_of, sentence_of
 from stream.outside.outside import Outside
 from stream.prepare import Prepared
+from stream.reach import AnySource
 from stream.records import events
 from stream.records.annotations import write_annotations
 from stream.records.claim import Claim, clear, earlier_run
@@ -56,10 +57,19 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) 
             view.event(finish)
             view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
             return finish.exit_code
+        if not _plays_again(source):
+            raise UsageError(
+                f"{layout.root} holds a run of {source.name} that ended early, and what is live cannot be played again: "
+                "give another --out, or begin anew with --restart"
+            )
         if not options.loop:  # a soak has no end to reach: it begins anew
             return _Run(prepared, layout, view, outside, earlier).resume()
     clear(layout)
     return _Run(prepared, layout, view, outside, _manifest(prepared)).start()
+
+
+def _plays_again(source: AnySource) -> bool:
+    return not isinstance(source, LiveSource) or source.plays_again
 
 
 class _Run:
@@ -102,7 +112,7 @@ class _Run:
 
     def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
         """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
-        endless = self._options.loop or isinstance(self._prepared.source, LiveSource)
+        endless = self._options.loop or not _plays_again(self._prepared.source)
         duration_s = None if endless else self._prepared.stream.declared_s
         for restarts_left in range(self._options.restarts, -1, -1):
             self._supervisor = Supervisor(self._options, self._layout, self._view, self._outside, duration_s)

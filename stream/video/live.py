@@ -49,6 +49,11 @@ class LiveSource:
         return self.kind in CAMERAS
 
     @property
+    def plays_again(self) -> bool:
+        """Whether it can be read once more from its beginning."""
+        return self.kind in ("growing", "download")
+
+    @property
     def has_end(self) -> bool:
         """Whether it is complete where it ends without an error."""
         return self.kind not in ("rtsp", "device")
