@@ -108,7 +108,10 @@ class Options(BaseModel):
 
     def recorded(self) -> dict[str, object]:
         """All options as a record may hold them: without secrets."""
-        return {**self.model_dump(mode="json", exclude={"stream"}), "source": redacted(self.source)}
+        return {
+            **self.model_dump(mode="json", exclude={"stream": True, "live": {"stdin_fds"}}),
+            "source": redacted(self.source),
+        }
 
     @property
     def sampling(self) -> Sampling:

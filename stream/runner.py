@@ -59,7 +59,7 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) 
             return finish.exit_code
         if not _plays_again(source):
             raise UsageError(
-                f"{layout.root} holds a run of {source.name} that ended early, and what is live cannot be played again: "
+                f"{layout.root} holds a run of {source.name} that ended early, and it cannot be played again: "
                 "give another --out, or begin anew with --restart"
             )
         if not options.loop:  # a soak has no end to reach: it begins anew

@@ -78,7 +78,7 @@ def test_an_address_of_another_kind_is_refused_without_its_secrets() -> None:
 
 def test_commands_for_clips_refuse_a_live_source() -> None:
     """The sentence says which commands take it, and not its password."""
-    with pytest.raises(UsageError, match=r"rtsp://\*\*\*@host/x is a live source, and this reads clips"):
+    with pytest.raises(UsageError, match=r"rtsp://\*\*\*@host/x is an address, and this reads files"):
         open_source("rtsp://u:geheim7@host/x")
 
 

@@ -98,6 +98,16 @@ def test_a_run_ends_after_its_duration(tmp_path: Path, units: list[Unit]) -> Non
     assert recorded["options"]["live"]["duration_s"] == 3.0
 
 
+def test_the_time_in_which_a_camera_is_away_counts(tmp_path: Path, units: list[Unit]) -> None:
+    """A run of so many seconds ends also where its camera does not come back."""
+    with RtspServer([Session(units[:20]), Session(units[:30])]) as camera:
+        done = run_cli(camera.url(), *OPTIONS, "--out", tmp_path, "--duration-s", "1.5")
+    assert done.returncode == 4, done.stderr
+    finish = _events(tmp_path)[-1]
+    assert isinstance(finish, events.RunFinished)
+    assert finish.decoded_s == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_run_while_the_camera_is_away(tmp_path: Path, units: list[Unit], number: int) -> None:
     """What was recorded is whole, and the signal's code is the run's."""

@@ -40,7 +40,7 @@ class Backlog:
     def put(self, packet: Packet) -> None:
         """Add a packet; of a source that can wait, when there is room."""
         with self._changed:
-            if packet.arrived_at is None:
+            if packet.arrived_at is None and packet.packet.size:
                 self._changed.wait_for(lambda: self._ended or self._bytes < self._most_bytes)
             if self._headless and _continues(packet):
                 self._drop(packet)

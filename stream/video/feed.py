@@ -62,7 +62,8 @@ class LiveFeed:
             if packet is None and self._is_away_since(began_at, duration_s):
                 break
             yield packet
-        yield Flush(empty_packet())
+        if self._error is None:
+            yield Flush(empty_packet())
 
     def _is_away_since(self, began_at: float | None, duration_s: float) -> bool:
         if began_at is None or not self._source.is_camera:

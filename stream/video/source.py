@@ -114,10 +114,10 @@ def open_source(spec: str, *, download: bool = False, in_container: Callable[[],
             ``stream.video.container``.
         ModelMissingError: the package that speaks with the hub is not installed.
         NoRoomError: it does not fit on the disk.
-    UsageError: it is a live source.
+        UsageError: it is an address.
     """
     if address := address_of(spec):
-        raise UsageError(f"{address.name} is a live source, and this reads clips: `run` and `doctor` take live sources")
+        raise UsageError(f"{address.name} is an address, and this reads files: `run` and `doctor` take addresses")
     try:
         file, member = find_on_hub(spec, download=download) if is_on_hub(spec) else _find_on_disk(spec, in_container)
         source = _clip_of(file, member, spec)
