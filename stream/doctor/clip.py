@@ -10,6 +10,7 @@ import numpy as np
 from models.choice import make_encoder
 from models.encoder import FRAMES, TUBELET_FRAMES
 from models.weights import read_json, weight_files
+from stream.annotation.making import settled
 from stream.chain import build
 from stream.config import Options
 from stream.doctor.check import Check, Finding, check, size
@@ -122,6 +123,13 @@ def encoder(case: Case) -> Finding:
     return Finding(
         f"{found.encoder}" + (f" from {found.encoder_model}" if found.encoder_model else ", without weights")
     )
+
+
+def annotator(case: Case) -> Finding:
+    """What describes the segments, and that its packages, weights or address are here; no server is asked."""
+    found = settled(case.options, allow_download=False)
+    name = f"{found.annotator} {found.annotator_model or ''}".strip()
+    return Finding(name if found.annotator_url is None else f"{name} at {found.annotator_url}")
 
 
 def room(case: Case) -> Finding:

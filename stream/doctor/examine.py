@@ -24,6 +24,7 @@ def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
     yield check("hardware decoders", software.hardware_decoders)
     read = (yield from clip.reading(case)) if with_clip else False
     yield (embeds := check("encoder", partial(clip.encoder, case)))
+    yield check("annotator", partial(clip.annotator, case))
     yield check("gpu", partial(software.gpu, options.encoder))
     settled = embeds.level != "FAIL"
     if read and settled:
