@@ -101,32 +101,55 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     from stream.video.source import open_source
 
     cv2.setNumThreads(1)
-    source = open_source(options.source)
+    source = open_source(options.source, download=options.download)
     decode = Decode(source.name, read_facts(source))
     rectify = Rectify(
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
         balance=options.balance,
         fov_scale=options.fov_scale,
         tile_px=options.tile_px,
+        geometry=options.geometry,
         keyframe_px=options.keyframe_px,
         keyframe_fps=options.keyframe_fps,
     )
     return Work(
         Pipeline([decode, rectify]),
         source=_Clip(options, source, decode),
-        facts=lambda: {"rectification": rectify.facts()},
+        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.file.fetched_bytes},
     )
 
 
 def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
+    from models import vram
     from models.choice import make_encoder
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window
+    from stream.vram import shares
 
-    encoder = make_encoder(options.encoder, options.encoder_model)
+    if share := shares(options).get("encode"):
+        vram.limit_process(share.limit_bytes)
+    sampling = options.sampling
+    encoder = make_encoder(
+        options.encoder,
+        options.encoder_model,
+        frames=sampling.frames,
+        onnx=options.encoder_onnx,
+        provider=options.onnx_provider,
+    )
     if remembered:
         encoder = Remembered(encoder, run_dir, remembered)
-    return Work(Window(encoder, options.stride_s), facts=lambda: {"encoder": encoder.facts()})
+    window = Window(
+        encoder,
+        options.stride_s,
+        rate_fps=sampling.rate_fps,
+        batch=options.encoder_batch,
+        max_latency_s=options.max_latency_s,
+    )
+    return Work(
+        window,
+        facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}, "windows": window.facts()},
+        due=window.due,
+    )
 
 
 def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:

@@ -45,7 +45,8 @@ class Outlet:
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.SNDHWM, hop.high_water_mark)
         self._socket.setsockopt(zmq.IMMEDIATE, int(not hop.loose))  # 1: nothing is queued for a peer that is not there
-        self._gone = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._hung_up = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._has_sent = False
         self._socket.connect(hop.endpoint)
 
     def send(self, item: Item, while_full: Callable[[], None]) -> None:
@@ -62,21 +63,24 @@ class Outlet:
         while not self._socket.poll(_POLL_MS, zmq.POLLOUT):
             while_full()
         self._socket.send_multipart(parts, copy=size < zmq.COPY_THRESHOLD)
+        self._has_sent = True
 
-    def stay(self) -> None:
-        """Wait until the receiver has closed its end: it has taken all that it wants.
+    def wait_until_taken(self) -> None:
+        """Wait until the receiver has taken all and hung up; in a loose hop it need not.
 
-        A receiver whose queue is full when its sender goes loses what the operating system still holds (libzmq 4.3.5).
+        A sender that leaves first loses what is on its way: while the receiver's queue is full libzmq does not read,
+        and takes the end of the connection for the end of what was sent.
         """
-        self._gone.poll()
+        if self._has_sent and not self._hop.loose:
+            self._hung_up.poll()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        """Wait until all is delivered; after an error, or in a loose hop, drop what is still queued."""
+        """Wait until all is sent; after an error, or in a loose hop, drop what is still queued."""
         self._socket.disable_monitor()
-        self._gone.close()
+        self._hung_up.close(linger=0)
         self._socket.close(linger=-1 if kind is None and not self._hop.loose else 0)
 
 

@@ -24,6 +24,7 @@ from stream.chain import Work, build
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.items import End, EndReason, Item
+from stream.notes import tell_notes
 from stream.sockets import Hop, Inlet, Outlet, first_waiting
 from stream.stage import feed
 from stream.status import Reporter
@@ -75,7 +76,7 @@ class Port:
         self._control = control
         self._reporter = reporter
         self._beat_at = 0.0
-        self._began_at = self._offered_at = time.monotonic()
+        self._began_at = self._offered_at = reporter.ready_at = time.monotonic()
         self._due_s: float | None = None
 
     @property
@@ -88,6 +89,10 @@ class Port:
         self._reporter.items += 1
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
         self.tick()
+
+    def idle(self, since: float) -> None:
+        """Note that nothing has come in since that time of the monotonic clock."""
+        self._reporter.idle_s += time.monotonic() - since
 
     def tick(self) -> None:
         """Tell the supervisor how things are, when it is time to."""
@@ -154,8 +159,10 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
     while listened:
         for given in work.due(time.monotonic()):
             port.send(given)
+        asked_at = time.monotonic()
         waiting = first_waiting([each for each in listened if each is not inlet or work.ready()], _RECEIVE_MS)
         item = waiting.receive(0) if waiting else None
+        port.idle(since=asked_at)
         if waiting is None or item is None:
             port.tick()
             continue
@@ -168,7 +175,7 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
-    """Build the work of this process and do it to its end; what is sent is delivered when this returns."""
+    """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
     with ExitStack() as stack:
         work = build(order.process, order.options, order.run_dir, order.remembered)
         stack.callback(work.close)
@@ -181,8 +188,8 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
             back = stack.enter_context(Inlet(context, order.back)) if order.back else None
             run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
         reporter.report("done", work.facts())
-        if outlet is not None and order.back is None:  # what answers here has been heard to its end
-            outlet.stay()
+        if outlet is not None:
+            outlet.wait_until_taken()
 
 
 def main() -> None:
@@ -196,6 +203,7 @@ def main() -> None:
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     reporter = Reporter(context, order.status_endpoint, order.process)
+    tell_notes(reporter.note)
     reporter.report("starting", {})
     code = int(ExitCode.DONE)
     try:

@@ -145,7 +145,7 @@ def test_full_device_is_a_memory_error(folder: Path, tiles: UInt8, monkeypatch: 
     def overflow(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(encoder._encoder, "forward", overflow)
+    monkeypatch.setattr(encoder._graph, "forward", overflow)
     with pytest.raises(MemoryError, match="V-JEPA 2 does not fit"):
         encoder.encode(tiles)
 

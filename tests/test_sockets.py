@@ -1,5 +1,6 @@
 """Hops deliver in order and hold no more than their bytes."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -80,7 +81,7 @@ def test_slow_receiver_gets_what_a_sender_has_left(context: zmq.Context[zmq.Sock
             with Outlet(senders, hop) as outlet:
                 for index in range(8):
                     outlet.send(tile(index), lambda: None)
-                outlet.stay()
+                outlet.wait_until_taken()
             done.set()
 
     with Inlet(context, hop) as inlet:
@@ -140,3 +141,27 @@ def test_foreign_message_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp
         stranger.send(b"hello")
         with pytest.raises(WireError):
             inlet.receive(5000)
+
+
+def test_nothing_is_lost_on_a_receiver_that_is_behind(tmp_path: Path) -> None:
+    """A sender that is done leaves nothing behind it on the way, although the receiver's queue is full by then."""
+    hop = Hop(f"ipc://{tmp_path}/hop", TILE_BYTES + 1024, 8 * TILE_BYTES)
+    handed_over = threading.Event()
+
+    def send_all() -> None:
+        with zmq.Context[zmq.Socket[bytes]]() as context, Outlet(context, hop) as outlet:
+            for index in range(6):
+                outlet.send(tile(index), lambda: None)
+            outlet.send(End("end_of_stream", 1.0, 6), lambda: None)
+            handed_over.set()
+            outlet.wait_until_taken()
+
+    sender = threading.Thread(target=send_all)
+    sender.start()
+    with zmq.Context[zmq.Socket[bytes]]() as context, Inlet(context, hop) as inlet:
+        assert handed_over.wait(20)
+        sender.join(0.3)  # a sender that would leave by itself is given the time to
+        got = [inlet.receive(5000) for _ in range(7)]
+    sender.join()
+    assert [item.index for item in got if isinstance(item, Tile)] == list(range(6))
+    assert isinstance(got[-1], End)

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from stream.commands.annotator_options import annotator_options
-from stream.commands.field_option import option
+from stream.commands.option import option
 
 
 @click.command(epilog="Exit codes: 0 done, 2 usage, 4 some failed, 5 model missing, 6 no room, 130/143 stopped.")

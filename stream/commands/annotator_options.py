@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import click
 
-from stream.commands.field_option import option
+from stream.commands.option import option
 
 T = TypeVar("T")
 

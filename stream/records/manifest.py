@@ -14,7 +14,7 @@ from stream.records.atomic import replace_file
 
 _PACKAGES = (
     "egoclean-stream", "av", "opencv-python-headless", "numpy", "pyzmq", "msgpack", "pydantic",
-    "torch", "transformers", "huggingface_hub", "llguidance", "openai",
+    "torch", "transformers", "huggingface_hub", "llguidance", "onnxruntime", "onnxruntime-gpu", "openai",
 )  # fmt: skip
 
 
@@ -24,7 +24,12 @@ class Source(BaseModel):
     name: str
     size_bytes: int
     sha256: str | None = None
-    """Of the clip's own bytes, also inside a tar; None until the run is complete."""
+    """Of the clip's own bytes, also inside a tar; None until the run is complete, and where it would cost fetching."""
+    origin: dict[str, Any] | None = None
+    """Of a clip on the hub: data set, revision and its commit, path, oid (of large files their SHA-256) and size of the
+    file, the member and its offset. These name its bytes for ever."""
+    fetched_bytes: int | None = None
+    """What came over the network for it in the last attempt; None for a clip on disk."""
     stream: dict[str, Any] = {}
     """Codec, size, rate and the like, as the container says them."""
     sidecar: dict[str, Any] | None = None
@@ -59,6 +64,9 @@ class Manifest(BaseModel):
     """Every option of the run, also those that decide nothing of what is recorded."""
     schemas: dict[str, str] = {}
     """SHA-256 of the JSON Schema files that the records follow."""
+    windows: dict[str, Any] = {}
+    """How frames were picked for the windows: the sampling, the source's own rate, how many had to stand twice, and how
+    far one was from its time at most; of the last attempt, where a run was resumed."""
     encoder: dict[str, Any] = {}
     annotator: dict[str, Any] = {}
     """Model, revision, hashes of prompt and schema; empty where nobody annotates."""

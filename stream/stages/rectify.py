@@ -7,6 +7,7 @@ from stream.stage import State
 from stream.video.camera import Intrinsics, fit_camera
 from stream.video.remap import Layout, layout_of
 from stream.video.tiles import KEYFRAME_PX, TILE_PX, TileRemap, encode_picture
+from stream.video.view import Geometry
 
 _ROUNDING = 1e-6
 """Share of a keyframe's period by which a PTS may fall short of its multiple: times are rounded to float64."""
@@ -26,6 +27,7 @@ class Rectify:
         balance: float = 0.0,
         fov_scale: float = 1.0,
         tile_px: int = TILE_PX,
+        geometry: Geometry = "crop",
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
     ) -> None:
@@ -34,6 +36,7 @@ class Rectify:
         self._balance = balance
         self._fov_scale = fov_scale
         self._tile_px = tile_px
+        self._geometry = geometry
         self._keyframe_px = keyframe_px
         self._keyframe_fps = keyframe_fps
         self._last_keyframe = -1
@@ -89,4 +92,4 @@ class Rectify:
         camera = None
         if self._intrinsics is not None:
             camera = fit_camera(self._intrinsics, *layout.upright_size, self._balance, self._fov_scale)
-        return TileRemap(layout, camera, tile_px=self._tile_px, keyframe_px=self._keyframe_px)
+        return TileRemap(layout, camera, tile_px=self._tile_px, geometry=self._geometry, keyframe_px=self._keyframe_px)

@@ -19,6 +19,10 @@ from stream.video.color import Color, color_of
 from stream.video.view import TRIANGLE_PX2, SourceMap
 
 _ZERO_COPY = ("yuv420p", "yuvj420p")
+_OF_THREE_PX2 = 0.75
+"""The most that a blur of 3 pixels is to stand for: what is left of one more halving, of a picture in its shape."""
+_WIDE = 9
+"""Pixels of the blur along the side that a squashed picture loses more of."""
 _OUTSIDE = -2.0
 """A coordinate whose bilinear neighbours all lie outside the picture: it becomes the border's black."""
 
@@ -78,6 +82,14 @@ class Roi(NamedTuple):
         return plane[self.top << level : self.bottom << level, self.left << level : self.right << level]
 
 
+class Blur(NamedTuple):
+    """A Gaussian along one axis."""
+
+    taps: int
+    """1 for none."""
+    sigma_px: float
+
+
 class FusedRemap:
     """Makes one view of every frame of one layout; several threads may use it at once."""
 
@@ -87,8 +99,8 @@ class FusedRemap:
         self._reformatting = threading.Lock()  # swscale's context serves one thread at a time
         self._black = layout.color.black
         self._to_rgb = layout.color.to_rgb()
-        self.halvings, self.sigma_px = antialiasing(source.blur_px2)
-        """How often luma is halved before the remap, and by how much it is blurred after that."""
+        self.halvings, self.blur = antialiasing(source.blur_px2)
+        """How often luma is halved before the remap, and by how much it is blurred across and down after that."""
         width, height = layout.width >> self.halvings, layout.height >> self.halvings
         x, y = (_working(coordinate, self.halvings) for coordinate in _to_coded(layout, source))
         x, y = x.clip(0.0, width - 1), y.clip(0.0, height - 1)
@@ -130,43 +142,60 @@ class FusedRemap:
         ]
 
     def _working_luma(self, luma: UInt8) -> UInt8:
-        halved = _halve(self._roi.cut(luma, self.halvings), self.halvings)
-        return np.asarray(cv2.GaussianBlur(halved, (3, 3), self.sigma_px), np.uint8) if self.sigma_px else halved
+        return _blurred(_halve(self._roi.cut(luma, self.halvings), self.halvings), self.blur)
 
     def _working_chroma(self, chroma: UInt8) -> UInt8:
         """Chroma has half of luma's size already: one halving less, or, beside full luma, one doubling.
 
-        Its samples are taken to lie between luma's, as swscale does for frames that do not say where.
+        Its samples are taken to lie between luma's, as swscale does for frames that do not say where. A narrow blur
+        would change nothing that can be seen in it, and is left out.
         """
         part = self._roi.cut(chroma, self.halvings - 1)
         if self.halvings:
-            return _halve(part, self.halvings - 1)
+            halved = _halve(part, self.halvings - 1)
+            return _blurred(halved, self.blur) if _WIDE in (blur.taps for blur in self.blur) else halved
         doubled = cv2.resize(part, (2 * part.shape[1], 2 * part.shape[0]), interpolation=cv2.INTER_LINEAR)
         roi = self._roi
         return np.asarray(doubled[: roi.bottom - roi.top, : roi.right - roi.left], np.uint8)
 
 
-def antialiasing(blur_px2: float) -> tuple[int, float]:
+def _blurred(plane: UInt8, blur: tuple[Blur, Blur]) -> UInt8:
+    across, down = blur
+    if across.taps == down.taps == 1:
+        return plane
+    blurred = cv2.GaussianBlur(plane, (across.taps, down.taps), across.sigma_px, sigmaY=down.sigma_px)
+    return np.asarray(blurred, np.uint8)
+
+
+def antialiasing(blur_px2: tuple[float, float]) -> tuple[int, tuple[Blur, Blur]]:
     """How often to halve, and how much to blur after it, so that sampling blurs as much as an antialiased resize.
 
     Kernels whose variances are equal look nearly alike. After ``n`` halvings, ``k = 2^n``, linear interpolation has the
-    variance ``k^2 / 6`` and the average of ``k`` pixels ``(k^2 - 1) / 12``; the rest is left to a blur of 3x3 pixels.
+    variance ``k^2 / 6`` and the average of ``k`` pixels ``(k^2 - 1) / 12``; the rest is left to a blur, of 3 pixels
+    where the picture keeps its shape.
 
     Args:
-        blur_px2: Variance to reach, source pixels squared.
+        blur_px2: Variance to reach across and down, source pixels squared.
 
     Returns:
-        The number of halvings, and the sigma of the blur in pixels of the halved picture, 0 for none.
+        The number of halvings, and the blur across and down the halved picture.
     """
     halvings = 0
-    while _sampling_px2(halvings + 1) <= blur_px2:
+    while _sampling_px2(halvings + 1) <= min(blur_px2):
         halvings += 1
-    left_px2 = (blur_px2 - _sampling_px2(halvings)) / (1 << 2 * halvings)
-    if left_px2 < 0.01:
-        return halvings, 0.0
+    across, down = ((wanted - _sampling_px2(halvings)) / (1 << 2 * halvings) for wanted in blur_px2)
+    return halvings, (_blur(across), _blur(down))
+
+
+def _blur(variance_px2: float) -> Blur:
+    """The blur of that variance, of 3 pixels if a wider one is not called for."""
+    if variance_px2 < 0.01:
+        return Blur(1, 0.0)
+    if variance_px2 > _OF_THREE_PX2:
+        return Blur(_WIDE, float(np.sqrt(variance_px2)))
     # Of the weights (a, 1 - 2a, a) the variance is 2a, and a / (1 - 2a) = exp(-1 / (2 sigma^2)); flat at a = 1/3.
-    side = min(left_px2 / 2.0, 0.32)
-    return halvings, float(np.sqrt(-0.5 / np.log(side / (1.0 - 2.0 * side))))
+    side = min(variance_px2 / 2.0, 0.32)
+    return Blur(3, float(np.sqrt(-0.5 / np.log(side / (1.0 - 2.0 * side)))))
 
 
 def _sampling_px2(halvings: int) -> float:

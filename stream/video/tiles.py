@@ -9,7 +9,7 @@ from stream.errors import EgocleanError
 from stream.items import UInt8
 from stream.video.camera import Camera
 from stream.video.remap import FusedRemap, Layout
-from stream.video.view import encoder_view, keyframe_view, source_map
+from stream.video.view import Geometry, encoder_view, keyframe_view, source_map
 
 TILE_PX = 256
 KEYFRAME_PX = 854
@@ -20,7 +20,13 @@ class TileRemap:
     """Tiles and keyframes of frames of one layout, each by one fused remap of its own."""
 
     def __init__(
-        self, layout: Layout, camera: Camera | None, *, tile_px: int = TILE_PX, keyframe_px: int = KEYFRAME_PX
+        self,
+        layout: Layout,
+        camera: Camera | None,
+        *,
+        tile_px: int = TILE_PX,
+        geometry: Geometry = "crop",
+        keyframe_px: int = KEYFRAME_PX,
     ) -> None:
         """Compute the maps.
 
@@ -28,19 +34,21 @@ class TileRemap:
             layout: Of the frames to come.
             camera: For the upright size of the layout; None leaves the lens's picture as it is.
             tile_px: Side of the tile.
+            geometry: How a picture that is no square becomes one.
             keyframe_px: Longest side of a keyframe, at most.
         """
         width, height = layout.upright_size
-        tile_source = source_map(encoder_view(width, height, tile_px), width, height, camera)
+        tile_source = source_map(encoder_view(width, height, tile_px, geometry), width, height, camera)
         keyframe_source = source_map(keyframe_view(width, height, keyframe_px), width, height, camera)
         self._layout = layout
         self._camera = camera
+        self._geometry = geometry
         self._tile = FusedRemap(layout, tile_source)
         self._keyframe = FusedRemap(layout, keyframe_source)
         self._valid_fractions = tile_source.valid_fraction, keyframe_source.valid_fraction
 
     def tile(self, frame: av.VideoFrame) -> UInt8:
-        """(tile_px, tile_px, 3) uint8 RGB, what the reference processor makes of the rectified frame."""
+        """(tile_px, tile_px, 3) uint8 RGB; of a crop, what the reference processor makes of the rectified frame."""
         return self._tile(frame)
 
     def keyframe(self, frame: av.VideoFrame) -> UInt8:
@@ -58,8 +66,9 @@ class TileRemap:
             "pixel_format": self._layout.pixel_format,
             "colour_matrix": color.matrix,
             "colour_range": "full" if color.full_range else "limited",
+            "geometry": self._geometry,
             "tile_halvings": self._tile.halvings,
-            "tile_blur_sigma_px": self._tile.sigma_px,
+            "tile_blur": [list(blur) for blur in self._tile.blur],
             "tile_map_sha256": self._tile.sha256(),
             "tile_valid_fraction": tile_valid,
             "valid_fraction": picture_valid,

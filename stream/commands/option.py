@@ -1,4 +1,4 @@
-"""One option of a run on a command line."""
+"""A click option for a field of ``Options``."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

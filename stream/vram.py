@@ -1,0 +1,48 @@
+"""How a run's VRAM is shared out: from its options to each GPU process's share."""
+
+from pathlib import Path
+
+from models.encoder import FRAMES
+from models.gpu import find_gpu
+from models.vram import GIB, MARGIN_BYTES, Need, Share, encoder_need, share_out
+from stream.config import Options
+from stream.errors import NoRoomError
+
+
+def needs(options: Options) -> dict[str, Need]:
+    """What each process that uses the GPU takes; ``options`` have their encoder settled."""
+    if options.encoder != "vjepa2" or options.encoder_model is None:
+        return {}
+    return {"encode": encoder_need(Path(options.encoder_model), FRAMES)}
+
+
+def with_budget(options: Options) -> Options:
+    """The options with a budget: their own, else what the card has free, less a margin; none without a GPU.
+
+    It is settled once, before any process takes memory of the card: they all share out the same.
+
+    Raises:
+        NoRoomError: the models do not fit into it.
+    """
+    card = find_gpu() if needs(options) else None
+    if card is None:
+        return options.model_copy(update={"vram_budget_gib": None})
+    if options.vram_budget_gib is None:
+        free_gib = max(card.free_bytes - MARGIN_BYTES, 0) / GIB
+        options = options.model_copy(update={"vram_budget_gib": round(free_gib, 3)})
+    shares(options)
+    return options
+
+
+def shares(options: Options) -> dict[str, Share]:
+    """Each GPU process's share of the budget; none where there is no budget.
+
+    Raises:
+        NoRoomError: the models do not fit into it.
+    """
+    if options.vram_budget_gib is None:
+        return {}
+    try:
+        return share_out(round(options.vram_budget_gib * GIB), needs(options))
+    except MemoryError as error:
+        raise NoRoomError(str(error)) from error
