@@ -23,6 +23,8 @@ class Options(BaseModel):
     fov_scale: float = Field(default=1.0, gt=0.0)
     """Above 1 widens the rectified view."""
     out: Path = Path("runs")
+    decoder: Literal["auto", "cpu", "nvdec"] = "auto"
+    """``auto``: the GPU's where it works and is of use, settled before the run begins."""
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
     """Hub name or local folder; None: the encoder's own default."""

@@ -9,6 +9,7 @@ from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
+from stream.video.decoder import Decoder, choose_decoder
 from stream.video.sidecar import Sidecar, read_sidecar
 from stream.video.source import Source, open_source
 from stream.vram import with_budget
@@ -19,13 +20,15 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With every ``auto`` resolved: the calibration's file, the encoder and where its weights lie."""
+    """With every ``auto`` resolved: the calibration's file, the decoder, the encoder and where its weights lie."""
     source: Source
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
     """As read; None without rectification."""
     sidecar: Sidecar | None
     """What the clip's ``.json`` says, set against the clip; None without one."""
+    decoder: Decoder
+    """What decodes it, and why."""
 
 
 def prepare(options: Options) -> Prepared:
@@ -41,8 +44,9 @@ def prepare(options: Options) -> Prepared:
     source = open_source(options.source)
     stream = read_facts(source)
     options, intrinsics = with_intrinsics(options, source, stream)
-    options = with_budget(with_encoder(options))
-    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream))
+    decoder = choose_decoder(options.decoder, source, stream)
+    options = with_budget(with_encoder(options.model_copy(update={"decoder": decoder.name})))
+    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream), decoder)
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:

@@ -28,14 +28,19 @@ class Rectify:
         tile_px: int = TILE_PX,
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
+        device: str | None = None,
     ) -> None:
-        """Set up; ``intrinsics`` None leaves the lens's picture as it is (``--no-rectify``)."""
+        """Set up; ``intrinsics`` None leaves the lens's picture as it is (``--no-rectify``).
+
+        ``device`` is torch's, where the decoder leaves its pictures on the GPU; None: they are in the host's memory.
+        """
         self._intrinsics = intrinsics
         self._balance = balance
         self._fov_scale = fov_scale
         self._tile_px = tile_px
         self._keyframe_px = keyframe_px
         self._keyframe_fps = keyframe_fps
+        self._device = device
         self._last_keyframe = -1
         self._layout: Layout | None = None
         self._remap: TileRemap | None = None
@@ -89,4 +94,4 @@ class Rectify:
         camera = None
         if self._intrinsics is not None:
             camera = fit_camera(self._intrinsics, *layout.upright_size, self._balance, self._fov_scale)
-        return TileRemap(layout, camera, tile_px=self._tile_px, keyframe_px=self._keyframe_px)
+        return TileRemap(layout, camera, tile_px=self._tile_px, keyframe_px=self._keyframe_px, device=self._device)

@@ -7,18 +7,24 @@ colour is converted last, on the small picture. Lens, scale, crop and rotation a
 
 import hashlib
 import threading
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import av
 import cv2
 import numpy as np
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
 from stream.items import Float32, UInt8
 from stream.video.color import Color, color_of
 from stream.video.view import TRIANGLE_PX2, SourceMap
 
-_ZERO_COPY = ("yuv420p", "yuvj420p")
+if TYPE_CHECKING:
+    import torch
+
+P = TypeVar("P", UInt8, "torch.Tensor")
+
+_ZERO_COPY = ("yuv420p", "yuvj420p", "nv12")
 _OUTSIDE = -2.0
 """A coordinate whose bilinear neighbours all lie outside the picture: it becomes the border's black."""
 
@@ -58,9 +64,8 @@ class Layout(NamedTuple):
 
 def layout_of(frame: av.VideoFrame) -> Layout:
     """The layout of a decoded frame."""
-    return Layout(
-        frame.width, frame.height, frame.format.name, frame.rotation, int(frame.colorspace), int(frame.color_range)
-    )
+    pixels = (frame.sw_format or frame.format).name  # the first where the pixels lie on a device
+    return Layout(frame.width, frame.height, pixels, frame.rotation, int(frame.colorspace), int(frame.color_range))
 
 
 class Roi(NamedTuple):
@@ -71,11 +76,37 @@ class Roi(NamedTuple):
     top: int
     bottom: int
 
-    def cut(self, plane: UInt8, level: int) -> UInt8:
-        """View of this part in a plane ``level`` halvings above the working size; -1: one doubling below it."""
+    def cut(self, plane: P, level: int) -> P:
+        """View of this part in a plane ``level`` halvings above the working size; -1: one doubling below it.
+
+        Rows and columns are the last two dimensions.
+        """
         if level < 0:
-            return plane[self.top // 2 : (self.bottom + 1) // 2, self.left // 2 : (self.right + 1) // 2]
-        return plane[self.top << level : self.bottom << level, self.left << level : self.right << level]
+            return plane[..., self.top // 2 : (self.bottom + 1) // 2, self.left // 2 : (self.right + 1) // 2]
+        return plane[..., self.top << level : self.bottom << level, self.left << level : self.right << level]
+
+
+class Sampling(NamedTuple):
+    """How a view is sampled from the planes of a layout."""
+
+    halvings: int
+    """How often luma is halved before the remap."""
+    sigma_px: float
+    """By how much it is blurred after that, pixels of the halved picture; 0: not at all."""
+    roi: Roi
+    x: Float32
+    """(height, width) float32, pixels of the part that is used; what the source does not show may be anywhere."""
+    y: Float32
+
+
+def sampling(layout: Layout, source: SourceMap) -> Sampling:
+    """Where each pixel of a view lies in the planes."""
+    halvings, sigma_px = antialiasing(source.blur_px2)
+    width, height = layout.width >> halvings, layout.height >> halvings
+    x, y = (_working(coordinate, halvings) for coordinate in _to_coded(layout, source))
+    x, y = x.clip(0.0, width - 1), y.clip(0.0, height - 1)
+    roi = Roi(*_span(x[source.valid], width), *_span(y[source.valid], height))
+    return Sampling(halvings, sigma_px, roi, x - np.float32(roi.left), y - np.float32(roi.top))
 
 
 class FusedRemap:
@@ -87,14 +118,8 @@ class FusedRemap:
         self._reformatting = threading.Lock()  # swscale's context serves one thread at a time
         self._black = layout.color.black
         self._to_rgb = layout.color.to_rgb()
-        self.halvings, self.sigma_px = antialiasing(source.blur_px2)
-        """How often luma is halved before the remap, and by how much it is blurred after that."""
-        width, height = layout.width >> self.halvings, layout.height >> self.halvings
-        x, y = (_working(coordinate, self.halvings) for coordinate in _to_coded(layout, source))
-        x, y = x.clip(0.0, width - 1), y.clip(0.0, height - 1)
-        self._roi = Roi(*_span(x[source.valid], width), *_span(y[source.valid], height))
-        x[source.valid] -= self._roi.left
-        y[source.valid] -= self._roi.top
+        self.halvings, self.sigma_px, self._roi, x, y = sampling(layout, source)
+        """How often luma is halved before the remap, and by how much it is blurred after that; the part it uses."""
         x[~source.valid] = y[~source.valid] = _OUTSIDE
         self._map = cv2.convertMaps(x, y, cv2.CV_16SC2)
 
@@ -124,10 +149,10 @@ class FusedRemap:
         if not self._layout.zero_copy:
             with self._reformatting:
                 frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
-        return [
-            np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-            for plane in frame.planes
-        ]
+        if frame.format.name == "nv12":
+            luma, chroma = (_pixels(frame.planes[0], 1), _pixels(frame.planes[1], 2))
+            return [luma, chroma[:, 0::2], chroma[:, 1::2]]
+        return [_pixels(plane, 1) for plane in frame.planes]
 
     def _working_luma(self, luma: UInt8) -> UInt8:
         halved = _halve(self._roi.cut(luma, self.halvings), self.halvings)
@@ -144,6 +169,12 @@ class FusedRemap:
         doubled = cv2.resize(part, (2 * part.shape[1], 2 * part.shape[0]), interpolation=cv2.INTER_LINEAR)
         roi = self._roi
         return np.asarray(doubled[: roi.bottom - roi.top, : roi.right - roi.left], np.uint8)
+
+
+def _pixels(plane: VideoPlane, channels: int) -> UInt8:
+    """(height, width * channels) view of a plane's samples."""
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[: plane.height, : plane.width * channels]
 
 
 def antialiasing(blur_px2: float) -> tuple[int, float]:
