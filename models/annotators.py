@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from models import qwen, qwen_loading
+from models import openai_compatible, qwen, qwen_loading
 from models.annotator import Annotator
 from models.errors import ModelUnavailableError
 from models.prompt import Prompt
@@ -34,6 +34,8 @@ class AnnotatorChoice:
     """The most frames of a segment that are shown."""
     quantization: Quantization = "none"
     temperature: float = 0.0
+    wait_s: float = openai_compatible.WAIT_S
+    """How long a server may be away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +103,31 @@ def _make_qwen(choice: AnnotatorChoice) -> Annotator:
     return qwen.QwenAnnotator(folder, settings)
 
 
-ANNOTATORS: Final[dict[str, _Builder]] = {"qwen": _Builder(_settle_qwen, _make_qwen)}
+def _settle_openai(choice: AnnotatorChoice, _allow_download: bool) -> AnnotatorChoice:  # noqa: FBT001  (a Callable's)
+    _make_openai(choice)
+    return choice
+
+
+def _make_openai(choice: AnnotatorChoice) -> Annotator:
+    if choice.url is None or choice.model is None:
+        raise ValueError(
+            "the annotator openai asks a server: expected its address, such as http://localhost:8000/v1, "
+            "and the name by which it calls its model"
+        )
+    return openai_compatible.OpenAIAnnotator(
+        openai_compatible.OpenAISettings(
+            url=choice.url,
+            model=choice.model,
+            task=choice.task,
+            batch_max=choice.batch_max or openai_compatible.BATCH_MAX,
+            frames_max=choice.frames_max,
+            temperature=choice.temperature,
+            wait_s=choice.wait_s,
+        )
+    )
+
+
+ANNOTATORS: Final[dict[str, _Builder]] = {
+    "openai": _Builder(_settle_openai, _make_openai),
+    "qwen": _Builder(_settle_qwen, _make_qwen),
+}

@@ -8,6 +8,7 @@ from typing import Final
 from models import vjepa2
 from models.encoder import FRAMES, TILE_PX, ClipEncoder
 from models.errors import ModelUnavailableError
+from models.fetch import Report, unreported
 from models.grid import GridEncoder
 from models.packages import require_packages
 from models.weights import locate
@@ -56,7 +57,12 @@ def make_encoder(kind: str, model: str | Path | None = None, *, frames: int = FR
 
 
 def choose(
-    kind: str = "auto", model: str | Path | None = None, *, revision: str | None = None, allow_download: bool = True
+    kind: str = "auto",
+    model: str | Path | None = None,
+    *,
+    revision: str | None = None,
+    allow_download: bool = True,
+    report: Report = unreported,
 ) -> Choice:
     """Settle which encoder a run uses, and see that it can be made, before anything heavy is imported.
 
@@ -68,6 +74,7 @@ def choose(
         model: a folder or a hub name of weights; None for the encoder's own default.
         revision: branch, tag or commit of the weights on the hub.
         allow_download: whether the weights may be fetched.
+        report: hears how far the fetching is.
 
     Raises:
         ValueError: no encoder is called that, or it cannot take ``model``.
@@ -78,16 +85,16 @@ def choose(
             _refuse_weights(model)
             return Choice("grid", None)
         case "auto" | "vjepa2":
-            folder = _fetched_vjepa2(model, revision, allow_download=allow_download)
+            folder = _fetched_vjepa2(model, revision, allow_download=allow_download, report=report)
             return Choice("vjepa2", str(folder), vjepa2.tile_px(folder))
         case _:
             raise ValueError(f"there is no encoder {kind!r}: expected one of auto, {', '.join(ENCODERS)}")
 
 
-def _fetched_vjepa2(model: str | Path | None, revision: str | None, *, allow_download: bool) -> Path:
+def _fetched_vjepa2(model: str | Path | None, revision: str | None, *, allow_download: bool, report: Report) -> Path:
     try:
         require_packages(vjepa2.PACKAGES, extra="vjepa")
-        folder = locate(model or vjepa2.HUB_NAME, revision=revision, allow_download=allow_download)
+        folder = locate(model or vjepa2.HUB_NAME, revision=revision, allow_download=allow_download, report=report)
         vjepa2.check_architecture(folder)
     except ModelUnavailableError as error:
         raise ModelUnavailableError(f"{error}; or choose --encoder grid, which needs no weights") from error

@@ -105,7 +105,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     from stream.video.source import open_source
 
     cv2.setNumThreads(1)
-    source = open_source(options.source)
+    source = open_source(options.source, download=options.download)
     stream, device = read_facts(source), torch_device(options.decoder)
     hwaccel = accelerator(options.decoder, on_device=device is not None)
     if hwaccel is not None:
@@ -123,7 +123,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     return Work(
         Pipeline([decode, rectify]),
         source=_Clip(options, source, decode, hwaccel),
-        facts=lambda: {"rectification": rectify.facts()},
+        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.file.fetched_bytes},
     )
 
 

@@ -14,7 +14,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """A video file, or ``shard.tar::member.mp4``."""
+    """A video file, or ``shard.tar::member.mp4``, here or on the hub."""
+    download: bool = False
+    """A file on the hub is fetched whole, instead of being read where it is."""
     intrinsics: Path | None = None
     """None with ``rectify``: no calibration is known yet; the supervisor finds it or stops."""
     rectify: bool = True
@@ -27,7 +29,9 @@ class Options(BaseModel):
     """``auto``: the GPU's where it works and is of use, settled before the run begins."""
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
-    """Hub name or local folder; None: the encoder's own default."""
+    """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
+    offline: bool = False
+    """Nothing is fetched: what a run needs is on this machine."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
     annotator: Literal["none", "qwen", "openai"] = "none"
@@ -80,7 +84,8 @@ class Options(BaseModel):
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
-            "out", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
+            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
+            "offline",
             "annotator_url", "annotator_batch", "annotator_latency_s",
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip
