@@ -132,10 +132,8 @@ def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
     from models.choice import make_encoder
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window
-    from stream.vram import shares
 
-    if share := shares(options).get("encode"):
-        vram.limit_process(share.limit_bytes)
+    _limit_vram(options, "encode")
     encoder = make_encoder(options.encoder, options.encoder_model)
     if remembered:
         encoder = Remembered(encoder, run_dir, remembered)
@@ -161,6 +159,17 @@ def _annotate(options: Options, run_dir: Path, _remembered: int) -> Work:
     from stream.records.layout import RunLayout
     from stream.stages.annotate import Annotate
 
+    _limit_vram(options, ANNOTATE)
     annotator = make(options)
     annotate = Annotate(annotator, RunLayout(run_dir, run_dir.name).keyframes, options)
     return Work(annotate, facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)
+
+
+def _limit_vram(options: Options, process: str) -> None:
+    """Keep this process to its share of the GPU's memory, where there is a budget."""
+    from stream.vram import shares
+
+    if share := shares(options).get(process):
+        from models.vram import limit_process
+
+        limit_process(share.limit_bytes)

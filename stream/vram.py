@@ -4,16 +4,23 @@ from pathlib import Path
 
 from models.encoder import FRAMES
 from models.gpu import find_gpu
-from models.vram import GIB, MARGIN_BYTES, Need, Share, encoder_need, share_out
+from models.vram import GIB, MARGIN_BYTES, Need, Share, encoder_need, qwen_need, share_out
 from stream.config import Options
 from stream.errors import NoRoomError
 
 
 def needs(options: Options) -> dict[str, Need]:
-    """What each process that uses the GPU takes; ``options`` have their encoder settled."""
-    if options.encoder != "vjepa2" or options.encoder_model is None:
-        return {}
-    return {"encode": encoder_need(Path(options.encoder_model), FRAMES)}
+    """What each process that uses the GPU takes; ``options`` have their models settled.
+
+    Raises:
+        ModelUnavailableError: a model's files cannot be read.
+    """
+    found: dict[str, Need] = {}
+    if options.encoder == "vjepa2" and options.encoder_model is not None:
+        found["encode"] = encoder_need(Path(options.encoder_model), FRAMES)
+    if options.annotator == "qwen" and options.annotator_model is not None:
+        found["annotate"] = qwen_need(Path(options.annotator_model), options.annotator_frames, options.annotator_batch)
+    return found
 
 
 def with_budget(options: Options) -> Options:
