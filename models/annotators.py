@@ -5,12 +5,12 @@ That there is none, ``--annotator none``, is no annotator's name: whoever asks f
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from models import openai_compatible, qwen, qwen_loading
 from models.annotator import Annotator
 from models.errors import ModelUnavailableError
+from models.packages import require_packages
 from models.prompt import Prompt
 from models.qwen_loading import Quantization
 from models.weights import locate
@@ -84,6 +84,7 @@ def _builder(kind: str) -> _Builder:
 
 def _settle_qwen(choice: AnnotatorChoice, allow_download: bool) -> AnnotatorChoice:  # noqa: FBT001  (a Callable's)
     try:
+        require_packages(qwen_loading.PACKAGES, extra="qwen")
         folder = locate(choice.model or qwen_loading.HUB_NAME, allow_download=allow_download)
         qwen_loading.check_checkpoint(folder, choice.quantization)
     except ModelUnavailableError as error:
@@ -99,7 +100,8 @@ def _make_qwen(choice: AnnotatorChoice) -> Annotator:
         quantization=choice.quantization,
         temperature=choice.temperature,
     )
-    folder: Path = locate(choice.model or qwen_loading.HUB_NAME, allow_download=False)
+    require_packages(qwen_loading.PACKAGES, extra="qwen")
+    folder = locate(choice.model or qwen_loading.HUB_NAME, allow_download=False)
     return qwen.QwenAnnotator(folder, settings)
 
 

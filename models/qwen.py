@@ -43,7 +43,7 @@ class QwenSettings:
     """The most pixels that a frame is shown with."""
     quantization: Quantization = "none"
     temperature: float = 0.0
-    """0: the likeliest token each time, so that the same frames give the same answer."""
+    """0: the likeliest token each time. Above it there is chance, and company in the batch matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class QwenAnnotator:
         self._settings: Final = settings or QwenSettings()
         self._prompt: Final = Prompt(self._settings.task)
         self._qwen: Final = load_qwen(folder, self._settings.quantization)
-        self._model, self._revision = identity(folder)
+        self._model_name, self._revision = identity(folder)
         self._sha256: Final = weights_sha256(folder)
-        self.name: Final = f"qwen:{self._model}"
+        self.name: Final = f"qwen:{self._model_name}"
         self.batch_max: Final = self._settings.batch_max
         video = self._qwen.processor.video_processor
         self._side_px: Final[int] = video.patch_size * video.merge_size
@@ -92,7 +92,7 @@ class QwenAnnotator:
 
         cuda = self._qwen.device.type == "cuda"
         facts: Facts = {
-            "model": self._model,
+            "model": self._model_name,
             "revision": self._revision,
             "weights_sha256": self._sha256,
             "dtype": str(self._qwen.dtype).removeprefix("torch."),
@@ -229,7 +229,7 @@ class QwenAnnotator:
         return self._qwen.model.generation_config
 
     def _seed(self, request: AnnotationRequest) -> None:
-        """Where there is chance, it hangs on the frames alone."""
+        """Where there is chance, it hangs on the frames: the same batch gives the same answers."""
         import torch
 
         if self._settings.temperature > 0:

@@ -116,6 +116,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
         balance=options.balance,
         fov_scale=options.fov_scale,
         tile_px=options.tile_px,
+        geometry=options.geometry,
         keyframe_px=options.keyframe_px,
         keyframe_fps=options.keyframe_fps,
         device=device,
@@ -134,10 +135,28 @@ def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
     from stream.stages.window import Window
 
     _limit_vram(options, "encode")
-    encoder = make_encoder(options.encoder, options.encoder_model)
+    sampling = options.sampling
+    encoder = make_encoder(
+        options.encoder,
+        options.encoder_model,
+        frames=sampling.frames,
+        onnx=options.encoder_onnx,
+        provider=options.onnx_provider,
+    )
     if remembered:
         encoder = Remembered(encoder, run_dir, remembered)
-    return Work(Window(encoder, options.stride_s), facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}})
+    window = Window(
+        encoder,
+        options.stride_s,
+        rate_fps=sampling.rate_fps,
+        batch=options.encoder_batch or 1,
+        max_latency_s=options.max_latency_s,
+    )
+    return Work(
+        window,
+        facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}, "windows": window.facts()},
+        due=window.due,
+    )
 
 
 def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:

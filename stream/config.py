@@ -5,7 +5,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.onnx_facts import Provider
 from stream.detection.options import DetectorOptions
+from stream.video.sampling import Preset, Sampling
+from stream.video.view import Geometry
 
 
 class Options(BaseModel):
@@ -34,6 +37,19 @@ class Options(BaseModel):
     """Nothing is fetched: what a run needs is on this machine."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
+    geometry: Geometry = "crop"
+    """How the picture becomes a square tile; the encoder's training knows crops."""
+    window: Preset = "64@30"
+    """Frames of a window, and their rate: the published detection's, or longer and sparser, or shorter ones."""
+    encoder_batch: int | None = Field(default=None, ge=1, le=64)
+    """Windows that are embedded together, all of the one source of the run; None: as many as its share of the GPU's
+    memory is planned for, without a GPU one."""
+    max_latency_s: float | None = Field(default=None, ge=0.0)
+    """Stream time that a window may wait for others of its batch; None: until the batch is full."""
+    encoder_runtime: Literal["torch", "onnx"] = "torch"
+    encoder_onnx: Path | None = None
+    """What ``models export-onnx`` made of the encoder; for ``encoder_runtime`` onnx."""
+    onnx_provider: Provider = "auto"
     annotator: Literal["none", "qwen", "openai"] = "none"
     annotator_model: str | None = None
     """Hub name, local folder, or the server's name for it; None: the annotator's own default."""
@@ -80,6 +96,11 @@ class Options(BaseModel):
     """Where ``/metrics`` and ``/healthz`` are served; None: nowhere, 0: on any free port."""
     metrics_host: str = "127.0.0.1"
     detector: DetectorOptions = DetectorOptions()
+
+    @property
+    def sampling(self) -> Sampling:
+        """``window``, read."""
+        return Sampling.parse(self.window)
 
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""

@@ -1,7 +1,7 @@
 """Everything that can be found wrong before the first frame is decoded, is found here."""
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rich.console import Console
@@ -107,9 +107,26 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
     """
     try:
         with shown(Console(stderr=True), options.encoder_model or "weights") as report:
-            choice = choose(options.encoder, options.encoder_model, allow_download=allow_download, report=report)
+            choice = choose(
+                options.encoder,
+                options.encoder_model,
+                frames=options.sampling.frames,
+                onnx=_onnx_file(options),
+                allow_download=allow_download,
+                report=report,
+            )
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
     return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model, "tile_px": choice.tile_px})
+
+
+def _onnx_file(options: Options) -> Path | None:
+    """The file that the encoder is to be run from; None for torch."""
+    if (options.encoder_runtime == "onnx") != (options.encoder_onnx is not None):
+        raise UsageError(
+            f"--encoder-runtime {options.encoder_runtime} and --encoder-onnx {options.encoder_onnx} contradict each "
+            "other: give a file with onnx, and none with torch"
+        )
+    return options.encoder_onnx

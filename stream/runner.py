@@ -149,6 +149,7 @@ class _Run:
         manifest.ended = _now()
         manifest.exit_code = code
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
+        manifest.windows = board.facts.get("encode", {}).get("windows", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
         manifest.source.fetched_bytes = _fetched_bytes(self._prepared, board)
         manifest.annotator = {

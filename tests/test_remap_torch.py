@@ -6,10 +6,11 @@ import pytest
 
 from stream.errors import EgocleanError
 from stream.video.camera import Camera
-from stream.video.remap import FusedRemap, Layout, layout_of
+from stream.video.layout import Layout, layout_of
+from stream.video.remap import FusedRemap
 from stream.video.remap_torch import TorchRemap
 from stream.video.tiles import TileRemap
-from stream.video.view import View, encoder_view, keyframe_view, source_map
+from stream.video.view import Geometry, View, encoder_view, keyframe_view, source_map
 from tests.test_tiles import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
 
 
@@ -32,13 +33,21 @@ def test_same_picture_as_on_the_cpu(size: tuple[int, int], which: int) -> None:
     frame = frame_of(scene(size), "nv12")
     on_cpu, in_torch = both(frame, views(size)[which], camera_for(size))
     assert psnr_db(on_cpu(frame), in_torch(frame)) > 40
-    assert (on_cpu.halvings, on_cpu.sigma_px) == (in_torch.halvings, in_torch.sigma_px)
+    assert (on_cpu.halvings, on_cpu.blur) == (in_torch.halvings, in_torch.blur)
 
 
 def test_lens_left_as_it_is() -> None:
     """Without a camera the pictures agree as well, in size and in content."""
     frame = frame_of(scene(SMALL), "nv12")
     on_cpu, in_torch = both(frame, views(SMALL)[0], None)
+    assert psnr_db(on_cpu(frame), in_torch(frame)) > 40
+
+
+@pytest.mark.parametrize("geometry", ["squash", "letterbox"])
+def test_other_geometries(geometry: Geometry) -> None:
+    """Tiles that are squashed, and blurred more along one side, or letterboxed agree as well."""
+    frame = frame_of(scene(FULL_HD), "nv12")
+    on_cpu, in_torch = both(frame, encoder_view(*FULL_HD, 256, geometry), camera_for(FULL_HD))
     assert psnr_db(on_cpu(frame), in_torch(frame)) > 40
 
 

@@ -39,7 +39,17 @@ def test_budget_is_what_is_free_less_a_margin(options: Options, monkeypatch: pyt
     settled = with_budget(options)
     assert settled.vram_budget_gib == 19.0
     assert shares(settled)["encode"].limit_bytes == pytest.approx(19 * GIB, abs=16)
-    assert settled.deciding() == options.deciding()
+    assert settled.encoder_batch == shares(settled)["encode"].batch == 4
+
+
+def test_batch_is_one_without_a_gpu_and_the_users_own(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CPU takes one window at a time; a batch that is asked for is kept; ONNX Runtime's memory is not planned."""
+    monkeypatch.setattr(vram, "find_gpu", lambda: None)
+    assert with_budget(options).encoder_batch == 1
+    assert with_budget(options.model_copy(update={"encoder_batch": 3})).encoder_batch == 3
+    card_with(monkeypatch, 20.0)
+    assert with_budget(options.model_copy(update={"encoder_batch": 3})).encoder_batch == 3
+    assert with_budget(options.model_copy(update={"encoder_runtime": "onnx"})).encoder_batch == 1
 
 
 def test_users_budget_is_kept(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:

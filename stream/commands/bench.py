@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 
 from stream.commands.lens_options import lens_options
-from stream.commands.run import FILE, make_options, option
+from stream.commands.option import option
+from stream.commands.run import FILE, make_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
-from stream.commands.run import FILE, make_options, option
+from stream.commands.option import option
+from stream.commands.run import FILE, make_options
 from stream.commands.source_options import download_option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
@@ -27,6 +29,7 @@ _NAME_WIDTH = 18
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
 @option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="As for run.")
 @option("--vram-budget-gib", type=float, help="Plan for a card of so much memory, also where there is none.")
+@encoder_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
     """Look at the machine, and CLIP, before a long run.

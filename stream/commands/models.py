@@ -1,4 +1,4 @@
-"""``egoclean-stream models fetch`` and ``list``: the weights that runs need, on this machine."""
+"""``egoclean-stream models fetch``, ``list`` and ``export-onnx``: the weights that runs need, on this machine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from models.errors import ModelUnavailableError
+from stream.commands.export_onnx import export_onnx
 from stream.errors import ModelMissingError
 
 _ENCODERS = ("auto", "vjepa2", "grid")
@@ -15,7 +16,10 @@ _ANNOTATORS = ("none", "qwen", "openai")
 
 @click.group()
 def models() -> None:
-    """Fetch models before a run, and list those that are here."""
+    """Fetch models before a run, list those that are here, and export them for other runtimes."""
+
+
+models.add_command(export_onnx)
 
 
 @models.command("fetch")

@@ -1,17 +1,18 @@
 """``egoclean-stream run CLIP...``: the main job, for one clip or for several in turn."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
 from rich.console import Console
 
 from stream.commands.detector_options import detector_options
+from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
+from stream.commands.option import option
 from stream.commands.source_options import download_option
 from stream.config import Options
 from stream.detection.options import DetectorOptions
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
     from stream.series import Outcome
 
 FILE = click.Path(path_type=Path)
-T = TypeVar("T")
-
-
-def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., T]]:  # noqa: ANN401 - click's own
-    """A click option for the field of ``Options`` of that name, with that field's default."""
-    default = Options.model_fields[flag.removeprefix("--").replace("-", "_")].default
-    return click.option(flag, default=default, show_default=default is not None, **how)
 
 
 @click.command(
@@ -51,12 +45,12 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
     help="Hub name, also NAME@REVISION, or local folder of the encoder's weights.",
 )
 @option("--offline", is_flag=True, help="Fetch nothing: the weights are here, or the run ends with 5.")
+@encoder_options
 @option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
 @download_option
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
 @option("--keyframe-px", type=int, help="Longest side of a keyframe.")
 @option("--spool-mib", type=int, help="Bound on the keyframes on disk; the oldest go first.")
-@option("--stride-s", type=float, help="From one window's start to the next.")
 @option("--loop", is_flag=True, help="Replay the clip for ever.")
 @option("--speed", type=click.Choice(["realtime", "max"]), help="Play as a camera would, or as fast as possible.")
 @option("--restarts", type=int, help="How often a process may die and be started again.")

@@ -16,7 +16,6 @@ from stream.doctor.check import Check, Finding, check, size
 from stream.errors import EgocleanError
 from stream.items import Item, Tile
 from stream.prepare import with_encoder, with_intrinsics
-from stream.stages.window import RATE_FPS
 from stream.video.container import StreamFacts, read_facts
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.source import Source, open_source
@@ -80,8 +79,10 @@ class Case:
         if self.encoder.encoder_model:
             found = read_json(Path(self.encoder.encoder_model) / "config.json").get("hidden_size")
             dims = found if isinstance(found, int) else _DIMS
-        windows = max(0, int((duration_s - FRAMES / RATE_FPS) / self.options.stride_s) + 1)
-        return windows * (4 * dims + 2 * dims * (FRAMES // TUBELET_FRAMES) + 8) + int(duration_s) * _EVENT_BYTES
+        sampling = self.options.sampling
+        windows = max(0, int((duration_s - sampling.duration_s) / self.options.stride_s) + 1)
+        row_bytes = 4 * dims + 2 * dims * (sampling.frames // TUBELET_FRAMES) + 8
+        return windows * row_bytes + int(duration_s) * _EVENT_BYTES
 
     def _keyframe_bytes(self, duration_s: float) -> int:
         """A JPEG has less than a byte a pixel, and the spool has a bound."""

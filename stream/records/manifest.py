@@ -14,7 +14,7 @@ from stream.records.atomic import replace_file
 
 _PACKAGES = (
     "egoclean-stream", "av", "opencv-python-headless", "numpy", "pyzmq", "msgpack", "pydantic",
-    "torch", "transformers", "huggingface_hub",
+    "torch", "transformers", "huggingface_hub", "onnxruntime", "onnxruntime-gpu",
 )  # fmt: skip
 
 
@@ -58,6 +58,9 @@ class Manifest(BaseModel):
     """Every option of the run, also those that decide nothing of what is recorded."""
     schemas: dict[str, str] = {}
     """SHA-256 of the JSON Schema files that the records follow."""
+    windows: dict[str, Any] = {}
+    """How frames were picked for the windows: the sampling, the source's own rate, how many had to stand twice, and how
+    far one was from its time at most; of the last attempt, where a run was resumed."""
     encoder: dict[str, Any] = {}
     annotator: dict[str, Any] = {}
     """Model, revision, hashes of prompt and schema; empty where nobody annotates."""

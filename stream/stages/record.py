@@ -117,11 +117,11 @@ class Record:
                 GrowingArray(self._layout.temporal, item.temporal.shape, "<f2"),
                 GrowingArray(self._layout.timestamps, (), "<f8"),
             )
-        for array, row in zip(self._arrays, (item.mean, item.temporal, np.float64(item.t_start_s)), strict=True):
+        for array, row in zip(self._arrays, (item.mean, item.temporal, np.float64(item.t_sample_s)), strict=True):
             array.put(item.index, np.asarray(row))
         self._windows += 1
-        if item.t_start_s >= self._checkpoint_at_s:
-            self._checkpoint(item.t_start_s)
+        if item.t_sample_s >= self._checkpoint_at_s:
+            self._checkpoint(item.t_sample_s)
 
     def _checkpoint(self, t_s: float) -> None:
         self._sync()

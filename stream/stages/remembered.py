@@ -1,10 +1,12 @@
 """An encoder that remembers: the windows that a run has embedded before are not embedded again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from models.encoder import ClipEmbedding, ClipEncoder, Facts, UInt8
+from models.encoder import ClipEmbedding, ClipEncoder, Encoding, Facts, Float16, Float32, TileStore, UInt8
+from models.host_tiles import Done
 from stream.records.layout import RunLayout
 
 
@@ -20,7 +22,6 @@ class Remembered:
         self._encoder = encoder
         self._mean = np.load(layout.embeddings, mmap_mode="r", allow_pickle=False)[:windows]
         self._temporal = np.load(layout.temporal, mmap_mode="r", allow_pickle=False)[:windows]
-        self._given = 0
         self.name = encoder.name
         self.frames = encoder.frames
         self.tile_px = encoder.tile_px
@@ -29,8 +30,26 @@ class Remembered:
         return self._encoder.facts()
 
     def encode(self, tiles: UInt8) -> ClipEmbedding:
-        row = self._given
-        self._given += 1
-        if row >= len(self._mean):
-            return self._encoder.encode(tiles)
-        return ClipEmbedding(np.array(self._mean[row]), np.array(self._temporal[row]))
+        return self._encoder.encode(tiles)
+
+    def tile_store(self) -> TileStore:
+        return _RememberedTiles(self._encoder.tile_store(), list(zip(self._mean, self._temporal, strict=True)))
+
+
+class _RememberedTiles:
+    """A store whose first windows are known; a batch of which one is not is embedded whole, as it was before."""
+
+    def __init__(self, tiles: TileStore, known: Sequence[tuple[Float32, Float16]]) -> None:
+        self._tiles = tiles
+        self._known = known
+        self._given = 0
+        self.put = tiles.put
+        self.drop = tiles.drop
+
+    def encode(self, windows: Sequence[Sequence[int]]) -> Encoding:
+        first, self._given = self._given, self._given + len(windows)
+        if self._given > len(self._known):
+            return self._tiles.encode(windows)
+        return Done(
+            [ClipEmbedding(np.array(mean), np.array(temporal)) for mean, temporal in self._known[first : self._given]]
+        )

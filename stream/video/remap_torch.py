@@ -5,7 +5,6 @@ against that one; on a GPU, and with frames that NVDEC left there, it has not be
 """
 
 import hashlib
-import math
 from typing import TYPE_CHECKING
 
 import av
@@ -13,7 +12,8 @@ import numpy as np
 
 from stream.errors import EgocleanError
 from stream.items import UInt8
-from stream.video.remap import Layout, Sampling, sampling
+from stream.video.layout import Layout
+from stream.video.placing import Blur, Placing, is_wide, place
 from stream.video.view import SourceMap
 
 if TYPE_CHECKING:
@@ -30,26 +30,26 @@ class TorchRemap:
         """Compute the map, and put it on torch's ``device``."""
         import torch
 
-        self._sampling: Sampling = sampling(layout, source)
+        self._placing: Placing = place(layout, source)
         self._device = torch.device(device)
-        roi = self._sampling.roi
+        roi = self._placing.roi
         # grid_sample counts from -1, the first pixel's centre, to 1, the last one's.
-        x = self._sampling.x * (2.0 / max(1, roi.right - roi.left - 1)) - 1.0
-        y = self._sampling.y * (2.0 / max(1, roi.bottom - roi.top - 1)) - 1.0
+        x = self._placing.x * (2.0 / max(1, roi.right - roi.left - 1)) - 1.0
+        y = self._placing.y * (2.0 / max(1, roi.bottom - roi.top - 1)) - 1.0
         self._grid = torch.from_numpy(np.stack([x, y], axis=-1)[None]).to(self._device)
         self._valid = torch.from_numpy(source.valid).to(self._device)
         self._to_rgb = torch.from_numpy(layout.color.to_rgb()).to(self._device)
-        self._blur = _blur_weights(self._sampling.sigma_px, self._device) if self._sampling.sigma_px else None
+        self._blur = [_weights(axis, self._device) for axis in self.blur]
 
     @property
     def halvings(self) -> int:
         """How often luma is halved before the remap."""
-        return self._sampling.halvings
+        return self._placing.halvings
 
     @property
-    def sigma_px(self) -> float:
-        """By how much it is blurred after that."""
-        return self._sampling.sigma_px
+    def blur(self) -> tuple[Blur, Blur]:
+        """By how much it is blurred across and down after that."""
+        return self._placing.blur
 
     def __call__(self, frame: av.VideoFrame) -> UInt8:
         """(height, width, 3) uint8 RGB, in the host's memory; what the source does not show is black."""
@@ -62,7 +62,7 @@ class TorchRemap:
 
     def sha256(self) -> str:
         """Digest of the map: float32 coordinates."""
-        return hashlib.sha256(self._sampling.x.tobytes() + self._sampling.y.tobytes()).hexdigest()
+        return hashlib.sha256(self._placing.x.tobytes() + self._placing.y.tobytes()).hexdigest()
 
     def _rgb(self, luma: "torch.Tensor", chroma: "torch.Tensor") -> "torch.Tensor":
         """(1, 1, H, W) and (1, 2, H/2, W/2) float32, 0 to 255, to (height, width, 3)."""
@@ -75,20 +75,28 @@ class TorchRemap:
         return torch.where(self._valid[..., None], rgb, 0.0)
 
     def _working_luma(self, luma: "torch.Tensor") -> "torch.Tensor":
-        from torch.nn.functional import conv2d, pad
-
-        halved = _halve(self._sampling.roi.cut(luma, self.halvings), self.halvings)
-        return halved if self._blur is None else conv2d(pad(halved, (1, 1, 1, 1), mode="reflect"), self._blur)
+        return self._blurred(_halve(self._placing.roi.cut(luma, self.halvings), self.halvings))
 
     def _working_chroma(self, chroma: "torch.Tensor") -> "torch.Tensor":
         from torch.nn.functional import interpolate
 
-        roi = self._sampling.roi
+        roi = self._placing.roi
         part = roi.cut(chroma, self.halvings - 1)
         if self.halvings:
-            return _halve(part, self.halvings - 1)
+            halved = _halve(part, self.halvings - 1)
+            return self._blurred(halved) if is_wide(self.blur) else halved
         doubled = interpolate(part, scale_factor=2, mode="bilinear", align_corners=False)
         return doubled[..., : roi.bottom - roi.top, : roi.right - roi.left]
+
+    def _blurred(self, picture: "torch.Tensor") -> "torch.Tensor":
+        """(1, C, H, W), each channel by itself; at the border the picture is reflected, as OpenCV does."""
+        from torch.nn.functional import conv2d, pad
+
+        across, down = self._blur
+        reach_x, reach_y = len(across) // 2, len(down) // 2
+        padded = pad(picture, (reach_x, reach_x, reach_y, reach_y), mode="reflect")
+        kernel = (down[:, None] * across[None]).expand(picture.shape[1], 1, -1, -1)
+        return conv2d(padded, kernel, groups=picture.shape[1])
 
 
 def planes(frame: av.VideoFrame, device: "torch.device") -> "tuple[torch.Tensor, torch.Tensor]":
@@ -120,10 +128,12 @@ def _halve(plane: "torch.Tensor", times: int) -> "torch.Tensor":
     return plane
 
 
-def _blur_weights(sigma_px: float, device: "torch.device") -> "torch.Tensor":
-    """(1, 1, 3, 3) weights of a Gaussian, summing to 1, as ``cv2.getGaussianKernel`` has them."""
+def _weights(blur: Blur, device: "torch.device") -> "torch.Tensor":
+    """(taps,) weights of a Gaussian, summing to 1, as ``cv2.getGaussianKernel`` has them."""
     import torch
 
-    side = math.exp(-0.5 / sigma_px**2)
-    row = torch.tensor([side, 1.0, side], device=device) / (1.0 + 2.0 * side)
-    return torch.outer(row, row)[None, None]
+    if blur.taps == 1:
+        return torch.ones(1, device=device)
+    places = torch.arange(blur.taps, device=device) - blur.taps // 2
+    weights = torch.exp(-0.5 * (places / blur.sigma_px) ** 2)
+    return weights / weights.sum()
