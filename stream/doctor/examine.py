@@ -17,7 +17,7 @@ def examine(options: Options, *, with_clip: bool) -> Iterator[Check]:
 
 
 def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
-    from stream.doctor import clip, machine  # they need the packages
+    from stream.doctor import clip, machine, vram  # they need the packages
 
     case = clip.Case(options)
     yield check("hevc", software.hevc)
@@ -27,6 +27,8 @@ def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
     yield check("annotator", partial(clip.annotator, case))
     yield check("gpu", partial(software.gpu, options.encoder))
     settled = embeds.level != "FAIL"
+    if settled:
+        yield check("vram", lambda: vram.plan(case.encoder))
     if read and settled:
         yield check("size", partial(clip.room, case))
         yield check("speed", partial(clip.speed, case))
