@@ -18,6 +18,7 @@ from stream.notes import tell_notes
 COMMANDS = {
     "run": "stream.commands.run:run",
     "rectify": "stream.commands.rectify:rectify",
+    "annotate": "stream.commands.annotate:annotate",
     "tail": "stream.commands.tail:tail",
     "health": "stream.commands.health:health",
     "doctor": "stream.commands.doctor:doctor",

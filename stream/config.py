@@ -1,12 +1,14 @@
 """Every option of a run, validated once; the command line fills it, every process gets it as JSON."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.onnx_facts import Provider
 from stream.detection.options import DetectorOptions
+from stream.errors import UsageError
 from stream.video.sampling import Preset, Sampling
 from stream.video.view import Geometry
 
@@ -52,12 +54,16 @@ class Options(BaseModel):
     """Hub name, local folder, or the server's name for it; None: the annotator's own default."""
     annotator_url: str | None = None
     """Of the server, for ``openai``."""
+    annotator_wait_s: float = Field(default=300.0, ge=0.0)
+    """How long that server may be away."""
     annotator_batch: int | None = Field(default=None, ge=1)
     """The most segments asked about at once; None: as many as the annotator can take."""
     annotator_latency_s: float = Field(default=5.0, ge=0.0)
     """The longest that a segment waits for others to be asked about with."""
     annotator_frames: int = Field(default=32, ge=1)
     """The most keyframes of a segment that are shown."""
+    annotator_quantization: Literal["none", "4bit"] = "none"
+    """Of the annotator's weights, on the GPU."""
     annotator_hint: bool = True
     """Whether the annotator is told what the detector found."""
     task: str | None = None
@@ -104,7 +110,21 @@ class Options(BaseModel):
         incidental = {
             "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
             "offline",
-            "annotator_url", "annotator_batch", "annotator_latency_s",
+            "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s",
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip
         return self.model_dump(mode="json", exclude=incidental)
+
+
+def validated(values: Mapping[str, Any]) -> Options:
+    """Options from what a command line, or a record, holds.
+
+    Raises:
+        UsageError: naming the first option that is out of range.
+    """
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "--" + str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"{name} {first['input']}: {first['msg'].lower()}") from error

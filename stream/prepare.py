@@ -8,6 +8,7 @@ from rich.console import Console
 
 from models.choice import choose
 from models.errors import ModelUnavailableError
+from stream.annotation.making import settled
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
 from stream.fetch_view import shown
@@ -26,8 +27,8 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the encoder and
-    where its weights lie."""
+    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the encoder, and
+    where the models' weights lie."""
     source: Source
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
@@ -37,12 +38,12 @@ class Prepared:
 
 
 def prepare(options: Options) -> Prepared:
-    """Check the source, the calibration and the encoder of a run.
+    """Check the source, the calibration, the encoder and the annotator of a run.
 
     Raises:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
-        ModelMissingError: the encoder's packages or weights are not there.
+        ModelMissingError: a model's packages or weights are not there.
         NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
@@ -52,7 +53,8 @@ def prepare(options: Options) -> Prepared:
     stream = read_facts(source)
     options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
-    options = with_budget(with_encoder(options, allow_download=not options.offline))
+    options = with_encoder(options, allow_download=not options.offline)
+    options = with_budget(settled(options, allow_download=not options.offline))
     return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream))
 
 

@@ -108,11 +108,15 @@ class Inlet:
             return None
         return wire.decode([frame.buffer for frame in self._socket.recv_multipart(copy=False)])
 
+    def close(self) -> None:
+        """Take nothing more: the sender may go."""
+        self._socket.close(linger=0)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close(linger=0)
+        self.close()
 
 
 def first_waiting(inlets: Sequence[Inlet], timeout_ms: int) -> Inlet | None:

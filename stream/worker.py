@@ -170,6 +170,7 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
         for given in feed(work.stage, item):
             port.send(given)
         if isinstance(item, End):
+            waiting.close()
             listened = [] if item.reason == "stopped" else [each for each in listened if each is not waiting]
 
 

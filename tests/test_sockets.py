@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import zmq
 
 from stream.errors import EgocleanError
 from stream.items import End, Tile
-from stream.sockets import Hop, Inlet, Outlet
+from stream.sockets import Hop, Inlet, Outlet, first_waiting
 from stream.wire import WireError
 
 TILE_BYTES = 64 * 64 * 3
@@ -68,6 +69,57 @@ def test_queue_is_bounded_by_bytes(context: zmq.Context[zmq.Socket[bytes]], tmp_
         outlet._socket.setsockopt(zmq.LINGER, 0)
     kernel_bytes = 2 * 212_992  # the ipc socket's own buffers, Linux's default
     assert 0 < sent * TILE_BYTES <= budget + kernel_bytes
+
+
+def test_slow_receiver_gets_what_a_sender_has_left(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """A sender that stays until its receiver has gone loses nothing, though the queue was full when it had no more."""
+    hop = Hop(f"ipc://{tmp_path}/hop", 4 * TILE_BYTES, 4 * TILE_BYTES)
+    done = Event()
+
+    def send_all() -> None:
+        with zmq.Context[zmq.Socket[bytes]]() as senders:
+            with Outlet(senders, hop) as outlet:
+                for index in range(8):
+                    outlet.send(tile(index), lambda: None)
+                outlet.wait_until_taken()
+            done.set()
+
+    with Inlet(context, hop) as inlet:
+        Thread(target=send_all).start()
+        assert not done.wait(0.3)
+        got = [inlet.receive(5000) for _ in range(8)]
+        inlet.close()
+        assert done.wait(30)
+    assert [item.index for item in got if isinstance(item, Tile)] == list(range(8))
+
+
+def test_first_inlet_with_an_item_is_found(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """Of several inlets the first one at which something waits is given, and none where nothing does."""
+    hops = [Hop(f"ipc://{tmp_path}/{number}", 1000, 10_000) for number in range(2)]
+    with (
+        Inlet(context, hops[0]) as one,
+        Inlet(context, hops[1]) as other,
+        Outlet(context, hops[0]) as to_one,
+        Outlet(context, hops[1]) as to_other,
+    ):
+        assert first_waiting([one, other], 0) is None
+        to_other.send(End("end_of_stream", 1.0, 10), never)
+        assert first_waiting([one, other], 5000) is other
+        to_one.send(End("end_of_stream", 1.0, 10), never)
+        assert first_waiting([one], 5000) is one
+        assert first_waiting([one, other], 0) is one
+
+
+def test_loose_hop_holds_up_nobody(tmp_path: Path) -> None:
+    """In a loose hop items are sent before the receiver is there, and dropped if it never comes."""
+    hop = Hop(f"ipc://{tmp_path}/hop", 1000, 10_000, loose=True)
+    with zmq.Context[zmq.Socket[bytes]]() as context:
+        with Outlet(context, hop) as outlet:
+            outlet.send(End("end_of_stream", 1.0, 10), never)
+        with Outlet(context, hop) as outlet:
+            outlet.send(End("end_of_stream", 2.0, 20), never)
+            with Inlet(context, hop) as inlet:
+                assert inlet.receive(5000) == End("end_of_stream", 2.0, 20)
 
 
 def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:

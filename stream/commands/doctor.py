@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from stream.commands.annotator_options import annotator_options
 from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
 from stream.commands.option import option
@@ -28,6 +29,7 @@ _NAME_WIDTH = 18
 @option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
 @encoder_options
+@annotator_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
     """Look at the machine, and CLIP, before a long run.

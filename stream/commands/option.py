@@ -12,5 +12,6 @@ T = TypeVar("T")
 
 def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., T]]:  # noqa: ANN401 - click's own
     """A click option for the field of ``Options`` of that name, with that field's default."""
-    default = Options.model_fields[flag.removeprefix("--").replace("-", "_")].default
+    name = flag.partition("/")[0].removeprefix("--").replace("-", "_")
+    default = Options.model_fields[name].default
     return click.option(flag, default=default, show_default=default is not None, **how)

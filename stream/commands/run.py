@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import ValidationError
 from rich.console import Console
 
+from stream.commands.annotator_options import annotator_options
 from stream.commands.detector_options import detector_options
 from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
 from stream.commands.option import option
 from stream.commands.source_options import download_option
-from stream.config import Options
+from stream.config import Options, validated
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 
@@ -43,13 +43,18 @@ FILE = click.Path(path_type=Path)
     metavar="NAME_OR_PATH",
     help="Hub name, also NAME@REVISION, or local folder of the encoder's weights.",
 )
+@annotator_options
 @option("--offline", is_flag=True, help="Fetch nothing: the weights are here, or the run ends with 5.")
 @encoder_options
-@option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
 @download_option
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
 @option("--keyframe-px", type=int, help="Longest side of a keyframe.")
-@option("--spool-mib", type=int, help="Bound on the keyframes on disk; the oldest go first.")
+@option("--spool-mib", type=int, help="Bound on the keyframes on disk.")
+@option(
+    "--spool-policy",
+    type=click.Choice(["block", "skip"]),
+    help="When it is full: wait for the annotator, or leave segments out.",
+)
 @option("--loop", is_flag=True, help="Replay the clip for ever.")
 @option("--speed", type=click.Choice(["realtime", "max"]), help="Play as a camera would, or as fast as possible.")
 @option("--restarts", type=int, help="How often a process may die and be started again.")
@@ -115,9 +120,4 @@ def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:
     Raises:
         UsageError: naming the first option that is out of range.
     """
-    try:
-        return Options(detector=detector, **given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"{name} {first['input']}: {first['msg'].lower()}") from error
+    return validated({"detector": detector, **given})

@@ -14,7 +14,7 @@ from stream.records.atomic import replace_file
 
 _PACKAGES = (
     "egoclean-stream", "av", "opencv-python-headless", "numpy", "pyzmq", "msgpack", "pydantic",
-    "torch", "transformers", "huggingface_hub", "onnxruntime", "onnxruntime-gpu",
+    "torch", "transformers", "huggingface_hub", "llguidance", "onnxruntime", "onnxruntime-gpu", "openai",
 )  # fmt: skip
 
 
@@ -34,6 +34,14 @@ class Source(BaseModel):
     """Codec, size, rate and the like, as the container says them."""
     sidecar: dict[str, Any] | None = None
     """Where the clip's ``.json`` disagrees with that; None without one. Nothing in it is believed."""
+
+
+class AnnotatedLater(BaseModel):
+    """Segments were described after the run had finished."""
+
+    time: str
+    annotator: dict[str, Any]
+    """As in the run's own."""
 
 
 class Manifest(BaseModel):
@@ -62,6 +70,7 @@ class Manifest(BaseModel):
     encoder: dict[str, Any] = {}
     annotator: dict[str, Any] = {}
     """Model, revision, hashes of prompt and schema; empty where nobody annotates."""
+    annotated_later: list[AnnotatedLater] = []
     packages: dict[str, str] = {}
     machine: dict[str, Any] = {}
     usage: dict[str, Any] = {}
