@@ -16,6 +16,7 @@ from stream.records.layout import RunLayout
 from stream.records.manifest import read_manifest
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
+from stream.video.decoder import Decoder, choose_decoder
 from stream.video.remote.address import is_on_hub, parse_address
 from stream.video.sidecar import Sidecar, read_sidecar
 from stream.video.source import Source, open_source
@@ -27,14 +28,16 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the encoder, and
-    where the models' weights lie."""
+    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the decoder, the
+    encoder, and where the models' weights lie."""
     source: Source
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
     """As read; None without rectification."""
     sidecar: Sidecar | None
     """What the clip's ``.json`` says, set against the clip; None without one."""
+    decoder: Decoder
+    """What decodes it, and why."""
 
 
 def prepare(options: Options) -> Prepared:
@@ -53,9 +56,11 @@ def prepare(options: Options) -> Prepared:
     stream = read_facts(source)
     options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
+    decoder = choose_decoder(options.decoder, source, stream)
+    options = options.model_copy(update={"decoder": decoder.name})
     options = with_encoder(options, allow_download=not options.offline)
     options = with_budget(settled(options, allow_download=not options.offline))
-    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream))
+    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream), decoder)
 
 
 def _at_recorded_commit(options: Options) -> str:
