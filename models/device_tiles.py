@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoder import ClipEmbedding, UInt8, check_tile, check_windows
+from models.halving import Halving
 
 
 class DeviceEncoding:
@@ -40,12 +41,16 @@ class DeviceEncoding:
 class DeviceTiles:
     """A ``TileStore`` on the device of a ``WindowGraph``; it doubles when all slots are taken."""
 
-    def __init__(self, graph: nn.Module, device: torch.device, frames: int, tile_px: int) -> None:
-        """Begin with room for twice ``frames`` tiles: a window, and what comes while it is waited for."""
+    def __init__(self, graph: nn.Module, device: torch.device, frames: int, tile_px: int, halving: Halving) -> None:
+        """Begin with room for twice ``frames`` tiles: a window, and what comes while it is waited for.
+
+        ``halving`` says how many windows are computed at a time, and counts when the memory was full.
+        """
         self._graph: Final = graph
         self._device: Final = device
         self._frames: Final = frames
         self._tile_px: Final = tile_px
+        self._halving: Final = halving
         self._pinned: Final = device.type == "cuda"
         self._tiles = torch.empty((2 * frames, tile_px, tile_px, 3), dtype=torch.uint8, device=device)
         self._free = list(range(len(self._tiles)))
@@ -66,8 +71,14 @@ class DeviceTiles:
     def encode(self, windows: Sequence[Sequence[int]]) -> DeviceEncoding:
         check_windows(windows, self._frames)
         with torch.inference_mode(), full_memory_as_memory_error():
-            slots = torch.tensor(windows, pin_memory=self._pinned).to(self._device, non_blocking=True)
-            return DeviceEncoding(*self._graph(self._tiles[slots]))
+            mean, temporal = zip(*self._halving.run(windows, self._computed), strict=True)
+            return DeviceEncoding(torch.stack(mean), torch.stack(temporal))
+
+    def _computed(self, windows: Sequence[Sequence[int]]) -> list[tuple[Tensor, Tensor]]:
+        """(D,) and (T/2, D) float32 of each window, on the device."""
+        slots = torch.tensor(windows, pin_memory=self._pinned).to(self._device, non_blocking=True)
+        mean, temporal = self._graph(self._tiles[slots])
+        return list(zip(mean, temporal, strict=True))
 
     def _double(self) -> None:
         taken = len(self._tiles)

@@ -96,7 +96,8 @@ class ClipEncoder(Protocol):
     def facts(self) -> Facts:
         """What a record needs to make the embedding again.
 
-        Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``frames``, ``dims``.
+        Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``frames``, ``dims``;
+        where batches may halve also ``memory_halvings``.
         """
         ...
 

@@ -24,7 +24,7 @@ PIXELS_MAX: Final = 256 * 28 * 28
 """256 visual tokens of Qwen2.5-VL for two pictures: 588x336 of a picture of 854x480."""
 _SHARE_OF_MEMORY: Final = 0.8
 """Of the free memory that is planned with; the rest is for what the plan does not know."""
-_STAMP_TOKENS: Final = 16
+STAMP_TOKENS: Final = 16
 """At most, of the time and the marks that Qwen3-VL writes around two pictures."""
 _THOUSANDTHS: Final = (1000, 1000)
 
@@ -130,7 +130,7 @@ class QwenAnnotator:
         text, schema = self._chat(self._prompt.text(request, space)), answer_schema(request, space)
         visual = visual_tokens(frames, width_px, height_px, self._side_px)
         words = len(self._qwen.processor.tokenizer(text)["input_ids"])
-        row = Row(words + visual + frames * _STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
+        row = Row(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
         return _Question(request, clip, text, schema, row)
 
     def _box_space(self, width_px: int, height_px: int) -> BoxSpace:

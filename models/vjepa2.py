@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from models.encoder import FRAMES, TILE_PX, TUBELET_FRAMES, ClipEmbedding, Facts, UInt8, check_frames, check_tiles
 from models.errors import ModelUnavailableError
+from models.halving import Halving
 from models.packages import make_torchvision_importable, require_packages
 from models.weights import identity, read_json, weights_sha256
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from models.device_tiles import DeviceTiles
     from models.vjepa2_graph import WindowGraph
 
+BATCH_MAX: Final = 64
+"""Windows computed at a time, at most."""
 HUB_NAME: Final = "facebook/vjepa2-vitl-fpc64-256"
 PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub")
 Precision = Literal["float32", "float16", "bfloat16"]
@@ -54,6 +57,7 @@ class VJepa2Encoder:
         self._graph = load_graph(folder, frames, self._precision, self._device)
         self._sha256 = weights_sha256(folder)
         self.tile_px: Final = self._graph.tile_px
+        self._halving: Final = Halving(BATCH_MAX)
 
     def facts(self) -> Facts:
         import torch
@@ -69,6 +73,7 @@ class VJepa2Encoder:
             "runtime": f"torch {torch.__version__}, transformers {transformers.__version__}, sdpa",
             "frames": self.frames,
             "dims": self._graph.dims,
+            "memory_halvings": self._halving.halvings,
         }
 
     def encode(self, tiles: UInt8) -> ClipEmbedding:
@@ -79,7 +84,7 @@ class VJepa2Encoder:
     def tile_store(self) -> "DeviceTiles":
         from models.device_tiles import DeviceTiles
 
-        return DeviceTiles(self._graph, self._device, self.frames, self.tile_px)
+        return DeviceTiles(self._graph, self._device, self.frames, self.tile_px, self._halving)
 
 
 def load_graph(folder: Path, frames: int, precision: Precision, device: "torch.device") -> "WindowGraph":

@@ -4,13 +4,19 @@ Not run on a GPU yet: the constants below are chosen to be too large rather than
 large enough, batches halve (``models.halving``).
 """
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from models.annotator import AnnotationRequest, Frame
+from models.answer_schema import answer_schema, longest_json_bytes
+from models.qwen import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
+from models.qwen_memory import FRAMES_PER_TOKEN, Row, footprint, weights_bytes
 from models.vjepa2_cost import encoder_shape
+from models.weights import read_json
 
 GIB: Final = 1 << 30
 MARGIN_BYTES: Final = GIB
@@ -20,6 +26,11 @@ CONTEXT_BYTES: Final = 3 * GIB // 4
 SLACK: Final = 1.25
 """By how much activations are overestimated, for an allocator's fragments and a kernel's workspaces."""
 _HALF_BYTES: Final = 2
+_FRAME_PX: Final = (854, 480)
+_TOKEN_PX: Final = 28
+"""Side of the square that is one visual token, in Qwen2.5-VL."""
+_WORDS_TOKENS: Final = 1024
+"""Of the prompt's words, which are 2.2 KB of English."""
 _ENCODER_BATCH_MAX: Final = 4
 """One window of ViT-L has 8192 tokens and fills a GPU by itself: more windows at a time bring little."""
 
@@ -33,6 +44,8 @@ class Need:
     """For each element of a batch: a window's activations, or a request's with its KV cache."""
     batch_max: int
     """More at a time brings nothing."""
+    cache_bytes: int = 0
+    """Of ``each_bytes``, the KV cache; the rest are activations."""
 
     @property
     def least_bytes(self) -> int:
@@ -60,6 +73,26 @@ def encoder_need(folder: Path, frames: int) -> Need:
     shape = encoder_shape(folder)
     activations = round(SLACK * shape.activation_bytes(frames, _HALF_BYTES))
     return Need(_HALF_BYTES * shape.parameters, activations, _ENCODER_BATCH_MAX)
+
+
+def qwen_need(folder: Path, frames_max: int, batch_max: int | None) -> Need:
+    """What the Qwen-VL in ``folder`` takes in float16, for segments shown in ``frames_max`` of the largest frames.
+
+    Raises:
+        ModelUnavailableError: its ``config.json`` or its weights cannot be read.
+    """
+    frame = Frame(0.0, b"")
+    segment = AnnotationRequest("", "0" * 64, 60.0, (frame,), *_FRAME_PX)
+    visual = math.ceil(frames_max / FRAMES_PER_TOKEN) * PIXELS_MAX // _TOKEN_PX**2
+    longest = longest_json_bytes(answer_schema(segment, _FRAME_PX)) + 1
+    row = Row(visual + _WORDS_TOKENS + frames_max * STAMP_TOKENS, visual, longest)
+    tokens = footprint(read_json(folder / "config.json"), _HALF_BYTES)
+    return Need(
+        weights_bytes(folder, _HALF_BYTES),
+        round(SLACK * tokens.batch_bytes([row])),
+        min(batch_max or BATCH_MAX, BATCH_MAX),
+        cache_bytes=(row.prompt_tokens + row.new_tokens_max) * tokens.kv_token,
+    )
 
 
 def share_out(budget_bytes: int, needs: Mapping[str, Need]) -> dict[str, Share]:
@@ -110,6 +143,7 @@ def limit_process(limit_bytes: int) -> None:
     if not torch.cuda.is_available():
         return
     total_bytes = torch.cuda.get_device_properties(0).total_memory
+    # The context is taken in any case, and is none of the allocator's.
     fraction = max(0.0, limit_bytes - CONTEXT_BYTES) / total_bytes
     torch.cuda.set_per_process_memory_fraction(min(1.0, fraction))
 

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,8 @@ from stream.items import End, EndReason, Item, Packet
 from stream.stage import Pipeline, Stage
 
 if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+
     from stream.stages.decode import Decode
     from stream.video.live import LiveSource
     from stream.video.source import Source as ClipSource
@@ -81,16 +83,17 @@ class _Clip:
 
     live = False
 
-    def __init__(self, options: Options, source: "ClipSource", decode: "Decode") -> None:
+    def __init__(self, options: Options, source: "ClipSource", decode: "Decode", hwaccel: "HWAccel | None") -> None:
         self.realtime = options.speed == "realtime"
         self._source = source
         self._loop = options.loop
         self._decode = decode
+        self._hwaccel = hwaccel
 
     def packets(self) -> Iterator[Packet]:
         from stream.video.packets import packets
 
-        return packets(self._source, loop=self._loop)
+        return packets(self._source, loop=self._loop, hwaccel=self._hwaccel)
 
     def end(self, reason: EndReason) -> End:
         return self._decode.end(reason)
@@ -122,11 +125,16 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     from stream.stages.rectify import Rectify
     from stream.video.camera import read_intrinsics
     from stream.video.container import read_facts
+    from stream.video.decoder import NVDEC_FORMATS, accelerator, torch_device
     from stream.video.live import LiveSource, open_any
 
     cv2.setNumThreads(1)
     source = open_any(options.source, options.live, download=options.download)
-    decode = Decode(source.name, options.stream or read_facts(source))
+    stream, device = options.stream or read_facts(source), torch_device(options.decoder)
+    hwaccel = accelerator(options.decoder, on_device=device is not None)
+    if hwaccel is not None:
+        stream = replace(stream, pixel_format=NVDEC_FORMATS[stream.pixel_format])
+    decode = Decode(source.name, stream)
     rectify = Rectify(
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
         balance=options.balance,
@@ -135,10 +143,11 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
         geometry=options.geometry,
         keyframe_px=options.keyframe_px,
         keyframe_fps=options.keyframe_fps,
+        device=device,
     )
     return Work(
         Pipeline([decode, rectify]),
-        source=_Live(source, decode) if isinstance(source, LiveSource) else _Clip(options, source, decode),
+        source=_Live(source, decode) if isinstance(source, LiveSource) else _Clip(options, source, decode, hwaccel),
         facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.fetched_bytes},
     )
 
@@ -148,10 +157,8 @@ def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
     from models.choice import make_encoder
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window
-    from stream.vram import shares
 
-    if share := shares(options).get("encode"):
-        vram.limit_process(share.limit_bytes)
+    _limit_vram(options, "encode")
     sampling = options.sampling
     encoder = make_encoder(
         options.encoder,
@@ -166,7 +173,7 @@ def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
         encoder,
         options.stride_s,
         rate_fps=sampling.rate_fps,
-        batch=options.encoder_batch,
+        batch=options.encoder_batch or 1,
         max_latency_s=options.max_latency_s,
         max_lag_s=options.live.lag_s,
     )
@@ -196,6 +203,17 @@ def _annotate(options: Options, run_dir: Path, _remembered: int) -> Work:
     from stream.records.layout import RunLayout
     from stream.stages.annotate import Annotate
 
+    _limit_vram(options, ANNOTATE)
     annotator = make(options)
     annotate = Annotate(annotator, RunLayout(run_dir, run_dir.name).keyframes, options)
     return Work(annotate, facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)
+
+
+def _limit_vram(options: Options, process: str) -> None:
+    """Keep this process to its share of the GPU's memory, where there is a budget."""
+    from stream.vram import shares
+
+    if share := shares(options).get(process):
+        from models.vram import limit_process
+
+        limit_process(share.limit_bytes)

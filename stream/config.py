@@ -33,6 +33,8 @@ class Options(BaseModel):
     fov_scale: float = Field(default=1.0, gt=0.0)
     """Above 1 widens the rectified view."""
     out: Path = Path("runs")
+    decoder: Literal["auto", "cpu", "nvdec"] = "auto"
+    """``auto``: the GPU's where it works and is of use, settled before the run begins."""
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
     """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
@@ -44,8 +46,9 @@ class Options(BaseModel):
     """How the picture becomes a square tile; the encoder's training knows crops."""
     window: Preset = "64@30"
     """Frames of a window, and their rate: the published detection's, or longer and sparser, or shorter ones."""
-    encoder_batch: int = Field(default=1, ge=1, le=64)
-    """Windows that are embedded together. All are of the one source of the run."""
+    encoder_batch: int | None = Field(default=None, ge=1, le=64)
+    """Windows that are embedded together, all of the one source of the run; None: as many as its share of the GPU's
+    memory is planned for, without a GPU one."""
     max_latency_s: float | None = Field(default=None, ge=0.0)
     """Stream time that a window may wait for others of its batch; None: until the batch is full."""
     encoder_runtime: Literal["torch", "onnx"] = "torch"

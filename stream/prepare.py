@@ -18,6 +18,7 @@ from stream.records.layout import RunLayout
 from stream.records.manifest import read_manifest
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts
+from stream.video.decoder import Decoder, choose_decoder
 from stream.video.live import LiveSource
 from stream.video.remote.address import is_on_hub, parse_address
 from stream.video.sidecar import Sidecar, read_sidecar
@@ -29,14 +30,16 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the encoder, and
-    where the models' weights lie; of a live source what it is, and its facts."""
+    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the decoder, the
+    encoder, and where the models' weights lie; of a live source what it is, and its facts."""
     source: AnySource
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
     """As read; None without rectification."""
     sidecar: Sidecar | None
     """What the clip's ``.json`` says, set against the clip; None without one."""
+    decoder: Decoder
+    """What decodes it, and why."""
 
 
 def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) -> Prepared:
@@ -62,10 +65,12 @@ def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) 
     elif is_on_hub(options.source):
         options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
+    decoder = choose_decoder(options.decoder, source, stream)
+    options = options.model_copy(update={"decoder": decoder.name})
     options = with_encoder(options, allow_download=not options.offline)
     options = with_budget(settled(options, allow_download=not options.offline))
     sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
-    return Prepared(options, source, stream, intrinsics, sidecar)
+    return Prepared(options, source, stream, intrinsics, sidecar, decoder)
 
 
 def _at_recorded_commit(options: Options) -> str:

@@ -88,6 +88,8 @@ class _Run:
     def start(self) -> int:
         if (sidecar := self._prepared.sidecar) and (complaint := sidecar.complaint):
             self._view.note(complaint)
+        if self._prepared.decoder.fell_back:
+            self._view.note(f"decoding on the CPU, {self._prepared.decoder.reason}")
         self._manifest.write(self._layout.manifest)
         write_annotations(self._layout.annotations, [])
         return self._run(_started(self._manifest, self._prepared))
@@ -193,6 +195,7 @@ def _manifest(prepared: Prepared) -> Manifest:
             sidecar=asdict(prepared.sidecar) if prepared.sidecar else None,
         ),
         intrinsics=prepared.intrinsics,
+        decoder=asdict(prepared.decoder),
         options=options,
         schemas=schema_hashes(),
         packages=packages(),

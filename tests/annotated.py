@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+import cv2
 import numpy as np
 
 from stream.config import Options
@@ -39,12 +40,18 @@ def closed(number: int, kind: Kind = "typical") -> SegmentClosed:
     )
 
 
+def jpeg(second: int) -> bytes:
+    """A grey picture, always of the same size in bytes, and no two alike: decoders ignore what stands behind it."""
+    _, coded = cv2.imencode(".jpg", np.full((36, 64, 3), 128, np.uint8))
+    return coded.tobytes() + second.to_bytes(JPEG_BYTES - len(coded))
+
+
 def segment(number: int, kind: Kind = "typical", vector: Sequence[float] = (1.0, 0.0)) -> Iterator[Item]:
     """What the chain gives of a segment: its keyframes, its windows, and its end."""
     start_s = number * SECONDS
     yield SegmentOpened(f"s{number:04}", float(start_s), kind, float(start_s))
     for second in range(start_s, start_s + SECONDS):
-        yield Keyframe(float(second), 64, 36, second.to_bytes(4) + bytes(JPEG_BYTES - 4))
+        yield Keyframe(float(second), 64, 36, jpeg(second))
         mean = np.array(vector, np.float32)
         yield Embedding(second, float(second), second + 2.1, mean, mean[None].astype(np.float16))
     yield closed(number, kind)

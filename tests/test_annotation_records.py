@@ -302,7 +302,7 @@ def test_full_spool_holds_up_the_chain_until_answers_come(layout: RunLayout) -> 
 def test_full_spool_leaves_segments_out_where_asked_to(layout: RunLayout) -> None:
     """With ``skip`` the chain never waits: a segment whose keyframes found no room is skipped, and says so."""
     with recording(layout, options(spool_policy="skip", spool_mib=1)) as record:
-        for number in range(230):
+        for number in range(215):
             assert record.ready()
             for item in segment(number):
                 list(record.on_item(item))
@@ -311,7 +311,7 @@ def test_full_spool_leaves_segments_out_where_asked_to(layout: RunLayout) -> Non
     reasons = [
         event.reason for event in of_kind(layout, events.SegmentSkipped) if isinstance(event, events.SegmentSkipped)
     ]
-    assert reasons == [SPOOL_FULL] * (230 - 2**20 // (SECONDS * 1000))
+    assert reasons == [SPOOL_FULL] * (215 - 2**20 // (SECONDS * 1000))
 
 
 def test_segment_larger_than_the_spool_does_not_wait_for_ever(layout: RunLayout) -> None:

@@ -10,6 +10,7 @@ from stream.bench.measure import measure
 from stream.config import Options
 from stream.errors import UsageError
 from stream.items import Float32
+from stream.prepare import prepare
 from stream.records.layout import RunLayout
 from stream.video.source import open_source
 
@@ -23,15 +24,16 @@ def compare(options: Options, folder: Path) -> Row:
         UsageError: the clip is too short for a window, or the encoder is none that transformers knows.
         EgocleanError: as a run.
     """
-    if options.encoder_model is None:
-        raise UsageError("bench compare needs V-JEPA 2: give --weights random-small, random or real")
-    measured = measure(options)
+    settled = prepare(options).options
+    if settled.encoder_model is None:
+        raise UsageError("bench compare needs an encoder with weights: expected vjepa2")
+    measured = measure(settled)
     if not measured["chain"]["windows"]:
         raise UsageError(f"{options.source} is too short for a window of the encoder: name a longer clip")
     theirs = folder / "baseline.npy"
-    baseline = run_baseline(options.source, Path(options.encoder_model), options.stride_s, theirs)
-    stem = open_source(options.source).stem
-    ours = RunLayout(options.out / stem, stem).embeddings
+    baseline = run_baseline(settled.source, Path(settled.encoder_model), settled.stride_s, theirs)
+    stem = open_source(settled.source).stem
+    ours = RunLayout(settled.out / stem, stem).embeddings
     return {
         **measured,
         "baseline": baseline,

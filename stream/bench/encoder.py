@@ -29,7 +29,7 @@ from models.random_vjepa2 import Size, save_random_vjepa2
 from models.vjepa2 import Precision, VJepa2Encoder
 from stream.demo.render import render_frames
 from stream.records.manifest import machine
-from stream.video.remap import layout_of
+from stream.video.layout import layout_of
 from stream.video.sampling import PUBLISHED
 from stream.video.tiles import TileRemap
 

@@ -56,6 +56,7 @@ def measure(options: Options) -> Row:
         "v": 1,
         "machine": {**machine(), "gpu": _card()},
         "clip": _clip(prepared),
+        "decoder": finished.manifest["decoder"],
         "encoder": finished.manifest["encoder"],
         "chain": figures.chain(finished, options.price_per_hour),
         "stages": figures.stages(finished),

@@ -46,6 +46,7 @@ def _lines(measured: Row) -> Iterator[str]:
     yield ""
     yield f"machine     {machine['cpu']}, {machine['cores']} cores, {card}"
     yield f"clip        {clip['name']}: {clip['codec']} {size}, {chain['video_s']:.1f} s"
+    yield f"decoder     {measured['decoder']['name']}: {measured['decoder']['reason']}"
     yield f"encoder     {encoder['model']} on {encoder['device']}, {chain['windows']} windows"
     yield (
         f"chain       {chain['x_real_time']:.2f} x real time: {chain['wall_s']:.1f} s, of which the chain flowed "

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
+from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
 from stream.commands.option import option
 from stream.commands.run import FILE, make_options
@@ -59,7 +60,7 @@ def _common(weights: str, seconds: float) -> Callable[[Callable[..., T]], Callab
             show_default=True,
             help="Random ones cost the same and say nothing: ViT-L, or a model that a CPU can bear.",
         ),
-        option("--stride-s", type=float, help="From one window's start to the next."),
+        option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="As for run."),
         option("--price-per-hour", type=float, help="Of this machine, dollars."),
         option("--vram-budget-gib", type=float, help="GPU memory for all models together."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
@@ -85,6 +86,7 @@ def bench() -> None:
 
 @bench.command()
 @_common("real", 60.0)
+@encoder_options
 @click.option(
     "--encoder", type=click.Choice(["vjepa2", "grid"]), help="[default: grid; vjepa2 with random weights or a model]"
 )
@@ -99,6 +101,7 @@ def chain(encoder: str | None, *, as_json: bool, out: Path | None, **given: Any)
 
 @bench.command()
 @_common("random-small", 20.0)
+@option("--stride-s", type=float, help="From one window's start to the next.")
 def compare(*, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - as above
     """Run the chain and the naive way on the same clip.
 

@@ -42,7 +42,7 @@ def check_rectify(
     straight in the world must be straight on the right; hatching marks what the camera did not record.
     """
     from stream.video.camera import fit_camera, read_intrinsics
-    from stream.video.remap import layout_of
+    from stream.video.layout import layout_of
     from stream.video.sheet import Sheet
     from stream.video.source import open_source
     from stream.video.tiles import encode_picture

@@ -30,6 +30,8 @@ _NAME_WIDTH = 18
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", help="Where run directories are made.")
 @option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
+@option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="As for run.")
+@option("--vram-budget-gib", type=float, help="Plan for a card of so much memory, also where there is none.")
 @encoder_options
 @annotator_options
 @live_options

@@ -17,7 +17,11 @@ _OPTIONS = (
     option("--window", type=click.Choice(get_args(Preset)), help="Frames of a window @ frames a second."),
     option("--stride-s", type=float, help="From one window's start to the next."),
     option("--geometry", type=click.Choice(get_args(Geometry)), help="How the picture becomes the encoder's square."),
-    option("--encoder-batch", type=int, help="Windows embedded together, all of the one source of the run."),
+    option(
+        "--encoder-batch",
+        type=int,
+        help="Windows embedded together, all of the one source of the run.  [default: by the GPU's memory, else 1]",
+    ),
     option("--max-latency-s", type=float, help="A window waits no longer for its batch.  [default: until it is full]"),
     option("--encoder-runtime", type=click.Choice(["torch", "onnx"]), help="What computes."),
     option("--encoder-onnx", type=click.Path(path_type=Path), help="For onnx: what `models export-onnx` made."),

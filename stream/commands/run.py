@@ -33,6 +33,7 @@ FILE = click.Path(path_type=Path)
 @lens_options
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", show_envvar=True, help="Where run directories are made.")
+@option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="What decodes; auto: the GPU's where it can.")
 @option(
     "--encoder",
     type=click.Choice(["auto", "vjepa2", "grid"]),

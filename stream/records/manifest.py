@@ -59,6 +59,8 @@ class Manifest(BaseModel):
     source: Source
     intrinsics: dict[str, Any] | None
     """As read from the file; None without rectification."""
+    decoder: dict[str, Any] = {}
+    """What decoded the clip, and why that."""
     rectification: dict[str, Any] = {}
     """K, D and new K in pixels, the map's hash, the valid fraction, the colour conversion."""
     options: dict[str, Any]

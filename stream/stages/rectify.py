@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from stream.items import Item, Keyframe, Picture, Tile
 from stream.stage import State
 from stream.video.camera import Intrinsics, fit_camera
-from stream.video.remap import Layout, layout_of
+from stream.video.layout import Layout, layout_of
 from stream.video.tiles import KEYFRAME_PX, TILE_PX, TileRemap, encode_picture
 from stream.video.view import Geometry
 
@@ -30,8 +30,12 @@ class Rectify:
         geometry: Geometry = "crop",
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
+        device: str | None = None,
     ) -> None:
-        """Set up; ``intrinsics`` None leaves the lens's picture as it is (``--no-rectify``)."""
+        """Set up; ``intrinsics`` None leaves the lens's picture as it is (``--no-rectify``).
+
+        ``device`` is torch's, where the decoder leaves its pictures on the GPU; None: they are in the host's memory.
+        """
         self._intrinsics = intrinsics
         self._balance = balance
         self._fov_scale = fov_scale
@@ -39,6 +43,7 @@ class Rectify:
         self._geometry = geometry
         self._keyframe_px = keyframe_px
         self._keyframe_fps = keyframe_fps
+        self._device = device
         self._last_keyframe = -1
         self._layout: Layout | None = None
         self._remap: TileRemap | None = None
@@ -92,4 +97,11 @@ class Rectify:
         camera = None
         if self._intrinsics is not None:
             camera = fit_camera(self._intrinsics, *layout.upright_size, self._balance, self._fov_scale)
-        return TileRemap(layout, camera, tile_px=self._tile_px, geometry=self._geometry, keyframe_px=self._keyframe_px)
+        return TileRemap(
+            layout,
+            camera,
+            tile_px=self._tile_px,
+            geometry=self._geometry,
+            keyframe_px=self._keyframe_px,
+            device=self._device,
+        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stream.errors import UsageError
 from stream.video.container import StreamFacts, first_picture
+from stream.video.live import LiveSource
 from stream.video.packets import THREADED_FROM_PX
 from stream.video.source import Source
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import av
     from av.codec.hwaccel import HWAccel
 
-Name: TypeAlias = Literal["cpu", "nvdec"]
+Wish: TypeAlias = Literal["auto", "cpu", "nvdec"]
 
 NVDEC_FORMATS: Final = {"yuv420p": "nv12", "yuv420p10le": "p010le"}
 """What NVDEC gives for the pixel formats of the CPU's decoder that it shares."""
@@ -27,16 +28,18 @@ NVDEC_FORMATS: Final = {"yuv420p": "nv12", "yuv420p10le": "p010le"}
 class Decoder:
     """The decoder that was chosen."""
 
-    name: Name
+    name: Literal["cpu", "nvdec"]
     reason: str
     """Why."""
+    fell_back: bool = False
+    """Whether the GPU's was tried, and does not work here."""
 
 
 class _NoNvdecError(Exception):
     """NVDEC cannot take the clip; the message says why."""
 
 
-def choose_decoder(wish: Literal["auto", "cpu", "nvdec"], source: Source, facts: StreamFacts) -> Decoder:
+def choose_decoder(wish: Wish, source: Source | LiveSource, facts: StreamFacts) -> Decoder:
     """Settle the decoder of a clip. ``auto`` is NVDEC where that works and is of use, else the CPU, with the reason.
 
     Raises:
@@ -44,6 +47,10 @@ def choose_decoder(wish: Literal["auto", "cpu", "nvdec"], source: Source, facts:
     """
     if wish == "cpu":
         return Decoder("cpu", "asked for")
+    if isinstance(source, LiveSource):
+        if wish == "nvdec":
+            raise UsageError(f"--decoder nvdec cannot be tried on {source.name}, whose pictures come once: use cpu")
+        return Decoder("cpu", "pictures of a live source come once, and another decoder cannot be tried on them")
     if wish == "auto" and facts.width_px * facts.height_px <= THREADED_FROM_PX:
         return Decoder("cpu", f"a picture of {facts.width_px}x{facts.height_px} takes the CPU less than a millisecond")
     try:
@@ -51,28 +58,28 @@ def choose_decoder(wish: Literal["auto", "cpu", "nvdec"], source: Source, facts:
     except _NoNvdecError as error:
         if wish == "nvdec":
             raise UsageError(f"--decoder nvdec cannot decode {source.name}: {error}; --decoder cpu can") from error
-        return Decoder("cpu", f"no NVDEC: {error}")
+        return Decoder("cpu", f"no NVDEC: {error}", fell_back=True)
     return Decoder("nvdec", "its first picture is the CPU's")
 
 
-def accelerator(name: Name, *, on_device: bool) -> "HWAccel | None":
-    """What ``av.open`` needs for that decoder; None for the CPU's.
+def accelerator(decoder: Wish, *, on_device: bool) -> "HWAccel | None":
+    """What ``av.open`` needs for ``nvdec``; None for every other.
 
     Args:
-        name: Of the decoder.
+        decoder: As it was settled.
         on_device: Whether pictures stay in the GPU's memory, to be taken from there by DLPack; else they are copied to
             the host's as they come.
     """
-    if name == "cpu":
+    if decoder != "nvdec":
         return None
     from av.codec.hwaccel import HWAccel
 
     return HWAccel("cuda", allow_software_fallback=False, is_hw_owned=on_device)
 
 
-def torch_device(name: Name) -> str | None:
-    """Where pictures of that decoder are rectified: torch's device; None where torch or CUDA is missing: on the CPU."""
-    if name == "cpu" or find_spec("torch") is None:
+def torch_device(decoder: Wish) -> str | None:
+    """Where that decoder's pictures are rectified: torch's device; None, on the CPU, without NVDEC, torch or CUDA."""
+    if decoder != "nvdec" or find_spec("torch") is None:
         return None
     import torch
 
