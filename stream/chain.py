@@ -101,7 +101,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     from stream.video.source import open_source
 
     cv2.setNumThreads(1)
-    source = open_source(options.source)
+    source = open_source(options.source, download=options.download)
     decode = Decode(source.name, read_facts(source))
     rectify = Rectify(
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
@@ -114,7 +114,7 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     return Work(
         Pipeline([decode, rectify]),
         source=_Clip(options, source, decode),
-        facts=lambda: {"rectification": rectify.facts()},
+        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.file.fetched_bytes},
     )
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import traceback
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
@@ -12,6 +13,7 @@ from typing import NoReturn
 import click
 
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.notes import tell_notes
 
 COMMANDS = {
     "run": "stream.commands.run:run",
@@ -79,6 +81,7 @@ def main() -> None:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _unraisable
+    tell_notes(partial(click.echo, err=True))
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

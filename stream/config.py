@@ -14,7 +14,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """A video file, or ``shard.tar::member.mp4``."""
+    """A video file, or ``shard.tar::member.mp4``, here or on the hub."""
+    download: bool = False
+    """A file on the hub is fetched whole, instead of being read where it is."""
     intrinsics: Path | None = None
     """None with ``rectify``: no calibration is known yet; the supervisor finds it or stops."""
     rectify: bool = True
@@ -78,7 +80,7 @@ class Options(BaseModel):
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
-            "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart", "offline",
+            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "restart", "offline",
             "annotator_url", "annotator_batch", "annotator_latency_s",
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip

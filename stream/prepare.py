@@ -1,6 +1,7 @@
 """Everything that can be found wrong before the first frame is decoded, is found here."""
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from rich.console import Console
@@ -10,8 +11,11 @@ from models.errors import ModelUnavailableError
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
 from stream.fetch_view import shown
+from stream.records.layout import RunLayout
+from stream.records.manifest import read_manifest
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
+from stream.video.remote.address import is_on_hub, parse_address
 from stream.video.sidecar import Sidecar, read_sidecar
 from stream.video.source import Source, open_source
 
@@ -21,7 +25,8 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With every ``auto`` resolved: the calibration's file, the encoder and where its weights lie."""
+    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the encoder and
+    where its weights lie."""
     source: Source
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
@@ -39,11 +44,29 @@ def prepare(options: Options) -> Prepared:
         ModelMissingError: the encoder's packages or weights are not there.
         UsageError: options contradict each other.
     """
-    source = open_source(options.source)
+    if options.offline and is_on_hub(options.source):
+        raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
+    source = open_source(_at_recorded_commit(options), download=options.download)
     stream = read_facts(source)
+    options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
     options = with_encoder(options, allow_download=not options.offline)
     return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream))
+
+
+def _at_recorded_commit(options: Options) -> str:
+    """The source; one on the hub at the commit that the run which lies there has read, if it reads the same."""
+    if options.restart or not is_on_hub(options.source):
+        return options.source
+    asked = parse_address(options.source)
+    stem = PurePosixPath(asked.member or asked.path).stem
+    layout = RunLayout(options.out / stem, stem)
+    if not (layout.events.exists() and layout.manifest.exists()):
+        return options.source
+    read = read_manifest(layout.manifest).source.origin
+    if read is None or (read["data_set"], read["path"], read["member"]) != (asked.data_set, asked.path, asked.member):
+        return options.source
+    return str(asked.at(read["commit"])) if asked.asks_for(read["revision"], read["commit"]) else options.source
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:

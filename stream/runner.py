@@ -148,6 +148,7 @@ class _Run:
         manifest.exit_code = code
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
+        manifest.source.fetched_bytes = _fetched_bytes(self._prepared, board)
         manifest.annotator = {
             **board.facts.get(ANNOTATE, {}).get("annotator", {}),
             **board.facts.get("record", {}).get("annotator", {}),
@@ -174,6 +175,7 @@ def _manifest(prepared: Prepared) -> Manifest:
         source=Source(
             name=source.name,
             size_bytes=source.size_bytes,
+            origin=source.origin(),
             stream=asdict(prepared.stream),
             sidecar=asdict(prepared.sidecar) if prepared.sidecar else None,
         ),
@@ -193,6 +195,12 @@ def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
         encoder=prepared.options.encoder,
         annotator=prepared.options.annotator,
     )
+
+
+def _fetched_bytes(prepared: Prepared, board: Board) -> int | None:
+    """By this process, which looked at the clip, and by the one that read it."""
+    looking = prepared.source.file.fetched_bytes
+    return None if looking is None else looking + (board.facts.get("ingest", {}).get("fetched_bytes") or 0)
 
 
 def _usage(board: Board, wall_s: float, price_per_hour: float) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a stage's process tells the supervisor: that it lives, where it is, and why it ended."""
 
+import threading
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -33,6 +34,8 @@ class Status:
     """User and system time of the process so far."""
     message: str = ""
     """With ``failed``: the sentence for the user."""
+    note: str = ""
+    """Something for the user to know, said once."""
     exit_code: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     """What the process knows about its part, for ``run.json``; sent when known."""
@@ -47,14 +50,24 @@ class Reporter:
         self._socket.connect(endpoint)
         self._name = process
         self._process = psutil.Process()
+        self._state: State = "starting"
+        self._lock = threading.Lock()
         self.t_s = 0.0
         self.items = 0
         self.given: Counter[str] = Counter()
         self.blocked_s = 0.0
         self.lag_s: float | None = None
 
+    def note(self, line: str) -> None:
+        """Tell the user something now; from any thread."""
+        self._send(self._state, {}, note=line)
+
     def report(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0) -> None:
         """Send one heartbeat."""
+        self._state = state
+        self._send(state, facts, message, exit_code)
+
+    def _send(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0, note: str = "") -> None:
         times = self._process.cpu_times()
         status = Status(
             process=self._name,
@@ -67,12 +80,14 @@ class Reporter:
             rss_bytes=self._process.memory_info().rss,
             cpu_s=times.user + times.system,
             message=message,
+            note=note,
             exit_code=exit_code,
             facts=facts,
         )
         flags = zmq.NOBLOCK if state == "running" else 0
         try:
-            self._socket.send(msgpack.packb(asdict(status)), flags)
+            with self._lock:
+                self._socket.send(msgpack.packb(asdict(status)), flags)
         except zmq.Again:
             return  # the supervisor is busy: the next heartbeat says the same and more
 

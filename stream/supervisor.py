@@ -149,6 +149,8 @@ class Supervisor:
     def _collect(self, timeout_ms: int) -> None:
         for status in self.board.collect(timeout_ms):
             self._outside.on_status(status)
+            if status.note:
+                self._view.note(status.note)
 
     def _end_all(self) -> None:
         for child in self._children:

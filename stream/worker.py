@@ -24,6 +24,7 @@ from stream.chain import Work, build
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.items import End, EndReason, Item
+from stream.notes import tell_notes
 from stream.sockets import Hop, Inlet, Outlet, first_waiting
 from stream.stage import feed
 from stream.status import Reporter
@@ -193,6 +194,7 @@ def main() -> None:
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     reporter = Reporter(context, order.status_endpoint, order.process)
+    tell_notes(reporter.note)
     reporter.report("starting", {})
     code = int(ExitCode.DONE)
     try:

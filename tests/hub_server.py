@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +36,13 @@ class Repo:
     commit: str = COMMIT
     access: Literal["open", "gated", "private"] = "open"
     """Gated: anyone may list it, nobody may read it. Private: there only for those who show ``TOKEN``."""
+    earlier: tuple[str, ...] = ()
+    """Commits before this one, which hold the same files."""
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """Under which names its files are there."""
+        return ("main", self.commit, *self.earlier)
 
     @property
     def path(self) -> str:
@@ -63,6 +70,8 @@ class Fault:
     """Beside a refusal."""
     cut_after: int | None = None
     """The connection is closed after so many bytes of the body."""
+    first_byte: int | None = None
+    """Only where a range is asked for that begins there."""
     holds: bool = False
     """It is closed only when the hub is released."""
 
@@ -89,12 +98,14 @@ class Hub:
         """The GETs of bodies under paths that end so."""
         return [made for made in self.requests if made.method == "GET" and made.path.endswith(end)]
 
-    def take_fault(self, path: str, *, body: bool) -> Fault | None:
-        """The next fault of ``path``: one in the body, or one before it."""
+    def take_fault(self, path: str, asked: str | None, *, body: bool) -> Fault | None:
+        """The next fault of ``path``, of which the range ``asked`` is wanted: one in the body, or one before it."""
         with self.lock:
             for end, faults in self.faults.items():
                 if path.endswith(end) and faults and (faults[0].status is None) == body:
-                    return faults.pop(0)
+                    first = faults[0].first_byte
+                    if first is None or (asked or "").startswith(f"bytes={first}-"):
+                        return faults.pop(0)
         return None
 
 
@@ -107,13 +118,16 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         path = unquote(url.path)
         self._note(path)
-        fault = self._hub.take_fault(path, body=False) if self.command == "GET" else None
+        fault = self._fault(path, body=False) if self.command == "GET" else None
         if fault is not None and fault.status is not None:
             self._answer(fault.status, b"<html>out of order</html>", {"Content-Type": "text/html", **fault.headers})
         elif not self._refused(path):
             self._route(path, parse_qs(url.query))
 
     do_HEAD = do_POST = do_GET  # noqa: N815  (the names that http.server looks for)
+
+    def _fault(self, path: str, *, body: bool) -> Fault | None:
+        return self._hub.take_fault(path, self.headers.get("Range"), body=body)
 
     def _note(self, path: str) -> None:
         made = Request(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
@@ -147,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _api(self, repo: Repo, rest: str, query: dict[str, list[str]]) -> None:
         what, _, rest = rest.partition("/")
         revision, _, folder = rest.partition("/")
-        if what in ("revision", "tree", "paths-info") and revision not in ("main", repo.commit):
+        if what in ("revision", "tree", "paths-info") and revision not in repo.revisions:
             self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif what == "tree":
             recursive = query.get("recursive", ["False"])[0].lower() == "true"
@@ -161,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"id": repo.name, "sha": repo.commit, "siblings": siblings, "private": False, "tags": []})
 
     def _file(self, repo: Repo, revision: str, name: str) -> None:
-        if revision not in ("main", repo.commit):
+        if revision not in repo.revisions:
             self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif repo.access == "gated":
             self._error(403, "GatedRepo", f"Access to {repo.name} is restricted")
@@ -207,8 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        fault = self._hub.take_fault(unquote(urlsplit(self.path).path), body=True) if status in (200, 206) else None
-        self.wfile.write(content if fault is None else content[: fault.cut_after])
+        fault = self._fault(unquote(urlsplit(self.path).path), body=True) if status in (200, 206) else None
+        with suppress(ConnectionError):  # a client need not take all
+            self.wfile.write(content if fault is None else content[: fault.cut_after])
         if fault is not None and fault.holds:
             self._hub.released.wait()
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from stream.commands.detector_options import detector_options
 from stream.commands.lens_options import lens_options
+from stream.commands.source_options import download_option
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
@@ -50,6 +51,7 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 )
 @option("--offline", is_flag=True, help="Fetch nothing: the weights are here, or the run ends with 5.")
 @option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
+@download_option
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
 @option("--keyframe-px", type=int, help="Longest side of a keyframe.")
 @option("--spool-mib", type=int, help="Bound on the keyframes on disk; the oldest go first.")
@@ -74,10 +76,11 @@ def run(  # click's values: Options validates them
 ) -> None:
     """Turn each fisheye CLIP into live segments.
 
-    A CLIP is a video file, or shard.tar::member.mp4. Results appear in OUT/<clip>/ while the clip plays;
-    `egoclean-stream tail` follows them from elsewhere. A whole tar, a folder with clips or tars, and @list.txt (a
-    CLIP on each line) stand for all their clips, one after the other: a bad one does not stop the rest, finished
-    ones are not repeated, and the gravest exit code is the command's.
+    A CLIP is a video file, or shard.tar::member.mp4, here or on the hub (hf://datasets/OWNER/NAME/PATH). Results
+    appear in OUT/<clip>/ while the clip plays; `egoclean-stream tail` follows them from elsewhere. A whole tar, a
+    folder with clips or tars, a quoted pattern, and @list.txt (a CLIP on each line) stand for all their clips, one
+    after the other: a bad one does not stop the rest, finished ones are not repeated, one that was stopped goes on,
+    and the gravest exit code is the command's. OUT/series.json says what became of each so far.
     """
     from stream.meter import say
     from stream.series import run_named
@@ -87,7 +90,8 @@ def run(  # click's values: Options validates them
     if options.loop and len(list_clips(sources)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
     to_user = Console(stderr=options.log_format == "json")  # standard output is the events' alone
-    sys.exit(run_named(sources, partial(run_clip, options=options), partial(say, to_user), fail_fast=fail_fast))
+    job, record = partial(run_clip, options=options), options.out / "series.json"
+    sys.exit(run_named(sources, job, partial(say, to_user), fail_fast=fail_fast, record=record))
 
 
 def run_clip(clip: str, options: Options) -> "Outcome":
@@ -101,10 +105,11 @@ def run_clip(clip: str, options: Options) -> "Outcome":
 
     prepared = prepare(options.model_copy(update={"source": clip}))
     code = run_chain(prepared, make_view(Console(), options.log_format))
-    finish = finish_of(RunLayout(options.out / prepared.source.stem, prepared.source.stem).events)
+    run_dir = options.out / prepared.source.stem
+    finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
     if finish is None:
-        return Outcome(clip, code, "stopped: the same command goes on where it was")
-    return Outcome(clip, code, describe(finish) or "", finish.decoded_s)
+        return Outcome(clip, code, "stopped: the same command goes on where it was", run_dir=run_dir)
+    return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir)
 
 
 def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:

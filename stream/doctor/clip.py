@@ -38,7 +38,7 @@ class Case:
     @cached_property
     def source(self) -> Source:
         """The clip's bytes."""
-        return open_source(self.options.source)
+        return open_source(self.options.source, download=self.options.download)
 
     @cached_property
     def stream(self) -> StreamFacts:

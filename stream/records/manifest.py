@@ -24,7 +24,12 @@ class Source(BaseModel):
     name: str
     size_bytes: int
     sha256: str | None = None
-    """Of the clip's own bytes, also inside a tar; None until the run is complete."""
+    """Of the clip's own bytes, also inside a tar; None until the run is complete, and where it would cost fetching."""
+    origin: dict[str, Any] | None = None
+    """Of a clip on the hub: data set, revision and its commit, path, oid (of large files their SHA-256) and size of the
+    file, the member and its offset. These name its bytes for ever."""
+    fetched_bytes: int | None = None
+    """What came over the network for it in the last attempt; None for a clip on disk."""
     stream: dict[str, Any] = {}
     """Codec, size, rate and the like, as the container says them."""
     sidecar: dict[str, Any] | None = None
