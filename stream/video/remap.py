@@ -16,6 +16,7 @@ from av.video.reformatter import VideoReformatter
 
 from stream.items import Float32, UInt8
 from stream.video.color import Color, color_of
+from stream.video.orientation import upright_deg
 from stream.video.view import TRIANGLE_PX2, SourceMap
 
 _ZERO_COPY = ("yuv420p", "yuvj420p")
@@ -31,14 +32,14 @@ class Layout(NamedTuple):
     height: int
     pixel_format: str
     rotation_deg: int
-    """Counterclockwise, from the container's display matrix: what makes the coded picture upright."""
+    """Counterclockwise, what makes the coded picture upright; a multiple of 90."""
     colorspace: int
     color_range: int
 
     @property
     def quarter_turns(self) -> int:
-        """Counterclockwise, 0 to 3; libav allows any angle, cameras write these."""
-        return round(self.rotation_deg / 90) % 4
+        """Counterclockwise, 0 to 3."""
+        return self.rotation_deg // 90 % 4
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -58,9 +59,8 @@ class Layout(NamedTuple):
 
 def layout_of(frame: av.VideoFrame) -> Layout:
     """The layout of a decoded frame."""
-    return Layout(
-        frame.width, frame.height, frame.format.name, frame.rotation, int(frame.colorspace), int(frame.color_range)
-    )
+    size, rotation_deg = (frame.width, frame.height), upright_deg(frame)
+    return Layout(*size, frame.format.name, rotation_deg, int(frame.colorspace), int(frame.color_range))
 
 
 class Roi(NamedTuple):
