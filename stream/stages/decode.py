@@ -8,15 +8,16 @@ What counts as damage, and how it is seen:
   whose packet came and that does not come out is damage. For codecs other than HEVC, where a packet may rightly give
   no picture (hidden frames of VP8, second fields of H.264), only if libav raised an error.
 - A picture that libav marks as corrupt, whose size or pixel format is not the stream's, or whose time leaps by an hour
-  is damage and not given: a stretch of time has pictures or is damaged, not both. A packet that the container marks as corrupt (its last, cut
-  off) is not decoded.
+  is damage and not given: a stretch of time has pictures or is damaged, not both. A packet that the container marks as
+  corrupt (its last, cut off) is not decoded.
 - The tail that the container's index names and does not hold is damage, and so is what a file lacks that was cut off in
   its framing (``stream.video.framing``). What a header merely claims is not.
 
 What is not seen: a hole in a Matroska or transport stream, or the missing end of a bare stream, where no picture that
-came refers to what is lost; what an edit list cuts away; flipped bits that leave a picture's syntax valid, which libav decodes to wrong pixels under every
-setting, and H.264 pictures that refer to a lost one, which it conceals unmarked. ``err_detect=explode`` would find a
-few more, and lose every picture of a stream whose SEI messages are malformed; so it is left at libav's default.
+came refers to what is lost; what an edit list cuts away; flipped bits that leave a picture's syntax valid, which libav
+decodes to wrong pixels under every setting, and H.264 pictures that refer to a lost one, which it conceals unmarked.
+``err_detect=explode`` would find a few more, and lose every picture of a stream whose SEI messages are malformed; so it
+is left at libav's default.
 """
 
 from collections.abc import Iterable, Iterator

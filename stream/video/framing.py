@@ -6,7 +6,7 @@ from stream.video.source import Source
 
 _TS_SYNC = b"\x47"
 _TS_FORMS = ((188, 0), (192, 4), (204, 0))
-"""Bytes of a transport packet, and where in it the sync byte stands: ISO/IEC 13818-1, and as Blu-ray and DVB store it."""
+"""Bytes of a transport packet, and where in it the sync byte stands: ISO/IEC 13818-1; as Blu-ray and DVB store it."""
 _TS_PROBED = 5
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"

@@ -37,8 +37,8 @@ class Flush(Packet):
 def packets(source: Source, *, loop: bool = False) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
-    An error of the demuxer ends the stream there, and the ``Flush`` says so, as it does of a file that was cut off. With
-    ``loop`` the clip is read again after each round, for ever, and ``offset_s`` grows by the round's length. Where
+    An error of the demuxer ends the stream there, and the ``Flush`` says so, as it does of a file that was cut off.
+    With ``loop`` the clip is read again after each round, for ever, and ``offset_s`` grows by the round's length. Where
     decode times go back by more than a second (files joined byte by byte, a camera that started anew), a ``Flush``
     parts the two and ``offset_s`` lets time go on.
 
