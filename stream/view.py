@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from stream.records import events
+from stream.words import printable
 
 _ROWS = 12
 
@@ -108,7 +109,7 @@ class PlainView:
             self.note(line)
 
     def note(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -122,12 +123,12 @@ class JsonView:
 
     def event(self, event: events.Event) -> None:
         try:
-            click.echo(event.model_dump_json())
+            click.echo(event.model_dump_json(ensure_ascii=True))
         except BrokenPipeError:  # the reader has gone, which is its right: the run goes on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def note(self, line: str) -> None:
-        click.echo(line, err=True)
+        click.echo(printable(line), err=True)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -160,11 +161,11 @@ class LiveView:
                 kept = [row for row in self._rows if row.segment_id != event.segment_id]
                 self._rows = deque([*kept, event], maxlen=_ROWS)
             case _ if line := describe(event):
-                self._notes.append(line)
+                self._notes.append(printable(line))
         self._live.update(self._render())
 
     def note(self, line: str) -> None:
-        self._notes.append(line)
+        self._notes.append(printable(line))
         self._live.update(self._render())
 
     def close(self) -> None:
@@ -175,7 +176,9 @@ class LiveView:
         for name in ("segment", "from", "to", "kind", ""):
             table.add_column(name)
         for row in self._rows:
-            table.add_row(*_cells(row), style="yellow" if row.kind == "anomalous" else None)
+            table.add_row(
+                *(escape(printable(cell)) for cell in _cells(row)), style="yellow" if row.kind == "anomalous" else None
+            )
         return Group(table, *(escape(note) for note in self._notes), self._bar)
 
 

@@ -73,7 +73,9 @@ def read_intrinsics(path: Path) -> Intrinsics:
     except ValidationError as error:
         raise IntrinsicsError(f"intrinsics {path}: {_first_problem(error)}") from error
     except _TwiceError as error:
-        raise IntrinsicsError(f"intrinsics {path}: the key {error.key!r} stands there twice: which one counts?") from error
+        raise IntrinsicsError(
+            f"intrinsics {path}: the key {error.key!r} stands there twice: which one counts?"
+        ) from error
     except (ValueError, RecursionError) as error:  # no JSON, no Unicode, a number of 5000 digits; nested a thousandfold
         raise IntrinsicsError(f"intrinsics {path}: not JSON") from error
 
