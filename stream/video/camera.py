@@ -164,7 +164,7 @@ def fit_camera(intrinsics: Intrinsics, width: int, height: int, balance: float =
         fov_scale: Above 1 widens the view.
 
     Raises:
-        IntrinsicsError: the calibration is for a picture of another shape.
+        IntrinsicsError: the calibration is for a picture of another shape, or its rays all go one way.
         UsageError: ``balance`` or ``fov_scale`` is out of range.
     """
     if not 0.0 <= balance <= 1.0:
@@ -217,7 +217,10 @@ def _pinhole_matrix(k: Float64, d: Float64, size: tuple[int, int], balance: floa
     rays[:, 1] *= aspect
     centre = rays.mean(axis=0)
     half = np.array([width, height * aspect]) / 2
-    candidates = np.concatenate([half / (centre - rays.min(axis=0)), half / (rays.max(axis=0) - centre)])
+    reach = np.array([centre - rays.min(axis=0), rays.max(axis=0) - centre])
+    if not (reach > 0.0).all():
+        raise IntrinsicsError("the rays of these intrinsics all go one way; check fx, fy, cx, cy and k1 to k4")
+    candidates = half / reach
     focal = (balance * candidates.min() + (1.0 - balance) * candidates.max()) / fov_scale
     new_centre = half - centre * focal
     return np.array([[focal, 0.0, new_centre[0]], [0.0, focal / aspect, new_centre[1] / aspect], [0.0, 0.0, 1.0]])

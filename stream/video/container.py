@@ -18,8 +18,9 @@ _FORMATS = "mov,matroska,mpegts,avi,hevc,h264"
 """libav's demuxers that hold video and open no second file or address by themselves, as playlists do."""
 
 _MAX_SIDE_PX = 16384
-_MAX_PIXELS = 16384 * 8192
-"""No camera gives more, and one such picture takes 200 MB: what claims more is a broken header."""
+_MAX_PIXELS = 8192 * 4352
+"""The largest picture of H.265 up to level 6.2 (ITU-T H.265, table A.8). What claims more is a broken header: a decoder
+holds a score of pictures, so that a few kilobytes would take gigabytes."""
 
 _MAX_BITS = 16
 """Of a sample. What has more is no camera's, and libav converts only some of it."""
@@ -68,7 +69,10 @@ def read_facts(source: Source) -> StreamFacts:
     with open_stream(source) as (container, stream):
         picture = _first_picture(container, stream)
         if picture is None:
-            raise SourceError(f"{source.name} holds no picture that can be decoded ({stream.codec_context.name} video)")
+            raise SourceError(
+                f"{source.name} holds no picture that can be decoded ({stream.codec_context.name} video; "
+                f"at most {_MAX_SIDE_PX} pixels a side and {_MAX_PIXELS} in all can be)"
+            )
         _require_sane_depth(picture, source)
         rotation_deg = -upright_deg(picture) % 360
         sideways = rotation_deg % 180 == 90
