@@ -3,8 +3,6 @@
 import os
 import signal
 import sys
-import traceback
-from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
@@ -12,8 +10,10 @@ from typing import NoReturn
 
 import click
 
-from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.complaint import complain
+from stream.errors import ExitCode
 from stream.notes import tell_notes
+from stream.words import printable
 
 COMMANDS = {
     "run": "stream.commands.run:run",
@@ -83,19 +83,17 @@ def main() -> None:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _unraisable
-    tell_notes(partial(click.echo, err=True))
+    tell_notes(lambda line: click.echo(printable(line), err=True))
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
+        error.message = printable(error.message)  # a pattern of the shell may have put names of files there
         error.show()
         code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
     except Exception as error:  # noqa: BLE001 - the way out of the program: every error gets its sentence and code
-        if not isinstance(error, EgocleanError) and exit_code_of(error) == ExitCode.INTERNAL:
-            traceback.print_exc()
-        click.echo(f"egoclean-stream: {sentence_of(error)}", err=True)
-        code = exit_code_of(error)
+        code = complain(error)
     sys.exit(code)
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from stream.records import events
 from stream.records.reasons import SPOOL_FULL
-from stream.records.words import printable
+from stream.words import printable
 
 _ROWS = 12
 
@@ -147,7 +147,7 @@ class PlainView:
             self.note(line)
 
     def note(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -161,12 +161,12 @@ class JsonView:
 
     def event(self, event: events.Event) -> None:
         try:
-            click.echo(event.model_dump_json())
+            click.echo(event.model_dump_json(ensure_ascii=True))
         except BrokenPipeError:  # the reader has gone, which is its right: the run goes on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def note(self, line: str) -> None:
-        click.echo(line, err=True)
+        click.echo(printable(line), err=True)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -203,11 +203,11 @@ class LiveView:
             case events.SegmentAnnotated():
                 self._said.append((event.segment_id, _words(event)))
             case _ if line := describe(event):
-                self._notes.append(line)
+                self._notes.append(printable(line))
         self._live.update(self._render())
 
     def note(self, line: str) -> None:
-        self._notes.append(line)
+        self._notes.append(printable(line))
         self._live.update(self._render())
 
     def close(self) -> None:
@@ -219,8 +219,8 @@ class LiveView:
             table.add_column(name)
         said = dict(self._said)
         for row in self._rows:
-            cells = _cells(row, said.get(row.segment_id))
-            table.add_row(*map(escape, cells), style="yellow" if row.kind == "anomalous" else None)
+            cells = [escape(printable(cell)) for cell in _cells(row, said.get(row.segment_id))]
+            table.add_row(*cells, style="yellow" if row.kind == "anomalous" else None)
         return Group(table, *(escape(note) for note in self._notes), self._bar)
 
 

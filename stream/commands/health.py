@@ -8,6 +8,7 @@ import click
 from stream.config import Options
 from stream.records.health import now, read_health
 from stream.records.layout import RunLayout
+from stream.words import printable
 
 
 @click.command()
@@ -23,7 +24,7 @@ def health(run: Path) -> None:
     EGOCLEAN_OUT]
     """
     well, sentence = judge(run)
-    click.echo(sentence)
+    click.echo(printable(sentence))
     sys.exit(0 if well else 1)
 
 
