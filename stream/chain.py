@@ -8,12 +8,16 @@ A stage is imported only in the process where it works.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from stream.barriers import Barriers
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.items import End, EndReason, Packet
+from stream.packing import replay_from_s
+from stream.records.attempt import Fence
+from stream.records.layout import RunLayout
+from stream.records.saved import Saved
 from stream.stage import Pipeline, Stage
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ class Source(Protocol):
 
     realtime: bool
     """Whether its items are held back until the clock has reached their time."""
+    barriers: Barriers
+    """When a barrier follows an item."""
 
     def packets(self) -> Iterator[Packet]:
         """Compressed packets, until the source is exhausted."""
@@ -45,13 +51,15 @@ class Work:
 
     stage: Stage
     source: Source | None = None
+    since_s: float = 0.0
+    """Stream time from which the run goes on."""
     facts: Callable[[], dict[str, Any]] = field(default=dict)
     """What is known of the work so far, for ``run.json``."""
     close: Callable[[], None] = field(default=lambda: None)
 
 
-def build(process: str, options: Options, run_dir: Path, remembered: int = 0) -> Work:
-    """Make the work of one process; ``remembered`` windows lie in the run directory already.
+def build(process: str, options: Options, layout: RunLayout, attempt: int = 1, saved: Saved | None = None) -> Work:
+    """Make the work of one process, which goes on from ``saved`` where that is given.
 
     Raises:
         EgocleanError: if there is no such process, or what it needs is missing.
@@ -59,14 +67,19 @@ def build(process: str, options: Options, run_dir: Path, remembered: int = 0) ->
     builders = {"ingest": _ingest, "encode": _encode, "detect": _detect, "record": _record}
     if process not in builders:
         raise EgocleanError(f"no process {process!r} in the chain, expected one of {PROCESSES}")
-    return builders[process](options, run_dir, remembered)
+    work = builders[process](options, layout, attempt, saved)
+    if saved is not None:
+        work.stage.restore(saved.part(process))
+    return work
 
 
 class _Clip:
     """The source of a run: one clip, once or for ever."""
 
-    def __init__(self, options: Options, source: "ClipSource", decode: "Decode") -> None:
+    def __init__(self, options: Options, source: "ClipSource", decode: "Decode", saved: Saved | None) -> None:
         self.realtime = options.speed == "realtime"
+        self.barriers = Barriers(options.stride_s, saved.t_s if saved else None)
+        self._replay_from_s = replay_from_s(saved.states) if saved else None
         self._source = source
         self._loop = options.loop
         self._decode = decode
@@ -74,13 +87,14 @@ class _Clip:
     def packets(self) -> Iterator[Packet]:
         from stream.video.packets import packets
 
-        return packets(self._source, loop=self._loop)
+        since = None if self._replay_from_s is None else self._decode.replay_from(self._replay_from_s)
+        return packets(self._source, loop=self._loop, since=since)
 
     def end(self, reason: EndReason) -> End:
         return self._decode.end(reason)
 
 
-def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
+def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | None) -> Work:
     import cv2
 
     from stream.stages.decode import Decode
@@ -102,32 +116,37 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     )
     return Work(
         Pipeline([decode, rectify]),
-        source=_Clip(options, source, decode),
+        source=_Clip(options, source, decode, saved),
+        since_s=saved.t_s if saved else 0.0,
         facts=lambda: {"rectification": rectify.facts()},
     )
 
 
-def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
+def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | None) -> Work:
     from models.choice import make_encoder
+    from stream.stages.keep import Keep
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window
 
     encoder = make_encoder(options.encoder, options.encoder_model)
-    if remembered:
-        encoder = Remembered(encoder, run_dir, remembered)
-    return Work(Window(encoder, options.stride_s), facts=lambda: {"encoder": encoder.facts()})
+    remembered = Remembered(encoder, layout, first=saved.windows if saved else 0)
+    keep = Keep(layout, Fence(layout, attempt))
+    return Work(
+        Pipeline([Window(remembered, options.stride_s), keep]),
+        facts=lambda: {"encoder": encoder.facts()},
+        close=keep.close,
+    )
 
 
-def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:
+def _detect(options: Options, _layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:
     from stream.stages.annotate import SkipAll
     from stream.stages.detect import Detect
 
     return Work(Pipeline([Detect(options.detector), SkipAll()]))
 
 
-def _record(options: Options, run_dir: Path, _remembered: int) -> Work:
-    from stream.records.layout import RunLayout
+def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | None) -> Work:
     from stream.stages.record import Record
 
-    record = Record(RunLayout(run_dir, run_dir.name), options.spool_mib * 1024 * 1024)
+    record = Record(layout, options.spool_mib * 1024 * 1024, attempt)
     return Work(record, close=record.close)

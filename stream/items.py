@@ -32,6 +32,8 @@ class Packet:
     packet: av.Packet[av.VideoStream]
     offset_s: float = 0.0
     """Added to the packet's own time: the total length of the earlier rounds of ``--loop``."""
+    is_entry: bool = False
+    """Whether decoding may begin with it: ``stream.video.packets`` finds it again without reading what is before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,16 @@ class SegmentSkipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Barrier:
+    """A place in the stream at which every process says how it stands: together, where a run can go on."""
+
+    t_s: float
+    """Of the tile that it follows."""
+    states: bytes
+    """The states of the processes that it has passed, by their names, as ``stream.packing`` packs them."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last item of a run, passed on by every stage after its ``on_end``."""
 
@@ -146,5 +158,7 @@ class End:
     packets_lost: int = 0
 
 
-WireItem: TypeAlias = Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | SegmentSkipped | End
+WireItem: TypeAlias = (
+    Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | SegmentSkipped | Barrier | End
+)
 Item: TypeAlias = Packet | Picture | WireItem

@@ -11,10 +11,13 @@ from stream.outside.outside import Outside
 from stream.prepare import Prepared
 from stream.records import events
 from stream.records.annotations import write_annotations
+from stream.records.arrays import rows_in
+from stream.records.attempt import begin_attempt
 from stream.records.claim import Claim, clear, earlier_run
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, last_event, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
+from stream.records.saved import newest_state
 from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
@@ -71,6 +74,7 @@ class _Run:
         self._view = view
         self._outside = outside
         self._manifest = manifest
+        self._attempt = begin_attempt(layout)
         self._began_at = time.monotonic()
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
 
@@ -85,7 +89,7 @@ class _Run:
         manifest = self._manifest
         manifest.state, manifest.ended, manifest.exit_code = "running", None, None
         manifest.write(self._layout.manifest)
-        return self._run(events.RunResumed(run_id=manifest.run_id, windows=self._durable_windows()))
+        return self._run(events.RunResumed(run_id=manifest.run_id, windows=rows_in(self._layout.arrays)))
 
     def _run(self, first: events.Event) -> int:
         self._hash.start()
@@ -105,17 +109,13 @@ class _Run:
         for restarts_left in range(self._options.restarts, -1, -1):
             self._supervisor = Supervisor(self._options, self._layout, self._view, self._outside, duration_s)
             try:
-                return self._supervisor.run(stopped, remembered=self._durable_windows(), since=first.seq)
+                return self._supervisor.run(stopped, self._attempt, newest_state(self._layout), since=first.seq)
             except StageFailedError as error:
                 if self._options.loop or stopped.signals or not (error.transient and restarts_left):
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
+                self._attempt = begin_attempt(self._layout)
         raise EgocleanError(f"--restarts {self._options.restarts} leaves no attempt")
-
-    def _durable_windows(self) -> int:
-        """Windows whose embeddings were made durable: those need not be embedded again."""
-        marks = [event for event in read_events(self._layout.events) if isinstance(event, events.Checkpoint)]
-        return marks[-1].windows if marks else 0
 
     def _outcome(self, signalled: ExitCode | None) -> int:
         """The exit code: what the record says of a finished run, else what the signal asks for."""
@@ -149,7 +149,11 @@ class _Run:
         manifest.exit_code = code
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
-        manifest.usage = _usage(board, time.monotonic() - self._began_at, self._options.price_per_hour)
+        manifest.usage = {
+            **_usage(board, time.monotonic() - self._began_at, self._options.price_per_hour),
+            "attempts": self._attempt,
+            "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
+        }
         manifest.write(self._layout.manifest)
 
     def _hash_source(self) -> None:
@@ -193,7 +197,7 @@ def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
 
 
 def _usage(board: Board, wall_s: float, price_per_hour: float) -> dict[str, Any]:
-    """Of the last attempt, where a run was resumed."""
+    """Of the last attempt, where there were several."""
     return {
         "wall_s": round(wall_s, 3),
         "dollars": round(wall_s / 3600 * price_per_hour, 6),

@@ -29,7 +29,7 @@ class Stage(Protocol):
         ...
 
     def snapshot(self) -> State:
-        """The state after the last item: ``restore`` on a new stage goes on from here.
+        """The state after the last item that was taken from the stage: ``restore`` on a new one goes on from here.
 
         It holds no pixels. A stage that needs earlier frames names in ``replay_from_s`` the stream time from
         which the source must play again.

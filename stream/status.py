@@ -45,8 +45,8 @@ class Reporter:
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.LINGER, 2000)
         self._socket.connect(endpoint)
-        self._name = process
-        self._process = psutil.Process()
+        self.process = process
+        self._ps = psutil.Process()
         self.t_s = 0.0
         self.items = 0
         self.given: Counter[str] = Counter()
@@ -55,16 +55,16 @@ class Reporter:
 
     def report(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0) -> None:
         """Send one heartbeat."""
-        times = self._process.cpu_times()
+        times = self._ps.cpu_times()
         status = Status(
-            process=self._name,
+            process=self.process,
             state=state,
             t_s=self.t_s,
             items=self.items,
             given=dict(self.given),
             blocked_s=self.blocked_s,
             lag_s=self.lag_s,
-            rss_bytes=self._process.memory_info().rss,
+            rss_bytes=self._ps.memory_info().rss,
             cpu_s=times.user + times.system,
             message=message,
             exit_code=exit_code,

@@ -28,6 +28,10 @@ DRAIN_S = 7.0
 SILENCE_S = 600.0
 """A process that has said nothing for so long hangs. One window of a large model on a CPU takes minutes."""
 _POLL_MS = 100
+_STATE_BYTES = 2**20
+"""32 tokens of 1408 float64 numbers, the most that a V-JEPA 2 has, are 352 KiB."""
+_WINDOW_BYTES = 1024
+"""What the detector keeps of a window in its sketches, 512 bytes and a time, and twice that."""
 
 
 class Stopped:
@@ -83,12 +87,13 @@ class Supervisor:
         self._children: list[Child] = []
         self._began_at = time.monotonic()
 
-    def run(self, stopped: Stopped, remembered: int = 0, since: int = 0) -> ExitCode | None:
+    def run(self, stopped: Stopped, attempt: int, state: Path | None, since: int = 0) -> ExitCode | None:
         """Run the chain until its source is exhausted, or until a signal has drained it.
 
         Args:
             stopped: Where signals are noted.
-            remembered: Windows that the run directory holds already, and that are not embedded again.
+            attempt: Its number: a process of an older one may not write any more.
+            state: The file with the states to go on from; None: from the clip's start.
             since: The first event to show.
 
         Returns:
@@ -100,7 +105,7 @@ class Supervisor:
         self._events = Follower(self._layout.events, since)
         self._outside.begin()
         try:
-            self._children = [Child(order, self._log(order.process)) for order in self._orders(remembered)]
+            self._children = [Child(order, self._log(order.process)) for order in self._orders(attempt, state)]
             self._watch(stopped)
         finally:
             self._end_all()
@@ -155,14 +160,15 @@ class Supervisor:
         self._context.term()
         shutil.rmtree(self._sockets, ignore_errors=True)
 
-    def _orders(self, remembered: int) -> list[Order]:
+    def _orders(self, attempt: int, state: Path | None) -> list[Order]:
         hops: list[Hop | None] = [self._hop(k) for k in range(len(PROCESSES) - 1)]
         return [
             Order(
                 process=process,
                 options=self._options,
-                remembered=remembered,
                 run_dir=self._layout.root,
+                attempt=attempt,
+                state=state,
                 status_endpoint=f"ipc://{self._sockets}/status",
                 inlet=inlet,
                 outlet=outlet,
@@ -171,9 +177,16 @@ class Supervisor:
         ]
 
     def _hop(self, number: int) -> Hop:
-        """Large enough for a tile and for any keyframe: a JPEG has less than a byte a pixel of its square."""
-        largest = max(3 * self._options.tile_px**2, self._options.keyframe_px**2) + 4096
+        """Large enough for a tile, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square."""
+        largest = max(3 * self._options.tile_px**2, self._options.keyframe_px**2, _state_bytes(self._options)) + 4096
         return Hop(f"ipc://{self._sockets}/{number}", largest, self._options.queue_mib * 1024 * 1024)
 
     def _log(self, process: str) -> Path:
         return self._layout.logs / f"{process}.log"
+
+
+def _state_bytes(options: Options) -> int:
+    """More than the states of all processes take: the detector's grow with its options, and with one embedding."""
+    detector = options.detector
+    windows = detector.period_windows + 3 * detector.max_segment_s / options.stride_s
+    return _STATE_BYTES + int(windows * _WINDOW_BYTES)

@@ -15,6 +15,7 @@ import numpy as np
 
 from stream.errors import EgocleanError
 from stream.items import (
+    Barrier,
     Damage,
     Embedding,
     End,
@@ -34,7 +35,7 @@ Buffer: TypeAlias = bytes | memoryview
 
 _KINDS: dict[str, type[WireItem]] = {
     kind.__name__: kind
-    for kind in (Tile, Keyframe, Damage, Embedding, SegmentOpened, SegmentClosed, SegmentSkipped, End)
+    for kind in (Tile, Keyframe, Damage, Embedding, SegmentOpened, SegmentClosed, SegmentSkipped, Barrier, End)
 }
 _FIELDS = {name: tuple(field.name for field in fields(kind)) for name, kind in _KINDS.items()}
 _DTYPES = frozenset({"|u1", "<f2", "<f4", "<f8"})

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypedDict
 
+from stream.packing import take
+from stream.stage import State
+
 Outcome: TypeAlias = Literal["annotated", "failed", "skipped"]
 
 
@@ -53,6 +56,20 @@ class Books:
             KeyError: if the segment is not closed, or was settled before.
         """
         self.outcomes_us[outcome] += self._open.pop(segment_id)
+
+    def snapshot(self) -> State:
+        return {
+            "outcomes_us": dict(self.outcomes_us),
+            "damaged_us": self.damaged_us,
+            "damage": [list(stretch) for stretch in self._damage],
+            "open": dict(self._open),
+        }
+
+    def restore(self, state: State) -> None:
+        self.outcomes_us = take(state, "outcomes_us", dict)
+        self.damaged_us = take(state, "damaged_us", int)
+        self._damage = [(start, end) for start, end in take(state, "damage", list)]
+        self._open = take(state, "open", dict)
 
     @property
     def unsettled(self) -> tuple[str, ...]:

@@ -47,6 +47,31 @@ class RunLayout:
         return self.root / f"{self.stem}_ts.npy"
 
     @property
+    def arrays(self) -> tuple[Path, Path, Path]:
+        """All three: a row in each for every window."""
+        return self.embeddings, self.temporal, self.timestamps
+
+    @property
+    def states(self) -> tuple[Path, Path]:
+        """Where the run can go on, written in turn: ``stream.records.saved``."""
+        return self.root / "state" / "0.state", self.root / "state" / "1.state"
+
+    @property
+    def durable_state(self) -> Path:
+        """Where it can go on after a power cut."""
+        return self.root / "state" / "durable.state"
+
+    @property
+    def attempt(self) -> Path:
+        """Number of the attempt that may write here."""
+        return self.root / "state" / "attempt"
+
+    @property
+    def encoded(self) -> Path:
+        """One byte for every window that was given to the encoder, in all attempts."""
+        return self.root / "state" / "encoded"
+
+    @property
     def keyframes(self) -> Path:
         """The spool: JPEGs named by their time in milliseconds."""
         return self.root / "keyframes"
@@ -66,6 +91,6 @@ class RunLayout:
         patterns = (
             "events.jsonl", "run.json", "health.json", "anomalies.json",
             f"{self.stem}_*.json", f"{self.stem}_*.npy", f"{self.stem}_*.txt", f"{self.stem}_*.png",
-            "keyframes/*.jpg", "logs/*.log",
+            "keyframes/*.jpg", "logs/*.log", "state/*.state", "state/encoded",
         )  # fmt: skip
         return sorted(path for pattern in patterns for path in self.root.glob(pattern))

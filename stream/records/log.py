@@ -23,10 +23,7 @@ class EventLog:
         """Number, stamp and write one event; returns it as written."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         stamped = event.model_copy(update={"seq": self._seq, "time": now})
-        line = stamped.model_dump_json().encode() + b"\n"
-        written = self._file.write(line)
-        if written != len(line):
-            raise OSError(f"only {written} of {len(line)} bytes of an event were written")
+        self._write(stamped.model_dump_json().encode() + b"\n")
         os.fsync(self._file.fileno())
         self._seq += 1
         return stamped
@@ -39,6 +36,17 @@ class EventLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _write(self, line: bytes) -> None:
+        """Write the whole line, or, where there is no room for it, nothing."""
+        end = self._file.seek(0, os.SEEK_END)
+        left = memoryview(line)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._file.truncate(end)
+            raise
 
     def _mend(self) -> int:
         self._file.seek(0)
@@ -56,7 +64,24 @@ class ReplayedLog(EventLog):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._told = deque(event for event in read_events(path) if event.event in TOLD_BY_CHAIN)
+        self._expected = deque(event for event in read_events(path) if event.event in TOLD_BY_CHAIN)
+        self.told = 0
+        """Events that the chain has told so far."""
+
+    def skip(self, told: int) -> None:
+        """The chain goes on behind its first ``told`` events.
+
+        Raises:
+            EgocleanError: fewer are on disk.
+        """
+        if told > len(self._expected):
+            raise EgocleanError(
+                f"the state knows {told} events of the chain, but {len(self._expected)} are on disk: "
+                "events.jsonl has been cut; begin anew with --restart"
+            )
+        for _ in range(told):
+            self._expected.popleft()
+        self.told = told
 
     def append(self, event: Event) -> Event:
         """Append a new event; one that is on disk already is only compared.
@@ -64,9 +89,10 @@ class ReplayedLog(EventLog):
         Raises:
             EgocleanError: if the chain tells another story than it did before.
         """
-        if not self._told:
+        self.told += 1
+        if not self._expected:
             return super().append(event)
-        before = self._told.popleft()
+        before = self._expected.popleft()
         apart = {"seq", "time"}
         if before.model_dump(exclude=apart) != event.model_dump(exclude=apart):
             raise EgocleanError(

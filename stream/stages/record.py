@@ -4,10 +4,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
-import numpy as np
-
 from stream.errors import EgocleanError
 from stream.items import (
+    Barrier,
     Damage,
     Embedding,
     End,
@@ -17,11 +16,14 @@ from stream.items import (
     SegmentOpened,
     SegmentSkipped,
 )
+from stream.packing import take, unpack
 from stream.records import events
-from stream.records.arrays import GrowingArray
+from stream.records.atomic import sync_file
+from stream.records.attempt import Fence
 from stream.records.books import Books, to_us
 from stream.records.layout import RunLayout
 from stream.records.log import ReplayedLog
+from stream.records.saved import StateFiles
 from stream.records.spool import Spool, Spooled, digest
 from stream.stage import State
 
@@ -30,17 +32,18 @@ CHECKPOINT_S = 30.0
 
 
 class Record:
-    """The one writer of a run's events, arrays and keyframes.
+    """The one writer of a run's events, keyframes and states.
 
-    Its memory is the disk: when a run goes on, the chain plays again from the start, and what is given again is found
-    there.
+    A barrier makes all that came before it something that no process's death can undo; once in ``CHECKPOINT_S`` it is
+    a checkpoint, which no power cut can undo. What is given again behind it is found on the disk.
     """
 
-    def __init__(self, layout: RunLayout, spool_bytes_max: int) -> None:
+    def __init__(self, layout: RunLayout, spool_bytes_max: int, attempt: int = 1) -> None:
         self._layout = layout
+        self._fence = Fence(layout, attempt)
+        self._states = StateFiles(layout, attempt)
         self._log = ReplayedLog(layout.events)
         self._spool = Spool(layout.keyframes, spool_bytes_max)
-        self._arrays: tuple[GrowingArray, GrowingArray, GrowingArray] | None = None
         self._books = Books()
         self._frames: list[Spooled] = []
         """Keyframes of the segments that are still open."""
@@ -50,11 +53,12 @@ class Record:
 
     def on_item(self, item: Item) -> Iterator[Item]:
         """Take an item off the chain; nothing comes out."""
+        self._fence.check()
         match item:
             case Keyframe():
                 self._frames.append(self._spool.add(item.t_s, item.jpeg))
             case Embedding():
-                self._embedding(item)
+                self._windows += 1
             case Damage():
                 self._damage(item)
             case SegmentOpened():
@@ -64,6 +68,8 @@ class Record:
             case SegmentSkipped():
                 self._log.append(events.SegmentSkipped(segment_id=item.segment_id, reason=item.reason))
                 self._books.settle(item.segment_id, "skipped")
+            case Barrier():
+                self._barrier(item)
             case End(reason="end_of_stream"):
                 self._finish(item)
             case _:
@@ -74,36 +80,44 @@ class Record:
         return iter(())
 
     def close(self) -> None:
-        """Make everything durable and close the files."""
-        for array in self._arrays or ():
-            array.close()
+        """Close the files."""
         self._log.close()
 
     def snapshot(self) -> State:
-        return {}
+        return {
+            "told": self._log.told,
+            "books": self._books.snapshot(),
+            "frames": [[frame.t_s, frame.sha256] for frame in self._frames],
+            "windows": self._windows,
+            "segments": self._segments,
+            "anomalous": self._anomalous,
+            "checkpoint_at_s": self._checkpoint_at_s,
+        }
 
     def restore(self, state: State) -> None:
-        """There is nothing to put back that the disk does not hold."""
+        self._log.skip(take(state, "told", int))
+        self._books.restore(take(state, "books", dict))
+        self._frames = [Spooled(t_s, sha256) for t_s, sha256 in take(state, "frames", list)]
+        self._windows, self._segments = take(state, "windows", int), take(state, "segments", int)
+        self._anomalous = take(state, "anomalous", int)
+        self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
 
-    def _embedding(self, item: Embedding) -> None:
-        if self._arrays is None:
-            self._arrays = (
-                GrowingArray(self._layout.embeddings, item.mean.shape, "<f4"),
-                GrowingArray(self._layout.temporal, item.temporal.shape, "<f2"),
-                GrowingArray(self._layout.timestamps, (), "<f8"),
-            )
-        for array, row in zip(self._arrays, (item.mean, item.temporal, np.float64(item.t_start_s)), strict=True):
-            array.put(item.index, np.asarray(row))
-        self._windows += 1
-        if item.t_start_s >= self._checkpoint_at_s:
-            self._checkpoint(item.t_start_s)
+    def _barrier(self, barrier: Barrier) -> None:
+        is_checkpoint = barrier.t_s >= self._checkpoint_at_s
+        if is_checkpoint:
+            self._checkpoint(barrier.t_s)
+        states = {**unpack(barrier.states), "record": self.snapshot()}
+        self._states.write(barrier.t_s, states, durably=is_checkpoint)
 
     def _checkpoint(self, t_s: float) -> None:
-        for array in self._arrays or ():
-            array.sync()
-        self._spool.sync()
+        self._sync()
         self._log.append(events.Checkpoint(t_s=t_s, windows=self._windows, segments=self._segments))
         self._checkpoint_at_s = (t_s // CHECKPOINT_S + 1) * CHECKPOINT_S
+
+    def _sync(self) -> None:
+        for path in self._layout.arrays:
+            sync_file(path)
+        self._spool.sync()
 
     def _damage(self, item: Damage) -> None:
         self._books.damage(item.t_start_s, item.t_end_s)
@@ -130,8 +144,7 @@ class Record:
             )
         seconds = self._books.seconds()
         partial = bool(seconds["damaged_s"] or seconds["failed_s"] or end.packets_lost)
-        for array in self._arrays or ():
-            array.sync()
+        self._sync()
         self._log.append(
             events.RunFinished(
                 decoded_s=end.decoded_s,

@@ -7,6 +7,7 @@ import numpy as np
 
 from models.encoder import ClipEncoder
 from stream.items import Embedding, Item, Tile
+from stream.packing import take
 from stream.stage import State
 
 RATE_FPS = 30.0
@@ -51,10 +52,12 @@ class Window:
         return iter(())
 
     def snapshot(self) -> State:
-        return {"next": self._next, "encoded": self._encoded, "replay_from_s": self._next * self._stride_s}
+        """``replay_from_s`` is the first tile that is held: a window may begin with the one before its own start."""
+        replay_from_s = self._tiles[0].t_s if self._tiles else None
+        return {"next": self._next, "encoded": self._encoded, "replay_from_s": replay_from_s}
 
     def restore(self, state: State) -> None:
-        self._next, self._encoded = int(str(state["next"])), int(str(state["encoded"]))
+        self._next, self._encoded = take(state, "next", int), take(state, "encoded", int)
         self._tiles.clear()
 
     def _complete(self) -> bool:
