@@ -56,7 +56,7 @@ def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tu
     path = options.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
-            f"no intrinsics.json lies beside {source.path}: give the lens's calibration with --intrinsics FILE, "
+            f"no intrinsics.json lies beside {source.file.name}: give the lens's calibration with --intrinsics FILE, "
             "or leave the picture as it is with --no-rectify"
         )
     intrinsics = read_intrinsics(path)

@@ -128,7 +128,7 @@ def _camera(source: Source, facts: StreamFacts, wish: Wish) -> Camera:
     path = wish.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
-            f"no intrinsics.json lies beside {source.path}: give the lens's calibration with --intrinsics FILE"
+            f"no intrinsics.json lies beside {source.file.name}: give the lens's calibration with --intrinsics FILE"
         )
     size = facts.display_width_px, facts.display_height_px
     return fit_camera(read_intrinsics(path), *size, wish.balance, wish.fov_scale)
@@ -139,8 +139,8 @@ def _make_room(output: Output, source: Source, *, overwrite: bool) -> None:
     there = [path for path in files if path.exists()]
     if there and not overwrite:
         raise UsageError(f"{there[0]} exists already: give another --out, or replace it with --overwrite")
-    if any(path.samefile(source.path) for path in there):
-        raise UsageError(f"{source.path} would be overwritten by what is made of it: give another --out")
+    if source.file.path and any(path.samefile(source.file.path) for path in there):
+        raise UsageError(f"{source.file.name} would be overwritten by what is made of it: give another --out")
     try:
         output.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

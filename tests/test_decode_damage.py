@@ -11,6 +11,7 @@ from stream.items import Damage
 from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import StreamFacts, read_facts
+from stream.video.file import LocalFile
 from stream.video.ledger import Ledger
 from stream.video.packets import packets
 from stream.video.source import Source, open_source
@@ -188,7 +189,7 @@ def test_a_failing_disk_ends_the_clip_and_keeps_what_came(tmp_path: Path, ending
     """An I/O error in the middle is damage at the end, with the system's reason, also where no index tells of more."""
     path = make_clip(tmp_path / f"clip.{ending}", b_frames=2)
     intact, facts = decode(path), _facts(path)
-    source = _FailingSource(str(path), path.stem, path, 0, path.stat().st_size)
+    source = _FailingSource(str(path), path.stem, LocalFile(path), 0, path.stat().st_size)
     stage, decoded = Decode(source.name, facts), Decoded()
     for item in packets(source):
         decoded.add(stage.on_item(item))
@@ -212,7 +213,8 @@ class _FailingDisk(BytesIO):
 
 class _FailingSource(Source):
     def open(self) -> BufferedReader:
-        return _FailingDisk(self.path.read_bytes())  # type: ignore[return-value]  # a file object, as libav needs one
+        data = self.file.on_disk().read_bytes()
+        return _FailingDisk(data)  # type: ignore[return-value]  # a file object, as libav needs one
 
 
 def test_a_clip_without_one_picture_is_refused(tmp_path: Path, clip: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ExitCode, SourceError, exit_code_of
-from stream.video.member import Slice
+from stream.video.file import LocalFile, Slice
 from stream.video.source import Source, in_container, open_source
 from tests.clips import cut, into_tar
 
@@ -124,7 +124,7 @@ def test_a_file_whose_name_holds_the_separator_is_a_file(tmp_path: Path) -> None
     """A name that exists as it stands is not taken apart."""
     path = tmp_path / "a::b.mp4"
     path.write_bytes(b"x")
-    assert open_source(str(path)).path == path
+    assert open_source(str(path)).file.path == path
 
 
 def test_intrinsics_lie_beside_the_clip_or_its_tar(tar: Path, clip: Path) -> None:
@@ -257,4 +257,4 @@ def test_an_empty_member_is_refused(tmp_path: Path) -> None:
 
 def test_a_source_is_a_value(clip: Path) -> None:
     """Two sources of one name are equal, so that a record can be compared with what is there."""
-    assert open_source(str(clip)) == Source(str(clip), clip.stem, clip, 0, len(_BYTES))
+    assert open_source(str(clip)) == Source(str(clip), clip.stem, LocalFile(clip), 0, len(_BYTES))

@@ -97,7 +97,7 @@ def full_size_maps(source: Source) -> tuple[Any, Any]:
     """OpenCV's maps for the whole picture."""
     path = source.intrinsics_path()
     if path is None:
-        raise FileNotFoundError(f"no calibration beside {source.path}")
+        raise FileNotFoundError(f"no calibration beside {source.file.name}")
     facts = read_facts(source)
     camera = fit_camera(read_intrinsics(path), facts.width_px, facts.height_px, 0.0, 1.0)
     size = (facts.width_px, facts.height_px)

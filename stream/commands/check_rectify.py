@@ -45,11 +45,14 @@ def check_rectify(clip: str, intrinsics: Path | None, out: Path, at_s: float, ba
     source = open_source(clip)
     path = intrinsics or source.intrinsics_path()
     if path is None:
-        raise IntrinsicsError(f"no intrinsics.json lies beside {source.path}: give the calibration with --intrinsics")
+        raise IntrinsicsError(
+            f"no intrinsics.json lies beside {source.file.name}: give the calibration with --intrinsics"
+        )
     calibration = read_intrinsics(path)
-    frame = _picture(source) if source.path.suffix.lower() in _PICTURES else _frame_at(source, at_s)
+    is_picture = source.member is None and Path(source.file.name).suffix.lower() in _PICTURES
+    frame = _picture(source) if is_picture else _frame_at(source, at_s)
     sheet = Sheet(frame, fit_camera(calibration, *layout_of(frame).upright_size, balance, fov_scale))
-    title = source.stem if source.path.suffix.lower() in _PICTURES else f"{source.stem}  ·  {at_s:.2f} s"
+    title = source.stem if is_picture else f"{source.stem}  ·  {at_s:.2f} s"
     drawn = sheet.draw(title, f"balance {balance:g}  ·  fov scale {fov_scale:g}")
     _write(out, encode_picture(drawn, ".png"))
     click.echo(f"{out}: {sheet.summary}")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stream.errors import SourceError, UsageError
-from stream.video.member import SEPARATOR, clips_in
-from stream.video.source import is_tar
+from stream.video.file import LocalFile
+from stream.video.member import SEPARATOR, clips_in, is_tar
 
 LIST_MARK = "@"
 """Before the name of a text file that names a clip on each line."""
@@ -50,8 +50,8 @@ def _clips_of(spec: str) -> list[str]:
         if path.is_dir():
             inside = sorted(each for each in path.iterdir() if each.suffix.lower() in (_VIDEO, _TAR))
             return [clip for each in inside if not _is_hidden(each) for clip in _clips_of(str(each))] or [spec]
-        if path.is_file() and is_tar(path):
-            return [f"{spec}{SEPARATOR}{name}" for name in clips_in(path) if not _is_hidden(Path(name))] or [spec]
+        if path.is_file() and is_tar(tar := LocalFile(path)):
+            return [f"{spec}{SEPARATOR}{name}" for name in clips_in(tar) if not _is_hidden(Path(name))] or [spec]
     except (OSError, SourceError):
         return [spec]  # opening it meets the same error, and reports it
     return [spec]

@@ -1,16 +1,11 @@
 """A member of a tar, read in place: nothing is unpacked to disk, and nothing but the chunk asked for is in memory."""
 
-import io
-import os
 import tarfile
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
 
 from stream.errors import SourceError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from stream.video.file import File
 
 SEPARATOR = "::"
 """Stands between a tar and its member: ``part000.tar::factory_001_worker_001_0000.mp4``."""
@@ -18,43 +13,7 @@ SEPARATOR = "::"
 _NAMED_IN_ERRORS = 3
 
 
-class Slice(io.RawIOBase):
-    """The bytes ``[offset, offset + size)`` of a file as a read-only, seekable file of their own."""
-
-    def __init__(self, path: Path, offset: int, size_bytes: int) -> None:
-        super().__init__()
-        self.name = str(path)
-        self._file = path.open("rb", buffering=0)
-        self._offset = offset
-        self._size = size_bytes
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        if start + offset < 0:
-            raise ValueError(f"cannot seek to byte {start + offset} of {self.name}: positions start at 0")
-        self._position = start + offset
-        return self._position
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        room = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]
-        self._file.seek(self._offset + self._position)
-        count = self._file.readinto(room)
-        self._position += count
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-def find_member(tar: Path, name: str) -> tuple[int, int]:
+def find_member(tar: File, name: str) -> tuple[int, int]:
     """Offset and size, in bytes, of the data of member ``name`` in an uncompressed ``tar``.
 
     Where a name occurs twice the later one counts, as everywhere with tars. Of a member that the tar was cut off in,
@@ -66,15 +25,15 @@ def find_member(tar: Path, name: str) -> tuple[int, int]:
     members = {member.name.removeprefix("./"): member for member in _members(tar)}
     member = members.get(name.removeprefix("./"))
     if member is None:
-        raise SourceError(f"{tar} has no member {name!r}: {_videos_among(list(members), tar)}")
+        raise SourceError(f"{tar.name} has no member {name!r}: {_videos_among(list(members), tar)}")
     if member.islnk() or member.issym():
-        raise SourceError(f"{tar}{SEPARATOR}{name} is a link to {member.linkname!r}: name the member itself")
+        raise SourceError(f"{tar.name}{SEPARATOR}{name} is a link to {member.linkname!r}: name the member itself")
     if not member.isreg() or member.issparse():
-        raise SourceError(f"{tar}{SEPARATOR}{name} is not an ordinary file: name a member that holds a clip")
-    return member.offset_data, max(0, min(member.size, tar.stat().st_size - member.offset_data))
+        raise SourceError(f"{tar.name}{SEPARATOR}{name} is not an ordinary file: name a member that holds a clip")
+    return member.offset_data, max(0, min(member.size, tar.size_bytes - member.offset_data))
 
 
-def clips_in(tar: Path) -> list[str]:
+def clips_in(tar: File) -> list[str]:
     """The names of the ``.mp4`` members of an uncompressed ``tar``, in order, each once; links are none.
 
     Raises:
@@ -84,31 +43,43 @@ def clips_in(tar: Path) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def ask_for_member(tar: Path) -> SourceError:
+def is_tar(file: File) -> bool:
+    """Whether the file has the magic of POSIX.1-1988 and of GNU tar."""
+    with file.skim() as opened:
+        opened.seek(257)
+        return opened.read(5) == b"ustar"
+
+
+def ask_for_member(tar: File) -> SourceError:
     """The error for a tar that was named without a member."""
     names = [member.name for member in _members(tar)]
-    return SourceError(f"{tar} is a tar, and which clip of it is not said: {_videos_among(names, tar)}")
+    return SourceError(f"{tar.name} is a tar, and which clip of it is not said: {_videos_among(names, tar)}")
 
 
-def _members(tar: Path) -> list[tarfile.TarInfo]:
+def _members(tar: File) -> list[tarfile.TarInfo]:
     members: list[tarfile.TarInfo] = []
     try:
-        with tarfile.open(tar, "r:") as archive, suppress(tarfile.ReadError):  # cut off: what stands before counts
+        with (
+            tar.skim() as file,
+            tarfile.open(fileobj=file, mode="r:") as archive,
+            suppress(tarfile.ReadError),  # cut off: what stands before counts
+        ):
             members.extend(archive)
     except tarfile.TarError as error:
         raise SourceError(
-            f"{tar} cannot be read as an uncompressed tar ({error}): unpack or decompress it first"
+            f"{tar.name} cannot be read as an uncompressed tar ({error}): unpack or decompress it first"
         ) from error
     return members
 
 
-def _videos_among(names: list[str], tar: Path) -> str:
+def _videos_among(names: list[str], tar: File) -> str:
     videos = [name for name in names if _is_video(name)]
     if not videos:
-        return f"no .mp4 is in it (list its {len(names)} members with: tar tf {tar})"
+        return f"no .mp4 is in it (list its {len(names)} members with: tar tf {tar.name})"
     more = f", and {len(videos) - _NAMED_IN_ERRORS} more" if len(videos) > _NAMED_IN_ERRORS else ""
-    listed = ", ".join(f"{tar.name}{SEPARATOR}{name}" for name in videos[:_NAMED_IN_ERRORS])
-    return f"choose one of {listed}{more} (tar tf {tar} lists all)"
+    short = PurePosixPath(tar.name).name
+    listed = ", ".join(f"{short}{SEPARATOR}{name}" for name in videos[:_NAMED_IN_ERRORS])
+    return f"choose one of {listed}{more} (tar tf {tar.name} lists all)"
 
 
 def _is_video(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""From a name on the command line to the bytes of one clip: a local file, or a member of a tar."""
+"""From a name on the command line to the bytes of one clip: a file, or a member of a tar."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 from stream.errors import SourceError
-from stream.video.member import SEPARATOR, Slice, ask_for_member, find_member
+from stream.video.file import File, LocalFile
+from stream.video.member import SEPARATOR, ask_for_member, find_member, is_tar
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 """Files that Docker and Podman put into every container they start."""
@@ -18,14 +19,14 @@ _SIDECAR_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One clip: ``size_bytes`` bytes of the file ``path``, from ``offset`` on."""
+    """One clip: ``size_bytes`` bytes of ``file``, from ``offset`` on."""
 
     name: str
     """As it was given."""
     stem: str
     """The clip's file name without its ending: it names the run directory."""
-    path: Path
-    """The file on disk: the clip, or the tar that holds it."""
+    file: File
+    """The clip, or the tar that holds it."""
     offset: int
     size_bytes: int
     member: str | None = None
@@ -38,7 +39,7 @@ class Source:
             SourceError: the file has gone, or may no longer be read.
         """
         try:
-            return BufferedReader(Slice(self.path, self.offset, self.size_bytes))
+            return BufferedReader(self.file.open(self.offset, self.size_bytes))
         except OSError as error:
             raise SourceError(f"{self.name} can no longer be read: {error.strerror}") from error
 
@@ -49,27 +50,28 @@ class Source:
 
     def intrinsics_path(self) -> Path | None:
         """``intrinsics.json`` in the folder of the clip or of its tar, where both data sets keep it."""
-        path = self.path.with_name("intrinsics.json")
-        return path if path.is_file() else None
+        found = self.file.beside("intrinsics.json")
+        return found.on_disk() if found else None
 
     def sidecar(self) -> tuple[str, bytes] | None:
-        """Name and content of the ``.json`` beside the clip, on disk or in its tar; None if there is none."""
-        if self.member is not None:
-            name = str(PurePosixPath(self.member).with_suffix(".json"))
-            return self._sidecar_in_tar(name)
-        path = self.path.with_suffix(".json")
-        if path == self.path or not path.is_file():
+        """Name and content of the ``.json`` beside the clip, in its folder or in its tar; None if there is none."""
+        name = str(PurePosixPath(self.member or self.file.name).with_suffix(".json"))
+        found = self._in_tar(name) if self.member is not None else self._in_folder(PurePosixPath(name).name)
+        if found is None:
             return None
-        with path.open("rb") as file:
-            return path.name, file.read(_SIDECAR_BYTES)
+        file, offset, size_bytes = found
+        with BufferedReader(file.open(offset, size_bytes)) as opened:
+            return PurePosixPath(name).name, opened.read(_SIDECAR_BYTES)
 
-    def _sidecar_in_tar(self, name: str) -> tuple[str, bytes] | None:
+    def _in_tar(self, name: str) -> tuple[File, int, int] | None:
         try:
-            offset, size_bytes = find_member(self.path, name)
+            return self.file, *find_member(self.file, name)
         except SourceError:
             return None
-        with Slice(self.path, offset, size_bytes) as file:
-            return PurePosixPath(name).name, file.read(_SIDECAR_BYTES)
+
+    def _in_folder(self, name: str) -> tuple[File, int, int] | None:
+        found = None if self.file.name.endswith(name) else self.file.beside(name)
+        return (found, 0, found.size_bytes) if found else None
 
 
 def in_container() -> bool:
@@ -92,17 +94,15 @@ def open_source(spec: str, *, in_container: Callable[[], bool] = in_container) -
 
 
 def _find(spec: str, in_container: Callable[[], bool]) -> Source:
-    path = Path(spec)
-    if SEPARATOR in spec and not path.exists():
-        tar, _, member = spec.partition(SEPARATOR)
-        path = Path(tar)
-        _require_file(path, in_container)
-        source = Source(spec, Path(member).stem, path, *find_member(path, member), member)
+    tar, separator, member = ("", "", "") if Path(spec).exists() else spec.partition(SEPARATOR)
+    file = LocalFile(Path(tar if separator else spec))
+    _require_file(file.path, in_container)
+    if separator:
+        source = Source(spec, Path(member).stem, file, *find_member(file, member), member)
+    elif is_tar(file):
+        raise ask_for_member(file)
     else:
-        _require_file(path, in_container)
-        if is_tar(path):
-            raise ask_for_member(path)
-        source = Source(spec, path.stem, path, 0, path.stat().st_size)
+        source = Source(spec, file.path.stem, file, 0, file.size_bytes)
     if source.size_bytes == 0:
         raise SourceError(f"{spec} is empty (0 bytes): name a clip")
     return source
@@ -116,10 +116,3 @@ def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
         raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
     question = f" (is its folder {path.absolute().parent} mounted into this container?)" if in_container() else ""
     raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
-
-
-def is_tar(path: Path) -> bool:
-    """Whether the file has the magic of POSIX.1-1988 and of GNU tar."""
-    with path.open("rb") as file:
-        file.seek(257)
-        return file.read(5) == b"ustar"

@@ -1,0 +1,262 @@
+"""A hub on this machine: the endpoints that the real client asks for models and data sets, and what can go wrong.
+
+Small files come from the hub itself, large ones (``LARGE``) by a redirect to a storage host, as from the real one.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TOKEN = "hf_aTokenThatMustNotBeSeenAnywhere"  # noqa: S105  (a token of this server alone)
+LARGE = (".safetensors", ".bin", ".tar", ".mp4")
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+
+
+@dataclass
+class Repo:
+    """A repository at one commit."""
+
+    name: str
+    files: dict[str, bytes]
+    kind: Literal["models", "datasets"] = "models"
+    commit: str = COMMIT
+    access: Literal["open", "gated", "private"] = "open"
+    """Gated: anyone may list it, nobody may read it. Private: there only for those who show ``TOKEN``."""
+
+    @property
+    def path(self) -> str:
+        """Where its files are on the hub."""
+        return self.name if self.kind == "models" else f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the hub was asked."""
+
+    method: str
+    path: str
+    range: str | None
+    authorization: str | None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One answer that is not as it should be."""
+
+    status: int | None = None
+    """Refused with this status."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Beside a refusal."""
+    cut_after: int | None = None
+    """The connection is closed after so many bytes of the body."""
+
+
+@dataclass
+class Hub:
+    """A hub's contents, its faults and what it was asked; all may change while it serves."""
+
+    repos: list[Repo]
+    endpoint: str = ""
+    storage: str = ""
+    """Another origin, that tokens must not reach."""
+    requests: list[Request] = field(default_factory=list)
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    """By the end of a path: each GET that matches takes the first."""
+    served: dict[str, bytes] = field(default_factory=dict)
+    """By the end of a path: the bytes that come instead of the file's, with the file's headers."""
+    ranges: bool = True
+    """Whether ranges are honoured."""
+    lock: Lock = field(default_factory=Lock)
+
+    def asked(self, end: str) -> list[Request]:
+        """The GETs of bodies under paths that end so."""
+        return [made for made in self.requests if made.method == "GET" and made.path.endswith(end)]
+
+    def take_fault(self, path: str, *, body: bool) -> Fault | None:
+        """The next fault of ``path``: one in the body, or one before it."""
+        with self.lock:
+            for end, faults in self.faults.items():
+                if path.endswith(end) and faults and (faults[0].status is None) == body:
+                    return faults.pop(0)
+        return None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, hub: Hub, *arguments: Any) -> None:  # noqa: ANN401  (the server's own, passed through)
+        self._hub = hub
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        path = unquote(url.path)
+        self._note(path)
+        fault = self._hub.take_fault(path, body=False) if self.command == "GET" else None
+        if fault is not None and fault.status is not None:
+            self._answer(fault.status, b"<html>out of order</html>", {"Content-Type": "text/html", **fault.headers})
+        elif not self._refused(path):
+            self._route(path, parse_qs(url.query))
+
+    do_HEAD = do_POST = do_GET  # noqa: N815  (the names that http.server looks for)
+
+    def _note(self, path: str) -> None:
+        made = Request(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
+        with self._hub.lock:
+            self._hub.requests.append(made)
+
+    def _refused(self, path: str) -> bool:
+        if self.headers.get("Authorization") not in (None, f"Bearer {TOKEN}"):
+            message = "Invalid credentials in Authorization header"
+            self._answer(401, json.dumps({"error": message}).encode(), {"X-Error-Message": message})
+            return True
+        if path.startswith("/storage/") and self.headers.get("Authorization") is not None:
+            self._error(400, "", "a token must not reach the storage")
+            return True
+        return False
+
+    def _route(self, path: str, query: dict[str, list[str]]) -> None:
+        for repo in self._hub.repos:
+            api, files = f"/api/{repo.kind}/{repo.name}", f"/{repo.path}/resolve/"
+            if path == api or path.startswith((f"{api}/", files, f"/storage/{repo.path}/")):
+                if repo.access == "private" and self.headers.get("Authorization") is None:
+                    break
+                if path.startswith(f"/storage/{repo.path}/"):
+                    self._body(repo, path.removeprefix(f"/storage/{repo.path}/"), {})
+                elif path.startswith(files):
+                    self._file(repo, *path.removeprefix(files).split("/", 1))
+                else:
+                    self._api(repo, path.removeprefix(api).strip("/"), query)
+                return
+        known = self.headers.get("Authorization") is not None
+        self._error(404 if known else 401, "RepoNotFound", "Repository not found")
+
+    def _api(self, repo: Repo, rest: str, query: dict[str, list[str]]) -> None:
+        what, _, rest = rest.partition("/")
+        revision, _, folder = rest.partition("/")
+        if what in ("revision", "tree", "paths-info") and revision not in ("main", repo.commit):
+            self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        elif what == "tree":
+            recursive = query.get("recursive", ["False"])[0].lower() == "true"
+            self._json(_tree(repo, folder, recursive=recursive))
+        elif what == "paths-info":
+            wanted = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()).get("paths", [])
+            everything = _tree(repo, "", recursive=True)
+            self._json([entry for entry in everything if entry["path"] in wanted])
+        else:
+            siblings = [{"rfilename": name} for name in repo.files]
+            self._json({"id": repo.name, "sha": repo.commit, "siblings": siblings, "private": False, "tags": []})
+
+    def _file(self, repo: Repo, revision: str, name: str) -> None:
+        if revision not in ("main", repo.commit):
+            self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        elif repo.access == "gated":
+            self._error(403, "GatedRepo", f"Access to {repo.name} is restricted")
+        elif name not in repo.files:
+            self._error(404, "EntryNotFound", "Entry not found")
+        elif name.endswith(LARGE):
+            content = repo.files[name]
+            self._answer(302, b"", {
+                "Location": f"{self._hub.storage}/storage/{repo.path}/{name}", "X-Repo-Commit": repo.commit,
+                "X-Linked-ETag": f'"{sha256(content)}"', "X-Linked-Size": str(len(content)),
+            })  # fmt: skip
+        else:
+            self._body(repo, name, {"X-Repo-Commit": repo.commit})
+
+    def _body(self, repo: Repo, name: str, headers: dict[str, str]) -> None:
+        """A file or a range of it."""
+        content = repo.files[name]
+        etag = sha256(content) if name.endswith(LARGE) else git_oid(content)
+        headers |= {"ETag": f'"{etag}"'}
+        content = next((other for end, other in self._hub.served.items() if name.endswith(end)), content)
+        asked = _RANGE.match(self.headers.get("Range", "")) if self._hub.ranges else None
+        if asked is None:
+            self._answer(200, content, headers | ({"Accept-Ranges": "bytes"} if self._hub.ranges else {}))
+            return
+        first, last = _bounds(asked[1], asked[2], len(content))
+        if first > last:
+            self._answer(416, b"", {"Content-Range": f"bytes */{len(content)}"})
+            return
+        part = f"bytes {first}-{last}/{len(content)}"
+        self._answer(206, content[first : last + 1], headers | {"Accept-Ranges": "bytes", "Content-Range": part})
+
+    def _json(self, value: object) -> None:
+        self._answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def _error(self, status: int, code: str, message: str) -> None:
+        headers = {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
+        self._answer(status, json.dumps({"error": message}).encode(), headers)
+
+    def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        fault = self._hub.take_fault(unquote(urlsplit(self.path).path), body=True) if status in (200, 206) else None
+        self.wfile.write(content if fault is None else content[: fault.cut_after])
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def sha256(content: bytes) -> str:
+    """The digest of a large file."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def git_oid(content: bytes) -> str:
+    """The digest of a small file: git's name of a blob."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
+    """First and last byte of a range; of the last N where only ``last`` is given."""
+    if not first:
+        return max(size - int(last), 0), size - 1
+    return int(first), min(int(last), size - 1) if last else size - 1
+
+
+def _tree(repo: Repo, folder: str, *, recursive: bool) -> list[dict[str, Any]]:
+    inside = {name: content for name, content in repo.files.items() if not folder or name.startswith(f"{folder}/")}
+    depth = folder.count("/") + 1 if folder else 0
+    parents = {"/".join(name.split("/")[:n]) for name in inside for n in range(depth + 1, name.count("/") + 1)}
+    folders = [{"type": "directory", "path": path, "oid": git_oid(path.encode()), "size": 0} for path in parents]
+    entries: list[dict[str, Any]] = [*folders, *(_entry(name, content) for name, content in inside.items())]
+    return [entry for entry in entries if recursive or entry["path"].count("/") == depth]
+
+
+def _entry(name: str, content: bytes) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": "file", "path": name, "size": len(content), "oid": git_oid(content)}
+    if name.endswith(LARGE):
+        entry["lfs"] = {"oid": sha256(content), "size": len(content), "pointerSize": 134}
+    return entry
+
+
+@contextmanager
+def serving(*repos: Repo) -> Iterator[Hub]:
+    """A hub that serves until the block ends."""
+    hub = Hub(list(repos))
+    with _server(hub) as hub.endpoint, _server(hub) as hub.storage:
+        yield hub
+
+
+@contextmanager
+def _server(hub: Hub) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, hub))
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
