@@ -58,7 +58,7 @@ class Work:
     close: Callable[[], None] = field(default=lambda: None)
 
 
-def build(process: str, options: Options, layout: RunLayout, attempt: int = 1, saved: Saved | None = None) -> Work:
+def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, saved: Saved | None = None) -> Work:
     """Make the work of one process, which goes on from ``saved`` where that is given.
 
     Raises:

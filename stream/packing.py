@@ -1,11 +1,12 @@
-"""The states of stages as bytes, to be sent and to be kept on disk: msgpack, and numpy arrays as one extension of it."""
+"""The states of stages, and how they are sent and kept on disk: msgpack, with numpy arrays as an extension."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgpack
 import numpy as np
 
-from stream.stage import State
+State: TypeAlias = dict[str, object]
+"""What a stage's ``snapshot`` returns: msgpack's types and numpy arrays only."""
 
 _ARRAY = 1
 """msgpack's extension type for ``[dtype, shape, bytes]``."""
@@ -34,10 +35,6 @@ def unpack(data: bytes) -> State:
     if not isinstance(state, dict):
         raise ValueError(f"packed is a {type(state).__name__}, expected the dict of a state")  # noqa: TRY004 - data
     return state
-
-
-NO_STATES = pack({})
-"""What a barrier carries when it sets out."""
 
 
 def with_part(states: bytes, name: str, part: State) -> bytes:

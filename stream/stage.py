@@ -5,12 +5,12 @@ heartbeats and metrics belong to the runner (``stream.worker``); a test drives a
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from stream.items import End, Item
+from stream.packing import State
 
-State: TypeAlias = dict[str, object]
-"""What ``snapshot`` returns: msgpack's types and numpy arrays only, so that it can be written to disk."""
+__all__ = ["Pipeline", "Stage", "State", "drive", "feed"]
 
 
 class Stage(Protocol):

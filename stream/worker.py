@@ -25,7 +25,7 @@ from stream.chain import Work, build
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.items import Barrier, End, EndReason, Item
-from stream.packing import NO_STATES, with_part
+from stream.packing import pack, with_part
 from stream.records.layout import RunLayout
 from stream.records.saved import read_state
 from stream.sockets import Hop, Inlet, Outlet
@@ -147,7 +147,7 @@ def run_source(work: Work, port: Port) -> None:
                 port.wait_until(getattr(item, "t_s", 0.0))
             port.send(item)
             if work.source.barriers.are_due(item):
-                port.send(Barrier(getattr(item, "t_s", 0.0), NO_STATES))
+                port.send(Barrier(getattr(item, "t_s", 0.0), pack({})))
     if reason == "end_of_stream":
         for item in work.stage.on_end():
             port.send(item)

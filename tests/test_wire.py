@@ -7,7 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream import wire
-from stream.items import Damage, Embedding, End, Item, Keyframe, SegmentClosed, SegmentOpened, SegmentSkipped, Tile
+from stream.items import (
+    Barrier,
+    Damage,
+    Embedding,
+    End,
+    Item,
+    Keyframe,
+    SegmentClosed,
+    SegmentOpened,
+    SegmentSkipped,
+    Tile,
+)
 from stream.wire import WireError
 
 RNG = np.random.default_rng(0)
@@ -19,6 +30,7 @@ ITEMS: list[Item] = [
     SegmentOpened("s0001", 1.0, "anomalous", 4.0),
     SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, 0.1, 0.2, 0.3, 0.25, 5.0, 0.8),
     SegmentSkipped("s0001", "annotator: none"),
+    Barrier(4.0, b"packed"),
     End("end_of_stream", 10.0, 300, 2),
 ]
 

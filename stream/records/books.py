@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypedDict
 
-from stream.packing import take
-from stream.stage import State
+from stream.packing import State, take
 
 Outcome: TypeAlias = Literal["annotated", "failed", "skipped"]
 

@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.packing import pack, take, unpack
+from stream.packing import State, pack, take, unpack
 from stream.records.atomic import replace_file
 from stream.records.layout import RunLayout
-from stream.stage import State
 
 _CRC_BYTES = 4
 

@@ -38,7 +38,7 @@ class Record:
     a checkpoint, which no power cut can undo. What is given again behind it is found on the disk.
     """
 
-    def __init__(self, layout: RunLayout, spool_bytes_max: int, attempt: int = 1) -> None:
+    def __init__(self, layout: RunLayout, spool_bytes_max: int, attempt: int = 0) -> None:
         self._layout = layout
         self._fence = Fence(layout, attempt)
         self._states = StateFiles(layout, attempt)
