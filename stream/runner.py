@@ -17,7 +17,7 @@ from stream.records.claim import Claim, clear, earlier_run
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, last_event, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
-from stream.records.saved import newest_state
+from stream.records.saved import forget_states, newest_state
 from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
@@ -155,6 +155,8 @@ class _Run:
             "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
         }
         manifest.write(self._layout.manifest)
+        if manifest.state == "finished":
+            forget_states(self._layout)
 
     def _hash_source(self) -> None:
         self._manifest.source.sha256 = self._prepared.source.sha256()

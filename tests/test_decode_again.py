@@ -1,7 +1,7 @@
 """Decoding goes on from a key picture, and gives what it would have given."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,24 +23,27 @@ OPEN_GOP = "open-gop=1:ref=3"
 VARIABLE = [number / 30 + 0.4 * (number > 25) + 0.013 * (number % 3) for number in range(90)]
 
 
-def odd(path: Path, kind: str) -> Path:
-    """A clip of three seconds with a key picture in each; of one with damage, in its second."""
-    if kind == "closed":
-        return make_clip(path, frames=90, key_every=30)
-    if kind == "variable rate":
-        return make_clip(path, frames=90, key_every=30, b_frames=2, times_s=VARIABLE, start_s=1.4, x265=OPEN_GOP)
-    whole = make_clip(path.with_stem("whole"), frames=90, key_every=30, b_frames=3, x265=OPEN_GOP)
-    match kind:
-        case "open":
-            return whole
-        case "lost packets":
-            return remux(whole, path, without={36, 37, 58, 61})
-        case "lost key picture":
-            return remux(whole, path, without={30})
-        case "cut off":
-            return cut(whole, path, 0.8)
-        case _:
-            return flip_bits(whole, path, flips=12, seed=5, first_byte=whole.stat().st_size // 2)
+def open_gop(path: Path) -> Path:
+    """Three seconds with a key picture in each, and pictures before it that refer across it."""
+    return make_clip(path, frames=90, key_every=30, b_frames=3, x265=OPEN_GOP)
+
+
+def flipped(whole: Path, path: Path) -> Path:
+    """The clip with wrong bits in its second half."""
+    return flip_bits(whole, path, flips=12, seed=5, first_byte=whole.stat().st_size // 2)
+
+
+CLIPS: dict[str, Callable[[Path], Path]] = {
+    "closed": lambda path: make_clip(path, frames=90, key_every=30),
+    "open": open_gop,
+    "variable rate": lambda path: make_clip(
+        path, frames=90, key_every=30, b_frames=2, times_s=VARIABLE, start_s=1.4, x265=OPEN_GOP
+    ),
+    "lost packets": lambda path: remux(open_gop(path.with_stem("whole")), path, without={36, 37, 58, 61}),
+    "lost key picture": lambda path: remux(open_gop(path.with_stem("whole")), path, without={30}),
+    "cut off": lambda path: cut(open_gop(path.with_stem("whole")), path, 0.8),
+    "flipped bits": lambda path: flipped(open_gop(path.with_stem("whole")), path),
+}
 
 
 def parts(path: Path) -> Iterator[tuple[list[Shown | Damage], State]]:
@@ -67,12 +70,10 @@ def goes_on(path: Path, state: State, replay_from_s: float) -> tuple[Decoded, En
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
-@pytest.mark.parametrize(
-    "kind", ["closed", "open", "variable rate", "lost packets", "lost key picture", "cut off", "flipped bits"]
-)
+@pytest.mark.parametrize("kind", CLIPS)
 def test_nothing_is_missing_and_nothing_comes_twice(tmp_path: Path, kind: str, ending: str) -> None:
     """From the state after each picture: the pictures of the last half second again, then all the rest, bit for bit."""
-    path = odd(tmp_path / f"clip.{ending}", kind)
+    path = CLIPS[kind](tmp_path / f"clip.{ending}")
     whole = decode(path)
     for given, state in list(parts(path))[::7]:
         last = given[-1]
@@ -87,7 +88,7 @@ def test_nothing_is_missing_and_nothing_comes_twice(tmp_path: Path, kind: str, e
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
 def test_only_the_last_group_of_pictures_is_read_again(tmp_path: Path, ending: str) -> None:
     """Packets begin with the key picture before the frames that are asked for, not with the clip's first."""
-    path = odd(tmp_path / f"clip.{ending}", "open")
+    path = open_gop(tmp_path / f"clip.{ending}")
     given, state = list(parts(path))[80]
     rest, entry = goes_on(path, state, given[-1].t_s - _WINDOW_S if isinstance(given[-1], Shown) else math.nan)
     assert entry is not None
@@ -111,15 +112,15 @@ def test_without_an_index_it_is_decoded_from_the_start(tmp_path: Path, ending: s
 
 def test_an_entry_that_the_index_does_not_lead_to_is_reached_from_the_start(tmp_path: Path) -> None:
     """A position that seeking does not find costs time, and changes nothing."""
-    path = odd(tmp_path / "clip.mp4", "open")
+    path = open_gop(tmp_path / "clip.mp4")
     entry = Entry(1.0, 90_000, 123, {})
     first: Iterable[Item] = packets(open_source(str(path)), since=entry)
-    assert [item.packet.pts for item in first if isinstance(item, Packet)][0] == 0
+    assert next(item.packet.pts for item in first if isinstance(item, Packet)) == 0
 
 
 def test_a_clip_without_the_key_picture_is_another_clip(tmp_path: Path) -> None:
     """A state of one clip does not go on in another one."""
-    path, other = odd(tmp_path / "clip.mp4", "open"), make_clip(tmp_path / "other.mp4", frames=20)
+    path, other = open_gop(tmp_path / "clip.mp4"), make_clip(tmp_path / "other.mp4", frames=20)
     *_, (_, state) = parts(path)
     with pytest.raises(Exception, match=r"no longer holds the key picture at 2\.0 s"):
         goes_on(other, state, math.inf)

@@ -87,6 +87,12 @@ def read_state(path: Path) -> Saved:
     return Saved(attempt, number, take(state, "t_s", float), take(state, "states", dict))
 
 
+def forget_states(layout: RunLayout) -> None:
+    """A run that has finished does not go on."""
+    for path in (*layout.states, layout.durable_state):
+        path.unlink(missing_ok=True)
+
+
 def _whole(layout: RunLayout) -> Iterator[tuple[Path, Saved]]:
     for path in (*layout.states, layout.durable_state):
         if path.exists():
