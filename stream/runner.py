@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
+from stream.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.outside.outside import Outside
 from stream.prepare import Prepared
 from stream.records import events
@@ -41,6 +42,8 @@ def run(prepared: Prepared, view: View) -> int:
     claim = Claim(layout)
     try:
         with Outside(prepared.options, layout) as outside:
+            if is_network(kind := file_system(layout.root)):
+                view.note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}")
             if outside.address:
                 view.note(f"metrics at {outside.address}/metrics")
             return _begin(prepared, layout, view, outside)
@@ -97,8 +100,7 @@ class _Run:
             try:
                 code = self._outcome(self._play(stopped, self._append(first)))
             except EgocleanError as error:
-                self._failed(sentence_of(error), exit_code_of(error))
-                self._complete(exit_code_of(error))
+                self._record_failure(error)
                 raise
             self._complete(code)
         return code
@@ -128,6 +130,16 @@ class _Run:
         self._failed(reason, signalled)
         self._view.note("the same command goes on where it was")
         return signalled
+
+    def _record_failure(self, error: EgocleanError) -> None:
+        """Say in the records how the run ended; on a full disk they end where they are."""
+        try:
+            self._failed(sentence_of(error), exit_code_of(error))
+            self._complete(exit_code_of(error))
+        except OSError as full:
+            if exit_code_of(full) != ExitCode.NO_ROOM:
+                raise
+            self._view.note(f"the records do not say how the run ended: {sentence_of(full)}")
 
     def _failed(self, reason: str, code: int) -> None:
         ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]

@@ -1,8 +1,6 @@
 """Starts the chain, watches over it, drains it in order, and says truthfully how it ended."""
 
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from stream.errors import ExitCode, StageFailedError
 from stream.outside.outside import Outside
 from stream.records.follow import Follower
 from stream.records.layout import RunLayout
+from stream.socket_folder import SocketFolder
 from stream.sockets import Hop
 from stream.status import Board
 from stream.view import View
@@ -82,8 +81,8 @@ class Supervisor:
         self._outside = outside
         self._duration_s = duration_s
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._sockets = Path(tempfile.mkdtemp(prefix="egoclean-"))
-        self.board = Board(self._context, f"ipc://{self._sockets}/status")
+        self._sockets = SocketFolder()
+        self.board = Board(self._context, self._sockets.endpoint("status"))
         self._children: list[Child] = []
         self._began_at = time.monotonic()
 
@@ -158,7 +157,7 @@ class Supervisor:
         self.board.close()
         self._events.close()
         self._context.term()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        self._sockets.remove()
 
     def _orders(self, attempt: int, state: Path | None) -> list[Order]:
         hops: list[Hop | None] = [self._hop(k) for k in range(len(PROCESSES) - 1)]
@@ -169,7 +168,7 @@ class Supervisor:
                 run_dir=self._layout.root,
                 attempt=attempt,
                 state=state,
-                status_endpoint=f"ipc://{self._sockets}/status",
+                status_endpoint=self._sockets.endpoint("status"),
                 inlet=inlet,
                 outlet=outlet,
             )
@@ -179,7 +178,7 @@ class Supervisor:
     def _hop(self, number: int) -> Hop:
         """Large enough for a tile, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square."""
         largest = max(3 * self._options.tile_px**2, self._options.keyframe_px**2, _state_bytes(self._options)) + 4096
-        return Hop(f"ipc://{self._sockets}/{number}", largest, self._options.queue_mib * 1024 * 1024)
+        return Hop(self._sockets.endpoint(str(number)), largest, self._options.queue_mib * 1024 * 1024)
 
     def _log(self, process: str) -> Path:
         return self._layout.logs / f"{process}.log"

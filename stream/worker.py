@@ -200,7 +200,7 @@ def main() -> None:
         serve(order, context, control, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
-        if not isinstance(error, EgocleanError):
+        if code == ExitCode.INTERNAL and not isinstance(error, EgocleanError):
             traceback.print_exc()
         reporter.report("failed", {}, sentence_of(error), code)
     reporter.close()

@@ -33,10 +33,7 @@ class Spool:
         """Write one keyframe durably, and make room for it first."""
         path = self._directory / f"{round(t_s * 1000):010d}.jpg"
         if self._sizes.get(path) != len(jpeg) and self._make_room(path, len(jpeg)):
-            with path.open("wb") as file:
-                file.write(jpeg)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(path, jpeg)
             self._bytes += len(jpeg) - self._sizes.get(path, 0)
             self._sizes[path] = len(jpeg)
         return Spooled(t_s, sha256(jpeg).hexdigest())
@@ -54,6 +51,18 @@ class Spool:
             oldest.unlink(missing_ok=True)
             self._bytes -= self._sizes.pop(oldest)
         return True
+
+
+def _write(path: Path, jpeg: bytes) -> None:
+    """Durably the whole file, or, where there is no room for it, none."""
+    try:
+        with path.open("wb") as file:
+            file.write(jpeg)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def digest(frames: list[Spooled]) -> str:
