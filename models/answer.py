@@ -1,13 +1,11 @@
 """From a model's words to actions, strictly: what does not meet the schema is refused, and nothing is made up.
 
-What a schema cannot say is put right here, only ever by taking away:
+What a schema cannot say is put right here, so that any answer that meets it gives at least one action:
 
+- the two times of an action are put in order, and one that starts and ends in the same decisecond lasts it;
 - actions are put in order of their start; each ends, at the latest, where the next one starts, and of two that start
   together the longer one stays;
-- an action that ends before it starts, or lasts no time at all, is dropped;
 - the corners of a box are put in order and scaled to pixels; an object whose box then has no area is dropped.
-
-An answer of which no action is left is an error.
 """
 
 import json
@@ -78,14 +76,10 @@ def parse_answer(raw: str, request: AnnotationRequest) -> tuple[DescribedAction,
     """The actions that a model's words stand for: at least one, ordered, disjoint, within [0, duration].
 
     Raises:
-        AnswerError: the words do not meet the request's schema, or no action is left of them.
+        AnswerError: the words do not meet the request's schema.
     """
     answer = _of_schema(raw, request)
-    described = [_described(action, answer.box_space, request) for action in answer.actions]
-    in_turn = tuple(_in_turn(described))
-    if not in_turn:
-        raise AnswerError("the answer has no action that lasts")
-    return in_turn
+    return tuple(_in_turn([_described(action, answer.box_space, request) for action in answer.actions]))
 
 
 class _Strict(BaseModel):
@@ -115,7 +109,7 @@ class _Action(_Strict):
     objects: Annotated[tuple[_Object, ...], Field(max_length=OBJECTS_MAX)]
     active: bool
     start_ds: _Natural
-    end_ds: _Natural
+    end_ds: _Positive
 
     @model_validator(mode="after")
     def _idle_is_empty(self) -> Self:
@@ -168,7 +162,7 @@ def _check_bounds(answer: _Answer, request: AnnotationRequest) -> None:
         raise AnswerError(f"the answer is to request {answer.request[:20]!a}, expected {echo_of(request)!a}")
     last_ds, (width, height) = duration_ds(request), answer.box_space
     for action in answer.actions:
-        if max(action.start_ds, action.end_ds) > last_ds:
+        if action.start_ds >= last_ds or action.end_ds > last_ds:
             raise AnswerError(f"an action is at {action.start_ds}-{action.end_ds} ds, the segment ends at {last_ds} ds")
         for seen in action.objects:
             x1, y1, x2, y2 = seen.bbox
@@ -178,9 +172,10 @@ def _check_bounds(answer: _Answer, request: AnnotationRequest) -> None:
 
 def _described(action: _Action, box_space: BoxSpace, request: AnnotationRequest) -> DescribedAction:
     boxes = [(seen, _pixels(seen.bbox, box_space, request)) for seen in action.objects]
+    start_ds, end_ds = sorted((action.start_ds, action.end_ds))
     return DescribedAction(
-        t_start_s=_seconds(action.start_ds, request),
-        t_end_s=_seconds(action.end_ds, request),
+        t_start_s=_seconds(start_ds, request),
+        t_end_s=_seconds(max(end_ds, start_ds + 1), request),
         active=action.active,
         objects=tuple(
             DescribedObject(seen.object_name.rstrip(), box, seen.rigid)
@@ -207,10 +202,10 @@ def _pixels(
 
 
 def _in_turn(actions: list[DescribedAction]) -> Iterator[DescribedAction]:
-    """Ordered and disjoint; those that no time is left of are dropped."""
-    lasting = sorted((a for a in actions if a.t_start_s < a.t_end_s), key=lambda a: (a.t_start_s, a.t_end_s))
-    starts_of_next = [*(action.t_start_s for action in lasting[1:]), math.inf]
-    for action, next_start_s in zip(lasting, starts_of_next, strict=False):
+    """Ordered and disjoint; those that no time is left of are dropped. The last one always stays."""
+    ordered = sorted(actions, key=lambda action: (action.t_start_s, action.t_end_s))
+    starts_of_next = [*(action.t_start_s for action in ordered[1:]), math.inf]
+    for action, next_start_s in zip(ordered, starts_of_next, strict=True):
         end_s = min(action.t_end_s, next_start_s)
         if action.t_start_s < end_s:
             yield replace(action, t_end_s=end_s)

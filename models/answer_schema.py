@@ -55,11 +55,12 @@ def answer_schema(request: AnnotationRequest, box_space: BoxSpace | None = None)
         box_space: the grid of the boxes; None for the request's own pixels.
     """
     width, height = box_space or (request.width_px, request.height_px)
-    times = {"start_ds": _integer(duration_ds(request)), "end_ds": _integer(duration_ds(request))}
+    last_ds = duration_ds(request)
+    times = {"start_ds": _integer(0, last_ds - 1), "end_ds": _integer(1, last_ds)}
     fields = ("scene", "subtask", "motion", "prediction")
     seen = _object(
         object_name=_words(NAME_CHARS_MAX),
-        bbox=_tuple(_integer(width), _integer(height), _integer(width), _integer(height)),
+        bbox=_tuple(*(_integer(0, most) for most in (width, height, width, height))),
         rigid={"type": "boolean"},
     )
     busy = _object(
@@ -114,7 +115,7 @@ def _longest_atom_bytes(schema: Schema) -> int:
             return len(compact_json(value))
         case {"type": "string", "maxLength": chars}:  # ASCII, and nothing in it needs an escape
             return len('""') + int(chars)
-        case {"type": "integer", "minimum": 0, "maximum": most}:
+        case {"type": "integer", "minimum": least, "maximum": most} if least >= 0:
             return len(str(most))
         case {"type": "boolean"}:
             return len("false")
@@ -133,8 +134,8 @@ def _words(chars_max: int) -> Schema:
     return {"type": "string", "pattern": words_pattern(chars_max), "maxLength": chars_max}
 
 
-def _integer(most: int) -> Schema:
-    return {"type": "integer", "minimum": 0, "maximum": most}
+def _integer(least: int, most: int) -> Schema:
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 def _list(items: Schema, least: int, most: int) -> Schema:

@@ -1,19 +1,19 @@
 """Which processes the chain has, and which stages work in each: the only table of them all.
 
-    ingest ──tiles, keyframes──▶ encode ──embeddings──▶ detect ──segments──▶ record
-    decode + rectify             window + encoder       detect + annotate     disk
+    ingest ──tiles, keyframes──▶ encode ──embeddings──▶ detect ──segments──▶ record ──orders──▶ annotate
+    decode + rectify             window + encoder       detect                disk   ◀──answers── annotator
 
-A stage is imported only in the process where it works.
+``annotate`` exists only where there is an annotator. A stage is imported only in the process where it works.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stream.barriers import Barriers
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.items import End, EndReason, Packet
+from stream.items import End, EndReason, Item, Packet
 from stream.packing import replay_from_s
 from stream.records.attempt import Fence
 from stream.records.layout import RunLayout
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 PROCESSES = ("ingest", "encode", "detect", "record")
 """In the order of the chain."""
+ANNOTATE = "annotate"
+"""The process behind the chain's end, which answers to it."""
+
+
+def processes(options: Options) -> tuple[str, ...]:
+    """All processes of a run with these options."""
+    return PROCESSES if options.annotator == "none" else (*PROCESSES, ANNOTATE)
 
 
 class Source(Protocol):
@@ -56,6 +63,10 @@ class Work:
     facts: Callable[[], dict[str, Any]] = field(default=dict)
     """What is known of the work so far, for ``run.json``."""
     close: Callable[[], None] = field(default=lambda: None)
+    due: Callable[[float], Iterable[Item]] = field(default=lambda _now_s: ())
+    """What is to be given by now, on the monotonic clock, whether or not an item has come in."""
+    ready: Callable[[], bool] = field(default=lambda: True)
+    """Whether the stage can take the chain's next item."""
 
 
 def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, saved: Saved | None = None) -> Work:
@@ -64,11 +75,11 @@ def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, s
     Raises:
         EgocleanError: if there is no such process, or what it needs is missing.
     """
-    builders = {"ingest": _ingest, "encode": _encode, "detect": _detect, "record": _record}
+    builders = {"ingest": _ingest, "encode": _encode, "detect": _detect, "record": _record, ANNOTATE: _annotate}
     if process not in builders:
-        raise EgocleanError(f"no process {process!r} in the chain, expected one of {PROCESSES}")
+        raise EgocleanError(f"no process {process!r} in the chain, expected one of {tuple(builders)}")
     work = builders[process](options, layout, attempt, saved)
-    if saved is not None:
+    if saved is not None and process in saved.states:
         work.stage.restore(saved.part(process))
     return work
 
@@ -139,14 +150,22 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
 
 
 def _detect(options: Options, _layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:
-    from stream.stages.annotate import SkipAll
     from stream.stages.detect import Detect
 
-    return Work(Pipeline([Detect(options.detector), SkipAll()]))
+    return Work(Detect(options.detector))
 
 
 def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | None) -> Work:
     from stream.stages.record import Record
 
-    record = Record(layout, options.spool_mib * 1024 * 1024, attempt)
-    return Work(record, close=record.close)
+    record = Record(layout, options, attempt)
+    return Work(record, facts=record.facts, close=record.close, due=record.due, ready=record.ready)
+
+
+def _annotate(options: Options, layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:
+    from stream.annotation.making import make
+    from stream.stages.annotate import Annotate
+
+    annotator = make(options)
+    annotate = Annotate(annotator, layout.keyframes, options)
+    return Work(annotate, facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)

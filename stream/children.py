@@ -77,5 +77,5 @@ class Child:
 
 def _environment(order: Order) -> dict[str, str]:
     """One thread for numpy everywhere but where a model computes: the chain's own processes fill the cores."""
-    threads = {} if order.process == "encode" else {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    threads = {} if order.process in ("encode", "annotate") else {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return {**os.environ, **threads}

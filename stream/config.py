@@ -28,7 +28,26 @@ class Options(BaseModel):
     """Hub name or local folder; None: the encoder's own default."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
-    annotator: Literal["none"] = "none"
+    annotator: Literal["none", "qwen", "openai"] = "none"
+    annotator_model: str | None = None
+    """Hub name, local folder, or the server's name for it; None: the annotator's own default."""
+    annotator_url: str | None = None
+    """Of the server, for ``openai``."""
+    annotator_batch: int | None = Field(default=None, ge=1)
+    """The most segments asked about at once; None: as many as the annotator can take."""
+    annotator_latency_s: float = Field(default=5.0, ge=0.0)
+    """The longest that a segment waits for others to be asked about with."""
+    annotator_frames: int = Field(default=32, ge=1)
+    """The most keyframes of a segment that are shown."""
+    annotator_hint: bool = True
+    """Whether the annotator is told what the detector found."""
+    task: str | None = None
+    """What the worker is doing, in the user's words."""
+    annotate: Literal["all", "anomalous", "novel"] = "all"
+    novelty: float = Field(default=0.95, ge=-1.0, le=1.0)
+    """With ``annotate`` novel: a typical segment this similar to one that was described is not described itself."""
+    spool_policy: Literal["block", "skip"] = "block"
+    """When the keyframe spool is full: wait for the annotator, or leave segments out."""
     keyframe_fps: float = Field(default=1.0, gt=0.0, le=30.0)
     keyframe_px: int = Field(default=854, ge=64, le=4096)
     """Longest side of a keyframe, pixels."""
@@ -58,6 +77,7 @@ class Options(BaseModel):
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
             "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart",
+            "annotator_url", "annotator_batch", "annotator_latency_s",
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip
         return self.model_dump(mode="json", exclude=incidental)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from models.annotator import AnnotationAnswer, AnnotationFailure
+
 if TYPE_CHECKING:  # libav is needed by the processes that decode, not by those that only pass items on
     import av
 
@@ -130,11 +132,22 @@ class SegmentClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentSkipped:
-    """A closed segment that nobody will describe."""
+class AnnotationOrder:
+    """A closed segment that is to be described. It is recorded, and its keyframes lie in the run's spool."""
 
     segment_id: str
-    reason: str
+    t_start_s: float
+    t_end_s: float
+    kind: Kind
+    frames_digest: str
+    """SHA-256 over the digests of its keyframes, hexadecimal."""
+    keyframes: int
+    width_px: int
+    """Of its keyframes."""
+    height_px: int
+    period_s: float | None
+    ordered_at_s: float
+    """On this machine's monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +172,7 @@ class End:
 
 
 WireItem: TypeAlias = (
-    Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | SegmentSkipped | Barrier | End
-)
+    Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | Barrier
+    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | End
+)  # fmt: skip
 Item: TypeAlias = Packet | Picture | WireItem

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from stream.chain import ANNOTATE
 from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
 from stream.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.outside.outside import Outside
@@ -16,7 +17,7 @@ from stream.records.arrays import rows_in
 from stream.records.attempt import begin_attempt
 from stream.records.claim import Claim, clear, earlier_run
 from stream.records.layout import RunLayout
-from stream.records.log import EventLog, last_event, read_events
+from stream.records.log import EventLog, finish_of, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
 from stream.records.saved import forget_states, newest_state
 from stream.records.schema import hashes as schema_hashes
@@ -56,11 +57,10 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) 
     options, source = prepared.options, prepared.source
     earlier = None if options.restart else earlier_run(layout, options.deciding(), source.size_bytes)
     if earlier is not None:
-        last = last_event(layout.events)
-        if isinstance(last, events.RunFinished):
-            view.event(last)
+        if finish := finish_of(layout.events):
+            view.event(finish)
             view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
-            return last.exit_code
+            return finish.exit_code
         if not options.loop:  # a soak has no end to reach: it begins anew
             return _Run(prepared, layout, view, outside, earlier).resume()
     clear(layout)
@@ -121,9 +121,8 @@ class _Run:
 
     def _outcome(self, signalled: ExitCode | None) -> int:
         """The exit code: what the record says of a finished run, else what the signal asks for."""
-        *_, last = read_events(self._layout.events)
-        if isinstance(last, events.RunFinished):
-            return last.exit_code
+        if finish := finish_of(self._layout.events):
+            return finish.exit_code
         if signalled is None:
             raise EgocleanError("every process of the chain has ended, but the record has no end")
         reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
@@ -161,6 +160,10 @@ class _Run:
         manifest.exit_code = code
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
+        manifest.annotator = {
+            **board.facts.get(ANNOTATE, {}).get("annotator", {}),
+            **board.facts.get("record", {}).get("annotator", {}),
+        }
         manifest.usage = {
             **_usage(board, time.monotonic() - self._began_at, self._options.price_per_hour),
             "attempts": self._attempt,

@@ -4,7 +4,7 @@ ZeroMQ bounds queues by count, so a hop's high-water mark is its byte budget ove
 and the receiver drops the connection of a sender that exceeds that. Half of the budget lies on either side.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -28,6 +28,8 @@ class Hop:
     """The largest message: a bigger one is a fault of ours and is refused by the sender."""
     queue_bytes: int
     """What may wait in this hop, both sides together."""
+    loose: bool = False
+    """The receiver may come later than the sender, and need not take what is left when the sender ends."""
 
     @property
     def high_water_mark(self) -> int:
@@ -42,7 +44,7 @@ class Outlet:
         self._hop = hop
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.SNDHWM, hop.high_water_mark)
-        self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a peer that is not there
+        self._socket.setsockopt(zmq.IMMEDIATE, int(not hop.loose))  # 1: nothing is queued for a peer that is not there
         self._socket.connect(hop.endpoint)
 
     def send(self, item: Item, while_full: Callable[[], None]) -> None:
@@ -64,8 +66,8 @@ class Outlet:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        """Wait until all is delivered; after an error, drop what is still queued."""
-        self._socket.close(linger=-1 if kind is None else 0)
+        """Wait until all is delivered; after an error, or in a loose hop, drop what is still queued."""
+        self._socket.close(linger=-1 if kind is None and not self._hop.loose else 0)
 
 
 class Inlet:
@@ -76,6 +78,11 @@ class Inlet:
         self._socket.setsockopt(zmq.RCVHWM, hop.high_water_mark)
         self._socket.setsockopt(zmq.MAXMSGSIZE, hop.message_bytes_max)
         self._socket.bind(hop.endpoint)
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """For waiting on several inlets at once."""
+        return self._socket
 
     def receive(self, timeout_ms: int) -> WireItem | None:
         """The next item, or None if there is none within ``timeout_ms``.
@@ -92,3 +99,12 @@ class Inlet:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close(linger=0)
+
+
+def first_waiting(inlets: Sequence[Inlet], timeout_ms: int) -> Inlet | None:
+    """The first of the inlets at which an item waits, or None if none comes within ``timeout_ms``."""
+    poller = zmq.Poller()
+    for inlet in inlets:
+        poller.register(inlet.socket, zmq.POLLIN)
+    waiting = dict(poller.poll(timeout_ms))
+    return next((inlet for inlet in inlets if inlet.socket in waiting), None)

@@ -9,7 +9,8 @@ from types import FrameType
 
 import zmq
 
-from stream.chain import PROCESSES
+from stream.annotation.desk import ASKED_MAX
+from stream.chain import ANNOTATE, PROCESSES, processes
 from stream.children import Child
 from stream.config import Options
 from stream.errors import ExitCode, StageFailedError
@@ -20,6 +21,7 @@ from stream.socket_folder import SocketFolder
 from stream.sockets import Hop
 from stream.status import Board
 from stream.view import View
+from stream.wire import HEADER_BYTES_MAX
 from stream.worker import Order
 
 DRAIN_S = 7.0
@@ -112,7 +114,7 @@ class Supervisor:
 
     def _watch(self, stopped: Stopped) -> None:
         told = False
-        while any(child.code is None for child in self._children):
+        while any(child.code is None for child in self._waited_for(stopped)):
             if stopped.at_once:
                 return
             if stopped.signals and not told:
@@ -123,6 +125,10 @@ class Supervisor:
             self._check()
         self._check()
         self._show()
+
+    def _waited_for(self, stopped: Stopped) -> list[Child]:
+        """A model that is thinking holds up no stop: what it has not answered stays open work."""
+        return [child for child in self._children if child.name != ANNOTATE or not stopped.signals]
 
     def _check(self) -> None:
         """Raise if a process has failed, or has been silent for too long."""
@@ -160,7 +166,10 @@ class Supervisor:
         self._sockets.remove()
 
     def _orders(self, attempt: int, state: Path | None) -> list[Order]:
-        hops: list[Hop | None] = [self._hop(k) for k in range(len(PROCESSES) - 1)]
+        """Each hop leads from a process to the next; the last process may answer the one before it."""
+        names = processes(self._options)
+        hops = [self._orders_hop() if name == ANNOTATE else self._hop(name) for name in names[1:]]
+        answers = self._answers_hop() if ANNOTATE in names else None
         return [
             Order(
                 process=process,
@@ -171,14 +180,24 @@ class Supervisor:
                 status_endpoint=self._sockets.endpoint("status"),
                 inlet=inlet,
                 outlet=outlet,
+                back=answers if process == PROCESSES[-1] else None,
             )
-            for process, inlet, outlet in zip(PROCESSES, [None, *hops], [*hops, None], strict=True)
+            for process, inlet, outlet in zip(names, [None, *hops], [*hops, answers], strict=True)
         ]
 
-    def _hop(self, number: int) -> Hop:
+    def _hop(self, to: str) -> Hop:
         """Large enough for a tile, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square."""
         largest = max(3 * self._options.tile_px**2, self._options.keyframe_px**2, _state_bytes(self._options)) + 4096
-        return Hop(self._sockets.endpoint(str(number)), largest, self._options.queue_mib * 1024 * 1024)
+        return Hop(self._sockets.endpoint(to), largest, self._options.queue_mib * 1024 * 1024)
+
+    def _orders_hop(self) -> Hop:
+        """It takes all that may wait for an answer, and ``End``, also before the model is loaded."""
+        largest = 4096
+        return Hop(self._sockets.endpoint(ANNOTATE), largest, 2 * largest * (ASKED_MAX + 1), loose=True)
+
+    def _answers_hop(self) -> Hop:
+        largest = HEADER_BYTES_MAX
+        return Hop(self._sockets.endpoint("answers"), largest, 2 * largest * ASKED_MAX)
 
     def _log(self, process: str) -> Path:
         return self._layout.logs / f"{process}.log"

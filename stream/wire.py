@@ -8,35 +8,21 @@ Nothing is pickled, and nothing in a message can name code: only the item kinds 
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import msgpack
 import numpy as np
 
 from stream.errors import EgocleanError
-from stream.items import (
-    Barrier,
-    Damage,
-    Embedding,
-    End,
-    Item,
-    Keyframe,
-    SegmentClosed,
-    SegmentOpened,
-    SegmentSkipped,
-    Tile,
-    WireItem,
-)
+from stream.items import Item, WireItem
 
 VERSION = 1
-HEADER_BYTES_MAX = 64 * 1024
+HEADER_BYTES_MAX = 256 * 1024
+"""Room for an annotator's words, which are plain fields."""
 
 Buffer: TypeAlias = bytes | memoryview
 
-_KINDS: dict[str, type[WireItem]] = {
-    kind.__name__: kind
-    for kind in (Tile, Keyframe, Damage, Embedding, SegmentOpened, SegmentClosed, SegmentSkipped, Barrier, End)
-}
+_KINDS: dict[str, type[WireItem]] = {kind.__name__: kind for kind in get_args(WireItem)}
 _FIELDS = {name: tuple(field.name for field in fields(kind)) for name, kind in _KINDS.items()}
 _DTYPES = frozenset({"|u1", "<f2", "<f4", "<f8"})
 

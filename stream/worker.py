@@ -28,7 +28,7 @@ from stream.items import Barrier, End, EndReason, Item
 from stream.packing import pack, with_part
 from stream.records.layout import RunLayout
 from stream.records.saved import read_state
-from stream.sockets import Hop, Inlet, Outlet
+from stream.sockets import Hop, Inlet, Outlet, first_waiting
 from stream.stage import feed
 from stream.status import Reporter
 
@@ -48,7 +48,10 @@ class Order(BaseModel):
     """The file with the states from which the run goes on; None: from the clip's start."""
     status_endpoint: str
     inlet: Hop | None
+    """From the process before it."""
     outlet: Hop | None
+    back: Hop | None = None
+    """From the process after it, where that one answers."""
 
 
 class Control(threading.Thread):
@@ -154,17 +157,25 @@ def run_source(work: Work, port: Port) -> None:
     port.send(work.source.end(reason))
 
 
-def run_stage(work: Work, inlet: Inlet, port: Port) -> None:
-    """Feed the stage with what arrives, until ``End`` has passed through it."""
-    item: Item | None = None
-    while not isinstance(item, End):
-        item = inlet.receive(_RECEIVE_MS)
-        if item is None:
+def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
+    """Feed the stage with what arrives, until ``End`` has come in by every inlet. A run that is stopped waits for none.
+
+    What comes back is always taken, and first; what comes along the chain, when the stage is ready for it.
+    """
+    listened = [inlet] if back is None else [back, inlet]
+    while listened:
+        for given in work.due(time.monotonic()):
+            port.send(given)
+        waiting = first_waiting([each for each in listened if each is not inlet or work.ready()], _RECEIVE_MS)
+        item = waiting.receive(0) if waiting else None
+        if waiting is None or item is None:
             port.tick()
             continue
         port.take(item)
         for given in feed(work.stage, item):
             port.send(given)
+        if isinstance(item, End):
+            listened = [] if item.reason == "stopped" else [each for each in listened if each is not waiting]
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
@@ -179,7 +190,8 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
         if order.inlet is None:
             run_source(work, port)
         else:
-            run_stage(work, stack.enter_context(Inlet(context, order.inlet)), port)
+            back = stack.enter_context(Inlet(context, order.back)) if order.back else None
+            run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
         reporter.report("done", work.facts())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.items import Embedding, End, Float16, Item
 from stream.records import events
@@ -14,7 +15,6 @@ from stream.records.layout import RunLayout
 from stream.records.log import EventLog
 from stream.records.manifest import Manifest, Source
 from stream.stage import Pipeline, drive
-from stream.stages.annotate import SkipAll
 from stream.stages.detect import Detect
 from stream.stages.record import Record
 
@@ -58,9 +58,9 @@ def write_run(folder: Path, windows: Float16, *, source: str = "clip.mp4", finis
     ).write(layout.manifest)  # fmt: skip
     with EventLog(layout.events) as log:
         log.append(events.RunStarted(run_id="r", source=source, stem=layout.stem, encoder="grid", annotator="none"))
-    record = Record(layout, 2**20)
+    record = Record(layout, Options(source=source))
     with closing(record):
-        list(drive(Pipeline([Detect(DetectorOptions()), SkipAll(), record]), _items(windows, finished=finished)))
+        list(drive(Pipeline([Detect(DetectorOptions()), record]), _items(windows, finished=finished)))
     return layout
 
 

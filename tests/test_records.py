@@ -14,13 +14,13 @@ from stream.errors import EgocleanError, UsageError
 from stream.records import events
 from stream.records.annotations import Action, read_annotations, write_annotations
 from stream.records.arrays import GrowingArray
-from stream.records.books import Books
+from stream.records.books import DamageInside, account
 from stream.records.claim import Claim
 from stream.records.follow import Follower
 from stream.records.layout import RunLayout
-from stream.records.log import EventLog, ReplayedLog, last_event, read_events
+from stream.records.log import EventLog, ReplayedLog, read_events
 from stream.records.schema import path_of, schemas
-from stream.records.spool import Spool, digest
+from stream.records.spool import Spool, digest, keyframes_within
 
 STARTED = events.RunStarted(run_id="r", source="clip.mp4", stem="clip", encoder="grid", annotator="none")
 
@@ -77,19 +77,38 @@ def test_growing_array_goes_on(tmp_path: Path) -> None:
         GrowingArray(path, (2,), "<f4")
 
 
+def opened(number: int) -> events.SegmentOpened:
+    """What the chain tells of a segment's beginning."""
+    return events.SegmentOpened(segment_id=f"s{number:04}", t_start_s=number, kind="typical", detected_at_s=number)
+
+
 def test_replayed_log_writes_nothing_twice(tmp_path: Path) -> None:
     """What the chain tells again is not written again, what is new is; another story than before is an error."""
     path = tmp_path / "events.jsonl"
     with EventLog(path) as log:
-        for event in (STARTED, skipped(1), skipped(2)):
+        for event in (STARTED, opened(1), skipped(1), opened(2)):
             log.append(event)
     with ReplayedLog(path) as log:
-        log.append(skipped(1))
-        log.append(skipped(2))
-        log.append(skipped(3))
-    assert [event.seq for event in read_events(path)] == [0, 1, 2, 3]
+        for number in (1, 2, 3):
+            log.append(opened(number))
+    assert [event.seq for event in read_events(path)] == [0, 1, 2, 3, 4]
     with ReplayedLog(path) as log, pytest.raises(EgocleanError, match="another way"):
-        log.append(skipped(7))
+        log.append(opened(7))
+
+
+def test_replayed_log_knows_outcomes_by_segment(tmp_path: Path) -> None:
+    """Outcomes may come in any order among what the chain tells again; a segment that has one gets no other."""
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as log:
+        for event in (opened(1), opened(2), skipped(2)):
+            log.append(event)
+    with ReplayedLog(path) as log:
+        assert log.outcomes == {"s0002": "segment.skipped"}
+        for event in (skipped(1), opened(1), opened(2)):
+            log.append(event)
+        with pytest.raises(EgocleanError, match="s0002"):
+            log.append(events.SegmentFailed(segment_id="s0002", reason="late"))
+    assert [event.event for event in read_events(path)][2:] == ["segment.skipped", "segment.skipped"]
 
 
 def test_log_numbers_without_holes_also_after_a_torn_line(tmp_path: Path) -> None:
@@ -104,7 +123,7 @@ def test_log_numbers_without_holes_also_after_a_torn_line(tmp_path: Path) -> Non
     with EventLog(path) as log:
         log.append(skipped(2))
     assert [event.seq for event in read_events(path)] == [0, 1, 2]
-    last = last_event(path)
+    *_, last = read_events(path)
     assert isinstance(last, events.SegmentSkipped)
     assert last.segment_id == "s0002"
 
@@ -140,24 +159,62 @@ def test_follower_begins_with_the_asked_number(tmp_path: Path) -> None:
     follower.close()
 
 
-def test_spool_is_bounded_and_drops_the_oldest(tmp_path: Path) -> None:
-    """The keyframes on disk never exceed the bound, and the newest are there."""
+def names_in(spool: Path) -> list[str]:
+    """The keyframes on disk."""
+    return sorted(path.stem for path in spool.iterdir())
+
+
+def test_spool_is_bounded_and_makes_room_of_what_is_released(tmp_path: Path) -> None:
+    """The keyframes on disk never exceed the bound: the oldest released ones go, those that are kept stay."""
     spool = Spool(tmp_path / "keyframes", bytes_max=1000)
     for number in range(30):
-        spool.add(float(number), bytes([number]) * 120)
+        assert spool.add(float(number), bytes([number]) * 120)
         assert sum(path.stat().st_size for path in (tmp_path / "keyframes").iterdir()) <= 1000
-    kept = sorted(path.name for path in (tmp_path / "keyframes").iterdir())
-    assert kept == [f"{number * 1000:010d}.jpg" for number in range(22, 30)]
+        if number not in (3, 4):
+            spool.release(number, number + 1)
+    assert names_in(tmp_path / "keyframes") == [f"{second * 1000:010d}" for second in (3, 4, *range(24, 30))]
+    assert spool.count(3.0, 26.0) == 4
 
 
-def test_digest_depends_on_content_and_order(tmp_path: Path) -> None:
+def test_spool_refuses_what_does_not_fit_beside_the_kept(tmp_path: Path) -> None:
+    """A keyframe for which there is no room is not written; after a segment is dropped there is."""
+    spool = Spool(tmp_path / "keyframes", bytes_max=300)
+    assert [spool.add(float(number), bytes(120)) for number in range(3)] == [True, True, False]
+    assert not spool.fits(120)
+    spool.drop(0.0, 1.0)
+    assert spool.add(2.0, bytes(120))
+    assert names_in(tmp_path / "keyframes") == ["0000001000", "0000002000"]
+
+
+def test_spool_finds_itself_again(tmp_path: Path) -> None:
+    """A spool that is opened again knows what lies there; a keyframe that comes again is kept and not written anew."""
+    directory = tmp_path / "keyframes"
+    before = Spool(directory, bytes_max=1000)
+    before.add(1.0, b"one")
+    before.add(2.5, b"two")
+    written_ns = (directory / "0000001000.jpg").stat().st_mtime_ns
+    spool = Spool(directory, bytes_max=1000)
+    assert spool.count(0.0, 3.0) == 2
+    assert spool.add(1.0, b"one")
+    assert (directory / "0000001000.jpg").stat().st_mtime_ns == written_ns
+    assert keyframes_within(directory, 1.0, 2.5) == [directory / "0000001000.jpg"]
+
+
+def test_digest_depends_on_content_and_order() -> None:
     """Two segments have the same digest only if they have the same keyframes in the same order."""
-    spool = Spool(tmp_path / "keyframes", bytes_max=1000)
-    one, two = spool.add(1.0, b"one"), spool.add(2.0, b"two")
-    assert len({digest([one, two]), digest([two, one]), digest([one]), digest([])}) == 4
+    assert len({digest(["1", "2"]), digest(["2", "1"]), digest(["1"]), digest([])}) == 4
 
 
 SPANS = st.lists(st.tuples(st.floats(0, 100), st.floats(0.001, 5)), max_size=8)
+
+
+def closed(segment_id: str, t_start_s: float, t_end_s: float, damaged_s: float = 0.0) -> events.SegmentClosed:
+    """A segment of which only the times matter."""
+    return events.SegmentClosed(
+        segment_id=segment_id, t_start_s=t_start_s, t_end_s=t_end_s, kind="typical", closed_by="state_change",
+        detected_at_s=t_end_s, windows=0, score_mean=None, score_max=None, theta_on=None, theta_off=None, period_s=None,
+        cycles=None, damaged_s=damaged_s, keyframes=0, frames_digest="",
+    )  # fmt: skip
 
 
 @settings(deadline=None, derandomize=True)
@@ -166,28 +223,35 @@ def test_books_close_to_the_millisecond(cuts: list[float], damage: list[tuple[fl
     """However the time is cut and damaged, the outcomes and the damage add up to the decoded time."""
     edges = [0.0, *sorted(cuts), 101.0]
     lost = sorted((start, min(start + length, 101.0)) for start, length in damage)
-    books = Books()
+    inside = DamageInside()
     for start, end in lost:
-        books.damage(start, end)
+        inside.add(start, end)
+    told: list[events.Event] = []
     for number, (start, end) in enumerate(pairwise(edges)):
-        books.close(str(number), start, end)
-        books.settle(str(number), ("annotated", "failed", "skipped")[number % 3])
+        told.append(closed(str(number), start, end, inside.close(start, end)))
+        annotated = events.SegmentAnnotated(segment_id=str(number), actions=1)
+        failed = events.SegmentFailed(segment_id=str(number), reason="")
+        told.append((annotated, failed, events.SegmentSkipped(segment_id=str(number), reason=""))[number % 3])
     union = np.zeros(101_000, bool)
     for start, end in lost:
         union[round(start * 1000) : round(end * 1000)] = True
+    books = account(told)
+    assert not books.unsettled
     assert abs(books.total_s - 101.0) < 1e-3
-    assert abs(books.seconds()["damaged_s"] - union.sum() / 1000) < 1e-3 * (len(lost) + 1)
+    assert abs(books.total_s - sum(books.seconds.values())) < 1e-6  # type: ignore[arg-type]  # a TypedDict's values are objects to mypy
+    assert abs(books.seconds["damaged_s"] - union.sum() / 1000) < 1e-3 * (len(lost) + 1)
 
 
-def test_books_settle_only_once() -> None:
-    """An outcome for a segment that is unknown or settled is an error, never counted twice."""
-    books = Books()
-    books.close("a", 0.0, 1.0)
-    books.settle("a", "skipped")
-    with pytest.raises(KeyError):
-        books.settle("a", "annotated")
-    with pytest.raises(KeyError):
-        books.settle("b", "annotated")
+def test_last_outcome_counts_and_every_attempt_has_its_price() -> None:
+    """A segment that failed and was annotated later is annotated time, once; what both attempts took is added up."""
+    failed = events.SegmentFailed(segment_id="a", reason="", tokens_in=10, tokens_out=1, seconds=2.0, dollars=0.5)
+    annotated = events.SegmentAnnotated(
+        segment_id="a", actions=1, tokens_in=20, tokens_out=2, seconds=3.0, dollars=0.25
+    )
+    books = account([closed("a", 0.0, 4.0), closed("b", 4.0, 5.0), failed, annotated])
+    assert books.seconds == {"annotated_s": 4.0, "failed_s": 0.0, "skipped_s": 0.0, "damaged_s": 0.0}
+    assert books.unsettled == ("b",)
+    assert books.annotation == events.Annotation(tokens_in=30, tokens_out=3, seconds=5.0, dollars=0.75)
 
 
 def test_annotations_are_always_a_whole_file(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.items import Damage, End, Item, SegmentSkipped
+from stream.items import Damage, End, Item, SegmentOpened
 from stream.stage import Pipeline, State, drive, feed
 
 END = End("end_of_stream", 3.0, 90)
@@ -31,31 +31,31 @@ class Hold:
         return {"held": len(self.held)}
 
     def restore(self, state: State) -> None:
-        self.held = [skipped(k) for k in range(int(str(state["held"])))]
+        self.held = [opened(k) for k in range(int(str(state["held"])))]
 
 
-def skipped(number: int) -> SegmentSkipped:
+def opened(number: int) -> SegmentOpened:
     """An item that knows its number."""
-    return SegmentSkipped(str(number), "test")
+    return SegmentOpened(str(number), float(number), "typical", float(number))
 
 
 def test_what_is_held_comes_before_the_end() -> None:
     """At the end of the stream every stage gives what it holds, in the chain's order, before End passes."""
-    items: list[Item] = [skipped(k) for k in range(5)]
+    items: list[Item] = [opened(k) for k in range(5)]
     assert list(drive(Pipeline([Hold(), Hold(), Hold()]), [*items, END])) == [*items, END]
 
 
 def test_items_pass_as_soon_as_they_can() -> None:
     """A pipeline is lazy: an item is out when the stages let it out, not at the end."""
     pipeline = Pipeline([Hold()])
-    assert list(feed(pipeline, skipped(0))) == []
-    assert list(feed(pipeline, skipped(1))) == [skipped(0)]
+    assert list(feed(pipeline, opened(0))) == []
+    assert list(feed(pipeline, opened(1))) == [opened(0)]
 
 
 def test_pipeline_restores_every_stage() -> None:
     """A pipeline's snapshot holds the state of each of its stages, and restores them."""
     pipeline = Pipeline([Hold(), Hold()])
-    list(drive(pipeline, [skipped(0), Damage(0.0, 1.0, "lost", 1)]))
+    list(drive(pipeline, [opened(0), Damage(0.0, 1.0, "lost", 1)]))
     fresh = Pipeline([Hold(), Hold()])
     fresh.restore(pipeline.snapshot())
     assert fresh.snapshot() == pipeline.snapshot()

@@ -9,6 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from stream.config import Options
 from stream.errors import EgocleanError
 from stream.items import (
     Damage,
@@ -18,7 +19,6 @@ from stream.items import (
     Keyframe,
     SegmentClosed,
     SegmentOpened,
-    SegmentSkipped,
 )
 from stream.records import events
 from stream.records.layout import RunLayout
@@ -36,18 +36,17 @@ def layout(tmp_path: Path) -> RunLayout:
 @pytest.fixture
 def record(layout: RunLayout) -> Iterator[Record]:
     """The stage over it."""
-    record = Record(layout, spool_bytes_max=10_000)
+    record = Record(layout, Options(source="clip.mp4"))
     yield record
     record.close()
 
 
 def closed(number: int, start_s: float, end_s: float, kind: events.Kind = "typical") -> list[Item]:
-    """A segment that nobody describes, from its opening to its outcome."""
+    """A segment, from its opening to its closing."""
     name = f"s{number:04}"
     return [
         SegmentOpened(name, start_s, kind, start_s),
         SegmentClosed(name, start_s, end_s, kind, "state_change", end_s + 3, int(end_s - start_s), 0.1, 0.2, 0.3, 0.25),
-        SegmentSkipped(name, "annotator: none"),
     ]
 
 

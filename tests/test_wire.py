@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.annotator import AnnotationAnswer, AnnotationFailure
 from stream import wire
 from stream.items import (
+    AnnotationOrder,
     Barrier,
     Damage,
     Embedding,
@@ -16,7 +18,6 @@ from stream.items import (
     Keyframe,
     SegmentClosed,
     SegmentOpened,
-    SegmentSkipped,
     Tile,
 )
 from stream.wire import WireError
@@ -29,7 +30,9 @@ ITEMS: list[Item] = [
     Embedding(7, 7.0, 9.1, RNG.normal(size=8).astype(np.float32), RNG.normal(size=(2, 8)).astype(np.float16)),
     SegmentOpened("s0001", 1.0, "anomalous", 4.0),
     SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, 0.1, 0.2, 0.3, 0.25, 5.0, 0.8),
-    SegmentSkipped("s0001", "annotator: none"),
+    AnnotationOrder("s0001", 1.0, 5.0, "typical", "0" * 64, 4, 854, 480, None, 17.5),
+    AnnotationAnswer("s0001", "0" * 64, '{"said": "\N{SNOWMAN}"}', 4, 1200, 150, 3.5),
+    AnnotationFailure("s0001", "0" * 64, "it gave no answer"),
     Barrier(4.0, b"packed"),
     End("end_of_stream", 10.0, 300, 2),
 ]
@@ -75,7 +78,7 @@ def header(**changes: object) -> bytes:
         (header(buffers=[["rgb", "<f8", [1, 1, 3]]]), "no <f8 array"),
         (header(buffers=[]), "names other buffers"),
         (b"\xc1", "not msgpack"),
-        (b"x" * 70_000, "header"),
+        (b"x" * 300_000, "header"),
     ],
 )
 def test_foreign_messages_are_refused(head: bytes, complaint: str) -> None:

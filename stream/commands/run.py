@@ -88,19 +88,18 @@ def run(  # click's values: Options validates them
 def run_clip(clip: str, options: Options) -> "Outcome":
     """Run the chain on one clip, or go on with the run of it."""
     from stream.prepare import prepare
-    from stream.records.events import RunFinished
     from stream.records.layout import RunLayout
-    from stream.records.log import last_event
+    from stream.records.log import finish_of
     from stream.runner import run as run_chain
     from stream.series import Outcome
     from stream.view import describe, make_view
 
     prepared = prepare(options.model_copy(update={"source": clip}))
     code = run_chain(prepared, make_view(Console(), options.log_format))
-    last = last_event(RunLayout(options.out / prepared.source.stem, prepared.source.stem).events)
-    if not isinstance(last, RunFinished):
+    finish = finish_of(RunLayout(options.out / prepared.source.stem, prepared.source.stem).events)
+    if finish is None:
         return Outcome(clip, code, "stopped: the same command goes on where it was")
-    return Outcome(clip, code, describe(last) or "", last.decoded_s)
+    return Outcome(clip, code, describe(finish) or "", finish.decoded_s)
 
 
 def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:

@@ -30,7 +30,7 @@ def read_run(directory: Path) -> list[Track]:
     except ValidationError as error:
         raise InputError(f"{path} holds a line that is no event of a run: {error.errors()[0]['msg']}") from error
     stem = next((event.stem for event in told if isinstance(event, events.RunStarted)), directory.name)
-    finished = next((event for event in told if isinstance(event, events.RunFinished)), None)
+    *_, finished = None, *(event for event in told if isinstance(event, events.RunFinished))
     return [
         Track(
             where=str(directory),

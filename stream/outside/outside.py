@@ -4,6 +4,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
+from stream.chain import processes
 from stream.config import Options
 from stream.outside.progress import Progress
 from stream.records import events
@@ -28,7 +29,7 @@ class Outside:
             UsageError: if nobody can listen there.
         """
         self._path = layout.health
-        self._progress = Progress(options.stall_s)
+        self._progress = Progress(options.stall_s, processes(options))
         self._metrics: Metrics | None = None
         self._health = Health(time=now().isoformat(), state="starting", decoded_s=0, windows=0)
         self._beat_at = 0.0

@@ -1,7 +1,7 @@
 """Whether a run moves: judged by the work that gets done, not by whether its processes are alive."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from stream.chain import PROCESSES
 from stream.records.health import State
@@ -19,8 +19,11 @@ class Progress:
     - all say something and nobody has done anything.
     """
 
-    def __init__(self, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stall_s: float, processes: Sequence[str] = PROCESSES, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stall_s = stall_s
+        self._processes = processes
         self._clock = clock
         self.begin()
 
@@ -50,17 +53,20 @@ class Progress:
     def judge(self) -> tuple[State, str]:
         """How the chain is, and why if it has stalled."""
         now = self._clock()
-        if starting := [name for name in PROCESSES if name not in self._last or self._last[name].state == "starting"]:
+        if starting := [name for name in self._processes if self._is_starting(name)]:
             if now - self._began_at <= max(GRACE_S, self._stall_s):
                 return "starting", ""
             return "stalled", f"the {starting[0]} process is not ready after {now - self._began_at:.0f} s"
-        running = [name for name in PROCESSES if self._last[name].state == "running"]
+        running = [name for name in self._processes if self._last[name].state == "running"]
         for name in sorted(running, key=self._heard_at.__getitem__):
             if (silent_s := now - self._heard_at[name]) > self._stall_s:
                 return "stalled", f"the {name} process has done nothing for {silent_s:.0f} s, {self._place(name)}"
         if running and (still_s := now - self._moved_at) > self._stall_s:
             return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
         return "running", ""
+
+    def _is_starting(self, name: str) -> bool:
+        return name not in self._last or self._last[name].state == "starting"
 
     def _place(self, name: str) -> str:
         last = self._last[name]

@@ -7,7 +7,9 @@ import psutil
 from stream.errors import EgocleanError
 from stream.records.arrays import shorten
 from stream.records.atomic import replace_file
+from stream.records.events import SegmentClosed
 from stream.records.layout import RunLayout
+from stream.records.log import read_events
 from stream.records.saved import read_state
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -50,11 +52,14 @@ def begin_attempt(layout: RunLayout, boot: str | None = None) -> int:
 
 
 def _forget_what_is_not_durable(layout: RunLayout) -> None:
+    """What is durable: the windows before the last checkpoint, and those of all segments that were closed."""
     for path in layout.states:
         path.unlink(missing_ok=True)
     windows = read_state(layout.durable_state).windows if layout.durable_state.exists() else 0
+    told = read_events(layout.events) if layout.events.exists() else ()
+    in_segments = sum(event.windows for event in told if isinstance(event, SegmentClosed))
     for path in layout.arrays:
-        shorten(path, windows)
+        shorten(path, max(windows, in_segments))
 
 
 def _read(path: Path) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 Seconds: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds since the first decoded frame")]
 Duration: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds")]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
+Dollars: TypeAlias = Annotated[float, Field(ge=0.0, description="dollars")]
 Kind: TypeAlias = Literal["typical", "anomalous"]
 
 
@@ -69,18 +70,31 @@ class SegmentClosed(_Event):
     cycles: float | None
     damaged_s: Duration = Field(description="of this segment, lost")
     keyframes: Count
+    keyframe_width_px: Count = Field(default=0, description="boxes are in these pixels; 0: keyframes of several sizes")
+    keyframe_height_px: Count = 0
     frames_digest: str = Field(description="SHA-256 over the SHA-256 of its keyframes, in order")
 
 
-class SegmentAnnotated(_Event):
+class _Asked(_Event):
+    annotator: str = Field(default="", description="who was asked; run.json says all about it")
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    seconds: Duration = Field(default=0.0, description="of the model, for this segment")
+    dollars: Dollars = Field(default=0.0, description="for these seconds, by --price-per-hour")
+
+
+class SegmentAnnotated(_Asked):
     """A segment's actions are in the annotations."""
 
     event: Literal["segment.annotated"] = "segment.annotated"
     segment_id: str
     actions: Count
+    frames: Count = Field(default=0, description="that the model was shown")
+    subtasks: tuple[str, ...] = Field(default=(), description="of its active actions, in order of time")
+    objects: tuple[str, ...] = Field(default=(), description="in it, each once")
 
 
-class SegmentFailed(_Event):
+class SegmentFailed(_Asked):
     """A segment could not be described."""
 
     event: Literal["segment.failed"] = "segment.failed"
@@ -94,6 +108,8 @@ class SegmentSkipped(_Event):
     event: Literal["segment.skipped"] = "segment.skipped"
     segment_id: str
     reason: str
+    same_as: str | None = Field(default=None, description="the segment that it is like, and that was described")
+    similarity: float | None = Field(default=None, description="cosine of the mean embeddings of the two")
 
 
 class Checkpoint(_Event):
@@ -123,8 +139,22 @@ class StageRestarted(_Event):
     reason: str
 
 
+class Annotation(BaseModel):
+    """What describing the segments took, also those that failed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    seconds: Duration = 0.0
+    dollars: Dollars = 0.0
+
+
 class RunFinished(_Event):
-    """The end, with closed books: decoded = annotated + failed + skipped + damaged."""
+    """The end, with closed books: decoded = annotated + failed + skipped + damaged.
+
+    Segments may be annotated after it; the books are closed anew then, and the last of them count.
+    """
 
     event: Literal["run.finished"] = "run.finished"
     decoded_s: Duration
@@ -137,6 +167,7 @@ class RunFinished(_Event):
     windows: Count
     segments: Count
     anomalous: Count
+    annotation: Annotation = Annotation()
     wall_s: Duration
     exit_code: Literal[0, 4]
 
@@ -157,7 +188,10 @@ Event: TypeAlias = (
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
-TOLD_BY_CHAIN = frozenset({"segment.opened", "segment.closed", "segment.skipped", "source.damaged", "checkpoint"})
+Outcome: TypeAlias = SegmentAnnotated | SegmentFailed | SegmentSkipped
+"""What becomes of a closed segment."""
+
+TOLD_BY_CHAIN = frozenset({"segment.opened", "segment.closed", "source.damaged", "checkpoint"})
 """Events that follow from the clip and the options alone: the same run tells the same ones again."""
 
 FINAL = frozenset({"run.finished", "run.failed"})

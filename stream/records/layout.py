@@ -72,6 +72,11 @@ class RunLayout:
         return self.root / "state" / "encoded"
 
     @property
+    def raw_responses(self) -> Path:
+        """What the annotator said, before anything was made of it: one JSON object a line."""
+        return self.root / f"{self.stem}_raw_response.txt"
+
+    @property
     def keyframes(self) -> Path:
         """The spool: JPEGs named by their time in milliseconds."""
         return self.root / "keyframes"

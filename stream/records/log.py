@@ -1,14 +1,14 @@
 """``events.jsonl``: one writer appends, any number of readers follow."""
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from stream.errors import EgocleanError
-from stream.records.events import EVENT, TOLD_BY_CHAIN, Event
+from stream.records.events import EVENT, TOLD_BY_CHAIN, Event, Outcome, RunFinished
+from stream.records.lines import Lines
 
 
 class EventLog:
@@ -16,20 +16,17 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         """Open or create a log and go on after its last whole line; a torn last line is cut off."""
-        self._file: BinaryIO = path.open("ab+", buffering=0)
-        self._seq = self._mend()
+        self._lines = Lines(path)
 
     def append(self, event: Event) -> Event:
         """Number, stamp and write one event; returns it as written."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        stamped = event.model_copy(update={"seq": self._seq, "time": now})
-        self._write(stamped.model_dump_json().encode() + b"\n")
-        os.fsync(self._file.fileno())
-        self._seq += 1
+        stamped = event.model_copy(update={"seq": self._lines.count, "time": now})
+        self._lines.write(stamped.model_dump_json().encode())
         return stamped
 
     def close(self) -> None:
-        self._file.close()
+        self._lines.close()
 
     def __enter__(self) -> Self:
         return self
@@ -37,36 +34,42 @@ class EventLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write(self, line: bytes) -> None:
-        """Write the whole line, or, where there is no room for it, nothing."""
-        end = self._file.seek(0, os.SEEK_END)
-        left = memoryview(line)
-        try:
-            while left:
-                left = left[self._file.write(left) :]
-        except OSError:
-            self._file.truncate(end)
-            raise
-
-    def _mend(self) -> int:
-        self._file.seek(0)
-        whole = lines = 0
-        for line in self._file:
-            if line.endswith(b"\n"):
-                whole += len(line)
-                lines += 1
-        self._file.truncate(whole)
-        return lines
-
 
 class ReplayedLog(EventLog):
-    """The log of a run that may go on where it was: what the chain tells again is checked instead of written twice."""
+    """The log of a run that may go on where it was.
+
+    What the chain tells again is checked, in its order, instead of written twice. What became of a closed segment is
+    known by the segment's name: answers come in any order.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._expected = deque(event for event in read_events(path) if event.event in TOLD_BY_CHAIN)
+        self._expected: deque[Event] = deque()
         self.told = 0
         """Events that the chain has told so far."""
+        self.outcomes: dict[str, str] = {}
+        """Kind of the event that settled each segment."""
+        for event in read_events(path):
+            if event.event in TOLD_BY_CHAIN:
+                self._expected.append(event)
+            elif isinstance(event, Outcome):
+                self.outcomes[event.segment_id] = event.event
+
+    def append(self, event: Event) -> Event:
+        """Append a new event; one that the chain has told before is only compared.
+
+        Raises:
+            EgocleanError: if the chain tells another story than it did before, or a segment is settled twice.
+        """
+        if isinstance(event, Outcome):
+            if event.segment_id in self.outcomes:
+                raise EgocleanError(f"segment {event.segment_id} is {self.outcomes[event.segment_id]} already")
+            self.outcomes[event.segment_id] = event.event
+        elif event.event in TOLD_BY_CHAIN:
+            self.told += 1
+            if self._expected:
+                return self._compared(event)
+        return super().append(event)
 
     def skip(self, told: int) -> None:
         """The chain goes on behind its first ``told`` events.
@@ -83,15 +86,7 @@ class ReplayedLog(EventLog):
             self._expected.popleft()
         self.told = told
 
-    def append(self, event: Event) -> Event:
-        """Append a new event; one that is on disk already is only compared.
-
-        Raises:
-            EgocleanError: if the chain tells another story than it did before.
-        """
-        self.told += 1
-        if not self._expected:
-            return super().append(event)
+    def _compared(self, event: Event) -> Event:
         before = self._expected.popleft()
         apart = {"seq", "time"}
         if before.model_dump(exclude=apart) != event.model_dump(exclude=apart):
@@ -110,14 +105,10 @@ def read_events(path: Path) -> Iterator[Event]:
                 yield EVENT.validate_json(line)
 
 
-def last_event(path: Path) -> Event | None:
-    """The newest whole event, or None for an empty log."""
-    last = None
-    with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                last = line
-    return None if last is None else EVENT.validate_json(last)
+def finish_of(path: Path) -> RunFinished | None:
+    """The last word on a finished run; None while it has not finished. Segments may be annotated after it."""
+    finishes = [event for event in read_events(path) if isinstance(event, RunFinished)] if path.exists() else []
+    return finishes[-1] if finishes else None
 
 
 def as_json(event: Event) -> dict[str, Any]:

@@ -1,23 +1,41 @@
-"""The annotator's place in the chain. Where there is none, every closed segment is skipped, and the record says so."""
+"""Annotate: orders in, what the annotator says of them out, the moment it is said."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from stream.items import Item, SegmentClosed, SegmentSkipped
+from models.annotator import Annotator
+from stream.annotation.asking import Asking
+from stream.annotation.batching import Batches
+from stream.config import Options
+from stream.items import AnnotationOrder, End, Item
 from stream.stage import State
 
-NO_ANNOTATOR = "annotator: none"
 
+class Annotate:
+    """Gives at least one answer or failure for every order. It keeps nothing on disk: open work is ordered again."""
 
-class SkipAll:
-    """``--annotator none``: nothing is described, nothing is invented."""
+    def __init__(self, annotator: Annotator, keyframes: Path, options: Options) -> None:
+        self._asking = Asking(annotator, keyframes, options.annotator_frames, hint=options.annotator_hint)
+        size_max = min(options.annotator_batch or annotator.batch_max, annotator.batch_max)
+        self._batches = Batches(size_max, options.annotator_latency_s)
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        yield item
-        if isinstance(item, SegmentClosed):
-            yield SegmentSkipped(item.segment_id, NO_ANNOTATOR)
+        """Let an order wait for company; ``due`` asks about it."""
+        match item:
+            case AnnotationOrder():
+                self._batches.add(item)
+            case End():
+                yield item
 
     def on_end(self) -> Iterator[Item]:
-        return iter(())
+        """No more company comes."""
+        while batch := self._batches.rest():
+            yield from self._asking.ask(batch)
+
+    def due(self, now_s: float) -> Iterator[Item]:
+        """What is said of the batch that is due at ``now_s`` on the monotonic clock, if one is."""
+        if batch := self._batches.due(now_s):
+            yield from self._asking.ask(batch)
 
     def snapshot(self) -> State:
         return {}

@@ -2,76 +2,85 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
 
+from models.annotator import AnnotationAnswer, AnnotationFailure
+from stream.annotation.desk import Desk
+from stream.config import Options
 from stream.errors import EgocleanError
-from stream.items import (
-    Barrier,
-    Damage,
-    Embedding,
-    End,
-    Item,
-    Keyframe,
-    SegmentClosed,
-    SegmentOpened,
-    SegmentSkipped,
-)
+from stream.items import Barrier, Damage, Embedding, End, Item, Keyframe, SegmentClosed, SegmentOpened
 from stream.packing import take, unpack
 from stream.records import events
 from stream.records.atomic import sync_file
 from stream.records.attempt import Fence
-from stream.records.books import Books, to_us
+from stream.records.books import DamageInside, account, to_us
 from stream.records.layout import RunLayout
-from stream.records.log import ReplayedLog
+from stream.records.log import ReplayedLog, read_events
 from stream.records.saved import StateFiles
-from stream.records.spool import Spool, Spooled, digest
+from stream.records.spool import Spool, digest, in_ms
 from stream.stage import State
 
 CHECKPOINT_S = 30.0
 """Stream time between two checkpoints."""
 
 
-class Record:
-    """The one writer of a run's events, keyframes and states.
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A keyframe, as its segment's event needs it."""
 
-    A barrier makes all that came before it something that no process's death can undo; once in ``CHECKPOINT_S`` it is
-    a checkpoint, which no power cut can undo. What is given again behind it is found on the disk.
+    name_ms: int
+    sha256: str
+    size: tuple[int, int]
+
+
+class Record:
+    """The one writer of a run's events, keyframes, annotations and states.
+
+    Closed segments go to the annotator, where there is one, and its answers come back here: that is remembered by the
+    disk alone. A barrier makes all that came before it something that no process's death can undo; once in
+    ``CHECKPOINT_S`` it is a checkpoint, which no power cut can undo. What is given again behind it is found on disk.
     """
 
-    def __init__(self, layout: RunLayout, spool_bytes_max: int, attempt: int = 0) -> None:
+    def __init__(self, layout: RunLayout, options: Options, attempt: int = 0) -> None:
         self._layout = layout
+        self._has_annotator = options.annotator != "none"
         self._fence = Fence(layout, attempt)
+        self._fence.check()
         self._states = StateFiles(layout, attempt)
         self._log = ReplayedLog(layout.events)
-        self._spool = Spool(layout.keyframes, spool_bytes_max)
-        self._books = Books()
-        self._frames: list[Spooled] = []
+        self._spool = Spool(layout.keyframes, options.spool_mib * 2**20)
+        self._desk = Desk(layout, self._log, self._spool, options)
+        self._damage_inside = DamageInside()
+        self._seen: list[_Seen] = []
         """Keyframes of the segments that are still open."""
         self._windows = self._segments = self._anomalous = 0
         self._checkpoint_at_s = CHECKPOINT_S
+        self._chain_end: End | None = None
         self._began_at = time.monotonic()
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        """Take an item off the chain; nothing comes out."""
+        """Take an item of the chain, or what came back from the annotator; orders come out of ``due``."""
         self._fence.check()
         match item:
             case Keyframe():
-                self._frames.append(self._spool.add(item.t_s, item.jpeg))
+                self._keyframe(item)
             case Embedding():
                 self._windows += 1
             case Damage():
-                self._damage(item)
+                self._damage_inside.add(item.t_start_s, item.t_end_s)
+                self._log.append(events.SourceDamaged(**asdict(item)))
             case SegmentOpened():
                 self._log.append(events.SegmentOpened(**asdict(item)))
             case SegmentClosed():
                 self._closed(item)
-            case SegmentSkipped():
-                self._log.append(events.SegmentSkipped(segment_id=item.segment_id, reason=item.reason))
-                self._books.settle(item.segment_id, "skipped")
+            case AnnotationAnswer() | AnnotationFailure():
+                self._desk.take(item)
             case Barrier():
                 self._barrier(item)
             case End(reason="end_of_stream"):
-                self._finish(item)
+                self._ended(item)
             case _:
                 pass
         return iter(())
@@ -79,15 +88,28 @@ class Record:
     def on_end(self) -> Iterator[Item]:
         return iter(())
 
+    def due(self, _now_s: float) -> Iterator[Item]:
+        """Orders for the annotator."""
+        return self._desk.due()
+
+    def ready(self) -> bool:
+        """Whether the chain may go on: not while the spool is full of what the annotator has yet to see."""
+        return self._desk.ready
+
+    def facts(self) -> dict[str, Any]:
+        """For ``run.json``."""
+        return {"annotator": {"answers_refused": self._desk.refused}} if self._has_annotator else {}
+
     def close(self) -> None:
         """Close the files."""
+        self._desk.close_files()
         self._log.close()
 
     def snapshot(self) -> State:
         return {
             "told": self._log.told,
-            "books": self._books.snapshot(),
-            "frames": [[frame.t_s, frame.sha256] for frame in self._frames],
+            "damage_inside": self._damage_inside.snapshot(),
+            "seen": [[seen.name_ms, seen.sha256, list(seen.size)] for seen in self._seen],
             "windows": self._windows,
             "segments": self._segments,
             "anomalous": self._anomalous,
@@ -96,11 +118,16 @@ class Record:
 
     def restore(self, state: State) -> None:
         self._log.skip(take(state, "told", int))
-        self._books.restore(take(state, "books", dict))
-        self._frames = [Spooled(t_s, sha256) for t_s, sha256 in take(state, "frames", list)]
+        self._damage_inside.restore(take(state, "damage_inside", dict))
+        self._seen = [_Seen(name_ms, sha256, (size[0], size[1])) for name_ms, sha256, size in take(state, "seen", list)]
+        self._spool.keep_named(seen.name_ms for seen in self._seen)
         self._windows, self._segments = take(state, "windows", int), take(state, "segments", int)
         self._anomalous = take(state, "anomalous", int)
         self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
+
+    def _keyframe(self, item: Keyframe) -> None:
+        self._spool.add(item.t_s, item.jpeg)
+        self._seen.append(_Seen(in_ms(item.t_s), sha256(item.jpeg).hexdigest(), (item.width, item.height)))
 
     def _barrier(self, barrier: Barrier) -> None:
         is_checkpoint = barrier.t_s >= self._checkpoint_at_s
@@ -119,42 +146,53 @@ class Record:
             sync_file(path)
         self._spool.sync()
 
-    def _damage(self, item: Damage) -> None:
-        self._books.damage(item.t_start_s, item.t_end_s)
-        self._log.append(events.SourceDamaged(**asdict(item)))
-
     def _closed(self, item: SegmentClosed) -> None:
-        inside = [frame for frame in self._frames if frame.t_s < item.t_end_s]
-        self._frames = self._frames[len(inside) :]
-        self._spool.sync()
-        damaged_s = self._books.close(item.segment_id, item.t_start_s, item.t_end_s)
+        inside = [seen for seen in self._seen if seen.name_ms < in_ms(item.t_end_s)]
+        self._seen = self._seen[len(inside) :]
+        sizes = {seen.size for seen in inside}
+        width, height = sizes.pop() if len(sizes) == 1 else (0, 0)
         self._segments += 1
         self._anomalous += item.kind == "anomalous"
-        self._log.append(
-            events.SegmentClosed(
-                **asdict(item), damaged_s=damaged_s, keyframes=len(inside), frames_digest=digest(inside)
-            )
+        closed = events.SegmentClosed(
+            **asdict(item),
+            damaged_s=self._damage_inside.close(item.t_start_s, item.t_end_s),
+            keyframes=len(inside),
+            keyframe_width_px=width,
+            keyframe_height_px=height,
+            frames_digest=digest(seen.sha256 for seen in inside),
         )
+        self._sync()
+        self._log.append(closed)
+        self._desk.close(closed)
+
+    def _ended(self, end: End) -> None:
+        """The chain has ended, or, if it had before, the annotator."""
+        if self._has_annotator and self._chain_end is None:
+            self._chain_end = end
+            self._desk.end(end)
+        else:
+            self._desk.give_up()
+            self._finish(end)
 
     def _finish(self, end: End) -> None:
-        if self._books.unsettled or abs(to_us(self._books.total_s) - to_us(end.decoded_s)) > 1000:
+        books = account(read_events(self._layout.events))
+        if books.unsettled or abs(to_us(books.total_s) - to_us(end.decoded_s)) > 1000:
             raise EgocleanError(
-                f"the books do not close: {end.decoded_s} s decoded, {self._books.seconds()} accounted for, "
-                f"segments without an outcome: {self._books.unsettled}"
+                f"the books do not close: {end.decoded_s} s decoded, {books.seconds} accounted for, "
+                f"segments without an outcome: {books.unsettled}"
             )
-        seconds = self._books.seconds()
-        partial = bool(seconds["damaged_s"] or seconds["failed_s"] or end.packets_lost)
         self._sync()
         self._log.append(
             events.RunFinished(
                 decoded_s=end.decoded_s,
-                **seconds,
+                **books.seconds,
                 frames=end.frames,
                 packets_lost=end.packets_lost,
                 windows=self._windows,
                 segments=self._segments,
                 anomalous=self._anomalous,
+                annotation=books.annotation,
                 wall_s=round(time.monotonic() - self._began_at, 3),
-                exit_code=4 if partial else 0,
+                exit_code=4 if books.seconds["damaged_s"] or books.seconds["failed_s"] or end.packets_lost else 0,
             )
         )

@@ -1,0 +1,104 @@
+"""Annotators by name: which one a run uses is decided once, and a wish that cannot be met is an error.
+
+That there is none, ``--annotator none``, is no annotator's name: whoever asks for one wants words.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from models import qwen, qwen_loading
+from models.annotator import Annotator
+from models.errors import ModelUnavailableError
+from models.prompt import Prompt
+from models.qwen_loading import Quantization
+from models.weights import locate
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorChoice:
+    """Arguments for ``make_annotator``, small enough to hand to another process."""
+
+    kind: str
+    """A key of ``ANNOTATORS``."""
+    model: str | None = None
+    """A folder, a hub name or a server's name of a model; None for the annotator's own default."""
+    url: str | None = None
+    """Of the server, where one answers."""
+    task: str | None = None
+    """What the worker is doing, in the user's words."""
+    batch_max: int | None = None
+    """The most segments at once; None for the annotator's own bound."""
+    frames_max: int = qwen.FRAMES_MAX
+    """The most frames of a segment that are shown."""
+    quantization: Quantization = "none"
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """How one kind of annotator comes to be."""
+
+    settle: Callable[[AnnotatorChoice, bool], AnnotatorChoice]
+    """See that it can be made, without importing anything heavy; the flag allows that its weights are fetched."""
+    make: Callable[[AnnotatorChoice], Annotator]
+
+
+def choose_annotator(choice: AnnotatorChoice, *, allow_download: bool = True) -> AnnotatorChoice:
+    """Settle which annotator a run uses, and see that it can be made, before anything heavy is imported.
+
+    Args:
+        choice: the wish.
+        allow_download: whether weights may be fetched.
+
+    Returns:
+        The wish with its model made definite: a folder where weights are needed.
+
+    Raises:
+        ValueError: no annotator is called that, or the task is more than words.
+        ModelUnavailableError: its packages or its weights are not there.
+    """
+    Prompt(choice.task)
+    return _builder(choice.kind).settle(choice, allow_download)
+
+
+def make_annotator(choice: AnnotatorChoice) -> Annotator:
+    """Make the annotator from what is on this machine; nothing is fetched.
+
+    Raises:
+        ValueError: no annotator is called that, or the task is more than words.
+        ModelUnavailableError: its packages or its weights are not there.
+        MemoryError: it does not fit into the device's memory.
+    """
+    return _builder(choice.kind).make(choice)
+
+
+def _builder(kind: str) -> _Builder:
+    if kind not in ANNOTATORS:
+        raise ValueError(f"there is no annotator {kind!r}: expected one of {', '.join(ANNOTATORS)}")
+    return ANNOTATORS[kind]
+
+
+def _settle_qwen(choice: AnnotatorChoice, allow_download: bool) -> AnnotatorChoice:  # noqa: FBT001  (a Callable's)
+    try:
+        folder = locate(choice.model or qwen_loading.HUB_NAME, allow_download=allow_download)
+        qwen_loading.check_checkpoint(folder, choice.quantization)
+    except ModelUnavailableError as error:
+        raise ModelUnavailableError(f"{error}; or choose --annotator none, which describes nothing") from error
+    return replace(choice, model=str(folder))
+
+
+def _make_qwen(choice: AnnotatorChoice) -> Annotator:
+    settings = qwen.QwenSettings(
+        task=choice.task,
+        batch_max=choice.batch_max or qwen.BATCH_MAX,
+        frames_max=choice.frames_max,
+        quantization=choice.quantization,
+        temperature=choice.temperature,
+    )
+    folder: Path = locate(choice.model or qwen_loading.HUB_NAME, allow_download=False)
+    return qwen.QwenAnnotator(folder, settings)
+
+
+ANNOTATORS: Final[dict[str, _Builder]] = {"qwen": _Builder(_settle_qwen, _make_qwen)}

@@ -1,0 +1,242 @@
+"""Qwen2.5-VL (arXiv:2502.13923) and Qwen3-VL (arXiv:2511.21631), through transformers, as annotators.
+
+Answers are constrained to the request's schema (``models.grammar``), and a row may become as long as the longest
+answer: nothing is ever cut short. Not run on a GPU so far; all that does not need one is tested on the CPU.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
+from models.answer_schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
+from models.prompt import Prompt
+from models.qwen_frames import Clip, make_clip
+from models.qwen_loading import Quantization, free_bytes, load_qwen
+from models.qwen_memory import Row, footprint, full_memory_as_memory_error, visual_tokens
+from models.weights import identity, read_json, weights_sha256
+
+BATCH_MAX: Final = 8
+FRAMES_MAX: Final = 32
+PIXELS_MAX: Final = 256 * 28 * 28
+"""256 visual tokens of Qwen2.5-VL for two pictures: 588x336 of a picture of 854x480."""
+_SHARE_OF_MEMORY: Final = 0.8
+"""Of the free memory that is planned with; the rest is for what the plan does not know."""
+_STAMP_TOKENS: Final = 16
+"""At most, of the time and the marks that Qwen3-VL writes around two pictures."""
+_THOUSANDTHS: Final = (1000, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class QwenSettings:
+    """What decides what the model is asked, and how it answers."""
+
+    task: str | None = None
+    """What the worker is doing, in the user's words."""
+    batch_max: int = BATCH_MAX
+    """The most segments at once, where the memory allows as many."""
+    frames_max: int = FRAMES_MAX
+    """The most frames of a segment that are shown."""
+    pixels_max: int = PIXELS_MAX
+    """The most pixels that a frame is shown with."""
+    quantization: Quantization = "none"
+    temperature: float = 0.0
+    """0: the likeliest token each time, so that the same frames give the same answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request as the model is asked it."""
+
+    request: AnnotationRequest
+    clip: Clip
+    text: str
+    schema: Schema
+    row: Row
+
+
+class QwenAnnotator:
+    """The model of a checkpoint's folder."""
+
+    def __init__(self, folder: Path, settings: QwenSettings | None = None) -> None:
+        """Load the model; nothing is fetched.
+
+        Raises:
+            ValueError: the task is more than words.
+            ModelUnavailableError: a package is missing, or the folder holds no whole Qwen-VL.
+            MemoryError: it does not fit into the device's memory.
+        """
+        from models.grammar import Grammar
+
+        self._settings: Final = settings or QwenSettings()
+        self._prompt: Final = Prompt(self._settings.task)
+        self._qwen: Final = load_qwen(folder, self._settings.quantization)
+        self._model, self._revision = identity(folder)
+        self._sha256: Final = weights_sha256(folder)
+        self.name: Final = f"qwen:{self._model}"
+        self.batch_max: Final = self._settings.batch_max
+        video = self._qwen.processor.video_processor
+        self._side_px: Final[int] = video.patch_size * video.merge_size
+        self._footprint: Final = footprint(read_json(folder / "config.json"), self._qwen.dtype.itemsize)
+        self._generation: Final = self._generation_config()
+        width = self._qwen.model.get_output_embeddings().weight.shape[0]
+        self._grammar: Final = Grammar(self._qwen.processor.tokenizer, width, self._generation.eos_token_id)
+        self._halvings = 0
+
+    def facts(self) -> Facts:
+        import llguidance
+        import torch
+        import transformers
+
+        cuda = self._qwen.device.type == "cuda"
+        facts: Facts = {
+            "model": self._model,
+            "revision": self._revision,
+            "weights_sha256": self._sha256,
+            "dtype": str(self._qwen.dtype).removeprefix("torch."),
+            "quantization": self._settings.quantization,
+            "device": torch.cuda.get_device_name(self._qwen.device) if cuda else "cpu",
+            "runtime": f"torch {torch.__version__}, transformers {transformers.__version__}, "
+            f"llguidance {llguidance.__version__}, {self._qwen.attention}",
+            "prompt": self._prompt.name,
+            "prompt_sha256": self._prompt.sha256,
+            "schema_sha256": schema_sha256(),
+            "frames_max": self._settings.frames_max,
+            "pixels_max": self._settings.pixels_max,
+            "temperature": self._settings.temperature,
+            "memory_halvings": self._halvings,
+        }
+        return facts | ({"peak_vram_bytes": torch.cuda.max_memory_allocated(self._qwen.device)} if cuda else {})
+
+    def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+        questions: list[_Question] = []
+        for request in requests:
+            try:
+                questions.append(self._question(request, self._settings.frames_max))
+            except ValueError as error:
+                yield AnnotationFailure(request.segment_id, request.frames_digest, str(error))
+        while questions:
+            budget = int(_SHARE_OF_MEMORY * free_bytes(self._qwen.device))
+            count = self._footprint.batch_for(budget, [question.row for question in questions[: self.batch_max]])
+            yield from self._answers(questions[:count])
+            del questions[:count]
+
+    def _question(self, request: AnnotationRequest, frames_max: int) -> _Question:
+        clip = make_clip(request, frames_max=frames_max, side_px=self._side_px, pixels_max=self._settings.pixels_max)
+        frames, height_px, width_px = clip.pictures.shape[:3]
+        space = self._box_space(width_px, height_px)
+        text, schema = self._chat(self._prompt.text(request, space)), answer_schema(request, space)
+        visual = visual_tokens(frames, width_px, height_px, self._side_px)
+        words = len(self._qwen.processor.tokenizer(text)["input_ids"])
+        row = Row(words + visual + frames * _STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
+        return _Question(request, clip, text, schema, row)
+
+    def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
+        """The grid that each family learned its boxes in: pixels of what it sees, or thousandths of the picture."""
+        return (width_px, height_px) if self._qwen.kind == "qwen2_5_vl" else _THOUSANDTHS
+
+    def _chat(self, words: str) -> str:
+        message = {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": words}]}
+        text: str = self._qwen.processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+        return text
+
+    def _answers(self, questions: list[_Question]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+        """Of all ``questions`` at once where memory allows, else of fewer, else from fewer frames."""
+        try:
+            answers = self._generate(questions)
+        except MemoryError as error:
+            reason = str(error)  # no more of it: its traceback holds on to the very memory that is short
+        else:
+            yield from answers
+            return
+        self._halvings += 1
+        self._give_memory_back()
+        first, middle = questions[0], len(questions) // 2
+        if middle:
+            yield from self._answers(questions[:middle])
+            yield from self._answers(questions[middle:])
+        elif len(first.clip.times_s) > 1:
+            yield from self._answers([self._question(first.request, len(first.clip.times_s) // 2)])
+        else:
+            yield AnnotationFailure(first.request.segment_id, first.request.frames_digest, reason)
+
+    def _generate(self, questions: list[_Question]) -> list[AnnotationAnswer]:
+        """One batch.
+
+        Raises:
+            MemoryError: the memory does not suffice.
+        """
+        import torch
+
+        started = monotonic()
+        with torch.inference_mode(), full_memory_as_memory_error():
+            inputs = self._inputs(questions)
+            self._seed(questions[0].request)
+            made = self._qwen.model.generate(
+                **inputs,
+                max_new_tokens=max(question.row.new_tokens_max for question in questions),
+                logits_processor=[self._grammar.constraint([question.schema for question in questions])],
+            )[:, inputs["input_ids"].shape[1] :].tolist()
+        tokens_in = inputs["attention_mask"].sum(dim=1).tolist()
+        seconds = (monotonic() - started) / len(questions)
+        rows = zip(questions, made, tokens_in, strict=True)
+        return [self._answer(question, tokens, prompt, seconds) for question, tokens, prompt in rows]
+
+    def _inputs(self, questions: list[_Question]) -> Any:  # noqa: ANN401  (a BatchFeature, which is untyped)
+        return self._qwen.processor(
+            text=[question.text for question in questions],
+            videos=[question.clip.pictures for question in questions],
+            video_metadata=[question.clip.metadata() for question in questions],
+            do_sample_frames=False,
+            do_resize=False,
+            cap_pixels_per_frame=False,
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
+        ).to(self._qwen.device)
+
+    def _answer(self, question: _Question, tokens: list[int], tokens_in: int, seconds: float) -> AnnotationAnswer:
+        ends = (place for place, token in enumerate(tokens, start=1) if token in self._generation.eos_token_id)
+        tokens_out = next(ends, len(tokens))
+        raw = self._qwen.processor.tokenizer.decode(tokens[:tokens_out], skip_special_tokens=True)
+        return AnnotationAnswer(
+            segment_id=question.request.segment_id,
+            frames_digest=question.request.frames_digest,
+            raw=raw,
+            frames=len(set(question.clip.times_s)),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            seconds=seconds,
+        )
+
+    def _generation_config(self) -> Any:  # noqa: ANN401  (transformers types it loosely)
+        """Ours, not the checkpoint's: its repetition penalty would forbid the keys of the second action."""
+        import transformers
+
+        config: Any = transformers.GenerationConfig  # its constructor is untyped
+        own = self._qwen.model.generation_config
+        ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
+        sampling = self._settings.temperature > 0
+        self._qwen.model.generation_config = config(
+            eos_token_id=ends,
+            pad_token_id=self._qwen.processor.tokenizer.pad_token_id,
+            do_sample=sampling,
+            # All tokens stay in play: one that the schema needs may be unlikely.
+            **({"temperature": self._settings.temperature, "top_k": 0, "top_p": 1.0} if sampling else {}),
+        )
+        return self._qwen.model.generation_config
+
+    def _seed(self, request: AnnotationRequest) -> None:
+        """Where there is chance, it hangs on the frames alone."""
+        import torch
+
+        if self._settings.temperature > 0:
+            torch.manual_seed(int(request.frames_digest[:15], 16))
+
+    def _give_memory_back(self) -> None:
+        import torch
+
+        if self._qwen.device.type == "cuda":
+            torch.cuda.empty_cache()

@@ -1,0 +1,147 @@
+"""From a checkpoint's folder to a Qwen-VL model and its processor, in the form that suits the device.
+
+On CUDA: bfloat16 where the GPU has it, else float16; flash attention 2 where it is installed; 4 bits a weight on
+request. On the CPU: float32. The CUDA side was not run on a GPU so far.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from models.errors import ModelUnavailableError
+from models.loading import load_pretrained, silent_transformers, unloadable_as_unavailable
+from models.packages import make_torchvision_importable, require_packages
+from models.qwen_memory import full_memory_as_memory_error, weights_bytes
+from models.qwen_positions import put_words_after_videos
+from models.weights import read_json
+
+if TYPE_CHECKING:
+    import torch
+
+Quantization: TypeAlias = Literal["none", "4bit"]
+
+HUB_NAME: Final = "Qwen/Qwen2.5-VL-7B-Instruct"
+PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub", "torchvision", "llguidance")
+KINDS: Final = ("qwen2_5_vl", "qwen3_vl")
+_TOKENIZERS: Final = ("tokenizer.json", "vocab.json")
+_BYTES_OF_4BIT: Final = 0.7
+"""Memory of a weight, about: 4.5 bits of most, 16 of the embeddings, which stay as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedQwen:
+    """A model that can be asked."""
+
+    kind: str
+    """The configuration's ``model_type``, one of ``KINDS``."""
+    model: Any
+    processor: Any
+    device: "torch.device"
+    dtype: "torch.dtype"
+    attention: str
+
+
+def check_checkpoint(folder: Path, quantization: Quantization = "none") -> str:
+    """The kind of Qwen-VL in ``folder``, before anything heavy is imported.
+
+    Raises:
+        ModelUnavailableError: a package is missing, or the folder holds another kind of model, or no tokenizer.
+    """
+    require_packages(PACKAGES, extra="qwen")
+    missing = [name for name in ("bitsandbytes", "accelerate") if quantization == "4bit" and find_spec(name) is None]
+    if missing:
+        raise ModelUnavailableError(
+            f"4 bits a weight need the Python package {', '.join(missing)}: pip install {' '.join(missing)}, "
+            "or leave the weights as they are"
+        )
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind not in KINDS:
+        raise ModelUnavailableError(f"the model in {folder} is of type {kind!r}, expected one of {', '.join(KINDS)}")
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise ModelUnavailableError(f"the model folder {folder} is incomplete: tokenizer.json is missing")
+    return str(kind)
+
+
+def load_qwen(folder: Path, quantization: Quantization) -> LoadedQwen:
+    """Load the model in ``folder``; nothing is fetched.
+
+    Raises:
+        ModelUnavailableError: a package is missing, or the folder holds no whole Qwen-VL.
+        MemoryError: it does not fit into the device's memory.
+    """
+    kind = check_checkpoint(folder, quantization)
+    make_torchvision_importable()
+
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda" if cuda else "cpu")
+    dtype = _dtype(device)
+    attention = _attention(device)
+    _check_room(folder, 4 if not cuda else _BYTES_OF_4BIT if quantization == "4bit" else 2, device)
+    settings: dict[str, Any] = {"dtype": dtype, "attn_implementation": attention}
+    if quantization == "4bit":
+        settings |= _four_bits(folder, device, dtype)
+    with full_memory_as_memory_error():
+        model = load_pretrained(AutoModelForImageTextToText, folder, **settings).eval()
+        if quantization == "none":
+            model = model.to(device)
+    put_words_after_videos(model)
+    return LoadedQwen(kind, model, _processor(folder), device, dtype, attention)
+
+
+def free_bytes(device: "torch.device") -> int:
+    """Memory that a batch can have: what nobody uses, and what torch keeps for itself unused."""
+    import psutil
+    import torch
+
+    if device.type == "cpu":
+        return int(psutil.virtual_memory().available)
+    unused = torch.cuda.mem_get_info(device)[0]
+    return int(unused + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+
+
+def _dtype(device: "torch.device") -> "torch.dtype":
+    import torch
+
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _attention(device: "torch.device") -> str:
+    from transformers.utils.import_utils import is_flash_attn_2_available
+
+    return "flash_attention_2" if device.type == "cuda" and is_flash_attn_2_available() else "sdpa"
+
+
+def _check_room(folder: Path, number_bytes: float, device: "torch.device") -> None:
+    needed, free = weights_bytes(folder, number_bytes), free_bytes(device)
+    if needed > free:
+        raise MemoryError(
+            f"the weights in {folder} need {needed / 2**30:.1f} GiB of {device.type} memory, "
+            f"{free / 2**30:.1f} GiB are free"
+        )
+
+
+def _four_bits(folder: Path, device: "torch.device", dtype: "torch.dtype") -> dict[str, Any]:
+    import transformers
+
+    if device.type == "cpu":
+        raise ModelUnavailableError(f"the model in {folder} cannot have 4 bits a weight here: that needs a CUDA GPU")
+    config: Any = transformers.BitsAndBytesConfig  # its constructor is untyped
+    nf4 = config(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+    return {"quantization_config": nf4, "device_map": {"": device}}
+
+
+def _processor(folder: Path) -> Any:  # noqa: ANN401  (transformers types its processors loosely)
+    import transformers
+
+    auto: Any = transformers.AutoProcessor  # its constructor is untyped
+    with unloadable_as_unavailable(folder), silent_transformers():
+        processor = auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        if not processor.chat_template:
+            raise ModelUnavailableError(f"the model folder {folder} is incomplete: it has no chat template")
+        return processor

@@ -1,0 +1,56 @@
+"""The words after a video come after it in time, as Qwen-VL learned it.
+
+In M-RoPE each part of the input starts one behind the greatest position of the part before (Qwen2-VL,
+arXiv:2409.12191, section 2.1). transformers 5.23 starts the words behind a video's width or height instead: where a
+video lasts longer, as most do, they then lie in the middle of its frames, and the answer lies far behind the question.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import torch
+
+VIDEO: Final = 2
+"""transformers' token type of a video's tokens."""
+
+
+def put_words_after_videos(model: Any) -> None:  # noqa: ANN401  (transformers types its models loosely)
+    """Correct the positions that a loaded model computes; where they are right, nothing changes."""
+    transformers_own = model.model.get_rope_index
+
+    def get_rope_index(
+        input_ids: "torch.Tensor",
+        mm_token_type_ids: "torch.Tensor",
+        **given: Any,  # noqa: ANN401
+    ) -> "tuple[torch.Tensor, torch.Tensor]":
+        positions, _ = transformers_own(input_ids, mm_token_type_ids, **given)
+        return words_after_videos(positions, mm_token_type_ids, given["attention_mask"])
+
+    model.model.get_rope_index = get_rope_index
+
+
+def words_after_videos(
+    positions: "torch.Tensor", token_types: "torch.Tensor", attention_mask: "torch.Tensor"
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Positions with the words behind each row's last video moved behind its last frame.
+
+    Args:
+        positions: (3, B, L): time, height and width.
+        token_types: (B, L): ``VIDEO`` for a video's tokens.
+        attention_mask: (B, L): 0 for padding, which stands left of a row.
+
+    Returns:
+        The positions, and for each row what the next token's place in it lacks to its position, (B, 1).
+    """
+    import torch
+
+    positions = positions.clone()
+    for row, types in enumerate(token_types):
+        video = (types == VIDEO).nonzero()
+        if len(video) == 0:
+            continue
+        words = int(video[-1]) + 1
+        lacking = positions[:, row, :words].max() + 1 - positions[0, row, words]
+        positions[:, row, words:] += lacking.clamp(min=0)
+    ends = positions.amax(dim=(0, 2)) + 1
+    return positions, (ends - torch.sum(attention_mask, dim=1))[:, None]

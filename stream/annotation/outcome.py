@@ -1,0 +1,129 @@
+"""What the annotator said becomes a record: its words, then the actions, then the event that speaks of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypedDict
+
+from models.annotator import AnnotationAnswer, AnnotationFailure
+from models.answer import AnswerError, DescribedAction, parse_answer
+from stream.annotation.asking import Said
+from stream.annotation.order import request_without_frames
+from stream.annotation.raw import RawResponses
+from stream.config import Options
+from stream.items import AnnotationOrder
+from stream.records import events
+from stream.records.annotations import Action, Ecot, SceneObject, read_annotations, write_annotations
+from stream.records.layout import RunLayout
+from stream.records.log import EventLog
+from stream.records.words import printable
+
+_REASON_CHARS_MAX: Final = 300
+
+
+class _Price(TypedDict):
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    dollars: float
+
+
+_NOTHING: Final = _Price(tokens_in=0, tokens_out=0, seconds=0.0, dollars=0.0)
+
+
+class Outcomes:
+    """Writes one outcome after another: all that an event speaks of is durable before it."""
+
+    def __init__(self, layout: RunLayout, log: EventLog, options: Options) -> None:
+        self._log = log
+        self._raw = RawResponses(layout.raw_responses)
+        self._path = layout.annotations
+        self._actions = read_annotations(self._path) if self._path.exists() else []
+        self._annotator = annotator_name(options)
+        self._price_per_hour = options.price_per_hour
+
+    def settle(self, order: AnnotationOrder, said: Said, *, heard: bool = False) -> bool:
+        """Record what was said of the segment that was asked about; returns whether it is described now.
+
+        ``heard``: the words lie on disk already, from before the run went on.
+        """
+        if isinstance(said, AnnotationFailure):
+            return self._failed(order, said.reason, _NOTHING)
+        if not heard:
+            self._raw.append(said)
+        try:
+            described = parse_answer(said.raw, request_without_frames(order))
+        except AnswerError as error:
+            return self._failed(order, str(error), self._price(said))
+        return self._annotated(order, said, described)
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def _annotated(self, order: AnnotationOrder, said: AnnotationAnswer, described: Sequence[DescribedAction]) -> bool:
+        others = [action for action in self._actions if action.segment_id != order.segment_id]
+        self._actions = numbered([*others, *(_action(order, action) for action in described)])
+        write_annotations(self._path, self._actions)
+        self._log.append(
+            events.SegmentAnnotated(
+                segment_id=order.segment_id,
+                annotator=self._annotator,
+                actions=len(described),
+                frames=said.frames,
+                subtasks=tuple(action.ecot.subtask for action in described if action.ecot),
+                objects=tuple(dict.fromkeys(seen.object_name for action in described for seen in action.objects)),
+                **self._price(said),
+            )
+        )
+        return True
+
+    def _failed(self, order: AnnotationOrder, reason: str, price: _Price) -> bool:
+        short = printable(reason)[:_REASON_CHARS_MAX]
+        self._log.append(
+            events.SegmentFailed(segment_id=order.segment_id, annotator=self._annotator, reason=short, **price)
+        )
+        return False
+
+    def _price(self, said: AnnotationAnswer) -> _Price:
+        return _Price(
+            tokens_in=said.tokens_in,
+            tokens_out=said.tokens_out,
+            seconds=round(said.seconds, 6),
+            dollars=round(said.seconds / 3600 * self._price_per_hour, 9),
+        )
+
+
+def annotator_name(options: Options) -> str:
+    """The annotator and its model, short and without a path of this machine."""
+    model = options.annotator_model
+    return options.annotator if model is None else f"{options.annotator} {Path(model).name}"
+
+
+def numbered(actions: list[Action]) -> list[Action]:
+    """The actions in order of time, each with its place in it."""
+    in_order = sorted(actions, key=lambda action: (action.t_start_s, action.t_end_s))
+    return [action.model_copy(update={"action_id": place}) for place, action in enumerate(in_order, start=1)]
+
+
+def _action(order: AnnotationOrder, described: DescribedAction) -> Action:
+    """The action in stream time, within its segment; ``numbered`` gives it its number."""
+    t_start_s, t_end_s = (_within(order, t_s) for t_s in (described.t_start_s, described.t_end_s))
+    ecot = described.ecot
+    return Action(
+        action_id=1,
+        t_start_s=t_start_s,
+        t_end_s=t_end_s,
+        active=described.active,
+        objects=tuple(
+            SceneObject(object_name=seen.object_name, bbox=seen.bbox, rigid=seen.rigid) for seen in described.objects
+        ),
+        ecot=Ecot(scene=ecot.scene, subtask=ecot.subtask, motion=ecot.motion, prediction=ecot.prediction)
+        if ecot
+        else None,
+        segment_id=order.segment_id,
+        kind=order.kind,
+    )
+
+
+def _within(order: AnnotationOrder, t_s: float) -> float:
+    """Seconds from the segment's start to stream time, which is exact to the microsecond."""
+    return min(max(round(order.t_start_s + t_s, 6), order.t_start_s), order.t_end_s)

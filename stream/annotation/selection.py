@@ -1,0 +1,52 @@
+"""Which closed segments are described. The others are skipped, each with its reason."""
+
+from typing import Final
+
+from stream.annotation.novelty import Novelty
+from stream.config import Options
+from stream.records import events
+from stream.records.layout import RunLayout
+
+NO_ANNOTATOR: Final = "annotator: none"
+NO_KEYFRAMES: Final = "it has no keyframe"
+SEVERAL_SIZES: Final = "its keyframes are of several sizes"
+SPOOL_FULL: Final = "the keyframe spool is full"
+ONLY_ANOMALOUS: Final = "only anomalous segments are described"
+SAME_AS: Final = "same_as"
+
+
+class Selection:
+    """Decides in the order in which segments close; what it decides follows from the options and the disk alone."""
+
+    def __init__(self, layout: RunLayout, options: Options) -> None:
+        self._options = options
+        self._novelty = Novelty(layout, options.novelty)
+
+    def skipped(self, closed: events.SegmentClosed, keyframes_there: int) -> events.SegmentSkipped | None:
+        """Why a segment is not described; None if it is to be."""
+        if reason := self._reason(closed, keyframes_there):
+            return events.SegmentSkipped(segment_id=closed.segment_id, reason=reason)
+        if self._options.annotate != "novel" or closed.kind == "anomalous":
+            return None
+        if (like := self._novelty.like(closed)) is None:
+            return None
+        same_as, similarity = like
+        return events.SegmentSkipped(
+            segment_id=closed.segment_id, reason=SAME_AS, same_as=same_as, similarity=similarity
+        )
+
+    def described(self, closed: events.SegmentClosed) -> None:
+        """Note a segment that is described, or was: later ones may be like it."""
+        if self._options.annotate == "novel":
+            self._novelty.remember(closed)
+
+    def _reason(self, closed: events.SegmentClosed, keyframes_there: int) -> str | None:
+        if self._options.annotator == "none":
+            return NO_ANNOTATOR
+        if self._options.annotate == "anomalous" and closed.kind == "typical":
+            return ONLY_ANOMALOUS
+        if not closed.keyframes:
+            return NO_KEYFRAMES
+        if not closed.keyframe_width_px:
+            return SEVERAL_SIZES
+        return SPOOL_FULL if keyframes_there < closed.keyframes else None
