@@ -1,5 +1,6 @@
 """The states of stages, and how they are sent and kept on disk: msgpack, with numpy arrays as an extension."""
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias, TypeVar
 
 import msgpack
@@ -15,7 +16,7 @@ _DTYPES = frozenset({"|u1", "<i8", "<f2", "<f4", "<f8"})
 T = TypeVar("T")
 
 
-def pack(state: State) -> bytes:
+def pack(state: Mapping[str, object]) -> bytes:
     """A state as bytes.
 
     Raises:

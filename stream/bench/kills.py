@@ -24,6 +24,7 @@ import psutil
 from stream.bench.clips import repeat_clip
 from stream.chain import PROCESSES
 from stream.demo.render import render_demo
+from stream.errors import ExitCode
 from stream.records.events import TOLD_BY_CHAIN
 from stream.records.layout import RunLayout
 from stream.records.log import as_json, read_events
@@ -99,7 +100,7 @@ class Tormentor:
             ) as process:
                 was_killed = self._harass(process, most_kills, killed)
             if not was_killed:
-                if process.returncode:
+                if process.returncode not in (ExitCode.DONE, ExitCode.PARTIAL):
                     raise RuntimeError(f"the run in {out} ended with {process.returncode} after {dict(killed)}")
                 return RunLayout(out / self._clip.stem, self._clip.stem)
 
@@ -125,11 +126,11 @@ class Tormentor:
         self._victims += workers
         if target in PROCESSES:
             workers = [worker for worker in workers if _log_of(worker) == f"{target}.log"]
-        if target in ("supervisor", "all"):
+        else:
             process.kill()
         for worker in [] if target == "supervisor" else workers:
             worker.kill()
-        return bool(workers)
+        return bool(workers) or target not in PROCESSES
 
     def _left_behind(self) -> list[str]:
         alive = psutil.wait_procs(self._victims, timeout=_LEAVE_S)[1]

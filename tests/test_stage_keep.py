@@ -1,0 +1,90 @@
+"""What is embedded is on disk before it goes on, and is not embedded again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.encoder import ClipEmbedding, Facts, UInt8
+from stream.errors import EgocleanError
+from stream.items import Damage, Embedding, End, Item
+from stream.records.attempt import Fence, begin_attempt
+from stream.records.layout import RunLayout
+from stream.stage import drive
+from stream.stages.keep import Keep
+from stream.stages.remembered import Remembered
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> RunLayout:
+    """A run directory whose first attempt has begun."""
+    layout = RunLayout(tmp_path, "clip")
+    begin_attempt(layout)
+    return layout
+
+
+def embedding(index: int) -> Embedding:
+    """A window that begins at its own number."""
+    return Embedding(index, float(index), index + 2.1, np.full(4, index, np.float32), np.ones((2, 4), np.float16))
+
+
+def test_arrays_are_loadable_and_agree_mid_run(layout: RunLayout) -> None:
+    """When a window is passed on the three arrays load, with a row for it, in the declared dtypes."""
+    keep = Keep(layout, Fence(layout, 1))
+    for index in range(40):
+        assert [item for item in keep.on_item(embedding(index)) if isinstance(item, Embedding)]
+        mean, temporal, starts = (np.load(path) for path in layout.arrays)
+        assert (mean.shape, temporal.shape, starts.shape) == ((index + 1, 4), (index + 1, 2, 4), (index + 1,))
+    assert (mean.dtype, temporal.dtype, starts.dtype) == (np.float32, np.float16, np.float64)
+    assert np.array_equal(starts, np.arange(40.0))
+    keep.close()
+
+
+def test_all_else_passes(layout: RunLayout) -> None:
+    """Items that are no embedding go on unchanged; no window, no file."""
+    others: list[Item] = [Damage(0.0, 1.0, "lost", 2), End("end_of_stream", 1.0, 30)]
+    assert list(drive(Keep(layout, Fence(layout, 1)), others)) == others
+    assert not any(path.exists() for path in layout.arrays)
+
+
+def test_an_older_attempt_writes_no_row(layout: RunLayout) -> None:
+    """When a newer attempt has begun, what an older one embeds is not kept."""
+    keep = Keep(layout, Fence(layout, 1))
+    list(keep.on_item(embedding(0)))
+    begin_attempt(layout)
+    with pytest.raises(EgocleanError, match="attempt 2 has begun"):
+        list(keep.on_item(embedding(1)))
+    assert len(np.load(layout.timestamps)) == 1
+    keep.close()
+
+
+class Counting:
+    """An encoder that counts what it is asked for."""
+
+    name = "counting"
+    frames = 2
+    tile_px = 4
+    asked = 0
+
+    def facts(self) -> Facts:
+        return {"model": self.name}
+
+    def encode(self, tiles: UInt8) -> ClipEmbedding:
+        self.asked += 1
+        return ClipEmbedding(tiles.mean(axis=(0, 1, 2)).astype(np.float32), np.zeros((2, 4), np.float16))
+
+
+def test_what_is_kept_is_not_embedded_again(layout: RunLayout) -> None:
+    """From the first window asked for, rows that are there come from the disk; others are embedded, and counted."""
+    keep = Keep(layout, Fence(layout, 1))
+    for index in range(5):
+        list(keep.on_item(embedding(index)))
+    keep.close()
+    encoder = Counting()
+    remembered = Remembered(encoder, layout, first=3)
+    tiles = np.full((2, 4, 4, 3), 7, np.uint8)
+    given = [remembered.encode(tiles) for _ in range(4)]
+    assert [made.mean[0] for made in given] == [3, 4, 7, 7]
+    assert encoder.asked == 2
+    assert layout.encoded.stat().st_size == 2
+    assert (remembered.facts(), remembered.frames, remembered.tile_px) == ({"model": "counting"}, 2, 4)
