@@ -45,6 +45,7 @@ class Outlet:
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.SNDHWM, hop.high_water_mark)
         self._socket.setsockopt(zmq.IMMEDIATE, int(not hop.loose))  # 1: nothing is queued for a peer that is not there
+        self._departure = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._socket.connect(hop.endpoint)
 
     def send(self, item: Item, while_full: Callable[[], None]) -> None:
@@ -62,11 +63,22 @@ class Outlet:
             while_full()
         self._socket.send_multipart(parts, copy=size < zmq.COPY_THRESHOLD)
 
+    def wait_until_taken(self) -> None:
+        """After the last item, wait until the receiver leaves, which it does when it has that; not in a loose hop.
+
+        To leave first may lose items: libzmq drops a connection that has ended, with what it has not read from it
+        yet, when its receiver's queue was full.
+        """
+        if not self._hop.loose:
+            self._departure.poll()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        """Wait until all is delivered; after an error, or in a loose hop, drop what is still queued."""
+        """Hand over what is still queued; after an error, or in a loose hop, drop it."""
+        self._socket.disable_monitor()
+        self._departure.close(linger=0)
         self._socket.close(linger=-1 if kind is None and not self._hop.loose else 0)
 
 

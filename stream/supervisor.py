@@ -17,6 +17,7 @@ from stream.errors import ExitCode, StageFailedError
 from stream.outside.outside import Outside
 from stream.records.follow import Follower
 from stream.records.layout import RunLayout
+from stream.records.saved import read_state
 from stream.socket_folder import SocketFolder
 from stream.sockets import Hop
 from stream.status import Board
@@ -104,7 +105,9 @@ class Supervisor:
             StageFailedError: if a process ended before its work did; all others are ended, too.
         """
         self._events = Follower(self._layout.events, since)
-        self._outside.begin()
+        saved = read_state(state) if state else None
+        self._since_s = saved.t_s if saved else 0.0
+        self._outside.begin(self._since_s, saved.windows if saved else 0)
         try:
             self._children = [Child(order, self._log(order.process)) for order in self._orders(attempt, state)]
             self._watch(stopped)
@@ -144,7 +147,8 @@ class Supervisor:
 
     def _show(self) -> None:
         if (ingest := self.board.last.get("ingest")) is not None:
-            self._view.progress(ingest.t_s, self._duration_s, time.monotonic() - self._began_at)
+            speed = max(0.0, ingest.t_s - self._since_s) / (time.monotonic() - self._began_at)
+            self._view.progress(ingest.t_s, self._duration_s, speed)
         for event, _ in self._events.poll():
             self._view.event(event)
             self._outside.on_event(event)

@@ -193,6 +193,8 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
             back = stack.enter_context(Inlet(context, order.back)) if order.back else None
             run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
         reporter.report("done", work.facts())
+        if outlet is not None:
+            outlet.wait_until_taken()
 
 
 def main() -> None:

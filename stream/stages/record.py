@@ -114,6 +114,7 @@ class Record:
             "segments": self._segments,
             "anomalous": self._anomalous,
             "checkpoint_at_s": self._checkpoint_at_s,
+            "wall_s": self._wall_s(),
         }
 
     def restore(self, state: State) -> None:
@@ -124,6 +125,11 @@ class Record:
         self._windows, self._segments = take(state, "windows", int), take(state, "segments", int)
         self._anomalous = take(state, "anomalous", int)
         self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
+        self._began_at -= take(state, "wall_s", float)
+
+    def _wall_s(self) -> float:
+        """Since the run began, without the time in which none of it was there."""
+        return time.monotonic() - self._began_at
 
     def _keyframe(self, item: Keyframe) -> None:
         self._spool.add(item.t_s, item.jpeg)
@@ -192,7 +198,7 @@ class Record:
                 segments=self._segments,
                 anomalous=self._anomalous,
                 annotation=books.annotation,
-                wall_s=round(time.monotonic() - self._began_at, 3),
+                wall_s=round(self._wall_s(), 3),
                 exit_code=4 if books.seconds["damaged_s"] or books.seconds["failed_s"] or end.packets_lost else 0,
             )
         )
