@@ -16,7 +16,7 @@ if [ -z "${EGOCLEAN_OUT:-}" ] && ! can_fill runs; then
     export EGOCLEAN_OUT
     case "${1:---help}" in
         --help | --version) ;;
-        rectify | tail | health | doctor | detect | eval | ablation | analyze | check-rectify) ;;
+        rectify | annotate | bench | tail | health | doctor | models | detect | eval | ablation | analyze | check-rectify) ;;
         *) # run, demo, or a clip
             echo "egoclean-stream: user $(id -u) cannot write to $PWD/runs: results go to $EGOCLEAN_OUT inside the" \
                 "container; to keep them, mount a folder of yours at $PWD and add --user \"\$(id -u):\$(id -g)\"" >&2

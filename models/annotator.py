@@ -81,8 +81,8 @@ class Annotator(Protocol):
         """What a record needs to ask the same again.
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``prompt``,
-        ``prompt_sha256``, ``schema_sha256``, ``peak_vram_bytes``, ``memory_halvings``; those that do not apply are
-        left out.
+        ``prompt_sha256``, ``schema_sha256``, ``frames_max``, ``pixels_max``, ``quantization``, ``temperature``,
+        ``peak_vram_bytes``, ``memory_halvings``; those that do not apply are left out.
         """
         ...
 

@@ -5,12 +5,12 @@ That there is none, ``--annotator none``, is no annotator's name: whoever asks f
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
-from models import qwen, qwen_loading
+from models import openai_compatible, qwen, qwen_loading
 from models.annotator import Annotator
 from models.errors import ModelUnavailableError
+from models.packages import require_packages
 from models.prompt import Prompt
 from models.qwen_loading import Quantization
 from models.weights import locate
@@ -34,6 +34,8 @@ class AnnotatorChoice:
     """The most frames of a segment that are shown."""
     quantization: Quantization = "none"
     temperature: float = 0.0
+    wait_s: float = openai_compatible.WAIT_S
+    """How long a server may be away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def _builder(kind: str) -> _Builder:
 
 def _settle_qwen(choice: AnnotatorChoice, allow_download: bool) -> AnnotatorChoice:  # noqa: FBT001  (a Callable's)
     try:
+        require_packages(qwen_loading.PACKAGES, extra="qwen")
         folder = locate(choice.model or qwen_loading.HUB_NAME, allow_download=allow_download)
         qwen_loading.check_checkpoint(folder, choice.quantization)
     except ModelUnavailableError as error:
@@ -97,8 +100,36 @@ def _make_qwen(choice: AnnotatorChoice) -> Annotator:
         quantization=choice.quantization,
         temperature=choice.temperature,
     )
-    folder: Path = locate(choice.model or qwen_loading.HUB_NAME, allow_download=False)
+    require_packages(qwen_loading.PACKAGES, extra="qwen")
+    folder = locate(choice.model or qwen_loading.HUB_NAME, allow_download=False)
     return qwen.QwenAnnotator(folder, settings)
 
 
-ANNOTATORS: Final[dict[str, _Builder]] = {"qwen": _Builder(_settle_qwen, _make_qwen)}
+def _settle_openai(choice: AnnotatorChoice, _allow_download: bool) -> AnnotatorChoice:  # noqa: FBT001  (a Callable's)
+    _make_openai(choice)
+    return choice
+
+
+def _make_openai(choice: AnnotatorChoice) -> Annotator:
+    if choice.url is None or choice.model is None:
+        raise ValueError(
+            "the annotator openai asks a server: expected its address, such as http://localhost:8000/v1, "
+            "and the name by which it calls its model"
+        )
+    return openai_compatible.OpenAIAnnotator(
+        openai_compatible.OpenAISettings(
+            url=choice.url,
+            model=choice.model,
+            task=choice.task,
+            batch_max=choice.batch_max or openai_compatible.BATCH_MAX,
+            frames_max=choice.frames_max,
+            temperature=choice.temperature,
+            wait_s=choice.wait_s,
+        )
+    )
+
+
+ANNOTATORS: Final[dict[str, _Builder]] = {
+    "openai": _Builder(_settle_openai, _make_openai),
+    "qwen": _Builder(_settle_qwen, _make_qwen),
+}

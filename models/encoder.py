@@ -1,8 +1,10 @@
 """The contract of a clip encoder: one window of frames in, one embedding out.
 
-``models.choice`` makes them by name; ``models.grid`` and ``models.vjepa2`` are the two there are.
+Windows overlap, so tiles and windows come apart: a tile goes into the encoder's ``TileStore`` once, and every window
+that it is part of names it by its slot. ``models.choice`` makes encoders by name.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -32,6 +34,47 @@ class ClipEmbedding:
     """(T/2, D) float16: one token for every two frames, mean over space."""
 
 
+class Encoding(Protocol):
+    """A batch of windows that is being embedded."""
+
+    def ready(self) -> bool:
+        """Whether ``result`` would give its answer at once."""
+        ...
+
+    def result(self) -> Sequence[ClipEmbedding]:
+        """The embeddings in the order of their windows; waits for them."""
+        ...
+
+
+class TileStore(Protocol):
+    """The tiles of the windows to come, where the encoder computes."""
+
+    def put(self, tile: UInt8) -> int:
+        """Keep a tile, (tile_px, tile_px, 3) uint8, RGB; gives its slot, which is its own until it is dropped.
+
+        Raises:
+            ValueError: the shape or the dtype is another.
+            MemoryError: it does not fit into the device's memory.
+        """
+        ...
+
+    def drop(self, slot: int) -> None:
+        """Let a tile go; windows that were given to ``encode`` before are not harmed."""
+        ...
+
+    def encode(self, windows: Sequence[Sequence[int]]) -> Encoding:
+        """Begin to embed windows, at least one; does not wait where the device works on its own.
+
+        Args:
+            windows: (B, T) slots, in order of time; one tile may stand for several frames.
+
+        Raises:
+            ValueError: a window has not T frames.
+            MemoryError: the batch does not fit into the device's memory.
+        """
+        ...
+
+
 class ClipEncoder(Protocol):
     """Turns a window of frames into an embedding. The same tiles always give the same embedding."""
 
@@ -53,7 +96,8 @@ class ClipEncoder(Protocol):
     def facts(self) -> Facts:
         """What a record needs to make the embedding again.
 
-        Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``frames``, ``dims``.
+        Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``frames``, ``dims``;
+        where batches may halve also ``memory_halvings``.
         """
         ...
 
@@ -66,6 +110,10 @@ class ClipEncoder(Protocol):
         Raises:
             ValueError: the shape or the dtype is another.
         """
+        ...
+
+    def tile_store(self) -> TileStore:
+        """An empty store of tiles, for many windows that overlap: the way of a stream."""
         ...
 
 
@@ -86,6 +134,29 @@ def check_tiles(tiles: UInt8, frames: int, tile_px: int) -> None:
     Raises:
         ValueError: the shape or the dtype is another.
     """
-    expected = (frames, tile_px, tile_px, 3)
+    _check_shape(tiles, (frames, tile_px, tile_px, 3))
+
+
+def check_tile(tile: UInt8, tile_px: int) -> None:
+    """Refuse a tile that is not (tile_px, tile_px, 3) uint8.
+
+    Raises:
+        ValueError: the shape or the dtype is another.
+    """
+    _check_shape(tile, (tile_px, tile_px, 3))
+
+
+def check_windows(windows: Sequence[Sequence[int]], frames: int) -> None:
+    """Refuse windows that have not ``frames`` frames each.
+
+    Raises:
+        ValueError: one has more or fewer, or there is none.
+    """
+    lengths = {len(window) for window in windows}
+    if lengths != {frames}:
+        raise ValueError(f"windows have {sorted(lengths)} frames, expected {frames} in each")
+
+
+def _check_shape(tiles: UInt8, expected: tuple[int, ...]) -> None:
     if tiles.shape != expected or tiles.dtype != np.uint8:
         raise ValueError(f"tiles are {tiles.shape} {tiles.dtype}, expected {expected} uint8")

@@ -33,6 +33,7 @@ from models.encoder import (
     check_frames,
     check_tiles,
 )
+from models.host_tiles import HostTiles
 
 CELLS: Final = 8
 CHANNELS: Final = 16
@@ -85,6 +86,9 @@ class GridEncoder:
         )
         tokens = np.moveaxis(np.concatenate(blocks), 0, -1).reshape(-1, DIMS)
         return ClipEmbedding(mean=tokens.mean(axis=0), temporal=tokens.astype(np.float16))
+
+    def tile_store(self) -> HostTiles:
+        return HostTiles.one_by_one(self)
 
 
 def _brightness(luma: Float32) -> Float32:

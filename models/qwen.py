@@ -24,7 +24,7 @@ PIXELS_MAX: Final = 256 * 28 * 28
 """256 visual tokens of Qwen2.5-VL for two pictures: 588x336 of a picture of 854x480."""
 _SHARE_OF_MEMORY: Final = 0.8
 """Of the free memory that is planned with; the rest is for what the plan does not know."""
-_STAMP_TOKENS: Final = 16
+STAMP_TOKENS: Final = 16
 """At most, of the time and the marks that Qwen3-VL writes around two pictures."""
 _THOUSANDTHS: Final = (1000, 1000)
 
@@ -43,7 +43,7 @@ class QwenSettings:
     """The most pixels that a frame is shown with."""
     quantization: Quantization = "none"
     temperature: float = 0.0
-    """0: the likeliest token each time, so that the same frames give the same answer."""
+    """0: the likeliest token each time. Above it there is chance, and company in the batch matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class QwenAnnotator:
         self._settings: Final = settings or QwenSettings()
         self._prompt: Final = Prompt(self._settings.task)
         self._qwen: Final = load_qwen(folder, self._settings.quantization)
-        self._model, self._revision = identity(folder)
+        self._model_name, self._revision = identity(folder)
         self._sha256: Final = weights_sha256(folder)
-        self.name: Final = f"qwen:{self._model}"
+        self.name: Final = f"qwen:{self._model_name}"
         self.batch_max: Final = self._settings.batch_max
         video = self._qwen.processor.video_processor
         self._side_px: Final[int] = video.patch_size * video.merge_size
@@ -92,7 +92,7 @@ class QwenAnnotator:
 
         cuda = self._qwen.device.type == "cuda"
         facts: Facts = {
-            "model": self._model,
+            "model": self._model_name,
             "revision": self._revision,
             "weights_sha256": self._sha256,
             "dtype": str(self._qwen.dtype).removeprefix("torch."),
@@ -130,7 +130,7 @@ class QwenAnnotator:
         text, schema = self._chat(self._prompt.text(request, space)), answer_schema(request, space)
         visual = visual_tokens(frames, width_px, height_px, self._side_px)
         words = len(self._qwen.processor.tokenizer(text)["input_ids"])
-        row = Row(words + visual + frames * _STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
+        row = Row(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
         return _Question(request, clip, text, schema, row)
 
     def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
@@ -229,7 +229,7 @@ class QwenAnnotator:
         return self._qwen.model.generation_config
 
     def _seed(self, request: AnnotationRequest) -> None:
-        """Where there is chance, it hangs on the frames alone."""
+        """Where there is chance, it hangs on the frames: the same batch gives the same answers."""
         import torch
 
         if self._settings.temperature > 0:

@@ -54,8 +54,8 @@ def make_clip(request: AnnotationRequest, *, frames_max: int, side_px: int, pixe
     """
     chosen, step_s = even_choice([frame.t_s for frame in request.frames], frames_max)
     size = shown_size(request.width_px, request.height_px, side_px=side_px, pixels_max=pixels_max)
-    decoded = {index: cv2.resize(_decoded(request, index), size, interpolation=cv2.INTER_AREA) for index in set(chosen)}
-    pictures = np.stack([decoded[index] for index in chosen]).astype(np.uint8, copy=False)
+    scaled = {index: cv2.resize(decoded(request, index), size, interpolation=cv2.INTER_AREA) for index in set(chosen)}
+    pictures = np.stack([scaled[index] for index in chosen]).astype(np.uint8, copy=False)
     return Clip(pictures, tuple(request.frames[index].t_s for index in chosen), step_s)
 
 
@@ -83,7 +83,12 @@ def shown_size(width_px: int, height_px: int, *, side_px: int, pixels_max: int) 
     return columns * side_px, rows * side_px
 
 
-def _decoded(request: AnnotationRequest, index: int) -> cv2.typing.MatLike:
+def decoded(request: AnnotationRequest, index: int) -> cv2.typing.MatLike:
+    """One frame of a segment, (height, width, 3) uint8, RGB.
+
+    Raises:
+        ValueError: it is no picture, or has another size than the request says.
+    """
     frame = request.frames[index]
     data = np.frombuffer(frame.jpeg, np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None

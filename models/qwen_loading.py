@@ -93,14 +93,16 @@ def load_qwen(folder: Path, quantization: Quantization) -> LoadedQwen:
 
 
 def free_bytes(device: "torch.device") -> int:
-    """Memory that a batch can have: what nobody uses, and what torch keeps for itself unused."""
+    """Memory that a batch can have: what nobody uses and this process may take, and what torch keeps unused."""
     import psutil
     import torch
 
     if device.type == "cpu":
         return int(psutil.virtual_memory().available)
-    unused = torch.cuda.mem_get_info(device)[0]
-    return int(unused + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    unused, total = torch.cuda.mem_get_info(device)
+    reserved = torch.cuda.memory_reserved(device)
+    allowed = int(total * torch.cuda.get_per_process_memory_fraction(device)) - reserved
+    return int(min(unused, allowed) + reserved - torch.cuda.memory_allocated(device))
 
 
 def _dtype(device: "torch.device") -> "torch.dtype":

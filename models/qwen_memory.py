@@ -109,7 +109,7 @@ def _numbers(path: Path) -> int:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, _HEADER_BYTES_MAX)))
+            header = json.loads(file.read(length) if length <= _HEADER_BYTES_MAX else b"")
         return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
     except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
         raise ModelUnavailableError(f"{path} is no whole safetensors file: its header cannot be read") from error

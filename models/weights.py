@@ -3,30 +3,33 @@
 Only safetensors are ever opened: a pickled checkpoint can run code.
 """
 
-import errno
 import hashlib
 import json
 from pathlib import Path
 from typing import Final
 
 from models.errors import ModelUnavailableError
+from models.fetch import Report, fetch, unreported
 
-FILES: Final = ("config.json", "*preprocessor_config.json", "*.safetensors", "*.safetensors.index.json")
-"""What is fetched of a hub repository: no code, no pickles."""
+FILES: Final = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
+"""What is fetched of a hub repository, at its first level: configuration, tokenizer, weights; no code, no pickles."""
+_NESTED: Final = "*/*"
 _SINGLE: Final = "model.safetensors"
 _INDEX: Final = "model.safetensors.index.json"
 _PICKLED: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-_HUB_ANSWERS_WITHIN_S: Final = 5.0
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
-def locate(name_or_path: str | Path, *, revision: str | None = None, allow_download: bool) -> Path:
+def locate(
+    name_or_path: str | Path, *, revision: str | None = None, allow_download: bool, report: Report = unreported
+) -> Path:
     """Find a model's folder: a folder as it is, else the hub's cache, else, when allowed, the hub.
 
     Args:
-        name_or_path: a local folder, or a hub name such as ``facebook/vjepa2-vitl-fpc64-256``.
-        revision: branch, tag or commit on the hub; None for its main branch.
+        name_or_path: a local folder, or a hub name such as ``facebook/vjepa2-vitl-fpc64-256``, which may end in
+            ``@`` and a revision.
+        revision: branch, tag or commit on the hub; None for the one in the name, or else the main branch.
         allow_download: whether the network may be used; ``HF_HUB_OFFLINE=1`` forbids it all the same.
+        report: hears how far the fetching is.
 
     Raises:
         ModelUnavailableError: the model is nowhere to be had, or it is incomplete.
@@ -36,7 +39,53 @@ def locate(name_or_path: str | Path, *, revision: str | None = None, allow_downl
     if folder.is_dir():
         weight_files(folder)
         return folder
-    return _of_hub(str(name_or_path), revision, allow_download=allow_download)
+    name, named_revision = split_revision(str(name_or_path))
+    revision = revision or named_revision
+    try:
+        return cached(name, revision)
+    except ModelUnavailableError:
+        if not allow_download:
+            raise
+    return fetched(name, revision, report)
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """The hub's name and the revision of ``name@revision``; None where it names none."""
+    name, _, revision = name.partition("@")
+    return name, revision or None
+
+
+def cached(name: str, revision: str | None = None) -> Path:
+    """A model's folder in the hub's cache; no network is used.
+
+    Raises:
+        ModelUnavailableError: it is not there, or not whole.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(
+            name, revision=revision, local_files_only=True, allow_patterns=list(FILES), ignore_patterns=_NESTED
+        )
+        weight_files(folder := Path(found))
+    except HFValidationError as error:
+        raise ModelUnavailableError(f"the model {name!r} is neither a folder nor a name on the hub") from error
+    except (LocalEntryNotFoundError, ModelUnavailableError) as error:
+        raise ModelUnavailableError(_how_to_fetch(name, revision)) from error
+    return folder
+
+
+def fetched(name: str, revision: str | None = None, report: Report = unreported) -> Path:
+    """A model's folder in the hub's cache, brought there from the hub.
+
+    Raises:
+        ModelUnavailableError: the hub does not give it, or it is no whole model in safetensors.
+        OSError: the disk is full.
+    """
+    folder = fetch(name, revision, patterns=FILES, report=report)
+    weight_files(folder)
+    return folder
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
@@ -109,48 +158,6 @@ def _shards(folder: Path) -> tuple[Path, ...]:
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _of_hub(name: str, revision: str | None, *, allow_download: bool) -> Path:
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        return _cached(name, revision)
-    except HFValidationError as error:
-        raise ModelUnavailableError(f"the model {name!r} is neither a folder nor a name on the hub") from error
-    except ModelUnavailableError:
-        if not allow_download:
-            raise
-    return _fetched(name, revision)
-
-
-def _cached(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=list(FILES)))
-    except LocalEntryNotFoundError as error:
-        raise ModelUnavailableError(_how_to_fetch(name, revision)) from error
-    weight_files(folder)
-    return folder
-
-
-def _fetched(name: str, revision: str | None) -> Path:
-    import httpx2
-    from huggingface_hub import HfApi, snapshot_download
-
-    try:
-        # A snapshot waits for a silent network for ever: ask a question with a limit first.
-        HfApi().model_info(name, revision=revision, timeout=_HUB_ANSWERS_WITHIN_S)
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
-    except (OSError, httpx2.HTTPError) as error:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise ModelUnavailableError(f"{_how_to_fetch(name, revision)}; the hub gave nothing: {reason}") from error
-    weight_files(folder)
-    return folder
 
 
 def _how_to_fetch(name: str, revision: str | None) -> str:

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stream.barriers import Barriers
@@ -21,6 +21,8 @@ from stream.records.saved import Saved
 from stream.stage import Pipeline, Stage
 
 if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+
     from stream.stages.decode import Decode
     from stream.video.source import Source as ClipSource
 
@@ -87,19 +89,27 @@ def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, s
 class _Clip:
     """The source of a run: one clip, once or for ever."""
 
-    def __init__(self, options: Options, source: "ClipSource", decode: "Decode", saved: Saved | None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        source: "ClipSource",
+        decode: "Decode",
+        hwaccel: "HWAccel | None",
+        saved: Saved | None,
+    ) -> None:
         self.realtime = options.speed == "realtime"
         self.barriers = Barriers(options.stride_s, saved.t_s if saved else None)
         self._replay_from_s = replay_from_s(saved.states) if saved else None
         self._source = source
         self._loop = options.loop
         self._decode = decode
+        self._hwaccel = hwaccel
 
     def packets(self) -> Iterator[Packet]:
         from stream.video.packets import packets
 
         since = None if self._replay_from_s is None else self._decode.replay_from(self._replay_from_s)
-        return packets(self._source, loop=self._loop, since=since)
+        return packets(self._source, loop=self._loop, hwaccel=self._hwaccel, since=since)
 
     def end(self, reason: EndReason) -> End:
         return self._decode.end(reason)
@@ -112,40 +122,63 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
     from stream.stages.rectify import Rectify
     from stream.video.camera import read_intrinsics
     from stream.video.container import read_facts
+    from stream.video.decoder import NVDEC_FORMATS, accelerator, torch_device
     from stream.video.source import open_source
 
     cv2.setNumThreads(1)
-    source = open_source(options.source)
-    decode = Decode(source.name, read_facts(source))
+    source = open_source(options.source, download=options.download)
+    stream, device = read_facts(source), torch_device(options.decoder)
+    hwaccel = accelerator(options.decoder, on_device=device is not None)
+    if hwaccel is not None:
+        stream = replace(stream, pixel_format=NVDEC_FORMATS[stream.pixel_format])
+    decode = Decode(source.name, stream)
     rectify = Rectify(
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
         balance=options.balance,
         fov_scale=options.fov_scale,
         tile_px=options.tile_px,
+        geometry=options.geometry,
         keyframe_px=options.keyframe_px,
         keyframe_fps=options.keyframe_fps,
+        device=device,
     )
     return Work(
         Pipeline([decode, rectify]),
-        source=_Clip(options, source, decode, saved),
+        source=_Clip(options, source, decode, hwaccel, saved),
         since_s=saved.t_s if saved else 0.0,
-        facts=lambda: {"rectification": rectify.facts()},
+        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.file.fetched_bytes},
     )
 
 
 def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | None) -> Work:
+    from models import vram
     from models.choice import make_encoder
     from stream.stages.keep import Keep
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window
 
-    encoder = make_encoder(options.encoder, options.encoder_model)
-    remembered = Remembered(encoder, layout, first=saved.windows if saved else 0)
+    _limit_vram(options, "encode")
+    sampling = options.sampling
+    encoder = make_encoder(
+        options.encoder,
+        options.encoder_model,
+        frames=sampling.frames,
+        onnx=options.encoder_onnx,
+        provider=options.onnx_provider,
+    )
+    window = Window(
+        Remembered(encoder, layout, first=saved.windows if saved else 0),
+        options.stride_s,
+        rate_fps=sampling.rate_fps,
+        batch=options.encoder_batch or 1,
+        max_latency_s=options.max_latency_s,
+    )
     keep = Keep(layout, Fence(layout, attempt))
     return Work(
-        Pipeline([Window(remembered, options.stride_s), keep]),
-        facts=lambda: {"encoder": encoder.facts()},
+        Pipeline([window, keep]),
+        facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}, "windows": window.facts()},
         close=keep.close,
+        due=lambda now_s: (item for given in window.due(now_s) for item in keep.on_item(given)),
     )
 
 
@@ -166,6 +199,17 @@ def _annotate(options: Options, layout: RunLayout, _attempt: int, _saved: Saved 
     from stream.annotation.making import make
     from stream.stages.annotate import Annotate
 
+    _limit_vram(options, ANNOTATE)
     annotator = make(options)
     annotate = Annotate(annotator, layout.keyframes, options)
     return Work(annotate, facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)
+
+
+def _limit_vram(options: Options, process: str) -> None:
+    """Keep this process to its share of the GPU's memory, where there is a budget."""
+    from stream.vram import shares
+
+    if share := shares(options).get(process):
+        from models.vram import limit_process
+
+        limit_process(share.limit_bytes)

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import traceback
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
@@ -12,16 +13,20 @@ from typing import NoReturn
 import click
 
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.notes import tell_notes
 
 COMMANDS = {
     "run": "stream.commands.run:run",
     "rectify": "stream.commands.rectify:rectify",
+    "annotate": "stream.commands.annotate:annotate",
     "tail": "stream.commands.tail:tail",
     "health": "stream.commands.health:health",
     "doctor": "stream.commands.doctor:doctor",
+    "models": "stream.commands.models:models",
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
     "ablation": "stream.commands.ablation:ablation",
+    "bench": "stream.commands.bench:bench",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",
@@ -78,6 +83,7 @@ def main() -> None:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _unraisable
+    tell_notes(partial(click.echo, err=True))
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -1,11 +1,16 @@
 """Every option of a run, validated once; the command line fills it, every process gets it as JSON."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from models.onnx_facts import Provider
 from stream.detection.options import DetectorOptions
+from stream.errors import UsageError
+from stream.video.sampling import Preset, Sampling
+from stream.video.view import Geometry
 
 
 class Options(BaseModel):
@@ -14,7 +19,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """A video file, or ``shard.tar::member.mp4``."""
+    """A video file, or ``shard.tar::member.mp4``, here or on the hub."""
+    download: bool = False
+    """A file on the hub is fetched whole, instead of being read where it is."""
     intrinsics: Path | None = None
     """None with ``rectify``: no calibration is known yet; the supervisor finds it or stops."""
     rectify: bool = True
@@ -23,22 +30,43 @@ class Options(BaseModel):
     fov_scale: float = Field(default=1.0, gt=0.0)
     """Above 1 widens the rectified view."""
     out: Path = Path("runs")
+    decoder: Literal["auto", "cpu", "nvdec"] = "auto"
+    """``auto``: the GPU's where it works and is of use, settled before the run begins."""
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"
     encoder_model: str | None = None
-    """Hub name or local folder; None: the encoder's own default."""
+    """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
+    offline: bool = False
+    """Nothing is fetched: what a run needs is on this machine."""
     tile_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
+    geometry: Geometry = "crop"
+    """How the picture becomes a square tile; the encoder's training knows crops."""
+    window: Preset = "64@30"
+    """Frames of a window, and their rate: the published detection's, or longer and sparser, or shorter ones."""
+    encoder_batch: int | None = Field(default=None, ge=1, le=64)
+    """Windows that are embedded together, all of the one source of the run; None: as many as its share of the GPU's
+    memory is planned for, without a GPU one."""
+    max_latency_s: float | None = Field(default=None, ge=0.0)
+    """Stream time that a window may wait for others of its batch; None: until the batch is full."""
+    encoder_runtime: Literal["torch", "onnx"] = "torch"
+    encoder_onnx: Path | None = None
+    """What ``models export-onnx`` made of the encoder; for ``encoder_runtime`` onnx."""
+    onnx_provider: Provider = "auto"
     annotator: Literal["none", "qwen", "openai"] = "none"
     annotator_model: str | None = None
     """Hub name, local folder, or the server's name for it; None: the annotator's own default."""
     annotator_url: str | None = None
     """Of the server, for ``openai``."""
+    annotator_wait_s: float = Field(default=300.0, ge=0.0)
+    """How long that server may be away."""
     annotator_batch: int | None = Field(default=None, ge=1)
     """The most segments asked about at once; None: as many as the annotator can take."""
     annotator_latency_s: float = Field(default=5.0, ge=0.0)
     """The longest that a segment waits for others to be asked about with."""
     annotator_frames: int = Field(default=32, ge=1)
     """The most keyframes of a segment that are shown."""
+    annotator_quantization: Literal["none", "4bit"] = "none"
+    """Of the annotator's weights, on the GPU."""
     annotator_hint: bool = True
     """Whether the annotator is told what the detector found."""
     task: str | None = None
@@ -63,6 +91,8 @@ class Options(BaseModel):
     """Bound on what waits between two processes, MiB for each hop."""
     price_per_hour: float = Field(default=0.20, ge=0.0)
     """Of the machine, dollars: for the record."""
+    vram_budget_gib: float | None = Field(default=None, gt=0.0)
+    """Of the GPU's memory for all models together; None: what the card has free, less a margin."""
     restart: bool = False
     log_format: Literal["text", "json"] = "text"
     """Of what is printed: lines for people, or each event as it is on disk."""
@@ -73,11 +103,31 @@ class Options(BaseModel):
     metrics_host: str = "127.0.0.1"
     detector: DetectorOptions = DetectorOptions()
 
+    @property
+    def sampling(self) -> Sampling:
+        """``window``, read."""
+        return Sampling.parse(self.window)
+
     def deciding(self) -> dict[str, object]:
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
-            "out", "speed", "restarts", "queue_mib", "price_per_hour", "restart",
-            "annotator_url", "annotator_batch", "annotator_latency_s",
+            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
+            "offline",
+            "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s",
             "log_format", "stall_s", "metrics_port", "metrics_host",
         }  # fmt: skip
         return self.model_dump(mode="json", exclude=incidental)
+
+
+def validated(values: Mapping[str, Any]) -> Options:
+    """Options from what a command line, or a record, holds.
+
+    Raises:
+        UsageError: naming the first option that is out of range.
+    """
+    try:
+        return Options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "--" + str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"{name} {first['input']}: {first['msg'].lower()}") from error

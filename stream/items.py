@@ -89,8 +89,8 @@ class Embedding:
 
     index: int
     """0, 1, 2, ...: the row of the run's ``*.npy`` files."""
-    t_start_s: float
-    """PTS of the window's first frame."""
+    t_sample_s: float
+    """The time that the window stands for: that of its first frame, of a long window that of its middle."""
     t_end_s: float
     """End of the window's last frame."""
     mean: Float32
@@ -121,7 +121,7 @@ class SegmentClosed:
     closed_by: ClosedBy
     detected_at_s: float
     windows: int
-    """Windows that start in the segment: 0 means that it was never scored."""
+    """Windows whose time lies in the segment: 0 means that it was never scored."""
     score_mean: float | None = None
     score_max: float | None = None
     theta_on: float | None = None

@@ -1,16 +1,26 @@
 """Everything that can be found wrong before the first frame is decoded, is found here."""
 
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
+
+from rich.console import Console
 
 from models.choice import choose
 from models.errors import ModelUnavailableError
+from stream.annotation.making import settled
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
+from stream.fetch_view import shown
+from stream.records.layout import RunLayout
+from stream.records.manifest import read_manifest
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
+from stream.video.decoder import Decoder, choose_decoder
+from stream.video.remote.address import is_on_hub, parse_address
 from stream.video.sidecar import Sidecar, read_sidecar
 from stream.video.source import Source, open_source
+from stream.vram import with_budget
 
 
 @dataclass(frozen=True)
@@ -18,28 +28,54 @@ class Prepared:
     """A run that may begin."""
 
     options: Options
-    """With every ``auto`` resolved: the calibration's file, the encoder and where its weights lie."""
+    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the decoder, the
+    encoder, and where the models' weights lie."""
     source: Source
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
     """As read; None without rectification."""
     sidecar: Sidecar | None
     """What the clip's ``.json`` says, set against the clip; None without one."""
+    decoder: Decoder
+    """What decodes it, and why."""
 
 
 def prepare(options: Options) -> Prepared:
-    """Check the source, the calibration and the encoder of a run.
+    """Check the source, the calibration, the encoder and the annotator of a run.
 
     Raises:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
-        ModelMissingError: the encoder's packages or weights are not there.
+        ModelMissingError: a model's packages or weights are not there.
+        NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
-    source = open_source(options.source)
+    if options.offline and is_on_hub(options.source):
+        raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
+    source = open_source(_at_recorded_commit(options), download=options.download)
     stream = read_facts(source)
+    options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
-    return Prepared(with_encoder(options), source, stream, intrinsics, read_sidecar(source, stream))
+    decoder = choose_decoder(options.decoder, source, stream)
+    options = options.model_copy(update={"decoder": decoder.name})
+    options = with_encoder(options, allow_download=not options.offline)
+    options = with_budget(settled(options, allow_download=not options.offline))
+    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream), decoder)
+
+
+def _at_recorded_commit(options: Options) -> str:
+    """The source; one on the hub at the commit that the run which lies there has read, if it reads the same."""
+    if options.restart or not is_on_hub(options.source):
+        return options.source
+    asked = parse_address(options.source)
+    stem = PurePosixPath(asked.member or asked.path).stem
+    layout = RunLayout(options.out / stem, stem)
+    if not (layout.events.exists() and layout.manifest.exists()):
+        return options.source
+    read = read_manifest(layout.manifest).source.origin
+    if read is None or (read["data_set"], read["path"], read["member"]) != (asked.data_set, asked.path, asked.member):
+        return options.source
+    return str(asked.at(read["commit"])) if asked.asks_for(read["revision"], read["commit"]) else options.source
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
@@ -72,9 +108,27 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
         UsageError: it cannot take what was asked for.
     """
     try:
-        choice = choose(options.encoder, options.encoder_model, allow_download=allow_download)
+        with shown(Console(stderr=True), options.encoder_model or "weights") as report:
+            choice = choose(
+                options.encoder,
+                options.encoder_model,
+                frames=options.sampling.frames,
+                onnx=_onnx_file(options),
+                allow_download=allow_download,
+                report=report,
+            )
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
     return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model, "tile_px": choice.tile_px})
+
+
+def _onnx_file(options: Options) -> Path | None:
+    """The file that the encoder is to be run from; None for torch."""
+    if (options.encoder_runtime == "onnx") != (options.encoder_onnx is not None):
+        raise UsageError(
+            f"--encoder-runtime {options.encoder_runtime} and --encoder-onnx {options.encoder_onnx} contradict each "
+            "other: give a file with onnx, and none with torch"
+        )
+    return options.encoder_onnx

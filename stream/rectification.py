@@ -21,9 +21,9 @@ from stream.stages.decode import Decode
 from stream.video.camera import Camera, fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
 from stream.video.encoding import Clock, Coding, tags_of, video_writer
+from stream.video.layout import Layout, layout_of
 from stream.video.packets import packets
 from stream.video.rectified import RectifiedPicture
-from stream.video.remap import Layout, layout_of
 from stream.video.source import Source
 from stream.video.tiles import lens_facts
 

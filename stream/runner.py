@@ -4,7 +4,6 @@ import threading
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from stream.chain import ANNOTATE
 from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
@@ -23,6 +22,7 @@ from stream.records.saved import forget_states, newest_state
 from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
+from stream.usage import usage
 from stream.view import View
 
 HASH_GRACE_S = 1.0
@@ -84,6 +84,8 @@ class _Run:
     def start(self) -> int:
         if (sidecar := self._prepared.sidecar) and (complaint := sidecar.complaint):
             self._view.note(complaint)
+        if self._prepared.decoder.fell_back:
+            self._view.note(f"decoding on the CPU, {self._prepared.decoder.reason}")
         self._manifest.write(self._layout.manifest)
         write_annotations(self._layout.annotations, [])
         return self._run(_started(self._manifest, self._prepared))
@@ -159,13 +161,15 @@ class _Run:
         manifest.ended = _now()
         manifest.exit_code = code
         manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
+        manifest.windows = board.facts.get("encode", {}).get("windows", {})
         manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
+        manifest.source.fetched_bytes = _fetched_bytes(self._prepared, board)
         manifest.annotator = {
             **board.facts.get(ANNOTATE, {}).get("annotator", {}),
             **board.facts.get("record", {}).get("annotator", {}),
         }
         manifest.usage = {
-            **_usage(board, time.monotonic() - self._began_at, self._options.price_per_hour),
+            **usage(board, self._began_at, time.monotonic(), self._options.price_per_hour),
             "attempts": self._attempt,
             "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
         }
@@ -192,10 +196,12 @@ def _manifest(prepared: Prepared) -> Manifest:
         source=Source(
             name=source.name,
             size_bytes=source.size_bytes,
+            origin=source.origin(),
             stream=asdict(prepared.stream),
             sidecar=asdict(prepared.sidecar) if prepared.sidecar else None,
         ),
         intrinsics=prepared.intrinsics,
+        decoder=asdict(prepared.decoder),
         options=options,
         schemas=schema_hashes(),
         packages=packages(),
@@ -213,14 +219,7 @@ def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
     )
 
 
-def _usage(board: Board, wall_s: float, price_per_hour: float) -> dict[str, Any]:
-    """Of the last attempt, where there were several."""
-    return {
-        "wall_s": round(wall_s, 3),
-        "dollars": round(wall_s / 3600 * price_per_hour, 6),
-        "price_per_hour": price_per_hour,
-        "processes": {
-            name: {"cpu_s": round(last.cpu_s, 3), "rss_bytes_max": board.rss_bytes_max[name], "items": last.items}
-            for name, last in board.last.items()
-        },
-    }
+def _fetched_bytes(prepared: Prepared, board: Board) -> int | None:
+    """By this process, which looked at the clip, and by the one that read it."""
+    looking = prepared.source.file.fetched_bytes
+    return None if looking is None else looking + (board.facts.get("ingest", {}).get("fetched_bytes") or 0)

@@ -1,12 +1,16 @@
 """One job for each of several clips: one that goes wrong does not stop the rest, and the last words sum them up."""
 
+import json
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import click
 
-from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.errors import EgocleanError, ExitCode, NoRoomError, UsageError, exit_code_of, sentence_of
+from stream.records.atomic import replace_file
 from stream.video.listing import list_clips
 from stream.view import clock
 
@@ -26,14 +30,20 @@ class Outcome:
     """One line."""
     video_s: float = 0.0
     """Seconds of video that are done."""
+    run_dir: Path | None = None
+    """Where its results lie; None if nothing was begun."""
+    wall_s: float = 0.0
+    """Time that the job took."""
 
 
 Job = Callable[[str], Outcome]
 Say = Callable[[str], None]
 
 
-def run_named(specs: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> int:
+def run_named(specs: Sequence[str], job: Job, say: Say, *, fail_fast: bool, record: Path | None = None) -> int:
     """Do the job for all that ``specs`` name; one clip that is named itself is no series, and its errors are raised.
+
+    ``record`` is the file that says what became of each clip of a series.
 
     Returns:
         The exit code.
@@ -45,10 +55,10 @@ def run_named(specs: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> i
     clips = list_clips(specs)
     if clips == list(specs) and len(clips) == 1:
         return job(clips[0]).code
-    return run_series(clips, job, say, fail_fast=fail_fast)
+    return run_series(clips, job, say, fail_fast=fail_fast, record=record)
 
 
-def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> int:
+def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, record: Path | None = None) -> int:
     """Do the job for each clip in turn, then say what became of them all.
 
     Args:
@@ -56,6 +66,7 @@ def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> 
         job: Its errors are reported and counted, not raised.
         say: Takes a line for the user.
         fail_fast: Stop at the first clip that is not done. Missing weights, a full disk and a signal stop always.
+        record: A file for programs, replaced as a whole after each clip.
 
     Returns:
         The gravest exit code.
@@ -65,11 +76,40 @@ def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> 
         say(f"[{number} of {len(clips)}] {clip}")
         outcome = _attempt(clip, job)
         outcomes.append(outcome)
+        if record:
+            write_record(record, outcomes, clips[number:])
         if outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE):
             break
     for line in summary(outcomes, len(clips)):
         say(line)
     return gravest(outcome.code for outcome in outcomes)
+
+
+def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -> None:
+    """What became of each clip so far, and which are ``left``, as JSON.
+
+    Raises:
+        UsageError: it cannot be written.
+        NoRoomError: the disk is full.
+    """
+    done = [
+        {
+            "clip": outcome.clip,
+            "run_dir": str(outcome.run_dir) if outcome.run_dir else None,
+            "exit_code": int(outcome.code),
+            "says": outcome.says,
+            "video_s": round(outcome.video_s, 6),
+            "wall_s": round(outcome.wall_s, 3),
+        }
+        for outcome in outcomes
+    ]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, (json.dumps({"v": 1, "clips": done, "left": list(left)}, indent=1) + "\n").encode())
+    except OSError as error:
+        if exit_code_of(error) == ExitCode.NO_ROOM:
+            raise NoRoomError(sentence_of(error)) from error
+        raise UsageError(f"{path} cannot be written ({error.strerror}): give another --out") from error
 
 
 def gravest(codes: Iterable[int]) -> int:
@@ -94,6 +134,11 @@ def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
 
 
 def _attempt(clip: str, job: Job) -> Outcome:
+    began_at = time.monotonic()
+    return replace(_outcome(clip, job), wall_s=time.monotonic() - began_at)
+
+
+def _outcome(clip: str, job: Job) -> Outcome:
     try:
         return job(clip)
     except KeyboardInterrupt:

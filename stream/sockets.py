@@ -45,7 +45,8 @@ class Outlet:
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.SNDHWM, hop.high_water_mark)
         self._socket.setsockopt(zmq.IMMEDIATE, int(not hop.loose))  # 1: nothing is queued for a peer that is not there
-        self._departure = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._hung_up = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._has_sent = False
         self._socket.connect(hop.endpoint)
 
     def send(self, item: Item, while_full: Callable[[], None]) -> None:
@@ -62,23 +63,24 @@ class Outlet:
         while not self._socket.poll(_POLL_MS, zmq.POLLOUT):
             while_full()
         self._socket.send_multipart(parts, copy=size < zmq.COPY_THRESHOLD)
+        self._has_sent = True
 
     def wait_until_taken(self) -> None:
-        """After the last item, wait until the receiver leaves, which it does when it has that; not in a loose hop.
+        """Wait until the receiver has taken all and hung up; in a loose hop it need not.
 
-        To leave first may lose items: libzmq drops a connection that has ended, with what it has not read from it
-        yet, when its receiver's queue was full.
+        A sender that leaves first loses what is on its way: while the receiver's queue is full libzmq does not read,
+        and takes the end of the connection for the end of what was sent.
         """
-        if not self._hop.loose:
-            self._departure.poll()
+        if self._has_sent and not self._hop.loose:
+            self._hung_up.poll()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        """Hand over what is still queued; after an error, or in a loose hop, drop it."""
+        """Wait until all is sent; after an error, or in a loose hop, drop what is still queued."""
         self._socket.disable_monitor()
-        self._departure.close(linger=0)
+        self._hung_up.close(linger=0)
         self._socket.close(linger=-1 if kind is None and not self._hop.loose else 0)
 
 
@@ -106,11 +108,15 @@ class Inlet:
             return None
         return wire.decode([frame.buffer for frame in self._socket.recv_multipart(copy=False)])
 
+    def close(self) -> None:
+        """Take nothing more: the sender may go."""
+        self._socket.close(linger=0)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close(linger=0)
+        self.close()
 
 
 def first_waiting(inlets: Sequence[Inlet], timeout_ms: int) -> Inlet | None:

@@ -74,8 +74,11 @@ class Pipeline:
 
 
 def feed(stage: Stage, item: Item) -> Iterator[Item]:
-    """Give one item to a stage as the runner does: before ``End`` comes ``on_end``."""
-    if isinstance(item, End):
+    """Give one item to a stage as the runner does: before ``End`` comes ``on_end``.
+
+    A run that was stopped goes on some day, from its last barrier: what is held back then is left for that.
+    """
+    if isinstance(item, End) and item.reason == "end_of_stream":
         yield from stage.on_end()
     yield from stage.on_item(item)
 

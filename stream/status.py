@@ -1,5 +1,6 @@
 """What a stage's process tells the supervisor: that it lives, where it is, and why it ended."""
 
+import threading
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -26,6 +27,10 @@ class Status:
     """Items handed on so far, by kind."""
     blocked_s: float = 0.0
     """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
+    idle_s: float = 0.0
+    """Time spent waiting for an item to come."""
+    up_s: float = 0.0
+    """Time since the process was ready to work; what of it was neither blocked nor idle was work."""
     lag_s: float | None = None
     """How far a source that is played in real time is behind the clock; None where nothing is."""
     rss_bytes: int = 0
@@ -33,6 +38,8 @@ class Status:
     """User and system time of the process so far."""
     message: str = ""
     """With ``failed``: the sentence for the user."""
+    note: str = ""
+    """Something for the user to know, said once."""
     exit_code: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     """What the process knows about its part, for ``run.json``; sent when known."""
@@ -45,34 +52,56 @@ class Reporter:
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.LINGER, 2000)
         self._socket.connect(endpoint)
-        self.process = process
-        self._ps = psutil.Process()
+        self._name = process
+        self._process = psutil.Process()
+        self._state: State = "starting"
+        self._lock = threading.Lock()
         self.t_s = 0.0
         self.items = 0
         self.given: Counter[str] = Counter()
         self.blocked_s = 0.0
+        self.idle_s = 0.0
+        self.ready_at: float | None = None
+        """On the monotonic clock; None until the process is ready to work."""
         self.lag_s: float | None = None
+
+    @property
+    def process(self) -> str:
+        """Who reports."""
+        return self._name
+
+    def note(self, line: str) -> None:
+        """Tell the user something now; from any thread."""
+        self._send(self._state, {}, note=line)
 
     def report(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0) -> None:
         """Send one heartbeat."""
-        times = self._ps.cpu_times()
+        self._state = state
+        self._send(state, facts, message, exit_code)
+
+    def _send(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0, note: str = "") -> None:
+        times = self._process.cpu_times()
         status = Status(
-            process=self.process,
+            process=self._name,
             state=state,
             t_s=self.t_s,
             items=self.items,
             given=dict(self.given),
             blocked_s=self.blocked_s,
+            idle_s=self.idle_s,
+            up_s=0.0 if self.ready_at is None else time.monotonic() - self.ready_at,
             lag_s=self.lag_s,
-            rss_bytes=self._ps.memory_info().rss,
+            rss_bytes=self._process.memory_info().rss,
             cpu_s=times.user + times.system,
             message=message,
+            note=note,
             exit_code=exit_code,
             facts=facts,
         )
         flags = zmq.NOBLOCK if state == "running" else 0
         try:
-            self._socket.send(msgpack.packb(asdict(status)), flags)
+            with self._lock:
+                self._socket.send(msgpack.packb(asdict(status)), flags)
         except zmq.Again:
             return  # the supervisor is busy: the next heartbeat says the same and more
 
@@ -89,6 +118,8 @@ class Board:
         self.last: dict[str, Status] = {}
         self.facts: dict[str, dict[str, Any]] = {}
         self.rss_bytes_max: dict[str, int] = {}
+        self.ready_at: dict[str, float] = {}
+        """When each process was first heard to be ready, on the monotonic clock."""
         self._heard_at: dict[str, float] = {}
 
     def collect(self, timeout_ms: int) -> list[Status]:
@@ -98,6 +129,8 @@ class Board:
             status = Status(**msgpack.unpackb(self._socket.recv()))
             self.last[status.process] = status
             self._heard_at[status.process] = time.monotonic()
+            if status.state != "starting":
+                self.ready_at.setdefault(status.process, self._heard_at[status.process])
             self.rss_bytes_max[status.process] = max(self.rss_bytes_max.get(status.process, 0), status.rss_bytes)
             self.facts.setdefault(status.process, {}).update(status.facts)
             news.append(status)
@@ -107,6 +140,12 @@ class Board:
         """Seconds since each unfinished process was heard last."""
         now = time.monotonic()
         return {name: now - at for name, at in self._heard_at.items() if self.last[name].state != "done"}
+
+    def flowing_s(self) -> float:
+        """From when the last process was ready, its model loaded, to the last word of any."""
+        if not self.ready_at:
+            return 0.0
+        return max(0.0, max(self._heard_at.values()) - max(self.ready_at.values()))
 
     def close(self) -> None:
         self._socket.close(linger=0)

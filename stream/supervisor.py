@@ -141,7 +141,7 @@ class Supervisor:
                 message, code = child.failure(self.board.last.get(child.name))
                 raise StageFailedError(message, code, child.name, transient=child.was_killed)
         for name, silent_s in self.board.silences().items():
-            if silent_s > SILENCE_S:
+            if silent_s > SILENCE_S + (self._options.annotator_wait_s if name == ANNOTATE else 0.0):
                 message = f"the {name} process has said nothing for {silent_s:.0f} s: it hangs"
                 raise StageFailedError(message, ExitCode.INTERNAL, name, transient=True)
 
@@ -157,6 +157,8 @@ class Supervisor:
     def _collect(self, timeout_ms: int) -> None:
         for status in self.board.collect(timeout_ms):
             self._outside.on_status(status)
+            if status.note:
+                self._view.note(status.note)
 
     def _end_all(self) -> None:
         for child in self._children:

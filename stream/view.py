@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from stream.records import events
+from stream.records.reasons import SPOOL_FULL
+from stream.records.words import printable
 
 _ROWS = 12
 
@@ -33,8 +35,8 @@ def describe(event: events.Event) -> str | None:  # noqa: PLR0911 - one line a k
             return f"{event.segment_id}  anomaly since {clock(event.t_start_s)}, seen at {clock(event.detected_at_s)}"
         case events.SegmentClosed():
             return f"{event.segment_id}  {_span(event)}  {event.kind:9}  {_details(event)}"
-        case events.SegmentFailed():
-            return f"{event.segment_id}  failed: {event.reason}"
+        case events.SegmentAnnotated() | events.SegmentFailed() | events.SegmentSkipped():
+            return _outcome(event)
         case events.SourceDamaged():
             span = f"{clock(event.t_start_s)} to {clock(event.t_end_s)}"
             return f"source damaged  {span}, {event.packets} packets lost: {event.reason}"
@@ -65,12 +67,32 @@ def _details(event: events.SegmentClosed) -> str:
     return ", ".join(parts)
 
 
+def _outcome(event: events.Outcome) -> str | None:
+    match event:
+        case events.SegmentAnnotated():
+            return f"{event.segment_id}  {_words(event)}"
+        case events.SegmentFailed():
+            return f"{event.segment_id}  failed: {printable(event.reason)}"
+        case events.SegmentSkipped(same_as=str()):
+            return f"{event.segment_id}  like {event.same_as}, cosine {event.similarity:.3f}: not described"
+        case _:
+            return f"{event.segment_id}  skipped: {event.reason}" if event.reason == SPOOL_FULL else None
+
+
+def _words(event: events.SegmentAnnotated) -> str:
+    """What was seen, as others have put it."""
+    seen = "; ".join(event.subtasks) or "idle"
+    return printable(f"{seen} ({', '.join(event.objects)})" if event.objects else seen)
+
+
 def _summary(event: events.RunFinished) -> str:
     speed = event.decoded_s / event.wall_s if event.wall_s else 0.0
     damage = f", {event.damaged_s:.2f} s damaged" if event.damaged_s else ""
+    described = f", {clock(event.annotated_s)} described" if event.annotated_s else ""
+    failed = f", {clock(event.failed_s)} failed" if event.failed_s else ""
     return (
         f"finished: {clock(event.decoded_s)} of video in {event.wall_s:.1f} s ({speed:.1f} x real time), "
-        f"{event.segments} segments, {event.anomalous} anomalous{damage}"
+        f"{event.segments} segments, {event.anomalous} anomalous{described}{failed}{damage}"
     )
 
 
@@ -138,6 +160,8 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._rows: deque[events.SegmentClosed | events.SegmentOpened] = deque(maxlen=_ROWS)
+        self._said: deque[tuple[str, str]] = deque(maxlen=_ROWS)
+        """Of each segment that was described, its name and the words."""
         self._notes: deque[str] = deque(maxlen=4)
         self._bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=40), console=console)
         self._task = self._bar.add_task("starting", total=None)
@@ -158,6 +182,8 @@ class LiveView:
             case events.SegmentClosed():
                 kept = [row for row in self._rows if row.segment_id != event.segment_id]
                 self._rows = deque([*kept, event], maxlen=_ROWS)
+            case events.SegmentAnnotated():
+                self._said.append((event.segment_id, _words(event)))
             case _ if line := describe(event):
                 self._notes.append(line)
         self._live.update(self._render())
@@ -173,15 +199,17 @@ class LiveView:
         table = Table(box=None, header_style="dim", pad_edge=False)
         for name in ("segment", "from", "to", "kind", ""):
             table.add_column(name)
+        said = dict(self._said)
         for row in self._rows:
-            table.add_row(*_cells(row), style="yellow" if row.kind == "anomalous" else None)
+            cells = _cells(row, said.get(row.segment_id))
+            table.add_row(*map(escape, cells), style="yellow" if row.kind == "anomalous" else None)
         return Group(table, *(escape(note) for note in self._notes), self._bar)
 
 
-def _cells(row: events.SegmentClosed | events.SegmentOpened) -> tuple[str, ...]:
+def _cells(row: events.SegmentClosed | events.SegmentOpened, words: str | None) -> tuple[str, ...]:
     if isinstance(row, events.SegmentOpened):
         return row.segment_id, clock(row.t_start_s), "...", row.kind, "open"
-    return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, _details(row)
+    return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, words or _details(row)
 
 
 def make_view(console: Console, log_format: Literal["text", "json"] = "text") -> View:

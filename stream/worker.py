@@ -25,6 +25,7 @@ from stream.chain import Work, build
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.items import Barrier, End, EndReason, Item
+from stream.notes import tell_notes
 from stream.packing import pack, with_part
 from stream.records.layout import RunLayout
 from stream.records.saved import read_state
@@ -81,7 +82,7 @@ class Port:
         self._control = control
         self._reporter = reporter
         self._beat_at = 0.0
-        self._offered_at = time.monotonic()
+        self._offered_at = reporter.ready_at = time.monotonic()
         self._began_at = self._offered_at - work.since_s
         self._due_s: float | None = None
 
@@ -95,6 +96,10 @@ class Port:
         self._reporter.items += 1
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
         self.tick()
+
+    def idle(self, since: float) -> None:
+        """Note that nothing has come in since that time of the monotonic clock."""
+        self._reporter.idle_s += time.monotonic() - since
 
     def tick(self) -> None:
         """Tell the supervisor how things are, when it is time to."""
@@ -166,8 +171,10 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
     while listened:
         for given in work.due(time.monotonic()):
             port.send(given)
+        asked_at = time.monotonic()
         waiting = first_waiting([each for each in listened if each is not inlet or work.ready()], _RECEIVE_MS)
         item = waiting.receive(0) if waiting else None
+        port.idle(since=asked_at)
         if waiting is None or item is None:
             port.tick()
             continue
@@ -175,11 +182,12 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
         for given in feed(work.stage, item):
             port.send(given)
         if isinstance(item, End):
+            waiting.close()
             listened = [] if item.reason == "stopped" else [each for each in listened if each is not waiting]
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
-    """Build the work of this process and do it to its end; what is sent is delivered when this returns."""
+    """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
     with ExitStack() as stack:
         saved = read_state(order.state) if order.state else None
         work = build(order.process, order.options, RunLayout(order.run_dir, order.run_dir.name), order.attempt, saved)
@@ -208,6 +216,7 @@ def main() -> None:
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     reporter = Reporter(context, order.status_endpoint, order.process)
+    tell_notes(reporter.note)
     reporter.report("starting", {})
     code = int(ExitCode.DONE)
     try:

@@ -1,5 +1,6 @@
 """What several test files look at."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(clip: Path) -> Decoded:
     """All that is decoded of it."""
     return decode(clip)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """torch computes on one thread: small models are then fastest, and do not wait for a busy machine's other cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -5,15 +5,20 @@ Small files come from the hub itself, large ones (``LARGE``) by a redirect to a 
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from typing import Any, Literal
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_aTokenThatMustNotBeSeenAnywhere"  # noqa: S105  (a token of this server alone)
@@ -31,6 +36,13 @@ class Repo:
     commit: str = COMMIT
     access: Literal["open", "gated", "private"] = "open"
     """Gated: anyone may list it, nobody may read it. Private: there only for those who show ``TOKEN``."""
+    earlier: tuple[str, ...] = ()
+    """Commits before this one, which hold the same files."""
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """Under which names its files are there."""
+        return ("main", self.commit, *self.earlier)
 
     @property
     def path(self) -> str:
@@ -58,6 +70,10 @@ class Fault:
     """Beside a refusal."""
     cut_after: int | None = None
     """The connection is closed after so many bytes of the body."""
+    first_byte: int | None = None
+    """Only where a range is asked for that begins there."""
+    holds: bool = False
+    """It is closed only when the hub is released."""
 
 
 @dataclass
@@ -75,18 +91,21 @@ class Hub:
     """By the end of a path: the bytes that come instead of the file's, with the file's headers."""
     ranges: bool = True
     """Whether ranges are honoured."""
+    released: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
 
     def asked(self, end: str) -> list[Request]:
         """The GETs of bodies under paths that end so."""
         return [made for made in self.requests if made.method == "GET" and made.path.endswith(end)]
 
-    def take_fault(self, path: str, *, body: bool) -> Fault | None:
-        """The next fault of ``path``: one in the body, or one before it."""
+    def take_fault(self, path: str, asked: str | None, *, body: bool) -> Fault | None:
+        """The next fault of ``path``, of which the range ``asked`` is wanted: one in the body, or one before it."""
         with self.lock:
             for end, faults in self.faults.items():
                 if path.endswith(end) and faults and (faults[0].status is None) == body:
-                    return faults.pop(0)
+                    first = faults[0].first_byte
+                    if first is None or (asked or "").startswith(f"bytes={first}-"):
+                        return faults.pop(0)
         return None
 
 
@@ -99,13 +118,16 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         path = unquote(url.path)
         self._note(path)
-        fault = self._hub.take_fault(path, body=False) if self.command == "GET" else None
+        fault = self._fault(path, body=False) if self.command == "GET" else None
         if fault is not None and fault.status is not None:
             self._answer(fault.status, b"<html>out of order</html>", {"Content-Type": "text/html", **fault.headers})
         elif not self._refused(path):
             self._route(path, parse_qs(url.query))
 
     do_HEAD = do_POST = do_GET  # noqa: N815  (the names that http.server looks for)
+
+    def _fault(self, path: str, *, body: bool) -> Fault | None:
+        return self._hub.take_fault(path, self.headers.get("Range"), body=body)
 
     def _note(self, path: str) -> None:
         made = Request(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
@@ -125,23 +147,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self, path: str, query: dict[str, list[str]]) -> None:
         for repo in self._hub.repos:
             api, files = f"/api/{repo.kind}/{repo.name}", f"/{repo.path}/resolve/"
-            if path == api or path.startswith((f"{api}/", files, f"/storage/{repo.path}/")):
-                if repo.access == "private" and self.headers.get("Authorization") is None:
-                    break
-                if path.startswith(f"/storage/{repo.path}/"):
-                    self._body(repo, path.removeprefix(f"/storage/{repo.path}/"), {})
-                elif path.startswith(files):
-                    self._file(repo, *path.removeprefix(files).split("/", 1))
-                else:
-                    self._api(repo, path.removeprefix(api).strip("/"), query)
-                return
+            if path.startswith(f"/storage/{repo.path}/"):
+                return self._body(repo, path.removeprefix(f"/storage/{repo.path}/"), {})
+            if repo.access == "private" and self.headers.get("Authorization") is None:
+                continue
+            if path.startswith(files):
+                return self._file(repo, *path.removeprefix(files).split("/", 1))
+            if path == api or path.startswith(f"{api}/"):
+                return self._api(repo, path.removeprefix(api).strip("/"), query)
         known = self.headers.get("Authorization") is not None
-        self._error(404 if known else 401, "RepoNotFound", "Repository not found")
+        return self._error(404 if known else 401, "RepoNotFound", "Repository not found")
 
     def _api(self, repo: Repo, rest: str, query: dict[str, list[str]]) -> None:
         what, _, rest = rest.partition("/")
         revision, _, folder = rest.partition("/")
-        if what in ("revision", "tree", "paths-info") and revision not in ("main", repo.commit):
+        if what in ("revision", "tree", "paths-info") and revision not in repo.revisions:
             self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif what == "tree":
             recursive = query.get("recursive", ["False"])[0].lower() == "true"
@@ -155,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"id": repo.name, "sha": repo.commit, "siblings": siblings, "private": False, "tags": []})
 
     def _file(self, repo: Repo, revision: str, name: str) -> None:
-        if revision not in ("main", repo.commit):
+        if revision not in repo.revisions:
             self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif repo.access == "gated":
             self._error(403, "GatedRepo", f"Access to {repo.name} is restricted")
@@ -201,8 +221,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        fault = self._hub.take_fault(unquote(urlsplit(self.path).path), body=True) if status in (200, 206) else None
-        self.wfile.write(content if fault is None else content[: fault.cut_after])
+        fault = self._fault(unquote(urlsplit(self.path).path), body=True) if status in (200, 206) else None
+        with suppress(ConnectionError):  # a client need not take all
+            self.wfile.write(content if fault is None else content[: fault.cut_after])
+        if fault is not None and fault.holds:
+            self._hub.released.wait()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -246,7 +269,10 @@ def serving(*repos: Repo) -> Iterator[Hub]:
     """A hub that serves until the block ends."""
     hub = Hub(list(repos))
     with _server(hub) as hub.endpoint, _server(hub) as hub.storage:
-        yield hub
+        try:
+            yield hub
+        finally:
+            hub.released.set()
 
 
 @contextmanager
@@ -260,3 +286,27 @@ def _server(hub: Hub) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def point_client_at(hub: Hub, home: Path, patch: "pytest.MonkeyPatch") -> None:
+    """Let the client in this process ask ``hub`` and nobody else, with its cache and tokens under ``home``.
+
+    The client reads its environment once, at its import: what it made of it is changed instead.
+    """
+    from huggingface_hub import constants
+
+    patch.setattr(constants, "ENDPOINT", hub.endpoint)
+    patch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{hub.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    )
+    patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    patch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
+    for name in ("HF_TOKEN", "HF_KEY", "HUGGING_FACE_HUB_TOKEN"):
+        patch.delenv(name, raising=False)
+    patch.chdir(home)  # where no .env lies
+
+
+def environment(hub: Hub, home: Path) -> dict[str, str]:
+    """The same for another process."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    return {**inherited, "HF_HOME": str(home), "HF_ENDPOINT": hub.endpoint}

@@ -89,7 +89,7 @@ def test_series_are_what_the_chain_embeds(clip: Path) -> None:
     made = [item for item in drive(chain, packets(prepared.source)) if isinstance(item, Embedding)]
     seen = record(prepared, {"grid": GridEncoder()}, Progress(Console(file=io.StringIO())))
     assert set(seen) == {name for name, view in VIEWS.items() if view.encoder == "grid"}
-    assert seen["grid"].t_start_s == [item.t_start_s for item in made]
+    assert seen["grid"].t_start_s == [item.t_sample_s for item in made]
     assert seen["grid"].known_s == [item.t_end_s for item in made]
     assert np.array_equal(np.stack(seen["grid"].vectors), np.stack([item.temporal for item in made]))
     assert len(made) == SECONDS - 2

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.encoder import ClipEmbedding, Facts, UInt8
+from models.encoder import ClipEmbedding, Facts, TileStore, UInt8
+from models.host_tiles import HostTiles
 from stream.barriers import Barriers
 from stream.chain import build
 from stream.config import Options
@@ -44,6 +45,9 @@ class Thumbnails:
     def encode(self, tiles: UInt8) -> ClipEmbedding:
         small = tiles.reshape(32, 2, 4, 8, 4, 8, 3).mean(axis=(1, 3, 5)).reshape(32, -1).astype(np.float32)
         return ClipEmbedding(small.mean(axis=0), (small / 256).astype(np.float16))
+
+    def tile_store(self) -> TileStore:
+        return HostTiles.one_by_one(self)
 
 
 def clip_with_change(path: Path, **how: object) -> Path:
@@ -113,7 +117,7 @@ class Chain:
 def comparable(items: list[Item]) -> list[object]:
     """Items by what they say."""
     return [
-        (item.index, item.t_start_s, item.t_end_s, item.mean.tobytes(), item.temporal.tobytes())
+        (item.index, item.t_sample_s, item.t_end_s, item.mean.tobytes(), item.temporal.tobytes())
         if isinstance(item, Embedding)
         else (item.t_s, plain(unpack(item.states)))
         if isinstance(item, Barrier)

@@ -13,7 +13,7 @@ from stream.bench.clips import repeat_clip
 from stream.demo.render import render_demo
 from stream.stages.rectify import Rectify
 from stream.video.camera import read_intrinsics
-from stream.video.remap import layout_of
+from stream.video.layout import layout_of
 from stream.video.source import open_source
 from stream.video.tiles import TileRemap
 from tests.clips import make_clip

@@ -71,6 +71,43 @@ def test_other_input_gives_another_embedding(encoder: ClipEncoder) -> None:
     assert not np.allclose(first.temporal, second.temporal)
 
 
+def test_a_store_gives_what_the_window_gives(encoder: ClipEncoder) -> None:
+    """Windows that share tiles, some of them twice, give what each would give by itself, in their order."""
+    tiles = _window(encoder, 7)
+    store = encoder.tile_store()
+    slots = [store.put(tile) for tile in tiles]
+    dropped = store.put(tiles[0])
+    store.drop(dropped)
+    orders = [np.arange(encoder.frames), np.arange(encoder.frames)[::-1], np.arange(encoder.frames) // 2]
+    encoding = store.encode([[slots[number] for number in order] for order in orders])
+    for order, made in zip(orders, encoding.result(), strict=True):
+        alone = encoder.encode(tiles[order])
+        np.testing.assert_allclose(made.mean, alone.mean, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_max_ulp(made.temporal, alone.temporal, maxulp=1)
+    assert encoding.ready()
+
+
+def test_a_store_grows(encoder: ClipEncoder) -> None:
+    """However many tiles are kept, each stays itself."""
+    store = encoder.tile_store()
+    tiles = _window(encoder, 8)
+    kept = [[store.put(tile) for tile in tiles] for _ in range(5)]
+    assert len({slot for slots in kept for slot in slots}) == 5 * encoder.frames
+    expected = encoder.encode(tiles).mean
+    for slots in (kept[0], kept[-1]):
+        np.testing.assert_allclose(store.encode([slots]).result()[0].mean, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_store_refuses_what_does_not_fit(encoder: ClipEncoder) -> None:
+    """A tile of another size, and a window of another length, are ValueErrors that say what would be right."""
+    store = encoder.tile_store()
+    with pytest.raises(ValueError, match=r"tiles are .* expected \(256, 256, 3\) uint8"):
+        store.put(np.zeros((255, 256, 3), np.uint8))
+    slot = store.put(np.zeros((256, 256, 3), np.uint8))
+    with pytest.raises(ValueError, match=f"windows have .* frames, expected {encoder.frames} in each"):
+        store.encode([[slot] * (encoder.frames - 1)])
+
+
 @pytest.mark.parametrize("value", [0, 255])
 def test_blank_pictures_are_embedded(encoder: ClipEncoder, value: int) -> None:
     """A lens cap or a washed-out picture gives finite numbers too."""

@@ -145,9 +145,32 @@ def test_full_device_is_a_memory_error(folder: Path, tiles: UInt8, monkeypatch: 
     def overflow(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(encoder._encoder, "forward", overflow)
+    monkeypatch.setattr(encoder._graph, "forward", overflow)
     with pytest.raises(MemoryError, match="V-JEPA 2 does not fit"):
         encoder.encode(tiles)
+
+
+def test_batch_that_does_not_fit_is_halved(folder: Path, tiles: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the memory is full of three windows they are embedded one by one, alike and in order, and it is recorded."""
+    import torch
+
+    encoder = VJepa2Encoder(folder, TINY_FRAMES)
+    store = encoder.tile_store()
+    slots = [store.put(tile) for tile in tiles]
+    windows = [slots, slots[::-1], slots]
+    whole = store.encode(windows).result()
+    forward = encoder._graph.forward
+
+    def small_card(pixels: torch.Tensor) -> object:
+        if len(pixels) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(pixels)
+
+    monkeypatch.setattr(encoder._graph, "forward", small_card)
+    halved = store.encode(windows).result()
+    for one, other in zip(whole, halved, strict=True):
+        np.testing.assert_allclose(one.mean, other.mean, rtol=1e-5, atol=1e-6)
+    assert encoder.facts()["memory_halvings"] == 1
 
 
 def _edit_config(folder: Path, **changes: object) -> None:

@@ -6,21 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from urllib.parse import urlparse
 
 import pytest
 
 from models.choice import Choice, choose, make_encoder
 from models.errors import ModelUnavailableError
 from models.weights import identity, locate, weight_files, weights_sha256
+from tests.hub_server import COMMIT, Hub, Repo, serving
 
 ROOT = Path(__file__).parents[1]
 NAME = "someone/vjepa2-tiny"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CONFIG = b'{"model_type": "vjepa2"}'
 
 
@@ -41,70 +37,21 @@ def _sharded(folder: Path) -> Path:
     return _write(folder, {"config.json": CONFIG, "model.safetensors.index.json": index, **shards})
 
 
-class _Hub(BaseHTTPRequestHandler):
-    """The few endpoints of the hub that a snapshot needs."""
-
-    def __init__(self, files: dict[str, bytes], asked: list[str], *arguments: object) -> None:
-        self._files, self._asked = files, asked
-        super().__init__(*arguments)  # type: ignore[arg-type]  # the server's own arguments, passed through
-
-    def do_GET(self) -> None:
-        path = urlparse(self.path).path
-        self._asked.append(path)
-        if path in (f"/api/models/{NAME}", f"/api/models/{NAME}/revision/main"):
-            self._answer(json.dumps({"id": NAME, "sha": COMMIT, "siblings": []}).encode())
-        elif path == f"/api/models/{NAME}/tree/{COMMIT}":
-            tree = [{"type": "file", "path": p, "size": len(c), "oid": _oid(c)} for p, c in self._files.items()]
-            self._answer(json.dumps(tree).encode())
-        elif path.startswith(f"/{NAME}/resolve/{COMMIT}/"):
-            self._answer(self._files[path.rpartition("/")[2]])
-        else:
-            self.send_error(404)
-
-    do_HEAD = do_GET  # noqa: N815  (the name that http.server looks for)
-
-    def _answer(self, content: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("ETag", f'"{_oid(content)}"')
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def _oid(content: bytes) -> str:
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
-
-
 @pytest.fixture
-def asked() -> list[str]:
-    """The paths that the hub was asked for."""
-    return []
-
-
-@pytest.fixture
-def endpoint(asked: list[str]) -> Iterator[str]:
+def hub() -> Iterator[Hub]:
     """A hub on this machine that holds one model, beside files that must not be fetched."""
     files = {
         "config.json": CONFIG,
         "model.safetensors": b"weights",
         "pytorch_model.bin": b"pickle",
         "model.py": b"code",
+        "other/model.safetensors": b"another format",
     }
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Hub, files, asked))
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Repo(NAME, files)) as hub:
+        yield hub
 
 
-def _locate(home: Path, name: str, *, allow_download: bool, **environment: str) -> str:
+def _locate(home: Path, name: str, *, allow_download: bool, **changes: str) -> str:
     """What ``locate`` gives in a fresh interpreter: the hub's client reads its environment once, at its import."""
     code = """
 import sys
@@ -118,7 +65,7 @@ except ModelUnavailableError as error:
     command = [sys.executable, "-c", code, name, str(allow_download)]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     done = subprocess.run(
-        command, cwd=ROOT, env={**inherited, "HF_HOME": str(home), **environment},
+        command, cwd=ROOT, env={**inherited, "HF_HOME": str(home), **changes},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -135,26 +82,26 @@ def _cached(home: Path) -> Path:
     return _snapshot(home)
 
 
-def test_fetched_once_then_from_the_cache(tmp_path: Path, endpoint: str, asked: list[str]) -> None:
+def test_fetched_once_then_from_the_cache(tmp_path: Path, hub: Hub) -> None:
     """The hub is asked the first time; the second time nothing goes over the network."""
-    first = _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=endpoint)
+    first = _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint)
     assert first == str(_snapshot(tmp_path))
     assert (Path(first) / "model.safetensors").read_bytes() == b"weights"
-    asked.clear()
-    assert _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=endpoint) == first
-    assert asked == []
+    hub.requests.clear()
+    assert _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint) == first
+    assert hub.requests == []
 
 
-def test_neither_code_nor_pickles_are_fetched(tmp_path: Path, endpoint: str) -> None:
+def test_neither_code_nor_pickles_are_fetched(tmp_path: Path, hub: Hub) -> None:
     """Only configuration and safetensors come from the hub."""
-    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=endpoint))
+    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint))
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
 
 
-def test_broken_off_download_is_completed(tmp_path: Path, endpoint: str) -> None:
+def test_broken_off_download_is_completed(tmp_path: Path, hub: Hub) -> None:
     """A cached snapshot that lacks its weights is fetched again, not returned."""
     _write(_cached(tmp_path), {"config.json": CONFIG})
-    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=endpoint))
+    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint))
     assert (folder / "model.safetensors").read_bytes() == b"weights"
 
 
@@ -166,24 +113,29 @@ def test_cache_is_enough_without_the_hub(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("allow_download", "environment"),
-    [(False, {}), (True, {"HF_HUB_OFFLINE": "1"}), (True, {"HF_ENDPOINT": "http://127.0.0.1:9"})],
+    ("allow_download", "environment", "helps"),
+    [
+        (False, {}, f"`hf download {NAME}`"),
+        (True, {"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE forbids the network"),
+        (True, {"HF_ENDPOINT": "http://127.0.0.1:9"}, "check the network, or HF_ENDPOINT"),
+    ],
     ids=["not allowed", "offline mode", "no connection"],
 )
-def test_unreachable_weights_name_the_command(
-    tmp_path: Path, endpoint: str, asked: list[str], *, allow_download: bool, environment: dict[str, str]
+def test_unreachable_weights_say_what_helps(
+    tmp_path: Path, hub: Hub, *, allow_download: bool, environment: dict[str, str], helps: str
 ) -> None:
-    """Where the weights cannot be had, the error says how to fetch them, and a forbidden network is left alone."""
-    said = _locate(tmp_path, NAME, allow_download=allow_download, **{"HF_ENDPOINT": endpoint, **environment})
-    assert f"`hf download {NAME}`" in said
+    """Where the weights cannot be had, the error says what helps, and a forbidden network is left alone."""
+    said = _locate(tmp_path, NAME, allow_download=allow_download, **{"HF_ENDPOINT": hub.endpoint, **environment})
+    assert repr(NAME) in said
+    assert helps in said
     assert "\n" not in said
-    assert asked == []
+    assert hub.requests == []
 
 
-def test_unknown_name_is_unavailable(tmp_path: Path, endpoint: str) -> None:
+def test_unknown_name_is_unavailable(tmp_path: Path, hub: Hub) -> None:
     """A model that the hub does not know is the same error, not a traceback of the hub's client."""
-    said = _locate(tmp_path, "someone/else", allow_download=True, HF_ENDPOINT=endpoint)
-    assert said.startswith("the model 'someone/else' is neither a folder nor whole in the hub's cache")
+    said = _locate(tmp_path, "someone/else", allow_download=True, HF_ENDPOINT=hub.endpoint)
+    assert said.startswith("the model 'someone/else' cannot be had: the hub has none of that name")
 
 
 def test_impossible_name_is_unavailable(tmp_path: Path) -> None:

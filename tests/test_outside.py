@@ -40,6 +40,8 @@ def test_metrics_add_up() -> None:
         opened,
         events.SegmentClosed.model_validate(whole),
         events.SegmentSkipped(segment_id="s0", reason="nobody"),
+        events.SegmentAnnotated(segment_id="s1", actions=1, tokens_in=1000, tokens_out=50, seconds=2.5),
+        events.SegmentFailed(segment_id="s2", reason="no JSON", tokens_in=500, tokens_out=7, seconds=1.0),
         events.SourceDamaged(t_start_s=1.0, t_end_s=1.5, reason="lost", packets=15),
         events.StageRestarted(process="encode", reason="killed"),
     ):
@@ -57,6 +59,9 @@ def test_metrics_add_up() -> None:
     assert value("egoclean_process_blocked_seconds_total", {"process": "encode"}) == 0.5
     assert value("egoclean_segments_closed_total", {"kind": "anomalous", "closed_by": "state_change"}) == 1
     assert value("egoclean_segments_settled_total", {"kind": "anomalous", "outcome": "skipped"}) == 1
+    assert value("egoclean_annotation_tokens_total", {"direction": "in"}) == 1500
+    assert value("egoclean_annotation_tokens_total", {"direction": "out"}) == 57
+    assert value("egoclean_annotation_seconds_total") == 3.5
     bucket = "egoclean_segment_{}_latency_seconds_bucket"
     assert [value(bucket.format("opening"), {"kind": "anomalous", "le": le}) for le in ("4.0", "5.0")] == [0, 1]
     assert [value(bucket.format("closing"), {"kind": "anomalous", "le": le}) for le in ("5.0", "6.0")] == [0, 1]

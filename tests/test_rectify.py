@@ -21,8 +21,9 @@ from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import read_facts
+from stream.video.layout import layout_of
 from stream.video.packets import packets
-from stream.video.remap import FusedRemap, layout_of
+from stream.video.remap import FusedRemap
 from stream.video.source import open_source
 from stream.video.view import keyframe_view, source_map
 from tests.clips import into_tar, make_clip, remux

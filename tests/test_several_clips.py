@@ -5,6 +5,7 @@ import json
 import signal
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,35 @@ def test_one_clip_named_by_itself_is_no_series() -> None:
     assert said == []
 
 
+def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
+    """A program that reads it between two clips sees what is done and what is left, and never a part of it."""
+    record = tmp_path / "runs" / "series.json"
+    seen: list[dict[str, Any]] = []
+
+    def look(clip: str) -> Outcome:
+        seen.append(json.loads(record.read_text()) if record.exists() else {})
+        return Outcome(clip, ExitCode.DONE, "done", 30.0, tmp_path / clip)
+
+    run_series(["a", "bad", "b"], lambda clip: job(clip) if clip == "bad" else look(clip), print, fail_fast=False,
+               record=record)  # fmt: skip
+    before, between = seen
+    assert before == {}
+    assert [(line["clip"], line["exit_code"], line["run_dir"]) for line in between["clips"]] == [
+        ("a", 0, str(tmp_path / "a")),
+        ("bad", 3, None),
+    ]
+    assert between["left"] == ["b"]
+    assert json.loads(record.read_text())["left"] == []
+    assert [path.name for path in record.parent.iterdir()] == ["series.json"]
+
+
+def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """A folder that is a file is a wrong option, not a fault of the program."""
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(UsageError, match=r"series\.json cannot be written"):
+        run_series(["a"], job, print, fail_fast=False, record=tmp_path / "runs" / "series.json")
+
+
 def test_a_worker_folder_is_run_clip_by_clip(tmp_path: Path) -> None:
     """A folder with good, torn and bad clips, one in a tar: a run each, a summary, and the gravest code."""
     folder, out = tmp_path / "worker", tmp_path / "runs"
@@ -163,7 +193,7 @@ def test_a_worker_folder_is_run_clip_by_clip(tmp_path: Path) -> None:
     result = run_cli(folder, *GRID, "--out", out)
     assert result.returncode == ExitCode.INPUT
     assert result.stderr.count("bad.mp4 is not a video") == 1
-    assert sorted(path.name for path in out.iterdir()) == ["a", "member", "torn"]
+    assert sorted(path.name for path in out.iterdir()) == ["a", "member", "series.json", "torn"]
     assert [manifest(out / name)["exit_code"] for name in ("a", "member", "torn")] == [0, 0, 4]
     *_, first, second, third, fourth, total = result.stdout.splitlines()
     assert first.startswith(f"  0  {folder}/a.mp4: finished: 0:00:03.0 of video")

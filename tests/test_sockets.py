@@ -1,10 +1,9 @@
 """Hops deliver in order and hold no more than their bytes."""
 
-import queue
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import zmq
 
 from stream.errors import EgocleanError
 from stream.items import End, Tile
-from stream.sockets import Hop, Inlet, Outlet
+from stream.sockets import Hop, Inlet, Outlet, first_waiting
 from stream.wire import WireError
 
 TILE_BYTES = 64 * 64 * 3
@@ -35,25 +34,6 @@ def never() -> None:
     raise AssertionError("the queue was full")
 
 
-class FullError(Exception):
-    """There is no room for another item."""
-
-
-def filled(outlet: Outlet) -> int:
-    """Send until there is no room for more; how many tiles that were."""
-
-    def full() -> None:
-        if sent:  # else the receiver is not there yet
-            raise FullError
-
-    sent = 0
-    with suppress(FullError):
-        while True:
-            outlet.send(tile(sent), full)
-            sent += 1
-    return sent
-
-
 def test_items_arrive_in_order(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
     """What goes in comes out, in order, End last."""
     hop = Hop(f"ipc://{tmp_path}/hop", 2 * TILE_BYTES, 64 * TILE_BYTES)
@@ -66,36 +46,80 @@ def test_items_arrive_in_order(context: zmq.Context[zmq.Socket[bytes]], tmp_path
     assert isinstance(got[-1], End)
 
 
-def test_nothing_is_lost_when_the_sender_is_done_first(tmp_path: Path) -> None:
-    """A sender that has filled queue and kernel stays until the receiver has taken it all."""
-    hop = Hop(f"ipc://{tmp_path}/hop", TILE_BYTES + 1024, TILE_BYTES)
-    sent: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def send_all() -> None:
-        with zmq.Context[zmq.Socket[bytes]]() as context, Outlet(context, hop) as outlet:
-            sent.put(filled(outlet))
-            outlet.wait_until_taken()
-
-    sender = threading.Thread(target=send_all, daemon=True)
-    with zmq.Context[zmq.Socket[bytes]]() as context, Inlet(context, hop) as inlet:
-        sender.start()
-        count = sent.get(timeout=30)
-        got = [inlet.receive(5000) for _ in range(count)]
-        assert sender.is_alive()
-    sender.join(30)
-    assert not sender.is_alive()
-    assert [item.index for item in got if isinstance(item, Tile)] == list(range(count))
-
-
 def test_queue_is_bounded_by_bytes(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
     """With a receiver that takes nothing, the sender is held back before the budget is exceeded."""
     budget = 64 * TILE_BYTES
     hop = Hop(f"ipc://{tmp_path}/hop", TILE_BYTES + 1024, budget)
+    sent = 0
+
+    class FullError(Exception):
+        pass
+
+    def full() -> None:
+        raise FullError
+
+    def fill(outlet: Outlet) -> None:
+        nonlocal sent
+        for sent in range(10_000):
+            outlet.send(tile(sent), full)
+
     with Inlet(context, hop), Outlet(context, hop) as outlet:
-        sent = filled(outlet)
+        with pytest.raises(FullError):
+            fill(outlet)
         outlet._socket.setsockopt(zmq.LINGER, 0)
     kernel_bytes = 2 * 212_992  # the ipc socket's own buffers, Linux's default
     assert 0 < sent * TILE_BYTES <= budget + kernel_bytes
+
+
+def test_slow_receiver_gets_what_a_sender_has_left(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """A sender that stays until its receiver has gone loses nothing, though the queue was full when it had no more."""
+    hop = Hop(f"ipc://{tmp_path}/hop", 4 * TILE_BYTES, 4 * TILE_BYTES)
+    done = Event()
+
+    def send_all() -> None:
+        with zmq.Context[zmq.Socket[bytes]]() as senders:
+            with Outlet(senders, hop) as outlet:
+                for index in range(8):
+                    outlet.send(tile(index), lambda: None)
+                outlet.wait_until_taken()
+            done.set()
+
+    with Inlet(context, hop) as inlet:
+        Thread(target=send_all).start()
+        assert not done.wait(0.3)
+        got = [inlet.receive(5000) for _ in range(8)]
+        inlet.close()
+        assert done.wait(30)
+    assert [item.index for item in got if isinstance(item, Tile)] == list(range(8))
+
+
+def test_first_inlet_with_an_item_is_found(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """Of several inlets the first one at which something waits is given, and none where nothing does."""
+    hops = [Hop(f"ipc://{tmp_path}/{number}", 1000, 10_000) for number in range(2)]
+    with (
+        Inlet(context, hops[0]) as one,
+        Inlet(context, hops[1]) as other,
+        Outlet(context, hops[0]) as to_one,
+        Outlet(context, hops[1]) as to_other,
+    ):
+        assert first_waiting([one, other], 0) is None
+        to_other.send(End("end_of_stream", 1.0, 10), never)
+        assert first_waiting([one, other], 5000) is other
+        to_one.send(End("end_of_stream", 1.0, 10), never)
+        assert first_waiting([one], 5000) is one
+        assert first_waiting([one, other], 0) is one
+
+
+def test_loose_hop_holds_up_nobody(tmp_path: Path) -> None:
+    """In a loose hop items are sent before the receiver is there, and dropped if it never comes."""
+    hop = Hop(f"ipc://{tmp_path}/hop", 1000, 10_000, loose=True)
+    with zmq.Context[zmq.Socket[bytes]]() as context:
+        with Outlet(context, hop) as outlet:
+            outlet.send(End("end_of_stream", 1.0, 10), never)
+        with Outlet(context, hop) as outlet:
+            outlet.send(End("end_of_stream", 2.0, 20), never)
+            with Inlet(context, hop) as inlet:
+                assert inlet.receive(5000) == End("end_of_stream", 2.0, 20)
 
 
 def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
@@ -117,3 +141,27 @@ def test_foreign_message_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp
         stranger.send(b"hello")
         with pytest.raises(WireError):
             inlet.receive(5000)
+
+
+def test_nothing_is_lost_on_a_receiver_that_is_behind(tmp_path: Path) -> None:
+    """A sender that is done leaves nothing behind it on the way, although the receiver's queue is full by then."""
+    hop = Hop(f"ipc://{tmp_path}/hop", TILE_BYTES + 1024, 8 * TILE_BYTES)
+    handed_over = threading.Event()
+
+    def send_all() -> None:
+        with zmq.Context[zmq.Socket[bytes]]() as context, Outlet(context, hop) as outlet:
+            for index in range(6):
+                outlet.send(tile(index), lambda: None)
+            outlet.send(End("end_of_stream", 1.0, 6), lambda: None)
+            handed_over.set()
+            outlet.wait_until_taken()
+
+    sender = threading.Thread(target=send_all)
+    sender.start()
+    with zmq.Context[zmq.Socket[bytes]]() as context, Inlet(context, hop) as inlet:
+        assert handed_over.wait(20)
+        sender.join(0.3)  # a sender that would leave by itself is given the time to
+        got = [inlet.receive(5000) for _ in range(7)]
+    sender.join()
+    assert [item.index for item in got if isinstance(item, Tile)] == list(range(6))
+    assert isinstance(got[-1], End)

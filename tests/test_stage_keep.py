@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.encoder import ClipEmbedding, Facts, UInt8
+from models.encoder import ClipEmbedding, Facts, TileStore, UInt8
+from models.host_tiles import HostTiles
 from stream.errors import EgocleanError
 from stream.items import Damage, Embedding, End, Item
 from stream.records.attempt import Fence, begin_attempt
@@ -73,18 +74,22 @@ class Counting:
         self.asked += 1
         return ClipEmbedding(tiles.mean(axis=(0, 1, 2)).astype(np.float32), np.zeros((2, 4), np.float16))
 
+    def tile_store(self) -> TileStore:
+        return HostTiles.one_by_one(self)
+
 
 def test_what_is_kept_is_not_embedded_again(layout: RunLayout) -> None:
-    """From the first window asked for, rows that are there come from the disk; others are embedded, and counted."""
+    """Batches whose rows are there come from the disk; others are embedded whole, as they were before, and counted."""
     keep = Keep(layout, Fence(layout, 1))
     for index in range(5):
         list(keep.on_item(embedding(index)))
     keep.close()
     encoder = Counting()
-    remembered = Remembered(encoder, layout, first=3)
-    tiles = np.full((2, 4, 4, 3), 7, np.uint8)
-    given = [remembered.encode(tiles) for _ in range(4)]
-    assert [made.mean[0] for made in given] == [3, 4, 7, 7]
-    assert encoder.asked == 2
-    assert layout.encoded.stat().st_size == 2
+    remembered = Remembered(encoder, layout, first=1)
+    store = remembered.tile_store()
+    slot = store.put(np.full((4, 4, 3), 7, np.uint8))
+    given = [made for size in (2, 1, 2, 1) for made in store.encode([[slot, slot]] * size).result()]
+    assert [made.mean[0] for made in given] == [1, 2, 3, 7, 7, 7]
+    assert encoder.asked == 3
+    assert layout.encoded.stat().st_size == 3
     assert (remembered.facts(), remembered.frames, remembered.tile_px) == ({"model": "counting"}, 2, 4)

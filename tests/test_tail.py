@@ -11,6 +11,7 @@ from rich.console import Console
 from stream.commands.tail import follow, show_table
 from stream.records import events
 from stream.records.log import EventLog
+from stream.view import PlainView
 from tests.clips import make_clip
 from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, write_intrinsics
 
@@ -101,3 +102,27 @@ def test_terminal_gets_a_table() -> None:
     assert "s0007" in text
     assert "0:01:01.5" in text
     assert "stopped by SIGTERM" in text
+
+
+def test_words_of_others_cannot_act_on_a_terminal() -> None:
+    """What a model or a server says is shown as words: no escape, markup or line break of theirs gets through."""
+    evil = "\x1b[2J\x1b]0;title\x07 [red]turn[/red]\r\nscrew \x9b31m \u202e"
+    closed = events.SegmentClosed(
+        segment_id="s0001", t_start_s=0.0, t_end_s=5.0, kind="typical", closed_by="state_change", detected_at_s=5.0,
+        windows=0, score_mean=None, score_max=None, theta_on=None, theta_off=None, period_s=None, cycles=None,
+        damaged_s=0.0, keyframes=1, frames_digest="",
+    )  # fmt: skip
+    annotated = events.SegmentAnnotated(segment_id="s0001", actions=1, subtasks=(evil,), objects=("bolt",))
+    failed = events.SegmentFailed(segment_id="s0002", reason=evil)
+    live, plain = io.StringIO(), io.StringIO()
+    show_table(
+        iter([(closed, b""), (annotated, b""), (failed, b"")]), Console(file=live, force_terminal=True, width=200)
+    )
+    view = PlainView(Console(file=plain))
+    for event in (annotated, failed):
+        view.event(event)
+    for text in (live.getvalue(), plain.getvalue()):
+        assert "[red]turn[/red] screw" in text
+        assert "(bolt)" in text
+        assert not [mark for mark in ("\x1b[2J", "\x1b]0", "\x07", "\x9b", "\u202e") if mark in text]
+    assert "\x1b" not in plain.getvalue()

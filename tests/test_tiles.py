@@ -16,7 +16,9 @@ from stream.demo.render import render_frames
 from stream.errors import IntrinsicsError
 from stream.items import Float64, UInt8
 from stream.video.camera import Camera, Intrinsics, fit_camera, read_intrinsics
-from stream.video.remap import FusedRemap, Layout, antialiasing, layout_of
+from stream.video.layout import Layout, layout_of
+from stream.video.placing import Blur, antialiasing
+from stream.video.remap import FusedRemap
 from stream.video.tiles import TileRemap, encode_picture
 from stream.video.view import View, encoder_view, keyframe_view, source_map
 
@@ -125,14 +127,19 @@ def test_the_published_lenses_give_the_slow_tile_too(card: str) -> None:
 def test_sampling_blurs_as_much_as_the_antialiased_resize() -> None:
     """Halvings and blur make up the variance asked for, the blur less than one more halving would."""
     for blur_px2 in (1 / 6, 0.3, 0.9, 2.0, 2.5, 9.0, 40.0):
-        halvings, sigma_px = antialiasing(blur_px2)
-        shrink = 4**halvings
-        reached = shrink / 6 + (shrink - 1) / 12
-        if sigma_px:
-            side = 1.0 / (2.0 + np.exp(0.5 / sigma_px**2))
-            reached += 2.0 * side * shrink
-        assert reached == pytest.approx(blur_px2, rel=0.12)
-    assert [antialiasing((height / 292) ** 2 / 6)[0] for height in (256, 480, 720, 1080, 2160)] == [0, 0, 1, 1, 2]
+        for stretched in (1.0, 16 / 9):
+            halvings, blurs = antialiasing((stretched**2 * blur_px2, blur_px2))
+            assert reached_px2(halvings, blurs[0]) == pytest.approx(stretched**2 * blur_px2, rel=0.15)
+            assert reached_px2(halvings, blurs[1]) == pytest.approx(blur_px2, rel=0.12)
+    squares = [(height / 292) ** 2 / 6 for height in (256, 480, 720, 1080, 2160)]
+    assert [antialiasing((square, square))[0] for square in squares] == [0, 0, 1, 1, 2]
+
+
+def reached_px2(halvings: int, blur: Blur) -> float:
+    """Variance of halving, linear interpolation and OpenCV's own kernel together."""
+    kernel = cv2.getGaussianKernel(blur.taps, blur.sigma_px).ravel()
+    steps = np.arange(blur.taps) - blur.taps // 2
+    return float(4**halvings * (1 / 6 + 1 / 12 + kernel @ steps**2) - 1 / 12)
 
 
 @pytest.mark.parametrize("size", [(455, 255), (457, 257), (1279, 719), (301, 199)])
@@ -153,7 +160,7 @@ def test_other_pixel_formats_give_the_same_tile(pixel_format: str) -> None:
     other = frame_of(np.asarray(rgb, np.uint8), pixel_format)
     if pixel_format.startswith("yuvj"):
         other.color_range = 2
-    assert layout_of(other).zero_copy == pixel_format.startswith("yuvj")
+    assert layout_of(other).zero_copy == (pixel_format in {"yuvj420p", "nv12"})
     assert psnr_db(tile_of(other, camera_for(SMALL)), tile_of(plain, camera_for(SMALL))) >= 42.0
 
 

@@ -34,16 +34,16 @@ def save_tiny_vjepa2(folder: Path, *, seed: int = 0, tile_px: int = 256) -> Path
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         VJEPA2Model(config).save_pretrained(folder)
-    hf_processor().save_pretrained(folder)
+    hf_processor(tile_px).save_pretrained(folder)
     return folder
 
 
-def hf_processor() -> Any:  # noqa: ANN401  (transformers types its processors loosely)
+def hf_processor(tile_px: int = 256) -> Any:  # noqa: ANN401  (transformers types its processors loosely)
     """The reference processor with the published checkpoint's settings."""
     make_torchvision_importable()
     from transformers import VJEPA2VideoProcessor
 
-    return VJEPA2VideoProcessor(crop_size=256)
+    return VJEPA2VideoProcessor(crop_size=tile_px)
 
 
 def hf_tile(frame: UInt8) -> UInt8:

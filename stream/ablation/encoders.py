@@ -12,6 +12,7 @@ from models.choice import make_encoder
 from models.encoder import TILE_PX, TUBELET_FRAMES, ClipEmbedding, ClipEncoder, Facts, UInt8, check_tiles
 from models.errors import ModelUnavailableError
 from models.grid import CELLS, CHANNELS, OWN_SHARE
+from models.host_tiles import HostTiles
 from stream.errors import ModelMissingError
 from stream.items import Embedding
 
@@ -50,6 +51,9 @@ class ThumbnailEncoder:
         small = cv2.resize(tiles[0], (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
         vector = (small - small.mean(axis=(0, 1))).ravel()
         return ClipEmbedding(mean=vector, temporal=vector[None].astype(np.float16))
+
+    def tile_store(self) -> HostTiles:
+        return HostTiles.one_by_one(self)
 
 
 def make_encoders(model: str | None) -> dict[str, ClipEncoder]:

@@ -39,6 +39,8 @@ def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], progress: Pr
         for name, window in windows.items():
             if encoders[name].tile_px == len(tile.rgb):
                 made[name] += (item for item in window.on_item(tile) if isinstance(item, Embedding))
+    for name, window in windows.items():
+        made[name] += (item for item in window.on_end() if isinstance(item, Embedding))
     duration_s = decode.end("end_of_stream").decoded_s
     return {name: _series(made[view.encoder], view, duration_s) for name, view in VIEWS.items() if view.encoder in made}
 
@@ -55,7 +57,7 @@ def _tiles(decode: Decode, prepared: Prepared, sides_px: set[int]) -> Iterator[T
 
 def _series(embeddings: list[Embedding], view: View, duration_s: float) -> Series:
     return Series(
-        [embedding.t_start_s for embedding in embeddings],
+        [embedding.t_sample_s for embedding in embeddings],
         [embedding.t_end_s for embedding in embeddings],
         [view.look(embedding) for embedding in embeddings],
         duration_s,

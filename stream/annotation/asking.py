@@ -21,10 +21,9 @@ _RAW_BYTES_MAX: Final = 128 * 1024
 class Asking:
     """An annotator, and what it is shown."""
 
-    def __init__(self, annotator: Annotator, keyframes: Path, frames_max: int, *, hint: bool) -> None:
+    def __init__(self, annotator: Annotator, keyframes: Path, *, hint: bool) -> None:
         self._annotator = annotator
         self._keyframes = keyframes
-        self._frames_max = frames_max
         self._hint = hint
 
     def ask(self, orders: Sequence[AnnotationOrder]) -> Iterator[Said]:
@@ -45,7 +44,7 @@ class Asking:
             yield from self._asked(requests)
 
     def _request(self, order: AnnotationOrder) -> AnnotationRequest:
-        frames = frames_of(order, self._keyframes, self._frames_max)
+        frames = frames_of(order, self._keyframes)
         return replace(request_without_frames(order, hint_of(order) if self._hint else None), frames=frames)
 
     def _asked(self, requests: list[AnnotationRequest]) -> Iterator[Said]:

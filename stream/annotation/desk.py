@@ -59,6 +59,9 @@ class Desk:
 
         One that was closed before the run went on comes twice; the second time nothing is left to do.
         """
+        self._close(closed, self._spool.count(closed.t_start_s, closed.t_end_s))
+
+    def _close(self, closed: events.SegmentClosed, keyframes_there: int) -> None:
         span = closed.t_start_s, closed.t_end_s
         match self._log.outcomes.get(closed.segment_id):
             case "segment.annotated":
@@ -70,7 +73,7 @@ class Desk:
             case "segment.skipped":
                 self._spool.release(*span)
             case _ if not self._is_open(closed.segment_id):
-                self._decide(closed)
+                self._decide(closed, keyframes_there)
 
     def take(self, said: Said, *, heard: bool = False) -> None:
         """Record what was said of a segment; what answers no open question is refused."""
@@ -110,20 +113,23 @@ class Desk:
 
     def _take_up(self, layout: RunLayout) -> None:
         """Go on where the run was: segments without an outcome are open work, and what was said of them is not lost."""
-        for event in read_events(layout.events) if layout.events.exists() else ():
+        open_since_s = 0.0
+        for event in read_events(layout.events):
             if isinstance(event, events.SegmentClosed):
-                self.close(event)
+                self._close(event, event.keyframes)  # where some have gone since, the asking finds it
+                open_since_s = event.t_end_s
+        self._spool.keep(open_since_s, sys.maxsize)
         said_before = {answer.segment_id: answer for answer in read_responses(layout.raw_responses)}
         for order in [order for order in self._waiting if order.segment_id in said_before]:
             answer = said_before[order.segment_id]
-            if answer.frames_digest == order.frames_digest:
+            if answer.frames_digest == order.frames_digest and order.segment_id not in self._log.reopened:
                 self._waiting.remove(order)
                 self._asked[order.segment_id] = order
                 self.take(answer, heard=True)
 
-    def _decide(self, closed: events.SegmentClosed) -> None:
+    def _decide(self, closed: events.SegmentClosed, keyframes_there: int) -> None:
         span = closed.t_start_s, closed.t_end_s
-        if skipped := self._selection.skipped(closed, self._spool.count(*span)):
+        if skipped := self._selection.skipped(closed, keyframes_there):
             self._log.append(skipped)
             self._spool.release(*span)
             return

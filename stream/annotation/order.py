@@ -42,8 +42,8 @@ def request_without_frames(order: AnnotationOrder, hint: str | None = None) -> A
     )
 
 
-def frames_of(order: AnnotationOrder, keyframes: Path, frames_max: int) -> tuple[Frame, ...]:
-    """A segment's frames from the spool, all checked against its digest; at most ``frames_max``, evenly spaced.
+def frames_of(order: AnnotationOrder, keyframes: Path) -> tuple[Frame, ...]:
+    """A segment's frames from the spool, checked against its digest.
 
     Raises:
         FramesGoneError: the spool does not hold them as they were when the segment was closed.
@@ -57,10 +57,8 @@ def frames_of(order: AnnotationOrder, keyframes: Path, frames_max: int) -> tuple
         raise FramesGoneError(f"of its {order.keyframes} keyframes {len(jpegs)} are in the spool")
     if digest(sha256(jpeg).hexdigest() for jpeg in jpegs) != order.frames_digest:
         raise FramesGoneError("its keyframes in the spool are not those it was closed with")
-    every = -(-len(jpegs) // frames_max)  # rounded up: an even grid, and not more than asked for
     start_ms = in_ms(order.t_start_s)
-    frames = [Frame((int(path.stem) - start_ms) / 1000, jpeg) for path, jpeg in zip(paths, jpegs, strict=True)]
-    return tuple(frames[::every])
+    return tuple(Frame((int(path.stem) - start_ms) / 1000, jpeg) for path, jpeg in zip(paths, jpegs, strict=True))
 
 
 def hint_of(order: AnnotationOrder) -> str:

@@ -1,18 +1,17 @@
 """Which closed segments are described. The others are skipped, each with its reason."""
 
-from typing import Final
-
 from stream.annotation.novelty import Novelty
 from stream.config import Options
 from stream.records import events
 from stream.records.layout import RunLayout
-
-NO_ANNOTATOR: Final = "annotator: none"
-NO_KEYFRAMES: Final = "it has no keyframe"
-SEVERAL_SIZES: Final = "its keyframes are of several sizes"
-SPOOL_FULL: Final = "the keyframe spool is full"
-ONLY_ANOMALOUS: Final = "only anomalous segments are described"
-SAME_AS: Final = "same_as"
+from stream.records.reasons import (
+    NO_ANNOTATOR,
+    NO_KEYFRAMES,
+    ONLY_ANOMALOUS,
+    SAME_AS,
+    SEVERAL_SIZES,
+    SPOOL_FULL,
+)
 
 
 class Selection:
@@ -50,3 +49,11 @@ class Selection:
         if not closed.keyframe_width_px:
             return SEVERAL_SIZES
         return SPOOL_FULL if keyframes_there < closed.keyframes else None
+
+
+def may_be_asked_again(outcome: events.Outcome, options: Options) -> bool:
+    """Whether a finished run's segment is taken up again: one that failed, or that these options do not leave out."""
+    if isinstance(outcome, events.SegmentSkipped):
+        left_out = set() if options.annotate == "all" else {ONLY_ANOMALOUS, SAME_AS}
+        return outcome.reason in {NO_ANNOTATOR, ONLY_ANOMALOUS, SAME_AS} - left_out
+    return isinstance(outcome, events.SegmentFailed)

@@ -1,8 +1,16 @@
 """Clips for the benchmarks: rendered once, then made longer by repeating their packets."""
 
+import math
 from pathlib import Path
 
 import av
+
+from stream.demo.render import render_demo
+
+SIZES = {"456x256": (456, 256), "1080p": (1920, 1080)}
+"""The two that the data sets have, width and height in pixels."""
+_PIECE_S = {"456x256": 10, "1080p": 4}
+"""What is rendered; a longer clip repeats it. A 1080p frame takes 0.1 s to draw."""
 
 
 def repeat_clip(clip: Path, path: Path, times: int) -> None:
@@ -21,3 +29,18 @@ def repeat_clip(clip: Path, path: Path, times: int) -> None:
                 packet.dts += turn * source.duration
                 packet.stream = target
                 made.mux(packet)
+
+
+def bench_clip(folder: Path, size: str, seconds: float) -> Path:
+    """Render a clip of the demo's bench at 30 fps, with its calibration, at least ``seconds`` long.
+
+    Args:
+        folder: Where it goes.
+        size: A key of ``SIZES``.
+        seconds: Length; beyond a few seconds it is rounded up to whole repetitions.
+    """
+    piece_s = min(seconds, _PIECE_S[size])
+    piece, clip = folder / "piece.mp4", folder / f"bench_{size}.mp4"
+    render_demo(piece, seconds=piece_s, size=SIZES[size])
+    repeat_clip(piece, clip, math.ceil(seconds / piece_s))
+    return clip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.commands.lens_options import lens_options
+from stream.commands.source_options import download_option
 from stream.errors import IntrinsicsError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -24,25 +25,29 @@ _FILE = click.Path(path_type=Path)
 @click.command("check-rectify")
 @click.argument("clip")
 @lens_options
+@download_option
 @click.option(
     "--out", type=_FILE, default=Path("check-rectify.png"), show_default=True, help="PNG to write; its folder is made."
 )
 @click.option(
     "--at", "at_s", type=click.FloatRange(min=0.0), default=0.0, show_default=True, help="Second of the clip."
 )
-def check_rectify(clip: str, intrinsics: Path | None, out: Path, at_s: float, balance: float, fov_scale: float) -> None:
+def check_rectify(
+    clip: str, *, intrinsics: Path | None, out: Path, at_s: float, balance: float, fov_scale: float, download: bool
+) -> None:
     """Put a frame of CLIP beside its rectified self.
 
-    A straight grid lies over both. CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png). What is
+    A straight grid lies over both. CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png), here or on the
+    hub (hf://datasets/OWNER/NAME/PATH). What is
     straight in the world must be straight on the right; hatching marks what the camera did not record.
     """
     from stream.video.camera import fit_camera, read_intrinsics
-    from stream.video.remap import layout_of
+    from stream.video.layout import layout_of
     from stream.video.sheet import Sheet
     from stream.video.source import open_source
     from stream.video.tiles import encode_picture
 
-    source = open_source(clip)
+    source = open_source(clip, download=download)
     path = intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(

@@ -8,8 +8,12 @@ from typing import Any
 
 import click
 
+from stream.commands.annotator_options import annotator_options
+from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
-from stream.commands.run import FILE, make_options, option
+from stream.commands.option import option
+from stream.commands.run import FILE, make_options
+from stream.commands.source_options import download_option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
 
@@ -19,15 +23,20 @@ _NAME_WIDTH = 18
 @click.command()
 @click.argument("clip", required=False)
 @lens_options
+@download_option
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", help="Where run directories are made.")
 @option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
+@option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="As for run.")
+@option("--vram-budget-gib", type=float, help="Plan for a card of so much memory, also where there is none.")
+@encoder_options
+@annotator_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
     """Look at the machine, and CLIP, before a long run.
 
-    Nothing is fetched or written.
+    Nothing is written, and nothing is fetched but what it looks at of a CLIP on the hub.
 
     One line a thing: ok, warn or FAIL, and what to do. The exit code is 0 if nothing fails, else the one that the
     run would end with.

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from stream.commands.lens_options import lens_options
+from stream.commands.source_options import download_option
 from stream.errors import ExitCode
 from stream.meter import say, shown
 from stream.view import clock
@@ -26,6 +27,7 @@ _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "s
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for what is made.")
 @lens_options
+@download_option
 @click.option("--codec", type=click.Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Of the video.")
 @click.option(
     "--crf", type=click.FloatRange(0.0, 51.0), default=20.0, show_default=True, help="Quality: lower is better."
@@ -47,15 +49,17 @@ def rectify(
     longest_px: int | None,
     balance: float,
     fov_scale: float,
+    download: bool,
     overwrite: bool,
     fail_fast: bool,
 ) -> None:
     """Write the rectified video of each SOURCE.
 
-    SOURCE is a video, shard.tar::member.mp4, a whole tar, a folder with clips or tars, or @list.txt. For each clip OUT
-    gets <clip>_rectified.mp4, <clip>_intrinsics.json (the pinhole camera it looks to be taken with) and
-    <clip>_mask.png (white where its pictures show something). Every frame keeps its own time, from 0 on; the video has
-    8 bits and 4:2:0, also where the clip has more, and the clip's colour tags.
+    SOURCE is a video, shard.tar::member.mp4, a whole tar, a folder with clips or tars, here or on the hub
+    (hf://datasets/OWNER/NAME/PATH), a quoted pattern, or @list.txt. For each clip OUT gets <clip>_rectified.mp4,
+    <clip>_intrinsics.json (the pinhole camera it looks to be taken with) and <clip>_mask.png (white where its pictures
+    show something). Every frame keeps its own time, from 0 on; the video has 8 bits and 4:2:0, also where the clip has
+    more, and the clip's colour tags.
     """
     import cv2
 
@@ -66,18 +70,18 @@ def rectify(
     cv2.setNumThreads(1)  # frames are rectified side by side, not each by many threads
     wish = Wish(out, intrinsics, balance, fov_scale, longest_px, Coding(codec, crf, preset), overwrite)
     console = Console()
-    job = partial(rectify_clip, wish=wish, console=console)
+    job = partial(rectify_clip, wish=wish, console=console, download=download)
     sys.exit(run_named(sources, job, partial(say, console), fail_fast=fail_fast))
 
 
-def rectify_clip(clip: str, wish: "Wish", console: Console) -> "Outcome":
+def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = False) -> "Outcome":
     """Rectify one clip, showing how far it is and what came of it."""
     from stream.rectification import rectify as write_rectified
     from stream.series import Outcome
     from stream.video.container import read_facts
     from stream.video.source import open_source
 
-    source = open_source(clip)
+    source = open_source(clip, download=download)
     with shown(console, source.stem, read_facts(source).declared_s) as meter:
         done = write_rectified(source, wish, meter.progress)
     for damage in done.damage:

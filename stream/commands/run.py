@@ -1,18 +1,20 @@
 """``egoclean-stream run CLIP...``: the main job, for one clip or for several in turn."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import ValidationError
 from rich.console import Console
 
+from stream.commands.annotator_options import annotator_options
 from stream.commands.detector_options import detector_options
+from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
-from stream.config import Options
+from stream.commands.option import option
+from stream.commands.source_options import download_option
+from stream.config import Options, validated
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 
@@ -20,13 +22,6 @@ if TYPE_CHECKING:
     from stream.series import Outcome
 
 FILE = click.Path(path_type=Path)
-T = TypeVar("T")
-
-
-def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., T]]:  # noqa: ANN401 - click's own
-    """A click option for the field of ``Options`` of that name, with that field's default."""
-    default = Options.model_fields[flag.removeprefix("--").replace("-", "_")].default
-    return click.option(flag, default=default, show_default=default is not None, **how)
 
 
 @click.command(
@@ -36,6 +31,7 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
 @lens_options
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", show_envvar=True, help="Where run directories are made.")
+@option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="What decodes; auto: the GPU's where it can.")
 @option(
     "--encoder",
     type=click.Choice(["auto", "vjepa2", "grid"]),
@@ -43,17 +39,31 @@ def option(flag: str, **how: Any) -> Callable[[Callable[..., T]], Callable[..., 
     show_envvar=True,
     help="What embeds the windows; auto takes vjepa2 or stops.",
 )
-@option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
-@option("--annotator", type=click.Choice(["none"]), help="What describes the segments.")
+@option(
+    "--encoder-model",
+    metavar="NAME_OR_PATH",
+    help="Hub name, also NAME@REVISION, or local folder of the encoder's weights.",
+)
+@annotator_options
+@option("--offline", is_flag=True, help="Fetch nothing: the weights are here, or the run ends with 5.")
+@encoder_options
+@download_option
 @option("--keyframe-fps", type=float, help="Keyframes kept for the annotator, a second.")
 @option("--keyframe-px", type=int, help="Longest side of a keyframe.")
-@option("--spool-mib", type=int, help="Bound on the keyframes on disk; the oldest go first.")
-@option("--stride-s", type=float, help="From one window's start to the next.")
+@option("--spool-mib", type=int, help="Bound on the keyframes on disk.")
+@option(
+    "--spool-policy",
+    type=click.Choice(["block", "skip"]),
+    help="When it is full: wait for the annotator, or leave segments out.",
+)
 @option("--loop", is_flag=True, help="Replay the clip for ever.")
 @option("--speed", type=click.Choice(["realtime", "max"]), help="Play as a camera would, or as fast as possible.")
 @option("--restarts", type=int, help="How often a process may die and be started again.")
 @option("--queue-mib", type=int, help="Bound on what waits between two processes.")
 @option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
+@option(
+    "--vram-budget-gib", type=float, help="GPU memory for all models together.  [default: what is free, less 1 GiB]"
+)
 @option("--restart", is_flag=True, help="Begin anew where an earlier run lies.")
 @option("--log-format", type=click.Choice(["text", "json"]), help="Lines for people, or each event as JSON.")
 @option("--stall-s", type=float, help="A run that stands still for so long is unhealthy.")
@@ -69,10 +79,11 @@ def run(  # click's values: Options validates them
 ) -> None:
     """Turn each fisheye CLIP into live segments.
 
-    A CLIP is a video file, or shard.tar::member.mp4. Results appear in OUT/<clip>/ while the clip plays;
-    `egoclean-stream tail` follows them from elsewhere. A whole tar, a folder with clips or tars, and @list.txt (a
-    CLIP on each line) stand for all their clips, one after the other: a bad one does not stop the rest, finished
-    ones are not repeated, and the gravest exit code is the command's.
+    A CLIP is a video file, or shard.tar::member.mp4, here or on the hub (hf://datasets/OWNER/NAME/PATH). Results
+    appear in OUT/<clip>/ while the clip plays; `egoclean-stream tail` follows them from elsewhere. A whole tar, a
+    folder with clips or tars, a quoted pattern, and @list.txt (a CLIP on each line) stand for all their clips, one
+    after the other: a bad one does not stop the rest, finished ones are not repeated, one that was stopped goes on,
+    and the gravest exit code is the command's. OUT/series.json says what became of each so far.
     """
     from stream.meter import say
     from stream.series import run_named
@@ -82,7 +93,8 @@ def run(  # click's values: Options validates them
     if options.loop and len(list_clips(sources)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
     to_user = Console(stderr=options.log_format == "json")  # standard output is the events' alone
-    sys.exit(run_named(sources, partial(run_clip, options=options), partial(say, to_user), fail_fast=fail_fast))
+    job, record = partial(run_clip, options=options), options.out / "series.json"
+    sys.exit(run_named(sources, job, partial(say, to_user), fail_fast=fail_fast, record=record))
 
 
 def run_clip(clip: str, options: Options) -> "Outcome":
@@ -96,10 +108,11 @@ def run_clip(clip: str, options: Options) -> "Outcome":
 
     prepared = prepare(options.model_copy(update={"source": clip}))
     code = run_chain(prepared, make_view(Console(), options.log_format))
-    finish = finish_of(RunLayout(options.out / prepared.source.stem, prepared.source.stem).events)
+    run_dir = options.out / prepared.source.stem
+    finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
     if finish is None:
-        return Outcome(clip, code, "stopped: the same command goes on where it was")
-    return Outcome(clip, code, describe(finish) or "", finish.decoded_s)
+        return Outcome(clip, code, "stopped: the same command goes on where it was", run_dir=run_dir)
+    return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir)
 
 
 def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:
@@ -108,9 +121,4 @@ def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:
     Raises:
         UsageError: naming the first option that is out of range.
     """
-    try:
-        return Options(detector=detector, **given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"{name} {first['input']}: {first['msg'].lower()}") from error
+    return validated({"detector": detector, **given})

@@ -10,6 +10,7 @@ import numpy as np
 from models.choice import make_encoder
 from models.encoder import FRAMES, TUBELET_FRAMES
 from models.weights import read_json, weight_files
+from stream.annotation.making import settled
 from stream.chain import build
 from stream.config import Options
 from stream.doctor.check import Check, Finding, check, size
@@ -17,8 +18,8 @@ from stream.errors import EgocleanError
 from stream.items import Item, Tile
 from stream.prepare import with_encoder, with_intrinsics
 from stream.records.layout import RunLayout
-from stream.stages.window import RATE_FPS
 from stream.video.container import StreamFacts, read_facts
+from stream.video.decoder import Decoder, choose_decoder
 from stream.video.source import Source, open_source
 from stream.view import clock
 
@@ -39,7 +40,7 @@ class Case:
     @cached_property
     def source(self) -> Source:
         """The clip's bytes."""
-        return open_source(self.options.source)
+        return open_source(self.options.source, download=self.options.download)
 
     @cached_property
     def stream(self) -> StreamFacts:
@@ -50,6 +51,11 @@ class Case:
     def calibrated(self) -> Options:
         """The options with the calibration's file."""
         return with_intrinsics(self.options, self.source, self.stream)[0]
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What would decode it."""
+        return choose_decoder(self.options.decoder, self.source, self.stream)
 
     @cached_property
     def encoder(self) -> Options:
@@ -75,8 +81,10 @@ class Case:
         if self.encoder.encoder_model:
             found = read_json(Path(self.encoder.encoder_model) / "config.json").get("hidden_size")
             dims = found if isinstance(found, int) else _DIMS
-        windows = max(0, int((duration_s - FRAMES / RATE_FPS) / self.options.stride_s) + 1)
-        return windows * (4 * dims + 2 * dims * (FRAMES // TUBELET_FRAMES) + 8) + int(duration_s) * _EVENT_BYTES
+        sampling = self.options.sampling
+        windows = max(0, int((duration_s - sampling.duration_s) / self.options.stride_s) + 1)
+        row_bytes = 4 * dims + 2 * dims * (sampling.frames // TUBELET_FRAMES) + 8
+        return windows * row_bytes + int(duration_s) * _EVENT_BYTES
 
     def _keyframe_bytes(self, duration_s: float) -> int:
         """A JPEG has less than a byte a pixel, and the spool has a bound."""
@@ -88,7 +96,7 @@ class Case:
 
 def reading(case: Case) -> Generator[Check, None, bool]:
     """The checks that build on each other, up to the first that fails; returns whether none did."""
-    for name, look in {"source": source, "stream": stream, "lens": lens}.items():
+    for name, look in {"source": source, "stream": stream, "lens": lens, "decoder": decoder}.items():
         yield (made := check(name, partial(look, case)))
         if made.level == "FAIL":
             return False
@@ -117,12 +125,24 @@ def lens(case: Case) -> Finding:
     return Finding(f"{path} fits; `egoclean-stream check-rectify` shows how well")
 
 
+def decoder(case: Case) -> Finding:
+    """What decodes it, and why."""
+    return Finding(f"{case.decoder.name}: {case.decoder.reason}")
+
+
 def encoder(case: Case) -> Finding:
     """What embeds the windows, and that its packages and weights are here."""
     found = case.encoder
     return Finding(
         f"{found.encoder}" + (f" from {found.encoder_model}" if found.encoder_model else ", without weights")
     )
+
+
+def annotator(case: Case) -> Finding:
+    """What describes the segments, and that its packages, weights or address are here; no server is asked."""
+    found = settled(case.options, allow_download=False)
+    name = f"{found.annotator} {found.annotator_model or ''}".strip()
+    return Finding(name if found.annotator_url is None else f"{name} at {found.annotator_url}")
 
 
 def room(case: Case) -> Finding:
@@ -138,7 +158,7 @@ def speed(case: Case) -> Finding:
     """How long a run takes, by a short trial of decoding and rectifying, and of the encoder where that is quick."""
     began_at = time.monotonic()
     tiles: list[Tile] = []
-    for item in _ingested(case.calibrated):
+    for item in _ingested(case.calibrated.model_copy(update={"decoder": case.decoder.name})):
         if isinstance(item, Tile):
             tiles = [*tiles[1 - FRAMES :], item]
         if time.monotonic() - began_at > _SAMPLE_S:

@@ -17,15 +17,18 @@ def examine(options: Options, *, with_clip: bool) -> Iterator[Check]:
 
 
 def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
-    from stream.doctor import clip, machine  # they need the packages
+    from stream.doctor import clip, machine, vram  # they need the packages
 
     case = clip.Case(options)
     yield check("hevc", software.hevc)
     yield check("hardware decoders", software.hardware_decoders)
     read = (yield from clip.reading(case)) if with_clip else False
     yield (embeds := check("encoder", partial(clip.encoder, case)))
+    yield check("annotator", partial(clip.annotator, case))
     yield check("gpu", partial(software.gpu, options.encoder))
     settled = embeds.level != "FAIL"
+    if settled:
+        yield check("vram", lambda: vram.plan(case.encoder))
     if read and settled:
         yield check("size", partial(clip.room, case))
         yield check("speed", partial(clip.speed, case))

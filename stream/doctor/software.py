@@ -88,13 +88,16 @@ def _decoded_of_tiny() -> int:
 
 
 def hardware_decoders() -> Finding:
-    """What PyAV could decode with besides the CPU; a run does not use it."""
+    """What PyAV could decode with besides the CPU, and whether the GPU's decoder can be opened here."""
     import av
     from av.codec.hwaccel import hwdevices_available
 
+    from stream.video.decoder import nvdec_fault
+
     named = sorted(name for name in av.codecs_available if name.startswith("hevc_") and "enc" not in name)
-    devices = sorted(hwdevices_available())
-    return Finding(f"known to PyAV: {', '.join(named + devices) or 'none'}; a run decodes on the CPU")
+    known = ", ".join(named + sorted(hwdevices_available())) or "none"
+    fault = nvdec_fault("hevc")
+    return Finding(f"known to PyAV: {known}; " + (f"no NVDEC: {fault}" if fault else "NVDEC can be opened"))
 
 
 def gpu(encoder: str) -> Finding:

@@ -39,6 +39,8 @@ class Metrics(Collector):
         self._closed: Counter[tuple[str, ...]] = Counter()
         self._settled: Counter[tuple[str, ...]] = Counter()
         self._restarts: Counter[tuple[str, ...]] = Counter()
+        self._tokens: Counter[tuple[str, ...]] = Counter()
+        self._annotator_s = 0.0
         self._kinds: dict[str, str] = {}
         """Of closed segments without an outcome."""
         self._damaged_s = 0.0
@@ -73,6 +75,7 @@ class Metrics(Collector):
                 case events.SegmentAnnotated() | events.SegmentFailed() | events.SegmentSkipped():
                     kind = self._kinds.pop(event.segment_id, "unknown")  # closed before this process began
                     self._settled[kind, event.event.removeprefix("segment.")] += 1
+                    self._note_price(event)
                 case events.SourceDamaged():
                     self._damaged_s += event.t_end_s - event.t_start_s
                     self._packets_lost += event.packets
@@ -82,7 +85,8 @@ class Metrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """The present values; called by the registry at every scrape."""
         with self._lock:
-            return [*self._of_the_run(), *self._of_segments(), *self._of_processes()]
+            parts = self._of_the_run(), self._of_segments(), self._of_annotations(), self._of_processes()
+            return [metric for part in parts for metric in part]
 
     def _of_the_run(self) -> Iterator[Metric]:
         now = self._clock()
@@ -106,6 +110,10 @@ class Metrics(Collector):
         yield _counters("egoclean_segments_closed", "Segments complete.", ["kind", "closed_by"], self._closed)
         yield _counters("egoclean_segments_settled", "What became of them.", ["kind", "outcome"], self._settled)
 
+    def _of_annotations(self) -> Iterator[Metric]:
+        yield _counters("egoclean_annotation_tokens", "Shown to and made by the model.", ["direction"], self._tokens)
+        yield _counter("egoclean_annotation_seconds", "Time of the model.", self._annotator_s)
+
     def _of_processes(self) -> Iterator[Metric]:
         def each(value: Callable[[Status], float]) -> dict[tuple[str, ...], float]:
             return {(name,): value(status) for name, status in self._last.items()}
@@ -117,6 +125,12 @@ class Metrics(Collector):
         yield _counters("egoclean_process_items", "Items taken.", by, each(lambda last: last.items))
         blocked = each(lambda last: last.blocked_s)
         yield _counters("egoclean_process_blocked_seconds", "Handing items on to one that is behind.", by, blocked)
+
+    def _note_price(self, event: events.Outcome) -> None:
+        if not isinstance(event, events.SegmentSkipped):
+            self._tokens["in",] += event.tokens_in
+            self._tokens["out",] += event.tokens_out
+            self._annotator_s += event.seconds
 
     def _given(self, process: str, kind: str) -> int:
         return self._last[process].given.get(kind, 0) if process in self._last else 0

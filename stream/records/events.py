@@ -61,7 +61,7 @@ class SegmentClosed(_Event):
     kind: Kind
     closed_by: Literal["state_change", "max_duration", "end_of_stream"]
     detected_at_s: Seconds
-    windows: Count = Field(description="windows that start in it; 0: it was never scored")
+    windows: Count = Field(description="windows whose time lies in it; 0: it was never scored")
     score_mean: float | None
     score_max: float | None
     theta_on: float | None

@@ -43,7 +43,7 @@ class RunLayout:
 
     @property
     def timestamps(self) -> Path:
-        """(N,) float64, window starts, seconds."""
+        """(N,) float64, seconds: when windows start; of windows longer than the published ones, their middle."""
         return self.root / f"{self.stem}_ts.npy"
 
     @property

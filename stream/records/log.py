@@ -1,7 +1,7 @@
 """``events.jsonl``: one writer appends, any number of readers follow."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,11 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         """Open or create a log and go on after its last whole line; a torn last line is cut off."""
         self._lines = Lines(path)
+
+    @property
+    def count(self) -> int:
+        """Events so far: the number of the next one."""
+        return self._lines.count
 
     def append(self, event: Event) -> Event:
         """Number, stamp and write one event; returns it as written."""
@@ -42,18 +47,22 @@ class ReplayedLog(EventLog):
     known by the segment's name: answers come in any order.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reopens: Callable[[Outcome], bool] = lambda _: False) -> None:
+        """``reopens`` says of a segment's last outcome whether it may get another one."""
         super().__init__(path)
         self._expected: deque[Event] = deque()
         self.told = 0
         """Events that the chain has told so far."""
-        self.outcomes: dict[str, str] = {}
-        """Kind of the event that settled each segment."""
+        outcomes: dict[str, Outcome] = {}
         for event in read_events(path):
             if event.event in TOLD_BY_CHAIN:
                 self._expected.append(event)
             elif isinstance(event, Outcome):
-                self.outcomes[event.segment_id] = event.event
+                outcomes[event.segment_id] = event
+        self.reopened = frozenset(name for name, outcome in outcomes.items() if reopens(outcome))
+        """Segments that have had an outcome, and may get another one."""
+        self.outcomes = {name: outcomes[name].event for name in outcomes.keys() - self.reopened}
+        """Kind of the event that settled each of the other segments."""
 
     def append(self, event: Event) -> Event:
         """Append a new event; one that the chain has told before is only compared.

@@ -14,7 +14,7 @@ from stream.records.atomic import replace_file
 
 _PACKAGES = (
     "egoclean-stream", "av", "opencv-python-headless", "numpy", "pyzmq", "msgpack", "pydantic",
-    "torch", "transformers", "huggingface_hub",
+    "torch", "transformers", "huggingface_hub", "llguidance", "onnxruntime", "onnxruntime-gpu", "openai",
 )  # fmt: skip
 
 
@@ -24,11 +24,24 @@ class Source(BaseModel):
     name: str
     size_bytes: int
     sha256: str | None = None
-    """Of the clip's own bytes, also inside a tar; None until the run is complete."""
+    """Of the clip's own bytes, also inside a tar; None until the run is complete, and where it would cost fetching."""
+    origin: dict[str, Any] | None = None
+    """Of a clip on the hub: data set, revision and its commit, path, oid (of large files their SHA-256) and size of the
+    file, the member and its offset. These name its bytes for ever."""
+    fetched_bytes: int | None = None
+    """What came over the network for it in the last attempt; None for a clip on disk."""
     stream: dict[str, Any] = {}
     """Codec, size, rate and the like, as the container says them."""
     sidecar: dict[str, Any] | None = None
     """Where the clip's ``.json`` disagrees with that; None without one. Nothing in it is believed."""
+
+
+class AnnotatedLater(BaseModel):
+    """Segments were described after the run had finished."""
+
+    time: str
+    annotator: dict[str, Any]
+    """As in the run's own."""
 
 
 class Manifest(BaseModel):
@@ -45,15 +58,21 @@ class Manifest(BaseModel):
     source: Source
     intrinsics: dict[str, Any] | None
     """As read from the file; None without rectification."""
+    decoder: dict[str, Any] = {}
+    """What decoded the clip, and why that."""
     rectification: dict[str, Any] = {}
     """K, D and new K in pixels, the map's hash, the valid fraction, the colour conversion."""
     options: dict[str, Any]
     """Every option of the run, also those that decide nothing of what is recorded."""
     schemas: dict[str, str] = {}
     """SHA-256 of the JSON Schema files that the records follow."""
+    windows: dict[str, Any] = {}
+    """How frames were picked for the windows: the sampling, the source's own rate, how many had to stand twice, and how
+    far one was from its time at most; of the last attempt, where a run was resumed."""
     encoder: dict[str, Any] = {}
     annotator: dict[str, Any] = {}
     """Model, revision, hashes of prompt and schema; empty where nobody annotates."""
+    annotated_later: list[AnnotatedLater] = []
     packages: dict[str, str] = {}
     machine: dict[str, Any] = {}
     usage: dict[str, Any] = {}

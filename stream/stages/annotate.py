@@ -15,7 +15,7 @@ class Annotate:
     """Gives at least one answer or failure for every order. It keeps nothing on disk: open work is ordered again."""
 
     def __init__(self, annotator: Annotator, keyframes: Path, options: Options) -> None:
-        self._asking = Asking(annotator, keyframes, options.annotator_frames, hint=options.annotator_hint)
+        self._asking = Asking(annotator, keyframes, hint=options.annotator_hint)
         size_max = min(options.annotator_batch or annotator.batch_max, annotator.batch_max)
         self._batches = Batches(size_max, options.annotator_latency_s)
 

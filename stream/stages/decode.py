@@ -193,7 +193,7 @@ class Decode:
         """Why the picture is not to be trusted; empty if it is."""
         if frame.is_corrupt:
             return "marked corrupt by the decoder"
-        shape = (frame.width, frame.height, frame.format.name)
+        shape = (frame.width, frame.height, (frame.sw_format or frame.format).name)
         if shape != self._shape:
             return "the picture changes from {}x{} {} to {}x{} {}".format(*self._shape, *shape)
         return ""

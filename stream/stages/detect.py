@@ -39,7 +39,7 @@ class Detect:
         yield item
         if isinstance(item, Embedding):
             unit = unit_vector(item.temporal)
-            step = self._detector.push(item.t_start_s, unit)
+            step = self._detector.push(item.t_sample_s, unit)
             yield from self._partition.window(step, unit, item.t_end_s)
 
     def on_end(self) -> Iterable[Item]:

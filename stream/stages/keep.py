@@ -43,7 +43,7 @@ class Keep:
         """There is nothing to put back that the disk does not hold."""
 
     def _write(self, item: Embedding) -> None:
-        rows = np.asarray(item.mean), np.asarray(item.temporal), np.asarray(item.t_start_s)
+        rows = np.asarray(item.mean), np.asarray(item.temporal), np.asarray(item.t_sample_s)
         if not self._arrays:
             self._arrays = tuple(
                 GrowingArray(path, row.shape, dtype)

@@ -6,8 +6,9 @@ from stream.items import Item, Keyframe, Picture, Tile
 from stream.packing import take
 from stream.stage import State
 from stream.video.camera import Intrinsics, fit_camera
-from stream.video.remap import Layout, layout_of
+from stream.video.layout import Layout, layout_of
 from stream.video.tiles import KEYFRAME_PX, TILE_PX, TileRemap, encode_picture
+from stream.video.view import Geometry
 
 _ROUNDING = 1e-6
 """Share of a keyframe's period by which a PTS may fall short of its multiple: times are rounded to float64."""
@@ -27,16 +28,23 @@ class Rectify:
         balance: float = 0.0,
         fov_scale: float = 1.0,
         tile_px: int = TILE_PX,
+        geometry: Geometry = "crop",
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
+        device: str | None = None,
     ) -> None:
-        """Set up; ``intrinsics`` None leaves the lens's picture as it is (``--no-rectify``)."""
+        """Set up; ``intrinsics`` None leaves the lens's picture as it is (``--no-rectify``).
+
+        ``device`` is torch's, where the decoder leaves its pictures on the GPU; None: they are in the host's memory.
+        """
         self._intrinsics = intrinsics
         self._balance = balance
         self._fov_scale = fov_scale
         self._tile_px = tile_px
+        self._geometry = geometry
         self._keyframe_px = keyframe_px
         self._keyframe_fps = keyframe_fps
+        self._device = device
         self._last_keyframe = -1
         self._layout: Layout | None = None
         self._remap: TileRemap | None = None
@@ -87,4 +95,11 @@ class Rectify:
         camera = None
         if self._intrinsics is not None:
             camera = fit_camera(self._intrinsics, *layout.upright_size, self._balance, self._fov_scale)
-        return TileRemap(layout, camera, tile_px=self._tile_px, keyframe_px=self._keyframe_px)
+        return TileRemap(
+            layout,
+            camera,
+            tile_px=self._tile_px,
+            geometry=self._geometry,
+            keyframe_px=self._keyframe_px,
+            device=self._device,
+        )

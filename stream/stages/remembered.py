@@ -1,8 +1,12 @@
 """An encoder that remembers: the windows that a run has embedded before are not embedded again."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
-from models.encoder import ClipEmbedding, ClipEncoder, Facts, UInt8
+from models.encoder import ClipEmbedding, ClipEncoder, Encoding, Facts, Float16, Float32, TileStore, UInt8
+from models.host_tiles import Done
 from stream.records.arrays import rows_in
 from stream.records.layout import RunLayout
 
@@ -17,11 +21,14 @@ class Remembered:
     def __init__(self, encoder: ClipEncoder, layout: RunLayout, first: int) -> None:
         """``first`` is the index of the first window that will be asked for."""
         rows = rows_in(layout.arrays)
-        self._mean = np.load(layout.embeddings, mmap_mode="r", allow_pickle=False)[:rows] if rows else ()
-        self._temporal = np.load(layout.temporal, mmap_mode="r", allow_pickle=False)[:rows] if rows else ()
+        self._known: list[tuple[Float32, Float16]] = []
+        if rows > first:
+            mean, temporal = (
+                np.load(path, mmap_mode="r", allow_pickle=False)[first:rows] for path in layout.arrays[:2]
+            )
+            self._known = list(zip(mean, temporal, strict=True))
         self._encoder = encoder
         self._tally = layout.encoded
-        self._next = first
         self.name = encoder.name
         self.frames = encoder.frames
         self.tile_px = encoder.tile_px
@@ -30,10 +37,30 @@ class Remembered:
         return self._encoder.facts()
 
     def encode(self, tiles: UInt8) -> ClipEmbedding:
-        row = self._next
-        self._next += 1
-        if row < len(self._mean):
-            return ClipEmbedding(np.array(self._mean[row]), np.array(self._temporal[row]))
-        with self._tally.open("ab", buffering=0) as file:
-            file.write(b".")
         return self._encoder.encode(tiles)
+
+    def tile_store(self) -> TileStore:
+        return _RememberedTiles(self._encoder.tile_store(), self._known, self._tally)
+
+
+class _RememberedTiles:
+    """A store whose first windows are known; a batch of which one is not is embedded whole, as it was before."""
+
+    def __init__(self, tiles: TileStore, known: Sequence[tuple[Float32, Float16]], tally: Path) -> None:
+        """``tally`` gets a byte for every window that the encoder has to embed."""
+        self._tiles = tiles
+        self._known = known
+        self._tally = tally
+        self._given = 0
+        self.put = tiles.put
+        self.drop = tiles.drop
+
+    def encode(self, windows: Sequence[Sequence[int]]) -> Encoding:
+        first, self._given = self._given, self._given + len(windows)
+        if self._given > len(self._known):
+            with self._tally.open("ab", buffering=0) as file:
+                file.write(b"." * len(windows))
+            return self._tiles.encode(windows)
+        return Done(
+            [ClipEmbedding(np.array(mean), np.array(temporal)) for mean, temporal in self._known[first : self._given]]
+        )

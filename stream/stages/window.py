@@ -1,100 +1,132 @@
 """The rolling window: rectified tiles in, one embedding every stride out."""
 
+import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
-
-from models.encoder import ClipEncoder
-from stream.items import Embedding, Item, Tile
+from models.encoder import ClipEncoder, Encoding
+from stream.items import Embedding, End, Item, Tile
 from stream.packing import take
 from stream.stage import State
+from stream.stages.picking import Picked, Picking
+from stream.video.sampling import PUBLISHED, Sampling
 
-RATE_FPS = 30.0
-"""Frames a second within a window: with 64 frames the ``64@30`` of the published detection, 2.13 s."""
+UNDER_WAY_MAX: Final = 2
+"""Batches that the encoder works on while tiles come in; a third one waits."""
 
-HOLE_S = 1.0
-"""A window with a longer stretch without frames would show a frozen picture: it is not encoded."""
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Windows that the encoder works on."""
+
+    encoding: Encoding
+    windows: Sequence[Picked]
+    first_index: int
+    """Of the first one's embedding."""
 
 
 class Window:
-    """Keeps the tiles of the current window, and picks its frames by their own times.
+    """Gathers whole windows, lets the encoder embed them in batches, and passes all else on in order.
 
-    Window ``k`` begins with the frame nearest to ``k * stride_s`` and takes the frames nearest to that frame's
-    time plus 0, 1, 2, ... periods of ``RATE_FPS``: every frame of a 30 fps or 29.97 fps source, every second one
-    of 60 fps, some twice at 25 fps.
+    A batch is full with the last of ``batch`` windows in a row, counted from the stream's beginning, and is sent then;
+    before that when stream time has gone on by ``max_latency_s`` since its oldest window was complete, and at the end.
+    So the batches follow from the clip and the options alone, and a run that goes on makes the same ones.
+
+    The encoder may work on while tiles come in. What comes after a batch waits behind it, so that the order of what
+    leaves does not hang on the encoder's speed.
     """
 
-    def __init__(self, encoder: ClipEncoder, stride_s: float) -> None:
-        self._encoder = encoder
-        self._stride_s = stride_s
-        self._span_s = (encoder.frames - 1) / RATE_FPS
-        self._tiles: deque[Tile] = deque()
-        self._next = 0
-        """The next window to encode, in strides."""
-        self._encoded = 0
+    def __init__(
+        self,
+        encoder: ClipEncoder,
+        stride_s: float,
+        *,
+        rate_fps: float = PUBLISHED.rate_fps,
+        batch: int = 1,
+        max_latency_s: float | None = None,
+    ) -> None:
+        self._sampling = Sampling(encoder.frames, rate_fps)
+        self._store = encoder.tile_store()
+        self._picking = Picking(self._sampling, stride_s, self._store)
+        self._batch = batch
+        self._max_latency_s = math.inf if max_latency_s is None else max_latency_s
+        self._ready: list[Picked] = []
+        """Windows that wait for their batch."""
+        self._sent = 0
+        """Windows that were given to the encoder."""
+        self._out: deque[Item | _Batch] = deque()
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        if not isinstance(item, Tile):
-            yield item
-            return
-        self._tiles.append(item)
-        while self._complete():
-            embedding = self._encode()
-            self._next += 1
-            self._forget()
-            if embedding is not None:
-                yield embedding
+        if isinstance(item, Tile):
+            self._take(item)
+        else:
+            self._out.append(item)
+        return self._given(0 if isinstance(item, End) else UNDER_WAY_MAX)
 
     def on_end(self) -> Iterator[Item]:
         """A window that is not full is not encoded: its embedding would mean something else."""
-        self._tiles.clear()
-        return iter(())
+        self._send()
+        self._picking.clear(self._picking.next_number)
+        return self._given(0)
+
+    def due(self, _now_s: float) -> Iterator[Item]:
+        """What the encoder has finished since the last item, also while no tile comes in."""
+        return self._given(UNDER_WAY_MAX)
+
+    def facts(self) -> dict[str, object]:
+        """How the windows' frames were picked, for the record; JSON's types only."""
+        return self._picking.facts()
 
     def snapshot(self) -> State:
-        """``replay_from_s`` is the first tile that is held: a window may begin with the one before its own start."""
-        replay_from_s = self._tiles[0].t_s if self._tiles else None
-        return {"next": self._next, "encoded": self._encoded, "replay_from_s": replay_from_s}
+        """As if the windows that have not left had not been seen."""
+        under_way = next((item for item in self._out if isinstance(item, _Batch)), None)
+        waiting = under_way.windows if under_way else self._ready
+        return {
+            "next": waiting[0].number if waiting else self._picking.next_number,
+            "encoded": under_way.first_index if under_way else self._sent,
+            "replay_from_s": waiting[0].first_s if waiting else self._picking.needed_from_s,
+        }
 
     def restore(self, state: State) -> None:
-        self._next, self._encoded = take(state, "next", int), take(state, "encoded", int)
-        self._tiles.clear()
+        self._picking.clear(take(state, "next", int))
+        self._sent = take(state, "encoded", int)
+        self._ready.clear()
+        self._out.clear()
 
-    def _complete(self) -> bool:
-        """Whether the frame nearest to the window's last time is known."""
-        if not self._tiles or self._tiles[-1].t_s < self._next * self._stride_s + self._span_s - 1 / RATE_FPS:
-            return False
-        return self._tiles[-1].t_s >= self._times()[-1] - 1e-6
+    def _take(self, tile: Tile) -> None:
+        for window in self._picking.add(tile):
+            if window.whole:
+                self._ready.append(window)
+            if (window.number + 1) % self._batch == 0:
+                self._send()
+        if self._ready and tile.t_s - self._ready[0].frames[-1].t_s >= self._max_latency_s:
+            self._send()
 
-    def _times(self) -> list[float]:
-        start_s = self._next * self._stride_s
-        first_s = min((tile.t_s for tile in self._tiles), key=lambda t_s: abs(t_s - start_s))
-        return [first_s + k / RATE_FPS for k in range(self._encoder.frames)]
+    def _send(self) -> None:
+        """Let the encoder begin with what is ready."""
+        if self._ready:
+            encoding = self._store.encode([[frame.slot for frame in window.frames] for window in self._ready])
+            self._out.append(_Batch(encoding, tuple(self._ready), self._sent))
+            self._sent += len(self._ready)
+            self._ready.clear()
+        self._picking.forget()
 
-    def _encode(self) -> Embedding | None:
-        picked = self._nearest(self._times())
-        if self._broken(picked):
-            return None
-        made = self._encoder.encode(np.stack([tile.rgb for tile in picked]))
-        end_s = picked[-1].t_s + picked[-1].duration_s
-        self._encoded += 1
-        return Embedding(self._encoded - 1, picked[0].t_s, end_s, made.mean, made.temporal)
+    def _given(self, under_way_max: int) -> Iterator[Item]:
+        """What may leave; waits for the encoder as long as it has more batches than ``under_way_max``."""
+        while self._out:
+            head = self._out[0]
+            under_way = sum(isinstance(item, _Batch) for item in self._out)
+            if isinstance(head, _Batch) and under_way <= under_way_max and not head.encoding.ready():
+                return
+            self._out.popleft()
+            if isinstance(head, _Batch):
+                yield from self._embeddings(head)
+            else:
+                yield head
 
-    def _broken(self, picked: list[Tile]) -> bool:
-        """Frames are missing where the window should begin, or a long stretch within it."""
-        late_s = abs(picked[0].t_s - self._next * self._stride_s)
-        return late_s >= self._stride_s / 2 or max(np.diff([tile.t_s for tile in picked])) > HOLE_S
-
-    def _nearest(self, times: list[float]) -> list[Tile]:
-        tiles, at, picked = list(self._tiles), 0, []
-        for t_s in times:
-            while at + 1 < len(tiles) and abs(tiles[at + 1].t_s - t_s) < abs(tiles[at].t_s - t_s):
-                at += 1
-            picked.append(tiles[at])
-        return picked
-
-    def _forget(self) -> None:
-        """Drop tiles that no later window can begin with: all but one before the next start."""
-        start_s = self._next * self._stride_s
-        while len(self._tiles) > 1 and self._tiles[1].t_s <= start_s:
-            self._tiles.popleft()
+    def _embeddings(self, batch: _Batch) -> Iterator[Embedding]:
+        for number, (window, made) in enumerate(zip(batch.windows, batch.encoding.result(), strict=True)):
+            t_sample_s = self._sampling.sample_s(window.first_s, window.t_end_s)
+            yield Embedding(batch.first_index + number, t_sample_s, window.t_end_s, made.mean, made.temporal)

@@ -11,6 +11,7 @@ from stream.video.source import Source
 
 if TYPE_CHECKING:
     import av
+    from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
 
 _FORMATS = "mov,matroska,mpegts,avi,hevc,h264"
@@ -81,8 +82,8 @@ def read_facts(source: Source) -> StreamFacts:
 
 
 @contextmanager
-def open_stream(source: Source) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
-    """The clip's container and its video stream; both are closed at the end.
+def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
+    """The clip's container and its video stream; both are closed at the end. ``hwaccel`` decodes on a device.
 
     Raises:
         SourceError: as ``read_facts``, but for a picture that can be decoded.
@@ -98,6 +99,7 @@ def open_stream(source: Source) -> Iterator["tuple[InputContainer, av.VideoStrea
                 options={"max_pixels": str(_MAX_PIXELS)},  # libav may decode a picture to learn its format
                 metadata_errors="replace",
                 buffer_size=_READ_CHUNK_BYTES,
+                hwaccel=hwaccel,
             )
         except (av.FFmpegError, OSError) as error:
             raise SourceError(f"{source.name} is not a video that can be read: {error.strerror or error}") from error
@@ -105,6 +107,16 @@ def open_stream(source: Source) -> Iterator["tuple[InputContainer, av.VideoStrea
             stream = _choose(container, source)
             stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
             yield container, stream
+
+
+def first_picture(source: Source, hwaccel: "HWAccel | None" = None) -> "av.VideoFrame | None":
+    """The clip's first picture, in the host's memory; None if none can be decoded.
+
+    Raises:
+        SourceError: as ``open_stream``.
+    """
+    with open_stream(source, hwaccel) as (container, stream):
+        return _first_picture(container, stream)
 
 
 def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":

@@ -4,7 +4,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -31,6 +31,16 @@ class File(Protocol):
     @property
     def oid(self) -> str | None:
         """What names its content wherever it is kept, if that is known without reading it: its SHA-256, as a rule."""
+        ...
+
+    @property
+    def origin(self) -> dict[str, Any] | None:
+        """Where it comes from, for the record; None for a file that was given by its path."""
+        ...
+
+    @property
+    def fetched_bytes(self) -> int | None:
+        """What has come over the network since it was found, also of files beside it; None if it needs none."""
         ...
 
     def open(self, offset: int, size_bytes: int) -> io.RawIOBase:
@@ -71,6 +81,14 @@ class LocalFile:
 
     @property
     def oid(self) -> None:
+        return None
+
+    @property
+    def origin(self) -> None:
+        return None
+
+    @property
+    def fetched_bytes(self) -> None:
         return None
 
     def open(self, offset: int, size_bytes: int) -> io.RawIOBase:

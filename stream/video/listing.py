@@ -1,11 +1,14 @@
 """Which clips the words on a command line name: files, members of tars, whole tars, folders, and lists of these."""
 
 from collections.abc import Sequence
+from glob import glob, has_magic
 from pathlib import Path
 
 from stream.errors import SourceError, UsageError
 from stream.video.file import LocalFile
-from stream.video.member import SEPARATOR, clips_in, is_tar
+from stream.video.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
+from stream.video.remote.address import is_on_hub
+from stream.video.remote.listing import clips_on_hub
 
 LIST_MARK = "@"
 """Before the name of a text file that names a clip on each line."""
@@ -17,12 +20,14 @@ def list_clips(specs: Sequence[str]) -> list[str]:
     """Every clip that is named, in order, each as ``stream.video.source.open_source`` takes it.
 
     A tar stands for its ``.mp4`` members in their order; a folder for its ``.mp4`` files and the members of its tars,
-    by name; ``@list.txt`` for its lines, but for empty ones and those that begin with ``#``. What is missing, or holds
-    no clip, stays as it was named: opening it says what is wrong, in its turn.
+    by name; a pattern for all that it matches, by name; ``@list.txt`` for its lines, but for empty ones and those that
+    begin with ``#``. On this machine's disk and on the hub alike. What is missing, or holds no clip, stays as it was
+    named: opening it says what is wrong, in its turn.
 
     Raises:
         SourceError: a list cannot be read, or is empty.
         UsageError: two clips have one stem, and so would write to one place.
+        ModelMissingError: the package that speaks with the hub is not installed.
     """
     clips = [clip for spec in specs for line in _lines(spec) for clip in _clips_of(line)]
     _require_own_stems(clips)
@@ -45,21 +50,26 @@ def _lines(spec: str) -> list[str]:
 
 
 def _clips_of(spec: str) -> list[str]:
-    path = Path(spec)
     try:
-        if path.is_dir():
-            inside = sorted(each for each in path.iterdir() if each.suffix.lower() in (_VIDEO, _TAR))
-            return [clip for each in inside if not _is_hidden(each) for clip in _clips_of(str(each))] or [spec]
-        if path.is_file() and is_tar(tar := LocalFile(path)):
-            return [f"{spec}{SEPARATOR}{name}" for name in clips_in(tar) if not _is_hidden(Path(name))] or [spec]
+        return _inside(spec) or [spec]
     except (OSError, SourceError):
         return [spec]  # opening it meets the same error, and reports it
-    return [spec]
 
 
-def _is_hidden(path: Path) -> bool:
-    """Such as ``._clip.mp4``, which macOS puts beside a clip into every tar, and which is none."""
-    return path.name.startswith(".")
+def _inside(spec: str) -> list[str]:
+    """What a pattern, a folder or a tar stands for; nothing for a clip."""
+    path = Path(spec)
+    if is_on_hub(spec):
+        return clips_on_hub(spec)
+    if has_magic(spec) and not path.exists():
+        matches = sorted(glob(spec))  # noqa: PTH207  (Path.glob takes no absolute pattern)
+        return [clip for match in matches if not is_sidecar(match) for clip in _clips_of(match)]
+    if path.is_dir():
+        inside = sorted(each for each in path.iterdir() if each.suffix.lower() in (_VIDEO, _TAR))
+        return [clip for each in inside if not is_hidden(each.name) for clip in _clips_of(str(each))]
+    if path.is_file() and is_tar(tar := LocalFile(path)):
+        return [f"{spec}{SEPARATOR}{name}" for name in clips_in(tar)]
+    return []
 
 
 def _require_own_stems(clips: list[str]) -> None:

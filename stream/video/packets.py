@@ -12,10 +12,11 @@ from stream.video.source import Source
 
 if TYPE_CHECKING:
     import av
+    from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
     from av.index import IndexEntries
 
-_THREADED_FROM_PX = 640 * 480
+THREADED_FROM_PX = 640 * 480
 """Smaller pictures take less than a millisecond on one thread; more would cost CPU time that other stages need."""
 
 _CLOCK_RESTART_S = 1.0
@@ -40,23 +41,28 @@ class Flush(Packet):
     """Why, if anything is lost."""
 
 
-def packets(source: Source, *, loop: bool = False, since: Entry | None = None) -> Generator[Packet, None, None]:
+def packets(
+    source: Source, *, loop: bool = False, hwaccel: "HWAccel | None" = None, since: Entry | None = None
+) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
     An error of the demuxer ends the stream there, and the ``Flush`` says so. With ``loop`` the clip is read again after
     each round, for ever, and ``offset_s`` grows by the round's length. Where decode times go back by more than a second
     (files joined byte by byte, a camera that started anew), a ``Flush`` parts the two and ``offset_s`` lets time go on.
 
-    With ``since`` they begin with the packet of that entry, where the container leads to it; else at the clip's start.
+    With ``hwaccel`` the packets' own codec context decodes on that device. With ``since`` they begin with the packet of
+    that entry, where the container leads to it; else at the clip's start.
 
     The clip is open while packets are taken, and closed with the generator; a packet may be kept for longer.
 
     Raises:
         SourceError: as ``stream.video.container.open_stream``.
     """
-    offset_s = yield from _round(source, 0.0, since if since is not None and leads_to(source, since) else None)
+    if since is not None and not leads_to(source, since):
+        since = None
+    offset_s = yield from _round(source, 0.0, hwaccel, since)
     while loop:
-        offset_s = yield from _round(source, offset_s)
+        offset_s = yield from _round(source, offset_s, hwaccel)
 
 
 def leads_to(source: Source, entry: Entry) -> bool:
@@ -75,15 +81,17 @@ def leads_to(source: Source, entry: Entry) -> bool:
             return False
 
 
-def _round(source: Source, offset_s: float, since: Entry | None = None) -> Generator[Packet, None, float]:
+def _round(
+    source: Source, offset_s: float, hwaccel: "HWAccel | None", since: Entry | None = None
+) -> Generator[Packet, None, float]:
     """One reading of the clip; returns the offset with which the next one follows without a gap."""
     import av
 
     flush = cast("av.Packet[av.VideoStream]", av.Packet())  # without data it belongs to no stream
     first = stretch = _Stretch(offset_s)
     next_is_corrupt, error_text = False, ""
-    with open_stream(source) as (container, stream):
-        stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > _THREADED_FROM_PX else 1
+    with open_stream(source, hwaccel) as (container, stream):
+        stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > THREADED_FROM_PX else 1
         enters = stream.codec_context.name == "hevc" and container.format.name in _INDEXED
         try:
             if since is not None:

@@ -6,7 +6,8 @@ import numpy as np
 
 from stream.items import Float64, UInt8
 from stream.video.camera import Camera
-from stream.video.remap import FusedRemap, Layout
+from stream.video.layout import Layout
+from stream.video.remap import FusedRemap
 from stream.video.view import coded_view, source_map
 
 

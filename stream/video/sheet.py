@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from stream.items import Float64, UInt8
 from stream.video.camera import Camera
-from stream.video.remap import FusedRemap, layout_of
+from stream.video.layout import layout_of
+from stream.video.remap import FusedRemap
 from stream.video.tiles import TILE_PX
 from stream.video.view import SourceMap, View, encoder_view, source_map
 

@@ -1,14 +1,18 @@
 """From a name on the command line to the bytes of one clip: a file, or a member of a tar."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from stream.errors import SourceError
 from stream.video.file import File, LocalFile
 from stream.video.member import SEPARATOR, ask_for_member, find_member, is_tar
+from stream.video.remote.address import is_on_hub
+from stream.video.remote.hub import find_on_hub
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 """Files that Docker and Podman put into every container they start."""
@@ -22,7 +26,7 @@ class Source:
     """One clip: ``size_bytes`` bytes of ``file``, from ``offset`` on."""
 
     name: str
-    """As it was given."""
+    """As it was given; of a clip on the hub, with its commit."""
     stem: str
     """The clip's file name without its ending: it names the run directory."""
     file: File
@@ -43,10 +47,21 @@ class Source:
         except OSError as error:
             raise SourceError(f"{self.name} can no longer be read: {error.strerror}") from error
 
-    def sha256(self) -> str:
-        """SHA-256 of the clip's bytes, as 64 hexadecimal digits; the clip is read once, chunk by chunk."""
+    def sha256(self) -> str | None:
+        """SHA-256 of the clip's bytes, as 64 hexadecimal digits.
+
+        A clip on disk is read once for it, chunk by chunk. One that is not is never fetched for it: of a file that the
+        hub keeps by its SHA-256 it is known all the same, of a member of a tar it is None; ``origin`` names that one.
+        """
+        if self.file.path is None:
+            return self.file.oid if self.member is None and _is_sha256(self.file.oid) else None
         with self.open() as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def origin(self) -> dict[str, Any] | None:
+        """Which bytes of which file of which commit these are, for the record; None for a file on disk."""
+        where = {"member": self.member, "offset": self.offset}
+        return {**self.file.origin, **where} if self.file.origin else None
 
     def intrinsics_path(self) -> Path | None:
         """``intrinsics.json`` in the folder of the clip or of its tar, where both data sets keep it."""
@@ -79,33 +94,57 @@ def in_container() -> bool:
     return any(mark.exists() for mark in _CONTAINER_MARKS)
 
 
-def open_source(spec: str, *, in_container: Callable[[], bool] = in_container) -> Source:
-    """The clip that ``spec`` names: ``clip.mp4``, or ``part000.tar::clip.mp4``.
+def open_source(spec: str, *, download: bool = False, in_container: Callable[[], bool] = in_container) -> Source:
+    """The clip that ``spec`` names: ``clip.mp4``, ``part000.tar::clip.mp4``, or either of them on the hub.
+
+    Args:
+        spec: A path, or ``hf://datasets/OWNER/NAME[@REVISION]/PATH``; and ``::MEMBER`` of a tar.
+        download: A file on the hub is fetched whole into the hub's cache first, instead of being read where it is.
+        in_container: Whether a missing file may lie outside of what this process can see.
 
     Raises:
         SourceError: missing, not a regular file, not readable or empty; a tar without its member or one without
             that member; a member that is no ordinary file. Whether the bytes are a video is seen by
             ``stream.video.container``.
+        ModelMissingError: the package that speaks with the hub is not installed.
+        NoRoomError: it does not fit on the disk.
     """
     try:
-        return _find(spec, in_container)
+        file, member = find_on_hub(spec, download=download) if is_on_hub(spec) else _find_on_disk(spec, in_container)
+        source = _clip_of(file, member, spec)
+        if is_tar(file, source.offset, source.size_bytes):
+            if member is None:
+                raise ask_for_member(file)
+            raise SourceError(f"{spec} is a tar in a tar, and is not read there: unpack the outer one first")
     except OSError as error:
         raise SourceError(f"{spec} cannot be read: {error.strerror}") from error
-
-
-def _find(spec: str, in_container: Callable[[], bool]) -> Source:
-    tar, separator, member = ("", "", "") if Path(spec).exists() else spec.partition(SEPARATOR)
-    file = LocalFile(Path(tar if separator else spec))
-    _require_file(file.path, in_container)
-    if separator:
-        source = Source(spec, Path(member).stem, file, *find_member(file, member), member)
-    elif is_tar(file):
-        raise ask_for_member(file)
-    else:
-        source = Source(spec, file.path.stem, file, 0, file.size_bytes)
-    if source.size_bytes == 0:
-        raise SourceError(f"{spec} is empty (0 bytes): name a clip")
     return source
+
+
+def _clip_of(file: File, member: str | None, spec: str) -> Source:
+    """``file``, or its member if one is named.
+
+    The stem is checked: a name such as ``..mp4`` would otherwise lead out of the folder for results.
+    """
+    offset, size_bytes = (0, file.size_bytes) if member is None else find_member(file, member)
+    stem = PurePosixPath(file.name if member is None else member).stem
+    if stem in ("", ".", "..") or not stem.isprintable():
+        raise SourceError(f"{spec!r} has no name that a run directory could have: rename it")
+    name = file.name if member is None else f"{file.name}{SEPARATOR}{member}"
+    if size_bytes == 0:
+        raise SourceError(f"{spec} is empty (0 bytes): name a clip")
+    return Source(name if file.origin else spec, stem, file, offset, size_bytes, member)
+
+
+def _find_on_disk(spec: str, in_container: Callable[[], bool]) -> tuple[LocalFile, str | None]:
+    tar, separator, member = ("", "", "") if Path(spec).exists() else spec.partition(SEPARATOR)
+    path = Path(tar if separator else spec)
+    _require_file(path, in_container)
+    return LocalFile(path), member if separator else None
+
+
+def _is_sha256(oid: str | None) -> bool:
+    return oid is not None and re.fullmatch(r"[0-9a-f]{64}", oid) is not None
 
 
 def _require_file(path: Path, in_container: Callable[[], bool]) -> None:

@@ -1,6 +1,6 @@
 """What the chain needs of every frame: the encoder's tile, and, now and then, the annotator's keyframe."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import av
 import cv2
@@ -8,8 +8,12 @@ import cv2
 from stream.errors import EgocleanError
 from stream.items import UInt8
 from stream.video.camera import Camera
-from stream.video.remap import FusedRemap, Layout
-from stream.video.view import encoder_view, keyframe_view, source_map
+from stream.video.layout import Layout
+from stream.video.remap import FusedRemap
+from stream.video.view import Geometry, SourceMap, encoder_view, keyframe_view, source_map
+
+if TYPE_CHECKING:
+    from stream.video.remap_torch import TorchRemap
 
 TILE_PX = 256
 KEYFRAME_PX = 854
@@ -20,7 +24,14 @@ class TileRemap:
     """Tiles and keyframes of frames of one layout, each by one fused remap of its own."""
 
     def __init__(
-        self, layout: Layout, camera: Camera | None, *, tile_px: int = TILE_PX, keyframe_px: int = KEYFRAME_PX
+        self,
+        layout: Layout,
+        camera: Camera | None,
+        *,
+        tile_px: int = TILE_PX,
+        geometry: Geometry = "crop",
+        keyframe_px: int = KEYFRAME_PX,
+        device: str | None = None,
     ) -> None:
         """Compute the maps.
 
@@ -28,19 +39,23 @@ class TileRemap:
             layout: Of the frames to come.
             camera: For the upright size of the layout; None leaves the lens's picture as it is.
             tile_px: Side of the tile.
+            geometry: How a picture that is no square becomes one.
             keyframe_px: Longest side of a keyframe, at most.
+            device: torch's, for frames that lie there or may be brought there; None: OpenCV on the CPU.
         """
         width, height = layout.upright_size
-        tile_source = source_map(encoder_view(width, height, tile_px), width, height, camera)
+        tile_source = source_map(encoder_view(width, height, tile_px, geometry), width, height, camera)
         keyframe_source = source_map(keyframe_view(width, height, keyframe_px), width, height, camera)
         self._layout = layout
         self._camera = camera
-        self._tile = FusedRemap(layout, tile_source)
-        self._keyframe = FusedRemap(layout, keyframe_source)
+        self._geometry = geometry
+        self._device = device
+        self._tile = _make_remap(layout, tile_source, device)
+        self._keyframe = _make_remap(layout, keyframe_source, device)
         self._valid_fractions = tile_source.valid_fraction, keyframe_source.valid_fraction
 
     def tile(self, frame: av.VideoFrame) -> UInt8:
-        """(tile_px, tile_px, 3) uint8 RGB, what the reference processor makes of the rectified frame."""
+        """(tile_px, tile_px, 3) uint8 RGB; of a crop, what the reference processor makes of the rectified frame."""
         return self._tile(frame)
 
     def keyframe(self, frame: av.VideoFrame) -> UInt8:
@@ -58,13 +73,23 @@ class TileRemap:
             "pixel_format": self._layout.pixel_format,
             "colour_matrix": color.matrix,
             "colour_range": "full" if color.full_range else "limited",
+            "remapped_by": f"torch on {self._device}" if self._device else "opencv",
+            "geometry": self._geometry,
             "tile_halvings": self._tile.halvings,
-            "tile_blur_sigma_px": self._tile.sigma_px,
+            "tile_blur": [list(blur) for blur in self._tile.blur],
             "tile_map_sha256": self._tile.sha256(),
             "tile_valid_fraction": tile_valid,
             "valid_fraction": picture_valid,
             **lens_facts(self._camera),
         }
+
+
+def _make_remap(layout: Layout, source: SourceMap, device: str | None) -> "FusedRemap | TorchRemap":
+    if device is None:
+        return FusedRemap(layout, source)
+    from stream.video.remap_torch import TorchRemap
+
+    return TorchRemap(layout, source, device)
 
 
 def lens_facts(camera: Camera | None) -> dict[str, object]:

@@ -4,6 +4,7 @@ All of it is geometry of the upright picture, the one a viewer sees; no pixel is
 """
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from stream.errors import IntrinsicsError
 from stream.items import Float32, Float64
 from stream.video.camera import Camera
+
+Geometry: TypeAlias = Literal["crop", "squash", "letterbox"]
+"""How a picture becomes a square: its middle, all of it out of shape, or all of it between black bars."""
 
 TRIANGLE_PX2 = 1.0 / 6.0
 """Variance of linear interpolation: of a triangle of half width 1."""
@@ -26,14 +30,25 @@ class View:
     """View pixels per picture pixel."""
     scale_y: float
     left: int = 0
-    """View pixels cut off on the left."""
+    """View pixels cut off on the left; where less than 0, black is put there instead."""
     top: int = 0
 
     @property
-    def triangle_steps(self) -> float:
-        """Half width, in view pixels, of the kernel of an antialiased bilinear resize; 0 where nothing is resized."""
-        scale = float(np.sqrt(self.scale_x * self.scale_y))
-        return 0.0 if scale == 1.0 else max(1.0, scale)
+    def triangle_steps(self) -> tuple[float, float]:
+        """Half width, in view pixels across and down, of the kernel of an antialiased bilinear resize; 0 for none."""
+        across, down = (0.0 if scale == 1.0 else max(1.0, scale) for scale in (self.scale_x, self.scale_y))
+        return across, down
+
+    def shows(self, width: int, height: int) -> npt.NDArray[np.bool_]:
+        """(height, width) of the view: whether there is a picture of ``width`` x ``height``, or a bar beside it."""
+        across, down = self._picture_pixels()
+        return ((down > -0.5) & (down < height - 0.5))[:, None] & ((across > -0.5) & (across < width - 0.5))[None, :]
+
+    def straight(self) -> tuple[Float32, Float32]:
+        """(height, width) each: where the view's pixels lie in the picture."""
+        across, down = self._picture_pixels()
+        x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
+        return x, y
 
     @property
     def matrix(self) -> Float64:
@@ -46,6 +61,12 @@ class View:
             ]
         )
 
+    def _picture_pixels(self) -> tuple[Float64, Float64]:
+        """(width,) and (height,): where the view's columns and rows lie in the picture."""
+        across = (np.arange(self.width, dtype=np.float64) + self.left + 0.5) / self.scale_x - 0.5
+        down = (np.arange(self.height, dtype=np.float64) + self.top + 0.5) / self.scale_y - 0.5
+        return across, down
+
 
 @dataclass(frozen=True, eq=False)
 class SourceMap:
@@ -56,8 +77,9 @@ class SourceMap:
     y: Float32
     valid: npt.NDArray[np.bool_]
     """(height, width), whether the source shows it: within the picture, and not beyond the lens's fold."""
-    blur_px2: float
-    """Variance, source pixels squared, of what the slow way blurs: the full-size remap, then an antialiased resize."""
+    blur_px2: tuple[float, float]
+    """Variance across and down, source pixels squared, of what the slow way blurs: the full-size remap, then an
+    antialiased resize."""
 
     @property
     def valid_fraction(self) -> float:
@@ -65,7 +87,18 @@ class SourceMap:
         return float(self.valid.mean())
 
 
-def encoder_view(width: int, height: int, tile_px: int) -> View:
+def encoder_view(width: int, height: int, tile_px: int, geometry: Geometry = "crop") -> View:
+    """The tile of a picture of ``width`` x ``height``, a square of ``tile_px``."""
+    match geometry:
+        case "crop":
+            return _cropped(width, height, tile_px)
+        case "squash":
+            return View(tile_px, tile_px, tile_px / width, tile_px / height)
+        case "letterbox":
+            return _letterboxed(width, height, tile_px)
+
+
+def _cropped(width: int, height: int, tile_px: int) -> View:
     """The tile of the V-JEPA 2 video processor: shortest edge to 8/7 of the tile (292 for 256), then a centre crop.
 
     As transformers' ``VJEPA2VideoProcessor`` does it, which floors the long edge and the crop's offset.
@@ -76,6 +109,14 @@ def encoder_view(width: int, height: int, tile_px: int) -> View:
     else:
         resized_w, resized_h = int(shortest * width / height), shortest
     left, top = (resized_w - tile_px) // 2, (resized_h - tile_px) // 2
+    return View(tile_px, tile_px, resized_w / width, resized_h / height, left, top)
+
+
+def _letterboxed(width: int, height: int, tile_px: int) -> View:
+    """The long edge to the tile's side, the short one rounded; bars of equal size, the odd pixel below or right."""
+    scale = tile_px / max(width, height)
+    resized_w, resized_h = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = -((tile_px - resized_w) // 2), -((tile_px - resized_h) // 2)
     return View(tile_px, tile_px, resized_w / width, resized_h / height, left, top)
 
 
@@ -112,26 +153,21 @@ def source_map(view: View, width: int, height: int, camera: Camera | None) -> So
         IntrinsicsError: through this lens nothing of the picture is seen.
     """
     if camera is None:
-        x, y = _straight(view)
+        x, y = view.straight()
         seen, remap_px2 = np.ones(x.shape, np.bool_), 0.0
     else:
         x, y, seen = camera.locate(view.matrix @ camera.new_k, view.width, view.height)
         remap_px2 = TRIANGLE_PX2
-    valid = seen & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    valid = seen & view.shows(width, height) & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     if not valid.any():
         raise IntrinsicsError(
             "through the lens of these intrinsics nothing of the picture is seen; check k1 to k4, cx and cy"
         )
-    return SourceMap(x, y, valid, remap_px2 + TRIANGLE_PX2 * (_step_px(x, y) * view.triangle_steps) ** 2)
+    across, down = (remap_px2 + TRIANGLE_PX2 * steps**2 for steps in _kernel_px(x, y, view))
+    return SourceMap(x, y, valid, (across, down))
 
 
-def _step_px(x: Float32, y: Float32) -> float:
-    """Typical source pixels per view pixel."""
-    return float(np.sqrt(np.median(np.abs(np.diff(x, axis=1))) * np.median(np.abs(np.diff(y, axis=0)))))
-
-
-def _straight(view: View) -> tuple[Float32, Float32]:
-    across = (np.arange(view.width) + view.left + 0.5) / view.scale_x - 0.5
-    down = (np.arange(view.height) + view.top + 0.5) / view.scale_y - 0.5
-    x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
-    return x, y
+def _kernel_px(x: Float32, y: Float32, view: View) -> tuple[float, float]:
+    """Half width, in typical source pixels across and down, of the kernel of an antialiased bilinear resize."""
+    across, down = view.triangle_steps
+    return across * float(np.median(np.abs(np.diff(x, axis=1)))), down * float(np.median(np.abs(np.diff(y, axis=0))))

@@ -1,0 +1,64 @@
+"""The GPU as its driver sees it, through NVML: asked without torch, and without taking any of its memory."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pynvml import c_nvmlDevice_t
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The card that CUDA calls number 0."""
+
+    name: str
+    total_bytes: int
+    free_bytes: int
+
+
+def find_gpu() -> Gpu | None:
+    """The GPU that a model would run on; None where there is none, or no driver."""
+    import pynvml
+
+    with nvml_device() as device:
+        if device is None:
+            return None
+        memory = pynvml.nvmlDeviceGetMemoryInfo(device)
+        return Gpu(pynvml.nvmlDeviceGetName(device), int(memory.total), int(memory.free))
+
+
+@contextmanager
+def nvml_device() -> "Iterator[c_nvmlDevice_t | None]":
+    """NVML's handle of that GPU while the block runs; None where there is none. Not run on a GPU yet."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield None
+        return
+    try:
+        yield _first_visible()
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _first_visible() -> "c_nvmlDevice_t | None":
+    """CUDA's number 0: the first of ``CUDA_VISIBLE_DEVICES``, by index or by UUID, else NVML's first."""
+    import pynvml
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    first = "0" if visible is None else visible.split(",")[0].strip()
+    try:
+        return pynvml.nvmlDeviceGetHandleByIndex(int(first)) if first.isdigit() else _by_uuid(first)
+    except pynvml.NVMLError:
+        return None
+
+
+def _by_uuid(uuid: str) -> "c_nvmlDevice_t | None":
+    import pynvml
+
+    return pynvml.nvmlDeviceGetHandleByUUID(uuid) if uuid.startswith(("GPU-", "MIG-")) else None

@@ -1,0 +1,114 @@
+"""An exported V-JEPA 2 through ONNX Runtime.
+
+Whole windows of bytes go to the runtime; the graph normalises, encodes and pools. On TensorRT and CUDA this has not
+been run.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.encoder import ClipEmbedding, Facts, UInt8, check_tiles
+from models.errors import ModelUnavailableError
+from models.host_tiles import HostTiles
+from models.onnx_facts import OnnxFacts, Provider, check_files, check_fits, read_facts
+from models.packages import require_packages
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+PACKAGES: Final = ("onnxruntime",)
+_PROVIDERS: Final = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+"""The fastest first; each leaves to those after it what it cannot do."""
+_LOG = logging.getLogger(__name__)
+
+
+class OnnxEncoder:
+    """The clip encoder in an ONNX file that ``models.onnx_export`` made."""
+
+    def __init__(self, file: Path, frames: int, provider: Provider = "auto") -> None:
+        """Load ``file`` and the facts beside it.
+
+        Raises:
+            ModelUnavailableError: a package, a file or the provider is missing, or the file does not fit.
+        """
+        require_packages(PACKAGES, extra="onnx")
+        self._about: Final[OnnxFacts] = read_facts(file)
+        check_fits(file, self._about, frames)
+        check_files(file, self._about)
+        self._session, self._provider, self._fell_back_from = _open(file, provider, self._about.dtype)
+        self.name: Final = f"vjepa2:{self._about.model}"
+        self.frames: Final = self._about.frames
+        self.tile_px: Final = self._about.tile_px
+
+    def facts(self) -> Facts:
+        import onnxruntime
+
+        about = self._about
+        fell_back = {"fell_back_from": ", ".join(self._fell_back_from)} if self._fell_back_from else {}
+        return {
+            "model": about.model,
+            "revision": about.revision,
+            "weights_sha256": about.weights_sha256,
+            "dtype": about.dtype,
+            "device": "cpu" if self._provider == _PROVIDERS["cpu"] else "cuda",
+            "runtime": f"onnxruntime {onnxruntime.__version__}, {self._provider}, opset {about.opset}",
+            "frames": about.frames,
+            "dims": about.dims,
+            **fell_back,
+        }
+
+    def encode(self, tiles: UInt8) -> ClipEmbedding:
+        check_tiles(tiles, self.frames, self.tile_px)
+        return self._embed([tiles])[0]
+
+    def tile_store(self) -> HostTiles:
+        return HostTiles(self._embed, self.frames, self.tile_px)
+
+    def _embed(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
+        means, temporals = self._session.run(["mean", "temporal"], {"tiles": np.stack(windows)})
+        pairs = zip(np.asarray(means, np.float32), np.asarray(temporals, np.float16), strict=True)
+        return [ClipEmbedding(mean, temporal) for mean, temporal in pairs]
+
+
+def _open(file: Path, provider: Provider, dtype: str) -> tuple["onnxruntime.InferenceSession", str, list[str]]:
+    """A session, the provider that it runs on, and those that were there and did not work."""
+    import onnxruntime
+
+    wanted = list(_PROVIDERS.values()) if provider == "auto" else [_PROVIDERS[provider]]
+    there = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    for first in range(len(there)):
+        session = _session(file, there[first:], dtype)
+        if (used := session.get_providers()[0]) == there[first]:
+            return session, used, there[:first]
+        _LOG.warning("ONNX Runtime could not use %s for %s", there[first], file)
+    raise ModelUnavailableError(
+        f"ONNX Runtime cannot run {file} on {', '.join(wanted)}: install onnxruntime-gpu on a machine with a GPU, "
+        "or give --onnx-provider cpu"
+    )
+
+
+def _session(file: Path, providers: list[str], dtype: str) -> "onnxruntime.InferenceSession":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors: which provider runs is said here
+    return onnxruntime.InferenceSession(file, options, [(name, _settings(name, file, dtype)) for name in providers])
+
+
+def _settings(provider: str, file: Path, dtype: str) -> dict[str, str]:
+    """TensorRT builds an engine for minutes: it lies beside the file from then on."""
+    if provider != _PROVIDERS["tensorrt"]:
+        return {}
+    return {
+        "trt_engine_cache_enable": "True",
+        "trt_engine_cache_path": str(file.parent),
+        "trt_fp16_enable": str(dtype == "float16"),
+    }

@@ -1,0 +1,130 @@
+"""What an OpenAI-compatible server is asked for one segment, and what counts as an answer.
+
+Requests and replies are those of chat completions, https://platform.openai.com/docs/api-reference/chat, as vLLM,
+SGLang and llama.cpp serve them too. Boxes are asked for in thousandths of the picture: what size a server shrinks it to
+is not known here.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+from pydantic import BaseModel, ValidationError
+
+from models.annotator import AnnotationRequest, Frame
+from models.answer import RAW_CHARS_MAX
+from models.answer_schema import BoxSpace, answer_schema, longest_json_bytes
+from models.prompt import Prompt
+from models.qwen_frames import decoded, even_choice, shown_size
+
+BOX_SPACE: Final[BoxSpace] = (1000, 1000)
+
+
+SIDE_PX: Final = 28
+"""Of the square that becomes one token of Qwen2.5-VL: pictures of whole squares are not scaled again."""
+_JPEG_QUALITY: Final = 92
+
+
+class NoAnswerError(Exception):
+    """The server replied, but not with an answer: why, in a clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server said of one segment."""
+
+    words: str
+    tokens_in: int
+    tokens_out: int
+
+
+def shown(request: AnnotationRequest, *, frames_max: int, pixels_max: int) -> list[Frame]:
+    """The frames of a segment that the server is sent: an even choice, shrunk if they have more than ``pixels_max``.
+
+    Raises:
+        ValueError: a frame that has to be shrunk is no picture, or has another size than the request says.
+    """
+    chosen, _ = even_choice([frame.t_s for frame in request.frames], frames_max)
+    indices = sorted(set(chosen))
+    if request.width_px * request.height_px <= pixels_max:
+        return [request.frames[index] for index in indices]
+    size = shown_size(request.width_px, request.height_px, side_px=SIDE_PX, pixels_max=pixels_max)
+    return [Frame(request.frames[index].t_s, _shrunk(decoded(request, index), size)) for index in indices]
+
+
+def question(request: AnnotationRequest, frames: list[Frame], prompt: Prompt, temperature: float) -> dict[str, Any]:
+    """The arguments of a chat completion: each frame after its time, then the words; the answer bound to its schema."""
+    schema = answer_schema(request, BOX_SPACE)
+    words = {"type": "text", "text": prompt.text(request, BOX_SPACE)}
+    content = [*(part for frame in frames for part in _parts(frame)), words]
+    form = {"name": "annotation", "strict": True, "schema": schema}
+    return {
+        "messages": [{"role": "user", "content": content}],
+        "response_format": {"type": "json_schema", "json_schema": form},
+        "max_tokens": longest_json_bytes(schema) + 1,  # a token is at least one byte; one more ends the text
+        "temperature": temperature,
+    }
+
+
+def read_reply(body: str) -> Reply:
+    """The words in the body of a chat completion.
+
+    Raises:
+        NoAnswerError: it is none, or its answer is missing, cut off or withheld.
+    """
+    try:
+        completion = _Completion.model_validate_json(body)
+    except ValidationError as error:
+        raise NoAnswerError(f"what the server sent is no chat completion: {_beginning(body)}") from error
+    if not completion.choices:
+        raise NoAnswerError("the server's reply has no choice in it")
+    choice, usage = completion.choices[0], completion.usage or _Usage()
+    if choice.finish_reason == "length":
+        raise NoAnswerError(
+            f"the answer was cut off after {usage.completion_tokens} tokens: the server's limit is too low"
+        )
+    if not choice.message.content:
+        raise NoAnswerError(f"the answer is empty, its finish_reason {_beginning(str(choice.finish_reason))}")
+    if len(choice.message.content) > RAW_CHARS_MAX:
+        raise NoAnswerError(
+            f"the answer has {len(choice.message.content)} characters, expected at most {RAW_CHARS_MAX}"
+        )
+    return Reply(choice.message.content, usage.prompt_tokens, usage.completion_tokens)
+
+
+class _Message(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+def _parts(frame: Frame) -> Iterator[dict[str, Any]]:
+    yield {"type": "text", "text": f"{frame.t_s:.1f} s"}
+    yield {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{b64encode(frame.jpeg).decode()}"}}
+
+
+def _shrunk(picture: cv2.typing.MatLike, size: tuple[int, int]) -> bytes:
+    """A picture, (height, width, 3) RGB, as a JPEG of another size."""
+    scaled = cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    _, jpeg = cv2.imencode(".jpg", scaled, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return jpeg.tobytes()
+
+
+def _beginning(text: str) -> str:
+    """The first words of what a server said, harmless to print."""
+    return ascii(" ".join(text.split())[:80])

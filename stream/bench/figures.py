@@ -1,0 +1,133 @@
+"""From what a run recorded of itself to what it costs: arithmetic alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from models.vjepa2_cost import EncoderShape
+from stream.chain import PROCESSES
+
+Row = dict[str, Any]
+
+RTX_3090_FLOP_S = 71e12
+"""Dense float16 products with float32 accumulation: 328 tensor cores, 64 multiply-adds a clock each, 1.695 GHz (NVIDIA,
+Ampere GA102 GPU Architecture, whitepaper v2.0, appendix A: 71 TFLOP/s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that has ended well."""
+
+    manifest: Row
+    """``run.json``."""
+    last: Row
+    """Its ``run.finished``."""
+
+    @property
+    def wall_s(self) -> float:
+        return float(self.manifest["usage"]["wall_s"])
+
+    @property
+    def flowing_s(self) -> float:
+        """Of it, what grows with a clip's length: without starting processes, loading models and leaving."""
+        return float(max(self.manifest["usage"]["flowing_s"], 1e-3))
+
+    @property
+    def decoded_s(self) -> float:
+        return float(self.last["decoded_s"])
+
+
+def chain(run: Finished, price_per_hour: float) -> Row:
+    """The whole chain: ``*_flowing`` figures are those of a long clip, on which starting up does not count."""
+    frames = run.last["frames"]
+    x_flowing = run.decoded_s / run.flowing_s
+    return {
+        "video_s": round(run.decoded_s, 3),
+        "frames": frames,
+        "windows": run.last["windows"],
+        "wall_s": round(run.wall_s, 3),
+        "flowing_s": round(run.flowing_s, 3),
+        "frames_per_s": round(frames / run.wall_s, 1),
+        "frames_per_s_flowing": round(frames / run.flowing_s, 1),
+        "x_real_time": round(run.decoded_s / run.wall_s, 2),
+        "x_real_time_flowing": round(x_flowing, 2),
+        "price_per_hour": price_per_hour,
+        "dollars_per_video_hour": round(price_per_hour * run.wall_s / run.decoded_s, 5),
+        "dollars_per_video_hour_flowing": round(price_per_hour / x_flowing, 5),
+    }
+
+
+def stages(run: Finished) -> dict[str, Row]:
+    """Each process: how fast it would be if it never had to wait, and what it takes."""
+    used = run.manifest["usage"]["processes"]
+    in_order = [*(name for name in PROCESSES if name in used), *(name for name in used if name not in PROCESSES)]
+    return {name: _stage(run, used[name]) for name in in_order}
+
+
+def _stage(run: Finished, used: Row) -> Row:
+    frames, busy_s = run.last["frames"], max(used["busy_s"], 1e-3)
+    return {
+        "frames_per_s": round(frames / busy_s, 1),
+        "x_real_time": round(run.decoded_s / busy_s, 2),
+        "busy_share": round(min(1.0, busy_s / run.flowing_s), 3),
+        "cpu_ms_per_frame": round(used["cpu_s"] / frames * 1000, 3),
+        "rss_bytes_max": used["rss_bytes_max"],
+        "peak_vram_bytes": used.get("peak_vram_bytes"),
+        "memory_halvings": used.get("memory_halvings"),
+    }
+
+
+def utilisation(run: Finished, shape: EncoderShape, ceiling_flop_s: float) -> Row:
+    """How much of what the device can do the encoder does (MFU): while it works, and over the whole chain's time.
+
+    Args:
+        run: With this encoder.
+        shape: Of it.
+        ceiling_flop_s: Of a matrix product on the same device, in the same numbers.
+    """
+    encoder = run.manifest["encoder"]
+    window_flop = shape.flop(int(encoder["frames"]))
+    done_flop = window_flop * run.last["windows"]
+    busy_s = max(run.manifest["usage"]["processes"]["encode"]["busy_s"], 1e-3)
+    return {
+        "window_tflop": round(window_flop / 1e12, 4),
+        "ceiling_tflop_s": round(ceiling_flop_s / 1e12, 3),
+        "device": encoder["device"],
+        "dtype": encoder["dtype"],
+        "mfu_while_encoding": round(done_flop / busy_s / ceiling_flop_s, 4),
+        "mfu_of_the_chain": round(done_flop / run.flowing_s / ceiling_flop_s, 4),
+    }
+
+
+def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float | None) -> Row:
+    """What the chain with V-JEPA 2 ViT-L would do on an RTX 3090: calculated, never measured.
+
+    The GPU does 71 TFLOP/s times ``mfu``, the share that was measured on another GPU; None: all of it, which nothing
+    reaches, so that the result is a bound. Decoding and rectifying are as fast as they were here, on one process of
+    this machine's CPU. The slower of the two is the chain's speed.
+    """
+    frames = run.manifest["encoder"]["frames"]
+    window_s = EncoderShape().flop(int(frames)) / (RTX_3090_FLOP_S * (mfu or 1.0))
+    gpu_x = stride_s / window_s
+    cpu_x = stages(run)["ingest"]["x_real_time"]
+    return {
+        "card": "RTX 3090",
+        "model": f"V-JEPA 2 ViT-L, {frames} frames a window, one every {stride_s:g} s",
+        "is_bound": mfu is None,
+        "mfu": mfu,
+        "window_ms": round(window_s * 1000, 1),
+        "gpu_x_real_time": round(gpu_x, 2),
+        "cpu_x_real_time": cpu_x,
+        "x_real_time": round(min(gpu_x, cpu_x), 2),
+        "bound_by": "the GPU" if gpu_x <= cpu_x else "decoding and rectifying on the CPU",
+        "dollars_per_video_hour": round(price_per_hour / min(gpu_x, cpu_x), 5),
+    }
+
+
+def annotation(run: Finished) -> Row | None:
+    """What describing the segments took, where the run says so; None where nobody described any."""
+    told = run.last.get("annotation")
+    if not isinstance(told, dict) or not any(told.values()):
+        return None
+    seconds, tokens = told.get("seconds"), told.get("tokens_out")
+    rate = round(tokens / seconds, 1) if seconds and tokens is not None else None
+    return {**told, "tokens_out_per_s": rate}

@@ -1,0 +1,108 @@
+"""Run the real chain, all of its processes, and collect what it took."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from models.gpu import find_gpu
+from models.vjepa2_cost import EncoderShape, encoder_shape
+from stream.bench import figures
+from stream.bench.ceiling import ceiling_flop_s
+from stream.bench.figures import Finished, Row
+from stream.bench.gpu_meter import GpuMeter
+from stream.config import Options
+from stream.errors import ExitCode
+from stream.prepare import Prepared, prepare
+from stream.records import events
+from stream.records.layout import RunLayout
+from stream.records.manifest import machine
+from stream.runner import run
+
+
+class Silent:
+    """A view that shows nothing but notes, on standard error: what is measured is not drawn."""
+
+    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+        """Not drawn."""
+
+    def event(self, event: events.Event) -> None:
+        """In the records."""
+
+    def note(self, line: str) -> None:
+        click.echo(line, err=True)
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+def measure(options: Options) -> Row:
+    """Everything about one run of the chain; ``options.out`` should be a temporary folder.
+
+    Raises:
+        EgocleanError: as a run.
+        SystemExit: it was stopped by a signal.
+    """
+    prepared = prepare(options)
+    with GpuMeter() as meter:
+        code = run(prepared, Silent())
+    if code not in (ExitCode.DONE, ExitCode.PARTIAL):
+        raise SystemExit(code)
+    finished = read_run(options.out / prepared.source.stem)
+    use = _utilisation(finished, prepared.options)
+    return {
+        "v": 1,
+        "machine": {**machine(), "gpu": _card()},
+        "clip": _clip(prepared),
+        "decoder": finished.manifest["decoder"],
+        "encoder": finished.manifest["encoder"],
+        "chain": figures.chain(finished, options.price_per_hour),
+        "stages": figures.stages(finished),
+        "gpu": meter.figures(),
+        "utilisation": use,
+        "annotation": figures.annotation(finished),
+        "projection": figures.projection(
+            finished, options.price_per_hour, options.stride_s, _mfu_on_a_gpu(use, prepared.options)
+        ),
+    }
+
+
+def read_run(run_dir: Path) -> Finished:
+    """What a finished run recorded of itself."""
+    layout = RunLayout(run_dir, run_dir.name)
+    last = layout.events.read_text().splitlines()[-1]
+    return Finished(json.loads(layout.manifest.read_text()), json.loads(last))
+
+
+def _utilisation(run: Finished, options: Options) -> Row | None:
+    if options.encoder != "vjepa2" or options.encoder_model is None:
+        return None
+    ceiling = ceiling_flop_s(run.manifest["encoder"]["dtype"])
+    return figures.utilisation(run, encoder_shape(Path(options.encoder_model)), ceiling)
+
+
+def _mfu_on_a_gpu(use: Row | None, options: Options) -> float | None:
+    """Of ViT-L alone: a small model leaves more of a GPU idle."""
+    if use is None or use["device"] == "cpu" or encoder_shape(Path(str(options.encoder_model))) != EncoderShape():
+        return None
+    return float(use["mfu_while_encoding"])
+
+
+def _card() -> dict[str, Any] | None:
+    card = find_gpu()
+    return asdict(card) if card else None
+
+
+def _clip(prepared: Prepared) -> Row:
+    stream, source = prepared.stream, prepared.source
+    mbit_s = source.size_bytes * 8 / stream.declared_s / 1e6 if stream.declared_s else None
+    return {
+        "name": source.stem,
+        "codec": stream.codec,
+        "width_px": stream.width_px,
+        "height_px": stream.height_px,
+        "fps": stream.fps,
+        "mbit_s": round(mbit_s, 2) if mbit_s else None,
+    }

@@ -1,0 +1,94 @@
+"""The figures for people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+Row = dict[str, Any]
+
+_MIB = 1 << 20
+
+
+def show(measured: Row, console: Console) -> None:
+    """Print the stages, and below them a line for everything else."""
+    console.print(_stages(measured, ruled=console.is_terminal))
+    for line in _lines(measured):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _stages(measured: Row, *, ruled: bool) -> Table:
+    table = Table(box=SIMPLE_HEAD if ruled else None, pad_edge=False, padding=(0, 0 if ruled else 2, 0, 0))
+    table.add_column("process")
+    for title in ("frames/s", "x real time", "busy", "CPU ms/frame", "RSS MiB", "VRAM MiB"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, stage in measured["stages"].items():
+        vram = stage["peak_vram_bytes"]
+        table.add_row(
+            name,
+            f"{stage['frames_per_s']:.0f}",
+            f"{stage['x_real_time']:.1f}",
+            f"{stage['busy_share']:.0%}",
+            f"{stage['cpu_ms_per_frame']:.2f}",
+            f"{stage['rss_bytes_max'] / _MIB:.0f}",
+            "-" if vram is None else f"{vram / _MIB:.0f}",
+        )
+    return table
+
+
+def _lines(measured: Row) -> Iterator[str]:
+    chain, clip, machine = measured["chain"], measured["clip"], measured["machine"]
+    encoder = measured["encoder"]
+    card = machine["gpu"]["name"] if machine["gpu"] else "no GPU"
+    size = f"{clip['width_px']}x{clip['height_px']}"
+    yield ""
+    yield f"machine     {machine['cpu']}, {machine['cores']} cores, {card}"
+    yield f"clip        {clip['name']}: {clip['codec']} {size}, {chain['video_s']:.1f} s"
+    yield f"decoder     {measured['decoder']['name']}: {measured['decoder']['reason']}"
+    yield f"encoder     {encoder['model']} on {encoder['device']}, {chain['windows']} windows"
+    yield (
+        f"chain       {chain['x_real_time']:.2f} x real time: {chain['wall_s']:.1f} s, of which the chain flowed "
+        f"{chain['flowing_s']:.1f}; {chain['x_real_time_flowing']:.2f} x on a long clip"
+    )
+    yield (
+        f"cost        ${chain['dollars_per_video_hour_flowing']:.4f} a video hour on a long clip, "
+        f"at ${chain['price_per_hour']:.2f} an hour of this machine"
+    )
+    if use := measured["utilisation"]:
+        yield (
+            f"efficiency  {use['window_tflop']:.2f} TFLOP a window, {use['mfu_while_encoding']:.1%} while encoding and "
+            f"{use['mfu_of_the_chain']:.1%} over all of the {use['ceiling_tflop_s']:.2f} TFLOP/s that "
+            f"this device does in {use['dtype']}"
+        )
+    if gpu := measured["gpu"]:
+        energy = "" if gpu["energy_j"] is None else f", {gpu['energy_j'] / 1000:.2f} kJ"
+        yield f"gpu         busy {gpu['busy_share']:.0%}, {gpu['memory_used_bytes_max'] / _MIB:.0f} MiB in use{energy}"
+    if told := measured["annotation"]:
+        yield f"annotator   {', '.join(f'{key} {value}' for key, value in told.items())}"
+    if baseline := measured.get("baseline"):
+        yield from _comparison(measured, baseline)
+    yield from _projection(measured["projection"])
+
+
+def _comparison(measured: Row, baseline: Row) -> Iterator[str]:
+    ratio = measured["ratio"]
+    yield (
+        f"baseline    {baseline['flowing_s']:.1f} s for {baseline['windows']} windows, one step after the other: "
+        f"{ratio['baseline_to_chain']:.2f} x the chain's time, {ratio['baseline_cpu_to_chain_cpu']:.2f} x its CPU time"
+    )
+    yield f"agreement   least cosine of a window's two embeddings: {measured['cosine_min']}"
+
+
+def _projection(projected: Row) -> Iterator[str]:
+    at_best = "at best " if projected["is_bound"] else ""
+    share = "all" if projected["is_bound"] else f"{projected['mfu']:.0%}"
+    yield (
+        f"PROJECTION  {projected['card']}, {projected['model']}: {at_best}{projected['x_real_time']:.1f} x real time, "
+        f"${projected['dollars_per_video_hour']:.4f} a video hour, bound by {projected['bound_by']}"
+    )
+    yield (
+        f"            calculated, not measured: {share} of the card's 71 TFLOP/s, {projected['window_ms']:.0f} ms a "
+        f"window, {projected['gpu_x_real_time']:.1f} x; the CPU's part as here, {projected['cpu_x_real_time']:.1f} x"
+    )

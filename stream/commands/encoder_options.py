@@ -1,0 +1,36 @@
+"""The options of a run that say how windows are made and embedded."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import click
+
+from models.onnx_facts import Provider
+from stream.commands.option import option
+from stream.video.sampling import Preset
+from stream.video.view import Geometry
+
+T = TypeVar("T")
+
+_OPTIONS = (
+    option("--window", type=click.Choice(get_args(Preset)), help="Frames of a window @ frames a second."),
+    option("--stride-s", type=float, help="From one window's start to the next."),
+    option("--geometry", type=click.Choice(get_args(Geometry)), help="How the picture becomes the encoder's square."),
+    option(
+        "--encoder-batch",
+        type=int,
+        help="Windows embedded together, all of the one source of the run.  [default: by the GPU's memory, else 1]",
+    ),
+    option("--max-latency-s", type=float, help="A window waits no longer for its batch.  [default: until it is full]"),
+    option("--encoder-runtime", type=click.Choice(["torch", "onnx"]), help="What computes."),
+    option("--encoder-onnx", type=click.Path(path_type=Path), help="For onnx: what `models export-onnx` made."),
+    option("--onnx-provider", type=click.Choice(get_args(Provider)), help="For onnx; auto takes the first that works."),
+)
+
+
+def encoder_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a click command the options above, each named as its field of ``Options``."""
+    for decorate in reversed(_OPTIONS):
+        command = decorate(command)
+    return command

@@ -1,0 +1,37 @@
+"""``egoclean-stream models export-onnx``: the encoder in a form for ONNX Runtime and TensorRT."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import click
+
+from models.errors import ModelUnavailableError
+from stream.errors import ModelMissingError, UsageError
+
+Precision = Literal["fp32", "fp16"]
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("export-onnx")
+@click.option("--encoder-model", required=True, metavar="NAME_OR_PATH", help="Hub name or local folder of the weights.")
+@click.option("--out", type=_FILE, required=True, help="FILE.onnx to write; FILE.onnx.data and FILE.json beside it.")
+@click.option("--dtype", type=click.Choice(get_args(Precision)), default="fp32", show_default=True)
+@click.option("--frames", type=int, default=64, show_default=True, help="Frames of a window.")
+def export_onnx(encoder_model: str, out: Path, dtype: Precision, frames: int) -> None:
+    """Export V-JEPA 2's encoder.
+
+    The graph takes bytes, for any number of windows, and gives embeddings. Run it with `--encoder-runtime onnx
+    --encoder-onnx FILE.onnx`. Nothing is fetched.
+    """
+    from models import onnx_export
+    from models.weights import locate
+
+    precision: Literal["float32", "float16"] = "float32" if dtype == "fp32" else "float16"
+    try:
+        folder = locate(encoder_model, allow_download=False)
+        facts = onnx_export.export_onnx(folder, out, frames=frames, precision=precision)
+    except ModelUnavailableError as error:
+        raise ModelMissingError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    click.echo(f"{out}: {facts.model}, {facts.dtype}, windows of {facts.frames} frames of {facts.tile_px} px")

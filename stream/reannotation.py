@@ -1,0 +1,117 @@
+"""Describing the segments of a run that has finished: those that nobody described yet, and those that failed.
+
+Nothing is decoded again: the segments are in the log, and their keyframes in the spool. It may be ended at any moment,
+and called again.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from models.annotator import AnnotationAnswer, AnnotationFailure
+from stream.annotation.asking import Said
+from stream.annotation.desk import Desk
+from stream.annotation.making import make, settled
+from stream.annotation.selection import may_be_asked_again
+from stream.config import Options, validated
+from stream.errors import UsageError
+from stream.records import events
+from stream.records.books import account
+from stream.records.claim import Claim
+from stream.records.follow import Follower
+from stream.records.health import now
+from stream.records.layout import RunLayout
+from stream.records.log import EventLog, ReplayedLog, finish_of, read_events
+from stream.records.manifest import AnnotatedLater, read_manifest
+from stream.records.spool import Spool
+from stream.stages.annotate import Annotate
+from stream.view import View
+
+
+def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int:
+    """Describe what is left of a finished run, with the run's own options where no others are ``given``.
+
+    Returns:
+        The documented exit code.
+
+    Raises:
+        UsageError: there is no finished run, or the options make no sense.
+        ModelMissingError: the annotator's packages, weights or server are not there.
+    """
+    if finish_of(layout.events) is None:
+        raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
+    claim = Claim(layout)
+    try:
+        options = _options(layout, given)
+        return _annotate(layout, settled(options, allow_download=not options.offline), view)
+    finally:
+        view.close()
+        claim.release()
+
+
+def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
+    options = validated({**read_manifest(layout.manifest).options, **given})
+    if options.annotator == "none":
+        raise UsageError(f"{layout.root} was made without an annotator: name one with --annotator")
+    return options
+
+
+def _annotate(layout: RunLayout, options: Options, view: View) -> int:
+    try:
+        with ReplayedLog(layout.events, partial(may_be_asked_again, options=options)) as log:
+            if log.reopened:
+                _describe(layout, log, options, view)
+            else:
+                view.note(f"nothing to do: no segment of {layout.root} is left to be described")
+    finally:
+        finish = _close_books(layout)
+    view.event(finish)
+    return finish.exit_code
+
+
+def _describe(layout: RunLayout, log: ReplayedLog, options: Options, view: View) -> None:
+    """The chain's last two processes in one: what the desk orders, the annotator answers at once."""
+    annotator = make(options)
+    follower = Follower(layout.events, since=log.count)
+    desk = Desk(layout, log, Spool(layout.keyframes, options.spool_mib * 2**20), options)
+    try:
+        for said in _said(desk, Annotate(annotator, layout.keyframes, options)):
+            desk.take(said)
+            for event, _ in follower.poll():
+                view.event(event)
+    finally:
+        desk.close_files()
+        follower.close()
+        facts = {**annotator.facts(), "answers_refused": desk.refused}
+        manifest = read_manifest(layout.manifest)
+        manifest.annotated_later.append(AnnotatedLater(time=now().isoformat(timespec="milliseconds"), annotator=facts))
+        manifest.write(layout.manifest)
+
+
+def _said(desk: Desk, annotate: Annotate) -> Iterator[Said]:
+    """All answers; whatever is given is taken before the next orders are asked for."""
+    while orders := list(desk.due()):
+        for order in orders:
+            yield from _answers(annotate.on_item(order))
+        yield from _answers(annotate.on_end())
+
+
+def _answers(items: Iterator[Any]) -> Iterator[Said]:
+    return (item for item in items if isinstance(item, AnnotationAnswer | AnnotationFailure))
+
+
+def _close_books(layout: RunLayout) -> events.RunFinished:
+    """The run's last word, said anew where something has changed since."""
+    told = list(read_events(layout.events))
+    finish = [event for event in told if isinstance(event, events.RunFinished)][-1]
+    if told[-1] == finish:
+        return finish
+    books = account(told)
+    partial = bool(books.seconds["damaged_s"] or books.seconds["failed_s"] or finish.packets_lost)
+    changed = {**books.seconds, "annotation": books.annotation, "exit_code": 4 if partial else 0}
+    with EventLog(layout.events) as log:
+        log.append(again := finish.model_copy(update=changed))
+    manifest = read_manifest(layout.manifest)
+    manifest.exit_code = again.exit_code
+    manifest.write(layout.manifest)
+    return again

@@ -1,0 +1,35 @@
+"""What a run has used: the last part of ``run.json``."""
+
+from typing import Any
+
+from stream.status import Board, Status
+
+_OF_THE_GPU = ("peak_vram_bytes", "memory_halvings")
+"""Of a model's facts, whichever model it is."""
+
+
+def usage(board: Board, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
+    """Of the last attempt, where a run was resumed; times on the monotonic clock.
+
+    ``flowing_s`` of ``wall_s`` is what grows with a clip's length: the rest is starting up and leaving.
+    """
+    wall_s = ended_at - began_at
+    return {
+        "wall_s": round(wall_s, 3),
+        "flowing_s": round(board.flowing_s(), 3),
+        "dollars": round(wall_s / 3600 * price_per_hour, 6),
+        "price_per_hour": price_per_hour,
+        "processes": {name: _of_process(board, last) for name, last in board.last.items()},
+    }
+
+
+def _of_process(board: Board, last: Status) -> dict[str, Any]:
+    """``busy_s`` is the time in which it neither waited for an item nor for the next process."""
+    parts = [part for part in board.facts.get(last.process, {}).values() if isinstance(part, dict)]
+    return {
+        "cpu_s": round(last.cpu_s, 3),
+        "busy_s": round(max(0.0, last.up_s - last.idle_s - last.blocked_s), 3),
+        "rss_bytes_max": board.rss_bytes_max[last.process],
+        "items": last.items,
+        **{key: part[key] for part in parts for key in _OF_THE_GPU if key in part},
+    }

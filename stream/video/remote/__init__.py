@@ -1,0 +1,1 @@
+"""Clips that lie on the hub: found, and read where they are."""

@@ -1,0 +1,154 @@
+"""An OpenAI-compatible server on this machine: it answers each request by its own schema, or goes wrong as told."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from typing import Any
+
+MODEL = "tiny-vl"
+KEY = "sk-aKeyThatMustNotBeSeenAnywhere"
+TOKENS_IN, TOKENS_OUT = 1234, 56
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply; what is not given is as it should be."""
+
+    status: int = 200
+    body: str | None = None
+    """Instead of a chat completion."""
+    words: str | None = None
+    """Instead of an answer that meets the schema."""
+    finish_reason: str = "stop"
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+    """The connection is closed in the middle of the body."""
+    hangs: bool = False
+    """Nothing comes until the server is released."""
+
+
+@dataclass
+class Server:
+    """What the server says, and what it was asked."""
+
+    url: str = ""
+    key: str | None = None
+    """What it wants to be shown; None: nothing."""
+    replies: list[Reply] = field(default_factory=list)
+    """Taken one a request; then all is well."""
+    to_segment: dict[str, list[Reply]] = field(default_factory=dict)
+    """By a digest's beginning: taken before the others."""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    """The bodies of the requests."""
+    authorizations: set[str | None] = field(default_factory=set)
+    released: Event = field(default_factory=Event)
+    lock: Lock = field(default_factory=Lock)
+
+    def next_reply(self, echo: str) -> Reply:
+        """What the next request for a segment gets."""
+        with self.lock:
+            for replies in (self.to_segment.get(echo, []), self.replies):
+                if replies:
+                    return replies.pop(0)
+        return Reply()
+
+
+def echo_in(body: dict[str, Any]) -> str:
+    """Which segment a request is about: the beginning of its frames' digest."""
+    return str(_properties(body)["request"]["const"])
+
+
+def answer_to(body: dict[str, Any]) -> str:
+    """An answer that meets the request's schema: one action, as long as the segment."""
+    properties = _properties(body)
+    busy = properties["actions"]["items"]["anyOf"][0]["properties"]
+    thing = {"object_name": "screwdriver", "bbox": [100, 200, 300, 400], "rigid": True}
+    action = {
+        "ecot": dict.fromkeys(busy["ecot"]["properties"], "tightens a screw"), "objects": [thing],
+        "active": True, "start_ds": 0, "end_ds": busy["end_ds"]["maximum"],
+    }  # fmt: skip
+    answer = {"request": echo_in(body), "box_space": properties["box_space"]["const"], "actions": [action]}
+    return json.dumps(answer, separators=(",", ":"))
+
+
+def _properties(body: dict[str, Any]) -> dict[str, Any]:
+    properties: dict[str, Any] = body["response_format"]["json_schema"]["schema"]["properties"]
+    return properties
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, server: Server, *arguments: Any) -> None:  # noqa: ANN401  (the server's own, passed through)
+        self._server = server
+        super().__init__(*arguments)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self._server.lock:
+            self._server.asked.append(body)
+            self._server.authorizations.add(self.headers.get("Authorization"))
+        wanted = f"Bearer {self._server.key}" if self._server.key else None
+        if wanted not in (None, self.headers.get("Authorization")):
+            self._send(Reply(401), json.dumps({"error": {"message": "Incorrect API key provided"}}))
+        elif body["model"] != MODEL:
+            self._send(Reply(404), json.dumps({"error": {"message": f"The model `{body['model']}` does not exist."}}))
+        else:
+            reply = self._server.next_reply(echo_in(body))
+            if reply.hangs:
+                self._server.released.wait()
+            self._send(reply, _completion(reply, body) if reply.body is None else reply.body)
+
+    def _send(self, reply: Reply, body: str) -> None:
+        content = body.encode()
+        self.send_response(reply.status)
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **reply.headers}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if reply.cut else content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _completion(reply: Reply, body: dict[str, Any]) -> str:
+    words = answer_to(body) if reply.words is None else reply.words
+    choice = {"index": 0, "message": {"role": "assistant", "content": words}, "finish_reason": reply.finish_reason}
+    usage = {"prompt_tokens": TOKENS_IN, "completion_tokens": TOKENS_OUT, "total_tokens": TOKENS_IN + TOKENS_OUT}
+    completion = {"id": "x", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice]}
+    return json.dumps({**completion, "usage": usage})
+
+
+class _Http(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that went away is what some tests want."""
+
+
+@contextmanager
+def free_port() -> Iterator[int]:
+    """A port at which nobody listens, kept from others until the block ends."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@contextmanager
+def serving(port: int = 0) -> Iterator[Server]:
+    """A server that serves until the block ends."""
+    server = Server()
+    http = _Http(("127.0.0.1", port), partial(_Handler, server))
+    server.url = f"http://127.0.0.1:{http.server_port}/v1"
+    thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.released.set()
+        http.shutdown()
+        http.server_close()
+        thread.join()

@@ -1,0 +1,151 @@
+"""``bench`` runs the real chain, and ``bench compare`` the usual way beside it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from models import gpu
+from stream.bench import baseline, ceiling
+from stream.bench import compare as comparing
+from stream.bench import measure as measuring
+from stream.bench.clips import bench_clip
+from stream.bench.gpu_meter import GpuMeter
+from stream.config import Options
+from stream.video.container import read_facts
+from stream.video.source import open_source
+from tests.clips import make_clip
+from tests.runs import run_cli, write_intrinsics
+from tests.tiny_models import save_tiny_vjepa2
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Four seconds of moving texture, with its calibration beside it."""
+    write_intrinsics(tmp_path)
+    return make_clip(tmp_path / "clip.mp4", frames=120)
+
+
+def test_bench_without_words(tmp_path: Path) -> None:
+    """With nothing but a length, a clip is rendered and run with the grid encoder, every process accounted for."""
+    report = tmp_path / "report.json"
+    result = run_cli("bench", "--seconds", "4", "--out", report, "--price-per-hour", "0.5", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    measured = json.loads(report.read_text())
+    assert list(measured["stages"]) == ["ingest", "encode", "detect", "record"]
+    assert (measured["clip"]["width_px"], measured["chain"]["frames"]) == (456, 120)
+    chain = measured["chain"]
+    assert chain["dollars_per_video_hour"] == pytest.approx(0.5 / chain["x_real_time"], rel=0.01)
+    assert 0 < chain["flowing_s"] < chain["wall_s"]
+    assert measured["utilisation"] is None
+    assert measured["machine"]["cores"] >= 1
+    for said in ("x real time", "a video hour", "PROJECTION", "calculated, not measured"):
+        assert said in result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chain and the usual way embed the same windows alike, and the report has both, and the ratio."""
+    model = save_tiny_vjepa2(tmp_path / "model", tile_px=64)
+    out = tmp_path / "runs"
+    options = Options(source=str(clip), encoder="vjepa2", encoder_model=str(model), out=out)
+    monkeypatch.setattr(measuring, "ceiling_flop_s", lambda _: 1e15)
+    monkeypatch.setattr(comparing, "run_baseline", _baseline_in_this_process)
+    measured = comparing.compare(options, tmp_path)
+    assert measured["baseline"]["windows"] == measured["chain"]["windows"] == 2
+    assert measured["cosine_min"] > 0.99
+    assert measured["ratio"]["baseline_to_chain"] == pytest.approx(
+        measured["baseline"]["flowing_s"] / measured["chain"]["flowing_s"], rel=0.05
+    )
+    use = measured["utilisation"]
+    assert use["device"] == "cpu"
+    assert use["ceiling_tflop_s"] == 1000.0
+    assert measured["projection"]["is_bound"]
+
+
+def _baseline_in_this_process(clip: str, model: Path, stride_s: float, embeddings: Path) -> dict[str, Any]:
+    """The program of ``stream.bench.baseline``, without starting another interpreter."""
+    words = [clip, str(model), "--stride-s", str(stride_s), "--embeddings", str(embeddings)]
+    result = CliRunner().invoke(baseline.main, words, catch_exceptions=False)
+    figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--encoder", "grid", "--weights", "random"), 2, "--encoder grid has no weights"),
+        (("missing.mp4",), 3, "missing.mp4 does not exist"),
+        (("--encoder-model", "no/such-model", "--seconds", "3"), 5, "no/such-model"),
+    ],
+)
+def test_errors_are_those_of_a_run(tmp_path: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    """A bench that cannot be done ends with a run's exit code and one sentence."""
+    result = run_cli("bench", *words, cwd=tmp_path)
+    assert result.returncode == code
+    assert said in result.stderr
+
+
+def test_baseline_takes_the_chains_windows(clip: Path) -> None:
+    """The usual way's windows are 64 consecutive whole frames, one every stride."""
+    found = list(baseline.windows(open_source(str(clip)), 1.0))
+    assert [window.shape for window in found] == [(64, 96, 128, 3)] * 2
+    np.testing.assert_array_equal(found[0][30:], found[1][:34])
+
+
+def test_rendered_clip_is_as_long_as_was_asked(tmp_path: Path) -> None:
+    """A clip longer than what is rendered repeats it."""
+    facts = read_facts(open_source(str(bench_clip(tmp_path, "456x256", 0.5))))
+    assert (facts.width_px, facts.height_px, facts.declared_s) == (456, 256, 0.5)
+
+
+def test_ceiling_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product of matrices takes some time on whatever device there is."""
+    monkeypatch.setattr(ceiling, "_SIDES", {"cpu": (64,), "cuda": (64,)})
+    assert 0 < ceiling.measure("float32") < 1e16
+
+
+def test_no_gpu_has_no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU nothing is measured of it, and nothing made up."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with GpuMeter() as meter:
+        pass
+    assert meter.figures() is None
+    assert gpu.find_gpu() is None
+
+
+class _Nvml:
+    """What is asked of NVML: a card that is half busy and has used 30 J a question."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, tells_energy: bool) -> None:
+        import pynvml
+
+        self._millijoules = 0
+        self._tells_energy = tells_energy
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+        monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: None)
+        monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+        monkeypatch.setattr(pynvml, "nvmlDeviceGetUtilizationRates", lambda _: type("Rates", (), {"gpu": 50}))
+        monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", lambda _: type("Memory", (), {"used": 3 << 30}))
+        monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", self._energy)
+
+    def _energy(self, _: object) -> int:
+        import pynvml
+
+        if not self._tells_energy:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        self._millijoules += 30_000
+        return self._millijoules
+
+
+@pytest.mark.parametrize(("tells_energy", "energy_j"), [(True, 30.0), (False, None)])
+def test_gpu_is_measured(monkeypatch: pytest.MonkeyPatch, tells_energy: bool, energy_j: float | None) -> None:  # noqa: FBT001
+    """Busy share, memory and the energy between begin and end; a card that does not tell its energy gives none."""
+    _Nvml(monkeypatch, tells_energy=tells_energy)
+    with GpuMeter() as meter:
+        pass
+    assert meter.figures() == {"busy_share": 0.5, "memory_used_bytes_max": 3 << 30, "energy_j": energy_j}
