@@ -34,6 +34,8 @@ class Packet:
     packet: av.Packet[av.VideoStream]
     offset_s: float = 0.0
     """Added to the packet's own time: the total length of the earlier rounds of ``--loop``."""
+    is_entry: bool = False
+    """Whether decoding may begin with it: ``stream.video.packets`` finds it again without reading what is before it."""
     arrived_at: float | None = None
     """When a camera sent it, in seconds of the monotonic clock; None where the source waits for its reader."""
 
@@ -186,6 +188,16 @@ class AnnotationOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Barrier:
+    """A place in the stream at which every process says how it stands: together, where a run can go on."""
+
+    t_s: float
+    """Of the tile that it follows."""
+    states: bytes
+    """The states of the processes that it has passed, by their names, as ``stream.packing`` packs them."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last item of a run, passed on by every stage after its ``on_end``."""
 
@@ -197,7 +209,7 @@ class End:
 
 
 WireItem: TypeAlias = (
-    Tile | Keyframe | Damage | SourceLost | Gap | Overload | Embedding | SegmentOpened | SegmentClosed
+    Tile | Keyframe | Damage | SourceLost | Gap | Overload | Embedding | SegmentOpened | SegmentClosed | Barrier
     | AnnotationOrder | AnnotationAnswer | AnnotationFailure | End
 )  # fmt: skip
 Item: TypeAlias = Packet | Picture | WireItem

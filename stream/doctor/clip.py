@@ -18,6 +18,7 @@ from stream.errors import EgocleanError
 from stream.items import Item, Tile
 from stream.prepare import with_encoder, with_intrinsics
 from stream.reach import AnySource
+from stream.records.layout import RunLayout
 from stream.video.container import StreamFacts, read_facts
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.live import LiveSource, open_any
@@ -180,7 +181,7 @@ def speed(case: Case) -> Finding:
 
 def _ingested(options: Options) -> Iterator[Item]:
     """What the first process of a run would give."""
-    work = build("ingest", options, options.out)
+    work = build("ingest", options, RunLayout(options.out, options.out.name))
     if work.source is None:
         raise EgocleanError("the first process has no source")
     for packet in work.source.packets():

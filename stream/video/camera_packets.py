@@ -96,7 +96,7 @@ class CameraPackets:
                 if not packet.is_keyframe:
                     continue
                 yield from self._restart(packet, arrived_at)
-            yield Packet(packet, self._line.offset_s, arrived_at)
+            yield Packet(packet, self._line.offset_s, arrived_at=arrived_at)
             if silent:
                 raise TimeoutError
 

@@ -172,7 +172,7 @@ def _require_sane_size(stream: "av.VideoStream", source: Source | LiveSource) ->
         )
 
 
-def _require_sane_depth(picture: "av.VideoFrame", source: Source) -> None:
+def _require_sane_depth(picture: "av.VideoFrame", source: Source | LiveSource) -> None:
     bits = _bit_depth(picture)
     if bits > _MAX_BITS:
         raise SourceError(
