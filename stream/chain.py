@@ -6,7 +6,7 @@
 ``annotate`` exists only where there is an annotator. A stage is imported only in the process where it works.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,9 +16,12 @@ from stream.errors import EgocleanError
 from stream.items import End, EndReason, Item, Packet
 from stream.packing import replay_from_s
 from stream.records.attempt import Fence
+from stream.records.events import Event
 from stream.records.layout import RunLayout
 from stream.records.saved import Saved
+from stream.records.told import told_behind
 from stream.stage import Pipeline, Stage
+from stream.video.live_options import CAMERAS
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
@@ -72,6 +75,8 @@ class Work:
     """What is to be given by now, on the monotonic clock, whether or not an item has come in."""
     ready: Callable[[], bool] = field(default=lambda: True)
     """Whether the stage can take the chain's next item."""
+    catch_up: Callable[[Sequence[Event]], None] = field(default=lambda _told: None)
+    """After ``restore``, of a camera: take what was told behind the barrier, for it cannot be told again."""
 
 
 def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, saved: Saved | None = None) -> Work:
@@ -86,6 +91,8 @@ def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, s
     work = builders[process](options, layout, attempt, saved)
     if saved is not None and process in saved.states:
         work.stage.restore(saved.part(process))
+        if options.live.kind in CAMERAS:
+            work.catch_up(told_behind(layout, saved))
     return work
 
 
@@ -134,7 +141,7 @@ class _Live:
     def packets(self) -> Iterator[Packet | None]:
         from stream.video.feed import LiveFeed
 
-        return LiveFeed(self._source).packets()
+        return LiveFeed(self._source, self._decode.since()).packets()
 
     def end(self, reason: EndReason) -> End:
         return self._decode.end(reason)
@@ -173,6 +180,7 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
         if isinstance(source, LiveSource)
         else _Clip(options, source, decode, hwaccel, saved),
         since_s=saved.t_s if saved else 0.0,
+        catch_up=decode.catch_up,
         facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.fetched_bytes},
     )
 
@@ -213,14 +221,22 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
 def _detect(options: Options, _layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:
     from stream.stages.detect import Detect
 
-    return Work(Detect(options.detector))
+    detect = Detect(options.detector)
+    return Work(detect, catch_up=detect.catch_up)
 
 
 def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | None) -> Work:
     from stream.stages.record import Record
 
     record = Record(layout, options, attempt)
-    return Work(record, facts=record.facts, close=record.close, due=record.due, ready=record.ready)
+    return Work(
+        record,
+        facts=record.facts,
+        close=record.close,
+        due=record.due,
+        ready=record.ready,
+        catch_up=record.catch_up,
+    )
 
 
 def _annotate(options: Options, layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:

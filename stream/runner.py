@@ -4,22 +4,22 @@ import threading
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from stream.chain import ANNOTATE
 from stream.errors import EgocleanError, ExitCode, StageFailedError, UsageError, exit_code_of, sentence_of
 from stream.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.outside.outside import Outside
 from stream.prepare import Prepared
-from stream.reach import AnySource
 from stream.records import events
 from stream.records.annotations import write_annotations
-from stream.records.arrays import rows_in
+from stream.records.arrays import rows_in, shorten
 from stream.records.attempt import begin_attempt
 from stream.records.claim import Claim, clear, earlier_run
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, finish_of, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
-from stream.records.saved import forget_states, newest_state
+from stream.records.saved import forget_states, newest_state, read_state
 from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
@@ -63,19 +63,23 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) 
             view.event(finish)
             view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
             return finish.exit_code
-        if not _plays_again(source):
+        if isinstance(source, LiveSource) and source.kind == "pipe":
             raise UsageError(
-                f"{layout.root} holds a run of {source.name} that ended early, and it cannot be played again: "
+                f"{layout.root} holds a run of standard input that ended early, and what it gave is gone: "
                 "give another --out, or begin anew with --restart"
             )
-        if not options.loop:  # a soak has no end to reach: it begins anew
+        if _goes_on(prepared, layout):
             return _Run(prepared, layout, view, outside, earlier).resume()
     clear(layout)
     return _Run(prepared, layout, view, outside, _manifest(prepared)).start()
 
 
-def _plays_again(source: AnySource) -> bool:
-    return not isinstance(source, LiveSource) or source.plays_again
+def _goes_on(prepared: Prepared, layout: RunLayout) -> bool:
+    """Whether a run that has begun can go on. A soak has no end to reach; a camera's needs a state to go on from."""
+    source = prepared.source
+    if isinstance(source, LiveSource) and not source.plays_again:
+        return source.is_camera and newest_state(layout) is not None
+    return not prepared.options.loop
 
 
 class _Run:
@@ -120,18 +124,27 @@ class _Run:
 
     def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
         """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
-        endless = self._options.loop or not _plays_again(self._prepared.source)
+        endless = self._options.loop or isinstance(self._prepared.source, LiveSource)
         duration_s = None if endless else self._prepared.stream.declared_s
         for restarts_left in range(self._options.restarts, -1, -1):
             self._supervisor = Supervisor(self._options, self._layout, self._view, self._outside, duration_s)
             try:
-                return self._supervisor.run(stopped, self._attempt, newest_state(self._layout), since=first.seq)
+                return self._supervisor.run(stopped, self._attempt, self._state(), since=first.seq)
             except StageFailedError as error:
-                if endless or stopped.signals or not (error.transient and restarts_left):
+                can_go_on = error.transient and restarts_left and _goes_on(self._prepared, self._layout)
+                if stopped.signals or not can_go_on:
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
                 self._attempt = begin_attempt(self._layout)
         raise EgocleanError(f"--restarts {self._options.restarts} leaves no attempt")
+
+    def _state(self) -> Path | None:
+        """The state to go on from. Of a camera, windows behind it are not found again: their rows make room."""
+        state = newest_state(self._layout)
+        if state is not None and isinstance(self._prepared.source, LiveSource) and self._prepared.source.is_camera:
+            for path in self._layout.arrays:
+                shorten(path, read_state(state).windows)
+        return state
 
     def _outcome(self, signalled: ExitCode | None) -> int:
         """The exit code: what the record says of a finished run, else what the signal asks for."""

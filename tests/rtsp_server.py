@@ -72,6 +72,9 @@ class RtspServer:
             self._authorization = f"Basic {base64.b64encode(credentials.encode()).decode()}"
         self._closing = threading.Event()
         self._open: list[socket.socket] = []
+        self.pause_after: int | None = None
+        """Sessions after which connections are closed at once, until it is None again."""
+        self._played = 0
         self.asked = threading.Event()
         """A client has sent a request."""
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -109,7 +112,8 @@ class RtspServer:
             self._open.remove(connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        for request in _requests(connection) if self._sessions else ():
+        pauses = self.pause_after is not None and self._played >= self.pause_after
+        for request in _requests(connection) if self._sessions and not pauses else ():
             self.asked.set()
             if not self._answers:
                 continue
@@ -128,6 +132,7 @@ class RtspServer:
 
     def _play(self, connection: socket.socket) -> Then:
         session = self._sessions.pop(0)
+        self._played += 1
         sender = _Sender(connection)
         for before, unit in zip([session.units[0], *session.units], session.units, strict=False):
             self._closing.wait((unit.t_s - before.t_s) / self._speed)

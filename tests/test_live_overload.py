@@ -1,6 +1,7 @@
 """A machine that is too slow for its camera: windows are skipped and told, latency stays bounded, the books close."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from stream.items import Embedding, End, Gap, Item, Keyframe, Overload, SegmentC
 from stream.records import events
 from stream.records.layout import RunLayout
 from stream.records.log import read_events
-from stream.stage import Pipeline, drive
+from stream.records.told import latest_s
+from stream.stage import Pipeline, State, drive
 from stream.stages.detect import Detect
 from stream.stages.record import Record
 from stream.stages.window import Window
@@ -233,3 +235,45 @@ def test_a_source_that_is_away_at_the_end_is_no_whole_run(layout: RunLayout) -> 
     finish = _recorded(layout, items)[-1]
     assert isinstance(finish, events.RunFinished)
     assert (finish.exit_code, finish.gap_s, finish.decoded_s) == (4, 0.0, 3.0)
+
+
+def test_segments_go_on_behind_what_was_told() -> None:
+    """From every barrier, and with every number of events told behind it, the segments partition the time all the same.
+
+    A camera's stream cannot be told again: the new attempt begins with a gap where the old one's knowledge ends.
+    """
+    story, detect = _story()[:-1], Detect(DetectorOptions(warmup_s=10))
+    said: list[SegmentOpened | SegmentClosed] = []
+    barriers: list[tuple[int, State]] = []
+    for item in story:
+        said += [given for given in detect.on_item(item) if isinstance(given, SegmentOpened | SegmentClosed)]
+        if isinstance(item, Embedding):
+            barriers.append((len(said), detect.snapshot()))
+    for known, state in barriers[5::7]:
+        for told in range(known, min(known + 4, len(said))):
+            _assert_goes_on(state, said[:told], said[known:told])
+
+
+def _assert_goes_on(
+    state: State, before: list[SegmentOpened | SegmentClosed], behind: list[SegmentOpened | SegmentClosed]
+) -> None:
+    again = Detect(DetectorOptions(warmup_s=10))
+    again.restore(state)
+    told = [_event(item) for item in behind]
+    again.catch_up(told)
+    is_away = isinstance(before[-1], SegmentClosed) and before[-1].closed_by == "source_lost"
+    end_s = latest_s([_event(item) for item in before]) + (0.0 if is_away else 0.5)
+    rest: list[Item] = [Gap(end_s, 500.0, "interrupted"), Keyframe(500.0, 4, 4, b"")]
+    rest.append(End("end_of_stream", 510.0, 999))
+    closed = [item for item in [*before, *drive(again, rest)] if isinstance(item, SegmentClosed)]
+    assert [item.segment_id for item in closed] == [f"s{number:04d}" for number in range(len(closed))]
+    assert (closed[-1].t_start_s, closed[-1].t_end_s) == (500.0, 510.0)
+    assert closed[-2].t_end_s == end_s
+    gaps = {(40.0, 140.0), (145.0, 200.0)}
+    assert all(a.t_end_s == b.t_start_s or (a.t_end_s, b.t_start_s) in gaps for a, b in pairwise(closed[:-1]))
+
+
+def _event(item: SegmentOpened | SegmentClosed) -> events.Event:
+    if isinstance(item, SegmentOpened):
+        return events.SegmentOpened(**asdict(item))
+    return events.SegmentClosed(**asdict(item), damaged_s=0.0, keyframes=0, frames_digest="")

@@ -1,19 +1,23 @@
 """Whole runs of a real camera over RTSP: cut, hung, refused, away for ever, and stopped."""
 
 import signal
+import subprocess
+import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stream.config import Options
 from stream.doctor.clip import Case, reading, speed
 from stream.records import events
-from stream.records.layout import RunLayout
+from stream.records.health import read_health
 from stream.records.log import read_events
 from tests.clips import make_clip
 from tests.rtsp_server import RtspServer, Session, Unit, units_of
-from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event
+from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named
 
 SECRET = "geheim7"  # noqa: S105 - of nobody
 OPTIONS = ("--no-rectify", "--encoder", "grid", "--log-format", "json")
@@ -109,16 +113,73 @@ def test_the_time_in_which_a_camera_is_away_counts(tmp_path: Path, units: list[U
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_run_while_the_camera_is_away(tmp_path: Path, units: list[Unit], number: int) -> None:
-    """What was recorded is whole, and the signal's code is the run's."""
-    with RtspServer([Session(units[:20]), Session(units[:100])]) as camera:
+def test_a_run_that_was_stopped_goes_on_with_a_gap(tmp_path: Path, units: list[Unit], number: int) -> None:
+    """A signal ends it while the camera is away; the same command goes on, and nothing is told or counted twice."""
+    with RtspServer([Session(units[:20]), Session(units[:100]), Session(units[:20]), Session(units[:90])]) as camera:
+        camera.pause_after = 2
         run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
         with started(camera.url(), *OPTIONS, "--out", tmp_path) as process:
             wait_for_event(run_dir, lambda event: isinstance(event, events.SourceLost), process)
             process.send_signal(number)
             process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 128 + number
-    assert [event.event for event in read_events(RunLayout(run_dir, run_dir.name).events)][-1] == "run.failed"
+        assert process.returncode == 128 + number
+        camera.pause_after = None
+        again = run_cli(camera.url(), *OPTIONS, "--out", tmp_path, "--reconnect-s", "0.5")
+    assert again.returncode == 4, again.stderr
+    told = _events(tmp_path)
+    _assert_whole(told, run_dir)
+    names = [event.event for event in told]
+    assert names.index("run.failed") < names.index("run.resumed") < names.index("source.gap")
+    (gap,) = (event for event in told if isinstance(event, events.SourceGap))
+    assert gap.reason.startswith("the run was interrupted")
+    finish = told[-1]
+    assert isinstance(finish, events.RunFinished)
+    assert finish.decoded_s == pytest.approx(100 / 30 + 90 / 30, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["ingest", "encode", "record"])
+def test_a_process_that_is_killed_costs_a_gap(tmp_path: Path, units: list[Unit], name: str) -> None:
+    """The chain is started again and goes on from the last barrier: what was told stands, and the books close."""
+    with RtspServer([Session(units[:20]), Session(units, "hang"), Session(units[:90])]) as camera:
+        run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
+        with started(camera.url(), *OPTIONS, "--out", tmp_path, "--reconnect-s", "0.5") as process:
+            _wait_for_windows(run_dir, 5, process)
+            worker_named(process, run_dir, name).kill()
+            process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 4
+    told = _events(tmp_path)
+    _assert_whole(told, run_dir)
+    assert "stage.restarted" in [event.event for event in told]
+    (gap,) = (event for event in told if isinstance(event, events.SourceGap))
+    assert 5.0 < gap.t_start_s <= 10.0
+
+
+def _wait_for_windows(run_dir: Path, windows: int, process: subprocess.Popen[str]) -> None:
+    """Until so many are embedded, by the run's heartbeat."""
+    path, deadline = run_dir / "health.json", time.monotonic() + DEADLINE_S
+    while not (path.exists() and read_health(path).windows >= windows):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+
+
+def _assert_whole(told: list[events.Event], run_dir: Path) -> None:
+    """Events are numbered without holes, segments partition the time around gaps, and every window has its row."""
+    assert [event.seq for event in told] == list(range(len(told)))
+    closed = [event for event in told if isinstance(event, events.SegmentClosed)]
+    assert [event.segment_id for event in closed] == [f"s{number:04d}" for number in range(len(closed))]
+    assert [event.segment_id for event in told if isinstance(event, events.SegmentOpened)] == [
+        event.segment_id for event in closed
+    ]
+    borders = [(a.t_end_s, b.t_start_s) for a, b in pairwise(closed) if a.t_end_s != b.t_start_s]
+    assert borders == [(event.t_start_s, event.t_end_s) for event in told if isinstance(event, events.SourceGap)]
+    finish = told[-1]
+    assert isinstance(finish, events.RunFinished)
+    assert finish.segments == len(closed)
+    times_s = np.load(run_dir / f"{run_dir.name}_ts.npy")
+    assert len(times_s) == finish.windows
+    assert (np.diff(times_s) > 0).all()
 
 
 def test_a_signal_ends_the_search_for_a_camera(tmp_path: Path, units: list[Unit]) -> None:

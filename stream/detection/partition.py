@@ -18,6 +18,14 @@ from stream.stage import State
 Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]
 
 
+_MARK = "s"
+
+
+def number_of(segment_id: str) -> int:
+    """0, 1, 2, ...: the segment's place among all."""
+    return int(segment_id.removeprefix(_MARK))
+
+
 class Partition:
     """Cuts ``[0, decoded_s)``, but for gaps, into segments: by the detector's changes and the longest length allowed.
 
@@ -76,6 +84,13 @@ class Partition:
     def resume(self, t_s: float) -> None:
         """The source is back: the next segment begins there."""
         self._next_s = t_s
+
+    def go_on(self, number: int, kind: Kind, *, start_s: float | None = None, next_s: float | None = None) -> None:
+        """Take up from what is known of the segments: number ``number`` began at ``start_s``, or will at ``next_s``."""
+        self._number, self._kind, self._start_s, self._next_s = number, kind, start_s, next_s
+        since_s = start_s if start_s is not None else next_s or 0.0
+        self._stretch_start_s = since_s
+        self._windows = [(t_s, score) for t_s, score in self._windows if t_s >= since_s]
 
     def snapshot(self) -> State:
         t = self._thresholds
@@ -144,7 +159,7 @@ class Partition:
         )
 
     def _segment_id(self) -> str:
-        return f"s{self._number:04d}"
+        return f"{_MARK}{self._number:04d}"
 
     def _open_since(self) -> float:
         if self._start_s is None:

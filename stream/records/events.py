@@ -224,7 +224,9 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="ev
 Outcome: TypeAlias = SegmentAnnotated | SegmentFailed | SegmentSkipped
 """What becomes of a closed segment."""
 
-TOLD_BY_CHAIN = frozenset({"segment.opened", "segment.closed", "source.damaged", "checkpoint"})
+TOLD_BY_CHAIN = frozenset({
+    "segment.opened", "segment.closed", "source.damaged", "source.lost", "source.gap", "stream.overload", "checkpoint",
+})  # fmt: skip
 """Events that follow from the clip and the options alone: the same run tells the same ones again."""
 
 FINAL = frozenset({"run.finished", "run.failed"})

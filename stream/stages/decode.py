@@ -21,13 +21,17 @@ is left at libav's default.
 """
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
 from stream.items import Damage, End, EndReason, Gap, Item, Overload, Packet, Picture, SourceLost
-from stream.packing import take
+from stream.packing import take, take_optional
+from stream.records.events import Event
+from stream.records.told import latest_s
 from stream.stage import State
+from stream.video.camera_clock import Since
 from stream.video.container import StreamFacts
 from stream.video.entries import Entries, Entry
 from stream.video.ledger import Ledger, Owed
@@ -69,6 +73,8 @@ class Decode:
         self._known_pictures = self._known_lost = 0
         """Given before: pictures, and packets lost."""
         self._replay_from_s = math.inf
+        self._left_off: tuple[State, float | None] = {}, None
+        """With ``restore``: the time line, and when its last picture arrived."""
 
     def on_item(self, item: Item) -> Iterable[Item]:
         """Decode a packet; the pictures given may be of earlier packets."""
@@ -97,12 +103,25 @@ class Decode:
             "pictures": self._line.pictures,
             "packets_lost": self._line.packets_lost,
             "entries": self._entries.snapshot(),
+            "line": self._line.snapshot(),
+            "arrived_unix_s": self._arrived_unix_s(),
         }
 
     def restore(self, state: State) -> None:
         """Go on behind what was given: of packets that come again, from the clip's start, it is not given twice."""
         self._known_pictures, self._known_lost = take(state, "pictures", int), take(state, "packets_lost", int)
         self._entries.restore(take(state, "entries", dict))
+        self._left_off = take(state, "line", dict), take_optional(state, "arrived_unix_s", float)
+
+    def catch_up(self, told: Iterable[Event]) -> None:
+        """After ``restore``, of a source that cannot be played again: time goes on behind what was told."""
+        self._line.restore(self._left_off[0])
+        self._line.advance(latest_s(told))
+
+    def since(self) -> Since | None:
+        """After ``catch_up``: where the source was left; None where the run has not begun before."""
+        unix_s = self._left_off[1]
+        return None if unix_s is None else Since(*self._line.left_off(), time.monotonic() - (time.time() - unix_s))
 
     def replay_from(self, t_s: float) -> Entry | None:
         """After ``restore``: give the pictures from ``t_s`` on once more, and let packets come from the entry on.
@@ -113,6 +132,10 @@ class Decode:
         self._replay_from_s = t_s
         self._awaited = self._entries.last_before(t_s)
         return self._awaited
+
+    def _arrived_unix_s(self) -> float | None:
+        """When the last packet arrived: the monotonic clock means nothing to another boot of the machine."""
+        return None if self._arrived_at is None else time.time() - (time.monotonic() - self._arrived_at)
 
     def _decode(self, item: Packet) -> Iterator[Item]:
         packet = item.packet

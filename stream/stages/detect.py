@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from stream.detection.causal import CausalDetector
 from stream.detection.options import DetectorOptions
-from stream.detection.partition import Partition
+from stream.detection.partition import Partition, number_of
 from stream.detection.reference import unit_vector
 from stream.items import ClosedBy, Embedding, End, Gap, Item, Keyframe, SourceLost, Tile
 from stream.packing import take
+from stream.records import events
 from stream.stage import State
 
 
@@ -57,6 +58,18 @@ class Detect:
     def restore(self, state: State) -> None:
         self._detector.restore(take(state, "detector", dict))
         self._partition.restore(take(state, "partition", dict))
+
+    def catch_up(self, told: Iterable[events.Event]) -> None:
+        """After ``restore``, of a source that cannot be played again: segments go on behind those that were told."""
+        for event in told:
+            match event:
+                case events.SegmentOpened():
+                    number = number_of(event.segment_id)
+                    self._partition.go_on(number, event.kind, start_s=event.t_start_s)
+                case events.SegmentClosed():
+                    self._partition.go_on(number_of(event.segment_id) + 1, "typical", next_s=event.t_end_s)
+                case events.SourceGap():
+                    self._partition.resume(event.t_end_s)
 
     def _end(self, t_s: float, closed_by: ClosedBy) -> Iterator[Item]:
         """Close the open segment, if there is one, where the source ends or goes away."""

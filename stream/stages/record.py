@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -144,6 +144,15 @@ class Record:
         self._anomalous = take(state, "anomalous", int)
         self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
         self._began_at -= take(state, "wall_s", float)
+
+    def catch_up(self, told: Iterable[events.Event]) -> None:
+        """After ``restore``, of a source that cannot be played again: what was told behind the barrier stands."""
+        self._log.skip_all()
+        closed = [event for event in told if isinstance(event, events.SegmentClosed)]
+        self._segments += len(closed)
+        self._anomalous += sum(event.kind == "anomalous" for event in closed)
+        end_s = max((event.t_end_s for event in closed), default=0.0)
+        self._seen = [seen for seen in self._seen if seen.name_ms >= in_ms(end_s)]
 
     def _wall_s(self) -> float:
         """Since the run began, without the time in which none of it was there."""

@@ -1,5 +1,6 @@
 """One line of time for a camera whose own clock starts anew, is set, or wraps."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,17 @@ GAP_S = 0.5
 """Where a clock was set and packets came so much later, too, time is missing; less cannot be told from jitter."""
 
 
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Where an earlier attempt at a run has left the line; times on the packets' clock, with their offset."""
+
+    last_s: float
+    """Of its last picture."""
+    end_s: float
+    last_at: float
+    """When that picture arrived, on the monotonic clock; before the machine was started that is less than 0."""
+
+
 class CameraClock:
     """Puts the packets of a camera on one line of time, across its connections.
 
@@ -22,18 +34,18 @@ class CameraClock:
     that was set) it follows the monotonic clock, by which packets arrive: time is neither stretched nor compressed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, since: Since | None = None) -> None:
         self.offset_s = 0.0
         """To be added to the times of the packets that are taken now."""
         self._shift = 0
         """Ticks by which the camera's clock was set in this connection."""
         self._last_ticks: int | None = None
         """Decode time of the last packet of this connection."""
-        self._last_s: float | None = None
+        self._last_s = since.last_s if since else None
         """Where the last packet stands on the line."""
-        self._end_s = 0.0
+        self._end_s = since.end_s if since else 0.0
         """The latest end of a packet on the line."""
-        self._last_at = 0.0
+        self._last_at = since.last_at if since else 0.0
         """When the last packet arrived."""
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stream.errors import SourceError
 from stream.items import Packet
 from stream.video.backoff import Backoff
-from stream.video.camera_clock import CameraClock
+from stream.video.camera_clock import CameraClock, Since
 from stream.video.connect import outage
 from stream.video.packets import Lost, Regained, decode_threads, empty_packet
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Connect = Callable[[], AbstractContextManager[tuple[InputContainer, av.VideoStream]]]
 
 ENDED = "it ended the stream"
+INTERRUPTED = "the run was interrupted"
 
 
 class CameraPackets:
@@ -36,6 +37,7 @@ class CameraPackets:
         *,
         has_end: bool,
         silence_s: float = math.inf,
+        since: Since | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Set up.
@@ -45,6 +47,7 @@ class CameraPackets:
             backoff: How long to wait between attempts, and when to give up.
             has_end: Whether a stream that ends without an error is complete; that of a camera has been cut off.
             silence_s: A camera that sends nothing for so long has been cut off.
+            since: Where an earlier attempt at the run has left off: there a gap begins.
             clock: The monotonic clock, seconds.
         """
         self._connect = connect
@@ -52,8 +55,8 @@ class CameraPackets:
         self._has_end = has_end
         self._silence_s = silence_s
         self._clock = clock
-        self._line = CameraClock()
-        self._reasons: list[str] = []
+        self._line = CameraClock(since)
+        self._reasons = [INTERRUPTED] if since else []
         """Why the camera is away; empty while it is not."""
         self._complete = False
 

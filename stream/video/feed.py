@@ -9,7 +9,7 @@ from dataclasses import replace
 from stream.items import Packet
 from stream.video.backlog import Backlog
 from stream.video.backoff import Backoff
-from stream.video.camera_clock import start_s
+from stream.video.camera_clock import Since, start_s
 from stream.video.camera_packets import CameraPackets
 from stream.video.container import open_stream
 from stream.video.live import LiveSource
@@ -24,8 +24,12 @@ _LEAVE_S = 1.0
 class LiveFeed:
     """The packets of a live source, read in a thread of their own: a camera is read also while nobody takes them."""
 
-    def __init__(self, source: LiveSource, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, source: LiveSource, since: Since | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``since``: where an earlier attempt at a camera's run has left off."""
         self._source = source
+        self._since = since
         self._clock = clock
         self._leaving = threading.Event()
         self._backlog = Backlog(source.options.lag_s, clock=clock)
@@ -89,6 +93,7 @@ class LiveFeed:
                 Backoff(options.reconnect_s or math.inf, wait=self._leaving.wait),
                 has_end=self._source.has_end,
                 silence_s=options.silence_s,
+                since=self._since,
             )
         elif math.isfinite(self._source.options.lag_s):
             for packet in packets(self._source):

@@ -50,8 +50,8 @@ class LiveSource:
 
     @property
     def plays_again(self) -> bool:
-        """Whether it can be read once more from its beginning."""
-        return self.kind in ("growing", "download")
+        """Whether it can be read once more from its beginning, with the same result."""
+        return self.kind in ("growing", "download") and self.options.max_lag_s is None
 
     @property
     def has_end(self) -> bool:
