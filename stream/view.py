@@ -99,7 +99,7 @@ def _summary(event: events.RunFinished) -> str:
 class View(Protocol):
     """Where a run's progress and events are shown."""
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """The source has been decoded up to ``t_s``; ``duration_s`` is what its container promises."""
         ...
 
@@ -122,7 +122,7 @@ class PlainView:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """A pipe wants no progress bar."""
 
     def event(self, event: events.Event) -> None:
@@ -139,7 +139,7 @@ class PlainView:
 class JsonView:
     """Each event as it is on disk, one a line, for programs; what is no event goes to standard error."""
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """Progress is no event."""
 
     def event(self, event: events.Event) -> None:
@@ -168,8 +168,7 @@ class LiveView:
         self._live = Live(self._render(), console=console, refresh_per_second=8)
         self._live.start()
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
-        speed = t_s / wall_s if wall_s else 0.0
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         left = f", {clock((duration_s - t_s) / speed)} left" if duration_s and speed and t_s <= duration_s else ""
         self._bar.update(
             self._task, completed=t_s, total=duration_s, description=f"{clock(t_s)}  {speed:.1f} x real time{left}"
