@@ -3,8 +3,6 @@
 import os
 import signal
 import sys
-import traceback
-from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
@@ -12,8 +10,8 @@ from typing import NoReturn
 
 import click
 
-from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
-from stream.notes import tell_notes
+from stream.errors import ExitCode, exit_code_of
+from stream.notes import Note, tell_error, tell_notes
 
 COMMANDS = {
     "run": "stream.commands.run:run",
@@ -64,6 +62,12 @@ def cli() -> None:
     """
 
 
+def _say(note: Note) -> None:
+    """As people want it."""
+    click.echo(note.trace or "", nl=False, err=True)
+    click.echo(f"egoclean-stream: {note.text}" if note.level == "error" else note.text, err=True)
+
+
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     """SIGTERM while nothing runs yet that would have to be drained."""
     sys.exit(ExitCode.SIGTERM)
@@ -83,7 +87,7 @@ def main() -> None:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _unraisable
-    tell_notes(partial(click.echo, err=True))
+    tell_notes(_say)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -92,9 +96,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
     except Exception as error:  # noqa: BLE001 - the way out of the program: every error gets its sentence and code
-        if not isinstance(error, EgocleanError) and exit_code_of(error) == ExitCode.INTERNAL:
-            traceback.print_exc()
-        click.echo(f"egoclean-stream: {sentence_of(error)}", err=True)
+        tell_error(error)
         code = exit_code_of(error)
     sys.exit(code)
 

@@ -2,14 +2,12 @@
 
 import json
 import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
-
-from stream.errors import EgocleanError, ExitCode, NoRoomError, UsageError, exit_code_of, sentence_of
+from stream.errors import ExitCode, NoRoomError, UsageError, exit_code_of, sentence_of
+from stream.notes import tell_error
 from stream.records.atomic import replace_file
 from stream.video.listing import list_clips
 from stream.view import clock
@@ -144,7 +142,5 @@ def _outcome(clip: str, job: Job) -> Outcome:
     except KeyboardInterrupt:
         return Outcome(clip, ExitCode.SIGINT, "stopped by SIGINT")
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one clip is not the next one's fault
-        if not isinstance(error, EgocleanError) and exit_code_of(error) == ExitCode.INTERNAL:
-            traceback.print_exc()
-        click.echo(f"egoclean-stream: {sentence_of(error)}", err=True)
+        tell_error(error)
         return Outcome(clip, exit_code_of(error), sentence_of(error))
