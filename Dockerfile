@@ -49,6 +49,22 @@ RUN PYTHONPATH=/app/lib/python3.11/site-packages /opt/venv/bin/python -c \
     "from pathlib import Path; from stream.demo.render import render_demo; render_demo(Path('demo.mp4'))"
 
 
+# ---- the bill of materials: what the lock files name, with hashes, as CycloneDX
+
+FROM base AS sbom
+RUN --mount=type=bind,source=docker/requirements-sbom.lock,target=/requirements.lock \
+    --mount=type=secret,id=ca_bundle \
+    if [ -s /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi \
+    && python -m venv /tool \
+    && /tool/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r /requirements.lock
+WORKDIR /sbom
+COPY docker/requirements-cpu.lock docker/requirements-gpu.lock pyproject.toml ./
+RUN for target in cpu gpu; do \
+        /tool/bin/cyclonedx-py requirements "requirements-$target.lock" --pyproject pyproject.toml \
+            --output-reproducible --output-file "$target.json" || exit; \
+    done
+
+
 # ---- what is run
 
 FROM base AS runtime
@@ -77,6 +93,7 @@ ENV EGOCLEAN_ENCODER=grid
 LABEL org.opencontainers.image.description="First-person video into segmented records while it plays; no torch, encoder grid (no learned weights)"
 COPY --from=venv-cpu /opt/venv /opt/venv
 COPY --from=app /app /opt/venv
+COPY --from=sbom /sbom/cpu.json /opt/venv/share/egoclean-stream/sbom.json
 ARG REVISION=unknown
 LABEL org.opencontainers.image.revision=$REVISION
 
@@ -84,5 +101,6 @@ FROM runtime AS gpu
 LABEL org.opencontainers.image.description="First-person video into segmented records while it plays; V-JEPA 2 on a GPU"
 COPY --from=venv-gpu /opt/venv /opt/venv
 COPY --from=app /app /opt/venv
+COPY --from=sbom /sbom/gpu.json /opt/venv/share/egoclean-stream/sbom.json
 ARG REVISION=unknown
 LABEL org.opencontainers.image.revision=$REVISION

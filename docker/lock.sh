@@ -15,3 +15,4 @@ lock() { # lock NAME [what uv is asked for ...]
 lock cpu pyproject.toml --extra plots --extra hub --extra openai
 lock gpu pyproject.toml --extra plots --extra openai --extra qwen --extra onnx-gpu --constraint docker/requirements-cpu.lock
 sed -n 's/^requires = \["\(setuptools==.*\)"\]$/\1/p' pyproject.toml | lock build -
+echo cyclonedx-bom==7.5.0 | lock sbom -

@@ -64,12 +64,30 @@ test -s "$work/data/runs/clip/run.json"
 egoclean egoclean-stream tail runs/clip >"$work/events.jsonl"
 cmp "$work/events.jsonl" "$work/data/runs/clip/events.jsonl"
 
+say "bench, with a read-only root and no network; what it measures is of this machine"
+docker run --rm --read-only --tmpfs /tmp --network none --cap-drop ALL "$image" bench --seconds 10
+
+say "weights that cannot be fetched: the commands are there, and end as they say"
+docker run --rm --network none "$image" models list
+code=0
+docker run --rm --network none "$image" models fetch || code=$?
+test "$code" = 5
+
+say "the bill of materials names every package of the image, with a hash"
+docker run --rm --interactive --entrypoint python "$image" - <"$root/docker/check_sbom.py"
+
 say "SIGTERM ends it with 143, in order"
 container=$(docker run --detach --user "$user" --volume "$work/data:/data" "$image" clip.mp4 --loop --out soak)
 until [ -s "$work/data/soak/clip/clip_ts.npy" ]; do sleep 0.2; done
 docker stop --time 10 "$container" >/dev/null
 test "$(docker inspect --format '{{.State.ExitCode}}' "$container")" = 143
 docker rm "$container" >/dev/null
+
+if docker compose version >/dev/null 2>&1; then
+    say "compose can read its files"
+    docker compose --file "$root/docker/compose.yaml" config --quiet
+    docker compose --file "$root/docker/compose.yaml" --file "$root/docker/compose.vllm.yaml" config --quiet
+fi
 
 if [ -d "$kit" ]; then
     say "the contract"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.errors import ModelMissingError
 from stream.records.atomic import replace_file
+from stream.words import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +66,7 @@ def require_matplotlib() -> None:
 
 def title(figure: "Figure", text: str) -> None:
     """Put a title over all panels, as it is: names of clips are not mathematics."""
-    figure.suptitle(text, parse_math=False)
+    figure.suptitle(printable(text), parse_math=False)
 
 
 def say(axes: "Axes", text: str) -> None:

@@ -143,6 +143,8 @@ def _list(items: Schema, least: int, most: int) -> Schema:
 
 
 def _tuple(*items: Schema) -> Schema:
+    if all(item == items[0] for item in items):  # hosted servers know ``items``, and no ``prefixItems``
+        return _list(items[0], len(items), len(items))
     return {"type": "array", "prefixItems": list(items), "items": False, "minItems": len(items), "maxItems": len(items)}
 
 

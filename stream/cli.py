@@ -10,8 +10,10 @@ from typing import NoReturn
 
 import click
 
-from stream.errors import ExitCode, exit_code_of
-from stream.notes import Note, tell_error, tell_notes
+from stream.complaint import complain
+from stream.errors import ExitCode
+from stream.notes import Note, tell_notes
+from stream.words import printable
 
 COMMANDS = {
     "run": "stream.commands.run:run",
@@ -64,8 +66,10 @@ def cli() -> None:
 
 def _say(note: Note) -> None:
     """As people want it."""
-    click.echo(note.trace or "", nl=False, err=True)
-    click.echo(f"egoclean-stream: {note.text}" if note.level == "error" else note.text, err=True)
+    for line in (note.trace or "").splitlines():
+        click.echo(printable(line), err=True)
+    said = f"egoclean-stream: {note.text}" if note.level == "error" else note.text
+    click.echo(printable(said), err=True)
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -91,13 +95,13 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
+        error.message = printable(error.message)  # a pattern of the shell may have put names of files there
         error.show()
         code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
     except Exception as error:  # noqa: BLE001 - the way out of the program: every error gets its sentence and code
-        tell_error(error)
-        code = exit_code_of(error)
+        code = complain(error)
     sys.exit(code)
 
 

@@ -16,6 +16,8 @@ import errno
 from enum import IntEnum
 from typing import ClassVar
 
+from stream.words import printable
+
 
 class ExitCode(IntEnum):
     """What the process says to the shell."""
@@ -102,7 +104,11 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def sentence_of(error: BaseException) -> str:
-    """One sentence for the user, also for an error that is not ours."""
+    """One sentence for the user, also for an error that is not ours; safe to show, whatever names stand in it."""
+    return printable(_words_of(error))
+
+
+def _words_of(error: BaseException) -> str:
     match error:
         case EgocleanError():
             return str(error)

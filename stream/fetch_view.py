@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from models import fetch
+from stream.words import printable
 
 _TENTHS = 10
 
@@ -28,7 +29,7 @@ class PlainView:
             self._say(f"{now.done_bytes / 1e6:.1f} of {now.total_bytes / 1e6:.1f} MB")
 
     def _say(self, words: str) -> None:
-        self._console.print(f"{self._name}  {words}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(f"{self._name}  {words}"), markup=False, highlight=False, soft_wrap=True)
 
 
 class BarView:

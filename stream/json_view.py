@@ -61,4 +61,4 @@ class JsonView:
 
 
 def _line(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, ensure_ascii=False)
+    return json.dumps(fields)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream.view import clock
+from stream.words import printable
 
 _MOST_LINES = 10
 """For one clip."""
@@ -59,9 +60,9 @@ def shown(console: Console, name: str, duration_s: float | None) -> Iterator[Met
         return
     columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=40), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True) as bar:
-        yield LiveMeter(bar, name, duration_s)
+        yield LiveMeter(bar, printable(name), duration_s)
 
 
 def say(console: Console, line: str) -> None:
-    """Print a line as it is."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print a line as it is, on one line."""
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

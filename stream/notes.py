@@ -9,10 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
-
-_LOG = logging.getLogger(__name__)
-
 Level: TypeAlias = Literal["info", "warning", "error"]
 
 
@@ -48,12 +44,6 @@ def tell_notes(tell: Callable[[Note], None], process: str | None = None) -> None
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         logger.handlers = [_Teller(tell, process)]
-
-
-def tell_error(error: Exception) -> None:
-    """Say in a sentence what went wrong; of a fault of ours, also where."""
-    is_ours = not isinstance(error, EgocleanError) and exit_code_of(error) == ExitCode.INTERNAL
-    _LOG.error(sentence_of(error), exc_info=error if is_ours else None)
 
 
 def _level(number: int) -> Level:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stream.complaint import complain
 from stream.errors import ExitCode, NoRoomError, UsageError, exit_code_of, sentence_of
-from stream.notes import tell_error
 from stream.records.atomic import replace_file
 from stream.video.listing import list_clips
 from stream.view import clock
@@ -142,5 +142,4 @@ def _outcome(clip: str, job: Job) -> Outcome:
     except KeyboardInterrupt:
         return Outcome(clip, ExitCode.SIGINT, "stopped by SIGINT")
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one clip is not the next one's fault
-        tell_error(error)
-        return Outcome(clip, exit_code_of(error), sentence_of(error))
+        return Outcome(clip, complain(error), sentence_of(error))

@@ -13,7 +13,7 @@ from rich.table import Table
 from stream.notes import Note
 from stream.records import events
 from stream.records.reasons import SPOOL_FULL
-from stream.records.words import printable
+from stream.words import printable
 
 _ROWS = 12
 
@@ -135,7 +135,7 @@ class PlainView:
             self.note(Note(line))
 
     def note(self, note: Note) -> None:
-        self._console.print(note.text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(note.text), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -175,11 +175,11 @@ class LiveView:
             case events.SegmentAnnotated():
                 self._said.append((event.segment_id, _words(event)))
             case _ if line := describe(event):
-                self._notes.append(line)
+                self._notes.append(printable(line))
         self._live.update(self._render())
 
     def note(self, note: Note) -> None:
-        self._notes.append(note.text)
+        self._notes.append(printable(note.text))
         self._live.update(self._render())
 
     def close(self) -> None:
@@ -191,8 +191,8 @@ class LiveView:
             table.add_column(name)
         said = dict(self._said)
         for row in self._rows:
-            cells = _cells(row, said.get(row.segment_id))
-            table.add_row(*map(escape, cells), style="yellow" if row.kind == "anomalous" else None)
+            cells = [escape(printable(cell)) for cell in _cells(row, said.get(row.segment_id))]
+            table.add_row(*cells, style="yellow" if row.kind == "anomalous" else None)
         return Group(table, *(escape(note) for note in self._notes), self._bar)
 
 

@@ -135,7 +135,15 @@ def test_locks_agree_with_each_other() -> None:
     assert pins("build") == asked(PROJECT["build-system"]["requires"])
 
 
-@pytest.mark.parametrize("lock", ["cpu", "gpu", "build"])
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_each_image_holds_its_own_bill_of_materials(target: str) -> None:
+    """It is made of the same lock file as the packages, and lies beside the demo's clip."""
+    copied = [found.words for found in instructions() if (found.stage, found.name) == (target, "COPY")]
+    assert f"--from=venv-{target} /opt/venv /opt/venv" in copied
+    assert f"--from=sbom /sbom/{target}.json /opt/venv/share/egoclean-stream/sbom.json" in copied
+
+
+@pytest.mark.parametrize("lock", ["cpu", "gpu", "build", "sbom"])
 def test_every_locked_package_has_a_hash(lock: str) -> None:
     """No requirement stands without the SHA-256 of its files."""
     text = (ROOT / "docker" / f"requirements-{lock}.lock").read_text()

@@ -174,29 +174,6 @@ def test_nobody_listens_unless_asked(clip: Path, tmp_path: Path) -> None:
         assert psutil.Process(process.pid).net_connections("inet") == []
 
 
-def test_json_log_is_the_events(clip: Path, tmp_path: Path) -> None:
-    """With --log-format json standard output is the events as they are on disk, also of a run that was stopped."""
-    with started(clip, *GRID, "--out", tmp_path, "--loop", "--log-format", "json") as process:
-        wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.Checkpoint), process)
-        process.terminate()
-        printed, notes = process.communicate(timeout=DEADLINE_S)
-    assert printed == (tmp_path / "clip" / "events.jsonl").read_text()
-    assert json.loads(printed.splitlines()[-1])["event"] == "run.failed"
-    assert notes == "the same command goes on where it was\n"
-
-
-def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:
-    """`egoclean-stream CLIP --log-format json | head -n 1` takes the first event; the run goes on to its end."""
-    with started(clip, *GRID, "--out", tmp_path, "--log-format", "json") as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["event"] == "run.started"
-        process.stdout.close()
-        assert process.wait(DEADLINE_S) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-    assert read(tmp_path / "clip")["state"] == "finished"
-
-
 def test_run_outlives_a_heartbeat_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
     """Where the heartbeat cannot be written the run still ends well: the missing file is what tells."""
     (tmp_path / "clip" / "health.json.part").mkdir(parents=True)

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from stream.words import printable
+
 
 class Progress:
     """Shows one step after the other on ``console``, which is standard error: results have standard output."""
@@ -32,9 +34,9 @@ class Progress:
 
     def begin(self, what: str, total: float | None) -> None:
         """A step begins; ``total`` is how much there is to do in it, None if nobody knows."""
-        self._bar.reset(self._task, total=total, description=what)
+        self._bar.reset(self._task, total=total, description=printable(what))
         if not self._console.is_terminal:
-            self._console.print(what, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(printable(what), markup=False, highlight=False, soft_wrap=True)
 
     def reach(self, done: float) -> None:
         """So much of the step is done."""

@@ -13,6 +13,7 @@ from stream.ablation.compare import Result
 from stream.ablation.outcome import NEAR_S
 from stream.ablation.variants import Variant
 from stream.evaluation.tables import cell
+from stream.words import printable
 
 _COLUMNS = {
     "events": "predicted_events",
@@ -41,7 +42,7 @@ def show(results: Sequence[Result], console: Console) -> None:
     console.print(_table(results, ruled=console.is_terminal))
     console.print()
     for line in (*_LEGEND, *_remarks(results)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def document(results: Sequence[Result]) -> dict[str, Any]:
@@ -77,9 +78,9 @@ def _table(results: Sequence[Result], *, ruled: bool) -> Table:
             row, name, told = result.row(), result.variant.name, _told(result.variant)
             figures = (cell(row.get(key)) for key in _COLUMNS.values())
             if ruled:
-                table.add_row(escape(f"{name} ({told})" if told else name), *figures)
+                table.add_row(escape(printable(f"{name} ({told})" if told else name)), *figures)
             else:
-                table.add_row(escape(name), *figures, escape(told))
+                table.add_row(escape(printable(name)), *figures, escape(printable(told)))
     return table
 
 

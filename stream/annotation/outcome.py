@@ -15,7 +15,7 @@ from stream.records import events
 from stream.records.annotations import Action, Ecot, SceneObject, read_annotations, write_annotations
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog
-from stream.records.words import printable
+from stream.words import printable
 
 _REASON_CHARS_MAX: Final = 300
 

@@ -14,6 +14,7 @@ from stream.analysis.clip import Clip, clips_in
 from stream.analysis.found import causal_anomalies, causal_track, offline_anomalies, offline_track
 from stream.analysis.numbers import Replay, consecutive_distances, detect_offline, replay
 from stream.analysis.repetition import repetition
+from stream.words import printable
 
 _PATH = click.Path(path_type=Path)
 
@@ -35,7 +36,7 @@ def analyze(run: Path, truth: Path | None, out: Path | None) -> None:
         out.mkdir(parents=True, exist_ok=True)
         anomalies += analyze_clip(clip, out)
     write_anomalies(out / "anomalies.json", anomalies)
-    click.echo(out / "anomalies.json")
+    click.echo(printable(str(out / "anomalies.json")))
 
 
 def analyze_clip(clip: Clip, out: Path) -> list[Anomaly]:
@@ -54,11 +55,11 @@ def analyze_clip(clip: Clip, out: Path) -> list[Anomaly]:
     path = out / f"{clip.stem}_detection.png"
     with figure_file(path, *detection_plot.SIZE_IN) as figure:
         draw_detection(figure, detection)
-    click.echo(path)
+    click.echo(printable(str(path)))
     path = out / f"{clip.stem}_diagnostics.png"
     with figure_file(path, *diagnostics.SIZE_IN) as figure:
         draw_diagnostics(figure, diagnose(clip, played))
-    click.echo(path)
+    click.echo(printable(str(path)))
     return causal + afterwards
 
 

@@ -10,6 +10,7 @@ import click
 from stream.commands.lens_options import lens_options
 from stream.commands.source_options import download_option
 from stream.errors import IntrinsicsError, SourceError, UsageError
+from stream.words import printable
 
 if TYPE_CHECKING:
     import av
@@ -60,7 +61,7 @@ def check_rectify(
     title = source.stem if is_picture else f"{source.stem}  ·  {at_s:.2f} s"
     drawn = sheet.draw(title, f"balance {balance:g}  ·  fov scale {fov_scale:g}")
     _write(out, encode_picture(drawn, ".png"))
-    click.echo(f"{out}: {sheet.summary}")
+    click.echo(printable(f"{out}: {sheet.summary}"))
 
 
 def _picture(source: "Source") -> "av.VideoFrame":

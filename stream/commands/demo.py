@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from stream.config import Options
+from stream.meter import say
 from stream.runner import run
 from stream.view import make_view
 
@@ -35,9 +36,9 @@ def demo(out: Path, seconds: float, seed: int) -> None:
     console = Console()
     clip = out / "demo_clip" / "demo.mp4"
     clip.parent.mkdir(parents=True, exist_ok=True)
-    console.print(f"rendering {seconds:.0f} s of fisheye video to {clip}", highlight=False)
+    say(console, f"rendering {seconds:.0f} s of fisheye video to {clip}")
     render_demo(clip, seconds=seconds, seed=seed)
     options = Options(source=str(clip), out=out, encoder="grid", restart=True)
     code = run(prepare(options), make_view(console))
-    console.print(f"run directory: {out / clip.stem}", highlight=False, soft_wrap=True)
+    say(console, f"run directory: {out / clip.stem}")
     sys.exit(code)

@@ -16,6 +16,7 @@ from stream.commands.run import FILE, make_options
 from stream.commands.source_options import download_option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
+from stream.words import printable
 
 _NAME_WIDTH = 18
 
@@ -56,5 +57,5 @@ def _shown(checks: Iterable[Check]) -> Iterator[Check]:
     """Print each as soon as it is known."""
     for made in checks:
         cure = f"; {made.cure}" if made.cure else ""
-        click.echo(f"{made.level:5} {made.name:{_NAME_WIDTH}} {made.says}{cure}")
+        click.echo(printable(f"{made.level:5} {made.name:{_NAME_WIDTH}} {made.says}{cure}"))
         yield made

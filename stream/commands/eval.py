@@ -18,6 +18,7 @@ from stream.evaluation.formats import read_tracks
 from stream.evaluation.pairing import Case, left_out, make_case, paired
 from stream.evaluation.tables import PIPE_WIDTH, show
 from stream.evaluation.track import Track
+from stream.words import printable
 
 _PATH = click.Path(path_type=Path)
 
@@ -55,7 +56,7 @@ def evaluate(
     cases = make_cases(chosen, duration_s, anomalous)
     broken = [sentence for case in cases for sentence in case.broken]
     for sentence in broken:
-        click.echo(f"put aside: {sentence}", err=True)
+        click.echo(printable(f"put aside: {sentence}"), err=True)
     notes = [note for case in cases for note in case.notes]
     notes.extend(left_out(true, chosen))
     evaluation = judge_clips([case.clip for case in cases], seed)

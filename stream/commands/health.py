@@ -7,6 +7,7 @@ import click
 
 from stream.records.health import now, read_health
 from stream.records.layout import RUNS, RunLayout
+from stream.words import printable
 
 
 @click.command()
@@ -20,7 +21,7 @@ def health(run: Path) -> None:
     EGOCLEAN_OUT]
     """
     well, sentence = judge(run)
-    click.echo(sentence)
+    click.echo(printable(sentence))
     sys.exit(0 if well else 1)
 
 

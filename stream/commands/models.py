@@ -9,6 +9,7 @@ from rich.console import Console
 from models.errors import ModelUnavailableError
 from stream.commands.export_onnx import export_onnx
 from stream.errors import ModelMissingError
+from stream.words import printable
 
 _ENCODERS = ("auto", "vjepa2", "grid")
 _ANNOTATORS = ("none", "qwen", "openai")
@@ -46,7 +47,7 @@ def fetch_models(
     """
     try:
         for name in _needed(encoder, encoder_model, annotator, annotator_model):
-            click.echo(_fetched(name, revision, offline=offline))
+            click.echo(printable(_fetched(name, revision, offline=offline)))
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
 
@@ -65,7 +66,7 @@ def list_models() -> None:
     for model in cached_models():
         revisions = ", ".join(model.revisions) or "-"
         whole = "whole" if model.fault is None else f"not whole: {model.fault}"
-        click.echo(f"{model.name}@{model.commit}  {revisions}  {size(model.size_bytes)}  {whole}")
+        click.echo(printable(f"{model.name}@{model.commit}  {revisions}  {size(model.size_bytes)}  {whole}"))
 
 
 def _needed(encoder: str, encoder_model: str | None, annotator: str, annotator_model: str | None) -> Iterator[str]:

@@ -11,6 +11,7 @@ from stream.evaluation.chance import Chance
 from stream.evaluation.counts import CRITERIA, EDGE_MOST_S, IOU_LEAST
 from stream.evaluation.evaluation import Evaluation
 from stream.evaluation.judgement import Row
+from stream.words import printable
 
 PIPE_WIDTH = 300
 """Columns of a pipe, which has no edge: no line of ours is wrapped there."""
@@ -44,7 +45,7 @@ def show(evaluation: Evaluation, notes: Sequence[str], console: Console) -> None
         console.print()
     guessed = () if evaluation.duration_known else (GUESSED,)
     for line in (*notes, *guessed, evaluation.verdict):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def cell(value: float | None) -> str:
@@ -62,7 +63,7 @@ def _clips(evaluation: Evaluation) -> Table:
         rows.append(("pooled", evaluation.duration_known, evaluation.pooled.row()))
     for name, known, row in rows:
         length = f"{'' if known else '~'}{cell(row['duration_s'])}"
-        table.add_row(escape(name), length, *(cell(row[key]) for key in _CLIP_COLUMNS.values()))
+        table.add_row(escape(printable(name)), length, *(cell(row[key]) for key in _CLIP_COLUMNS.values()))
     return table
 
 

@@ -41,7 +41,7 @@ class Health(BaseModel):
     def write(self, path: Path) -> None:
         """Replace the file. It speaks of the present only, so it need not outlive a power cut: no fsync."""
         part = path.with_name(path.name + ".part")
-        part.write_text(self.model_dump_json() + "\n")
+        part.write_text(self.model_dump_json(ensure_ascii=True) + "\n")
         part.replace(path)
 
 

@@ -1,6 +1,7 @@
 """Names of everything in a run directory: the one place that knows them."""
 
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Final
 
@@ -72,9 +73,10 @@ class RunLayout:
 
     def owned(self) -> list[Path]:
         """All files here that a run has made, so that a new run may replace them and nothing else."""
+        stem = escape(self.stem)
         patterns = (
             "events.jsonl", "run.json", "health.json", "anomalies.json",
-            f"{self.stem}_*.json", f"{self.stem}_*.npy", f"{self.stem}_*.txt", f"{self.stem}_*.png",
+            f"{stem}_*.json", f"{stem}_*.npy", f"{stem}_*.txt", f"{stem}_*.png",
             "keyframes/*.jpg", "logs/*.log",
         )  # fmt: skip
         return sorted(path for pattern in patterns for path in self.root.glob(pattern))

@@ -27,7 +27,7 @@ class EventLog:
         """Number, stamp and write one event; returns it as written."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         stamped = event.model_copy(update={"seq": self._lines.count, "time": now})
-        self._lines.write(stamped.model_dump_json().encode())
+        self._lines.write(stamped.model_dump_json(ensure_ascii=True).encode())
         return stamped
 
     def close(self) -> None:

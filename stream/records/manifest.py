@@ -80,7 +80,7 @@ class Manifest(BaseModel):
 
     def write(self, path: Path) -> None:
         """Replace the file, durably."""
-        replace_file(path, (self.model_dump_json(indent=1) + "\n").encode())
+        replace_file(path, (self.model_dump_json(indent=1, ensure_ascii=True) + "\n").encode())
 
 
 def read_manifest(path: Path) -> Manifest:

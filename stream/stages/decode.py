@@ -7,14 +7,17 @@ What counts as damage, and how it is seen:
   picture refers to one that is missing; it withholds it and all that follows, up to the next key picture. A picture
   whose packet came and that does not come out is damage. For codecs other than HEVC, where a packet may rightly give
   no picture (hidden frames of VP8, second fields of H.264), only if libav raised an error.
-- A picture that libav marks as corrupt, or whose size or pixel format is not the stream's, is damage and not given: a
-  stretch of time has pictures or is damaged, not both. A packet that the container marks as corrupt (its last, cut
-  off) is not decoded.
-- The tail that the container's index names and does not hold is damage. What a header merely claims is not.
+- A picture that libav marks as corrupt, whose size or pixel format is not the stream's, or whose time leaps by an hour
+  is damage and not given: a stretch of time has pictures or is damaged, not both. A packet that the container marks as
+  corrupt (its last, cut off) is not decoded.
+- The tail that the container's index names and does not hold is damage, and so is what a file lacks that was cut off in
+  its framing (``stream.video.framing``). What a header merely claims is not.
 
-What is not seen: flipped bits that leave a picture's syntax valid, which libav decodes to wrong pixels under every
-setting, and H.264 pictures that refer to a lost one, which it conceals unmarked. ``err_detect=explode`` would find a
-few more, and lose every picture of a stream whose SEI messages are malformed; so it is left at libav's default.
+What is not seen: a hole in a Matroska or transport stream, or the missing end of a bare stream, where no picture that
+came refers to what is lost; what an edit list cuts away; flipped bits that leave a picture's syntax valid, which libav
+decodes to wrong pixels under every setting, and H.264 pictures that refer to a lost one, which it conceals unmarked.
+``err_detect=explode`` would find a few more, and lose every picture of a stream whose SEI messages are malformed; so it
+is left at libav's default.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +29,7 @@ from stream.stage import State
 from stream.video.container import StreamFacts
 from stream.video.ledger import Ledger, Owed
 from stream.video.packets import Flush
-from stream.video.timeline import TimeLine
+from stream.video.timeline import LEAP_S, TimeLine
 
 if TYPE_CHECKING:
     import av
@@ -133,8 +136,10 @@ class Decode:
         self._lose(self._ledger.receive(frame.pts))
         ticks = frame.dts if frame.pts is None else frame.pts
         clock_s = None if ticks is None else self._clock_s(ticks)
-        duration_s = frame.duration * self._tick_s if frame.duration > 0 else self._period_s
-        if fault := self._fault(frame):
+        duration_s = frame.duration * self._tick_s
+        if not 0.0 < duration_s <= LEAP_S:
+            duration_s = self._period_s
+        if fault := self._fault(frame) or self._line.leap(clock_s):
             self._line.lose(None if clock_s is None else clock_s + duration_s, 1, fault)
             return
         place = self._line.place(clock_s, duration_s)

@@ -6,6 +6,8 @@ The model: a ray at angle theta from the optical axis meets the picture at the d
 coordinates, as everywhere in OpenCV.
 """
 
+import json
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,9 +27,13 @@ WIDEST_RAD = np.radians(80.0)
 NEGLIGIBLE = 1e-12
 """Of a lens coefficient: at most 1e-7 of the derivative at pi."""
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-FocalLength = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Side = Annotated[int, Field(gt=0)]
+_LARGEST = 1e6
+"""Beyond what any camera has, in pixels or as a lens coefficient; up to it nothing in the model overflows."""
+_FILE_BYTES_MAX = 64 * 1024
+
+Finite = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
+FocalLength = Annotated[float, Field(ge=1 / _LARGEST, le=_LARGEST, allow_inf_nan=False)]
+Side = Annotated[int, Field(gt=0, le=65536)]
 
 
 class Intrinsics(BaseModel):
@@ -52,27 +58,54 @@ def read_intrinsics(path: Path) -> Intrinsics:
     """Read a calibration; keys that are not part of it are ignored.
 
     Raises:
-        IntrinsicsError: the file is missing, is not JSON, lacks a key, or holds a value that no camera has.
+        IntrinsicsError: the file is missing, is too large, is not JSON, lacks a key, has one twice, or holds a value
+            that no camera has.
     """
     try:
-        return Intrinsics.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            content = file.read(_FILE_BYTES_MAX + 1)
     except OSError as error:
         raise IntrinsicsError(f"intrinsics {path} cannot be read: {error.strerror}") from error
+    if len(content) > _FILE_BYTES_MAX:
+        raise IntrinsicsError(f"intrinsics {path}: more than {_FILE_BYTES_MAX} bytes, which no calibration has")
+    try:
+        return Intrinsics.model_validate(json.loads(content, object_pairs_hook=_each_key_once))
     except ValidationError as error:
         raise IntrinsicsError(f"intrinsics {path}: {_first_problem(error)}") from error
+    except _TwiceError as error:
+        raise IntrinsicsError(
+            f"intrinsics {path}: the key {error.key!r} stands there twice: which one counts?"
+        ) from error
+    except (ValueError, RecursionError) as error:  # no JSON, no Unicode, a number of 5000 digits; nested a thousandfold
+        raise IntrinsicsError(f"intrinsics {path}: not JSON") from error
+
+
+class _TwiceError(Exception):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(key)
+        found[key] = value
+    return found
 
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"])
     match problem["type"]:
-        case "json_invalid":
-            return "not JSON"
         case "missing":
             return f"'{key}' is missing; a fisheye calibration has {', '.join(Intrinsics.model_fields)}"
+        case "model_type":
+            return "no JSON object"
         case _:
             message = problem["msg"][0].lower() + problem["msg"][1:]
-            return f"'{key}' is {problem['input']!r}, {message}" if key else message
+            return f"'{key}' is {reprlib.repr(problem['input'])}, {message}" if key else message
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +164,7 @@ def fit_camera(intrinsics: Intrinsics, width: int, height: int, balance: float =
         fov_scale: Above 1 widens the view.
 
     Raises:
-        IntrinsicsError: the calibration is for a picture of another shape.
+        IntrinsicsError: the calibration is for a picture of another shape, or its rays all go one way.
         UsageError: ``balance`` or ``fov_scale`` is out of range.
     """
     if not 0.0 <= balance <= 1.0:
@@ -184,7 +217,10 @@ def _pinhole_matrix(k: Float64, d: Float64, size: tuple[int, int], balance: floa
     rays[:, 1] *= aspect
     centre = rays.mean(axis=0)
     half = np.array([width, height * aspect]) / 2
-    candidates = np.concatenate([half / (centre - rays.min(axis=0)), half / (rays.max(axis=0) - centre)])
+    reach = np.array([centre - rays.min(axis=0), rays.max(axis=0) - centre])
+    if not (reach > 0.0).all():
+        raise IntrinsicsError("the rays of these intrinsics all go one way; check fx, fy, cx, cy and k1 to k4")
+    candidates = half / reach
     focal = (balance * candidates.min() + (1.0 - balance) * candidates.max()) / fov_scale
     new_centre = half - centre * focal
     return np.array([[focal, 0.0, new_centre[0]], [0.0, focal / aspect, new_centre[1] / aspect], [0.0, 0.0, 1.0]])

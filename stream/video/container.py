@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
+from stream.video.orientation import upright_deg
 from stream.video.source import Source
 
 if TYPE_CHECKING:
@@ -18,8 +19,16 @@ _FORMATS = "mov,matroska,mpegts,avi,hevc,h264"
 """libav's demuxers that hold video and open no second file or address by themselves, as playlists do."""
 
 _MAX_SIDE_PX = 16384
-_MAX_PIXELS = 16384 * 8192
-"""No camera gives more, and one such picture takes 200 MB: what claims more is a broken header."""
+_MAX_PIXELS = 8192 * 4352
+"""The largest picture of H.265 up to level 6.2 (ITU-T H.265, table A.8). What claims more is a broken header: a decoder
+holds a score of pictures, so that a few kilobytes would take gigabytes."""
+
+_MAX_BITS = 16
+"""Of a sample. What has more is no camera's, and libav converts only some of it."""
+
+_SANE_RATES_FPS = (1e-3, 1e3)
+_LONGEST_S = 366 * 86400.0
+"""A header that says more than this is broken."""
 
 _READ_CHUNK_BYTES = 256 * 1024
 
@@ -33,12 +42,12 @@ class StreamFacts:
     """Of the decoded picture, before any rotation, as is ``height_px``."""
     height_px: int
     rotation_deg: int
-    """How far a viewer turns the picture, clockwise, in [0, 360). The decoded pixels are not turned."""
+    """How far a viewer turns the picture, clockwise: 0, 90, 180 or 270. The decoded pixels are not turned."""
     display_width_px: int
     """After that rotation, as is ``display_height_px``."""
     display_height_px: int
     fps: float | None
-    """Nominal; None if unknown. Times come from each frame's own PTS, never from this."""
+    """Nominal; None if unknown, or not to be believed. Times come from each frame's own PTS, never from this."""
     time_base: str
     """Seconds per tick of the PTS, a fraction."""
     pixel_format: str
@@ -46,7 +55,7 @@ class StreamFacts:
     start_pts: int | None
     """In ticks; None if the container does not say."""
     declared_s: float | None
-    """Duration by the header, None if it has none. It may lie."""
+    """Duration by the header, None if it has none that could be. It may lie."""
     declared_frames: int | None
     """Likewise."""
 
@@ -55,14 +64,18 @@ def read_facts(source: Source) -> StreamFacts:
     """The facts about the clip's video stream, from its header and its first picture.
 
     Raises:
-        SourceError: not a video, no video stream in it, a codec without a decoder, a picture beyond all bounds, or not
-            one picture that can be decoded.
+        SourceError: not a video, no video stream in it, a codec without a decoder, a picture or samples beyond all
+            bounds, or not one picture that can be decoded.
     """
     with open_stream(source) as (container, stream):
         picture = _first_picture(container, stream)
         if picture is None:
-            raise SourceError(f"{source.name} holds no picture that can be decoded ({stream.codec_context.name} video)")
-        rotation_deg = -picture.rotation % 360  # libav counts counterclockwise
+            raise SourceError(
+                f"{source.name} holds no picture that can be decoded ({stream.codec_context.name} video; "
+                f"at most {_MAX_SIDE_PX} pixels a side and {_MAX_PIXELS} in all can be)"
+            )
+        _require_sane_depth(picture, source)
+        rotation_deg = -upright_deg(picture) % 360
         sideways = rotation_deg % 180 == 90
         return StreamFacts(
             codec=stream.codec_context.name,
@@ -71,10 +84,10 @@ def read_facts(source: Source) -> StreamFacts:
             rotation_deg=rotation_deg,
             display_width_px=picture.height if sideways else picture.width,
             display_height_px=picture.width if sideways else picture.height,
-            fps=float(stream.guessed_rate) if stream.guessed_rate else None,
+            fps=_rate_fps(stream),
             time_base=str(stream.time_base),
             pixel_format=picture.format.name,
-            bit_depth=max(component.bits for component in picture.format.components),
+            bit_depth=_bit_depth(picture),
             start_pts=stream.start_time,
             declared_s=_declared_s(container, stream),
             declared_frames=stream.frames or None,
@@ -145,6 +158,24 @@ def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
         )
 
 
+def _require_sane_depth(picture: "av.VideoFrame", source: Source) -> None:
+    bits = _bit_depth(picture)
+    if bits > _MAX_BITS:
+        raise SourceError(
+            f"{source.name} has samples of {bits} bits ({picture.format.name}): at most {_MAX_BITS} can be read"
+        )
+
+
+def _bit_depth(picture: "av.VideoFrame") -> int:
+    return max(component.bits for component in picture.format.components)
+
+
+def _rate_fps(stream: "av.VideoStream") -> float | None:
+    slowest, fastest = _SANE_RATES_FPS
+    rate = float(stream.guessed_rate or 0)
+    return rate if slowest <= rate <= fastest else None
+
+
 def _first_picture(container: "InputContainer", stream: "av.VideoStream") -> "av.VideoFrame | None":
     import av
 
@@ -165,5 +196,7 @@ def _declared_s(container: "InputContainer", stream: "av.VideoStream") -> float 
     import av
 
     if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return float(container.duration * Fraction(1, av.time_base)) if container.duration else None
+        declared_s = float(stream.duration * stream.time_base)
+    else:
+        declared_s = float((container.duration or 0) * Fraction(1, av.time_base))
+    return declared_s if 0.0 < declared_s <= _LONGEST_S else None

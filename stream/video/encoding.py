@@ -18,6 +18,8 @@ _PLAYED_EVERYWHERE = {"hevc": "hvc1", "h264": "avc1"}
 """Tags of the MP4 sample entry; Apple's players refuse the other one of H.265, ``hev1``."""
 _QUIET: dict[Codec, dict[str, str]] = {"hevc": {"x265-params": "log-level=none"}, "h264": {}}
 """x265 writes to standard error by itself."""
+_LEAST_HEVC_PX = 32
+"""Of lower pictures x265 4.2 writes beyond its own memory, unless their width is a multiple of its coding unit's."""
 _RGB, _BT601 = 0, 6
 _FULL_RANGE = 2
 
@@ -64,6 +66,8 @@ class VideoWriter:
         self._tags = tags
         self._next_pts = 0
         context = self._stream.codec_context
+        if coding.codec == "hevc" and min(size) < _LEAST_HEVC_PX:
+            raise _refused(coding, size)
         context.width, context.height = size
         context.pix_fmt = "yuv420p"
         context.codec_tag = _PLAYED_EVERYWHERE[coding.codec]
@@ -74,10 +78,7 @@ class VideoWriter:
         try:
             context.open()
         except (av.FFmpegError, ValueError) as error:
-            raise UsageError(
-                f"{_ENCODERS[coding.codec]} does not take pictures of {size[0]}x{size[1]} with preset {coding.preset} "
-                f"and crf {coding.crf:g}: choose others, or another --codec"
-            ) from error
+            raise _refused(coding, size) from error
 
     def add(self, frame: av.VideoFrame, t_s: float) -> None:
         """Append a frame that is shown at ``t_s``; times grow, and start at 0."""
@@ -91,6 +92,13 @@ class VideoWriter:
     def flush(self) -> None:
         """No more frames come."""
         self._container.mux(self._stream.encode())
+
+
+def _refused(coding: Coding, size: tuple[int, int]) -> UsageError:
+    return UsageError(
+        f"{_ENCODERS[coding.codec]} does not take pictures of {size[0]}x{size[1]} with preset {coding.preset} "
+        f"and crf {coding.crf:g}: choose others, or another --codec"
+    )
 
 
 class Clock(NamedTuple):

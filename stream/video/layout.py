@@ -5,6 +5,7 @@ from typing import NamedTuple
 import av
 
 from stream.video.color import Color, color_of
+from stream.video.orientation import upright_deg
 
 _ZERO_COPY = ("yuv420p", "yuvj420p", "nv12")
 
@@ -17,14 +18,14 @@ class Layout(NamedTuple):
     height: int
     pixel_format: str
     rotation_deg: int
-    """Counterclockwise, from the container's display matrix: what makes the coded picture upright."""
+    """Counterclockwise, what makes the coded picture upright; a multiple of 90."""
     colorspace: int
     color_range: int
 
     @property
     def quarter_turns(self) -> int:
-        """Counterclockwise, 0 to 3; libav allows any angle, cameras write these."""
-        return round(self.rotation_deg / 90) % 4
+        """Counterclockwise, 0 to 3."""
+        return self.rotation_deg // 90 % 4
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -45,4 +46,4 @@ class Layout(NamedTuple):
 def layout_of(frame: av.VideoFrame) -> Layout:
     """The layout of a decoded frame."""
     pixels = (frame.sw_format or frame.format).name  # the first where the pixels lie on a device
-    return Layout(frame.width, frame.height, pixels, frame.rotation, int(frame.colorspace), int(frame.color_range))
+    return Layout(frame.width, frame.height, pixels, upright_deg(frame), int(frame.colorspace), int(frame.color_range))

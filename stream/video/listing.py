@@ -13,6 +13,9 @@ from stream.video.remote.listing import clips_on_hub
 LIST_MARK = "@"
 """Before the name of a text file that names a clip on each line."""
 
+_LIST_CHARS_MAX = 1 << 24
+"""Of a hundred thousand clips, with long names."""
+
 _VIDEO, _TAR = ".mp4", ".tar"
 
 
@@ -40,9 +43,13 @@ def _lines(spec: str) -> list[str]:
         return [spec]
     path = Path(spec.removeprefix(LIST_MARK))
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LIST_CHARS_MAX + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"the list {path} cannot be read: {getattr(error, 'strerror', 'no UTF-8 text')}") from error
+    if len(text) > _LIST_CHARS_MAX:
+        raise SourceError(f"the list {path} is longer than {_LIST_CHARS_MAX} characters: give it in parts")
+    lines = [line.strip() for line in text.splitlines()]
     named = [line for line in lines if line and not line.startswith("#")]
     if not named:
         raise SourceError(f"the list {path} is empty: name a clip on each line")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from stream.items import Packet
 from stream.video.container import open_stream
+from stream.video.framing import is_cut_off
 from stream.video.source import Source
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Flush(Packet):
     """The packet without data after which decoding begins anew, and what the demuxer knows to be lost before it."""
 
     lost_packets: int = 0
-    """Those that the container's index names and that never came; 1 where it names none and breaks off in an error."""
+    """Those that the container's index names and that never came; 1 where it names none and breaks off."""
     lost_until_s: float | None = None
     """Where they would have ended: PTS in seconds plus ``offset_s``; None if nothing says."""
     reason: str = ""
@@ -37,9 +38,10 @@ class Flush(Packet):
 def packets(source: Source, *, loop: bool = False, hwaccel: "HWAccel | None" = None) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
-    An error of the demuxer ends the stream there, and the ``Flush`` says so. With ``loop`` the clip is read again after
-    each round, for ever, and ``offset_s`` grows by the round's length. Where decode times go back by more than a second
-    (files joined byte by byte, a camera that started anew), a ``Flush`` parts the two and ``offset_s`` lets time go on.
+    An error of the demuxer ends the stream there, and the ``Flush`` says so, as it does of a file that was cut off.
+    With ``loop`` the clip is read again after each round, for ever, and ``offset_s`` grows by the round's length. Where
+    decode times go back by more than a second (files joined byte by byte, a camera that started anew), a ``Flush``
+    parts the two and ``offset_s`` lets time go on.
 
     With ``hwaccel`` the packets' own codec context decodes on that device.
 
@@ -75,6 +77,8 @@ def _round(source: Source, offset_s: float, hwaccel: "HWAccel | None") -> Genera
                 yield Packet(packet, stretch.offset_s)
         except (av.FFmpegError, OSError) as error:
             error_text = error.strerror or str(error)
+        if not error_text and is_cut_off(source, container.format.name):
+            error_text = "the file was cut off"
         last = _last_flush(flush, stretch, container, stream, error_text)
         yield last
     return max(stretch.end_s, last.lost_until_s or stretch.end_s) - first.start_s
@@ -148,4 +152,16 @@ def _last_flush(
     lost, until_s = stretch.missing(stream.index_entries, of_decode_times=by_dts)
     if lost:
         return Flush(flush, stretch.offset_s, lost, until_s, f"{breaks_off}, its index names {lost} packets more")
-    return Flush(flush, stretch.offset_s, 1, None, breaks_off) if error_text else Flush(flush, stretch.offset_s)
+    if not error_text:
+        return Flush(flush, stretch.offset_s)
+    return Flush(flush, stretch.offset_s, 1, _declared_end_s(container, stretch), breaks_off)
+
+
+def _declared_end_s(container: "InputContainer", stretch: _Stretch) -> float | None:
+    """Where the clip ends by the header of a Matroska file, whose duration counts from time 0; None if that came."""
+    import av
+
+    if "matroska" not in container.format.name or not container.duration:
+        return None
+    end_s = container.duration / av.time_base + stretch.offset_s
+    return end_s if end_s > stretch.end_s else None

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from stream.video.container import StreamFacts
 from stream.video.source import Source
+from stream.words import printable
 
 Value: TypeAlias = str | int | float
 
@@ -14,6 +15,8 @@ _RATE_TOLERANCE = 0.005
 """Of the rate: 30 for 29.97 is how people write it, 25 is not."""
 _LENGTH_TOLERANCE_S = 0.1
 """Sidecars round to tenths."""
+_LARGEST = 1e15
+_SHOWN_CHARS = 80
 _CODEC_NAMES = {
     "h265": "hevc", "h.265": "hevc", "x265": "hevc", "hvc1": "hevc", "hev1": "hevc",
     "h.264": "h264", "x264": "h264", "avc": "h264", "avc1": "h264",
@@ -86,7 +89,14 @@ def _disagreements(
     for key, (own, tolerance) in comparable.items():
         theirs = said.get(key)
         if theirs is not None and own is not None and not _agree(theirs, own, tolerance):
-            yield Disagreement(key, theirs if isinstance(theirs, str | int | float) else json.dumps(theirs), own)
+            yield Disagreement(key, _shown(theirs), own)
+
+
+def _shown(value: object) -> Value:
+    """A value as it may stand in a record: a number that JSON has, or words that are short and printable."""
+    if isinstance(value, int | float) and abs(value) <= _LARGEST:
+        return value
+    return printable(value if isinstance(value, str) else json.dumps(value))[:_SHOWN_CHARS]
 
 
 def _agree(theirs: object, own: Value, tolerance: float) -> bool:

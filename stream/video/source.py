@@ -21,6 +21,10 @@ _SIDECAR_BYTES = 64 * 1024
 """More than any sidecar has: what is longer is something else, and no JSON when it is cut off."""
 
 
+_STEM_BYTES_MAX = 200
+"""Of the 255 that file systems give a name; the rest is for what is appended to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One clip: ``size_bytes`` bytes of ``file``, from ``offset`` on."""
@@ -124,11 +128,14 @@ def open_source(spec: str, *, download: bool = False, in_container: Callable[[],
 def _clip_of(file: File, member: str | None, spec: str) -> Source:
     """``file``, or its member if one is named.
 
-    The stem is checked: a name such as ``..mp4`` would otherwise lead out of the folder for results.
+    The name is checked: a stem such as ``..`` would otherwise lead out of the folder for results, one that is too long
+    would leave no room for the endings of its files, and records are UTF-8.
     """
+    if spec.encode(errors="replace").decode() != spec:  # bytes that are no UTF-8 come as halves of surrogate pairs
+        raise SourceError(f"{spec!r} is not named in UTF-8: rename the clip, or its folder")
     offset, size_bytes = (0, file.size_bytes) if member is None else find_member(file, member)
     stem = PurePosixPath(file.name if member is None else member).stem
-    if stem in ("", ".", "..") or not stem.isprintable():
+    if stem in ("", ".", "..") or not stem.isprintable() or len(stem.encode()) > _STEM_BYTES_MAX:
         raise SourceError(f"{spec!r} has no name that a run directory could have: rename it")
     name = file.name if member is None else f"{file.name}{SEPARATOR}{member}"
     if size_bytes == 0:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from stream.items import Damage
 from stream.stage import State
 
+LEAP_S = 3600.0
+"""No clip has an hour without a picture: what says so is a broken clock, and taken at its word it would cost a segment
+for every half minute of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -25,7 +29,7 @@ class TimeLine:
 
     Losses with no picture between them are one damage: from where the picture before ends to where the next begins,
     or, at the end, to where the last of them would have ended. What is lost before the first picture has no time: its
-    damage is of no length, at 0.
+    damage is of no length, at 0. Nor has what would have ended more than ``LEAP_S`` from here.
     """
 
     def __init__(self, period_s: float) -> None:
@@ -43,6 +47,19 @@ class TimeLine:
     def end_s(self) -> float:
         """End of the last picture, or of damage given out after it."""
         return self._end_s
+
+    def leap(self, clock_s: float | None) -> str:
+        """Why no picture can stand at this time of the packets' clock; empty if one can.
+
+        The clock has leapt by more than ``LEAP_S``, to and fro or for good: time goes on from here by what it says now.
+        """
+        if clock_s is None or self._origin_s is None or self._replayed_to_s is not None:
+            return ""
+        ahead_s = clock_s - self._origin_s - self._end_s
+        if abs(ahead_s) <= LEAP_S:
+            return ""
+        self._origin_s = clock_s - self._end_s
+        return f"its time leaps by {ahead_s:.0f} s"
 
     def place(self, clock_s: float | None, duration_s: float) -> Place | None:
         """Put the next picture on the line; None if ``restore`` knows it as given.
@@ -70,7 +87,7 @@ class TimeLine:
             end_s = until_s - self._origin_s
             if self._is_replay(end_s):
                 return
-            end_s = max(start_s, end_s)
+            end_s = max(start_s, end_s) if end_s - start_s <= LEAP_S else start_s
         if self._lost is not None:
             packets += self._lost.packets
             reason = self._lost.reason if reason in self._lost.reason else f"{self._lost.reason}; {reason}"

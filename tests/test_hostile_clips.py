@@ -1,0 +1,90 @@
+"""Broken in every way, in every container: a clip gives pictures, damage that is told, or one refusal."""
+
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import av
+import pytest
+
+from stream.bench.mutations import FORMS, MUTATIONS, remux
+from stream.errors import SourceError
+from tests.clips import Decoded, decode, make_clip
+
+_FRAMES = 20
+_CUTS = 50
+_PARTS_HAVE_SIZES = ("mp4", "mp4-fragmented", "mkv")
+"""Containers in which half a picture is known as such."""
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One clip in every container."""
+    folder = tmp_path_factory.mktemp("forms")
+    clip = make_clip(folder / "clip.mp4", frames=_FRAMES, b_frames=2)
+    for name, form in FORMS.items():
+        (folder / f"{name}{form.ending}").write_bytes(remux(clip, form))
+    return {name: folder / f"{name}{form.ending}" for name, form in FORMS.items()}
+
+
+def _outcome(path: Path) -> Decoded | None:
+    """What is decoded, which must hold together; None if it is refused."""
+    try:
+        decoded = decode(path)
+    except SourceError:
+        return None
+    assert decoded.times_s == sorted(set(decoded.times_s))
+    assert [picture.index for picture in decoded.pictures] == list(range(decoded.end.frames))
+    assert decoded.end.packets_lost == sum(damage.packets for damage in decoded.damage)
+    spans = [(damage.t_start_s, damage.t_end_s) for damage in decoded.damage]
+    assert all(start <= end <= later for (start, end), (later, _) in pairwise([*spans, (decoded.end.decoded_s, 0.0)]))
+    return decoded
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_intact_clip_gives_every_picture(forms: dict[str, Path], name: str) -> None:
+    """As many pictures as there are packets, and as another decoder's own loop gives; nothing is damaged."""
+    decoded = decode(forms[name])
+    with av.open(str(forms[name])) as container:
+        assert len(decoded.pictures) == sum(1 for packet in container.demux(video=0) if packet.size) == _FRAMES
+    with av.open(str(forms[name])) as container:
+        assert len(decoded.pictures) == sum(1 for _ in container.decode(video=0))
+    assert decoded.damage == []
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+@pytest.mark.parametrize("name", FORMS)
+def test_a_broken_clip_is_decoded_damaged_or_refused(
+    forms: dict[str, Path], tmp_path: Path, name: str, mutation: str
+) -> None:
+    """Whatever is broken: time only grows, every picture and every loss is counted, and nothing else comes of it."""
+    form = FORMS[name]
+    path = tmp_path / f"broken{form.ending}"
+    for seed in range(8):
+        path.write_bytes(MUTATIONS[mutation](forms[name], form, Random(f"{name} {mutation} {seed}")))
+        decoded = _outcome(path)
+        assert decoded is None or decoded.pictures
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_wherever_a_clip_is_cut_off_it_is_said(forms: dict[str, Path], tmp_path: Path, name: str) -> None:
+    """At fifty places: pictures and then damage, or a refusal; but a bare stream says nothing of its end."""
+    data, whole = forms[name].read_bytes(), decode(forms[name])
+    path = tmp_path / forms[name].name
+    for number in range(1, _CUTS + 1):
+        size = len(data) * number // (_CUTS + 1)
+        path.write_bytes(data[: size - (size % 188 == 0)])  # behind a whole packet a transport stream may end
+        decoded = _outcome(path)
+        if decoded is None:
+            continue
+        assert decoded.damage or name == "annex-b"
+        assert decoded.end.frames <= _FRAMES
+        if name in _PARTS_HAVE_SIZES:
+            assert set(decoded.digests) <= set(whole.digests)
+
+
+def test_mutations_are_decided_by_their_seed(forms: dict[str, Path]) -> None:
+    """The same chance gives the same bytes, another one others: a fault that was found can be found again."""
+    for name, mutation in MUTATIONS.items():
+        first, again, other = (mutation(forms["mp4"], FORMS["mp4"], Random(seed)) for seed in (name, name, "other"))
+        assert first == again != other
