@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stream.json_view import JsonView
 from stream.records import events
 from tests.clips import make_clip
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, write_intrinsics
@@ -61,16 +62,26 @@ def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:
 
 
 def test_warnings_of_a_process_say_whose_they_are(clip: Path, tmp_path: Path) -> None:
-    """What the annotator's process complains of is a line with its name; the segments that fail are warnings."""
+    """What the annotator's process complains of is a line with its name and its run; so is what ends the run."""
     nobody = ("--annotator", "openai", "--annotator-url", "http://127.0.0.1:9/v1", "--annotator-model", "m")
     result = run_cli(clip, *JSON, *nobody, "--annotator-wait-s", "0", "--out", tmp_path)
-    assert result.returncode == 4
-    warnings = [line for line in lines(result.stderr) if line["level"] == "warning"]
-    assert [line["process"] for line in warnings] == ["annotate"]
-    assert warnings[0]["message"].startswith("nobody answers at http://127.0.0.1:9/v1")
-    assert warnings[0]["run_id"] == manifest(tmp_path / "clip")["run_id"]
-    failed = [line for line in lines(result.stdout) if line["event"] == "segment.failed"]
-    assert [(line["segment_id"], line["level"]) for line in failed] == [("s0000", "warning")]
+    assert result.returncode == 5
+    said = lines(result.stderr)
+    assert [(line["level"], line["process"]) for line in said] == [("warning", "annotate"), ("error", None)]
+    assert said[0]["message"].startswith("nobody answers at http://127.0.0.1:9/v1")
+    assert {line["run_id"] for line in said} == {manifest(tmp_path / "clip")["run_id"]}
+
+
+def test_bad_news_has_its_level(capsys: pytest.CaptureFixture[str]) -> None:
+    """A segment that fails is a warning that names it; what has no segment says null."""
+    view = JsonView()
+    view.begin("r")
+    view.event(events.SegmentFailed(time="t", segment_id="s0007", reason="no JSON"))
+    view.event(events.SourceDamaged(time="t", t_start_s=1, t_end_s=2, reason="lost", packets=3))
+    told = lines(capsys.readouterr().out)
+    assert [(line["level"], line["segment_id"], line["run_id"]) for line in told] == [
+        ("warning", "s0007", "r"), ("warning", None, "r"),
+    ]  # fmt: skip
 
 
 def test_death_of_a_process_is_the_last_line(clip: Path, tmp_path: Path) -> None:
