@@ -29,8 +29,8 @@ def opened(t_start_s: float, detected_at_s: float) -> events.SegmentOpened:
 
 
 def test_each_is_measured_from_where_it_began() -> None:
-    """Opening and closing in stream time, but for a clip's own two ends; annotation by the clock, also where it failed."""
-    told = [
+    """Opening and closing in stream time, but for the two ends of the clip; annotation by the clock, also if it failed."""
+    told: list[events.Event] = [
         opened(0, 0),
         closed("s0", "state_change", 30, 34, second=10),
         opened(30, 34.5),
