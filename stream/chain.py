@@ -67,6 +67,8 @@ class Work:
     close: Callable[[], None] = field(default=lambda: None)
     due: Callable[[float], Iterable[Item]] = field(default=lambda _now_s: ())
     """What is to be given by now, on the monotonic clock, whether or not an item has come in."""
+    levels: Callable[[], dict[str, float]] = field(default=dict)
+    """What it holds at present, by name, for whoever watches the run."""
     ready: Callable[[], bool] = field(default=lambda: True)
     """Whether the stage can take the chain's next item."""
 
@@ -192,7 +194,9 @@ def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | N
     from stream.stages.record import Record
 
     record = Record(layout, options, attempt)
-    return Work(record, facts=record.facts, close=record.close, due=record.due, ready=record.ready)
+    return Work(
+        record, facts=record.facts, close=record.close, due=record.due, levels=record.levels, ready=record.ready
+    )
 
 
 def _annotate(options: Options, layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:

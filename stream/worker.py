@@ -91,9 +91,10 @@ class Port:
         """Whether the supervisor has asked the source to end."""
         return self._control.stop.is_set()
 
-    def take(self, item: Item) -> None:
-        """Note an item that has come in."""
+    def take(self, item: Item, waited_s: float | None = None) -> None:
+        """Note an item that has come in, and how long it had waited to."""
         self._reporter.items += 1
+        self._reporter.queue_s = waited_s
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
         self.tick()
 
@@ -106,7 +107,7 @@ class Port:
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT_S
-            self._reporter.report("running", self._work.facts())
+            self._reporter.report("running", self._work.facts(), self._work.levels())
 
     def send(self, item: Item) -> None:
         """Hand an item on, a barrier with the state of this process, waiting while the next one is behind."""
@@ -178,7 +179,7 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
         if waiting is None or item is None:
             port.tick()
             continue
-        port.take(item)
+        port.take(item, waiting.waited_s)
         for given in feed(work.stage, item):
             port.send(given)
         if isinstance(item, End):
@@ -200,7 +201,7 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
         else:
             back = stack.enter_context(Inlet(context, order.back)) if order.back else None
             run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
-        reporter.report("done", work.facts())
+        reporter.report("done", work.facts(), work.levels())
         if outlet is not None:
             outlet.wait_until_taken()
 
@@ -216,8 +217,8 @@ def main() -> None:
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     reporter = Reporter(context, order.status_endpoint, order.process)
-    tell_notes(reporter.note)
-    reporter.report("starting", {})
+    tell_notes(reporter.note, order.process)
+    reporter.report("starting", {}, {})
     code = int(ExitCode.DONE)
     try:
         serve(order, context, control, reporter)
@@ -225,7 +226,7 @@ def main() -> None:
         code = exit_code_of(error)
         if code == ExitCode.INTERNAL and not isinstance(error, EgocleanError):
             traceback.print_exc()
-        reporter.report("failed", {}, sentence_of(error), code)
+        reporter.fail(sentence_of(error), code)
     reporter.close()
     context.term()
     sys.exit(code)

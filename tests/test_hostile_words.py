@@ -18,14 +18,15 @@ from stream.commands.doctor import _shown
 from stream.complaint import complain
 from stream.doctor.check import Check
 from stream.errors import ExitCode, SourceError, sentence_of
+from stream.json_view import JsonView
 from stream.meter import say, shown
-from stream.notes import tell_notes
+from stream.notes import Note, tell_notes
 from stream.outside.metrics import Metrics
 from stream.records import events
 from stream.records.health import Health, now, read_health
 from stream.records.log import EventLog, read_events
 from stream.series import Outcome, run_series
-from stream.view import JsonView, LiveView, PlainView, View
+from stream.view import LiveView, PlainView, View
 from stream.words import printable
 from tests.clips import make_clip
 from tests.runs import run_cli
@@ -115,7 +116,7 @@ def test_views_show_no_escape(kind: type[PlainView | LiveView]) -> None:
     view: View = kind(Console(file=screen, force_terminal=True, width=400))
     for event in _events():
         view.event(event)
-    view.note(HOSTILE)
+    view.note(Note(HOSTILE))
     view.close()
     assert harmless(screen.getvalue().replace("\r\n", "\n").replace("\r", ""))
 
@@ -126,7 +127,7 @@ def test_json_for_programs_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     told = list(_events())
     for event in told:
         view.event(event)
-    view.note(HOSTILE)
+    view.note(Note(HOSTILE))
     said = capsys.readouterr()
     assert said.out.isascii()
     assert [json.loads(line)["event"] for line in said.out.splitlines()] == [event.event for event in told]
@@ -160,7 +161,7 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
     run_series([HOSTILE], lambda clip: Outcome(clip, 3, clip), lambda line: say(console, line), fail_fast=False)
     assert harmless(screen.getvalue().replace("\r", "").replace("\x1b[2K", ""))
     list(_shown([Check("clip", "FAIL", HOSTILE, HOSTILE)]))
-    tell_notes(lambda line: click.echo(printable(line)))
+    tell_notes(lambda note: click.echo(printable(note.text)))
     logging.getLogger("stream.video.tar").info("finding the clips in %s", HOSTILE)
     assert harmless(capsys.readouterr().out)
 

@@ -15,24 +15,29 @@ from stream.bench.figures import Finished, Row
 from stream.bench.gpu_meter import GpuMeter
 from stream.config import Options
 from stream.errors import ExitCode
+from stream.notes import Note
 from stream.prepare import Prepared
 from stream.records import events
 from stream.records.layout import RunLayout
 from stream.records.manifest import machine
 from stream.runner import run
+from stream.words import printable
 
 
 class Silent:
     """A view that shows nothing but notes, on standard error: what is measured is not drawn."""
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+    def begin(self, run_id: str) -> None:
+        """In the records."""
+
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """Not drawn."""
 
     def event(self, event: events.Event) -> None:
         """In the records."""
 
-    def note(self, line: str) -> None:
-        click.echo(line, err=True)
+    def note(self, note: Note) -> None:
+        click.echo(printable(note.text), err=True)
 
     def close(self) -> None:
         """Nothing is held back."""
