@@ -8,12 +8,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from stream.barriers import Barriers
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.items import End, EndReason, Item, Packet
+from stream.packing import replay_from_s
+from stream.records.attempt import Fence
+from stream.records.layout import RunLayout
+from stream.records.saved import Saved
 from stream.stage import Pipeline, Stage
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ class Source(Protocol):
 
     realtime: bool
     """Whether its items are held back until the clock has reached their time."""
+    barriers: Barriers
+    """When a barrier follows an item."""
 
     def packets(self) -> Iterator[Packet]:
         """Compressed packets, until the source is exhausted."""
@@ -54,6 +60,8 @@ class Work:
 
     stage: Stage
     source: Source | None = None
+    since_s: float = 0.0
+    """Stream time from which the run goes on."""
     facts: Callable[[], dict[str, Any]] = field(default=dict)
     """What is known of the work so far, for ``run.json``."""
     close: Callable[[], None] = field(default=lambda: None)
@@ -65,8 +73,8 @@ class Work:
     """Whether the stage can take the chain's next item."""
 
 
-def build(process: str, options: Options, run_dir: Path, remembered: int = 0) -> Work:
-    """Make the work of one process; ``remembered`` windows lie in the run directory already.
+def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, saved: Saved | None = None) -> Work:
+    """Make the work of one process, which goes on from ``saved`` where that is given.
 
     Raises:
         EgocleanError: if there is no such process, or what it needs is missing.
@@ -74,14 +82,26 @@ def build(process: str, options: Options, run_dir: Path, remembered: int = 0) ->
     builders = {"ingest": _ingest, "encode": _encode, "detect": _detect, "record": _record, ANNOTATE: _annotate}
     if process not in builders:
         raise EgocleanError(f"no process {process!r} in the chain, expected one of {tuple(builders)}")
-    return builders[process](options, run_dir, remembered)
+    work = builders[process](options, layout, attempt, saved)
+    if saved is not None and process in saved.states:
+        work.stage.restore(saved.part(process))
+    return work
 
 
 class _Clip:
     """The source of a run: one clip, once or for ever."""
 
-    def __init__(self, options: Options, source: "ClipSource", decode: "Decode", hwaccel: "HWAccel | None") -> None:
+    def __init__(
+        self,
+        options: Options,
+        source: "ClipSource",
+        decode: "Decode",
+        hwaccel: "HWAccel | None",
+        saved: Saved | None,
+    ) -> None:
         self.realtime = options.speed == "realtime"
+        self.barriers = Barriers(options.stride_s, saved.t_s if saved else None)
+        self._replay_from_s = replay_from_s(saved.states) if saved else None
         self._source = source
         self._loop = options.loop
         self._decode = decode
@@ -90,13 +110,14 @@ class _Clip:
     def packets(self) -> Iterator[Packet]:
         from stream.video.packets import packets
 
-        return packets(self._source, loop=self._loop, hwaccel=self._hwaccel)
+        since = None if self._replay_from_s is None else self._decode.replay_from(self._replay_from_s)
+        return packets(self._source, loop=self._loop, hwaccel=self._hwaccel, since=since)
 
     def end(self, reason: EndReason) -> End:
         return self._decode.end(reason)
 
 
-def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
+def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | None) -> Work:
     import cv2
 
     from stream.stages.decode import Decode
@@ -125,14 +146,16 @@ def _ingest(options: Options, _run_dir: Path, _remembered: int) -> Work:
     )
     return Work(
         Pipeline([decode, rectify]),
-        source=_Clip(options, source, decode, hwaccel),
+        source=_Clip(options, source, decode, hwaccel, saved),
+        since_s=saved.t_s if saved else 0.0,
         facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.file.fetched_bytes},
     )
 
 
-def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
+def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | None) -> Work:
     from models import vram
     from models.choice import make_encoder
+    from stream.stages.keep import Keep
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window
 
@@ -145,46 +168,44 @@ def _encode(options: Options, run_dir: Path, remembered: int) -> Work:
         onnx=options.encoder_onnx,
         provider=options.onnx_provider,
     )
-    if remembered:
-        encoder = Remembered(encoder, run_dir, remembered)
     window = Window(
-        encoder,
+        Remembered(encoder, layout, first=saved.windows if saved else 0),
         options.stride_s,
         rate_fps=sampling.rate_fps,
         batch=options.encoder_batch or 1,
         max_latency_s=options.max_latency_s,
     )
+    keep = Keep(layout, Fence(layout, attempt))
     return Work(
-        window,
+        Pipeline([window, keep]),
         facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}, "windows": window.facts()},
-        due=window.due,
+        close=keep.close,
+        due=lambda now_s: (item for given in window.due(now_s) for item in keep.on_item(given)),
     )
 
 
-def _detect(options: Options, _run_dir: Path, _remembered: int) -> Work:
+def _detect(options: Options, _layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:
     from stream.stages.detect import Detect
 
     return Work(Detect(options.detector))
 
 
-def _record(options: Options, run_dir: Path, _remembered: int) -> Work:
-    from stream.records.layout import RunLayout
+def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | None) -> Work:
     from stream.stages.record import Record
 
-    record = Record(RunLayout(run_dir, run_dir.name), options)
+    record = Record(layout, options, attempt)
     return Work(
         record, facts=record.facts, close=record.close, due=record.due, levels=record.levels, ready=record.ready
     )
 
 
-def _annotate(options: Options, run_dir: Path, _remembered: int) -> Work:
+def _annotate(options: Options, layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:
     from stream.annotation.making import make
-    from stream.records.layout import RunLayout
     from stream.stages.annotate import Annotate
 
     _limit_vram(options, ANNOTATE)
     annotator = make(options)
-    annotate = Annotate(annotator, RunLayout(run_dir, run_dir.name).keyframes, options)
+    annotate = Annotate(annotator, layout.keyframes, options)
     return Work(annotate, facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)
 
 

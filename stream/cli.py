@@ -5,6 +5,7 @@ import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from io import StringIO
 from types import FrameType
 from typing import NoReturn
 
@@ -87,6 +88,14 @@ def _unraisable(ignored: "sys.UnraisableHookArgs") -> None:
     sys.__unraisablehook__(ignored)
 
 
+def _show(error: click.ClickException) -> None:
+    """Say what is wrong with the command line; a pattern of the shell may have put names of files into it."""
+    text = StringIO()
+    error.show(text)
+    for line in text.getvalue().splitlines():
+        click.echo(printable(line), err=True)
+
+
 def main() -> None:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _terminated)
@@ -95,8 +104,7 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        error.message = printable(error.message)  # a pattern of the shell may have put names of files there
-        error.show()
+        _show(error)
         code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT

@@ -34,6 +34,8 @@ class Packet:
     packet: av.Packet[av.VideoStream]
     offset_s: float = 0.0
     """Added to the packet's own time: the total length of the earlier rounds of ``--loop``."""
+    is_entry: bool = False
+    """Whether decoding may begin with it: ``stream.video.packets`` finds it again without reading what is before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,16 @@ class AnnotationOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Barrier:
+    """A place in the stream at which every process says how it stands: together, where a run can go on."""
+
+    t_s: float
+    """Of the tile that it follows."""
+    states: bytes
+    """The states of the processes that it has passed, by their names, as ``stream.packing`` packs them."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last item of a run, passed on by every stage after its ``on_end``."""
 
@@ -160,7 +172,7 @@ class End:
 
 
 WireItem: TypeAlias = (
-    Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed
+    Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | Barrier
     | AnnotationOrder | AnnotationAnswer | AnnotationFailure | End
 )  # fmt: skip
 Item: TypeAlias = Packet | Picture | WireItem

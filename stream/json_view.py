@@ -34,7 +34,7 @@ class JsonView:
         """All lines from now on are of this run."""
         self._run_id = run_id
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """Progress is no event."""
 
     def event(self, event: events.Event) -> None:

@@ -7,16 +7,20 @@ from datetime import UTC, datetime
 
 from stream.chain import ANNOTATE
 from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
+from stream.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.notes import Note
 from stream.outside.outside import Outside
 from stream.prepare import Prepared
 from stream.records import events
 from stream.records.annotations import write_annotations
+from stream.records.arrays import rows_in
+from stream.records.attempt import begin_attempt
 from stream.records.claim import Claim, clear, earlier_run
 from stream.records.latencies import in_words, latencies
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, finish_of, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
+from stream.records.saved import forget_states, newest_state
 from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
@@ -41,6 +45,8 @@ def run(prepared: Prepared, view: View) -> int:
     claim = Claim(layout)
     try:
         with Outside(prepared.options, layout) as outside:
+            if is_network(kind := file_system(layout.root)):
+                view.note(Note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}", "warning"))
             if outside.address:
                 view.note(Note(f"metrics at {outside.address}/metrics"))
             return _begin(prepared, layout, view, outside)
@@ -74,6 +80,7 @@ class _Run:
         self._view = view
         self._outside = outside
         self._manifest = manifest
+        self._attempt = begin_attempt(layout)
         self._began_at = time.monotonic()
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
 
@@ -90,7 +97,7 @@ class _Run:
         manifest = self._manifest
         manifest.state, manifest.ended, manifest.exit_code = "running", None, None
         manifest.write(self._layout.manifest)
-        return self._run(events.RunResumed(run_id=manifest.run_id, windows=self._durable_windows()))
+        return self._run(events.RunResumed(run_id=manifest.run_id, windows=rows_in(self._layout.arrays)))
 
     def _run(self, first: events.Event) -> int:
         self._view.begin(self._manifest.run_id)
@@ -99,8 +106,7 @@ class _Run:
             try:
                 code = self._outcome(self._play(stopped, self._append(first)))
             except EgocleanError as error:
-                self._failed(sentence_of(error), exit_code_of(error))
-                self._complete(exit_code_of(error))
+                self._record_failure(error)
                 raise
             self._complete(code)
         return code
@@ -111,17 +117,13 @@ class _Run:
         for restarts_left in range(self._options.restarts, -1, -1):
             self._supervisor = Supervisor(self._options, self._layout, self._view, self._outside, duration_s)
             try:
-                return self._supervisor.run(stopped, remembered=self._durable_windows(), since=first.seq)
+                return self._supervisor.run(stopped, self._attempt, newest_state(self._layout), since=first.seq)
             except StageFailedError as error:
                 if self._options.loop or stopped.signals or not (error.transient and restarts_left):
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
+                self._attempt = begin_attempt(self._layout)
         raise EgocleanError(f"--restarts {self._options.restarts} leaves no attempt")
-
-    def _durable_windows(self) -> int:
-        """Windows whose embeddings were made durable: those need not be embedded again."""
-        marks = [event for event in read_events(self._layout.events) if isinstance(event, events.Checkpoint)]
-        return marks[-1].windows if marks else 0
 
     def _outcome(self, signalled: ExitCode | None) -> int:
         """The exit code: what the record says of a finished run, else what the signal asks for."""
@@ -133,6 +135,16 @@ class _Run:
         self._failed(reason, signalled)
         self._view.note(Note("the same command goes on where it was"))
         return signalled
+
+    def _record_failure(self, error: EgocleanError) -> None:
+        """Say in the records how the run ended; on a full disk they end where they are."""
+        try:
+            self._failed(sentence_of(error), exit_code_of(error))
+            self._complete(exit_code_of(error))
+        except OSError as full:
+            if exit_code_of(full) != ExitCode.NO_ROOM:
+                raise
+            self._view.note(Note(f"the records do not say how the run ended: {sentence_of(full)}", "error"))
 
     def _failed(self, reason: str, code: int) -> None:
         ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]
@@ -162,11 +174,15 @@ class _Run:
         }
         manifest.usage = {
             **usage(board, self._began_at, time.monotonic(), self._options.price_per_hour),
+            "attempts": self._attempt,
+            "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
             "latency": (latency := latencies(read_events(self._layout.events))),
         }
         manifest.write(self._layout.manifest)
-        if manifest.state == "finished" and latency:
-            self._view.note(Note(in_words(latency)))
+        if manifest.state == "finished":
+            forget_states(self._layout)
+            if latency:
+                self._view.note(Note(in_words(latency)))
 
     def _hash_source(self) -> None:
         self._manifest.source.sha256 = self._prepared.source.sha256()

@@ -5,12 +5,12 @@ heartbeats and metrics belong to the runner (``stream.worker``); a test drives a
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from stream.items import End, Item
+from stream.packing import State
 
-State: TypeAlias = dict[str, object]
-"""What ``snapshot`` returns: msgpack's types and numpy arrays only, so that it can be written to disk."""
+__all__ = ["Pipeline", "Stage", "State", "drive", "feed"]
 
 
 class Stage(Protocol):
@@ -29,7 +29,7 @@ class Stage(Protocol):
         ...
 
     def snapshot(self) -> State:
-        """The state after the last item: ``restore`` on a new stage goes on from here.
+        """The state after the last item that was taken from the stage: ``restore`` on a new one goes on from here.
 
         It holds no pixels. A stage that needs earlier frames names in ``replay_from_s`` the stream time from
         which the source must play again.
@@ -74,8 +74,11 @@ class Pipeline:
 
 
 def feed(stage: Stage, item: Item) -> Iterator[Item]:
-    """Give one item to a stage as the runner does: before ``End`` comes ``on_end``."""
-    if isinstance(item, End):
+    """Give one item to a stage as the runner does: before ``End`` comes ``on_end``.
+
+    A run that was stopped goes on some day, from its last barrier: what is held back then is left for that.
+    """
+    if isinstance(item, End) and item.reason == "end_of_stream":
         yield from stage.on_end()
     yield from stage.on_item(item)
 

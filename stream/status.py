@@ -73,6 +73,11 @@ class Reporter:
         """On the monotonic clock; None until the process is ready to work."""
         self.lag_s: float | None = None
 
+    @property
+    def process(self) -> str:
+        """Who reports."""
+        return self._name
+
     def note(self, note: Note) -> None:
         """Tell the user something now; from any thread."""
         self._send(self._now(note=note))

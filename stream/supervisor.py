@@ -1,8 +1,6 @@
 """Starts the chain, watches over it, drains it in order, and says truthfully how it ended."""
 
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +17,8 @@ from stream.errors import ExitCode, StageFailedError
 from stream.outside.outside import Outside
 from stream.records.follow import Follower
 from stream.records.layout import RunLayout
+from stream.records.saved import read_state
+from stream.socket_folder import SocketFolder
 from stream.sockets import Hop
 from stream.status import Board
 from stream.view import View
@@ -30,6 +30,10 @@ DRAIN_S = 7.0
 SILENCE_S = 600.0
 """A process that has said nothing for so long hangs. One window of a large model on a CPU takes minutes."""
 _POLL_MS = 100
+_STATE_BYTES = 2**20
+"""32 tokens of 1408 float64 numbers, the most that a V-JEPA 2 has, are 352 KiB."""
+_WINDOW_BYTES = 1024
+"""What the detector keeps of a window in its sketches, 512 bytes and a time, and twice that."""
 
 
 class Stopped:
@@ -80,17 +84,18 @@ class Supervisor:
         self._outside = outside
         self._duration_s = duration_s
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._sockets = Path(tempfile.mkdtemp(prefix="egoclean-"))
-        self.board = Board(self._context, f"ipc://{self._sockets}/status")
+        self._sockets = SocketFolder()
+        self.board = Board(self._context, self._sockets.endpoint("status"))
         self._children: list[Child] = []
         self._began_at = time.monotonic()
 
-    def run(self, stopped: Stopped, remembered: int = 0, since: int = 0) -> ExitCode | None:
+    def run(self, stopped: Stopped, attempt: int, state: Path | None, since: int = 0) -> ExitCode | None:
         """Run the chain until its source is exhausted, or until a signal has drained it.
 
         Args:
             stopped: Where signals are noted.
-            remembered: Windows that the run directory holds already, and that are not embedded again.
+            attempt: Its number: a process of an older one may not write any more.
+            state: The file with the states to go on from; None: from the clip's start.
             since: The first event to show.
 
         Returns:
@@ -100,9 +105,11 @@ class Supervisor:
             StageFailedError: if a process ended before its work did; all others are ended, too.
         """
         self._events = Follower(self._layout.events, since)
-        self._outside.begin()
+        saved = read_state(state) if state else None
+        self._since_s = saved.t_s if saved else 0.0
+        self._outside.begin(self._since_s, saved.windows if saved else 0)
         try:
-            self._children = [Child(order, self._log(order.process)) for order in self._orders(remembered)]
+            self._children = [Child(order, self._log(order.process)) for order in self._orders(attempt, state)]
             self._watch(stopped)
         finally:
             self._end_all()
@@ -140,7 +147,8 @@ class Supervisor:
 
     def _show(self) -> None:
         if (ingest := self.board.last.get("ingest")) is not None:
-            self._view.progress(ingest.t_s, self._duration_s, time.monotonic() - self._began_at)
+            speed = max(0.0, ingest.t_s - self._since_s) / (time.monotonic() - self._began_at)
+            self._view.progress(ingest.t_s, self._duration_s, speed)
         for event, _ in self._events.poll():
             self._view.event(event)
             self._outside.on_event(event)
@@ -161,9 +169,9 @@ class Supervisor:
         self.board.close()
         self._events.close()
         self._context.term()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        self._sockets.remove()
 
-    def _orders(self, remembered: int) -> list[Order]:
+    def _orders(self, attempt: int, state: Path | None) -> list[Order]:
         """Each hop leads from a process to the next; the last process may answer the one before it."""
         names = processes(self._options)
         hops = [self._orders_hop() if name == ANNOTATE else self._hop(name) for name in names[1:]]
@@ -172,9 +180,10 @@ class Supervisor:
             Order(
                 process=process,
                 options=self._options,
-                remembered=remembered,
                 run_dir=self._layout.root,
-                status_endpoint=f"ipc://{self._sockets}/status",
+                attempt=attempt,
+                state=state,
+                status_endpoint=self._sockets.endpoint("status"),
                 inlet=inlet,
                 outlet=outlet,
                 back=answers if process == PROCESSES[-1] else None,
@@ -183,18 +192,25 @@ class Supervisor:
         ]
 
     def _hop(self, to: str) -> Hop:
-        """Large enough for a tile and for any keyframe: a JPEG has less than a byte a pixel of its square."""
-        largest = max(3 * self._options.tile_px**2, self._options.keyframe_px**2) + 4096
-        return Hop(f"ipc://{self._sockets}/{to}", largest, self._options.queue_mib * 1024 * 1024)
+        """Large enough for a tile, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square."""
+        largest = max(3 * self._options.tile_px**2, self._options.keyframe_px**2, _state_bytes(self._options)) + 4096
+        return Hop(self._sockets.endpoint(to), largest, self._options.queue_mib * 1024 * 1024)
 
     def _orders_hop(self) -> Hop:
         """It takes all that may wait for an answer, and ``End``, also before the model is loaded."""
         largest = 4096
-        return Hop(f"ipc://{self._sockets}/{ANNOTATE}", largest, 2 * largest * (ASKED_MAX + 1), loose=True)
+        return Hop(self._sockets.endpoint(ANNOTATE), largest, 2 * largest * (ASKED_MAX + 1), loose=True)
 
     def _answers_hop(self) -> Hop:
         largest = HEADER_BYTES_MAX
-        return Hop(f"ipc://{self._sockets}/answers", largest, 2 * largest * ASKED_MAX)
+        return Hop(self._sockets.endpoint("answers"), largest, 2 * largest * ASKED_MAX)
 
     def _log(self, process: str) -> Path:
         return self._layout.logs / f"{process}.log"
+
+
+def _state_bytes(options: Options) -> int:
+    """More than the states of all processes take: the detector's grow with its options, and with one embedding."""
+    detector = options.detector
+    windows = detector.period_windows + 3 * detector.max_segment_s / options.stride_s
+    return _STATE_BYTES + int(windows * _WINDOW_BYTES)

@@ -101,7 +101,7 @@ class View(Protocol):
         """The run that is shown has this name."""
         ...
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """The source has been decoded up to ``t_s``; ``duration_s`` is what its container promises."""
         ...
 
@@ -127,7 +127,7 @@ class PlainView:
     def begin(self, run_id: str) -> None:
         """The run's first event says it."""
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """A pipe wants no progress bar."""
 
     def event(self, event: events.Event) -> None:
@@ -157,8 +157,7 @@ class LiveView:
     def begin(self, run_id: str) -> None:
         """The run's first event says it."""
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
-        speed = t_s / wall_s if wall_s else 0.0
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         left = f", {clock((duration_s - t_s) / speed)} left" if duration_s and speed and t_s <= duration_s else ""
         self._bar.update(
             self._task, completed=t_s, total=duration_s, description=f"{clock(t_s)}  {speed:.1f} x real time{left}"

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from contextlib import ExitStack
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
@@ -23,8 +24,11 @@ from pydantic import BaseModel
 from stream.chain import Work, build
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
-from stream.items import End, EndReason, Item
+from stream.items import Barrier, End, EndReason, Item
 from stream.notes import tell_notes
+from stream.packing import pack, with_part
+from stream.records.layout import RunLayout
+from stream.records.saved import read_state
 from stream.sockets import Hop, Inlet, Outlet, first_waiting
 from stream.stage import feed
 from stream.status import Reporter
@@ -38,9 +42,11 @@ class Order(BaseModel):
 
     process: str
     options: Options
-    remembered: int
-    """Windows that the run directory holds already."""
     run_dir: Path
+    attempt: int
+    """At the run: a process of an older one may not write any more."""
+    state: Path | None
+    """The file with the states from which the run goes on; None: from the clip's start."""
     status_endpoint: str
     inlet: Hop | None
     """From the process before it."""
@@ -76,7 +82,8 @@ class Port:
         self._control = control
         self._reporter = reporter
         self._beat_at = 0.0
-        self._began_at = self._offered_at = reporter.ready_at = time.monotonic()
+        self._offered_at = reporter.ready_at = time.monotonic()
+        self._began_at = self._offered_at - work.since_s
         self._due_s: float | None = None
 
     @property
@@ -103,7 +110,9 @@ class Port:
             self._reporter.report("running", self._work.facts(), self._work.levels())
 
     def send(self, item: Item) -> None:
-        """Hand an item on, waiting while the next process is behind."""
+        """Hand an item on, a barrier with the state of this process, waiting while the next one is behind."""
+        if isinstance(item, Barrier):
+            item = replace(item, states=with_part(item.states, self._reporter.process, self._work.stage.snapshot()))
         if self._outlet is None:
             raise EgocleanError(f"the last process of the chain gave a {type(item).__name__}, but nobody follows it")
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
@@ -133,7 +142,7 @@ class Port:
 
 
 def run_source(work: Work, port: Port) -> None:
-    """Make items until the source is exhausted or the supervisor says stop; then drain."""
+    """Make items until the source is exhausted or the supervisor says stop; the latter leaves the rest for later."""
     if work.source is None:
         raise EgocleanError("a process without an inlet has no source")
     reason: EndReason = "end_of_stream"
@@ -146,8 +155,11 @@ def run_source(work: Work, port: Port) -> None:
             if work.source.realtime:
                 port.wait_until(getattr(item, "t_s", 0.0))
             port.send(item)
-    for item in work.stage.on_end():
-        port.send(item)
+            if work.source.barriers.are_due(item):
+                port.send(Barrier(getattr(item, "t_s", 0.0), pack({})))
+    if reason == "end_of_stream":
+        for item in work.stage.on_end():
+            port.send(item)
     port.send(work.source.end(reason))
 
 
@@ -178,7 +190,8 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
     """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
     with ExitStack() as stack:
-        work = build(order.process, order.options, order.run_dir, order.remembered)
+        saved = read_state(order.state) if order.state else None
+        work = build(order.process, order.options, RunLayout(order.run_dir, order.run_dir.name), order.attempt, saved)
         stack.callback(work.close)
         outlet = stack.enter_context(Outlet(context, order.outlet)) if order.outlet else None
         port = Port(work, outlet, control, reporter)
@@ -211,7 +224,7 @@ def main() -> None:
         serve(order, context, control, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
-        if not isinstance(error, EgocleanError):
+        if code == ExitCode.INTERNAL and not isinstance(error, EgocleanError):
             traceback.print_exc()
         reporter.fail(sentence_of(error), code)
     reporter.close()

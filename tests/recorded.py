@@ -11,11 +11,13 @@ from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.items import Embedding, End, Float16, Item
 from stream.records import events
+from stream.records.attempt import Fence
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog
 from stream.records.manifest import Manifest, Source
 from stream.stage import Pipeline, drive
 from stream.stages.detect import Detect
+from stream.stages.keep import Keep
 from stream.stages.record import Record
 
 EVENT_S = (120.0, 150.0)
@@ -58,9 +60,9 @@ def write_run(folder: Path, windows: Float16, *, source: str = "clip.mp4", finis
     ).write(layout.manifest)  # fmt: skip
     with EventLog(layout.events) as log:
         log.append(events.RunStarted(run_id="r", source=source, stem=layout.stem, encoder="grid", annotator="none"))
-    record = Record(layout, Options(source=source))
-    with closing(record):
-        list(drive(Pipeline([Detect(DetectorOptions()), record]), _items(windows, finished=finished)))
+    record, keep = Record(layout, Options(source=source)), Keep(layout, Fence(layout, 0))
+    with closing(record), closing(keep):
+        list(drive(Pipeline([keep, Detect(DetectorOptions()), record]), _items(windows, finished=finished)))
     return layout
 
 

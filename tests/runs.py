@@ -47,9 +47,10 @@ def started(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
-            for child in workers(process):
-                child.kill()
-            process.kill()
+            left = workers(process)
+            process.kill()  # its workers see that it is gone, and clean up
+            for worker in psutil.wait_procs(left, timeout=DEADLINE_S)[1]:
+                worker.kill()
 
 
 def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:

@@ -24,6 +24,7 @@ from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError
 from stream.items import Embedding, Packet
 from stream.prepare import prepare
+from stream.records.layout import RunLayout
 from stream.stage import Pipeline, drive
 from stream.stages.window import Window
 from stream.video.packets import packets
@@ -83,7 +84,7 @@ def test_each_clip_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_series_are_what_the_chain_embeds(clip: Path) -> None:
     """The grid's row sees the embeddings that a run makes of the clip, at the same times."""
     prepared = prepare(Options(source=str(clip), encoder="grid"))
-    work = build("ingest", prepared.options, Path())
+    work = build("ingest", prepared.options, RunLayout(Path(), "clip"))
     chain = Pipeline([work.stage, Window(GridEncoder(), 1.0)])
     made = [item for item in drive(chain, packets(prepared.source)) if isinstance(item, Embedding)]
     seen = record(prepared, {"grid": GridEncoder()}, Progress(Console(file=io.StringIO())))

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.detection.histogram import BINS, Histogram
-from stream.detection.state import take
 from stream.detection.threshold import median_and_sigma, otsu, points_of, weighted_median
 from stream.items import Float64
+from stream.packing import take
 
 NEVER = 10**9
 scales = st.sampled_from([1e-7, 1e-3, 0.3, 2.0])

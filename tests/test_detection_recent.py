@@ -5,8 +5,8 @@ import pytest
 
 from stream.detection.recent import SKETCH_SIZE, RecentWindows, sketch
 from stream.detection.reference import unit_rows
-from stream.detection.state import take
 from stream.items import Float64
+from stream.packing import take
 
 
 def cycle(times_s: Float64, period_s: float) -> list[Float64]:

@@ -19,8 +19,8 @@ from stream.stages.rectify import Rectify
 from stream.video.camera import Intrinsics
 from stream.video.container import read_facts
 from stream.video.encoding import Clock, Coding, Tags, video_writer
+from stream.video.layout import layout_of
 from stream.video.packets import packets
-from stream.video.remap import layout_of
 from stream.video.source import open_source
 from tests.clips import decode, join_streams, make_audio, make_clip
 from tests.hostile import box, patched, with_coded_size
@@ -115,6 +115,7 @@ def _encoded(path: Path, codec: str, pixel_format: str, width_px: int, height_px
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=30)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, pixel_format
         stream.options = {"x265-params": "log-level=none:pools=none:frame-threads=1"} if codec == "libx265" else {}
         for _ in range(3):

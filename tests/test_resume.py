@@ -4,14 +4,17 @@ import random
 import signal
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
 
+from stream.bench.kills import Tormentor
 from stream.records import events
 from stream.records.log import read_events
-from tests.clips import make_clip, texture
-from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named, workers, write_intrinsics
+from tests.clips import make_clip, remux, texture
+from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, workers, write_intrinsics
 
 GRID = ("--encoder", "grid")
 QUICK = ("--warmup-s", "8", "--settle-windows", "0", "--max-segment-s", "12")
@@ -25,7 +28,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_intrinsics(folder)
     usual, other = texture(64, 128, 96), texture(240, 128, 96, seed=5)
     pictures = [usual[number % 64] for number in range(900)] + other + [usual[number % 64] for number in range(1560)]
-    return make_clip(folder / "clip.mp4", pictures=pictures, key_every=60)
+    return make_clip(folder / "clip.mp4", pictures=pictures, key_every=60, b_frames=3, x265="open-gop=1")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,8 @@ def story(run_dir: Path) -> list[dict[str, object]]:
 
 
 def assert_same(run_dir: Path, uninterrupted: Path) -> None:
-    """Byte for byte the same arrays and keyframes, the same events in the same order, numbered without a hole."""
+    """Byte for byte the same arrays, keyframes and annotations, the same events in order, numbered without a hole."""
+    assert (run_dir / "clip_annotations.json").read_bytes() == (uninterrupted / "clip_annotations.json").read_bytes()
     for kind in ("emb", "temb", "ts"):
         assert (run_dir / f"clip_{kind}.npy").read_bytes() == (uninterrupted / f"clip_{kind}.npy").read_bytes()
     frames = [
@@ -74,7 +78,7 @@ def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
 def test_stopped_run_goes_on_with_the_same_command(
     clip: Path, uninterrupted: Path, tmp_path: Path, number: int
 ) -> None:
-    """After SIGTERM, or after the supervisor was killed, the same command goes on, and embeds nothing again."""
+    """After SIGTERM, or when the supervisor was killed, the same command goes on; one window at most is repeated."""
     run_dir = tmp_path / "clip"
     words = (clip, *GRID, *QUICK, "--out", tmp_path)
     with started(*words, "--queue-mib", "1") as process:
@@ -84,7 +88,10 @@ def test_stopped_run_goes_on_with_the_same_command(
     result = run_cli(*words)
     assert (result.returncode, result.stderr) == (0, "")
     resumed = [event for event in read_events(run_dir / "events.jsonl") if isinstance(event, events.RunResumed)]
-    assert [event.windows for event in resumed] in ([31], [61])
+    (windows,) = (event.windows for event in resumed)
+    assert 28 <= windows < 88
+    assert manifest(run_dir)["usage"]["attempts"] == 2
+    assert 88 <= manifest(run_dir)["usage"]["windows_encoded"] <= 89
     assert_same(run_dir, uninterrupted)
 
 
@@ -98,6 +105,7 @@ def test_process_that_dies_is_started_again(clip: Path, uninterrupted: Path, tmp
         assert process.wait(DEADLINE_S) == 0
     restarts = [event for event in read_events(run_dir / "events.jsonl") if isinstance(event, events.StageRestarted)]
     assert [restart.process for restart in restarts] == [name]
+    assert 88 <= manifest(run_dir)["usage"]["windows_encoded"] <= 89
     assert_same(run_dir, uninterrupted)
 
 
@@ -106,16 +114,54 @@ def is_at(seq: int, event: events.Event) -> bool:
     return event.seq >= seq
 
 
-def test_killed_again_and_again(clip: Path, uninterrupted: Path, tmp_path: Path) -> None:
+def test_killed_again_and_again(
+    clip: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everything killed at once at random moments, time after time: the end is still the same."""
     run_dir = tmp_path / "clip"
     words = (clip, *GRID, *QUICK, "--out", tmp_path)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     for moment in random.Random(3).sample(range(1, 9), 4):
         with started(*words) as process:
             wait_for_event(run_dir, partial(is_at, moment), process)
             for worker in workers(process):
                 worker.kill()
             process.kill()
+    assert run_cli(*words).returncode == 0
+    assert 88 <= manifest(run_dir)["usage"]["windows_encoded"] <= 92
+    assert_same(run_dir, uninterrupted)
+    left = {path.name for path in run_dir.rglob("*") if path.suffix in (".part", ".state")}
+    assert left == set()
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["damaged", "without an index"])
+def test_odd_clips_are_killed_too(kind: str, tmp_path: Path) -> None:
+    """Runs of a damaged clip, and of one in which nothing can be sought, end as if none of their parts had died."""
+    write_intrinsics(tmp_path)
+    how: dict[str, Any] = {"frames": 900, "key_every": 45, "b_frames": 3, "x265": "open-gop=1"}
+    if kind == "damaged":
+        clip = remux(make_clip(tmp_path / "whole.mp4", **how), tmp_path / "clip.mp4", without={200, 201, 405, 640})
+    else:
+        clip = make_clip(tmp_path / "clip.ts", **how)
+    with TemporaryDirectory() as folder:
+        figures = Tormentor(clip, Path(folder), seed=7).torment(3)
+    assert figures.kills.total() == 3
+    assert figures.runs >= 1
+    assert (figures.differences, figures.left) == ([], [])
+    assert figures.most_repeated_a_kill <= 1
+
+
+def test_after_a_power_cut_it_goes_on_from_the_last_checkpoint(clip: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    """On another boot the states since the last checkpoint do not count, and what they knew is done again."""
+    run_dir = tmp_path / "clip"
+    words = (clip, *GRID, *QUICK, "--out", tmp_path)
+    with started(*words, "--queue-mib", "1") as process:
+        wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
+        process.kill()
+    attempt = run_dir / "state" / "attempt"
+    attempt.write_text(attempt.read_text().split()[0] + " an-earlier-boot\n")
     assert run_cli(*words).returncode == 0
     assert_same(run_dir, uninterrupted)
 

@@ -158,7 +158,7 @@ def test_signal_drains_the_chain(clip: Path, tmp_path: Path, number: int, code: 
     last = told(run_dir)[-1]
     assert isinstance(last, events.RunFailed)
     assert (last.exit_code, last.reason) == (code, f"stopped by {signal.Signals(number).name}")
-    assert len(np.load(run_dir / "clip_ts.npy")) == len(np.load(run_dir / "clip_emb.npy")) > 30
+    assert len(np.load(run_dir / "clip_ts.npy")) == len(np.load(run_dir / "clip_emb.npy")) >= 28
 
 
 @pytest.mark.parametrize("name", ["ingest", "encode", "detect", "record"])

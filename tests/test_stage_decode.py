@@ -175,10 +175,10 @@ def test_a_looped_clip_is_restored_in_a_later_round(tmp_path: Path, clip: Path) 
 
 
 def test_a_state_of_another_kind_is_refused(clip: Path) -> None:
-    """A state whose values are not numbers names the one that is wrong."""
+    """A state whose values are of another kind names the one that is wrong."""
     stage = Decode("clip", _facts(clip))
-    with pytest.raises(TypeError, match="origin_s of a time line is a str"):
-        stage.restore({**stage.snapshot(), "origin_s": "0"})
+    with pytest.raises(TypeError, match="pictures of a state is a str"):
+        stage.restore({**stage.snapshot(), "pictures": "0"})
 
 
 def test_a_picture_outlives_its_clip(clip: Path) -> None:

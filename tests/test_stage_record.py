@@ -12,6 +12,7 @@ import pytest
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.items import (
+    Barrier,
     Damage,
     Embedding,
     End,
@@ -20,9 +21,12 @@ from stream.items import (
     SegmentClosed,
     SegmentOpened,
 )
+from stream.packing import pack
 from stream.records import events
+from stream.records.attempt import begin_attempt
 from stream.records.layout import RunLayout
 from stream.records.log import read_events
+from stream.records.saved import newest_state, read_state
 from stream.records.schema import schemas
 from stream.stages.record import Record
 
@@ -86,21 +90,30 @@ def test_open_books_are_an_error(record: Record) -> None:
         record.on_item(End("end_of_stream", 61.0, 1830))
 
 
-def test_arrays_are_loadable_and_agree_mid_run(record: Record, layout: RunLayout) -> None:
-    """After every window the three arrays load, with as many rows as windows, in the declared dtypes."""
-    for index in range(40):
-        give(record, [embedding(index)])
-        mean, temporal, starts = (np.load(p) for p in (layout.embeddings, layout.temporal, layout.timestamps))
-        assert (mean.shape, temporal.shape, starts.shape) == ((index + 1, 4), (index + 1, 2, 4), (index + 1,))
-    assert (mean.dtype, temporal.dtype, starts.dtype) == (np.float32, np.float16, np.float64)
-    assert np.array_equal(starts, np.arange(40.0))
-
-
 def test_checkpoints_come_with_stream_time(record: Record, layout: RunLayout) -> None:
-    """There is one checkpoint for each 30 s of stream, and it counts what is durable."""
-    give(record, [embedding(index) for index in range(95)])
+    """There is one checkpoint for each 30 s of stream, at a barrier, and it counts the windows before that."""
+    layout.durable_state.parent.mkdir()
+    for index in range(95):
+        give(record, [embedding(index), Barrier(index + 2.0, pack({}))])
     marks = [event for event in read_events(layout.events) if isinstance(event, events.Checkpoint)]
-    assert [(mark.t_s, mark.windows) for mark in marks] == [(30.0, 31), (60.0, 61), (90.0, 91)]
+    assert [(mark.t_s, mark.windows) for mark in marks] == [(30.0, 29), (60.0, 59), (90.0, 89)]
+    assert read_state(layout.durable_state).t_s == 90.0
+    newest = newest_state(layout)
+    assert newest is not None
+    assert (read_state(newest).t_s, read_state(newest).windows) == (96.0, 95)
+
+
+def test_an_older_attempt_writes_nothing_more(record: Record, layout: RunLayout) -> None:
+    """When a newer attempt has begun, a process of an older one that still lives is stopped before it writes."""
+    give(record, [Keyframe(0.0, 64, 36, b"jpeg"), *closed(0, 0.0, 5.0)])
+    begin_attempt(layout)
+    there = {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
+    for item in (Keyframe(5.0, 64, 36, b"jpeg"), SegmentOpened("s0001", 5.0, "typical", 8.0), Barrier(6.0, pack({}))):
+        with pytest.raises(EgocleanError, match="attempt 1 has begun"):
+            record.on_item(item)
+    with pytest.raises(EgocleanError, match="must not write"):
+        Record(layout, Options(source="clip.mp4"))
+    assert {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()} == there
 
 
 def test_keyframes_are_durable_before_their_segment_is_announced(record: Record, layout: RunLayout) -> None:

@@ -10,6 +10,7 @@ from models.annotator import AnnotationAnswer, AnnotationFailure
 from stream import wire
 from stream.items import (
     AnnotationOrder,
+    Barrier,
     Damage,
     Embedding,
     End,
@@ -32,6 +33,7 @@ ITEMS: list[Item] = [
     AnnotationOrder("s0001", 1.0, 5.0, "typical", "0" * 64, 4, 854, 480, None, 17.5),
     AnnotationAnswer("s0001", "0" * 64, '{"said": "\N{SNOWMAN}"}', 4, 1200, 150, 3.5),
     AnnotationFailure("s0001", "0" * 64, "it gave no answer"),
+    Barrier(4.0, b"packed"),
     End("end_of_stream", 10.0, 300, 2),
 ]
 

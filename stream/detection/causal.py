@@ -9,11 +9,11 @@ import numpy as np
 
 from stream.detection.edges import offset, onset
 from stream.detection.options import DetectorOptions
-from stream.detection.state import take, take_optional
 from stream.detection.threshold import Thresholds
 from stream.detection.usual import UsualWork
 from stream.errors import InputError
 from stream.items import ClosedBy, Float64, Kind
+from stream.packing import take, take_optional
 from stream.stage import State
 
 EDGE_WINDOWS = 256

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from stream.detection.state import take
 from stream.detection.threshold import Points
+from stream.packing import take
 from stream.stage import State
 
 BINS = 4096

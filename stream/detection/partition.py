@@ -10,9 +10,9 @@ import numpy as np
 from stream.detection.causal import Change, Step
 from stream.detection.options import DetectorOptions
 from stream.detection.recent import RecentWindows
-from stream.detection.state import take, take_optional
 from stream.detection.threshold import Thresholds
 from stream.items import ClosedBy, Float64, Kind, SegmentClosed, SegmentOpened
+from stream.packing import take, take_optional
 from stream.stage import State
 
 Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]

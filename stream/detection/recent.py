@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.detection.period import repetition_period
-from stream.detection.state import take
 from stream.items import Float32, Float64
+from stream.packing import take
 from stream.stage import State
 
 SKETCH_SIZE = 128

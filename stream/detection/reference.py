@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stream.detection.state import take
 from stream.errors import InputError
 from stream.items import Float64
+from stream.packing import take
 from stream.stage import State
 
 

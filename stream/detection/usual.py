@@ -5,9 +5,9 @@ from __future__ import annotations
 from stream.detection.histogram import Histogram
 from stream.detection.options import DetectorOptions
 from stream.detection.reference import Reference
-from stream.detection.state import take, take_optional
 from stream.detection.threshold import Thresholds, causal_thresholds
 from stream.items import Float64
+from stream.packing import take, take_optional
 from stream.stage import State
 
 

@@ -17,6 +17,7 @@ from stream.doctor.check import Check, Finding, check, size
 from stream.errors import EgocleanError
 from stream.items import Item, Tile
 from stream.prepare import with_encoder, with_intrinsics
+from stream.records.layout import RunLayout
 from stream.video.container import StreamFacts, read_facts
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.source import Source, open_source
@@ -174,7 +175,7 @@ def speed(case: Case) -> Finding:
 
 def _ingested(options: Options) -> Iterator[Item]:
     """What the first process of a run would give."""
-    work = build("ingest", options, options.out)
+    work = build("ingest", options, RunLayout(options.out, options.out.name))
     if work.source is None:
         raise EgocleanError("the first process has no source")
     for packet in work.source.packets():

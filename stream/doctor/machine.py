@@ -1,7 +1,6 @@
 """Disk, memory, cores, and the sockets between processes."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import psutil
@@ -9,6 +8,8 @@ import zmq
 
 from stream.doctor.check import Finding, size
 from stream.errors import EgocleanError, NoRoomError, UsageError
+from stream.file_system import NETWORK_ADVICE, file_system, is_network
+from stream.socket_folder import SocketFolder
 
 _MIB, _GIB = 2**20, 2**30
 ROOM_BYTES = _GIB
@@ -17,7 +18,6 @@ CHAIN_BYTES = _GIB
 """The four processes hold about 0.1 GiB each, the pictures of a 4K decoder and two queues of 32 MiB come on top."""
 SHM_BYTES = 64 * _MIB
 """What plain ``docker run`` gives."""
-_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "beegfs"}
 _PING = b"ping"
 _PING_MS = 5000
 
@@ -33,9 +33,9 @@ def out(path: Path) -> Finding:
         raise UsageError(
             f"--out {path}: {there} is no directory that can be written, give another or mount it writable"
         )
-    kind = _file_system(there)
-    if kind in _NETWORK:
-        return Finding(f"{path} lies on {kind}", "locks and fsync may be slow or not hold there: a local disk is safer")
+    kind = file_system(there)
+    if is_network(kind):
+        return Finding(f"{path} lies on {kind}", NETWORK_ADVICE)
     return Finding(f"{path} can be written, on {kind}")
 
 
@@ -81,29 +81,24 @@ def sockets() -> Finding:
     Raises:
         EgocleanError: it does not.
     """
-    with tempfile.TemporaryDirectory(prefix="egoclean-") as folder, zmq.Context() as context:
-        endpoint = f"ipc://{folder}/status"
+    with SocketFolder() as folder, zmq.Context() as context:
+        endpoint = folder.endpoint("status")
         with context.socket(zmq.PULL) as inlet, context.socket(zmq.PUSH) as outlet:
             outlet.linger = 0
             inlet.bind(endpoint)
             outlet.connect(endpoint)
             outlet.send(_PING)
             if not inlet.poll(_PING_MS) or inlet.recv() != _PING:
-                raise EgocleanError(f"nothing comes through a socket in {folder}: point TMPDIR to a local file system")
-        return Finding(f"processes can talk to each other, in {Path(folder).parent}")
+                raise EgocleanError(
+                    f"nothing comes through a socket in {folder.path}: point TMPDIR to a local file system"
+                )
+        return Finding(f"processes can talk to each other, in {folder.path.parent}")
 
 
 def _existing(path: Path) -> Path:
     """The path itself, or the nearest folder above it that is there."""
     path = path.absolute()
     return next(place for place in (path, *path.parents) if place.exists())
-
-
-def _file_system(path: Path) -> str:
-    """Type of the file system on which an existing path lies."""
-    real = path.resolve()
-    mounts = {Path(mount.mountpoint): mount.fstype for mount in psutil.disk_partitions(all=True)}
-    return next((mounts[place] for place in (real, *real.parents) if place in mounts), "an unknown file system")
 
 
 def cgroup_free(root: Path = Path("/sys/fs/cgroup")) -> list[int]:

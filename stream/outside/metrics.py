@@ -57,9 +57,10 @@ class Metrics(Collector):
         self.registry.register(self)
         ProcessCollector(registry=self.registry)  # of the supervisor itself
 
-    def begin(self) -> None:
-        """A chain begins, with new processes."""
+    def begin(self, since_s: float = 0.0) -> None:
+        """A chain begins, with new processes, behind so many seconds of the source."""
         with self._lock:
+            self._since_s = since_s
             self._chain_began_at = self._clock()
             self._last: dict[str, Status] = {}
 
@@ -107,10 +108,11 @@ class Metrics(Collector):
 
     def _of_the_run(self) -> Iterator[Metric]:
         now = self._clock()
-        decoded_s = self._last["ingest"].t_s if "ingest" in self._last else 0.0
+        decoded_s = max(self._since_s, self._last["ingest"].t_s) if "ingest" in self._last else self._since_s
         chain_s = now - self._chain_began_at
         yield _gauge("egoclean_decoded_seconds", "Of the source, decoded so far.", decoded_s)
-        yield _gauge("egoclean_realtime_ratio", "Decoded seconds per second.", decoded_s / chain_s if chain_s else 0.0)
+        ratio = max(0.0, decoded_s - self._since_s) / chain_s if chain_s else 0.0
+        yield _gauge("egoclean_realtime_ratio", "Decoded seconds per second.", ratio)
         if "ingest" in self._last and (lag_s := self._last["ingest"].lag_s) is not None:
             yield _gauge("egoclean_lag_seconds", "Behind a source that is played in real time.", lag_s)
         yield _counter("egoclean_frames", "Decoded and rectified.", self._given("ingest", "Tile"))

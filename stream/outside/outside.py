@@ -39,11 +39,11 @@ class Outside:
         if options.metrics_port is not None:
             self._serve(options, options.metrics_port)
 
-    def begin(self) -> None:
-        """A chain begins, with new processes."""
-        self._progress.begin()
+    def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
+        """A chain begins, with new processes, behind so many seconds and windows."""
+        self._progress.begin(since_s, windows)
         if self._metrics:
-            self._metrics.begin()
+            self._metrics.begin(since_s)
         self._beat_at = 0.0
         self.tick()
 

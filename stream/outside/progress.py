@@ -27,8 +27,10 @@ class Progress:
         self._clock = clock
         self.begin()
 
-    def begin(self) -> None:
-        """A chain begins, with new processes."""
+    def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
+        """A chain begins, with new processes, behind so many seconds and windows."""
+        self._since_s = since_s
+        self._windows_before = windows
         self._began_at = self._moved_at = self._clock()
         self._last: dict[str, Status] = {}
         self._heard_at: dict[str, float] = {}
@@ -43,12 +45,13 @@ class Progress:
     @property
     def decoded_s(self) -> float:
         """Stream time of the last frame that was decoded."""
-        return self._last["ingest"].t_s if "ingest" in self._last else 0.0
+        return max(self._since_s, self._last["ingest"].t_s) if "ingest" in self._last else self._since_s
 
     @property
     def windows(self) -> int:
-        """Windows embedded by this chain."""
-        return self._last["encode"].given.get("Embedding", 0) if "encode" in self._last else 0
+        """Windows embedded so far."""
+        given = self._last["encode"].given if "encode" in self._last else {}
+        return self._windows_before + given.get("Embedding", 0)
 
     def judge(self) -> tuple[State, str]:
         """How the chain is, and why if it has stalled."""

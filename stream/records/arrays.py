@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,8 +26,9 @@ class GrowingArray:
         """
         self._row_shape = row_shape
         self._dtype = np.dtype(dtype)
-        self._rows = self._rows_there(path) if path.exists() else 0
-        self._file: BinaryIO = path.open("r+b" if path.exists() else "wb", buffering=0)
+        begun = path.exists() and path.stat().st_size > 0
+        self._rows = self._rows_there(path) if begun else 0
+        self._file: BinaryIO = path.open("r+b" if begun else "wb", buffering=0)
         self._data_offset = self._write_header()
 
     def put(self, index: int, row: npt.NDArray[Any]) -> None:
@@ -45,30 +47,52 @@ class GrowingArray:
             self._rows += 1
             self._write_header()
 
-    def sync(self) -> None:
-        """Make all rows so far durable."""
-        os.fsync(self._file.fileno())
-
     def close(self) -> None:
-        self.sync()
+        """Make all rows durable, and close the file."""
+        os.fsync(self._file.fileno())
         self._file.close()
 
     def _rows_there(self, path: Path) -> int:
-        there = np.load(path, mmap_mode="r", allow_pickle=False)
+        there = _load(path)
         if there.dtype != self._dtype or there.shape[1:] != self._row_shape:
             wanted = f"{self._dtype} rows {self._row_shape}"
             raise ValueError(f"{path} holds {there.dtype} rows {there.shape[1:]}, expected {wanted}")
         return len(there)
 
     def _write_header(self) -> int:
-        header = io.BytesIO()
-        fields = {"descr": self._dtype.str, "fortran_order": False, "shape": (self._rows, *self._row_shape)}
-        np.lib.format.write_array_header_1_0(header, fields)
-        self._pwrite(header.getvalue(), 0)
-        return header.tell()
+        header = _header(self._dtype, (self._rows, *self._row_shape))
+        self._pwrite(header, 0)
+        return len(header)
 
     def _pwrite(self, data: bytes, offset: int) -> None:
         view = memoryview(data)
         while view:
             written = os.pwrite(self._file.fileno(), view, offset)
             view, offset = view[written:], offset + written
+
+
+def rows_in(paths: Iterable[Path]) -> int:
+    """Rows that all of these arrays have; 0 where one is missing."""
+    return min(len(_load(path)) if path.exists() and path.stat().st_size else 0 for path in paths)
+
+
+def shorten(path: Path, rows: int) -> None:
+    """Let an array that lies there have no more than ``rows`` rows."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    there = _load(path)
+    if len(there) > rows:
+        with path.open("r+b", buffering=0) as file:
+            file.write(_header(there.dtype, (rows, *there.shape[1:])))
+            os.fsync(file.fileno())
+
+
+def _load(path: Path) -> npt.NDArray[Any]:
+    loaded: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return loaded
+
+
+def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": dtype.str, "fortran_order": False, "shape": shape})
+    return header.getvalue()

@@ -9,11 +9,14 @@ from pathlib import Path
 def replace_file(path: Path, content: bytes) -> None:
     """Write a whole file durably: a reader sees the old content or the new, never a part."""
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     sync_dir(path.parent)
 
 
@@ -32,6 +35,13 @@ def replaced_when_whole(path: Path) -> Iterator[Path]:
         sync_dir(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable, whoever writes it; one that is not there has none."""
+    if path.exists():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def sync_dir(path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from stream.packing import State, take
 from stream.records.events import (
     Annotation,
     Event,
@@ -45,6 +46,12 @@ class DamageInside:
         lost = sum(max(0, min(end, b) - max(start, a)) for a, b in self._damage)
         self._damage = [(max(a, end), b) for a, b in self._damage if b > end]
         return lost / 1e6
+
+    def snapshot(self) -> State:
+        return {"damage": [list(stretch) for stretch in self._damage]}
+
+    def restore(self, state: State) -> None:
+        self._damage = [(start, end) for start, end in take(state, "damage", list)]
 
 
 class Seconds(TypedDict):

@@ -41,8 +41,11 @@ class Health(BaseModel):
     def write(self, path: Path) -> None:
         """Replace the file. It speaks of the present only, so it need not outlive a power cut: no fsync."""
         part = path.with_name(path.name + ".part")
-        part.write_text(self.model_dump_json(ensure_ascii=True) + "\n")
-        part.replace(path)
+        try:
+            part.write_text(self.model_dump_json(ensure_ascii=True) + "\n")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def read_health(path: Path) -> Health:

@@ -52,6 +52,31 @@ class RunLayout:
         return self.root / f"{self.stem}_ts.npy"
 
     @property
+    def arrays(self) -> tuple[Path, Path, Path]:
+        """All three: a row in each for every window."""
+        return self.embeddings, self.temporal, self.timestamps
+
+    @property
+    def states(self) -> tuple[Path, Path]:
+        """Where the run can go on, written in turn: ``stream.records.saved``."""
+        return self.root / "state" / "0.state", self.root / "state" / "1.state"
+
+    @property
+    def durable_state(self) -> Path:
+        """Where it can go on after a power cut."""
+        return self.root / "state" / "durable.state"
+
+    @property
+    def attempt(self) -> Path:
+        """Number of the attempt that may write here."""
+        return self.root / "state" / "attempt"
+
+    @property
+    def encoded(self) -> Path:
+        """One byte for every window that was given to the encoder, in all attempts."""
+        return self.root / "state" / "encoded"
+
+    @property
     def raw_responses(self) -> Path:
         """What the annotator said, before anything was made of it: one JSON object a line."""
         return self.root / f"{self.stem}_raw_response.txt"
@@ -77,6 +102,6 @@ class RunLayout:
         patterns = (
             "events.jsonl", "run.json", "health.json", "anomalies.json",
             f"{stem}_*.json", f"{stem}_*.npy", f"{stem}_*.txt", f"{stem}_*.png",
-            "keyframes/*.jpg", "logs/*.log",
+            "keyframes/*.jpg", "logs/*.log", "state/*.state", "state/encoded",
         )  # fmt: skip
         return sorted(path for pattern in patterns for path in self.root.glob(pattern))

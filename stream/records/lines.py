@@ -15,15 +15,20 @@ class Lines:
         """Whole lines so far."""
 
     def write(self, line: bytes) -> None:
-        """Append a line, given without its line feed.
+        """Append a line, given without its line feed; where there is no room for all of it, nothing.
 
         Raises:
-            OSError: if it could not be written whole.
+            OSError: there is no room.
         """
-        written = self._file.write(line + b"\n")
-        if written != len(line) + 1:
-            raise OSError(f"only {written} of {len(line) + 1} bytes of a line were written to {self._file.name}")
-        os.fsync(self._file.fileno())
+        end = self._file.seek(0, os.SEEK_END)
+        left = memoryview(line + b"\n")
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(end)
+            raise
         self.count += 1
 
     def close(self) -> None:

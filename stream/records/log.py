@@ -50,11 +50,13 @@ class ReplayedLog(EventLog):
     def __init__(self, path: Path, reopens: Callable[[Outcome], bool] = lambda _: False) -> None:
         """``reopens`` says of a segment's last outcome whether it may get another one."""
         super().__init__(path)
-        self._told: deque[Event] = deque()
+        self._expected: deque[Event] = deque()
+        self.told = 0
+        """Events that the chain has told so far."""
         outcomes: dict[str, Outcome] = {}
         for event in read_events(path):
             if event.event in TOLD_BY_CHAIN:
-                self._told.append(event)
+                self._expected.append(event)
             elif isinstance(event, Outcome):
                 outcomes[event.segment_id] = event
         self.reopened = frozenset(name for name, outcome in outcomes.items() if reopens(outcome))
@@ -72,12 +74,29 @@ class ReplayedLog(EventLog):
             if event.segment_id in self.outcomes:
                 raise EgocleanError(f"segment {event.segment_id} is {self.outcomes[event.segment_id]} already")
             self.outcomes[event.segment_id] = event.event
-        elif event.event in TOLD_BY_CHAIN and self._told:
-            return self._compared(event)
+        elif event.event in TOLD_BY_CHAIN:
+            self.told += 1
+            if self._expected:
+                return self._compared(event)
         return super().append(event)
 
+    def skip(self, told: int) -> None:
+        """The chain goes on behind its first ``told`` events.
+
+        Raises:
+            EgocleanError: fewer are on disk.
+        """
+        if told > len(self._expected):
+            raise EgocleanError(
+                f"the state knows {told} events of the chain, but {len(self._expected)} are on disk: "
+                "events.jsonl has been cut; begin anew with --restart"
+            )
+        for _ in range(told):
+            self._expected.popleft()
+        self.told = told
+
     def _compared(self, event: Event) -> Event:
-        before = self._told.popleft()
+        before = self._expected.popleft()
         apart = {"seq", "time"}
         if before.model_dump(exclude=apart) != event.model_dump(exclude=apart):
             raise EgocleanError(

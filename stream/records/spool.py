@@ -45,10 +45,7 @@ class Spool:
             return False
         if before != size:
             self._make_room(size)
-            with self._path(name).open("wb") as file:
-                file.write(jpeg)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(self._path(name), jpeg)
         self._kept[name] = size
         return True
 
@@ -69,6 +66,10 @@ class Spool:
     def keep(self, t_start_s: float, t_end_s: float) -> None:
         """Keep a segment's keyframes from now on."""
         self._move(self._released, self._kept, t_start_s, t_end_s)
+
+    def keep_named(self, names_ms: Iterable[int]) -> None:
+        """Keep these keyframes, as far as they are there."""
+        self._kept |= {name: self._released.pop(name) for name in names_ms if name in self._released}
 
     def release(self, t_start_s: float, t_end_s: float) -> None:
         """A segment's keyframes may go when room is needed."""
@@ -100,6 +101,18 @@ class Spool:
 
     def _path(self, name: int) -> Path:
         return self._directory / f"{name:010d}.jpg"
+
+
+def _write(path: Path, jpeg: bytes) -> None:
+    """Durably the whole file, or, where there is no room for it, none."""
+    try:
+        with path.open("wb") as file:
+            file.write(jpeg)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def digest(hashes: Iterable[str]) -> str:

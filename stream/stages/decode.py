@@ -20,13 +20,16 @@ decodes to wrong pixels under every setting, and H.264 pictures that refer to a 
 is left at libav's default.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.items import End, EndReason, Item, Packet, Picture
+from stream.items import Damage, End, EndReason, Item, Packet, Picture
+from stream.packing import take
 from stream.stage import State
 from stream.video.container import StreamFacts
+from stream.video.entries import Entries, Entry
 from stream.video.ledger import Ledger, Owed
 from stream.video.packets import Flush
 from stream.video.timeline import LEAP_S, TimeLine
@@ -59,6 +62,12 @@ class Decode:
         self._complaint = ""  # of libav or of the container, not yet the reason of any damage
         self._ledger = Ledger()
         self._line = TimeLine(self._period_s)
+        self._entries = Entries()
+        self._awaited: Entry | None = None
+        """With ``replay_from``: the picture before which all that comes is known."""
+        self._known_pictures = self._known_lost = 0
+        """Given before: pictures, and packets lost."""
+        self._replay_from_s = math.inf
 
     def on_item(self, item: Item) -> Iterable[Item]:
         """Decode a packet; the pictures given may be of earlier packets."""
@@ -69,30 +78,42 @@ class Decode:
     def on_end(self) -> Iterator[Item]:
         """Give the pictures that the decoder still holds; there are none after a ``Flush``."""
         yield from self._drain()
-        yield from self._line.close()
+        yield from self._close()
 
     def end(self, reason: EndReason) -> End:
         """The item that ends the run, after ``on_end``."""
         return End(reason, self._line.end_s, self._line.pictures, self._line.packets_lost)
 
     def snapshot(self) -> State:
-        """Counts and the place on the time line. What the decoder holds cannot be saved."""
-        return self._line.snapshot()
+        """How much was given, and where decoding can begin to go on from there; what the decoder holds is not saved."""
+        return {
+            "pictures": self._line.pictures,
+            "packets_lost": self._line.packets_lost,
+            "entries": self._entries.snapshot(),
+        }
 
     def restore(self, state: State) -> None:
-        """Go on behind the last picture given. Decoding can only resume at a key picture.
+        """Go on behind what was given: of packets that come again, from the clip's start, it is not given twice."""
+        self._known_pictures, self._known_lost = take(state, "pictures", int), take(state, "packets_lost", int)
+        self._entries.restore(take(state, "entries", dict))
 
-        So packets must come again from a key picture at or before that point, or from the clip's start; pictures that
-        had been given are decoded and left out. That they are the same is seen by their PTS: a stream without can't be
-        resumed.
+    def replay_from(self, t_s: float) -> Entry | None:
+        """After ``restore``: give the pictures from ``t_s`` on once more, and let packets come from the entry on.
+
+        Returns:
+            Where packets may begin; they may begin earlier, too. None: at the clip's start.
         """
-        self._line.restore(state)
+        self._replay_from_s = t_s
+        self._awaited = self._entries.last_before(t_s)
+        return self._awaited
 
     def _decode(self, item: Packet) -> Iterator[Item]:
         packet = item.packet
         self._codec = packet.stream.codec_context
         self._tick_s, self._offset_s = float(packet.time_base), item.offset_s
         self._lose(self._ledger.send(packet))
+        if item.is_entry:
+            self._entries.send(packet)
         if packet.is_corrupt:
             self._complaint = "a packet is incomplete"
         else:
@@ -100,9 +121,11 @@ class Decode:
 
     def _flush(self, item: Packet) -> Iterator[Item]:
         yield from self._drain()
+        if self._awaited is not None:
+            raise SourceError(f"{self._name} no longer holds the key picture at {self._awaited.t_s} s: it has changed")
         if isinstance(item, Flush) and item.lost_packets:
             self._line.lose(item.lost_until_s, item.lost_packets, item.reason)
-        yield from self._line.close()
+        yield from self._close()
         if self._line.pictures == 0:
             raise SourceError(f"{self._name} holds no picture that can be decoded")
 
@@ -134,6 +157,8 @@ class Decode:
 
     def _picture(self, frame: "av.VideoFrame") -> Iterator[Item]:
         self._lose(self._ledger.receive(frame.pts))
+        if self._is_known(frame):
+            return
         ticks = frame.dts if frame.pts is None else frame.pts
         clock_s = None if ticks is None else self._clock_s(ticks)
         duration_s = frame.duration * self._tick_s
@@ -142,10 +167,32 @@ class Decode:
         if fault := self._fault(frame) or self._line.leap(clock_s):
             self._line.lose(None if clock_s is None else clock_s + duration_s, 1, fault)
             return
+        before = self._line.snapshot() if self._is_entry(frame) else None
         place = self._line.place(clock_s, duration_s)
-        if place is not None:
-            yield from place.damage_before
+        if before is not None:
+            self._entries.receive(frame, place.t_s, before)
+        yield from self._new(place.damage_before)
+        if place.index >= self._known_pictures or place.t_s >= self._replay_from_s:
             yield Picture(place.index, place.t_s, duration_s, frame)
+
+    def _is_known(self, frame: "av.VideoFrame") -> bool:
+        """Whether the picture stands before the entry that is awaited; the time line goes on with that entry."""
+        if self._awaited is not None and frame.key_frame and frame.pts == self._awaited.pts:
+            self._line.restore(self._awaited.line)
+            self._awaited = None
+        return self._awaited is not None
+
+    def _is_entry(self, frame: "av.VideoFrame") -> bool:
+        return self._entries.takes(frame) and self._ledger.is_sound and not self._complaint
+
+    def _new(self, damages: Iterable[Damage]) -> Iterator[Damage]:
+        """Of the damage up to here what was not given before."""
+        if self._line.packets_lost > self._known_lost:
+            yield from damages
+
+    def _close(self) -> Iterator[Damage]:
+        if self._awaited is None:
+            yield from self._new(list(self._line.close()))
 
     def _fault(self, frame: "av.VideoFrame") -> str:
         """Why the picture is not to be trusted; empty if it is."""

@@ -8,8 +8,8 @@ from stream.detection.causal import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.detection.partition import Partition
 from stream.detection.reference import unit_vector
-from stream.detection.state import take
 from stream.items import Embedding, End, Item, Keyframe, Tile
+from stream.packing import take
 from stream.stage import State
 
 

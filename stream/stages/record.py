@@ -6,18 +6,19 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
-
 from models.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.desk import Desk
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.items import Damage, Embedding, End, Item, Keyframe, SegmentClosed, SegmentOpened
+from stream.items import Barrier, Damage, Embedding, End, Item, Keyframe, SegmentClosed, SegmentOpened
+from stream.packing import take, unpack
 from stream.records import events
-from stream.records.arrays import GrowingArray
+from stream.records.atomic import sync_file
+from stream.records.attempt import Fence
 from stream.records.books import DamageInside, account, to_us
 from stream.records.layout import RunLayout
 from stream.records.log import ReplayedLog, read_events
+from stream.records.saved import StateFiles
 from stream.records.spool import Spool, digest, in_ms
 from stream.stage import State
 
@@ -35,19 +36,22 @@ class _Seen:
 
 
 class Record:
-    """The one writer of a run's events, arrays, keyframes and annotations.
+    """The one writer of a run's events, keyframes, annotations and states.
 
-    Closed segments go to the annotator, where there is one, and its answers come back here. The memory of all this is
-    the disk: when a run goes on, the chain plays again from the start, and what is given again is found there.
+    Closed segments go to the annotator, where there is one, and its answers come back here: that is remembered by the
+    disk alone. A barrier makes all that came before it something that no process's death can undo; once in
+    ``CHECKPOINT_S`` it is a checkpoint, which no power cut can undo. What is given again behind it is found on disk.
     """
 
-    def __init__(self, layout: RunLayout, options: Options) -> None:
+    def __init__(self, layout: RunLayout, options: Options, attempt: int = 0) -> None:
         self._layout = layout
         self._has_annotator = options.annotator != "none"
+        self._fence = Fence(layout, attempt)
+        self._fence.check()
+        self._states = StateFiles(layout, attempt)
         self._log = ReplayedLog(layout.events)
         self._spool = Spool(layout.keyframes, options.spool_mib * 2**20)
         self._desk = Desk(layout, self._log, self._spool, options)
-        self._arrays: tuple[GrowingArray, GrowingArray, GrowingArray] | None = None
         self._damage_inside = DamageInside()
         self._seen: list[_Seen] = []
         """Keyframes of the segments that are still open."""
@@ -58,11 +62,12 @@ class Record:
 
     def on_item(self, item: Item) -> Iterator[Item]:
         """Take an item of the chain, or what came back from the annotator; orders come out of ``due``."""
+        self._fence.check()
         match item:
             case Keyframe():
                 self._keyframe(item)
             case Embedding():
-                self._embedding(item)
+                self._windows += 1
             case Damage():
                 self._damage_inside.add(item.t_start_s, item.t_end_s)
                 self._log.append(events.SourceDamaged(**asdict(item)))
@@ -72,6 +77,8 @@ class Record:
                 self._closed(item)
             case AnnotationAnswer() | AnnotationFailure():
                 self._desk.take(item)
+            case Barrier():
+                self._barrier(item)
             case End(reason="end_of_stream"):
                 self._ended(item)
             case _:
@@ -98,34 +105,46 @@ class Record:
         return {"waiting_segments": self._desk.open_segments, "spool_bytes": self._spool.size_bytes}
 
     def close(self) -> None:
-        """Make everything durable and close the files."""
-        for array in self._arrays or ():
-            array.close()
+        """Close the files."""
         self._desk.close_files()
         self._log.close()
 
     def snapshot(self) -> State:
-        return {}
+        return {
+            "told": self._log.told,
+            "damage_inside": self._damage_inside.snapshot(),
+            "seen": [[seen.name_ms, seen.sha256, list(seen.size)] for seen in self._seen],
+            "windows": self._windows,
+            "segments": self._segments,
+            "anomalous": self._anomalous,
+            "checkpoint_at_s": self._checkpoint_at_s,
+            "wall_s": self._wall_s(),
+        }
 
     def restore(self, state: State) -> None:
-        """There is nothing to put back that the disk does not hold."""
+        self._log.skip(take(state, "told", int))
+        self._damage_inside.restore(take(state, "damage_inside", dict))
+        self._seen = [_Seen(name_ms, sha256, (size[0], size[1])) for name_ms, sha256, size in take(state, "seen", list)]
+        self._spool.keep_named(seen.name_ms for seen in self._seen)
+        self._windows, self._segments = take(state, "windows", int), take(state, "segments", int)
+        self._anomalous = take(state, "anomalous", int)
+        self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
+        self._began_at -= take(state, "wall_s", float)
+
+    def _wall_s(self) -> float:
+        """Since the run began, without the time in which none of it was there."""
+        return time.monotonic() - self._began_at
 
     def _keyframe(self, item: Keyframe) -> None:
         self._spool.add(item.t_s, item.jpeg)
         self._seen.append(_Seen(in_ms(item.t_s), sha256(item.jpeg).hexdigest(), (item.width, item.height)))
 
-    def _embedding(self, item: Embedding) -> None:
-        if self._arrays is None:
-            self._arrays = (
-                GrowingArray(self._layout.embeddings, item.mean.shape, "<f4"),
-                GrowingArray(self._layout.temporal, item.temporal.shape, "<f2"),
-                GrowingArray(self._layout.timestamps, (), "<f8"),
-            )
-        for array, row in zip(self._arrays, (item.mean, item.temporal, np.float64(item.t_sample_s)), strict=True):
-            array.put(item.index, np.asarray(row))
-        self._windows += 1
-        if item.t_sample_s >= self._checkpoint_at_s:
-            self._checkpoint(item.t_sample_s)
+    def _barrier(self, barrier: Barrier) -> None:
+        is_checkpoint = barrier.t_s >= self._checkpoint_at_s
+        if is_checkpoint:
+            self._checkpoint(barrier.t_s)
+        states = {**unpack(barrier.states), "record": self.snapshot()}
+        self._states.write(barrier.t_s, states, durably=is_checkpoint)
 
     def _checkpoint(self, t_s: float) -> None:
         self._sync()
@@ -133,8 +152,8 @@ class Record:
         self._checkpoint_at_s = (t_s // CHECKPOINT_S + 1) * CHECKPOINT_S
 
     def _sync(self) -> None:
-        for array in self._arrays or ():
-            array.sync()
+        for path in self._layout.arrays:
+            sync_file(path)
         self._spool.sync()
 
     def _closed(self, item: SegmentClosed) -> None:
@@ -183,7 +202,7 @@ class Record:
                 segments=self._segments,
                 anomalous=self._anomalous,
                 annotation=books.annotation,
-                wall_s=round(time.monotonic() - self._began_at, 3),
+                wall_s=round(self._wall_s(), 3),
                 exit_code=4 if books.seconds["damaged_s"] or books.seconds["failed_s"] or end.packets_lost else 0,
             )
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from stream.items import Item, Keyframe, Picture, Tile
+from stream.packing import take
 from stream.stage import State
 from stream.video.camera import Intrinsics, fit_camera
 from stream.video.layout import Layout, layout_of
@@ -72,10 +73,7 @@ class Rectify:
         return {"last_keyframe": self._last_keyframe}
 
     def restore(self, state: State) -> None:
-        last = state["last_keyframe"]
-        if not isinstance(last, int):
-            raise TypeError(f"last_keyframe is {last!r}, expected an int")
-        self._last_keyframe = last
+        self._last_keyframe = take(state, "last_keyframe", int)
 
     def facts(self) -> dict[str, object]:
         """What is done to the pixels, for the record, from the first picture on; JSON's types only."""

@@ -7,21 +7,28 @@ import numpy as np
 
 from models.encoder import ClipEmbedding, ClipEncoder, Encoding, Facts, Float16, Float32, TileStore, UInt8
 from models.host_tiles import Done
+from stream.records.arrays import rows_in
 from stream.records.layout import RunLayout
 
 
 class Remembered:
-    """Gives the first ``windows`` embeddings from the run's own arrays, and all later ones from the encoder.
+    """Gives the embeddings that the run's own arrays hold already, and all later ones from the encoder.
 
-    The same tiles always give the same embedding, so a run that goes on may play its clip again from the start at the
-    decoder's speed, and ends byte for byte like one that was never stopped.
+    The same tiles always give the same embedding. So the windows that were embedded after the barrier from which a run
+    goes on, and before it ended, come from the disk.
     """
 
-    def __init__(self, encoder: ClipEncoder, run_dir: Path, windows: int) -> None:
-        layout = RunLayout(run_dir, run_dir.name)
+    def __init__(self, encoder: ClipEncoder, layout: RunLayout, first: int) -> None:
+        """``first`` is the index of the first window that will be asked for."""
+        rows = rows_in(layout.arrays)
+        self._known: list[tuple[Float32, Float16]] = []
+        if rows > first:
+            mean, temporal = (
+                np.load(path, mmap_mode="r", allow_pickle=False)[first:rows] for path in layout.arrays[:2]
+            )
+            self._known = list(zip(mean, temporal, strict=True))
         self._encoder = encoder
-        self._mean = np.load(layout.embeddings, mmap_mode="r", allow_pickle=False)[:windows]
-        self._temporal = np.load(layout.temporal, mmap_mode="r", allow_pickle=False)[:windows]
+        self._tally = layout.encoded
         self.name = encoder.name
         self.frames = encoder.frames
         self.tile_px = encoder.tile_px
@@ -33,15 +40,17 @@ class Remembered:
         return self._encoder.encode(tiles)
 
     def tile_store(self) -> TileStore:
-        return _RememberedTiles(self._encoder.tile_store(), list(zip(self._mean, self._temporal, strict=True)))
+        return _RememberedTiles(self._encoder.tile_store(), self._known, self._tally)
 
 
 class _RememberedTiles:
     """A store whose first windows are known; a batch of which one is not is embedded whole, as it was before."""
 
-    def __init__(self, tiles: TileStore, known: Sequence[tuple[Float32, Float16]]) -> None:
+    def __init__(self, tiles: TileStore, known: Sequence[tuple[Float32, Float16]], tally: Path) -> None:
+        """``tally`` gets a byte for every window that the encoder has to embed."""
         self._tiles = tiles
         self._known = known
+        self._tally = tally
         self._given = 0
         self.put = tiles.put
         self.drop = tiles.drop
@@ -49,6 +58,8 @@ class _RememberedTiles:
     def encode(self, windows: Sequence[Sequence[int]]) -> Encoding:
         first, self._given = self._given, self._given + len(windows)
         if self._given > len(self._known):
+            with self._tally.open("ab", buffering=0) as file:
+                file.write(b"." * len(windows))
             return self._tiles.encode(windows)
         return Done(
             [ClipEmbedding(np.array(mean), np.array(temporal)) for mean, temporal in self._known[first : self._given]]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.encoder import ClipEncoder, Encoding
-from stream.items import Embedding, Item, Tile
+from stream.items import Embedding, End, Item, Tile
+from stream.packing import take
 from stream.stage import State
 from stream.stages.picking import Picked, Picking
 from stream.video.sampling import PUBLISHED, Sampling
@@ -62,7 +63,7 @@ class Window:
             self._take(item)
         else:
             self._out.append(item)
-        return self._given(UNDER_WAY_MAX)
+        return self._given(0 if isinstance(item, End) else UNDER_WAY_MAX)
 
     def on_end(self) -> Iterator[Item]:
         """A window that is not full is not encoded: its embedding would mean something else."""
@@ -89,8 +90,8 @@ class Window:
         }
 
     def restore(self, state: State) -> None:
-        self._picking.clear(int(str(state["next"])))
-        self._sent = int(str(state["encoded"]))
+        self._picking.clear(take(state, "next", int))
+        self._sent = take(state, "encoded", int)
         self._ready.clear()
         self._out.clear()
 

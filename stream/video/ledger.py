@@ -37,6 +37,11 @@ class Ledger:
         self._in_order = True
         self._unplaced = 0
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether every packet so far has a PTS, and pictures come in its order."""
+        return self._in_order and not self._unplaced
+
     def send(self, packet: "av.Packet[av.VideoStream]") -> list[Owed]:
         """Expect a picture of the packet; gives what no decoder would hold back so long, in order."""
         if packet.is_discard:  # cut away by an edit list: decoded, because others refer to it, and not shown

@@ -2,11 +2,12 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, cast
 
 from stream.items import Packet
 from stream.video.container import open_stream
+from stream.video.entries import Entry
 from stream.video.framing import is_cut_off
 from stream.video.source import Source
 
@@ -22,6 +23,12 @@ THREADED_FROM_PX = 640 * 480
 _CLOCK_RESTART_S = 1.0
 """Decode times never go back within a stream; where they do, by more than a jitter, a second stream was joined on."""
 
+_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+"""libav's demuxers that go to a packet by the container's index, and give it as they do on the way from the start."""
+
+_MOST_SKIPPED = 1024
+"""Packets between where libav goes and where it was to go: the index of a Matroska file may name few of its packets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flush(Packet):
@@ -35,7 +42,9 @@ class Flush(Packet):
     """Why, if anything is lost."""
 
 
-def packets(source: Source, *, loop: bool = False, hwaccel: "HWAccel | None" = None) -> Generator[Packet, None, None]:
+def packets(
+    source: Source, *, loop: bool = False, hwaccel: "HWAccel | None" = None, since: Entry | None = None
+) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
     An error of the demuxer ends the stream there, and the ``Flush`` says so, as it does of a file that was cut off.
@@ -43,19 +52,40 @@ def packets(source: Source, *, loop: bool = False, hwaccel: "HWAccel | None" = N
     decode times go back by more than a second (files joined byte by byte, a camera that started anew), a ``Flush``
     parts the two and ``offset_s`` lets time go on.
 
-    With ``hwaccel`` the packets' own codec context decodes on that device.
+    With ``hwaccel`` the packets' own codec context decodes on that device. With ``since`` they begin with the packet of
+    that entry, where the container leads to it; else at the clip's start.
 
     The clip is open while packets are taken, and closed with the generator; a packet may be kept for longer.
 
     Raises:
         SourceError: as ``stream.video.container.open_stream``.
     """
-    offset_s = yield from _round(source, 0.0, hwaccel)
+    if since is not None and not leads_to(source, since):
+        since = None
+    offset_s = yield from _round(source, 0.0, hwaccel, since)
     while loop:
         offset_s = yield from _round(source, offset_s, hwaccel)
 
 
-def _round(source: Source, offset_s: float, hwaccel: "HWAccel | None") -> Generator[Packet, None, float]:
+def leads_to(source: Source, entry: Entry) -> bool:
+    """Whether the packet of an entry is found without reading what lies before it.
+
+    Raises:
+        SourceError: as ``stream.video.container.open_stream``.
+    """
+    import av
+
+    with open_stream(source) as (container, stream):
+        try:
+            container.seek(entry.pts, stream=stream)
+            return any(_is_packet_of(entry, packet) for packet in islice(container.demux(stream), _MOST_SKIPPED))
+        except (av.FFmpegError, OSError):
+            return False
+
+
+def _round(
+    source: Source, offset_s: float, hwaccel: "HWAccel | None", since: Entry | None = None
+) -> Generator[Packet, None, float]:
     """One reading of the clip; returns the offset with which the next one follows without a gap."""
     import av
 
@@ -64,17 +94,24 @@ def _round(source: Source, offset_s: float, hwaccel: "HWAccel | None") -> Genera
     next_is_corrupt, error_text = False, ""
     with open_stream(source, hwaccel) as (container, stream):
         stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > THREADED_FROM_PX else 1
+        enters = stream.codec_context.name == "hevc" and container.format.name in _INDEXED
         try:
+            if since is not None:
+                _jump(container, stream, since, stretch)
             for packet in container.demux(stream):
                 if packet.size == 0:  # codes nothing; a decoder would take it for the end
                     continue
+                if since is not None and not _is_packet_of(since, packet):
+                    continue
+                since = None
                 if container.format.name == "mpegts":  # the parser there puts the mark on the packet before
                     packet.is_corrupt, next_is_corrupt = next_is_corrupt, packet.is_corrupt
                 if stretch.is_left_by(packet):
                     yield Flush(flush, stretch.offset_s)
                     stretch = _Stretch(stretch.end_s - (_ticks(packet) or 0) * float(packet.time_base))
                 stretch.add(packet)
-                yield Packet(packet, stretch.offset_s)
+                is_entry = enters and packet.is_keyframe and stretch is first
+                yield Packet(packet, stretch.offset_s, is_entry)
         except (av.FFmpegError, OSError) as error:
             error_text = error.strerror or str(error)
         if not error_text and is_cut_off(source, container.format.name):
@@ -82,6 +119,19 @@ def _round(source: Source, offset_s: float, hwaccel: "HWAccel | None") -> Genera
         last = _last_flush(flush, stretch, container, stream, error_text)
         yield last
     return max(stretch.end_s, last.lost_until_s or stretch.end_s) - first.start_s
+
+
+def _jump(container: "InputContainer", stream: "av.VideoStream", entry: Entry, stretch: "_Stretch") -> None:
+    """Go to a packet's neighbourhood; the clip's first packet still decides where its time begins."""
+    for packet in container.demux(stream):
+        stretch.add(packet)
+        if stretch.has_begun:
+            break
+    container.seek(entry.pts, stream=stream)
+
+
+def _is_packet_of(entry: Entry, packet: "av.Packet[av.VideoStream]") -> bool:
+    return (packet.pts, packet.pos) == (entry.pts, entry.position)
 
 
 class _Stretch:
@@ -96,6 +146,11 @@ class _Stretch:
         self._last_dts: int | None = None
         self._lead = 0  # from the decoding to the display of the first packet, and so of all
         self._duration = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a packet has come that is shown."""
+        return self._start is not None
 
     @property
     def start_s(self) -> float:
@@ -151,10 +206,12 @@ def _last_flush(
     by_dts = "mov" in container.format.name  # its index is of decode times, that of all others of presentation times
     lost, until_s = stretch.missing(stream.index_entries, of_decode_times=by_dts)
     if lost:
-        return Flush(flush, stretch.offset_s, lost, until_s, f"{breaks_off}, its index names {lost} packets more")
+        reason = f"{breaks_off}, its index names {lost} packets more"
+        return Flush(flush, stretch.offset_s, lost_packets=lost, lost_until_s=until_s, reason=reason)
     if not error_text:
         return Flush(flush, stretch.offset_s)
-    return Flush(flush, stretch.offset_s, 1, _declared_end_s(container, stretch), breaks_off)
+    declared_s = _declared_end_s(container, stretch)
+    return Flush(flush, stretch.offset_s, lost_packets=1, lost_until_s=declared_s, reason=breaks_off)
 
 
 def _declared_end_s(container: "InputContainer", stretch: _Stretch) -> float | None:

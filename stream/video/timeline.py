@@ -1,9 +1,10 @@
 """The line of stream time: where each picture stands on it, and which stretches of it are damaged."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from stream.items import Damage
+from stream.packing import take, take_optional
 from stream.stage import State
 
 LEAP_S = 3600.0
@@ -38,7 +39,6 @@ class TimeLine:
         self._last_s: float | None = None  # start of the last picture
         self._end_s = 0.0  # its end, or the end of damage after it
         self._lost: Damage | None = None  # since the last picture
-        self._replayed_to_s: float | None = None
         self.pictures = 0
         self.packets_lost = 0
         """Of the damage given out so far."""
@@ -53,7 +53,7 @@ class TimeLine:
 
         The clock has leapt by more than ``LEAP_S``, to and fro or for good: time goes on from here by what it says now.
         """
-        if clock_s is None or self._origin_s is None or self._replayed_to_s is not None:
+        if clock_s is None or self._origin_s is None:
             return ""
         ahead_s = clock_s - self._origin_s - self._end_s
         if abs(ahead_s) <= LEAP_S:
@@ -61,18 +61,14 @@ class TimeLine:
         self._origin_s = clock_s - self._end_s
         return f"its time leaps by {ahead_s:.0f} s"
 
-    def place(self, clock_s: float | None, duration_s: float) -> Place | None:
-        """Put the next picture on the line; None if ``restore`` knows it as given.
+    def place(self, clock_s: float | None, duration_s: float) -> Place:
+        """Put the next picture on the line.
 
         ``clock_s`` is its time on the packets' clock; without one it stands where its predecessor ends.
         """
         if self._origin_s is None:
             self._origin_s = clock_s or 0.0
         t_s = self._end_s if clock_s is None else clock_s - self._origin_s
-        if self._is_replay(t_s):
-            self._lost = None
-            return None
-        self._replayed_to_s = None
         if self._last_s is not None and t_s <= self._last_s:
             t_s = self._last_s + self._period_s / 2
         place = Place(self.pictures, t_s, tuple(self._damage(t_s)))
@@ -84,10 +80,9 @@ class TimeLine:
         """Note a loss after the last picture. ``until_s`` is its end on the packets' clock, None if not known."""
         start_s = end_s = self._end_s
         if self._origin_s is not None and until_s is not None:
-            end_s = until_s - self._origin_s
-            if self._is_replay(end_s):
-                return
-            end_s = max(start_s, end_s) if end_s - start_s <= LEAP_S else start_s
+            end_s = max(start_s, until_s - self._origin_s)
+            if end_s - start_s > LEAP_S:
+                end_s = start_s
         if self._lost is not None:
             packets += self._lost.packets
             reason = self._lost.reason if reason in self._lost.reason else f"{self._lost.reason}; {reason}"
@@ -107,15 +102,18 @@ class TimeLine:
             "end_s": self._end_s,
             "pictures": self.pictures,
             "packets_lost": self.packets_lost,
+            "lost": None if self._lost is None else list(astuple(self._lost)),
         }
 
     def restore(self, state: State) -> None:
-        """Go on behind the last picture of ``state``: what comes again up to there is known and left out."""
-        self._origin_s = _number(state, "origin_s")
-        self._last_s = self._replayed_to_s = _number(state, "last_s")
-        self._end_s = _number(state, "end_s") or 0.0
-        self.pictures = int(_number(state, "pictures") or 0)
-        self.packets_lost = int(_number(state, "packets_lost") or 0)
+        """Go on behind the last picture of ``state``."""
+        self._origin_s = take_optional(state, "origin_s", float)
+        self._last_s = take_optional(state, "last_s", float)
+        self._end_s = take(state, "end_s", float)
+        self.pictures = take(state, "pictures", int)
+        self.packets_lost = take(state, "packets_lost", int)
+        lost = take_optional(state, "lost", list)
+        self._lost = None if lost is None else Damage(*lost)
 
     def _damage(self, until_s: float | None) -> Iterator[Damage]:
         lost, self._lost = self._lost, None
@@ -124,13 +122,3 @@ class TimeLine:
         end_s = lost.t_end_s if until_s is None else until_s
         self.packets_lost += lost.packets
         yield Damage(min(lost.t_start_s, end_s), end_s, lost.reason, lost.packets)
-
-    def _is_replay(self, t_s: float) -> bool:
-        return self._replayed_to_s is not None and t_s <= self._replayed_to_s
-
-
-def _number(state: State, key: str) -> float | None:
-    value = state[key]
-    if value is None or isinstance(value, int | float):
-        return value
-    raise TypeError(f"{key} of a time line is a {type(value).__name__}, expected a number")

@@ -1,0 +1,73 @@
+"""The private folder in which the processes of one chain find each other's sockets.
+
+Whoever is killed cannot clean up. So the owner of a folder holds a lock on it, which the system releases at its death,
+and whoever makes the next one removes those that nobody holds any more. They lie in the system's folder for temporary
+files and not in the run directory: the path of a socket has at most 107 bytes, and not every file system that results
+are written to takes sockets.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+PREFIX = "egoclean-run-"
+
+
+class SocketFolder:
+    """A new folder that only this user can enter; it is removed at the end of the block, or after this process."""
+
+    def __init__(self) -> None:
+        """Make the folder, and remove those of this user whose owners have gone."""
+        for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+            _remove_if_left(left)
+        self.path, self._lock = _new_folder()
+
+    def endpoint(self, name: str) -> str:
+        """The address of a socket in it."""
+        return f"ipc://{self.path}/{name}"
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+def _new_folder() -> tuple[Path, int]:
+    """The folder and the lock on it."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        with suppress(FileNotFoundError):
+            lock = _open(path)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return path, lock
+            os.close(lock)  # before it was locked another process took it for one that was left
+
+
+def _remove_if_left(path: Path) -> None:
+    try:
+        if path.lstat().st_uid != os.getuid():
+            return
+        lock = _open(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # its owner has just removed it, or it is no folder of ours
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True)
+    except BlockingIOError:
+        return  # its owner lives
+    finally:
+        os.close(lock)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

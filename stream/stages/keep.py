@@ -1,0 +1,59 @@
+"""What is embedded is kept before it goes on: no window is embedded twice, however a run ends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.items import Embedding, Item
+from stream.records.arrays import GrowingArray
+from stream.records.attempt import Fence
+from stream.records.layout import RunLayout
+from stream.stage import State
+
+
+class Keep:
+    """The one writer of a run's arrays; all items are passed on.
+
+    Rows outlive the death of every process, and a power cut from the next checkpoint on (``stream.stages.record``).
+    """
+
+    def __init__(self, layout: RunLayout, fence: Fence) -> None:
+        self._layout = layout
+        self._fence = fence
+        self._arrays: tuple[GrowingArray, ...] = ()
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        if isinstance(item, Embedding):
+            self._fence.check()
+            self._write(item)
+        yield item
+
+    def on_end(self) -> Iterator[Item]:
+        return iter(())
+
+    def close(self) -> None:
+        """Make all rows durable and close the files."""
+        for array in self._arrays:
+            array.close()
+
+    def snapshot(self) -> State:
+        return {}
+
+    def restore(self, state: State) -> None:
+        """There is nothing to put back that the disk does not hold."""
+
+    def _write(self, item: Embedding) -> None:
+        rows: tuple[npt.NDArray[Any], ...] = (
+            np.asarray(item.mean),
+            np.asarray(item.temporal),
+            np.asarray(item.t_sample_s),
+        )
+        if not self._arrays:
+            self._arrays = tuple(
+                GrowingArray(path, row.shape, dtype)
+                for path, row, dtype in zip(self._layout.arrays, rows, ("<f4", "<f2", "<f8"), strict=True)
+            )
+        for array, row in zip(self._arrays, rows, strict=True):
+            array.put(item.index, row)
