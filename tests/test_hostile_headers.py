@@ -6,6 +6,7 @@ import sys
 import textwrap
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -114,8 +115,7 @@ def test_a_turn_is_a_quarter_turn_for_everyone(tmp_path: Path, name: str) -> Non
 def _encoded(path: Path, codec: str, pixel_format: str, width_px: int, height_px: int) -> Path:
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=30)
-        assert isinstance(stream, av.VideoStream)
+        stream = cast("av.VideoStream", container.add_stream(codec, rate=30))
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, pixel_format
         stream.options = {"x265-params": "log-level=none:pools=none:frame-threads=1"} if codec == "libx265" else {}
         for _ in range(3):

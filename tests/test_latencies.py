@@ -29,7 +29,7 @@ def opened(t_start_s: float, detected_at_s: float) -> events.SegmentOpened:
 
 
 def test_each_is_measured_from_where_it_began() -> None:
-    """Opening and closing in stream time, but for the clip's two ends; annotation by the clock, also if it failed."""
+    """Opening and closing in stream time, save at the clip's ends; annotation by the clock, also if it failed."""
     told: list[events.Event] = [
         opened(0, 0),
         closed("s0", "state_change", 30, 34, second=10),

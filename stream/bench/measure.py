@@ -21,13 +21,14 @@ from stream.records import events
 from stream.records.layout import RunLayout
 from stream.records.manifest import machine
 from stream.runner import run
+from stream.words import printable
 
 
 class Silent:
     """A view that shows nothing but notes, on standard error: what is measured is not drawn."""
 
     def begin(self, run_id: str) -> None:
-        """Of no interest."""
+        """In the records."""
 
     def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """Not drawn."""
@@ -36,7 +37,7 @@ class Silent:
         """In the records."""
 
     def note(self, note: Note) -> None:
-        click.echo(note.text, err=True)
+        click.echo(printable(note.text), err=True)
 
     def close(self) -> None:
         """Nothing is held back."""

@@ -6,7 +6,7 @@
 Of every process of the program: resident memory, open files, threads and mappings of shared memory; besides, entries
 in the folder for temporary files, and bytes of the keyframe spool. What is judged is the slope, over a thousand clips
 or an hour of video, after the first fifth: it is the median of the slopes between all pairs of looks (Theil and Sen),
-so that a peak here and there does not count. ``--wall-s`` ends a soak early; the slopes are of what was done by then.
+so that a peak here and there does not count; ``from`` and ``to`` are medians, too. ``--wall-s`` ends a soak early; the slopes are of what was done by then.
 """
 
 import json
@@ -31,13 +31,14 @@ from stream.records.health import read_health
 from stream.records.layout import RunLayout
 from stream.records.manifest import machine
 
-LIMITS: Final = {"rss_mib": 8.0, "files": 1.0, "threads": 1.0, "shm_maps": 0.5, "temp_entries": 1.0, "spool_mib": 8.0}
+LIMITS: Final = {"rss_mib": 4.0, "files": 1.0, "threads": 1.0, "shm_maps": 0.5, "temp_entries": 1.0, "spool_mib": 0.1}
 """The steepest slope that counts as flat, for a thousand clips or an hour of video."""
 _SIZE: Final = (160, 96)
 _SETTLED: Final = 0.2
 """Of the way: before, caches fill."""
 _LOOK_EVERY_S: Final = 1.0
-_SPOOL_MIB: Final = 16
+_SPOOL_MIB: Final = 1
+"""It is full before it is judged."""
 _COMMON: Final = ("--encoder", "grid", "--keyframe-px", "64", "--spool-mib", str(_SPOOL_MIB), "--log-format", "json")
 
 
@@ -58,10 +59,11 @@ class Watch:
     def _figure(self, name: str, looks: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
         settled = looks[looks[:, 0] >= _SETTLED * looks[:, 0].max()]
         steepness = slope(settled[:, 0], settled[:, 1])
+        tenth = len(settled) // 10 + 1
         return {
             "looks": len(settled),
-            "from": round(float(settled[0, 1]), 2),
-            "to": round(float(settled[-1, 1]), 2),
+            "from": round(float(np.median(settled[:tenth, 1])), 2),
+            "to": round(float(np.median(settled[-tenth:, 1])), 2),
             "max": round(float(settled[:, 1].max()), 2),
             "slope": None if steepness is None else round(steepness, 3),
             "limit": (limit := LIMITS[name.rpartition(" ")[2]]),
