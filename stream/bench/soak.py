@@ -6,7 +6,8 @@
 Of every process of the program: resident memory, open files, threads and mappings of shared memory; besides, entries
 in the folder for temporary files, and bytes of the keyframe spool. What is judged is the slope, over a thousand clips
 or an hour of video, after the first fifth: it is the median of the slopes between all pairs of looks (Theil and Sen),
-so that a peak here and there does not count; ``from`` and ``to`` are medians, too. ``--wall-s`` ends a soak early; the slopes are of what was done by then.
+so that a peak here and there does not count; ``from`` and ``to`` are medians, too. ``--wall-s`` ends a soak early; the
+slopes are of what was done by then.
 """
 
 import json
