@@ -46,7 +46,7 @@ def run(prepared: Prepared, view: View) -> int:
     try:
         with Outside(prepared.options, layout) as outside:
             if is_network(kind := file_system(layout.root)):
-                view.note(Note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}"))
+                view.note(Note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}", "warning"))
             if outside.address:
                 view.note(Note(f"metrics at {outside.address}/metrics"))
             return _begin(prepared, layout, view, outside)
@@ -144,7 +144,7 @@ class _Run:
         except OSError as full:
             if exit_code_of(full) != ExitCode.NO_ROOM:
                 raise
-            self._view.note(Note(f"the records do not say how the run ended: {sentence_of(full)}"))
+            self._view.note(Note(f"the records do not say how the run ended: {sentence_of(full)}", "error"))
 
     def _failed(self, reason: str, code: int) -> None:
         ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]
