@@ -164,12 +164,13 @@ def run_source(work: Work, port: Port) -> None:
 
 
 def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
-    """Feed the stage with what arrives, until ``End`` has come in by every inlet. A run that is stopped waits for none.
+    """Feed the stage with what arrives, until ``End`` has come in by every inlet.
 
-    What comes back is always taken, and first; what comes along the chain, when the stage is ready for it.
+    What comes back is always taken, and first; what comes along the chain, when the stage is ready for it. A run that
+    is stopped does not wait for what would come back after the chain's end.
     """
     listened = [inlet] if back is None else [back, inlet]
-    while listened:
+    while listened and not (port.stopping and inlet not in listened):
         for given in work.due(time.monotonic()):
             port.send(given)
         asked_at = time.monotonic()
@@ -184,7 +185,7 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
             port.send(given)
         if isinstance(item, End):
             waiting.close()
-            listened = [] if item.reason == "stopped" else [each for each in listened if each is not waiting]
+            listened.remove(waiting)
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
