@@ -73,6 +73,8 @@ class Work:
     close: Callable[[], None] = field(default=lambda: None)
     due: Callable[[float], Iterable[Item]] = field(default=lambda _now_s: ())
     """What is to be given by now, on the monotonic clock, whether or not an item has come in."""
+    levels: Callable[[], dict[str, float]] = field(default=dict)
+    """What it holds at present, by name, for whoever watches the run."""
     ready: Callable[[], bool] = field(default=lambda: True)
     """Whether the stage can take the chain's next item."""
     catch_up: Callable[[Sequence[Event]], None] = field(default=lambda _told: None)
@@ -234,6 +236,7 @@ def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | N
         facts=record.facts,
         close=record.close,
         due=record.due,
+        levels=record.levels,
         ready=record.ready,
         catch_up=record.catch_up,
     )

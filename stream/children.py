@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -40,7 +41,10 @@ class Child:
         return (self.code or 0) < 0
 
     def stop(self) -> None:
-        """Ask the source to end early; the other processes end when the source's ``End`` reaches them."""
+        """Ask the source to end early, and whoever waits for the annotator alone to wait no longer.
+
+        The other processes end when the source's ``End`` reaches them.
+        """
         self._tell(b"stop\n")
 
     def kill(self) -> None:
@@ -61,7 +65,8 @@ class Child:
     def close(self) -> None:
         """Release its pipes; an empty log is removed."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):  # it had ended when it was told something: what is left has nowhere to go
+                self._process.stdin.close()
         self._stderr.close()
         if self._log.exists() and not self._log.stat().st_size:
             self._log.unlink()

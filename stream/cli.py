@@ -5,6 +5,7 @@ import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from io import StringIO
 from types import FrameType
 from typing import NoReturn
 
@@ -12,7 +13,7 @@ import click
 
 from stream.complaint import complain
 from stream.errors import ExitCode
-from stream.notes import tell_notes
+from stream.notes import Note, tell_notes
 from stream.words import printable
 
 COMMANDS = {
@@ -64,6 +65,14 @@ def cli() -> None:
     """
 
 
+def _say(note: Note) -> None:
+    """As people want it."""
+    for line in (note.trace or "").splitlines():
+        click.echo(printable(line), err=True)
+    said = f"egoclean-stream: {note.text}" if note.level == "error" else note.text
+    click.echo(printable(said), err=True)
+
+
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     """SIGTERM while nothing runs yet that would have to be drained."""
     sys.exit(ExitCode.SIGTERM)
@@ -79,16 +88,23 @@ def _unraisable(ignored: "sys.UnraisableHookArgs") -> None:
     sys.__unraisablehook__(ignored)
 
 
+def _show(error: click.ClickException) -> None:
+    """Say what is wrong with the command line; a pattern of the shell may have put names of files into it."""
+    text = StringIO()
+    error.show(text)
+    for line in text.getvalue().splitlines():
+        click.echo(printable(line), err=True)
+
+
 def main() -> None:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _unraisable
-    tell_notes(lambda line: click.echo(printable(line), err=True))
+    tell_notes(_say)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        error.message = printable(error.message)  # a pattern of the shell may have put names of files there
-        error.show()
+        _show(error)
         code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT

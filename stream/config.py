@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.onnx_facts import Provider
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
+from stream.records.layout import RUNS
 from stream.video.address import redacted
 from stream.video.container import StreamFacts
 from stream.video.live_options import LiveOptions
@@ -32,7 +33,7 @@ class Options(BaseModel):
     """0 keeps only pixels that exist, 1 keeps the whole field of view."""
     fov_scale: float = Field(default=1.0, gt=0.0)
     """Above 1 widens the rectified view."""
-    out: Path = Path("runs")
+    out: Path = RUNS
     decoder: Literal["auto", "cpu", "nvdec"] = "auto"
     """``auto``: the GPU's where it works and is of use, settled before the run begins."""
     encoder: Literal["auto", "vjepa2", "grid"] = "auto"

@@ -1,6 +1,5 @@
 """Everything that can be found wrong before the first frame is decoded, is found here."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -42,12 +41,8 @@ class Prepared:
     """What decodes it, and why."""
 
 
-def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) -> Prepared:
+def prepare(options: Options) -> Prepared:
     """Check the source, the calibration, the encoder and the annotator of a run.
-
-    Args:
-        options: As the user gave them.
-        note: Takes a line for the user, while a camera is sought.
 
     Raises:
         SourceError: the clip cannot be read.
@@ -58,7 +53,7 @@ def prepare(options: Options, note: Callable[[str], None] = lambda _line: None) 
     """
     if options.offline and is_on_hub(options.source):
         raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
-    source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}), note)
+    source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}))
     if isinstance(source, LiveSource):
         policy = options.spool_policy or ("skip" if source.is_camera else None)
         options = options.model_copy(update={"live": source.options, "stream": stream, "spool_policy": policy})

@@ -1,5 +1,6 @@
 """The first contact with a source; a live one that is not there is sought for a while."""
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import TypeAlias
@@ -14,16 +15,14 @@ from stream.video.source import Source
 
 AnySource: TypeAlias = Source | LiveSource
 
+_LOG = logging.getLogger(__name__)
+
 FIRST_CONTACT_S = 30.0
 """How long a camera is sought that was never reached, unless ``--reconnect-s`` says otherwise."""
 
 
-def reach(options: Options, note: Callable[[str], None]) -> tuple[AnySource, StreamFacts]:
-    """The source, and what it says of itself.
-
-    Args:
-        options: As the user gave them.
-        note: Takes a line for the user, once for each reason why a live source cannot be reached.
+def reach(options: Options) -> tuple[AnySource, StreamFacts]:
+    """The source, and what it says of itself. Why a live one cannot be reached is logged, each reason once.
 
     Raises:
         SourceError: it cannot be read, or not be reached in time.
@@ -39,7 +38,7 @@ def reach(options: Options, note: Callable[[str], None]) -> tuple[AnySource, Str
         except UnreachableError as error:
             if str(error) not in told:
                 told.add(str(error))
-                note(f"{error}; trying again")
+                _LOG.warning("%s; trying again", error)
             if not backoff.wait():
                 raise
 

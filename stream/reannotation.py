@@ -15,6 +15,7 @@ from stream.annotation.making import make, settled
 from stream.annotation.selection import may_be_asked_again
 from stream.config import Options, validated
 from stream.errors import UsageError
+from stream.notes import Note
 from stream.records import events
 from stream.records.books import account
 from stream.records.claim import Claim
@@ -62,7 +63,7 @@ def _annotate(layout: RunLayout, options: Options, view: View) -> int:
             if log.reopened:
                 _describe(layout, log, options, view)
             else:
-                view.note(f"nothing to do: no segment of {layout.root} is left to be described")
+                view.note(Note(f"nothing to do: no segment of {layout.root} is left to be described"))
     finally:
         finish = _close_books(layout)
     view.event(finish)

@@ -9,6 +9,7 @@ from pathlib import Path
 from stream.chain import ANNOTATE
 from stream.errors import EgocleanError, ExitCode, StageFailedError, UsageError, exit_code_of, sentence_of
 from stream.file_system import NETWORK_ADVICE, file_system, is_network
+from stream.notes import Note
 from stream.outside.outside import Outside
 from stream.prepare import Prepared
 from stream.records import events
@@ -16,6 +17,7 @@ from stream.records.annotations import write_annotations
 from stream.records.arrays import rows_in, shorten
 from stream.records.attempt import begin_attempt
 from stream.records.claim import Claim, clear, earlier_run
+from stream.records.latencies import in_words, latencies
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, finish_of, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
@@ -46,9 +48,9 @@ def run(prepared: Prepared, view: View) -> int:
     try:
         with Outside(prepared.options, layout) as outside:
             if is_network(kind := file_system(layout.root)):
-                view.note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}")
+                view.note(Note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}", "warning"))
             if outside.address:
-                view.note(f"metrics at {outside.address}/metrics")
+                view.note(Note(f"metrics at {outside.address}/metrics"))
             return _begin(prepared, layout, view, outside)
     finally:
         view.close()
@@ -60,8 +62,9 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) 
     earlier = None if options.restart else earlier_run(layout, options.deciding(), source.size_bytes)
     if earlier is not None:
         if finish := finish_of(layout.events):
+            view.begin(earlier.run_id)
             view.event(finish)
-            view.note(f"nothing to do: {layout.root} holds this run, --restart begins it anew")
+            view.note(Note(f"nothing to do: {layout.root} holds this run, --restart begins it anew"))
             return finish.exit_code
         if isinstance(source, LiveSource) and source.kind == "pipe":
             raise UsageError(
@@ -98,9 +101,9 @@ class _Run:
 
     def start(self) -> int:
         if (sidecar := self._prepared.sidecar) and (complaint := sidecar.complaint):
-            self._view.note(complaint)
+            self._view.note(Note(complaint, "warning"))
         if self._prepared.decoder.fell_back:
-            self._view.note(f"decoding on the CPU, {self._prepared.decoder.reason}")
+            self._view.note(Note(f"decoding on the CPU, {self._prepared.decoder.reason}", "warning"))
         self._manifest.write(self._layout.manifest)
         write_annotations(self._layout.annotations, [])
         return self._run(_started(self._manifest, self._prepared))
@@ -112,6 +115,7 @@ class _Run:
         return self._run(events.RunResumed(run_id=manifest.run_id, windows=rows_in(self._layout.arrays)))
 
     def _run(self, first: events.Event) -> int:
+        self._view.begin(self._manifest.run_id)
         self._hash.start()
         with signals_caught() as stopped:
             try:
@@ -154,7 +158,7 @@ class _Run:
             raise EgocleanError("every process of the chain has ended, but the record has no end")
         reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
         self._failed(reason, signalled)
-        self._view.note("the same command goes on where it was")
+        self._view.note(Note("the same command goes on where it was"))
         return signalled
 
     def _record_failure(self, error: EgocleanError) -> None:
@@ -165,7 +169,7 @@ class _Run:
         except OSError as full:
             if exit_code_of(full) != ExitCode.NO_ROOM:
                 raise
-            self._view.note(f"the records do not say how the run ended: {sentence_of(full)}")
+            self._view.note(Note(f"the records do not say how the run ended: {sentence_of(full)}", "error"))
 
     def _failed(self, reason: str, code: int) -> None:
         ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]
@@ -197,10 +201,13 @@ class _Run:
             **usage(board, self._began_at, time.monotonic(), self._options.price_per_hour),
             "attempts": self._attempt,
             "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
+            "latency": (latency := latencies(read_events(self._layout.events))),
         }
         manifest.write(self._layout.manifest)
         if manifest.state == "finished":
             forget_states(self._layout)
+            if latency:
+                self._view.note(Note(in_words(latency)))
 
     def _hash_source(self) -> None:
         self._manifest.source.sha256 = self._prepared.source.sha256()

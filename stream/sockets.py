@@ -2,8 +2,13 @@
 
 ZeroMQ bounds queues by count, so a hop's high-water mark is its byte budget over its largest legal message,
 and the receiver drops the connection of a sender that exceeds that. Half of the budget lies on either side.
+
+How many items wait in a hop nobody can say: ZeroMQ does not, and either end knows its own count alone. How long an
+item has waited is exact: before the message stands when it was sent, on the clock that all processes share.
 """
 
+import struct
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,6 +21,8 @@ from stream.errors import EgocleanError
 from stream.items import Item, WireItem
 
 _POLL_MS = 100
+_SENT_AT = struct.Struct("<d")
+"""Seconds of the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,8 @@ class Outlet:
             limit = self._hop.message_bytes_max
             raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its hop's limit of {limit}")
         self.wait_for_room(while_full)
-        self._socket.send_multipart(parts, copy=size < zmq.COPY_THRESHOLD)
+        sent_at = _SENT_AT.pack(time.monotonic())
+        self._socket.send_multipart([sent_at, *parts], copy=size < zmq.COPY_THRESHOLD)
         self._has_sent = True
 
     def wait_for_room(self, while_full: Callable[[], None]) -> None:
@@ -96,6 +104,8 @@ class Inlet:
         self._socket.setsockopt(zmq.RCVHWM, hop.high_water_mark)
         self._socket.setsockopt(zmq.MAXMSGSIZE, hop.message_bytes_max)
         self._socket.bind(hop.endpoint)
+        self.waited_s = 0.0
+        """How long the last item had lain in the hop."""
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -110,7 +120,11 @@ class Inlet:
         """
         if not self._socket.poll(timeout_ms, zmq.POLLIN):
             return None
-        return wire.decode([frame.buffer for frame in self._socket.recv_multipart(copy=False)])
+        sent_at, *parts = [frame.buffer for frame in self._socket.recv_multipart(copy=False)]
+        if len(sent_at) != _SENT_AT.size:
+            raise wire.WireError(f"a message begins with {len(sent_at)} bytes, expected the {_SENT_AT.size} of a time")
+        self.waited_s = max(0.0, time.monotonic() - _SENT_AT.unpack(sent_at)[0])
+        return wire.decode(parts)
 
     def close(self) -> None:
         """Take nothing more: the sender may go."""

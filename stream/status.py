@@ -10,6 +10,8 @@ import msgpack
 import psutil
 import zmq
 
+from stream.notes import Note
+
 State: TypeAlias = Literal["starting", "running", "done", "failed"]
 
 
@@ -27,6 +29,10 @@ class Status:
     """Items handed on so far, by kind."""
     blocked_s: float = 0.0
     """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
+    queue_s: float | None = None
+    """How long the item that was taken last had waited for this process; None where nothing comes in."""
+    levels: dict[str, float] = field(default_factory=dict)
+    """What the process holds at present, by name."""
     idle_s: float = 0.0
     """Time spent waiting for an item to come."""
     up_s: float = 0.0
@@ -38,7 +44,7 @@ class Status:
     """User and system time of the process so far."""
     message: str = ""
     """With ``failed``: the sentence for the user."""
-    note: str = ""
+    note: Note | None = None
     """Something for the user to know, said once."""
     exit_code: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
@@ -60,6 +66,8 @@ class Reporter:
         self.items = 0
         self.given: Counter[str] = Counter()
         self.blocked_s = 0.0
+        self.queue_s: float | None = None
+        self._levels: dict[str, float] = {}
         self.idle_s = 0.0
         self.ready_at: float | None = None
         """On the monotonic clock; None until the process is ready to work."""
@@ -70,35 +78,41 @@ class Reporter:
         """Who reports."""
         return self._name
 
-    def note(self, line: str) -> None:
+    def note(self, note: Note) -> None:
         """Tell the user something now; from any thread."""
-        self._send(self._state, {}, note=line)
+        self._send(self._now(note=note))
 
-    def report(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0) -> None:
+    def report(self, state: State, facts: dict[str, Any], levels: dict[str, float]) -> None:
         """Send one heartbeat."""
-        self._state = state
-        self._send(state, facts, message, exit_code)
+        self._state, self._levels = state, levels
+        self._send(self._now(facts=facts))
 
-    def _send(self, state: State, facts: dict[str, Any], message: str = "", exit_code: int = 0, note: str = "") -> None:
+    def fail(self, message: str, exit_code: int) -> None:
+        """Say why the process ends."""
+        self._state = "failed"
+        self._send(self._now(message=message, exit_code=exit_code))
+
+    def _now(self, **said: Any) -> Status:  # noqa: ANN401 - fields of a status, as they are there
         times = self._process.cpu_times()
-        status = Status(
+        return Status(
             process=self._name,
-            state=state,
+            state=self._state,
             t_s=self.t_s,
             items=self.items,
             given=dict(self.given),
             blocked_s=self.blocked_s,
+            queue_s=self.queue_s,
+            levels=self._levels,
             idle_s=self.idle_s,
             up_s=0.0 if self.ready_at is None else time.monotonic() - self.ready_at,
             lag_s=self.lag_s,
             rss_bytes=self._process.memory_info().rss,
             cpu_s=times.user + times.system,
-            message=message,
-            note=note,
-            exit_code=exit_code,
-            facts=facts,
+            **said,
         )
-        flags = zmq.NOBLOCK if state == "running" else 0
+
+    def _send(self, status: Status) -> None:
+        flags = zmq.NOBLOCK if status.state == "running" else 0
         try:
             with self._lock:
                 self._socket.send(msgpack.packb(asdict(status)), flags)
@@ -107,6 +121,12 @@ class Reporter:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _unpacked(message: bytes) -> Status:
+    fields = msgpack.unpackb(message)
+    note = fields.pop("note")
+    return Status(**fields, note=Note(**note) if note else None)
 
 
 class Board:
@@ -126,7 +146,7 @@ class Board:
         """All that has arrived, waiting up to ``timeout_ms`` for the first."""
         news: list[Status] = []
         while self._socket.poll(0 if news else timeout_ms, zmq.POLLIN):
-            status = Status(**msgpack.unpackb(self._socket.recv()))
+            status = _unpacked(self._socket.recv())
             self.last[status.process] = status
             self._heard_at[status.process] = time.monotonic()
             if status.state != "starting":

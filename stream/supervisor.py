@@ -122,7 +122,8 @@ class Supervisor:
                 return
             if stopped.signals and not told:
                 told = True
-                self._children[0].stop()
+                for child in self._children:
+                    child.stop()
             self._collect(_POLL_MS)
             self._show()
             self._check()

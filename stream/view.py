@@ -1,18 +1,16 @@
-"""What a person sees of a run: a live table in a terminal, plain lines in a pipe; what a program sees: JSON."""
+"""What a person sees of a run: a live table in a terminal, plain lines in a pipe."""
 
-import os
-import sys
 from collections import deque
 from datetime import timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 
-import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from stream.notes import Note
 from stream.records import events
 from stream.records.reasons import SPOOL_FULL
 from stream.words import printable
@@ -116,6 +114,10 @@ def _summary(event: events.RunFinished) -> str:
 class View(Protocol):
     """Where a run's progress and events are shown."""
 
+    def begin(self, run_id: str) -> None:
+        """The run that is shown has this name."""
+        ...
+
     def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """The source has been decoded up to ``t_s``; ``duration_s`` is what its container promises."""
         ...
@@ -124,7 +126,7 @@ class View(Protocol):
         """An event is on disk."""
         ...
 
-    def note(self, line: str) -> None:
+    def note(self, note: Note) -> None:
         """Something to say that is no event."""
         ...
 
@@ -139,34 +141,18 @@ class PlainView:
     def __init__(self, console: Console) -> None:
         self._console = console
 
+    def begin(self, run_id: str) -> None:
+        """The run's first event says it."""
+
     def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """A pipe wants no progress bar."""
 
     def event(self, event: events.Event) -> None:
         if line := describe(event):
-            self.note(line)
+            self.note(Note(line))
 
-    def note(self, line: str) -> None:
-        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
-
-    def close(self) -> None:
-        """Nothing is held back."""
-
-
-class JsonView:
-    """Each event as it is on disk, one a line, for programs; what is no event goes to standard error."""
-
-    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
-        """Progress is no event."""
-
-    def event(self, event: events.Event) -> None:
-        try:
-            click.echo(event.model_dump_json(ensure_ascii=True))
-        except BrokenPipeError:  # the reader has gone, which is its right: the run goes on
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-    def note(self, line: str) -> None:
-        click.echo(printable(line), err=True)
+    def note(self, note: Note) -> None:
+        self._console.print(printable(note.text), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -184,6 +170,9 @@ class LiveView:
         self._task = self._bar.add_task("starting", total=None)
         self._live = Live(self._render(), console=console, refresh_per_second=8)
         self._live.start()
+
+    def begin(self, run_id: str) -> None:
+        """The run's first event says it."""
 
     def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         left = f", {clock((duration_s - t_s) / speed)} left" if duration_s and speed and t_s <= duration_s else ""
@@ -205,8 +194,8 @@ class LiveView:
                 self._notes.append(printable(line))
         self._live.update(self._render())
 
-    def note(self, line: str) -> None:
-        self._notes.append(printable(line))
+    def note(self, note: Note) -> None:
+        self._notes.append(printable(note.text))
         self._live.update(self._render())
 
     def close(self) -> None:
@@ -229,8 +218,6 @@ def _cells(row: events.SegmentClosed | events.SegmentOpened, words: str | None) 
     return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, words or _details(row)
 
 
-def make_view(console: Console, log_format: Literal["text", "json"] = "text") -> View:
-    """JSON where it was asked for, else the live view for a terminal and plain lines for anything else."""
-    if log_format == "json":
-        return JsonView()
+def make_view(console: Console) -> View:
+    """The live view for a terminal, and plain lines for anything else."""
     return LiveView(console) if console.is_terminal else PlainView(console)

@@ -91,9 +91,10 @@ class Port:
         """Whether the supervisor has asked the source to end."""
         return self._control.stop.is_set()
 
-    def take(self, item: Item | None) -> None:
-        """Note an item that has come in, or that there was none for a while."""
+    def take(self, item: Item | None, waited_s: float | None = None) -> None:
+        """Note an item that has come in, and how long it had waited to; or that there was none for a while."""
         self._reporter.items += item is not None
+        self._reporter.queue_s = waited_s
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
         if (arrived_at := getattr(item, "arrived_at", None)) is not None:
             self._reporter.lag_s = max(0.0, time.monotonic() - arrived_at)
@@ -108,7 +109,7 @@ class Port:
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT_S
-            self._reporter.report("running", self._work.facts())
+            self._reporter.report("running", self._work.facts(), self._work.levels())
 
     def send(self, item: Item) -> None:
         """Hand an item on, a barrier with the state of this process, waiting while the next one is behind."""
@@ -172,12 +173,13 @@ def run_source(work: Work, port: Port) -> None:
 
 
 def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
-    """Feed the stage with what arrives, until ``End`` has come in by every inlet. A run that is stopped waits for none.
+    """Feed the stage with what arrives, until ``End`` has come in by every inlet.
 
-    What comes back is always taken, and first; what comes along the chain, when the stage is ready for it.
+    What comes back is always taken, and first; what comes along the chain, when the stage is ready for it. A run that
+    is stopped does not wait for what would come back after the chain's end.
     """
     listened = [inlet] if back is None else [back, inlet]
-    while listened:
+    while listened and not (port.stopping and inlet not in listened):
         for given in work.due(time.monotonic()):
             port.send(given)
         asked_at = time.monotonic()
@@ -187,12 +189,12 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
         if waiting is None or item is None:
             port.tick()
             continue
-        port.take(item)
+        port.take(item, waiting.waited_s)
         for given in feed(work.stage, item):
             port.send(given)
         if isinstance(item, End):
             waiting.close()
-            listened = [] if item.reason == "stopped" else [each for each in listened if each is not waiting]
+            listened.remove(waiting)
 
 
 def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
@@ -209,7 +211,7 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
         else:
             back = stack.enter_context(Inlet(context, order.back)) if order.back else None
             run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
-        reporter.report("done", work.facts())
+        reporter.report("done", work.facts(), work.levels())
         if outlet is not None:
             outlet.wait_until_taken()
 
@@ -225,8 +227,8 @@ def main() -> None:
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     reporter = Reporter(context, order.status_endpoint, order.process)
-    tell_notes(reporter.note)
-    reporter.report("starting", {})
+    tell_notes(reporter.note, order.process)
+    reporter.report("starting", {}, {})
     code = int(ExitCode.DONE)
     try:
         serve(order, context, control, reporter)
@@ -234,7 +236,7 @@ def main() -> None:
         code = exit_code_of(error)
         if code == ExitCode.INTERNAL and not isinstance(error, EgocleanError):
             traceback.print_exc()
-        reporter.report("failed", {}, sentence_of(error), code)
+        reporter.fail(sentence_of(error), code)
     reporter.close()
     context.term()
     sys.exit(code)

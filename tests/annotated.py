@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import cv2
@@ -11,10 +11,12 @@ import numpy as np
 from stream.config import Options
 from stream.items import Embedding, End, Item, Keyframe, Kind, SegmentClosed, SegmentOpened
 from stream.records import events
+from stream.records.attempt import Fence
 from stream.records.layout import RunLayout
 from stream.records.log import read_events
-from stream.stage import feed
+from stream.stage import drive, feed
 from stream.stages.annotate import Annotate
+from stream.stages.keep import Keep
 from stream.stages.record import Record
 from tests.fake_annotators import FakeAnnotator
 
@@ -81,9 +83,9 @@ def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
 
 def play(layout: RunLayout, given: Options, annotator: FakeAnnotator, items: Iterable[Item]) -> None:
     """Play the items into a record; whatever it orders is asked about before the next one."""
-    annotate = Annotate(annotator, layout.keyframes, given)
-    with recording(layout, given) as record:
-        for item in items:
+    annotate, keep = Annotate(annotator, layout.keyframes, given), Keep(layout, Fence(layout, 0))
+    with recording(layout, given) as record, closing(keep):
+        for item in drive(keep, items):
             list(record.on_item(item))
             exchange(record, annotate)
 

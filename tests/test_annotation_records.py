@@ -152,7 +152,7 @@ def test_words_about_another_segment_are_no_answer(layout: RunLayout) -> None:
     assert ["the answer is to request" in event.reason for event in of_kind(layout, events.SegmentFailed)] == [True] * 2
 
 
-def test_refused_answers_are_counted(layout: RunLayout, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_answers_are_counted(layout: RunLayout, caplog: pytest.LogCaptureFixture) -> None:
     """An answer to no open question is refused, counted and told of; it changes nothing on disk."""
     doubled = FakeAnnotator(lambda batch: 2 * [answer_to(request) for request in batch])
     with recording(layout, options()) as record:
@@ -165,7 +165,8 @@ def test_refused_answers_are_counted(layout: RunLayout, capsys: pytest.CaptureFi
         list(record.on_item(AnnotationFailure("s0000", "late", "late")))
         assert record.facts() == {"annotator": {"answers_refused": 2}}
         assert [path.read_bytes() for path in files] == before
-    assert capsys.readouterr().err.count("refused an answer to segment 's0000'") == 2
+    told = [(record.levelname, getattr(record, "segment_id", None)) for record in caplog.records]
+    assert told == 2 * [("WARNING", "s0000")]
 
 
 def test_orders_ahead_of_answers_are_bounded(layout: RunLayout) -> None:

@@ -7,10 +7,16 @@ from random import Random
 import av
 import pytest
 
-from stream.bench.mutations import FORMS, MUTATIONS, remux
+from stream.bench import fuzz
+from stream.bench.mutations import FORMS, MUTATIONS, Form, cut, flip_payload, flip_structure, lie, remux, zero
 from stream.errors import SourceError
 from tests.clips import Decoded, decode, make_clip
 
+_ODD = Path(__file__).parents[1].parent / "shared" / "data" / "odd_containers"
+_ODD_FILES = (
+    "decord_video_0.mov", "decord_video_90.mov", "exo_dolbyVision-hdr.MOV", "exo_sample_android_slow_motion.mp4",
+    "exo_sample_h265.ts", "tc_h265_10bits.mp4", "tc_h265_video.mp4",
+)  # fmt: skip
 _FRAMES = 20
 _CUTS = 50
 _PARTS_HAVE_SIZES = ("mp4", "mp4-fragmented", "mkv")
@@ -66,6 +72,19 @@ def test_a_broken_clip_is_decoded_damaged_or_refused(
         assert decoded is None or decoded.pictures
 
 
+@pytest.mark.parametrize("name", _ODD_FILES)
+def test_a_real_odd_file_that_is_broken_as_well(tmp_path: Path, name: str) -> None:
+    """Phones' and other tools' own writing, with bits and numbers wrong: as above."""
+    clip = _ODD / name
+    if not clip.exists():
+        pytest.skip(f"the real files are not at {_ODD}")
+    form = Form("mpegts" if clip.suffix == ".ts" else "mp4", clip.suffix)
+    for mutation in (cut, flip_structure, flip_payload, lie, zero):
+        path = tmp_path / f"broken{clip.suffix}"
+        path.write_bytes(mutation(clip, form, Random(name)))
+        _outcome(path)
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_wherever_a_clip_is_cut_off_it_is_said(forms: dict[str, Path], tmp_path: Path, name: str) -> None:
     """At fifty places: pictures and then damage, or a refusal; but a bare stream says nothing of its end."""
@@ -88,3 +107,46 @@ def test_mutations_are_decided_by_their_seed(forms: dict[str, Path]) -> None:
     for name, mutation in MUTATIONS.items():
         first, again, other = (mutation(forms["mp4"], FORMS["mp4"], Random(seed)) for seed in (name, name, "other"))
         assert first == again != other
+
+
+_LINES = {
+    "finished": '{"event": "run.finished", "frames": 20}\n',
+    "damaged": '{"event": "source.damaged"}\n{"event": "run.finished", "frames": 19}\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "lines", "column"),
+    [
+        (0, "", "finished", "whole"),
+        (0, "", "damaged", "FAULT"),
+        (4, "", "damaged", "damaged"),
+        (4, "", "finished", "FAULT"),
+        (3, "one sentence\n", "", "refused"),
+        (3, "Traceback\nand more\n", "", "FAULT"),
+        (70, "internal\n", "", "FAULT"),
+        (-11, "", "", "FAULT"),
+        (6, "no memory\n", "", "FAULT"),
+        (None, "no end", "", "FAULT"),
+    ],
+)
+def test_the_bench_counts_every_other_outcome_as_a_fault(
+    tmp_path: Path, code: int | None, said: str, lines: str, column: str
+) -> None:
+    """A traceback, a signal, a hang, a full memory, a code that the record does not bear out."""
+    (tmp_path / "events.jsonl").write_text(_LINES.get(lines, ""))
+    assert fuzz.outcome(code, said, tmp_path, 20)[0] == column
+
+
+def test_the_bench_counts_what_is_missing(tmp_path: Path) -> None:
+    """Fewer pictures than the clip had, and no word of it: a column of its own."""
+    (tmp_path / "events.jsonl").write_text(_LINES["finished"])
+    assert fuzz.outcome(0, "", tmp_path, 21) == ("fewer", "")
+
+
+def test_the_bench_runs_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """One case through the real program, in a process of its own, and the table of it."""
+    with pytest.raises(SystemExit) as ended:
+        fuzz.main(["--cases", "1", "--seed", "3"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[0] == "all"

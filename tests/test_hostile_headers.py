@@ -6,6 +6,7 @@ import sys
 import textwrap
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -19,8 +20,8 @@ from stream.stages.rectify import Rectify
 from stream.video.camera import Intrinsics
 from stream.video.container import read_facts
 from stream.video.encoding import Clock, Coding, Tags, video_writer
+from stream.video.layout import layout_of
 from stream.video.packets import packets
-from stream.video.remap import layout_of
 from stream.video.source import open_source
 from tests.clips import decode, join_streams, make_audio, make_clip
 from tests.hostile import box, patched, with_coded_size
@@ -114,7 +115,7 @@ def test_a_turn_is_a_quarter_turn_for_everyone(tmp_path: Path, name: str) -> Non
 def _encoded(path: Path, codec: str, pixel_format: str, width_px: int, height_px: int) -> Path:
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=30)
+        stream = cast("av.VideoStream", container.add_stream(codec, rate=30))
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, pixel_format
         stream.options = {"x265-params": "log-level=none:pools=none:frame-threads=1"} if codec == "libx265" else {}
         for _ in range(3):

@@ -18,7 +18,7 @@ from stream.errors import IntrinsicsError
 from stream.records.manifest import Source as RecordedSource
 from stream.video.camera import Intrinsics, fit_camera, read_intrinsics
 from stream.video.container import read_facts
-from stream.video.remap import Layout
+from stream.video.layout import Layout
 from stream.video.sidecar import Sidecar, read_sidecar
 from stream.video.source import open_source
 from stream.video.tiles import TileRemap

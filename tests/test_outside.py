@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from stream.chain import PROCESSES
+from stream.chain import ANNOTATE, PROCESSES
 from stream.outside.metrics import Metrics
 from stream.outside.progress import GRACE_S, Progress
 from stream.records import events
@@ -65,6 +65,32 @@ def test_metrics_add_up() -> None:
     bucket = "egoclean_segment_{}_latency_seconds_bucket"
     assert [value(bucket.format("opening"), {"kind": "anomalous", "le": le}) for le in ("4.0", "5.0")] == [0, 1]
     assert [value(bucket.format("closing"), {"kind": "anomalous", "le": le}) for le in ("5.0", "6.0")] == [0, 1]
+
+
+def test_annotator_is_measured_by_the_clock() -> None:
+    """What waits for the annotator is what the record says; a description counts from when its closing was heard."""
+    clock = Clock()
+    metrics = Metrics(price_per_hour=0.2, clock=clock)
+    value = metrics.registry.get_sample_value
+    metrics.on_status(Status("record", "running", levels={"waiting_segments": 3, "spool_bytes": 4096}))
+    facts = {"annotator": {"peak_vram_bytes": 5}}
+    metrics.on_status(Status("annotate", "running", queue_s=1.5, facts=facts))
+    assert value("egoclean_annotator_waiting_segments") == 3
+    assert value("egoclean_spool_bytes") == 4096
+    assert value("egoclean_process_vram_peak_bytes", {"process": "annotate"}) == 5
+    assert value("egoclean_process_vram_peak_bytes", {"process": "record"}) is None
+    assert value("egoclean_process_queue_seconds", {"process": "annotate"}) == 1.5
+    unsaid = dict.fromkeys(("score_mean", "score_max", "theta_on", "theta_off", "period_s", "cycles"))
+    closed = {"t_start_s": 1, "t_end_s": 2, "kind": "typical", "closed_by": "end_of_stream", "detected_at_s": 2}
+    rest = {"segment_id": "s0", "windows": 1, "damaged_s": 0, "keyframes": 1, "frames_digest": ""}
+    metrics.on_event(events.SegmentClosed.model_validate({**unsaid, **closed, **rest}))
+    clock.now_s += 7
+    for segment_id in ("s0", "closed before this process began"):
+        metrics.on_event(events.SegmentAnnotated(segment_id=segment_id, actions=1, dollars=0.25))
+    assert value("egoclean_annotation_dollars_total") == 0.5
+    assert value("egoclean_segment_annotation_latency_seconds_sum", {"kind": "typical"}) == 7
+    assert value("egoclean_segment_annotation_latency_seconds_count", {"kind": "unknown"}) is None
+    assert value("egoclean_segment_closing_latency_seconds_count", {"kind": "typical"}) is None
 
 
 def test_metrics_keep_to_themselves() -> None:
@@ -140,6 +166,20 @@ def test_one_that_works_is_enough() -> None:
             progress.on_status(Status(name, "running", items=40))
     assert progress.judge() == ("running", "")
     assert progress.windows == 60
+
+
+def test_annotator_may_think_for_minutes() -> None:
+    """While the annotator is silent over a batch the run is well, also when all others wait for it; not for ever."""
+    clock = Clock()
+    progress = Progress(60, (*PROCESSES, ANNOTATE), clock)
+    for name in (*PROCESSES, ANNOTATE):
+        progress.on_status(Status(name, "running"))
+    for seconds, state in ((300, "running"), (301, "stalled")):
+        clock.now_s += seconds
+        for name in PROCESSES:
+            progress.on_status(Status(name, "running"))
+        assert progress.judge()[0] == state
+    assert "annotate" in progress.judge()[1]
 
 
 def test_nothing_left_to_do_is_no_stall() -> None:

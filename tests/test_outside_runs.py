@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -21,6 +22,7 @@ from stream.records import events
 from stream.records.health import Health, now
 from stream.records.schema import schemas
 from tests.clips import make_clip
+from tests.openai_server import MODEL, TOKENS_OUT, serving
 from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named, write_intrinsics
 
 GRID = ("--encoder", "grid")
@@ -59,6 +61,12 @@ def healthz(url: str) -> tuple[int, dict[str, Any]]:
     except HTTPError as error:
         with error:
             return error.code, json.load(error)
+
+
+def is_blamed(url: str, name: str) -> bool:
+    """Whether ``/healthz`` complains of that process."""
+    status, said = healthz(url)
+    return status == 503 and f"the {name} process" in said["reason"]
 
 
 def until(process: subprocess.Popen[str], come: Callable[[], bool]) -> None:
@@ -126,6 +134,27 @@ def test_stall_is_seen_and_passes(clip: Path, tmp_path: Path) -> None:
         assert run_cli("health", run_dir).returncode == 0
 
 
+def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> None:
+    """When describing or decoding stands still /healthz is 503 and names the process; when it goes on, all is well."""
+    with serving() as server:
+        asks = ("--annotator", "openai", "--annotator-url", server.url, "--annotator-model", MODEL)
+        pace = ("--speed", "realtime", "--stall-s", "3", "--max-segment-s", "4")
+        with started(clip, *GRID, *asks, *pace, "--out", tmp_path, "--loop", "--metrics-port", "0") as process:
+            url = address(process)
+            until(process, lambda: bool(scraped(url).get("egoclean_annotation_tokens_total")))
+            for name in ("annotate", "ingest"):
+                worker = worker_named(process, tmp_path / "clip", name)
+                worker.send_signal(signal.SIGSTOP)
+                until(process, partial(is_blamed, url, name))
+                worker.send_signal(signal.SIGCONT)
+                until(process, lambda: healthz(url)[0] == 200)
+            seen = scraped(url)
+    assert seen["egoclean_segment_annotation_latency_seconds_count"]["typical",] >= 1
+    assert seen["egoclean_annotation_tokens_total"]["out",] >= TOKENS_OUT
+    assert seen["egoclean_spool_bytes"][()] > 0
+    assert {name for (name,) in seen["egoclean_process_queue_seconds"]} >= {"encode", "detect", "record", "annotate"}
+
+
 def test_heartbeat_lasts_to_the_end(clip: Path, tmp_path: Path) -> None:
     """A finished run is well and says what it decoded; one that was stopped is not, and says why."""
     assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
@@ -172,29 +201,6 @@ def test_nobody_listens_unless_asked(clip: Path, tmp_path: Path) -> None:
     with started(clip, *GRID, "--out", tmp_path, "--loop") as process:
         wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.SegmentOpened), process)
         assert psutil.Process(process.pid).net_connections("inet") == []
-
-
-def test_json_log_is_the_events(clip: Path, tmp_path: Path) -> None:
-    """With --log-format json standard output is the events as they are on disk, also of a run that was stopped."""
-    with started(clip, *GRID, "--out", tmp_path, "--loop", "--log-format", "json") as process:
-        wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.Checkpoint), process)
-        process.terminate()
-        printed, notes = process.communicate(timeout=DEADLINE_S)
-    assert printed == (tmp_path / "clip" / "events.jsonl").read_text()
-    assert json.loads(printed.splitlines()[-1])["event"] == "run.failed"
-    assert notes == "the same command goes on where it was\n"
-
-
-def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:
-    """`egoclean-stream CLIP --log-format json | head -n 1` takes the first event; the run goes on to its end."""
-    with started(clip, *GRID, "--out", tmp_path, "--log-format", "json") as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["event"] == "run.started"
-        process.stdout.close()
-        assert process.wait(DEADLINE_S) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-    assert read(tmp_path / "clip")["state"] == "finished"
 
 
 def test_run_outlives_a_heartbeat_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import click
 import pytest
 
 from stream.cli import cli
+from stream.records.annotations import Action
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "guide.md"]
@@ -115,6 +116,13 @@ def test_what_is_not_run_is_understood(words: list[str]) -> None:
         _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
     assert command is not None
     command.make_context(command.name, words, parent=context)
+
+
+def test_the_example_of_an_action_is_one() -> None:
+    """The guide's JSON is read by the model that writes the records."""
+    examples = [block.text for block in blocks(PAGES[1]) if block.language == "json"]
+    assert examples
+    assert all(Action.model_validate_json(example) for example in examples)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -243,4 +243,4 @@ def test_events_as_json_stay_alone_on_standard_output(tmp_path: Path) -> None:
     assert result.returncode == 0
     told = [json.loads(line)["event"] for line in result.stdout.splitlines()]
     assert told.count("run.finished") == 2
-    assert result.stderr.splitlines()[-1].startswith("2 of 2 clips done;")
+    assert json.loads(result.stderr.splitlines()[-1])["message"].startswith("2 of 2 clips done;")

@@ -1,6 +1,7 @@
 """Hops deliver in order and hold no more than their bytes."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -165,3 +166,26 @@ def test_nothing_is_lost_on_a_receiver_that_is_behind(tmp_path: Path) -> None:
     sender.join()
     assert [item.index for item in got if isinstance(item, Tile)] == list(range(6))
     assert isinstance(got[-1], End)
+
+
+def test_an_item_knows_how_long_it_has_waited(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """The time that an item lay in the hop is that between its sending and its taking."""
+    hop = Hop(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    with Inlet(context, hop) as inlet, Outlet(context, hop) as outlet:
+        before = time.monotonic()
+        outlet.send(End("end_of_stream", 1.0, 10), never)
+        sent = time.monotonic()
+        inlet.socket.poll()
+        asked = time.monotonic()
+        assert inlet.receive(5000)
+        assert asked - sent <= inlet.waited_s <= time.monotonic() - before
+
+
+def test_a_message_without_its_time_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """What does not begin with the eight bytes of a time is none of ours."""
+    hop = Hop(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    with Inlet(context, hop) as inlet, context.socket(zmq.PUSH) as stranger:
+        stranger.connect(hop.endpoint)
+        stranger.send(b"hello")
+        with pytest.raises(WireError, match="5 bytes"):
+            inlet.receive(5000)

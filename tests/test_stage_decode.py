@@ -222,6 +222,6 @@ def test_threads_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = make_clip(tmp_path / "clip.mp4", width_px=704, height_px=480, frames=16, b_frames=2, key_every=8)
     gap = remux(path, tmp_path / "gap.mp4", without={1})
     many = decode(gap)
-    monkeypatch.setattr("stream.video.packets._THREADED_FROM_PX", 704 * 480)
+    monkeypatch.setattr("stream.video.packets.THREADED_FROM_PX", 704 * 480)
     assert decode(gap).items == many.items
     assert [damage.packets for damage in many.damage] == [6]

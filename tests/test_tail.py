@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stream.commands.tail import follow, show_table
+from stream.commands.tail import Pace, follow, show_table
 from stream.records import events
+from stream.records.health import Health
 from stream.records.log import EventLog
-from stream.view import PlainView
+from stream.view import LiveView, PlainView
 from tests.clips import make_clip
 from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, write_intrinsics
 
@@ -97,7 +98,7 @@ def test_terminal_gets_a_table() -> None:
     console = Console(file=screen, force_terminal=True, width=120)
     opened = events.SegmentOpened(segment_id="s0007", t_start_s=61.5, kind="anomalous", detected_at_s=65.0)
     failed = events.RunFailed(reason="stopped by SIGTERM", exit_code=143, decoded_s=0.0)
-    show_table(iter([(opened, b""), (failed, b"")]), console)
+    show_table(iter([(opened, b""), (failed, b"")]), LiveView(console))
     text = screen.getvalue()
     assert "s0007" in text
     assert "0:01:01.5" in text
@@ -116,7 +117,8 @@ def test_words_of_others_cannot_act_on_a_terminal() -> None:
     failed = events.SegmentFailed(segment_id="s0002", reason=evil)
     live, plain = io.StringIO(), io.StringIO()
     show_table(
-        iter([(closed, b""), (annotated, b""), (failed, b"")]), Console(file=live, force_terminal=True, width=200)
+        iter([(closed, b""), (annotated, b""), (failed, b"")]),
+        LiveView(Console(file=live, force_terminal=True, width=200)),
     )
     view = PlainView(Console(file=plain))
     for event in (annotated, failed):
@@ -126,3 +128,17 @@ def test_words_of_others_cannot_act_on_a_terminal() -> None:
         assert "(bolt)" in text
         assert not [mark for mark in ("\x1b[2J", "\x1b]0", "\x07", "\x9b", "\u202e") if mark in text]
     assert "\x1b" not in plain.getvalue()
+
+
+def test_terminal_shows_position_speed_and_time_left(clip: Path, tmp_path: Path) -> None:
+    """While no event comes, the heartbeats move the bar: of six seconds two are left, at twice real time one more."""
+    assert run_cli(clip, "--encoder", "grid", "--out", tmp_path).returncode == 0
+    screen = io.StringIO()
+    view = LiveView(Console(file=screen, force_terminal=True, width=120))
+    pace = Pace(tmp_path / "clip", view)
+    for second, decoded_s in ((0, 0.0), (2, 4.0)):
+        beat = Health(time=f"2026-01-01T00:00:0{second}+00:00", state="running", decoded_s=decoded_s, windows=1)
+        beat.write(tmp_path / "clip" / "health.json")
+        pace.wait()
+    view.close()
+    assert "0:00:04.0  2.0 x real time, 0:00:01.0 left" in screen.getvalue()

@@ -6,6 +6,7 @@ send, and returns to its orders. Each order is answered, the last ones after ``a
 only while one is with the annotator may the spool hold up the chain.
 """
 
+import logging
 import sys
 import time
 from collections import deque
@@ -24,6 +25,8 @@ from stream.records import events
 from stream.records.layout import RunLayout
 from stream.records.log import ReplayedLog, read_events
 from stream.records.spool import Spool
+
+_LOG = logging.getLogger(__name__)
 
 ASKED_MAX: Final = 64
 """Orders that may be with the annotator at once."""
@@ -54,6 +57,11 @@ class Desk:
         """Whether there is room for another keyframe, or no use in waiting for it."""
         return not (self._blocks and self._asked) or self._spool.fits(self._keyframe_bytes_max)
 
+    @property
+    def open_segments(self) -> int:
+        """Closed segments without an outcome."""
+        return len(self._waiting) + len(self._asked)
+
     def close(self, closed: events.SegmentClosed) -> None:
         """Take a closed segment, whose event and keyframes are durable: order its description, or skip it.
 
@@ -80,7 +88,12 @@ class Desk:
         order = self._asked.get(said.segment_id)
         if order is None or order.frames_digest != said.frames_digest:
             self.refused += 1
-            sys.stderr.write(f"refused an answer to segment {said.segment_id!a}, frames {said.frames_digest!a}\n")
+            _LOG.warning(
+                "refused an answer to segment %a, frames %a",
+                said.segment_id,
+                said.frames_digest,
+                extra={"segment_id": said.segment_id},
+            )
             return
         del self._asked[order.segment_id]
         if self._outcomes.settle(order, said, heard=heard):

@@ -24,10 +24,11 @@ def compare(options: Options, folder: Path) -> Row:
         UsageError: the clip is too short for a window, or the encoder is none that transformers knows.
         EgocleanError: as a run.
     """
-    settled = prepare(options).options
+    prepared = prepare(options)
+    settled = prepared.options
     if settled.encoder_model is None:
         raise UsageError("bench compare needs an encoder with weights: expected vjepa2")
-    measured = measure(settled)
+    measured = measure(prepared)
     if not measured["chain"]["windows"]:
         raise UsageError(f"{options.source} is too short for a window of the encoder: name a longer clip")
     theirs = folder / "baseline.npy"

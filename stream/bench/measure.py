@@ -15,43 +15,48 @@ from stream.bench.figures import Finished, Row
 from stream.bench.gpu_meter import GpuMeter
 from stream.config import Options
 from stream.errors import ExitCode
-from stream.prepare import Prepared, prepare
+from stream.notes import Note
+from stream.prepare import Prepared
 from stream.records import events
 from stream.records.layout import RunLayout
 from stream.records.manifest import machine
 from stream.runner import run
+from stream.words import printable
 
 
 class Silent:
     """A view that shows nothing but notes, on standard error: what is measured is not drawn."""
 
-    def progress(self, t_s: float, duration_s: float | None, wall_s: float) -> None:
+    def begin(self, run_id: str) -> None:
+        """In the records."""
+
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """Not drawn."""
 
     def event(self, event: events.Event) -> None:
         """In the records."""
 
-    def note(self, line: str) -> None:
-        click.echo(line, err=True)
+    def note(self, note: Note) -> None:
+        click.echo(printable(note.text), err=True)
 
     def close(self) -> None:
         """Nothing is held back."""
 
 
-def measure(options: Options) -> Row:
-    """Everything about one run of the chain; ``options.out`` should be a temporary folder.
+def measure(prepared: Prepared) -> Row:
+    """Everything about one run of the chain; its ``out`` should be a temporary folder.
 
     Raises:
         EgocleanError: as a run.
         SystemExit: it was stopped by a signal.
     """
-    prepared = prepare(options)
+    options = prepared.options
     with GpuMeter() as meter:
         code = run(prepared, Silent())
     if code not in (ExitCode.DONE, ExitCode.PARTIAL):
         raise SystemExit(code)
     finished = read_run(options.out / prepared.source.stem)
-    use = _utilisation(finished, prepared.options)
+    use = _utilisation(finished, options)
     return {
         "v": 1,
         "machine": {**machine(), "gpu": _card()},
@@ -64,7 +69,7 @@ def measure(options: Options) -> Row:
         "utilisation": use,
         "annotation": figures.annotation(finished),
         "projection": figures.projection(
-            finished, options.price_per_hour, options.stride_s, _mfu_on_a_gpu(use, prepared.options)
+            finished, options.price_per_hour, options.stride_s, _mfu_on_a_gpu(use, options)
         ),
     }
 

@@ -93,10 +93,11 @@ def bench() -> None:
 def chain(encoder: str | None, *, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - click's
     """Run the chain on CLIP, or on a rendered clip."""
     from stream.bench.measure import measure
+    from stream.prepare import prepare
 
     default = "vjepa2" if given["weights"] in _RANDOM or given["encoder_model"] else "grid"
     with _prepared(encoder=encoder or default, **given) as (options, _):
-        _tell(measure(options), out, as_json=as_json)
+        _tell(measure(prepare(options)), out, as_json=as_json)
 
 
 @bench.command()

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import click
 
-from stream.config import Options
 from stream.records.health import now, read_health
-from stream.records.layout import RunLayout
+from stream.records.layout import RUNS, RunLayout
 from stream.words import printable
 
 
 @click.command()
-@click.argument(
-    "run", type=click.Path(path_type=Path), default=Options.model_fields["out"].default, envvar="EGOCLEAN_OUT"
-)
+@click.argument("run", type=click.Path(path_type=Path), default=RUNS, envvar="EGOCLEAN_OUT")
 def health(run: Path) -> None:
     """Say in one sentence how a run is.
 

@@ -67,7 +67,7 @@ FILE = click.Path(path_type=Path)
     "--vram-budget-gib", type=float, help="GPU memory for all models together.  [default: what is free, less 1 GiB]"
 )
 @option("--restart", is_flag=True, help="Begin anew where an earlier run lies.")
-@option("--log-format", type=click.Choice(["text", "json"]), help="Lines for people, or each event as JSON.")
+@option("--log-format", type=click.Choice(["text", "json"]), help="Lines for people, or JSON.")
 @option("--stall-s", type=float, help="A run that stands still for so long is unhealthy.")
 @option("--metrics-port", type=int, help="Serve /metrics and /healthz there; 0: any free port.  [default: off]")
 @option("--metrics-host", help="The address to serve them on.")
@@ -97,14 +97,23 @@ def run(  # click's values: Options validates them
     options = make_options(detector, {"source": sources[0], "live": live, **given})
     if options.loop and len(list_clips(sources)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
-    to_user = Console(stderr=options.log_format == "json")  # standard output is the events' alone
+    to_user = say_json if options.log_format == "json" else partial(say, Console())
     job, record = partial(run_clip, options=options), options.out / "series.json"
-    sys.exit(run_named(sources, job, partial(say, to_user), fail_fast=fail_fast, record=record))
+    sys.exit(run_named(sources, job, to_user, fail_fast=fail_fast, record=record))
+
+
+def say_json(line: str) -> None:
+    """Say what is of no single run."""
+    from stream.json_view import JsonView
+    from stream.notes import Note
+
+    JsonView().note(Note(line))
 
 
 def run_clip(clip: str, options: Options) -> "Outcome":
     """Run the chain on one clip, or go on with the run of it."""
-    from stream.meter import say
+    from stream.json_view import JsonView
+    from stream.notes import tell_notes
     from stream.prepare import prepare
     from stream.records.layout import RunLayout
     from stream.records.log import finish_of
@@ -112,8 +121,11 @@ def run_clip(clip: str, options: Options) -> "Outcome":
     from stream.series import Outcome
     from stream.view import describe, make_view
 
-    prepared = prepare(options.model_copy(update={"source": clip}), partial(say, Console(stderr=True)))
-    code = run_chain(prepared, make_view(Console(), options.log_format))
+    json_view = JsonView() if options.log_format == "json" else None
+    if json_view:
+        tell_notes(json_view.note)
+    prepared = prepare(options.model_copy(update={"source": clip}))
+    code = run_chain(prepared, json_view or make_view(Console()))
     run_dir = options.out / prepared.source.stem
     finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
     if finish is None:

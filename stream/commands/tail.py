@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -11,7 +12,10 @@ from rich.console import Console
 
 from stream.records.events import FINAL, Event
 from stream.records.follow import Follower
-from stream.view import LiveView
+from stream.records.health import Health, read_health
+from stream.records.layout import RunLayout
+from stream.records.manifest import read_manifest
+from stream.view import LiveView, View
 
 POLL_S = 0.1
 
@@ -27,7 +31,9 @@ def tail(run: Path, since: int) -> None:
     """
     console = Console()
     if console.is_terminal:
-        show_table(follow(run, since, wait), console)
+        view = LiveView(console)
+        pace = Pace(run, view)
+        show_table(follow(run, since, pace.wait), view)
     else:
         print_lines(follow(run, since, wait))
 
@@ -64,9 +70,35 @@ def follow(run: Path, since: int, pause: Callable[[], None]) -> Iterator[tuple[E
         follower.close()
 
 
-def show_table(news: Iterator[tuple[Event, bytes]], console: Console) -> None:
+class Pace:
+    """Where a run is and how fast, by its heartbeats: events alone tell that seldom."""
+
+    def __init__(self, run: Path, view: View) -> None:
+        self._layout = RunLayout(run, run.name)
+        self._view = view
+        self._first: Health | None = None
+
+    def wait(self) -> None:
+        """Show it, and pause."""
+        try:
+            self._show(read_health(self._layout.health))
+        except (OSError, ValueError):  # the run has not begun, or is just beginning anew
+            self._first = None
+        wait()
+
+    def _show(self, beat: Health) -> None:
+        if self._first is None or beat.decoded_s < self._first.decoded_s:
+            self._first = beat
+        passed = datetime.fromisoformat(beat.time) - datetime.fromisoformat(self._first.time)
+        passed_s = passed.total_seconds()
+        speed = (beat.decoded_s - self._first.decoded_s) / passed_s if passed_s else 0.0
+        manifest = read_manifest(self._layout.manifest)
+        duration_s = None if manifest.options.get("loop") else manifest.source.stream.get("declared_s")
+        self._view.progress(beat.decoded_s, duration_s, speed)
+
+
+def show_table(news: Iterator[tuple[Event, bytes]], view: View) -> None:
     """The terminal's view."""
-    view = LiveView(console)
     try:
         for event, _ in news:
             view.event(event)

@@ -1,13 +1,15 @@
 """A run in numbers, for Prometheus: what the statuses and events that the supervisor reads add up to.
 
-There is no depth of a queue: ZeroMQ does not tell it, and the difference of two counters that were reported up to
-half a second apart is off by about as many items as a queue holds. ``egoclean_process_blocked_seconds`` says what one
-would ask the depth for: which process is too slow is the first one that is not blocked.
+There is no depth of a queue between processes: ZeroMQ does not tell it, and the difference of two counters that were
+reported up to half a second apart is off by about as many items as a queue holds. Exact is how long the item that was
+taken last had lain in its queue, ``egoclean_process_queue_seconds``; times the rate of items, that is the depth. Which
+process is too slow: the first one that is not blocked, ``egoclean_process_blocked_seconds``. How many segments wait for
+the annotator is exact, too: one process knows it.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Final
 
@@ -17,10 +19,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from stream.records import events
+from stream.records.latencies import closing_s, opening_s
 from stream.status import Status
 
 _LATENCY_BUCKETS_S: Final = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60)
 """Around what a debounce of three windows, one a second and 2.1 s long, makes of an edge."""
+_ANNOTATION_BUCKETS_S: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
+"""From a fast server with time to spare to a queue of an hour's segments."""
 
 
 class Metrics(Collector):
@@ -39,10 +44,10 @@ class Metrics(Collector):
         self._closed: Counter[tuple[str, ...]] = Counter()
         self._settled: Counter[tuple[str, ...]] = Counter()
         self._restarts: Counter[tuple[str, ...]] = Counter()
+        self._unsettled: dict[str, tuple[str, float]] = {}
+        """Of closed segments without an outcome, the kind, and when that was heard."""
         self._tokens: Counter[tuple[str, ...]] = Counter()
-        self._annotator_s = 0.0
-        self._kinds: dict[str, str] = {}
-        """Of closed segments without an outcome."""
+        self._annotation_s = self._annotation_dollars = 0.0
         self._damaged_s = 0.0
         self._is_away = False
         """Whether a live source is sought."""
@@ -50,8 +55,9 @@ class Metrics(Collector):
         self._gap_s = 0.0
         self._windows_skipped = self._packets_dropped = 0
         self._packets_lost = 0
-        self._opening = self._histogram("opening", "from its start to when it was known")
-        self._closing = self._histogram("closing", "from its end to when it was known")
+        self._opening = self._histogram("opening", "Stream time from its start to when it was known")
+        self._closing = self._histogram("closing", "Stream time from its end to when it was known")
+        self._annotation = self._histogram("annotation", "From its closing to its description", _ANNOTATION_BUCKETS_S)
         self.begin()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)  # of the supervisor itself
@@ -72,27 +78,20 @@ class Metrics(Collector):
             match event:
                 case events.SegmentOpened():
                     self._opened[event.kind,] += 1
-                    self._opening.labels(event.kind).observe(event.detected_at_s - event.t_start_s)
+                    if (took_s := opening_s(event)) is not None:
+                        self._opening.labels(event.kind).observe(took_s)
                 case events.SegmentClosed():
                     self._closed[event.kind, event.closed_by] += 1
-                    self._closing.labels(event.kind).observe(max(0.0, event.detected_at_s - event.t_end_s))
-                    self._kinds[event.segment_id] = event.kind
+                    if (took_s := closing_s(event)) is not None:
+                        self._closing.labels(event.kind).observe(took_s)
+                    self._unsettled[event.segment_id] = event.kind, self._clock()
                 case events.SegmentAnnotated() | events.SegmentFailed() | events.SegmentSkipped():
-                    kind = self._kinds.pop(event.segment_id, "unknown")  # closed before this process began
-                    self._settled[kind, event.event.removeprefix("segment.")] += 1
-                    self._note_price(event)
+                    self._settle(event)
                 case events.SourceDamaged():
                     self._damaged_s += event.t_end_s - event.t_start_s
                     self._packets_lost += event.packets
-                case events.SourceLost():
-                    self._is_away = True
-                case events.SourceGap():
-                    self._is_away = False
-                    self._gaps += 1
-                    self._gap_s += event.t_end_s - event.t_start_s
-                case events.StreamOverload():
-                    self._windows_skipped += event.windows_skipped
-                    self._packets_dropped += event.packets_dropped
+                case events.SourceLost() | events.SourceGap() | events.StreamOverload():
+                    self._of_source(event)
                 case events.StageRestarted():
                     self._restarts[event.process,] += 1
 
@@ -100,10 +99,36 @@ class Metrics(Collector):
         """The present values; called by the registry at every scrape."""
         with self._lock:
             parts = (
-                self._of_the_run(), self._of_a_live_source(), self._of_segments(), self._of_annotations(),
+                self._of_the_run(), self._of_a_live_source(), self._of_segments(), self._of_annotation(),
                 self._of_processes(),
             )  # fmt: skip
             return [metric for part in parts for metric in part]
+
+    def _of_source(self, event: events.SourceLost | events.SourceGap | events.StreamOverload) -> None:
+        """News of a live source."""
+        match event:
+            case events.SourceLost():
+                self._is_away = True
+            case events.SourceGap():
+                self._is_away = False
+                self._gaps += 1
+                self._gap_s += event.t_end_s - event.t_start_s
+            case events.StreamOverload():
+                self._windows_skipped += event.windows_skipped
+                self._packets_dropped += event.packets_dropped
+
+    def _settle(self, outcome: events.Outcome) -> None:
+        """Of a segment that was closed before this process began nobody knows the kind, or how long it waited."""
+        kind, closed_at = self._unsettled.pop(outcome.segment_id, ("unknown", None))
+        self._settled[kind, outcome.event.removeprefix("segment.")] += 1
+        if isinstance(outcome, events.SegmentSkipped):
+            return
+        self._tokens["in",] += outcome.tokens_in
+        self._tokens["out",] += outcome.tokens_out
+        self._annotation_s += outcome.seconds
+        self._annotation_dollars += outcome.dollars
+        if closed_at is not None:
+            self._annotation.labels(kind).observe(self._clock() - closed_at)
 
     def _of_the_run(self) -> Iterator[Metric]:
         now = self._clock()
@@ -134,34 +159,45 @@ class Metrics(Collector):
         yield _counters("egoclean_segments_closed", "Segments complete.", ["kind", "closed_by"], self._closed)
         yield _counters("egoclean_segments_settled", "What became of them.", ["kind", "outcome"], self._settled)
 
-    def _of_annotations(self) -> Iterator[Metric]:
-        yield _counters("egoclean_annotation_tokens", "Shown to and made by the model.", ["direction"], self._tokens)
-        yield _counter("egoclean_annotation_seconds", "Time of the model.", self._annotator_s)
+    def _of_annotation(self) -> Iterator[Metric]:
+        yield _counters("egoclean_annotation_tokens", "By the annotator.", ["direction"], self._tokens)
+        yield _counter("egoclean_annotation_seconds", "Of the model, for all segments.", self._annotation_s)
+        dollars = "Of these seconds, by --price-per-hour: a share of the machine's."
+        yield _counter("egoclean_annotation_dollars", dollars, self._annotation_dollars)
+        levels = self._last["record"].levels if "record" in self._last else {}
+        waiting = levels.get("waiting_segments", 0.0)
+        yield _gauge("egoclean_annotator_waiting_segments", "Closed, and without an outcome yet.", waiting)
+        yield _gauge("egoclean_spool_bytes", "Of keyframes on disk.", levels.get("spool_bytes", 0.0))
 
     def _of_processes(self) -> Iterator[Metric]:
-        def each(value: Callable[[Status], float]) -> dict[tuple[str, ...], float]:
-            return {(name,): value(status) for name, status in self._last.items()}
+        def each(value: Callable[[Status], float | None]) -> dict[tuple[str, ...], float]:
+            values = {name: value(status) for name, status in self._last.items()}
+            return {(name,): found for name, found in values.items() if found is not None}
 
         by = ["process"]
         yield _counters("egoclean_process_cpu_seconds", "User and system time.", by, each(lambda last: last.cpu_s))
         resident = GaugeMetricFamily("egoclean_process_resident_bytes", "Memory held.", labels=by)
         yield _filled(resident, each(lambda last: last.rss_bytes))
         yield _counters("egoclean_process_items", "Items taken.", by, each(lambda last: last.items))
+        queue = GaugeMetricFamily("egoclean_process_queue_seconds", "For which the last item had waited.", labels=by)
+        yield _filled(queue, each(lambda last: last.queue_s))
+        vram = GaugeMetricFamily("egoclean_process_vram_peak_bytes", "Of the GPU, the most that was held.", labels=by)
+        yield _filled(vram, each(_peak_vram_bytes))
         blocked = each(lambda last: last.blocked_s)
         yield _counters("egoclean_process_blocked_seconds", "Handing items on to one that is behind.", by, blocked)
-
-    def _note_price(self, event: events.Outcome) -> None:
-        if not isinstance(event, events.SegmentSkipped):
-            self._tokens["in",] += event.tokens_in
-            self._tokens["out",] += event.tokens_out
-            self._annotator_s += event.seconds
 
     def _given(self, process: str, kind: str) -> int:
         return self._last[process].given.get(kind, 0) if process in self._last else 0
 
-    def _histogram(self, which: str, text: str) -> Histogram:
-        name, text = f"egoclean_segment_{which}_latency_seconds", f"Stream time {text}."
-        return Histogram(name, text, ["kind"], buckets=_LATENCY_BUCKETS_S, registry=self.registry)
+    def _histogram(self, which: str, text: str, buckets_s: Sequence[float] = _LATENCY_BUCKETS_S) -> Histogram:
+        name = f"egoclean_segment_{which}_latency_seconds"
+        return Histogram(name, f"{text}.", ["kind"], buckets=buckets_s, registry=self.registry)
+
+
+def _peak_vram_bytes(last: Status) -> float | None:
+    """Of its model, whichever that is."""
+    parts = [part for part in last.facts.values() if isinstance(part, dict)]
+    return next((part["peak_vram_bytes"] for part in parts if "peak_vram_bytes" in part), None)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

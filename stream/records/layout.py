@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
+from typing import Final
+
+RUNS: Final = Path("runs")
+"""Where run directories are made, unless another place is named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Manifest(BaseModel):
     packages: dict[str, str] = {}
     machine: dict[str, Any] = {}
     usage: dict[str, Any] = {}
-    """CPU seconds and resident memory of each process, wall time, dollars."""
+    """CPU seconds and resident memory of each process, wall time, dollars, and how long segments took to be known."""
 
     def write(self, path: Path) -> None:
         """Replace the file, durably."""

@@ -49,6 +49,11 @@ class Spool:
         self._kept[name] = size
         return True
 
+    @property
+    def size_bytes(self) -> int:
+        """Of all keyframes that are here."""
+        return sum(self._kept.values()) + sum(self._released.values())
+
     def fits(self, size: int) -> bool:
         """Whether there is room for so many bytes beside what is kept."""
         return sum(self._kept.values()) + size <= self._bytes_max

@@ -1,8 +1,10 @@
 """What is embedded is kept before it goes on: no window is embedded twice, however a run ends."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from stream.items import Embedding, Item
 from stream.records.arrays import GrowingArray
@@ -43,7 +45,11 @@ class Keep:
         """There is nothing to put back that the disk does not hold."""
 
     def _write(self, item: Embedding) -> None:
-        rows = np.asarray(item.mean), np.asarray(item.temporal), np.asarray(item.t_sample_s)
+        rows: tuple[npt.NDArray[Any], ...] = (
+            np.asarray(item.mean),
+            np.asarray(item.temporal),
+            np.asarray(item.t_sample_s),
+        )
         if not self._arrays:
             self._arrays = tuple(
                 GrowingArray(path, row.shape, dtype)

@@ -118,6 +118,10 @@ class Record:
         """For ``run.json``."""
         return {"annotator": {"answers_refused": self._desk.refused}} if self._has_annotator else {}
 
+    def levels(self) -> dict[str, float]:
+        """Closed segments that wait for the annotator's word, and bytes of keyframes on disk."""
+        return {"waiting_segments": self._desk.open_segments, "spool_bytes": self._spool.size_bytes}
+
     def close(self) -> None:
         """Close the files."""
         self._desk.close_files()

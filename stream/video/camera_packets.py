@@ -1,5 +1,6 @@
 """The packets of a camera, across its connections: what is lost between them is a gap, and told once."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
     Connect = Callable[[], AbstractContextManager[tuple[InputContainer, av.VideoStream]]]
+
+_LOG = logging.getLogger(__name__)
 
 ENDED = "it ended the stream"
 INTERRUPTED = "the run was interrupted"
@@ -67,6 +70,8 @@ class CameraPackets:
                 return
             if not self._reasons and self._line.began:
                 yield Lost(empty_packet(), reason=reason)
+            elif reason not in self._reasons:
+                _LOG.warning("the source is still away: %s", reason)
             if reason not in self._reasons:
                 self._reasons.append(reason)
             if not self._backoff.wait():

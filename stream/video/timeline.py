@@ -80,8 +80,9 @@ class TimeLine:
         """Note a loss after the last picture. ``until_s`` is its end on the packets' clock, None if not known."""
         start_s = end_s = self._end_s
         if self._origin_s is not None and until_s is not None:
-            end_s = until_s - self._origin_s
-            end_s = max(start_s, end_s) if end_s - start_s <= LEAP_S else start_s
+            end_s = max(start_s, until_s - self._origin_s)
+            if end_s - start_s > LEAP_S:
+                end_s = start_s
         if self._lost is not None:
             packets += self._lost.packets
             reason = self._lost.reason if reason in self._lost.reason else f"{self._lost.reason}; {reason}"

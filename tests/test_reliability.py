@@ -1,0 +1,62 @@
+"""What docs/reliability.md says is tested, is; and what the soak calls flat, is flat."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream.bench.soak import LIMITS, Watch, slope
+
+ROOT = Path(__file__).parents[1]
+PROMISES = (ROOT / "docs" / "reliability.md").read_text()
+
+
+def test_every_test_that_is_named_exists() -> None:
+    """Each file of tests and each bench command that a promise rests on is there."""
+    files = set(re.findall(r"`(tests/\w+\.py)`", PROMISES))
+    modules = set(re.findall(r"python -m ([\w.]+)", PROMISES))
+    assert len(files) > 10
+    assert [file for file in files if not (ROOT / file).exists()] == []
+    assert [module for module in modules if find_spec(module) is None] == []
+
+
+def test_every_promise_is_tested() -> None:
+    """No line of the table is without a test or a bench."""
+    rows = [line for line in PROMISES.splitlines() if line.startswith("| **")]
+    assert rows
+    assert [row for row in rows if not re.search(r"`(tests/|python -m)", row.split("|")[2])] == []
+
+
+def test_peaks_are_no_growth() -> None:
+    """Values that return to where they were have no slope, however high they rise in between."""
+    ways = np.linspace(0, 1, 101)
+    values = np.where(np.arange(101) % 5 == 0, 900.0, 100.0)
+    assert slope(ways, values) == 0
+
+
+def test_slow_growth_is_found_under_noise() -> None:
+    """Three units in all, in noise of ten times what is gained from look to look, are seen as three."""
+    ways = np.linspace(0, 1, 501)
+    noise = np.random.default_rng(0).normal(0, 0.06, 501)
+    assert slope(ways, 3 * ways + noise) == pytest.approx(3, abs=0.1)
+
+
+def test_looks_at_one_place_tell_no_slope() -> None:
+    """A soak that got nowhere does not pass for flat."""
+    watch = Watch()
+    for _ in range(10):
+        watch.note(1.0, iter([("supervisor files", 5.0)]))
+    figure = watch.figures()["supervisor files"]
+    assert (figure["slope"], figure["held"]) == (None, False)
+
+
+@pytest.mark.parametrize(("step", "held"), [(0.5, True), (1.5, False)])
+def test_verdict_is_by_the_limit(step: float, held: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+    """What grows by less than its limit is flat; the time in which caches fill does not count."""
+    watch = Watch()
+    for number in range(100):
+        warm = min(number, 10) * 1000
+        watch.note(number / 100, iter([("encode rss_mib", warm + number / 100 * step * LIMITS["rss_mib"])]))
+    assert watch.figures()["encode rss_mib"]["held"] is held
