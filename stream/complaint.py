@@ -1,5 +1,6 @@
 """How the user is told of an error: one sentence, and the traceback of a fault that is ours."""
 
+import sys
 import traceback
 
 import click
@@ -10,9 +11,13 @@ from stream.words import printable
 
 def complain(error: Exception) -> int:
     """Say on standard error what went wrong; returns the exit code."""
-    code = exit_code_of(error)
-    if code == ExitCode.INTERNAL and not isinstance(error, EgocleanError):
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            click.echo(printable(line), err=True)
+    trace(error)
     click.echo(f"egoclean-stream: {sentence_of(error)}", err=True)
-    return code
+    return exit_code_of(error)
+
+
+def trace(error: Exception) -> None:
+    """Write the traceback of a fault that is ours to standard error, printable; of any other error nothing."""
+    if exit_code_of(error) == ExitCode.INTERNAL and not isinstance(error, EgocleanError):
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            sys.stderr.write(printable(line) + "\n")
