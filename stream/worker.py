@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from contextlib import ExitStack
 from dataclasses import replace
 from io import FileIO
@@ -22,6 +21,7 @@ import zmq
 from pydantic import BaseModel
 
 from stream.chain import Work, build
+from stream.complaint import trace
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.items import Barrier, End, EndReason, Item
@@ -234,8 +234,7 @@ def main() -> None:
         serve(order, context, control, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
-        if code == ExitCode.INTERNAL and not isinstance(error, EgocleanError):
-            traceback.print_exc()
+        trace(error)
         reporter.fail(sentence_of(error), code)
     reporter.close()
     context.term()
