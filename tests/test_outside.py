@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from stream.chain import PROCESSES
+from stream.chain import ANNOTATE, PROCESSES
 from stream.outside.metrics import Metrics
 from stream.outside.progress import GRACE_S, Progress
 from stream.records import events
@@ -166,6 +166,20 @@ def test_one_that_works_is_enough() -> None:
             progress.on_status(Status(name, "running", items=40))
     assert progress.judge() == ("running", "")
     assert progress.windows == 60
+
+
+def test_annotator_may_think_for_minutes() -> None:
+    """While the annotator is silent over a batch the run is well, also when all others wait for it; not for ever."""
+    clock = Clock()
+    progress = Progress(60, (*PROCESSES, ANNOTATE), clock)
+    for name in (*PROCESSES, ANNOTATE):
+        progress.on_status(Status(name, "running"))
+    for seconds, state in ((300, "running"), (301, "stalled")):
+        clock.now_s += seconds
+        for name in PROCESSES:
+            progress.on_status(Status(name, "running"))
+        assert progress.judge()[0] == state
+    assert "annotate" in progress.judge()[1]
 
 
 def test_nothing_left_to_do_is_no_stall() -> None:

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 
-from stream.chain import PROCESSES
+from stream.chain import ANNOTATE, PROCESSES
 from stream.records.health import State
 from stream.status import Status
 
 GRACE_S = 600.0
 """For starting: a large model is hashed and loaded before its process can do anything."""
+THINKING_S = 600.0
+"""For the annotator: a batch of a large model takes minutes, and so does a server that is waited for."""
 
 
 class Progress:
@@ -62,11 +64,14 @@ class Progress:
             return "stalled", f"the {starting[0]} process is not ready after {now - self._began_at:.0f} s"
         running = [name for name in self._processes if self._last[name].state == "running"]
         for name in sorted(running, key=self._heard_at.__getitem__):
-            if (silent_s := now - self._heard_at[name]) > self._stall_s:
+            if (silent_s := now - self._heard_at[name]) > self._patience_s(name):
                 return "stalled", f"the {name} process has done nothing for {silent_s:.0f} s, {self._place(name)}"
-        if running and (still_s := now - self._moved_at) > self._stall_s:
+        if running and (still_s := now - self._moved_at) > max(map(self._patience_s, running)):
             return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
         return "running", ""
+
+    def _patience_s(self, name: str) -> float:
+        return max(THINKING_S, self._stall_s) if name == ANNOTATE else self._stall_s
 
     def _is_starting(self, name: str) -> bool:
         return name not in self._last or self._last[name].state == "starting"
