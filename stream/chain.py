@@ -6,7 +6,7 @@
 ``annotate`` exists only where there is an annotator. A stage is imported only in the process where it works.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,14 +16,18 @@ from stream.errors import EgocleanError
 from stream.items import End, EndReason, Item, Packet
 from stream.packing import replay_from_s
 from stream.records.attempt import Fence
+from stream.records.events import Event
 from stream.records.layout import RunLayout
 from stream.records.saved import Saved
+from stream.records.told import told_behind
 from stream.stage import Pipeline, Stage
+from stream.video.live_options import CAMERAS
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
     from stream.stages.decode import Decode
+    from stream.video.live import LiveSource
     from stream.video.source import Source as ClipSource
 
 PROCESSES = ("ingest", "encode", "detect", "record")
@@ -44,9 +48,11 @@ class Source(Protocol):
     """Whether its items are held back until the clock has reached their time."""
     barriers: Barriers
     """When a barrier follows an item."""
+    live: bool
+    """Whether it must not be opened before the chain is ready for it."""
 
-    def packets(self) -> Iterator[Packet]:
-        """Compressed packets, until the source is exhausted."""
+    def packets(self) -> Iterator[Packet | None]:
+        """Compressed packets, until the source is exhausted; None whenever a live one has nothing for now."""
         ...
 
     def end(self, reason: EndReason) -> End:
@@ -71,6 +77,8 @@ class Work:
     """What it holds at present, by name, for whoever watches the run."""
     ready: Callable[[], bool] = field(default=lambda: True)
     """Whether the stage can take the chain's next item."""
+    catch_up: Callable[[Sequence[Event]], None] = field(default=lambda _told: None)
+    """After ``restore``, of a camera: take what was told behind the barrier, for it cannot be told again."""
 
 
 def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, saved: Saved | None = None) -> Work:
@@ -85,11 +93,15 @@ def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, s
     work = builders[process](options, layout, attempt, saved)
     if saved is not None and process in saved.states:
         work.stage.restore(saved.part(process))
+        if options.live.kind in CAMERAS:
+            work.catch_up(told_behind(layout, saved))
     return work
 
 
 class _Clip:
     """The source of a run: one clip, once or for ever."""
+
+    live = False
 
     def __init__(
         self,
@@ -117,6 +129,26 @@ class _Clip:
         return self._decode.end(reason)
 
 
+class _Live:
+    """The source of a run: a live one."""
+
+    realtime = False
+    live = True
+
+    def __init__(self, options: Options, source: "LiveSource", decode: "Decode", saved: Saved | None) -> None:
+        self.barriers = Barriers(options.stride_s, saved.t_s if saved else None)
+        self._source = source
+        self._decode = decode
+
+    def packets(self) -> Iterator[Packet | None]:
+        from stream.video.feed import LiveFeed
+
+        return LiveFeed(self._source, self._decode.since()).packets()
+
+    def end(self, reason: EndReason) -> End:
+        return self._decode.end(reason)
+
+
 def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | None) -> Work:
     import cv2
 
@@ -125,11 +157,11 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
     from stream.video.camera import read_intrinsics
     from stream.video.container import read_facts
     from stream.video.decoder import NVDEC_FORMATS, accelerator, torch_device
-    from stream.video.source import open_source
+    from stream.video.live import LiveSource, open_any
 
     cv2.setNumThreads(1)
-    source = open_source(options.source, download=options.download)
-    stream, device = read_facts(source), torch_device(options.decoder)
+    source = open_any(options.source, options.live, download=options.download)
+    stream, device = options.stream or read_facts(source), torch_device(options.decoder)
     hwaccel = accelerator(options.decoder, on_device=device is not None)
     if hwaccel is not None:
         stream = replace(stream, pixel_format=NVDEC_FORMATS[stream.pixel_format])
@@ -146,9 +178,12 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
     )
     return Work(
         Pipeline([decode, rectify]),
-        source=_Clip(options, source, decode, hwaccel, saved),
+        source=_Live(options, source, decode, saved)
+        if isinstance(source, LiveSource)
+        else _Clip(options, source, decode, hwaccel, saved),
         since_s=saved.t_s if saved else 0.0,
-        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.file.fetched_bytes},
+        catch_up=decode.catch_up,
+        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.fetched_bytes},
     )
 
 
@@ -174,6 +209,7 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
         rate_fps=sampling.rate_fps,
         batch=options.encoder_batch or 1,
         max_latency_s=options.max_latency_s,
+        max_lag_s=options.live.lag_s,
     )
     keep = Keep(layout, Fence(layout, attempt))
     return Work(
@@ -187,7 +223,8 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
 def _detect(options: Options, _layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:
     from stream.stages.detect import Detect
 
-    return Work(Detect(options.detector))
+    detect = Detect(options.detector)
+    return Work(detect, catch_up=detect.catch_up)
 
 
 def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | None) -> Work:
@@ -195,7 +232,13 @@ def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | N
 
     record = Record(layout, options, attempt)
     return Work(
-        record, facts=record.facts, close=record.close, due=record.due, levels=record.levels, ready=record.ready
+        record,
+        facts=record.facts,
+        close=record.close,
+        due=record.due,
+        levels=record.levels,
+        ready=record.ready,
+        catch_up=record.catch_up,
     )
 
 

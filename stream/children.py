@@ -25,6 +25,7 @@ class Child:
             stdout=self._stderr,
             stderr=self._stderr,
             start_new_session=True,  # a terminal's Ctrl-C reaches the supervisor alone
+            pass_fds=(order.options.live.stdin_fds or ()) if order.inlet is None else (),
             env=_environment(order),
         )
         self._tell(order.model_dump_json().encode() + b"\n")

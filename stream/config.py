@@ -10,6 +10,9 @@ from models.onnx_facts import Provider
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 from stream.records.layout import RUNS
+from stream.video.address import redacted
+from stream.video.container import StreamFacts
+from stream.video.live_options import LiveOptions
 from stream.video.sampling import Preset, Sampling
 from stream.video.view import Geometry
 
@@ -20,7 +23,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """A video file, or ``shard.tar::member.mp4``, here or on the hub."""
+    """A video file or ``shard.tar::member.mp4``, here or on the hub, or a live source: its address may hold secrets."""
     download: bool = False
     """A file on the hub is fetched whole, instead of being read where it is."""
     intrinsics: Path | None = None
@@ -75,8 +78,8 @@ class Options(BaseModel):
     annotate: Literal["all", "anomalous", "novel"] = "all"
     novelty: float = Field(default=0.95, ge=-1.0, le=1.0)
     """With ``annotate`` novel: a typical segment this similar to one that was described is not described itself."""
-    spool_policy: Literal["block", "skip"] = "block"
-    """When the keyframe spool is full: wait for the annotator, or leave segments out."""
+    spool_policy: Literal["block", "skip"] | None = None
+    """When the keyframe spool is full: wait for the annotator, or leave segments out; None: skip for a camera alone."""
     keyframe_fps: float = Field(default=1.0, gt=0.0, le=30.0)
     keyframe_px: int = Field(default=854, ge=64, le=4096)
     """Longest side of a keyframe, pixels."""
@@ -103,6 +106,16 @@ class Options(BaseModel):
     """Where ``/metrics`` and ``/healthz`` are served; None: nowhere, 0: on any free port."""
     metrics_host: str = "127.0.0.1"
     detector: DetectorOptions = DetectorOptions()
+    live: LiveOptions = LiveOptions()
+    stream: StreamFacts | None = None
+    """No option of the user's: of a live source, which is looked at once."""
+
+    def recorded(self) -> dict[str, object]:
+        """All options as a record may hold them: without secrets."""
+        return {
+            **self.model_dump(mode="json", exclude={"stream": True, "live": {"stdin_fds"}}),
+            "source": redacted(self.source),
+        }
 
     @property
     def sampling(self) -> Sampling:
@@ -115,9 +128,9 @@ class Options(BaseModel):
             "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
             "offline",
             "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s",
-            "log_format", "stall_s", "metrics_port", "metrics_host",
+            "log_format", "stall_s", "metrics_port", "metrics_host", "live", "stream",
         }  # fmt: skip
-        return self.model_dump(mode="json", exclude=incidental)
+        return {name: value for name, value in self.recorded().items() if name not in incidental}
 
 
 def validated(values: Mapping[str, Any]) -> Options:

@@ -4,6 +4,7 @@
     ├── UsageError                     2  an option, or a combination of options, makes no sense
     ├── InputError                     3  the input cannot be read
     │   ├── SourceError                   the clip, the tar or the stream inside it
+    │   │   └── UnreachableError          a live source that may be there later
     │   └── IntrinsicsError               the camera's calibration
     ├── ModelMissingError              5  a package, a model or its weights are not there
     ├── NoRoomError                    6  disk, memory or VRAM is full
@@ -54,6 +55,10 @@ class InputError(EgocleanError):
 
 class SourceError(InputError):
     """The clip is missing, empty, not a video, or its tar has no such member."""
+
+
+class UnreachableError(SourceError):
+    """A live source cannot be reached; a later attempt may succeed."""
 
 
 class IntrinsicsError(InputError):

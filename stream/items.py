@@ -23,7 +23,7 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
 
 Kind: TypeAlias = Literal["typical", "anomalous"]
-ClosedBy: TypeAlias = Literal["state_change", "max_duration", "end_of_stream"]
+ClosedBy: TypeAlias = Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
 EndReason: TypeAlias = Literal["end_of_stream", "stopped"]
 
 
@@ -36,6 +36,8 @@ class Packet:
     """Added to the packet's own time: the total length of the earlier rounds of ``--loop``."""
     is_entry: bool = False
     """Whether decoding may begin with it: ``stream.video.packets`` finds it again without reading what is before it."""
+    arrived_at: float | None = None
+    """When a camera sent it, in seconds of the monotonic clock; None where the source waits for its reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Picture:
     """The frame's own PTS, from the first decoded frame."""
     duration_s: float
     frame: av.VideoFrame
+    arrived_at: float | None = None
+    """As its packet's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Tile:
     duration_s: float
     rgb: UInt8
     """(tile, tile, 3) uint8, RGB."""
+    arrived_at: float | None = None
+    """As its packet's: the monotonic clock is one for all processes of a machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,37 @@ class Damage:
     reason: str
     packets: int
     """Packets lost in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLost:
+    """A live source has gone: nothing of it comes until a ``Gap`` says since when it is back."""
+
+    t_s: float
+    """End of the last picture."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of time in which a live source was away; in it there is nothing, and no window or segment spans it."""
+
+    t_start_s: float
+    t_end_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """A stretch that a live source gave and this machine was too slow for."""
+
+    t_start_s: float
+    t_end_s: float
+    reason: str
+    windows_skipped: int = 0
+    """Decoded, and not embedded."""
+    packets_dropped: int = 0
+    """Not even decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +209,7 @@ class End:
 
 
 WireItem: TypeAlias = (
-    Tile | Keyframe | Damage | Embedding | SegmentOpened | SegmentClosed | Barrier
+    Tile | Keyframe | Damage | SourceLost | Gap | Overload | Embedding | SegmentOpened | SegmentClosed | Barrier
     | AnnotationOrder | AnnotationAnswer | AnnotationFailure | End
 )  # fmt: skip
 Item: TypeAlias = Packet | Picture | WireItem

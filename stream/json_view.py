@@ -13,6 +13,9 @@ from stream.records.health import now
 
 _LEVELS: Final[dict[str, Level]] = {
     "source.damaged": "warning",
+    "source.lost": "warning",
+    "source.gap": "warning",
+    "stream.overload": "warning",
     "segment.failed": "warning",
     "stage.restarted": "warning",
     "run.failed": "error",

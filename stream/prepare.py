@@ -12,14 +12,15 @@ from stream.annotation.making import settled
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError, UsageError
 from stream.fetch_view import shown
+from stream.reach import AnySource, reach
 from stream.records.layout import RunLayout
 from stream.records.manifest import read_manifest
 from stream.video.camera import fit_camera, read_intrinsics
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import StreamFacts
 from stream.video.decoder import Decoder, choose_decoder
+from stream.video.live import LiveSource
 from stream.video.remote.address import is_on_hub, parse_address
 from stream.video.sidecar import Sidecar, read_sidecar
-from stream.video.source import Source, open_source
 from stream.vram import with_budget
 
 
@@ -29,8 +30,8 @@ class Prepared:
 
     options: Options
     """With all that was left open settled: the commit of a source on the hub, the calibration's file, the decoder, the
-    encoder, and where the models' weights lie."""
-    source: Source
+    encoder, and where the models' weights lie; of a live source what it is, and its facts."""
+    source: AnySource
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
     """As read; None without rectification."""
@@ -52,15 +53,19 @@ def prepare(options: Options) -> Prepared:
     """
     if options.offline and is_on_hub(options.source):
         raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
-    source = open_source(_at_recorded_commit(options), download=options.download)
-    stream = read_facts(source)
-    options = options.model_copy(update={"source": source.name})
+    source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}))
+    if isinstance(source, LiveSource):
+        policy = options.spool_policy or ("skip" if source.is_camera else None)
+        options = options.model_copy(update={"live": source.options, "stream": stream, "spool_policy": policy})
+    elif is_on_hub(options.source):
+        options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
     decoder = choose_decoder(options.decoder, source, stream)
     options = options.model_copy(update={"decoder": decoder.name})
     options = with_encoder(options, allow_download=not options.offline)
     options = with_budget(settled(options, allow_download=not options.offline))
-    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream), decoder)
+    sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
+    return Prepared(options, source, stream, intrinsics, sidecar, decoder)
 
 
 def _at_recorded_commit(options: Options) -> str:
@@ -78,7 +83,7 @@ def _at_recorded_commit(options: Options) -> str:
     return str(asked.at(read["commit"])) if asked.asks_for(read["revision"], read["commit"]) else options.source
 
 
-def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
+def with_intrinsics(options: Options, source: AnySource, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
     """The options with the calibration's file, and what is in it; None without rectification.
 
     Raises:
@@ -92,7 +97,7 @@ def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tu
     path = options.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
-            f"no intrinsics.json lies beside {source.file.name}: give the lens's calibration with --intrinsics FILE, "
+            f"no intrinsics.json lies beside {source.name}: give the lens's calibration with --intrinsics FILE, "
             "or leave the picture as it is with --no-rectify"
         )
     intrinsics = read_intrinsics(path)

@@ -108,8 +108,8 @@ def _close_books(layout: RunLayout) -> events.RunFinished:
     if told[-1] == finish:
         return finish
     books = account(told)
-    partial = bool(books.seconds["damaged_s"] or books.seconds["failed_s"] or finish.packets_lost)
-    changed = {**books.seconds, "annotation": books.annotation, "exit_code": 4 if partial else 0}
+    code = 4 if books.incomplete or finish.packets_lost else 0
+    changed = {**books.seconds, "annotation": books.annotation, "exit_code": code}
     with EventLog(layout.events) as log:
         log.append(again := finish.model_copy(update=changed))
     manifest = read_manifest(layout.manifest)

@@ -4,27 +4,29 @@ import threading
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from stream.chain import ANNOTATE
-from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
+from stream.errors import EgocleanError, ExitCode, StageFailedError, UsageError, exit_code_of, sentence_of
 from stream.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.notes import Note
 from stream.outside.outside import Outside
 from stream.prepare import Prepared
 from stream.records import events
 from stream.records.annotations import write_annotations
-from stream.records.arrays import rows_in
+from stream.records.arrays import rows_in, shorten
 from stream.records.attempt import begin_attempt
 from stream.records.claim import Claim, clear, earlier_run
 from stream.records.latencies import in_words, latencies
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, finish_of, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
-from stream.records.saved import forget_states, newest_state
+from stream.records.saved import forget_states, newest_state, read_state
 from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
 from stream.usage import usage
+from stream.video.live import LiveSource
 from stream.view import View
 
 HASH_GRACE_S = 1.0
@@ -64,10 +66,23 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) 
             view.event(finish)
             view.note(Note(f"nothing to do: {layout.root} holds this run, --restart begins it anew"))
             return finish.exit_code
-        if not options.loop:  # a soak has no end to reach: it begins anew
+        if isinstance(source, LiveSource) and source.kind == "pipe":
+            raise UsageError(
+                f"{layout.root} holds a run of standard input that ended early, and what it gave is gone: "
+                "give another --out, or begin anew with --restart"
+            )
+        if _goes_on(prepared, layout):
             return _Run(prepared, layout, view, outside, earlier).resume()
     clear(layout)
     return _Run(prepared, layout, view, outside, _manifest(prepared)).start()
+
+
+def _goes_on(prepared: Prepared, layout: RunLayout) -> bool:
+    """Whether a run that has begun can go on. A soak has no end to reach; a camera's needs a state to go on from."""
+    source = prepared.source
+    if isinstance(source, LiveSource) and not source.plays_again:
+        return source.is_camera and newest_state(layout) is not None
+    return not prepared.options.loop
 
 
 class _Run:
@@ -113,17 +128,27 @@ class _Run:
 
     def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
         """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
-        duration_s = None if self._options.loop else self._prepared.stream.declared_s
+        endless = self._options.loop or isinstance(self._prepared.source, LiveSource)
+        duration_s = None if endless else self._prepared.stream.declared_s
         for restarts_left in range(self._options.restarts, -1, -1):
             self._supervisor = Supervisor(self._options, self._layout, self._view, self._outside, duration_s)
             try:
-                return self._supervisor.run(stopped, self._attempt, newest_state(self._layout), since=first.seq)
+                return self._supervisor.run(stopped, self._attempt, self._state(), since=first.seq)
             except StageFailedError as error:
-                if self._options.loop or stopped.signals or not (error.transient and restarts_left):
+                can_go_on = error.transient and restarts_left and _goes_on(self._prepared, self._layout)
+                if stopped.signals or not can_go_on:
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
                 self._attempt = begin_attempt(self._layout)
         raise EgocleanError(f"--restarts {self._options.restarts} leaves no attempt")
+
+    def _state(self) -> Path | None:
+        """The state to go on from. Of a camera, windows behind it are not found again: their rows make room."""
+        state = newest_state(self._layout)
+        if state is not None and isinstance(self._prepared.source, LiveSource) and self._prepared.source.is_camera:
+            for path in self._layout.arrays:
+                shorten(path, read_state(state).windows)
+        return state
 
     def _outcome(self, signalled: ExitCode | None) -> int:
         """The exit code: what the record says of a finished run, else what the signal asks for."""
@@ -194,7 +219,7 @@ def _now() -> str:
 
 def _manifest(prepared: Prepared) -> Manifest:
     """What is known before the first frame is decoded."""
-    options = prepared.options.model_dump(mode="json")
+    options = prepared.options.recorded()
     source = prepared.source
     return Manifest(
         run_id=digest_of([source.name, source.size_bytes, options, _now()])[:16],
@@ -228,5 +253,5 @@ def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
 
 def _fetched_bytes(prepared: Prepared, board: Board) -> int | None:
     """By this process, which looked at the clip, and by the one that read it."""
-    looking = prepared.source.file.fetched_bytes
+    looking = prepared.source.fetched_bytes
     return None if looking is None else looking + (board.facts.get("ingest", {}).get("fetched_bytes") or 0)

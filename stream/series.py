@@ -9,6 +9,7 @@ from pathlib import Path
 from stream.complaint import complain
 from stream.errors import ExitCode, NoRoomError, UsageError, exit_code_of, sentence_of
 from stream.records.atomic import replace_file
+from stream.video.address import redacted
 from stream.video.listing import list_clips
 from stream.view import clock
 
@@ -71,7 +72,7 @@ def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, rec
     """
     outcomes: list[Outcome] = []
     for number, clip in enumerate(clips, start=1):
-        say(f"[{number} of {len(clips)}] {clip}")
+        say(f"[{number} of {len(clips)}] {redacted(clip)}")
         outcome = _attempt(clip, job)
         outcomes.append(outcome)
         if record:
@@ -92,7 +93,7 @@ def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -
     """
     done = [
         {
-            "clip": outcome.clip,
+            "clip": redacted(outcome.clip),
             "run_dir": str(outcome.run_dir) if outcome.run_dir else None,
             "exit_code": int(outcome.code),
             "says": outcome.says,
@@ -103,7 +104,10 @@ def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -
     ]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, (json.dumps({"v": 1, "clips": done, "left": list(left)}, indent=1) + "\n").encode())
+        replace_file(
+            path,
+            (json.dumps({"v": 1, "clips": done, "left": [redacted(clip) for clip in left]}, indent=1) + "\n").encode(),
+        )
     except OSError as error:
         if exit_code_of(error) == ExitCode.NO_ROOM:
             raise NoRoomError(sentence_of(error)) from error
@@ -117,7 +121,7 @@ def gravest(codes: Iterable[int]) -> int:
 
 def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
     """One line a clip, each with its exit code, and the totals."""
-    lines = [f"{outcome.code:3}  {outcome.clip}: {outcome.says}" for outcome in outcomes]
+    lines = [f"{outcome.code:3}  {redacted(outcome.clip)}: {outcome.says}" for outcome in outcomes]
     done = [outcome for outcome in outcomes if outcome.code in _DONE]
     damaged = sum(outcome.code == ExitCode.PARTIAL for outcome in done)
     parts = [f"{len(done)} of {clips} clips done"]

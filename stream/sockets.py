@@ -67,11 +67,15 @@ class Outlet:
         if size > self._hop.message_bytes_max:
             limit = self._hop.message_bytes_max
             raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its hop's limit of {limit}")
-        while not self._socket.poll(_POLL_MS, zmq.POLLOUT):
-            while_full()
+        self.wait_for_room(while_full)
         sent_at = _SENT_AT.pack(time.monotonic())
         self._socket.send_multipart([sent_at, *parts], copy=size < zmq.COPY_THRESHOLD)
         self._has_sent = True
+
+    def wait_for_room(self, while_full: Callable[[], None]) -> None:
+        """Wait until the next process is there and takes more; ``while_full`` is called every 0.1 s of waiting."""
+        while not self._socket.poll(_POLL_MS, zmq.POLLOUT):
+            while_full()
 
     def wait_until_taken(self) -> None:
         """Wait until the receiver has taken all and hung up; in a loose hop it need not.

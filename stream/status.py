@@ -40,7 +40,7 @@ class Status:
     busy_s: float = 0.0
     """For how long the process has been at one thing: its last word of its own, not of its pulse, is so old."""
     lag_s: float | None = None
-    """How far a source that is played in real time is behind the clock; None where nothing is."""
+    """How long ago what is worked on came from a camera, or was due in real time; None where nothing is."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
     """User and system time of the process so far."""

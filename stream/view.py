@@ -24,7 +24,7 @@ def clock(t_s: float) -> str:
     return f"{timedelta(seconds=whole)}.{tenths}"
 
 
-def describe(event: events.Event) -> str | None:  # noqa: PLR0911 - one line a kind of event reads best
+def describe(event: events.Event) -> str | None:  # noqa: C901, PLR0911 - one line a kind of event reads best
     """One line for an event that a person wants to read, None for the others."""
     match event:
         case events.RunStarted():
@@ -38,6 +38,8 @@ def describe(event: events.Event) -> str | None:  # noqa: PLR0911 - one line a k
         case events.SourceDamaged():
             span = f"{clock(event.t_start_s)} to {clock(event.t_end_s)}"
             return f"source damaged  {span}, {event.packets} packets lost: {event.reason}"
+        case events.SourceLost() | events.SourceGap() | events.StreamOverload():
+            return _of_live_source(event)
         case events.StageRestarted():
             return f"the chain was started again: {event.reason}"
         case events.RunResumed():
@@ -65,6 +67,18 @@ def _details(event: events.SegmentClosed) -> str:
     return ", ".join(parts)
 
 
+def _of_live_source(event: events.SourceLost | events.SourceGap | events.StreamOverload) -> str:
+    if isinstance(event, events.SourceLost):
+        return f"source lost  at {clock(event.t_s)}, it is sought: {event.reason}"
+    span = f"{clock(event.t_start_s)} to {clock(event.t_end_s)}"
+    if isinstance(event, events.SourceGap):
+        return f"source back  {span} are missing: {event.reason}"
+    parts = [f"{event.windows_skipped} windows skipped"] if event.windows_skipped else []
+    if event.packets_dropped:
+        parts.append(f"{event.packets_dropped} packets not decoded")
+    return f"overload  {span}, {', '.join(parts)}: {event.reason}"
+
+
 def _outcome(event: events.Outcome) -> str | None:
     match event:
         case events.SegmentAnnotated():
@@ -86,6 +100,9 @@ def _words(event: events.SegmentAnnotated) -> str:
 def _summary(event: events.RunFinished) -> str:
     speed = event.decoded_s / event.wall_s if event.wall_s else 0.0
     damage = f", {event.damaged_s:.2f} s damaged" if event.damaged_s else ""
+    damage += f", source away for {event.gap_s:.1f} s" if event.gap_s else ""
+    damage += f", {event.windows_skipped} windows skipped" if event.windows_skipped else ""
+    damage += f", {event.dropped_s:.1f} s dropped" if event.dropped_s else ""
     described = f", {clock(event.annotated_s)} described" if event.annotated_s else ""
     failed = f", {clock(event.failed_s)} failed" if event.failed_s else ""
     return (

@@ -93,11 +93,13 @@ class Port:
         """Whether the supervisor has asked the source to end."""
         return self._control.stop.is_set()
 
-    def take(self, item: Item, waited_s: float | None = None) -> None:
-        """Note an item that has come in, and how long it had waited to."""
-        self._reporter.items += 1
+    def take(self, item: Item | None, waited_s: float | None = None) -> None:
+        """Note an item that has come in, and how long it had waited to; or that there was none for a while."""
+        self._reporter.items += item is not None
         self._reporter.queue_s = waited_s
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
+        if (arrived_at := getattr(item, "arrived_at", None)) is not None:
+            self._reporter.lag_s = max(0.0, time.monotonic() - arrived_at)
         self.tick()
 
     def idle(self, since: float) -> None:
@@ -122,6 +124,11 @@ class Port:
         self._outlet.send(item, while_full=self._wait)
         self._note_waiting()
         self._reporter.given[type(item).__name__] += 1
+
+    def wait_for_next(self) -> None:
+        """Wait until the next process is there: a camera sends from the moment on that it is asked to."""
+        if self._outlet is not None:
+            self._outlet.wait_for_room(self.tick)
 
     def _wait(self) -> None:
         """The next process is behind."""
@@ -148,12 +155,14 @@ def run_source(work: Work, port: Port) -> None:
     if work.source is None:
         raise EgocleanError("a process without an inlet has no source")
     reason: EndReason = "end_of_stream"
+    if work.source.live:
+        port.wait_for_next()
     for packet in work.source.packets():
         port.take(packet)
         if port.stopping:
             reason = "stopped"
             break
-        for item in work.stage.on_item(packet):
+        for item in work.stage.on_item(packet) if packet else ():
             if work.source.realtime:
                 port.wait_until(getattr(item, "t_s", 0.0))
             port.send(item)

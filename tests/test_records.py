@@ -249,7 +249,8 @@ def test_last_outcome_counts_and_every_attempt_has_its_price() -> None:
         segment_id="a", actions=1, tokens_in=20, tokens_out=2, seconds=3.0, dollars=0.25
     )
     books = account([closed("a", 0.0, 4.0), closed("b", 4.0, 5.0), failed, annotated])
-    assert books.seconds == {"annotated_s": 4.0, "failed_s": 0.0, "skipped_s": 0.0, "damaged_s": 0.0}
+    others = {"failed_s": 0.0, "skipped_s": 0.0, "damaged_s": 0.0, "gap_s": 0.0, "dropped_s": 0.0}
+    assert books.seconds == {"annotated_s": 4.0, **others}
     assert books.unsettled == ("b",)
     assert books.annotation == events.Annotation(tokens_in=30, tokens_out=3, seconds=5.0, dollars=0.75)
 

@@ -48,7 +48,7 @@ def replay(windows: Windows, options: DetectorOptions) -> Replay:
             sketches.append(sketch(unit))
     change = detector.finish()
     said += partition.change(change, windows.t_end_s) if change else ()
-    said += partition.end(windows.t_end_s)
+    said += partition.end(windows.t_end_s, "end_of_stream")
     return Replay(
         steps,
         {item.segment_id: item for item in said if isinstance(item, SegmentOpened)},

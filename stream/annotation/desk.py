@@ -41,7 +41,7 @@ class Desk:
     def __init__(self, layout: RunLayout, log: ReplayedLog, spool: Spool, options: Options) -> None:
         self._log = log
         self._spool = spool
-        self._blocks = options.spool_policy == "block"
+        self._blocks = options.spool_policy != "skip"
         self._keyframe_bytes_max = options.keyframe_px**2  # a JPEG has less than a byte a pixel
         self._selection = Selection(layout, options)
         self._outcomes = Outcomes(layout, log, options)

@@ -102,7 +102,8 @@ def _card() -> dict[str, Any] | None:
 
 def _clip(prepared: Prepared) -> Row:
     stream, source = prepared.stream, prepared.source
-    mbit_s = source.size_bytes * 8 / stream.declared_s / 1e6 if stream.declared_s else None
+    size_bytes, declared_s = source.size_bytes, stream.declared_s
+    mbit_s = size_bytes * 8 / declared_s / 1e6 if size_bytes and declared_s else None
     return {
         "name": source.stem,
         "codec": stream.codec,

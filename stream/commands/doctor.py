@@ -11,11 +11,13 @@ import click
 from stream.commands.annotator_options import annotator_options
 from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
+from stream.commands.live_options import live_options
 from stream.commands.option import option
 from stream.commands.run import FILE, make_options
 from stream.commands.source_options import download_option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
+from stream.video.live_options import LiveOptions
 from stream.words import printable
 
 _NAME_WIDTH = 18
@@ -33,8 +35,9 @@ _NAME_WIDTH = 18
 @option("--vram-budget-gib", type=float, help="Plan for a card of so much memory, also where there is none.")
 @encoder_options
 @annotator_options
+@live_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
+def doctor(clip: str | None, *, live: LiveOptions, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
     """Look at the machine, and CLIP, before a long run.
 
     Nothing is written, and nothing is fetched but what it looks at of a CLIP on the hub.
@@ -44,7 +47,7 @@ def doctor(clip: str | None, *, as_json: bool, **given: Any) -> None:  # noqa: A
     """
     from stream.doctor.examine import examine
 
-    options = make_options(DetectorOptions(), {**given, "source": clip or ""})
+    options = make_options(DetectorOptions(), {**given, "live": live, "source": clip or ""})
     checks = examine(options, with_clip=clip is not None)
     seen = list(checks if as_json else _shown(checks))
     code = next((made.exit_code for made in seen if made.level == "FAIL"), 0)

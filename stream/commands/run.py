@@ -12,11 +12,13 @@ from stream.commands.annotator_options import annotator_options
 from stream.commands.detector_options import detector_options
 from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
+from stream.commands.live_options import live_options
 from stream.commands.option import option
 from stream.commands.source_options import download_option
 from stream.config import Options, validated
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
+from stream.video.live_options import LiveOptions
 
 if TYPE_CHECKING:
     from stream.series import Outcome
@@ -54,7 +56,7 @@ FILE = click.Path(path_type=Path)
 @option(
     "--spool-policy",
     type=click.Choice(["block", "skip"]),
-    help="When it is full: wait for the annotator, or leave segments out.",
+    help="When it is full: wait for the annotator, or leave segments out.  [default: skip for a camera, else block]",
 )
 @option("--loop", is_flag=True, help="Replay the clip for ever.")
 @option("--speed", type=click.Choice(["realtime", "max"]), help="Play as a camera would, or as fast as possible.")
@@ -70,26 +72,29 @@ FILE = click.Path(path_type=Path)
 @option("--metrics-port", type=int, help="Serve /metrics and /healthz there; 0: any free port.  [default: off]")
 @option("--metrics-host", help="The address to serve them on.")
 @click.option("--fail-fast", is_flag=True, help="Of several clips, stop at the first that cannot be done.")
+@live_options
 @detector_options
 def run(  # click's values: Options validates them
     detector: DetectorOptions,
+    live: LiveOptions,
     sources: tuple[str, ...],
     fail_fast: bool,
     **given: Any,  # noqa: ANN401 - as above
 ) -> None:
     """Turn each fisheye CLIP into live segments.
 
-    A CLIP is a video file, or shard.tar::member.mp4, here or on the hub (hf://datasets/OWNER/NAME/PATH). Results
-    appear in OUT/<clip>/ while the clip plays; `egoclean-stream tail` follows them from elsewhere. A whole tar, a
-    folder with clips or tars, a quoted pattern, and @list.txt (a CLIP on each line) stand for all their clips, one
-    after the other: a bad one does not stop the rest, finished ones are not repeated, one that was stopped goes on,
-    and the gravest exit code is the command's. OUT/series.json says what became of each so far.
+    A CLIP is a video file, or shard.tar::member.mp4, here or on the hub (hf://datasets/OWNER/NAME/PATH), or a live
+    source: rtsp://, http://, /dev/video0, or - for standard input. Results appear in OUT/<clip>/ while the clip plays;
+    `egoclean-stream tail` follows them from elsewhere. A whole tar, a folder with clips or tars, a quoted pattern, and
+    @list.txt (a CLIP on each line) stand for all their clips, one after the other: a bad one does not stop the rest,
+    finished ones are not repeated, one that was stopped goes on, and the gravest exit code is the command's.
+    OUT/series.json says what became of each so far.
     """
     from stream.meter import say
     from stream.series import run_named
     from stream.video.listing import list_clips
 
-    options = make_options(detector, {"source": sources[0], **given})
+    options = make_options(detector, {"source": sources[0], "live": live, **given})
     if options.loop and len(list_clips(sources)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
     to_user = say_json if options.log_format == "json" else partial(say, Console())

@@ -95,9 +95,15 @@ class CausalDetector:
         return Step(t_start_s, score, smoothed, thresholds, change, pending)
 
     def finish(self) -> Change | None:
-        """The source is exhausted: the end of an anomaly that is over, but that the EMA has not followed yet."""
+        """Nothing follows the last window: the end of an anomaly that is over, where the EMA still lags."""
         thresholds = None if self._last_s is None else self._usual.thresholds(self._last_s)
         return self._ended(thresholds) if thresholds and self._anomaly_since_s is not None else None
+
+    def interrupt(self) -> None:
+        """The next window follows a gap: what was learned stays, what was going on is over."""
+        self._usual.interrupt()
+        self._anomaly_since_s, self._run = None, 0
+        self._recent.clear()
 
     def snapshot(self) -> State:
         return {

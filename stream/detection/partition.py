@@ -18,8 +18,16 @@ from stream.stage import State
 Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]
 
 
+_MARK = "s"
+
+
+def number_of(segment_id: str) -> int:
+    """0, 1, 2, ...: the segment's place among all."""
+    return int(segment_id.removeprefix(_MARK))
+
+
 class Partition:
-    """Cuts ``[0, decoded_s)`` into segments, from the detector's changes and the longest length allowed.
+    """Cuts ``[0, decoded_s)``, but for gaps, into segments: by the detector's changes and the longest length allowed.
 
     ``known_s`` is always the stream time at which what is said was known. Memory: the windows of the open segment,
     and sketches of the recent ones.
@@ -30,7 +38,9 @@ class Partition:
         self._recent = RecentWindows(options.period_windows)
         self._number = 0
         self._start_s: float | None = None
-        """Start of the open segment; None before the first."""
+        """Start of the open segment; None before the first, and while the source is away."""
+        self._next_s: float | None = 0.0
+        """Where the next segment begins when none is open; None while the source is away."""
         self._kind: Kind = "typical"
         self._stretch_start_s = 0.0
         """Since when the work is of this kind: a stretch may be several segments long."""
@@ -39,9 +49,9 @@ class Partition:
         self._thresholds: Thresholds | None = None
 
     def begin(self, known_s: float) -> Segments:
-        """Open the first segment, at 0, unless it is open."""
-        if self._start_s is None:
-            self._start_s = 0.0
+        """Open the first segment, at 0 or after a gap, unless it is open."""
+        if self._start_s is None and self._next_s is not None:
+            self._start_s = self._stretch_start_s = self._next_s
             yield self._opened(known_s)
 
     def window(self, step: Step, unit: Float64 | None, known_s: float) -> Segments:
@@ -61,10 +71,26 @@ class Partition:
         second_s = next(t_s for t_s, _ in self._windows if t_s > self._open_since())
         yield from self._turn(max(change.t_s, second_s), change.closed_by, change.kind, known_s)
 
-    def end(self, decoded_s: float) -> Segments:
-        """Close the last segment at the end of the time line."""
-        yield from self._cut(decoded_s, decoded_s)
-        yield self._closed(decoded_s, "end_of_stream", decoded_s)
+    def end(self, t_s: float, closed_by: ClosedBy) -> Segments:
+        """Close the last segment where the time line ends or a gap begins; none is empty."""
+        if self._next_s is not None and t_s > self._next_s:
+            yield from self.begin(t_s)
+        if self._start_s is not None:
+            yield from self._cut(t_s, t_s)
+            yield self._closed(t_s, closed_by, t_s)
+            self._number += 1
+        self._start_s, self._next_s, self._kind, self._windows = None, None, "typical", []
+
+    def resume(self, t_s: float) -> None:
+        """The source is back: the next segment begins there."""
+        self._next_s = t_s
+
+    def go_on(self, number: int, kind: Kind, *, start_s: float | None = None, next_s: float | None = None) -> None:
+        """Take up from what is known of the segments: number ``number`` began at ``start_s``, or will at ``next_s``."""
+        self._number, self._kind, self._start_s, self._next_s = number, kind, start_s, next_s
+        since_s = start_s if start_s is not None else next_s or 0.0
+        self._stretch_start_s = since_s
+        self._windows = [(t_s, score) for t_s, score in self._windows if t_s >= since_s]
 
     def snapshot(self) -> State:
         t = self._thresholds
@@ -72,6 +98,7 @@ class Partition:
             "recent": self._recent.snapshot(),
             "number": self._number,
             "start_s": self._start_s,
+            "next_s": self._next_s,
             "kind": self._kind,
             "stretch_start_s": self._stretch_start_s,
             "windows": [[t_s, score] for t_s, score in self._windows],
@@ -82,6 +109,7 @@ class Partition:
         self._recent.restore(take(state, "recent", dict))
         self._number = take(state, "number", int)
         self._start_s = take_optional(state, "start_s", float)
+        self._next_s = take_optional(state, "next_s", float)
         self._kind = "anomalous" if state["kind"] == "anomalous" else "typical"
         self._stretch_start_s = take(state, "stretch_start_s", float)
         self._windows = [(t_s, score) for t_s, score in take(state, "windows", list)]
@@ -131,7 +159,7 @@ class Partition:
         )
 
     def _segment_id(self) -> str:
-        return f"s{self._number:04d}"
+        return f"{_MARK}{self._number:04d}"
 
     def _open_since(self) -> float:
         if self._start_s is None:

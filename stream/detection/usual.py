@@ -37,6 +37,10 @@ class UsualWork:
         self._smoothed = score if self._smoothed is None else alpha * score + (1 - alpha) * self._smoothed
         return self._smoothed
 
+    def interrupt(self) -> None:
+        """What comes next does not follow what was: the EMA begins anew."""
+        self._smoothed = None
+
     def thresholds(self, t_s: float) -> Thresholds | None:
         """What the EMA at ``t_s`` is held against; None during the warm-up."""
         if self._since_s is None or t_s - self._since_s < self._options.warmup_s or self._normal.empty:

@@ -17,10 +17,11 @@ from stream.doctor.check import Check, Finding, check, size
 from stream.errors import EgocleanError
 from stream.items import Item, Tile
 from stream.prepare import with_encoder, with_intrinsics
+from stream.reach import AnySource
 from stream.records.layout import RunLayout
 from stream.video.container import StreamFacts, read_facts
 from stream.video.decoder import Decoder, choose_decoder
-from stream.video.source import Source, open_source
+from stream.video.live import LiveSource, open_any
 from stream.view import clock
 
 _SAMPLE_S = 1.5
@@ -38,9 +39,9 @@ class Case:
         self.options = options
 
     @cached_property
-    def source(self) -> Source:
-        """The clip's bytes."""
-        return open_source(self.options.source, download=self.options.download)
+    def source(self) -> AnySource:
+        """The clip's bytes, or where a live source is."""
+        return open_any(self.options.source, self.options.live, download=self.options.download)
 
     @cached_property
     def stream(self) -> StreamFacts:
@@ -71,7 +72,7 @@ class Case:
     @property
     def expected_bytes(self) -> int | None:
         """What the run directory takes at most; None where the header gives no duration."""
-        if self.stream.declared_s is None or self.options.loop:
+        if self.stream.declared_s is None or self.options.loop or isinstance(self.source, LiveSource):
             return None
         return self._array_bytes(self.stream.declared_s) + self._keyframe_bytes(self.stream.declared_s)
 
@@ -105,6 +106,8 @@ def reading(case: Case) -> Generator[Check, None, bool]:
 
 def source(case: Case) -> Finding:
     """Whether the clip's bytes can be had."""
+    if isinstance(case.source, LiveSource):
+        return Finding(f"{case.source.name}, a live source")
     return Finding(f"{case.source.name}, {size(case.source.size_bytes)}")
 
 
@@ -112,7 +115,8 @@ def stream(case: Case) -> Finding:
     """Its video stream."""
     facts = case.stream
     rate = f"{facts.fps:.2f} fps" if facts.fps else "no nominal rate"
-    length = f"{clock(facts.declared_s)} long by its header" if facts.declared_s else "of unknown length"
+    known = facts.declared_s and not isinstance(case.source, LiveSource)
+    length = f"{clock(facts.declared_s or 0.0)} long by its header" if known else "of unknown length"
     picture = f"{facts.display_width_px}x{facts.display_height_px}"
     return Finding(f"{facts.codec}, {picture}, {rate}, {facts.pixel_format}, {length}")
 
@@ -156,6 +160,8 @@ def room(case: Case) -> Finding:
 
 def speed(case: Case) -> Finding:
     """How long a run takes, by a short trial of decoding and rectifying, and of the encoder where that is quick."""
+    if isinstance(case.source, LiveSource):
+        return Finding("a live source plays at its own speed; what this machine is too slow for is skipped, and told")
     began_at = time.monotonic()
     tiles: list[Tile] = []
     for item in _ingested(case.calibrated.model_copy(update={"decoder": case.decoder.name})):
@@ -179,7 +185,8 @@ def _ingested(options: Options) -> Iterator[Item]:
     if work.source is None:
         raise EgocleanError("the first process has no source")
     for packet in work.source.packets():
-        yield from work.stage.on_item(packet)
+        if packet is not None:
+            yield from work.stage.on_item(packet)
 
 
 def _grid_s(tiles: list[Tile]) -> float:

@@ -49,6 +49,11 @@ class Metrics(Collector):
         self._tokens: Counter[tuple[str, ...]] = Counter()
         self._annotation_s = self._annotation_dollars = 0.0
         self._damaged_s = 0.0
+        self._is_away = False
+        """Whether a live source is sought."""
+        self._gaps = 0
+        self._gap_s = 0.0
+        self._windows_skipped = self._packets_dropped = 0
         self._packets_lost = 0
         self._opening = self._histogram("opening", "Stream time from its start to when it was known")
         self._closing = self._histogram("closing", "Stream time from its end to when it was known")
@@ -85,13 +90,32 @@ class Metrics(Collector):
                 case events.SourceDamaged():
                     self._damaged_s += event.t_end_s - event.t_start_s
                     self._packets_lost += event.packets
+                case events.SourceLost() | events.SourceGap() | events.StreamOverload():
+                    self._of_source(event)
                 case events.StageRestarted():
                     self._restarts[event.process,] += 1
 
     def collect(self) -> Iterable[Metric]:
         """The present values; called by the registry at every scrape."""
         with self._lock:
-            return [*self._of_the_run(), *self._of_segments(), *self._of_annotation(), *self._of_processes()]
+            parts = (
+                self._of_the_run(), self._of_a_live_source(), self._of_segments(), self._of_annotation(),
+                self._of_processes(),
+            )  # fmt: skip
+            return [metric for part in parts for metric in part]
+
+    def _of_source(self, event: events.SourceLost | events.SourceGap | events.StreamOverload) -> None:
+        """News of a live source."""
+        match event:
+            case events.SourceLost():
+                self._is_away = True
+            case events.SourceGap():
+                self._is_away = False
+                self._gaps += 1
+                self._gap_s += event.t_end_s - event.t_start_s
+            case events.StreamOverload():
+                self._windows_skipped += event.windows_skipped
+                self._packets_dropped += event.packets_dropped
 
     def _settle(self, outcome: events.Outcome) -> None:
         """Of a segment that was closed before this process began nobody knows the kind, or how long it waited."""
@@ -113,8 +137,8 @@ class Metrics(Collector):
         yield _gauge("egoclean_decoded_seconds", "Of the source, decoded so far.", decoded_s)
         ratio = max(0.0, decoded_s - self._since_s) / chain_s if chain_s else 0.0
         yield _gauge("egoclean_realtime_ratio", "Decoded seconds per second.", ratio)
-        if "ingest" in self._last and (lag_s := self._last["ingest"].lag_s) is not None:
-            yield _gauge("egoclean_lag_seconds", "Behind a source that is played in real time.", lag_s)
+        if lags_s := [status.lag_s for status in self._last.values() if status.lag_s is not None]:
+            yield _gauge("egoclean_lag_seconds", "Behind a live source, or one played in real time.", max(lags_s))
         yield _counter("egoclean_frames", "Decoded and rectified.", self._given("ingest", "Tile"))
         yield _counter("egoclean_windows", "Embedded.", self._given("encode", "Embedding"))
         yield _counter("egoclean_damaged_seconds", "Of the source, lost.", self._damaged_s)
@@ -122,6 +146,13 @@ class Metrics(Collector):
         dollars = (now - self._run_began_at) / 3600 * self._price_per_hour
         yield _counter("egoclean_cost_dollars", "Of the machine, by --price-per-hour.", dollars)
         yield _counters("egoclean_restarts", "Of the chain, by the process that died.", ["process"], self._restarts)
+
+    def _of_a_live_source(self) -> Iterator[Metric]:
+        yield _gauge("egoclean_source_away", "1 while a live source is sought.", float(self._is_away))
+        yield _counter("egoclean_source_gaps", "Times that a live source was away and came back.", self._gaps)
+        yield _counter("egoclean_source_gap_seconds", "For which it was away.", self._gap_s)
+        yield _counter("egoclean_windows_skipped", "Not embedded, for want of time.", self._windows_skipped)
+        yield _counter("egoclean_packets_dropped", "Not decoded, for want of time.", self._packets_dropped)
 
     def _of_segments(self) -> Iterator[Metric]:
         yield _counters("egoclean_segments_opened", "Segments begun.", ["kind"], self._opened)

@@ -56,6 +56,10 @@ class Outside:
         if self._metrics:
             self._metrics.on_event(event)
         match event:
+            case events.SourceLost():
+                self._progress.away(event.reason)
+            case events.SourceGap():
+                self._progress.away("")
             case events.RunFinished():
                 self._beat("finished", "", event.exit_code, event.decoded_s)
             case events.RunFailed():

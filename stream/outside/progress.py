@@ -38,6 +38,12 @@ class Progress:
         self._last: dict[str, Status] = {}
         self._heard_at: dict[str, float] = {}
         self._worked_at: dict[str, float] = {}
+        self._away: str = ""
+
+    def away(self, reason: str) -> None:
+        """A live source has gone for this reason, or is back: empty."""
+        self._away = reason
+        self._moved_at = self._clock()
 
     def on_status(self, status: Status) -> None:
         before = self._last.get(status.process)
@@ -70,6 +76,8 @@ class Progress:
             busy_s = now - self._worked_at[name]
             if now - self._heard_at[name] > self._stall_s or busy_s > self._patience_s(name):
                 return "stalled", f"the {name} process has done nothing for {busy_s:.0f} s, {self._place(name)}"
+        if self._away:
+            return "running", f"the source is away: {self._away}"
         if running and (still_s := now - self._moved_at) > self._stall_s and not self._is_thinking(now):
             return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
         return "running", ""

@@ -17,6 +17,9 @@ from stream.records.events import (
     SegmentClosed,
     SegmentFailed,
     SegmentSkipped,
+    SourceGap,
+    SourceLost,
+    StreamOverload,
 )
 
 
@@ -55,17 +58,19 @@ class DamageInside:
 
 
 class Seconds(TypedDict):
-    """What became of the decoded time."""
+    """What became of the source's time. All but ``gap_s`` and ``dropped_s`` was decoded."""
 
     annotated_s: float
     failed_s: float
     skipped_s: float
     damaged_s: float
+    gap_s: float
+    dropped_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What became of the decoded time, and what describing it took."""
+    """What became of the source's time, and what describing it took."""
 
     seconds: Seconds
     total_s: float
@@ -73,6 +78,15 @@ class Account:
     unsettled: tuple[str, ...]
     """Closed segments without an outcome."""
     annotation: Annotation
+    windows_skipped: int
+    is_away: bool
+    """Whether a live source has gone, and has not come back."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something of the source is not in the record, or not described though it should be."""
+        lost = (self.seconds["damaged_s"], self.seconds["failed_s"], self.seconds["gap_s"], self.seconds["dropped_s"])
+        return any(lost) or self.windows_skipped > 0 or self.is_away
 
 
 def account(told: Iterable[Event]) -> Account:
@@ -81,15 +95,18 @@ def account(told: Iterable[Event]) -> Account:
     outcomes: dict[str, str] = {}
     asked: list[SegmentAnnotated | SegmentFailed] = []
     sums_us: Counter[str] = Counter()
+    live = _LiveSource()
     for event in told:
         if isinstance(event, SegmentClosed):
-            lost_us = to_us(event.damaged_s)
-            sums_us["damaged"] += lost_us
-            lengths_us[event.segment_id] = to_us(event.t_end_s) - to_us(event.t_start_s) - lost_us
+            damaged_us, dropped_us = to_us(event.damaged_s), to_us(event.dropped_s)
+            sums_us.update(damaged=damaged_us, dropped=dropped_us)
+            lengths_us[event.segment_id] = to_us(event.t_end_s) - to_us(event.t_start_s) - damaged_us - dropped_us
         elif isinstance(event, Outcome):
             outcomes[event.segment_id] = event.event.removeprefix("segment.")
             if not isinstance(event, SegmentSkipped):
                 asked.append(event)
+        else:
+            live.hear(event)
     for segment_id, outcome in outcomes.items():
         sums_us[outcome] += lengths_us[segment_id]
     return Account(
@@ -98,8 +115,10 @@ def account(told: Iterable[Event]) -> Account:
             failed_s=sums_us["failed"] / 1e6,
             skipped_s=sums_us["skipped"] / 1e6,
             damaged_s=sums_us["damaged"] / 1e6,
+            gap_s=live.gap_us / 1e6,
+            dropped_s=sums_us["dropped"] / 1e6,
         ),
-        total_s=sums_us.total() / 1e6,
+        total_s=(sums_us.total() + live.gap_us) / 1e6,
         unsettled=tuple(segment_id for segment_id in lengths_us if segment_id not in outcomes),
         annotation=Annotation(
             tokens_in=sum(event.tokens_in for event in asked),
@@ -107,4 +126,27 @@ def account(told: Iterable[Event]) -> Account:
             seconds=round(sum(event.seconds for event in asked), 6),
             dollars=round(sum(event.dollars for event in asked), 9),
         ),
+        windows_skipped=live.windows_skipped,
+        is_away=live.is_away,
     )
+
+
+@dataclass(slots=True)
+class _LiveSource:
+    """What the events say of a live source."""
+
+    gap_us: int = 0
+    windows_skipped: int = 0
+    is_away: bool = False
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case SourceLost():
+                self.is_away = True
+            case SourceGap():
+                self.is_away = False
+                self.gap_us += to_us(event.t_end_s) - to_us(event.t_start_s)
+            case StreamOverload():
+                self.windows_skipped += event.windows_skipped
+            case _:
+                pass

@@ -40,7 +40,7 @@ class Claim:
         os.close(self._fd)
 
 
-def earlier_run(layout: RunLayout, deciding: dict[str, Any], size_bytes: int) -> Manifest | None:
+def earlier_run(layout: RunLayout, deciding: dict[str, Any], size_bytes: int | None) -> Manifest | None:
     """The run that lies here, if it is the same: of the same source, with the same deciding options.
 
     Raises:

@@ -59,7 +59,7 @@ class SegmentClosed(_Event):
     t_start_s: Seconds
     t_end_s: Seconds
     kind: Kind
-    closed_by: Literal["state_change", "max_duration", "end_of_stream"]
+    closed_by: Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
     detected_at_s: Seconds
     windows: Count = Field(description="windows whose time lies in it; 0: it was never scored")
     score_mean: float | None
@@ -69,6 +69,7 @@ class SegmentClosed(_Event):
     period_s: float | None = Field(description="repetition period, where one is significant")
     cycles: float | None
     damaged_s: Duration = Field(description="of this segment, lost")
+    dropped_s: Duration = Field(default=0.0, description="of this segment, not decoded: this machine was too slow")
     keyframes: Count
     keyframe_width_px: Count = Field(default=0, description="boxes are in these pixels; 0: keyframes of several sizes")
     keyframe_height_px: Count = 0
@@ -131,6 +132,34 @@ class SourceDamaged(_Event):
     packets: Count
 
 
+class SourceLost(_Event):
+    """A live source has gone; ``source.gap`` says when it is back."""
+
+    event: Literal["source.lost"] = "source.lost"
+    t_s: Seconds
+    reason: str
+
+
+class SourceGap(_Event):
+    """A stretch of time in which a live source was away. It is no part of any segment, and of no decoded time."""
+
+    event: Literal["source.gap"] = "source.gap"
+    t_start_s: Seconds
+    t_end_s: Seconds
+    reason: str
+
+
+class StreamOverload(_Event):
+    """This machine was too slow for a live source. What was skipped lies in this stretch; it need not fill it."""
+
+    event: Literal["stream.overload"] = "stream.overload"
+    t_start_s: Seconds
+    t_end_s: Seconds
+    reason: str
+    windows_skipped: Count = Field(description="decoded, and not embedded")
+    packets_dropped: Count = Field(description="not even decoded; segment.closed says for how long")
+
+
 class StageRestarted(_Event):
     """A process of the chain died; the chain was started again and went on."""
 
@@ -153,7 +182,8 @@ class Annotation(BaseModel):
 class RunFinished(_Event):
     """The end, with closed books: decoded = annotated + failed + skipped + damaged.
 
-    Segments may be annotated after it; the books are closed anew then, and the last of them count.
+    Segments may be annotated after it; the books are closed anew then, and the last of them count. From the source's
+    first picture to its last are decoded + gap + dropped.
     """
 
     event: Literal["run.finished"] = "run.finished"
@@ -162,6 +192,9 @@ class RunFinished(_Event):
     skipped_s: Duration
     failed_s: Duration
     damaged_s: Duration
+    gap_s: Duration = Field(default=0.0, description="in which a live source was away")
+    dropped_s: Duration = Field(default=0.0, description="of a live source, not decoded: this machine was too slow")
+    windows_skipped: Count = Field(default=0, description="of a live source: this machine was too slow")
     frames: Count
     packets_lost: Count
     windows: Count
@@ -183,7 +216,7 @@ class RunFailed(_Event):
 
 Event: TypeAlias = (
     RunStarted | RunResumed | SegmentOpened | SegmentClosed | SegmentAnnotated | SegmentFailed | SegmentSkipped
-    | Checkpoint | SourceDamaged | StageRestarted | RunFinished | RunFailed
+    | Checkpoint | SourceDamaged | SourceLost | SourceGap | StreamOverload | StageRestarted | RunFinished | RunFailed
 )  # fmt: skip
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
@@ -191,7 +224,9 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="ev
 Outcome: TypeAlias = SegmentAnnotated | SegmentFailed | SegmentSkipped
 """What becomes of a closed segment."""
 
-TOLD_BY_CHAIN = frozenset({"segment.opened", "segment.closed", "source.damaged", "checkpoint"})
+TOLD_BY_CHAIN = frozenset({
+    "segment.opened", "segment.closed", "source.damaged", "source.lost", "source.gap", "stream.overload", "checkpoint",
+})  # fmt: skip
 """Events that follow from the clip and the options alone: the same run tells the same ones again."""
 
 FINAL = frozenset({"run.finished", "run.failed"})

@@ -20,7 +20,7 @@ class Health(BaseModel):
     v: Literal[1] = 1
     time: str = Field(description="time of day, ISO 8601 in UTC")
     state: State
-    reason: str = Field(default="", description="why it is stalled or failed")
+    reason: str = Field(default="", description="why it is stalled or failed, or waits for a source that is away")
     decoded_s: float = Field(ge=0.0, description="seconds of the source decoded so far")
     windows: int = Field(ge=0, description="windows embedded so far")
     exit_code: int | None = Field(default=None, description="of a run that has ended")
@@ -36,7 +36,8 @@ class Health(BaseModel):
 
     def summary(self) -> str:
         """State and progress in half a sentence."""
-        return f"{self.state}, {self.decoded_s:.1f} s decoded, {self.windows} windows embedded"
+        waits = f" ({self.reason})" if self.state == "running" and self.reason else ""
+        return f"{self.state}{waits}, {self.decoded_s:.1f} s decoded, {self.windows} windows embedded"
 
     def write(self, path: Path) -> None:
         """Replace the file. It speaks of the present only, so it need not outlive a power cut: no fsync."""

@@ -22,7 +22,8 @@ class Source(BaseModel):
     """The clip."""
 
     name: str
-    size_bytes: int
+    size_bytes: int | None
+    """None of a live source."""
     sha256: str | None = None
     """Of the clip's own bytes, also inside a tar; None until the run is complete, and where it would cost fetching."""
     origin: dict[str, Any] | None = None

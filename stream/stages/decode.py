@@ -21,17 +21,21 @@ is left at libav's default.
 """
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.items import Damage, End, EndReason, Item, Packet, Picture
-from stream.packing import take
+from stream.items import Damage, End, EndReason, Gap, Item, Overload, Packet, Picture, SourceLost
+from stream.packing import take, take_optional
+from stream.records.events import Event
+from stream.records.told import latest_s
 from stream.stage import State
+from stream.video.camera_clock import Since
 from stream.video.container import StreamFacts
 from stream.video.entries import Entries, Entry
 from stream.video.ledger import Ledger, Owed
-from stream.video.packets import Flush
+from stream.video.packets import Dropped, Flush, Lost, Regained
 from stream.video.timeline import LEAP_S, TimeLine
 
 if TYPE_CHECKING:
@@ -58,6 +62,7 @@ class Decode:
         self._codec: av.VideoCodecContext | None = None
         self._tick_s = 0.0
         self._offset_s = 0.0
+        self._arrived_at: float | None = None
         self._shape = (facts.width_px, facts.height_px, facts.pixel_format)
         self._complaint = ""  # of libav or of the container, not yet the reason of any damage
         self._ledger = Ledger()
@@ -68,12 +73,20 @@ class Decode:
         self._known_pictures = self._known_lost = 0
         """Given before: pictures, and packets lost."""
         self._replay_from_s = math.inf
+        self._left_off: tuple[State, float | None] = {}, None
+        """With ``restore``: the time line, and when its last picture arrived."""
 
     def on_item(self, item: Item) -> Iterable[Item]:
         """Decode a packet; the pictures given may be of earlier packets."""
         if not isinstance(item, Packet):
             return (item,)
-        return self._decode(item) if item.packet.size else self._flush(item)
+        match item:
+            case Lost() | Regained() | Dropped():
+                return self._interrupted(item)
+            case _ if item.packet.size:
+                return self._decode(item)
+            case _:
+                return self._flush(item)
 
     def on_end(self) -> Iterator[Item]:
         """Give the pictures that the decoder still holds; there are none after a ``Flush``."""
@@ -90,12 +103,25 @@ class Decode:
             "pictures": self._line.pictures,
             "packets_lost": self._line.packets_lost,
             "entries": self._entries.snapshot(),
+            "line": self._line.snapshot(),
+            "arrived_unix_s": self._arrived_unix_s(),
         }
 
     def restore(self, state: State) -> None:
         """Go on behind what was given: of packets that come again, from the clip's start, it is not given twice."""
         self._known_pictures, self._known_lost = take(state, "pictures", int), take(state, "packets_lost", int)
         self._entries.restore(take(state, "entries", dict))
+        self._left_off = take(state, "line", dict), take_optional(state, "arrived_unix_s", float)
+
+    def catch_up(self, told: Iterable[Event]) -> None:
+        """After ``restore``, of a source that cannot be played again: time goes on behind what was told."""
+        self._line.restore(self._left_off[0])
+        self._line.advance(latest_s(told))
+
+    def since(self) -> Since | None:
+        """After ``catch_up``: where the source was left; None where the run has not begun before."""
+        unix_s = self._left_off[1]
+        return None if unix_s is None else Since(*self._line.left_off(), time.monotonic() - (time.time() - unix_s))
 
     def replay_from(self, t_s: float) -> Entry | None:
         """After ``restore``: give the pictures from ``t_s`` on once more, and let packets come from the entry on.
@@ -107,10 +133,15 @@ class Decode:
         self._awaited = self._entries.last_before(t_s)
         return self._awaited
 
+    def _arrived_unix_s(self) -> float | None:
+        """When the last packet arrived: the monotonic clock means nothing to another boot of the machine."""
+        return None if self._arrived_at is None else time.time() - (time.monotonic() - self._arrived_at)
+
     def _decode(self, item: Packet) -> Iterator[Item]:
         packet = item.packet
         self._codec = packet.stream.codec_context
         self._tick_s, self._offset_s = float(packet.time_base), item.offset_s
+        self._arrived_at = item.arrived_at
         self._lose(self._ledger.send(packet))
         if item.is_entry:
             self._entries.send(packet)
@@ -128,6 +159,20 @@ class Decode:
         yield from self._close()
         if self._line.pictures == 0:
             raise SourceError(f"{self._name} holds no picture that can be decoded")
+
+    def _interrupted(self, item: "Lost | Regained | Dropped") -> Iterator[Item]:
+        """The packets that follow do not continue those before."""
+        yield from self._drain()
+        yield from self._close()
+        if self._line.pictures == 0:
+            return  # the line of time has not begun
+        match item:
+            case Lost():
+                yield SourceLost(self._line.end_s, item.reason)
+            case Regained():
+                yield Gap(*self._line.skip(item.from_s), item.reason)
+            case Dropped():
+                yield Overload(*self._line.skip(item.until_s), item.reason, packets_dropped=item.packets)
 
     def _drain(self) -> Iterator[Item]:
         """Take what the decoder holds, and make it ready for another stream."""
@@ -173,7 +218,7 @@ class Decode:
             self._entries.receive(frame, place.t_s, before)
         yield from self._new(place.damage_before)
         if place.index >= self._known_pictures or place.t_s >= self._replay_from_s:
-            yield Picture(place.index, place.t_s, duration_s, frame)
+            yield Picture(place.index, place.t_s, duration_s, frame, self._arrived_at)
 
     def _is_known(self, frame: "av.VideoFrame") -> bool:
         """Whether the picture stands before the entry that is awaited; the time line goes on with that entry."""

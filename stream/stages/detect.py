@@ -6,21 +6,23 @@ from collections.abc import Iterable, Iterator
 
 from stream.detection.causal import CausalDetector
 from stream.detection.options import DetectorOptions
-from stream.detection.partition import Partition
+from stream.detection.partition import Partition, number_of
 from stream.detection.reference import unit_vector
-from stream.items import Embedding, End, Item, Keyframe, Tile
+from stream.items import ClosedBy, Embedding, End, Gap, Item, Keyframe, SourceLost, Tile
 from stream.packing import take
+from stream.records import events
 from stream.stage import State
 
 
 class Detect:
-    """Gives ``SegmentOpened`` and ``SegmentClosed`` that partition ``[0, decoded_s)``; passes all else on in order.
+    """Gives ``SegmentOpened`` and ``SegmentClosed`` that partition ``[0, decoded_s)``, but for gaps of a live source.
 
-    The first segment is opened at 0 before the first picture or embedding; a segment that an embedding ends, or
-    begins, comes right after it; the last one is closed right before ``End``. Where the run was stopped it stays
-    open instead: such a run can be resumed. No frame, no segment. An embedding that is zero or not finite counts
-    as a window of its segment, without a score; nothing is learned from it. Raises ``InputError`` when embeddings
-    do not come in ascending time, or differ in their number of elements.
+    All else is passed on in order. The first segment is opened at 0 before the first picture or embedding; a segment
+    that an embedding ends, or begins, comes right after it; the last one is closed right before ``End``, and the one
+    that a gap ends right before ``SourceLost``. Where the run was stopped it stays open instead: such a run can be
+    resumed. No frame, no segment. An embedding that is zero or not finite counts as a window of its segment, without
+    a score; nothing is learned from it. Raises ``InputError`` when embeddings do not come in ascending time, or differ
+    in their number of elements.
     """
 
     def __init__(self, options: DetectorOptions) -> None:
@@ -33,9 +35,13 @@ class Detect:
                 yield from self._partition.begin(item.t_s)
             case Embedding():
                 yield from self._partition.begin(item.t_end_s)
+            case SourceLost():
+                yield from self._end(item.t_s, "source_lost")
+            case Gap():
+                yield from self._end(item.t_start_s, "source_lost")
+                self._partition.resume(item.t_end_s)
             case End() if item.reason == "end_of_stream" and item.frames > 0:
-                yield from self._partition.begin(item.decoded_s)
-                yield from self._last_segments(item.decoded_s)
+                yield from self._end(item.decoded_s, "end_of_stream")
         yield item
         if isinstance(item, Embedding):
             unit = unit_vector(item.temporal)
@@ -53,8 +59,21 @@ class Detect:
         self._detector.restore(take(state, "detector", dict))
         self._partition.restore(take(state, "partition", dict))
 
-    def _last_segments(self, decoded_s: float) -> Iterator[Item]:
-        change = self._detector.finish()
-        if change:
-            yield from self._partition.change(change, decoded_s)
-        yield from self._partition.end(decoded_s)
+    def catch_up(self, told: Iterable[events.Event]) -> None:
+        """After ``restore``, of a source that cannot be played again: segments go on behind those that were told."""
+        for event in told:
+            match event:
+                case events.SegmentOpened():
+                    number = number_of(event.segment_id)
+                    self._partition.go_on(number, event.kind, start_s=event.t_start_s)
+                case events.SegmentClosed():
+                    self._partition.go_on(number_of(event.segment_id) + 1, "typical", next_s=event.t_end_s)
+                case events.SourceGap():
+                    self._partition.resume(event.t_end_s)
+
+    def _end(self, t_s: float, closed_by: ClosedBy) -> Iterator[Item]:
+        """Close the open segment, if there is one, where the source ends or goes away."""
+        if (change := self._detector.finish()) is not None:
+            yield from self._partition.change(change, t_s)
+        yield from self._partition.end(t_s, closed_by)
+        self._detector.interrupt()

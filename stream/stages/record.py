@@ -1,7 +1,8 @@
 """The end of the chain: everything that is known becomes durable, then it is announced."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -10,7 +11,19 @@ from models.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.desk import Desk
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.items import Barrier, Damage, Embedding, End, Item, Keyframe, SegmentClosed, SegmentOpened
+from stream.items import (
+    Barrier,
+    Damage,
+    Embedding,
+    End,
+    Gap,
+    Item,
+    Keyframe,
+    Overload,
+    SegmentClosed,
+    SegmentOpened,
+    SourceLost,
+)
 from stream.packing import take, unpack
 from stream.records import events
 from stream.records.atomic import sync_file
@@ -21,6 +34,7 @@ from stream.records.log import ReplayedLog, read_events
 from stream.records.saved import StateFiles
 from stream.records.spool import Spool, digest, in_ms
 from stream.stage import State
+from stream.stages.overload import Tally
 
 CHECKPOINT_S = 30.0
 """Stream time between two checkpoints."""
@@ -53,6 +67,8 @@ class Record:
         self._spool = Spool(layout.keyframes, options.spool_mib * 2**20)
         self._desk = Desk(layout, self._log, self._spool, options)
         self._damage_inside = DamageInside()
+        self._dropped_inside = DamageInside()
+        self._overload = Tally()
         self._seen: list[_Seen] = []
         """Keyframes of the segments that are still open."""
         self._windows = self._segments = self._anomalous = 0
@@ -71,6 +87,8 @@ class Record:
             case Damage():
                 self._damage_inside.add(item.t_start_s, item.t_end_s)
                 self._log.append(events.SourceDamaged(**asdict(item)))
+            case SourceLost() | Gap() | Overload():
+                self._of_live_source(item)
             case SegmentOpened():
                 self._log.append(events.SegmentOpened(**asdict(item)))
             case SegmentClosed():
@@ -131,6 +149,15 @@ class Record:
         self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
         self._began_at -= take(state, "wall_s", float)
 
+    def catch_up(self, told: Iterable[events.Event]) -> None:
+        """After ``restore``, of a source that cannot be played again: what was told behind the barrier stands."""
+        self._log.skip_all()
+        closed = [event for event in told if isinstance(event, events.SegmentClosed)]
+        self._segments += len(closed)
+        self._anomalous += sum(event.kind == "anomalous" for event in closed)
+        end_s = max((event.t_end_s for event in closed), default=0.0)
+        self._seen = [seen for seen in self._seen if seen.name_ms >= in_ms(end_s)]
+
     def _wall_s(self) -> float:
         """Since the run began, without the time in which none of it was there."""
         return time.monotonic() - self._began_at
@@ -140,11 +167,28 @@ class Record:
         self._seen.append(_Seen(in_ms(item.t_s), sha256(item.jpeg).hexdigest(), (item.width, item.height)))
 
     def _barrier(self, barrier: Barrier) -> None:
+        self._tell_overload(barrier.t_s)
         is_checkpoint = barrier.t_s >= self._checkpoint_at_s
         if is_checkpoint:
             self._checkpoint(barrier.t_s)
         states = {**unpack(barrier.states), "record": self.snapshot()}
         self._states.write(barrier.t_s, states, durably=is_checkpoint)
+
+    def _of_live_source(self, item: SourceLost | Gap | Overload) -> None:
+        match item:
+            case SourceLost():
+                self._log.append(events.SourceLost(**asdict(item)))
+            case Gap():
+                self._log.append(events.SourceGap(**asdict(item)))
+            case Overload():
+                if item.packets_dropped:
+                    self._dropped_inside.add(item.t_start_s, item.t_end_s)
+                self._overload.add(item)
+                self._tell_overload(item.t_end_s)
+
+    def _tell_overload(self, t_s: float) -> None:
+        if (told := self._overload.due(t_s)) is not None:
+            self._log.append(events.StreamOverload(**asdict(told)))
 
     def _checkpoint(self, t_s: float) -> None:
         self._sync()
@@ -166,6 +210,7 @@ class Record:
         closed = events.SegmentClosed(
             **asdict(item),
             damaged_s=self._damage_inside.close(item.t_start_s, item.t_end_s),
+            dropped_s=self._dropped_inside.close(item.t_start_s, item.t_end_s),
             keyframes=len(inside),
             keyframe_width_px=width,
             keyframe_height_px=height,
@@ -185,6 +230,7 @@ class Record:
             self._finish(end)
 
     def _finish(self, end: End) -> None:
+        self._tell_overload(math.inf)
         books = account(read_events(self._layout.events))
         if books.unsettled or abs(to_us(books.total_s) - to_us(end.decoded_s)) > 1000:
             raise EgocleanError(
@@ -194,8 +240,9 @@ class Record:
         self._sync()
         self._log.append(
             events.RunFinished(
-                decoded_s=end.decoded_s,
+                decoded_s=end.decoded_s - books.seconds["gap_s"] - books.seconds["dropped_s"],
                 **books.seconds,
+                windows_skipped=books.windows_skipped,
                 frames=end.frames,
                 packets_lost=end.packets_lost,
                 windows=self._windows,
@@ -203,6 +250,6 @@ class Record:
                 anomalous=self._anomalous,
                 annotation=books.annotation,
                 wall_s=round(self._wall_s(), 3),
-                exit_code=4 if books.seconds["damaged_s"] or books.seconds["failed_s"] or end.packets_lost else 0,
+                exit_code=4 if books.incomplete or end.packets_lost else 0,
             )
         )

@@ -63,7 +63,7 @@ class Rectify:
         if self._keyframe_is_due(item.t_s):
             rgb = remap.keyframe(item.frame)
             yield Keyframe(item.t_s, rgb.shape[1], rgb.shape[0], encode_picture(rgb, ".jpg"))
-        yield Tile(item.index, item.t_s, item.duration_s, remap.tile(item.frame))
+        yield Tile(item.index, item.t_s, item.duration_s, remap.tile(item.frame), item.arrived_at)
 
     def on_end(self) -> Iterator[Item]:
         """Nothing is held back."""

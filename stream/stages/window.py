@@ -1,13 +1,14 @@
 """The rolling window: rectified tiles in, one embedding every stride out."""
 
 import math
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from models.encoder import ClipEncoder, Encoding
-from stream.items import Embedding, End, Item, Tile
+from stream.items import Embedding, End, Gap, Item, Overload, SourceLost, Tile
 from stream.packing import take
 from stream.stage import State
 from stream.stages.picking import Picked, Picking
@@ -36,6 +37,9 @@ class Window:
 
     The encoder may work on while tiles come in. What comes after a batch waits behind it, so that the order of what
     leaves does not hang on the encoder's speed.
+
+    A window of a live source whose newest tile came more than ``max_lag_s`` ago is skipped: so the encoder is never
+    further behind than that. ``clock`` is the one of ``Tile.arrived_at``. No window spans a gap.
     """
 
     def __init__(
@@ -46,10 +50,15 @@ class Window:
         rate_fps: float = PUBLISHED.rate_fps,
         batch: int = 1,
         max_latency_s: float | None = None,
+        max_lag_s: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sampling = Sampling(encoder.frames, rate_fps)
         self._store = encoder.tile_store()
         self._picking = Picking(self._sampling, stride_s, self._store)
+        self._stride_s = stride_s
+        self._max_lag_s = max_lag_s
+        self._clock = clock
         self._batch = batch
         self._max_latency_s = math.inf if max_latency_s is None else max_latency_s
         self._ready: list[Picked] = []
@@ -59,10 +68,14 @@ class Window:
         self._out: deque[Item | _Batch] = deque()
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        if isinstance(item, Tile):
-            self._take(item)
-        else:
-            self._out.append(item)
+        match item:
+            case Tile():
+                self._take(item)
+            case SourceLost() | Gap():
+                self._interrupt(item)
+                self._out.append(item)
+            case _:
+                self._out.append(item)
         return self._given(0 if isinstance(item, End) else UNDER_WAY_MAX)
 
     def on_end(self) -> Iterator[Item]:
@@ -97,12 +110,29 @@ class Window:
 
     def _take(self, tile: Tile) -> None:
         for window in self._picking.add(tile):
-            if window.whole:
+            if window.whole and self._is_late(tile):
+                self._out.append(self._skipped(window.number))
+            elif window.whole:
                 self._ready.append(window)
             if (window.number + 1) % self._batch == 0:
                 self._send()
         if self._ready and tile.t_s - self._ready[0].frames[-1].t_s >= self._max_latency_s:
             self._send()
+
+    def _is_late(self, tile: Tile) -> bool:
+        return tile.arrived_at is not None and self._clock() - tile.arrived_at > self._max_lag_s
+
+    def _skipped(self, number: int) -> Overload:
+        start_s = number * self._stride_s
+        return Overload(start_s, start_s + self._stride_s, "the encoder is too slow", windows_skipped=1)
+
+    def _interrupt(self, item: SourceLost | Gap) -> None:
+        """What is ready does not wait for its batch, and what is not whole never will be."""
+        self._send()
+        first = self._picking.next_number
+        if isinstance(item, Gap):
+            first = max(first, math.floor(item.t_end_s / self._stride_s + 0.5))
+        self._picking.clear(first)
 
     def _send(self) -> None:
         """Let the encoder begin with what is ready."""

@@ -7,6 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
+from stream.video.connect import connect
+from stream.video.live import LiveSource
 from stream.video.orientation import upright_deg
 from stream.video.source import Source
 
@@ -60,7 +62,7 @@ class StreamFacts:
     """Likewise."""
 
 
-def read_facts(source: Source) -> StreamFacts:
+def read_facts(source: Source | LiveSource) -> StreamFacts:
     """The facts about the clip's video stream, from its header and its first picture.
 
     Raises:
@@ -95,14 +97,28 @@ def read_facts(source: Source) -> StreamFacts:
 
 
 @contextmanager
-def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
+def open_stream(
+    source: Source | LiveSource, hwaccel: "HWAccel | None" = None
+) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
     """The clip's container and its video stream; both are closed at the end. ``hwaccel`` decodes on a device.
 
     Raises:
         SourceError: as ``read_facts``, but for a picture that can be decoded.
     """
+    with _open_container(source, hwaccel) as container:
+        stream = _choose(container, source)
+        stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+        yield container, stream
+
+
+@contextmanager
+def _open_container(source: Source | LiveSource, hwaccel: "HWAccel | None") -> Iterator["InputContainer"]:
     import av
 
+    if isinstance(source, LiveSource) and source.kind in ("rtsp", "device"):
+        with connect(source, {"max_pixels": str(_MAX_PIXELS)}) as container:
+            yield container
+        return
     with source.open() as file:
         try:
             container = av.open(
@@ -117,9 +133,7 @@ def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["t
         except (av.FFmpegError, OSError) as error:
             raise SourceError(f"{source.name} is not a video that can be read: {error.strerror or error}") from error
         with container:
-            stream = _choose(container, source)
-            stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
-            yield container, stream
+            yield container
 
 
 def first_picture(source: Source, hwaccel: "HWAccel | None" = None) -> "av.VideoFrame | None":
@@ -132,7 +146,7 @@ def first_picture(source: Source, hwaccel: "HWAccel | None" = None) -> "av.Video
         return _first_picture(container, stream)
 
 
-def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
+def _choose(container: "InputContainer", source: Source | LiveSource) -> "av.VideoStream":
     """The stream marked as default, then the largest, then the first; cover pictures and thumbnails do not count."""
     from av.stream import Disposition
 
@@ -149,7 +163,7 @@ def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
     return best
 
 
-def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
+def _require_sane_size(stream: "av.VideoStream", source: Source | LiveSource) -> None:
     width, height = stream.width, stream.height
     if max(width, height) > _MAX_SIDE_PX or width * height > _MAX_PIXELS:
         raise SourceError(
@@ -158,7 +172,7 @@ def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
         )
 
 
-def _require_sane_depth(picture: "av.VideoFrame", source: Source) -> None:
+def _require_sane_depth(picture: "av.VideoFrame", source: Source | LiveSource) -> None:
     bits = _bit_depth(picture)
     if bits > _MAX_BITS:
         raise SourceError(

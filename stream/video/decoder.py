@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stream.errors import UsageError
 from stream.video.container import StreamFacts, first_picture
+from stream.video.live import LiveSource
 from stream.video.packets import THREADED_FROM_PX
 from stream.video.source import Source
 
@@ -38,7 +39,7 @@ class _NoNvdecError(Exception):
     """NVDEC cannot take the clip; the message says why."""
 
 
-def choose_decoder(wish: Wish, source: Source, facts: StreamFacts) -> Decoder:
+def choose_decoder(wish: Wish, source: Source | LiveSource, facts: StreamFacts) -> Decoder:
     """Settle the decoder of a clip. ``auto`` is NVDEC where that works and is of use, else the CPU, with the reason.
 
     Raises:
@@ -46,6 +47,10 @@ def choose_decoder(wish: Wish, source: Source, facts: StreamFacts) -> Decoder:
     """
     if wish == "cpu":
         return Decoder("cpu", "asked for")
+    if isinstance(source, LiveSource):
+        if wish == "nvdec":
+            raise UsageError(f"--decoder nvdec cannot be tried on {source.name}, whose pictures come once: use cpu")
+        return Decoder("cpu", "pictures of a live source come once, and another decoder cannot be tried on them")
     if wish == "auto" and facts.width_px * facts.height_px <= THREADED_FROM_PX:
         return Decoder("cpu", f"a picture of {facts.width_px}x{facts.height_px} takes the CPU less than a millisecond")
     try:

@@ -5,6 +5,7 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from stream.errors import SourceError, UsageError
+from stream.video.address import redacted, stem_of
 from stream.video.file import LocalFile
 from stream.video.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
 from stream.video.remote.address import is_on_hub
@@ -82,10 +83,10 @@ def _inside(spec: str) -> list[str]:
 def _require_own_stems(clips: list[str]) -> None:
     seen: dict[str, str] = {}
     for clip in clips:
-        stem = Path(clip.partition(SEPARATOR)[2] or clip).stem
+        stem = stem_of(clip.partition(SEPARATOR)[2] or clip)
         if stem in seen:
             raise UsageError(
-                f"{seen[stem]} and {clip} would both be written as {stem!r}: "
+                f"{redacted(seen[stem])} and {redacted(clip)} would both be written as {stem!r}: "
                 "give them in two calls, each with its own --out"
             )
         seen[stem] = clip

@@ -9,6 +9,7 @@ from stream.items import Packet
 from stream.video.container import open_stream
 from stream.video.entries import Entry
 from stream.video.framing import is_cut_off
+from stream.video.live import LiveSource
 from stream.video.source import Source
 
 if TYPE_CHECKING:
@@ -42,8 +43,51 @@ class Flush(Packet):
     """Why, if anything is lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lost(Packet):
+    """The packet without data after which a camera sends nothing until it is ``Regained``."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Regained(Packet):
+    """The packet without data after which a camera's packets come again."""
+
+    from_s: float = 0.0
+    """Where the first of them stands: PTS in seconds plus ``offset_s``."""
+    reason: str = ""
+    """Why it was away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(Packet):
+    """The packet without data that stands for packets that had waited too long to be decoded; a key picture follows."""
+
+    until_s: float = 0.0
+    """Where they would have ended: PTS in seconds plus ``offset_s``."""
+    packets: int = 0
+    reason: str = ""
+
+
+def empty_packet() -> "av.Packet[av.VideoStream]":
+    """A packet without data; it belongs to no stream."""
+    import av
+
+    return cast("av.Packet[av.VideoStream]", av.Packet())
+
+
+def decode_threads(stream: "av.VideoStream") -> None:
+    """Let large pictures be decoded by several threads."""
+    stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > THREADED_FROM_PX else 1
+
+
 def packets(
-    source: Source, *, loop: bool = False, hwaccel: "HWAccel | None" = None, since: Entry | None = None
+    source: Source | LiveSource,
+    *,
+    loop: bool = False,
+    hwaccel: "HWAccel | None" = None,
+    since: Entry | None = None,
 ) -> Generator[Packet, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
@@ -67,7 +111,7 @@ def packets(
         offset_s = yield from _round(source, offset_s, hwaccel)
 
 
-def leads_to(source: Source, entry: Entry) -> bool:
+def leads_to(source: Source | LiveSource, entry: Entry) -> bool:
     """Whether the packet of an entry is found without reading what lies before it.
 
     Raises:
@@ -84,16 +128,16 @@ def leads_to(source: Source, entry: Entry) -> bool:
 
 
 def _round(
-    source: Source, offset_s: float, hwaccel: "HWAccel | None", since: Entry | None = None
+    source: Source | LiveSource, offset_s: float, hwaccel: "HWAccel | None", since: Entry | None = None
 ) -> Generator[Packet, None, float]:
     """One reading of the clip; returns the offset with which the next one follows without a gap."""
     import av
 
-    flush = cast("av.Packet[av.VideoStream]", av.Packet())  # without data it belongs to no stream
+    flush = empty_packet()
     first = stretch = _Stretch(offset_s)
     next_is_corrupt, error_text = False, ""
     with open_stream(source, hwaccel) as (container, stream):
-        stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > THREADED_FROM_PX else 1
+        decode_threads(stream)
         enters = stream.codec_context.name == "hevc" and container.format.name in _INDEXED
         try:
             if since is not None:
@@ -114,7 +158,7 @@ def _round(
                 yield Packet(packet, stretch.offset_s, is_entry)
         except (av.FFmpegError, OSError) as error:
             error_text = error.strerror or str(error)
-        if not error_text and is_cut_off(source, container.format.name):
+        if not error_text and isinstance(source, Source) and is_cut_off(source, container.format.name):
             error_text = "the file was cut off"
         last = _last_flush(flush, stretch, container, stream, error_text)
         yield last

@@ -8,7 +8,8 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stream.errors import SourceError
+from stream.errors import SourceError, UsageError
+from stream.video.address import address_of
 from stream.video.file import File, LocalFile
 from stream.video.member import SEPARATOR, ask_for_member, find_member, is_tar
 from stream.video.remote.address import is_on_hub
@@ -50,6 +51,11 @@ class Source:
             return BufferedReader(self.file.open(self.offset, self.size_bytes))
         except OSError as error:
             raise SourceError(f"{self.name} can no longer be read: {error.strerror}") from error
+
+    @property
+    def fetched_bytes(self) -> int | None:
+        """What has come over the network for it; None if it needs none."""
+        return self.file.fetched_bytes
 
     def sha256(self) -> str | None:
         """SHA-256 of the clip's bytes, as 64 hexadecimal digits.
@@ -112,7 +118,10 @@ def open_source(spec: str, *, download: bool = False, in_container: Callable[[],
             ``stream.video.container``.
         ModelMissingError: the package that speaks with the hub is not installed.
         NoRoomError: it does not fit on the disk.
+        UsageError: it is an address.
     """
+    if address := address_of(spec):
+        raise UsageError(f"{address.name} is an address, and this reads files: `run` and `doctor` take addresses")
     try:
         file, member = find_on_hub(spec, download=download) if is_on_hub(spec) else _find_on_disk(spec, in_container)
         source = _clip_of(file, member, spec)

@@ -89,6 +89,23 @@ class TimeLine:
             end_s = max(end_s, self._lost.t_end_s)
         self._lost = Damage(start_s, end_s, reason, packets)
 
+    def skip(self, until_clock_s: float) -> tuple[float, float]:
+        """Nothing stands on the line from its end to there; gives both ends of that stretch. Call ``close`` before."""
+        start_s = self._end_s
+        if self._origin_s is not None:
+            self._end_s = max(start_s, until_clock_s - self._origin_s)
+            self._last_s = self._end_s - self._period_s / 2  # what comes earlier is put at the stretch's end
+        return start_s, self._end_s
+
+    def advance(self, t_s: float) -> None:
+        """Nothing more stands on the line before ``t_s``, and no loss is left to be told."""
+        self._lost, self._end_s = None, max(self._end_s, t_s)
+
+    def left_off(self) -> tuple[float, float]:
+        """On the packets' clock: where the last picture stands, and where the line ends."""
+        origin_s = self._origin_s or 0.0
+        return origin_s + (self._last_s or 0.0), origin_s + self._end_s
+
     def close(self) -> Iterator[Damage]:
         """No picture follows, or not before the decoder has begun anew: give the damage after the last one."""
         for damage in self._damage(None):

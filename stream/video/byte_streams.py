@@ -1,0 +1,76 @@
+"""Bytes that can be read once, from front to back, as files for libav: standard input, and a growing file."""
+
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_LOOK_EVERY_S = 0.1
+
+
+class ReadOnce(io.RawIOBase):
+    """A read-only file without a way back."""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+
+class Pipe(ReadOnce):
+    """First ``head``, what was read of a pipe before, then what the pipe ``fd`` still gives; neither is closed.
+
+    With ``keep`` all that is read of the pipe is added to ``head``: so that its beginning can be looked at, and yet be
+    read again.
+    """
+
+    def __init__(self, fd: int, head: int, *, keep: bool) -> None:
+        super().__init__()
+        self._fd = fd
+        self._head = head
+        self._keep = keep
+        self._position = 0
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        room = memoryview(buffer).cast("B")
+        count = os.preadv(self._head, [room], self._position)
+        if count == 0:
+            count = os.readv(self._fd, [room])
+            if self._keep:
+                os.pwrite(self._head, room[:count], self._position)
+        self._position += count
+        return count
+
+
+class GrowingFile(ReadOnce):
+    """A file that another program still writes: it ends when it has not grown for ``idle_s`` seconds."""
+
+    def __init__(
+        self,
+        path: Path,
+        idle_s: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
+        super().__init__()
+        self._file = path.open("rb", buffering=0)
+        self._idle_s = idle_s
+        self._clock = clock
+        self._wait = wait
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        idle_since = self._clock()
+        while not (count := self._file.readinto(buffer)) and self._clock() - idle_since < self._idle_s:
+            self._wait(_LOOK_EVERY_S)
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
