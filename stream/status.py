@@ -37,6 +37,8 @@ class Status:
     """Time spent waiting for an item to come."""
     up_s: float = 0.0
     """Time since the process was ready to work; what of it was neither blocked nor idle was work."""
+    busy_s: float = 0.0
+    """For how long the process has been at one thing: its last word of its own, not of its pulse, is so old."""
     lag_s: float | None = None
     """How long ago what is worked on came from a camera, or was due in real time; None where nothing is."""
     rss_bytes: int = 0
@@ -61,6 +63,7 @@ class Reporter:
         self._name = process
         self._process = psutil.Process()
         self._state: State = "starting"
+        self._told_at = time.monotonic()
         self._lock = threading.Lock()
         self.t_s = 0.0
         self.items = 0
@@ -83,9 +86,13 @@ class Reporter:
         self._send(self._now(note=note))
 
     def report(self, state: State, facts: dict[str, Any], levels: dict[str, float]) -> None:
-        """Send one heartbeat."""
-        self._state, self._levels = state, levels
+        """Send one heartbeat, from the process's own work."""
+        self._state, self._levels, self._told_at = state, levels, time.monotonic()
         self._send(self._now(facts=facts))
+
+    def pulse(self) -> None:
+        """Say that the process lives, whatever its work is at; from any thread."""
+        self._send(self._now())
 
     def fail(self, message: str, exit_code: int) -> None:
         """Say why the process ends."""
@@ -104,6 +111,7 @@ class Reporter:
             queue_s=self.queue_s,
             levels=self._levels,
             idle_s=self.idle_s,
+            busy_s=time.monotonic() - self._told_at,
             up_s=0.0 if self.ready_at is None else time.monotonic() - self.ready_at,
             lag_s=self.lag_s,
             rss_bytes=self._process.memory_info().rss,
@@ -157,9 +165,10 @@ class Board:
         return news
 
     def silences(self) -> dict[str, float]:
-        """Seconds since each unfinished process was heard last."""
+        """Seconds since the work of each unfinished process was heard of last."""
         now = time.monotonic()
-        return {name: now - at for name, at in self._heard_at.items() if self.last[name].state != "done"}
+        unfinished = {name: last for name, last in self.last.items() if last.state != "done"}
+        return {name: now - self._heard_at[name] + last.busy_s for name, last in unfinished.items()}
 
     def flowing_s(self) -> float:
         """From when the last process was ready, its model loaded, to the last word of any."""

@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -34,6 +35,7 @@ from stream.stage import feed
 from stream.status import Reporter
 
 HEARTBEAT_S = 0.5
+PULSE_S = 1.0
 _RECEIVE_MS = 100
 
 
@@ -216,6 +218,24 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
             outlet.wait_until_taken()
 
 
+@contextmanager
+def pulsing(reporter: Reporter) -> Iterator[None]:
+    """Let a thread say that the process lives, also while its work computes for minutes."""
+    over = threading.Event()
+
+    def pulse() -> None:
+        while not over.wait(PULSE_S):
+            reporter.pulse()
+
+    thread = threading.Thread(target=pulse, name="pulse", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def main() -> None:
     """Entry of a child process."""
     faulthandler.enable()
@@ -231,7 +251,8 @@ def main() -> None:
     reporter.report("starting", {}, {})
     code = int(ExitCode.DONE)
     try:
-        serve(order, context, control, reporter)
+        with pulsing(reporter):
+            serve(order, context, control, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
         trace(error)

@@ -169,7 +169,7 @@ def test_one_that_works_is_enough() -> None:
 
 
 def test_annotator_may_think_for_minutes() -> None:
-    """While the annotator is silent over a batch the run is well, also when all others wait for it; not for ever."""
+    """While the annotator is at one batch the run is well, also when all others wait for it; not for ever."""
     clock = Clock()
     progress = Progress(60, (*PROCESSES, ANNOTATE), clock)
     for name in (*PROCESSES, ANNOTATE):
@@ -178,8 +178,33 @@ def test_annotator_may_think_for_minutes() -> None:
         clock.now_s += seconds
         for name in PROCESSES:
             progress.on_status(Status(name, "running"))
+        progress.on_status(Status(ANNOTATE, "running", busy_s=clock.now_s - 1000))
         assert progress.judge()[0] == state
     assert "annotate" in progress.judge()[1]
+
+
+def test_annotator_without_a_pulse_is_a_stall() -> None:
+    """A thinking process has a pulse: one that says nothing at all is blamed like any other."""
+    clock = Clock()
+    progress = Progress(60, (*PROCESSES, ANNOTATE), clock)
+    progress.on_status(Status(ANNOTATE, "running", items=3))
+    clock.now_s += 61
+    for name in PROCESSES:
+        progress.on_status(Status(name, "running"))
+    assert progress.judge() == (
+        "stalled", "the annotate process has done nothing for 61 s, after 3 items, at 0.0 s of the source",
+    )  # fmt: skip
+
+
+def test_idle_annotator_excuses_nobody() -> None:
+    """When all live and nothing moves, an annotator that waits for work is no reason."""
+    clock = Clock()
+    progress = Progress(60, (*PROCESSES, ANNOTATE), clock)
+    for _ in range(62):
+        for name in (*PROCESSES, ANNOTATE):
+            progress.on_status(Status(name, "running"))
+        clock.now_s += 1
+    assert progress.judge()[0] == "stalled"
 
 
 def test_nothing_left_to_do_is_no_stall() -> None:

@@ -11,6 +11,7 @@ slopes are of what was done by then.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def _watch(folder: Path, source: Path, wall_s: float | None, done: Any, only: se
     out, temporary, watch = folder / "runs", folder / "tmp", Watch()
     temporary.mkdir()
     words = [sys.executable, "-m", "stream.cli", "run", str(source), *_COMMON, "--out", str(out)]
-    began_at = time.monotonic()
+    stop_at = time.monotonic() + (wall_s or math.inf)
     with (
         (folder / "said").open("wb") as said,
         subprocess.Popen(
@@ -111,8 +112,9 @@ def _watch(folder: Path, source: Path, wall_s: float | None, done: Any, only: se
         ) as process,
     ):
         while process.poll() is None:
-            if wall_s is not None and time.monotonic() - began_at > wall_s:
+            if time.monotonic() > stop_at:
                 process.terminate()
+                stop_at = math.inf
             watch.note(done(out), _look(process.pid, out, temporary, only))
             try:
                 process.wait(_LOOK_EVERY_S)

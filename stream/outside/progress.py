@@ -16,8 +16,9 @@ THINKING_S = 600.0
 class Progress:
     """Follows the statuses of one chain. It has stalled when, for ``stall_s``,
 
-    - a process that is running says nothing: whoever waits for work, for the clock or for the next process says so
-      twice a second, so the silent one is what the others wait for; or
+    - the work of a process that is running says nothing: whoever waits for work, for the clock or for the next process
+      says so twice a second, so the silent one is what the others wait for. The annotator may think for longer, as long
+      as its process shows by its pulse that it lives; or
     - all say something and nobody has done anything.
     """
 
@@ -36,6 +37,7 @@ class Progress:
         self._began_at = self._moved_at = self._clock()
         self._last: dict[str, Status] = {}
         self._heard_at: dict[str, float] = {}
+        self._worked_at: dict[str, float] = {}
         self._away: str = ""
 
     def away(self, reason: str) -> None:
@@ -47,6 +49,7 @@ class Progress:
         before = self._last.get(status.process)
         self._last[status.process] = status
         self._heard_at[status.process] = self._clock()
+        self._worked_at[status.process] = self._clock() - status.busy_s
         if before is None or (before.state, before.items, before.given) != (status.state, status.items, status.given):
             self._moved_at = self._clock()
 
@@ -69,14 +72,19 @@ class Progress:
                 return "starting", ""
             return "stalled", f"the {starting[0]} process is not ready after {now - self._began_at:.0f} s"
         running = [name for name in self._processes if self._last[name].state == "running"]
-        for name in sorted(running, key=self._heard_at.__getitem__):
-            if (silent_s := now - self._heard_at[name]) > self._patience_s(name):
-                return "stalled", f"the {name} process has done nothing for {silent_s:.0f} s, {self._place(name)}"
+        for name in sorted(running, key=self._worked_at.__getitem__):
+            busy_s = now - self._worked_at[name]
+            if now - self._heard_at[name] > self._stall_s or busy_s > self._patience_s(name):
+                return "stalled", f"the {name} process has done nothing for {busy_s:.0f} s, {self._place(name)}"
         if self._away:
             return "running", f"the source is away: {self._away}"
-        if running and (still_s := now - self._moved_at) > max(map(self._patience_s, running)):
+        if running and (still_s := now - self._moved_at) > self._stall_s and not self._is_thinking(now):
             return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
         return "running", ""
+
+    def _is_thinking(self, now: float) -> bool:
+        """Whether the others may be waiting for the annotator, which has been at one batch for about as long."""
+        return now - self._worked_at.get(ANNOTATE, now) > self._stall_s / 2
 
     def _patience_s(self, name: str) -> float:
         return max(THINKING_S, self._stall_s) if name == ANNOTATE else self._stall_s
