@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,6 +22,7 @@ import zmq
 from pydantic import BaseModel
 
 from stream.chain import Work, build
+from stream.complaint import trace
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.items import Barrier, End, EndReason, Item
@@ -255,8 +255,7 @@ def main() -> None:
             serve(order, context, control, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
-        if code == ExitCode.INTERNAL and not isinstance(error, EgocleanError):
-            traceback.print_exc()
+        trace(error)
         reporter.fail(sentence_of(error), code)
     reporter.close()
     context.term()

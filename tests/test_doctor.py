@@ -9,12 +9,16 @@ import av
 import psutil
 import pytest
 import torch
+from rich.console import Console
 
 from stream.config import Options
 from stream.doctor import machine, software
 from stream.doctor.check import check
 from stream.doctor.clip import Case
 from stream.errors import EgocleanError, NoRoomError, SourceError, UsageError
+from stream.prepare import prepare
+from stream.runner import run
+from stream.view import PlainView
 from tests.clips import make_clip
 from tests.runs import run_cli, write_intrinsics
 
@@ -100,6 +104,19 @@ def test_out_on_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "lies on nfs4" in machine.out(tmp_path / "not" / "yet").says
     assert machine.out(tmp_path).cure
     assert not machine.out(tmp_path.parent).cure
+
+
+def test_run_on_a_network(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that writes to a network file system says so before it begins."""
+    prepared = prepare(Options(source=str(clip), encoder="grid", out=tmp_path / "runs"))
+    monkeypatch.setattr("stream.runner._begin", lambda *_: 0)
+    for kind in ("ext4", "fuse.sshfs"):
+        monkeypatch.setattr(psutil, "disk_partitions", lambda kind=kind, **_: [Mount(str(tmp_path), kind)])
+        assert run(prepared, PlainView(Console(width=400))) == 0
+    (warning,) = capsys.readouterr().out.splitlines()
+    assert "lies on fuse.sshfs: locks and fsync may be slow" in warning
 
 
 def test_out_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ from stream.stage import State
 Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]
 
 
+_MICROSECOND_S = 1e-6
+"""Times are recorded to it: what is shorter is a rounding error, and no segment."""
 _MARK = "s"
 
 
@@ -119,7 +121,7 @@ class Partition:
     def _cut(self, now_s: float, known_s: float) -> Segments:
         """Cut the open segment while it is longer than allowed, where the work changes most near the limit."""
         longest_s = self._options.max_segment_s
-        while now_s - self._open_since() > longest_s:
+        while now_s - self._open_since() > longest_s + _MICROSECOND_S:
             limit_s = self._open_since() + longest_s
             natural_s = self._recent.strongest_change_s(limit_s - self._options.cut_ratio * longest_s, limit_s)
             yield from self._turn(limit_s if natural_s is None else natural_s, "max_duration", self._kind, known_s)
