@@ -67,7 +67,7 @@ class Watch:
             "from": round(float(np.median(settled[:tenth, 1])), 2),
             "to": round(float(np.median(settled[-tenth:, 1])), 2),
             "max": round(float(settled[:, 1].max()), 2),
-            "slope": None if steepness is None else round(steepness, 3),
+            "slope": None if steepness is None else round(steepness, 3) + 0.0,
             "limit": (limit := LIMITS[name.rpartition(" ")[2]]),
             "held": steepness is not None and steepness <= limit,
         }
