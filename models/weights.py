@@ -161,8 +161,8 @@ def _file_sha256(path: Path) -> str:
 
 
 def _how_to_fetch(name: str, revision: str | None) -> str:
-    option = f" --revision {revision}" if revision else ""
+    wanted = f"{name}@{revision}" if revision else name
     return (
-        f"the model {name!r} is neither a folder nor whole in the hub's cache: "
-        f"fetch it with `hf download {name}{option}`, or give the folder that holds it"
+        f"the model {wanted!r} is neither a folder nor whole in the hub's cache: fetch it with "
+        "`egoclean-stream models fetch` and the model's options of this call, or give the folder that holds it"
     )

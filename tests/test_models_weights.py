@@ -115,7 +115,7 @@ def test_cache_is_enough_without_the_hub(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("allow_download", "environment", "helps"),
     [
-        (False, {}, f"`hf download {NAME}`"),
+        (False, {}, "`egoclean-stream models fetch`"),
         (True, {"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE forbids the network"),
         (True, {"HF_ENDPOINT": "http://127.0.0.1:9"}, "check the network, or HF_ENDPOINT"),
     ],
@@ -203,7 +203,7 @@ def test_auto_is_vjepa2_where_its_weights_are(tmp_path: Path) -> None:
 
 def test_auto_without_weights_names_both_ways_out() -> None:
     """Without weights ``auto`` fails in one sentence, fetch them or ask for the grid, and never falls back."""
-    with pytest.raises(ModelUnavailableError, match=r"`hf download .*`.*--encoder grid") as caught:
+    with pytest.raises(ModelUnavailableError, match=r"`egoclean-stream models fetch`.*--encoder grid") as caught:
         choose(model="someone/none", allow_download=False)
     assert "\n" not in str(caught.value)
 
