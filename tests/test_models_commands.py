@@ -77,7 +77,7 @@ def test_offline_run_asks_nobody(hub: Hub, clip: Path) -> None:
         (("--encoder", "grid", "--annotator", "openai", "--annotator-model", "served"), ""),
         (("--encoder-model", "a/b"), "the model 'a/b'"),
         (("--annotator", "qwen", "--encoder", "grid"), "the model 'Qwen/Qwen2.5-VL-7B-Instruct'"),
-        (("--annotator", "qwen", "--annotator-model", "c/d@v1", "--encoder", "grid"), "the model 'c/d'"),
+        (("--annotator", "qwen", "--annotator-model", "c/d@v1", "--encoder", "grid"), "the model 'c/d@v1'"),
     ],
 )
 def test_fetches_what_the_options_need(options: tuple[str, ...], said: str, hub: Hub) -> None:
