@@ -1,5 +1,6 @@
 """Broken in every way, in every container: a clip gives pictures, damage that is told, or one refusal."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -9,8 +10,11 @@ import pytest
 
 from stream.bench import fuzz
 from stream.bench.mutations import FORMS, MUTATIONS, Form, cut, flip_payload, flip_structure, lie, remux, zero
+from stream.commands.check_rectify import _frame_at
 from stream.errors import SourceError
-from tests.clips import Decoded, decode, make_clip
+from stream.video.container import demuxed
+from stream.video.source import open_source
+from tests.clips import Decoded, decode, join_streams, make_clip
 
 _ODD = Path(__file__).parents[1].parent / "shared" / "data" / "odd_containers"
 _ODD_FILES = (
@@ -100,6 +104,44 @@ def test_wherever_a_clip_is_cut_off_it_is_said(forms: dict[str, Path], tmp_path:
         assert decoded.end.frames <= _FRAMES
         if name in _PARTS_HAVE_SIZES:
             assert set(decoded.digests) <= set(whole.digests)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_look_at_a_broken_clip_finds_a_frame_or_says_that_there_is_none(
+    forms: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    """What ``check-rectify`` takes of a clip, from its start and from its middle."""
+    path = tmp_path / f"broken{FORMS[name].ending}"
+    for mutation in MUTATIONS:
+        path.write_bytes(MUTATIONS[mutation](forms[name], FORMS[name], Random(f"{name} {mutation} look")))
+        for at_s in (0.0, 0.3):
+            try:
+                frame = _frame_at(open_source(str(path)), at_s)
+            except SourceError:
+                continue
+            assert frame.width > 0
+
+
+class _Growing:
+    """A container whose streams have become more by the end of the file."""
+
+    def demux(self, _stream: object) -> Iterator[str]:
+        yield "a packet"
+        raise IndexError("list index out of range")
+
+
+def test_the_end_of_a_container_that_has_grown_is_an_end() -> None:
+    """PyAV raises an error there that is none of libav's, or not, as the memory behind its list happens to be."""
+    assert list(demuxed(_Growing(), None)) == ["a packet"]  # type: ignore[arg-type, comparison-overlap]  # it stands for one
+
+
+def test_streams_may_appear_on_the_way(tmp_path: Path, forms: dict[str, Path]) -> None:
+    """A transport stream that goes on as one with more streams is decoded to its end."""
+    more = join_streams([forms["mp4"]] * 6, tmp_path / "more.ts", default=None)
+    path = tmp_path / "joined.ts"
+    path.write_bytes(forms["ts"].read_bytes() + more.read_bytes())
+    for _ in range(10):
+        assert len(decode(path).pictures) >= _FRAMES
 
 
 def test_mutations_are_decided_by_their_seed(forms: dict[str, Path]) -> None:

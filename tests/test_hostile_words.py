@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-import click
 import pytest
 from prometheus_client import generate_latest
 from rich.console import Console
 
 from exporters.style import figure_file, title
+from stream.cli import _say
 from stream.commands.doctor import _shown
 from stream.complaint import complain
 from stream.doctor.check import Check
@@ -69,10 +69,22 @@ def test_every_character_is_made_safe() -> None:
     assert printable("".join(map(chr, range(sys.maxunicode + 1)))).isprintable()
 
 
+@pytest.fixture
+def _notes_are_told() -> Iterator[None]:
+    """What is logged reaches standard error as it does in the program."""
+    loggers = [logging.getLogger(name) for name in ("stream", "models")]
+    before = [(logger.handlers, logger.level) for logger in loggers]
+    tell_notes(_say)
+    yield
+    for logger, (handlers, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.level = handlers, level
+
+
 def _fail() -> NoReturn:
     raise ValueError(HOSTILE)
 
 
+@pytest.mark.usefixtures("_notes_are_told")
 def test_an_error_is_a_harmless_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     """Of errors of the user and of ours alike, with their traceback."""
     assert harmless(sentence_of(SourceError(HOSTILE)))
@@ -149,6 +161,7 @@ def test_records_are_ascii_lines(tmp_path: Path) -> None:
     assert read_health(tmp_path / "health.json") == health
 
 
+@pytest.mark.usefixtures("_notes_are_told")
 def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str]) -> None:
     """Names of clips in bars, in lines of progress, in the summary of a series, and in the doctor's report."""
     screen = io.StringIO()
@@ -161,9 +174,10 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
     run_series([HOSTILE], lambda clip: Outcome(clip, 3, clip), lambda line: say(console, line), fail_fast=False)
     assert harmless(screen.getvalue().replace("\r", "").replace("\x1b[2K", ""))
     list(_shown([Check("clip", "FAIL", HOSTILE, HOSTILE)]))
-    tell_notes(lambda note: click.echo(printable(note.text)))
     logging.getLogger("stream.video.tar").info("finding the clips in %s", HOSTILE)
-    assert harmless(capsys.readouterr().out)
+    said = capsys.readouterr()
+    assert harmless(said.out)
+    assert harmless(said.err)
 
 
 def test_metrics_carry_no_foreign_words() -> None:

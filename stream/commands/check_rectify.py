@@ -82,10 +82,12 @@ def _frame_at(source: "Source", at_s: float) -> "av.VideoFrame":
 
     from stream.video.container import open_stream
 
-    with open_stream(source) as (container, stream):
+    found = None
+    with open_stream(source) as (container, stream), suppress(av.FFmpegError, OSError):
         found = next(_frames(container, stream), None)
         if found is not None and at_s > 0.0:
             wanted_s = (found.time or 0.0) + at_s
+            found = None
             container.seek(round(wanted_s * av.time_base))
             later = (frame for frame in _frames(container, stream) if (frame.time or 0.0) >= wanted_s - _ROUNDING_S)
             found = next(later, None)
@@ -98,7 +100,9 @@ def _frames(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[
     """What can be decoded from here on; a damaged packet is passed over, the next whole frame serves as well."""
     import av
 
-    for packet in container.demux(stream):
+    from stream.video.container import demuxed
+
+    for packet in demuxed(container, stream):
         with suppress(av.FFmpegError):
             yield from packet.decode()
 

@@ -12,6 +12,7 @@ from stream.items import Packet
 from stream.video.backoff import Backoff
 from stream.video.camera_clock import CameraClock, Since
 from stream.video.connect import outage
+from stream.video.container import demuxed
 from stream.video.packets import Lost, Regained, decode_threads, empty_packet
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class CameraPackets:
     def _follow(self, container: "InputContainer", stream: "av.VideoStream") -> Iterator[Packet]:
         self._line.connect()
         arrived_at = math.inf
-        for packet in container.demux(stream):
+        for packet in demuxed(container, stream):
             last_at, arrived_at = arrived_at, self._clock()
             silent = arrived_at - last_at >= self._silence_s
             if silent:  # libav has waited for a packet that tells where this one ends, and gives it up

@@ -146,6 +146,18 @@ def first_picture(source: Source, hwaccel: "HWAccel | None" = None) -> "av.Video
         return _first_picture(container, stream)
 
 
+def demuxed(container: "InputContainer", stream: "av.VideoStream") -> Iterator["av.Packet[av.VideoStream]"]:
+    """The packets of one stream, in the order of the file.
+
+    At the end PyAV 18.1 looks beyond its own list of streams if there have become more of them on the way, as there may
+    in a transport stream: the error that it may raise then is the end.
+    """
+    try:
+        yield from container.demux(stream)
+    except IndexError:
+        return
+
+
 def _choose(container: "InputContainer", source: Source | LiveSource) -> "av.VideoStream":
     """The stream marked as default, then the largest, then the first; cover pictures and thumbnails do not count."""
     from av.stream import Disposition
@@ -194,7 +206,7 @@ def _first_picture(container: "InputContainer", stream: "av.VideoStream") -> "av
     import av
 
     try:
-        for packet in container.demux(stream):
+        for packet in demuxed(container, stream):
             try:
                 pictures = packet.decode()
             except av.FFmpegError:

@@ -6,7 +6,7 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, cast
 
 from stream.items import Packet
-from stream.video.container import open_stream
+from stream.video.container import demuxed, open_stream
 from stream.video.entries import Entry
 from stream.video.framing import is_cut_off
 from stream.video.live import LiveSource
@@ -122,7 +122,7 @@ def leads_to(source: Source | LiveSource, entry: Entry) -> bool:
     with open_stream(source) as (container, stream):
         try:
             container.seek(entry.pts, stream=stream)
-            return any(_is_packet_of(entry, packet) for packet in islice(container.demux(stream), _MOST_SKIPPED))
+            return any(_is_packet_of(entry, packet) for packet in islice(demuxed(container, stream), _MOST_SKIPPED))
         except (av.FFmpegError, OSError):
             return False
 
@@ -142,7 +142,7 @@ def _round(
         try:
             if since is not None:
                 _jump(container, stream, since, stretch)
-            for packet in container.demux(stream):
+            for packet in demuxed(container, stream):
                 if packet.size == 0:  # codes nothing; a decoder would take it for the end
                     continue
                 if since is not None and not _is_packet_of(since, packet):
@@ -167,7 +167,7 @@ def _round(
 
 def _jump(container: "InputContainer", stream: "av.VideoStream", entry: Entry, stretch: "_Stretch") -> None:
     """Go to a packet's neighbourhood; the clip's first packet still decides where its time begins."""
-    for packet in container.demux(stream):
+    for packet in demuxed(container, stream):
         stretch.add(packet)
         if stretch.has_begun:
             break
