@@ -74,10 +74,12 @@ def _notes_are_told() -> Iterator[None]:
     """What is logged reaches standard error as it does in the program."""
     loggers = [logging.getLogger(name) for name in ("stream", "models")]
     before = [(logger.handlers, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.propagate = False  # pytest would report it, and half a surrogate cannot be sent to its other process
     tell_notes(_say)
     yield
     for logger, (handlers, level) in zip(loggers, before, strict=True):
-        logger.handlers, logger.level = handlers, level
+        logger.handlers, logger.level, logger.propagate = handlers, level, True
 
 
 def _fail() -> NoReturn:
