@@ -12,6 +12,7 @@ from stream.errors import UnreachableError
 from stream.items import Damage, Gap, Item, Overload, Packet, Picture, SourceLost
 from stream.stages.decode import Decode
 from stream.video.backoff import Backoff
+from stream.video.camera_clock import Since
 from stream.video.camera_packets import CameraPackets
 from stream.video.container import open_stream, read_facts
 from stream.video.packets import Dropped, Lost, Regained, empty_packet, packets
@@ -122,6 +123,22 @@ def test_nothing_is_told_before_the_first_picture() -> None:
     given, _ = _watched([[UnreachableError("x")], [], _pictures(200.0, 0.0)], budget_s=20.0)
     assert _kinds(given) == "PPPL"
     assert times_s(given)[0] == 0.0
+
+
+def test_a_run_that_goes_on_begins_with_a_gap() -> None:
+    """It lasts from the last picture of the attempt before, by the monotonic clock; the loss is told at once."""
+    clock = Clock()
+    camera = Camera(clock, [[UnreachableError("x: Connection refused")], _pictures(107.0, 0.0)])
+    since = Since(last_s=40.0, end_s=40.5, last_at=95.0)
+    backoff = Backoff(1.0, clock=clock, wait=clock.wait)
+    given = list(CameraPackets(camera.connect, backoff, has_end=True, since=since, clock=clock))
+    assert _kinds(given) == "LRPPP"
+    lost, regained = given[:2]
+    assert isinstance(lost, Lost)
+    assert isinstance(regained, Regained)
+    assert lost.reason == "the run was interrupted"
+    assert regained.reason == "the run was interrupted; then: Connection refused"
+    assert regained.from_s == times_s(given)[0] == 40.0 + 12.0
 
 
 def test_a_clock_that_is_set_over_a_pause_is_a_gap_within_a_connection() -> None:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -186,7 +186,7 @@ def main(clip: Path | None, times: int, seed: int) -> None:
             clip = folder / "clip.mp4"
             repeat_clip(folder / "short.mp4", clip, 3)
         figures = Tormentor(clip, folder, seed).torment(times)
-    click.echo(json.dumps({**asdict(figures), "held": figures.held}, indent=1))
+    click.echo(json.dumps({**vars(figures), "held": figures.held}, indent=1))
     sys.exit(0 if figures.held else 1)
 
 

@@ -65,6 +65,8 @@ class CameraPackets:
         self._complete = False
 
     def __iter__(self) -> Iterator[Packet]:
+        if self._reasons:
+            yield Lost(empty_packet(), reason=INTERRUPTED)
         while True:
             reason = yield from self._session()
             if self._complete:
