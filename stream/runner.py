@@ -61,7 +61,9 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) 
     options, source = prepared.options, prepared.source
     earlier = None if options.restart else earlier_run(layout, options.deciding(), source.size_bytes)
     if earlier is not None:
-        if finish := finish_of(layout.events):
+        # A run that was killed between its last event and the completion of run.json plays its last second once more.
+        is_complete = earlier.state == "finished" or isinstance(source, LiveSource)
+        if is_complete and (finish := finish_of(layout.events)):
             view.begin(earlier.run_id)
             view.event(finish)
             view.note(Note(f"nothing to do: {layout.root} holds this run, --restart begins it anew"))

@@ -1,16 +1,17 @@
 """A run that was stopped or killed goes on, and ends like one that never was."""
 
+import json
 import random
 import signal
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from stream.bench.kills import Tormentor
+from stream.bench.kills import main as kills
 from stream.records import events
 from stream.records.log import read_events
 from tests.clips import make_clip, remux, texture
@@ -145,12 +146,13 @@ def test_odd_clips_are_killed_too(kind: str, tmp_path: Path) -> None:
         clip = remux(make_clip(tmp_path / "whole.mp4", **how), tmp_path / "clip.mp4", without={200, 201, 405, 640})
     else:
         clip = make_clip(tmp_path / "clip.ts", **how)
-    with TemporaryDirectory() as folder:
-        figures = Tormentor(clip, Path(folder), seed=7).torment(3)
-    assert figures.kills.total() == 3
-    assert figures.runs >= 1
-    assert (figures.differences, figures.left) == ([], [])
-    assert figures.most_repeated_a_kill <= 1
+    result = CliRunner().invoke(kills, [str(clip), "--times", "3", "--seed", "7"])
+    figures = json.loads(result.output)
+    assert sum(figures["kills"].values()) == 3
+    assert figures["runs"] >= 1
+    assert (figures["differences"], figures["left"]) == ([], [])
+    assert figures["most_repeated_a_kill"] <= 1
+    assert result.exit_code == 0
 
 
 def test_after_a_power_cut_it_goes_on_from_the_last_checkpoint(clip: Path, uninterrupted: Path, tmp_path: Path) -> None:
@@ -164,6 +166,34 @@ def test_after_a_power_cut_it_goes_on_from_the_last_checkpoint(clip: Path, unint
     attempt.write_text(attempt.read_text().split()[0] + " an-earlier-boot\n")
     assert run_cli(*words).returncode == 0
     assert_same(run_dir, uninterrupted)
+
+
+def test_killed_after_its_last_event(tmp_path: Path) -> None:
+    """A run that has told its end, but not completed run.json, does so when it is called again, and embeds nothing."""
+    write_intrinsics(tmp_path)
+    clip = make_clip(tmp_path / "clip.mp4", frames=120)
+    words = (clip, *GRID, "--out", tmp_path / "runs")
+    run_dir = tmp_path / "runs" / "clip"
+    assert run_cli(*words).returncode == 0
+    whole = manifest(run_dir)
+    arrays = {path.name: path.read_bytes() for path in run_dir.glob("*.npy")}
+    begun = {
+        **whole,
+        "state": "running",
+        "ended": None,
+        "exit_code": None,
+        "encoder": {},
+        "rectification": {},
+        "usage": {},
+    }
+    (run_dir / "run.json").write_text(json.dumps(begun))
+    assert run_cli(*words).returncode == 0
+    completed = manifest(run_dir)
+    assert (completed["state"], completed["exit_code"]) == ("finished", 0)
+    for facts in ("encoder", "rectification"):
+        assert completed[facts] == whole[facts]
+    assert completed["usage"]["windows_encoded"] == whole["usage"]["windows_encoded"] == 2
+    assert {path.name: path.read_bytes() for path in run_dir.glob("*.npy")} == arrays
 
 
 def test_soak_begins_anew(tmp_path: Path) -> None:

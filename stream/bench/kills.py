@@ -27,7 +27,7 @@ from stream.demo.render import render_demo
 from stream.errors import ExitCode
 from stream.records.events import TOLD_BY_CHAIN
 from stream.records.layout import RunLayout
-from stream.records.log import as_json, read_events
+from stream.records.log import as_json, finish_of, read_events
 
 TARGETS = (*PROCESSES, "supervisor", "all")
 _GENTLE = ("--encoder", "grid", "--warmup-s", "8", "--settle-windows", "0", "--max-segment-s", "12")
@@ -159,7 +159,9 @@ def encoded(run: RunLayout) -> int:
 
 
 def _story(run: RunLayout) -> list[dict[str, object]]:
-    told = [as_json(event) for event in read_events(run.events) if event.event in {*TOLD_BY_CHAIN, "run.finished"}]
+    told = [as_json(event) for event in read_events(run.events) if event.event in TOLD_BY_CHAIN]
+    if finish := finish_of(run.events):
+        told.append(as_json(finish))
     return [{name: value for name, value in event.items() if name not in ("seq", "time", "wall_s")} for event in told]
 
 
