@@ -33,8 +33,13 @@ HASH_GRACE_S = 1.0
 """A run that is stopped does not wait for the hash of a large source: it has it when it is complete."""
 
 
-def run(prepared: Prepared, view: View) -> int:
+def run(prepared: Prepared, view: View, stopped: Stopped | None = None) -> int:
     """Make a run directory from a prepared source, or go on with the run that lies there.
+
+    Args:
+        prepared: What is run.
+        view: Where it is shown.
+        stopped: Where signals are noted while it lasts, also one that comes too late to stop it.
 
     Returns:
         The documented exit code.
@@ -51,13 +56,13 @@ def run(prepared: Prepared, view: View) -> int:
                 view.note(Note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}", "warning"))
             if outside.address:
                 view.note(Note(f"metrics at {outside.address}/metrics"))
-            return _begin(prepared, layout, view, outside)
+            return _begin(prepared, layout, view, outside, stopped or Stopped())
     finally:
         view.close()
         claim.release()
 
 
-def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) -> int:
+def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside, stopped: Stopped) -> int:
     options, source = prepared.options, prepared.source
     earlier = None if options.restart else earlier_run(layout, options.deciding(), source.size_bytes)
     if earlier is not None:
@@ -74,9 +79,9 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside) 
                 "give another --out, or begin anew with --restart"
             )
         if _goes_on(prepared, layout):
-            return _Run(prepared, layout, view, outside, earlier).resume()
+            return _Run(prepared, layout, view, outside, earlier, stopped).resume()
     clear(layout)
-    return _Run(prepared, layout, view, outside, _manifest(prepared)).start()
+    return _Run(prepared, layout, view, outside, _manifest(prepared), stopped).start()
 
 
 def _goes_on(prepared: Prepared, layout: RunLayout) -> bool:
@@ -90,13 +95,22 @@ def _goes_on(prepared: Prepared, layout: RunLayout) -> bool:
 class _Run:
     """A run under way: its manifest, and the events that no process of the chain can write."""
 
-    def __init__(self, prepared: Prepared, layout: RunLayout, view: View, outside: Outside, manifest: Manifest) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        layout: RunLayout,
+        view: View,
+        outside: Outside,
+        manifest: Manifest,
+        stopped: Stopped,
+    ) -> None:
         self._prepared = prepared
         self._options = prepared.options
         self._layout = layout
         self._view = view
         self._outside = outside
         self._manifest = manifest
+        self._stopped = stopped
         self._attempt = begin_attempt(layout)
         self._began_at = time.monotonic()
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
@@ -119,9 +133,9 @@ class _Run:
     def _run(self, first: events.Event) -> int:
         self._view.begin(self._manifest.run_id)
         self._hash.start()
-        with signals_caught() as stopped:
+        with signals_caught(self._stopped):
             try:
-                code = self._outcome(self._play(stopped, self._append(first)))
+                code = self._outcome(self._play(self._stopped, self._append(first)))
             except EgocleanError as error:
                 self._record_failure(error)
                 raise

@@ -31,6 +31,8 @@ class Outcome:
     """Seconds of video that are done."""
     run_dir: Path | None = None
     """Where its results lie; None if nothing was begun."""
+    stopped: int | None = None
+    """The exit code of a signal that came too late for this clip: no other is begun."""
     wall_s: float = 0.0
     """Time that the job took."""
 
@@ -77,11 +79,12 @@ def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, rec
         outcomes.append(outcome)
         if record:
             write_record(record, outcomes, clips[number:])
-        if outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE):
+        if outcome.stopped or outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE):
             break
     for line in summary(outcomes, len(clips)):
         say(line)
-    return gravest(outcome.code for outcome in outcomes)
+    signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and len(outcomes) < len(clips)]
+    return gravest([*(outcome.code for outcome in outcomes), *signalled])
 
 
 def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -> None:

@@ -61,12 +61,11 @@ class Stopped:
 
 
 @contextmanager
-def signals_caught() -> Iterator[Stopped]:
+def signals_caught(stopped: Stopped) -> Iterator[None]:
     """SIGINT and SIGTERM are noted instead of acted on."""
-    stopped = Stopped()
     before = {number: signal.signal(number, stopped) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stopped
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,17 +2,25 @@
 
 import io
 import json
+import os
 import signal
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, ModelMissingError, NoRoomError, SourceError, UsageError
+from stream.prepare import prepare
+from stream.records.events import Event, RunFinished
+from stream.runner import run
 from stream.series import Outcome, gravest, run_named, run_series
+from stream.supervisor import Stopped
 from stream.video.listing import list_clips
 from stream.video.source import open_source
+from stream.view import PlainView
 from tests.clips import into_tar, make_clip, remux
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
 
@@ -150,6 +158,33 @@ def test_one_clip_named_by_itself_is_no_series() -> None:
     with pytest.raises(SourceError, match="bad is no video"):
         run_named(["bad"], job, said.append, fail_fast=False)
     assert said == []
+
+
+def test_signal_that_comes_too_late_for_one_clip_ends_the_series() -> None:
+    """The clip was done, and counts as done; no other is begun, and the code is the signal's where one was left."""
+    late = Outcome("a", ExitCode.DONE, "done", 30.0, stopped=ExitCode.SIGTERM)
+    said: list[str] = []
+    assert run_series(["a", "b"], lambda _: late, said.append, fail_fast=False) == ExitCode.SIGTERM
+    assert said[-1] == "1 of 2 clips done, 1 not begun; 0:00:30.0 of video"
+    assert run_series(["a"], lambda _: late, said.append, fail_fast=False) == ExitCode.DONE
+
+
+class LateSignal(PlainView):
+    """Sends this process a SIGTERM when it hears that the run has finished."""
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, RunFinished):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_signal_after_the_end_of_a_run_is_noted(tmp_path: Path) -> None:
+    """The run has finished, and says so; that there was a signal is not lost."""
+    write_intrinsics(tmp_path)
+    clip = make_clip(tmp_path / "clip.mp4", frames=20)
+    prepared = prepare(Options(source=str(clip), encoder="grid", out=tmp_path / "runs"))
+    stopped = Stopped()
+    assert run(prepared, LateSignal(Console(file=io.StringIO())), stopped) == ExitCode.DONE
+    assert stopped.code == ExitCode.SIGTERM
 
 
 def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:

@@ -119,18 +119,20 @@ def run_clip(clip: str, options: Options) -> "Outcome":
     from stream.records.log import finish_of
     from stream.runner import run as run_chain
     from stream.series import Outcome
+    from stream.supervisor import Stopped
     from stream.view import describe, make_view
 
     json_view = JsonView() if options.log_format == "json" else None
     if json_view:
         tell_notes(json_view.note)
     prepared = prepare(options.model_copy(update={"source": clip}))
-    code = run_chain(prepared, json_view or make_view(Console()))
+    stopped = Stopped()
+    code = run_chain(prepared, json_view or make_view(Console()), stopped)
     run_dir = options.out / prepared.source.stem
     finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
     if finish is None:
         return Outcome(clip, code, "stopped: the same command goes on where it was", run_dir=run_dir)
-    return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir)
+    return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir, stopped.code)
 
 
 def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:
