@@ -125,7 +125,12 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     remote_hub._commit_of.cache_clear()
     made = list(reading(Case(Options(source=CLIP, encoder="grid", out=tmp_path))))
-    assert [(check.name, check.level) for check in made] == [("source", "ok"), ("stream", "ok"), ("lens", "ok")]
+    assert [(check.name, check.level) for check in made] == [
+        ("source", "ok"),
+        ("stream", "ok"),
+        ("lens", "ok"),
+        ("decoder", "ok"),
+    ]
 
 
 def test_a_download_is_recorded_with_its_hash(hub: Hub, tmp_path: Path, noisy: bytes) -> None:
