@@ -66,7 +66,7 @@ FILE = click.Path(path_type=Path)
 @option(
     "--vram-budget-gib", type=float, help="GPU memory for all models together.  [default: what is free, less 1 GiB]"
 )
-@option("--restart", is_flag=True, help="Begin anew where an earlier run lies.")
+@option("--restart/--resume", help="Begin anew where an earlier run lies, or go on with it.")
 @option("--log-format", type=click.Choice(["text", "json"]), help="Lines for people, or JSON.")
 @option("--stall-s", type=float, help="A run that stands still for so long is unhealthy.")
 @option("--metrics-port", type=int, help="Serve /metrics and /healthz there; 0: any free port.  [default: off]")
