@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from models import openai_compatible, qwen, qwen_loading
 from models.annotator import Annotator
 from models.errors import ModelUnavailableError
+from models.openai import annotator as openai
 from models.packages import require_packages
 from models.prompt import Prompt
-from models.qwen_loading import Quantization
+from models.qwen import annotator as qwen
+from models.qwen import loading as qwen_loading
+from models.qwen.loading import Quantization
 from models.weights import locate
 
 
@@ -34,7 +36,7 @@ class AnnotatorChoice:
     """The most frames of a segment that are shown."""
     quantization: Quantization = "none"
     temperature: float = 0.0
-    wait_s: float = openai_compatible.WAIT_S
+    wait_s: float = openai.WAIT_S
     """How long a server may be away."""
 
 
@@ -116,12 +118,12 @@ def _make_openai(choice: AnnotatorChoice) -> Annotator:
             "the annotator openai asks a server: expected its address, such as http://localhost:8000/v1, "
             "and the name by which it calls its model"
         )
-    return openai_compatible.OpenAIAnnotator(
-        openai_compatible.OpenAISettings(
+    return openai.OpenAIAnnotator(
+        openai.OpenAISettings(
             url=choice.url,
             model=choice.model,
             task=choice.task,
-            batch_max=choice.batch_max or openai_compatible.BATCH_MAX,
+            batch_max=choice.batch_max or openai.BATCH_MAX,
             frames_max=choice.frames_max,
             temperature=choice.temperature,
             wait_s=choice.wait_s,

@@ -1,7 +1,7 @@
 """The contract of a clip encoder: one window of frames in, one embedding out.
 
 Windows overlap, so tiles and windows come apart: a tile goes into the encoder's ``TileStore`` once, and every window
-that it is part of names it by its slot. ``models.choice`` makes encoders by name.
+that it is part of names it by its slot. ``models.encoders`` makes encoders by name.
 """
 
 from collections.abc import Sequence

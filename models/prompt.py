@@ -8,7 +8,7 @@ from string import Template
 from typing import Final
 
 from models.annotator import AnnotationRequest
-from models.answer_schema import (
+from models.answers.schema import (
     ACTIONS_MAX,
     NAME_CHARS_MAX,
     OBJECTS_MAX,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from models.annotator import AnnotationRequest, Frame
-from models.answer_schema import answer_schema, longest_json_bytes
-from models.qwen import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
-from models.qwen_memory import FRAMES_PER_TOKEN, Row, footprint, weights_bytes
-from models.vjepa2_cost import encoder_shape
+from models.answers.schema import answer_schema, longest_json_bytes
+from models.qwen.annotator import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
+from models.qwen.memory import FRAMES_PER_TOKEN, Row, footprint, weights_bytes
+from models.vjepa2.cost import encoder_shape
 from models.weights import read_json
 
 GIB: Final = 1 << 30

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import ModelUnavailableError
-from models.fetch import Report, fetch, unreported
+from models.hub.fetch import Report, fetch, unreported
 
 FILES: Final = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
 """What is fetched of a hub repository, at its first level: configuration, tokenizer, weights; no code, no pickles."""

@@ -189,7 +189,7 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
 
 def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | None) -> Work:
     from models import vram
-    from models.choice import make_encoder
+    from models.encoders import make_encoder
     from stream.stages.keep import Keep
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.onnx_facts import Provider
+from models.onnx.facts import Provider
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 from stream.records.layout import RUNS

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from models.choice import choose
+from models.encoders import choose
 from models.errors import ModelUnavailableError
 from stream.annotation.making import settled
 from stream.config import Options

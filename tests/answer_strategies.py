@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from models.annotator import AnnotationRequest, Frame
-from models.answer_schema import Schema, answer_schema, compact_json
+from models.answers.schema import Schema, answer_schema, compact_json
 
 DIGEST = "3f9a01c27be4" + "0" * 52
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
-from models.answer_schema import duration_ds, echo_of
+from models.answers.schema import duration_ds, echo_of
 
 Said: TypeAlias = AnnotationAnswer | AnnotationFailure
 Batch: TypeAlias = Sequence[AnnotationRequest]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import stamina
 
 from models.annotator import AnnotationRequest, Frame
-from models.openai_compatible import OpenAIAnnotator, OpenAISettings
+from models.openai.annotator import OpenAIAnnotator, OpenAISettings
 from tests.openai_server import MODEL, Server, serving
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.annotator import AnnotationRequest
-from models.answer import AnswerError, DescribedAction, DescribedObject, Ecot, parse_answer
-from models.answer_schema import echo_of
+from models.answers.parse import AnswerError, DescribedAction, DescribedObject, Ecot, parse_answer
+from models.answers.schema import echo_of
 from tests.answer_strategies import DIGEST, asked_and_answered, make_request
 
 ECOT = {"scene": "bench", "subtask": "drive screw", "motion": "right hand turns", "prediction": "next screw"}

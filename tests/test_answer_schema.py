@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from models.annotator import AnnotationRequest
-from models.answer_schema import (
+from models.answers.schema import (
     ACTIONS_MAX,
     NAME_CHARS_MAX,
     OBJECTS_MAX,
@@ -79,6 +79,6 @@ def test_last_decisecond(duration_s: float, last_ds: int) -> None:
 def test_hash_is_of_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
     """The schema's hash is another one when a bound is."""
     before = schema_sha256()
-    monkeypatch.setattr("models.answer_schema.ACTIONS_MAX", ACTIONS_MAX + 1)
+    monkeypatch.setattr("models.answers.schema.ACTIONS_MAX", ACTIONS_MAX + 1)
     assert len(before) == 64
     assert schema_sha256() != before

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from models.vjepa2_cost import EncoderShape
+from models.vjepa2.cost import EncoderShape
 from stream.bench import figures
 from stream.bench.figures import Finished
 from stream.bench.tables import show

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.choice import choose, make_encoder
 from models.encoder import UInt8
+from models.encoders import choose, make_encoder
 from models.errors import ModelUnavailableError
-from models.onnx_encoder import OnnxEncoder
-from models.onnx_export import export_onnx
-from models.onnx_facts import read_facts
-from models.vjepa2 import VJepa2Encoder
+from models.onnx.encoder import OnnxEncoder
+from models.onnx.export import export_onnx
+from models.onnx.facts import read_facts
+from models.vjepa2.encoder import VJepa2Encoder
 from models.weights import weights_sha256
 from tests.tiny_models import TINY_DIMS, TINY_FRAMES, save_tiny_vjepa2, textured_frame
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.choice import ENCODERS, make_encoder
 from models.encoder import ClipEncoder, UInt8
+from models.encoders import ENCODERS, make_encoder
 from tests.tiny_models import TINY_FRAMES, save_tiny_vjepa2
 
 

@@ -14,7 +14,7 @@ import pytest
 from models.encoder import UInt8
 from models.errors import ModelUnavailableError
 from models.packages import make_torchvision_importable
-from models.vjepa2 import VJepa2Encoder
+from models.vjepa2.encoder import VJepa2Encoder
 from tests.tiny_models import TINY_DIMS, TINY_FRAMES, hf_processor, hf_tile, save_tiny_vjepa2, textured_frame
 
 ROOT = Path(__file__).parents[1]
@@ -266,7 +266,7 @@ def test_torchvision_is_not_needed(saved: Path) -> None:
 import sys
 sys.modules["torchvision"] = None  # the interpreter's way to say: not installed
 import numpy as np
-from models.choice import make_encoder
+from models.encoders import make_encoder
 print(make_encoder("vjepa2", sys.argv[1], frames=4).encode(np.zeros((4, 256, 256, 3), np.uint8)).mean.shape)
 """
     assert _python(code, saved) == f"({TINY_DIMS},)"
@@ -277,7 +277,7 @@ def test_missing_packages_are_named_with_the_cure(saved: Path) -> None:
     code = """
 import sys
 sys.modules["torch"] = None
-from models.choice import make_encoder
+from models.encoders import make_encoder
 from models.errors import ModelUnavailableError
 try:
     make_encoder("vjepa2", sys.argv[1])
@@ -292,8 +292,8 @@ def test_light_import() -> None:
     """Naming and choosing an encoder, and making the grid, loads neither torch nor the packages around it."""
     code = """
 import sys
-import models.choice, models.encoder, models.grid
-models.choice.make_encoder("grid")
+import models.encoders, models.encoder, models.grid
+models.encoders.make_encoder("grid")
 print(sorted({"torch", "transformers", "huggingface_hub", "torchvision"} & set(sys.modules)))
 """
     assert _python(code) == "[]"

@@ -7,7 +7,7 @@ import pytest
 
 from models.encoder import ClipEmbedding, Float32, UInt8
 from models.packages import make_torchvision_importable
-from models.vjepa2 import Precision, VJepa2Encoder
+from models.vjepa2.encoder import Precision, VJepa2Encoder
 from tests.tiny_models import TINY_FRAMES, save_tiny_vjepa2, textured_frame
 
 
@@ -31,7 +31,7 @@ def test_the_tables_rotate_as_the_model_does(hidden: int) -> None:
     from transformers import VJEPA2Config
     from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2RopeAttention
 
-    from models.rotary import Rotary
+    from models.vjepa2.rotary import Rotary
 
     config = VJEPA2Config(crop_size=64, hidden_size=hidden, num_attention_heads=2)
     attention = VJEPA2RopeAttention(config, hidden, 2)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from models.fetch import Progress
+from models.hub.fetch import Progress
 from models.weights import fetched
 from stream.commands.models import models
 from stream.config import Options

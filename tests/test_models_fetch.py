@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from models.cached import cached_models
 from models.errors import ModelUnavailableError
-from models.fetch import Progress
+from models.hub.cached import cached_models
+from models.hub.fetch import Progress
 from models.token import hub_token, openai_key
 from models.weights import cached, fetched, split_revision
 from tests.hub_server import COMMIT, TOKEN, Fault, Hub

@@ -9,9 +9,9 @@ import pytest
 from models.encoder import FRAMES
 from models.errors import ModelUnavailableError
 from models.packages import make_torchvision_importable
-from models.random_vjepa2 import save_random_vjepa2
-from models.vjepa2 import VJepa2Encoder
-from models.vjepa2_cost import EncoderShape, encoder_shape
+from models.vjepa2.cost import EncoderShape, encoder_shape
+from models.vjepa2.encoder import VJepa2Encoder
+from models.vjepa2.random_weights import save_random_vjepa2
 
 SHAPES = [
     EncoderShape(dims=24, layers=2, mlp_ratio=2.0, tile_px=64),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import gpu, vram
-from models.random_vjepa2 import save_random_vjepa2
+from models.vjepa2.random_weights import save_random_vjepa2
 from models.vram import GIB, MARGIN_BYTES, Need, encoder_need, share_out
 
 VIT_L = Need(weights_bytes=607_770_624, each_bytes=456_130_560, batch_max=4)

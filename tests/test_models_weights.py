@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models.choice import Choice, choose, make_encoder
+from models.encoders import Choice, choose, make_encoder
 from models.errors import ModelUnavailableError
 from models.weights import identity, locate, weight_files, weights_sha256
 from tests.hub_server import COMMIT, Hub, Repo, serving

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Frame
-from models.answer import AnswerError, parse_answer
-from models.answer_schema import answer_schema, echo_of, longest_json_bytes
-from models.openai_chat import BOX_SPACE
-from models.openai_patience import TRIES
+from models.answers.parse import AnswerError, parse_answer
+from models.answers.schema import answer_schema, echo_of, longest_json_bytes
+from models.openai.chat import BOX_SPACE
+from models.openai.patience import TRIES
 from tests.openai_asked import annotator, asked, outcomes, segment
 from tests.openai_server import MODEL, TOKENS_IN, TOKENS_OUT, Reply, Server
 

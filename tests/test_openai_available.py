@@ -10,9 +10,9 @@ import pytest
 
 from models.annotator import AnnotationAnswer
 from models.annotators import AnnotatorChoice, choose_annotator, make_annotator
-from models.answer_schema import echo_of
+from models.answers.schema import echo_of
 from models.errors import ModelUnavailableError
-from models.openai_compatible import OpenAIAnnotator, OpenAISettings
+from models.openai.annotator import OpenAIAnnotator, OpenAISettings
 from tests.openai_asked import annotator, asked, outcomes, segment
 from tests.openai_server import KEY, MODEL, Reply, Server, free_port, serving
 
@@ -90,7 +90,7 @@ def test_server_that_is_not_up_yet_is_waited_for() -> None:
     with ExitStack() as stack:
         port = stack.enter_context(free_port())
         handler = _StartsServer(stack, port)
-        logger = logging.getLogger("models.openai_patience")
+        logger = logging.getLogger("models.openai.patience")
         logger.addHandler(handler)
         stack.callback(logger.removeHandler, handler)
         asks = OpenAIAnnotator(OpenAISettings(f"http://127.0.0.1:{port}/v1", MODEL))

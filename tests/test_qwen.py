@@ -11,11 +11,11 @@ import pytest
 
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Frame
 from models.annotators import AnnotatorChoice, choose_annotator, make_annotator
-from models.answer import parse_answer
-from models.answer_schema import schema_sha256
+from models.answers.parse import parse_answer
+from models.answers.schema import schema_sha256
 from models.errors import ModelUnavailableError
 from models.prompt import Prompt
-from models.qwen import QwenAnnotator, QwenSettings
+from models.qwen.annotator import QwenAnnotator, QwenSettings
 from models.weights import weights_sha256
 from tests.tiny_qwen import FAMILIES, Family, noise_segment, noise_segments, save_tiny_qwen
 
@@ -197,7 +197,7 @@ def test_segment_too_large_for_the_memory_fails_alone(
 
 def test_batches_follow_the_free_memory(annotator: QwenAnnotator, monkeypatch: pytest.MonkeyPatch) -> None:
     """With little memory free the segments go one by one, and each answer comes before the next is begun."""
-    monkeypatch.setattr("models.qwen.free_bytes", lambda _device: 0)
+    monkeypatch.setattr("models.qwen.annotator.free_bytes", lambda _device: 0)
     tried = memory_for(annotator, rows=99, pairs=99, monkeypatch=monkeypatch)
     outcomes: Iterator[object] = annotator.annotate(noise_segments(3))
     next(outcomes)
@@ -236,7 +236,7 @@ def test_missing_weights_are_refused(folder: Path) -> None:
 
 def test_no_room_for_the_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights that cannot fit are not loaded: the error says how much they need and how much there is."""
-    monkeypatch.setattr("models.qwen_loading.free_bytes", lambda _device: 1000)
+    monkeypatch.setattr("models.qwen.loading.free_bytes", lambda _device: 1000)
     with pytest.raises(MemoryError, match=r"need 0\.0 GiB of cpu memory, 0\.0 GiB are free"):
         QwenAnnotator(folder)
 

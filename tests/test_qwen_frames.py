@@ -9,8 +9,8 @@ import pytest
 
 from models.annotator import AnnotationRequest, Frame
 from models.packages import make_torchvision_importable
-from models.qwen_frames import Clip, even_choice, make_clip, shown_size
-from models.qwen_positions import VIDEO, put_words_after_videos
+from models.qwen.frames import Clip, even_choice, make_clip, shown_size
+from models.qwen.positions import VIDEO, put_words_after_videos
 from tests.tiny_qwen import FAMILIES, Family, noise_segment, save_tiny_qwen
 
 pytestmark = pytest.mark.usefixtures("one_thread")

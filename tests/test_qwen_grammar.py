@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from models.qwen import QwenAnnotator, QwenSettings
+from models.qwen.annotator import QwenAnnotator, QwenSettings
 from stream.bench.annotator_memory import growth, resident_bytes
 from stream.bench.annotator_memory import main as measure_memory
 from stream.bench.grammar import ADVERSARIES, Vocabulary, main, shares, tally
@@ -31,8 +31,8 @@ def test_every_answer_parses(vocabulary: Vocabulary, adversary: str) -> None:
 
 def test_longest_answer_is_not_cut_short(vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who strives for the longest answer gets near the bound, and is never cut short by it."""
-    monkeypatch.setattr("models.answer_schema.WORDS_CHARS_MAX", 20)
-    monkeypatch.setattr("models.answer_schema.ACTIONS_MAX", 2)
+    monkeypatch.setattr("models.answers.schema.WORDS_CHARS_MAX", 20)
+    monkeypatch.setattr("models.answers.schema.ACTIONS_MAX", 2)
     counts, fullest = tally("longest", 3, vocabulary, seed=0)
     assert (counts["parsed"], counts["valid"], counts["truncated"]) == (3, 3, 0)
     assert 0.5 < fullest <= 1
@@ -42,7 +42,7 @@ def test_row_that_has_ended_may_only_end(vocabulary: Vocabulary) -> None:
     """Behind the end of a row there is nothing but its end mark; the other rows go on."""
     import torch
 
-    from models.answer_schema import answer_schema, compact_json, echo_of
+    from models.answers.schema import answer_schema, compact_json, echo_of
 
     request = make_request()
     idle: dict[str, object] = {"ecot": None, "objects": [], "active": False, "start_ds": 0, "end_ds": 9}
@@ -61,7 +61,7 @@ def test_forbidden_token_is_an_error(vocabulary: Vocabulary) -> None:
     """A sampler that heeds no constraint is found out at once."""
     import torch
 
-    from models.answer_schema import answer_schema
+    from models.answers.schema import answer_schema
 
     constraint = vocabulary.grammar.constraint([answer_schema(make_request())])
     logits = torch.zeros((1, vocabulary.width))
@@ -85,8 +85,8 @@ def test_shares_add_up() -> None:
 
 def test_bench_of_the_grammar_prints_its_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command prints how much parsed, was valid and was cut short."""
-    monkeypatch.setattr("models.answer_schema.WORDS_CHARS_MAX", 20)
-    monkeypatch.setattr("models.answer_schema.ACTIONS_MAX", 1)
+    monkeypatch.setattr("models.answers.schema.WORDS_CHARS_MAX", 20)
+    monkeypatch.setattr("models.answers.schema.ACTIONS_MAX", 1)
     result = CliRunner().invoke(main, ["--answers", "8"], catch_exceptions=False)
     assert re.search(r"^all +8 +100\.00% +100\.00% +0", result.output, re.MULTILINE)
 

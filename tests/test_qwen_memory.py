@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.errors import ModelUnavailableError
-from models.qwen_memory import (
+from models.qwen.memory import (
     Footprint,
     Row,
     footprint,

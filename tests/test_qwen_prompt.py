@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.answer_schema import ACTIONS_MAX, answer_schema, echo_of
+from models.answers.schema import ACTIONS_MAX, answer_schema, echo_of
 from models.prompt import PROMPT, Prompt
 from tests.answer_strategies import make_request
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.choice import make_encoder
 from models.encoder import TILE_PX, TUBELET_FRAMES, ClipEmbedding, ClipEncoder, Facts, UInt8, check_tiles
+from models.encoders import make_encoder
 from models.errors import ModelUnavailableError
 from models.grid import CELLS, CHANNELS, OWN_SHARE
 from models.host_tiles import HostTiles

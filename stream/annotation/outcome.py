@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, TypedDict
 
 from models.annotator import AnnotationAnswer, AnnotationFailure
-from models.answer import AnswerError, DescribedAction, parse_answer
+from models.answers.parse import AnswerError, DescribedAction, parse_answer
 from stream.annotation.asking import Said
 from stream.annotation.order import request_without_frames
 from stream.annotation.raw import RawResponses

@@ -16,7 +16,7 @@ import click
 import psutil
 
 from models.annotator import AnnotationAnswer, Annotator
-from models.qwen import QwenAnnotator
+from models.qwen.annotator import QwenAnnotator
 from stream.bench.segments import noise_segments
 from stream.bench.tiny_qwen import FAMILIES, Family, save_tiny_qwen
 

@@ -23,7 +23,7 @@ import psutil
 
 from models.encoder import FRAMES, Float32, UInt8
 from models.packages import make_torchvision_importable, require_packages
-from models.vjepa2 import PACKAGES
+from models.vjepa2.encoder import PACKAGES
 from stream.bench.chain import decoded, full_size_maps
 from stream.video.container import read_facts
 from stream.video.source import Source, open_source

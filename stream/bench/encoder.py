@@ -25,8 +25,8 @@ import numpy as np
 
 from models.encoder import Float32, UInt8
 from models.packages import make_torchvision_importable
-from models.random_vjepa2 import Size, save_random_vjepa2
-from models.vjepa2 import Precision, VJepa2Encoder
+from models.vjepa2.encoder import Precision, VJepa2Encoder
+from models.vjepa2.random_weights import Size, save_random_vjepa2
 from stream.demo.render import render_frames
 from stream.records.manifest import machine
 from stream.video.layout import layout_of

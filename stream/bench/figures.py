@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from models.vjepa2_cost import EncoderShape
+from models.vjepa2.cost import EncoderShape
 from stream.chain import PROCESSES
 
 Row = dict[str, Any]

@@ -18,9 +18,9 @@ import click
 import numpy as np
 
 from models.annotator import AnnotationRequest
-from models.answer import AnswerError, parse_answer
-from models.answer_schema import BoxSpace, Schema, answer_schema, longest_json_bytes
-from models.grammar import Grammar
+from models.answers.grammar import Grammar
+from models.answers.parse import AnswerError, parse_answer
+from models.answers.schema import BoxSpace, Schema, answer_schema, longest_json_bytes
 from stream.bench.tiny_qwen import tiny_tokenizer
 
 if TYPE_CHECKING:

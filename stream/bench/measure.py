@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from models.gpu import find_gpu
-from models.vjepa2_cost import EncoderShape, encoder_shape
+from models.vjepa2.cost import EncoderShape, encoder_shape
 from stream.bench import figures
 from stream.bench.ceiling import ceiling_flop_s
 from stream.bench.figures import Finished, Row

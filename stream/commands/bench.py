@@ -138,7 +138,7 @@ def _prepared(
 
 def _random_weights(folder: Path, size: Any) -> Path:  # noqa: ANN401 - one of _RANDOM, which click has checked
     from models.errors import ModelUnavailableError
-    from models.random_vjepa2 import save_random_vjepa2
+    from models.vjepa2.random_weights import save_random_vjepa2
     from stream.errors import ModelMissingError
 
     click.echo(f"making {size} weights", err=True)

@@ -6,7 +6,7 @@ from typing import TypeVar, get_args
 
 import click
 
-from models.onnx_facts import Provider
+from models.onnx.facts import Provider
 from stream.commands.option import option
 from stream.video.sampling import Preset
 from stream.video.view import Geometry

@@ -23,13 +23,13 @@ def export_onnx(encoder_model: str, out: Path, dtype: Precision, frames: int) ->
     The graph takes bytes, for any number of windows, and gives embeddings. Run it with `--encoder-runtime onnx
     --encoder-onnx FILE.onnx`. Nothing is fetched.
     """
-    from models import onnx_export
+    from models.onnx import export
     from models.weights import locate
 
     precision: Literal["float32", "float16"] = "float32" if dtype == "fp32" else "float16"
     try:
         folder = locate(encoder_model, allow_download=False)
-        facts = onnx_export.export_onnx(folder, out, frames=frames, precision=precision)
+        facts = export.export_onnx(folder, out, frames=frames, precision=precision)
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
     except ValueError as error:

@@ -55,7 +55,7 @@ def fetch_models(
 @models.command("list")
 def list_models() -> None:
     """List the models in the hub's cache: NAME@COMMIT, its branches, its size, whether it is whole."""
-    from models.cached import cached_models
+    from models.hub.cached import cached_models
     from models.packages import require_packages
     from stream.doctor.check import size
 
@@ -71,12 +71,13 @@ def list_models() -> None:
 
 def _needed(encoder: str, encoder_model: str | None, annotator: str, annotator_model: str | None) -> Iterator[str]:
     """Names of the models that a run would load."""
-    from models import qwen_loading, vjepa2
+    from models.qwen import loading as qwen
+    from models.vjepa2 import encoder as vjepa2
 
     if encoder != "grid":
         yield encoder_model or vjepa2.HUB_NAME
     if annotator == "qwen":
-        yield annotator_model or qwen_loading.HUB_NAME
+        yield annotator_model or qwen.HUB_NAME
 
 
 def _fetched(wanted: str, revision: str | None, *, offline: bool) -> str:

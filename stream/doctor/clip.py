@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.choice import make_encoder
 from models.encoder import FRAMES, TUBELET_FRAMES
+from models.encoders import make_encoder
 from models.weights import read_json, weight_files
 from stream.annotation.making import settled
 from stream.chain import build

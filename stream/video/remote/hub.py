@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from models.hub import attempts
+from models.hub.retry import attempts
 from models.token import hub_token
 from stream.errors import SourceError
 from stream.video.file import LocalFile

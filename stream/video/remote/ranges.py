@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from models.hub import attempts
+from models.hub.retry import attempts
 from stream.errors import SourceError
 from stream.video.remote.refusals import told
 

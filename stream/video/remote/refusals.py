@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from models.errors import ModelUnavailableError
-from models.hub_errors import explain
+from models.hub.refusals import explain
 from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, exit_code_of, sentence_of
 from stream.video.remote.address import parse_address
 

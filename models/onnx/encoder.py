@@ -14,7 +14,7 @@ import numpy as np
 from models.encoder import ClipEmbedding, Facts, UInt8, check_tiles
 from models.errors import ModelUnavailableError
 from models.host_tiles import HostTiles
-from models.onnx_facts import OnnxFacts, Provider, check_files, check_fits, read_facts
+from models.onnx.facts import OnnxFacts, Provider, check_files, check_fits, read_facts
 from models.packages import require_packages
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class OnnxEncoder:
-    """The clip encoder in an ONNX file that ``models.onnx_export`` made."""
+    """The clip encoder in an ONNX file that ``models.onnx.export`` made."""
 
     def __init__(self, file: Path, frames: int, provider: Provider = "auto") -> None:
         """Load ``file`` and the facts beside it.

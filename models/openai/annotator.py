@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
-from models.answer_schema import schema_sha256
+from models.answers.schema import schema_sha256
 from models.errors import ModelUnavailableError
-from models.openai_chat import SIDE_PX, NoAnswerError, Reply, question, read_reply, shown
-from models.openai_errors import is_away, why_failed, why_unavailable
-from models.openai_patience import Absence, Patience
+from models.openai.chat import SIDE_PX, NoAnswerError, Reply, question, read_reply, shown
+from models.openai.errors import is_away, why_failed, why_unavailable
+from models.openai.patience import Absence, Patience
 from models.packages import require_packages
 from models.prompt import Prompt
 from models.token import openai_key

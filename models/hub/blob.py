@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import ModelUnavailableError
-from models.hub import attempts
+from models.hub.retry import attempts
 
 _SHA256_DIGITS: Final = 64
 

@@ -1,7 +1,7 @@
 """A repository from the hub into the hub's cache: resumable, each file checked against the hub's own digest.
 
 The hub's client begins a file anew when its process was ended, and does not check what it gets; weights are gigabytes.
-So ``models.blob`` brings each file to where the client keeps it, ``blobs/<digest>``, and the client links it into
+So ``models.hub.blob`` brings each file to where the client keeps it, ``blobs/<digest>``, and the client links it into
 the snapshot. The cache's layout is the client's: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 
 No commit is pinned here: which one is right is for the user to say. The commit that a revision stood for is noted
@@ -18,10 +18,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from models.blob import Blob, fetch_blob
 from models.errors import ModelUnavailableError
-from models.hub import Kind, attempts
-from models.hub_errors import explain
+from models.hub.blob import Blob, fetch_blob
+from models.hub.refusals import explain
+from models.hub.retry import Kind, attempts
 from models.token import hub_token
 
 if TYPE_CHECKING:

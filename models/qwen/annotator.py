@@ -1,7 +1,7 @@
 """Qwen2.5-VL (arXiv:2502.13923) and Qwen3-VL (arXiv:2511.21631), through transformers, as annotators.
 
-Answers are constrained to the request's schema (``models.grammar``), and a row may become as long as the longest
-answer: nothing is ever cut short. Not run on a GPU so far; all that does not need one is tested on the CPU.
+Answers are constrained to the request's schema (``models.answers.grammar``), and a row may become as long as the
+longest answer: nothing is ever cut short. Not run on a GPU so far; all that does not need one is tested on the CPU.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,11 @@ from time import monotonic
 from typing import Any, Final
 
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
-from models.answer_schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
+from models.answers.schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
 from models.prompt import Prompt
-from models.qwen_frames import Clip, make_clip
-from models.qwen_loading import Quantization, free_bytes, load_qwen
-from models.qwen_memory import Row, footprint, full_memory_as_memory_error, visual_tokens
+from models.qwen.frames import Clip, make_clip
+from models.qwen.loading import Quantization, free_bytes, load_qwen
+from models.qwen.memory import Row, footprint, full_memory_as_memory_error, visual_tokens
 from models.weights import identity, read_json, weights_sha256
 
 BATCH_MAX: Final = 8
@@ -68,7 +68,7 @@ class QwenAnnotator:
             ModelUnavailableError: a package is missing, or the folder holds no whole Qwen-VL.
             MemoryError: it does not fit into the device's memory.
         """
-        from models.grammar import Grammar
+        from models.answers.grammar import Grammar
 
         self._settings: Final = settings or QwenSettings()
         self._prompt: Final = Prompt(self._settings.task)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, NoReturn, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.annotator import AnnotationRequest
-from models.answer_schema import (
+from models.answers.schema import (
     ACTIONS_MAX,
     NAME_CHARS_MAX,
     OBJECTS_MAX,

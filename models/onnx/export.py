@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from models.encoder import FRAMES, check_frames
-from models.onnx_facts import OnnxFacts, digests, facts_path
+from models.onnx.facts import OnnxFacts, digests, facts_path
 from models.packages import require_packages
-from models.vjepa2 import PACKAGES, load_graph
+from models.vjepa2.encoder import PACKAGES, load_graph
 from models.weights import identity, weights_sha256
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models.answer_schema import Schema
+from models.answers.schema import Schema
 
 if TYPE_CHECKING:
     import torch

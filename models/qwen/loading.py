@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from models.errors import ModelUnavailableError
 from models.loading import load_pretrained, silent_transformers, unloadable_as_unavailable
 from models.packages import make_torchvision_importable, require_packages
-from models.qwen_memory import full_memory_as_memory_error, weights_bytes
-from models.qwen_positions import put_words_after_videos
+from models.qwen.memory import full_memory_as_memory_error, weights_bytes
+from models.qwen.positions import put_words_after_videos
 from models.weights import read_json
 
 if TYPE_CHECKING:

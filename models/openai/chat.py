@@ -14,10 +14,10 @@ import cv2
 from pydantic import BaseModel, ValidationError
 
 from models.annotator import AnnotationRequest, Frame
-from models.answer import RAW_CHARS_MAX
-from models.answer_schema import BoxSpace, answer_schema, longest_json_bytes
+from models.answers.parse import RAW_CHARS_MAX
+from models.answers.schema import BoxSpace, answer_schema, longest_json_bytes
 from models.prompt import Prompt
-from models.qwen_frames import decoded, even_choice, shown_size
+from models.qwen.frames import decoded, even_choice, shown_size
 
 BOX_SPACE: Final[BoxSpace] = (1000, 1000)
 

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from models.hub import Kind, asked_wait_s
+from models.hub.retry import Kind, asked_wait_s
 from models.token import hub_token
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """How much memory a Qwen-VL model needs, and how many segments fit into it at once: arithmetic, before anything runs.
 
 Weights and the KV cache are exact. What the layers hold for a moment is an estimate from their widths; it was not
-measured on a GPU, and where it is too low, the batch is halved (``models.qwen``).
+measured on a GPU, and where it is too low, the batch is halved (``models.qwen.annotator``).
 """
 
 import json

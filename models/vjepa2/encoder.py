@@ -13,8 +13,8 @@ from models.weights import identity, read_json, weights_sha256
 if TYPE_CHECKING:
     import torch
 
-    from models.device_tiles import DeviceTiles
-    from models.vjepa2_graph import WindowGraph
+    from models.vjepa2.device_tiles import DeviceTiles
+    from models.vjepa2.graph import WindowGraph
 
 BATCH_MAX: Final = 64
 """Windows computed at a time, at most."""
@@ -82,7 +82,7 @@ class VJepa2Encoder:
         return store.encode([[store.put(tile) for tile in tiles]]).result()[0]
 
     def tile_store(self) -> "DeviceTiles":
-        from models.device_tiles import DeviceTiles
+        from models.vjepa2.device_tiles import DeviceTiles
 
         return DeviceTiles(self._graph, self._device, self.frames, self.tile_px, self._halving)
 
@@ -100,8 +100,8 @@ def load_graph(folder: Path, frames: int, precision: Precision, device: "torch.d
 
     import torch
 
-    from models.vjepa2_graph import WindowGraph
-    from models.vjepa2_weights import load_encoder
+    from models.vjepa2.checkpoint import load_encoder
+    from models.vjepa2.graph import WindowGraph
 
     encoder = load_encoder(folder, getattr(torch, precision), device)
     with torch.no_grad():

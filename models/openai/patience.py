@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from models.openai_errors import asked_wait_s, is_away, may_pass
+from models.openai.errors import asked_wait_s, is_away, may_pass
 from models.retry_after import LONGEST_WAIT_S
 
 TRIES: Final = 4

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from models import vjepa2
 from models.encoder import FRAMES, TILE_PX, ClipEncoder
 from models.errors import ModelUnavailableError
-from models.fetch import Report, unreported
 from models.grid import GridEncoder
-from models.onnx_encoder import PACKAGES, OnnxEncoder
-from models.onnx_facts import Provider, check_fits, read_facts
+from models.hub.fetch import Report, unreported
+from models.onnx.encoder import PACKAGES, OnnxEncoder
+from models.onnx.facts import Provider, check_fits, read_facts
 from models.packages import require_packages
+from models.vjepa2 import encoder as vjepa2
 from models.weights import locate, weights_sha256
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from models.packages import make_torchvision_importable, require_packages
-from models.vjepa2 import PACKAGES
+from models.vjepa2.encoder import PACKAGES
 
 Size: TypeAlias = Literal["random", "random-small"]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoder import TUBELET_FRAMES
-from models.rotary import rotate_by_tables
+from models.vjepa2.rotary import rotate_by_tables
 
 if TYPE_CHECKING:
     from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2Encoder

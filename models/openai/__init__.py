@@ -1,0 +1,1 @@
+"""Any OpenAI-compatible server, through the client of that name."""

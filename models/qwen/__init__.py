@@ -1,0 +1,1 @@
+"""Qwen-VL on this machine, through transformers."""
