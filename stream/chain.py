@@ -21,14 +21,14 @@ from stream.records.layout import RunLayout
 from stream.records.saved import Saved
 from stream.records.told import told_behind
 from stream.stage import Pipeline, Stage
-from stream.video.live_options import CAMERAS
+from stream.video.live.options import CAMERAS
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
     from stream.stages.decode import Decode
-    from stream.video.live import LiveSource
-    from stream.video.source import Source as ClipSource
+    from stream.video.live.source import LiveSource
+    from stream.video.sources.source import Source as ClipSource
 
 PROCESSES = ("ingest", "encode", "detect", "record")
 """In the order of the chain."""
@@ -141,7 +141,7 @@ class _Live:
         self._decode = decode
 
     def packets(self) -> Iterator[Packet | None]:
-        from stream.video.feed import LiveFeed
+        from stream.video.live.feed import LiveFeed
 
         return LiveFeed(self._source, self._decode.since()).packets()
 
@@ -154,10 +154,10 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
 
     from stream.stages.decode import Decode
     from stream.stages.rectify import Rectify
-    from stream.video.camera import read_intrinsics
     from stream.video.container import read_facts
     from stream.video.decoder import NVDEC_FORMATS, accelerator, torch_device
-    from stream.video.live import LiveSource, open_any
+    from stream.video.live.source import LiveSource, open_any
+    from stream.video.picture.camera import read_intrinsics
 
     cv2.setNumThreads(1)
     source = open_any(options.source, options.live, download=options.download)

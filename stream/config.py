@@ -10,11 +10,11 @@ from models.onnx.facts import Provider
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 from stream.records.layout import RUNS
-from stream.video.address import redacted
 from stream.video.container import StreamFacts
-from stream.video.live_options import LiveOptions
+from stream.video.live.options import LiveOptions
+from stream.video.picture.view import Geometry
 from stream.video.sampling import Preset, Sampling
-from stream.video.view import Geometry
+from stream.video.sources.address import redacted
 
 
 class Options(BaseModel):

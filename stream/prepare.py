@@ -15,12 +15,12 @@ from stream.fetch_view import shown
 from stream.reach import AnySource, reach
 from stream.records.layout import RunLayout
 from stream.records.manifest import read_manifest
-from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import StreamFacts
 from stream.video.decoder import Decoder, choose_decoder
-from stream.video.live import LiveSource
-from stream.video.remote.address import is_on_hub, parse_address
+from stream.video.live.source import LiveSource
+from stream.video.picture.camera import fit_camera, read_intrinsics
 from stream.video.sidecar import Sidecar, read_sidecar
+from stream.video.sources.remote.address import is_on_hub, parse_address
 from stream.vram import with_budget
 
 

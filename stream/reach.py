@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from stream.config import Options
 from stream.errors import UnreachableError, UsageError
-from stream.video.address import address_of
-from stream.video.backoff import Backoff
 from stream.video.container import StreamFacts, read_facts
-from stream.video.live import LiveSource, open_any
-from stream.video.source import Source
+from stream.video.live.backoff import Backoff
+from stream.video.live.source import LiveSource, open_any
+from stream.video.sources.address import address_of
+from stream.video.sources.source import Source
 
 AnySource: TypeAlias = Source | LiveSource
 

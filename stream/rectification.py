@@ -18,14 +18,14 @@ from stream.items import Damage, Picture
 from stream.records.atomic import replaced_when_whole
 from stream.stage import drive
 from stream.stages.decode import Decode
-from stream.video.camera import Camera, fit_camera, read_intrinsics
 from stream.video.container import StreamFacts, read_facts
 from stream.video.encoding import Clock, Coding, tags_of, video_writer
-from stream.video.layout import Layout, layout_of
 from stream.video.packets import packets
-from stream.video.rectified import RectifiedPicture
-from stream.video.source import Source
-from stream.video.tiles import lens_facts
+from stream.video.picture.camera import Camera, fit_camera, read_intrinsics
+from stream.video.picture.layout import Layout, layout_of
+from stream.video.picture.rectified import RectifiedPicture
+from stream.video.picture.tiles import lens_facts
+from stream.video.sources.source import Source
 
 if TYPE_CHECKING:
     import av

@@ -26,7 +26,7 @@ from stream.records.schema import hashes as schema_hashes
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
 from stream.usage import usage
-from stream.video.live import LiveSource
+from stream.video.live.source import LiveSource
 from stream.view import View
 
 HASH_GRACE_S = 1.0

@@ -9,8 +9,8 @@ from pathlib import Path
 from stream.complaint import complain
 from stream.errors import ExitCode, NoRoomError, UsageError, exit_code_of, sentence_of
 from stream.records.atomic import replace_file
-from stream.video.address import redacted
-from stream.video.listing import list_clips
+from stream.video.sources.address import redacted
+from stream.video.sources.listing import list_clips
 from stream.view import clock
 
 _ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGINT, ExitCode.SIGTERM)
@@ -63,7 +63,7 @@ def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, rec
     """Do the job for each clip in turn, then say what became of them all.
 
     Args:
-        clips: As ``stream.video.listing`` gives them.
+        clips: As ``stream.video.sources.listing`` gives them.
         job: Its errors are reported and counted, not raised.
         say: Takes a line for the user.
         fail_fast: Stop at the first clip that is not done. Missing weights, a full disk and a signal stop always.

@@ -17,7 +17,7 @@ from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 
 _X265 = "log-level=none:pools=none:frame-threads=1:scenecut=0:open-gop=0"
 _TICK = Fraction(1, 90_000)

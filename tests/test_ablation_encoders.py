@@ -28,7 +28,7 @@ from stream.records.layout import RunLayout
 from stream.stage import Pipeline, drive
 from stream.stages.window import Window
 from stream.video.packets import packets
-from stream.video.source import Source
+from stream.video.sources.source import Source
 from tests.clips import make_clip, texture
 from tests.runs import write_intrinsics
 from tests.tiny_models import save_tiny_vjepa2, textured_frame

@@ -12,10 +12,10 @@ from stream.bench import chain
 from stream.bench.clips import repeat_clip
 from stream.demo.render import render_demo
 from stream.stages.rectify import Rectify
-from stream.video.camera import read_intrinsics
-from stream.video.layout import layout_of
-from stream.video.source import open_source
-from stream.video.tiles import TileRemap
+from stream.video.picture.camera import read_intrinsics
+from stream.video.picture.layout import layout_of
+from stream.video.picture.tiles import TileRemap
+from stream.video.sources.source import open_source
 from tests.clips import make_clip
 
 

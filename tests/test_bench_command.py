@@ -16,7 +16,7 @@ from stream.bench.clips import bench_clip
 from stream.bench.gpu_meter import GpuMeter
 from stream.config import Options
 from stream.video.container import read_facts
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from tests.clips import make_clip
 from tests.runs import run_cli, write_intrinsics
 from tests.tiny_models import save_tiny_vjepa2

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stream.errors import IntrinsicsError, UsageError
 from stream.items import Float64
-from stream.video.camera import Intrinsics, fit_camera, fold_angle, read_intrinsics
+from stream.video.picture.camera import Intrinsics, fit_camera, fold_angle, read_intrinsics
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 FISHEYE = SHARED / "data" / "fisheye"

@@ -12,7 +12,7 @@ from stream.demo.lens import demo_intrinsics
 from stream.demo.render import render_demo, render_frames
 from stream.errors import IntrinsicsError, SourceError, UsageError
 from stream.items import UInt8
-from stream.video.tiles import encode_picture
+from stream.video.picture.tiles import encode_picture
 from tests.clips import make_clip
 
 SIZE = (304, 172)

@@ -10,7 +10,7 @@ from av.stream import Disposition
 
 from stream.errors import SourceError
 from stream.video.container import StreamFacts, read_facts
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from tests.clips import decode, join_streams, make_audio, make_clip
 
 

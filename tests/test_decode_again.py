@@ -13,7 +13,7 @@ from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.entries import Entry
 from stream.video.packets import packets
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from tests.clips import Decoded, Shown, cut, decode, flip_bits, make_clip, remux
 
 _WINDOW_S = 0.5

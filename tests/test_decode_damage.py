@@ -11,10 +11,10 @@ from stream.items import Damage
 from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import StreamFacts, read_facts
-from stream.video.file import LocalFile
 from stream.video.ledger import Ledger
 from stream.video.packets import packets
-from stream.video.source import Source, open_source
+from stream.video.sources.file import LocalFile
+from stream.video.sources.source import Source, open_source
 from tests.clips import Decoded, Shown, cut, decode, flip_bits, make_clip, remux, repacked, texture
 
 _FPS = 30

@@ -9,7 +9,7 @@ from stream.errors import UsageError
 from stream.video import decoder
 from stream.video.container import StreamFacts, first_picture, read_facts
 from stream.video.decoder import accelerator, choose_decoder, differences, torch_device
-from stream.video.source import Source, open_source
+from stream.video.sources.source import Source, open_source
 from tests.clips import make_clip
 from tests.runs import manifest, run_cli, write_intrinsics
 

@@ -14,7 +14,7 @@ from stream.demo.lens import Lens, demo_intrinsics
 from stream.demo.motion import Script
 from stream.demo.render import render_demo, render_frames
 from stream.items import UInt8
-from stream.video.camera import fit_camera, read_intrinsics
+from stream.video.picture.camera import fit_camera, read_intrinsics
 
 SIZE = (228, 128)
 

@@ -13,7 +13,7 @@ from stream.bench.mutations import FORMS, MUTATIONS, Form, cut, flip_payload, fl
 from stream.commands.check_rectify import _frame_at
 from stream.errors import SourceError
 from stream.video.container import demuxed
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from tests.clips import Decoded, decode, join_streams, make_clip
 
 _ODD = Path(__file__).parents[1].parent / "shared" / "data" / "odd_containers"

@@ -14,8 +14,8 @@ from stream.errors import SourceError
 from stream.records.claim import clear
 from stream.records.layout import RunLayout
 from stream.video.container import read_facts
-from stream.video.listing import list_clips
-from stream.video.source import open_source
+from stream.video.sources.listing import list_clips
+from stream.video.sources.source import open_source
 from tests.clips import make_clip
 from tests.runs import run_cli
 

@@ -17,12 +17,12 @@ from stream.items import Keyframe, Tile
 from stream.stage import Pipeline, drive
 from stream.stages.decode import Decode
 from stream.stages.rectify import Rectify
-from stream.video.camera import Intrinsics
 from stream.video.container import read_facts
 from stream.video.encoding import Clock, Coding, Tags, video_writer
-from stream.video.layout import layout_of
 from stream.video.packets import packets
-from stream.video.source import open_source
+from stream.video.picture.camera import Intrinsics
+from stream.video.picture.layout import layout_of
+from stream.video.sources.source import open_source
 from tests.clips import decode, join_streams, make_audio, make_clip
 from tests.hostile import box, patched, with_coded_size
 from tests.runs import INTRINSICS, run_cli
@@ -58,7 +58,7 @@ def test_a_huge_picture_takes_no_memory(bare: Path, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY_BYTES}, {_MEMORY_BYTES}))
         from stream.errors import exit_code_of
         from stream.video.container import read_facts
-        from stream.video.source import open_source
+        from stream.video.sources.source import open_source
         try:
             read_facts(open_source({str(path)!r}))
         except Exception as error:

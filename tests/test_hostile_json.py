@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from stream.errors import IntrinsicsError
 from stream.records.manifest import Source as RecordedSource
-from stream.video.camera import Intrinsics, fit_camera, read_intrinsics
 from stream.video.container import read_facts
-from stream.video.layout import Layout
+from stream.video.picture.camera import Intrinsics, fit_camera, read_intrinsics
+from stream.video.picture.layout import Layout
+from stream.video.picture.tiles import TileRemap
 from stream.video.sidecar import Sidecar, read_sidecar
-from stream.video.source import open_source
-from stream.video.tiles import TileRemap
+from stream.video.sources.source import open_source
 from tests.runs import INTRINSICS, write_intrinsics
 
 _SPARSE_BYTES = 1 << 30
@@ -68,7 +68,7 @@ def test_a_calibration_of_gigabytes_takes_no_memory(tmp_path: Path) -> None:
 import resource
 from pathlib import Path
 from stream.errors import IntrinsicsError
-from stream.video.camera import read_intrinsics
+from stream.video.picture.camera import read_intrinsics
 resource.setrlimit(resource.RLIMIT_AS, ({_SPARSE_BYTES}, {_SPARSE_BYTES}))
 for path in ({str(tmp_path / "intrinsics.json")!r}, "/dev/zero"):
     try:

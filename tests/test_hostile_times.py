@@ -14,7 +14,7 @@ from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import _rate_fps, read_facts
 from stream.video.packets import packets
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from stream.video.timeline import LEAP_S, TimeLine
 from tests.clips import Decoded, decode, make_clip, remux
 from tests.hostile import box, patched, u32

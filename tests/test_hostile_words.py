@@ -177,7 +177,7 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
     run_series([HOSTILE], lambda clip: Outcome(clip, 3, clip), lambda line: say(console, line), fail_fast=False)
     assert harmless(screen.getvalue().replace("\r", "").replace("\x1b[2K", ""))
     list(_shown([Check("clip", "FAIL", HOSTILE, HOSTILE)]))
-    logging.getLogger("stream.video.tar").info("finding the clips in %s", LOGGED)
+    logging.getLogger("stream.video.sources.tar").info("finding the clips in %s", LOGGED)
     said = capsys.readouterr()
     assert harmless(said.out)
     assert harmless(said.err)

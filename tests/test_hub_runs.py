@@ -12,9 +12,9 @@ from stream.config import Options
 from stream.doctor.clip import Case, reading
 from stream.errors import ExitCode, ModelMissingError, UsageError, exit_code_of
 from stream.prepare import prepare
-from stream.video.remote import hub as remote_hub
-from stream.video.remote.address import parse_address
-from stream.video.remote.hub import BLOCK_BYTES
+from stream.video.sources.remote import hub as remote_hub
+from stream.video.sources.remote.address import parse_address
+from stream.video.sources.remote.hub import BLOCK_BYTES
 from tests.data_hub import EGO_100K, clip_bytes, tar_bytes, worker_repo
 from tests.hub_server import COMMIT, TOKEN, Fault, Hub, environment, point_client_at, serving, sha256
 from tests.runs import DEADLINE_S, manifest, program

@@ -13,12 +13,12 @@ from stream.errors import ExitCode, NoRoomError, SourceError, exit_code_of
 from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
-from stream.video.listing import list_clips
 from stream.video.packets import packets
-from stream.video.remote import hub as remote_hub
-from stream.video.remote.hub import SKIM_BYTES
 from stream.video.sidecar import Sidecar, read_sidecar
-from stream.video.source import open_source
+from stream.video.sources.listing import list_clips
+from stream.video.sources.remote import hub as remote_hub
+from stream.video.sources.remote.hub import SKIM_BYTES
+from stream.video.sources.source import open_source
 from tests.clips import decode
 from tests.data_hub import EGO_10K, EGO_100K, Spelling, clip_bytes, tar_bytes, worker_repo
 from tests.hub_server import COMMIT, TOKEN, Fault, Hub, Repo, point_client_at, serving, sha256

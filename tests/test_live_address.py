@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from stream.config import Options
 from stream.errors import SourceError, UsageError
-from stream.video.address import address_of, redacted, stem_of
-from stream.video.listing import list_clips
-from stream.video.live_options import LiveOptions
-from stream.video.source import open_source
+from stream.video.live.options import LiveOptions
+from stream.video.sources.address import address_of, redacted, stem_of
+from stream.video.sources.listing import list_clips
+from stream.video.sources.source import open_source
 
 SECRET = "geheim7"  # noqa: S105 - of nobody
 

@@ -4,8 +4,8 @@ import math
 import threading
 
 from stream.items import Packet
-from stream.video.backlog import Backlog
-from stream.video.backoff import FIRST_S, LONGEST_S, Backoff
+from stream.video.live.backlog import Backlog
+from stream.video.live.backoff import FIRST_S, LONGEST_S, Backoff
 from stream.video.packets import Dropped, Lost, Regained, empty_packet
 from tests.live_packets import Clock, group, times_s
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.video.camera_clock import WRAP_TICKS, CameraClock
+from stream.video.live.camera_clock import WRAP_TICKS, CameraClock
 from tests.live_packets import packet
 
 

@@ -11,12 +11,12 @@ import pytest
 from stream.errors import UnreachableError
 from stream.items import Damage, Gap, Item, Overload, Packet, Picture, SourceLost
 from stream.stages.decode import Decode
-from stream.video.backoff import Backoff
-from stream.video.camera_clock import Since
-from stream.video.camera_packets import CameraPackets
 from stream.video.container import open_stream, read_facts
+from stream.video.live.backoff import Backoff
+from stream.video.live.camera_clock import Since
+from stream.video.live.camera_packets import CameraPackets
 from stream.video.packets import Dropped, Lost, Regained, empty_packet, packets
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from tests.clips import make_clip
 from tests.live_packets import Clock, packet, times_s
 

@@ -15,13 +15,13 @@ from stream.records import events
 from stream.records.log import read_events
 from stream.stage import drive
 from stream.stages.decode import Decode
-from stream.video.byte_streams import GrowingFile
 from stream.video.container import read_facts
-from stream.video.feed import LiveFeed
-from stream.video.http_file import HttpFile
-from stream.video.live import LiveSource, open_any
-from stream.video.live_options import LiveOptions
-from stream.video.source import Source
+from stream.video.live.byte_streams import GrowingFile
+from stream.video.live.feed import LiveFeed
+from stream.video.live.http_file import HttpFile
+from stream.video.live.options import LiveOptions
+from stream.video.live.source import LiveSource, open_any
+from stream.video.sources.source import Source
 from tests.clips import Decoded, decode, make_clip, remux
 from tests.live_http import serving
 from tests.live_packets import Clock

@@ -13,7 +13,7 @@ from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import StreamFacts, read_facts
 from stream.video.packets import packets
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from tests.clips import decode
 
 _DATA = Path(__file__).parents[1].parent / "shared" / "data"

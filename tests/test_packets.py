@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.video.packets import Flush, packets
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from tests.clips import cut, decode, make_clip
 
 _FPS = 30

@@ -19,13 +19,13 @@ from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError
 from stream.items import Picture, UInt8
 from stream.stage import drive
 from stream.stages.decode import Decode
-from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import read_facts
-from stream.video.layout import layout_of
 from stream.video.packets import packets
-from stream.video.remap import FusedRemap
-from stream.video.source import open_source
-from stream.video.view import keyframe_view, source_map
+from stream.video.picture.camera import fit_camera, read_intrinsics
+from stream.video.picture.layout import layout_of
+from stream.video.picture.remap import FusedRemap
+from stream.video.picture.view import keyframe_view, source_map
+from stream.video.sources.source import open_source
 from tests.clips import into_tar, make_clip, remux
 from tests.runs import DEADLINE_S, program, started, write_intrinsics
 from tests.test_tiles import psnr_db

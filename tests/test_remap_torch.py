@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from stream.errors import EgocleanError
-from stream.video.camera import Camera
-from stream.video.layout import Layout, layout_of
-from stream.video.remap import FusedRemap
-from stream.video.remap_torch import TorchRemap
-from stream.video.tiles import TileRemap
-from stream.video.view import Geometry, View, encoder_view, keyframe_view, source_map
+from stream.video.picture.camera import Camera
+from stream.video.picture.layout import Layout, layout_of
+from stream.video.picture.remap import FusedRemap
+from stream.video.picture.remap_torch import TorchRemap
+from stream.video.picture.tiles import TileRemap
+from stream.video.picture.view import Geometry, View, encoder_view, keyframe_view, source_map
 from tests.test_tiles import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
 
 

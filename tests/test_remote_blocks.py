@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.video.remote.blocks import BlockFile, Blocks
+from stream.video.sources.remote.blocks import BlockFile, Blocks
 
 _DATA = bytes(number * 7 % 251 for number in range(10_000))
 _BLOCK = 64

@@ -18,8 +18,8 @@ from stream.records.events import Event, RunFinished
 from stream.runner import run
 from stream.series import Outcome, gravest, run_named, run_series
 from stream.supervisor import Stopped
-from stream.video.listing import list_clips
-from stream.video.source import open_source
+from stream.video.sources.listing import list_clips
+from stream.video.sources.source import open_source
 from stream.view import PlainView
 from tests.clips import into_tar, make_clip, remux
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics

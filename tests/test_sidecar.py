@@ -7,7 +7,7 @@ import pytest
 
 from stream.video.container import read_facts
 from stream.video.sidecar import Sidecar, read_sidecar
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 from tests.clips import into_tar, make_clip
 from tests.runs import manifest, run_cli, write_intrinsics
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ExitCode, SourceError, exit_code_of
-from stream.video.file import LocalFile, Slice
-from stream.video.source import Source, in_container, open_source
+from stream.video.sources.file import LocalFile, Slice
+from stream.video.sources.source import Source, in_container, open_source
 from tests.clips import cut, into_tar
 
 _BYTES = bytes(range(256)) * 40
@@ -148,7 +148,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_the_marks_of_docker_and_podman_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either mark alone says that this is a container."""
     marks = (tmp_path / "dockerenv", tmp_path / "containerenv")
-    monkeypatch.setattr("stream.video.source._CONTAINER_MARKS", marks)
+    monkeypatch.setattr("stream.video.sources.source._CONTAINER_MARKS", marks)
     assert not in_container()
     marks[1].touch()
     assert in_container()

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ExitCode, SourceError, exit_code_of
-from stream.video import tar as tar_module
-from stream.video.file import LocalFile
-from stream.video.listing import list_clips
-from stream.video.source import open_source
-from stream.video.tar import contents_of
+from stream.video.sources import tar as tar_module
+from stream.video.sources.file import LocalFile
+from stream.video.sources.listing import list_clips
+from stream.video.sources.source import open_source
+from stream.video.sources.tar import contents_of
 from tests.clips import decode, make_clip
 from tests.data_hub import tar_bytes
 

@@ -15,12 +15,12 @@ from stream.demo.lens import demo_intrinsics
 from stream.demo.render import render_frames
 from stream.errors import IntrinsicsError
 from stream.items import Float64, UInt8
-from stream.video.camera import Camera, Intrinsics, fit_camera, read_intrinsics
-from stream.video.layout import Layout, layout_of
-from stream.video.placing import Blur, antialiasing
-from stream.video.remap import FusedRemap
-from stream.video.tiles import TileRemap, encode_picture
-from stream.video.view import View, encoder_view, keyframe_view, source_map
+from stream.video.picture.camera import Camera, Intrinsics, fit_camera, read_intrinsics
+from stream.video.picture.layout import Layout, layout_of
+from stream.video.picture.placing import Blur, antialiasing
+from stream.video.picture.remap import FusedRemap
+from stream.video.picture.tiles import TileRemap, encode_picture
+from stream.video.picture.view import View, encoder_view, keyframe_view, source_map
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 FISHEYE = SHARED / "data" / "fisheye"

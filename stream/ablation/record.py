@@ -12,8 +12,8 @@ from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.stages.rectify import Rectify
 from stream.stages.window import Window
-from stream.video.camera import read_intrinsics
 from stream.video.packets import packets
+from stream.video.picture.camera import read_intrinsics
 
 
 def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], progress: Progress) -> dict[str, Series]:

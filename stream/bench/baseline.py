@@ -26,7 +26,7 @@ from models.packages import make_torchvision_importable, require_packages
 from models.vjepa2.encoder import PACKAGES
 from stream.bench.chain import decoded, full_size_maps
 from stream.video.container import read_facts
-from stream.video.source import Source, open_source
+from stream.video.sources.source import Source, open_source
 
 RATE_FPS = 30.0
 

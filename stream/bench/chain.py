@@ -32,10 +32,10 @@ from stream.sockets import Hop, Inlet, Outlet
 from stream.stage import Pipeline, Stage
 from stream.stages.decode import Decode
 from stream.stages.rectify import Rectify
-from stream.video.camera import fit_camera, read_intrinsics
 from stream.video.container import read_facts
 from stream.video.packets import packets
-from stream.video.source import Source, open_source
+from stream.video.picture.camera import fit_camera, read_intrinsics
+from stream.video.sources.source import Source, open_source
 
 CHAIN_TO_DECODE_MAX = 1.35
 NAIVE_TO_CHAIN_MIN = 2.5

@@ -12,7 +12,7 @@ from stream.errors import UsageError
 from stream.items import Float32
 from stream.prepare import prepare
 from stream.records.layout import RunLayout
-from stream.video.source import open_source
+from stream.video.sources.source import open_source
 
 Row = dict[str, Any]
 

@@ -29,9 +29,9 @@ from models.vjepa2.encoder import Precision, VJepa2Encoder
 from models.vjepa2.random_weights import Size, save_random_vjepa2
 from stream.demo.render import render_frames
 from stream.records.manifest import machine
-from stream.video.layout import layout_of
+from stream.video.picture.layout import layout_of
+from stream.video.picture.tiles import TileRemap
 from stream.video.sampling import PUBLISHED
-from stream.video.tiles import TileRemap
 
 Row = dict[str, Any]
 _SIZES: dict[str, Size] = {"small": "random-small", "vitl": "random"}

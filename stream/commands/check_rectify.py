@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-    from stream.video.source import Source
+    from stream.video.sources.source import Source
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
 _ROUNDING_S = 1e-6
@@ -42,11 +42,11 @@ def check_rectify(
     hub (hf://datasets/OWNER/NAME/PATH). What is
     straight in the world must be straight on the right; hatching marks what the camera did not record.
     """
-    from stream.video.camera import fit_camera, read_intrinsics
-    from stream.video.layout import layout_of
-    from stream.video.sheet import Sheet
-    from stream.video.source import open_source
-    from stream.video.tiles import encode_picture
+    from stream.video.picture.camera import fit_camera, read_intrinsics
+    from stream.video.picture.layout import layout_of
+    from stream.video.picture.sheet import Sheet
+    from stream.video.picture.tiles import encode_picture
+    from stream.video.sources.source import open_source
 
     source = open_source(clip, download=download)
     path = intrinsics or source.intrinsics_path()

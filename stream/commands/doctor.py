@@ -17,7 +17,7 @@ from stream.commands.run import FILE, make_options
 from stream.commands.source_options import download_option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
-from stream.video.live_options import LiveOptions
+from stream.video.live.options import LiveOptions
 from stream.words import printable
 
 _NAME_WIDTH = 18

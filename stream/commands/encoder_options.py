@@ -8,8 +8,8 @@ import click
 
 from models.onnx.facts import Provider
 from stream.commands.option import option
+from stream.video.picture.view import Geometry
 from stream.video.sampling import Preset
-from stream.video.view import Geometry
 
 T = TypeVar("T")
 

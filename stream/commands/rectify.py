@@ -79,7 +79,7 @@ def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = 
     from stream.rectification import rectify as write_rectified
     from stream.series import Outcome
     from stream.video.container import read_facts
-    from stream.video.source import open_source
+    from stream.video.sources.source import open_source
 
     source = open_source(clip, download=download)
     with shown(console, source.stem, read_facts(source).declared_s) as meter:

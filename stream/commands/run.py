@@ -18,7 +18,7 @@ from stream.commands.source_options import download_option
 from stream.config import Options, validated
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
-from stream.video.live_options import LiveOptions
+from stream.video.live.options import LiveOptions
 
 if TYPE_CHECKING:
     from stream.series import Outcome
@@ -92,7 +92,7 @@ def run(  # click's values: Options validates them
     """
     from stream.meter import say
     from stream.series import run_named
-    from stream.video.listing import list_clips
+    from stream.video.sources.listing import list_clips
 
     options = make_options(detector, {"source": sources[0], "live": live, **given})
     if options.loop and len(list_clips(sources)) > 1:

@@ -5,7 +5,7 @@ import numpy as np
 
 from stream.demo.raster import Canvas
 from stream.items import Float32, Float64, UInt8
-from stream.video.camera import Intrinsics
+from stream.video.picture.camera import Intrinsics
 
 _NOISE_LEVEL = 2.2
 """Standard deviation, of 255."""

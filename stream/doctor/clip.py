@@ -21,7 +21,7 @@ from stream.reach import AnySource
 from stream.records.layout import RunLayout
 from stream.video.container import StreamFacts, read_facts
 from stream.video.decoder import Decoder, choose_decoder
-from stream.video.live import LiveSource, open_any
+from stream.video.live.source import LiveSource, open_any
 from stream.view import clock
 
 _SAMPLE_S = 1.5

@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.video.connect import connect
-from stream.video.live import LiveSource
+from stream.video.live.connect import connect
+from stream.video.live.source import LiveSource
 from stream.video.orientation import upright_deg
-from stream.video.source import Source
+from stream.video.sources.source import Source
 
 if TYPE_CHECKING:
     import av

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stream.errors import UsageError
 from stream.video.container import StreamFacts, first_picture
-from stream.video.live import LiveSource
+from stream.video.live.source import LiveSource
 from stream.video.packets import THREADED_FROM_PX
-from stream.video.source import Source
+from stream.video.sources.source import Source
 
 if TYPE_CHECKING:
     import av

@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-from stream.video.source import Source
+from stream.video.sources.source import Source
 
 _TS_SYNC = b"\x47"
 _TS_FORMS = ((188, 0), (192, 4), (204, 0))

@@ -9,8 +9,8 @@ from stream.items import Packet
 from stream.video.container import demuxed, open_stream
 from stream.video.entries import Entry
 from stream.video.framing import is_cut_off
-from stream.video.live import LiveSource
-from stream.video.source import Source
+from stream.video.live.source import LiveSource
+from stream.video.sources.source import Source
 
 if TYPE_CHECKING:
     import av

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from stream.video.container import StreamFacts
-from stream.video.source import Source
+from stream.video.sources.source import Source
 from stream.words import printable
 
 Value: TypeAlias = str | int | float

@@ -3,8 +3,8 @@
 from pathlib import PurePosixPath
 
 from stream.errors import SourceError
-from stream.video.file import File
-from stream.video.tar import contents_of
+from stream.video.sources.file import File
+from stream.video.sources.tar import contents_of
 
 SEPARATOR = "::"
 """Stands between a tar and its member: ``part000.tar::factory_001_worker_001_0000.mp4``."""

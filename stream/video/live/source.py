@@ -7,12 +7,12 @@ from http import HTTPStatus
 from pathlib import Path
 
 from stream.errors import SourceError, UsageError
-from stream.video.address import Address, address_of
-from stream.video.byte_streams import GrowingFile, Pipe, ReadOnce
-from stream.video.http import HttpStream, ask
-from stream.video.http_file import file_of
-from stream.video.live_options import CAMERAS, Kind, LiveOptions
-from stream.video.source import Source, open_source
+from stream.video.live.byte_streams import GrowingFile, Pipe, ReadOnce
+from stream.video.live.http import HttpStream, ask
+from stream.video.live.http_file import file_of
+from stream.video.live.options import CAMERAS, Kind, LiveOptions
+from stream.video.sources.address import Address, address_of
+from stream.video.sources.source import Source, open_source
 
 
 @dataclass(frozen=True, slots=True)

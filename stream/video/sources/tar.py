@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from stream.errors import SourceError
-from stream.video.file import File
+from stream.video.sources.file import File
 
 _LOG = logging.getLogger(__name__)
 

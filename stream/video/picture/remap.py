@@ -15,9 +15,9 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
 from stream.items import UInt8
-from stream.video.layout import Layout
-from stream.video.placing import Blur, is_wide, place
-from stream.video.view import SourceMap
+from stream.video.picture.layout import Layout
+from stream.video.picture.placing import Blur, is_wide, place
+from stream.video.picture.view import SourceMap
 
 _OUTSIDE = -2.0
 """A coordinate whose bilinear neighbours all lie outside the picture: it becomes the border's black."""

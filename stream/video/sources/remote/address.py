@@ -6,7 +6,7 @@ from urllib.parse import quote
 from models.errors import ModelUnavailableError
 from models.packages import require_packages
 from stream.errors import ModelMissingError, SourceError
-from stream.video.member import SEPARATOR
+from stream.video.sources.member import SEPARATOR
 
 SCHEME = "hf://"
 _DEFAULT_REVISION = "main"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from stream.items import Float32, UInt8
-from stream.video.layout import Layout
-from stream.video.view import TRIANGLE_PX2, SourceMap
+from stream.video.picture.layout import Layout
+from stream.video.picture.view import TRIANGLE_PX2, SourceMap
 
 if TYPE_CHECKING:
     import torch

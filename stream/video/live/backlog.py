@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Condition
 
 from stream.items import Packet
-from stream.video.camera_clock import end_s
+from stream.video.live.camera_clock import end_s
 from stream.video.packets import Dropped, empty_packet
 
 MOST_BYTES = 64 * 1024 * 1024

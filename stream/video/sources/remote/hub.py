@@ -10,11 +10,11 @@ from typing import Any
 from models.hub.retry import attempts
 from models.token import hub_token
 from stream.errors import SourceError
-from stream.video.file import LocalFile
-from stream.video.remote.address import Address, parse_address
-from stream.video.remote.blocks import BlockFile, Blocks
-from stream.video.remote.ranges import Ranges, Traffic, waiting
-from stream.video.remote.refusals import told
+from stream.video.sources.file import LocalFile
+from stream.video.sources.remote.address import Address, parse_address
+from stream.video.sources.remote.blocks import BlockFile, Blocks
+from stream.video.sources.remote.ranges import Ranges, Traffic, waiting
+from stream.video.sources.remote.refusals import told
 
 BLOCK_BYTES = 1 << 20
 KEPT_BLOCKS = 8

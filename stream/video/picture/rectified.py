@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 
 from stream.items import Float64, UInt8
-from stream.video.camera import Camera
-from stream.video.layout import Layout
-from stream.video.remap import FusedRemap
-from stream.video.view import coded_view, source_map
+from stream.video.picture.camera import Camera
+from stream.video.picture.layout import Layout
+from stream.video.picture.remap import FusedRemap
+from stream.video.picture.view import coded_view, source_map
 
 
 class RectifiedPicture:

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from threading import Lock, Thread
 from typing import TypeAlias
 
-from stream.video.file import Window
+from stream.video.sources.file import Window
 
 Fetch: TypeAlias = Callable[[int, int], bytes]
 """Gives the bytes ``[start, stop)``, all of them."""

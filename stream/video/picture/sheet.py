@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.items import Float64, UInt8
-from stream.video.camera import Camera
-from stream.video.layout import layout_of
-from stream.video.remap import FusedRemap
-from stream.video.tiles import TILE_PX
-from stream.video.view import SourceMap, View, encoder_view, source_map
+from stream.video.picture.camera import Camera
+from stream.video.picture.layout import layout_of
+from stream.video.picture.remap import FusedRemap
+from stream.video.picture.tiles import TILE_PX
+from stream.video.picture.view import SourceMap, View, encoder_view, source_map
 
 Color: TypeAlias = tuple[int, int, int]
 """R, G, B."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError, UnreachableError
-from stream.video.live import LiveSource
+from stream.video.live.source import LiveSource
 
 if TYPE_CHECKING:
     from av.container import InputContainer

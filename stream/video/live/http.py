@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError, UnreachableError
-from stream.video.address import Address
-from stream.video.byte_streams import ReadOnce
+from stream.video.live.byte_streams import ReadOnce
+from stream.video.sources.address import Address
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

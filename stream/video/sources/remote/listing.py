@@ -7,15 +7,15 @@ from glob import has_magic
 from pathlib import PurePosixPath
 
 from stream.errors import SourceError
-from stream.video.member import clips_in, is_hidden, is_sidecar
-from stream.video.remote.address import Address, parse_address
-from stream.video.remote.hub import DataSet, data_set_of
+from stream.video.sources.member import clips_in, is_hidden, is_sidecar
+from stream.video.sources.remote.address import Address, parse_address
+from stream.video.sources.remote.hub import DataSet, data_set_of
 
 _VIDEO, _TAR = ".mp4", ".tar"
 
 
 def clips_on_hub(spec: str) -> list[str]:
-    """Every clip, in order, as ``stream.video.source.open_source`` takes it; none if there is none.
+    """Every clip, in order, as ``stream.video.sources.source.open_source`` takes it; none if there is none.
 
     A shard stands for its ``.mp4`` members, a folder for its ``.mp4`` files and the members of its shards. Each part
     of the path may be a pattern as for a shell, but for ``**``; with a slash at the end it matches folders alone.

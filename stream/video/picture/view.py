@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stream.errors import IntrinsicsError
 from stream.items import Float32, Float64
-from stream.video.camera import Camera
+from stream.video.picture.camera import Camera
 
 Geometry: TypeAlias = Literal["crop", "squash", "letterbox"]
 """How a picture becomes a square: its middle, all of it out of shape, or all of it between black bars."""

@@ -5,11 +5,11 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from stream.errors import SourceError, UsageError
-from stream.video.address import redacted, stem_of
-from stream.video.file import LocalFile
-from stream.video.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
-from stream.video.remote.address import is_on_hub
-from stream.video.remote.listing import clips_on_hub
+from stream.video.sources.address import redacted, stem_of
+from stream.video.sources.file import LocalFile
+from stream.video.sources.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
+from stream.video.sources.remote.address import is_on_hub
+from stream.video.sources.remote.listing import clips_on_hub
 
 LIST_MARK = "@"
 """Before the name of a text file that names a clip on each line."""
@@ -21,7 +21,7 @@ _VIDEO, _TAR = ".mp4", ".tar"
 
 
 def list_clips(specs: Sequence[str]) -> list[str]:
-    """Every clip that is named, in order, each as ``stream.video.source.open_source`` takes it.
+    """Every clip that is named, in order, each as ``stream.video.sources.source.open_source`` takes it.
 
     A tar stands for its ``.mp4`` members in their order; a folder for its ``.mp4`` files and the members of its tars,
     by name; a pattern for all that it matches, by name; ``@list.txt`` for its lines, but for empty ones and those that

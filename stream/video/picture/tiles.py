@@ -7,13 +7,13 @@ import cv2
 
 from stream.errors import EgocleanError
 from stream.items import UInt8
-from stream.video.camera import Camera
-from stream.video.layout import Layout
-from stream.video.remap import FusedRemap
-from stream.video.view import Geometry, SourceMap, encoder_view, keyframe_view, source_map
+from stream.video.picture.camera import Camera
+from stream.video.picture.layout import Layout
+from stream.video.picture.remap import FusedRemap
+from stream.video.picture.view import Geometry, SourceMap, encoder_view, keyframe_view, source_map
 
 if TYPE_CHECKING:
-    from stream.video.remap_torch import TorchRemap
+    from stream.video.picture.remap_torch import TorchRemap
 
 TILE_PX = 256
 KEYFRAME_PX = 854
@@ -87,7 +87,7 @@ class TileRemap:
 def _make_remap(layout: Layout, source: SourceMap, device: str | None) -> "FusedRemap | TorchRemap":
     if device is None:
         return FusedRemap(layout, source)
-    from stream.video.remap_torch import TorchRemap
+    from stream.video.picture.remap_torch import TorchRemap
 
     return TorchRemap(layout, source, device)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from models.errors import ModelUnavailableError
 from models.hub.refusals import explain
 from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, exit_code_of, sentence_of
-from stream.video.remote.address import parse_address
+from stream.video.sources.remote.address import parse_address
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import av
 
-from stream.video.color import Color, color_of
 from stream.video.orientation import upright_deg
+from stream.video.picture.color import Color, color_of
 
 _ZERO_COPY = ("yuv420p", "yuvj420p", "nv12")
 

@@ -10,9 +10,9 @@ from typing import Any
 import stamina
 
 from stream.errors import SourceError, UnreachableError
-from stream.video.address import Address
-from stream.video.http import ask
-from stream.video.remote.blocks import BlockFile, Blocks
+from stream.video.live.http import ask
+from stream.video.sources.address import Address
+from stream.video.sources.remote.blocks import BlockFile, Blocks
 
 BLOCK_BYTES = 1 << 20
 KEPT_BLOCKS = 8
@@ -23,7 +23,7 @@ _BUDGET_S = 60.0
 
 @dataclass(slots=True)
 class HttpFile:
-    """A ``stream.video.file.File`` on a server that gives parts of it."""
+    """A ``stream.video.sources.file.File`` on a server that gives parts of it."""
 
     address: Address
     size_bytes: int

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.hub.retry import attempts
 from stream.errors import SourceError
-from stream.video.remote.refusals import told
+from stream.video.sources.remote.refusals import told
 
 if TYPE_CHECKING:
     import httpx2

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
 from stream.items import Packet
-from stream.video.backoff import Backoff
-from stream.video.camera_clock import CameraClock, Since
-from stream.video.connect import outage
 from stream.video.container import demuxed
+from stream.video.live.backoff import Backoff
+from stream.video.live.camera_clock import CameraClock, Since
+from stream.video.live.connect import outage
 from stream.video.packets import Lost, Regained, decode_threads, empty_packet
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stream.errors import SourceError, UsageError
-from stream.video.address import address_of
-from stream.video.file import File, LocalFile
-from stream.video.member import SEPARATOR, ask_for_member, find_member, is_tar
-from stream.video.remote.address import is_on_hub
-from stream.video.remote.hub import find_on_hub
+from stream.video.sources.address import address_of
+from stream.video.sources.file import File, LocalFile
+from stream.video.sources.member import SEPARATOR, ask_for_member, find_member, is_tar
+from stream.video.sources.remote.address import is_on_hub
+from stream.video.sources.remote.hub import find_on_hub
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 """Files that Docker and Podman put into every container they start."""

@@ -1,7 +1,7 @@
 """The fused remap in torch, for frames that lie in the GPU's memory: what comes down from there is the small picture.
 
-The same steps as ``stream.video.remap``, in float32 and without its rounding in between. It is tested on torch's CPU
-against that one; on a GPU, and with frames that NVDEC left there, it has not been run.
+The same steps as ``stream.video.picture.remap``, in float32 and without its rounding in between. It is tested on
+torch's CPU against that one; on a GPU, and with frames that NVDEC left there, it has not been run.
 """
 
 import hashlib
@@ -12,9 +12,9 @@ import numpy as np
 
 from stream.errors import EgocleanError
 from stream.items import UInt8
-from stream.video.layout import Layout
-from stream.video.placing import Blur, Placing, is_wide, place
-from stream.video.view import SourceMap
+from stream.video.picture.layout import Layout
+from stream.video.picture.placing import Blur, Placing, is_wide, place
+from stream.video.picture.view import SourceMap
 
 if TYPE_CHECKING:
     import torch

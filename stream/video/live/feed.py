@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from stream.items import Packet
-from stream.video.backlog import Backlog
-from stream.video.backoff import Backoff
-from stream.video.camera_clock import Since, start_s
-from stream.video.camera_packets import CameraPackets
 from stream.video.container import open_stream
-from stream.video.live import LiveSource
+from stream.video.live.backlog import Backlog
+from stream.video.live.backoff import Backoff
+from stream.video.live.camera_clock import Since, start_s
+from stream.video.live.camera_packets import CameraPackets
+from stream.video.live.source import LiveSource
 from stream.video.packets import Flush, empty_packet, packets
 
 _TAKE_S = 0.1

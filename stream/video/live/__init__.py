@@ -1,0 +1,1 @@
+"""Sources that are read while they are made: cameras, streams, growing files."""

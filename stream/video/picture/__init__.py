@@ -1,0 +1,1 @@
+"""From a decoder's planes to small rectified pictures: the lens, the colours, the fused remap."""
