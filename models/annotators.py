@@ -9,6 +9,7 @@ from typing import Final
 
 from models.annotator import Annotator
 from models.errors import ModelUnavailableError
+from models.hub.fetch import Report, unreported
 from models.openai import annotator as openai
 from models.packages import require_packages
 from models.prompt import Prompt
@@ -41,20 +42,31 @@ class AnnotatorChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetching:
+    """Whether weights may be fetched, and who hears how far that is."""
+
+    allowed: bool = True
+    report: Report = unreported
+
+
+@dataclass(frozen=True, slots=True)
 class _Builder:
     """How one kind of annotator comes to be."""
 
-    settle: Callable[[AnnotatorChoice, bool], AnnotatorChoice]
-    """See that it can be made, without importing anything heavy; the flag allows that its weights are fetched."""
+    settle: Callable[[AnnotatorChoice, Fetching], AnnotatorChoice]
+    """See that it can be made, without importing anything heavy."""
     make: Callable[[AnnotatorChoice], Annotator]
 
 
-def choose_annotator(choice: AnnotatorChoice, *, allow_download: bool = True) -> AnnotatorChoice:
+def choose_annotator(
+    choice: AnnotatorChoice, *, allow_download: bool = True, report: Report = unreported
+) -> AnnotatorChoice:
     """Settle which annotator a run uses, and see that it can be made, before anything heavy is imported.
 
     Args:
         choice: the wish.
         allow_download: whether weights may be fetched.
+        report: hears how far the fetching is.
 
     Returns:
         The wish with its model made definite: a folder where weights are needed.
@@ -64,7 +76,7 @@ def choose_annotator(choice: AnnotatorChoice, *, allow_download: bool = True) ->
         ModelUnavailableError: its packages or its weights are not there.
     """
     Prompt(choice.task)
-    return _builder(choice.kind).settle(choice, allow_download)
+    return _builder(choice.kind).settle(choice, Fetching(allow_download, report))
 
 
 def make_annotator(choice: AnnotatorChoice) -> Annotator:
@@ -84,10 +96,11 @@ def _builder(kind: str) -> _Builder:
     return ANNOTATORS[kind]
 
 
-def _settle_qwen(choice: AnnotatorChoice, allow_download: bool) -> AnnotatorChoice:  # noqa: FBT001  (a Callable's)
+def _settle_qwen(choice: AnnotatorChoice, fetching: Fetching) -> AnnotatorChoice:
     try:
         require_packages(qwen_loading.PACKAGES, extra="qwen")
-        folder = locate(choice.model or qwen_loading.HUB_NAME, allow_download=allow_download)
+        name = choice.model or qwen_loading.HUB_NAME
+        folder = locate(name, allow_download=fetching.allowed, report=fetching.report)
         qwen_loading.check_checkpoint(folder, choice.quantization)
     except ModelUnavailableError as error:
         raise ModelUnavailableError(f"{error}; or choose --annotator none, which describes nothing") from error
@@ -107,7 +120,7 @@ def _make_qwen(choice: AnnotatorChoice) -> Annotator:
     return qwen.QwenAnnotator(folder, settings)
 
 
-def _settle_openai(choice: AnnotatorChoice, _allow_download: bool) -> AnnotatorChoice:  # noqa: FBT001  (a Callable's)
+def _settle_openai(choice: AnnotatorChoice, _: Fetching) -> AnnotatorChoice:
     _make_openai(choice)
     return choice
 

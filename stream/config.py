@@ -126,7 +126,7 @@ class Options(BaseModel):
         """The options that decide what is recorded: two runs that agree on them may stand for each other."""
         incidental = {
             "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
-            "offline",
+            "offline", "encoder_batch",
             "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s",
             "log_format", "stall_s", "metrics_port", "metrics_host", "live", "stream",
         }  # fmt: skip

@@ -63,7 +63,7 @@ def prepare(options: Options) -> Prepared:
     decoder = choose_decoder(options.decoder, source, stream)
     options = options.model_copy(update={"decoder": decoder.name})
     options = with_encoder(options, allow_download=not options.offline)
-    options = with_budget(settled(options, allow_download=not options.offline))
+    options = with_budget(_with_recorded_batch(with_annotator(options), source))
     sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
     return Prepared(options, source, stream, intrinsics, sidecar, decoder)
 
@@ -127,6 +127,25 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
     except ValueError as error:
         raise UsageError(str(error)) from error
     return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model, "tile_px": choice.tile_px})
+
+
+def with_annotator(options: Options) -> Options:
+    """The options with the folder of the annotator's weights, or the name of its server's model.
+
+    Raises:
+        ModelMissingError: the annotator's packages or weights are not there.
+        UsageError: it cannot do what was asked for.
+    """
+    with shown(Console(stderr=True), options.annotator_model or "weights") as report:
+        return settled(options, allow_download=not options.offline, report=report)
+
+
+def _with_recorded_batch(options: Options, source: AnySource) -> Options:
+    """A run that goes on keeps its batch, where no other is asked for: how much memory is free changes by the hour."""
+    layout = RunLayout(options.out / source.stem, source.stem)
+    if options.encoder_batch is not None or options.restart or not layout.manifest.exists():
+        return options
+    return options.model_copy(update={"encoder_batch": read_manifest(layout.manifest).options.get("encoder_batch")})
 
 
 def _onnx_file(options: Options) -> Path | None:

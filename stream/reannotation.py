@@ -11,16 +11,17 @@ from typing import Any
 from models.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.asking import Said
 from stream.annotation.desk import Desk
-from stream.annotation.making import make, settled
+from stream.annotation.making import make
 from stream.annotation.selection import may_be_asked_again
 from stream.config import Options, validated
 from stream.errors import UsageError
 from stream.notes import Note
+from stream.prepare import with_annotator
 from stream.records import events
 from stream.records.books import account
 from stream.records.claim import Claim
 from stream.records.follow import Follower
-from stream.records.health import now
+from stream.records.health import now, read_health
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, ReplayedLog, finish_of, read_events
 from stream.records.manifest import AnnotatedLater, read_manifest
@@ -44,7 +45,7 @@ def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int
     claim = Claim(layout)
     try:
         options = _options(layout, given)
-        return _annotate(layout, settled(options, allow_download=not options.offline), view)
+        return _annotate(layout, with_annotator(options), view)
     finally:
         view.close()
         claim.release()
@@ -101,6 +102,13 @@ def _answers(items: Iterator[Any]) -> Iterator[Said]:
     return (item for item in items if isinstance(item, AnnotationAnswer | AnnotationFailure))
 
 
+def _tell_health(layout: RunLayout, finish: events.RunFinished) -> None:
+    """The heartbeat's last word agrees with the record's."""
+    if layout.health.exists():
+        health = read_health(layout.health)
+        health.model_copy(update={"exit_code": finish.exit_code, "time": now().isoformat()}).write(layout.health)
+
+
 def _close_books(layout: RunLayout) -> events.RunFinished:
     """The run's last word, said anew where something has changed since."""
     told = list(read_events(layout.events))
@@ -115,4 +123,5 @@ def _close_books(layout: RunLayout) -> events.RunFinished:
     manifest = read_manifest(layout.manifest)
     manifest.exit_code = again.exit_code
     manifest.write(layout.manifest)
+    _tell_health(layout, again)
     return again

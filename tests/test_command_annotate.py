@@ -14,6 +14,7 @@ from stream.evaluation.runs import read_run
 from stream.reannotation import annotate_run
 from stream.records import events
 from stream.records.annotations import read_annotations, write_annotations
+from stream.records.health import Health, now, read_health
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, finish_of
 from stream.records.manifest import Manifest, Source, read_manifest
@@ -105,6 +106,7 @@ def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -
         return [answer_to(each, "nonsense" if each.segment_id in ALL[1:3] else None) for each in batch]
 
     layout = finished_run(tmp_path, FakeAnnotator(fails))
+    Health(time=now().isoformat(), state="finished", decoded_s=1, windows=1, exit_code=4).write(layout.health)
     before = {action.segment_id: action for action in read_annotations(layout.annotations) if action.active}
     server.replies[:] = [Reply(words="nonsense, again")]
     assert annotate(layout, asks(server, annotator_batch=1)) == 4
@@ -115,7 +117,7 @@ def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -
     same = {"action_id"}
     for segment_id, action in before.items():
         assert after[segment_id].model_dump(exclude=same) == action.model_dump(exclude=same)
-    assert read_manifest(layout.manifest).exit_code == 0
+    assert read_manifest(layout.manifest).exit_code == read_health(layout.health).exit_code == 0
 
 
 def test_nothing_left_is_said(tmp_path: Path, server: Server) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from stream.commands.export_onnx import export_onnx
 from stream.config import Options
 from stream.errors import ModelMissingError, UsageError
-from stream.prepare import with_encoder
+from stream.prepare import prepare, with_encoder
 from tests.clips import make_clip
 from tests.runs import manifest, run_cli, write_intrinsics
 from tests.tiny_models import TINY_DIMS, save_tiny_vjepa2
@@ -78,11 +78,25 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
 
 
 def test_windows_and_geometry_decide_what_is_recorded() -> None:
-    """A run with other windows, batches, tiles or another runtime is another run."""
+    """A run with other windows, tiles or another runtime is another run; a batch decides nothing."""
     usual = Options(source="clip.mp4").deciding()
     others: list[dict[str, object]] = [
-        {"window": "64@4"}, {"encoder_batch": 4}, {"max_latency_s": 2.0}, {"geometry": "squash"},
+        {"window": "64@4"}, {"max_latency_s": 2.0}, {"geometry": "squash"},
         {"encoder_runtime": "onnx"}, {"onnx_provider": "cpu"},
     ]  # fmt: skip
     for changes in others:
         assert Options.model_validate({"source": "clip.mp4", **changes}).deciding() != usual
+    assert Options(source="clip.mp4", encoder_batch=4).deciding() == usual
+
+
+def test_a_run_that_goes_on_keeps_its_batch(tmp_path: Path) -> None:
+    """How much of a GPU is free changes from one call to the next; a run that has begun is not refused for it."""
+    write_intrinsics(tmp_path)
+    clip = make_clip(tmp_path / "clip.mp4", frames=90)
+    usual = ("run", clip, "--encoder", "grid", "--out", tmp_path / "runs")
+    assert run_cli(*usual, "--encoder-batch", "3").returncode == 0
+    assert "nothing to do" in run_cli(*usual).stdout
+    options = Options(source=str(clip), encoder="grid", out=tmp_path / "runs")
+    assert prepare(options).options.encoder_batch == 3
+    assert prepare(options.model_copy(update={"encoder_batch": 2})).options.encoder_batch == 2
+    assert prepare(options.model_copy(update={"restart": True})).options.encoder_batch == 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from models.annotator import Annotator
 from models.errors import ModelUnavailableError
+from models.hub.fetch import Report, unreported
 from stream.config import Options
 from stream.errors import ModelMissingError, UsageError
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from models.annotators import AnnotatorChoice
 
 
-def settled(options: Options, *, allow_download: bool = True) -> Options:
+def settled(options: Options, *, allow_download: bool = True, report: Report = unreported) -> Options:
     """The options with the annotator's model made definite: a folder, where it has weights.
+
+    ``report`` hears how far their fetching is.
 
     Raises:
         ModelMissingError: its packages or weights are not there.
@@ -25,7 +28,7 @@ def settled(options: Options, *, allow_download: bool = True) -> Options:
     from models.annotators import choose_annotator
 
     with _told_as_ours():
-        choice = choose_annotator(_choice(options), allow_download=allow_download)
+        choice = choose_annotator(_choice(options), allow_download=allow_download, report=report)
     return options.model_copy(update={"annotator_model": choice.model})
 
 
