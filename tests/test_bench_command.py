@@ -18,6 +18,7 @@ from stream.config import Options
 from stream.video.container import read_facts
 from stream.video.sources.source import open_source
 from tests.clips import make_clip
+from tests.openai_server import MODEL, TOKENS_OUT, serving
 from tests.runs import run_cli, write_intrinsics
 from tests.tiny_models import save_tiny_vjepa2
 
@@ -45,6 +46,20 @@ def test_bench_without_words(tmp_path: Path) -> None:
     for said in ("x real time", "a video hour", "PROJECTION", "calculated, not measured"):
         assert said in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_words_are_in_the_price(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an annotator its process is a row of the table, and its tokens and seconds stand below."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    report = tmp_path / "report.json"
+    with serving() as server:
+        asks = ("--annotator", "openai", "--annotator-url", server.url, "--annotator-model", MODEL)
+        result = run_cli("bench", clip, "--out", report, *asks)
+    assert result.returncode == 0, result.stderr
+    measured = json.loads(report.read_text())
+    assert list(measured["stages"])[-1] == "annotate"
+    assert measured["annotation"]["tokens_out"] == len(server.asked) * TOKENS_OUT > 0
+    assert f"tokens_out {TOKENS_OUT}" in result.stdout
 
 
 def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

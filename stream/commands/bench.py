@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
+from stream.commands.annotator_options import annotator_options
 from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
 from stream.commands.option import option
@@ -87,11 +88,12 @@ def bench() -> None:
 @bench.command()
 @_common("real", 60.0)
 @encoder_options
+@annotator_options
 @click.option(
     "--encoder", type=click.Choice(["vjepa2", "grid"]), help="[default: grid; vjepa2 with random weights or a model]"
 )
 def chain(encoder: str | None, *, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - click's
-    """Run the chain on CLIP, or on a rendered clip."""
+    """Run the chain on CLIP, or on a rendered clip; with --annotator the price of its words is in it."""
     from stream.bench.measure import measure
     from stream.prepare import prepare
 
