@@ -26,6 +26,7 @@ from stream.video.live.options import CAMERAS
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
+    from models.encoder import ClipEncoder
     from stream.stages.decode import Decode
     from stream.video.live.source import LiveSource
     from stream.video.sources.source import Source as ClipSource
@@ -189,20 +190,12 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
 
 def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | None) -> Work:
     from models import vram
-    from models.encoders import make_encoder
     from stream.stages.keep import Keep
     from stream.stages.remembered import Remembered
     from stream.stages.window import Window
 
-    _limit_vram(options, "encode")
     sampling = options.sampling
-    encoder = make_encoder(
-        options.encoder,
-        options.encoder_model,
-        frames=sampling.frames,
-        onnx=options.encoder_onnx,
-        provider=options.onnx_provider,
-    )
+    encoder = _encoder(options)
     window = Window(
         Remembered(encoder, layout, first=saved.windows if saved else 0),
         options.stride_s,
@@ -217,6 +210,24 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
         facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}, "windows": window.facts()},
         close=keep.close,
         due=lambda now_s: (item for given in window.due(now_s) for item in keep.on_item(given)),
+    )
+
+
+def _encoder(options: Options) -> "ClipEncoder":
+    """The encoder in this process, or what stands for the one that several runs share."""
+    if options.encoder_endpoint is not None:
+        from stream.serving.client import ServedEncoder
+
+        return ServedEncoder(options.encoder_endpoint)
+    from models.encoders import make_encoder
+
+    _limit_vram(options, "encode")
+    return make_encoder(
+        options.encoder,
+        options.encoder_model,
+        frames=options.sampling.frames,
+        onnx=options.encoder_onnx,
+        provider=options.onnx_provider,
     )
 
 

@@ -107,13 +107,15 @@ class Options(BaseModel):
     metrics_host: str = "127.0.0.1"
     detector: DetectorOptions = DetectorOptions()
     live: LiveOptions = LiveOptions()
+    encoder_endpoint: str | None = None
+    """No option of the user's: where the encoder is that several runs share."""
     stream: StreamFacts | None = None
     """No option of the user's: of a live source, which is looked at once."""
 
     def recorded(self) -> dict[str, object]:
         """All options as a record may hold them: without secrets."""
         return {
-            **self.model_dump(mode="json", exclude={"stream": True, "live": {"stdin_fds"}}),
+            **self.model_dump(mode="json", exclude={"stream": True, "encoder_endpoint": True, "live": {"stdin_fds"}}),
             "source": redacted(self.source),
         }
 

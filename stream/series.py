@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,10 +41,22 @@ Job = Callable[[str], Outcome]
 Say = Callable[[str], None]
 
 
-def run_named(specs: Sequence[str], job: Job, say: Say, *, fail_fast: bool, record: Path | None = None) -> int:
+AtOnce = Callable[[Sequence[str]], Iterable[Outcome]]
+"""Runs all clips, several at a time, and gives what became of each as it ends."""
+
+
+def run_named(
+    specs: Sequence[str],
+    job: Job,
+    say: Say,
+    *,
+    fail_fast: bool,
+    record: Path | None = None,
+    at_once: AtOnce | None = None,
+) -> int:
     """Do the job for all that ``specs`` name; one clip that is named itself is no series, and its errors are raised.
 
-    ``record`` is the file that says what became of each clip of a series.
+    ``record`` is the file that says what became of each clip of a series; ``at_once`` does a series in its own way.
 
     Returns:
         The exit code.
@@ -56,6 +68,8 @@ def run_named(specs: Sequence[str], job: Job, say: Say, *, fail_fast: bool, reco
     clips = list_clips(specs)
     if clips == list(specs) and len(clips) == 1:
         return job(clips[0]).code
+    if at_once is not None:
+        return conclude(clips, at_once(clips), say, record=record)
     return run_series(clips, job, say, fail_fast=fail_fast, record=record)
 
 
@@ -72,19 +86,35 @@ def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, rec
     Returns:
         The gravest exit code.
     """
+    return conclude(clips, _one_by_one(clips, job, say, fail_fast=fail_fast), say, record=record)
+
+
+def conclude(clips: Sequence[str], ended: Iterable[Outcome], say: Say, *, record: Path | None) -> int:
+    """Note what becomes of the clips as they end, and sum it up; returns the gravest exit code."""
     outcomes: list[Outcome] = []
-    for number, clip in enumerate(clips, start=1):
-        say(f"[{number} of {len(clips)}] {redacted(clip)}")
-        outcome = _attempt(clip, job)
+    left = dict.fromkeys(clips)
+    for outcome in ended:
         outcomes.append(outcome)
+        left.pop(outcome.clip, None)
         if record:
-            write_record(record, outcomes, clips[number:])
-        if outcome.stopped or outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE):
-            break
+            write_record(record, outcomes, list(left))
     for line in summary(outcomes, len(clips)):
         say(line)
-    signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and len(outcomes) < len(clips)]
+    signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and left]
     return gravest([*(outcome.code for outcome in outcomes), *signalled])
+
+
+def ends_series(outcome: Outcome, *, fail_fast: bool) -> bool:
+    """Whether no other clip is begun after this one."""
+    return bool(outcome.stopped) or outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE)
+
+
+def _one_by_one(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> Iterator[Outcome]:
+    for number, clip in enumerate(clips, start=1):
+        say(f"[{number} of {len(clips)}] {redacted(clip)}")
+        yield (outcome := attempt(clip, job))
+        if ends_series(outcome, fail_fast=fail_fast):
+            return
 
 
 def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -> None:
@@ -138,7 +168,8 @@ def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
     return ["", *lines, f"{', '.join(parts)}; {clock(video_s)} of video"]
 
 
-def _attempt(clip: str, job: Job) -> Outcome:
+def attempt(clip: str, job: Job) -> Outcome:
+    """Do the job for one clip: whatever goes wrong is reported, and in its outcome."""
     began_at = time.monotonic()
     return replace(_outcome(clip, job), wall_s=time.monotonic() - began_at)
 

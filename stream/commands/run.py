@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -19,9 +19,6 @@ from stream.config import Options, validated
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 from stream.video.live.options import LiveOptions
-
-if TYPE_CHECKING:
-    from stream.series import Outcome
 
 FILE = click.Path(path_type=Path)
 
@@ -72,6 +69,7 @@ FILE = click.Path(path_type=Path)
 @option("--metrics-port", type=int, help="Serve /metrics and /healthz there; 0: any free port.  [default: off]")
 @option("--metrics-host", help="The address to serve them on.")
 @click.option("--fail-fast", is_flag=True, help="Of several clips, stop at the first that cannot be done.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="How many clips are run at once.")
 @live_options
 @detector_options
 def run(  # click's values: Options validates them
@@ -79,6 +77,7 @@ def run(  # click's values: Options validates them
     live: LiveOptions,
     sources: tuple[str, ...],
     fail_fast: bool,
+    jobs: int,
     **given: Any,  # noqa: ANN401 - as above
 ) -> None:
     """Turn each fisheye CLIP into live segments.
@@ -86,10 +85,12 @@ def run(  # click's values: Options validates them
     A CLIP is a video file, or shard.tar::member.mp4, here or on the hub (hf://datasets/OWNER/NAME/PATH), or a live
     source: rtsp://, http://, /dev/video0, or - for standard input. Results appear in OUT/<clip>/ while the clip plays;
     `egoclean-stream tail` follows them from elsewhere. A whole tar, a folder with clips or tars, a quoted pattern, and
-    @list.txt (a CLIP on each line) stand for all their clips, one after the other: a bad one does not stop the rest,
+    @list.txt (a CLIP on each line) stand for all their clips, --jobs at a time: a bad one does not stop the rest,
     finished ones are not repeated, one that was stopped goes on, and the gravest exit code is the command's.
     OUT/series.json says what became of each so far.
     """
+    from stream.jobs.clip import run_clip
+    from stream.jobs.pool import at_once
     from stream.meter import say
     from stream.series import run_named
     from stream.video.sources.listing import list_clips
@@ -99,7 +100,8 @@ def run(  # click's values: Options validates them
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
     to_user = say_json if options.log_format == "json" else partial(say, Console())
     job, record = partial(run_clip, options=options), options.out / "series.json"
-    sys.exit(run_named(sources, job, to_user, fail_fast=fail_fast, record=record))
+    together = partial(at_once, options=options, jobs=jobs, say=to_user, fail_fast=fail_fast) if jobs > 1 else None
+    sys.exit(run_named(sources, job, to_user, fail_fast=fail_fast, record=record, at_once=together))
 
 
 def say_json(line: str) -> None:
@@ -108,31 +110,6 @@ def say_json(line: str) -> None:
     from stream.notes import Note
 
     JsonView().note(Note(line))
-
-
-def run_clip(clip: str, options: Options) -> "Outcome":
-    """Run the chain on one clip, or go on with the run of it."""
-    from stream.json_view import JsonView
-    from stream.notes import tell_notes
-    from stream.prepare import prepare
-    from stream.records.layout import RunLayout
-    from stream.records.log import finish_of
-    from stream.runner import run as run_chain
-    from stream.series import Outcome
-    from stream.supervisor import Stopped
-    from stream.view import describe, make_view
-
-    json_view = JsonView() if options.log_format == "json" else None
-    if json_view:
-        tell_notes(json_view.note)
-    prepared = prepare(options.model_copy(update={"source": clip}))
-    stopped = Stopped()
-    code = run_chain(prepared, json_view or make_view(Console()), stopped)
-    run_dir = options.out / prepared.source.stem
-    finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
-    if finish is None:
-        return Outcome(clip, code, "stopped: the same command goes on where it was", run_dir=run_dir)
-    return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir, stopped.code)
 
 
 def make_options(detector: DetectorOptions, given: dict[str, Any]) -> Options:

@@ -1,0 +1,1 @@
+"""Several clips at once: a process for each, and the encoder that they share."""
