@@ -41,10 +41,13 @@ Job = Callable[[str], Outcome]
 Say = Callable[[str], None]
 
 
-def run_named(specs: Sequence[str], job: Job, say: Say, *, fail_fast: bool, record: Path | None = None) -> int:
+def run_named(
+    specs: Sequence[str], job: Job, say: Say, *, download: bool = False, fail_fast: bool, record: Path | None = None
+) -> int:
     """Do the job for all that ``specs`` name; one clip that is named itself is no series, and its errors are raised.
 
-    ``record`` is the file that says what became of each clip of a series.
+    ``record`` is the file that says what became of each clip of a series. What ``download`` means is said at
+    ``stream.video.sources.listing.list_clips``.
 
     Returns:
         The exit code.
@@ -53,10 +56,18 @@ def run_named(specs: Sequence[str], job: Job, say: Say, *, fail_fast: bool, reco
         SourceError: a list of clips cannot be read.
         UsageError: two clips would be written to one place.
     """
-    clips = list_clips(specs)
+    named = list_clips(specs, download=download)
+    faults = {clip.spec: clip.fault for clip in named if clip.fault}
+
+    def checked(clip: str) -> Outcome:
+        if clip in faults:
+            raise faults[clip]
+        return job(clip)
+
+    clips = [clip.spec for clip in named]
     if clips == list(specs) and len(clips) == 1:
-        return job(clips[0]).code
-    return run_series(clips, job, say, fail_fast=fail_fast, record=record)
+        return checked(clips[0]).code
+    return run_series(clips, checked, say, fail_fast=fail_fast, record=record)
 
 
 def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, record: Path | None = None) -> int:

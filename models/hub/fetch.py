@@ -22,13 +22,13 @@ from models.errors import ModelUnavailableError
 from models.hub.blob import Blob, fetch_blob
 from models.hub.refusals import explain
 from models.hub.retry import Kind, attempts
+from models.hub.tree import ANSWERS_WITHIN_S, tree
 from models.token import hub_token
 
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile
 
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
-_HUB_ANSWERS_WITHIN_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,8 @@ class _Fetch:
         """The commit that a revision stands for now."""
         for attempt in attempts(self._waiting, connected=False):
             with attempt:
-                # The first question has a limit: later ones of the client's wait for a silent network for ever.
                 info = self._api.repo_info(
-                    self._name, repo_type=self._kind, revision=revision, timeout=_HUB_ANSWERS_WITHIN_S
+                    self._name, repo_type=self._kind, revision=revision, timeout=ANSWERS_WITHIN_S
                 )
         if info.sha is None:
             raise ModelUnavailableError(f"the hub does not say which commit {revision!r} of {self._name!r} is")
@@ -133,8 +132,8 @@ class _Fetch:
         """Small ones first: what a model is, is known before its weights are here."""
         from huggingface_hub import RepoFile
 
-        tree = self._api.list_repo_tree(self._name, repo_type=self._kind, revision=commit)
-        files = [entry for entry in tree if isinstance(entry, RepoFile)]
+        entries = tree(self._name, commit, kind=self._kind, waiting=self._waiting)
+        files = [entry for entry in entries if isinstance(entry, RepoFile)]
         wanted = [file for file in files if any(fnmatchcase(file.path, pattern) for pattern in patterns)]
         return sorted(wanted, key=lambda file: file.size)
 

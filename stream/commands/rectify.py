@@ -71,7 +71,7 @@ def rectify(
     wish = Wish(out, intrinsics, balance, fov_scale, longest_px, Coding(codec, crf, preset), overwrite)
     console = Console()
     job = partial(rectify_clip, wish=wish, console=console, download=download)
-    sys.exit(run_named(sources, job, partial(say, console), fail_fast=fail_fast))
+    sys.exit(run_named(sources, job, partial(say, console), download=download, fail_fast=fail_fast))
 
 
 def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = False) -> "Outcome":

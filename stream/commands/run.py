@@ -90,16 +90,20 @@ def run(  # click's values: Options validates them
     finished ones are not repeated, one that was stopped goes on, and the gravest exit code is the command's.
     OUT/series.json says what became of each so far.
     """
+    from stream.json_view import JsonView
     from stream.meter import say
+    from stream.notes import tell_notes
     from stream.series import run_named
     from stream.video.sources.listing import list_clips
 
     options = make_options(detector, {"source": sources[0], "live": live, **given})
-    if options.loop and len(list_clips(sources)) > 1:
+    if options.log_format == "json":
+        tell_notes(JsonView().note)
+    if options.loop and len(list_clips(sources, download=options.download)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
     to_user = say_json if options.log_format == "json" else partial(say, Console())
     job, record = partial(run_clip, options=options), options.out / "series.json"
-    sys.exit(run_named(sources, job, to_user, fail_fast=fail_fast, record=record))
+    sys.exit(run_named(sources, job, to_user, download=options.download, fail_fast=fail_fast, record=record))
 
 
 def say_json(line: str) -> None:
