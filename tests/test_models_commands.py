@@ -16,7 +16,7 @@ from models.hub.fetch import Progress
 from models.weights import fetched
 from stream.commands.models import models
 from stream.config import Options
-from stream.errors import ModelMissingError
+from stream.errors import ExitCode, ModelMissingError
 from stream.fetch_view import shown
 from stream.prepare import prepare
 from tests.clips import make_clip
@@ -45,6 +45,16 @@ def test_commands_fetch_and_list(tmp_path: Path, hub: Hub) -> None:
     listed = _program(hub, tmp_path, "models", "list", HF_HUB_OFFLINE="1")
     assert listed.stdout == f"{NAME}@{COMMIT}  main  1000 KiB  whole\n"
     assert hub.requests == []
+
+
+def test_cache_that_cannot_be_written_is_a_sentence(tmp_path: Path, hub: Hub) -> None:
+    """Exit 5 and one line that names the folder and HF_HOME, not a fault of the program."""
+    (tmp_path / "file").write_text("")
+    done = _program(hub, tmp_path, "models", "fetch", "--encoder-model", NAME, HF_HOME=str(tmp_path / "file"))
+    assert done.returncode == ExitCode.MODEL_MISSING
+    (line,) = done.stderr.splitlines()
+    assert f"the hub's cache {tmp_path}/file/hub cannot be used" in line
+    assert "set HF_HOME" in line
 
 
 def test_killed_fetch_goes_on_later(tmp_path: Path, hub: Hub) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from models.errors import ModelUnavailableError
 from models.hub.blob import Blob, fetch_blob
-from models.hub.refusals import explain
+from models.hub.refusals import cannot_use_cache, explain
 from models.hub.retry import Kind, attempts
 from models.hub.tree import ANSWERS_WITHIN_S, tree
 from models.token import hub_token
@@ -28,7 +28,7 @@ from models.token import hub_token
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile
 
-NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def fetch(
 
     Raises:
         ModelUnavailableError: the hub does not give it, cannot be reached or must not be asked; or what came is not
-            what the hub says it is.
-        OSError: the disk is full, or the cache cannot be written.
+            what the hub says it is; or the hub's cache cannot be written.
+        OSError: the disk is full.
     """
     import httpx2
     from huggingface_hub.constants import is_offline_mode
@@ -85,6 +85,10 @@ def fetch(
         raise ModelUnavailableError(f"{name!r} is neither a folder nor a name on the hub") from error
     except (httpx2.HTTPError, ConnectionError, EntryNotFoundError, FileMetadataError, ValueError) as error:
         raise ModelUnavailableError(explain(error, name, kind)) from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        raise ModelUnavailableError(f"the {kind} {name!r} cannot be fetched: {cannot_use_cache(error)}") from error
 
 
 class _Fetch:
