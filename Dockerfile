@@ -73,16 +73,18 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     HF_HOME=/weights \
+    XDG_CACHE_HOME=/weights/cache \
+    MPLCONFIGDIR=/tmp/matplotlib \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
-# Any user may write here, where the root file system may be written at all; /weights is the hub's cache.
+# Any user may write here, where the root file system may be written at all; /weights holds the hub's cache, and ours.
 RUN install -d -m 1777 /run/egoclean /weights
 WORKDIR /data
 USER 1000:1000
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tini", "--", "entrypoint.sh"]
 CMD ["--help"]
-HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["entrypoint.sh", "health"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["entrypoint.sh", "health", "--since-start"]
 LABEL org.opencontainers.image.title="egoclean-stream" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -130,6 +130,7 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
         ("stream", "ok"),
         ("lens", "ok"),
         ("decoder", "ok"),
+        ("sidecar", "ok"),
     ]
 
 
