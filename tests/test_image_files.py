@@ -16,7 +16,7 @@ import pytest
 from stream.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-BASE = "python:3.11-slim-bookworm"
+BASE = "python:3.11.14-slim-bookworm"
 SCRIPTS = [ROOT / "entrypoint.sh", *sorted((ROOT / "docker").glob("*.sh"))]
 MAKE_RUNS = ("run", "demo")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -68,10 +68,11 @@ def asked(requirements: list[str]) -> dict[str, str]:
 
 
 def test_every_stage_stands_on_the_pinned_base() -> None:
-    """A stage begins with the one base image, by its full tag, or with a stage above it."""
+    """A stage begins with the base image, by its full version unless the builder names another, or a stage above it."""
+    assert of("ARG")[0] == f"BASE={BASE}"
     stages: list[str] = []
     for source, _, name in (words.split() for words in of("FROM")):
-        assert source in {BASE, *stages}
+        assert source in {"$BASE", *stages}
         stages.append(name)
     assert stages[-1] == "gpu", "docker build . makes the last stage"
 

@@ -189,7 +189,7 @@ def test_health_looks_at_the_newest_run(tmp_path: Path) -> None:
 
 
 def test_a_container_is_well_before_it_has_a_run(tmp_path: Path) -> None:
-    """Before its first run, and with other commands, a main process that lives is enough; older runs are passed over."""
+    """Before its first run, and with other commands, a main process that lives is enough; older runs do not count."""
     began = now()
     assert judge(tmp_path, began) == (True, f"{tmp_path}: no run has begun since the container started")
     assert judge(tmp_path) == (False, f"{tmp_path}: no run has begun here")
