@@ -2,9 +2,11 @@
 # docker build --target cpu -t egoclean-stream:cpu .  without torch, a tenth of the size
 #
 # Every Python package comes from a lock file with hashes (docker/lock.sh writes them). Behind a proxy with its own
-# certificate: --secret id=ca_bundle,src=FILE; it is seen by pip alone and stays in no layer.
+# certificate: --secret id=ca_bundle,src=FILE; it is seen by pip alone and stays in no layer. Another base, such as a
+# digest that you have checked: --build-arg BASE=python@sha256:...
 
-FROM python:3.11-slim-bookworm AS base
+ARG BASE=python:3.11.14-slim-bookworm
+FROM $BASE AS base
 # Pinned to upstream's version: Debian keeps only its newest rebuild of it on the mirrors.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends 'tini=0.19.*' \
@@ -73,23 +75,26 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     HF_HOME=/weights \
+    XDG_CACHE_HOME=/weights/cache \
+    MPLCONFIGDIR=/tmp/matplotlib \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
-# Any user may write here, where the root file system may be written at all; /weights is the hub's cache.
+# Any user may write here, where the root file system may be written at all; /weights holds the hub's cache, and ours.
 RUN install -d -m 1777 /run/egoclean /weights
 WORKDIR /data
 USER 1000:1000
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tini", "--", "entrypoint.sh"]
 CMD ["--help"]
-HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["entrypoint.sh", "health"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["entrypoint.sh", "health", "--since-start"]
 LABEL org.opencontainers.image.title="egoclean-stream" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.base.name="docker.io/library/python:3.11-slim-bookworm"
+      org.opencontainers.image.base.name="docker.io/library/python:3.11.14-slim-bookworm"
 
 FROM runtime AS cpu
-ENV EGOCLEAN_ENCODER=grid
+ENV EGOCLEAN_ENCODER=grid \
+    EGOCLEAN_IMAGE=cpu
 LABEL org.opencontainers.image.description="First-person video into segmented records while it plays; no torch, encoder grid (no learned weights)"
 COPY --from=venv-cpu /opt/venv /opt/venv
 COPY --from=app /app /opt/venv
@@ -99,6 +104,7 @@ LABEL org.opencontainers.image.revision=$REVISION
 
 FROM runtime AS gpu
 LABEL org.opencontainers.image.description="First-person video into segmented records while it plays; V-JEPA 2 on a GPU"
+ENV EGOCLEAN_IMAGE=gpu
 COPY --from=venv-gpu /opt/venv /opt/venv
 COPY --from=app /app /opt/venv
 COPY --from=sbom /sbom/gpu.json /opt/venv/share/egoclean-stream/sbom.json

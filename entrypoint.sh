@@ -8,9 +8,14 @@ can_fill() { # whether we may write into the directory $1, or make it
     [ -w "$1" ] || { [ ! -e "$1" ] && [ -w "$(dirname "$1")" ]; }
 }
 
+names_out() { # whether one of the arguments is --out
+    for word; do case "$word" in --out | --out=*) return 0 ;; esac done
+    return 1
+}
+
 [ "${1:-}" != egoclean-stream ] || shift
 
-if [ -z "${EGOCLEAN_OUT:-}" ] && ! can_fill runs; then
+if [ -z "${EGOCLEAN_OUT:-}" ] && ! names_out "$@" && ! can_fill runs; then
     EGOCLEAN_OUT=/tmp/runs
     ! can_fill /run/egoclean/runs || EGOCLEAN_OUT=/run/egoclean/runs
     export EGOCLEAN_OUT
@@ -18,6 +23,11 @@ if [ -z "${EGOCLEAN_OUT:-}" ] && ! can_fill runs; then
         --help | --version) ;;
         rectify | annotate | bench | tail | health | doctor | models | detect | eval | ablation | analyze | check-rectify) ;;
         *) # run, demo, or a clip
+            if mountpoint -q "$PWD"; then
+                echo "egoclean-stream: user $(id -u) cannot write to $PWD/runs, in the folder that you have mounted: add" \
+                    "--user \"\$(id -u):\$(id -g)\", or name another place with --env EGOCLEAN_OUT=FOLDER" >&2
+                exit 2
+            fi
             echo "egoclean-stream: user $(id -u) cannot write to $PWD/runs: results go to $EGOCLEAN_OUT inside the" \
                 "container; to keep them, mount a folder of yours at $PWD and add --user \"\$(id -u):\$(id -g)\"" >&2
             ;;

@@ -9,6 +9,8 @@ image=egoclean-stream:cpu
 user=$(id -u):$(id -g)
 [ "$user" != 0:0 ] || user=4321:4321 # root may do anything, which would prove nothing
 work=$(mktemp -d)
+tight=(--read-only --tmpfs /tmp --network none --cap-drop ALL --security-opt no-new-privileges
+    --volume "$work/data:/clips:ro")
 started=
 
 finish() {
@@ -49,6 +51,27 @@ in_image() { docker run --rm --entrypoint "$1" "$image" "${@:2}"; }
 
 egoclean() { docker run --rm --user "$user" --volume "$work/data:/data" "$image" "$@"; }
 
+within_60_s() { # until the command holds; else the container's last words
+    local end=$((SECONDS + 60))
+    until "$@"; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            docker logs "$container" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+is_healthy() { # by what the healthcheck has said of the run itself
+    [[ $(docker inspect --format '{{json .State.Health}}' "$container") == *'"Status":"healthy"'*': running, '* ]]
+}
+
+ends_with_143() {
+    docker stop --time 10 "$container" >/dev/null
+    test "$(docker inspect --format '{{.State.ExitCode}}' "$container")" = 143
+    docker rm "$container" >/dev/null
+}
+
 say() { printf '\n== %s\n' "$*"; }
 
 say "build $image"
@@ -67,6 +90,17 @@ cmp "$work/events.jsonl" "$work/data/runs/clip/events.jsonl"
 say "bench, with a read-only root and no network; what it measures is of this machine"
 docker run --rm --read-only --tmpfs /tmp --network none --cap-drop ALL "$image" bench --seconds 10
 
+say "the main job under the tightest rules: read-only root, any user, no capabilities, no network"
+docker run --rm "${tight[@]}" --user 7654:7654 "$image" /clips/clip.mp4
+
+say "a mounted folder that cannot be written is refused"
+code=0
+docker run --rm --volume "$work/data:/data:ro" "$image" clip.mp4 || code=$?
+test "$code" = 2
+
+say "no secret of the build is left"
+in_image sh -c '! ls /run/secrets/* /root/.netrc /root/.config/pip/pip.conf /etc/pip.conf 2>/dev/null | grep .'
+
 say "weights that cannot be fetched: the commands are there, and end as they say"
 docker run --rm --network none "$image" models list
 code=0
@@ -76,12 +110,16 @@ test "$code" = 5
 say "the bill of materials names every package of the image, with a hash"
 docker run --rm --interactive --entrypoint python "$image" - <"$root/docker/check_sbom.py"
 
-say "SIGTERM ends it with 143, in order"
-container=$(docker run --detach --user "$user" --volume "$work/data:/data" "$image" clip.mp4 --loop --out soak)
-until [ -s "$work/data/soak/clip/clip_ts.npy" ]; do sleep 0.2; done
-docker stop --time 10 "$container" >/dev/null
-test "$(docker inspect --format '{{.State.ExitCode}}' "$container")" = 143
-docker rm "$container" >/dev/null
+say "it becomes healthy, and SIGTERM ends it with 143, in order"
+container=$(docker run --detach --user "$user" --volume "$work/data:/data" --env EGOCLEAN_OUT=/data/soak \
+    "$image" clip.mp4 --loop)
+within_60_s test -s "$work/data/soak/clip/clip_ts.npy"
+within_60_s is_healthy
+ends_with_143
+
+say "SIGTERM during start-up ends it as well"
+container=$(docker run --detach "${tight[@]}" "$image" /clips/clip.mp4 --loop)
+ends_with_143
 
 if docker compose version >/dev/null 2>&1; then
     say "compose can read its files"

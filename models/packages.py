@@ -1,11 +1,16 @@
 """The heavy packages that models need, which may be missing or not fit together."""
 
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Final
 
 from models.errors import ModelUnavailableError
+
+_IMAGE: Final = "EGOCLEAN_IMAGE"
+"""Names the image that this runs in; set by the Dockerfile."""
 
 
 def require_packages(names: Iterable[str], *, extra: str) -> None:
@@ -16,10 +21,19 @@ def require_packages(names: Iterable[str], *, extra: str) -> None:
     """
     missing = [name for name in names if find_spec(name) is None]
     if missing:
-        raise ModelUnavailableError(
-            f"the Python package {', '.join(missing)} is not installed: "
-            f"pip install -e '.[{extra}]' in the project's folder"
-        )
+        cure = how_to_install(f"-e '.[{extra}]' in the project's folder")
+        raise ModelUnavailableError(f"the Python package {', '.join(missing)} is not installed: {cure}")
+
+
+def how_to_install(words: str) -> str:
+    """What brings a missing package: pip with ``words``; in the project's image, where pip helps nobody, another."""
+    match os.environ.get(_IMAGE):
+        case None:
+            return f"pip install {words}"
+        case "cpu":
+            return "this is the image without torch, build the other one, without --target cpu"
+        case _:
+            return "build an image of your own on this one, with the package in /opt/venv"
 
 
 def make_torchvision_importable() -> None:

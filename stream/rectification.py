@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -22,7 +22,7 @@ from stream.video.container import StreamFacts, read_facts
 from stream.video.encoding import Clock, Coding, tags_of, video_writer
 from stream.video.packets import packets
 from stream.video.picture.camera import Camera, fit_camera, read_intrinsics
-from stream.video.picture.layout import Layout, layout_of
+from stream.video.picture.layout import layout_of
 from stream.video.picture.rectified import RectifiedPicture
 from stream.video.picture.tiles import lens_facts
 from stream.video.sources.source import Source
@@ -71,6 +71,11 @@ class Output:
         """Where its pictures show something."""
         return self.folder / f"{self.stem}_mask.png"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.video, self.intrinsics, self.mask
+
 
 @dataclass(slots=True)
 class Rectified:
@@ -80,6 +85,8 @@ class Rectified:
     frames: int = 0
     t_end_s: float = 0.0
     damage: list[Damage] = field(default_factory=list)
+    was_there: bool = False
+    """An earlier call has made just this, and nothing was done."""
 
 
 Progress = Callable[[float], None]
@@ -87,7 +94,7 @@ Progress = Callable[[float], None]
 
 
 def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
-    """Write the rectified video of a clip, its camera and its mask.
+    """Write the rectified video of a clip, its camera and its mask; what is there already is not made again.
 
     Frames keep their own times, from the first one on; what cannot be decoded is left out and named. All
     files appear under their names when they are whole, the video last.
@@ -100,12 +107,15 @@ def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
     output = Output(wish.out, source.stem)
     facts = read_facts(source)
     camera = _camera(source, facts, wish)
-    _make_room(output, source, overwrite=wish.overwrite)
     done = Rectified(output)
     decode = Decode(source.name, facts)
     pictures = _pictures(decode, source, done.damage)
     first = next(pictures)  # there is one, or decoding has raised
     rectified = RectifiedPicture(layout_of(first.frame), camera, wish.longest_px)
+    description = _description(rectified, camera, source, wish)
+    if not wish.overwrite and _is_made(output, description):
+        return Rectified(output, was_there=True)
+    _make_room(output, source, overwrite=wish.overwrite)
     clock = Clock(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000))
     size, tags = (rectified.width, rectified.height), tags_of(first.frame)
     with (
@@ -119,7 +129,7 @@ def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
                 done.frames += 1
                 progress(picture.t_s)
         mask_part.write_bytes(_png(rectified))
-        intrinsics_part.write_bytes(_description(rectified, camera, layout_of(first.frame), wish))
+        intrinsics_part.write_bytes(description)
     done.t_end_s = decode.end("end_of_stream").decoded_s
     return done
 
@@ -134,11 +144,19 @@ def _camera(source: Source, facts: StreamFacts, wish: Wish) -> Camera:
     return fit_camera(read_intrinsics(path), *size, wish.balance, wish.fov_scale)
 
 
+def _is_made(output: Output, description: bytes) -> bool:
+    """Whether an earlier call has made all of it, of the same clip with the same options."""
+    there = all(path.is_file() and os.access(path, os.R_OK) for path in output.files)
+    return there and output.intrinsics.read_bytes() == description
+
+
 def _make_room(output: Output, source: Source, *, overwrite: bool) -> None:
-    files = (output.video, output.intrinsics, output.mask)
-    there = [path for path in files if path.exists()]
+    there = [path for path in output.files if path.exists()]
     if there and not overwrite:
-        raise UsageError(f"{there[0]} exists already: give another --out, or replace it with --overwrite")
+        raise UsageError(
+            f"{there[0]} exists already, of another clip or with other options: "
+            "give another --out, or replace it with --overwrite"
+        )
     if source.file.path and any(path.samefile(source.file.path) for path in there):
         raise UsageError(f"{source.file.name} would be overwritten by what is made of it: give another --out")
     try:
@@ -177,9 +195,11 @@ def _png(rectified: RectifiedPicture) -> bytes:
     return data.tobytes()
 
 
-def _description(rectified: RectifiedPicture, camera: Camera, layout: Layout, wish: Wish) -> bytes:
+def _description(rectified: RectifiedPicture, camera: Camera, source: Source, wish: Wish) -> bytes:
     """The pinhole camera, with the keys of a fisheye calibration, and how it came about."""
-    matrix = rectified.matrix
+    matrix, layout = rectified.matrix, rectified.layout
+    clip = {"name": source.name, "size_bytes": source.size_bytes}
+    seen = {"pixel_format": layout.pixel_format, "rotation_deg": layout.rotation_deg, **lens_facts(camera)}
     content = {
         "model": "pinhole",
         "image_width": rectified.width,
@@ -192,6 +212,7 @@ def _description(rectified: RectifiedPicture, camera: Camera, layout: Layout, wi
         "balance": wish.balance,
         "fov_scale": wish.fov_scale,
         "pixel_format": "yuv420p",
-        "source": {"pixel_format": layout.pixel_format, "rotation_deg": layout.rotation_deg, **lens_facts(camera)},
+        "coding": asdict(wish.coding),
+        "source": {**clip, **seen},
     }
     return (json.dumps(content, indent=1) + "\n").encode()

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from stream.complaint import complain
@@ -50,6 +51,7 @@ def run_named(
     job: Job,
     say: Say,
     *,
+    download: bool = False,
     fail_fast: bool,
     record: Path | None = None,
     at_once: AtOnce | None = None,
@@ -57,6 +59,7 @@ def run_named(
     """Do the job for all that ``specs`` name; one clip that is named itself is no series, and its errors are raised.
 
     ``record`` is the file that says what became of each clip of a series; ``at_once`` does a series in its own way.
+    What ``download`` means is said at ``stream.video.sources.listing.list_clips``.
 
     Returns:
         The exit code.
@@ -65,12 +68,22 @@ def run_named(
         SourceError: a list of clips cannot be read.
         UsageError: two clips would be written to one place.
     """
-    clips = list_clips(specs)
+    named = list_clips(specs, download=download)
+    faults = {clip.spec: clip.fault for clip in named if clip.fault}
+
+    def checked(clip: str) -> Outcome:
+        if clip in faults:
+            raise faults[clip]
+        return job(clip)
+
+    clips = [clip.spec for clip in named]
     if clips == list(specs) and len(clips) == 1:
-        return job(clips[0]).code
+        return checked(clips[0]).code
     if at_once is not None:
-        return conclude(clips, at_once(clips), say, record=record)
-    return run_series(clips, job, say, fail_fast=fail_fast, record=record)
+        refused = (attempt(clip, checked) for clip in faults)
+        ended = chain(refused, at_once([clip for clip in clips if clip not in faults]))
+        return conclude(clips, ended, say, record=record)
+    return run_series(clips, checked, say, fail_fast=fail_fast, record=record)
 
 
 def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, record: Path | None = None) -> int:

@@ -17,10 +17,16 @@ from stream.stage import drive
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
+from stream.video.sources.listing import list_clips
 from stream.video.sources.source import open_source
 
 _X265 = "log-level=none:pools=none:frame-threads=1:scenecut=0:open-gop=0"
 _TICK = Fraction(1, 90_000)
+
+
+def clips_named(specs: Sequence[str], *, download: bool = False) -> list[str]:
+    """The clips that words on a command line name."""
+    return [named.spec for named in list_clips(specs, download=download)]
 
 
 def texture(frames: int, width_px: int, height_px: int, seed: int = 0) -> list[UInt8]:

@@ -91,6 +91,8 @@ class Hub:
     """By the end of a path: the bytes that come instead of the file's, with the file's headers."""
     ranges: bool = True
     """Whether ranges are honoured."""
+    page_entries: int = 1000
+    """Of a folder's list, at most, in one answer."""
     released: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
 
@@ -165,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif what == "tree":
             recursive = query.get("recursive", ["False"])[0].lower() == "true"
-            self._json(_tree(repo, folder, recursive=recursive))
+            self._page(_tree(repo, folder, recursive=recursive), int(query.get("cursor", ["0"])[0]))
         elif what == "paths-info":
             wanted = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()).get("paths", [])
             everything = _tree(repo, "", recursive=True)
@@ -173,6 +175,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             siblings = [{"rfilename": name} for name in repo.files]
             self._json({"id": repo.name, "sha": repo.commit, "siblings": siblings, "private": False, "tags": []})
+
+    def _page(self, entries: list[dict[str, Any]], first: int) -> None:
+        """Some of a list, and where it goes on."""
+        last = first + self._hub.page_entries
+        url = f"{self._hub.endpoint}{urlsplit(self.path).path}?cursor={last}"
+        headers = {"Link": f'<{url}>; rel="next"'} if last < len(entries) else {}
+        self._answer(200, json.dumps(entries[first:last]).encode(), {"Content-Type": "application/json", **headers})
 
     def _file(self, repo: Repo, revision: str, name: str) -> None:
         if revision not in repo.revisions:

@@ -14,6 +14,7 @@ from stream.bench import compare as comparing
 from stream.bench import measure as measuring
 from stream.bench.clips import bench_clip
 from stream.bench.gpu_meter import GpuMeter
+from stream.commands.bench import settled
 from stream.config import Options
 from stream.video.container import read_facts
 from stream.video.sources.source import open_source
@@ -43,7 +44,7 @@ def test_bench_without_words(tmp_path: Path) -> None:
     assert 0 < chain["flowing_s"] < chain["wall_s"]
     assert measured["utilisation"] is None
     assert measured["machine"]["cores"] >= 1
-    for said in ("x real time", "a video hour", "PROJECTION", "calculated, not measured"):
+    for said in ("x real time", "a video hour", "with the grid encoder", "PROJECTION", "calculated, not measured"):
         assert said in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
@@ -121,6 +122,17 @@ def test_ceiling_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A product of matrices takes some time on whatever device there is."""
     monkeypatch.setattr(ceiling, "_SIDES", {"cpu": (64,), "cuda": (64,)})
     assert 0 < ceiling.measure("float32") < 1e16
+
+
+def test_gpu_is_priced_with_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a card and torch are and nothing is named, V-JEPA 2 at full size is measured; a wish is kept as it is."""
+    monkeypatch.setattr("models.gpu.find_gpu", lambda: None)
+    assert settled(None, None, None) == ("grid", "real")
+    monkeypatch.setattr("models.gpu.find_gpu", lambda: gpu.Gpu("card", 24 << 30, 23 << 30))
+    assert settled(None, None, None) == ("vjepa2", "random")
+    assert settled("grid", None, None) == ("grid", "real")
+    assert settled(None, None, "folder") == ("vjepa2", "real")
+    assert settled(None, "random-small", None) == ("vjepa2", "random-small")
 
 
 def test_no_gpu_has_no_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,26 @@ def test_everything_mounted_from_here_is_here() -> None:
     assert [path for path in mounted if not path.exists()] == []
 
 
+def volumes(name: str) -> dict[str, set[str]]:
+    """The named volumes of each service of a file; folders of this machine are none."""
+    mounted = {name: said.get("volumes", ()) for name, said in compose(name)["services"].items()}
+    sources = {name: {volume.split(":")[0] for volume in listed} for name, listed in mounted.items()}
+    return {name: {each for each in found if not each.startswith((".", "/"))} for name, found in sources.items()}
+
+
+def test_what_the_chain_writes_no_other_user_makes() -> None:
+    """A folder that a container of another user makes in a volume is closed to the chain: it shares none."""
+    for name in FILES:
+        others = [mounted for service, mounted in volumes(name).items() if service != "chain"]
+        assert volumes(FILES[0])["chain"].isdisjoint(set().union(*others))
+
+
+def test_every_volume_is_declared() -> None:
+    """A named volume that a service mounts stands among those of its own file."""
+    for name in FILES:
+        assert set().union(*volumes(name).values()) == set(compose(name)["volumes"])
+
+
 def test_docker_compose_reads_them() -> None:
     """Docker Compose takes the first file alone, and both together."""
     docker = shutil.which("docker")

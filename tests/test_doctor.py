@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections import namedtuple
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from stream.config import Options
 from stream.doctor import machine, software
 from stream.doctor.check import check
-from stream.doctor.clip import Case
+from stream.doctor.clip import Case, reading
 from stream.errors import EgocleanError, NoRoomError, SourceError, UsageError
 from stream.prepare import prepare
 from stream.runner import run
@@ -77,6 +78,17 @@ def test_exit_code_is_the_runs(tmp_path: Path, fault: str) -> None:
     (failed,) = [line for line in doctor.stdout.splitlines() if line.startswith("FAIL")]
     if fault != "out":
         assert run.stderr.removeprefix("egoclean-stream: ").strip() in failed
+
+
+def test_sidecar_that_disagrees_is_a_warning(clip: Path, tmp_path: Path) -> None:
+    """What the file beside the clip says otherwise is said, in the words of a run."""
+    copy = Path(shutil.copytree(clip.parent, tmp_path / "copy")) / clip.name
+    case = Case(Options(source=str(copy), encoder="grid", out=tmp_path))
+    assert [made.says for made in reading(case) if made.name == "sidecar"] == ["none"]
+    copy.with_suffix(".json").write_text('{"codec": "av1"}')
+    (made,) = (made for made in reading(case) if made.name == "sidecar")
+    assert made.level == "warn"
+    assert made.says.endswith("disagrees with the clip, which is believed: codec av1 (the clip: hevc)")
 
 
 def test_expected_size_is_an_upper_bound(clip: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import json
 import logging
 import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from models.encoders import choose, make_encoder
 from models.errors import ModelUnavailableError
 from models.onnx.encoder import OnnxEncoder
 from models.onnx.export import export_onnx
-from models.onnx.facts import read_facts
+from models.onnx.facts import Provider, read_facts
 from models.vjepa2.encoder import VJepa2Encoder
 from models.weights import weights_sha256
 from tests.tiny_models import TINY_DIMS, TINY_FRAMES, save_tiny_vjepa2, textured_frame
@@ -94,6 +96,30 @@ def test_a_provider_that_does_not_work_is_named(
     assert "could not use CUDAExecutionProvider" in caplog.text
     with pytest.warns(UserWarning, match="CUDA"), pytest.raises(ModelUnavailableError, match=r"cannot run .* on CUDA"):
         OnnxEncoder(exported, TINY_FRAMES, "cuda")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider 'CUDA:UserWarning")
+@pytest.mark.parametrize(("provider", "calls"), [("auto", 1), ("cuda", 1), ("cpu", 0)])
+def test_libraries_of_cuda_are_loaded_where_they_are_wanted(
+    exported: Path, provider: Provider, calls: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """NVIDIA's libraries lie in Python packages: they are loaded before the session that needs them, and quietly.
+
+    That CUDA then works has not been seen: this needs a GPU.
+    """
+    loaded: list[str] = []
+
+    def preload() -> None:
+        sys.stdout.write("Failed to load libcublas")
+        loaded.append("all")
+
+    promised = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: promised)
+    monkeypatch.setattr("onnxruntime.preload_dlls", preload)
+    with suppress(ModelUnavailableError):
+        OnnxEncoder(exported, TINY_FRAMES, provider)
+    assert len(loaded) == calls
+    assert "libcublas" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])

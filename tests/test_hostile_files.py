@@ -14,9 +14,8 @@ from stream.errors import SourceError
 from stream.records.claim import clear
 from stream.records.layout import RunLayout
 from stream.video.container import read_facts
-from stream.video.sources.listing import list_clips
 from stream.video.sources.source import open_source
-from tests.clips import make_clip
+from tests.clips import clips_named, make_clip
 from tests.runs import run_cli
 
 _TERABYTE = 1 << 40
@@ -132,8 +131,8 @@ def test_a_name_that_is_a_pattern_names_itself_alone(tmp_path: Path, stem: str) 
 def test_a_list_without_end_is_refused(tmp_path: Path) -> None:
     """Of a device that never ends no more is read than any list has."""
     with pytest.raises(SourceError, match="is longer than 16777216 characters: give it in parts"):
-        list_clips(["@/dev/zero"])
+        clips_named(["@/dev/zero"])
     (tmp_path / "list.txt").write_bytes(b"clip\x00.mp4\n")
-    (named,) = list_clips([f"@{tmp_path}/list.txt"])
+    (named,) = clips_named([f"@{tmp_path}/list.txt"])
     with pytest.raises(SourceError):
         open_source(named)

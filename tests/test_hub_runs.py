@@ -130,6 +130,7 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
         ("stream", "ok"),
         ("lens", "ok"),
         ("decoder", "ok"),
+        ("sidecar", "ok"),
     ]
 
 
@@ -140,6 +141,36 @@ def test_a_download_is_recorded_with_its_hash(hub: Hub, tmp_path: Path, noisy: b
     source = manifest(tmp_path / "runs" / STEM)["source"]
     assert source["sha256"] == sha256(noisy)
     assert source["fetched_bytes"] >= len(hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"])
+
+
+def test_a_series_reports_what_the_hub_answered(hub: Hub, tmp_path: Path) -> None:
+    """A shard that was refused while clips were looked for has its line, its code and the reason; others are run."""
+    clip = clip_bytes(tmp_path, frames=20)
+    hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes([("a.mp4", clip)])
+    hub.repos[0].files[f"{EGO_100K.folder}/part001.tar"] = tar_bytes([("b.mp4", clip)])
+    hub.faults = {"/part001.tar": [Fault(status=503, headers={"Retry-After": "0"})] * 6}
+    result = run(hub, tmp_path, EGO_100K.worker, *GRID)
+    assert result.returncode == ExitCode.INPUT
+    good, bad = series(tmp_path)["clips"]
+    assert (good["exit_code"], bad["exit_code"]) == (0, 3)
+    assert bad["clip"] == f"{EGO_100K.worker}part001.tar"
+    assert "the hub answered 503 Service Unavailable" in bad["says"]
+    assert result.stderr.count("cannot be read: ") == 1
+    assert "thrown while requesting" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "rectify"])
+def test_a_worker_without_ranges_is_downloaded(hub: Hub, tmp_path: Path, command: str) -> None:
+    """With --download every clip of the folder is found and done, also where the server gives whole files only."""
+    clip = clip_bytes(tmp_path, frames=20)
+    hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes([("a.mp4", clip), ("b.mp4", clip)])
+    hub.ranges = False
+    args = GRID if command == "run" else ("--preset", "ultrafast")
+    result = run(hub, tmp_path, command, EGO_100K.worker, "--download", *args)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
+    again = run(hub, tmp_path, EGO_100K.worker, "--download", *GRID, "--loop")
+    assert (again.returncode, "--loop replays one clip" in again.stderr) == (ExitCode.USAGE, True)
 
 
 def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

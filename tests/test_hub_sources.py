@@ -19,7 +19,7 @@ from stream.video.sources.listing import list_clips
 from stream.video.sources.remote import hub as remote_hub
 from stream.video.sources.remote.hub import SKIM_BYTES
 from stream.video.sources.source import open_source
-from tests.clips import decode
+from tests.clips import clips_named, decode
 from tests.data_hub import EGO_10K, EGO_100K, Spelling, clip_bytes, tar_bytes, worker_repo
 from tests.hub_server import COMMIT, TOKEN, Fault, Hub, Repo, point_client_at, serving, sha256
 
@@ -59,10 +59,10 @@ def refusal(spec: str, *, download: bool = False) -> str:
 def test_a_worker_is_all_the_clips_of_its_shards(spelling: Spelling) -> None:
     """The folder, with or without a slash, and the shard itself stand for the members, in order."""
     expected = [spelling.clip(number) for number in range(5)]
-    assert list_clips([spelling.worker]) == expected
-    assert list_clips([spelling.worker.rstrip("/")]) == expected
-    assert list_clips([spelling.tar]) == expected
-    assert list_clips([expected[2]]) == [expected[2]]
+    assert clips_named([spelling.worker]) == expected
+    assert clips_named([spelling.worker.rstrip("/")]) == expected
+    assert clips_named([spelling.tar]) == expected
+    assert clips_named([expected[2]]) == [expected[2]]
 
 
 @pytest.mark.parametrize("spelling", [EGO_10K, EGO_100K], ids=["10K", "100K"])
@@ -96,34 +96,34 @@ def test_a_clip_in_the_middle_costs_no_more_than_itself(hub: Hub, tmp_path: Path
 
 def test_headers_alone_are_fetched_once(hub: Hub) -> None:
     """Listing takes one small range a member; the contents are kept, so that the next time takes none."""
-    list_clips([EGO_100K.tar])
+    clips_named([EGO_100K.tar])
     asked = [made.range for made in hub.asked(f"/storage/datasets/{EGO_100K.data_set}/{EGO_100K.folder}/{SHARD}")]
     assert len(asked) <= 7
     for each in asked:
         first, last = map(int, str(each).removeprefix("bytes=").split("-"))
         assert last - first < SKIM_BYTES
     hub.requests.clear()
-    assert len(list_clips([EGO_100K.tar])) == 5
+    assert len(clips_named([EGO_100K.tar])) == 5
     assert hub.asked(SHARD) == []
 
 
 def test_what_is_kept_is_of_one_content(hub: Hub, tmp_path: Path, clip: bytes) -> None:
     """Another commit is looked at anew; what is damaged among what is kept, too."""
-    list_clips([EGO_100K.tar])
+    clips_named([EGO_100K.tar])
     (kept,) = (tmp_path / "cache").rglob("*.json")
     kept.write_text("{")
-    assert len(list_clips([EGO_100K.tar])) == 5
+    assert len(clips_named([EGO_100K.tar])) == 5
     hub.repos[1].commit = OTHER_COMMIT
     hub.repos[1].files[f"{EGO_100K.folder}/{SHARD}"] = tar_bytes([("other.mp4", clip)])
     remote_hub._commit_of.cache_clear()
-    assert list_clips([EGO_100K.tar]) == [f"{EGO_100K.tar}::other.mp4"]
+    assert clips_named([EGO_100K.tar]) == [f"{EGO_100K.tar}::other.mp4"]
 
 
 @pytest.mark.usefixtures("hub")
 def test_without_a_cache_the_clips_are_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache that cannot be written is no reason to stop."""
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
-    assert len(list_clips([EGO_100K.tar])) == 5
+    assert len(clips_named([EGO_100K.tar])) == 5
 
 
 @pytest.mark.parametrize("style", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT], ids=["gnu", "pax"])
@@ -131,7 +131,7 @@ def test_long_names_are_read(hub: Hub, clip: bytes, style: int) -> None:
     """Names beyond a header's 100 bytes, in either way of writing them."""
     name = f"{'folder/' * 30}{'é' * 40}.mp4"
     hub.repos[1].files[f"{EGO_100K.folder}/{SHARD}"] = tar_bytes([("first", b"x"), (name, clip)], style=style)
-    assert list_clips([EGO_100K.tar]) == [f"{EGO_100K.tar}::{name}"]
+    assert clips_named([EGO_100K.tar]) == [f"{EGO_100K.tar}::{name}"]
     assert open_source(f"{EGO_100K.tar}::{name}").size_bytes == len(clip)
 
 
@@ -157,13 +157,13 @@ def test_patterns_match_on_the_hub(hub: Hub, clip: bytes) -> None:
     hub.repos[1].files["factory001/notes.mp4"] = clip
     first = [EGO_100K.clip(number) for number in range(5)]
     second = [f"{root}/factory001/worker002/part001.tar::2.mp4"]
-    assert list_clips([f"{root}/factory001/worker00*/"]) == first + second
-    assert list_clips([f"{root}/factory*/worker002/*"]) == second
-    assert list_clips([f"{root}/factory001/*"]) == [f"{root}/factory001/notes.mp4", *first, *second]
-    assert list_clips([f"{root}/factory001/worker001/*"]) == first
+    assert clips_named([f"{root}/factory001/worker00*/"]) == first + second
+    assert clips_named([f"{root}/factory*/worker002/*"]) == second
+    assert clips_named([f"{root}/factory001/*"]) == [f"{root}/factory001/notes.mp4", *first, *second]
+    assert clips_named([f"{root}/factory001/worker001/*"]) == first
     hub.repos[1].files["v1.0/3.mp4"] = clip
-    assert list_clips([f"{root}/v1.0/"]) == list_clips([f"{root}/v*/"]) == [f"{root}/v1.0/3.mp4"]
-    assert list_clips([f"{root}/nothing*/"]) == [f"{root}/nothing*/"]
+    assert clips_named([f"{root}/v1.0/"]) == clips_named([f"{root}/v*/"]) == [f"{root}/v1.0/3.mp4"]
+    assert clips_named([f"{root}/nothing*/"]) == [f"{root}/nothing*/"]
 
 
 def test_a_revision_is_settled_once(hub: Hub) -> None:
@@ -311,13 +311,59 @@ def test_a_file_that_changes_is_never_mixed(hub: Hub, tmp_path: Path, monkeypatc
 
 
 def test_one_shard_that_cannot_be_read_does_not_hide_the_others(hub: Hub, clip: bytes) -> None:
-    """It stays in the list as it is named, and opening it says what is wrong."""
+    """It stays in the list as it is named, with what is wrong with it."""
     hub.repos[1].files[f"{EGO_100K.folder}/part001.tar"] = b"no tar at all" * 100
     hub.repos[1].files[f"{EGO_100K.folder}/part002.tar"] = tar_bytes([("good.mp4", clip)])
     *_, bad, good = list_clips([EGO_100K.worker])
-    assert (bad, good) == (f"{EGO_100K.worker}part001.tar", f"{EGO_100K.worker}part002.tar::good.mp4")
-    with pytest.raises(SourceError, match="is not a video"):
-        read_facts(open_source(bad))
+    assert (bad.spec, good) == (f"{EGO_100K.worker}part001.tar", (f"{EGO_100K.worker}part002.tar::good.mp4", None))
+    assert "cannot be read as an uncompressed tar" in str(bad.fault)
+
+
+def test_a_hub_that_stumbles_while_it_is_asked_what_there_is_is_quoted(hub: Hub, clip: bytes) -> None:
+    """A shard and a folder that it refuses to tell of keep its answer as their fault; the others are found."""
+    first, second = f"{EGO_100K.folder}/{SHARD}", "factory001/worker002"
+    hub.repos[1].files |= {
+        f"{second}/part001.tar": tar_bytes([("other.mp4", clip)]),
+        "factory001/worker003/3.mp4": clip,
+    }
+    hub.faults = {first: [Fault(status=503)] * 3, f"/tree/{COMMIT}/{second}": [Fault(status=429)] * 3}
+    shard, folder, clip_there = list_clips([f"hf://datasets/{EGO_100K.data_set}/factory001/worker00*/"])
+    assert shard.spec == EGO_100K.tar
+    assert "the hub answered 503" in str(shard.fault)
+    assert folder.spec == f"hf://datasets/{EGO_100K.data_set}/{second}"
+    assert "too many requests from here (429)" in str(folder.fault)
+    assert clip_there == (f"hf://datasets/{EGO_100K.data_set}/factory001/worker003/3.mp4", None)
+
+
+def test_a_hub_that_falls_silent_in_a_list_is_given_up(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A list of files that stops in its middle is waited for as long as any answer, and told of in our words alone."""
+    monkeypatch.setattr("models.hub.tree.ANSWERS_WITHIN_S", 0.1)
+    hub.faults = {f"/tree/{COMMIT}/{EGO_100K.folder}": [Fault(cut_after=10, holds=True)] * 3}
+    (worker,) = list_clips([EGO_100K.worker])
+    assert "cannot be reached (timed out)" in str(worker.fault)
+    assert capfd.readouterr().err == ""
+
+
+def test_long_lists_come_in_pages(hub: Hub, clip: bytes) -> None:
+    """Each page names the next, and a page that is refused once is asked for again."""
+    hub.page_entries = 3
+    hub.repos[1].files |= {f"many/{number}.mp4": clip for number in range(8)}
+    hub.faults = {f"/tree/{COMMIT}/many": [Fault(status=502)]}
+    assert len(clips_named([f"hf://datasets/{EGO_100K.data_set}/many/"])) == 8
+
+
+@pytest.mark.parametrize("spec", [EGO_100K.worker, EGO_100K.tar], ids=["folder", "shard"])
+def test_a_download_also_finds_the_clips(hub: Hub, spec: str) -> None:
+    """From a server without ranges a shard is fetched to see what is in it; where there are ranges it can wait."""
+    expected = [EGO_100K.clip(number) for number in range(5)]
+    list_clips([EGO_10K.worker], download=True)
+    assert all(made.range for made in hub.asked(EGO_10K.shard) if made.path.startswith("/storage"))
+    hub.ranges = False
+    assert "fetch it with --download" in str(list_clips([spec])[0].fault)
+    assert clips_named([spec], download=True) == expected
+    assert open_source(expected[2], download=True).fetched_bytes == 0
 
 
 def test_a_data_set_that_is_no_name_of_the_hub_is_a_repo(hub: Hub) -> None:

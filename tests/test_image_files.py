@@ -16,7 +16,7 @@ import pytest
 from stream.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-BASE = "python:3.11-slim-bookworm"
+BASE = "python:3.11.14-slim-bookworm"
 SCRIPTS = [ROOT / "entrypoint.sh", *sorted((ROOT / "docker").glob("*.sh"))]
 MAKE_RUNS = ("run", "demo")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -68,10 +68,11 @@ def asked(requirements: list[str]) -> dict[str, str]:
 
 
 def test_every_stage_stands_on_the_pinned_base() -> None:
-    """A stage begins with the one base image, by its full tag, or with a stage above it."""
+    """A stage begins with the base image, by its full version unless the builder names another, or a stage above it."""
+    assert of("ARG")[0] == f"BASE={BASE}"
     stages: list[str] = []
     for source, _, name in (words.split() for words in of("FROM")):
-        assert source in {BASE, *stages}
+        assert source in {"$BASE", *stages}
         stages.append(name)
     assert stages[-1] == "gpu", "docker build . makes the last stage"
 
@@ -82,7 +83,7 @@ def test_the_image_runs_unprivileged_under_an_init() -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", runtime["USER"])
     assert runtime["ENTRYPOINT"] == '["tini", "--", "entrypoint.sh"]'
     assert runtime["STOPSIGNAL"] == "SIGTERM"
-    assert 'CMD ["entrypoint.sh", "health"]' in runtime["HEALTHCHECK"]
+    assert 'CMD ["entrypoint.sh", "health", "--since-start"]' in runtime["HEALTHCHECK"]
     finals = [found for found in instructions() if found.stage in {"cpu", "gpu"}]
     assert not [found for found in finals if found.name in {"USER", "ENTRYPOINT", "HEALTHCHECK", "RUN"}]
 
@@ -178,6 +179,7 @@ class Started(NamedTuple):
     arguments: list[str]
     out: str
     said: str
+    code: int = 0
 
 
 class Container:
@@ -205,10 +207,10 @@ class Container:
             user=65534 if os.geteuid() == 0 else None,
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
-        found, *called = done.stdout.splitlines()
-        return Started(called, found, done.stderr)
+        found, *called = done.stdout.splitlines() or [""]
+        return Started(called, found, done.stderr, done.returncode)
 
 
 @pytest.fixture
@@ -226,7 +228,7 @@ def test_entrypoint_becomes_the_program() -> None:
 @pytest.mark.parametrize("words", [["my clip.mp4", "--loop"], ["tail", "runs/clip"], []], ids=["clip", "tail", "none"])
 def test_arguments_arrive_as_they_are(container: Container, words: list[str]) -> None:
     """Words keep their spaces, and the program's own name may stand before them."""
-    assert container.start(*words, cwd=container.writable) == (words, "unset", "")
+    assert container.start(*words, cwd=container.writable) == (words, "unset", "", 0)
     assert container.start("egoclean-stream", *words, cwd=container.writable).arguments == words
 
 
@@ -234,7 +236,7 @@ def test_results_go_to_the_folder_that_is_mounted(container: Container) -> None:
     """A folder that can be written is used as it is, also with results of earlier runs."""
     (container.writable / "runs").mkdir(mode=0o777)
     (container.writable / "runs").chmod(0o777)
-    assert container.start("clip.mp4", cwd=container.writable) == (["clip.mp4"], "unset", "")
+    assert container.start("clip.mp4", cwd=container.writable) == (["clip.mp4"], "unset", "", 0)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +262,20 @@ def test_commands_that_make_no_runs_are_quiet(container: Container, words: list[
 
 def test_a_wish_for_the_place_of_results_is_kept(container: Container) -> None:
     """EGOCLEAN_OUT, set from outside, is passed on unchanged."""
-    assert container.start("clip.mp4", cwd=container.read_only, out="/results") == (["clip.mp4"], "/results", "")
+    assert container.start("clip.mp4", cwd=container.read_only, out="/results") == (["clip.mp4"], "/results", "", 0)
+
+
+@pytest.mark.parametrize("words", [["clip.mp4"], ["demo"]], ids=" ".join)
+def test_a_mounted_folder_that_cannot_be_written_is_refused(container: Container, words: list[str]) -> None:
+    """Results that would stay in the container unnoticed are not begun: usage, and the option that helps."""
+    mounted = Path("/proc")  # mounted wherever Linux runs, and closed to all
+    refused = container.start(*words, cwd=mounted)
+    assert (refused.code, refused.arguments) == (2, [])
+    assert '--user "$(id -u):$(id -g)"' in refused.said
+    assert len(refused.said.splitlines()) == 1
+    assert container.start(*words, cwd=mounted, out="/results").code == 0
+    assert container.start(*words, "--out", "/results", cwd=mounted) == ([*words, "--out", "/results"], "unset", "", 0)
+    assert container.start("tail", "runs/clip", cwd=mounted).code == 0
 
 
 def test_the_bare_demo_takes_the_clip_of_the_image(container: Container) -> None:

@@ -10,8 +10,8 @@ from stream.config import Options
 from stream.errors import SourceError, UsageError
 from stream.video.live.options import LiveOptions
 from stream.video.sources.address import address_of, redacted, stem_of
-from stream.video.sources.listing import list_clips
 from stream.video.sources.source import open_source
+from tests.clips import clips_named
 
 SECRET = "geheim7"  # noqa: S105 - of nobody
 
@@ -85,9 +85,9 @@ def test_commands_for_clips_refuse_a_live_source() -> None:
 def test_two_cameras_of_one_path_are_two_runs() -> None:
     """The host is part of the stem; the same camera twice is refused, without its password."""
     cameras = ["rtsp://u:geheim7@one/live", "rtsp://u:geheim7@two/live"]
-    assert list_clips(cameras) == cameras
+    assert clips_named(cameras) == cameras
     with pytest.raises(UsageError, match="would both be written as 'one_live'") as raised:
-        list_clips([cameras[0], cameras[0]])
+        clips_named([cameras[0], cameras[0]])
     assert SECRET not in str(raised.value)
 
 

@@ -1,6 +1,7 @@
 """The commands that fetch and list models, and that a run keeps off the network and keeps its secrets."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,13 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from models.errors import ModelUnavailableError
 from models.hub.fetch import Progress
+from models.packages import require_packages
 from models.weights import fetched
 from stream.commands.models import models
 from stream.config import Options
-from stream.errors import ModelMissingError
+from stream.errors import ExitCode, ModelMissingError
 from stream.fetch_view import shown
 from stream.prepare import prepare
 from tests.clips import make_clip
@@ -45,6 +48,31 @@ def test_commands_fetch_and_list(tmp_path: Path, hub: Hub) -> None:
     listed = _program(hub, tmp_path, "models", "list", HF_HUB_OFFLINE="1")
     assert listed.stdout == f"{NAME}@{COMMIT}  main  1000 KiB  whole\n"
     assert hub.requests == []
+
+
+def test_cache_that_cannot_be_written_is_a_sentence(tmp_path: Path, hub: Hub) -> None:
+    """Exit 5 and one line that names the folder and HF_HOME, not a fault of the program."""
+    (tmp_path / "file").write_text("")
+    done = _program(hub, tmp_path, "models", "fetch", "--encoder-model", NAME, HF_HOME=str(tmp_path / "file"))
+    assert done.returncode == ExitCode.MODEL_MISSING
+    (line,) = done.stderr.splitlines()
+    assert f"the hub's cache {tmp_path}/file/hub cannot be used" in line
+    assert "set HF_HOME" in line
+
+
+@pytest.mark.parametrize(
+    ("image", "cure"),
+    [(None, "pip install -e '.[vjepa]'"), ("cpu", "without --target cpu"), ("gpu", "an image of your own on this one")],
+)
+def test_missing_package_has_the_cure_of_the_place(
+    image: str | None, cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the project's image pip serves nobody: another image is what helps."""
+    monkeypatch.delenv("EGOCLEAN_IMAGE", raising=False)
+    if image:
+        monkeypatch.setenv("EGOCLEAN_IMAGE", image)
+    with pytest.raises(ModelUnavailableError, match=re.escape(cure)):
+        require_packages(["no_such_package"], extra="vjepa")
 
 
 def test_killed_fetch_goes_on_later(tmp_path: Path, hub: Hub) -> None:

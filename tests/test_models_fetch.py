@@ -193,6 +193,16 @@ def test_full_disk_is_known_before_the_first_byte(hub: Hub, monkeypatch: pytest.
     assert hub.asked(STORED) == []
 
 
+def test_cache_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder stands in the sentence, and the variable that chooses another; nothing is fetched."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "file"))
+    said = _refused()
+    assert f"the hub's cache {tmp_path}/file cannot be used (Not a directory: " in said
+    assert "set HF_HOME to a folder that can be written" in said
+    assert hub.asked(STORED) == []
+
+
 def test_token_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment goes before ``.env``, HF_TOKEN before HF_KEY, blanks count as nothing, nothing is exported."""
     for name in ("HF_TOKEN", "HF_KEY", "OPENAI_API_KEY"):

@@ -21,6 +21,8 @@ PAGES = [ROOT / "README.md", ROOT / "docs" / "guide.md"]
 """In the order in which a reader meets them: the guide's commands go on where the README's end."""
 TEST_COMMAND = "make test"
 PROGRAM = "egoclean-stream"
+SET_UP = ("git clone ", "docker build ", "alias ")
+"""Lines that name the program and do not call it begin so."""
 
 
 class Block(NamedTuple):
@@ -55,7 +57,8 @@ def calls() -> Iterator[list[str]]:
     """Words behind the program's name, or the image's, in commands of the pages that no test runs."""
     for block in (block for page in PAGES for block in blocks(page) if not block.language):
         for line in block.text.splitlines():
-            words = shlex.split(line, comments=True) if PROGRAM in line and "docker build" not in line else []
+            is_call = PROGRAM in line and not line.startswith(SET_UP)
+            words = shlex.split(line, comments=True) if is_call else []
             starts = [at for at, word in enumerate(words) if re.fullmatch(rf"(.*/)?{PROGRAM}(:cpu)?", word)]
             if starts and "--entrypoint" not in words:
                 yield words[starts[0] + 1 :]

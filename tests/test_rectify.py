@@ -233,16 +233,44 @@ def test_damage_is_told_and_exits_4(tmp_path: Path) -> None:
 
 
 def test_what_exists_is_not_overwritten_unasked(clip: Path, tmp_path: Path) -> None:
-    """A second call is refused and changes nothing; with --overwrite it makes the same again."""
+    """Other options, or another clip of the name, are refused and change nothing; --overwrite makes it again."""
     out = tmp_path / "out"
     assert invoke(clip, "--out", out, *_QUICK).exit_code == 0
     before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(UsageError, match=r"clip_rectified\.mp4 exists already, of another clip or with other options"):
+        invoke(clip, "--out", out, *_QUICK, "--crf", "30")
+    make_clip(clip, frames=13)
     with pytest.raises(UsageError, match=r"clip_rectified\.mp4 exists already"):
         invoke(clip, "--out", out, *_QUICK)
     assert {path: path.read_bytes() for path in out.iterdir()} == before
     assert invoke(clip, "--out", out, "--overwrite", *_QUICK).exit_code == 0
     assert sorted(out.iterdir()) == sorted(before)
-    assert len(frames_of(out / "clip_rectified.mp4")) == 12
+    assert len(frames_of(out / "clip_rectified.mp4")) == 13
+
+
+def test_a_series_goes_on(tmp_path: Path) -> None:
+    """The same call again makes what is missing, and touches nothing that is whole."""
+    write_intrinsics(tmp_path)
+    tar = into_tar(tmp_path / "part000.tar", *(make_clip(tmp_path / f"{name}.mp4", frames=4) for name in ("a", "b")))
+    out = tmp_path / "out"
+    assert invoke(tar, "--out", out, *_QUICK).exit_code == 0
+    (out / "b_mask.png").unlink()
+    (out / "b_rectified.mp4").unlink()
+    (out / "b_intrinsics.json").unlink()
+    kept = (out / "a_rectified.mp4").stat()
+    again = invoke(tar, "--out", out, *_QUICK)
+    assert again.exit_code == 0
+    assert again.output.count("nothing to do: ") == 2, "once when it is seen, once in the summary"
+    assert (out / "a_rectified.mp4").stat() == kept
+    assert (out / "b_rectified.mp4").is_file()
+
+
+def test_a_sidecar_that_disagrees_is_told_of(clip: Path, tmp_path: Path) -> None:
+    """The clip is believed, and done; what its sidecar says otherwise is said."""
+    clip.with_suffix(".json").write_text('{"width": 64}')
+    done = invoke(clip, "--out", tmp_path / "out", *_QUICK)
+    assert done.exit_code == 0
+    assert "sidecar clip.json disagrees with the clip, which is believed: width 64 (the clip: 128)" in done.output
 
 
 def test_a_clip_is_never_its_own_output(clip: Path, tmp_path: Path) -> None:

@@ -18,10 +18,9 @@ from stream.records.events import Event, RunFinished
 from stream.runner import run
 from stream.series import Outcome, gravest, run_named, run_series
 from stream.supervisor import Stopped
-from stream.video.sources.listing import list_clips
 from stream.video.sources.source import open_source
 from stream.view import PlainView
-from tests.clips import into_tar, make_clip, remux
+from tests.clips import clips_named, into_tar, make_clip, remux
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
 
 GRID = ("--encoder", "grid")
@@ -45,7 +44,7 @@ def tar_of(path: Path, *names: str) -> Path:
 def test_a_whole_tar_is_its_clips_in_their_order(tmp_path: Path) -> None:
     """Every .mp4 member once, in the tar's order; sidecars and macOS's shadows are no clips."""
     tar = tar_of(tmp_path / "part000.tar", "b.mp4", "b.json", "./sub/a.MP4", "._b.mp4", "b.mp4")
-    clips = list_clips([str(tar)])
+    clips = clips_named([str(tar)])
     assert clips == [f"{tar}::b.mp4", f"{tar}::./sub/a.MP4"]
     assert [open_source(clip).size_bytes for clip in clips] == [1, 1]
 
@@ -57,14 +56,14 @@ def test_a_folder_is_its_clips_and_those_of_its_tars(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     touch(tmp_path / "inner" / "d.mp4")
     expected = [tmp_path / "a.mp4", f"{tar}::1.mp4", f"{tar}::2.mp4", tmp_path / "c.mp4"]
-    assert list_clips([str(tmp_path)]) == [str(clip) for clip in expected]
+    assert clips_named([str(tmp_path)]) == [str(clip) for clip in expected]
 
 
 def test_a_list_names_a_clip_on_each_line(tmp_path: Path) -> None:
     """Empty lines and comments do not count; a line may name all that a word can."""
     tar = tar_of(tmp_path / "part000.tar", "a.mp4", "b.mp4")
     (tmp_path / "list.txt").write_text(f"# two shards\n\nclip.mp4\n  {tar}  \n")
-    clips = list_clips(["first.mp4", f"@{tmp_path}/list.txt"])
+    clips = clips_named(["first.mp4", f"@{tmp_path}/list.txt"])
     assert clips == ["first.mp4", "clip.mp4", f"{tar}::a.mp4", f"{tar}::b.mp4"]
 
 
@@ -74,7 +73,7 @@ def test_lists_that_name_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\xff")
     for name, complaint in (("none", "No such file"), ("empty", "is empty"), ("bytes", "no UTF-8")):
         with pytest.raises(SourceError, match=complaint):
-            list_clips([f"@{tmp_path}/{name}.txt"])
+            clips_named([f"@{tmp_path}/{name}.txt"])
 
 
 def test_what_holds_no_clip_is_left_to_be_opened(tmp_path: Path) -> None:
@@ -82,7 +81,7 @@ def test_what_holds_no_clip_is_left_to_be_opened(tmp_path: Path) -> None:
     tar = tar_of(tmp_path / "part000.tar", "a.json")
     (tmp_path / "folder").mkdir()
     specs = [str(tmp_path / "none.mp4"), str(tmp_path / "folder"), str(tar)]
-    assert list_clips(specs) == specs
+    assert clips_named(specs) == specs
     for spec, complaint in zip(specs, ("does not exist", "is a directory", r"no \.mp4 is in it"), strict=True):
         with pytest.raises(SourceError, match=complaint):
             open_source(spec)
@@ -92,7 +91,7 @@ def test_two_clips_of_one_stem_are_refused(tmp_path: Path) -> None:
     """They would be written to one place; the error names both, before anything is run."""
     tar = tar_of(tmp_path / "part000.tar", "clip.mp4")
     with pytest.raises(UsageError, match=r"clip\.mp4 and .*part000\.tar::clip\.mp4 would both be written as 'clip'"):
-        list_clips([str(tmp_path / "clip.mp4"), str(tar)])
+        clips_named([str(tmp_path / "clip.mp4"), str(tar)])
 
 
 def test_the_gravest_code_is_the_commands() -> None:

@@ -11,10 +11,9 @@ import pytest
 from stream.errors import ExitCode, SourceError, exit_code_of
 from stream.video.sources import tar as tar_module
 from stream.video.sources.file import LocalFile
-from stream.video.sources.listing import list_clips
 from stream.video.sources.source import open_source
 from stream.video.sources.tar import contents_of
-from tests.clips import decode, make_clip
+from tests.clips import clips_named, decode, make_clip
 from tests.data_hub import tar_bytes
 
 _GIB = 1 << 30
@@ -128,7 +127,7 @@ def test_names_that_are_none_for_a_folder_are_refused(tmp_path: Path, name: str)
 def test_a_path_that_leads_out_is_only_a_name(tmp_path: Path) -> None:
     """Nothing is unpacked, and of the path the last part alone is used."""
     tar = written(tmp_path, tar_bytes([("../../etc/clip.mp4", b"x" * 600)]))
-    assert list_clips([str(tar)]) == [f"{tar}::../../etc/clip.mp4"]
+    assert clips_named([str(tar)]) == [f"{tar}::../../etc/clip.mp4"]
     assert open_source(f"{tar}::../../etc/clip.mp4").stem == "clip"
 
 
@@ -139,7 +138,7 @@ def test_names_that_are_no_text_can_be_shown_and_chosen(tmp_path: Path) -> None:
         member = tarfile.TarInfo("caf\xe9.mp4")
         member.size = 600
         tar.addfile(member, io.BytesIO(b"x" * 600))
-    (clip,) = list_clips([str(path)])
+    (clip,) = clips_named([str(path)])
     assert clip == f"{path}::caf\\xe9.mp4"
     assert open_source(clip).size_bytes == 600
 
@@ -155,7 +154,7 @@ def test_patterns_match_on_the_disk(tmp_path: Path, folders: Iterable[str]) -> N
         clip.write_bytes(b"x")
         expected.append(str(clip))
     (tmp_path / "odd[1].mp4").write_bytes(b"x")
-    assert list_clips([f"{tmp_path}/worker_00*"]) == expected
-    assert list_clips([f"{tmp_path}/worker_00*/*"]) == expected
-    assert list_clips([f"{tmp_path}/odd[1].mp4"]) == [f"{tmp_path}/odd[1].mp4"]
-    assert list_clips([f"{tmp_path}/none*.mp4"]) == [f"{tmp_path}/none*.mp4"]
+    assert clips_named([f"{tmp_path}/worker_00*"]) == expected
+    assert clips_named([f"{tmp_path}/worker_00*/*"]) == expected
+    assert clips_named([f"{tmp_path}/odd[1].mp4"]) == [f"{tmp_path}/odd[1].mp4"]
+    assert clips_named([f"{tmp_path}/none*.mp4"]) == [f"{tmp_path}/none*.mp4"]

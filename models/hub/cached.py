@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ModelUnavailableError
+from models.hub.refusals import cannot_use_cache
 from models.weights import weight_files
 
 
@@ -21,7 +22,11 @@ class CachedModel:
 
 
 def cached_models() -> tuple[CachedModel, ...]:
-    """All models in the hub's cache, by name; no network is used."""
+    """All models in the hub's cache, by name; no network is used.
+
+    Raises:
+        ModelUnavailableError: it cannot be read.
+    """
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -29,6 +34,8 @@ def cached_models() -> tuple[CachedModel, ...]:
         repos = scan_cache_dir().repos
     except CacheNotFound:
         return ()
+    except OSError as error:
+        raise ModelUnavailableError(cannot_use_cache(error)) from error
     found = [
         CachedModel(repo.repo_id, at.commit_hash, tuple(sorted(at.refs)), at.size_on_disk, _fault_of(at.snapshot_path))
         for repo in repos

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from models.errors import ModelUnavailableError
 from models.hub.blob import Blob, fetch_blob
-from models.hub.refusals import explain
+from models.hub.refusals import cannot_use_cache, explain
 from models.hub.retry import Kind, attempts
+from models.hub.tree import ANSWERS_WITHIN_S, tree
 from models.token import hub_token
 
 if TYPE_CHECKING:
     from huggingface_hub import RepoFile
 
-NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
-_HUB_ANSWERS_WITHIN_S: Final = 10.0
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def fetch(
 
     Raises:
         ModelUnavailableError: the hub does not give it, cannot be reached or must not be asked; or what came is not
-            what the hub says it is.
-        OSError: the disk is full, or the cache cannot be written.
+            what the hub says it is; or the hub's cache cannot be written.
+        OSError: the disk is full.
     """
     import httpx2
     from huggingface_hub.constants import is_offline_mode
@@ -85,6 +85,10 @@ def fetch(
         raise ModelUnavailableError(f"{name!r} is neither a folder nor a name on the hub") from error
     except (httpx2.HTTPError, ConnectionError, EntryNotFoundError, FileMetadataError, ValueError) as error:
         raise ModelUnavailableError(explain(error, name, kind)) from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        raise ModelUnavailableError(f"the {kind} {name!r} cannot be fetched: {cannot_use_cache(error)}") from error
 
 
 class _Fetch:
@@ -121,9 +125,8 @@ class _Fetch:
         """The commit that a revision stands for now."""
         for attempt in attempts(self._waiting, connected=False):
             with attempt:
-                # The first question has a limit: later ones of the client's wait for a silent network for ever.
                 info = self._api.repo_info(
-                    self._name, repo_type=self._kind, revision=revision, timeout=_HUB_ANSWERS_WITHIN_S
+                    self._name, repo_type=self._kind, revision=revision, timeout=ANSWERS_WITHIN_S
                 )
         if info.sha is None:
             raise ModelUnavailableError(f"the hub does not say which commit {revision!r} of {self._name!r} is")
@@ -133,8 +136,8 @@ class _Fetch:
         """Small ones first: what a model is, is known before its weights are here."""
         from huggingface_hub import RepoFile
 
-        tree = self._api.list_repo_tree(self._name, repo_type=self._kind, revision=commit)
-        files = [entry for entry in tree if isinstance(entry, RepoFile)]
+        entries = tree(self._name, commit, kind=self._kind, waiting=self._waiting)
+        files = [entry for entry in entries if isinstance(entry, RepoFile)]
         wanted = [file for file in files if any(fnmatchcase(file.path, pattern) for pattern in patterns)]
         return sorted(wanted, key=lambda file: file.size)
 

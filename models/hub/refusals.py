@@ -22,6 +22,16 @@ def explain(error: Exception, name: str, kind: Kind = "model") -> str:
     return f"the {thing} {name!r} cannot be had: {why}"
 
 
+def cannot_use_cache(error: OSError) -> str:
+    """What an error of this machine's disk means for the hub's cache, and what helps."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return (
+        f"the hub's cache {HF_HUB_CACHE} cannot be used ({error.strerror}: {error.filename}): "
+        "set HF_HOME to a folder that can be written"
+    )
+
+
 def _unheard(error: Exception) -> str:
     """No answer, or none that a hub gives."""
     from huggingface_hub.constants import ENDPOINT

@@ -25,6 +25,7 @@ def attempts(waiting: Callable[[float], None], *, connected: bool) -> "Iterator[
     """
     import httpx2
     import stamina
+    from huggingface_hub.utils.logging import set_verbosity_error
     from stamina.instrumentation import set_on_retry_hooks
 
     def patience(error: Exception) -> bool | float:
@@ -35,7 +36,9 @@ def attempts(waiting: Callable[[float], None], *, connected: bool) -> "Iterator[
             waiting(wait_s)
         return wait_s
 
-    set_on_retry_hooks(())  # its own words, "stamina.retry_scheduled", help nobody
+    # Neither's own words help anybody: "stamina.retry_scheduled", "HTTP Error 429 thrown while requesting GET ...".
+    set_on_retry_hooks(())
+    set_verbosity_error()  # type: ignore[no-untyped-call]  # the client leaves it unannotated
     return iter(stamina.retry_context(patience, attempts=ATTEMPTS, timeout=None))
 
 

@@ -4,8 +4,10 @@ Whole windows of bytes go to the runtime; the graph normalises, encodes and pool
 been run.
 """
 
+import io
 import logging
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -84,6 +86,8 @@ def _open(file: Path, provider: Provider, dtype: str) -> tuple["onnxruntime.Infe
 
     wanted = list(_PROVIDERS.values()) if provider == "auto" else [_PROVIDERS[provider]]
     there = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    if there and there != [_PROVIDERS["cpu"]]:
+        _load_cuda()
     for first in range(len(there)):
         session = _session(file, there[first:], dtype)
         if (used := session.get_providers()[0]) == there[first]:
@@ -93,6 +97,17 @@ def _open(file: Path, provider: Provider, dtype: str) -> tuple["onnxruntime.Infe
         f"ONNX Runtime cannot run {file} on {', '.join(wanted)}: install onnxruntime-gpu on a machine with a GPU, "
         "or give --onnx-provider cpu"
     )
+
+
+def _load_cuda() -> None:
+    """Load CUDA and cuDNN out of NVIDIA's Python packages: ONNX Runtime's own search knows the system's folders alone.
+
+    What is not there it says in many lines on standard output; that it cannot be used is said here.
+    """
+    import onnxruntime
+
+    with redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls()
 
 
 def _session(file: Path, providers: list[str], dtype: str) -> "onnxruntime.InferenceSession":

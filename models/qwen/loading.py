@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from models.errors import ModelUnavailableError
 from models.loading import load_pretrained, silent_transformers, unloadable_as_unavailable
-from models.packages import make_torchvision_importable, require_packages
+from models.packages import how_to_install, make_torchvision_importable, require_packages
 from models.qwen.memory import full_memory_as_memory_error, weights_bytes
 from models.qwen.positions import put_words_after_videos
 from models.weights import read_json
@@ -52,7 +52,7 @@ def check_checkpoint(folder: Path, quantization: Quantization = "none") -> str:
     missing = [name for name in ("bitsandbytes", "accelerate") if quantization == "4bit" and find_spec(name) is None]
     if missing:
         raise ModelUnavailableError(
-            f"4 bits a weight need the Python package {', '.join(missing)}: pip install {' '.join(missing)}, "
+            f"4 bits a weight need the Python package {', '.join(missing)}: {how_to_install(' '.join(missing))}, "
             "or leave the weights as they are"
         )
     kind = read_json(folder / "config.json").get("model_type")

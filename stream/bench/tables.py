@@ -54,7 +54,7 @@ def _lines(measured: Row) -> Iterator[str]:
     )
     yield (
         f"cost        ${chain['dollars_per_video_hour_flowing']:.4f} a video hour on a long clip, "
-        f"at ${chain['price_per_hour']:.2f} an hour of this machine"
+        f"at ${chain['price_per_hour']:.2f} an hour of this machine{_without_weights(encoder)}"
     )
     if use := measured["utilisation"]:
         yield (
@@ -70,6 +70,11 @@ def _lines(measured: Row) -> Iterator[str]:
     if baseline := measured.get("baseline"):
         yield from _comparison(measured, baseline)
     yield from _projection(measured["projection"])
+
+
+def _without_weights(encoder: Row) -> str:
+    """That this is not the price of learned embeddings, which a card is rented for."""
+    return ", with the grid encoder" if encoder["model"].startswith("grid") else ""
 
 
 def _comparison(measured: Row, baseline: Row) -> Iterator[str]:

@@ -33,7 +33,7 @@ class _Bench(click.Group):
         return super().parse_args(ctx, args)
 
 
-def _common(weights: str, seconds: float) -> Callable[[Callable[..., T]], Callable[..., T]]:
+def _common(weights: str | None, seconds: float) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """The options of both commands; ``weights`` and ``seconds`` are the defaults of those two."""
     options = (
         click.argument("clip", required=False),
@@ -58,7 +58,7 @@ def _common(weights: str, seconds: float) -> Callable[[Callable[..., T]], Callab
             "--weights",
             type=click.Choice(["real", *_RANDOM]),
             default=weights,
-            show_default=True,
+            show_default=weights or "random on a GPU where no encoder is named, else real",
             help="Random ones cost the same and say nothing: ViT-L, or a model that a CPU can bear.",
         ),
         option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="As for run."),
@@ -86,19 +86,17 @@ def bench() -> None:
 
 
 @bench.command()
-@_common("real", 60.0)
+@_common(None, 60.0)
 @encoder_options
 @annotator_options
-@click.option(
-    "--encoder", type=click.Choice(["vjepa2", "grid"]), help="[default: grid; vjepa2 with random weights or a model]"
-)
-def chain(encoder: str | None, *, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - click's
+@click.option("--encoder", type=click.Choice(["vjepa2", "grid"]), help="[default: grid; vjepa2 with weights, or a GPU]")
+def chain(encoder: str | None, weights: str | None, *, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - click's
     """Run the chain on CLIP, or on a rendered clip; with --annotator the price of its words is in it."""
     from stream.bench.measure import measure
     from stream.prepare import prepare
 
-    default = "vjepa2" if given["weights"] in _RANDOM or given["encoder_model"] else "grid"
-    with _prepared(encoder=encoder or default, **given) as (options, _):
+    encoder, weights = settled(encoder, weights, given["encoder_model"])
+    with _prepared(encoder=encoder, weights=weights, **given) as (options, _):
         _tell(measure(prepare(options)), out, as_json=as_json)
 
 
@@ -115,6 +113,23 @@ def compare(*, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: 
 
     with _prepared(encoder="vjepa2", **given) as (options, folder):
         _tell(measure_both(options, folder), out, as_json=as_json)
+
+
+def settled(encoder: str | None, weights: str | None, model: str | None) -> tuple[str, str]:
+    """Encoder and weights of a bench that may name neither: a GPU's price is that of the encoder it is there for."""
+    if (encoder, weights, model) == (None, None, None) and _can_run_vjepa2():
+        return "vjepa2", "random"
+    return encoder or ("vjepa2" if weights in _RANDOM or model else "grid"), weights or "real"
+
+
+def _can_run_vjepa2() -> bool:
+    """Whether a card is here, and what V-JEPA 2 needs is installed."""
+    from importlib.util import find_spec
+
+    from models.gpu import find_gpu
+    from models.vjepa2.encoder import PACKAGES
+
+    return all(find_spec(name) for name in PACKAGES) and find_gpu() is not None
 
 
 @contextmanager

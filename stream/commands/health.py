@@ -1,6 +1,9 @@
 """``egoclean-stream health RUN``: for a container's HEALTHCHECK, without a port and without the network."""
 
+import os
 import sys
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -9,33 +12,48 @@ from stream.records.health import now, read_health
 from stream.records.layout import RUNS, RunLayout
 from stream.words import printable
 
+_START_TIME = 19
+"""Of the fields of ``/proc/PID/stat`` behind the name (proc(5)): clock ticks after the machine's start."""
+
 
 @click.command()
+@click.option("--since-start", is_flag=True, help="Of a container: pass over what is older than its main process.")
 @click.argument("run", type=click.Path(path_type=Path), default=RUNS, envvar="EGOCLEAN_OUT")
-def health(run: Path) -> None:
+def health(run: Path, *, since_start: bool) -> None:
     """Say in one sentence how a run is.
 
-    Exit 0 if it makes progress or has finished, 1 if not.
+    Exit 0 if it makes progress or has finished, 1 if not. With --since-start, as in a container's HEALTHCHECK, only a
+    run that this container has begun counts; while there is none (clips are looked for, weights fetched, or another
+    command was given) all is well as long as the main process lives.
 
     RUN is a run directory, or a directory of them, of which the newest run counts.  [default: runs, or
     EGOCLEAN_OUT]
     """
-    well, sentence = judge(run)
+    well, sentence = judge(run, began_at() if since_start else None)
     click.echo(printable(sentence))
     sys.exit(0 if well else 1)
 
 
-def judge(run: Path) -> tuple[bool, str]:
-    """Whether the newest run at ``run`` is well, and a sentence that says so."""
+def judge(run: Path, since: datetime | None = None) -> tuple[bool, str]:
+    """Whether the newest run at ``run`` is well, and a sentence that says so; none ``since`` then is well, too."""
     try:
         path = _newest(run)
-        if path is None:
-            return False, f"{run}: no run has begun here"
-        seen = read_health(path)
+        seen = read_health(path) if path else None
     except (OSError, ValueError) as error:
         return False, f"{run}: its heartbeat cannot be read ({type(error).__name__}): has the run just begun anew?"
+    if since and (seen is None or datetime.fromisoformat(seen.time) < since):
+        return True, f"{run}: no run has begun since the container started"
+    if path is None or seen is None:
+        return False, f"{run}: no run has begun here"
     complaint = seen.complaint(now())
     return complaint is None, f"{path.parent}: {complaint or seen.summary()}"
+
+
+def began_at() -> datetime:
+    """When process 1 began: in a container its main process, without which it would have ended."""
+    ticks = int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[_START_TIME])
+    running_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return now() - timedelta(seconds=running_s)
 
 
 def _newest(run: Path) -> Path | None:

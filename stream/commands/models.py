@@ -61,9 +61,10 @@ def list_models() -> None:
 
     try:
         require_packages(("huggingface_hub",), extra="hub")
+        found = cached_models()
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
-    for model in cached_models():
+    for model in found:
         revisions = ", ".join(model.revisions) or "-"
         whole = "whole" if model.fault is None else f"not whole: {model.fault}"
         click.echo(printable(f"{model.name}@{model.commit}  {revisions}  {size(model.size_bytes)}  {whole}"))

@@ -59,7 +59,8 @@ def rectify(
     (hf://datasets/OWNER/NAME/PATH), a quoted pattern, or @list.txt. For each clip OUT gets <clip>_rectified.mp4,
     <clip>_intrinsics.json (the pinhole camera it looks to be taken with) and <clip>_mask.png (white where its pictures
     show something). Every frame keeps its own time, from 0 on; the video has 8 bits and 4:2:0, also where the clip has
-    more, and the clip's colour tags.
+    more, and the clip's colour tags. What is there already, of the same clip and with the same options, is not made
+    again.
     """
     import cv2
 
@@ -71,7 +72,7 @@ def rectify(
     wish = Wish(out, intrinsics, balance, fov_scale, longest_px, Coding(codec, crf, preset), overwrite)
     console = Console()
     job = partial(rectify_clip, wish=wish, console=console, download=download)
-    sys.exit(run_named(sources, job, partial(say, console), fail_fast=fail_fast))
+    sys.exit(run_named(sources, job, partial(say, console), download=download, fail_fast=fail_fast))
 
 
 def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = False) -> "Outcome":
@@ -79,11 +80,19 @@ def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = 
     from stream.rectification import rectify as write_rectified
     from stream.series import Outcome
     from stream.video.container import read_facts
+    from stream.video.sidecar import read_sidecar
     from stream.video.sources.source import open_source
 
     source = open_source(clip, download=download)
-    with shown(console, source.stem, read_facts(source).declared_s) as meter:
+    facts = read_facts(source)
+    if (sidecar := read_sidecar(source, facts)) and sidecar.complaint:
+        say(console, sidecar.complaint)
+    with shown(console, source.stem, facts.declared_s) as meter:
         done = write_rectified(source, wish, meter.progress)
+    if done.was_there:
+        says = f"nothing to do: {done.output.video} is there, of this clip and with these options"
+        say(console, says)
+        return Outcome(clip, ExitCode.DONE, says)
     for damage in done.damage:
         span = f"{clock(damage.t_start_s)} to {clock(damage.t_end_s)}"
         say(console, f"source damaged  {span}, {damage.packets} packets lost: {damage.reason}")

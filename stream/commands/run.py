@@ -91,17 +91,25 @@ def run(  # click's values: Options validates them
     """
     from stream.jobs.clip import run_clip
     from stream.jobs.pool import at_once
+    from stream.json_view import JsonView
     from stream.meter import say
+    from stream.notes import tell_notes
     from stream.series import run_named
     from stream.video.sources.listing import list_clips
 
     options = make_options(detector, {"source": sources[0], "live": live, **given})
-    if options.loop and len(list_clips(sources)) > 1:
+    if options.log_format == "json":
+        tell_notes(JsonView().note)
+    if options.loop and len(list_clips(sources, download=options.download)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
     to_user = say_json if options.log_format == "json" else partial(say, Console())
     job, record = partial(run_clip, options=options), options.out / "series.json"
     together = partial(at_once, options=options, jobs=jobs, say=to_user, fail_fast=fail_fast) if jobs > 1 else None
-    sys.exit(run_named(sources, job, to_user, fail_fast=fail_fast, record=record, at_once=together))
+    sys.exit(
+        run_named(
+            sources, job, to_user, download=options.download, fail_fast=fail_fast, record=record, at_once=together
+        )
+    )
 
 
 def say_json(line: str) -> None:

@@ -22,6 +22,7 @@ from stream.records.layout import RunLayout
 from stream.video.container import StreamFacts, read_facts
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.live.source import LiveSource, open_any
+from stream.video.sidecar import read_sidecar
 from stream.view import clock
 
 _SAMPLE_S = 1.5
@@ -97,7 +98,8 @@ class Case:
 
 def reading(case: Case) -> Generator[Check, None, bool]:
     """The checks that build on each other, up to the first that fails; returns whether none did."""
-    for name, look in {"source": source, "stream": stream, "lens": lens, "decoder": decoder}.items():
+    looks = {"source": source, "stream": stream, "lens": lens, "decoder": decoder, "sidecar": sidecar}
+    for name, look in looks.items():
         yield (made := check(name, partial(look, case)))
         if made.level == "FAIL":
             return False
@@ -132,6 +134,16 @@ def lens(case: Case) -> Finding:
 def decoder(case: Case) -> Finding:
     """What decodes it, and why."""
     return Finding(f"{case.decoder.name}: {case.decoder.reason}")
+
+
+def sidecar(case: Case) -> Finding:
+    """Whether the facts beside it are its own."""
+    found = None if isinstance(case.source, LiveSource) else read_sidecar(case.source, case.stream)
+    if found is None:
+        return Finding("none")
+    if found.complaint is None:
+        return Finding(f"{found.name} agrees with the clip")
+    return Finding(found.complaint, "a run goes by the clip; make sure that it is the one you want")
 
 
 def encoder(case: Case) -> Finding:

@@ -31,6 +31,7 @@ class RectifiedPicture:
         """
         view = coded_view(*layout.upright_size, longest_px)
         source = source_map(view, *layout.upright_size, camera)
+        self.layout = layout
         self._remap = FusedRemap(layout, source)
         self.width, self.height = view.width, view.height
         self.matrix: Float64 = view.matrix @ camera.new_k

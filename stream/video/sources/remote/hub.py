@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from models.hub.retry import attempts
+from models.hub.tree import ANSWERS_WITHIN_S, tree
 from models.token import hub_token
 from stream.errors import SourceError
 from stream.video.sources.file import LocalFile
@@ -21,7 +22,6 @@ KEPT_BLOCKS = 8
 """Memory for a clip: 8 MiB, and 2 more while reading ahead."""
 SKIM_BYTES = 1 << 15
 KEPT_SKIMMED = 4
-_HUB_ANSWERS_WITHIN_S = 10.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -61,7 +61,7 @@ def _commit_of(name: str, revision: str | None) -> str:
         api = HfApi(token=hub_token())
         for attempt in attempts(waiting, connected=False):
             with attempt:
-                found = api.dataset_info(name, revision=revision, timeout=_HUB_ANSWERS_WITHIN_S).sha
+                found = api.dataset_info(name, revision=revision, timeout=ANSWERS_WITHIN_S).sha
     if found is None:
         raise SourceError(f"the hub does not say which commit {revision or 'the main branch'} of {name} is")
     return found
@@ -87,12 +87,11 @@ class DataSet:
         Raises:
             SourceError: the hub does not tell.
         """
-        from huggingface_hub import HfApi, RepoFolder
+        from huggingface_hub import RepoFolder
 
         with told(str(self.address(folder))):
-            api = HfApi(token=hub_token())
-            tree = api.list_repo_tree(self.name, folder or None, revision=self.commit, repo_type="dataset")
-            return sorted((entry.path, isinstance(entry, RepoFolder)) for entry in tree)
+            entries = tree(self.name, self.commit, folder, kind="dataset", waiting=waiting)
+            return sorted((entry.path, isinstance(entry, RepoFolder)) for entry in entries)
 
     def file_if_any(self, path: str) -> "HubFile | None":
         """A file of it; None if there is none of this name.
@@ -116,7 +115,7 @@ class DataSet:
         url = hf_hub_url(self.name, path, repo_type="dataset", revision=self.commit, endpoint=constants.ENDPOINT)
         for attempt in attempts(waiting, connected=False):
             with attempt:
-                found = get_hf_file_metadata(url, token=token, timeout=_HUB_ANSWERS_WITHIN_S)
+                found = get_hf_file_metadata(url, token=token, timeout=ANSWERS_WITHIN_S)
         name = str(self.address(path))
         if found.etag is None or found.size is None:
             raise SourceError(f"{name} cannot be read: the server gives no size or no ETag for it, as the hub does")

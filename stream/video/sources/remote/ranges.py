@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
+class WholeFilesOnlyError(SourceError):
+    """The server gives no parts of files."""
+
+
 @dataclass(slots=True)
 class Traffic:
     """What has come over the network."""
@@ -38,7 +42,8 @@ class Ranges:
         """The bytes ``[start, stop)``. What came before a connection was cut is not fetched again.
 
         Raises:
-            SourceError: the hub does not give them, gives no parts of files, or has another content by now.
+            SourceError: the hub does not give them, or has another content by now.
+            WholeFilesOnlyError: it gives no parts of files.
         """
         got = bytearray()
         with told(self.name):
@@ -83,7 +88,7 @@ class Ranges:
         is_whole = (start, stop) == (0, self.size_bytes) and response.status_code == HTTPStatus.OK
         part = f"bytes {start}-{stop - 1}/"
         if not is_whole and not response.headers.get("Content-Range", "").startswith(part):
-            raise SourceError(
+            raise WholeFilesOnlyError(
                 f"{self.name} cannot be read in parts, the server gives whole files only: fetch it with --download"
             )
 

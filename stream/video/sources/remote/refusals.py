@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from models.errors import ModelUnavailableError
-from models.hub.refusals import explain
+from models.hub.refusals import cannot_use_cache, explain
 from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, exit_code_of, sentence_of
 from stream.video.sources.remote.address import parse_address
 
@@ -37,7 +37,4 @@ def told(name: str) -> Iterator[None]:
 def _of_this_machine(error: OSError, name: str) -> EgocleanError:
     if exit_code_of(error) == ExitCode.NO_ROOM:
         return NoRoomError(sentence_of(error))
-    return SourceError(
-        f"{name} cannot be kept in the hub's cache ({error.strerror}: {error.filename}): "
-        "set HF_HOME to a folder that can be written"
-    )
+    return SourceError(f"{name} cannot be kept here: {cannot_use_cache(error)}")
