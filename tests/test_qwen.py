@@ -91,7 +91,7 @@ def test_frames_are_capped(folders: dict[Family, Path]) -> None:
     """No more frames are shown than the settings allow, and no more pixels; the facts say both."""
     annotator = QwenAnnotator(folders["qwen2_5_vl"], QwenSettings(frames_max=4, pixels_max=28 * 28))
     (answer,) = answers(annotator, noise_segments(1, frames=9, width_px=120, height_px=90))
-    assert answer.frames == 3
+    assert answer.frames == 4
     assert json.loads(answer.raw)["box_space"] == [28, 28]
     assert annotator.facts()["frames_max"] == 4
     assert annotator.facts()["pixels_max"] == 28 * 28

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ValidationError
 from models.annotator import AnnotationRequest, Frame
 from models.answers.parse import RAW_CHARS_MAX
 from models.answers.schema import BoxSpace, answer_schema, longest_json_bytes
+from models.choosing import spread_choice
 from models.prompt import Prompt
-from models.qwen.frames import decoded, even_choice, shown_size
+from models.qwen.frames import decoded, shown_size
 
 BOX_SPACE: Final[BoxSpace] = (1000, 1000)
 
@@ -41,13 +42,12 @@ class Reply:
 
 
 def shown(request: AnnotationRequest, *, frames_max: int, pixels_max: int) -> list[Frame]:
-    """The frames of a segment that the server is sent: an even choice, shrunk if they have more than ``pixels_max``.
+    """What the server is sent of a segment: frames from all over it, shrunk if they have more than ``pixels_max``.
 
     Raises:
         ValueError: a frame that has to be shrunk is no picture, or has another size than the request says.
     """
-    chosen, _ = even_choice([frame.t_s for frame in request.frames], frames_max)
-    indices = sorted(set(chosen))
+    indices = spread_choice(len(request.frames), frames_max)
     if request.width_px * request.height_px <= pixels_max:
         return [request.frames[index] for index in indices]
     size = shown_size(request.width_px, request.height_px, side_px=SIDE_PX, pixels_max=pixels_max)

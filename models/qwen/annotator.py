@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
 from models.answers.schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
-from models.prompt import Prompt
+from models.prompt import Prompt, TimeGrid
 from models.qwen.frames import Clip, make_clip
 from models.qwen.loading import Quantization, free_bytes, load_qwen
 from models.qwen.memory import Row, footprint, full_memory_as_memory_error, visual_tokens
@@ -77,6 +77,7 @@ class QwenAnnotator:
         self._sha256: Final = weights_sha256(folder)
         self.name: Final = f"qwen:{self._model_name}"
         self.batch_max: Final = self._settings.batch_max
+        self._knows_one_step: Final = self._qwen.kind == "qwen2_5_vl"
         video = self._qwen.processor.video_processor
         self._side_px: Final[int] = video.patch_size * video.merge_size
         self._footprint: Final = footprint(read_json(folder / "config.json"), self._qwen.dtype.itemsize)
@@ -124,10 +125,12 @@ class QwenAnnotator:
             del questions[:count]
 
     def _question(self, request: AnnotationRequest, frames_max: int) -> _Question:
-        clip = make_clip(request, frames_max=frames_max, side_px=self._side_px, pixels_max=self._settings.pixels_max)
+        even, pixels_max = self._knows_one_step, self._settings.pixels_max
+        clip = make_clip(request, frames_max=frames_max, even=even, side_px=self._side_px, pixels_max=pixels_max)
         frames, height_px, width_px = clip.pictures.shape[:3]
         space = self._box_space(width_px, height_px)
-        text, schema = self._chat(self._prompt.text(request, space)), answer_schema(request, space)
+        grid = TimeGrid(clip.times_s[0], clip.step_s) if even else None
+        text, schema = self._chat(self._prompt.text(request, space, grid)), answer_schema(request, space)
         visual = visual_tokens(frames, width_px, height_px, self._side_px)
         words = len(self._qwen.processor.tokenizer(text)["input_ids"])
         row = Row(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
@@ -135,7 +138,7 @@ class QwenAnnotator:
 
     def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
         """The grid that each family learned its boxes in: pixels of what it sees, or thousandths of the picture."""
-        return (width_px, height_px) if self._qwen.kind == "qwen2_5_vl" else _THOUSANDTHS
+        return (width_px, height_px) if self._knows_one_step else _THOUSANDTHS
 
     def _chat(self, words: str) -> str:
         message = {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": words}]}
@@ -205,7 +208,7 @@ class QwenAnnotator:
             segment_id=question.request.segment_id,
             frames_digest=question.request.frames_digest,
             raw=raw,
-            frames=len(set(question.clip.times_s)),
+            frames=len(question.clip.times_s),
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             seconds=seconds,
