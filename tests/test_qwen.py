@@ -102,7 +102,7 @@ def test_facts_say_how_to_ask_again(folders: dict[Family, Path]) -> None:
     folder = folders["qwen3_vl"]
     annotator = QwenAnnotator(folder, QwenSettings(task="assemble a pump"))
     facts = annotator.facts()
-    assert annotator.name == "qwen:qwen3_vl"
+    assert facts["model"] == "qwen3_vl"
     assert facts["weights_sha256"] == weights_sha256(folder)
     assert facts["prompt_sha256"] == Prompt().sha256
     assert facts["schema_sha256"] == schema_sha256()
@@ -252,7 +252,7 @@ def test_annotator_is_chosen_by_name(folder: Path) -> None:
     choice = choose_annotator(AnnotatorChoice("qwen", str(folder), task="assemble a pump", batch_max=3, frames_max=5))
     annotator = make_annotator(choice)
     assert choice.model == str(folder)
-    assert annotator.name == "qwen:model"
+    assert annotator.facts()["model"] == "model"
     assert annotator.batch_max == 3
     assert annotator.facts()["frames_max"] == 5
 

@@ -75,7 +75,6 @@ class QwenAnnotator:
         self._qwen: Final = load_qwen(folder, self._settings.quantization)
         self._model_name, self._revision = identity(folder)
         self._sha256: Final = weights_sha256(folder)
-        self.name: Final = f"qwen:{self._model_name}"
         self.batch_max: Final = self._settings.batch_max
         self._knows_one_step: Final = self._qwen.kind == "qwen2_5_vl"
         video = self._qwen.processor.video_processor
