@@ -57,20 +57,19 @@ class AnnotationAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationFailure:
-    """A segment that could not be described, and why."""
+    """A segment that could not be described, and why; with what the model said and took all the same."""
 
     segment_id: str
     frames_digest: str
     reason: str
+    raw: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
 
 
 class Annotator(Protocol):
     """Describes segments in batches."""
-
-    @property
-    def name(self) -> str:
-        """What every record says that described the segment."""
-        ...
 
     @property
     def batch_max(self) -> int:

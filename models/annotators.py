@@ -15,7 +15,7 @@ from models.packages import require_packages
 from models.prompt import Prompt
 from models.qwen import annotator as qwen
 from models.qwen import loading as qwen_loading
-from models.qwen.loading import Quantization
+from models.qwen.memory import Quantization
 from models.weights import locate
 
 

@@ -1,14 +1,12 @@
 """Too little memory for a batch is no reason to stop: half of it may fit."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from models.full_memory import is_memory_full, release_cached_memory
+
 T = TypeVar("T")
 R = TypeVar("R")
-
-_CPU_ALLOCATOR = "DefaultCPUAllocator: can't allocate memory"
-"""How torch begins to say on the CPU, in a plain ``RuntimeError``, that the memory is full."""
 
 
 class Halving:
@@ -55,18 +53,3 @@ class Halving:
                 done += len(batch)
                 continue
             release_cached_memory()  # only here: while the error lives, its traceback holds the batch's tensors
-
-
-def is_memory_full(error: BaseException) -> bool:
-    """Whether the error says that the device's or the host's memory is full; torch need not be installed."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(error, torch.OutOfMemoryError):
-        return True
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error))
-
-
-def release_cached_memory() -> None:
-    """Give back to the GPU what torch keeps for later: pieces left by larger batches may be of no use for smaller."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -18,9 +18,17 @@ from models.answers.schema import (
     echo_of,
 )
 
-PROMPT: Final = "annotate-v1"
+PROMPT: Final = "annotate-v2"
 """The wording in use."""
 TASK_CHARS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TimeGrid:
+    """Even times of pictures, from the segment's start."""
+
+    first_s: float
+    step_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +48,17 @@ class Prompt:
         if self.task is not None:
             _check_task(self.task)
 
-    def text(self, request: AnnotationRequest, box_space: BoxSpace | None = None) -> str:
-        """The words for one segment; those about the task or the detector's hint stand in it only where there is one.
+    def text(self, request: AnnotationRequest, box_space: BoxSpace | None = None, grid: TimeGrid | None = None) -> str:
+        """The words for one segment; those about a grid, the task or the hint stand in it only where there is one.
 
         Args:
             request: the segment.
             box_space: the grid of the boxes, as given to ``answer_schema``; None for the request's own pixels.
+            grid: of the pictures' times; None where each picture's own time is told beside it.
         """
         values = dict(_values(request, box_space or (request.width_px, request.height_px)))
+        if grid:
+            values |= {"first_s": f"{grid.first_s:.2f}", "step_s": f"{grid.step_s:.2f}"}
         optional = {"task": self.task, "hint": request.hint}
         values |= {slot: words for slot, words in optional.items() if words}
         paragraphs = map(Template, self._wording().split("\n\n"))

@@ -14,7 +14,7 @@ from typing import Final
 from models.annotator import AnnotationRequest, Frame
 from models.answers.schema import answer_schema, longest_json_bytes
 from models.qwen.annotator import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
-from models.qwen.memory import FRAMES_PER_TOKEN, Row, footprint, weights_bytes
+from models.qwen.memory import FRAMES_PER_TOKEN, GPU_NUMBER_BYTES, Quantization, Row, footprint, weights_bytes
 from models.vjepa2.cost import encoder_shape
 from models.weights import read_json
 
@@ -75,8 +75,10 @@ def encoder_need(folder: Path, frames: int) -> Need:
     return Need(_HALF_BYTES * shape.parameters, activations, _ENCODER_BATCH_MAX)
 
 
-def qwen_need(folder: Path, frames_max: int, batch_max: int | None) -> Need:
-    """What the Qwen-VL in ``folder`` takes in float16, for segments shown in ``frames_max`` of the largest frames.
+def qwen_need(folder: Path, frames_max: int, batch_max: int | None, quantization: Quantization = "none") -> Need:
+    """What the Qwen-VL in ``folder`` takes, in float16 but for quantised weights.
+
+    Segments are planned with ``frames_max`` of the largest frames.
 
     Raises:
         ModelUnavailableError: its ``config.json`` or its weights cannot be read.
@@ -88,7 +90,7 @@ def qwen_need(folder: Path, frames_max: int, batch_max: int | None) -> Need:
     row = Row(visual + _WORDS_TOKENS + frames_max * STAMP_TOKENS, visual, longest)
     tokens = footprint(read_json(folder / "config.json"), _HALF_BYTES)
     return Need(
-        weights_bytes(folder, _HALF_BYTES),
+        weights_bytes(folder, GPU_NUMBER_BYTES[quantization]),
         round(SLACK * tokens.batch_bytes([row])),
         min(batch_max or BATCH_MAX, BATCH_MAX),
         cache_bytes=(row.prompt_tokens + row.new_tokens_max) * tokens.kv_token,

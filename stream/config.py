@@ -69,6 +69,10 @@ class Options(BaseModel):
     """The longest that a segment waits for others to be asked about with."""
     annotator_frames: int = Field(default=32, ge=1)
     """The most keyframes of a segment that are shown."""
+    annotator_price_in: float | None = Field(default=None, ge=0.0)
+    """Dollars for a million tokens that the annotator reads; None beside a price for the others: nothing."""
+    annotator_price_out: float | None = Field(default=None, ge=0.0)
+    """The same for those that it writes; where both are None its time counts, if it works on this machine."""
     annotator_quantization: Literal["none", "4bit"] = "none"
     """Of the annotator's weights, on the GPU."""
     annotator_hint: bool = True
@@ -130,6 +134,7 @@ class Options(BaseModel):
             "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
             "offline", "encoder_batch",
             "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s",
+            "annotator_price_in", "annotator_price_out",
             "log_format", "stall_s", "metrics_port", "metrics_host", "live", "stream",
         }  # fmt: skip
         return {name: value for name, value in self.recorded().items() if name not in incidental}

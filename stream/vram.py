@@ -18,7 +18,12 @@ def needs(options: Options) -> dict[str, Need]:
     if options.encoder == "vjepa2" and options.encoder_model is not None and options.encoder_endpoint is None:
         found["encode"] = encoder_need(Path(options.encoder_model), options.sampling.frames)
     if options.annotator == "qwen" and options.annotator_model is not None:
-        found["annotate"] = qwen_need(Path(options.annotator_model), options.annotator_frames, options.annotator_batch)
+        found["annotate"] = qwen_need(
+            Path(options.annotator_model),
+            options.annotator_frames,
+            options.annotator_batch,
+            options.annotator_quantization,
+        )
     return found
 
 

@@ -38,13 +38,12 @@ class FakeAnnotator:
     """Answers each request as ``says`` has it, and remembers what it was asked."""
 
     def __init__(self, says: Callable[[Batch], Sequence[Said]] | None = None, *, batch_max: int = 4) -> None:
-        self.name = "fake"
         self.batch_max = batch_max
         self.asked: list[list[AnnotationRequest]] = []
         self._says = says or (lambda batch: [answer_to(request) for request in batch])
 
     def facts(self) -> Facts:
-        return {"model": self.name}
+        return {"model": "fake"}
 
     def annotate(self, requests: Batch) -> Iterator[Said]:
         self.asked.append(list(requests))

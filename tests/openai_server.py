@@ -13,6 +13,7 @@ from typing import Any
 MODEL = "tiny-vl"
 KEY = "sk-aKeyThatMustNotBeSeenAnywhere"
 TOKENS_IN, TOKENS_OUT = 1234, 56
+_ENDLESS = b" " * 65536
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     """The connection is closed in the middle of the body."""
+    endless: bool = False
+    """The body goes on for ever; what is sent of it is counted."""
     hangs: bool = False
     """Nothing comes until the server is released."""
 
@@ -46,6 +49,8 @@ class Server:
     asked: list[dict[str, Any]] = field(default_factory=list)
     """The bodies of the requests."""
     authorizations: set[str | None] = field(default_factory=set)
+    sent_bytes: int = 0
+    """Of endless bodies."""
     released: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
 
@@ -103,12 +108,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(reply, _completion(reply, body) if reply.body is None else reply.body)
 
     def _send(self, reply: Reply, body: str) -> None:
-        content = body.encode()
+        content = body.encode("latin-1" if "Content-Encoding" in reply.headers else "utf-8")
         self.send_response(reply.status)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **reply.headers}
+        length = 1 << 40 if reply.endless else len(content)
+        headers = {"Content-Type": "application/json", "Content-Length": str(length), **reply.headers}
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
+        while reply.endless:
+            self.wfile.write(_ENDLESS)
+            with self._server.lock:
+                self._server.sent_bytes += len(_ENDLESS)
         self.wfile.write(content[: len(content) // 2] if reply.cut else content)
 
     def log_message(self, *_: object) -> None:

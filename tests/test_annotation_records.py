@@ -12,6 +12,7 @@ import pytest
 from models.annotator import AnnotationFailure, AnnotationRequest
 from stream.annotation.asking import NO_ANSWER
 from stream.annotation.desk import ASKED_MAX
+from stream.annotation.outcome import annotator_name
 from stream.annotation.raw import read_responses
 from stream.items import AnnotationOrder, SegmentClosed
 from stream.records import events
@@ -71,6 +72,83 @@ def test_what_it_took_is_on_record(layout: RunLayout) -> None:
     validator = jsonschema.Draft202012Validator(schemas()["events"])
     for line in layout.events.read_text().splitlines():
         validator.validate(json.loads(line))
+
+
+@pytest.mark.parametrize(
+    ("given", "dollars"),
+    [
+        ({"price_per_hour": 1.8}, 0.001),
+        ({"price_per_hour": 1.8, "annotator_url": "http://localhost:8000/v1"}, 0.001),
+        ({"price_per_hour": 1.8, "annotator_url": "http://[::1]:8000/v1"}, 0.001),
+        ({"price_per_hour": 1.8, "annotator_url": "https://api.example.com/v1"}, None),
+        ({"price_per_hour": 1.8, "annotator_url": "http://10.0.0.7:8000/v1"}, None),
+        ({"annotator_price_in": 2.0, "annotator_price_out": 8.0, "annotator_url": "https://a.example/v1"}, 0.0028),
+        ({"annotator_price_in": 2.0, "annotator_url": "https://a.example/v1"}, 0.002),
+        ({"annotator_price_in": 0.0, "annotator_url": "https://a.example/v1"}, 0.0),
+        ({"annotator_price_out": 8.0}, 0.0008),
+    ],
+)
+def test_dollars_are_the_tokens_price_or_the_machines_time(
+    layout: RunLayout, given: dict[str, object], dollars: float | None
+) -> None:
+    """A price for tokens is what a segment costs, else its time on this machine; of another machine's it is null."""
+    play(layout, options(**given), FakeAnnotator(), clip(2))
+    assert [event.dollars for event in of_kind(layout, events.SegmentAnnotated)] == [dollars, dollars]
+    assert finish(layout).annotation.dollars == (None if dollars is None else pytest.approx(2 * dollars))
+    validator = jsonschema.Draft202012Validator(schemas()["events"])
+    for line in layout.events.read_text().splitlines():
+        validator.validate(json.loads(line))
+
+
+def cut_off(batch: Sequence[AnnotationRequest]) -> list[Said]:
+    """What a server with too low a limit says."""
+    return [
+        AnnotationFailure(each.segment_id, each.frames_digest, "it was cut off", '{"request":"\ud800', 1234, 56, 2.0)
+        for each in batch
+    ]
+
+
+def test_failed_answer_is_recorded_and_paid_for(layout: RunLayout) -> None:
+    """What was said instead of an answer lies in the raw responses before the event, which has what it took."""
+    play(layout, options(price_per_hour=1.8), FakeAnnotator(cut_off), clip(1))
+    (failed,) = of_kind(layout, events.SegmentFailed)
+    assert (failed.tokens_in, failed.tokens_out, failed.seconds, failed.dollars) == (1234, 56, 2.0, 0.001)
+    (said,) = read_responses(layout.raw_responses)
+    assert said == AnnotationFailure(
+        "s0000", said.frames_digest, "it was cut off", '{"request":"\\ud800', 1234, 56, 2.0
+    )
+    assert finish(layout).annotation.tokens_in == 1234
+
+
+def test_failed_answer_is_heard_again_after_a_kill(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the words of a failure and its event, a run goes on without asking, or writing them, again."""
+    from stream.annotation.outcome import Outcomes
+
+    def cut(*_: object) -> None:
+        raise PowerCutError
+
+    first, second = FakeAnnotator(cut_off), FakeAnnotator()
+    with monkeypatch.context() as patched:
+        patched.setattr(Outcomes, "_failed", cut)
+        with pytest.raises(PowerCutError):
+            play(layout, options(), first, clip(1))
+    play(layout, options(), second, clip(1))
+    assert (len(first.asked), len(second.asked)) == (1, 0)
+    assert [event.reason for event in of_kind(layout, events.SegmentFailed)] == ["it was cut off"]
+    assert len(list(read_responses(layout.raw_responses))) == 1
+
+
+def test_events_name_the_model(tmp_path: Path) -> None:
+    """The annotator's name has the model's own, not the commit of its folder in the hub's cache, and no path."""
+    cached = (
+        tmp_path / "models--Qwen--Qwen2.5-VL-7B-Instruct" / "snapshots" / "cc594898137f460bfe9f0759e9844b3ce807cfb5"
+    )
+    cached.mkdir(parents=True)
+    named = {"annotator": "qwen", "annotator_model": str(cached)}
+    assert annotator_name(options(**named)) == "qwen Qwen/Qwen2.5-VL-7B-Instruct"
+    assert annotator_name(options(annotator="qwen", annotator_model=str(tmp_path / "mine"))) == "qwen mine"
+    assert annotator_name(options(annotator_model="org/model")) == "openai org/model"
+    assert annotator_name(options(annotator_model="/weights/model.gguf")) == "openai model.gguf"
 
 
 def test_keyframes_leave_the_spool_with_their_description(layout: RunLayout) -> None:

@@ -146,7 +146,7 @@ def test_full_device_is_a_memory_error(folder: Path, tiles: UInt8, monkeypatch: 
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(encoder._graph, "forward", overflow)
-    with pytest.raises(MemoryError, match="V-JEPA 2 does not fit"):
+    with pytest.raises(MemoryError, match="the GPU's memory is full"):
         encoder.encode(tiles)
 
 

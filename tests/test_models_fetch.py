@@ -204,18 +204,23 @@ def test_cache_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path, monkeyp
 
 
 def test_token_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment goes before ``.env``, HF_TOKEN before HF_KEY, blanks count as nothing, nothing is exported."""
+    """The environment goes before ``.env``, HF_TOKEN before HF_KEY, blanks count as nothing, nothing is exported.
+
+    The file is the hub's alone: a key for a server is not looked for in it.
+    """
     for name in ("HF_TOKEN", "HF_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     assert (hub_token(), openai_key()) == (None, None)
     (tmp_path / ".env").write_text("HF_KEY=of_file\nOPENAI_API_KEY='sk$x'\nHF_TOKEN=\n")
-    assert (hub_token(), openai_key()) == ("of_file", "sk$x")
+    assert (hub_token(), openai_key()) == ("of_file", None)
     assert "HF_KEY" not in os.environ
     monkeypatch.setenv("HF_KEY", " of_environment\n")
     assert hub_token() == "of_environment"
     monkeypatch.setenv("HF_TOKEN", "first")
     assert hub_token() == "first"
+    monkeypatch.setenv("OPENAI_API_KEY", "sk$x\n")
+    assert openai_key() == "sk$x"
 
 
 @pytest.mark.parametrize("value", ["two words", "naïve", "a\x07b"])

@@ -1,6 +1,7 @@
 """The annotator that asks a server: what it asks, and what it makes of every kind of reply."""
 
 import base64
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from models.openai.chat import BOX_SPACE
 from models.openai.patience import TRIES
 from tests.openai_asked import annotator, asked, outcomes, segment
 from tests.openai_server import MODEL, TOKENS_IN, TOKENS_OUT, Reply, Server
+
+PACKED = gzip.compress(b" " * 2**21)
 
 
 @pytest.fixture
@@ -119,6 +122,9 @@ def test_facts_say_how_to_ask_again(server: Server) -> None:
         (Reply(429, body="{}", headers={"Retry-After": "0"}), "the server answered 429"),
         (Reply(429, body="{}", headers={"Retry-After": "9999"}), "the server answered 429"),
         (Reply(cut=True), "the connection to the server broke off"),
+        (Reply(endless=True), "the server's reply is longer than 1048576 bytes"),
+        (Reply(500, endless=True), "the server's reply is longer than 1048576 bytes"),
+        (Reply(body=PACKED.decode("latin-1"), headers={"Content-Encoding": "gzip"}), "is longer than 1048576 bytes"),
         (
             Reply(400, body='{"error":{"message":"response_format\\u001b[2J is not supported"}}'),
             "must take response_format json_schema",
@@ -128,6 +134,37 @@ def test_facts_say_how_to_ask_again(server: Server) -> None:
 def test_fault_costs_its_own_segment_alone(server: Server, reply: Reply, said: str) -> None:
     """A segment whose replies are all bad fails with the reason; the one beside it is described."""
     assert said in _reason(server, reply)
+
+
+@pytest.mark.parametrize("reply", [Reply(endless=True), Reply(500, endless=True)])
+def test_endless_reply_is_read_to_its_bound_only(server: Server, reply: Reply) -> None:
+    """Of a body without end a few megabytes leave the server, those that lie in sockets included; it is asked once."""
+    server.replies = [reply]
+    failure = outcomes(server, segment())["s0"]
+    assert isinstance(failure, AnnotationFailure)
+    assert len(server.asked) == 1
+    assert server.sent_bytes < 32 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("reply", "raw", "tokens"),
+    [
+        (Reply(words='{"request":', finish_reason="length"), '{"request":', (TOKENS_IN, TOKENS_OUT)),
+        (Reply(words="", finish_reason="content_filter"), "", (TOKENS_IN, TOKENS_OUT)),
+        (Reply(body='{"choices":[]}'), '{"choices":[]}', (0, 0)),
+        (Reply(body="<html>"), "<html>", (0, 0)),
+        (Reply(500, body="{}"), "", (0, 0)),
+    ],
+)
+def test_failure_says_what_was_said_and_what_it_took(
+    server: Server, reply: Reply, raw: str, tokens: tuple[int, int]
+) -> None:
+    """A reply that is no answer is handed on as it came, with the tokens that the server counts, and its time."""
+    server.replies = [reply] * TRIES
+    failure = outcomes(server, segment())["s0"]
+    assert isinstance(failure, AnnotationFailure)
+    assert (failure.raw, (failure.tokens_in, failure.tokens_out)) == (raw, tokens)
+    assert (failure.seconds > 0) == (reply.status == 200)
 
 
 @pytest.mark.parametrize("reply", [Reply(500, body="{}"), Reply(429, body="{}"), Reply(cut=True)])
@@ -153,6 +190,7 @@ def test_hanging_server_costs_one_segment(server: Server) -> None:
     failure = outcomes(server, segment(1), timeout_s=0.2)["s1"]
     assert isinstance(failure, AnnotationFailure)
     assert "no answer in time" in failure.reason
+    assert failure.seconds == 0.2
     assert isinstance(outcomes(server, segment(2))["s2"], AnnotationAnswer)
 
 

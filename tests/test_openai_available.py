@@ -40,13 +40,17 @@ def test_refused_key_ends_it_at_once(
     assert (len(server.asked), server.authorizations) == (1, {sent})
 
 
-def test_key_comes_from_the_environment_or_a_file(server: Server, tmp_path: Path) -> None:
-    """A key in ``.env`` is sent to the server, and is in no fact, no name and no representation."""
+def test_key_comes_from_the_environment_only(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in ``.env`` goes nowhere; one in the environment goes to the server, into no fact and no representation."""
     (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
     server.key = KEY
+    with pytest.raises(ModelUnavailableError, match="set OPENAI_API_KEY"):
+        outcomes(server, segment())
+    assert server.authorizations == {None}
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
     asks = annotator(server)
     assert [type(outcome) for outcome in asks.annotate([segment()])] == [AnnotationAnswer]
-    assert KEY not in f"{asks.facts()} {asks.name} {asks!r}"
+    assert KEY not in f"{asks.facts()} {asks!r}"
 
 
 def test_unknown_model_ends_it_at_once(server: Server) -> None:
@@ -136,7 +140,7 @@ def test_chosen_by_name(server: Server) -> None:
     choice = AnnotatorChoice("openai", MODEL, server.url, batch_max=3)
     assert choose_annotator(choice) == choice
     asks = make_annotator(choice)
-    assert (asks.name, asks.batch_max) == (f"openai:{MODEL}", 3)
+    assert (asks.facts()["model"], asks.batch_max) == (MODEL, 3)
     for lacking in (replace(choice, url=None), replace(choice, model=None)):
         with pytest.raises(ValueError, match="expected its address"):
             choose_annotator(lacking)

@@ -253,6 +253,8 @@ def test_last_outcome_counts_and_every_attempt_has_its_price() -> None:
     assert books.seconds == {"annotated_s": 4.0, **others}
     assert books.unsettled == ("b",)
     assert books.annotation == events.Annotation(tokens_in=30, tokens_out=3, seconds=5.0, dollars=0.75)
+    unpriced = failed.model_copy(update={"dollars": None})
+    assert account([closed("a", 0.0, 4.0), unpriced, annotated]).annotation.dollars is None
 
 
 def test_annotations_are_always_a_whole_file(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ import pytest
 
 from models import gpu
 from models.gpu import Gpu
+from models.qwen.memory import GPU_NUMBER_BYTES, weights_bytes
 from models.vram import GIB, qwen_need
 from stream import vram
 from stream.config import Options
 from stream.doctor.vram import plan
 from stream.errors import NoRoomError
-from stream.vram import shares, with_budget
+from stream.vram import needs, shares, with_budget
 from tests.tiny_models import save_tiny_vjepa2
 from tests.tiny_qwen import save_tiny_qwen
 
@@ -99,3 +100,16 @@ def test_doctor_shows_the_plan(options: Options, tmp_path: Path, monkeypatch: py
     card_with(monkeypatch, 20.0)
     assert plan(options).says.startswith("of 19.0 GiB")
     assert "no model of this run" in plan(Options(source="", encoder="grid")).says
+
+
+def test_four_bits_reach_the_plan(tmp_path: Path) -> None:
+    """A budget that the model's weights do not fit into at 16 bits suffices at 4, by the loader's own figure."""
+    folder = save_tiny_qwen(tmp_path, "qwen2_5_vl")
+    plain = Options(source="clip.mp4", encoder="grid", annotator="qwen", annotator_model=str(folder))
+    four = plain.model_copy(update={"annotator_quantization": "4bit"})
+    weights = {name: needs(each)["annotate"].weights_bytes for name, each in {"16": plain, "4": four}.items()}
+    assert weights["4"] == weights_bytes(folder, GPU_NUMBER_BYTES["4bit"]) == pytest.approx(0.35 * weights["16"], abs=1)
+    budget_gib = (needs(plain)["annotate"].least_bytes - weights["16"] // 2) / GIB
+    assert shares(four.model_copy(update={"vram_budget_gib": budget_gib}))["annotate"].batch >= 1
+    with pytest.raises(NoRoomError, match="too small"):
+        shares(plain.model_copy(update={"vram_budget_gib": budget_gib}))

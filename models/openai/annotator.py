@@ -15,7 +15,7 @@ from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequ
 from models.answers.schema import schema_sha256
 from models.errors import ModelUnavailableError
 from models.openai.chat import SIDE_PX, NoAnswerError, Reply, question, read_reply, shown
-from models.openai.errors import is_away, why_failed, why_unavailable
+from models.openai.errors import TooLongError, is_away, why_failed, why_unavailable
 from models.openai.patience import Absence, Patience
 from models.packages import require_packages
 from models.prompt import Prompt
@@ -73,8 +73,10 @@ class _Question:
         tokens = reply.tokens_in, reply.tokens_out
         return AnnotationAnswer(of.segment_id, of.frames_digest, reply.words, frames, *tokens, seconds)
 
-    def failure(self, reason: str) -> AnnotationFailure:
-        return AnnotationFailure(self.request.segment_id, self.request.frames_digest, reason)
+    def failure(self, reason: str, reply: Reply | None = None, seconds: float = 0.0) -> AnnotationFailure:
+        of, said = self.request, reply or Reply("")
+        took = said.tokens_in, said.tokens_out, seconds
+        return AnnotationFailure(of.segment_id, of.frames_digest, reason, said.words, *took)
 
 
 class OpenAIAnnotator:
@@ -93,7 +95,6 @@ class OpenAIAnnotator:
         self._prompt: Final = Prompt(settings.task)
         self._key: Final = openai_key()
         self._absence: Final = Absence(settings.url, settings.wait_s)
-        self.name: Final = f"openai:{settings.model}"
         self.batch_max: Final = settings.batch_max
 
     def facts(self) -> Facts:
@@ -141,24 +142,33 @@ class OpenAIAnnotator:
         import httpx2
         from openai import AsyncOpenAI
 
+        from models.openai.bounded import BoundedClient
+
         # One answer's limit is the whole request's, not that of each silence; what is tried again is decided here.
         limits = httpx2.Timeout(None, connect=_CONNECTS_WITHIN_S)
-        return AsyncOpenAI(base_url=self._settings.url, api_key=self._key or "none", timeout=limits, max_retries=0)
+        return AsyncOpenAI(
+            base_url=self._settings.url,
+            api_key=self._key or "none",
+            timeout=limits,
+            max_retries=0,
+            http_client=BoundedClient(timeout=limits),
+        )
 
     async def _outcome(self, client: "AsyncOpenAI", asks: _Question, sharers: int) -> _Outcome:
         """What became of one segment; nothing is raised, so that what became of the others is not lost."""
         from openai import OpenAIError
 
         try:
-            body, seconds = await self._body(client, asks.chat)
-            reply = read_reply(body)
-        except NoAnswerError as error:
-            return asks.failure(str(error))
-        except (OpenAIError, TimeoutError) as error:
+            body, took_s = await self._body(client, asks.chat)
+        except (OpenAIError, TimeoutError, TooLongError) as error:
             if (unavailable := self._why_unavailable(error)) is not None:
                 return ModelUnavailableError(f"the server at {self._settings.url} {unavailable}")
-            return asks.failure(why_failed(error))
-        return asks.answer(reply, seconds / sharers)
+            lost_s = self._settings.timeout_s if isinstance(error, TimeoutError) else 0.0
+            return asks.failure(why_failed(error), seconds=lost_s / sharers)
+        try:
+            return asks.answer(read_reply(body), took_s / sharers)
+        except NoAnswerError as error:
+            return asks.failure(str(error), error.reply, took_s / sharers)
 
     async def _body(self, client: "AsyncOpenAI", chat: dict[str, Any]) -> tuple[str, float]:
         """The reply to a chat, asked for again as long as that is of use, and the seconds that it took."""

@@ -8,16 +8,17 @@ is not known here.
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import cv2
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from models.annotator import AnnotationRequest, Frame
 from models.answers.parse import RAW_CHARS_MAX
 from models.answers.schema import BoxSpace, answer_schema, longest_json_bytes
+from models.choosing import spread_choice
 from models.prompt import Prompt
-from models.qwen.frames import decoded, even_choice, shown_size
+from models.qwen.frames import decoded, shown_size
 
 BOX_SPACE: Final[BoxSpace] = (1000, 1000)
 
@@ -27,27 +28,30 @@ SIDE_PX: Final = 28
 _JPEG_QUALITY: Final = 92
 
 
-class NoAnswerError(Exception):
-    """The server replied, but not with an answer: why, in a clause."""
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a server said of one segment."""
 
     words: str
-    tokens_in: int
-    tokens_out: int
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class NoAnswerError(Exception):
+    """The server replied, but not with an answer: why, in a clause, and what it said instead."""
+
+    def __init__(self, reason: str, reply: Reply) -> None:
+        super().__init__(reason)
+        self.reply = reply
 
 
 def shown(request: AnnotationRequest, *, frames_max: int, pixels_max: int) -> list[Frame]:
-    """The frames of a segment that the server is sent: an even choice, shrunk if they have more than ``pixels_max``.
+    """What the server is sent of a segment: frames from all over it, shrunk if they have more than ``pixels_max``.
 
     Raises:
         ValueError: a frame that has to be shrunk is no picture, or has another size than the request says.
     """
-    chosen, _ = even_choice([frame.t_s for frame in request.frames], frames_max)
-    indices = sorted(set(chosen))
+    indices = spread_choice(len(request.frames), frames_max)
     if request.width_px * request.height_px <= pixels_max:
         return [request.frames[index] for index in indices]
     size = shown_size(request.width_px, request.height_px, side_px=SIDE_PX, pixels_max=pixels_max)
@@ -77,21 +81,18 @@ def read_reply(body: str) -> Reply:
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError as error:
-        raise NoAnswerError(f"what the server sent is no chat completion: {_beginning(body)}") from error
+        raise NoAnswerError(f"what the server sent is no chat completion: {_beginning(body)}", Reply(body)) from error
+    usage = completion.usage or _Usage()
     if not completion.choices:
-        raise NoAnswerError("the server's reply has no choice in it")
-    choice, usage = completion.choices[0], completion.usage or _Usage()
-    if choice.finish_reason == "length":
-        raise NoAnswerError(
-            f"the answer was cut off after {usage.completion_tokens} tokens: the server's limit is too low"
-        )
-    if not choice.message.content:
-        raise NoAnswerError(f"the answer is empty, its finish_reason {_beginning(str(choice.finish_reason))}")
-    if len(choice.message.content) > RAW_CHARS_MAX:
-        raise NoAnswerError(
-            f"the answer has {len(choice.message.content)} characters, expected at most {RAW_CHARS_MAX}"
-        )
-    return Reply(choice.message.content, usage.prompt_tokens, usage.completion_tokens)
+        raise NoAnswerError("the server's reply has no choice in it", Reply(body, *usage.tokens))
+    choice = completion.choices[0]
+    reply = Reply(choice.message.content or "", *usage.tokens)
+    if (why := _why_no_answer(choice, reply)) is not None:
+        raise NoAnswerError(why, reply)
+    return reply
+
+
+_Count: TypeAlias = Annotated[int, Field(ge=0)]
 
 
 class _Message(BaseModel):
@@ -104,13 +105,27 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: _Count = 0
+    completion_tokens: _Count = 0
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        return self.prompt_tokens, self.completion_tokens
 
 
 class _Completion(BaseModel):
     choices: list[_Choice]
     usage: _Usage | None = None
+
+
+def _why_no_answer(choice: _Choice, reply: Reply) -> str | None:
+    if choice.finish_reason == "length":
+        return f"the answer was cut off after {reply.tokens_out} tokens: the server's limit is too low"
+    if not reply.words:
+        return f"the answer is empty, its finish_reason {_beginning(str(choice.finish_reason))}"
+    if len(reply.words) > RAW_CHARS_MAX:
+        return f"the answer has {len(reply.words)} characters, expected at most {RAW_CHARS_MAX}"
+    return None
 
 
 def _parts(frame: Frame) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,10 @@ _PASSING: Final = frozenset({408, 409, 429})
 _QUOTED_CHARS_MAX: Final = 200
 
 
+class TooLongError(Exception):
+    """The body of a reply is longer than any that holds an answer."""
+
+
 def is_away(error: Exception) -> bool:
     """Whether nobody is there to answer, which says nothing of the request."""
     import httpx2
@@ -60,6 +64,8 @@ def why_failed(error: Exception) -> str:
     from openai import APIStatusError
 
     match error:
+        case TooLongError():
+            return str(error)
         case TimeoutError():
             return "the server gave no answer in time"
         case APIStatusError() if error.status_code in (400, 422):

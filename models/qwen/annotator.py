@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
 from models.answers.schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
-from models.prompt import Prompt
+from models.full_memory import full_memory_as_memory_error, release_cached_memory
+from models.halving import Halving
+from models.prompt import Prompt, TimeGrid
 from models.qwen.frames import Clip, make_clip
-from models.qwen.loading import Quantization, free_bytes, load_qwen
-from models.qwen.memory import Row, footprint, full_memory_as_memory_error, visual_tokens
+from models.qwen.loading import free_bytes, load_qwen
+from models.qwen.memory import Quantization, Row, footprint, visual_tokens
 from models.weights import identity, read_json, weights_sha256
 
 BATCH_MAX: Final = 8
@@ -75,15 +77,15 @@ class QwenAnnotator:
         self._qwen: Final = load_qwen(folder, self._settings.quantization)
         self._model_name, self._revision = identity(folder)
         self._sha256: Final = weights_sha256(folder)
-        self.name: Final = f"qwen:{self._model_name}"
         self.batch_max: Final = self._settings.batch_max
+        self._knows_one_step: Final = self._qwen.kind == "qwen2_5_vl"
         video = self._qwen.processor.video_processor
         self._side_px: Final[int] = video.patch_size * video.merge_size
         self._footprint: Final = footprint(read_json(folder / "config.json"), self._qwen.dtype.itemsize)
         self._generation: Final = self._generation_config()
         width = self._qwen.model.get_output_embeddings().weight.shape[0]
         self._grammar: Final = Grammar(self._qwen.processor.tokenizer, width, self._generation.eos_token_id)
-        self._halvings = 0
+        self._halving: Final = Halving(self.batch_max)
 
     def facts(self) -> Facts:
         import llguidance
@@ -106,7 +108,7 @@ class QwenAnnotator:
             "frames_max": self._settings.frames_max,
             "pixels_max": self._settings.pixels_max,
             "temperature": self._settings.temperature,
-            "memory_halvings": self._halvings,
+            "memory_halvings": self._halving.halvings,
         }
         return facts | ({"peak_vram_bytes": torch.cuda.max_memory_allocated(self._qwen.device)} if cuda else {})
 
@@ -120,14 +122,16 @@ class QwenAnnotator:
         while questions:
             budget = int(_SHARE_OF_MEMORY * free_bytes(self._qwen.device))
             count = self._footprint.batch_for(budget, [question.row for question in questions[: self.batch_max]])
-            yield from self._answers(questions[:count])
+            yield from self._halving.run(questions[:count], self._answers)
             del questions[:count]
 
     def _question(self, request: AnnotationRequest, frames_max: int) -> _Question:
-        clip = make_clip(request, frames_max=frames_max, side_px=self._side_px, pixels_max=self._settings.pixels_max)
+        even, pixels_max = self._knows_one_step, self._settings.pixels_max
+        clip = make_clip(request, frames_max=frames_max, even=even, side_px=self._side_px, pixels_max=pixels_max)
         frames, height_px, width_px = clip.pictures.shape[:3]
         space = self._box_space(width_px, height_px)
-        text, schema = self._chat(self._prompt.text(request, space)), answer_schema(request, space)
+        grid = TimeGrid(clip.times_s[0], clip.step_s) if even else None
+        text, schema = self._chat(self._prompt.text(request, space, grid)), answer_schema(request, space)
         visual = visual_tokens(frames, width_px, height_px, self._side_px)
         words = len(self._qwen.processor.tokenizer(text)["input_ids"])
         row = Row(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
@@ -135,34 +139,34 @@ class QwenAnnotator:
 
     def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
         """The grid that each family learned its boxes in: pixels of what it sees, or thousandths of the picture."""
-        return (width_px, height_px) if self._qwen.kind == "qwen2_5_vl" else _THOUSANDTHS
+        return (width_px, height_px) if self._knows_one_step else _THOUSANDTHS
 
     def _chat(self, words: str) -> str:
         message = {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": words}]}
         text: str = self._qwen.processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
         return text
 
-    def _answers(self, questions: list[_Question]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
-        """Of all ``questions`` at once where memory allows, else of fewer, else from fewer frames."""
-        try:
-            answers = self._generate(questions)
-        except MemoryError as error:
-            reason = str(error)  # no more of it: its traceback holds on to the very memory that is short
-        else:
-            yield from answers
-            return
-        self._halvings += 1
-        self._give_memory_back()
-        first, middle = questions[0], len(questions) // 2
-        if middle:
-            yield from self._answers(questions[:middle])
-            yield from self._answers(questions[middle:])
-        elif len(first.clip.times_s) > 1:
-            yield from self._answers([self._question(first.request, len(first.clip.times_s) // 2)])
-        else:
-            yield AnnotationFailure(first.request.segment_id, first.request.frames_digest, reason)
+    def _answers(self, questions: Sequence[_Question]) -> list[AnnotationAnswer | AnnotationFailure]:
+        """Of all ``questions`` at once.
 
-    def _generate(self, questions: list[_Question]) -> list[AnnotationAnswer]:
+        Raises:
+            MemoryError: of several, where the memory does not suffice; one alone is answered from fewer frames.
+        """
+        if len(questions) > 1:
+            return [*self._generate(questions)]
+        [question], frames, reason = questions, len(questions[0].clip.times_s), ""
+        while frames:
+            try:
+                return [*self._generate([question])]
+            except MemoryError as error:
+                reason = str(error)  # no more of it: its traceback holds on to the very memory that is short
+            release_cached_memory()
+            self._halving.halvings += 1
+            if frames := frames // 2:
+                question = self._question(question.request, frames)
+        return [AnnotationFailure(question.request.segment_id, question.request.frames_digest, reason)]
+
+    def _generate(self, questions: Sequence[_Question]) -> list[AnnotationAnswer]:
         """One batch.
 
         Raises:
@@ -184,7 +188,7 @@ class QwenAnnotator:
         rows = zip(questions, made, tokens_in, strict=True)
         return [self._answer(question, tokens, prompt, seconds) for question, tokens, prompt in rows]
 
-    def _inputs(self, questions: list[_Question]) -> Any:  # noqa: ANN401  (a BatchFeature, which is untyped)
+    def _inputs(self, questions: Sequence[_Question]) -> Any:  # noqa: ANN401  (a BatchFeature, which is untyped)
         return self._qwen.processor(
             text=[question.text for question in questions],
             videos=[question.clip.pictures for question in questions],
@@ -205,7 +209,7 @@ class QwenAnnotator:
             segment_id=question.request.segment_id,
             frames_digest=question.request.frames_digest,
             raw=raw,
-            frames=len(set(question.clip.times_s)),
+            frames=len(question.clip.times_s),
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             seconds=seconds,
@@ -234,9 +238,3 @@ class QwenAnnotator:
 
         if self._settings.temperature > 0:
             torch.manual_seed(int(request.frames_digest[:15], 16))
-
-    def _give_memory_back(self) -> None:
-        import torch
-
-        if self._qwen.device.type == "cuda":
-            torch.cuda.empty_cache()

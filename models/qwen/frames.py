@@ -1,11 +1,10 @@
 """What of a segment is shown to a Qwen-VL model: pictures of a size its patches divide, at times that are true.
 
-Qwen2.5-VL knows one step of time for a whole video, Qwen3-VL reads a time in the text before every pair of pictures.
-So pictures are chosen evenly, and each keeps its own time.
+Qwen2.5-VL knows one step of time for a whole video: it is shown frames that lie evenly. Qwen3-VL reads a time in the
+text before every pair of pictures: it is shown any, each with its own time.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +12,13 @@ import cv2
 import numpy as np
 
 from models.annotator import AnnotationRequest
+from models.choosing import even_choice, spread_choice
 from models.encoder import UInt8
 
 TICKS: Final = 1_000_000
 """A second in the metadata's whole numbers: times are then true to a microsecond."""
+_STEP_OF_ONE_S: Final = 1.0
+"""Of a single picture, which has none: it decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Clip:
     times_s: tuple[float, ...]
     """T times from the segment's start."""
     step_s: float
-    """The even step that the times follow."""
+    """Between two pictures, on average; every step, where the choice was an even one."""
 
     def metadata(self) -> dict[str, object]:
         """``VideoMetadata`` for transformers: ``timestamps`` are the times, and ``sampled_fps`` is 1 / step."""
@@ -40,38 +42,26 @@ class Clip:
         }
 
 
-def make_clip(request: AnnotationRequest, *, frames_max: int, side_px: int, pixels_max: int) -> Clip:
+def make_clip(request: AnnotationRequest, *, frames_max: int, even: bool, side_px: int, pixels_max: int) -> Clip:
     """Choose, decode and scale the pictures of a segment.
 
     Args:
         request: the segment.
         frames_max: T is at most this.
+        even: whether the times have to follow one step.
         side_px: of the square that becomes one visual token; it divides width and height.
         pixels_max: a picture has at most as many.
 
     Raises:
         ValueError: a frame is no picture, or has another size than the request says.
     """
-    chosen, step_s = even_choice([frame.t_s for frame in request.frames], frames_max)
+    times_s = [frame.t_s for frame in request.frames]
+    chosen = even_choice(times_s, frames_max) if even else spread_choice(len(times_s), frames_max)
     size = shown_size(request.width_px, request.height_px, side_px=side_px, pixels_max=pixels_max)
-    scaled = {index: cv2.resize(decoded(request, index), size, interpolation=cv2.INTER_AREA) for index in set(chosen)}
-    pictures = np.stack([scaled[index] for index in chosen]).astype(np.uint8, copy=False)
-    return Clip(pictures, tuple(request.frames[index].t_s for index in chosen), step_s)
-
-
-def even_choice(times_s: Sequence[float], most: int) -> tuple[list[int], float]:
-    """Which frames come nearest to an even grid of at most ``most`` times, and the grid's step in seconds.
-
-    Of frames that are even already it is every one, or every second, third, ...: the step is then exact. Of others it
-    is for each time of the grid the nearest frame, which in a gap may be the same one several times.
-    """
-    stride = math.ceil(len(times_s) / most)
-    spanned = times_s[::stride]
-    if len(spanned) < 2 or spanned[-1] <= spanned[0]:
-        return [0], 1.0
-    grid = np.linspace(spanned[0], spanned[-1], len(spanned))
-    nearest = np.abs(np.asarray(times_s)[None] - grid[:, None]).argmin(axis=1)
-    return nearest.tolist(), float(grid[1] - grid[0])
+    scaled = [cv2.resize(decoded(request, index), size, interpolation=cv2.INTER_AREA) for index in chosen]
+    shown_s = tuple(times_s[index] for index in chosen)
+    step_s = (shown_s[-1] - shown_s[0]) / (len(shown_s) - 1) if len(shown_s) > 1 else _STEP_OF_ONE_S
+    return Clip(np.stack(scaled).astype(np.uint8, copy=False), shown_s, step_s)
 
 
 def shown_size(width_px: int, height_px: int, *, side_px: int, pixels_max: int) -> tuple[int, int]:

@@ -7,26 +7,23 @@ request. On the CPU: float32. The CUDA side was not run on a GPU so far.
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from models.errors import ModelUnavailableError
+from models.full_memory import full_memory_as_memory_error
 from models.loading import load_pretrained, silent_transformers, unloadable_as_unavailable
 from models.packages import how_to_install, make_torchvision_importable, require_packages
-from models.qwen.memory import full_memory_as_memory_error, weights_bytes
+from models.qwen.memory import GPU_NUMBER_BYTES, Quantization, weights_bytes
 from models.qwen.positions import put_words_after_videos
 from models.weights import read_json
 
 if TYPE_CHECKING:
     import torch
 
-Quantization: TypeAlias = Literal["none", "4bit"]
-
 HUB_NAME: Final = "Qwen/Qwen2.5-VL-7B-Instruct"
 PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub", "torchvision", "llguidance")
 KINDS: Final = ("qwen2_5_vl", "qwen3_vl")
 _TOKENIZERS: Final = ("tokenizer.json", "vocab.json")
-_BYTES_OF_4BIT: Final = 0.7
-"""Memory of a weight, about: 4.5 bits of most, 16 of the embeddings, which stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ def load_qwen(folder: Path, quantization: Quantization) -> LoadedQwen:
     device = torch.device("cuda" if cuda else "cpu")
     dtype = _dtype(device)
     attention = _attention(device)
-    _check_room(folder, 4 if not cuda else _BYTES_OF_4BIT if quantization == "4bit" else 2, device)
+    _check_room(folder, GPU_NUMBER_BYTES[quantization] if cuda else dtype.itemsize, device)
     settings: dict[str, Any] = {"dtype": dtype, "attn_implementation": attention}
     if quantization == "4bit":
         settings |= _four_bits(folder, device, dtype)

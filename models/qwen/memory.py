@@ -6,15 +6,18 @@ measured on a GPU, and where it is too low, the batch is halved (``models.qwen.a
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from models.errors import ModelUnavailableError
 from models.weights import weight_files
 
+Quantization: TypeAlias = Literal["none", "4bit"]
+
+GPU_NUMBER_BYTES: Final[dict[Quantization, float]] = {"none": 2.0, "4bit": 0.7}
+"""Memory of a weight on a GPU; of 4 bits about: 4.5 bits of most, 16 of the embeddings, which stay as they are."""
 PATCHES_PER_TOKEN: Final = 4
 """A visual token is 2 x 2 patches, in Qwen2-VL (arXiv:2409.12191) and all that follow."""
 FRAMES_PER_TOKEN: Final = 2
@@ -113,22 +116,3 @@ def _numbers(path: Path) -> int:
         return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
     except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
         raise ModelUnavailableError(f"{path} is no whole safetensors file: its header cannot be read") from error
-
-
-@contextmanager
-def full_memory_as_memory_error() -> Iterator[None]:
-    """The several ways in which torch says that memory is full become ``MemoryError``."""
-    import torch
-
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise MemoryError(f"the GPU's memory is full: {_first_line(error)}") from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
-            raise
-        raise MemoryError(f"the memory of this machine is full: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

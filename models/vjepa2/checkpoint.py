@@ -7,8 +7,8 @@ import torch
 from transformers import VJEPA2Config
 from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2Encoder, VJEPA2PreTrainedModel
 
+from models.full_memory import full_memory_as_memory_error
 from models.loading import load_pretrained
-from models.vjepa2.device_tiles import full_memory_as_memory_error
 
 
 class EncoderAlone(VJEPA2PreTrainedModel):  # type: ignore[no-untyped-call]  # transformers leaves it unannotated

@@ -5,14 +5,14 @@ and an event says when they are there. All work is on one stream, so that a slot
 used it is still under way. On the CPU the same code runs, and is done at once; on CUDA it has not been run.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from models.encoder import ClipEmbedding, UInt8, check_tile, check_windows
+from models.full_memory import full_memory_as_memory_error
 from models.halving import Halving
 
 
@@ -85,15 +85,6 @@ class DeviceTiles:
         with full_memory_as_memory_error():
             self._tiles = torch.cat([self._tiles, torch.empty_like(self._tiles)])
         self._free = list(range(taken, 2 * taken))
-
-
-@contextmanager
-def full_memory_as_memory_error() -> Iterator[None]:
-    """Python's own error for a full memory in place of torch's."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise MemoryError(f"V-JEPA 2 does not fit into the device's memory: {error}") from error
 
 
 def _fetched(tensor: Tensor) -> Tensor:

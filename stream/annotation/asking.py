@@ -63,7 +63,7 @@ class Asking:
 def _fit_to_send(said: Said) -> Said:
     """Words that can be written as UTF-8 and are not endless: a server may have sent anything."""
     if isinstance(said, AnnotationFailure):
-        return replace(said, reason=_utf8(said.reason[:1000]))
+        said = replace(said, reason=_utf8(said.reason[:1000]))
     raw = _utf8(said.raw[:_RAW_BYTES_MAX])
     return replace(said, raw=raw.encode()[:_RAW_BYTES_MAX].decode(errors="ignore"))
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final
 
 from models.annotator import AnnotationAnswer, AnnotationFailure
 from models.answers.parse import AnswerError, DescribedAction, parse_answer
+from models.weights import identity
 from stream.annotation.asking import Said
 from stream.annotation.order import request_without_frames
+from stream.annotation.price import Price, price
 from stream.annotation.raw import RawResponses
 from stream.config import Options
 from stream.items import AnnotationOrder
@@ -20,16 +22,6 @@ from stream.words import printable
 _REASON_CHARS_MAX: Final = 300
 
 
-class _Price(TypedDict):
-    tokens_in: int
-    tokens_out: int
-    seconds: float
-    dollars: float
-
-
-_NOTHING: Final = _Price(tokens_in=0, tokens_out=0, seconds=0.0, dollars=0.0)
-
-
 class Outcomes:
     """Writes one outcome after another: all that an event speaks of is durable before it."""
 
@@ -39,17 +31,17 @@ class Outcomes:
         self._path = layout.annotations
         self._actions = read_annotations(self._path) if self._path.exists() else []
         self._annotator = annotator_name(options)
-        self._price_per_hour = options.price_per_hour
+        self._options = options
 
     def settle(self, order: AnnotationOrder, said: Said, *, heard: bool = False) -> bool:
         """Record what was said of the segment that was asked about; returns whether it is described now.
 
         ``heard``: the words lie on disk already, from before the run went on.
         """
-        if isinstance(said, AnnotationFailure):
-            return self._failed(order, said.reason, _NOTHING)
-        if not heard:
+        if said.raw and not heard:
             self._raw.append(said)
+        if isinstance(said, AnnotationFailure):
+            return self._failed(order, said.reason, self._price(said))
         try:
             described = parse_answer(said.raw, request_without_frames(order))
         except AnswerError as error:
@@ -76,26 +68,25 @@ class Outcomes:
         )
         return True
 
-    def _failed(self, order: AnnotationOrder, reason: str, price: _Price) -> bool:
+    def _failed(self, order: AnnotationOrder, reason: str, price: Price) -> bool:
         short = printable(reason)[:_REASON_CHARS_MAX]
         self._log.append(
             events.SegmentFailed(segment_id=order.segment_id, annotator=self._annotator, reason=short, **price)
         )
         return False
 
-    def _price(self, said: AnnotationAnswer) -> _Price:
-        return _Price(
-            tokens_in=said.tokens_in,
-            tokens_out=said.tokens_out,
-            seconds=round(said.seconds, 6),
-            dollars=round(said.seconds / 3600 * self._price_per_hour, 9),
-        )
+    def _price(self, said: Said) -> Price:
+        return price(said, self._options)
 
 
 def annotator_name(options: Options) -> str:
     """The annotator and its model, short and without a path of this machine."""
     model = options.annotator_model
-    return options.annotator if model is None else f"{options.annotator} {Path(model).name}"
+    if model is None:
+        return options.annotator
+    if options.annotator == "qwen":
+        model, _ = identity(Path(model))
+    return f"{options.annotator} {Path(model).name if Path(model).is_absolute() else model}"
 
 
 def numbered(actions: list[Action]) -> list[Action]:

@@ -4,28 +4,32 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from models.annotator import AnnotationAnswer
+from models.annotator import AnnotationAnswer, AnnotationFailure
+from stream.annotation.asking import Said
 from stream.records.lines import Lines
 
-_ANSWER = TypeAdapter(AnnotationAnswer)
+_SAID: TypeAdapter[Said] = TypeAdapter(
+    Annotated[AnnotationFailure | AnnotationAnswer, Field(union_mode="left_to_right")]  # the first has a reason
+)
 
 
 class RawResponses(Lines):
     """The writing end. A response is durable when ``append`` returns."""
 
-    def append(self, answer: AnnotationAnswer) -> None:
+    def append(self, said: Said) -> None:
         """Write one response, in ASCII: what a model says may hold anything."""
-        self.write(json.dumps(asdict(answer)).encode())
+        self.write(json.dumps(asdict(said)).encode())
 
 
-def read_responses(path: Path) -> Iterator[AnnotationAnswer]:
+def read_responses(path: Path) -> Iterator[Said]:
     """All whole responses so far; none if there is no file."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
-                yield _ANSWER.validate_json(line)
+                yield _SAID.validate_json(line)

@@ -17,6 +17,8 @@ _OPTIONS = (
     option("--annotator-batch", type=int, help="The most segments asked about at once.  [default: what fits]"),
     option("--annotator-latency-s", type=float, help="The longest that a segment waits for others to go with."),
     option("--annotator-frames", type=int, help="The most keyframes of a segment that are shown."),
+    option("--annotator-price-in", type=float, help="Dollars for a million tokens that it reads, for the record."),
+    option("--annotator-price-out", type=float, help="The same for those that it writes."),
     option("--annotator-quantization", type=click.Choice(["none", "4bit"]), help="Of the weights, on the GPU."),
     option("--annotator-hint/--no-annotator-hint", help="Tell the annotator what the detector found."),
     option("--task", metavar="WORDS", help="What the worker is doing, for the annotator."),

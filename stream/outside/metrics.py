@@ -126,7 +126,7 @@ class Metrics(Collector):
         self._tokens["in",] += outcome.tokens_in
         self._tokens["out",] += outcome.tokens_out
         self._annotation_s += outcome.seconds
-        self._annotation_dollars += outcome.dollars
+        self._annotation_dollars += outcome.dollars or 0.0
         if closed_at is not None:
             self._annotation.labels(kind).observe(self._clock() - closed_at)
 
@@ -162,7 +162,7 @@ class Metrics(Collector):
     def _of_annotation(self) -> Iterator[Metric]:
         yield _counters("egoclean_annotation_tokens", "By the annotator.", ["direction"], self._tokens)
         yield _counter("egoclean_annotation_seconds", "Of the model, for all segments.", self._annotation_s)
-        dollars = "Of these seconds, by --price-per-hour: a share of the machine's."
+        dollars = "Of tokens that have a price, else of these seconds, by --price-per-hour; without what is not known."
         yield _counter("egoclean_annotation_dollars", dollars, self._annotation_dollars)
         levels = self._last["record"].levels if "record" in self._last else {}
         waiting = levels.get("waiting_segments", 0.0)

@@ -4,7 +4,7 @@ Sums are made in whole microseconds: they are exact, so that the books close.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -124,11 +124,16 @@ def account(told: Iterable[Event]) -> Account:
             tokens_in=sum(event.tokens_in for event in asked),
             tokens_out=sum(event.tokens_out for event in asked),
             seconds=round(sum(event.seconds for event in asked), 6),
-            dollars=round(sum(event.dollars for event in asked), 9),
+            dollars=_sum_if_known([event.dollars for event in asked]),
         ),
         windows_skipped=live.windows_skipped,
         is_away=live.is_away,
     )
+
+
+def _sum_if_known(dollars: Sequence[float | None]) -> float | None:
+    known = [each for each in dollars if each is not None]
+    return round(sum(known), 9) if len(known) == len(dollars) else None
 
 
 @dataclass(slots=True)

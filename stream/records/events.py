@@ -81,7 +81,11 @@ class _Asked(_Event):
     tokens_in: Count = 0
     tokens_out: Count = 0
     seconds: Duration = Field(default=0.0, description="of the model, for this segment")
-    dollars: Dollars = Field(default=0.0, description="for these seconds, by --price-per-hour")
+    dollars: Dollars | None = Field(
+        default=0.0,
+        description="for these tokens, where a price is given for them, else for these seconds, by --price-per-hour; "
+        "null: of a model elsewhere whose price is not given",
+    )
 
 
 class SegmentAnnotated(_Asked):
@@ -176,7 +180,7 @@ class Annotation(BaseModel):
     tokens_in: Count = 0
     tokens_out: Count = 0
     seconds: Duration = 0.0
-    dollars: Dollars = 0.0
+    dollars: Dollars | None = Field(default=0.0, description="null: not all of it is known")
 
 
 class RunFinished(_Event):
