@@ -14,7 +14,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from models.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.asking import Said
@@ -34,6 +34,8 @@ _LOG = logging.getLogger(__name__)
 
 ASKED_MAX: Final = 64
 """Orders that may be with the annotator at once."""
+_Like: TypeAlias = tuple[events.SegmentClosed, events.SegmentSkipped]
+"""A segment, and how it is skipped if the one that it is like is described."""
 
 
 class Desk:
@@ -51,6 +53,8 @@ class Desk:
         self._outcomes = Outcomes(layout, log, options)
         self._waiting: dict[str, AnnotationOrder] = {}
         self._asked: dict[str, AnnotationOrder] = {}
+        self._held: dict[str, list[_Like]] = {}
+        """Segments that are like one that is open, by that one: what becomes of it decides about them."""
         self._suspects: set[str] = set()
         """Segments that were with the annotator when it died: they wait before all others."""
         self._is_there = True
@@ -72,7 +76,7 @@ class Desk:
     @property
     def open_segments(self) -> int:
         """Closed segments without an outcome."""
-        return len(self._waiting) + len(self._asked)
+        return len(self._waiting) + len(self._asked) + sum(map(len, self._held.values()))
 
     def close(self, closed: events.SegmentClosed) -> None:
         """Take a closed segment, whose event and keyframes are durable: order its description, or skip it.
@@ -87,14 +91,11 @@ class Desk:
         span = closed.t_start_s, closed.t_end_s
         match self._log.outcomes.get(closed.segment_id):
             case "segment.annotated":
-                self._selection.described(closed)
+                self._selection.remember(closed)
                 self._spool.drop(*span)
-            case "segment.failed":
-                self._selection.described(closed)
+            case "segment.failed" | "segment.skipped":
                 self._spool.release(*span)
-            case "segment.skipped":
-                self._spool.release(*span)
-            case _ if closed.segment_id not in self._waiting | self._asked:
+            case _ if not self._is_open(closed.segment_id):
                 self._decide(closed, keyframes_there)
 
     def take(self, said: Said, *, heard: bool = False) -> None:
@@ -118,7 +119,7 @@ class Desk:
             order = self._waiting.pop(next(iter(self._waiting)))
             self._asked[order.segment_id] = order
             yield order
-        if self._is_there and self._end and not self._end_is_out and not self._waiting:
+        if self._is_there and self._end and not (self._end_is_out or self._waiting or self._held):
             self._end_is_out = True
             yield self._end
 
@@ -181,24 +182,43 @@ class Desk:
                 self.take(answer, heard=True)
 
     def _settle(self, order: AnnotationOrder, said: Said, *, heard: bool = False) -> None:
-        """An order is no more; its outcome is on record."""
+        """An order is no more; its outcome is on record, and decides about those that are like it."""
         self._asked.pop(order.segment_id, None)
         self._waiting.pop(order.segment_id, None)
         self._suspects.discard(order.segment_id)
-        if self._outcomes.settle(order, said, heard=heard):
+        is_described = self._outcomes.settle(order, said, heard=heard)
+        if is_described:
             self._spool.drop(order.t_start_s, order.t_end_s)
         else:
+            self._selection.forget(order.segment_id)
             self._spool.release(order.t_start_s, order.t_end_s)
+        for closed, skipped in self._held.pop(order.segment_id, []):
+            if is_described:
+                self._skip(closed, skipped)
+            else:
+                self._decide(closed, self._spool.count(closed.t_start_s, closed.t_end_s))
 
     def _decide(self, closed: events.SegmentClosed, keyframes_there: int) -> None:
         span = closed.t_start_s, closed.t_end_s
-        if skipped := self._selection.skipped(closed, keyframes_there):
-            self._log.append(skipped)
-            self._spool.release(*span)
+        skipped = self._selection.skipped(closed, keyframes_there)
+        if skipped and skipped.same_as and self._is_open(skipped.same_as):
+            self._spool.keep(*span)
+            self._held.setdefault(skipped.same_as, []).append((closed, skipped))
             return
-        self._selection.described(closed)
+        if skipped:
+            self._skip(closed, skipped)
+            return
+        self._selection.remember(closed)
         self._spool.keep(*span)
         self._waiting[closed.segment_id] = order_of(closed, time.monotonic())
+
+    def _skip(self, closed: events.SegmentClosed, skipped: events.SegmentSkipped) -> None:
+        self._log.append(skipped)
+        self._spool.release(closed.t_start_s, closed.t_end_s)
+
+    def _is_open(self, segment_id: str) -> bool:
+        held = (closed.segment_id for likes in self._held.values() for closed, _ in likes)
+        return segment_id in self._waiting or segment_id in self._asked or segment_id in held
 
 
 def _failure(order: AnnotationOrder, reason: str) -> AnnotationFailure:
