@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from stream.barriers import Barriers
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.items import End, EndReason, Item, Packet
+from stream.items import AnnotatorHere, End, EndReason, Item, Packet
 from stream.packing import replay_from_s
 from stream.records.attempt import Fence
 from stream.records.events import Event
@@ -69,6 +69,8 @@ class Work:
     source: Source | None = None
     since_s: float = 0.0
     """Stream time from which the run goes on."""
+    first: Sequence[Item] = ()
+    """What it gives before anything has come in."""
     facts: Callable[[], dict[str, Any]] = field(default=dict)
     """What is known of the work so far, for ``run.json``."""
     close: Callable[[], None] = field(default=lambda: None)
@@ -260,7 +262,7 @@ def _annotate(options: Options, layout: RunLayout, _attempt: int, _saved: Saved 
     _limit_vram(options, ANNOTATE)
     annotator = make(options)
     annotate = Annotate(annotator, layout.keyframes, options)
-    return Work(annotate, facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)
+    return Work(annotate, first=[AnnotatorHere()], facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)
 
 
 def _limit_vram(options: Options, process: str) -> None:

@@ -17,8 +17,9 @@ class Child:
 
     def __init__(self, order: Order, log: Path) -> None:
         self.name = order.process
-        self._log = log
-        self._stderr: IO[bytes] = log.open("wb")
+        self.order = order
+        self.log = log
+        self._stderr: IO[bytes] = log.open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "stream.worker"],  # -P: a folder named "stream" where we run is not ours
             stdin=subprocess.PIPE,
@@ -58,9 +59,9 @@ class Child:
         if code < 0:
             return f"the {self.name} process was killed by {signal.Signals(-code).name}", 70
         if last is not None and last.state == "failed":
-            hint = f" (see {self._log})" if code == 70 else ""
+            hint = f" (see {self.log})" if code == 70 else ""
             return last.message + hint, code
-        return f"the {self.name} process ended with status {code} (see {self._log})", code or 70
+        return f"the {self.name} process ended with status {code} (see {self.log})", code or 70
 
     def close(self) -> None:
         """Release its pipes; an empty log is removed."""
@@ -68,8 +69,8 @@ class Child:
             with suppress(BrokenPipeError):  # it had ended when it was told something: what is left has nowhere to go
                 self._process.stdin.close()
         self._stderr.close()
-        if self._log.exists() and not self._log.stat().st_size:
-            self._log.unlink()
+        if self.log.exists() and not self.log.stat().st_size:
+            self.log.unlink()
 
     def _tell(self, line: bytes) -> None:
         if self._process.stdin is None:

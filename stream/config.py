@@ -94,7 +94,7 @@ class Options(BaseModel):
     loop: bool = False
     speed: Literal["realtime", "max"] = "max"
     restarts: int = Field(default=3, ge=0)
-    """How often a process of the chain may die and be started again in one run."""
+    """How often a process of the chain may die and be started again in one run; the annotator, as often of its own."""
     queue_mib: int = Field(default=32, ge=1)
     """Bound on what waits between two processes, MiB for each hop."""
     price_per_hour: float = Field(default=0.20, ge=0.0)

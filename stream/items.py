@@ -188,6 +188,27 @@ class AnnotationOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnotatorHere:
+    """The first word of a process that annotates: it can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorAway:
+    """The annotator can answer nothing at present; what it was asked about comes behind this as failures."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorDied:
+    """The supervisor's word that the process that annotates has ended: what it was asked is not answered any more."""
+
+    reason: str
+    again: bool
+    """Whether it is started again; else nobody annotates from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Barrier:
     """A place in the stream at which every process says how it stands: together, where a run can go on."""
 
@@ -210,6 +231,6 @@ class End:
 
 WireItem: TypeAlias = (
     Tile | Keyframe | Damage | SourceLost | Gap | Overload | Embedding | SegmentOpened | SegmentClosed | Barrier
-    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | End
+    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | AnnotatorHere | AnnotatorAway | AnnotatorDied | End
 )  # fmt: skip
 Item: TypeAlias = Packet | Picture | WireItem

@@ -14,7 +14,8 @@ from stream.annotation.desk import Desk
 from stream.annotation.making import make
 from stream.annotation.selection import may_be_asked_again
 from stream.config import Options, validated
-from stream.errors import UsageError
+from stream.errors import ModelMissingError, UsageError
+from stream.items import AnnotatorAway, Item
 from stream.notes import Note
 from stream.prepare import with_annotator
 from stream.records import events
@@ -98,8 +99,17 @@ def _said(desk: Desk, annotate: Annotate) -> Iterator[Said]:
         yield from _answers(annotate.on_end())
 
 
-def _answers(items: Iterator[Any]) -> Iterator[Said]:
-    return (item for item in items if isinstance(item, AnnotationAnswer | AnnotationFailure))
+def _answers(items: Iterator[Item]) -> Iterator[Said]:
+    """What is said of segments.
+
+    Raises:
+        ModelMissingError: the annotator can answer nothing: what is left stays as it was, for another call.
+    """
+    for item in items:
+        if isinstance(item, AnnotatorAway):
+            raise ModelMissingError(item.reason)
+        if isinstance(item, AnnotationAnswer | AnnotationFailure):
+            yield item
 
 
 def _tell_health(layout: RunLayout, finish: events.RunFinished) -> None:

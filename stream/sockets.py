@@ -10,6 +10,7 @@ item has waited is exact: before the message stands when it was sent, on the clo
 import struct
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -36,7 +37,10 @@ class Hop:
     queue_bytes: int
     """What may wait in this hop, both sides together."""
     loose: bool = False
-    """The receiver may come later than the sender, and need not take what is left when the sender ends."""
+    """The receiver may come later than the sender, go and come again, and need not take what is left at the end.
+
+    Nobody waits for it: ``takes_now`` says when to send. What was on its way to a receiver that went is lost.
+    """
 
     @property
     def high_water_mark(self) -> int:
@@ -51,7 +55,7 @@ class Outlet:
         self._hop = hop
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.SNDHWM, hop.high_water_mark)
-        self._socket.setsockopt(zmq.IMMEDIATE, int(not hop.loose))  # 1: nothing is queued for a peer that is not there
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a peer that is not there
         self._hung_up = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._has_sent = False
         self._socket.connect(hop.endpoint)
@@ -67,10 +71,17 @@ class Outlet:
         if size > self._hop.message_bytes_max:
             limit = self._hop.message_bytes_max
             raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its hop's limit of {limit}")
-        self.wait_for_room(while_full)
+        if not self._hop.loose:
+            self.wait_for_room(while_full)
         sent_at = _SENT_AT.pack(time.monotonic())
-        self._socket.send_multipart([sent_at, *parts], copy=size < zmq.COPY_THRESHOLD)
+        flags = zmq.NOBLOCK if self._hop.loose else 0
+        with suppress(zmq.Again):  # the receiver of a loose hop has gone this very moment
+            self._socket.send_multipart([sent_at, *parts], flags, copy=size < zmq.COPY_THRESHOLD)
         self._has_sent = True
+
+    def takes_now(self) -> bool:
+        """Whether an item can be sent: in a loose hop, only while its receiver is there and has room."""
+        return not self._hop.loose or bool(self._socket.poll(0, zmq.POLLOUT))
 
     def wait_for_room(self, while_full: Callable[[], None]) -> None:
         """Wait until the next process is there and takes more; ``while_full`` is called every 0.1 s of waiting."""
@@ -91,9 +102,13 @@ class Outlet:
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
         """Wait until all is sent; after an error, or in a loose hop, drop what is still queued."""
+        self.close(linger=-1 if kind is None and not self._hop.loose else 0)
+
+    def close(self, linger: int = 0) -> None:
+        """Send nothing more, and drop what is still queued after ``linger`` ms, -1: never."""
         self._socket.disable_monitor()
         self._hung_up.close(linger=0)
-        self._socket.close(linger=-1 if kind is None and not self._hop.loose else 0)
+        self._socket.close(linger=linger)
 
 
 class Inlet:
@@ -125,6 +140,10 @@ class Inlet:
             raise wire.WireError(f"a message begins with {len(sent_at)} bytes, expected the {_SENT_AT.size} of a time")
         self.waited_s = max(0.0, time.monotonic() - _SENT_AT.unpack(sent_at)[0])
         return wire.decode(parts)
+
+    def has_item(self) -> bool:
+        """Whether an item waits."""
+        return bool(self._socket.poll(0, zmq.POLLIN))
 
     def close(self) -> None:
         """Take nothing more: the sender may go."""

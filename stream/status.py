@@ -157,12 +157,17 @@ class Board:
             status = _unpacked(self._socket.recv())
             self.last[status.process] = status
             self._heard_at[status.process] = time.monotonic()
-            if status.state != "starting":
+            if status.state in ("running", "done"):
                 self.ready_at.setdefault(status.process, self._heard_at[status.process])
             self.rss_bytes_max[status.process] = max(self.rss_bytes_max.get(status.process, 0), status.rss_bytes)
             self.facts.setdefault(status.process, {}).update(status.facts)
             news.append(status)
         return news
+
+    def begins(self, process: str) -> None:
+        """A process is started again: what the one before it said is no sign of life."""
+        self.last[process] = Status(process, "starting")
+        self._heard_at[process] = time.monotonic()
 
     def silences(self) -> dict[str, float]:
         """Seconds since the work of each unfinished process was heard of last."""

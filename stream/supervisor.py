@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -14,12 +15,13 @@ from stream.chain import ANNOTATE, PROCESSES, processes
 from stream.children import Child
 from stream.config import Options
 from stream.errors import ExitCode, StageFailedError
+from stream.items import AnnotatorDied, End, Item
 from stream.outside.outside import Outside
 from stream.records.follow import Follower
 from stream.records.layout import RunLayout
 from stream.records.saved import read_state
 from stream.socket_folder import SocketFolder
-from stream.sockets import Hop
+from stream.sockets import Hop, Outlet
 from stream.status import Board
 from stream.view import View
 from stream.wire import HEADER_BYTES_MAX
@@ -86,6 +88,9 @@ class Supervisor:
         self._sockets = SocketFolder()
         self.board = Board(self._context, self._sockets.endpoint("status"))
         self._children: list[Child] = []
+        self._annotators_left = options.restarts
+        self._to_record: Outlet | None = None
+        """The way of the annotator's answers, where it has died."""
         self._began_at = time.monotonic()
 
     def run(self, stopped: Stopped, attempt: int, state: Path | None, since: int = 0) -> ExitCode | None:
@@ -103,23 +108,24 @@ class Supervisor:
         Raises:
             StageFailedError: if a process ended before its work did; all others are ended, too.
         """
+        self._stopped = stopped
         self._events = Follower(self._layout.events, since)
         saved = read_state(state) if state else None
         self._since_s = saved.t_s if saved else 0.0
         self._outside.begin(self._since_s, saved.windows if saved else 0)
         try:
             self._children = [Child(order, self._log(order.process)) for order in self._orders(attempt, state)]
-            self._watch(stopped)
+            self._watch()
         finally:
             self._end_all()
         return stopped.code
 
-    def _watch(self, stopped: Stopped) -> None:
+    def _watch(self) -> None:
         told = False
-        while any(child.code is None for child in self._waited_for(stopped)):
-            if stopped.at_once:
+        while any(child.code is None for child in self._waited_for()):
+            if self._stopped.at_once:
                 return
-            if stopped.signals and not told:
+            if self._stopped.signals and not told:
                 told = True
                 for child in self._children:
                     child.stop()
@@ -129,21 +135,57 @@ class Supervisor:
         self._check()
         self._show()
 
-    def _waited_for(self, stopped: Stopped) -> list[Child]:
+    def _waited_for(self) -> list[Child]:
         """A model that is thinking holds up no stop: what it has not answered stays open work."""
-        return [child for child in self._children if child.name != ANNOTATE or not stopped.signals]
+        return [child for child in self._children if child.name != ANNOTATE or not self._stopped.signals]
 
     def _check(self) -> None:
-        """Raise if a process has failed, or has been silent for too long."""
-        for child in self._children:
-            if child.code:
-                self._collect(_POLL_MS)
-                message, code = child.failure(self.board.last.get(child.name))
-                raise StageFailedError(message, code, child.name, transient=child.was_killed)
-        for name, silent_s in self.board.silences().items():
-            if silent_s > SILENCE_S + (self._options.annotator_wait_s if name == ANNOTATE else 0.0):
-                message = f"the {name} process has said nothing for {silent_s:.0f} s: it hangs"
-                raise StageFailedError(message, ExitCode.INTERNAL, name, transient=True)
+        """Raise if a process has failed, or has been silent for too long. The annotator's place is taken by another."""
+        for child in tuple(self._children):
+            if (fault := self._fault(child)) is None:
+                continue
+            if child.name != ANNOTATE or not (fault.transient or ANNOTATE in self.board.ready_at):
+                raise fault
+            self._replace(child, str(fault))
+
+    def _fault(self, child: Child) -> StageFailedError | None:
+        if child.code:
+            self._collect(_POLL_MS)
+            message, code = child.failure(self.board.last.get(child.name))
+            return StageFailedError(message, code, child.name, transient=child.was_killed)
+        silent_s = self.board.silences().get(child.name, 0.0)
+        if child.code is None and silent_s > SILENCE_S + self._options.annotator_wait_s * (child.name == ANNOTATE):
+            message = f"the {child.name} process has said nothing for {silent_s:.0f} s: it hangs"
+            return StageFailedError(message, ExitCode.INTERNAL, child.name, transient=True)
+        return None
+
+    def _replace(self, annotator: Child, reason: str) -> None:
+        """Start it again, it alone: nobody waits for it. When it has died too often the chain goes on without."""
+        self._children.remove(annotator)
+        annotator.kill()
+        annotator.close()
+        if self._stopped.signals:
+            return
+        if self._annotators_left:
+            self._annotators_left -= 1
+            self._tell_record(AnnotatorDied(reason, again=True))
+            self.board.begins(ANNOTATE)
+            self._children.append(Child(annotator.order, annotator.log))
+        else:
+            last = f"{reason}, and has been started again as often as --restarts {self._options.restarts} allows"
+            self._tell_record(AnnotatorDied(last, again=False), End("stopped", 0.0, 0))
+            self._outside.does_without(ANNOTATE)
+
+    def _tell_record(self, *items: Item) -> None:
+        """What has become of the annotator. A record that has ended needs no telling."""
+        self._to_record = to = self._to_record or Outlet(self._context, replace(self._answers_hop(), loose=True))
+        record = next(child for child in self._children if child.name == PROCESSES[-1])
+        while not to.takes_now():
+            if record.code is not None or self._stopped.signals:
+                return
+            self._collect(_POLL_MS)
+        for item in items:
+            to.send(item, while_full=lambda: None)
 
     def _show(self) -> None:
         if (ingest := self.board.last.get("ingest")) is not None:
@@ -166,6 +208,8 @@ class Supervisor:
                 child.kill()
             child.close()
         self._collect(0)
+        if self._to_record is not None:
+            self._to_record.close()
         self.board.close()
         self._events.close()
         self._context.term()
@@ -197,7 +241,7 @@ class Supervisor:
         return Hop(self._sockets.endpoint(to), largest, self._options.queue_mib * 1024 * 1024)
 
     def _orders_hop(self) -> Hop:
-        """It takes all that may wait for an answer, and ``End``, also before the model is loaded."""
+        """It takes all that may wait for an answer, and ``End``."""
         largest = 4096
         return Hop(self._sockets.endpoint(ANNOTATE), largest, 2 * largest * (ASKED_MAX + 1), loose=True)
 

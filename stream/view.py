@@ -41,7 +41,8 @@ def describe(event: events.Event) -> str | None:  # noqa: C901, PLR0911 - one li
         case events.SourceLost() | events.SourceGap() | events.StreamOverload():
             return _of_live_source(event)
         case events.StageRestarted():
-            return f"the chain was started again: {event.reason}"
+            what = "annotator" if event.process == "annotate" else "chain"
+            return f"the {what} was started again: {event.reason}"
         case events.RunResumed():
             return f"run {event.run_id} goes on, {event.windows} windows are embedded already"
         case events.RunFinished():

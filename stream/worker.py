@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import FileIO
@@ -125,6 +125,12 @@ class Port:
         self._note_waiting()
         self._reporter.given[type(item).__name__] += 1
 
+    def offer(self, due: Iterable[Item]) -> None:
+        """Hand on what is due, as much of it as the hop takes now."""
+        items = iter(due)
+        while (self._outlet is None or self._outlet.takes_now()) and (item := next(items, None)) is not None:
+            self.send(item)
+
     def wait_for_next(self) -> None:
         """Wait until the next process is there: a camera sends from the moment on that it is asked to."""
         if self._outlet is not None:
@@ -181,9 +187,13 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
     is stopped does not wait for what would come back after the chain's end.
     """
     listened = [inlet] if back is None else [back, inlet]
+    for given in work.first:
+        port.send(given)
     while listened and not (port.stopping and inlet not in listened):
-        for given in work.due(time.monotonic()):
-            port.send(given)
+        if (
+            back is None or back not in listened or not back.has_item()
+        ):  # what has come back may say that nobody is asked now
+            port.offer(work.due(time.monotonic()))
         asked_at = time.monotonic()
         waiting = first_waiting([each for each in listened if each is not inlet or work.ready()], _RECEIVE_MS)
         item = waiting.receive(0) if waiting else None

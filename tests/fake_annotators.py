@@ -1,7 +1,7 @@
 """Annotators that need no model: one that is honest, and ways to lie."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
@@ -37,7 +37,7 @@ def answer_to(request: AnnotationRequest, raw: str | None = None) -> AnnotationA
 class FakeAnnotator:
     """Answers each request as ``says`` has it, and remembers what it was asked."""
 
-    def __init__(self, says: Callable[[Batch], Sequence[Said]] | None = None, *, batch_max: int = 4) -> None:
+    def __init__(self, says: Callable[[Batch], Iterable[Said]] | None = None, *, batch_max: int = 4) -> None:
         self.batch_max = batch_max
         self.asked: list[list[AnnotationRequest]] = []
         self._says = says or (lambda batch: [answer_to(request) for request in batch])

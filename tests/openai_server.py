@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -48,6 +48,8 @@ class Server:
     """By a digest's beginning: taken before the others."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     """The bodies of the requests."""
+    strikes: Callable[[str], None] = lambda _: None
+    """Called with each request's echo, before it is answered."""
     authorizations: set[str | None] = field(default_factory=set)
     sent_bytes: int = 0
     """Of endless bodies."""
@@ -102,6 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif body["model"] != MODEL:
             self._send(Reply(404), json.dumps({"error": {"message": f"The model `{body['model']}` does not exist."}}))
         else:
+            self._server.strikes(echo_in(body))
             reply = self._server.next_reply(echo_in(body))
             if reply.hangs:
                 self._server.released.wait()

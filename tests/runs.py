@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -41,9 +41,11 @@ def write_intrinsics(folder: Path, **changes: object) -> Path:
 
 
 @contextmanager
-def started(*args: str | Path) -> Iterator[subprocess.Popen[str]]:
+def started(*args: str | Path, stdin: IO[bytes] | None = None) -> Iterator[subprocess.Popen[str]]:
     """The program under way; whatever is left of it at the end is killed."""
-    with subprocess.Popen(program(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        program(*args), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             yield process
         finally:

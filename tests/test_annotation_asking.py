@@ -1,6 +1,6 @@
 """Which segments are asked about together, what the annotator is shown, and that every order gets an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.annotator import AnnotationFailure, AnnotationRequest, Annotator
+from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Annotator
 from models.errors import ModelUnavailableError
 from stream import wire
 from stream.annotation.asking import NO_ANSWER, Asking
 from stream.annotation.batching import Batches
 from stream.annotation.order import FramesGoneError, frames_of, hint_of
-from stream.errors import ModelMissingError
-from stream.items import AnnotationOrder
+from stream.items import AnnotationOrder, AnnotatorAway
 from stream.records.spool import Spool, digest
 from tests.fake_annotators import FakeAnnotator, Said, answer_to
 
@@ -127,6 +126,7 @@ def test_answer_for_other_frames_is_no_answer(tmp_path: Path) -> None:
         return [replace(answer_to(request), frames_digest="f" * 64) for request in batch]
 
     wrong, failure = Asking(FakeAnnotator(lies), tmp_path, hint=True).ask([spooled(tmp_path, [b"one"])])
+    assert isinstance(wrong, AnnotationAnswer)
     assert wrong.frames_digest == "f" * 64
     assert isinstance(failure, AnnotationFailure)
 
@@ -140,12 +140,36 @@ def test_any_words_can_be_sent(tmp_path: Path, raw: str) -> None:
     assert wire.decode(wire.encode(said)) == said
 
 
-def test_unavailable_model_is_an_error_with_its_code(tmp_path: Path) -> None:
-    """A model that can answer nothing at all ends the run with exit code 5, and the model's own sentence."""
+def test_unavailable_model_says_so_first(tmp_path: Path) -> None:
+    """Of a model that can answer nothing comes its own sentence, then each segment that it was asked about, failed."""
 
     def away(_: Sequence[AnnotationRequest]) -> list[Said]:
         raise ModelUnavailableError("the server says 401: give its key")
 
     annotator: Annotator = FakeAnnotator(away)
-    with pytest.raises(ModelMissingError, match="401"):
-        list(Asking(annotator, tmp_path, hint=True).ask([spooled(tmp_path, [b"one"])]))
+    asked = spooled(tmp_path, [b"one"])
+    reason = "the server says 401: give its key"
+    assert list(Asking(annotator, tmp_path, hint=True).ask([asked])) == [
+        AnnotatorAway(reason),
+        AnnotationFailure(asked.segment_id, asked.frames_digest, reason),
+    ]
+
+
+def test_fault_costs_the_segment_that_met_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where a batch ends in any error each of the rest is asked about alone; one that fails then says what it was."""
+    jpegs = [b"one", b"two"]
+    orders = [replace(spooled(tmp_path, jpegs), segment_id=f"s{number:04}") for number in range(4)]
+
+    def breaks(batch: Sequence[AnnotationRequest]) -> Iterator[Said]:
+        for request in batch:
+            if request.segment_id == "s0001":
+                raise ZeroDivisionError("no such token")
+            yield answer_to(request)
+
+    annotator = FakeAnnotator(breaks)
+    said = list(Asking(annotator, tmp_path, hint=True).ask(orders))
+    assert [len(batch) for batch in annotator.asked] == [4, 1, 1, 1]
+    reasons = {each.segment_id: getattr(each, "reason", None) for each in said if not isinstance(each, AnnotatorAway)}
+    why = "the annotator failed, ZeroDivisionError: no such token"
+    assert reasons == {"s0000": None, "s0001": why, "s0002": None, "s0003": None}
+    assert "Traceback" in capfd.readouterr().err

@@ -18,7 +18,7 @@ from stream.items import AnnotationOrder, SegmentClosed
 from stream.records import events
 from stream.records.annotations import read_annotations
 from stream.records.layout import RunLayout
-from stream.records.reasons import ONLY_ANOMALOUS, SAME_AS, SPOOL_FULL
+from stream.records.reasons import ONLY_ANOMALOUS, SPOOL_FULL
 from stream.records.schema import schemas
 from stream.stages.annotate import Annotate
 from tests.annotated import SECONDS, clip, end, exchange, of_kind, options, play, recording, segment, told
@@ -276,51 +276,6 @@ def test_only_anomalous_segments(layout: RunLayout) -> None:
     skipped = of_kind(layout, events.SegmentSkipped)
     assert {event.reason for event in skipped} == {ONLY_ANOMALOUS}
     assert finish(layout).skipped_s == 20.0
-
-
-NOVEL: Sequence[tuple[events.Kind, tuple[float, float]]] = (
-    ("typical", (1.0, 0.0)),
-    ("typical", (0.99, 0.1)),
-    ("anomalous", (1.0, 0.01)),
-    ("typical", (0.0, 1.0)),
-    ("typical", (0.3, 0.9)),
-    ("typical", (0.0, 3.0)),
-)
-
-
-def test_novel_segments_are_described_once(layout: RunLayout) -> None:
-    """A typical segment like one that is described is skipped and names it, with their cosine; no words are copied."""
-    items = [item for number, (kind, vector) in enumerate(NOVEL) for item in segment(number, kind, vector)]
-    play(layout, options(annotate="novel", novelty=0.97), FakeAnnotator(), [*items, end(len(NOVEL))])
-    assert sorted(subtasks(layout)) == ["s0000", "s0002", "s0003", "s0004"]
-    said = {
-        event.segment_id: (event.reason, event.same_as, event.similarity)
-        for event in told(layout)
-        if isinstance(event, events.SegmentSkipped)
-    }
-    assert said == {"s0001": (SAME_AS, "s0000", pytest.approx(0.994937, abs=1e-5)), "s0005": (SAME_AS, "s0003", 1.0)}
-
-
-@pytest.mark.parametrize("cut", [8, 20, 41, 60])
-def test_stopped_run_decides_and_describes_the_same(layout: RunLayout, tmp_path: Path, cut: int) -> None:
-    """A run that ends anywhere and goes on has the same descriptions and skips; nothing is asked twice."""
-    given = options(annotate="novel", novelty=0.97, annotator_latency_s=1e9)
-    items = [*(item for n, (kind, vector) in enumerate(NOVEL) for item in segment(n, kind, vector)), end(len(NOVEL))]
-    whole = RunLayout(tmp_path / "whole", "clip")
-    whole.root.mkdir()
-    play(whole, given, FakeAnnotator(batch_max=2), items)
-    first, second = FakeAnnotator(batch_max=2), FakeAnnotator(batch_max=2)
-    play(layout, given, first, items[:cut])
-    play(layout, given, second, items)
-    assert layout.annotations.read_bytes() == whole.annotations.read_bytes()
-    asked = [request.segment_id for batch in first.asked + second.asked for request in batch]
-    assert sorted(asked) == sorted(subtasks(layout))
-
-    def outcomes(of: RunLayout) -> dict[str, str]:
-        return {event.segment_id: event.event for event in told(of) if isinstance(event, events.Outcome)}
-
-    assert outcomes(layout) == outcomes(whole)
-    assert finish(layout).annotated_s == finish(whole).annotated_s
 
 
 class PowerCutError(Exception):

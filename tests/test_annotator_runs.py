@@ -1,11 +1,9 @@
 """Runs of the real program with an annotator behind a real server: described, held up, killed, stopped, resumed."""
 
-import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,22 +11,15 @@ from stream.config import Options
 from stream.errors import EgocleanError, ModelMissingError, UsageError
 from stream.prepare import prepare
 from stream.records import events
-from stream.records.log import read_events
-from tests.clips import make_clip, texture
-from tests.openai_server import MODEL, Reply, Server, serving
-from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, workers, write_intrinsics
-
-QUICK = ("--encoder", "grid", "--max-segment-s", "5", "--keyframe-px", "64", "--annotator-latency-s", "0")
-"""A segment every few seconds, each asked about at once."""
+from tests.described import actions, hang_after, is_annotated, release, told, words, worker_clip
+from tests.openai_server import MODEL, Server, serving
+from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty-one seconds of a moving texture, and their calibration."""
-    folder = tmp_path_factory.mktemp("worker")
-    write_intrinsics(folder)
-    usual = texture(64, 128, 96)
-    return make_clip(folder / "clip.mp4", pictures=[usual[number % 64] for number in range(630)], key_every=60)
+    return worker_clip(tmp_path_factory.mktemp("worker"))
 
 
 @pytest.fixture
@@ -37,23 +28,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
         yield server
-
-
-def words(clip: Path, out: Path, server: Server, *more: str) -> tuple[str | Path, ...]:
-    """The command line of a run that this server annotates."""
-    asks = ("--annotator", "openai", "--annotator-url", server.url, "--annotator-model", MODEL)
-    return (clip, *QUICK, *asks, "--out", out, *more)
-
-
-def told(run_dir: Path) -> list[events.Event]:
-    """All events of a run."""
-    return list(read_events(run_dir / "events.jsonl"))
-
-
-def actions(run_dir: Path) -> list[dict[str, Any]]:
-    """What is described."""
-    described: list[dict[str, Any]] = json.loads((run_dir / f"{run_dir.name}_annotations.json").read_text())
-    return described
 
 
 def spans(run_dir: Path) -> list[tuple[float, float]]:
@@ -108,36 +82,6 @@ def test_tiny_spool_never_deadlocks(clip: Path, undisturbed: Path, server: Serve
     ]
     assert spans[0] == spans[1]
     assert not [event for event in told(tmp_path / "clip") if isinstance(event, events.SegmentSkipped)]
-
-
-def is_annotated(event: events.Event) -> bool:
-    """Whether a segment has been described."""
-    return isinstance(event, events.SegmentAnnotated)
-
-
-def hang_after(server: Server, answers: int) -> None:
-    """The server answers so many requests; the next ones hang until it is released."""
-    server.replies[:] = [Reply()] * answers + [Reply(hangs=True)] * 50
-
-
-def release(server: Server) -> None:
-    """All is well from now on."""
-    server.replies.clear()
-    server.released.set()
-
-
-def test_killed_annotator_catches_up(clip: Path, undisturbed: Path, server: Server, tmp_path: Path) -> None:
-    """When the annotate process is killed while it waits for answers the chain is started again and loses none."""
-    hang_after(server, 2)
-    run_dir = tmp_path / "clip"
-    with started(*words(clip, tmp_path, server)) as process:
-        wait_for_event(run_dir, is_annotated, process)
-        worker_named(process, run_dir, "annotate").kill()
-        release(server)
-        assert process.wait(DEADLINE_S) == 0
-    restarts = [event.process for event in told(run_dir) if isinstance(event, events.StageRestarted)]
-    assert restarts == ["annotate"]
-    assert_described_alike(run_dir, undisturbed)
 
 
 def stop(process: subprocess.Popen[str]) -> int:

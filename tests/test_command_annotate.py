@@ -152,6 +152,19 @@ def test_choice_holds_as_in_a_run(tmp_path: Path, server: Server) -> None:
     assert described(layout) == ALL
 
 
+def test_novel_segments_are_chosen_anew(tmp_path: Path, server: Server) -> None:
+    """Where nobody could describe any of those that are alike, the first of them is asked about, and stands for all."""
+
+    def fails(batch: Batch) -> list[Said]:
+        return [answer_to(each, "nonsense") for each in batch]
+
+    layout = finished_run(tmp_path, FakeAnnotator(fails), annotate="novel")
+    assert described(layout) == []
+    assert annotate(layout, asks(server, annotator_batch=1)) == 0
+    assert described(layout) == ["s0000", "s0002", "s0005"]
+    assert {event.same_as for event in of_kind(layout, events.SegmentSkipped)} <= set(described(layout))
+
+
 def test_ended_early_it_can_be_called_again(tmp_path: Path, server: Server) -> None:
     """When the server closes its door the books are closed as they are, and the next call goes on with the rest."""
     layout = run_without(tmp_path)

@@ -8,12 +8,14 @@ from typing import Final, TypeAlias
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Annotator
 from models.errors import ModelUnavailableError
 from stream.annotation.order import FramesGoneError, frames_of, hint_of, request_without_frames
-from stream.errors import ModelMissingError
-from stream.items import AnnotationOrder
+from stream.complaint import trace
+from stream.items import AnnotationOrder, AnnotatorAway
 
 Said: TypeAlias = AnnotationAnswer | AnnotationFailure
 
 NO_ANSWER: Final = "the annotator gave no answer"
+_GPU_LOST: Final = "AcceleratorError"
+"""Of torch, which need not be installed: after it a process can do nothing on the GPU any more."""
 _RAW_BYTES_MAX: Final = 128 * 1024
 """Twice what the parser takes: whatever is longer is no answer."""
 
@@ -26,13 +28,11 @@ class Asking:
         self._keyframes = keyframes
         self._hint = hint
 
-    def ask(self, orders: Sequence[AnnotationOrder]) -> Iterator[Said]:
+    def ask(self, orders: Sequence[AnnotationOrder]) -> Iterator[Said | AnnotatorAway]:
         """All that the annotator says, as it says it; then a failure for each segment that it has not spoken of.
 
-        Nothing is held back here that answers another question: who receives it knows what was asked.
-
-        Raises:
-            ModelMissingError: the model can answer none at all.
+        Nothing is held back here that answers another question: who receives it knows what was asked. Where the model
+        can answer none at all, that comes before the failures.
         """
         requests: list[AnnotationRequest] = []
         for order in orders:
@@ -47,17 +47,27 @@ class Asking:
         frames = frames_of(order, self._keyframes)
         return replace(request_without_frames(order, hint_of(order) if self._hint else None), frames=frames)
 
-    def _asked(self, requests: list[AnnotationRequest]) -> Iterator[Said]:
-        silent = {(request.segment_id, request.frames_digest) for request in requests}
+    def _asked(self, requests: Sequence[AnnotationRequest]) -> Iterator[Said | AnnotatorAway]:
+        silent = {(request.segment_id, request.frames_digest): request for request in requests}
+        reason, broke = NO_ANSWER, False
         try:
             for said in self._annotator.annotate(requests):
-                silent.discard((said.segment_id, said.frames_digest))
+                silent.pop((said.segment_id, said.frames_digest), None)
                 yield _fit_to_send(said)
         except ModelUnavailableError as error:
-            raise ModelMissingError(str(error)) from error
-        for request in requests:
-            if (request.segment_id, request.frames_digest) in silent:
-                yield AnnotationFailure(request.segment_id, request.frames_digest, NO_ANSWER)
+            reason = _utf8(str(error)[:1000])
+            yield AnnotatorAway(reason)
+        except Exception as error:
+            if type(error).__name__ == _GPU_LOST:
+                raise
+            trace(error)
+            reason, broke = f"the annotator failed, {type(error).__name__}: {error}", True
+        if broke and len(requests) > 1:  # one of them may be the cause: the others are not to suffer for it
+            for request in silent.values():
+                yield from self._asked([request])
+            return
+        for request in silent.values():
+            yield _fit_to_send(AnnotationFailure(request.segment_id, request.frames_digest, reason))
 
 
 def _fit_to_send(said: Said) -> Said:

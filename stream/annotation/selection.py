@@ -1,5 +1,7 @@
 """Which closed segments are described. The others are skipped, each with its reason."""
 
+from collections.abc import Mapping
+
 from stream.annotation.novelty import Novelty
 from stream.config import Options
 from stream.records import events
@@ -34,10 +36,14 @@ class Selection:
             segment_id=closed.segment_id, reason=SAME_AS, same_as=same_as, similarity=similarity
         )
 
-    def described(self, closed: events.SegmentClosed) -> None:
-        """Note a segment that is described, or was: later ones may be like it."""
+    def remember(self, closed: events.SegmentClosed) -> None:
+        """Note a segment that is described, or is to be: later ones may be like it."""
         if self._options.annotate == "novel":
             self._novelty.remember(closed)
+
+    def forget(self, segment_id: str) -> None:
+        """Nobody could describe it: later ones are not like it."""
+        self._novelty.forget(segment_id)
 
     def _reason(self, closed: events.SegmentClosed, keyframes_there: int) -> str | None:
         if self._options.annotator == "none":
@@ -51,9 +57,14 @@ class Selection:
         return SPOOL_FULL if keyframes_there < closed.keyframes else None
 
 
-def may_be_asked_again(outcome: events.Outcome, options: Options) -> bool:
-    """Whether a finished run's segment is taken up again: one that failed, or that these options do not leave out."""
+def may_be_asked_again(outcome: events.Outcome, outcomes: Mapping[str, events.Outcome], options: Options) -> bool:
+    """Whether a finished run's segment is taken up again, by what became of all of them.
+
+    It is if it failed, if these options do not leave it out, or if it is like one that is not described after all.
+    """
     if isinstance(outcome, events.SegmentSkipped):
+        if outcome.same_as and not isinstance(outcomes.get(outcome.same_as), events.SegmentAnnotated):
+            return True
         left_out = set() if options.annotate == "all" else {ONLY_ANOMALOUS, SAME_AS}
         return outcome.reason in {NO_ANNOTATOR, ONLY_ANOMALOUS, SAME_AS} - left_out
     return isinstance(outcome, events.SegmentFailed)

@@ -47,6 +47,10 @@ class Outside:
         self._beat_at = 0.0
         self.tick()
 
+    def does_without(self, process: str) -> None:
+        """The chain goes on without this process."""
+        self._progress.does_without(process)
+
     def on_status(self, status: Status) -> None:
         self._progress.on_status(status)
         if self._metrics:

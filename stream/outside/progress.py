@@ -26,19 +26,27 @@ class Progress:
         self, stall_s: float, processes: Sequence[str] = PROCESSES, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._stall_s = stall_s
-        self._processes = processes
+        self._all = processes
         self._clock = clock
         self.begin()
 
     def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
         """A chain begins, with new processes, behind so many seconds and windows."""
+        self._processes = self._all
         self._since_s = since_s
         self._windows_before = windows
         self._began_at = self._moved_at = self._clock()
         self._last: dict[str, Status] = {}
         self._heard_at: dict[str, float] = {}
         self._worked_at: dict[str, float] = {}
+        self._started_at: dict[str, float] = {}
         self._away: str = ""
+
+    def does_without(self, process: str) -> None:
+        """The chain goes on without this process."""
+        self._processes = [name for name in self._processes if name != process]
+        self._last.pop(process, None)
+        self._worked_at.pop(process, None)
 
     def away(self, reason: str) -> None:
         """A live source has gone for this reason, or is back: empty."""
@@ -47,6 +55,8 @@ class Progress:
 
     def on_status(self, status: Status) -> None:
         before = self._last.get(status.process)
+        if before is not None and before.state != "starting" == status.state:
+            self._started_at[status.process] = self._clock()  # once more, alone
         self._last[status.process] = status
         self._heard_at[status.process] = self._clock()
         self._worked_at[status.process] = self._clock() - status.busy_s
@@ -68,9 +78,11 @@ class Progress:
         """How the chain is, and why if it has stalled."""
         now = self._clock()
         if starting := [name for name in self._processes if self._is_starting(name)]:
-            if now - self._began_at <= max(GRACE_S, self._stall_s):
+            for_s = {name: now - self._started_at.get(name, self._began_at) for name in starting}
+            slowest = max(starting, key=for_s.__getitem__)
+            if for_s[slowest] <= max(GRACE_S, self._stall_s):
                 return "starting", ""
-            return "stalled", f"the {starting[0]} process is not ready after {now - self._began_at:.0f} s"
+            return "stalled", f"the {slowest} process is not ready after {for_s[slowest]:.0f} s"
         running = [name for name in self._processes if self._last[name].state == "running"]
         for name in sorted(running, key=self._worked_at.__getitem__):
             busy_s = now - self._worked_at[name]

@@ -165,7 +165,7 @@ class StreamOverload(_Event):
 
 
 class StageRestarted(_Event):
-    """A process of the chain died; the chain was started again and went on."""
+    """A process died; the chain was started again and went on. The annotator is started again alone."""
 
     event: Literal["stage.restarted"] = "stage.restarted"
     process: str

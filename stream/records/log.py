@@ -1,14 +1,16 @@
 """``events.jsonl``: one writer appends, any number of readers follow."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from stream.errors import EgocleanError
 from stream.records.events import EVENT, TOLD_BY_CHAIN, Event, Outcome, RunFinished
 from stream.records.lines import Lines
+
+Reopens: TypeAlias = Callable[[Outcome, Mapping[str, Outcome]], bool]
 
 
 class EventLog:
@@ -47,8 +49,8 @@ class ReplayedLog(EventLog):
     known by the segment's name: answers come in any order.
     """
 
-    def __init__(self, path: Path, reopens: Callable[[Outcome], bool] = lambda _: False) -> None:
-        """``reopens`` says of a segment's last outcome whether it may get another one."""
+    def __init__(self, path: Path, reopens: Reopens = lambda _, __: False) -> None:
+        """``reopens`` says of a segment's last outcome whether it may get another one, and is shown those of all."""
         super().__init__(path)
         self._expected: deque[Event] = deque()
         self.told = 0
@@ -59,7 +61,7 @@ class ReplayedLog(EventLog):
                 self._expected.append(event)
             elif isinstance(event, Outcome):
                 outcomes[event.segment_id] = event
-        self.reopened = frozenset(name for name, outcome in outcomes.items() if reopens(outcome))
+        self.reopened = frozenset(name for name, outcome in outcomes.items() if reopens(outcome, outcomes))
         """Segments that have had an outcome, and may get another one."""
         self.outcomes = {name: outcomes[name].event for name in outcomes.keys() - self.reopened}
         """Kind of the event that settled each of the other segments."""

@@ -8,10 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from models.annotator import AnnotationAnswer, AnnotationFailure
+from stream.annotation.asking import NO_ANSWER, Said
 from stream.annotation.desk import Desk
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.items import (
+    AnnotatorAway,
+    AnnotatorDied,
+    AnnotatorHere,
     Barrier,
     Damage,
     Embedding,
@@ -93,8 +97,8 @@ class Record:
                 self._log.append(events.SegmentOpened(**asdict(item)))
             case SegmentClosed():
                 self._closed(item)
-            case AnnotationAnswer() | AnnotationFailure():
-                self._desk.take(item)
+            case AnnotationAnswer() | AnnotationFailure() | AnnotatorHere() | AnnotatorAway() | AnnotatorDied():
+                self._of_annotator(item)
             case Barrier():
                 self._barrier(item)
             case End(reason="end_of_stream"):
@@ -222,12 +226,29 @@ class Record:
 
     def _ended(self, end: End) -> None:
         """The chain has ended, or, if it had before, the annotator."""
-        if self._has_annotator and self._chain_end is None:
+        if self._has_annotator and not self._desk.is_given_up and self._chain_end is None:
             self._chain_end = end
             self._desk.end(end)
         else:
-            self._desk.give_up()
+            self._desk.give_up(NO_ANSWER)
             self._finish(end)
+
+    def _of_annotator(self, news: Said | AnnotatorHere | AnnotatorAway | AnnotatorDied) -> None:
+        """When it has died its place is taken by another one, or by nobody: then the chain's end is the run's."""
+        match news:
+            case AnnotationAnswer() | AnnotationFailure():
+                self._desk.take(news)
+            case AnnotatorHere():
+                self._desk.is_there()
+            case AnnotatorAway():
+                self._desk.away(news.reason)
+            case AnnotatorDied(again=True):
+                self._log.append(events.StageRestarted(process="annotate", reason=news.reason))
+                self._desk.died(news.reason)
+            case AnnotatorDied():
+                self._desk.give_up(news.reason)
+                if self._chain_end is not None:
+                    self._finish(self._chain_end)
 
     def _finish(self, end: End) -> None:
         self._tell_overload(math.inf)
