@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from models.annotator import AnnotationAnswer
+from stream.records.damage import reading
 from stream.records.lines import Lines
 
 _ANSWER = TypeAdapter(AnnotationAnswer)
@@ -22,10 +23,16 @@ class RawResponses(Lines):
 
 
 def read_responses(path: Path) -> Iterator[AnnotationAnswer]:
-    """All whole responses so far; none if there is no file."""
+    """All whole responses so far; none if there is no file.
+
+    Raises:
+        DamagedError: a line is no response.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
-                yield _ANSWER.validate_json(line)
+                with reading(path):
+                    answer = _ANSWER.validate_json(line)
+                yield answer
