@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from stream.errors import InputError
+from stream.errors import DamagedError, InputError
 from stream.records import events
 from stream.records.layout import RunLayout
 from stream.records.log import read_events
@@ -57,9 +55,8 @@ def read_announced(folder: Path) -> Announced:
         said = list(read_events(layout.events))
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{folder} holds no records of this version: {error.title}: {first['msg']}") from error
+    except DamagedError as error:
+        raise InputError(f"{folder} holds no records of this version: {error.what}") from error
     started = next((event for event in said if isinstance(event, events.RunStarted)), None)
     if started is None:
         raise InputError(f"{layout.events} holds no run.started: the run has not begun, or the file is not its log")

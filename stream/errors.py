@@ -2,6 +2,7 @@
 
     EgocleanError                     70  internal: a fault of ours
     ├── UsageError                     2  an option, or a combination of options, makes no sense
+    │   └── DamagedError                  a file of the run directory is not what a run writes
     ├── InputError                     3  the input cannot be read
     │   ├── SourceError                   the clip, the tar or the stream inside it
     │   │   └── UnreachableError          a live source that may be there later
@@ -15,6 +16,7 @@ A message is one sentence: it names the thing, its value, and what would be righ
 
 import errno
 from enum import IntEnum
+from pathlib import Path
 from typing import ClassVar
 
 from stream.words import printable
@@ -45,6 +47,15 @@ class UsageError(EgocleanError):
     """An option, or a combination of options, makes no sense."""
 
     exit_code = ExitCode.USAGE
+
+
+class DamagedError(UsageError):
+    """A file of the run directory is not what a run writes: nothing can go on from it."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        """``what`` is wrong with it, in a few words."""
+        super().__init__(f"{path} is damaged ({what}): begin anew with --restart")
+        self.what = what
 
 
 class InputError(EgocleanError):

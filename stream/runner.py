@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stream.chain import ANNOTATE
-from stream.errors import EgocleanError, ExitCode, StageFailedError, UsageError, exit_code_of, sentence_of
+from stream.errors import DamagedError, EgocleanError, ExitCode, StageFailedError, UsageError, exit_code_of, sentence_of
 from stream.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.notes import Note
 from stream.outside.outside import Outside
 from stream.prepare import Prepared
 from stream.records import events
 from stream.records.annotations import write_annotations
-from stream.records.arrays import rows_in, shorten
+from stream.records.arrays import cut_back, rows_in
 from stream.records.attempt import begin_attempt
 from stream.records.claim import Claim, clear, earlier_run
 from stream.records.latencies import in_words, latencies
@@ -23,6 +23,7 @@ from stream.records.log import EventLog, finish_of, read_events
 from stream.records.manifest import Manifest, Source, digest_of, machine, packages
 from stream.records.saved import forget_states, newest_state, read_state
 from stream.records.schema import hashes as schema_hashes
+from stream.records.whole import require_whole
 from stream.status import Board
 from stream.supervisor import Stopped, Supervisor, signals_caught
 from stream.usage import usage
@@ -45,7 +46,7 @@ def run(prepared: Prepared, view: View, stopped: Stopped | None = None) -> int:
         The documented exit code.
 
     Raises:
-        UsageError: if the run directory cannot be used.
+        UsageError: if the run directory cannot be used, or is damaged.
         StageFailedError: if a process failed; ``run.failed`` is in the records.
     """
     layout = RunLayout(prepared.options.out / prepared.source.stem, prepared.source.stem)
@@ -79,6 +80,7 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside, 
                 "give another --out, or begin anew with --restart"
             )
         if _goes_on(prepared, layout):
+            require_whole(layout)
             return _Run(prepared, layout, view, outside, earlier, stopped).resume()
     clear(layout)
     return _Run(prepared, layout, view, outside, _manifest(prepared), stopped).start()
@@ -125,10 +127,11 @@ class _Run:
         return self._run(_started(self._manifest, self._prepared))
 
     def resume(self) -> int:
+        windows = rows_in(self._layout.arrays)
         manifest = self._manifest
         manifest.state, manifest.ended, manifest.exit_code = "running", None, None
         manifest.write(self._layout.manifest)
-        return self._run(events.RunResumed(run_id=manifest.run_id, windows=rows_in(self._layout.arrays)))
+        return self._run(events.RunResumed(run_id=manifest.run_id, windows=windows))
 
     def _run(self, first: events.Event) -> int:
         self._view.begin(self._manifest.run_id)
@@ -159,12 +162,26 @@ class _Run:
         raise EgocleanError(f"--restarts {self._options.restarts} leaves no attempt")
 
     def _state(self) -> Path | None:
-        """The state to go on from. Of a camera, windows behind it are not found again: their rows make room."""
+        """The state to go on from; None: from the clip's start, also where windows that a state knows are missing.
+
+        Of a camera, windows behind the state are not found again: their rows make room.
+
+        Raises:
+            DamagedError: of a camera, windows are missing: they cannot be had again.
+        """
         state = newest_state(self._layout)
-        if state is not None and isinstance(self._prepared.source, LiveSource) and self._prepared.source.is_camera:
-            for path in self._layout.arrays:
-                shorten(path, read_state(state).windows)
-        return state
+        if state is None:
+            return None
+        saved, source = read_state(state), self._prepared.source
+        is_camera = isinstance(source, LiveSource) and source.is_camera
+        arrays = self._layout.arrays
+        rows = cut_back(arrays, saved.windows, saved.row_shapes) if is_camera else rows_in(arrays)
+        if rows >= saved.windows:
+            return state
+        if is_camera:
+            raise DamagedError(self._layout.root, f"its arrays hold {rows} of {saved.windows} windows")
+        forget_states(self._layout)
+        return None
 
     def _outcome(self, signalled: ExitCode | None) -> int:
         """The exit code: what the record says of a finished run, else what the signal asks for."""

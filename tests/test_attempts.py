@@ -29,7 +29,7 @@ def layout(tmp_path: Path) -> RunLayout:
 
 def states(windows: int) -> State:
     """What matters here of the processes' states."""
-    return {"record": {"windows": windows}}
+    return {"record": {"windows": windows, "row_shapes": [[4], [2, 4], []]}}
 
 
 def newest(layout: RunLayout) -> tuple[int, float] | None:

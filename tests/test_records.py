@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.errors import EgocleanError, UsageError
+from stream.errors import DamagedError, EgocleanError, UsageError
 from stream.records import events
 from stream.records.annotations import Action, read_annotations, write_annotations
 from stream.records.arrays import GrowingArray
@@ -73,7 +73,7 @@ def test_growing_array_goes_on(tmp_path: Path) -> None:
             array.put(9, np.zeros(2))
         array.close()
     assert np.array_equal(np.load(path)[:, 0], np.arange(5.0))
-    with pytest.raises(ValueError, match="expected float32 rows"):
+    with pytest.raises(DamagedError, match="expected float32 rows"):
         GrowingArray(path, (2,), "<f4")
 
 

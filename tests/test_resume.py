@@ -14,22 +14,15 @@ from click.testing import CliRunner
 from stream.bench.kills import main as kills
 from stream.records import events
 from stream.records.log import read_events
-from tests.clips import make_clip, remux, texture
+from tests.clips import make_clip, remux
+from tests.resumed import GRID, QUICK, assert_same, make_worker_clip
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, workers, write_intrinsics
-
-GRID = ("--encoder", "grid")
-QUICK = ("--warmup-s", "8", "--settle-windows", "0", "--max-segment-s", "12")
-"""So that a short clip has segments of both kinds."""
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ninety seconds of one texture with eight of another in them, and their calibration."""
-    folder = tmp_path_factory.mktemp("worker")
-    write_intrinsics(folder)
-    usual, other = texture(64, 128, 96), texture(240, 128, 96, seed=5)
-    pictures = [usual[number % 64] for number in range(900)] + other + [usual[number % 64] for number in range(1560)]
-    return make_clip(folder / "clip.mp4", pictures=pictures, key_every=60, b_frames=3, x265="open-gop=1")
+    """A clip with an anomaly in it, and its calibration."""
+    return make_worker_clip(tmp_path_factory.mktemp("worker"))
 
 
 @pytest.fixture(scope="module")
@@ -38,31 +31,6 @@ def uninterrupted(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole")
     assert run_cli(clip, *GRID, *QUICK, "--out", out).returncode == 0
     return out / "clip"
-
-
-def story(run_dir: Path) -> list[dict[str, object]]:
-    """All that the chain told, times of day and numbers aside."""
-    apart = {"seq", "time", "wall_s", "run_id"}
-    about_the_run = {"run.started", "run.resumed", "run.failed", "stage.restarted"}
-    return [
-        event.model_dump(exclude=apart)
-        for event in read_events(run_dir / "events.jsonl")
-        if event.event not in about_the_run
-    ]
-
-
-def assert_same(run_dir: Path, uninterrupted: Path) -> None:
-    """Byte for byte the same arrays, keyframes and annotations, the same events in order, numbered without a hole."""
-    assert (run_dir / "clip_annotations.json").read_bytes() == (uninterrupted / "clip_annotations.json").read_bytes()
-    for kind in ("emb", "temb", "ts"):
-        assert (run_dir / f"clip_{kind}.npy").read_bytes() == (uninterrupted / f"clip_{kind}.npy").read_bytes()
-    frames = [
-        {path.name: path.read_bytes() for path in (root / "keyframes").iterdir()} for root in (run_dir, uninterrupted)
-    ]
-    assert frames[0] == frames[1]
-    assert story(run_dir) == story(uninterrupted)
-    numbers = [event.seq for event in read_events(run_dir / "events.jsonl")]
-    assert numbers == list(range(len(numbers)))
 
 
 def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from models.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.asking import Said
+from stream.records.damage import reading
 from stream.records.lines import Lines
 
 _SAID: TypeAdapter[Said] = TypeAdapter(
@@ -26,10 +27,16 @@ class RawResponses(Lines):
 
 
 def read_responses(path: Path) -> Iterator[Said]:
-    """All whole responses so far; none if there is no file."""
+    """All whole responses so far; none if there is no file.
+
+    Raises:
+        DamagedError: a line is no response.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
-                yield _SAID.validate_json(line)
+                with reading(path):
+                    said = _SAID.validate_json(line)
+                yield said

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from stream.errors import InputError
+from stream.errors import DamagedError, InputError
 from stream.evaluation.track import Row, Track, make_row
 from stream.records import events
 from stream.records.layout import RunLayout
@@ -27,8 +25,8 @@ def read_run(directory: Path) -> list[Track]:
         told = list(read_events(path))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        raise InputError(f"{path} holds a line that is no event of a run: {error.errors()[0]['msg']}") from error
+    except DamagedError as error:
+        raise InputError(f"{path} holds a line that is no event of a run: {error.what}") from error
     stem = next((event.stem for event in told if isinstance(event, events.RunStarted)), directory.name)
     *_, finished = None, *(event for event in told if isinstance(event, events.RunFinished))
     return [

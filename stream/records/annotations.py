@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from stream.records.atomic import replace_file
+from stream.records.damage import reading
 from stream.records.events import Kind, Seconds
 
 
@@ -58,5 +59,10 @@ def write_annotations(path: Path, actions: list[Action]) -> None:
 
 
 def read_annotations(path: Path) -> list[Action]:
-    """The action segments so far."""
-    return ACTIONS.validate_json(path.read_bytes())
+    """The action segments so far.
+
+    Raises:
+        DamagedError: the file holds something else.
+    """
+    with reading(path):
+        return ACTIONS.validate_json(path.read_bytes())

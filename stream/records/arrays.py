@@ -1,13 +1,21 @@
 """``.npy`` files that grow by one row at a time and can be loaded at every instant."""
 
 import io
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from stream.errors import DamagedError
+from stream.records.atomic import sync_dir
+from stream.records.damage import reading
+
+DTYPES: Final = ("<f4", "<f2", "<f8")
+"""Of a run's arrays, in the order of ``RunLayout.arrays``."""
 
 
 class GrowingArray:
@@ -22,7 +30,7 @@ class GrowingArray:
         """Open or create the file.
 
         Raises:
-            ValueError: if an array of other rows lies there.
+            DamagedError: if no array, or one of other rows, lies there.
         """
         self._row_shape = row_shape
         self._dtype = np.dtype(dtype)
@@ -30,6 +38,8 @@ class GrowingArray:
         self._rows = self._rows_there(path) if begun else 0
         self._file: BinaryIO = path.open("r+b" if begun else "wb", buffering=0)
         self._data_offset = self._write_header()
+        if not begun:
+            sync_dir(path.parent)
 
     def put(self, index: int, row: npt.NDArray[Any]) -> None:
         """Write row ``index``, converted to the declared dtype: the next one, or one that is there, over again.
@@ -53,10 +63,10 @@ class GrowingArray:
         self._file.close()
 
     def _rows_there(self, path: Path) -> int:
-        there = _load(path)
+        there = load(path)
         if there.dtype != self._dtype or there.shape[1:] != self._row_shape:
             wanted = f"{self._dtype} rows {self._row_shape}"
-            raise ValueError(f"{path} holds {there.dtype} rows {there.shape[1:]}, expected {wanted}")
+            raise DamagedError(path, f"it holds {there.dtype} rows {there.shape[1:]}, expected {wanted}")
         return len(there)
 
     def _write_header(self) -> int:
@@ -72,24 +82,66 @@ class GrowingArray:
 
 
 def rows_in(paths: Iterable[Path]) -> int:
-    """Rows that all of these arrays have; 0 where one is missing."""
-    return min(len(_load(path)) if path.exists() and path.stat().st_size else 0 for path in paths)
+    """Rows that all of these arrays have; 0 where one is missing.
+
+    Raises:
+        DamagedError: one is no array, or shorter than it says.
+    """
+    return min(len(load(path)) if path.exists() and path.stat().st_size else 0 for path in paths)
 
 
-def shorten(path: Path, rows: int) -> None:
-    """Let an array that lies there have no more than ``rows`` rows."""
-    if not path.exists() or not path.stat().st_size:
-        return
-    there = _load(path)
-    if len(there) > rows:
-        with path.open("r+b", buffering=0) as file:
-            file.write(_header(there.dtype, (rows, *there.shape[1:])))
-            os.fsync(file.fileno())
+def cut_back(paths: Sequence[Path], rows: int, row_shapes: Sequence[Sequence[int]]) -> int:
+    """Let each of a run's arrays have the first ``rows`` rows and no more, whatever its header says and if it has one.
+
+    Args:
+        paths: As in ``RunLayout.arrays``.
+        rows: Removed is what has none.
+        row_shapes: In the same order; empty if no row was ever written.
+
+    Returns:
+        How many of these rows all of them have: fewer where a file ends before them.
+    """
+    if not row_shapes:
+        rows, row_shapes = 0, [()] * len(DTYPES)
+    kinds = [(np.dtype(dtype), tuple(shape)) for dtype, shape in zip(DTYPES, row_shapes, strict=True)]
+    left = min(rows, *(_rows_on_disk(path, *kind) for path, kind in zip(paths, kinds, strict=True)))
+    for path, kind in zip(paths, kinds, strict=True):
+        if left:
+            _write_anew(path, left, *kind)
+        else:
+            path.unlink(missing_ok=True)
+    return left
 
 
-def _load(path: Path) -> npt.NDArray[Any]:
-    loaded: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+def load(path: Path) -> npt.NDArray[Any]:
+    """The array that lies there, mapped, read-only.
+
+    Raises:
+        DamagedError: it is no array, or shorter than it says.
+    """
+    with reading(path):
+        loaded: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     return loaded
+
+
+def _rows_on_disk(path: Path, dtype: np.dtype[Any], row_shape: tuple[int, ...]) -> int:
+    """Whole rows for which the file is long enough."""
+    size = path.stat().st_size if path.exists() else 0
+    return max(0, size - len(_header(dtype, (0, *row_shape)))) // _row_bytes(dtype, row_shape)
+
+
+def _write_anew(path: Path, rows: int, dtype: np.dtype[Any], row_shape: tuple[int, ...]) -> None:
+    """Header and length for so many rows, durably."""
+    header = _header(dtype, (rows, *row_shape))
+    with path.open("r+b") as file:
+        file.write(header)
+        file.truncate(len(header) + rows * _row_bytes(dtype, row_shape))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _row_bytes(dtype: np.dtype[Any], row_shape: tuple[int, ...]) -> int:
+    return dtype.itemsize * math.prod(row_shape)
 
 
 def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:

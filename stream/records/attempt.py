@@ -5,12 +5,13 @@ from pathlib import Path
 import psutil
 
 from stream.errors import EgocleanError
-from stream.records.arrays import shorten
-from stream.records.atomic import replace_file
+from stream.records.arrays import cut_back
+from stream.records.atomic import replace_file, sync_dir
+from stream.records.damage import reading
 from stream.records.events import SegmentClosed
 from stream.records.layout import RunLayout
 from stream.records.log import read_events
-from stream.records.saved import read_state
+from stream.records.saved import whole_state
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -28,7 +29,7 @@ class Fence:
         Raises:
             EgocleanError: another attempt is the present one.
         """
-        if (now := _read(self._path)[0]) != self._attempt:
+        if (now := read_attempt(self._path)[0]) != self._attempt:
             raise EgocleanError(f"attempt {self._attempt} at this run must not write any more: attempt {now} has begun")
 
 
@@ -44,7 +45,8 @@ def begin_attempt(layout: RunLayout, boot: str | None = None) -> int:
     """
     boot = boot or _boot()
     layout.attempt.parent.mkdir(exist_ok=True)
-    number, last_boot = _read(layout.attempt)
+    sync_dir(layout.root)
+    number, last_boot = read_attempt(layout.attempt)
     if last_boot not in ("", boot):
         _forget_what_is_not_durable(layout)
     replace_file(layout.attempt, f"{number + 1} {boot}\n".encode())
@@ -55,18 +57,26 @@ def _forget_what_is_not_durable(layout: RunLayout) -> None:
     """What is durable: the windows before the last checkpoint, and those of all segments that were closed."""
     for path in layout.states:
         path.unlink(missing_ok=True)
-    windows = read_state(layout.durable_state).windows if layout.durable_state.exists() else 0
+    durable = whole_state(layout.durable_state)
     told = read_events(layout.events) if layout.events.exists() else ()
     in_segments = sum(event.windows for event in told if isinstance(event, SegmentClosed))
-    for path in layout.arrays:
-        shorten(path, max(windows, in_segments))
+    if durable is None:
+        cut_back(layout.arrays, 0, ())
+    else:
+        cut_back(layout.arrays, max(durable.windows, in_segments), durable.row_shapes)
 
 
-def _read(path: Path) -> tuple[int, str]:
+def read_attempt(path: Path) -> tuple[int, str]:
+    """Number and boot of the attempt that has begun last; 0 where none has.
+
+    Raises:
+        DamagedError: the file holds something else.
+    """
     if not path.exists():
         return 0, ""
-    number, boot = path.read_text().split()
-    return int(number), boot
+    with reading(path):
+        number, boot = path.read_text().split()
+        return int(number), boot
 
 
 def _boot() -> str:

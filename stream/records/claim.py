@@ -5,7 +5,8 @@ import json
 import os
 from typing import Any
 
-from stream.errors import NoRoomError, UsageError, exit_code_of, sentence_of
+from stream.errors import DamagedError, NoRoomError, UsageError, exit_code_of, sentence_of
+from stream.records.attempt import read_attempt
 from stream.records.layout import RunLayout
 from stream.records.manifest import Manifest, read_manifest
 
@@ -62,9 +63,13 @@ def earlier_run(layout: RunLayout, deciding: dict[str, Any], size_bytes: int | N
 
 
 def clear(layout: RunLayout) -> None:
-    """Remove what an earlier run has made here, and nothing else."""
+    """Remove what an earlier run has made here, and nothing else; attempts are counted on, where they can be."""
     for path in layout.owned():
         path.unlink()
+    try:
+        read_attempt(layout.attempt)
+    except DamagedError:
+        layout.attempt.unlink()
     for directory in (layout.keyframes, layout.logs):
         directory.mkdir(exist_ok=True)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from stream.records.damage import reading
 from stream.records.events import EVENT, Event
 
 
@@ -31,7 +32,8 @@ class Follower:
             if not line.endswith(b"\n"):
                 self._torn = line
                 return
-            event = EVENT.validate_json(line)
+            with reading(self._path):
+                event = EVENT.validate_json(line)
             if event.seq >= self._since:
                 yield event, line
 

@@ -4,13 +4,18 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from stream.records.atomic import sync_dir
+
 
 class Lines:
     """The writing end. A line is durable when ``write`` returns."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file and go on after its last whole line; a torn last line is cut off."""
+        begun = path.exists()
         self._file: BinaryIO = path.open("ab+", buffering=0)
+        if not begun:
+            sync_dir(path.parent)
         self.count = self._mend()
         """Whole lines so far."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from stream.errors import EgocleanError
+from stream.records.damage import reading
 from stream.records.events import EVENT, TOLD_BY_CHAIN, Event, Outcome, RunFinished
 from stream.records.lines import Lines
 
@@ -113,11 +114,17 @@ class ReplayedLog(EventLog):
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """All whole events so far; a last line still being written is left for later."""
+    """All whole events so far; a last line still being written is left for later.
+
+    Raises:
+        DamagedError: a line is no event.
+    """
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
-                yield EVENT.validate_json(line)
+                with reading(path):
+                    event = EVENT.validate_json(line)
+                yield event
 
 
 def finish_of(path: Path) -> RunFinished | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from stream.records.atomic import replace_file
+from stream.records.damage import reading
 
 _PACKAGES = (
     "egoclean-stream", "av", "opencv-python-headless", "numpy", "pyzmq", "msgpack", "pydantic",
@@ -85,8 +86,13 @@ class Manifest(BaseModel):
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest of a run, growing or finished."""
-    return Manifest.model_validate_json(path.read_bytes())
+    """The manifest of a run, growing or finished.
+
+    Raises:
+        DamagedError: the file holds something else.
+    """
+    with reading(path):
+        return Manifest.model_validate_json(path.read_bytes())
 
 
 def packages() -> dict[str, str]:

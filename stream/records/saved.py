@@ -8,7 +8,8 @@
 
 A state in ``0`` or ``1`` may speak of rows that a power cut has taken. So these two count only on the boot on which
 they were written: the first attempt on another boot removes them, cuts the arrays back to what ``durable`` speaks of,
-and goes on from there (``stream.records.attempt``).
+and goes on from there (``stream.records.attempt``). What a header of an array says is not believed then: the state
+itself knows the shapes of the rows.
 """
 
 import zlib
@@ -39,6 +40,11 @@ class Saved:
     def windows(self) -> int:
         """Embedded before the barrier."""
         return take(self.part("record"), "windows", int)
+
+    @property
+    def row_shapes(self) -> list[list[int]]:
+        """Of the run's arrays; empty before the first window."""
+        return take(self.part("record"), "row_shapes", list)
 
     def part(self, process: str) -> State:
         """What that process needs to go on."""
@@ -93,10 +99,15 @@ def forget_states(layout: RunLayout) -> None:
         path.unlink(missing_ok=True)
 
 
+def whole_state(path: Path) -> Saved | None:
+    """What such a file holds; None if it is not there, or was being written when its process died."""
+    try:
+        return read_state(path) if path.exists() else None
+    except ValueError:
+        return None
+
+
 def _whole(layout: RunLayout) -> Iterator[tuple[Path, Saved]]:
     for path in (*layout.states, layout.durable_state):
-        if path.exists():
-            try:
-                yield path, read_state(path)
-            except ValueError:
-                continue  # it was being written when its process died: the other one is whole
+        if saved := whole_state(path):
+            yield path, saved

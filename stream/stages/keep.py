@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.items import Embedding, Item
-from stream.records.arrays import GrowingArray
+from stream.records.arrays import DTYPES, GrowingArray
 from stream.records.attempt import Fence
 from stream.records.layout import RunLayout
 from stream.stage import State
@@ -53,7 +53,7 @@ class Keep:
         if not self._arrays:
             self._arrays = tuple(
                 GrowingArray(path, row.shape, dtype)
-                for path, row, dtype in zip(self._layout.arrays, rows, ("<f4", "<f2", "<f8"), strict=True)
+                for path, row, dtype in zip(self._layout.arrays, rows, DTYPES, strict=True)
             )
         for array, row in zip(self._arrays, rows, strict=True):
             array.put(item.index, row)

@@ -76,6 +76,8 @@ class Record:
         self._seen: list[_Seen] = []
         """Keyframes of the segments that are still open."""
         self._windows = self._segments = self._anomalous = 0
+        self._row_shapes: list[list[int]] = []
+        """Of the arrays, in their order."""
         self._checkpoint_at_s = CHECKPOINT_S
         self._chain_end: End | None = None
         self._began_at = time.monotonic()
@@ -88,6 +90,7 @@ class Record:
                 self._keyframe(item)
             case Embedding():
                 self._windows += 1
+                self._row_shapes = [list(item.mean.shape), list(item.temporal.shape), []]
             case Damage():
                 self._damage_inside.add(item.t_start_s, item.t_end_s)
                 self._log.append(events.SourceDamaged(**asdict(item)))
@@ -137,6 +140,7 @@ class Record:
             "damage_inside": self._damage_inside.snapshot(),
             "seen": [[seen.name_ms, seen.sha256, list(seen.size)] for seen in self._seen],
             "windows": self._windows,
+            "row_shapes": self._row_shapes,
             "segments": self._segments,
             "anomalous": self._anomalous,
             "checkpoint_at_s": self._checkpoint_at_s,
@@ -150,6 +154,7 @@ class Record:
         self._spool.keep_named(seen.name_ms for seen in self._seen)
         self._windows, self._segments = take(state, "windows", int), take(state, "segments", int)
         self._anomalous = take(state, "anomalous", int)
+        self._row_shapes = take(state, "row_shapes", list)
         self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
         self._began_at -= take(state, "wall_s", float)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.encoder import ClipEmbedding, ClipEncoder, Encoding, Facts, Float16, Float32, TileStore, UInt8
 from models.host_tiles import Done
-from stream.records.arrays import rows_in
+from stream.records.arrays import load, rows_in
 from stream.records.layout import RunLayout
 
 
@@ -23,9 +23,7 @@ class Remembered:
         rows = rows_in(layout.arrays)
         self._known: list[tuple[Float32, Float16]] = []
         if rows > first:
-            mean, temporal = (
-                np.load(path, mmap_mode="r", allow_pickle=False)[first:rows] for path in layout.arrays[:2]
-            )
+            mean, temporal = (load(path)[first:rows] for path in layout.arrays[:2])
             self._known = list(zip(mean, temporal, strict=True))
         self._encoder = encoder
         self._tally = layout.encoded
