@@ -41,6 +41,9 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
     ),
     "lost packets": lambda path: remux(open_gop(path.with_stem("whole")), path, without={36, 37, 58, 61}),
     "lost key picture": lambda path: remux(open_gop(path.with_stem("whole")), path, without={30}),
+    "hole": lambda path: remux(
+        make_clip(path.with_stem("whole"), frames=120, key_every=15), path, without=range(30, 75)
+    ),
     "cut off": lambda path: cut(open_gop(path.with_stem("whole")), path, 0.8),
     "flipped bits": lambda path: flipped(open_gop(path.with_stem("whole")), path),
 }

@@ -79,7 +79,33 @@ def test_a_lost_reference_costs_up_to_the_next_key_picture(tmp_path: Path, clip:
     assert decoded.end.decoded_s == pytest.approx(1.0)
 
 
-def test_a_gap_that_nothing_refers_to_is_no_damage(tmp_path: Path, clip: Path) -> None:
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("then", ["", " and a broken group"])
+def test_a_hole_between_closed_groups_is_damage(tmp_path: Path, ending: str, then: str) -> None:
+    """Two seconds of packets left out by a remuxer, to which nothing refers: the time that they took is told."""
+    clip = make_clip(tmp_path / "clip.mp4", frames=150, key_every=30)
+    holed = remux(clip, tmp_path / f"holed.{ending}", without={*range(30, 90), *([90] if then else [])})
+    decoded = decode(holed)
+    (damage,) = decoded.damage
+    end, lost = (120, 29) if then else (90, 0)
+    assert damage.t_start_s == pytest.approx(30 / _FPS, abs=2e-3)
+    assert damage.t_end_s == pytest.approx(end / _FPS, abs=2e-3)
+    assert damage.packets == lost
+    assert damage.reason.startswith("no packet for 2.0 s") or then
+    assert [round(t_s * _FPS) for t_s in decoded.times_s] == [*range(30), *range(end, 150)]
+    assert max(picture.duration_s for picture in decoded.pictures) < 2 / _FPS
+    assert decoded.end.decoded_s == pytest.approx(5.0, abs=2e-3)
+
+
+def test_a_rate_that_varies_is_no_hole(tmp_path: Path) -> None:
+    """Pictures up to a second apart, or ten periods of a slow clip's, are its rate."""
+    varying = [0.0, 0.03, 0.06, 1.0, 1.03, 2.0, 2.03]
+    assert decode(make_clip(tmp_path / "varying.mkv", frames=7, times_s=varying)).damage == []
+    slow = [0.0, 0.5, 1.0, 5.5, 6.0, 6.5, 11.0]
+    assert decode(make_clip(tmp_path / "slow.mkv", frames=7, fps=2, times_s=slow)).damage == []
+
+
+def test_a_short_gap_that_nothing_refers_to_is_no_damage(tmp_path: Path, clip: Path) -> None:
     """A packet that the container does not name, and no other needs, is as if there had been no frame at that time."""
     decoded = decode(remux(clip, tmp_path / "gap.mp4", without={3}))
     assert decoded.times_s == pytest.approx([index / _FPS for index in range(30) if index != 1])

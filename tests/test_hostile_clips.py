@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import av
+import numpy as np
 import pytest
 
 from stream.bench import fuzz
@@ -184,6 +185,16 @@ def test_the_bench_counts_what_is_missing(tmp_path: Path) -> None:
     """Fewer pictures than the clip had, and no word of it: a column of its own."""
     (tmp_path / "events.jsonl").write_text(_LINES["finished"])
     assert fuzz.outcome(0, "", tmp_path, 21) == ("fewer", "")
+
+
+def test_the_bench_counts_a_hole_without_a_word_as_a_fault(tmp_path: Path) -> None:
+    """Two seconds between two PTS of a file, and a run that ends with 0 as if there were none."""
+    clip = make_clip(tmp_path / "clip.mkv", frames=40, times_s=[*np.arange(20) / 30, *(2.6 + np.arange(20) / 30)])
+    (tmp_path / "events.jsonl").write_text(_LINES["finished"])
+    found_s = fuzz.hole_s(clip)
+    assert found_s == pytest.approx(2.6 - 19 / 30, abs=2e-3)
+    assert fuzz.outcome(0, "", tmp_path, 40, found_s)[0] == "FAULT"
+    assert fuzz.hole_s(make_clip(tmp_path / "whole.mkv")) == 0.0
 
 
 def test_the_bench_runs_the_program(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,10 +68,11 @@ def test_a_clock_that_leaps_for_good_goes_on(plain: Path) -> None:
 
 
 def test_a_hole_of_minutes_is_a_hole(plain: Path) -> None:
-    """A camera that paused for half an hour is believed."""
+    """A camera that paused for half an hour is believed, and the time for which it gave nothing is damage."""
     pause = 1800 * 90_000
     decoded = _with_pts(plain, {number: pause + number * 3000 for number in range(15, 30)})
-    assert decoded.damage == []
+    (damage,) = decoded.damage
+    assert [damage.t_start_s, damage.t_end_s, damage.packets] == pytest.approx([0.5, 1800.5, 0])
     assert decoded.times_s[15] == pytest.approx(1800.5)
 
 

@@ -37,9 +37,9 @@ def test_metrics_of_a_live_source_add_up() -> None:
 
 
 def test_a_run_that_waits_for_its_camera_has_not_stalled() -> None:
-    """However long it is away; a process that hangs meanwhile is a stall all the same."""
+    """Up to a limit; a process that hangs meanwhile is a stall all the same."""
     clock = Clock()
-    progress = Progress(stall_s=60.0, clock=clock)
+    progress = Progress(stall_s=60.0, away_s=300.0, clock=clock)
 
     def beat(*names: str) -> None:
         for name in names:
@@ -47,10 +47,13 @@ def test_a_run_that_waits_for_its_camera_has_not_stalled() -> None:
 
     beat(*PROCESSES)
     progress.away("it ended the stream")
-    for _ in range(100):
+    for _ in range(6):
         clock.wait(50.0)
         beat(*PROCESSES)
     assert progress.judge() == ("running", "the source is away: it ended the stream")
+    clock.wait(50.0)
+    beat(*PROCESSES)
+    assert progress.judge() == ("stalled", "the source has been away for 350 s: it ended the stream")
     progress.away("")
     assert progress.judge() == ("running", "")
     clock.wait(50.0)

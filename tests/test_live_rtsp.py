@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from stream.config import Options
 from stream.doctor.clip import Case, reading, speed
 from stream.records import events
-from stream.records.health import read_health
+from stream.records.health import Health, now, read_health
 from stream.records.log import read_events
 from tests.clips import make_clip
 from tests.rtsp_server import RtspServer, Session, Unit, units_of
@@ -154,10 +155,28 @@ def test_a_process_that_is_killed_costs_a_gap(tmp_path: Path, units: list[Unit],
     assert 5.0 < gap.t_start_s <= 10.0
 
 
+def test_a_camera_that_stays_away_is_unhealthy(tmp_path: Path, units: list[Unit]) -> None:
+    """After ``--away-s`` the run says so, and goes on seeking."""
+    with RtspServer([Session(units[:20]), Session(units[:60])]) as camera:
+        camera.pause_after = 2
+        run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
+        with started(camera.url(), *OPTIONS, "--out", tmp_path, "--away-s", "0.1") as process:
+            _wait_for_health(run_dir, lambda health: health.state == "stalled", process)
+            complaint = read_health(run_dir / "health.json").complaint(now())
+            assert process.poll() is None
+    assert complaint is not None
+    assert complaint.startswith("stalled: the source has been away for ")
+
+
 def _wait_for_windows(run_dir: Path, windows: int, process: subprocess.Popen[str]) -> None:
-    """Until so many are embedded, by the run's heartbeat."""
+    """Until so many are embedded."""
+    _wait_for_health(run_dir, lambda health: health.windows >= windows, process)
+
+
+def _wait_for_health(run_dir: Path, reached: Callable[[Health], bool], process: subprocess.Popen[str]) -> None:
+    """By the run's heartbeat."""
     path, deadline = run_dir / "health.json", time.monotonic() + DEADLINE_S
-    while not (path.exists() and read_health(path).windows >= windows):
+    while not (path.exists() and reached(read_health(path))):
         assert process.poll() is None
         assert time.monotonic() < deadline
         with suppress(subprocess.TimeoutExpired):

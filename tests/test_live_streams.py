@@ -238,7 +238,7 @@ def test_a_file_that_grows_is_read_as_it_grows(tmp_path: Path, clips: dict[str, 
 
 
 def test_a_growing_file_ends_after_its_idle_time(tmp_path: Path) -> None:
-    """Counted from the last growth, on the monotonic clock."""
+    """Counted from the last growth, on the monotonic clock, and once: libav reads several times at an end."""
     path, clock = tmp_path / "a.ts", Clock()
     path.write_bytes(b"abc")
 
@@ -249,7 +249,7 @@ def test_a_growing_file_ends_after_its_idle_time(tmp_path: Path) -> None:
                 file.write(b"def")
 
     with GrowingFile(path, 5.0, clock=clock, wait=grow) as file:
-        assert (file.read(10), file.read(10), file.read(10)) == (b"abc", b"def", b"")
+        assert [file.read(10) for _ in range(5)] == [b"abc", b"def", b"", b"", b""]
     assert sum(clock.waits_s) == pytest.approx(2.5 + 5.0, abs=0.2)
 
 

@@ -128,10 +128,11 @@ def test_keyframes_are_rectified_pictures(clip: Path, tmp_path: Path) -> None:
     assert np.abs(one.astype(int) - other.astype(int)).mean() > 5
 
 
-def test_damaged_clip_is_reported_and_exits_4(clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("without", [range(125, 140), range(120, 180)], ids=["a torn group", "whole groups"])
+def test_damaged_clip_is_reported_and_exits_4(clip: Path, tmp_path: Path, without: range) -> None:
     """A clip with lost packets is run to its end; the lost time is told, counted in the books, and the code is 4."""
     write_intrinsics(tmp_path)
-    remux(clip, tmp_path / "cut.mp4", without=range(125, 140))
+    remux(clip, tmp_path / "cut.mp4", without=without)
     result = run_cli(tmp_path / "cut.mp4", *GRID, "--out", tmp_path)
     assert result.returncode == 4
     assert_valid(tmp_path / "cut")

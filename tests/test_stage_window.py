@@ -74,7 +74,14 @@ def test_hole_is_not_encoded() -> None:
     assert [item.index for item in made] == list(range(len(made)))
 
 
-@pytest.mark.parametrize(("hole_s", "left_out"), [(0.9, 0), (1.3, 15)])
+def test_a_window_of_one_frozen_frame_is_not_encoded() -> None:
+    """A window that begins where a long hole does takes its first frame over and over: no gap between two shows it."""
+    made, seen = windows(numbered_tiles([t_s for t_s in np.arange(420) / 30 if not 4.0 <= t_s < 10.0]))
+    assert [round(item.t_sample_s) for item in made] == [0, 1, 2, 10, 11]
+    assert min(len(set(numbers)) for numbers in seen) >= 60
+
+
+@pytest.mark.parametrize(("hole_s", "left_out"), [(0.9, 0), (1.3, 16)])
 def test_a_long_window_has_the_same_holes(hole_s: float, left_out: int) -> None:
     """At 4 frames a second two frames are apart without a hole between them; a real one spoils all windows over it."""
     times_s = np.arange(1800) / 30

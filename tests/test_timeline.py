@@ -61,6 +61,34 @@ def test_a_restored_line_goes_on_also_within_damage() -> None:
     assert (again.pictures, again.packets_lost, again.end_s) == (3, 2, 4.5)
 
 
+@pytest.mark.parametrize("duration_s", [0.1, 4.0])
+def test_a_hole_is_damage_of_no_packets(duration_s: float) -> None:
+    """From where a picture of the clip's rate ends, however far a muxer has stretched the one before the hole."""
+    line = TimeLine(0.1)
+    _place(line, 0.0, duration_s)
+    assert _place(line, 1.0, duration_s) == (1.0, ())
+    assert _place(line, 3.5) == (3.5, (Damage(1.1, 3.5, "no packet for 2.4 s", 0),))
+    assert (line.damages, line.packets_lost) == (1, 0)
+
+
+def test_a_hole_before_a_loss_is_one_damage_with_it() -> None:
+    """What came and was lost behind a hole does not hide it, also where no picture follows."""
+    line = TimeLine(0.1)
+    _place(line, 0.0, 4.0)
+    line.lose(4.1, 1, "lost")
+    assert list(line.close()) == [Damage(0.1, 4.1, "no packet for 3.9 s; lost", 1)]
+
+
+def test_what_was_told_already_is_no_hole() -> None:
+    """Neither a gap in which a camera was away, nor what an earlier attempt has told."""
+    line = TimeLine(0.1)
+    _place(line, 0.0, 0.1)
+    assert line.skip(5.0) == (0.1, 5.0)
+    assert _place(line, 5.0, 0.1) == (5.0, ())
+    line.advance(9.0)
+    assert _place(line, 9.5, 0.1) == (9.5, ())
+
+
 @pytest.mark.parametrize("clock_s", [None, 10.0])
 def test_a_picture_without_a_time_follows_its_predecessor(clock_s: float | None) -> None:
     """Without a time of its own a picture stands where the one before ends, the first at 0."""

@@ -4,9 +4,10 @@
     python -m stream.bench.fuzz --cases 100 --clips FOLDER      also of the videos in a folder
 
 A case is a clip, a container and a mutation (``stream.bench.mutations``), drawn by the seed. Every outcome but these is
-a fault, and makes the command end with 1: exit 0, exit 4 with ``source.damaged``, exit 3 with one sentence. Where exit
-0 comes with fewer pictures than the clip had, nothing in the file tells of the loss, or the container itself leaves
-them out; these are counted apart.
+a fault, and makes the command end with 1: exit 0, exit 4 with ``source.damaged``, exit 3 with one sentence. A hole in
+the PTS that the file still has, without ``source.damaged``, is a fault, too. Where exit 0 comes with fewer pictures
+than the clip had, nothing in the file tells of the loss, or the container itself leaves them out; these are counted
+apart.
 """
 
 import json
@@ -16,15 +17,20 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from random import Random
+from statistics import median
 
 import av
 import click
 
 from stream.bench.mutations import FORMS, MUTATIONS, remux
 from stream.demo.render import render_demo
+from stream.video.sampling import HOLE_S
+from stream.video.timeline import HOLE_PERIODS
 
 _COLUMNS = ("whole", "fewer", "damaged", "refused", "FAULT")
 
@@ -114,7 +120,18 @@ def run_case(clip: Path, out: Path, limits: Limits) -> tuple[int | None, str]:
     return done.returncode, done.stderr
 
 
-def outcome(code: int | None, said: str, run_dir: Path, pictures: int) -> tuple[str, str]:
+def hole_s(clip: Path) -> float:
+    """The longest stretch between two PTS of a clip that is a hole; 0 if none is."""
+    pts_s: list[float] = []
+    with suppress(av.FFmpegError, IndexError), av.open(str(clip)) as container:  # it may break off: what came, counts
+        shown = (packet for packet in container.demux(video=0) if packet.size and not packet.is_discard)
+        pts_s.extend(float(packet.pts * packet.time_base) for packet in shown if packet.pts is not None)
+    steps_s = [after - before for before, after in pairwise(sorted(pts_s))]
+    longest_s, period_s = max(steps_s, default=0.0), median(steps_s or [0.0])
+    return longest_s if longest_s > period_s + max(HOLE_S, HOLE_PERIODS * period_s) else 0.0
+
+
+def outcome(code: int | None, said: str, run_dir: Path, pictures: int, longest_hole_s: float = 0.0) -> tuple[str, str]:
     """The column that the case counts in, and why where that is a fault."""
     if code == 3 and len(said.splitlines()) == 1:
         return "refused", ""
@@ -126,6 +143,8 @@ def outcome(code: int | None, said: str, run_dir: Path, pictures: int) -> tuple[
         return "FAULT", f"exit {code} {'with' if damaged else 'without'} source.damaged"
     if damaged:
         return "damaged", ""
+    if longest_hole_s:
+        return "FAULT", f"a hole of {longest_hole_s:.2f} s without source.damaged"
     return ("whole" if told[-1]["frames"] == pictures else "fewer"), ""
 
 
@@ -145,7 +164,7 @@ def main(cases: int, seed: int, clips: Path | None, deadline_s: float, memory_gi
         for case in intact.cases(cases, seed):
             path = intact.broken(case)
             code, said = run_case(path, folder / "runs", limits)
-            column, why = outcome(code, said, folder / "runs" / path.stem, intact.pictures(case))
+            column, why = outcome(code, said, folder / "runs" / path.stem, intact.pictures(case), hole_s(path))
             table[case.form, case.mutation, column] += 1
             if column == "FAULT":
                 faults += 1

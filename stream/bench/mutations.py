@@ -83,6 +83,14 @@ def drop(clip: Path, form: Form, chance: Random) -> bytes:
     return remux(clip, form, dropped=chance.sample(packets, chance.randint(1, max(1, len(packets) // 3))))
 
 
+def hole(clip: Path, form: Form, chance: Random) -> bytes:
+    """A run of packets left out, up to a key packet, so that no other refers to them; the container whole."""
+    with av.open(str(clip)) as container:
+        keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.size]
+    end = chance.choice([number for number, is_key in enumerate(keys) if is_key and number > 1] or [len(keys)])
+    return remux(clip, form, dropped=range(chance.randrange(1, end), end))
+
+
 def shuffle(clip: Path, form: Form, chance: Random) -> bytes:
     """The PTS of up to all packets exchanged, the container whole."""
 
@@ -102,6 +110,7 @@ MUTATIONS: Final[dict[str, Mutation]] = {
     "zeros": zero,
     "splice": splice,
     "packets-dropped": drop,
+    "hole": hole,
     "times-shuffled": shuffle,
 }
 

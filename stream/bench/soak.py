@@ -128,7 +128,7 @@ def _watch(folder: Path, source: Path, wall_s: float | None, done: Any, only: se
 def _look(pid: int, out: Path, temporary: Path, only: set[str] | None) -> Iterator[tuple[str, float]]:
     yield "temp_entries", len(list(temporary.iterdir()))
     if only is None:
-        yield "spool_mib", sum(path.stat().st_size for path in out.glob("*/keyframes/*.jpg")) / 2**20
+        yield "spool_mib", sum(_size_bytes(path) for path in out.glob("*/keyframes/*.jpg")) / 2**20
     try:
         supervisor = psutil.Process(pid)
         named = {"supervisor": supervisor} | {_name(child): child for child in supervisor.children()}
@@ -137,6 +137,14 @@ def _look(pid: int, out: Path, temporary: Path, only: set[str] | None) -> Iterat
     for name, process in named.items():
         if only is None or name in only:
             yield from _of_process(name, process)
+
+
+def _size_bytes(path: Path) -> int:
+    """None of a keyframe that has just gone."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _of_process(name: str, process: psutil.Process) -> Iterator[tuple[str, float]]:

@@ -29,7 +29,7 @@ class Outside:
             UsageError: if nobody can listen there.
         """
         self._path = layout.health
-        self._progress = Progress(options.stall_s, processes(options))
+        self._progress = Progress(options.stall_s, processes(options), away_s=options.live.away_s)
         self._metrics: Metrics | None = None
         self._health = Health(time=now().isoformat(), state="starting", decoded_s=0, windows=0)
         self._beat_at = 0.0

@@ -1,5 +1,6 @@
 """Whether a run moves: judged by the work that gets done, not by whether its processes are alive."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -20,12 +21,19 @@ class Progress:
       says so twice a second, so the silent one is what the others wait for. The annotator may think for longer, as long
       as its process shows by its pulse that it lives; or
     - all say something and nobody has done anything.
+
+    It may wait for a source that is away, up to ``away_s``.
     """
 
     def __init__(
-        self, stall_s: float, processes: Sequence[str] = PROCESSES, clock: Callable[[], float] = time.monotonic
+        self,
+        stall_s: float,
+        processes: Sequence[str] = PROCESSES,
+        clock: Callable[[], float] = time.monotonic,
+        away_s: float = math.inf,
     ) -> None:
         self._stall_s = stall_s
+        self._away_s = away_s
         self._all = processes
         self._clock = clock
         self.begin()
@@ -40,7 +48,8 @@ class Progress:
         self._heard_at: dict[str, float] = {}
         self._worked_at: dict[str, float] = {}
         self._started_at: dict[str, float] = {}
-        self._away: str = ""
+        self._away = ""
+        self._away_since = self._began_at
 
     def does_without(self, process: str) -> None:
         """The chain goes on without this process."""
@@ -51,7 +60,7 @@ class Progress:
     def away(self, reason: str) -> None:
         """A live source has gone for this reason, or is back: empty."""
         self._away = reason
-        self._moved_at = self._clock()
+        self._moved_at = self._away_since = self._clock()
 
     def on_status(self, status: Status) -> None:
         before = self._last.get(status.process)
@@ -89,10 +98,15 @@ class Progress:
             if now - self._heard_at[name] > self._stall_s or busy_s > self._patience_s(name):
                 return "stalled", f"the {name} process has done nothing for {busy_s:.0f} s, {self._place(name)}"
         if self._away:
-            return "running", f"the source is away: {self._away}"
+            return self._waiting(now - self._away_since)
         if running and (still_s := now - self._moved_at) > self._stall_s and not self._is_thinking(now):
             return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
         return "running", ""
+
+    def _waiting(self, away_s: float) -> tuple[State, str]:
+        if away_s <= self._away_s:
+            return "running", f"the source is away: {self._away}"
+        return "stalled", f"the source has been away for {away_s:.0f} s: {self._away}"
 
     def _is_thinking(self, now: float) -> bool:
         """Whether the others may be waiting for the annotator, which has been at one batch for about as long."""

@@ -12,9 +12,10 @@ What counts as damage, and how it is seen:
   corrupt (its last, cut off) is not decoded.
 - The tail that the container's index names and does not hold is damage, and so is what a file lacks that was cut off in
   its framing (``stream.video.framing``). What a header merely claims is not.
+- More than a second, and ten of the clip's periods, without any packet (``stream.video.timeline``).
 
-What is not seen: a hole in a Matroska or transport stream, or the missing end of a bare stream, where no picture that
-came refers to what is lost; what an edit list cuts away; flipped bits that leave a picture's syntax valid, which libav
+What is not seen: a shorter hole in a stream, or the missing end of a bare one, where no picture that came refers to
+what is lost; what an edit list cuts away; flipped bits that leave a picture's syntax valid, which libav
 decodes to wrong pixels under every setting, and H.264 pictures that refer to a lost one, which it conceals unmarked.
 ``err_detect=explode`` would find a few more, and lose every picture of a stream whose SEI messages are malformed; so it
 is left at libav's default.
@@ -70,8 +71,8 @@ class Decode:
         self._entries = Entries()
         self._awaited: Entry | None = None
         """With ``replay_from``: the picture before which all that comes is known."""
-        self._known_pictures = self._known_lost = 0
-        """Given before: pictures, and packets lost."""
+        self._known_pictures = self._known_damages = 0
+        """Given before."""
         self._replay_from_s = math.inf
         self._left_off: tuple[State, float | None] = {}, None
         """With ``restore``: the time line, and when its last picture arrived."""
@@ -101,7 +102,7 @@ class Decode:
         """How much was given, and where decoding can begin to go on from there; what the decoder holds is not saved."""
         return {
             "pictures": self._line.pictures,
-            "packets_lost": self._line.packets_lost,
+            "damages": self._line.damages,
             "entries": self._entries.snapshot(),
             "line": self._line.snapshot(),
             "arrived_unix_s": self._arrived_unix_s(),
@@ -109,7 +110,7 @@ class Decode:
 
     def restore(self, state: State) -> None:
         """Go on behind what was given: of packets that come again, from the clip's start, it is not given twice."""
-        self._known_pictures, self._known_lost = take(state, "pictures", int), take(state, "packets_lost", int)
+        self._known_pictures, self._known_damages = take(state, "pictures", int), take(state, "damages", int)
         self._entries.restore(take(state, "entries", dict))
         self._left_off = take(state, "line", dict), take_optional(state, "arrived_unix_s", float)
 
@@ -218,7 +219,8 @@ class Decode:
             self._entries.receive(frame, place.t_s, before)
         yield from self._new(place.damage_before)
         if place.index >= self._known_pictures or place.t_s >= self._replay_from_s:
-            yield Picture(place.index, place.t_s, duration_s, frame, self._arrived_at)
+            shown_s = duration_s if duration_s <= self._line.hole_s else self._period_s
+            yield Picture(place.index, place.t_s, shown_s, frame, self._arrived_at)
 
     def _is_known(self, frame: "av.VideoFrame") -> bool:
         """Whether the picture stands before the entry that is awaited; the time line goes on with that entry."""
@@ -232,7 +234,7 @@ class Decode:
 
     def _new(self, damages: Iterable[Damage]) -> Iterator[Damage]:
         """Of the damage up to here what was not given before."""
-        if self._line.packets_lost > self._known_lost:
+        if self._line.damages > self._known_damages:
             yield from damages
 
     def _close(self) -> Iterator[Damage]:

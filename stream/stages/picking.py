@@ -67,7 +67,7 @@ class Tally:
         if not window.whole:
             self._broken += 1
             return
-        times_s = np.array([frame.t_s for frame in window.frames])
+        times_s = _times_s(window)
         self._windows += 1
         self._frames += len(times_s)
         self._repeated += int((np.diff(times_s) == 0).sum())
@@ -164,13 +164,20 @@ class Picking:
     def _is_whole(self, window: Picked) -> bool:
         late_s = abs(window.first_s - window.number * self._stride_s)
         longest_s = max(after.t_s - before.t_s for before, after in pairwise(window.frames))
-        return late_s < self._stride_s / 2 and longest_s <= self._sampling.hole_s
+        farthest_s = float(np.abs(_times_s(window) - window.wanted_s).max())  # a hole at the end shows in this alone
+        is_covered = longest_s <= self._sampling.hole_s and farthest_s <= self._sampling.hole_s / 2 + ROUNDING_S
+        return late_s < self._stride_s / 2 and is_covered
 
     def _kept(self, tile: Tile) -> Frame:
         """The tile in the store."""
         if tile.index not in self._frames:
             self._frames[tile.index] = Frame(tile.t_s, tile.duration_s, self._store.put(tile.rgb))
         return self._frames[tile.index]
+
+
+def _times_s(window: Picked) -> Float64:
+    """(T,) of its frames."""
+    return np.array([frame.t_s for frame in window.frames])
 
 
 def _nearest(before: Tile, after: Tile, t_s: float) -> Tile:

@@ -1,15 +1,18 @@
 """The line of stream time: where each picture stands on it, and which stretches of it are damaged."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from stream.items import Damage
 from stream.packing import take, take_optional
 from stream.stage import State
+from stream.video.sampling import HOLE_S
 
 LEAP_S = 3600.0
 """No clip has an hour without a picture: what says so is a broken clock, and taken at its word it would cost a segment
 for every half minute of it."""
+HOLE_PERIODS = 10
+"""Or ``HOLE_S``, whichever is longer: a clip whose frames lie further apart than that lacks some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class TimeLine:
     Losses with no picture between them are one damage: from where the picture before ends to where the next begins,
     or, at the end, to where the last of them would have ended. What is lost before the first picture has no time: its
     damage is of no length, at 0. Nor has what would have ended more than ``LEAP_S`` from here.
+
+    A stretch longer than ``HOLE_S`` and ``HOLE_PERIODS`` for which nothing came is damage, too, of no packets: a file
+    may be remuxed around a hole, and then nothing else tells of it. It begins where a picture at the clip's rate ends,
+    whatever the container says: a muxer stretches the last picture before a hole over all of it.
     """
 
     def __init__(self, period_s: float) -> None:
@@ -38,10 +45,18 @@ class TimeLine:
         self._origin_s: float | None = None  # where 0 lies on the packets' clock
         self._last_s: float | None = None  # start of the last picture
         self._end_s = 0.0  # its end, or the end of damage after it
+        self._covered_s = 0.0  # the same, but for what a picture lasts longer than a period
         self._lost: Damage | None = None  # since the last picture
         self.pictures = 0
+        self.damages = 0
+        """Given out so far."""
         self.packets_lost = 0
-        """Of the damage given out so far."""
+        """Of these."""
+
+    @property
+    def hole_s(self) -> float:
+        """The longest time without a picture that is no damage."""
+        return max(HOLE_S, HOLE_PERIODS * self._period_s)
 
     @property
     def end_s(self) -> float:
@@ -72,7 +87,7 @@ class TimeLine:
         if self._last_s is not None and t_s <= self._last_s:
             t_s = self._last_s + self._period_s / 2
         place = Place(self.pictures, t_s, tuple(self._damage(t_s)))
-        self._last_s, self._end_s = t_s, t_s + duration_s
+        self._last_s, self._end_s, self._covered_s = t_s, t_s + duration_s, t_s + self._period_s
         self.pictures += 1
         return place
 
@@ -93,13 +108,14 @@ class TimeLine:
         """Nothing stands on the line from its end to there; gives both ends of that stretch. Call ``close`` before."""
         start_s = self._end_s
         if self._origin_s is not None:
-            self._end_s = max(start_s, until_clock_s - self._origin_s)
+            self._end_s = self._covered_s = max(start_s, until_clock_s - self._origin_s)
             self._last_s = self._end_s - self._period_s / 2  # what comes earlier is put at the stretch's end
         return start_s, self._end_s
 
     def advance(self, t_s: float) -> None:
         """Nothing more stands on the line before ``t_s``, and no loss is left to be told."""
         self._lost, self._end_s = None, max(self._end_s, t_s)
+        self._covered_s = self._end_s
 
     def left_off(self) -> tuple[float, float]:
         """On the packets' clock: where the last picture stands, and where the line ends."""
@@ -109,7 +125,7 @@ class TimeLine:
     def close(self) -> Iterator[Damage]:
         """No picture follows, or not before the decoder has begun anew: give the damage after the last one."""
         for damage in self._damage(None):
-            self._end_s = damage.t_end_s
+            self._end_s = self._covered_s = damage.t_end_s
             yield damage
 
     def snapshot(self) -> State:
@@ -117,7 +133,9 @@ class TimeLine:
             "origin_s": self._origin_s,
             "last_s": self._last_s,
             "end_s": self._end_s,
+            "covered_s": self._covered_s,
             "pictures": self.pictures,
+            "damages": self.damages,
             "packets_lost": self.packets_lost,
             "lost": None if self._lost is None else list(astuple(self._lost)),
         }
@@ -127,15 +145,28 @@ class TimeLine:
         self._origin_s = take_optional(state, "origin_s", float)
         self._last_s = take_optional(state, "last_s", float)
         self._end_s = take(state, "end_s", float)
+        self._covered_s = take(state, "covered_s", float)
         self.pictures = take(state, "pictures", int)
+        self.damages = take(state, "damages", int)
         self.packets_lost = take(state, "packets_lost", int)
         lost = take_optional(state, "lost", list)
         self._lost = None if lost is None else Damage(*lost)
 
     def _damage(self, until_s: float | None) -> Iterator[Damage]:
-        lost, self._lost = self._lost, None
+        lost, self._lost = self._with_hole(until_s), None
         if lost is None:
             return
         end_s = lost.t_end_s if until_s is None else until_s
+        self.damages += 1
         self.packets_lost += lost.packets
         yield Damage(min(lost.t_start_s, end_s), end_s, lost.reason, lost.packets)
+
+    def _with_hole(self, until_s: float | None) -> Damage | None:
+        """What was lost since the last picture, and the time before it for which nothing came, if that is long."""
+        end_s = self._end_s if until_s is None else until_s
+        lost = self._lost or Damage(end_s, end_s, "", 0)
+        hole_s = lost.t_start_s - self._covered_s
+        if hole_s <= self.hole_s:
+            return self._lost
+        reason = "; ".join(filter(None, (f"no packet for {hole_s:.1f} s", lost.reason)))
+        return replace(lost, t_start_s=self._covered_s, reason=reason)

@@ -49,7 +49,10 @@ class Pipe(ReadOnce):
 
 
 class GrowingFile(ReadOnce):
-    """A file that another program still writes: it ends when it has not grown for ``idle_s`` seconds."""
+    """A file that another program still writes: it ends for good when it has not grown for ``idle_s`` seconds.
+
+    libav reads on at an end: it may ask several times before it takes it for one.
+    """
 
     def __init__(
         self,
@@ -64,11 +67,15 @@ class GrowingFile(ReadOnce):
         self._idle_s = idle_s
         self._clock = clock
         self._wait = wait
+        self._has_ended = False
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
+        if self._has_ended:
+            return 0
         idle_since = self._clock()
         while not (count := self._file.readinto(buffer)) and self._clock() - idle_since < self._idle_s:
             self._wait(_LOOK_EVERY_S)
+        self._has_ended = not count
         return count
 
     def close(self) -> None:

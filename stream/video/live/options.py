@@ -37,6 +37,9 @@ class LiveOptions:
         unset="30 at the start, later for ever",
     )
     silence_s: float = _seconds(10.0, "A camera that sends nothing for so long counts as cut off.")
+    away_s: float = _seconds(
+        300.0, "A run whose camera has been away for longer is unhealthy; it is sought all the same."
+    )
     max_lag_s: float | None = _seconds(
         None,
         "What has waited longer is skipped, and recorded as overload.",
