@@ -53,6 +53,8 @@ class AnnotationAnswer:
     tokens_out: int
     seconds: float
     """Time of the model for this segment; a batch's time is shared out among its segments."""
+    box_space: Sequence[int] | None = None
+    """Width and height of the grid that its boxes were asked for in; None: the request's own pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Annotator(Protocol):
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
         """Describe at most ``batch_max`` segments; each is given as soon as it is there, in any order.
+
+        A model that makes a batch's answers in step has them all at once.
 
         Raises:
             ModelUnavailableError: the model can answer none at all, now or later.

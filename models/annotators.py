@@ -36,7 +36,6 @@ class AnnotatorChoice:
     frames_max: int = qwen.FRAMES_MAX
     """The most frames of a segment that are shown."""
     quantization: Quantization = "none"
-    temperature: float = 0.0
     wait_s: float = openai.WAIT_S
     """How long a server may be away."""
 
@@ -113,7 +112,6 @@ def _make_qwen(choice: AnnotatorChoice) -> Annotator:
         batch_max=choice.batch_max or qwen.BATCH_MAX,
         frames_max=choice.frames_max,
         quantization=choice.quantization,
-        temperature=choice.temperature,
     )
     require_packages(qwen_loading.PACKAGES, extra="qwen")
     folder = locate(choice.model or qwen_loading.HUB_NAME, allow_download=False)
@@ -138,7 +136,6 @@ def _make_openai(choice: AnnotatorChoice) -> Annotator:
             task=choice.task,
             batch_max=choice.batch_max or openai.BATCH_MAX,
             frames_max=choice.frames_max,
-            temperature=choice.temperature,
             wait_s=choice.wait_s,
         )
     )

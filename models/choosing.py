@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 OFF_SHARE_MAX: Final = 0.1
-"""Of an even grid's step, by which a frame may miss its time: as far as no two frames can seem to change places."""
+"""Of an even grid's step, by which a frame may miss its time: so little that the pace that is seen is the true one."""
 OFF_S_MAX: Final = 0.05
 """A frame may miss it so far in any case: half of what an answer's times can say, a tenth of what Qwen2.5-VL can
 tell apart. A camera of 24 frames a second that is looked at ten times a second is as far off."""

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from models.annotator import AnnotationRequest, Frame
-from models.answers.schema import Schema, answer_schema, compact_json
+from models.answers.schema import BoxSpace, Schema, answer_schema, compact_json
 
 DIGEST = "3f9a01c27be4" + "0" * 52
 
@@ -57,8 +57,7 @@ def _atoms(schema: Schema) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def asked_and_answered(draw: st.DrawFn) -> tuple[AnnotationRequest, str]:
-    """A request, and words that meet its schema, in either grid of boxes."""
-    request = draw(requests())
-    schema = answer_schema(request, draw(st.sampled_from([None, (1000, 1000), (448, 252)])))
-    return request, compact_json(draw(instances(schema)))
+def asked_and_answered(draw: st.DrawFn) -> tuple[AnnotationRequest, BoxSpace | None, str]:
+    """A request, a grid for its boxes, and words that meet its schema."""
+    request, space = draw(requests()), draw(st.sampled_from([None, (1000, 1000), (448, 252)]))
+    return request, space, compact_json(draw(instances(answer_schema(request, space))))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.annotator import AnnotationRequest
 from models.answers.parse import AnswerError, DescribedAction, DescribedObject, Ecot, parse_answer
-from models.answers.schema import echo_of
+from models.answers.schema import BoxSpace, echo_of
 from tests.answer_strategies import DIGEST, asked_and_answered, make_request
 
 ECOT = {"scene": "bench", "subtask": "drive screw", "motion": "right hand turns", "prediction": "next screw"}
@@ -47,10 +47,10 @@ def test_answer_is_read() -> None:
 
 @settings(deadline=None, derandomize=True, max_examples=150)
 @given(asked_and_answered())
-def test_whatever_meets_the_schema_gives_sound_actions(case: tuple[AnnotationRequest, str]) -> None:
+def test_whatever_meets_the_schema_gives_sound_actions(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
     """It is never refused; actions last and are disjoint, inside the segment; boxes have an area inside the picture."""
-    request, raw = case
-    actions = parse_answer(raw, request)
+    request, space, raw = case
+    actions = parse_answer(raw, request, space)
     edges = [edge for action in actions for edge in (action.t_start_s, action.t_end_s)]
     assert edges
     assert edges == sorted(edges)
@@ -130,6 +130,15 @@ def test_answer_for_other_frames_is_refused() -> None:
         parse_answer(answer(idle(0, 9)), other)
 
 
+@pytest.mark.parametrize("space", [[7, 999_999], [1000, 1000], [256, 456]])
+def test_answer_in_another_grid_is_refused(space: list[int]) -> None:
+    """Boxes that lie in another grid than was asked for are not scaled to what they may not mean."""
+    with pytest.raises(AnswerError, match=rf"in a grid of {space[0]}x{space[1]}, expected 456x256"):
+        parse_answer(answer(busy(0, 9, [0, 0, 7, 9]), box_space=space), REQUEST)
+    with pytest.raises(AnswerError, match="expected 448x252"):
+        parse_answer(answer(busy(0, 9, [0, 0, 7, 9])), REQUEST, (448, 252))
+
+
 def test_white_space_is_no_fault() -> None:
     """A server may lay its JSON out as it likes."""
     raw = json.dumps(json.loads(answer(idle(0, 9))), indent=4)
@@ -167,5 +176,5 @@ def test_times_are_put_in_order(said: list[tuple[int, int]], meant: list[tuple[f
 )
 def test_boxes_are_put_in_order(box: list[int], space: list[int], pixels: list[tuple[int, int, int, int]]) -> None:
     """Boxes come out in pixels of the frame; an object whose box has no area is left out."""
-    (action,) = parse_answer(answer(busy(0, 9, box), box_space=space), REQUEST)
+    (action,) = parse_answer(answer(busy(0, 9, box), box_space=space), REQUEST, space)
     assert [seen.bbox for seen in action.objects] == pixels

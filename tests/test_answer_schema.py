@@ -12,6 +12,7 @@ from models.answers.schema import (
     NAME_CHARS_MAX,
     OBJECTS_MAX,
     WORDS_CHARS_MAX,
+    BoxSpace,
     answer_schema,
     compact_json,
     duration_ds,
@@ -31,10 +32,9 @@ def test_schema_is_a_schema() -> None:
 
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(asked_and_answered())
-def test_no_answer_is_longer_than_the_bound(case: tuple[AnnotationRequest, str]) -> None:
+def test_no_answer_is_longer_than_the_bound(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
     """Whatever meets the schema meets it by jsonschema's judgement, and is no longer than is said."""
-    request, raw = case
-    box_space = tuple(json.loads(raw)["box_space"])
+    request, box_space, raw = case
     schema = answer_schema(request, box_space)
     Draft202012Validator(schema).validate(json.loads(raw))
     assert len(raw.encode()) <= longest_json_bytes(schema)

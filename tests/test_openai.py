@@ -50,7 +50,7 @@ def test_answers_are_their_requests_own(server: Server) -> None:
         assert answer.frames_digest == request.frames_digest
         assert (answer.frames, answer.tokens_in, answer.tokens_out) == (3, TOKENS_IN, TOKENS_OUT)
         assert answer.seconds > 0
-        [action] = parse_answer(answer.raw, request)
+        [action] = parse_answer(answer.raw, request, answer.box_space)
         assert (action.t_start_s, action.t_end_s) == (0.0, request.duration_s)
         assert action.objects[0].bbox == (32, 36, 96, 72)
 
@@ -58,7 +58,7 @@ def test_answers_are_their_requests_own(server: Server) -> None:
 def test_frames_go_with_their_times_and_the_schema(server: Server) -> None:
     """Each picture stands after its own time, the words come last, and the form is demanded strictly."""
     request = segment(7)
-    outcomes(server, request, task="Repair the pump", temperature=0.5)
+    outcomes(server, request, task="Repair the pump")
     [body] = server.asked
     *parts, words = body["messages"][0]["content"]
     assert [part["text"] for part in parts[::2]] == ["0.0 s", "1.0 s", "2.0 s"]
@@ -69,7 +69,7 @@ def test_frames_go_with_their_times_and_the_schema(server: Server) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "annotation", "strict": True, "schema": schema}}
     assert body["response_format"] == form
     assert body["max_tokens"] > longest_json_bytes(schema)
-    assert body["temperature"] == 0.5
+    assert body["temperature"] == 0.0
 
 
 def test_long_segment_shows_an_even_choice(server: Server) -> None:

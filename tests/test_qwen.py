@@ -59,7 +59,9 @@ def test_every_segment_is_answered(annotators: dict[Family, QwenAnnotator], fami
     requests = [*noise_segments(2, frames=5), noise_segment([0.5], seed=2), noise_segment([0.0, 4.0], seed=3)]
     said = answers(annotators[family], requests)
     assert [(a.segment_id, a.frames_digest) for a in said] == [(r.segment_id, r.frames_digest) for r in requests]
-    assert all(parse_answer(answer.raw, request) for answer, request in zip(said, requests, strict=True))
+    assert all(
+        parse_answer(answer.raw, request, answer.box_space) for answer, request in zip(said, requests, strict=True)
+    )
     assert [answer.frames for answer in said] == [5, 5, 1, 2]
     assert min(answer.tokens_out for answer in said) > 10
     assert said[0].tokens_in > said[2].tokens_in
@@ -118,16 +120,6 @@ def test_task_and_hint_reach_the_model(annotators: dict[Family, QwenAnnotator], 
     (tasked,) = answers(QwenAnnotator(folders["qwen2_5_vl"], QwenSettings(task="assemble a pump")), [request])
     assert hinted.tokens_in > plain.tokens_in
     assert tasked.tokens_in > plain.tokens_in
-
-
-def test_chance_hangs_on_the_frames(folders: dict[Family, Path]) -> None:
-    """With a temperature the answer still meets the schema, and the same batch asked again gives the same."""
-    annotator = QwenAnnotator(folders["qwen2_5_vl"], QwenSettings(temperature=1.5))
-    requests = noise_segments(2)
-    first = [answers(annotator, [request])[0].raw for request in requests]
-    again = [answers(annotator, [request])[0].raw for request in requests[::-1]]
-    assert first == again[::-1]
-    assert all(parse_answer(raw, request) for raw, request in zip(first, requests, strict=True))
 
 
 def test_broken_frame_fails_its_segment_alone(annotator: QwenAnnotator) -> None:

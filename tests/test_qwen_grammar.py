@@ -10,6 +10,7 @@ from models.qwen.annotator import QwenAnnotator, QwenSettings
 from stream.bench.annotator_memory import growth, resident_bytes
 from stream.bench.annotator_memory import main as measure_memory
 from stream.bench.grammar import ADVERSARIES, Vocabulary, main, shares, tally
+from stream.bench.provoked import tally_of_model
 from tests.answer_strategies import make_request
 from tests.tiny_qwen import save_tiny_qwen
 
@@ -89,6 +90,32 @@ def test_bench_of_the_grammar_prints_its_shares(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("models.answers.schema.ACTIONS_MAX", 1)
     result = CliRunner().invoke(main, ["--answers", "8"], catch_exceptions=False)
     assert re.search(r"^all +8 +100\.00% +100\.00% +0", result.output, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> QwenAnnotator:
+    """A small random model."""
+    folder = save_tiny_qwen(tmp_path_factory.mktemp("model"), "qwen2_5_vl")
+    return QwenAnnotator(folder, QwenSettings(batch_max=15))
+
+
+@pytest.mark.parametrize("adversary", [name for name in ADVERSARIES if name != "longest"])
+def test_every_answer_of_a_provoked_model_parses(
+    model: QwenAnnotator, adversary: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifteen answers of a model's own generate, hot and provoked, parse, meet the schema, and end by themselves."""
+    monkeypatch.setattr("models.answers.schema.WORDS_CHARS_MAX", 20)
+    monkeypatch.setattr("models.answers.schema.ACTIONS_MAX", 2)
+    counts = tally_of_model(model, adversary, 15, Vocabulary(*model.vocabulary()), seed=0)
+    assert counts == {"answers": 15, "parsed": 15, "valid": 15}
+
+
+def test_bench_of_a_model_prints_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command prints how much parsed, was valid and was cut short, and how many answers came a second."""
+    monkeypatch.setattr("models.answers.schema.WORDS_CHARS_MAX", 20)
+    monkeypatch.setattr("models.answers.schema.ACTIONS_MAX", 1)
+    result = CliRunner().invoke(main, ["--answers", "5", "--model", "qwen3_vl"], catch_exceptions=False)
+    assert re.search(r"^all +5 +100\.00% +100\.00% +0 +\d+\.\d\d$", result.output, re.MULTILINE)
 
 
 def test_memory_does_not_grow_with_the_segments(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ What a schema cannot say is put right here, so that any answer that meets it giv
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, NoReturn, Self, TypeAlias
 
@@ -72,13 +72,21 @@ class DescribedAction:
     ecot: Ecot | None
 
 
-def parse_answer(raw: str, request: AnnotationRequest) -> tuple[DescribedAction, ...]:
+def parse_answer(
+    raw: str, request: AnnotationRequest, box_space: Sequence[int] | None = None
+) -> tuple[DescribedAction, ...]:
     """The actions that a model's words stand for: at least one, ordered, disjoint, within [0, duration].
 
+    Args:
+        raw: the words.
+        request: what was asked.
+        box_space: width and height of the grid that the boxes were asked for in, as given to ``answer_schema``; None
+            for the request's own pixels.
+
     Raises:
-        AnswerError: the words do not meet the request's schema.
+        AnswerError: the words do not meet the request's schema, or their boxes lie in another grid.
     """
-    answer = _of_schema(raw, request)
+    answer = _of_schema(raw, request, tuple(box_space or (request.width_px, request.height_px)))
     return tuple(_in_turn([_described(action, answer.box_space, request) for action in answer.actions]))
 
 
@@ -124,7 +132,7 @@ class _Answer(_Strict):
     actions: Annotated[tuple[_Action, ...], Field(min_length=1, max_length=ACTIONS_MAX)]
 
 
-def _of_schema(raw: str, request: AnnotationRequest) -> _Answer:
+def _of_schema(raw: str, request: AnnotationRequest, box_space: tuple[int, ...]) -> _Answer:
     if len(raw) > RAW_CHARS_MAX:
         raise AnswerError(f"the answer has {len(raw)} characters, expected at most {RAW_CHARS_MAX}")
     try:
@@ -135,7 +143,7 @@ def _of_schema(raw: str, request: AnnotationRequest) -> _Answer:
         raise AnswerError(f"the answer is not of the expected form: {_first_fault(error)}") from error
     except (ValueError, RecursionError) as error:
         raise AnswerError(f"the answer is not JSON: {error}") from error
-    _check_bounds(answer, request)
+    _check_bounds(answer, request, box_space)
     return answer
 
 
@@ -157,10 +165,13 @@ def _first_fault(error: ValidationError) -> str:
     return f"{place or 'the whole'}: {fault['msg']}"
 
 
-def _check_bounds(answer: _Answer, request: AnnotationRequest) -> None:
+def _check_bounds(answer: _Answer, request: AnnotationRequest, box_space: tuple[int, ...]) -> None:
     if answer.request != echo_of(request):
         raise AnswerError(f"the answer is to request {answer.request[:20]!a}, expected {echo_of(request)!a}")
     last_ds, (width, height) = duration_ds(request), answer.box_space
+    if answer.box_space != box_space:
+        asked = "x".join(map(str, box_space))
+        raise AnswerError(f"the answer's boxes lie in a grid of {width}x{height}, expected {asked}")
     for action in answer.actions:
         if action.start_ds >= last_ds or action.end_ds > last_ds:
             raise AnswerError(f"an action is at {action.start_ds}-{action.end_ds} ds, the segment ends at {last_ds} ds")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from models.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
 from models.answers.schema import schema_sha256
 from models.errors import ModelUnavailableError
-from models.openai.chat import SIDE_PX, NoAnswerError, Reply, question, read_reply, shown
+from models.openai.chat import BOX_SPACE, SIDE_PX, TEMPERATURE, NoAnswerError, Reply, question, read_reply, shown
 from models.openai.errors import TooLongError, is_away, why_failed, why_unavailable
 from models.openai.patience import Absence, Patience
 from models.packages import require_packages
@@ -53,7 +53,6 @@ class OpenAISettings:
     """The most frames of a segment that are sent."""
     pixels_max: int = PIXELS_MAX
     """The most pixels that a frame is sent with."""
-    temperature: float = 0.0
     wait_s: float = WAIT_S
     """How long a server may be away."""
     timeout_s: float = ANSWERS_WITHIN_S
@@ -71,7 +70,7 @@ class _Question:
     def answer(self, reply: Reply, seconds: float) -> AnnotationAnswer:
         of, frames = self.request, self.frames
         tokens = reply.tokens_in, reply.tokens_out
-        return AnnotationAnswer(of.segment_id, of.frames_digest, reply.words, frames, *tokens, seconds)
+        return AnnotationAnswer(of.segment_id, of.frames_digest, reply.words, frames, *tokens, seconds, BOX_SPACE)
 
     def failure(self, reason: str, reply: Reply | None = None, seconds: float = 0.0) -> AnnotationFailure:
         of, said = self.request, reply or Reply("")
@@ -108,7 +107,7 @@ class OpenAIAnnotator:
             "schema_sha256": schema_sha256(),
             "frames_max": self._settings.frames_max,
             "pixels_max": self._settings.pixels_max,
-            "temperature": self._settings.temperature,
+            "temperature": TEMPERATURE,
         }
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
@@ -123,7 +122,7 @@ class OpenAIAnnotator:
     def _question(self, request: AnnotationRequest) -> _Question:
         settings = self._settings
         frames = shown(request, frames_max=settings.frames_max, pixels_max=settings.pixels_max)
-        return _Question(request, len(frames), question(request, frames, self._prompt, settings.temperature))
+        return _Question(request, len(frames), question(request, frames, self._prompt))
 
     def _outcomes(self, questions: list[_Question]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
         """Ask all at once; each outcome is given as soon as it is there."""

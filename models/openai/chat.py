@@ -21,8 +21,8 @@ from models.prompt import Prompt
 from models.qwen.frames import decoded, shown_size
 
 BOX_SPACE: Final[BoxSpace] = (1000, 1000)
-
-
+TEMPERATURE: Final = 0.0
+"""The likeliest token each time: what is described is not to hang on chance."""
 SIDE_PX: Final = 28
 """Of the square that becomes one token of Qwen2.5-VL: pictures of whole squares are not scaled again."""
 _JPEG_QUALITY: Final = 92
@@ -58,7 +58,7 @@ def shown(request: AnnotationRequest, *, frames_max: int, pixels_max: int) -> li
     return [Frame(request.frames[index].t_s, _shrunk(decoded(request, index), size)) for index in indices]
 
 
-def question(request: AnnotationRequest, frames: list[Frame], prompt: Prompt, temperature: float) -> dict[str, Any]:
+def question(request: AnnotationRequest, frames: list[Frame], prompt: Prompt) -> dict[str, Any]:
     """The arguments of a chat completion: each frame after its time, then the words; the answer bound to its schema."""
     schema = answer_schema(request, BOX_SPACE)
     words = {"type": "text", "text": prompt.text(request, BOX_SPACE)}
@@ -68,7 +68,7 @@ def question(request: AnnotationRequest, frames: list[Frame], prompt: Prompt, te
         "messages": [{"role": "user", "content": content}],
         "response_format": {"type": "json_schema", "json_schema": form},
         "max_tokens": longest_json_bytes(schema) + 1,  # a token is at least one byte; one more ends the text
-        "temperature": temperature,
+        "temperature": TEMPERATURE,
     }
 
 

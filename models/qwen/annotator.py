@@ -44,8 +44,6 @@ class QwenSettings:
     pixels_max: int = PIXELS_MAX
     """The most pixels that a frame is shown with."""
     quantization: Quantization = "none"
-    temperature: float = 0.0
-    """0: the likeliest token each time. Above it there is chance, and company in the batch matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,7 @@ class _Question:
     request: AnnotationRequest
     clip: Clip
     text: str
+    space: BoxSpace
     schema: Schema
     row: Row
 
@@ -83,9 +82,12 @@ class QwenAnnotator:
         self._side_px: Final[int] = video.patch_size * video.merge_size
         self._footprint: Final = footprint(read_json(folder / "config.json"), self._qwen.dtype.itemsize)
         self._generation: Final = self._generation_config()
-        width = self._qwen.model.get_output_embeddings().weight.shape[0]
-        self._grammar: Final = Grammar(self._qwen.processor.tokenizer, width, self._generation.eos_token_id)
+        self._grammar: Final = Grammar(*self.vocabulary(), self._generation.eos_token_id)
         self._halving: Final = Halving(self.batch_max)
+
+    def vocabulary(self) -> tuple[Any, int]:
+        """The model's tokenizer, and how many logits it has, which may be more than there are tokens."""
+        return self._qwen.processor.tokenizer, self._qwen.model.get_output_embeddings().weight.shape[0]
 
     def facts(self) -> Facts:
         import llguidance
@@ -107,7 +109,7 @@ class QwenAnnotator:
             "schema_sha256": schema_sha256(),
             "frames_max": self._settings.frames_max,
             "pixels_max": self._settings.pixels_max,
-            "temperature": self._settings.temperature,
+            "temperature": 0.0,
             "memory_halvings": self._halving.halvings,
         }
         return facts | ({"peak_vram_bytes": torch.cuda.max_memory_allocated(self._qwen.device)} if cuda else {})
@@ -135,7 +137,7 @@ class QwenAnnotator:
         visual = visual_tokens(frames, width_px, height_px, self._side_px)
         words = len(self._qwen.processor.tokenizer(text)["input_ids"])
         row = Row(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
-        return _Question(request, clip, text, schema, row)
+        return _Question(request, clip, text, space, schema, row)
 
     def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
         """The grid that each family learned its boxes in: pixels of what it sees, or thousandths of the picture."""
@@ -177,7 +179,6 @@ class QwenAnnotator:
         started = monotonic()
         with torch.inference_mode(), full_memory_as_memory_error():
             inputs = self._inputs(questions)
-            self._seed(questions[0].request)
             made = self._qwen.model.generate(
                 **inputs,
                 max_new_tokens=max(question.row.new_tokens_max for question in questions),
@@ -213,6 +214,7 @@ class QwenAnnotator:
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             seconds=seconds,
+            box_space=question.space,
         )
 
     def _generation_config(self) -> Any:  # noqa: ANN401  (transformers types it loosely)
@@ -222,19 +224,9 @@ class QwenAnnotator:
         config: Any = transformers.GenerationConfig  # its constructor is untyped
         own = self._qwen.model.generation_config
         ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
-        sampling = self._settings.temperature > 0
         self._qwen.model.generation_config = config(
             eos_token_id=ends,
             pad_token_id=self._qwen.processor.tokenizer.pad_token_id,
-            do_sample=sampling,
-            # All tokens stay in play: one that the schema needs may be unlikely.
-            **({"temperature": self._settings.temperature, "top_k": 0, "top_p": 1.0} if sampling else {}),
+            do_sample=False,  # the likeliest token each time: company in the batch must not matter
         )
         return self._qwen.model.generation_config
-
-    def _seed(self, request: AnnotationRequest) -> None:
-        """Where there is chance, it hangs on the frames: the same batch gives the same answers."""
-        import torch
-
-        if self._settings.temperature > 0:
-            torch.manual_seed(int(request.frames_digest[:15], 16))

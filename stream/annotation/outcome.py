@@ -43,7 +43,7 @@ class Outcomes:
         if isinstance(said, AnnotationFailure):
             return self._failed(order, said.reason, self._price(said))
         try:
-            described = parse_answer(said.raw, request_without_frames(order))
+            described = parse_answer(said.raw, request_without_frames(order), said.box_space)
         except AnswerError as error:
             return self._failed(order, str(error), self._price(said))
         return self._annotated(order, said, described)

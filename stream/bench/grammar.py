@@ -2,9 +2,13 @@
 
     python -m stream.bench.grammar --answers 10000
 
+    python -m stream.bench.grammar --model qwen2_5_vl --answers 10000
+
 Instead of a model, adversaries make the logits, through the very constraint that holds a model to its schema: one is
 indifferent, one insists on a single token, one wants the longest text, one wants to end at once, one wants quotes,
-backslashes and control bytes. The vocabulary is a byte-level one: any byte can be said. Needs the extra ``dev``.
+backslashes and control bytes. The vocabulary is a byte-level one: any byte can be said. With
+``--model`` a small random Qwen-VL speaks through the annotator's own ``generate``, at a high temperature and with the
+adversaries on top (``stream.bench.provoked``). Needs the extra ``dev``.
 """
 
 from __future__ import annotations
@@ -12,7 +16,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import numpy as np
@@ -21,7 +28,7 @@ from models.annotator import AnnotationRequest
 from models.answers.grammar import Grammar
 from models.answers.parse import AnswerError, parse_answer
 from models.answers.schema import BoxSpace, Schema, answer_schema, longest_json_bytes
-from stream.bench.tiny_qwen import tiny_tokenizer
+from stream.bench.tiny_qwen import FAMILIES, Family, save_tiny_qwen, tiny_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -38,13 +45,13 @@ _STRONG: Final = 30.0
 class Vocabulary:
     """What an adversary knows of the tokens: tables over all logits, (V,) float32."""
 
-    def __init__(self) -> None:
-        """Train a tokenizer, and look at each of its tokens."""
+    def __init__(self, tokenizer: Any = None, width: int | None = None) -> None:  # noqa: ANN401  (transformers' own)
+        """Look at each token of ``tokenizer``, or of one trained here; ``width`` is V."""
         import torch
         from llguidance.hf import from_tokenizer
 
-        self.tokenizer = tiny_tokenizer(TOKENS)
-        self.width = len(self.tokenizer) + LOGITS_BEYOND_TOKENS
+        self.tokenizer = tokenizer or tiny_tokenizer(TOKENS)
+        self.width = width or len(self.tokenizer) + LOGITS_BEYOND_TOKENS
         self.end_ids = [self.tokenizer.eos_token_id, self.tokenizer.pad_token_id]
         self.grammar = Grammar(self.tokenizer, self.width, self.end_ids)
         reader = from_tokenizer(self.tokenizer, n_vocab=self.width)
@@ -120,7 +127,7 @@ def verdict(raw: str, tokens: int | None, request: AnnotationRequest, box_space:
 
     schema = answer_schema(request, box_space)
     try:
-        parsed = bool(parse_answer(raw, request))
+        parsed = bool(parse_answer(raw, request, box_space))
     except AnswerError:
         parsed = False
     try:
@@ -157,8 +164,12 @@ def shares(answers: int) -> dict[str, int]:
 @click.command()
 @click.option("--answers", "count", default=10_000, show_default=True, help="Answers in all.")
 @click.option("--seed", default=0, show_default=True)
-def main(count: int, seed: int) -> None:
+@click.option("--model", type=click.Choice(FAMILIES), help="Let a small random model of this family answer.")
+def main(count: int, seed: int, model: Family | None) -> None:
     """Let adversaries answer under the grammar, and count what parses."""
+    if model:
+        of_model(model, count, seed)
+        return
     vocabulary = Vocabulary()
     total: Counter[str] = Counter()
     click.echo(f"{'adversary':12} {'answers':>8} {'parsed':>9} {'valid':>9} {'truncated':>10} {'fullest':>9}")
@@ -167,6 +178,25 @@ def main(count: int, seed: int) -> None:
         total += counts
         _echo(adversary, counts, f"{fullest:9.1%}")
     _echo("all", total, "")
+
+
+def of_model(family: Family, count: int, seed: int) -> None:
+    """Print what became of the answers of a small random model under each adversary, and how fast they came."""
+    from models.qwen.annotator import QwenAnnotator, QwenSettings
+    from stream.bench.provoked import tally_of_model
+
+    with TemporaryDirectory() as folder:
+        annotator = QwenAnnotator(save_tiny_qwen(Path(folder), family), QwenSettings(batch_max=BATCH))
+        vocabulary = Vocabulary(*annotator.vocabulary())
+    total: Counter[str] = Counter()
+    began_s = monotonic()
+    click.echo(f"{'adversary':12} {'answers':>8} {'parsed':>9} {'valid':>9} {'truncated':>10} {'a second':>9}")
+    for place, (adversary, share) in enumerate(shares(count).items()):
+        before_s = monotonic()
+        counts = tally_of_model(annotator, adversary, share, vocabulary, seed + place)
+        total += counts
+        _echo(adversary, counts, f"{counts['answers'] / (monotonic() - before_s):9.2f}")
+    _echo("all", total, f"{total['answers'] / (monotonic() - began_s):9.2f}")
 
 
 def _echo(name: str, counts: Counter[str], fullest: str) -> None:
