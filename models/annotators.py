@@ -39,6 +39,8 @@ class AnnotatorChoice:
     temperature: float = 0.0
     wait_s: float = openai.WAIT_S
     """How long a server may be away."""
+    timeout_s: float = openai.ANSWERS_WITHIN_S
+    """How long one answer of a server may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ def _make_openai(choice: AnnotatorChoice) -> Annotator:
             frames_max=choice.frames_max,
             temperature=choice.temperature,
             wait_s=choice.wait_s,
+            timeout_s=choice.timeout_s,
         )
     )
 
