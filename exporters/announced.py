@@ -6,7 +6,7 @@ from typing import Any
 
 from stream.errors import DamagedError, InputError
 from stream.records import events
-from stream.records.layout import RunLayout
+from stream.records.found import layout_of
 from stream.records.log import read_events
 from stream.records.manifest import Manifest, read_manifest
 
@@ -49,7 +49,7 @@ def read_announced(folder: Path) -> Announced:
     Raises:
         InputError: the records are missing, broken, or not of this version.
     """
-    layout = RunLayout(folder, folder.resolve().name)
+    layout = layout_of(folder)
     try:
         manifest = read_manifest(layout.manifest)
         said = list(read_events(layout.events))

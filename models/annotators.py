@@ -38,6 +38,8 @@ class AnnotatorChoice:
     quantization: Quantization = "none"
     wait_s: float = openai.WAIT_S
     """How long a server may be away."""
+    timeout_s: float = openai.ANSWERS_WITHIN_S
+    """How long one answer of a server may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def _make_openai(choice: AnnotatorChoice) -> Annotator:
             batch_max=choice.batch_max or openai.BATCH_MAX,
             frames_max=choice.frames_max,
             wait_s=choice.wait_s,
+            timeout_s=choice.timeout_s,
         )
     )
 

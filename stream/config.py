@@ -63,6 +63,8 @@ class Options(BaseModel):
     """Of the server, for ``openai``."""
     annotator_wait_s: float = Field(default=300.0, ge=0.0)
     """How long that server may be away."""
+    annotator_timeout_s: float = Field(default=300.0, gt=0.0)
+    """How long one answer of that server may take: the others of its batch wait for the last."""
     annotator_batch: int | None = Field(default=None, ge=1)
     """The most segments asked about at once; None: as many as the annotator can take."""
     annotator_latency_s: float = Field(default=5.0, ge=0.0)
@@ -133,7 +135,7 @@ class Options(BaseModel):
         incidental = {
             "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
             "offline", "encoder_batch",
-            "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s",
+            "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s", "annotator_timeout_s",
             "annotator_price_in", "annotator_price_out",
             "log_format", "stall_s", "metrics_port", "metrics_host", "live", "stream",
         }  # fmt: skip

@@ -6,7 +6,7 @@ and called again.
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from models.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.asking import Said
@@ -29,6 +29,9 @@ from stream.records.manifest import AnnotatedLater, read_manifest
 from stream.records.spool import Spool
 from stream.stages.annotate import Annotate
 from stream.view import View
+
+_OF_ONE_ANNOTATOR: Final = {"annotator_model", "annotator_url", "annotator_quantization"}
+"""Options that mean nothing to another annotator."""
 
 
 def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int:
@@ -53,7 +56,10 @@ def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int
 
 
 def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
-    options = validated({**read_manifest(layout.manifest).options, **given})
+    recorded = read_manifest(layout.manifest).options
+    if recorded["annotator"] not in ("none", given.get("annotator", recorded["annotator"])):
+        recorded = {name: value for name, value in recorded.items() if name not in _OF_ONE_ANNOTATOR}
+    options = validated({**recorded, **given})
     if options.annotator == "none":
         raise UsageError(f"{layout.root} was made without an annotator: name one with --annotator")
     return options

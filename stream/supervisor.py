@@ -154,7 +154,8 @@ class Supervisor:
             message, code = child.failure(self.board.last.get(child.name))
             return StageFailedError(message, code, child.name, transient=child.was_killed)
         silent_s = self.board.silences().get(child.name, 0.0)
-        if child.code is None and silent_s > SILENCE_S + self._options.annotator_wait_s * (child.name == ANNOTATE):
+        waits_s = self._options.annotator_wait_s + self._options.annotator_timeout_s if child.name == ANNOTATE else 0.0
+        if child.code is None and silent_s > SILENCE_S + waits_s:
             message = f"the {child.name} process has said nothing for {silent_s:.0f} s: it hangs"
             return StageFailedError(message, ExitCode.INTERNAL, child.name, transient=True)
         return None

@@ -184,25 +184,27 @@ def run_stage(work: Work, inlet: Inlet, back: Inlet | None, port: Port) -> None:
     """Feed the stage with what arrives, until ``End`` has come in by every inlet.
 
     What comes back is always taken, and first; what comes along the chain, when the stage is ready for it. A run that
-    is stopped does not wait for what would come back after the chain's end.
+    is stopped does not wait for what would come back after the chain's end, nor for the stage to be ready: what comes
+    then is left for the day when it goes on.
     """
     listened = [inlet] if back is None else [back, inlet]
+    is_leaving = False
     for given in work.first:
         port.send(given)
     while listened and not (port.stopping and inlet not in listened):
-        if (
-            back is None or back not in listened or not back.has_item()
-        ):  # what has come back may say that nobody is asked now
+        if back is None or back not in listened or not back.has_item():  # it may say that nobody is asked now
             port.offer(work.due(time.monotonic()))
         asked_at = time.monotonic()
-        waiting = first_waiting([each for each in listened if each is not inlet or work.ready()], _RECEIVE_MS)
+        is_open = work.ready()
+        is_leaving |= port.stopping and not is_open
+        waiting = first_waiting([each for each in listened if each is not inlet or is_open or is_leaving], _RECEIVE_MS)
         item = waiting.receive(0) if waiting else None
         port.idle(since=asked_at)
         if waiting is None or item is None:
             port.tick()
             continue
         port.take(item, waiting.waited_s)
-        for given in feed(work.stage, item):
+        for given in feed(work.stage, item) if waiting is not inlet or not is_leaving else ():
             port.send(given)
         if isinstance(item, End):
             waiting.close()

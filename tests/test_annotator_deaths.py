@@ -14,7 +14,7 @@ from stream.records.layout import RunLayout
 from stream.video.container import StreamFacts
 from tests.annotated import options, recording, segment
 from tests.described import actions, hang_after, is_annotated, release, told, words, worker_clip
-from tests.openai_server import Server, serving
+from tests.openai_server import Reply, Server, serving
 from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named
 
 
@@ -137,6 +137,15 @@ def test_server_that_goes_costs_what_it_was_asked(clip: Path, tmp_path: Path) ->
     with serving() as server:
         assert run_cli("annotate", run_dir, "--annotator-url", server.url).returncode == 0
     assert len({action["segment_id"] for action in actions(run_dir)}) == len(outcomes(run_dir))
+
+
+def test_answer_that_does_not_come_costs_one_segment(clip: Path, server: Server, tmp_path: Path) -> None:
+    """After --annotator-timeout-s a request that hangs is given up, and the others are described."""
+    server.replies[:] = [Reply(hangs=True)]
+    result = run_cli(*words(clip, tmp_path, server, "--annotator-timeout-s", "1"))
+    assert (result.returncode, result.stderr) == (4, "")
+    assert list(failures(tmp_path / "clip").values()) == ["the server gave no answer in time"]
+    assert sum(became == ["annotated"] for became in outcomes(tmp_path / "clip").values()) >= 3
 
 
 def test_live_run_bears_a_server_that_never_comes(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from stream.config import Options
 from stream.errors import EgocleanError, ModelMissingError, UsageError
 from stream.prepare import prepare
 from stream.records import events
+from stream.supervisor import DRAIN_S
 from tests.described import actions, hang_after, is_annotated, release, told, words, worker_clip
 from tests.openai_server import MODEL, Server, serving
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
@@ -82,6 +85,26 @@ def test_tiny_spool_never_deadlocks(clip: Path, undisturbed: Path, server: Serve
     ]
     assert spans[0] == spans[1]
     assert not [event for event in told(tmp_path / "clip") if isinstance(event, events.SegmentSkipped)]
+
+
+def test_stop_while_the_spool_is_full_waits_for_nobody(clip: Path, server: Server, tmp_path: Path) -> None:
+    """The chain is drained although the annotator hangs, and the same command takes up what was left, all of it."""
+    hang_after(server, 0)
+    run_dir = tmp_path / "clip"
+    given = words(clip, tmp_path, server, "--keyframe-fps", "15", "--keyframe-px", "128", "--spool-mib", "1")
+    with started(*given) as process:
+        while sum(path.stat().st_size for path in run_dir.glob("keyframes/*.jpg")) + 128**2 <= 2**20:
+            with suppress(subprocess.TimeoutExpired):
+                assert process.wait(0.02) is None, "it has ended: its spool was never full"
+        began_s = time.monotonic()
+        process.terminate()
+        assert process.wait(DEADLINE_S) == 143
+        assert time.monotonic() - began_s < DRAIN_S
+    release(server)
+    assert run_cli(*given).returncode == 0
+    last = told(run_dir)[-1]
+    assert isinstance(last, events.RunFinished)
+    assert (round(last.annotated_s, 6), last.skipped_s) == (21.0, 0.0)
 
 
 def stop(process: subprocess.Popen[str]) -> int:

@@ -14,6 +14,7 @@ from stream.evaluation.runs import read_run
 from stream.reannotation import annotate_run
 from stream.records import events
 from stream.records.annotations import read_annotations, write_annotations
+from stream.records.found import layout_of
 from stream.records.health import Health, now, read_health
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, finish_of
@@ -163,6 +164,38 @@ def test_novel_segments_are_chosen_anew(tmp_path: Path, server: Server) -> None:
     assert annotate(layout, asks(server, annotator_batch=1)) == 0
     assert described(layout) == ["s0000", "s0002", "s0005"]
     assert {event.same_as for event in of_kind(layout, events.SegmentSkipped)} <= set(described(layout))
+
+
+def test_renamed_run_keeps_its_files_names(tmp_path: Path, server: Server) -> None:
+    """A run directory that was copied or renamed is described in the files that lie there."""
+    layout = run_without(tmp_path)
+    moved = layout_of(layout.root.rename(tmp_path / "another"))
+    assert (moved.root.name, moved.stem) == ("another", "clip")
+    result = run_cli("annotate", moved.root, *words_of(asks(server)))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert described(moved) == ALL
+    assert not list(moved.root.glob("another*"))
+
+
+def words_of(given: dict[str, object]) -> list[str]:
+    """Options as words of a command line."""
+    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+@pytest.mark.parametrize("stem", ["../../clip", "a/b", ""])
+def test_stem_that_is_no_name_is_not_believed(tmp_path: Path, stem: str) -> None:
+    """Whatever a log says, nothing is written beside the run directory."""
+    with EventLog(tmp_path / "events.jsonl") as log:
+        log.append(events.RunStarted(run_id="r", source="x", stem=stem, encoder="grid", annotator="none"))
+    assert layout_of(tmp_path).stem == tmp_path.name
+
+
+def test_another_annotator_has_its_own_model(tmp_path: Path, server: Server) -> None:
+    """Model, address and quantization are of the annotator that they were given for: another one does without."""
+    layout = finished_run(tmp_path, FakeAnnotator(lambda _: []), annotator="qwen", annotator_model="some/qwen")
+    with pytest.raises(UsageError, match="the name by which it calls its model"):
+        annotate(layout, {"annotator": "openai", "annotator_url": server.url})
+    assert annotate(layout, asks(server)) == 0
 
 
 def test_ended_early_it_can_be_called_again(tmp_path: Path, server: Server) -> None:

@@ -58,6 +58,7 @@ def _choice(options: Options) -> "AnnotatorChoice":
         frames_max=options.annotator_frames,
         quantization=options.annotator_quantization,
         wait_s=options.annotator_wait_s,
+        timeout_s=options.annotator_timeout_s,
     )
 
 

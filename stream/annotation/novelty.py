@@ -9,8 +9,8 @@ from stream.records import events
 from stream.records.layout import RunLayout
 
 REMEMBERED_MAX: Final = 4096
-"""Segments: 16 MiB of an encoder's 1024 numbers each, half a day of half a minute's. What came before is forgotten, and
-what is like that is described once more: a stream without end must not fill the memory."""
+"""Segments: 16 MiB of an encoder's 1024 numbers each. What came before is forgotten, and what is like that is described
+once more: a stream without end must not fill the memory."""
 
 
 class Novelty:

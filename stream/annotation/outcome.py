@@ -14,7 +14,7 @@ from stream.annotation.raw import RawResponses
 from stream.config import Options
 from stream.items import AnnotationOrder
 from stream.records import events
-from stream.records.annotations import Action, Ecot, SceneObject, read_annotations, write_annotations
+from stream.records.annotations import Action, AnnotationsFile, Ecot, SceneObject
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog
 from stream.words import printable
@@ -28,8 +28,7 @@ class Outcomes:
     def __init__(self, layout: RunLayout, log: EventLog, options: Options) -> None:
         self._log = log
         self._raw = RawResponses(layout.raw_responses)
-        self._path = layout.annotations
-        self._actions = read_annotations(self._path) if self._path.exists() else []
+        self._annotations = AnnotationsFile(layout.annotations)
         self._annotator = annotator_name(options)
         self._options = options
 
@@ -52,9 +51,7 @@ class Outcomes:
         self._raw.close()
 
     def _annotated(self, order: AnnotationOrder, said: AnnotationAnswer, described: Sequence[DescribedAction]) -> bool:
-        others = [action for action in self._actions if action.segment_id != order.segment_id]
-        self._actions = numbered([*others, *(_action(order, action) for action in described)])
-        write_annotations(self._path, self._actions)
+        self._annotations.put(order.segment_id, [_action(order, action) for action in described])
         self._log.append(
             events.SegmentAnnotated(
                 segment_id=order.segment_id,
@@ -89,14 +86,8 @@ def annotator_name(options: Options) -> str:
     return f"{options.annotator} {Path(model).name if Path(model).is_absolute() else model}"
 
 
-def numbered(actions: list[Action]) -> list[Action]:
-    """The actions in order of time, each with its place in it."""
-    in_order = sorted(actions, key=lambda action: (action.t_start_s, action.t_end_s))
-    return [action.model_copy(update={"action_id": place}) for place, action in enumerate(in_order, start=1)]
-
-
 def _action(order: AnnotationOrder, described: DescribedAction) -> Action:
-    """The action in stream time, within its segment; ``numbered`` gives it its number."""
+    """The action in stream time, within its segment; the file gives it its number."""
     t_start_s, t_end_s = (_within(order, t_s) for t_s in (described.t_start_s, described.t_end_s))
     ecot = described.ecot
     return Action(

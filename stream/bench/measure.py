@@ -18,7 +18,7 @@ from stream.errors import ExitCode
 from stream.notes import Note
 from stream.prepare import Prepared
 from stream.records import events
-from stream.records.layout import RunLayout
+from stream.records.found import layout_of
 from stream.records.manifest import machine
 from stream.runner import run
 from stream.words import printable
@@ -76,7 +76,7 @@ def measure(prepared: Prepared) -> Row:
 
 def read_run(run_dir: Path) -> Finished:
     """What a finished run recorded of itself."""
-    layout = RunLayout(run_dir, run_dir.name)
+    layout = layout_of(run_dir)
     last = layout.events.read_text().splitlines()[-1]
     return Finished(json.loads(layout.manifest.read_text()), json.loads(last))
 

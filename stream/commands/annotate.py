@@ -24,8 +24,8 @@ def annotate(ctx: click.Context, /, run: Path, **given: Any) -> None:  # noqa: A
     given are those of the run; another annotator or model may be named. It may be stopped and called again.
     """
     from stream.reannotation import annotate_run
-    from stream.records.layout import RunLayout
+    from stream.records.found import layout_of
     from stream.view import make_view
 
     chosen = {name: value for name, value in given.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
-    sys.exit(annotate_run(RunLayout(run, run.resolve().name), chosen, make_view(Console())))
+    sys.exit(annotate_run(layout_of(run), chosen, make_view(Console())))

@@ -14,6 +14,7 @@ _OPTIONS = (
     option("--annotator-model", metavar="NAME_OR_PATH", help="Hub name, local folder, or the server's name for it."),
     option("--annotator-url", metavar="URL", help="Of an OpenAI-compatible server, as http://localhost:8000/v1."),
     option("--annotator-wait-s", type=float, help="How long that server may be away."),
+    option("--annotator-timeout-s", type=float, help="How long one answer of that server may take."),
     option("--annotator-batch", type=int, help="The most segments asked about at once.  [default: what fits]"),
     option("--annotator-latency-s", type=float, help="The longest that a segment waits for others to go with."),
     option("--annotator-frames", type=int, help="The most keyframes of a segment that are shown."),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from stream.records.found import layout_of
 from stream.records.health import now, read_health
-from stream.records.layout import RUNS, RunLayout
+from stream.records.layout import RUNS
 from stream.words import printable
 
 _START_TIME = 19
@@ -59,5 +60,5 @@ def began_at() -> datetime:
 def _newest(run: Path) -> Path | None:
     """The heartbeat of the run directory itself, or the newest of those in it."""
     places = [run, *(run.iterdir() if run.is_dir() else ())]
-    beats = [path for place in places if (path := RunLayout(place, place.name).health).is_file()]
+    beats = [path for place in places if (path := layout_of(place).health).is_file()]
     return max(beats, key=lambda path: path.stat().st_mtime, default=None)

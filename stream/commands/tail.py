@@ -12,8 +12,8 @@ from rich.console import Console
 
 from stream.records.events import FINAL, Event
 from stream.records.follow import Follower
+from stream.records.found import layout_of
 from stream.records.health import Health, read_health
-from stream.records.layout import RunLayout
 from stream.records.manifest import read_manifest
 from stream.view import LiveView, View
 
@@ -74,7 +74,7 @@ class Pace:
     """Where a run is and how fast, by its heartbeats: events alone tell that seldom."""
 
     def __init__(self, run: Path, view: View) -> None:
-        self._layout = RunLayout(run, run.name)
+        self._layout = layout_of(run)
         self._view = view
         self._first: Health | None = None
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from stream.errors import DamagedError, InputError
 from stream.evaluation.track import Row, Track, make_row
 from stream.records import events
-from stream.records.layout import RunLayout
+from stream.records.found import layout_of
 from stream.records.log import read_events
 
 
 def holds_run(directory: Path) -> bool:
     """Whether this is a run's directory."""
-    return RunLayout(directory, directory.name).events.is_file()
+    return layout_of(directory).events.is_file()
 
 
 def read_run(directory: Path) -> list[Track]:
@@ -20,7 +20,7 @@ def read_run(directory: Path) -> list[Track]:
     Raises:
         InputError: if its log is not one.
     """
-    path = RunLayout(directory, directory.name).events
+    path = layout_of(directory).events
     try:
         told = list(read_events(path))
     except OSError as error:
