@@ -25,10 +25,8 @@ from stream.view import View
 from stream.wire import HEADER_BYTES_MAX
 from stream.worker import Order
 
-DRAIN_S = 7.0
+DRAIN_S = 6.0
 """After a signal: time for what is under way to be recorded before the rest is ended."""
-SILENCE_S = 600.0
-"""A process that has said nothing for so long hangs. One window of a large model on a CPU takes minutes."""
 _POLL_MS = 100
 _STATE_BYTES = 2**20
 """32 tokens of 1408 float64 numbers, the most that a V-JEPA 2 has, are 352 KiB."""
@@ -75,13 +73,21 @@ class Supervisor:
     """Runs one chain to its end."""
 
     def __init__(
-        self, options: Options, layout: RunLayout, view: View, outside: Outside, duration_s: float | None
+        self,
+        options: Options,
+        layout: RunLayout,
+        view: View,
+        outside: Outside,
+        duration_s: float | None,
+        lock_fd: int,
     ) -> None:
+        """``lock_fd`` holds the run's lock, which every process of the chain inherits."""
         self._options = options
         self._layout = layout
         self._view = view
         self._outside = outside
         self._duration_s = duration_s
+        self._lock_fd = lock_fd
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets = SocketFolder()
         self.board = Board(self._context, self._sockets.endpoint("status"))
@@ -108,7 +114,10 @@ class Supervisor:
         self._since_s = saved.t_s if saved else 0.0
         self._outside.begin(self._since_s, saved.windows if saved else 0)
         try:
-            self._children = [Child(order, self._log(order.process)) for order in self._orders(attempt, state)]
+            self._children = [
+                Child(order, self._log(order.process), self._lock_fd) for order in self._orders(attempt, state)
+            ]
+            self.board.expect(child.name for child in self._children)
             self._watch(stopped)
         finally:
             self._end_all()
@@ -141,7 +150,7 @@ class Supervisor:
                 message, code = child.failure(self.board.last.get(child.name))
                 raise StageFailedError(message, code, child.name, transient=child.was_killed)
         for name, silent_s in self.board.silences().items():
-            if silent_s > SILENCE_S + (self._options.annotator_wait_s if name == ANNOTATE else 0.0):
+            if silent_s > self._options.hang_s + (self._options.annotator_wait_s if name == ANNOTATE else 0.0):
                 message = f"the {name} process has said nothing for {silent_s:.0f} s: it hangs"
                 raise StageFailedError(message, ExitCode.INTERNAL, name, transient=True)
 

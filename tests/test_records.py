@@ -289,7 +289,7 @@ def test_second_writer_is_fenced_off(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "clip", "clip")
     claim = Claim(layout)
     with pytest.raises(UsageError, match="another run is writing"):
-        Claim(layout)
+        Claim(layout, wait_s=0)
     claim.release()
     Claim(layout).release()
 
