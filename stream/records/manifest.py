@@ -82,7 +82,7 @@ class Manifest(BaseModel):
     packages: dict[str, str] = {}
     machine: dict[str, Any] = {}
     usage: dict[str, Any] = {}
-    """Time and dollars of all attempts; CPU seconds and memory of each process, and how long segments took to be known."""
+    """Time and dollars of all attempts; of each process CPU seconds and memory; how long segments took to be known."""
 
     def write(self, path: Path) -> None:
         """Replace the file, durably."""
