@@ -206,7 +206,7 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
         max_latency_s=options.max_latency_s,
         max_lag_s=options.live.lag_s,
     )
-    keep = Keep(layout, Fence(layout, attempt))
+    keep = Keep(layout, Fence(layout, attempt), str(encoder.facts()["weights_sha256"]))
     return Work(
         Pipeline([window, keep]),
         facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}, "windows": window.facts()},

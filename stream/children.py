@@ -15,18 +15,19 @@ from stream.worker import Order
 class Child:
     """One process of the chain."""
 
-    def __init__(self, order: Order, log: Path) -> None:
+    def __init__(self, order: Order, log: Path, lock_fd: int) -> None:
+        """``lock_fd`` holds the run's lock: so does this process from now on, as long as it lives."""
         self.name = order.process
         self.order = order
         self.log = log
-        self._stderr: IO[bytes] = log.open("ab")
+        self._stderr: IO[bytes] = log.open("ab")  # what an earlier one said before it died stays
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "stream.worker"],  # -P: a folder named "stream" where we run is not ours
             stdin=subprocess.PIPE,
             stdout=self._stderr,
             stderr=self._stderr,
             start_new_session=True,  # a terminal's Ctrl-C reaches the supervisor alone
-            pass_fds=(order.options.live.stdin_fds or ()) if order.inlet is None else (),
+            pass_fds=(lock_fd, *((order.options.live.stdin_fds or ()) if order.inlet is None else ())),
             env=_environment(order),
         )
         self._tell(order.model_dump_json().encode() + b"\n")

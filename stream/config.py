@@ -96,7 +96,11 @@ class Options(BaseModel):
     loop: bool = False
     speed: Literal["realtime", "max"] = "max"
     restarts: int = Field(default=3, ge=0)
-    """How often a process of the chain may die and be started again in one run; the annotator, as often of its own."""
+    """How often a process of the chain may die and be started again, until the run has come further; the annotator, as
+    often of its own."""
+    hang_s: float = Field(default=600.0, gt=0.0)
+    """A process that has said nothing of its work for so long is ended, and started again. One window of a large model
+    on a CPU takes minutes."""
     queue_mib: int = Field(default=32, ge=1)
     """Bound on what waits between two processes, MiB for each hop."""
     price_per_hour: float = Field(default=0.20, ge=0.0)
@@ -137,7 +141,7 @@ class Options(BaseModel):
             "offline", "encoder_batch",
             "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s", "annotator_timeout_s",
             "annotator_price_in", "annotator_price_out",
-            "log_format", "stall_s", "metrics_port", "metrics_host", "live", "stream",
+            "log_format", "stall_s", "hang_s", "metrics_port", "metrics_host", "live", "stream",
         }  # fmt: skip
         return {name: value for name, value in self.recorded().items() if name not in incidental}
 

@@ -15,6 +15,7 @@ from stream.fetch_view import shown
 from stream.reach import AnySource, reach
 from stream.records.layout import RunLayout
 from stream.records.manifest import read_manifest
+from stream.socket_folder import require_short_path
 from stream.video.container import StreamFacts
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.live.source import LiveSource
@@ -51,6 +52,7 @@ def prepare(options: Options) -> Prepared:
         NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
+    require_short_path()
     if options.offline and is_on_hub(options.source):
         raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
     source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}))

@@ -2,16 +2,14 @@
 
 import threading
 import time
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
-from stream.chain import ANNOTATE
 from stream.errors import DamagedError, EgocleanError, ExitCode, StageFailedError, UsageError, exit_code_of, sentence_of
 from stream.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.notes import Note
 from stream.outside.outside import Outside
 from stream.prepare import Prepared
+from stream.provenance import begin, complete, go_on
 from stream.records import events
 from stream.records.annotations import write_annotations
 from stream.records.arrays import cut_back, rows_in
@@ -20,16 +18,16 @@ from stream.records.claim import Claim, clear, earlier_run
 from stream.records.latencies import in_words, latencies
 from stream.records.layout import RunLayout
 from stream.records.log import EventLog, finish_of, read_events
-from stream.records.manifest import Manifest, Source, digest_of, machine, packages
+from stream.records.manifest import Manifest
 from stream.records.saved import forget_states, newest_state, read_state
-from stream.records.schema import hashes as schema_hashes
 from stream.records.whole import require_whole
-from stream.status import Board
+from stream.restarts import Restarts
 from stream.supervisor import Stopped, Supervisor, signals_caught
-from stream.usage import usage
+from stream.usage import Spent, spent, usage
 from stream.video.live.source import LiveSource
 from stream.view import View
 
+_STEP_S = 0.1
 HASH_GRACE_S = 1.0
 """A run that is stopped does not wait for the hash of a large source: it has it when it is complete."""
 
@@ -57,15 +55,16 @@ def run(prepared: Prepared, view: View, stopped: Stopped | None = None) -> int:
                 view.note(Note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}", "warning"))
             if outside.address:
                 view.note(Note(f"metrics at {outside.address}/metrics"))
-            return _begin(prepared, layout, view, outside, stopped or Stopped())
+            return _begin(prepared, claim, view, outside, stopped or Stopped())
     finally:
         view.close()
         claim.release()
 
 
-def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside, stopped: Stopped) -> int:
-    options, source = prepared.options, prepared.source
-    earlier = None if options.restart else earlier_run(layout, options.deciding(), source.size_bytes)
+def _begin(prepared: Prepared, claim: Claim, view: View, outside: Outside, stopped: Stopped) -> int:
+    options, source, layout = prepared.options, prepared.source, claim.layout
+    asked = begin(prepared)
+    earlier = None if options.restart else earlier_run(layout, asked, options.deciding().keys(), source.sha256)
     if earlier is not None:
         # A run that was killed between its last event and the completion of run.json plays its last second once more.
         is_complete = earlier.state == "finished" or isinstance(source, LiveSource)
@@ -81,9 +80,9 @@ def _begin(prepared: Prepared, layout: RunLayout, view: View, outside: Outside, 
             )
         if _goes_on(prepared, layout):
             require_whole(layout)
-            return _Run(prepared, layout, view, outside, earlier, stopped).resume()
+            return _Run(prepared, claim, view, outside, go_on(earlier, asked), stopped).resume()
     clear(layout)
-    return _Run(prepared, layout, view, outside, _manifest(prepared), stopped).start()
+    return _Run(prepared, claim, view, outside, asked, stopped).start()
 
 
 def _goes_on(prepared: Prepared, layout: RunLayout) -> bool:
@@ -100,7 +99,7 @@ class _Run:
     def __init__(
         self,
         prepared: Prepared,
-        layout: RunLayout,
+        claim: Claim,
         view: View,
         outside: Outside,
         manifest: Manifest,
@@ -108,12 +107,14 @@ class _Run:
     ) -> None:
         self._prepared = prepared
         self._options = prepared.options
-        self._layout = layout
+        self._claim = claim
+        self._layout = layout = claim.layout
         self._view = view
         self._outside = outside
         self._manifest = manifest
         self._stopped = stopped
         self._attempt = begin_attempt(layout)
+        self._spent = Spent()
         self._began_at = time.monotonic()
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
 
@@ -128,10 +129,10 @@ class _Run:
 
     def resume(self) -> int:
         windows = rows_in(self._layout.arrays)
-        manifest = self._manifest
-        manifest.state, manifest.ended, manifest.exit_code = "running", None, None
-        manifest.write(self._layout.manifest)
-        return self._run(events.RunResumed(run_id=manifest.run_id, windows=windows))
+        self._spent = spent(self._manifest, newest_state(self._layout), self._options.price_per_hour)
+        self._outside.spent(self._spent.dollars)
+        self._manifest.write(self._layout.manifest)
+        return self._run(events.RunResumed(run_id=self._manifest.run_id, windows=windows))
 
     def _run(self, first: events.Event) -> int:
         self._view.begin(self._manifest.run_id)
@@ -142,24 +143,34 @@ class _Run:
             except EgocleanError as error:
                 self._record_failure(error)
                 raise
-            self._complete(code)
-        return code
+            if self._is_hashed(code):
+                self._complete(code)
+                return code
+        self._view.note(Note("stopped before run.json was complete: the same command completes it"))
+        return self._stopped.code or code
 
     def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
         """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
         endless = self._options.loop or isinstance(self._prepared.source, LiveSource)
         duration_s = None if endless else self._prepared.stream.declared_s
-        for restarts_left in range(self._options.restarts, -1, -1):
-            self._supervisor = Supervisor(self._options, self._layout, self._view, self._outside, duration_s)
+        restarts = Restarts(self._options.restarts)
+        while True:
+            self._supervisor = Supervisor(
+                self._options, self._layout, self._view, self._outside, duration_s, self._claim.fd
+            )
             try:
                 return self._supervisor.run(stopped, self._attempt, self._state(), since=first.seq)
             except StageFailedError as error:
-                can_go_on = error.transient and restarts_left and _goes_on(self._prepared, self._layout)
+                can_go_on = restarts.allow(error, self._reached_s()) and _goes_on(self._prepared, self._layout)
                 if stopped.signals or not can_go_on:
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
                 self._attempt = begin_attempt(self._layout)
-        raise EgocleanError(f"--restarts {self._options.restarts} leaves no attempt")
+
+    def _reached_s(self) -> float:
+        """Stream time of the newest state."""
+        state = newest_state(self._layout)
+        return read_state(state).t_s if state else 0.0
 
     def _state(self) -> Path | None:
         """The state to go on from; None: from the clip's start, also where windows that a state knows are missing.
@@ -198,6 +209,7 @@ class _Run:
         """Say in the records how the run ended; on a full disk they end where they are."""
         try:
             self._failed(sentence_of(error), exit_code_of(error))
+            self._is_hashed(exit_code_of(error))
             self._complete(exit_code_of(error))
         except OSError as full:
             if exit_code_of(full) != ExitCode.NO_ROOM:
@@ -205,8 +217,7 @@ class _Run:
             self._view.note(Note(f"the records do not say how the run ended: {sentence_of(full)}", "error"))
 
     def _failed(self, reason: str, code: int) -> None:
-        ends = [event.t_end_s for event in read_events(self._layout.events) if isinstance(event, events.SegmentClosed)]
-        failed = self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=max(ends, default=0.0)))
+        failed = self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=self._outside.decoded_s))
         self._view.event(failed)
         self._outside.on_event(failed)
 
@@ -215,23 +226,24 @@ class _Run:
         with EventLog(self._layout.events) as log:
             return log.append(event)
 
+    def _is_hashed(self, code: int) -> bool:
+        """Wait for the source's hash, but no signal, and no run that has failed, waits for long.
+
+        Returns:
+            Whether ``run.json`` can be completed: one that has failed does without.
+        """
+        has_failed = code not in (ExitCode.DONE, ExitCode.PARTIAL)
+        waited_s = 0.0
+        while self._hash.is_alive() and waited_s < HASH_GRACE_S and len(self._stopped.signals) < 2:
+            self._hash.join(_STEP_S)
+            waited_s += _STEP_S if has_failed or self._stopped.signals else 0.0
+        return has_failed or not self._hash.is_alive()
+
     def _complete(self, code: int) -> None:
-        self._hash.join(None if code in (ExitCode.DONE, ExitCode.PARTIAL) else HASH_GRACE_S)
-        board = self._supervisor.board
-        manifest = self._manifest
-        manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
-        manifest.ended = _now()
-        manifest.exit_code = code
-        manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
-        manifest.windows = board.facts.get("encode", {}).get("windows", {})
-        manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
-        manifest.source.fetched_bytes = _fetched_bytes(self._prepared, board)
-        manifest.annotator = {
-            **board.facts.get(ANNOTATE, {}).get("annotator", {}),
-            **board.facts.get("record", {}).get("annotator", {}),
-        }
+        board, manifest = self._supervisor.board, self._manifest
+        complete(manifest, code, self._prepared, board)
         manifest.usage = {
-            **usage(board, self._began_at, time.monotonic(), self._options.price_per_hour),
+            **usage(board, self._spent, time.monotonic() - self._began_at, self._options.price_per_hour),
             "attempts": self._attempt,
             "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
             "latency": (latency := latencies(read_events(self._layout.events))),
@@ -246,34 +258,6 @@ class _Run:
         self._manifest.source.sha256 = self._prepared.source.sha256()
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _manifest(prepared: Prepared) -> Manifest:
-    """What is known before the first frame is decoded."""
-    options = prepared.options.recorded()
-    source = prepared.source
-    return Manifest(
-        run_id=digest_of([source.name, source.size_bytes, options, _now()])[:16],
-        state="running",
-        started=_now(),
-        source=Source(
-            name=source.name,
-            size_bytes=source.size_bytes,
-            origin=source.origin(),
-            stream=asdict(prepared.stream),
-            sidecar=asdict(prepared.sidecar) if prepared.sidecar else None,
-        ),
-        intrinsics=prepared.intrinsics,
-        decoder=asdict(prepared.decoder),
-        options=options,
-        schemas=schema_hashes(),
-        packages=packages(),
-        machine=machine(),
-    )
-
-
 def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
     return events.RunStarted(
         run_id=manifest.run_id,
@@ -282,9 +266,3 @@ def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
         encoder=prepared.options.encoder,
         annotator=prepared.options.annotator,
     )
-
-
-def _fetched_bytes(prepared: Prepared, board: Board) -> int | None:
-    """By this process, which looked at the clip, and by the one that read it."""
-    looking = prepared.source.fetched_bytes
-    return None if looking is None else looking + (board.facts.get("ingest", {}).get("fetched_bytes") or 0)

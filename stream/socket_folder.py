@@ -14,14 +14,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+import zmq
+
+from stream.errors import UsageError
+
 PREFIX = "egoclean-run-"
+_RANDOM_BYTES = 8
+"""What ``mkdtemp`` appends to it."""
+_NAME_BYTES_MAX = 8
+"""Of a socket: ``annotate``."""
 
 
 class SocketFolder:
     """A new folder that only this user can enter; it is removed at the end of the block, or after this process."""
 
     def __init__(self) -> None:
-        """Make the folder, and remove those of this user whose owners have gone."""
+        """Make the folder, and remove those of this user whose owners have gone.
+
+        Raises:
+            UsageError: the folder for temporary files has too long a path.
+        """
+        require_short_path()
         for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
             _remove_if_left(left)
         self.path, self._lock = _new_folder()
@@ -39,6 +52,21 @@ class SocketFolder:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+
+def require_short_path() -> None:
+    """See whether the system takes sockets in the folder for temporary files.
+
+    Raises:
+        UsageError: its path is too long.
+    """
+    place = tempfile.gettempdir()
+    most = zmq.IPC_PATH_MAX_LEN - len(f"/{PREFIX}") - _RANDOM_BYTES - len("/") - _NAME_BYTES_MAX
+    if (length := len(os.fsencode(place))) > most:
+        raise UsageError(
+            f"the folder for temporary files has a path of {length} bytes, and sockets in it can have {most}: "
+            f"point TMPDIR to a shorter one than {place}"
+        )
 
 
 def _new_folder() -> tuple[Path, int]:

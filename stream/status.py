@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -169,11 +170,16 @@ class Board:
         self.last[process] = Status(process, "starting")
         self._heard_at[process] = time.monotonic()
 
+    def expect(self, processes: Iterable[str]) -> None:
+        """These have been started now: from now on their silence counts."""
+        self._heard_at = dict.fromkeys(processes, time.monotonic()) | self._heard_at
+
     def silences(self) -> dict[str, float]:
-        """Seconds since the work of each unfinished process was heard of last."""
+        """Seconds since the work of each unfinished process was heard of last, or since it was started."""
         now = time.monotonic()
-        unfinished = {name: last for name, last in self.last.items() if last.state != "done"}
-        return {name: now - self._heard_at[name] + last.busy_s for name, last in unfinished.items()}
+        busy_s = {name: last.busy_s for name, last in self.last.items()}
+        done = {name for name, last in self.last.items() if last.state == "done"}
+        return {name: now - at + busy_s.get(name, 0.0) for name, at in self._heard_at.items() if name not in done}
 
     def flowing_s(self) -> float:
         """From when the last process was ready, its model loaded, to the last word of any."""

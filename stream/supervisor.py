@@ -27,10 +27,8 @@ from stream.view import View
 from stream.wire import HEADER_BYTES_MAX
 from stream.worker import Order
 
-DRAIN_S = 7.0
+DRAIN_S = 6.0
 """After a signal: time for what is under way to be recorded before the rest is ended."""
-SILENCE_S = 600.0
-"""A process that has said nothing for so long hangs. One window of a large model on a CPU takes minutes."""
 _POLL_MS = 100
 _STATE_BYTES = 2**20
 """32 tokens of 1408 float64 numbers, the most that a V-JEPA 2 has, are 352 KiB."""
@@ -77,13 +75,21 @@ class Supervisor:
     """Runs one chain to its end."""
 
     def __init__(
-        self, options: Options, layout: RunLayout, view: View, outside: Outside, duration_s: float | None
+        self,
+        options: Options,
+        layout: RunLayout,
+        view: View,
+        outside: Outside,
+        duration_s: float | None,
+        lock_fd: int,
     ) -> None:
+        """``lock_fd`` holds the run's lock, which every process of the chain inherits."""
         self._options = options
         self._layout = layout
         self._view = view
         self._outside = outside
         self._duration_s = duration_s
+        self._lock_fd = lock_fd
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets = SocketFolder()
         self.board = Board(self._context, self._sockets.endpoint("status"))
@@ -114,7 +120,10 @@ class Supervisor:
         self._since_s = saved.t_s if saved else 0.0
         self._outside.begin(self._since_s, saved.windows if saved else 0)
         try:
-            self._children = [Child(order, self._log(order.process)) for order in self._orders(attempt, state)]
+            self._children = [
+                Child(order, self._log(order.process), self._lock_fd) for order in self._orders(attempt, state)
+            ]
+            self.board.expect(child.name for child in self._children)
             self._watch()
         finally:
             self._end_all()
@@ -155,7 +164,7 @@ class Supervisor:
             return StageFailedError(message, code, child.name, transient=child.was_killed)
         silent_s = self.board.silences().get(child.name, 0.0)
         waits_s = self._options.annotator_wait_s + self._options.annotator_timeout_s if child.name == ANNOTATE else 0.0
-        if child.code is None and silent_s > SILENCE_S + waits_s:
+        if child.code is None and silent_s > self._options.hang_s + waits_s:
             message = f"the {child.name} process has said nothing for {silent_s:.0f} s: it hangs"
             return StageFailedError(message, ExitCode.INTERNAL, child.name, transient=True)
         return None
@@ -171,7 +180,7 @@ class Supervisor:
             self._annotators_left -= 1
             self._tell_record(AnnotatorDied(reason, again=True))
             self.board.begins(ANNOTATE)
-            self._children.append(Child(annotator.order, annotator.log))
+            self._children.append(Child(annotator.order, annotator.log, self._lock_fd))
         else:
             last = f"{reason}, and has been started again as often as --restarts {self._options.restarts} allows"
             self._tell_record(AnnotatorDied(last, again=False), End("stopped", 0.0, 0))

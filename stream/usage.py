@@ -1,23 +1,43 @@
 """What a run has used: the last part of ``run.json``."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from stream.packing import take
+from stream.records.manifest import Manifest
+from stream.records.saved import read_state
 from stream.status import Board, Status
 
 _OF_THE_GPU = ("peak_vram_bytes", "memory_halvings")
 """Of a model's facts, whichever model it is."""
 
 
-def usage(board: Board, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
-    """Of the last attempt, where a run was resumed; times on the monotonic clock.
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """On a run, by attempts that have ended."""
 
-    ``flowing_s`` of ``wall_s`` is what grows with a clip's length: the rest is starting up and leaving.
+    wall_s: float = 0.0
+    dollars: float = 0.0
+
+
+def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent:
+    """What ``run.json`` says, and where an attempt was killed before it could add its share, what its state knows."""
+    wall_s, dollars = (float(earlier.usage.get(name, 0.0)) for name in ("wall_s", "dollars"))
+    known_s = take(read_state(state).part("record"), "wall_s", float) if state else 0.0
+    unpaid_s = max(0.0, known_s - wall_s)
+    return Spent(wall_s + unpaid_s, dollars + unpaid_s / 3600 * price_per_hour)
+
+
+def usage(board: Board, before: Spent, wall_s: float, price_per_hour: float) -> dict[str, Any]:
+    """Time and dollars of all attempts: those ``before``, and this one of ``wall_s``; the rest is of this one alone.
+
+    ``flowing_s`` is what grows with a clip's length: the rest is starting up and leaving.
     """
-    wall_s = ended_at - began_at
     return {
-        "wall_s": round(wall_s, 3),
+        "wall_s": round(before.wall_s + wall_s, 3),
         "flowing_s": round(board.flowing_s(), 3),
-        "dollars": round(wall_s / 3600 * price_per_hour, 6),
+        "dollars": round(before.dollars + wall_s / 3600 * price_per_hour, 6),
         "price_per_hour": price_per_hour,
         "processes": {name: _of_process(board, last) for name, last in board.last.items()},
     }

@@ -28,6 +28,7 @@ def test_metrics_add_up() -> None:
     """Given statuses and events, every figure is what follows from them."""
     clock = Clock()
     metrics = Metrics(price_per_hour=0.36, clock=clock)
+    metrics.spent(0.25)
     clock.now_s += 10
     metrics.on_status(Status("ingest", "running", t_s=50.0, items=1500, given={"Tile": 1490, "Keyframe": 50}, lag_s=2))
     metrics.on_status(Status("encode", "running", cpu_s=4.5, rss_bytes=7, given={"Embedding": 48}, blocked_s=0.5))
@@ -51,7 +52,7 @@ def test_metrics_add_up() -> None:
     assert value("egoclean_lag_seconds") == 2.0
     assert value("egoclean_frames_total") == 1490
     assert value("egoclean_windows_total") == 48
-    assert value("egoclean_cost_dollars_total") == pytest.approx(0.001)
+    assert value("egoclean_cost_dollars_total") == pytest.approx(0.251)
     assert value("egoclean_damaged_seconds_total") == 0.5
     assert value("egoclean_packets_lost_total") == 15
     assert value("egoclean_restarts_total", {"process": "encode"}) == 1

@@ -18,6 +18,7 @@ from stream.records.books import DamageInside, account
 from stream.records.claim import Claim
 from stream.records.follow import Follower
 from stream.records.layout import RunLayout
+from stream.records.lines import Lines
 from stream.records.log import EventLog, ReplayedLog, read_events
 from stream.records.schema import path_of, schemas
 from stream.records.spool import Spool, digest, keyframes_within
@@ -291,7 +292,7 @@ def test_second_writer_is_fenced_off(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path / "clip", "clip")
     claim = Claim(layout)
     with pytest.raises(UsageError, match="another run is writing"):
-        Claim(layout)
+        Claim(layout, wait_s=0)
     claim.release()
     Claim(layout).release()
 
@@ -301,3 +302,14 @@ def test_unwritable_directory_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="--out"):
         Claim(RunLayout(tmp_path / "file" / "clip", "clip"))
+
+
+def test_new_files_have_durable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log and an array that are made are in their directory for good; one that is there already is so."""
+    synced: list[Path] = []
+    for module in ("lines", "arrays"):
+        monkeypatch.setattr(f"stream.records.{module}.sync_dir", synced.append)
+    for _ in range(2):
+        Lines(tmp_path / "events.jsonl").close()
+        GrowingArray(tmp_path / "a.npy", (), "<f8").close()
+    assert synced == [tmp_path, tmp_path]

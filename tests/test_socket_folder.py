@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from stream.doctor.machine import sockets
+from stream.errors import UsageError
 from stream.socket_folder import PREFIX, SocketFolder
 
 _WAITS = "from stream.socket_folder import SocketFolder; print(SocketFolder().path, flush=True); input()"
@@ -56,3 +58,15 @@ def test_what_is_no_folder_of_ours_stays(place: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
     with SocketFolder():
         assert (place / f"{PREFIX}other").exists()
+
+
+def test_path_that_is_too_long_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no socket could have its name, a sentence says so and says what is short enough, and nothing is made."""
+    long = place / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with pytest.raises(UsageError, match=r"can have 76: point TMPDIR to a shorter one than .*xxx"):
+        SocketFolder()
+    assert list(long.iterdir()) == []
+    with pytest.raises(UsageError, match="TMPDIR"):
+        sockets()

@@ -58,8 +58,11 @@ FILE = click.Path(path_type=Path)
 @option("--loop", is_flag=True, help="Replay the clip for ever.")
 @option("--speed", type=click.Choice(["realtime", "max"]), help="Play as a camera would, or as fast as possible.")
 @option(
-    "--restarts", type=int, help="How often a process may die and be started again; the annotator, as often of its own."
+    "--restarts",
+    type=int,
+    help="How often a process may die before the run has come further; the annotator, as often of its own.",
 )
+@option("--hang-s", type=float, help="A process that is silent for so long is ended, and started again.")
 @option("--queue-mib", type=int, help="Bound on what waits between two processes.")
 @option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
 @option(

@@ -31,7 +31,8 @@ _ANNOTATION_BUCKETS_S: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 class Metrics(Collector):
     """All metrics of one run, in a registry of their own.
 
-    Counters begin anew when the chain is started again, as they do when a run goes on in a new process.
+    Counters begin anew when the chain is started again, as they do when a run goes on in a new process; but the cost is
+    that of all attempts.
     """
 
     def __init__(self, price_per_hour: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,6 +40,7 @@ class Metrics(Collector):
         self._price_per_hour = price_per_hour
         self._clock = clock
         self._run_began_at = clock()
+        self._spent_dollars = 0.0
         self._lock = Lock()  # the supervisor tells, the server's threads ask
         self._opened: Counter[tuple[str, ...]] = Counter()
         self._closed: Counter[tuple[str, ...]] = Counter()
@@ -68,6 +70,11 @@ class Metrics(Collector):
             self._since_s = since_s
             self._chain_began_at = self._clock()
             self._last: dict[str, Status] = {}
+
+    def spent(self, dollars: float) -> None:
+        """What earlier attempts at the run have cost."""
+        with self._lock:
+            self._spent_dollars = dollars
 
     def on_status(self, status: Status) -> None:
         with self._lock:
@@ -143,7 +150,7 @@ class Metrics(Collector):
         yield _counter("egoclean_windows", "Embedded.", self._given("encode", "Embedding"))
         yield _counter("egoclean_damaged_seconds", "Of the source, lost.", self._damaged_s)
         yield _counter("egoclean_packets_lost", "Of the source.", self._packets_lost)
-        dollars = (now - self._run_began_at) / 3600 * self._price_per_hour
+        dollars = self._spent_dollars + (now - self._run_began_at) / 3600 * self._price_per_hour
         yield _counter("egoclean_cost_dollars", "Of the machine, by --price-per-hour.", dollars)
         yield _counters("egoclean_restarts", "Of the chain, by the process that died.", ["process"], self._restarts)
 

@@ -51,6 +51,16 @@ class Outside:
         """The chain goes on without this process."""
         self._progress.does_without(process)
 
+    def spent(self, dollars: float) -> None:
+        """What earlier attempts at the run have cost."""
+        if self._metrics:
+            self._metrics.spent(dollars)
+
+    @property
+    def decoded_s(self) -> float:
+        """Stream time of the last frame that was decoded."""
+        return self._progress.decoded_s
+
     def on_status(self, status: Status) -> None:
         self._progress.on_status(status)
         if self._metrics:

@@ -215,7 +215,7 @@ class RunFailed(_Event):
     event: Literal["run.failed"] = "run.failed"
     reason: str
     exit_code: int
-    decoded_s: Duration = Field(description="end of the last closed segment")
+    decoded_s: Duration = Field(description="of the source, so far")
 
 
 Event: TypeAlias = (

@@ -27,6 +27,10 @@ class Source(BaseModel):
     """None of a live source."""
     sha256: str | None = None
     """Of the clip's own bytes, also inside a tar; None until the run is complete, and where it would cost fetching."""
+    edges_sha256: str | None = None
+    """Of its first and last MiB, known from the beginning; None of a live source, and of a clip on the hub."""
+    mtime_ns: int | None = None
+    """When its file was changed last; None if it does not lie on disk."""
     origin: dict[str, Any] | None = None
     """Of a clip on the hub: data set, revision and its commit, path, oid (of large files their SHA-256) and size of the
     file, the member and its offset. These name its bytes for ever."""
@@ -78,7 +82,7 @@ class Manifest(BaseModel):
     packages: dict[str, str] = {}
     machine: dict[str, Any] = {}
     usage: dict[str, Any] = {}
-    """CPU seconds and resident memory of each process, wall time, dollars, and how long segments took to be known."""
+    """Time and dollars of all attempts; of each process CPU seconds and memory; how long segments took to be known."""
 
     def write(self, path: Path) -> None:
         """Replace the file, durably."""

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stream.errors import UsageError
 from stream.items import Embedding, Item
+from stream.packing import take
 from stream.records.arrays import DTYPES, GrowingArray
 from stream.records.attempt import Fence
 from stream.records.layout import RunLayout
@@ -19,9 +21,11 @@ class Keep:
     Rows outlive the death of every process, and a power cut from the next checkpoint on (``stream.stages.record``).
     """
 
-    def __init__(self, layout: RunLayout, fence: Fence) -> None:
+    def __init__(self, layout: RunLayout, fence: Fence, weights_sha256: str = "") -> None:
+        """``weights_sha256`` is of the encoder that makes the embeddings."""
         self._layout = layout
         self._fence = fence
+        self._weights_sha256 = weights_sha256
         self._arrays: tuple[GrowingArray, ...] = ()
 
     def on_item(self, item: Item) -> Iterator[Item]:
@@ -39,10 +43,20 @@ class Keep:
             array.close()
 
     def snapshot(self) -> State:
-        return {}
+        return {"weights_sha256": self._weights_sha256}
 
     def restore(self, state: State) -> None:
-        """There is nothing to put back that the disk does not hold."""
+        """There is nothing to put back that the disk does not hold.
+
+        Raises:
+            UsageError: the rows that are there were made by other weights.
+        """
+        before, now = take(state, "weights_sha256", str), self._weights_sha256
+        if before != now:
+            raise UsageError(
+                f"the encoder's weights are others than the run began with (SHA-256 {before[:12]} then, {now[:12]} "
+                "now): use those, give another --out, or begin anew with --restart"
+            )
 
     def _write(self, item: Embedding) -> None:
         rows: tuple[npt.NDArray[Any], ...] = (

@@ -22,6 +22,8 @@ _SIDECAR_BYTES = 64 * 1024
 """More than any sidecar has: what is longer is something else, and no JSON when it is cut off."""
 
 
+_EDGE_BYTES = 2**20
+
 _STEM_BYTES_MAX = 200
 """Of the 255 that file systems give a name; the rest is for what is appended to it."""
 
@@ -67,6 +69,21 @@ class Source:
             return self.file.oid if self.member is None and _is_sha256(self.file.oid) else None
         with self.open() as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @property
+    def mtime_ns(self) -> int | None:
+        """When the file on disk was changed last, since the epoch; None if it does not lie there."""
+        return None if self.file.path is None else self.file.path.stat().st_mtime_ns
+
+    def edges_sha256(self) -> str | None:
+        """SHA-256 of the clip's first and last MiB, which name it cheaply; None of one that ``origin`` names."""
+        if self.file.origin is not None:
+            return None
+        with self.open() as file:
+            digest = hashlib.sha256(file.read(_EDGE_BYTES))
+            file.seek(max(0, self.size_bytes - _EDGE_BYTES))
+            digest.update(file.read(_EDGE_BYTES))
+        return digest.hexdigest()
 
     def origin(self) -> dict[str, Any] | None:
         """Which bytes of which file of which commit these are, for the record; None for a file on disk."""
