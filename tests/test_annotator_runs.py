@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from stream.bench.answers import MODEL
 from stream.config import Options
 from stream.errors import EgocleanError, ModelMissingError, UsageError
 from stream.prepare import prepare
 from stream.records import events
 from stream.records.log import read_events
 from tests.clips import make_clip, texture
-from tests.openai_server import MODEL, Reply, Server, serving
+from tests.openai_server import Reply, Server, serving
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, workers, write_intrinsics
 
 QUICK = ("--encoder", "grid", "--max-segment-s", "5", "--keyframe-px", "64", "--annotator-latency-s", "0")
