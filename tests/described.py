@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stream.bench.answers import MODEL
 from stream.records import events
 from stream.records.log import read_events
 from tests.clips import make_clip, texture
-from tests.openai_server import MODEL, Reply, Server
+from tests.openai_server import Reply, Server
 from tests.runs import write_intrinsics
 
 QUICK = ("--encoder", "grid", "--max-segment-s", "5", "--keyframe-px", "64", "--annotator-latency-s", "0")

@@ -9,7 +9,8 @@ import stamina
 
 from models.annotator import AnnotationRequest, Frame
 from models.openai.annotator import OpenAIAnnotator, OpenAISettings
-from tests.openai_server import MODEL, Server, serving
+from stream.bench.answers import MODEL
+from tests.openai_server import Server, serving
 
 if TYPE_CHECKING:
     import pytest

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
 
-MODEL = "tiny-vl"
+from stream.bench.answers import MODEL, answer_to, completion, echo_in
+
 KEY = "sk-aKeyThatMustNotBeSeenAnywhere"
-TOKENS_IN, TOKENS_OUT = 1234, 56
 _ENDLESS = b" " * 65536
 
 
@@ -65,29 +65,6 @@ class Server:
         return Reply()
 
 
-def echo_in(body: dict[str, Any]) -> str:
-    """Which segment a request is about: the beginning of its frames' digest."""
-    return str(_properties(body)["request"]["const"])
-
-
-def answer_to(body: dict[str, Any]) -> str:
-    """An answer that meets the request's schema: one action, as long as the segment."""
-    properties = _properties(body)
-    busy = properties["actions"]["items"]["anyOf"][0]["properties"]
-    thing = {"object_name": "screwdriver", "bbox": [100, 200, 300, 400], "rigid": True}
-    action = {
-        "ecot": dict.fromkeys(busy["ecot"]["properties"], "tightens a screw"), "objects": [thing],
-        "active": True, "start_ds": 0, "end_ds": busy["end_ds"]["maximum"],
-    }  # fmt: skip
-    answer = {"request": echo_in(body), "box_space": properties["box_space"]["const"], "actions": [action]}
-    return json.dumps(answer, separators=(",", ":"))
-
-
-def _properties(body: dict[str, Any]) -> dict[str, Any]:
-    properties: dict[str, Any] = body["response_format"]["json_schema"]["schema"]["properties"]
-    return properties
-
-
 class _Handler(BaseHTTPRequestHandler):
     def __init__(self, server: Server, *arguments: Any) -> None:  # noqa: ANN401  (the server's own, passed through)
         self._server = server
@@ -130,10 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _completion(reply: Reply, body: dict[str, Any]) -> str:
     words = answer_to(body) if reply.words is None else reply.words
-    choice = {"index": 0, "message": {"role": "assistant", "content": words}, "finish_reason": reply.finish_reason}
-    usage = {"prompt_tokens": TOKENS_IN, "completion_tokens": TOKENS_OUT, "total_tokens": TOKENS_IN + TOKENS_OUT}
-    completion = {"id": "x", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice]}
-    return json.dumps({**completion, "usage": usage})
+    return completion(words, reply.finish_reason)
 
 
 class _Http(ThreadingHTTPServer):

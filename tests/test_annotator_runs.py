@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from stream.bench.answers import MODEL
 from stream.config import Options
 from stream.errors import EgocleanError, ModelMissingError, UsageError
 from stream.prepare import prepare
 from stream.records import events
 from stream.supervisor import DRAIN_S
 from tests.described import actions, hang_after, is_annotated, release, told, words, worker_clip
-from tests.openai_server import MODEL, Server, serving
+from tests.openai_server import Server, serving
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
 
 

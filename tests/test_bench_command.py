@@ -12,6 +12,7 @@ from models import gpu
 from stream.bench import baseline, ceiling
 from stream.bench import compare as comparing
 from stream.bench import measure as measuring
+from stream.bench.answers import MODEL, TOKENS_OUT
 from stream.bench.clips import bench_clip
 from stream.bench.gpu_meter import GpuMeter
 from stream.commands.bench import settled
@@ -19,7 +20,7 @@ from stream.config import Options
 from stream.video.container import read_facts
 from stream.video.sources.source import open_source
 from tests.clips import make_clip
-from tests.openai_server import MODEL, TOKENS_OUT, serving
+from tests.openai_server import serving
 from tests.runs import run_cli, write_intrinsics
 from tests.tiny_models import save_tiny_vjepa2
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from stream.bench.answers import MODEL
 from stream.commands.tail import follow
 from stream.errors import ModelMissingError, UsageError
 from stream.evaluation.runs import read_run
@@ -22,7 +23,7 @@ from stream.records.manifest import Manifest, Source, read_manifest
 from stream.view import PlainView
 from tests.annotated import SECONDS, clip, of_kind, options, play, told
 from tests.fake_annotators import Batch, FakeAnnotator, Said, answer_to
-from tests.openai_server import MODEL, Reply, Server, serving
+from tests.openai_server import Reply, Server, serving
 from tests.runs import run_cli
 
 SEGMENTS = 6

@@ -14,8 +14,9 @@ from models.answers.parse import AnswerError, parse_answer
 from models.answers.schema import answer_schema, echo_of, longest_json_bytes
 from models.openai.chat import BOX_SPACE
 from models.openai.patience import TRIES
+from stream.bench.answers import MODEL, TOKENS_IN, TOKENS_OUT
 from tests.openai_asked import annotator, asked, outcomes, segment
-from tests.openai_server import MODEL, TOKENS_IN, TOKENS_OUT, Reply, Server
+from tests.openai_server import Reply, Server
 
 PACKED = gzip.compress(b" " * 2**21)
 

@@ -13,8 +13,9 @@ from models.annotators import AnnotatorChoice, choose_annotator, make_annotator
 from models.answers.schema import echo_of
 from models.errors import ModelUnavailableError
 from models.openai.annotator import OpenAIAnnotator, OpenAISettings
+from stream.bench.answers import MODEL
 from tests.openai_asked import annotator, asked, outcomes, segment
-from tests.openai_server import KEY, MODEL, Reply, Server, free_port, serving
+from tests.openai_server import KEY, Reply, Server, free_port, serving
 
 
 @pytest.fixture

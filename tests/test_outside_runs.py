@@ -19,12 +19,13 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stream.bench.answers import MODEL, TOKENS_OUT
 from stream.commands.health import began_at, judge
 from stream.records import events
 from stream.records.health import Health, now
 from stream.records.schema import schemas
 from tests.clips import make_clip
-from tests.openai_server import MODEL, TOKENS_OUT, serving
+from tests.openai_server import serving
 from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named, write_intrinsics
 
 GRID = ("--encoder", "grid")

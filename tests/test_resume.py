@@ -117,6 +117,7 @@ def test_odd_clips_are_killed_too(kind: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(kills, [str(clip), "--times", "3", "--seed", "7"])
     figures = json.loads(result.output)
     assert sum(figures["kills"].values()) == 3
+    assert figures["described"] > 0
     assert figures["runs"] >= 1
     assert (figures["differences"], figures["left"]) == ([], [])
     assert figures["most_repeated_a_kill"] <= 1
