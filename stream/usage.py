@@ -4,8 +4,8 @@ from typing import Any
 
 from stream.status import Board, Status
 
-_OF_THE_GPU = ("peak_vram_bytes", "memory_halvings")
-"""Of a model's facts, whichever model it is."""
+_OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s")
+"""Of a model's facts, whichever model it is; of an encoder that several runs share, of all of them."""
 
 
 def usage(board: Board, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
@@ -24,12 +24,15 @@ def usage(board: Board, began_at: float, ended_at: float, price_per_hour: float)
 
 
 def _of_process(board: Board, last: Status) -> dict[str, Any]:
-    """``busy_s`` is the time in which it neither waited for an item nor for the next process."""
+    """``busy_s`` is the time in which it neither waited for an item nor for the next process.
+
+    A GPU works on while its process waits: ``device_busy_s`` is the GPU's own time.
+    """
     parts = [part for part in board.facts.get(last.process, {}).values() if isinstance(part, dict)]
     return {
         "cpu_s": round(last.cpu_s, 3),
         "busy_s": round(max(0.0, last.up_s - last.idle_s - last.blocked_s), 3),
         "rss_bytes_max": board.rss_bytes_max[last.process],
         "items": last.items,
-        **{key: part[key] for part in parts for key in _OF_THE_GPU if key in part},
+        **{key: part[key] for part in parts for key in _OF_THE_DEVICE if key in part},
     }
