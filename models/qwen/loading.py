@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Quantization: TypeAlias = Literal["none", "4bit"]
 
-HUB_NAME: Final = "Qwen/Qwen2.5-VL-7B-Instruct"
+HUB_NAME: Final = "Qwen/Qwen2.5-VL-7B-Instruct@cc594898137f460bfe9f0759e9844b3ce807cfb5"
 PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub", "torchvision", "llguidance")
 KINDS: Final = ("qwen2_5_vl", "qwen3_vl")
 _TOKENIZERS: Final = ("tokenizer.json", "vocab.json")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BATCH_MAX: Final = 64
 """Windows computed at a time, at most."""
-HUB_NAME: Final = "facebook/vjepa2-vitl-fpc64-256"
+HUB_NAME: Final = "facebook/vjepa2-vitl-fpc64-256@b3c1679b7c34d3255ef3547f27c7b226aefab26f"
 PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub")
 Precision = Literal["float32", "float16", "bfloat16"]
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
