@@ -9,6 +9,9 @@ R = TypeVar("R")
 
 _CPU_ALLOCATOR = "DefaultCPUAllocator: can't allocate memory"
 """How torch begins to say on the CPU, in a plain ``RuntimeError``, that the memory is full."""
+_ONNX_ARENA = "BFCArena"
+_ONNX_FULL = ("Failed to allocate memory", "Available memory of")
+"""What ONNX Runtime says of its allocator, in errors of its own, whose only common base is ``Exception``."""
 
 
 class Halving:
@@ -61,6 +64,8 @@ def is_memory_full(error: BaseException) -> bool:
     """Whether the error says that the device's or the host's memory is full; torch need not be installed."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
+        return True
+    if _ONNX_ARENA in str(error) and any(said in str(error) for said in _ONNX_FULL):
         return True
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error))
 

@@ -11,6 +11,12 @@ CPU_MESSAGE = (
     "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: "
     "you tried to allocate 4398046511104 bytes. Error code 12 (Cannot allocate memory)"
 )
+ARENA_MESSAGE = (
+    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running MatMul node. "
+    "Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 void* "
+    "onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*, bool, "
+    "onnxruntime::WaitNotificationFn) "
+)
 
 
 def work_that_fits(largest: int, seen: list[int]) -> Callable[[Sequence[int]], list[int]]:
@@ -77,6 +83,21 @@ def test_every_way_of_saying_that_memory_is_full() -> None:
     assert is_memory_full(RuntimeError(CPU_MESSAGE))
     assert not is_memory_full(RuntimeError("shapes do not fit"))
     assert not is_memory_full(OSError("No space left on device"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Failed to allocate memory for requested buffer of size 8388608000",
+        "Available memory of 0 is smaller than requested bytes of 135383040",
+    ],
+)
+def test_onnx_runtime_says_that_its_arena_is_full(said: str) -> None:
+    """ONNX Runtime's errors, which share nothing but ``Exception``, are known by what its arena says."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+
+    assert is_memory_full(RuntimeException(ARENA_MESSAGE + said))
+    assert not is_memory_full(RuntimeException("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : a shape is another"))
 
 
 def test_allocator_of_the_cpu_says_what_is_expected() -> None:
