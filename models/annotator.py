@@ -83,7 +83,7 @@ class Annotator(Protocol):
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``prompt``,
         ``prompt_sha256``, ``schema_sha256``, ``frames_max``, ``pixels_max``, ``quantization``, ``temperature``,
-        ``peak_vram_bytes``, ``memory_halvings``; those that do not apply are left out.
+        ``peak_vram_bytes`` (as ``models.vram.facts``), ``memory_halvings``; those that do not apply are left out.
         """
         ...
 

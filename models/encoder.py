@@ -97,7 +97,8 @@ class ClipEncoder(Protocol):
         """What a record needs to make the embedding again.
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``frames``, ``dims``;
-        where batches may halve also ``memory_halvings``.
+        where batches may halve also ``memory_halvings``; where a device computes, ``device_busy_s``: how long it has
+        worked on windows, whoever waited for it.
         """
         ...
 

@@ -47,6 +47,7 @@ def make_encoder(
     frames: int = FRAMES,
     onnx: Path | None = None,
     provider: Provider = "auto",
+    memory_bytes: int | None = None,
 ) -> ClipEncoder:
     """Make the encoder called ``kind`` from what is on this machine; nothing is fetched.
 
@@ -56,6 +57,7 @@ def make_encoder(
         frames: T, the frames of a window.
         onnx: what it was exported to, to be run by ONNX Runtime; None to run the weights by PyTorch.
         provider: what of ONNX Runtime runs it.
+        memory_bytes: the most that ONNX Runtime may take of a GPU; torch is told by ``models.vram.limit_process``.
 
     Raises:
         ValueError: no encoder is called that, or it cannot take ``model`` or ``frames``.
@@ -67,7 +69,7 @@ def make_encoder(
     if onnx is None:
         return ENCODERS[kind](model, frames)
     _refuse_onnx(kind, onnx)
-    return OnnxEncoder(onnx, frames, provider)
+    return OnnxEncoder(onnx, frames, provider, memory_bytes)
 
 
 def choose(

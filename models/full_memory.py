@@ -13,6 +13,9 @@ _OF_THE_CPU: Final = (
     "DefaultCPUAllocator: not enough memory",
     "Cannot allocate memory",
 )
+_ONNX_ARENA: Final = "BFCArena"
+_ONNX_FULL: Final = ("Failed to allocate memory", "Available memory of")
+"""What ONNX Runtime says of its allocator, in errors of its own, whose only common base is ``Exception``."""
 
 
 def is_memory_full(error: BaseException) -> bool:
@@ -20,6 +23,8 @@ def is_memory_full(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     words = str(error)
+    if _ONNX_ARENA in words and any(each in words for each in _ONNX_FULL):
+        return True
     return isinstance(error, RuntimeError) and any(each in words for each in (*_OF_THE_GPU, *_OF_THE_CPU))
 
 

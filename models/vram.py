@@ -8,11 +8,13 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from models.annotator import AnnotationRequest, Frame
 from models.answers.schema import answer_schema, longest_json_bytes
+from models.onnx.facts import OnnxFacts
 from models.qwen.annotator import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
 from models.qwen.memory import FRAMES_PER_TOKEN, GPU_NUMBER_BYTES, Quantization, Row, footprint, weights_bytes
 from models.vjepa2.cost import encoder_shape
@@ -20,9 +22,11 @@ from models.weights import read_json
 
 GIB: Final = 1 << 30
 MARGIN_BYTES: Final = GIB
-"""Of a card, left alone where no budget is given: for its desktop, a decoder's surfaces and what nobody thought of."""
+"""Of a card, left alone where no budget is given: for its desktop, and what nobody thought of."""
 CONTEXT_BYTES: Final = 3 * GIB // 4
 """Of each process: CUDA's context with torch's kernels, and cuBLAS's workspaces. torch's allocator knows of neither."""
+DECODER_BYTES: Final = GIB // 2
+"""NVDEC's surfaces, some 20 of 12 MiB for a picture of 4K, and the remap's maps and pictures. Not measured."""
 SLACK: Final = 1.25
 """By how much activations are overestimated, for an allocator's fragments and a kernel's workspaces."""
 _HALF_BYTES: Final = 2
@@ -63,6 +67,11 @@ class Share:
     limit_bytes: int
     """The most that it may take, its context included."""
 
+    @property
+    def allocator_bytes(self) -> int:
+        """Of it, what is left for an allocator, which knows nothing of the context."""
+        return max(0, self.limit_bytes - CONTEXT_BYTES)
+
 
 def encoder_need(folder: Path, frames: int) -> Need:
     """What the V-JEPA 2 encoder in ``folder`` takes in float16, for windows of ``frames`` frames.
@@ -73,6 +82,21 @@ def encoder_need(folder: Path, frames: int) -> Need:
     shape = encoder_shape(folder)
     activations = round(SLACK * shape.activation_bytes(frames, _HALF_BYTES))
     return Need(_HALF_BYTES * shape.parameters, activations, _ENCODER_BATCH_MAX)
+
+
+def onnx_need(facts: OnnxFacts) -> Need:
+    """What an exported V-JEPA 2 takes in ONNX Runtime, where attention is written out.
+
+    One window at a time: for a batch of another size TensorRT would build another engine.
+    """
+    number_bytes = 2 if facts.dtype == "float16" else 4
+    activations = facts.shape.activation_bytes(facts.frames, number_bytes, fused=False)
+    return Need(number_bytes * facts.shape.parameters, round(SLACK * activations), 1)
+
+
+def decoder_need() -> Need:
+    """What decoding by NVDEC and rectifying on the GPU take, beside the context."""
+    return Need(0, DECODER_BYTES, 1)
 
 
 def qwen_need(folder: Path, frames_max: int, batch_max: int | None, quantization: Quantization = "none") -> Need:
@@ -136,10 +160,12 @@ def _too_little(budget_bytes: int, needs: Mapping[str, Need]) -> str:
 
 
 def limit_process(limit_bytes: int) -> None:
-    """Keep this process's torch from taking more of the GPU; nothing where there is none. Not run on a GPU yet.
+    """Keep this process's torch from taking more of the GPU; nothing where either is missing. Not run on a GPU yet.
 
     Beyond it torch raises ``OutOfMemoryError``, as if the card were full, and the other process does not feel it.
     """
+    if find_spec("torch") is None:
+        return
     import torch
 
     if not torch.cuda.is_available():

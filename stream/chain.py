@@ -155,6 +155,7 @@ class _Live:
 def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | None) -> Work:
     import cv2
 
+    from models import vram
     from stream.stages.decode import Decode
     from stream.stages.rectify import Rectify
     from stream.video.container import read_facts
@@ -163,6 +164,10 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
     from stream.video.picture.camera import read_intrinsics
 
     cv2.setNumThreads(1)
+    if options.decoder == "nvdec":
+        from stream.vram import limited
+
+        limited(options, "ingest")
     source = open_any(options.source, options.live, download=options.download)
     stream, device = options.stream or read_facts(source), torch_device(options.decoder)
     hwaccel = accelerator(options.decoder, on_device=device is not None)
@@ -186,7 +191,11 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
         else _Clip(options, source, decode, hwaccel, saved),
         since_s=saved.t_s if saved else 0.0,
         catch_up=decode.catch_up,
-        facts=lambda: {"rectification": rectify.facts(), "fetched_bytes": source.fetched_bytes},
+        facts=lambda: {
+            "rectification": rectify.facts(),
+            "fetched_bytes": source.fetched_bytes,
+            "gpu": vram.facts(),
+        },
     )
 
 
@@ -222,14 +231,15 @@ def _encoder(options: Options) -> "ClipEncoder":
 
         return ServedEncoder(options.encoder_endpoint)
     from models.encoders import make_encoder
+    from stream.vram import limited
 
-    _limit_vram(options, "encode")
     return make_encoder(
         options.encoder,
         options.encoder_model,
         frames=options.sampling.frames,
         onnx=options.encoder_onnx,
         provider=options.onnx_provider,
+        memory_bytes=limited(options, "encode"),
     )
 
 
@@ -258,18 +268,9 @@ def _record(options: Options, layout: RunLayout, attempt: int, _saved: Saved | N
 def _annotate(options: Options, layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:
     from stream.annotation.making import make
     from stream.stages.annotate import Annotate
+    from stream.vram import limited
 
-    _limit_vram(options, ANNOTATE)
+    limited(options, ANNOTATE)
     annotator = make(options)
     annotate = Annotate(annotator, layout.keyframes, options)
     return Work(annotate, first=[AnnotatorHere()], facts=lambda: {"annotator": annotator.facts()}, due=annotate.due)
-
-
-def _limit_vram(options: Options, process: str) -> None:
-    """Keep this process to its share of the GPU's memory, where there is a budget."""
-    from stream.vram import shares
-
-    if share := shares(options).get(process):
-        from models.vram import limit_process
-
-        limit_process(share.limit_bytes)

@@ -13,6 +13,7 @@ from stream.annotation.asking import Said
 from stream.annotation.desk import Desk
 from stream.annotation.making import make
 from stream.annotation.selection import may_be_asked_again
+from stream.chain import ANNOTATE
 from stream.config import Options, validated
 from stream.errors import ModelMissingError, UsageError
 from stream.items import AnnotatorAway, Item
@@ -29,6 +30,7 @@ from stream.records.manifest import AnnotatedLater, read_manifest
 from stream.records.spool import Spool
 from stream.stages.annotate import Annotate
 from stream.view import View
+from stream.vram import limited_alone
 
 _OF_ONE_ANNOTATOR: Final = {"annotator_model", "annotator_url", "annotator_quantization"}
 """Options that mean nothing to another annotator."""
@@ -59,7 +61,7 @@ def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
     recorded = read_manifest(layout.manifest).options
     if recorded["annotator"] not in ("none", given.get("annotator", recorded["annotator"])):
         recorded = {name: value for name, value in recorded.items() if name not in _OF_ONE_ANNOTATOR}
-    options = validated({**recorded, **given})
+    options = validated({**recorded, "vram_budget_gib": None, **given})
     if options.annotator == "none":
         raise UsageError(f"{layout.root} was made without an annotator: name one with --annotator")
     return options
@@ -80,7 +82,7 @@ def _annotate(layout: RunLayout, options: Options, view: View) -> int:
 
 def _describe(layout: RunLayout, log: ReplayedLog, options: Options, view: View) -> None:
     """The chain's last two processes in one: what the desk orders, the annotator answers at once."""
-    annotator = make(options)
+    annotator = make(limited_alone(options, ANNOTATE))
     follower = Follower(layout.events, since=log.count)
     desk = Desk(layout, log, Spool(layout.keyframes, options.spool_mib * 2**20), options)
     try:

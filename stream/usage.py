@@ -9,8 +9,8 @@ from stream.records.manifest import Manifest
 from stream.records.saved import read_state
 from stream.status import Board, Status
 
-_OF_THE_GPU = ("peak_vram_bytes", "memory_halvings")
-"""Of a model's facts, whichever model it is."""
+_OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s")
+"""Of a model's facts, whichever model it is; of an encoder that several runs share, of all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,15 @@ def usage(board: Board, before: Spent, wall_s: float, price_per_hour: float) -> 
 
 
 def _of_process(board: Board, last: Status) -> dict[str, Any]:
-    """``busy_s`` is the time in which it neither waited for an item nor for the next process."""
+    """``busy_s`` is the time in which it neither waited for an item nor for the next process.
+
+    A GPU works on while its process waits: ``device_busy_s`` is the GPU's own time.
+    """
     parts = [part for part in board.facts.get(last.process, {}).values() if isinstance(part, dict)]
     return {
         "cpu_s": round(last.cpu_s, 3),
         "busy_s": round(max(0.0, last.up_s - last.idle_s - last.blocked_s), 3),
         "rss_bytes_max": board.rss_bytes_max[last.process],
         "items": last.items,
-        **{key: part[key] for part in parts for key in _OF_THE_GPU if key in part},
+        **{key: part[key] for part in parts for key in _OF_THE_DEVICE if key in part},
     }

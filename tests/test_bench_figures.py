@@ -15,12 +15,15 @@ GIB = 1 << 30
 
 
 def finished(**changes: Any) -> Finished:  # noqa: ANN401 - any field of the last event
-    """A minute of video in 25 s, of which 20 s were flow, with ViT-L on a GPU busy for 15 s."""
-    processes = {
+    """A minute of video in 25 s, of which 20 s were flow, with ViT-L on a GPU busy for 15 s, its process for 2."""
+    processes: dict[str, dict[str, Any]] = {
         "detect": {"cpu_s": 0.1, "busy_s": 0.0, "rss_bytes_max": GIB // 16, "items": 60},
-        "encode": {"cpu_s": 9.0, "busy_s": 15.0, "rss_bytes_max": GIB, "items": 1800, "peak_vram_bytes": GIB},
+        "encode": {
+            "cpu_s": 9.0, "busy_s": 2.0, "device_busy_s": 15.0, "rss_bytes_max": GIB, "items": 1800,
+            "peak_vram_bytes": GIB,
+        },
         "ingest": {"cpu_s": 3.6, "busy_s": 4.0, "rss_bytes_max": GIB // 8, "items": 1800},
-    }
+    }  # fmt: skip
     usage = {"wall_s": 25.0, "flowing_s": 20.0, "processes": processes}
     encoder = {"model": "vitl", "frames": 64, "device": "A card", "dtype": "float16"}
     last = {"decoded_s": 60.0, "frames": 1800, "windows": 58, **changes}
@@ -48,9 +51,17 @@ def test_stage_is_as_fast_as_its_own_work() -> None:
 def test_share_of_the_ceiling() -> None:
     """58 windows of 11.57 TFLOP in 15 s are 44.7 TFLOP/s: of a ceiling of 71 that is 63 %, and 47 % over the flow."""
     row = figures.utilisation(finished(), EncoderShape(), 71e12)
+    assert row["device_busy_s"] == 15.0
     assert row["window_tflop"] == pytest.approx(11.57, abs=0.005)
     assert row["mfu_while_encoding"] == pytest.approx(0.63, abs=0.001)
     assert row["mfu_of_the_chain"] == pytest.approx(row["mfu_while_encoding"] * 0.75, abs=1e-4)
+
+
+def test_share_above_one_is_no_share() -> None:
+    """A GPU is never projected to do more than all that it can: a measured share above 1 gives the bound."""
+    impossible = figures.projection(finished(), 0.20, 1.0, 2.93)
+    assert impossible == figures.projection(finished(), 0.20, 1.0, None)
+    assert (impossible["window_ms"], impossible["is_bound"]) == (163.0, True)
 
 
 def test_projection_is_bound_by_the_slower_part() -> None:

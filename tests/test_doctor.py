@@ -22,6 +22,7 @@ from stream.runner import run
 from stream.view import PlainView
 from tests.clips import make_clip
 from tests.runs import run_cli, write_intrinsics
+from tests.tiny_qwen import save_tiny_qwen
 
 GRID = ("--encoder", "grid")
 Usage = namedtuple("Usage", ["total", "free"])
@@ -89,6 +90,24 @@ def test_sidecar_that_disagrees_is_a_warning(clip: Path, tmp_path: Path) -> None
     (made,) = (made for made in reading(case) if made.name == "sidecar")
     assert made.level == "warn"
     assert made.says.endswith("disagrees with the clip, which is believed: codec av1 (the clip: hevc)")
+
+
+@pytest.mark.parametrize("named", ["someone/qwen", None], ids=["by its name", "the default"])
+def test_annotator_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str | None) -> None:
+    """An annotator that lies in the hub's cache, by its name or as the default, has its share in the plan."""
+    from models.qwen.loading import HUB_NAME
+
+    name, _, commit = (named or HUB_NAME).partition("@")
+    cache = tmp_path / "hub" / f"models--{name.replace('/', '--')}"
+    save_tiny_qwen(cache / "snapshots" / (commit or "c" * 40), "qwen2_5_vl")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("c" * 40)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    words = ("--annotator-model", named) if named else ()
+    result = run_cli("doctor", *GRID, "--annotator", "qwen", *words, "--vram-budget-gib", "23", "--out", tmp_path)
+    (said,) = [line for line in result.stdout.splitlines() if line[5:].split()[0] == "vram"]
+    assert (result.returncode, said[:5].strip()) == (0, "ok"), result.stdout
+    assert "annotate 23.0 GiB at most" in said
 
 
 def test_expected_size_is_an_upper_bound(clip: Path, tmp_path: Path) -> None:

@@ -122,6 +122,53 @@ def test_libraries_of_cuda_are_loaded_where_they_are_wanted(
     assert "libcublas" not in "".join(capfd.readouterr())
 
 
+def test_share_of_the_memory_goes_to_the_providers(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA's arena and TensorRT's workspace are bounded by what the runtime may take; without a bound by nothing."""
+    import onnxruntime
+
+    class Session:
+        def __init__(self, _file: Path, _options: object, providers: list[tuple[str, dict[str, str]]]) -> None:
+            self.providers = dict(providers)
+
+        def get_providers(self) -> list[str]:
+            return list(self.providers)
+
+    given = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: given)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    bounded = OnnxEncoder(exported, TINY_FRAMES, memory_bytes=3 << 30)._session.providers
+    assert bounded["TensorrtExecutionProvider"]["trt_max_workspace_size"] == str(3 << 30)
+    cuda = {"arena_extend_strategy": "kSameAsRequested", "gpu_mem_limit": str(3 << 30)}
+    assert bounded["CUDAExecutionProvider"] == cuda
+    free = OnnxEncoder(exported, TINY_FRAMES)._session.providers
+    assert "gpu_mem_limit" not in free["CUDAExecutionProvider"]
+
+
+def test_full_memory_halves_the_batch(exported: Path, tiles: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that ONNX Runtime has no memory for is done in halves, and that counted; a single window is an error."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+
+    encoder = OnnxEncoder(exported, TINY_FRAMES, "cpu")
+    run, fits = encoder._session.run, [2]
+
+    class Small:
+        def run(self, names: list[str], feed: dict[str, UInt8]) -> object:
+            if len(feed["tiles"]) > fits[0]:
+                raise RuntimeException("BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer")
+            return run(names, feed)
+
+    monkeypatch.setattr(encoder, "_session", Small())
+    store = encoder.tile_store()
+    slots = [store.put(tile) for tile in tiles]
+    made = store.encode([slots[start : start + TINY_FRAMES] for start in (0, 1, 2, 0)]).result()
+    np.testing.assert_array_equal(made[0].mean, made[3].mean)
+    assert encoder.facts()["memory_halvings"] == 1
+    assert float(encoder.facts()["device_busy_s"]) > 0
+    fits[0] = 0
+    with pytest.raises(MemoryError, match=r"encoder\.onnx does not fit into the device's memory"):
+        encoder.encode(tiles[:TINY_FRAMES])
+
+
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_provider_that_is_not_there_is_refused(exported: Path, provider: str) -> None:
     """Who asks for a GPU does not get a CPU in silence."""

@@ -1,5 +1,6 @@
 """V-JEPA 2 at full speed gives what the plain model gives."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,57 @@ def test_tiles_that_are_under_way_may_be_dropped(folder: Path, tiles: UInt8) -> 
     for tile in tiles[-TINY_FRAMES:]:
         store.put(tile)
     np.testing.assert_array_equal(under_way.result()[0].mean, encoder.encode(tiles[:TINY_FRAMES]).mean)
+
+
+def test_time_of_the_device_is_counted(folder: Path, tiles: UInt8) -> None:
+    """The facts say how long the device has worked on windows, all stores together; a CPU's time is the wall's."""
+    encoder = VJepa2Encoder(folder, TINY_FRAMES)
+    assert encoder.facts()["device_busy_s"] == 0.0
+    began_at = time.perf_counter()
+    encoder.encode(tiles[:TINY_FRAMES])
+    once = float(encoder.facts()["device_busy_s"])
+    assert 0 < once <= time.perf_counter() - began_at
+    encoder.encode(tiles[:TINY_FRAMES])
+    assert float(encoder.facts()["device_busy_s"]) > once
+
+
+class FakeEvent:
+    """A CUDA event of a stream that does each piece of work in two seconds, once it is let go."""
+
+    stream_s = 0.0
+    done = False
+
+    def __init__(self, *, enable_timing: bool) -> None:
+        assert enable_timing
+
+    def record(self, _stream: object) -> None:
+        self.at_s = FakeEvent.stream_s
+
+    def query(self) -> bool:
+        return FakeEvent.done
+
+    def elapsed_time(self, end: "FakeEvent") -> float:
+        return (end.at_s - self.at_s) * 1000
+
+
+def test_time_on_cuda_is_the_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CUDA events say how long a batch took; what is under way is not waited for, and counts when it is done."""
+    import torch
+
+    from models.vjepa2.device_clock import DeviceClock
+
+    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: None)
+    monkeypatch.setattr(FakeEvent, "stream_s", 0.0)
+    monkeypatch.setattr(FakeEvent, "done", False)
+    clock = DeviceClock(torch.device("cuda"))
+    for _ in range(3):
+        with clock.running():
+            FakeEvent.stream_s += 2.0
+    assert clock.busy_s == 0.0
+    monkeypatch.setattr(FakeEvent, "done", True)
+    assert clock.busy_s == pytest.approx(6.0)
+    assert clock.busy_s == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])

@@ -58,3 +58,19 @@ def test_allocator_of_the_cpu_says_what_is_expected() -> None:
         torch.empty(1 << 58, dtype=torch.uint8)
     with pytest.raises(MemoryError, match="the GPU's memory is full: CUDA out"), full_memory_as_memory_error():
         raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Failed to allocate memory for requested buffer of size 8388608000",
+        "Available memory of 0 is smaller than requested bytes of 135383040",
+    ],
+)
+def test_onnx_runtime_says_that_its_arena_is_full(said: str) -> None:
+    """ONNX Runtime's errors, which share nothing but ``Exception``, are known by what its arena says."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+
+    arena = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) "
+    assert is_memory_full(RuntimeException(arena + said))
+    assert not is_memory_full(RuntimeException("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : a shape is another"))

@@ -104,7 +104,10 @@ def test_offline_run_asks_nobody(hub: Hub, clip: Path) -> None:
         (("--encoder", "grid"), ""),
         (("--encoder", "grid", "--annotator", "openai", "--annotator-model", "served"), ""),
         (("--encoder-model", "a/b"), "the model 'a/b'"),
-        (("--annotator", "qwen", "--encoder", "grid"), "the model 'Qwen/Qwen2.5-VL-7B-Instruct'"),
+        (
+            ("--annotator", "qwen", "--encoder", "grid"),
+            "the model 'Qwen/Qwen2.5-VL-7B-Instruct@cc594898137f460bfe9f0759e9844b3ce807cfb5'",
+        ),
         (("--annotator", "qwen", "--annotator-model", "c/d@v1", "--encoder", "grid"), "the model 'c/d@v1'"),
     ],
 )

@@ -14,9 +14,9 @@ from models.vjepa2.encoder import VJepa2Encoder
 from models.vjepa2.random_weights import save_random_vjepa2
 
 SHAPES = [
-    EncoderShape(dims=24, layers=2, mlp_ratio=2.0, tile_px=64),
-    EncoderShape(dims=96, layers=3, mlp_ratio=4.0, tile_px=64),
-    EncoderShape(dims=64, layers=1, mlp_ratio=1.0, patch_px=8, tile_px=32),
+    EncoderShape(dims=24, layers=2, mlp_ratio=2.0, tile_px=64, heads=2),
+    EncoderShape(dims=96, layers=3, mlp_ratio=4.0, tile_px=64, heads=2),
+    EncoderShape(dims=64, layers=1, mlp_ratio=1.0, patch_px=8, tile_px=32, heads=2),
 ]
 SHORT = 8
 """Frames of a window here."""
@@ -29,7 +29,7 @@ def _encoder(shape: EncoderShape, attention: str) -> Any:  # noqa: ANN401  (tran
     choice: dict[str, Any] = {"attn_implementation": attention}  # which transformers' annotations do not name
     config = VJEPA2Config(
         hidden_size=shape.dims,
-        num_attention_heads=2,
+        num_attention_heads=shape.heads,
         num_hidden_layers=shape.layers,
         mlp_ratio=shape.mlp_ratio,
         patch_size=shape.patch_px,
@@ -75,6 +75,14 @@ def test_activations_are_not_underestimated(shape: EncoderShape) -> None:
     """The estimate covers what the profiler sees of the forward pass alone, and is at most four times as much."""
     peak = _peak_bytes(_encoder(shape, "sdpa"), _window(shape))
     assert peak <= shape.activation_bytes(SHORT, 4) <= 4 * peak
+
+
+def test_written_out_attention_keeps_its_matrices() -> None:
+    """Where no kernel does the whole attention, the two matrices of each head decide, and the estimate covers them."""
+    shape = EncoderShape(dims=96, layers=1, mlp_ratio=2.0, patch_px=8, tile_px=128, heads=4)
+    peak = _peak_bytes(_encoder(shape, "eager"), _window(shape))
+    assert peak > shape.activation_bytes(SHORT, 4)
+    assert peak <= shape.activation_bytes(SHORT, 4, fused=False) <= 2 * peak
 
 
 def test_mlp_decides_in_wide_models() -> None:

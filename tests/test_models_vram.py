@@ -1,5 +1,6 @@
 """VRAM is shared out before it is taken: nobody gets more than there is, and everybody can work."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,14 @@ def test_no_gpu_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert vram.facts() == {}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpu.find_gpu() is None
+
+
+def test_limit_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where torch is not installed, there is no allocator of torch to be limited, and nothing is imported."""
+    monkeypatch.setattr(vram, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    vram.limit_process(GIB)
+    assert vram.facts() == {}
 
 
 class FakeNvml:

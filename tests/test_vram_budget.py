@@ -6,13 +6,14 @@ import pytest
 
 from models import gpu
 from models.gpu import Gpu
+from models.onnx.export import export_onnx
 from models.qwen.memory import GPU_NUMBER_BYTES, weights_bytes
-from models.vram import GIB, qwen_need
+from models.vram import CONTEXT_BYTES, DECODER_BYTES, GIB, qwen_need
 from stream import vram
 from stream.config import Options
 from stream.doctor.vram import plan
-from stream.errors import NoRoomError
-from stream.vram import needs, shares, with_budget
+from stream.errors import ModelMissingError, NoRoomError
+from stream.vram import limited, limited_alone, needs, shares, with_budget
 from tests.tiny_models import save_tiny_vjepa2
 from tests.tiny_qwen import save_tiny_qwen
 
@@ -44,13 +45,12 @@ def test_budget_is_what_is_free_less_a_margin(options: Options, monkeypatch: pyt
 
 
 def test_batch_is_one_without_a_gpu_and_the_users_own(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CPU takes one window at a time; a batch that is asked for is kept; ONNX Runtime's memory is not planned."""
+    """A CPU takes one window at a time; a batch that is asked for is kept."""
     monkeypatch.setattr(vram, "find_gpu", lambda: None)
     assert with_budget(options).encoder_batch == 1
     assert with_budget(options.model_copy(update={"encoder_batch": 3})).encoder_batch == 3
     card_with(monkeypatch, 20.0)
     assert with_budget(options.model_copy(update={"encoder_batch": 3})).encoder_batch == 3
-    assert with_budget(options.model_copy(update={"encoder_runtime": "onnx"})).encoder_batch == 1
 
 
 def test_users_budget_is_kept(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +86,55 @@ def test_annotator_has_a_share_of_its_own(options: Options, tmp_path: Path) -> N
     given = shares(both)
     assert list(given) == ["encode", "annotate"]
     assert sum(share.limit_bytes for share in given.values()) <= 8 * GIB
+
+
+def test_onnx_runtime_has_a_share(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exported encoder needs no --encoder-model to be planned for; on the CPU it takes nothing of the card."""
+    about = export_onnx(folder, tmp_path / "encoder.onnx", frames=4)
+    card_with(monkeypatch, 20.0)
+    exported = Options(
+        source="clip.mp4", encoder="vjepa2", encoder_runtime="onnx", encoder_onnx=tmp_path / "encoder.onnx"
+    )
+    settled = with_budget(exported)
+    assert (settled.vram_budget_gib, settled.encoder_batch) == (19.0, 1)
+    need = shares(settled)["encode"].need
+    assert need.weights_bytes == 4 * about.shape.parameters
+    assert need.each_bytes > about.shape.activation_bytes(4, 4)
+    assert needs(exported.model_copy(update={"onnx_provider": "cpu"})) == {}
+
+
+def test_gpus_decoder_has_a_share(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding on the GPU takes of its memory, too: it stands in the plan, and its process is kept to its share."""
+    limits = list[int]()
+    monkeypatch.setattr(vram, "limit_process", limits.append)
+    both = options.model_copy(update={"decoder": "nvdec", "vram_budget_gib": 6.0})
+    given = shares(both)
+    assert list(given) == ["ingest", "encode"]
+    assert given["ingest"].need.each_bytes == DECODER_BYTES
+    assert limited(both, "ingest") == given["ingest"].limit_bytes - CONTEXT_BYTES
+    assert limits == [given["ingest"].limit_bytes]
+    assert limited(both, "detect") is None
+
+
+def test_annotator_by_itself_has_the_whole_budget(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its chain the annotator is kept to all that is free, less the margin, or to the user's own budget."""
+    limits = list[int]()
+    monkeypatch.setattr(vram, "limit_process", limits.append)
+    card_with(monkeypatch, 20.0)
+    qwen = save_tiny_qwen(tmp_path / "qwen", "qwen2_5_vl")
+    recorded = options.model_copy(update={"annotator": "qwen", "annotator_model": str(qwen), "decoder": "nvdec"})
+    limited_alone(recorded, "annotate")
+    limited_alone(recorded.model_copy(update={"vram_budget_gib": 6.0}), "annotate")
+    assert limits == [pytest.approx(19 * GIB, abs=16), 6 * GIB]
+
+
+def test_unreadable_model_is_missing(options: Options, tmp_path: Path) -> None:
+    """A model that cannot be read when the memory is shared out is a missing model, with its sentence and its code."""
+    gone = options.model_copy(update={"encoder_model": str(tmp_path / "gone")})
+    with pytest.raises(ModelMissingError, match=r"gone/config\.json cannot be read"):
+        needs(gone)
 
 
 def test_doctor_shows_the_plan(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ The hub's client begins a file anew when its process was ended, and does not che
 So ``models.hub.blob`` brings each file to where the client keeps it, ``blobs/<digest>``, and the client links it into
 the snapshot. The cache's layout is the client's: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 
-No commit is pinned here: which one is right is for the user to say. The commit that a revision stood for is noted
-in the cache, and every run records it.
+Which commit is right is for whoever names the model to say: the models that a run takes by itself are named with
+theirs. The commit that a revision stood for is noted in the cache, and every run records it.
 """
 
 import errno

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from models.encoder import FRAMES, check_frames
 from models.onnx.facts import OnnxFacts, digests, facts_path
 from models.packages import require_packages
+from models.vjepa2.cost import encoder_shape
 from models.vjepa2.encoder import PACKAGES, load_graph
 from models.weights import identity, weights_sha256
 
@@ -56,6 +57,7 @@ def export_onnx(
             frames=frames,
             tile_px=graph.tile_px,
             dims=graph.dims,
+            shape=encoder_shape(folder),
             opset=OPSET,
             torch=torch.__version__,
             transformers=transformers.__version__,

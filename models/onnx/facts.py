@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.errors import ModelUnavailableError
+from models.vjepa2.cost import EncoderShape
 
 Provider: TypeAlias = Literal["auto", "tensorrt", "cuda", "cpu"]
 """Of ONNX Runtime; ``auto`` takes the first of the others that works."""
@@ -27,6 +28,8 @@ class OnnxFacts(BaseModel):
     """T of the windows that it takes."""
     tile_px: int
     dims: int
+    shape: EncoderShape
+    """What it costs follows from it."""
     opset: int
     torch: str
     """Version that exported it."""
@@ -58,6 +61,7 @@ def read_facts(file: Path) -> OnnxFacts:
         first = error.errors(include_url=False)[0]
         raise ModelUnavailableError(
             f"{path} does not describe an exported encoder: {'.'.join(map(str, first['loc']))}, {first['msg'].lower()}"
+            "; export it anew with `egoclean-stream models export-onnx`"
         ) from error
 
 

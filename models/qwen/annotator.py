@@ -112,7 +112,7 @@ class QwenAnnotator:
             "temperature": 0.0,
             "memory_halvings": self._halving.halvings,
         }
-        return facts | ({"peak_vram_bytes": torch.cuda.max_memory_allocated(self._qwen.device)} if cuda else {})
+        return facts | ({"peak_vram_bytes": torch.cuda.max_memory_reserved(self._qwen.device)} if cuda else {})
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
         questions: list[_Question] = []

@@ -20,7 +20,7 @@ from models.weights import read_json
 if TYPE_CHECKING:
     import torch
 
-HUB_NAME: Final = "Qwen/Qwen2.5-VL-7B-Instruct"
+HUB_NAME: Final = "Qwen/Qwen2.5-VL-7B-Instruct@cc594898137f460bfe9f0759e9844b3ce807cfb5"
 PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub", "torchvision", "llguidance")
 KINDS: Final = ("qwen2_5_vl", "qwen3_vl")
 _TOKENIZERS: Final = ("tokenizer.json", "vocab.json")

@@ -15,6 +15,7 @@ _DEFAULTS: Final = {
     "tubelet_size": 2,
     "crop_size": 256,
     "in_chans": 3,
+    "num_attention_heads": 16,
 }
 """Of transformers' ``VJEPA2Config``, for keys that a ``config.json`` leaves out: ViT-L."""
 
@@ -33,6 +34,8 @@ class EncoderShape:
     tubelet_frames: int = 2
     tile_px: int = 256
     channels: int = 3
+    heads: int = 16
+    """Of the attention."""
 
     def tokens(self, frames: int) -> int:
         """N, the tokens of one window."""
@@ -64,20 +67,25 @@ class EncoderShape:
         attention, mlp, norms = 4 * dims * (dims + 1), hidden * (dims + 1) + dims * (hidden + 1), 4 * dims
         return dims * (self.patch_inputs + 1) + self.layers * (attention + mlp + norms) + 2 * dims
 
-    def activation_bytes(self, frames: int, number_bytes: int) -> int:
+    def activation_bytes(self, frames: int, number_bytes: int, *, fused: bool = True) -> int:
         """Most memory that one window takes at a time beside the weights.
 
         Of a layer, in units of N D numbers: the MLP's hidden layer before and after its activation (2 m), and four of
         width D: the layer's input, the sum after attention, its norm and one in the making. Attention holds 7, fewer
-        where m is 2 or more. It is what torch's profiler shows on the CPU; attention is taken to run in a fused
-        kernel, which keeps no N x N matrix. The pixels come on top: as bytes, twice in float32 while they are
+        where m is 2 or more. It is what torch's profiler shows on the CPU for attention in a fused kernel, which keeps
+        no N x N matrix; one that is written out keeps two for each head, before and after its softmax, 2 GiB each for
+        64 frames through ViT-L in float16. The pixels come on top: as bytes, twice in float32 while they are
         normalised, and twice in the model's numbers, once as they are and once as the patches' product wants them.
 
         Args:
             frames: T, the frames of the window.
             number_bytes: Of one activation: 2 for float16, 4 for float32.
+            fused: Whether a kernel does the whole attention.
         """
-        layer = max(2 * self.mlp_ratio + 4, 7) * self.tokens(frames) * self.dims * number_bytes
+        tokens = self.tokens(frames)
+        matrices = 0 if fused else 2 * self.heads * tokens**2
+        mlp, attention = (2 * self.mlp_ratio + 4) * tokens * self.dims, 7 * tokens * self.dims + matrices
+        layer = max(mlp, attention) * number_bytes
         pixels = frames * self.channels * self.tile_px**2
         return round(layer) + pixels * (1 + 4 + 4 + 2 * number_bytes)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.encoder import ClipEmbedding, UInt8, check_tile, check_windows
 from models.full_memory import full_memory_as_memory_error
 from models.halving import Halving
+from models.vjepa2.device_clock import DeviceClock
 
 
 class DeviceEncoding:
@@ -41,16 +42,26 @@ class DeviceEncoding:
 class DeviceTiles:
     """A ``TileStore`` on the device of a ``WindowGraph``; it doubles when all slots are taken."""
 
-    def __init__(self, graph: nn.Module, device: torch.device, frames: int, tile_px: int, halving: Halving) -> None:
+    def __init__(
+        self,
+        graph: nn.Module,
+        device: torch.device,
+        frames: int,
+        tile_px: int,
+        halving: Halving,
+        clock: DeviceClock,
+    ) -> None:
         """Begin with room for twice ``frames`` tiles: a window, and what comes while it is waited for.
 
-        ``halving`` says how many windows are computed at a time, and counts when the memory was full.
+        ``halving`` says how many windows are computed at a time, and counts when the memory was full; ``clock`` adds up
+        how long the device works on them.
         """
         self._graph: Final = graph
         self._device: Final = device
         self._frames: Final = frames
         self._tile_px: Final = tile_px
         self._halving: Final = halving
+        self._clock: Final = clock
         self._pinned: Final = device.type == "cuda"
         self._tiles = torch.empty((2 * frames, tile_px, tile_px, 3), dtype=torch.uint8, device=device)
         self._free = list(range(len(self._tiles)))
@@ -70,7 +81,7 @@ class DeviceTiles:
 
     def encode(self, windows: Sequence[Sequence[int]]) -> DeviceEncoding:
         check_windows(windows, self._frames)
-        with torch.inference_mode(), full_memory_as_memory_error():
+        with torch.inference_mode(), full_memory_as_memory_error(), self._clock.running():
             mean, temporal = zip(*self._halving.run(windows, self._computed), strict=True)
             return DeviceEncoding(torch.stack(mean), torch.stack(temporal))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BATCH_MAX: Final = 64
 """Windows computed at a time, at most."""
-HUB_NAME: Final = "facebook/vjepa2-vitl-fpc64-256"
+HUB_NAME: Final = "facebook/vjepa2-vitl-fpc64-256@b3c1679b7c34d3255ef3547f27c7b226aefab26f"
 PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub")
 Precision = Literal["float32", "float16", "bfloat16"]
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
@@ -51,6 +51,8 @@ class VJepa2Encoder:
 
         import torch
 
+        from models.vjepa2.device_clock import DeviceClock
+
         cuda = torch.cuda.is_available()
         self._device = torch.device("cuda" if cuda else "cpu")
         self._precision = precision or ("float16" if cuda else "float32")
@@ -58,6 +60,7 @@ class VJepa2Encoder:
         self._sha256 = weights_sha256(folder)
         self.tile_px: Final = self._graph.tile_px
         self._halving: Final = Halving(BATCH_MAX)
+        self._clock: Final = DeviceClock(self._device)
 
     def facts(self) -> Facts:
         import torch
@@ -74,6 +77,7 @@ class VJepa2Encoder:
             "frames": self.frames,
             "dims": self._graph.dims,
             "memory_halvings": self._halving.halvings,
+            "device_busy_s": round(self._clock.busy_s, 6),
         }
 
     def encode(self, tiles: UInt8) -> ClipEmbedding:
@@ -84,7 +88,7 @@ class VJepa2Encoder:
     def tile_store(self) -> "DeviceTiles":
         from models.vjepa2.device_tiles import DeviceTiles
 
-        return DeviceTiles(self._graph, self._device, self.frames, self.tile_px, self._halving)
+        return DeviceTiles(self._graph, self._device, self.frames, self.tile_px, self._halving, self._clock)
 
 
 def load_graph(folder: Path, frames: int, precision: Precision, device: "torch.device") -> "WindowGraph":

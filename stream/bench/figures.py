@@ -57,14 +57,17 @@ def chain(run: Finished, price_per_hour: float) -> Row:
 
 
 def stages(run: Finished) -> dict[str, Row]:
-    """Each process: how fast it would be if it never had to wait, and what it takes."""
+    """Each process: how fast it would be if it never had to wait, and what it takes.
+
+    A process with a device is busy as long as the busier of the two.
+    """
     used = run.manifest["usage"]["processes"]
     in_order = [*(name for name in PROCESSES if name in used), *(name for name in used if name not in PROCESSES)]
     return {name: _stage(run, used[name]) for name in in_order}
 
 
 def _stage(run: Finished, used: Row) -> Row:
-    frames, busy_s = run.last["frames"], max(used["busy_s"], 1e-3)
+    frames, busy_s = run.last["frames"], max(used["busy_s"], used.get("device_busy_s", 0.0), 1e-3)
     return {
         "frames_per_s": round(frames / busy_s, 1),
         "x_real_time": round(run.decoded_s / busy_s, 2),
@@ -79,6 +82,8 @@ def _stage(run: Finished, used: Row) -> Row:
 def utilisation(run: Finished, shape: EncoderShape, ceiling_flop_s: float) -> Row:
     """How much of what the device can do the encoder does (MFU): while it works, and over the whole chain's time.
 
+    The device's own time counts: its process waits for tiles while a GPU works, and works while the GPU waits.
+
     Args:
         run: With this encoder.
         shape: Of it.
@@ -87,12 +92,13 @@ def utilisation(run: Finished, shape: EncoderShape, ceiling_flop_s: float) -> Ro
     encoder = run.manifest["encoder"]
     window_flop = shape.flop(int(encoder["frames"]))
     done_flop = window_flop * run.last["windows"]
-    busy_s = max(run.manifest["usage"]["processes"]["encode"]["busy_s"], 1e-3)
+    busy_s = max(run.manifest["usage"]["processes"]["encode"]["device_busy_s"], 1e-3)
     return {
         "window_tflop": round(window_flop / 1e12, 4),
         "ceiling_tflop_s": round(ceiling_flop_s / 1e12, 3),
         "device": encoder["device"],
         "dtype": encoder["dtype"],
+        "device_busy_s": round(busy_s, 3),
         "mfu_while_encoding": round(done_flop / busy_s / ceiling_flop_s, 4),
         "mfu_of_the_chain": round(done_flop / run.flowing_s / ceiling_flop_s, 4),
     }
@@ -101,10 +107,11 @@ def utilisation(run: Finished, shape: EncoderShape, ceiling_flop_s: float) -> Ro
 def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float | None) -> Row:
     """What the chain with V-JEPA 2 ViT-L would do on an RTX 3090: calculated, never measured.
 
-    The GPU does 71 TFLOP/s times ``mfu``, the share that was measured on another GPU; None: all of it, which nothing
-    reaches, so that the result is a bound. Decoding and rectifying are as fast as they were here, on one process of
-    this machine's CPU. The slower of the two is the chain's speed.
+    The GPU does 71 TFLOP/s times ``mfu``, the share that was measured on another GPU; None, or more than 1, which is a
+    fault in measuring: all of it, which nothing reaches, so that the result is a bound. Decoding and rectifying are as
+    fast as they were here, on one process of this machine's CPU. The slower of the two is the chain's speed.
     """
+    mfu = None if mfu is None or mfu > 1 else mfu
     frames = run.manifest["encoder"]["frames"]
     window_s = EncoderShape().flop(int(frames)) / (RTX_3090_FLOP_S * (mfu or 1.0))
     gpu_x = stride_s / window_s

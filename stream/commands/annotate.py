@@ -15,6 +15,7 @@ from stream.commands.option import option
 @click.command(epilog="Exit codes: 0 done, 2 usage, 4 some failed, 5 model missing, 6 no room, 130/143 stopped.")
 @click.argument("run", type=click.Path(path_type=Path))
 @annotator_options
+@option("--vram-budget-gib", type=float, help="GPU memory for the model.  [default: what is free, less 1 GiB]")
 @option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
 @click.pass_context
 def annotate(ctx: click.Context, /, run: Path, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options

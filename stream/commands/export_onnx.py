@@ -13,22 +13,23 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command("export-onnx")
-@click.option("--encoder-model", required=True, metavar="NAME_OR_PATH", help="Hub name or local folder of the weights.")
+@click.option("--encoder-model", metavar="NAME_OR_PATH", help="Weights, as for run.  [default: those of a run]")
 @click.option("--out", type=_FILE, required=True, help="FILE.onnx to write; FILE.onnx.data and FILE.json beside it.")
 @click.option("--dtype", type=click.Choice(get_args(Precision)), default="fp32", show_default=True)
 @click.option("--frames", type=int, default=64, show_default=True, help="Frames of a window.")
-def export_onnx(encoder_model: str, out: Path, dtype: Precision, frames: int) -> None:
+def export_onnx(encoder_model: str | None, out: Path, dtype: Precision, frames: int) -> None:
     """Export V-JEPA 2's encoder.
 
     The graph takes bytes, for any number of windows, and gives embeddings. Run it with `--encoder-runtime onnx
     --encoder-onnx FILE.onnx`. Nothing is fetched.
     """
     from models.onnx import export
+    from models.vjepa2.encoder import HUB_NAME
     from models.weights import locate
 
     precision: Literal["float32", "float16"] = "float32" if dtype == "fp32" else "float16"
     try:
-        folder = locate(encoder_model, allow_download=False)
+        folder = locate(encoder_model or HUB_NAME, allow_download=False)
         facts = export.export_onnx(folder, out, frames=frames, precision=precision)
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error

@@ -28,7 +28,11 @@ models.add_command(export_onnx)
 @click.option("--encoder-model", metavar="NAME", help="On the hub; NAME@REVISION names a branch, tag or commit.")
 @click.option("--annotator", type=click.Choice(_ANNOTATORS), default="none", show_default=True, help="As for run.")
 @click.option("--annotator-model", metavar="NAME", help="As --encoder-model.")
-@click.option("--revision", metavar="REVISION", help="For names that carry none.  [default: main]")
+@click.option(
+    "--revision",
+    metavar="REVISION",
+    help="For names that carry none.  [default: main]",
+)
 @click.option("--offline", is_flag=True, help="Ask nobody: only see that all is here.")
 def fetch_models(
     encoder: str,
@@ -41,9 +45,9 @@ def fetch_models(
     """Fetch the weights that a run with these options needs.
 
     They go into the hub's cache; a fetch that was broken off goes on where it was. Only configuration, tokenizer and
-    safetensors come, each file checked against the hub's digest. No commit is pinned by default: to have the same
-    weights tomorrow, give the NAME@COMMIT that is printed to `run`. A token is read from HF_TOKEN or HF_KEY, also in
-    `.env`, and sent to the hub alone.
+    safetensors come, each file checked against the hub's digest. The models that a run takes by itself are pinned to a
+    commit; to have the same weights of another one tomorrow, give the NAME@COMMIT that is printed to `run`. A token is
+    read from HF_TOKEN or HF_KEY, also in `.env`, and sent to the hub alone.
     """
     try:
         for name in _needed(encoder, encoder_model, annotator, annotator_model):

@@ -64,6 +64,11 @@ class Case:
         """The options with the encoder settled, of what is on this machine."""
         return with_encoder(self.options, allow_download=False)
 
+    @cached_property
+    def annotator(self) -> Options:
+        """The options with encoder and annotator settled, of what is on this machine."""
+        return settled(self.encoder, allow_download=False)
+
     @property
     def weights_bytes(self) -> int:
         """Of the encoder's files."""

@@ -24,11 +24,12 @@ def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
     yield check("hardware decoders", software.hardware_decoders)
     read = (yield from clip.reading(case)) if with_clip else False
     yield (embeds := check("encoder", partial(clip.encoder, case)))
-    yield check("annotator", partial(clip.annotator, case))
+    yield (describes := check("annotator", partial(clip.annotator, case)))
     yield check("gpu", partial(software.gpu, options.encoder))
     settled = embeds.level != "FAIL"
-    if settled:
-        yield check("vram", lambda: vram.plan(case.encoder))
+    if settled and describes.level != "FAIL":
+        decoder = case.decoder.name if read else options.decoder
+        yield check("vram", lambda: vram.plan(case.annotator.model_copy(update={"decoder": decoder})))
     if read and settled:
         yield check("size", partial(clip.room, case))
         yield check("speed", partial(clip.speed, case))

@@ -77,6 +77,7 @@ class ServedEncoder:
         self._tiles = ServedTiles(self._link, self.frames, self.tile_px)
 
     def facts(self) -> Facts:
+        """Of that process, all its chains together."""
         return self._link.facts
 
     def encode(self, tiles: UInt8) -> ClipEmbedding:

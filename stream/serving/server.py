@@ -24,7 +24,7 @@ from stream.errors import ExitCode, ModelMissingError, exit_code_of, sentence_of
 from stream.packing import State, take
 from stream.serving.messages import DONE, DROP, ENCODE, FAILED, HELLO, HERE, PUT, QUEUE_MESSAGES, receive, send
 from stream.serving.shared import Answer, SharedEncoder
-from stream.vram import shares
+from stream.vram import limited
 
 _BUSY_POLL_MS = 1
 _IDLE_POLL_MS = 1000
@@ -108,9 +108,6 @@ def serve(order: Order) -> None:
         MemoryError: it does not fit into the device's memory.
     """
     options = order.options
-    share = shares(options).get("encode")
-    if share is not None:
-        vram.limit_process(share.limit_bytes)
     encoder = _encoder(options)
     with zmq.Context[zmq.Socket[bytes]]() as context, context.socket(zmq.ROUTER) as socket:
         socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
@@ -127,6 +124,7 @@ def _encoder(options: Options) -> ClipEncoder:
             frames=options.sampling.frames,
             onnx=options.encoder_onnx,
             provider=options.onnx_provider,
+            memory_bytes=limited(options, "encode"),
         )
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
