@@ -16,7 +16,7 @@ from stream.config import Options
 from stream.doctor import machine, software
 from stream.doctor.check import check
 from stream.doctor.clip import Case, reading
-from stream.errors import EgocleanError, NoRoomError, SourceError, UsageError
+from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, UsageError
 from stream.prepare import prepare
 from stream.runner import run
 from stream.view import PlainView
@@ -183,7 +183,7 @@ def test_sockets_need_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    assert check("sockets", machine.sockets).exit_code == 70
+    assert check("sockets", machine.sockets).exit_code == ExitCode.USAGE
     monkeypatch.undo()
     assert check("sockets", machine.sockets).level == "ok"
 

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stream.bench.answering import MODEL, answering
 
+from models.annotator import AnnotationAnswer
+from models.answers.parse import parse_answer
+from models.openai.annotator import OpenAIAnnotator, OpenAISettings
 from stream.bench.soak import LIMITS, Watch, slope
+from tests.openai_asked import segment
 
 ROOT = Path(__file__).parents[1]
 PROMISES = (ROOT / "docs" / "reliability.md").read_text()
@@ -34,6 +39,16 @@ def test_every_promise_is_tested() -> None:
     rows = [line for line in PROMISES.splitlines() if line.startswith("| **")]
     assert rows
     assert [row for row in rows if not re.search(r"`(tests/|python -m)", row.split("|")[2])] == []
+
+
+def test_segments_of_the_soak_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bench's own server gives every segment an answer that is one."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    asked = segment()
+    with answering() as url:
+        (said,) = OpenAIAnnotator(OpenAISettings(url, MODEL)).annotate([asked])
+    assert isinstance(said, AnnotationAnswer)
+    assert len(parse_answer(said.raw, asked)) == 1
 
 
 def test_peaks_are_no_growth() -> None:

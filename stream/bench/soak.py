@@ -2,6 +2,7 @@
 
     python -m stream.bench.soak clips --clips 1000     short clips, one after another, in one process tree
     python -m stream.bench.soak hours --hours 8        one long clip, as fast as it goes
+    python -m stream.bench.soak hours --annotated      the same, every 5 s of it described by a server of the bench
 
 Of every process of the program: resident memory, open files, threads and mappings of shared memory; besides, entries
 in the folder for temporary files, and bytes of the keyframe spool. What is judged is the slope, over a thousand clips
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ import click
 import numpy as np
 import psutil
 
+from stream.bench.answers import MODEL, answering
 from stream.bench.clips import repeat_clip
 from stream.demo.render import render_demo
 from stream.records.health import read_health
@@ -46,6 +48,10 @@ _LOOK_EVERY_S: Final = 1.0
 _SPOOL_MIB: Final = 1
 """It is full before it is judged."""
 _COMMON: Final = ("--encoder", "grid", "--keyframe-px", "64", "--spool-mib", str(_SPOOL_MIB), "--log-format", "json")
+
+_DESCRIBED: Final = (
+    "--annotator", "openai", "--annotator-model", MODEL, "--annotator-latency-s", "0", "--max-segment-s", "5",
+)  # fmt: skip
 
 
 @dataclass
@@ -97,11 +103,15 @@ def soak_clips(folder: Path, clips: int, wall_s: float | None) -> Watch:
     return _watch(Watch(), folder, many, wall_s, lambda out: _clips_done(out) / 1000, {"supervisor"})
 
 
-def soak_hours(folder: Path, hours: float, wall_s: float | None) -> Watch:
+def soak_hours(folder: Path, hours: float, wall_s: float | None, *, annotated: bool = False) -> Watch:
     """One clip of so many hours."""
     render_demo(folder / "piece.mp4", seconds=60.0, size=_SIZE)
     repeat_clip(folder / "piece.mp4", folder / "long.mp4", round(hours * 60))
-    return _watch(Watch(HOURS_LIMITS), folder, folder / "long.mp4", wall_s, _hours_done)
+    if not annotated:
+        return _watch(Watch(HOURS_LIMITS), folder, folder / "long.mp4", wall_s, _hours_done)
+    with answering() as url:
+        asks = (*_DESCRIBED, "--annotator-url", url)
+        return _watch(Watch(HOURS_LIMITS), folder, folder / "long.mp4", wall_s, _hours_done, more=asks)
 
 
 def _watch(
@@ -111,11 +121,12 @@ def _watch(
     wall_s: float | None,
     done: Callable[[Path], float],
     only: set[str] | None = None,
+    more: Sequence[str] = (),
 ) -> Watch:
     """Run the program and look at it once a second until it ends, or is stopped after ``wall_s``."""
     out, temporary = folder / "runs", folder / "tmp"
     temporary.mkdir()
-    words = [sys.executable, "-m", "stream.cli", "run", str(source), *_COMMON, "--out", str(out)]
+    words = [sys.executable, "-m", "stream.cli", "run", str(source), *_COMMON, *more, "--out", str(out)]
     stop_at = time.monotonic() + (wall_s or math.inf)
     with (
         (folder / "said").open("wb") as said,
@@ -189,13 +200,17 @@ def _hours_done(out: Path) -> float:
 @click.argument("what", type=click.Choice(["clips", "hours"]))
 @click.option("--clips", default=1000, show_default=True, help="How many short clips.")
 @click.option("--hours", default=8.0, show_default=True, help="Length of the long clip.")
+@click.option("--annotated", is_flag=True, help="With hours: every segment is described by a server of the bench.")
 @click.option("--wall-s", type=float, help="Stop after so long.  [default: at the end]")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write everything here, too.")
-def main(what: str, clips: int, hours: float, wall_s: float | None, json_path: Path | None) -> None:
+def main(what: str, clips: int, hours: float, wall_s: float | None, json_path: Path | None, *, annotated: bool) -> None:
     """Soak the program; exit 1 if anything grows faster than its limit."""
     with tempfile.TemporaryDirectory(prefix="egoclean-soak-") as name:
         folder, began_at = Path(name), time.monotonic()
-        watch = soak_clips(folder, clips, wall_s) if what == "clips" else soak_hours(folder, hours, wall_s)
+        if what == "clips":
+            watch = soak_clips(folder, clips, wall_s)
+        else:
+            watch = soak_hours(folder, hours, wall_s, annotated=annotated)
     figures = watch.figures()
     way = max(looks[-1][0] for looks in watch.seen.values())
     done = f"{round(1000 * way)} clips" if what == "clips" else f"{way:.2f} hours of video"
