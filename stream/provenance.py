@@ -42,8 +42,9 @@ def begin(prepared: Prepared) -> Manifest:
 def go_on(earlier: Manifest, asked: Manifest) -> Manifest:
     """The manifest of a run that goes on: its clip and its calibration may lie elsewhere than before."""
     earlier.state, earlier.ended, earlier.exit_code = "running", None, None
-    earlier.source = asked.source
-    earlier.options |= {name: asked.options[name] for name in ("source", "intrinsics")}
+    if asked.source.edges_sha256:
+        earlier.source.name, earlier.source.mtime_ns = asked.source.name, asked.source.mtime_ns
+        earlier.options |= {name: asked.options[name] for name in ("source", "intrinsics")}
     return earlier
 
 

@@ -20,6 +20,7 @@ from stream.records.layout import RunLayout
 from stream.records.log import EventLog, finish_of, read_events
 from stream.records.manifest import Manifest
 from stream.records.saved import forget_states, newest_state, read_state
+from stream.records.told import latest_s
 from stream.records.whole import require_whole
 from stream.restarts import Restarts
 from stream.supervisor import Stopped, Supervisor, signals_caught
@@ -217,7 +218,8 @@ class _Run:
             self._view.note(Note(f"the records do not say how the run ended: {sentence_of(full)}", "error"))
 
     def _failed(self, reason: str, code: int) -> None:
-        failed = self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=self._outside.decoded_s))
+        decoded_s = max(self._outside.decoded_s, latest_s(read_events(self._layout.events)))
+        failed = self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=decoded_s))
         self._view.event(failed)
         self._outside.on_event(failed)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stream.bench.answering import MODEL, answering
+from stream.bench.answers import MODEL, answering
 
 from models.annotator import AnnotationAnswer
 from models.answers.parse import parse_answer
