@@ -248,7 +248,7 @@ class _Run:
             **usage(board, self._spent, time.monotonic() - self._began_at, self._options.price_per_hour),
             "attempts": self._attempt,
             "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
-            "latency": (latency := latencies(read_events(self._layout.events))),
+            "latency": (latency := {**latencies(read_events(self._layout.events)), **self._outside.latencies()}),
         }
         manifest.write(self._layout.manifest)
         if manifest.state == "finished":

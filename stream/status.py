@@ -42,6 +42,8 @@ class Status:
     """For how long the process has been at one thing: its last word of its own, not of its pulse, is so old."""
     lag_s: float | None = None
     """How long ago what is worked on came from a camera, or was due in real time; None where nothing is."""
+    arrival: tuple[float, float] | None = None
+    """Stream time of the last picture that has come in, and when it came, or was due, on the monotonic clock."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
     """User and system time of the process so far."""
@@ -76,6 +78,7 @@ class Reporter:
         self.ready_at: float | None = None
         """On the monotonic clock; None until the process is ready to work."""
         self.lag_s: float | None = None
+        self.arrival: tuple[float, float] | None = None
 
     @property
     def process(self) -> str:
@@ -115,6 +118,7 @@ class Reporter:
             busy_s=time.monotonic() - self._told_at,
             up_s=0.0 if self.ready_at is None else time.monotonic() - self.ready_at,
             lag_s=self.lag_s,
+            arrival=self.arrival,
             rss_bytes=self._process.memory_info().rss,
             cpu_s=times.user + times.system,
             **said,

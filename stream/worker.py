@@ -100,6 +100,8 @@ class Port:
         self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
         if (arrived_at := getattr(item, "arrived_at", None)) is not None:
             self._reporter.lag_s = max(0.0, time.monotonic() - arrived_at)
+            if (t_s := getattr(item, "t_s", None)) is not None:
+                self._reporter.arrival = t_s, arrived_at
         self.tick()
 
     def idle(self, since: float) -> None:
@@ -151,6 +153,7 @@ class Port:
     def wait_until(self, t_s: float) -> None:
         """Wait until the clock has reached stream time ``t_s``, or until told to stop."""
         self._due_s = t_s
+        self._reporter.arrival = t_s, self._began_at + t_s
         while not self.stopping and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
             self._control.stop.wait(min(left_s, HEARTBEAT_S))
             self.tick()

@@ -33,6 +33,8 @@ def families() -> list[Metric]:
         events.StageRestarted(process="encode", reason="killed"),
     ):
         metrics.on_event(event)
+        if isinstance(event, events.SegmentOpened | events.SegmentClosed):
+            metrics.on_wall_latency(event, 4.5)
     return list(metrics.registry.collect())
 
 

@@ -125,12 +125,12 @@ def test_real_clips_keep_their_times_and_look_as_keyframes_do(name: str, size: t
 def test_times_that_vary_are_kept_to_the_tick(tmp_path: Path) -> None:
     """Odd gaps, a start that is not 0, and B-frames change no frame's time."""
     write_intrinsics(tmp_path)
-    times_s = [0.0, 0.04, 0.0401, 0.5, 0.51, 0.777, 2.0, 2.0333]
+    times_s = [0.0, 0.04, 0.0401, 0.5, 0.51, 0.777, 1.7, 1.7333]
     clip = make_clip(tmp_path / "clip.mp4", times_s=times_s, frames=8, start_s=3.0, b_frames=2)
     assert invoke(clip, "--out", tmp_path, *_FINE).exit_code == 0
     assert_rectified(clip, tmp_path / "intrinsics.json", tmp_path / "clip_rectified.mp4", least_db=34.0)
     video = tmp_path / "clip_rectified.mp4"
-    assert float(exact_times_s(frames_of(video), video)[-1]) == pytest.approx(2.0333, abs=1e-5)
+    assert float(exact_times_s(frames_of(video), video)[-1]) == pytest.approx(1.7333, abs=1e-5)
 
 
 def test_odd_sides_lose_their_last_line(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stream.bench.answers import MODEL, answering
 
 from models.annotator import AnnotationAnswer
 from models.answers.parse import parse_answer
 from models.openai.annotator import OpenAIAnnotator, OpenAISettings
+from stream.bench.answers import MODEL, answering
 from stream.bench.soak import LIMITS, Watch, slope
 from tests.openai_asked import segment
 

@@ -59,6 +59,8 @@ class Metrics(Collector):
         self._packets_lost = 0
         self._opening = self._histogram("opening", "Stream time from its start to when it was known")
         self._closing = self._histogram("closing", "Stream time from its end to when it was known")
+        self._opening_wall = self._histogram("opening_wall", "From its first picture's arrival to its event on disk")
+        self._closing_wall = self._histogram("closing_wall", "From its end's arrival to its event on disk")
         self._annotation = self._histogram("annotation", "From its closing to its description", _ANNOTATION_BUCKETS_S)
         self.begin()
         self.registry.register(self)
@@ -101,6 +103,12 @@ class Metrics(Collector):
                     self._of_source(event)
                 case events.StageRestarted():
                     self._restarts[event.process,] += 1
+
+    def on_wall_latency(self, event: events.SegmentOpened | events.SegmentClosed, took_s: float) -> None:
+        """How long after the arrival of its edge's picture an event was on disk."""
+        with self._lock:
+            which = self._opening_wall if isinstance(event, events.SegmentOpened) else self._closing_wall
+            which.labels(event.kind).observe(took_s)
 
     def collect(self) -> Iterable[Metric]:
         """The present values; called by the registry at every scrape."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from stream.chain import processes
 from stream.config import Options
+from stream.outside.arrivals import Arrivals
 from stream.outside.progress import Progress
 from stream.records import events
 from stream.records.health import Health, State, now
@@ -30,6 +31,7 @@ class Outside:
         """
         self._path = layout.health
         self._progress = Progress(options.stall_s, processes(options), away_s=options.live.away_s)
+        self._arrivals = Arrivals()
         self._metrics: Metrics | None = None
         self._health = Health(time=now().isoformat(), state="starting", decoded_s=0, windows=0)
         self._beat_at = 0.0
@@ -63,6 +65,7 @@ class Outside:
 
     def on_status(self, status: Status) -> None:
         self._progress.on_status(status)
+        self._arrivals.on_status(status)
         if self._metrics:
             self._metrics.on_status(status)
 
@@ -70,6 +73,8 @@ class Outside:
         if self._metrics:
             self._metrics.on_event(event)
         match event:
+            case events.SegmentOpened() | events.SegmentClosed():
+                self._on_edge(event)
             case events.SourceLost():
                 self._progress.away(event.reason)
             case events.SourceGap():
@@ -78,6 +83,10 @@ class Outside:
                 self._beat("finished", "", event.exit_code, event.decoded_s)
             case events.RunFailed():
                 self._beat("failed", event.reason, event.exit_code, self._progress.decoded_s)
+
+    def latencies(self) -> dict[str, dict[str, float]]:
+        """Quantiles by the clock, of a live source: from the arrival of an edge's picture to its event on disk."""
+        return self._arrivals.latencies()
 
     def tick(self) -> None:
         """Write a heartbeat, if it is time to and the run has not ended."""
@@ -90,6 +99,11 @@ class Outside:
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
+
+    def _on_edge(self, event: events.SegmentOpened | events.SegmentClosed) -> None:
+        took_s = self._arrivals.took_s(event)
+        if self._metrics and took_s is not None:
+            self._metrics.on_wall_latency(event, took_s)
 
     def _beat(self, state: State, reason: str, exit_code: int | None, decoded_s: float) -> None:
         self._beat_at = time.monotonic() + BEAT_S

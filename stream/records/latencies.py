@@ -51,7 +51,7 @@ def quantiles(values_s: Sequence[float]) -> dict[str, float]:
 def in_words(found: dict[str, dict[str, float]]) -> str:
     """One line for people."""
     parts = [
-        f"{name} {' / '.join(f'{quantile[key]:.1f}' for key in ('p50_s', 'p95_s', 'p99_s'))} s"
+        f"{name.replace('_', ' ')} {' / '.join(f'{quantile[key]:.1f}' for key in ('p50_s', 'p95_s', 'p99_s'))} s"
         for name, quantile in found.items()
     ]
     return f"latency p50 / p95 / p99: {', '.join(parts)}"
