@@ -11,11 +11,12 @@ _OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s")
 def usage(board: Board, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
     """Of the last attempt, where a run was resumed; times on the monotonic clock.
 
-    ``flowing_s`` of ``wall_s`` is what grows with a clip's length: the rest is starting up and leaving.
+    ``flowing_s`` of ``wall_s`` is what grows with a clip's length: the rest is ``starting_s``, and leaving.
     """
     wall_s = ended_at - began_at
     return {
         "wall_s": round(wall_s, 3),
+        "starting_s": round(min(board.flows_from - began_at, wall_s), 3),
         "flowing_s": round(board.flowing_s(), 3),
         "dollars": round(wall_s / 3600 * price_per_hour, 6),
         "price_per_hour": price_per_hour,
@@ -31,6 +32,7 @@ def _of_process(board: Board, last: Status) -> dict[str, Any]:
     parts = [part for part in board.facts.get(last.process, {}).values() if isinstance(part, dict)]
     return {
         "cpu_s": round(last.cpu_s, 3),
+        "starting_cpu_s": round(board.ready_cpu_s.get(last.process, last.cpu_s), 3),
         "busy_s": round(max(0.0, last.up_s - last.idle_s - last.blocked_s), 3),
         "rss_bytes_max": board.rss_bytes_max[last.process],
         "items": last.items,
