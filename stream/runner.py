@@ -245,7 +245,7 @@ class _Run:
         board, manifest = self._supervisor.board, self._manifest
         complete(manifest, code, self._prepared, board)
         manifest.usage = {
-            **usage(board, self._spent, time.monotonic() - self._began_at, self._options.price_per_hour),
+            **usage(board, self._spent, self._began_at, time.monotonic(), self._options.price_per_hour),
             "attempts": self._attempt,
             "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
             "latency": (latency := {**latencies(read_events(self._layout.events)), **self._outside.latencies()}),

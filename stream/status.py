@@ -1,5 +1,6 @@
 """What a stage's process tells the supervisor: that it lives, where it is, and why it ended."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -153,6 +154,8 @@ class Board:
         self.rss_bytes_max: dict[str, int] = {}
         self.ready_at: dict[str, float] = {}
         """When each process was first heard to be ready, on the monotonic clock."""
+        self.ready_cpu_s: dict[str, float] = {}
+        """What each process had taken of the CPU by then."""
         self._heard_at: dict[str, float] = {}
 
     def collect(self, timeout_ms: int) -> list[Status]:
@@ -164,6 +167,7 @@ class Board:
             self._heard_at[status.process] = time.monotonic()
             if status.state in ("running", "done"):
                 self.ready_at.setdefault(status.process, self._heard_at[status.process])
+                self.ready_cpu_s.setdefault(status.process, status.cpu_s)
             self.rss_bytes_max[status.process] = max(self.rss_bytes_max.get(status.process, 0), status.rss_bytes)
             self.facts.setdefault(status.process, {}).update(status.facts)
             news.append(status)
@@ -189,7 +193,12 @@ class Board:
         """From when the last process was ready, its model loaded, to the last word of any."""
         if not self.ready_at:
             return 0.0
-        return max(0.0, max(self._heard_at.values()) - max(self.ready_at.values()))
+        return max(0.0, max(self._heard_at.values()) - self.flows_from)
+
+    @property
+    def flows_from(self) -> float:
+        """When the last process was ready, on the monotonic clock; infinity where none is."""
+        return max(self.ready_at.values(), default=math.inf)
 
     def close(self) -> None:
         self._socket.close(linger=0)

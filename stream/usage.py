@@ -29,13 +29,15 @@ def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent
     return Spent(wall_s + unpaid_s, dollars + unpaid_s / 3600 * price_per_hour)
 
 
-def usage(board: Board, before: Spent, wall_s: float, price_per_hour: float) -> dict[str, Any]:
-    """Time and dollars of all attempts: those ``before``, and this one of ``wall_s``; the rest is of this one alone.
+def usage(board: Board, before: Spent, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
+    """Time and dollars of all attempts, those ``before`` and this one; the rest is of this one alone.
 
-    ``flowing_s`` is what grows with a clip's length: the rest is starting up and leaving.
+    Times are on the monotonic clock. ``flowing_s`` is what grows with a clip's length; ``starting_s`` was before it.
     """
+    wall_s = ended_at - began_at
     return {
         "wall_s": round(before.wall_s + wall_s, 3),
+        "starting_s": round(min(board.flows_from - began_at, wall_s), 3),
         "flowing_s": round(board.flowing_s(), 3),
         "dollars": round(before.dollars + wall_s / 3600 * price_per_hour, 6),
         "price_per_hour": price_per_hour,
@@ -51,6 +53,7 @@ def _of_process(board: Board, last: Status) -> dict[str, Any]:
     parts = [part for part in board.facts.get(last.process, {}).values() if isinstance(part, dict)]
     return {
         "cpu_s": round(last.cpu_s, 3),
+        "starting_cpu_s": round(board.ready_cpu_s.get(last.process, last.cpu_s), 3),
         "busy_s": round(max(0.0, last.up_s - last.idle_s - last.blocked_s), 3),
         "rss_bytes_max": board.rss_bytes_max[last.process],
         "items": last.items,

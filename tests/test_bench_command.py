@@ -1,6 +1,7 @@
 """``bench`` runs the real chain, and ``bench compare`` the usual way beside it."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from stream.bench.clips import bench_clip
 from stream.bench.gpu_meter import GpuMeter
 from stream.commands.bench import settled
 from stream.config import Options
+from stream.errors import EgocleanError
 from stream.video.container import read_facts
 from stream.video.sources.source import open_source
 from tests.clips import make_clip
@@ -43,6 +45,8 @@ def test_bench_without_words(tmp_path: Path) -> None:
     chain = measured["chain"]
     assert chain["dollars_per_video_hour"] == pytest.approx(0.5 / chain["x_real_time"], rel=0.01)
     assert 0 < chain["flowing_s"] < chain["wall_s"]
+    assert chain["dollars_per_video_hour_flowing"] < chain["dollars_per_video_hour"]
+    assert f"${chain['dollars_per_video_hour']:.4f} on this one" in result.stdout
     assert measured["utilisation"] is None
     assert measured["machine"]["cores"] >= 1
     for said in ("x real time", "a video hour", "with the grid encoder", "PROJECTION", "calculated, not measured"):
@@ -83,12 +87,49 @@ def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatc
     assert measured["projection"]["is_bound"]
 
 
-def _baseline_in_this_process(clip: str, model: Path, stride_s: float, embeddings: Path) -> dict[str, Any]:
+def _baseline_in_this_process(options: Options, embeddings: Path) -> dict[str, Any]:
     """The program of ``stream.bench.baseline``, without starting another interpreter."""
-    words = [clip, str(model), "--stride-s", str(stride_s), "--embeddings", str(embeddings)]
-    result = CliRunner().invoke(baseline.main, words, catch_exceptions=False)
+    result = CliRunner().invoke(baseline.main, baseline.words(options, embeddings), catch_exceptions=False)
     figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return figures
+
+
+@pytest.mark.parametrize("lens", ["none", "elsewhere"])
+def test_compare_takes_the_runs_lens_and_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lens: str) -> None:
+    """Without rectification, or with a calibration that lies elsewhere, both ways see the same pictures."""
+    clip = make_clip(tmp_path / "clip.mp4", frames=120)
+    (tmp_path / "lens").mkdir()
+    calibration = write_intrinsics(tmp_path / "lens")
+    chosen: dict[str, Any] = {"none": {"rectify": False}, "elsewhere": {"intrinsics": calibration}}
+    model = save_tiny_vjepa2(tmp_path / "model", tile_px=64)
+    options = Options.model_validate(
+        {"source": str(clip), "encoder": "vjepa2", "encoder_model": str(model), "out": tmp_path / "runs",
+         "window": "16@8", **chosen[lens]}
+    )  # fmt: skip
+    monkeypatch.setattr(measuring, "ceiling_flop_s", lambda _: 1e15)
+    monkeypatch.setattr(comparing, "run_baseline", _baseline_in_this_process)
+    measured = comparing.compare(options, tmp_path)
+    assert measured["baseline"]["windows"] == measured["chain"]["windows"] >= 2
+    assert measured["cosine_min"] > 0.99
+
+
+def test_baseline_takes_the_runs_view(clip: Path) -> None:
+    """How much of the rectified field is kept is the run's own choice in both ways."""
+    source = open_source(str(clip))
+    facts, picture = read_facts(source), np.full((96, 128, 3), 255, np.uint8)
+    lens = Options(source=str(clip), intrinsics=source.intrinsics_path())
+    kept, whole = (
+        baseline.rectifier(facts, lens.model_copy(update={"balance": balance}))(picture) for balance in (0.0, 1.0)
+    )
+    assert kept.min() > 0
+    assert whole.min() == 0
+
+
+def test_baseline_that_fails_is_said(tmp_path: Path) -> None:
+    """A sequential way that ends badly is one sentence, without a traceback of this program."""
+    options = Options(source=str(tmp_path / "gone.mp4"), encoder_model=str(tmp_path), rectify=False)
+    with pytest.raises(EgocleanError, match=r"sequential way on .*gone\.mp4 ended with status 1"):
+        baseline.run_baseline(options, tmp_path / "theirs.npy")
 
 
 @pytest.mark.parametrize(
@@ -107,10 +148,13 @@ def test_errors_are_those_of_a_run(tmp_path: Path, words: tuple[str, ...], code:
 
 
 def test_baseline_takes_the_chains_windows(clip: Path) -> None:
-    """The usual way's windows are 64 consecutive whole frames, one every stride."""
-    found = list(baseline.windows(open_source(str(clip)), 1.0))
+    """The usual way's windows are 64 consecutive whole frames, one every stride; or by time, as the chain's."""
+    options = Options(source=str(clip), rectify=False)
+    found = list(baseline.windows(open_source(str(clip)), options))
     assert [window.shape for window in found] == [(64, 96, 128, 3)] * 2
     np.testing.assert_array_equal(found[0][30:], found[1][:34])
+    sparse = list(baseline.windows(open_source(str(clip)), options.model_copy(update={"window": "16@8"})))
+    np.testing.assert_array_equal(sparse[0][4], found[0][15])
 
 
 def test_rendered_clip_is_as_long_as_was_asked(tmp_path: Path) -> None:
@@ -141,39 +185,62 @@ def test_no_gpu_has_no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with GpuMeter() as meter:
         pass
-    assert meter.figures() is None
+    assert meter.figures(0.0, math.inf) is None
     assert gpu.find_gpu() is None
 
 
 class _Nvml:
     """What is asked of NVML: a card that is half busy and has used 30 J a question."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, tells_energy: bool) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, tells: bool) -> None:
         import pynvml
 
         self._millijoules = 0
-        self._tells_energy = tells_energy
+        self._tells = tells
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
         monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: None)
         monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
-        monkeypatch.setattr(pynvml, "nvmlDeviceGetUtilizationRates", lambda _: type("Rates", (), {"gpu": 50}))
+        monkeypatch.setattr(pynvml, "nvmlDeviceGetUtilizationRates", self._rates)
         monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", lambda _: type("Memory", (), {"used": 3 << 30}))
         monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", self._energy)
 
-    def _energy(self, _: object) -> int:
+    def _refuse(self) -> None:
         import pynvml
 
-        if not self._tells_energy:
+        if not self._tells:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+    def _rates(self, _: object) -> object:
+        self._refuse()
+        return type("Rates", (), {"gpu": 50})
+
+    def _energy(self, _: object) -> int:
+        self._refuse()
         self._millijoules += 30_000
         return self._millijoules
 
 
-@pytest.mark.parametrize(("tells_energy", "energy_j"), [(True, 30.0), (False, None)])
-def test_gpu_is_measured(monkeypatch: pytest.MonkeyPatch, tells_energy: bool, energy_j: float | None) -> None:  # noqa: FBT001
-    """Busy share, memory and the energy between begin and end; a card that does not tell its energy gives none."""
-    _Nvml(monkeypatch, tells_energy=tells_energy)
+def test_gpu_is_measured_while_the_chain_flows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Busy share and energy are those of the time that is asked for, not of all that was measured."""
+    _Nvml(monkeypatch, tells=True)
     with GpuMeter() as meter:
         pass
-    assert meter.figures() == {"busy_share": 0.5, "memory_used_bytes_max": 3 << 30, "energy_j": energy_j}
+    assert meter.figures(0.0, math.inf) == {"busy_share": 0.5, "memory_used_bytes_max": 3 << 30, "energy_j": 30.0}
+    assert meter.figures(math.inf, math.inf) == {
+        "busy_share": None,
+        "memory_used_bytes_max": 3 << 30,
+        "energy_j": None,
+    }
+
+
+def test_gpu_that_is_shared_out_tells_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that tells neither its load nor its energy, as a part of one does not, is no error: nothing is made up."""
+    _Nvml(monkeypatch, tells=False)
+    with GpuMeter() as meter:
+        pass
+    assert meter.figures(0.0, math.inf) == {
+        "busy_share": None,
+        "memory_used_bytes_max": 3 << 30,
+        "energy_j": None,
+    }

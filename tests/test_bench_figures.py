@@ -17,14 +17,14 @@ GIB = 1 << 30
 def finished(**changes: Any) -> Finished:  # noqa: ANN401 - any field of the last event
     """A minute of video in 25 s, of which 20 s were flow, with ViT-L on a GPU busy for 15 s, its process for 2."""
     processes: dict[str, dict[str, Any]] = {
-        "detect": {"cpu_s": 0.1, "busy_s": 0.0, "rss_bytes_max": GIB // 16, "items": 60},
+        "detect": {"cpu_s": 0.1, "starting_cpu_s": 0.1, "busy_s": 0.0, "rss_bytes_max": GIB // 16, "items": 60},
         "encode": {
-            "cpu_s": 9.0, "busy_s": 2.0, "device_busy_s": 15.0, "rss_bytes_max": GIB, "items": 1800,
-            "peak_vram_bytes": GIB,
+            "cpu_s": 10.0, "starting_cpu_s": 1.0, "busy_s": 2.0, "device_busy_s": 15.0, "rss_bytes_max": GIB,
+            "items": 1800, "peak_vram_bytes": GIB,
         },
-        "ingest": {"cpu_s": 3.6, "busy_s": 4.0, "rss_bytes_max": GIB // 8, "items": 1800},
+        "ingest": {"cpu_s": 4.0, "starting_cpu_s": 0.4, "busy_s": 4.0, "rss_bytes_max": GIB // 8, "items": 1800},
     }  # fmt: skip
-    usage = {"wall_s": 25.0, "flowing_s": 20.0, "processes": processes}
+    usage = {"wall_s": 25.0, "starting_s": 4.0, "flowing_s": 20.0, "processes": processes}
     encoder = {"model": "vitl", "frames": 64, "device": "A card", "dtype": "float16"}
     last = {"decoded_s": 60.0, "frames": 1800, "windows": 58, **changes}
     return Finished({"usage": usage, "encoder": encoder}, last)
@@ -55,6 +55,13 @@ def test_share_of_the_ceiling() -> None:
     assert row["window_tflop"] == pytest.approx(11.57, abs=0.005)
     assert row["mfu_while_encoding"] == pytest.approx(0.63, abs=0.001)
     assert row["mfu_of_the_chain"] == pytest.approx(row["mfu_while_encoding"] * 0.75, abs=1e-4)
+
+
+def test_small_figures_keep_their_digits() -> None:
+    """Of a small model on a slow device the figures are small, and not zero."""
+    row = figures.utilisation(finished(), EncoderShape(dims=64, layers=1, tile_px=64), 1.234567e9)
+    assert row["window_tflop"] == 0.0002181
+    assert row["ceiling_tflop_s"] == 0.001235
 
 
 def test_share_above_one_is_no_share() -> None:
@@ -108,7 +115,8 @@ def test_table_says_what_is_measured_and_what_is_not() -> None:
         "3.00 x on a long clip",
         "$0.0667 a video hour",
         "63.0% while encoding",
-        "busy 71%, 2048 MiB in use, 4.20 kJ",
+        "busy 71% of the flow, 2048 MiB in use, 4.20 kJ in the flow",
+        "$0.0833 on this one",
         "tokens_out_per_s 50.0",
         "PROJECTION  RTX 3090",
         "calculated, not measured: 63% of the card's 71 TFLOP/s",

@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import pytest
 
+from models.gpu import Gpu
 from stream.errors import UsageError
 from stream.video import decoder
 from stream.video.container import StreamFacts, first_picture, read_facts
@@ -120,6 +121,15 @@ def test_run_says_what_decoded(tmp_path: Path) -> None:
     assert recorded["decoder"]["name"] == "cpu"
     assert recorded["options"]["decoder"] == "cpu"
     assert recorded["rectification"]["remapped_by"] == "opencv"
+
+
+@pytest.mark.skipif(not decoder.nvdec_fault("hevc"), reason="here NVDEC can be opened")
+def test_missing_driver_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an NVIDIA GPU or its driver that is said, and not what libav makes of it; with one, libav's words."""
+    monkeypatch.setattr(decoder, "find_gpu", lambda: None)
+    assert decoder.nvdec_fault("hevc") == "there is no NVIDIA GPU here, or no driver for it"
+    monkeypatch.setattr(decoder, "find_gpu", lambda: Gpu("A card", 1, 1))
+    assert decoder.nvdec_fault("hevc").startswith("CUDA's decoder cannot be opened (")
 
 
 @pytest.mark.skipif(not decoder.nvdec_fault("hevc"), reason="here NVDEC can be opened")

@@ -184,6 +184,20 @@ def test_hash_of_one_file_is_its_own(tmp_path: Path) -> None:
     assert weights_sha256(_whole(tmp_path)) == hashlib.sha256(b"weights").hexdigest()
 
 
+def test_hash_in_the_hubs_cache_is_the_blobs_name(tmp_path: Path) -> None:
+    """Gigabytes are not read again: the cache names a large file by its digest, which was checked as it came."""
+    blob = tmp_path / "blobs" / hashlib.sha256(b"weights").hexdigest()
+    _write(blob.parent, {blob.name: b"not read"})
+    folder = _write(tmp_path / "snapshots" / COMMIT, {"config.json": CONFIG})
+    (folder / "model.safetensors").symlink_to(blob)
+    assert weights_sha256(folder) == blob.name
+    small = blob.with_name("0" * 40)
+    _write(blob.parent, {small.name: b"weights"})
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(small)
+    assert weights_sha256(folder) == hashlib.sha256(b"weights").hexdigest()
+
+
 def test_hash_of_shards_is_that_of_sha256sums_listing(tmp_path: Path) -> None:
     """``sha256sum *.safetensors | sha256sum`` gives the same."""
     lines = [f"{hashlib.sha256(c).hexdigest()}  model-{n}.safetensors\n" for n, c in ((1, b"one"), (2, b"two"))]

@@ -1,9 +1,10 @@
 """The usual way, one step after the other, to compare the chain with.
 
-    python -m stream.bench.baseline CLIP MODEL
+    python -m stream.bench.baseline CLIP MODEL --embeddings FILE
 
-Every frame becomes RGB at full size and is rectified at full size; each window of frames goes by itself through
-transformers' video processor and the whole model, predictor included. One process; the result is one line of JSON.
+Every frame becomes RGB at full size and is rectified at full size; each window of frames, the same that the chain
+takes, goes by itself through transformers' video processor and the whole model, predictor included. One process; the
+result is one line of JSON.
 """
 
 import json
@@ -11,8 +12,8 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +22,51 @@ import cv2
 import numpy as np
 import psutil
 
-from models.encoder import FRAMES, Float32, UInt8
+from models.encoder import Float32, UInt8
+from models.host_tiles import Done
 from models.packages import make_torchvision_importable, require_packages
 from models.vjepa2.encoder import PACKAGES
-from stream.bench.chain import decoded, full_size_maps
-from stream.video.container import read_facts
+from stream.bench.chain import maps_of
+from stream.config import Options
+from stream.errors import EgocleanError
+from stream.items import Picture, Tile
+from stream.stages.decode import Decode
+from stream.stages.picking import Picking
+from stream.video.container import StreamFacts, read_facts
+from stream.video.orientation import upright_deg
+from stream.video.packets import packets
+from stream.video.picture.camera import fit_camera, read_intrinsics
 from stream.video.sources.source import Source, open_source
 
-RATE_FPS = 30.0
 
-
-def run_baseline(clip: str, model: Path, stride_s: float, embeddings: Path) -> dict[str, Any]:
+def run_baseline(options: Options, embeddings: Path) -> dict[str, Any]:
     """Run it in a process of its own; returns its figures, and leaves the windows' mean embeddings in a file.
 
     Raises:
-        subprocess.CalledProcessError: if it fails; what it said is on standard error.
+        EgocleanError: it fails; what it said is on standard error.
         ModelUnavailableError: a package is missing.
     """
     require_packages((*PACKAGES, "torchvision"), extra="qwen")
-    words = [clip, str(model), "--stride-s", str(stride_s), "--embeddings", str(embeddings)]
-    command = [sys.executable, "-m", "stream.bench.baseline", *words]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "stream.bench.baseline", *words(options, embeddings)]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise EgocleanError(f"the sequential way on {options.source} ended with status {done.returncode}")
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
+
+
+def words(options: Options, embeddings: Path) -> list[str]:
+    """The command line for a run's settled options."""
+    lens = ["--intrinsics", str(options.intrinsics)] if options.intrinsics else ["--no-rectify"]
+    given = {
+        "--balance": options.balance,
+        "--fov-scale": options.fov_scale,
+        "--window": options.window,
+        "--stride-s": options.stride_s,
+        "--embeddings": embeddings,
+    }
+    named = [str(word) for pair in given.items() for word in pair]
+    return [options.source, str(options.encoder_model), *lens, *named]
 
 
 class WholeModel:
@@ -78,29 +101,77 @@ class WholeModel:
         return mean
 
 
-def windows(source: Source, stride_s: float) -> Iterator[UInt8]:
-    """(64, height, width, 3) uint8 every stride, of consecutive rectified frames at full size."""
-    maps = full_size_maps(source)
-    stride = round(stride_s * (read_facts(source).fps or RATE_FPS))
-    held: deque[UInt8] = deque(maxlen=FRAMES)
-    for number, frame in enumerate(decoded(source), start=1):
-        held.append(np.asarray(cv2.remap(frame.to_ndarray(format="rgb24"), *maps, cv2.INTER_LINEAR), np.uint8))
-        if number >= FRAMES and (number - FRAMES) % stride == 0:
-            yield np.stack(held)
+class Frames:
+    """Whole frames by their slots: where ``Picking`` keeps what it has picked."""
+
+    def __init__(self) -> None:
+        self._slots = count()
+        self.kept: dict[int, UInt8] = {}
+
+    def put(self, tile: UInt8) -> int:
+        self.kept[slot := next(self._slots)] = tile
+        return slot
+
+    def drop(self, slot: int) -> None:
+        del self.kept[slot]
+
+    def encode(self, _windows: object) -> Done:
+        """Nothing: the model takes frames, not slots."""
+        return Done(())
+
+
+def rectifier(facts: StreamFacts, options: Options) -> Callable[[UInt8], UInt8]:
+    """What makes a whole upright frame straight; without a calibration it stays as it is."""
+    if options.intrinsics is None:
+        return lambda frame: frame
+    intrinsics = read_intrinsics(options.intrinsics)
+    size = facts.display_width_px, facts.display_height_px
+    maps = maps_of(fit_camera(intrinsics, *size, options.balance, options.fov_scale))
+    return lambda frame: np.asarray(cv2.remap(frame, *maps, cv2.INTER_LINEAR), np.uint8)
+
+
+def windows(source: Source, options: Options) -> Iterator[UInt8]:
+    """(T, height, width, 3) uint8 every stride: the chain's own windows, of rectified frames at full size."""
+    facts, store = read_facts(source), Frames()
+    picking = Picking(options.sampling, options.stride_s, store)
+    straight = rectifier(facts, options)
+    for picture in pictures(source, facts):
+        rgb = np.rot90(picture.frame.to_ndarray(format="rgb24"), upright_deg(picture.frame) // 90)
+        tile = Tile(picture.index, picture.t_s, picture.duration_s, straight(np.ascontiguousarray(rgb)))
+        for window in picking.add(tile):
+            if window.whole:
+                yield np.stack([store.kept[frame.slot] for frame in window.frames])
+        picking.forget()
+
+
+def pictures(source: Source, facts: StreamFacts) -> Iterator[Picture]:
+    """All that can be decoded, with the chain's own times."""
+    decode = Decode(source.name, facts)
+    for packet in packets(source):
+        yield from (item for item in decode.on_item(packet) if isinstance(item, Picture))
+    yield from (item for item in decode.on_end() if isinstance(item, Picture))
 
 
 @click.command()
 @click.argument("clip")
 @click.argument("model", type=click.Path(path_type=Path))
+@click.option("--intrinsics", type=click.Path(path_type=Path), help="Calibration.  [default: as for run]")
+@click.option("--rectify/--no-rectify", default=True, show_default=True)
+@click.option("--balance", default=0.0, show_default=True)
+@click.option("--fov-scale", default=1.0, show_default=True)
+@click.option("--window", default="64@30", show_default=True)
 @click.option("--stride-s", default=1.0, show_default=True)
 @click.option("--embeddings", type=click.Path(path_type=Path), required=True)
-def main(clip: str, model: Path, stride_s: float, embeddings: Path) -> None:
-    """Embed CLIP the usual way with the MODEL in a folder."""
+def main(clip: str, model: Path, embeddings: Path, **given: Any) -> None:  # noqa: ANN401 - click's
+    """Embed CLIP the usual way with the MODEL in a folder; options as for run."""
     started_at = time.monotonic()
     whole, source = WholeModel(model), open_source(clip)
-    ready_at = time.monotonic()
+    options = Options.model_validate({**given, "source": clip})
+    if options.rectify and options.intrinsics is None:
+        options = options.model_copy(update={"intrinsics": source.intrinsics_path()})
+    ready_at, ready_cpu_s = time.monotonic(), time.process_time()
     means, model_s = [], 0.0
-    for frames in windows(source, stride_s):
+    for frames in windows(source, options):
         began_at = time.monotonic()
         means.append(whole(frames))
         model_s += time.monotonic() - began_at
@@ -112,6 +183,7 @@ def main(clip: str, model: Path, stride_s: float, embeddings: Path) -> None:
         "flowing_s": round(flowing_s, 3),
         "of_it_processor_and_model_s": round(model_s, 3),
         "cpu_s": round(time.process_time(), 3),
+        "starting_cpu_s": round(ready_cpu_s, 3),
         "rss_bytes_max": psutil.Process(os.getpid()).memory_info().rss,
     }
     click.echo(json.dumps(figures))

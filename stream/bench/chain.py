@@ -34,7 +34,7 @@ from stream.stages.decode import Decode
 from stream.stages.rectify import Rectify
 from stream.video.container import read_facts
 from stream.video.packets import packets
-from stream.video.picture.camera import fit_camera, read_intrinsics
+from stream.video.picture.camera import Camera, fit_camera, read_intrinsics
 from stream.video.sources.source import Source, open_source
 
 CHAIN_TO_DECODE_MAX = 1.35
@@ -99,8 +99,12 @@ def full_size_maps(source: Source) -> tuple[Any, Any]:
     if path is None:
         raise FileNotFoundError(f"no calibration beside {source.file.name}")
     facts = read_facts(source)
-    camera = fit_camera(read_intrinsics(path), facts.width_px, facts.height_px, 0.0, 1.0)
-    size = (facts.width_px, facts.height_px)
+    return maps_of(fit_camera(read_intrinsics(path), facts.width_px, facts.height_px, 0.0, 1.0))
+
+
+def maps_of(camera: Camera) -> tuple[Any, Any]:
+    """OpenCV's maps for the whole upright picture of a camera."""
+    size = (camera.width, camera.height)
     return cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, size, cv2.CV_16SC2)
 
 

@@ -27,6 +27,11 @@ class Finished:
         return float(self.manifest["usage"]["wall_s"])
 
     @property
+    def starting_s(self) -> float:
+        """From the run's begin to when all processes were ready."""
+        return float(self.manifest["usage"]["starting_s"])
+
+    @property
     def flowing_s(self) -> float:
         """Of it, what grows with a clip's length: without starting processes, loading models and leaving."""
         return float(max(self.manifest["usage"]["flowing_s"], 1e-3))
@@ -59,7 +64,7 @@ def chain(run: Finished, price_per_hour: float) -> Row:
 def stages(run: Finished) -> dict[str, Row]:
     """Each process: how fast it would be if it never had to wait, and what it takes.
 
-    A process with a device is busy as long as the busier of the two.
+    A process with a device is busy as long as the busier of the two. CPU time is that of the flow alone.
     """
     used = run.manifest["usage"]["processes"]
     in_order = [*(name for name in PROCESSES if name in used), *(name for name in used if name not in PROCESSES)]
@@ -72,7 +77,7 @@ def _stage(run: Finished, used: Row) -> Row:
         "frames_per_s": round(frames / busy_s, 1),
         "x_real_time": round(run.decoded_s / busy_s, 2),
         "busy_share": round(min(1.0, busy_s / run.flowing_s), 3),
-        "cpu_ms_per_frame": round(used["cpu_s"] / frames * 1000, 3),
+        "cpu_ms_per_frame": round((used["cpu_s"] - used["starting_cpu_s"]) / frames * 1000, 3),
         "rss_bytes_max": used["rss_bytes_max"],
         "peak_vram_bytes": used.get("peak_vram_bytes"),
         "memory_halvings": used.get("memory_halvings"),
@@ -94,14 +99,19 @@ def utilisation(run: Finished, shape: EncoderShape, ceiling_flop_s: float) -> Ro
     done_flop = window_flop * run.last["windows"]
     busy_s = max(run.manifest["usage"]["processes"]["encode"]["device_busy_s"], 1e-3)
     return {
-        "window_tflop": round(window_flop / 1e12, 4),
-        "ceiling_tflop_s": round(ceiling_flop_s / 1e12, 3),
+        "window_tflop": _significant(window_flop / 1e12),
+        "ceiling_tflop_s": _significant(ceiling_flop_s / 1e12),
         "device": encoder["device"],
         "dtype": encoder["dtype"],
         "device_busy_s": round(busy_s, 3),
         "mfu_while_encoding": round(done_flop / busy_s / ceiling_flop_s, 4),
         "mfu_of_the_chain": round(done_flop / run.flowing_s / ceiling_flop_s, 4),
     }
+
+
+def _significant(figure: float) -> float:
+    """To four digits, however small it is."""
+    return float(f"{figure:.4g}")
 
 
 def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float | None) -> Row:

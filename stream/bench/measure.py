@@ -1,6 +1,7 @@
 """Run the real chain, all of its processes, and collect what it took."""
 
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,12 @@ from stream.words import printable
 class Silent:
     """A view that shows nothing but notes, on standard error: what is measured is not drawn."""
 
-    def begin(self, run_id: str) -> None:
-        """In the records."""
+    def __init__(self) -> None:
+        self.began_at = time.monotonic()
+        """When the run began, on the monotonic clock."""
+
+    def begin(self, run_id: str) -> None:  # noqa: ARG002 - in the records
+        self.began_at = time.monotonic()
 
     def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
         """Not drawn."""
@@ -52,7 +57,7 @@ def measure(prepared: Prepared) -> Row:
     """
     options = prepared.options
     with GpuMeter() as meter:
-        code = run(prepared, Silent())
+        code = run(prepared, view := Silent())
     if code not in (ExitCode.DONE, ExitCode.PARTIAL):
         raise SystemExit(code)
     finished = read_run(options.out / prepared.source.stem)
@@ -65,7 +70,7 @@ def measure(prepared: Prepared) -> Row:
         "encoder": finished.manifest["encoder"],
         "chain": figures.chain(finished, options.price_per_hour),
         "stages": figures.stages(finished),
-        "gpu": meter.figures(),
+        "gpu": meter.figures(flows_from := view.began_at + finished.starting_s, flows_from + finished.flowing_s),
         "utilisation": use,
         "annotation": figures.annotation(finished),
         "projection": figures.projection(

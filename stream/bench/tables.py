@@ -54,17 +54,17 @@ def _lines(measured: Row) -> Iterator[str]:
     )
     yield (
         f"cost        ${chain['dollars_per_video_hour_flowing']:.4f} a video hour on a long clip, "
+        f"${chain['dollars_per_video_hour']:.4f} on this one with its start-up, "
         f"at ${chain['price_per_hour']:.2f} an hour of this machine{_without_weights(encoder)}"
     )
     if use := measured["utilisation"]:
         yield (
-            f"efficiency  {use['window_tflop']:.2f} TFLOP a window, {use['mfu_while_encoding']:.1%} while encoding and "
-            f"{use['mfu_of_the_chain']:.1%} over all of the {use['ceiling_tflop_s']:.2f} TFLOP/s that "
+            f"efficiency  {use['window_tflop']:.3g} TFLOP a window, {use['mfu_while_encoding']:.1%} while encoding and "
+            f"{use['mfu_of_the_chain']:.1%} over all of the {use['ceiling_tflop_s']:.3g} TFLOP/s that "
             f"this device does in {use['dtype']}"
         )
     if gpu := measured["gpu"]:
-        energy = "" if gpu["energy_j"] is None else f", {gpu['energy_j'] / 1000:.2f} kJ"
-        yield f"gpu         busy {gpu['busy_share']:.0%}, {gpu['memory_used_bytes_max'] / _MIB:.0f} MiB in use{energy}"
+        yield f"gpu         {', '.join(_of_the_gpu(gpu))}"
     if told := measured["annotation"]:
         yield f"annotator   {', '.join(f'{key} {value}' for key, value in told.items())}"
     if baseline := measured.get("baseline"):
@@ -75,6 +75,16 @@ def _lines(measured: Row) -> Iterator[str]:
 def _without_weights(encoder: Row) -> str:
     """That this is not the price of learned embeddings, which a card is rented for."""
     return ", with the grid encoder" if encoder["model"].startswith("grid") else ""
+
+
+def _of_the_gpu(gpu: Row) -> Iterator[str]:
+    """What the card tells."""
+    if (busy := gpu["busy_share"]) is not None:
+        yield f"busy {busy:.0%} of the flow"
+    if (used := gpu["memory_used_bytes_max"]) is not None:
+        yield f"{used / _MIB:.0f} MiB in use"
+    if (energy_j := gpu["energy_j"]) is not None:
+        yield f"{energy_j / 1000:.2f} kJ in the flow"
 
 
 def _comparison(measured: Row, baseline: Row) -> Iterator[str]:

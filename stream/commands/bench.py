@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from stream.commands.annotator_options import annotator_options
-from stream.commands.encoder_options import encoder_options
+from stream.commands.encoder_options import encoder_options, window_options
 from stream.commands.lens_options import lens_options
 from stream.commands.option import option
 from stream.commands.run import FILE, make_options
@@ -102,12 +102,12 @@ def chain(encoder: str | None, weights: str | None, *, as_json: bool, out: Path 
 
 @bench.command()
 @_common("random-small", 20.0)
-@option("--stride-s", type=float, help="From one window's start to the next.")
+@window_options
 def compare(*, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - as above
     """Run the chain and the naive way on the same clip.
 
-    The naive way: whole frames to RGB, whole frames rectified, and one window at a time through transformers' video
-    processor and the whole model.
+    The naive way: whole frames to RGB, whole frames rectified, and one window at a time, the same as the chain's,
+    through transformers' video processor and the whole model. That processor crops; there is no other geometry here.
     """
     from stream.bench.compare import compare as measure_both
 

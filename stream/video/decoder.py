@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from models.gpu import find_gpu
 from stream.errors import UsageError
 from stream.video.container import StreamFacts, first_picture
 from stream.video.live.source import LiveSource
@@ -95,6 +96,8 @@ def nvdec_fault(codec: str) -> str:
         if accel is not None:
             accel.create(av.Codec(codec, "r"))
     except av.FFmpegError as error:
+        if find_gpu() is None:
+            return "there is no NVIDIA GPU here, or no driver for it"
         return f"CUDA's decoder cannot be opened ({error.strerror})"
     except (NotImplementedError, ValueError) as error:
         return f"this PyAV has no CUDA decoder for {codec} ({error})"
