@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ from models.prompt import Prompt
 from models.token import openai_key
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from openai import AsyncOpenAI
 
 PACKAGES: Final = ("openai",)
@@ -150,7 +153,7 @@ class OpenAIAnnotator:
             api_key=self._key or "none",
             timeout=limits,
             max_retries=0,
-            http_client=BoundedClient(timeout=limits),
+            http_client=BoundedClient(timeout=limits, verify=_tls()),
         )
 
     async def _outcome(self, client: "AsyncOpenAI", asks: _Question, sharers: int) -> _Outcome:
@@ -190,6 +193,14 @@ class OpenAIAnnotator:
         if is_away(error):
             return f"has not been there for {self._settings.wait_s:.0f} s: start it, or name another address"
         return why_unavailable(error, has_key=self._key is not None)
+
+
+@cache
+def _tls() -> "SSLContext":
+    """Once for all batches: reading the certificates takes longer than many a request, and half a MiB."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def check_url(url: str) -> None:
