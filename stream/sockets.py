@@ -3,8 +3,9 @@
 ZeroMQ bounds queues by count, so a hop's high-water mark is its byte budget over its largest legal message,
 and the receiver drops the connection of a sender that exceeds that. Half of the budget lies on either side.
 
-How many items wait in a hop nobody can say: ZeroMQ does not, and either end knows its own count alone. How long an
-item has waited is exact: before the message stands when it was sent, on the clock that all processes share.
+How many items wait in a hop ZeroMQ does not say: the sender counts what it has sent where the receiver sees it, which
+knows what it has taken. How long an item has waited stands before its message, as the time when it was sent, on the
+clock that all processes share.
 """
 
 import struct
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +22,7 @@ import zmq
 from stream import wire
 from stream.errors import EgocleanError
 from stream.items import Item, WireItem
+from stream.tally import Tally
 
 _POLL_MS = 100
 _SENT_AT = struct.Struct("<d")
@@ -43,6 +46,11 @@ class Hop:
     """
 
     @property
+    def tally(self) -> Path:
+        """The file in which it is counted what was sent."""
+        return Path(f"{self.endpoint.removeprefix('ipc://')}.sent")
+
+    @property
     def high_water_mark(self) -> int:
         """Messages on each side: at least one, or nothing would flow."""
         return max(1, self.queue_bytes // (2 * self.message_bytes_max))
@@ -58,6 +66,7 @@ class Outlet:
         self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a peer that is not there
         self._hung_up = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._has_sent = False
+        self._sent = Tally(hop.tally)
         self._socket.connect(hop.endpoint)
 
     def send(self, item: Item, while_full: Callable[[], None]) -> None:
@@ -77,6 +86,7 @@ class Outlet:
         flags = zmq.NOBLOCK if self._hop.loose else 0
         with suppress(zmq.Again):  # the receiver of a loose hop has gone this very moment
             self._socket.send_multipart([sent_at, *parts], flags, copy=size < zmq.COPY_THRESHOLD)
+            self._sent.add()
         self._has_sent = True
 
     def takes_now(self) -> bool:
@@ -118,9 +128,17 @@ class Inlet:
         self._socket = context.socket(zmq.PULL)
         self._socket.setsockopt(zmq.RCVHWM, hop.high_water_mark)
         self._socket.setsockopt(zmq.MAXMSGSIZE, hop.message_bytes_max)
+        self._sent = Tally(hop.tally)
+        self._taken = self._sent.value
+        """With what was lost with a receiver before this one."""
         self._socket.bind(hop.endpoint)
         self.waited_s = 0.0
         """How long the last item had lain in the hop."""
+
+    @property
+    def waiting(self) -> int:
+        """Items that were sent and are not yet taken."""
+        return max(0, self._sent.value - self._taken)
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -135,6 +153,7 @@ class Inlet:
         """
         if not self._socket.poll(timeout_ms, zmq.POLLIN):
             return None
+        self._taken += 1
         sent_at, *parts = [frame.buffer for frame in self._socket.recv_multipart(copy=False)]
         if len(sent_at) != _SENT_AT.size:
             raise wire.WireError(f"a message begins with {len(sent_at)} bytes, expected the {_SENT_AT.size} of a time")

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -33,6 +33,8 @@ class Status:
     """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
     queue_s: float | None = None
     """How long the item that was taken last had waited for this process; None where nothing comes in."""
+    queue_items: int | None = None
+    """Items that wait for this process; None where nothing comes in."""
     levels: dict[str, float] = field(default_factory=dict)
     """What the process holds at present, by name."""
     idle_s: float = 0.0
@@ -74,6 +76,7 @@ class Reporter:
         self.given: Counter[str] = Counter()
         self.blocked_s = 0.0
         self.queue_s: float | None = None
+        self.queue_items: Callable[[], int | None] = lambda: None
         self._levels: dict[str, float] = {}
         self.idle_s = 0.0
         self.ready_at: float | None = None
@@ -114,6 +117,7 @@ class Reporter:
             given=dict(self.given),
             blocked_s=self.blocked_s,
             queue_s=self.queue_s,
+            queue_items=self.queue_items(),
             levels=self._levels,
             idle_s=self.idle_s,
             busy_s=time.monotonic() - self._told_at,

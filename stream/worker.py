@@ -227,7 +227,9 @@ def serve(order: Order, context: zmq.Context[zmq.Socket[bytes]], control: Contro
             run_source(work, port)
         else:
             back = stack.enter_context(Inlet(context, order.back)) if order.back else None
-            run_stage(work, stack.enter_context(Inlet(context, order.inlet)), back, port)
+            inlet = stack.enter_context(Inlet(context, order.inlet))
+            reporter.queue_items = lambda: inlet.waiting
+            run_stage(work, inlet, back, port)
         reporter.report("done", work.facts(), work.levels())
         if outlet is not None:
             outlet.wait_until_taken()

@@ -75,12 +75,13 @@ def test_annotator_is_measured_by_the_clock() -> None:
     value = metrics.registry.get_sample_value
     metrics.on_status(Status("record", "running", levels={"waiting_segments": 3, "spool_bytes": 4096}))
     facts = {"annotator": {"peak_vram_bytes": 5}}
-    metrics.on_status(Status("annotate", "running", queue_s=1.5, facts=facts))
+    metrics.on_status(Status("annotate", "running", queue_s=1.5, queue_items=3, facts=facts))
     assert value("egoclean_annotator_waiting_segments") == 3
     assert value("egoclean_spool_bytes") == 4096
     assert value("egoclean_process_vram_peak_bytes", {"process": "annotate"}) == 5
     assert value("egoclean_process_vram_peak_bytes", {"process": "record"}) is None
     assert value("egoclean_process_queue_seconds", {"process": "annotate"}) == 1.5
+    assert value("egoclean_process_queue_items", {"process": "annotate"}) == 3
     unsaid = dict.fromkeys(("score_mean", "score_max", "theta_on", "theta_off", "period_s", "cycles"))
     closed = {"t_start_s": 1, "t_end_s": 2, "kind": "typical", "closed_by": "end_of_stream", "detected_at_s": 2}
     rest = {"segment_id": "s0", "windows": 1, "damaged_s": 0, "keyframes": 1, "frames_digest": ""}

@@ -155,7 +155,8 @@ def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> N
     assert seen["egoclean_segment_annotation_latency_seconds_count"]["typical",] >= 1
     assert seen["egoclean_annotation_tokens_total"]["out",] >= TOKENS_OUT
     assert seen["egoclean_spool_bytes"][()] > 0
-    assert {name for (name,) in seen["egoclean_process_queue_seconds"]} >= {"encode", "detect", "record", "annotate"}
+    for queue in ("egoclean_process_queue_seconds", "egoclean_process_queue_items"):
+        assert {name for (name,) in seen[queue]} >= {"encode", "detect", "record", "annotate"}
 
 
 def test_heartbeat_lasts_to_the_end(clip: Path, tmp_path: Path) -> None:

@@ -123,8 +123,24 @@ def test_loose_hop_holds_up_nobody(tmp_path: Path) -> None:
                 for _ in range(3):
                     outlet.send(End("end_of_stream", float(number), number), never)
                 assert inlet.receive(5000) == End("end_of_stream", float(number), number)
-            while outlet.takes_now():
-                outlet.wait_for_room(never)
+            deadline = time.monotonic() + 30
+            while outlet.takes_now():  # it has not seen yet that the receiver went
+                assert time.monotonic() < deadline
+
+
+def test_receiver_knows_how_many_wait(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """What was sent and not taken is counted, whichever side of the hop it lies on; a later receiver begins at none."""
+    hop = Hop(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    with Outlet(context, hop) as outlet:
+        with Inlet(context, hop) as inlet:
+            assert inlet.waiting == 0
+            for _ in range(3):
+                outlet.send(End("end_of_stream", 1.0, 10), never)
+            assert inlet.waiting == 3
+            assert inlet.receive(5000) is not None
+            assert inlet.waiting == 2
+        with Inlet(context, hop) as inlet:
+            assert inlet.waiting == 0
 
 
 def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:

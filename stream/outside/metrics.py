@@ -1,10 +1,7 @@
 """A run in numbers, for Prometheus: what the statuses and events that the supervisor reads add up to.
 
-There is no depth of a queue between processes: ZeroMQ does not tell it, and the difference of two counters that were
-reported up to half a second apart is off by about as many items as a queue holds. Exact is how long the item that was
-taken last had lain in its queue, ``egoclean_process_queue_seconds``; times the rate of items, that is the depth. Which
-process is too slow: the first one that is not blocked, ``egoclean_process_blocked_seconds``. How many segments wait for
-the annotator is exact, too: one process knows it.
+Which process is too slow: the first one that is not blocked, ``egoclean_process_blocked_seconds``. What waits before it,
+``egoclean_process_queue_items``, is as of its last word, half a second ago at most.
 """
 
 import time
@@ -196,6 +193,8 @@ class Metrics(Collector):
         yield _counters("egoclean_process_items", "Items taken.", by, each(lambda last: last.items))
         queue = GaugeMetricFamily("egoclean_process_queue_seconds", "For which the last item had waited.", labels=by)
         yield _filled(queue, each(lambda last: last.queue_s))
+        depth = GaugeMetricFamily("egoclean_process_queue_items", "That wait for it.", labels=by)
+        yield _filled(depth, each(lambda last: last.queue_items))
         vram = GaugeMetricFamily("egoclean_process_vram_peak_bytes", "Of the GPU, the most that was held.", labels=by)
         yield _filled(vram, each(_peak_vram_bytes))
         blocked = each(lambda last: last.blocked_s)
