@@ -1,7 +1,7 @@
 """A run in numbers, for Prometheus: what the statuses and events that the supervisor reads add up to.
 
-Which process is too slow: the first one that is not blocked, ``egoclean_process_blocked_seconds``. What waits before it,
-``egoclean_process_queue_items``, is as of its last word, half a second ago at most.
+Which process is too slow: the first one that is not blocked, ``egoclean_process_blocked_seconds``. What waits before
+it, ``egoclean_process_queue_items``, is as of its last word, half a second ago at most.
 """
 
 import time
