@@ -2,14 +2,16 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from models.encoder import ClipEmbedding, Float32, UInt8
+from models.encoder import FRAMES, ClipEmbedding, Float32, UInt8
 from models.packages import make_torchvision_importable
 from models.vjepa2.encoder import Precision, VJepa2Encoder
-from tests.tiny_models import TINY_FRAMES, save_tiny_vjepa2, textured_frame
+from models.vjepa2.random_weights import save_random_vjepa2
+from tests.tiny_models import TINY_FRAMES, hf_processor, save_tiny_vjepa2, textured_frame
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +174,28 @@ def test_float16_on_a_gpu_stays_near_float32(folder: Path, tiles: UInt8) -> None
     batches = [store.encode([slots[start : start + TINY_FRAMES]]) for start in range(5)]
     for window, batch in zip(windows, batches, strict=True):
         assert cosine(batch.result()[0], full.encode(window)) >= 0.999
+
+
+def test_a_gpu_agrees_with_the_plain_model(tmp_path: Path) -> None:
+    """On CUDA the embedding of a full window points where transformers' own model in float32 points."""
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA")
+    make_torchvision_importable()
+    from transformers import VJEPA2Model
+
+    saved = save_random_vjepa2(tmp_path / "model", "random-small")
+    window = np.stack([textured_frame(256, 256, seed=seed) for seed in range(FRAMES)])
+    loaded: Any = VJEPA2Model.from_pretrained(saved, dtype=torch.float32)
+    plain = loaded.to("cuda").eval()
+    pixels = hf_processor()(window, return_tensors="pt", do_resize=False, do_center_crop=False)["pixel_values_videos"]
+    with torch.inference_mode():
+        tokens = plain(pixel_values_videos=pixels.to("cuda"), skip_predictor=True).last_hidden_state[0]
+    temporal = tokens.unflatten(0, (FRAMES // 2, -1)).mean(dim=1)
+    expected = ClipEmbedding(tokens.mean(dim=0).cpu().numpy(), temporal.half().cpu().numpy())
+    made = VJepa2Encoder(saved).encode(window)
+    assert cosine(made, expected) >= 0.999
 
 
 def cosine(one: ClipEmbedding, other: ClipEmbedding) -> float:
