@@ -84,7 +84,7 @@ def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
 def play(layout: RunLayout, given: Options, annotator: FakeAnnotator, items: Iterable[Item]) -> None:
     """Play the items into a record; whatever it orders is asked about before the next one."""
     annotate, keep = Annotate(annotator, layout.keyframes, given), Keep(layout, Fence(layout, 0))
-    with recording(layout, given) as record, closing(keep):
+    with closing(keep), recording(layout, given) as record:
         for item in drive(keep, items):
             list(record.on_item(item))
             exchange(record, annotate)

@@ -129,7 +129,7 @@ def test_wrong_shape_or_dtype_is_refused(encoder: ClipEncoder) -> None:
 def test_facts_are_complete(encoder: ClipEncoder) -> None:
     """A record can say what made an embedding."""
     facts = encoder.facts()
-    assert facts.keys() - {"memory_halvings"} == {
+    assert facts.keys() - {"memory_halvings", "device_busy_s"} == {
         "model", "revision", "weights_sha256", "dtype", "device", "runtime", "frames", "dims",
     }  # fmt: skip
     assert facts["frames"] == encoder.frames

@@ -139,7 +139,7 @@ def test_no_room_for_what_an_annotator_says(name: str, tmp_path: Path, monkeypat
     play(whole, options(), FakeAnnotator(), annotated(_SEGMENTS))
     number = 0
     while True:
-        layout = RunLayout(tmp_path / f"{name} {number}", "clip")
+        layout = RunLayout(tmp_path / str(number), "clip")
         layout.root.mkdir()
         with monkeypatch.context() as patch:
             disk = FullDisk(name, number)

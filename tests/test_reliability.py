@@ -48,7 +48,7 @@ def test_segments_of_the_soak_are_described(monkeypatch: pytest.MonkeyPatch) -> 
     with answering() as url:
         (said,) = OpenAIAnnotator(OpenAISettings(url, MODEL)).annotate([asked])
     assert isinstance(said, AnnotationAnswer)
-    assert len(parse_answer(said.raw, asked)) == 1
+    assert len(parse_answer(said.raw, asked, said.box_space)) == 1
 
 
 def test_peaks_are_no_growth() -> None:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from stream.errors import DamagedError
 from stream.records.events import RunStarted
 from stream.records.layout import RunLayout
 from stream.records.log import read_events
@@ -20,7 +19,7 @@ def layout_of(directory: Path) -> RunLayout:
 def _stem_told(path: Path) -> str | None:
     try:
         first = next(read_events(path), None)
-    except (OSError, ValidationError):
+    except (OSError, DamagedError):
         return None  # who reads the run says so
     if not isinstance(first, RunStarted) or Path(first.stem).name != first.stem:
         return None
