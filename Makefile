@@ -12,7 +12,7 @@ demo: $(VENV)/.run-ready
 	$(BIN)/egoclean-stream demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-image:
 	docker/test_image.sh

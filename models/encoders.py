@@ -10,7 +10,8 @@ from models.errors import ModelUnavailableError
 from models.grid import GridEncoder
 from models.hub.fetch import Report, unreported
 from models.onnx.encoder import PACKAGES, OnnxEncoder
-from models.onnx.facts import Provider, check_fits, read_facts
+from models.onnx.facts import check_fits, read_facts
+from models.onnx.provider import Provider
 from models.packages import require_packages
 from models.vjepa2 import encoder as vjepa2
 from models.weights import locate, weights_sha256

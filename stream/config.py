@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.onnx.facts import Provider
+from models.onnx.provider import Provider
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 from stream.records.layout import RUNS
-from stream.video.container import StreamFacts
+from stream.video.facts import StreamFacts
 from stream.video.live.options import LiveOptions
-from stream.video.picture.view import Geometry
+from stream.video.picture.geometry import Geometry
 from stream.video.sampling import Preset, Sampling
 from stream.video.sources.address import redacted
 

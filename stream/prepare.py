@@ -16,8 +16,8 @@ from stream.reach import AnySource, reach
 from stream.records.layout import RunLayout
 from stream.records.manifest import read_manifest
 from stream.socket_folder import require_short_path
-from stream.video.container import StreamFacts
 from stream.video.decoder import Decoder, choose_decoder
+from stream.video.facts import StreamFacts
 from stream.video.live.source import LiveSource
 from stream.video.picture.camera import fit_camera, read_intrinsics
 from stream.video.sidecar import Sidecar, read_sidecar

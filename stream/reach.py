@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from stream.config import Options
 from stream.errors import UnreachableError, UsageError
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
 from stream.video.live.backoff import Backoff
 from stream.video.live.source import LiveSource, open_any
 from stream.video.sources.address import address_of

@@ -18,8 +18,9 @@ from stream.items import Damage, Picture
 from stream.records.atomic import replaced_when_whole
 from stream.stage import drive
 from stream.stages.decode import Decode
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import read_facts
 from stream.video.encoding import Clock, Coding, tags_of, video_writer
+from stream.video.facts import StreamFacts
 from stream.video.packets import packets
 from stream.video.picture.camera import Camera, fit_camera, read_intrinsics
 from stream.video.picture.layout import layout_of

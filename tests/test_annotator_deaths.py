@@ -11,7 +11,7 @@ from stream.errors import ModelMissingError
 from stream.items import AnnotationOrder, AnnotatorAway
 from stream.records import events
 from stream.records.layout import RunLayout
-from stream.video.container import StreamFacts
+from stream.video.facts import StreamFacts
 from tests.annotated import options, recording, segment
 from tests.described import actions, hang_after, is_annotated, release, told, words, worker_clip
 from tests.openai_server import Reply, Server, serving

@@ -9,7 +9,8 @@ import pytest
 from av.stream import Disposition
 
 from stream.errors import SourceError
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
 from stream.video.sources.source import open_source
 from tests.clips import decode, join_streams, make_audio, make_clip
 

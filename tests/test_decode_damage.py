@@ -10,7 +10,8 @@ from stream.errors import SourceError
 from stream.items import Damage
 from stream.stage import drive
 from stream.stages.decode import Decode
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
 from stream.video.ledger import Ledger
 from stream.video.packets import packets
 from stream.video.sources.file import LocalFile

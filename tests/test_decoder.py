@@ -8,8 +8,9 @@ import pytest
 from models.gpu import Gpu
 from stream.errors import UsageError
 from stream.video import decoder
-from stream.video.container import StreamFacts, first_picture, read_facts
+from stream.video.container import first_picture, read_facts
 from stream.video.decoder import accelerator, choose_decoder, differences, torch_device
+from stream.video.facts import StreamFacts
 from stream.video.sources.source import Source, open_source
 from tests.clips import make_clip
 from tests.runs import manifest, run_cli, write_intrinsics

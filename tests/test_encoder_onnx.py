@@ -15,7 +15,8 @@ from models.encoders import choose, make_encoder
 from models.errors import ModelUnavailableError
 from models.onnx.encoder import OnnxEncoder
 from models.onnx.export import export_onnx
-from models.onnx.facts import Provider, read_facts
+from models.onnx.facts import read_facts
+from models.onnx.provider import Provider
 from models.vjepa2.encoder import VJepa2Encoder
 from models.weights import weights_sha256
 from tests.tiny_models import TINY_DIMS, TINY_FRAMES, save_tiny_vjepa2, textured_frame

@@ -11,7 +11,8 @@ from stream.errors import SourceError
 from stream.items import Picture
 from stream.stage import drive
 from stream.stages.decode import Decode
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
 from stream.video.packets import packets
 from stream.video.sources.source import open_source
 from tests.clips import decode

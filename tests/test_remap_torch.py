@@ -6,11 +6,12 @@ import pytest
 
 from stream.errors import EgocleanError
 from stream.video.picture.camera import Camera
+from stream.video.picture.geometry import Geometry
 from stream.video.picture.layout import Layout, layout_of
 from stream.video.picture.remap import FusedRemap
 from stream.video.picture.remap_torch import TorchRemap
 from stream.video.picture.tiles import TileRemap
-from stream.video.picture.view import Geometry, View, encoder_view, keyframe_view, source_map
+from stream.video.picture.view import View, encoder_view, keyframe_view, source_map
 from tests.test_tiles import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
 
 

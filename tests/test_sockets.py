@@ -131,16 +131,17 @@ def test_loose_hop_holds_up_nobody(tmp_path: Path) -> None:
 def test_receiver_knows_how_many_wait(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
     """What was sent and not taken is counted, whichever side of the hop it lies on; a later receiver begins at none."""
     hop = Hop(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    inlet = Inlet(context, hop)
     with Outlet(context, hop) as outlet:
-        with Inlet(context, hop) as inlet:
-            assert inlet.waiting == 0
-            for _ in range(3):
-                outlet.send(End("end_of_stream", 1.0, 10), never)
-            assert inlet.waiting == 3
-            assert inlet.receive(5000) is not None
-            assert inlet.waiting == 2
-        with Inlet(context, hop) as inlet:
-            assert inlet.waiting == 0
+        assert inlet.waiting == 0
+        for _ in range(3):
+            outlet.send(End("end_of_stream", 1.0, 10), never)
+        assert inlet.waiting == 3
+        assert inlet.receive(5000) is not None
+        assert inlet.waiting == 2
+        inlet.close()
+        with Inlet(context, hop) as later:
+            assert later.waiting == 0
 
 
 def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from stream.items import Damage, Packet, Picture
 from stream.stages.decode import Decode
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
 from stream.video.packets import packets
 from stream.video.sources.source import open_source
 from tests.clips import Decoded, cut, decode, into_tar, make_clip, remux, texture

@@ -6,9 +6,10 @@ import pytest
 from stream.items import Picture, Tile, UInt8
 from stream.stages.rectify import Rectify
 from stream.video.picture.camera import Camera
+from stream.video.picture.geometry import Geometry
 from stream.video.picture.layout import Layout, layout_of
 from stream.video.picture.tiles import TileRemap
-from stream.video.picture.view import Geometry, encoder_view, source_map
+from stream.video.picture.view import encoder_view, source_map
 from tests.test_tiles import FULL_HD, SMALL, antialiased, camera_for, frame_of, full_size, psnr_db, rgb_of, scene
 
 SIZES = [FULL_HD, (854, 480), SMALL]

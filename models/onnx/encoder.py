@@ -19,7 +19,8 @@ from models.errors import ModelUnavailableError
 from models.full_memory import is_memory_full
 from models.halving import Halving
 from models.host_tiles import HostTiles
-from models.onnx.facts import OnnxFacts, Provider, check_files, check_fits, read_facts
+from models.onnx.facts import OnnxFacts, check_files, check_fits, read_facts
+from models.onnx.provider import Provider
 from models.packages import require_packages
 
 if TYPE_CHECKING:

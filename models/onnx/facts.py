@@ -2,15 +2,12 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.errors import ModelUnavailableError
 from models.vjepa2.cost import EncoderShape
-
-Provider: TypeAlias = Literal["auto", "tensorrt", "cuda", "cpu"]
-"""Of ONNX Runtime; ``auto`` takes the first of the others that works."""
 
 
 class OnnxFacts(BaseModel):

@@ -32,7 +32,8 @@ from stream.errors import EgocleanError
 from stream.items import Picture, Tile
 from stream.stages.decode import Decode
 from stream.stages.picking import Picking
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
 from stream.video.orientation import upright_deg
 from stream.video.packets import packets
 from stream.video.picture.camera import fit_camera, read_intrinsics

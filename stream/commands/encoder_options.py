@@ -6,9 +6,9 @@ from typing import TypeVar, get_args
 
 import click
 
-from models.onnx.facts import Provider
+from models.onnx.provider import Provider
 from stream.commands.option import option
-from stream.video.picture.view import Geometry
+from stream.video.picture.geometry import Geometry
 from stream.video.sampling import Preset
 
 T = TypeVar("T")

@@ -19,8 +19,9 @@ from stream.items import Item, Tile
 from stream.prepare import with_encoder, with_intrinsics
 from stream.reach import AnySource
 from stream.records.layout import RunLayout
-from stream.video.container import StreamFacts, read_facts
+from stream.video.container import read_facts
 from stream.video.decoder import Decoder, choose_decoder
+from stream.video.facts import StreamFacts
 from stream.video.live.source import LiveSource, open_any
 from stream.video.sidecar import read_sidecar
 from stream.view import clock

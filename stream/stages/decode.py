@@ -32,8 +32,8 @@ from stream.packing import take, take_optional
 from stream.records.events import Event
 from stream.records.told import latest_s
 from stream.stage import State
-from stream.video.container import StreamFacts
 from stream.video.entries import Entries, Entry
+from stream.video.facts import StreamFacts
 from stream.video.ledger import Ledger, Owed
 from stream.video.live.camera_clock import Since
 from stream.video.packets import Dropped, Flush, Lost, Regained

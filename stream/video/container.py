@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
+from stream.video.facts import StreamFacts
 from stream.video.live.connect import connect
 from stream.video.live.source import LiveSource
 from stream.video.orientation import upright_deg
@@ -33,33 +33,6 @@ _LONGEST_S = 366 * 86400.0
 """A header that says more than this is broken."""
 
 _READ_CHUNK_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class StreamFacts:
-    """What the container and the first picture say about the chosen stream."""
-
-    codec: str
-    width_px: int
-    """Of the decoded picture, before any rotation, as is ``height_px``."""
-    height_px: int
-    rotation_deg: int
-    """How far a viewer turns the picture, clockwise: 0, 90, 180 or 270. The decoded pixels are not turned."""
-    display_width_px: int
-    """After that rotation, as is ``display_height_px``."""
-    display_height_px: int
-    fps: float | None
-    """Nominal; None if unknown, or not to be believed. Times come from each frame's own PTS, never from this."""
-    time_base: str
-    """Seconds per tick of the PTS, a fraction."""
-    pixel_format: str
-    bit_depth: int
-    start_pts: int | None
-    """In ticks; None if the container does not say."""
-    declared_s: float | None
-    """Duration by the header, None if it has none that could be. It may lie."""
-    declared_frames: int | None
-    """Likewise."""
 
 
 def read_facts(source: Source | LiveSource) -> StreamFacts:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from models.gpu import find_gpu
 from stream.errors import UsageError
-from stream.video.container import StreamFacts, first_picture
+from stream.video.container import first_picture
+from stream.video.facts import StreamFacts
 from stream.video.live.source import LiveSource
 from stream.video.packets import THREADED_FROM_PX
 from stream.video.sources.source import Source

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stream.video.container import StreamFacts
+from stream.video.facts import StreamFacts
 from stream.video.sources.source import Source
 from stream.words import printable
 

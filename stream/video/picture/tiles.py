@@ -8,9 +8,10 @@ import cv2
 from stream.errors import EgocleanError
 from stream.items import UInt8
 from stream.video.picture.camera import Camera
+from stream.video.picture.geometry import Geometry
 from stream.video.picture.layout import Layout
 from stream.video.picture.remap import FusedRemap
-from stream.video.picture.view import Geometry, SourceMap, encoder_view, keyframe_view, source_map
+from stream.video.picture.view import SourceMap, encoder_view, keyframe_view, source_map
 
 if TYPE_CHECKING:
     from stream.video.picture.remap_torch import TorchRemap

@@ -4,7 +4,6 @@ All of it is geometry of the upright picture, the one a viewer sees; no pixel is
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,7 @@ import numpy.typing as npt
 from stream.errors import IntrinsicsError
 from stream.items import Float32, Float64
 from stream.video.picture.camera import Camera
-
-Geometry: TypeAlias = Literal["crop", "squash", "letterbox"]
-"""How a picture becomes a square: its middle, all of it out of shape, or all of it between black bars."""
+from stream.video.picture.geometry import Geometry
 
 TRIANGLE_PX2 = 1.0 / 6.0
 """Variance of linear interpolation: of a triangle of half width 1."""

@@ -1,0 +1,30 @@
+"""What is known of a clip's video stream before it is decoded."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What the container and the first picture say about the chosen stream."""
+
+    codec: str
+    width_px: int
+    """Of the decoded picture, before any rotation, as is ``height_px``."""
+    height_px: int
+    rotation_deg: int
+    """How far a viewer turns the picture, clockwise: 0, 90, 180 or 270. The decoded pixels are not turned."""
+    display_width_px: int
+    """After that rotation, as is ``display_height_px``."""
+    display_height_px: int
+    fps: float | None
+    """Nominal; None if unknown, or not to be believed. Times come from each frame's own PTS, never from this."""
+    time_base: str
+    """Seconds per tick of the PTS, a fraction."""
+    pixel_format: str
+    bit_depth: int
+    start_pts: int | None
+    """In ticks; None if the container does not say."""
+    declared_s: float | None
+    """Duration by the header, None if it has none that could be. It may lie."""
+    declared_frames: int | None
+    """Likewise."""
