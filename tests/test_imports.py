@@ -29,3 +29,13 @@ def test_chain_modules_need_no_heavy_package() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_processes_that_decode_nothing_need_no_decoder() -> None:
+    """What detects and what records start without libav and OpenCV, and do not hold their memory."""
+    program = (
+        "import sys, stream.worker, stream.stages.detect, stream.stages.record;"
+        "print(sorted({'av', 'cv2', 'rich', 'click'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
