@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.clips import Decoded, decode, make_clip
+from tests.described import make_described_clip
+from tests.resumed import GRID, QUICK, make_worker_clip
+from tests.runs import run_cli
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +21,26 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(clip: Path) -> Decoded:
     """All that is decoded of it."""
     return decode(clip)
+
+
+@pytest.fixture(scope="session")
+def worker_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip with an anomaly in it, long enough for checkpoints, and its calibration."""
+    return make_worker_clip(tmp_path_factory.mktemp("worker"))
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(worker_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of a run of it that nothing befell."""
+    out = tmp_path_factory.mktemp("whole")
+    assert run_cli(worker_clip, *GRID, *QUICK, "--out", out).returncode == 0
+    return out / "clip"
+
+
+@pytest.fixture(scope="session")
+def described_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of which a run has something to describe every few seconds, and its calibration."""
+    return make_described_clip(tmp_path_factory.mktemp("described"))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ QUICK = ("--encoder", "grid", "--max-segment-s", "5", "--keyframe-px", "64", "--
 """A segment every few seconds, each asked about at once."""
 
 
-def worker_clip(folder: Path) -> Path:
+def make_described_clip(folder: Path) -> Path:
     """Twenty-one seconds of a moving texture, and their calibration."""
     write_intrinsics(folder)
     usual = texture(64, 128, 96)

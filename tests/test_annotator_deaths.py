@@ -13,15 +13,9 @@ from stream.records import events
 from stream.records.layout import RunLayout
 from stream.video.facts import StreamFacts
 from tests.annotated import options, recording, segment
-from tests.described import actions, hang_after, is_annotated, release, told, words, worker_clip
+from tests.described import actions, hang_after, is_annotated, release, told, words
 from tests.openai_server import Reply, Server, serving
 from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty-one seconds of a moving texture, and their calibration."""
-    return worker_clip(tmp_path_factory.mktemp("worker"))
 
 
 @pytest.fixture
@@ -59,12 +53,16 @@ def restarted(run_dir: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("source", ["file", "pipe"])
-def test_killed_annotator_is_started_again_alone(clip: Path, server: Server, tmp_path: Path, source: str) -> None:
+def test_killed_annotator_is_started_again_alone(
+    described_clip: Path, server: Server, tmp_path: Path, source: str
+) -> None:
     """No other process ends with it, not even where the source cannot be played again; nothing is lost or doubled."""
     hang_after(server, 2)
     run_dir = tmp_path / ("clip" if source == "file" else "stdin")
-    given = words(clip if source == "file" else "-", tmp_path, server, *(() if source == "file" else ("--no-rectify",)))
-    with clip.open("rb") as piped, started(*given, stdin=piped) as process:
+    given = words(
+        described_clip if source == "file" else "-", tmp_path, server, *(() if source == "file" else ("--no-rectify",))
+    )
+    with described_clip.open("rb") as piped, started(*given, stdin=piped) as process:
         wait_for_event(run_dir, is_annotated, process)
         record = worker_named(process, run_dir, "record")
         worker_named(process, run_dir, "annotate").kill()
@@ -77,7 +75,7 @@ def test_killed_annotator_is_started_again_alone(clip: Path, server: Server, tmp
     assert sorted(action["segment_id"] for action in actions(run_dir)) == sorted(outcomes(run_dir))
 
 
-def test_segment_that_kills_the_annotator_fails(clip: Path, server: Server, tmp_path: Path) -> None:
+def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: Server, tmp_path: Path) -> None:
     """The one over which it dies twice has failed with that reason; the others are described, and the run ends in 4."""
     run_dir, is_up, deadly = tmp_path / "clip", Event(), list[str]()
 
@@ -88,7 +86,7 @@ def test_segment_that_kills_the_annotator_fails(clip: Path, server: Server, tmp_
             worker_named(process, run_dir, "annotate").kill()
 
     server.strikes = strikes
-    with started(*words(clip, tmp_path, server)) as process:
+    with started(*words(described_clip, tmp_path, server)) as process:
         is_up.set()
         assert process.wait(DEADLINE_S) == 4
     ((failed, reason),) = failures(run_dir).items()
@@ -99,11 +97,11 @@ def test_segment_that_kills_the_annotator_fails(clip: Path, server: Server, tmp_
     assert restarted(run_dir) == ["annotate"] * 2 == ["annotate"] * len(deadly)
 
 
-def test_chain_goes_on_without_its_annotator(clip: Path, server: Server, tmp_path: Path) -> None:
+def test_chain_goes_on_without_its_annotator(described_clip: Path, server: Server, tmp_path: Path) -> None:
     """One that has died as often as --restarts allows is not started again: what is open or comes fails, and why."""
     hang_after(server, 1)
     run_dir = tmp_path / "clip"
-    with started(*words(clip, tmp_path, server, "--restarts", "0")) as process:
+    with started(*words(described_clip, tmp_path, server, "--restarts", "0")) as process:
         wait_for_event(run_dir, is_annotated, process)
         worker_named(process, run_dir, "annotate").kill()
         assert process.wait(DEADLINE_S) == 4
@@ -119,13 +117,13 @@ def test_chain_goes_on_without_its_annotator(clip: Path, server: Server, tmp_pat
     assert len({action["segment_id"] for action in actions(run_dir)}) == len(found)
 
 
-def test_server_that_goes_costs_what_it_was_asked(clip: Path, tmp_path: Path) -> None:
+def test_server_that_goes_costs_what_it_was_asked(described_clip: Path, tmp_path: Path) -> None:
     """A file whose server was there once is segmented to its end; what nobody described fails, and is asked later."""
     run_dir = tmp_path / "clip"
     with ExitStack() as there:
         gone = there.enter_context(serving())
         hang_after(gone, 1)
-        given = words(clip, tmp_path, gone, "--annotator-batch", "1", "--annotator-wait-s", "0")
+        given = words(described_clip, tmp_path, gone, "--annotator-batch", "1", "--annotator-wait-s", "0")
         with started(*given) as process:
             wait_for_event(run_dir, is_annotated, process)
             there.close()
@@ -139,10 +137,10 @@ def test_server_that_goes_costs_what_it_was_asked(clip: Path, tmp_path: Path) ->
     assert len({action["segment_id"] for action in actions(run_dir)}) == len(outcomes(run_dir))
 
 
-def test_answer_that_does_not_come_costs_one_segment(clip: Path, server: Server, tmp_path: Path) -> None:
+def test_answer_that_does_not_come_costs_one_segment(described_clip: Path, server: Server, tmp_path: Path) -> None:
     """After --annotator-timeout-s a request that hangs is given up, and the others are described."""
     server.replies[:] = [Reply(hangs=True)]
-    result = run_cli(*words(clip, tmp_path, server, "--annotator-timeout-s", "1"))
+    result = run_cli(*words(described_clip, tmp_path, server, "--annotator-timeout-s", "1"))
     assert (result.returncode, result.stderr) == (4, "")
     assert list(failures(tmp_path / "clip").values()) == ["the server gave no answer in time"]
     assert sum(became == ["annotated"] for became in outcomes(tmp_path / "clip").values()) >= 3

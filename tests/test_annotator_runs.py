@@ -15,15 +15,9 @@ from stream.errors import EgocleanError, ModelMissingError, UsageError
 from stream.prepare import prepare
 from stream.records import events
 from stream.supervisor import DRAIN_S
-from tests.described import actions, hang_after, is_annotated, release, told, words, worker_clip
+from tests.described import actions, hang_after, is_annotated, release, told, words
 from tests.openai_server import Server, serving
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty-one seconds of a moving texture, and their calibration."""
-    return worker_clip(tmp_path_factory.mktemp("worker"))
 
 
 @pytest.fixture
@@ -40,11 +34,11 @@ def spans(run_dir: Path) -> list[tuple[float, float]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of a run that nothing befell."""
     out = tmp_path_factory.mktemp("whole")
     with serving() as server:
-        result = run_cli(*words(clip, out, server))
+        result = run_cli(*words(described_clip, out, server))
     assert (result.returncode, result.stderr) == (0, "")
     return out / "clip"
 
@@ -77,10 +71,10 @@ def test_clip_is_described_while_it_plays(undisturbed: Path) -> None:
     assert set(manifest(undisturbed)["usage"]["processes"]) == {"ingest", "encode", "detect", "record", "annotate"}
 
 
-def test_tiny_spool_never_deadlocks(clip: Path, undisturbed: Path, server: Server, tmp_path: Path) -> None:
+def test_tiny_spool_never_deadlocks(described_clip: Path, undisturbed: Path, server: Server, tmp_path: Path) -> None:
     """With room for few segments' keyframes the chain waits for the annotator, again and again, and loses none."""
     frames = ("--keyframe-fps", "15", "--keyframe-px", "128", "--spool-mib", "1")
-    assert run_cli(*words(clip, tmp_path, server, *frames, "--queue-mib", "1")).returncode == 0
+    assert run_cli(*words(described_clip, tmp_path, server, *frames, "--queue-mib", "1")).returncode == 0
     spans = [
         [(each["t_start_s"], each["t_end_s"]) for each in actions(run)] for run in (tmp_path / "clip", undisturbed)
     ]
@@ -88,11 +82,11 @@ def test_tiny_spool_never_deadlocks(clip: Path, undisturbed: Path, server: Serve
     assert not [event for event in told(tmp_path / "clip") if isinstance(event, events.SegmentSkipped)]
 
 
-def test_stop_while_the_spool_is_full_waits_for_nobody(clip: Path, server: Server, tmp_path: Path) -> None:
+def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, server: Server, tmp_path: Path) -> None:
     """The chain is drained although the annotator hangs, and the same command takes up what was left, all of it."""
     hang_after(server, 0)
     run_dir = tmp_path / "clip"
-    given = words(clip, tmp_path, server, "--keyframe-fps", "15", "--keyframe-px", "128", "--spool-mib", "1")
+    given = words(described_clip, tmp_path, server, "--keyframe-fps", "15", "--keyframe-px", "128", "--spool-mib", "1")
     with started(*given) as process:
         while sum(path.stat().st_size for path in run_dir.glob("keyframes/*.jpg")) + 128**2 <= 2**20:
             with suppress(subprocess.TimeoutExpired):
@@ -129,7 +123,7 @@ def is_last(event: events.Event) -> bool:
 
 @pytest.mark.parametrize(("end", "moment"), [(stop, is_last), (kill, is_annotated)])
 def test_ended_run_goes_on(
-    clip: Path,
+    described_clip: Path,
     undisturbed: Path,
     server: Server,
     tmp_path: Path,
@@ -139,23 +133,23 @@ def test_ended_run_goes_on(
     """A run that ends while the server hangs waits for no answer, and the same command asks for what is missing."""
     hang_after(server, 3)
     run_dir = tmp_path / "clip"
-    with started(*words(clip, tmp_path, server)) as process:
+    with started(*words(described_clip, tmp_path, server)) as process:
         wait_for_event(run_dir, moment, process)
         code = end(process)
         assert process.wait(DEADLINE_S) == code
     before = [event for event in told(run_dir) if is_annotated(event)]
     release(server)
     server.asked.clear()
-    assert run_cli(*words(clip, tmp_path, server)).returncode == 0
+    assert run_cli(*words(described_clip, tmp_path, server)).returncode == 0
     assert_described_alike(run_dir, undisturbed)
     assert len(server.asked) <= len(actions(run_dir)) - len(before)
 
 
-def test_server_that_lets_nobody_in_ends_the_run(clip: Path, tmp_path: Path) -> None:
+def test_server_that_lets_nobody_in_ends_the_run(described_clip: Path, tmp_path: Path) -> None:
     """A server that wants a key ends the run with 5, and a sentence that says where the key belongs."""
     with serving() as server:
         server.key = "sk-secret"
-        result = run_cli(*words(clip, tmp_path, server))
+        result = run_cli(*words(described_clip, tmp_path, server))
         assert result.returncode == 5
         assert "OPENAI_API_KEY" in result.stderr
         last = told(tmp_path / "clip")[-1]
@@ -172,9 +166,9 @@ def test_server_that_lets_nobody_in_ends_the_run(clip: Path, tmp_path: Path) -> 
     ],
 )
 def test_choice_is_settled_before_the_run(
-    clip: Path, given: dict[str, object], error: type[EgocleanError], help_: str
+    described_clip: Path, given: dict[str, object], error: type[EgocleanError], help_: str
 ) -> None:
     """An annotator that cannot work is found before anything is decoded or written, with what helps."""
-    options = Options.model_validate({"source": str(clip), "encoder": "grid", **given})
+    options = Options.model_validate({"source": str(described_clip), "encoder": "grid", **given})
     with pytest.raises(error, match=help_):
         prepare(options)

@@ -7,22 +7,8 @@ from pathlib import Path
 import pytest
 
 from stream.records import events
-from tests.resumed import GRID, QUICK, assert_same, make_worker_clip
+from tests.resumed import GRID, QUICK, assert_same
 from tests.runs import run_cli, started, wait_for_event
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip long enough for checkpoints, and its calibration."""
-    return make_worker_clip(tmp_path_factory.mktemp("worker"))
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a run that nothing befell."""
-    out = tmp_path_factory.mktemp("whole")
-    assert run_cli(clip, *GRID, *QUICK, "--out", out).returncode == 0
-    return out / "clip"
 
 
 def is_behind_a_checkpoint(event: events.Event) -> bool:
@@ -31,10 +17,10 @@ def is_behind_a_checkpoint(event: events.Event) -> bool:
 
 
 @pytest.fixture(scope="module")
-def killed(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def killed(worker_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was killed behind a checkpoint."""
     out = tmp_path_factory.mktemp("killed")
-    with started(clip, *GRID, *QUICK, "--out", out, "--queue-mib", "1") as process:
+    with started(worker_clip, *GRID, *QUICK, "--out", out, "--queue-mib", "1") as process:
         wait_for_event(out / "clip", is_behind_a_checkpoint, process)
         process.kill()
     return out
@@ -76,14 +62,14 @@ TORN: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("tear", TORN.values(), ids=TORN)
 def test_what_a_power_cut_has_torn_is_made_good(
-    clip: Path, uninterrupted: Path, out: Path, tear: Callable[[Path], None]
+    worker_clip: Path, uninterrupted: Path, out: Path, tear: Callable[[Path], None]
 ) -> None:
     """On another boot nothing that was not durable is believed, and the end is that of the undisturbed run."""
     run_dir = out / "clip"
     tear(run_dir)
     attempt = run_dir / "state" / "attempt"
     attempt.write_text(attempt.read_text().split()[0] + " an-earlier-boot\n")
-    result = run_cli(clip, *GRID, *QUICK, "--out", out)
+    result = run_cli(worker_clip, *GRID, *QUICK, "--out", out)
     assert (result.returncode, result.stderr) == (0, "")
     assert_same(run_dir, uninterrupted)
 
@@ -100,16 +86,16 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], None]]] = {
 
 @pytest.mark.parametrize(("name", "damage"), DAMAGED.values(), ids=DAMAGED)
 def test_what_is_damaged_is_named(
-    clip: Path, uninterrupted: Path, out: Path, name: str, damage: Callable[[Path], None]
+    worker_clip: Path, uninterrupted: Path, out: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     """Exit 2 and one sentence, and nothing is written; --restart begins anew whatever lies there."""
     damage(out / "clip")
     before = (out / "clip" / "events.jsonl").read_bytes()
-    result = run_cli(clip, *GRID, *QUICK, "--out", out)
+    result = run_cli(worker_clip, *GRID, *QUICK, "--out", out)
     assert result.returncode == 2
     assert result.stderr.startswith(f"egoclean-stream: {out / 'clip' / name} is damaged (")
     assert result.stderr.endswith("): begin anew with --restart\n")
     assert result.stderr.count("\n") == 1
     assert (out / "clip" / "events.jsonl").read_bytes() == before
-    assert run_cli(clip, *GRID, *QUICK, "--out", out, "--restart").returncode == 0
+    assert run_cli(worker_clip, *GRID, *QUICK, "--out", out, "--restart").returncode == 0
     assert_same(out / "clip", uninterrupted)

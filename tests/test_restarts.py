@@ -11,7 +11,7 @@ from stream.errors import StageFailedError
 from stream.records import events
 from stream.records.log import read_events
 from stream.restarts import FURTHER_S, Restarts
-from tests.resumed import GRID, QUICK, assert_same, make_worker_clip
+from tests.resumed import GRID, QUICK, assert_same
 from tests.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named
 
 
@@ -42,20 +42,6 @@ def test_fault_that_comes_again_ends_the_run() -> None:
     assert not any(Restarts(3).allow(fault(code), 5.0) for code in (2, 3, 5, 6))
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip long enough for checkpoints, and its calibration."""
-    return make_worker_clip(tmp_path_factory.mktemp("worker"))
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a run that nothing befell."""
-    out = tmp_path_factory.mktemp("whole")
-    assert run_cli(clip, *GRID, *QUICK, "--out", out).returncode == 0
-    return out / "clip"
-
-
 def restarts_of(run_dir: Path) -> list[str]:
     """Which processes were the reason."""
     told = read_events(run_dir / "events.jsonl")
@@ -73,10 +59,10 @@ def newborn(process: "subprocess.Popen[str]", run_dir: Path, name: str) -> psuti
 
 
 @pytest.mark.parametrize("when", ["early", "late"])
-def test_process_that_hangs_is_started_again(clip: Path, uninterrupted: Path, tmp_path: Path, when: str) -> None:
+def test_process_that_hangs_is_started_again(worker_clip: Path, uninterrupted: Path, tmp_path: Path, when: str) -> None:
     """Before its first word or in the middle of its work: silence for --hang-s is a death, and the end is the same."""
     run_dir = tmp_path / "clip"
-    with started(clip, *GRID, *QUICK, "--out", tmp_path, "--hang-s", "6", "--queue-mib", "1") as process:
+    with started(worker_clip, *GRID, *QUICK, "--out", tmp_path, "--hang-s", "6", "--queue-mib", "1") as process:
         if when == "late":
             wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
         newborn(process, run_dir, "detect").send_signal(signal.SIGSTOP)
@@ -86,11 +72,11 @@ def test_process_that_hangs_is_started_again(clip: Path, uninterrupted: Path, tm
 
 
 @pytest.mark.parametrize("passes", [True, False])
-def test_fault_in_a_process(clip: Path, uninterrupted: Path, tmp_path: Path, passes: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+def test_fault_in_a_process(worker_clip: Path, uninterrupted: Path, tmp_path: Path, passes: bool) -> None:  # noqa: FBT001 - pytest gives it by name
     """A fault that passes costs a restart; one that stays ends the run with 70 before the budget does."""
     run_dir = tmp_path / "clip"
     tally = run_dir / "state" / "encoded"
-    with started(clip, *GRID, *QUICK, "--out", tmp_path, "--queue-mib", "1") as process:
+    with started(worker_clip, *GRID, *QUICK, "--out", tmp_path, "--queue-mib", "1") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentClosed), process)
         encode = worker_named(process, run_dir, "encode")
         encode.send_signal(signal.SIGSTOP)
@@ -107,9 +93,11 @@ def test_fault_in_a_process(clip: Path, uninterrupted: Path, tmp_path: Path, pas
         assert_same(run_dir, uninterrupted)
 
 
-def test_directory_is_held_until_its_last_writer_has_gone(clip: Path, uninterrupted: Path, tmp_path: Path) -> None:
+def test_directory_is_held_until_its_last_writer_has_gone(
+    worker_clip: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
     """While a process of a supervisor that was killed may still write, the same command refuses; then it goes on."""
-    run_dir, words = tmp_path / "clip", (clip, *GRID, *QUICK, "--out", tmp_path)
+    run_dir, words = tmp_path / "clip", (worker_clip, *GRID, *QUICK, "--out", tmp_path)
     with started(*words, "--queue-mib", "1") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentClosed), process)
         record = worker_named(process, run_dir, "record")

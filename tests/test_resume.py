@@ -15,22 +15,8 @@ from stream.bench.kills import main as kills
 from stream.records import events
 from stream.records.log import read_events
 from tests.clips import make_clip, remux
-from tests.resumed import GRID, QUICK, assert_same, make_worker_clip
+from tests.resumed import GRID, QUICK, assert_same
 from tests.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, workers, write_intrinsics
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip with an anomaly in it, and its calibration."""
-    return make_worker_clip(tmp_path_factory.mktemp("worker"))
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a run that nothing befell."""
-    out = tmp_path_factory.mktemp("whole")
-    assert run_cli(clip, *GRID, *QUICK, "--out", out).returncode == 0
-    return out / "clip"
 
 
 def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
@@ -45,11 +31,11 @@ def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_stopped_run_goes_on_with_the_same_command(
-    clip: Path, uninterrupted: Path, tmp_path: Path, number: int
+    worker_clip: Path, uninterrupted: Path, tmp_path: Path, number: int
 ) -> None:
     """After SIGTERM, or when the supervisor was killed, the same command goes on; one window at most is repeated."""
     run_dir = tmp_path / "clip"
-    words = (clip, *GRID, *QUICK, "--out", tmp_path)
+    words = (worker_clip, *GRID, *QUICK, "--out", tmp_path)
     with started(*words, "--queue-mib", "1") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
         process.send_signal(number)
@@ -65,10 +51,10 @@ def test_stopped_run_goes_on_with_the_same_command(
 
 
 @pytest.mark.parametrize("name", ["ingest", "encode", "detect", "record"])
-def test_process_that_dies_is_started_again(clip: Path, uninterrupted: Path, tmp_path: Path, name: str) -> None:
+def test_process_that_dies_is_started_again(worker_clip: Path, uninterrupted: Path, tmp_path: Path, name: str) -> None:
     """When a process of the chain is killed the chain is started again, and ends as if nothing had been."""
     run_dir = tmp_path / "clip"
-    with started(clip, *GRID, *QUICK, "--out", tmp_path) as process:
+    with started(worker_clip, *GRID, *QUICK, "--out", tmp_path) as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
         worker_named(process, run_dir, name).kill()
         assert process.wait(DEADLINE_S) == 0
@@ -84,11 +70,11 @@ def is_at(seq: int, event: events.Event) -> bool:
 
 
 def test_killed_again_and_again(
-    clip: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    worker_clip: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything killed at once at random moments, time after time: the end is still the same."""
     run_dir = tmp_path / "clip"
-    words = (clip, *GRID, *QUICK, "--out", tmp_path)
+    words = (worker_clip, *GRID, *QUICK, "--out", tmp_path)
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     for moment in random.Random(3).sample(range(1, 9), 4):
@@ -124,10 +110,12 @@ def test_odd_clips_are_killed_too(kind: str, tmp_path: Path) -> None:
     assert result.exit_code == 0
 
 
-def test_after_a_power_cut_it_goes_on_from_the_last_checkpoint(clip: Path, uninterrupted: Path, tmp_path: Path) -> None:
+def test_after_a_power_cut_it_goes_on_from_the_last_checkpoint(
+    worker_clip: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
     """On another boot the states since the last checkpoint do not count, and what they knew is done again."""
     run_dir = tmp_path / "clip"
-    words = (clip, *GRID, *QUICK, "--out", tmp_path)
+    words = (worker_clip, *GRID, *QUICK, "--out", tmp_path)
     with started(*words, "--queue-mib", "1") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
         process.kill()
@@ -140,8 +128,8 @@ def test_after_a_power_cut_it_goes_on_from_the_last_checkpoint(clip: Path, unint
 def test_killed_after_its_last_event(tmp_path: Path) -> None:
     """A run that has told its end, but not completed run.json, does so when it is called again, and embeds nothing."""
     write_intrinsics(tmp_path)
-    clip = make_clip(tmp_path / "clip.mp4", frames=120)
-    words = (clip, *GRID, "--out", tmp_path / "runs")
+    worker_clip = make_clip(tmp_path / "clip.mp4", frames=120)
+    words = (worker_clip, *GRID, "--out", tmp_path / "runs")
     run_dir = tmp_path / "runs" / "clip"
     assert run_cli(*words).returncode == 0
     whole = manifest(run_dir)
@@ -168,14 +156,14 @@ def test_killed_after_its_last_event(tmp_path: Path) -> None:
 def test_soak_begins_anew(tmp_path: Path) -> None:
     """A run with --loop has no end that could be reached: the same command begins it anew."""
     write_intrinsics(tmp_path)
-    clip = make_clip(tmp_path / "clip.mp4", frames=90)
+    worker_clip = make_clip(tmp_path / "clip.mp4", frames=90)
     run_dir, ids = tmp_path / "runs" / "clip", [""]
 
     def is_new(event: events.Event) -> bool:
         return isinstance(event, events.RunStarted) and event.run_id != ids[-1]
 
     for _ in range(2):
-        with started(clip, *GRID, "--out", tmp_path / "runs", "--loop") as process:
+        with started(worker_clip, *GRID, "--out", tmp_path / "runs", "--loop") as process:
             first = wait_for_event(run_dir, is_new, process)
             ids.append(first.model_dump()["run_id"])
             wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
