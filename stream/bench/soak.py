@@ -154,7 +154,8 @@ def _look(pid: int, out: Path, temporary: Path, only: set[str] | None) -> Iterat
         yield "spool_mib", sum(_size_bytes(path) for path in out.glob("*/keyframes/*.jpg")) / 2**20
     try:
         supervisor = psutil.Process(pid)
-        named = {"supervisor": supervisor} | {_name(child): child for child in supervisor.children()}
+        children = ((_log(child), child) for child in supervisor.children())
+        named = {"supervisor": supervisor} | {log.stem: child for log, child in children if log.suffix == ".log"}
     except psutil.NoSuchProcess:
         return
     for name, process in named.items():
@@ -181,9 +182,9 @@ def _of_process(name: str, process: psutil.Process) -> Iterator[tuple[str, float
         yield f"{name} {what}", value
 
 
-def _name(worker: psutil.Process) -> str:
-    """That of the file to which it says what goes wrong: ``logs/<name>.log``."""
-    return Path(f"/proc/{worker.pid}/fd/2").resolve().stem
+def _log(worker: psutil.Process) -> Path:
+    """The file to which it says what goes wrong, ``logs/<name>.log``; another one while it is only being started."""
+    return Path(f"/proc/{worker.pid}/fd/2").resolve()
 
 
 def _clips_done(out: Path) -> int:
