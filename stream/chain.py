@@ -230,17 +230,9 @@ def _encoder(options: Options) -> "ClipEncoder":
         from stream.serving.client import ServedEncoder
 
         return ServedEncoder(options.encoder_endpoint)
-    from models.encoders import make_encoder
-    from stream.vram import limited
+    from stream.encoder import own_encoder
 
-    return make_encoder(
-        options.encoder,
-        options.encoder_model,
-        frames=options.sampling.frames,
-        onnx=options.encoder_onnx,
-        provider=options.onnx_provider,
-        memory_bytes=limited(options, "encode"),
-    )
+    return own_encoder(options)
 
 
 def _detect(options: Options, _layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:

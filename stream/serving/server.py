@@ -17,14 +17,12 @@ from pydantic import BaseModel
 
 from models import vram
 from models.encoder import ClipEncoder
-from models.encoders import make_encoder
-from models.errors import ModelUnavailableError
 from stream.config import Options
-from stream.errors import ExitCode, ModelMissingError, exit_code_of, sentence_of
+from stream.encoder import own_encoder
+from stream.errors import ExitCode, exit_code_of, sentence_of
 from stream.packing import State, take
 from stream.serving.messages import DONE, DROP, ENCODE, FAILED, HELLO, HERE, PUT, QUEUE_MESSAGES, receive, send
 from stream.serving.shared import Answer, SharedEncoder
-from stream.vram import limited
 
 _BUSY_POLL_MS = 1
 _IDLE_POLL_MS = 1000
@@ -108,26 +106,12 @@ def serve(order: Order) -> None:
         MemoryError: it does not fit into the device's memory.
     """
     options = order.options
-    encoder = _encoder(options)
+    encoder = own_encoder(options)
     with zmq.Context[zmq.Socket[bytes]]() as context, context.socket(zmq.ROUTER) as socket:
         socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(order.endpoint)
         Server(encoder, socket, options.encoder_batch or 1).serve()
-
-
-def _encoder(options: Options) -> ClipEncoder:
-    try:
-        return make_encoder(
-            options.encoder,
-            options.encoder_model,
-            frames=options.sampling.frames,
-            onnx=options.encoder_onnx,
-            provider=options.onnx_provider,
-            memory_bytes=limited(options, "encode"),
-        )
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
 
 
 def _end_with_the_line(line_in: FileIO) -> None:
