@@ -84,6 +84,12 @@ class Child:
 
 
 def _environment(order: Order) -> dict[str, str]:
-    """One thread for numpy everywhere but where a model computes: the chain's own processes fill the cores."""
-    threads = {} if order.process in ("encode", "annotate") else {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return {**os.environ, **threads}
+    """One thread for numpy everywhere but where a model computes: the chain's own processes fill the cores.
+
+    Where no pictures are computed, buffers of messages are given back to the system as soon as they are free: in
+    glibc's heap they leave holes, and a process takes half a MiB more for every hour of video (``stream.bench.soak``).
+    """
+    computes = order.process in ("encode", "annotate")
+    threads = {} if computes else {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    memory = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024)} if order.process in ("detect", "record") else {}
+    return {**os.environ, **threads, **memory}
