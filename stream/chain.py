@@ -206,7 +206,7 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
     from stream.stages.window import Window
 
     sampling = options.sampling
-    encoder = _encoder(options)
+    encoder, leave_encoder = _encoder(options)
     window = Window(
         Remembered(encoder, layout, first=saved.windows if saved else 0),
         options.stride_s,
@@ -216,23 +216,29 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
         max_lag_s=options.live.lag_s,
     )
     keep = Keep(layout, Fence(layout, attempt), str(encoder.facts()["weights_sha256"]))
+
+    def close() -> None:
+        keep.close()
+        leave_encoder()
+
     return Work(
         Pipeline([window, keep]),
         facts=lambda: {"encoder": {**encoder.facts(), **vram.facts()}, "windows": window.facts()},
-        close=keep.close,
+        close=close,
         due=lambda now_s: (item for given in window.due(now_s) for item in keep.on_item(given)),
     )
 
 
-def _encoder(options: Options) -> "ClipEncoder":
-    """The encoder in this process, or what stands for the one that several runs share."""
+def _encoder(options: Options) -> "tuple[ClipEncoder, Callable[[], None]]":
+    """The encoder in this process, or what stands for the one that several runs share; and how it is left."""
     if options.encoder_endpoint is not None:
         from stream.serving.client import ServedEncoder
 
-        return ServedEncoder(options.encoder_endpoint)
+        served = ServedEncoder(options.encoder_endpoint)
+        return served, served.close
     from stream.encoder import own_encoder
 
-    return own_encoder(options)
+    return own_encoder(options), lambda: None
 
 
 def _detect(options: Options, _layout: RunLayout, _attempt: int, _saved: Saved | None) -> Work:

@@ -12,7 +12,7 @@ import zmq
 from models.encoder import ClipEmbedding, Facts, Float16, Float32, UInt8, check_tile, check_tiles, check_windows
 from stream.errors import EgocleanError
 from stream.packing import State, take
-from stream.serving.messages import DROP, ENCODE, HELLO, HERE, PUT, QUEUE_MESSAGES, receive, send
+from stream.serving.messages import DONE, DROP, ENCODE, HELLO, HERE, PUT, QUEUE_MESSAGES, receive, send
 
 _KNOCK_EVERY_MS: Final = 1000
 """So often a chain that waits asks whether anybody is there: perhaps it is another process by now."""
@@ -26,6 +26,7 @@ class Link:
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, f"{os.getpid()}-{uuid.uuid4().hex[:8]}".encode())
         self._socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
+        self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.connect(endpoint)
         self._instance = ""
         self.facts: Facts = {}
@@ -55,7 +56,7 @@ class Link:
         return message
 
     def close(self) -> None:
-        self._socket.close(linger=0)
+        self._socket.close()
         self._context.term()
 
 
@@ -165,7 +166,7 @@ class ServedTiles:
         if not isinstance(request, int) or self._asked.pop(request, None) is None:
             return  # a greeting, or the second answer to what was asked twice
         self._forget()
-        if message["say"] == "done":
+        if message["say"] == DONE:
             mean: Float32 = take(message, "mean", np.ndarray)
             temporal: Float16 = take(message, "temporal", np.ndarray)
             self._answers[request] = [ClipEmbedding(*pair) for pair in zip(mean, temporal, strict=True)]

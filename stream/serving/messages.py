@@ -9,6 +9,7 @@ from stream.packing import State, pack, unpack
 
 HELLO, PUT, DROP, ENCODE = "hello", "put", "drop", "encode"
 """What a chain may say, under ``say``."""
+BY_A_CHAIN = (HELLO, PUT, DROP, ENCODE)
 HERE, DONE, FAILED = "here", "done", "failed"
 """What it is told, under ``say``; ``instance`` with it tells one process from the next that takes its place."""
 QUEUE_MESSAGES = 256

@@ -21,7 +21,7 @@ from stream.config import Options
 from stream.encoder import own_encoder
 from stream.errors import ExitCode, exit_code_of, sentence_of
 from stream.packing import State, take
-from stream.serving.messages import DONE, DROP, ENCODE, FAILED, HELLO, HERE, PUT, QUEUE_MESSAGES, receive, send
+from stream.serving import messages
 from stream.serving.shared import Answer, SharedEncoder
 
 _BUSY_POLL_MS = 1
@@ -58,31 +58,31 @@ class Server:
         """Take all that has come."""
         while self._socket.poll(0):
             client, *parts = self._socket.recv_multipart()
-            message, tile = receive(parts)
+            message, tile = messages.receive(parts)
             self._do(client, message, tile)
 
     def _do(self, client: bytes, message: State, tile: bytes | None) -> None:
         match message["say"]:
-            case "hello":
-                self._say(client, {"say": HERE, "name": self._encoder.name, "frames": self._encoder.frames,
+            case messages.HELLO:
+                self._say(client, {"say": messages.HERE, "name": self._encoder.name, "frames": self._encoder.frames,
                                    "tile_px": self._encoder.tile_px})  # fmt: skip
-            case "put" if tile is not None:
+            case messages.PUT if tile is not None:
                 self._shared.put(client, take(message, "slot", int), tile)
-            case "drop":
+            case messages.DROP:
                 self._shared.drop(client, take(message, "slot", int))
-            case "encode":
+            case messages.ENCODE:
                 self._shared.ask(client, take(message, "request", int), take(message, "windows", list))
             case other:
-                raise ValueError(f"{other!r} is said by a chain, expected one of {HELLO}, {PUT}, {DROP}, {ENCODE}")
+                raise ValueError(f"{other!r} is said by a chain, expected one of {messages.BY_A_CHAIN}")
 
     def _answer(self, answer: Answer) -> None:
         if answer.failure is not None:
             is_memory = isinstance(answer.failure, MemoryError)
-            failed: State = {"say": FAILED, "why": str(answer.failure), "memory": is_memory}
+            failed: State = {"say": messages.FAILED, "why": str(answer.failure), "memory": is_memory}
             self._say(answer.client, {**failed, "request": answer.request})
             return
         self._say(answer.client, {
-            "say": DONE,
+            "say": messages.DONE,
             "request": answer.request,
             "mean": np.stack([made.mean for made in answer.embeddings]),
             "temporal": np.stack([made.temporal for made in answer.embeddings]),
@@ -90,7 +90,7 @@ class Server:
 
     def _say(self, client: bytes, message: State) -> None:
         facts = {**self._encoder.facts(), **vram.facts(), "batches_shared": self._shared.shared_batches}
-        send(self._socket, {**message, "instance": self._instance, "facts": facts}, to=client)
+        messages.send(self._socket, {**message, "instance": self._instance, "facts": facts}, to=client)
 
     def _forget_the_dead(self) -> None:
         for client in self._shared.clients:
@@ -108,7 +108,7 @@ def serve(order: Order) -> None:
     options = order.options
     encoder = own_encoder(options)
     with zmq.Context[zmq.Socket[bytes]]() as context, context.socket(zmq.ROUTER) as socket:
-        socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
+        socket.setsockopt(zmq.RCVHWM, messages.QUEUE_MESSAGES)
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(order.endpoint)
         Server(encoder, socket, options.encoder_batch or 1).serve()
