@@ -24,7 +24,7 @@ lint: $(VENV)/.dev-ready
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev-ready
-	$(BIN)/python -m stream.bench.chain
+	$(BIN)/python -m tests.tools.bench_chain
 
 pictures: $(VENV)/.dev-ready demo
 	$(BIN)/egoclean-stream check-rectify runs/demo_clip/demo.mp4 --at 21 --out docs/images/rectified.png

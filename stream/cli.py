@@ -11,10 +11,9 @@ from typing import NoReturn
 
 import click
 
-from stream.complaint import complain
-from stream.errors import ExitCode
-from stream.notes import Note, tell_notes
-from stream.words import printable
+from stream.errors import ExitCode, printable
+from stream.ui.error_report import complain
+from stream.ui.notes import Note, tell_notes
 
 COMMANDS = {
     "run": "stream.commands.run:run",

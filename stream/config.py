@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.onnx.provider import Provider
+from models.encoders.onnx.provider import Provider
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
-from stream.records.layout import RUNS
+from stream.geometry.geometry import Geometry
+from stream.records.schema.layout import RUNS
+from stream.sources.address import redacted
+from stream.sources.live.options import LiveOptions
 from stream.video.facts import StreamFacts
-from stream.video.live.options import LiveOptions
-from stream.video.picture.geometry import Geometry
 from stream.video.sampling import Preset, Sampling
-from stream.video.sources.address import redacted
 
 
 class Options(BaseModel):

@@ -15,11 +15,10 @@ A message is one sentence: it names the thing, its value, and what would be righ
 """
 
 import errno
+import re
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar
-
-from stream.words import printable
 
 
 class ExitCode(IntEnum):
@@ -134,3 +133,17 @@ def _words_of(error: BaseException) -> str:
             return f"no room left on the disk while writing {error.filename or 'the run directory'}"
         case _:
             return f"internal error, {type(error).__name__}: {error}"
+
+
+_MARK = "\N{REPLACEMENT CHARACTER}"
+_NOT_A_SPACE_ONLY = re.compile(r" *[^\S ]\s*")
+"""White space with more in it than spaces."""
+
+
+def printable(text: str) -> str:
+    """Untrusted text, made safe to print: on one line, without what a terminal would act on.
+
+    U+FFFD replaces each control character, each mark of direction or of no width, and each half of a surrogate pair
+    (Unicode's categories C, and Z but for the space).
+    """
+    return "".join(each if each.isprintable() else _MARK for each in _NOT_A_SPACE_ONLY.sub(" ", text))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.clips import Decoded, decode, make_clip
-from tests.described import make_described_clip
-from tests.resumed import GRID, QUICK, make_worker_clip
-from tests.runs import run_cli
+from tests.support.clips import Decoded, decode, make_clip
+from tests.support.described import make_described_clip
+from tests.support.resumed import GRID, QUICK, make_worker_clip
+from tests.support.runs import run_cli
 
 
 @pytest.fixture(scope="session")

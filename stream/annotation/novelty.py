@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from stream.items import Float32
-from stream.records import events
-from stream.records.layout import RunLayout
+from stream.pipeline.items import Float32
+from stream.records.schema import events
+from stream.records.schema.layout import RunLayout
 
 REMEMBERED_MAX: Final = 4096
 """Segments: 16 MiB of an encoder's 1024 numbers each. What came before is forgotten, and what is like that is described

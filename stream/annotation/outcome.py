@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from models.annotator import AnnotationAnswer, AnnotationFailure
-from models.answers.parse import AnswerError, DescribedAction, parse_answer
-from models.weights import identity
-from stream.annotation.asking import Said
-from stream.annotation.order import request_without_frames
-from stream.annotation.price import Price, price
-from stream.annotation.raw import RawResponses
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
+from models.annotators.response.parse import AnswerError, DescribedAction, parse_answer
+from models.weights.weights import identity
+from stream.annotation.client import Said
+from stream.annotation.cost import Price, price
+from stream.annotation.raw_responses import RawResponses
+from stream.annotation.request import request_without_frames
 from stream.config import Options
-from stream.items import AnnotationOrder
-from stream.records import events
-from stream.records.annotations import Action, AnnotationsFile, Ecot, SceneObject
-from stream.records.layout import RunLayout
-from stream.records.log import EventLog
-from stream.words import printable
+from stream.errors import printable
+from stream.pipeline.items import AnnotationOrder
+from stream.records.schema import events
+from stream.records.schema.annotations import Action, AnnotationsFile, Ecot, SceneObject
+from stream.records.schema.layout import RunLayout
+from stream.records.store.event_log import EventLog
 
 _REASON_CHARS_MAX: Final = 300
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from stream.annotation.novelty import Novelty
 from stream.config import Options
-from stream.records import events
-from stream.records.layout import RunLayout
-from stream.records.reasons import (
+from stream.records.schema import events
+from stream.records.schema.layout import RunLayout
+from stream.records.schema.reasons import (
     NO_ANNOTATOR,
     NO_KEYFRAMES,
     ONLY_ANOMALOUS,

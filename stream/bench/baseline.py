@@ -22,22 +22,22 @@ import cv2
 import numpy as np
 import psutil
 
-from models.encoder import Float32, UInt8
-from models.host_tiles import Done
+from models.encoders.cpu_store import Done
+from models.encoders.encoder import Float32, UInt8
+from models.encoders.vjepa2.encoder import PACKAGES
 from models.packages import make_torchvision_importable, require_packages
-from models.vjepa2.encoder import PACKAGES
-from stream.bench.chain import maps_of
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.items import Picture, Tile
+from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.pipeline.items import Picture, Tile
+from stream.sources.source import Source, open_source
 from stream.stages.decode import Decode
-from stream.stages.picking import Picking
+from stream.stages.sampler import FrameSampler
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
 from stream.video.orientation import upright_deg
 from stream.video.packets import packets
-from stream.video.picture.camera import fit_camera, read_intrinsics
-from stream.video.sources.source import Source, open_source
+from tests.tools.bench_chain import maps_of
 
 
 def run_baseline(options: Options, embeddings: Path) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class WholeModel:
 
 
 class Frames:
-    """Whole frames by their slots: where ``Picking`` keeps what it has picked."""
+    """Whole frames by their slots: where ``FrameSampler`` keeps what it has picked."""
 
     def __init__(self) -> None:
         self._slots = count()
@@ -134,7 +134,7 @@ def rectifier(facts: StreamFacts, options: Options) -> Callable[[UInt8], UInt8]:
 def windows(source: Source, options: Options) -> Iterator[UInt8]:
     """(T, height, width, 3) uint8 every stride: the chain's own windows, of rectified frames at full size."""
     facts, store = read_facts(source), Frames()
-    picking = Picking(options.sampling, options.stride_s, store)
+    picking = FrameSampler(options.sampling, options.stride_s, store)
     straight = rectifier(facts, options)
     for picture in pictures(source, facts):
         rgb = np.rot90(picture.frame.to_ndarray(format="rgb24"), upright_deg(picture.frame) // 90)

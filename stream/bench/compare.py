@@ -9,10 +9,10 @@ from stream.bench.baseline import run_baseline
 from stream.bench.measure import measure
 from stream.config import Options
 from stream.errors import UsageError
-from stream.items import Float32
-from stream.prepare import prepare
-from stream.records.layout import RunLayout
-from stream.video.sources.source import open_source
+from stream.pipeline.items import Float32
+from stream.records.schema.layout import RunLayout
+from stream.run.prepare import prepare
+from stream.sources.source import open_source
 
 Row = dict[str, Any]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from models.vjepa2.cost import EncoderShape
-from stream.chain import PROCESSES
+from models.encoders.vjepa2.cost import EncoderShape
+from stream.runtime.processes import PROCESSES
 
 Row = dict[str, Any]
 

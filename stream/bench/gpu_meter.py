@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from models.gpu import nvml_device
+from models.memory.gpu import nvml_device
 
 if TYPE_CHECKING:
     from pynvml import c_nvmlDevice_t

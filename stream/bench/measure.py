@@ -8,21 +8,20 @@ from typing import Any
 
 import click
 
-from models.gpu import find_gpu
-from models.vjepa2.cost import EncoderShape, encoder_shape
+from models.encoders.vjepa2.cost import EncoderShape, encoder_shape
+from models.memory.gpu import find_gpu
 from stream.bench import figures
 from stream.bench.ceiling import ceiling_flop_s
 from stream.bench.figures import Finished, Row
 from stream.bench.gpu_meter import GpuMeter
 from stream.config import Options
-from stream.errors import ExitCode
-from stream.notes import Note
-from stream.prepare import Prepared
-from stream.records import events
-from stream.records.found import layout_of
-from stream.records.manifest import machine
-from stream.runner import run
-from stream.words import printable
+from stream.errors import ExitCode, printable
+from stream.records.locate import layout_of
+from stream.records.schema import events
+from stream.records.schema.manifest import machine
+from stream.run.prepare import Prepared
+from stream.run.session import run
+from stream.ui.notes import Note
 
 
 class Silent:

@@ -9,13 +9,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.ablation.compare import Subject, compare
-from stream.ablation.encoders import make_encoders
-from stream.ablation.progress import Progress
-from stream.ablation.series import Series
-from stream.ablation.stored import ENDINGS, read_embeddings, stem_of
-from stream.ablation.table import document, show
-from stream.ablation.variants import Variant, detector_variants, encoder_variants
 from stream.commands.run import make_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
@@ -23,6 +16,13 @@ from stream.errors import UsageError
 from stream.evaluation.listed import read_json
 from stream.evaluation.tables import PIPE_WIDTH
 from stream.evaluation.track import Track
+from tests.tools.ablation.compare import Subject, compare
+from tests.tools.ablation.encoders import make_encoders
+from tests.tools.ablation.progress import Progress
+from tests.tools.ablation.series import Series
+from tests.tools.ablation.stored import ENDINGS, read_embeddings, stem_of
+from tests.tools.ablation.table import document, show
+from tests.tools.ablation.variants import Variant, detector_variants, encoder_variants
 
 _PATH = click.Path(path_type=Path)
 _STORED = "embeddings"
@@ -96,8 +96,8 @@ def _only_series(path: Path) -> dict[str, Series]:
 
 def _played(options: Sequence[Options], progress: Progress) -> tuple[list[Subject], list[Variant]]:
     """Videos; detectors are compared on vjepa2 where there are weights, else on grid."""
-    from stream.ablation.record import record
-    from stream.prepare import prepare
+    from stream.run.prepare import prepare
+    from tests.tools.ablation.record import record
 
     clips = [prepare(each) for each in options]
     encoders = make_encoders(clips[0].options.encoder_model)

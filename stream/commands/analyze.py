@@ -4,17 +4,17 @@ from pathlib import Path
 
 import click
 
-from exporters import detection_plot, diagnostics
-from exporters.anomalies import Anomaly, write_anomalies
-from exporters.detection_plot import Detection, draw_detection
-from exporters.diagnostics import Diagnostics, draw_diagnostics
-from exporters.matrices import cells_of, similarity
-from exporters.style import figure_file, require_matplotlib
-from stream.analysis.clip import Clip, clips_in
-from stream.analysis.found import causal_anomalies, causal_track, offline_anomalies, offline_track
-from stream.analysis.numbers import Replay, consecutive_distances, detect_offline, replay
-from stream.analysis.repetition import repetition
-from stream.words import printable
+from exporters.figures import detection_plot, diagnostics
+from exporters.figures.anomalies import Anomaly, write_anomalies
+from exporters.figures.detection_plot import Detection, draw_detection
+from exporters.figures.diagnostics import Diagnostics, draw_diagnostics
+from exporters.figures.matrices import cells_of, similarity
+from exporters.figures.style import figure_file, require_matplotlib
+from stream.commands.analysis.clip import Clip, clips_in
+from stream.commands.analysis.found import causal_anomalies, causal_track, offline_anomalies, offline_track
+from stream.commands.analysis.numbers import Replay, consecutive_distances, detect_offline, replay
+from stream.commands.analysis.repetition import repetition
+from stream.errors import printable
 
 _PATH = click.Path(path_type=Path)
 

@@ -24,9 +24,9 @@ def annotate(ctx: click.Context, /, run: Path, **given: Any) -> None:  # noqa: A
     Nothing is decoded again: the run's keyframes are shown, as far as --spool-mib has left them. Options that are not
     given are those of the run; another annotator or model may be named. It may be stopped and called again.
     """
-    from stream.reannotation import annotate_run
-    from stream.records.found import layout_of
-    from stream.view import make_view
+    from stream.records.locate import layout_of
+    from stream.run.annotate import annotate_run
+    from stream.ui.console import make_view
 
     chosen = {name: value for name, value in given.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
     sys.exit(annotate_run(layout_of(run), chosen, make_view(Console())))

@@ -93,7 +93,7 @@ def bench() -> None:
 def chain(encoder: str | None, weights: str | None, *, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - click's
     """Run the chain on CLIP, or on a rendered clip; with --annotator the price of its words is in it."""
     from stream.bench.measure import measure
-    from stream.prepare import prepare
+    from stream.run.prepare import prepare
 
     encoder, weights = settled(encoder, weights, given["encoder_model"])
     with _prepared(encoder=encoder, weights=weights, **given) as (options, _):
@@ -126,8 +126,8 @@ def _can_run_vjepa2() -> bool:
     """Whether a card is here, and what V-JEPA 2 needs is installed."""
     from importlib.util import find_spec
 
-    from models.gpu import find_gpu
-    from models.vjepa2.encoder import PACKAGES
+    from models.encoders.vjepa2.encoder import PACKAGES
+    from models.memory.gpu import find_gpu
 
     return all(find_spec(name) for name in PACKAGES) and find_gpu() is not None
 
@@ -154,8 +154,8 @@ def _prepared(
 
 
 def _random_weights(folder: Path, size: Any) -> Path:  # noqa: ANN401 - one of _RANDOM, which click has checked
+    from models.encoders.vjepa2.random_weights import save_random_vjepa2
     from models.errors import ModelUnavailableError
-    from models.vjepa2.random_weights import save_random_vjepa2
     from stream.errors import ModelMissingError
 
     click.echo(f"making {size} weights", err=True)

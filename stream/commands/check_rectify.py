@@ -9,14 +9,13 @@ import click
 
 from stream.commands.lens_options import lens_options
 from stream.commands.source_options import download_option
-from stream.errors import IntrinsicsError, SourceError, UsageError
-from stream.words import printable
+from stream.errors import IntrinsicsError, SourceError, UsageError, printable
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-    from stream.video.sources.source import Source
+    from stream.sources.source import Source
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
 _ROUNDING_S = 1e-6
@@ -42,11 +41,11 @@ def check_rectify(
     hub (hf://datasets/OWNER/NAME/PATH). What is
     straight in the world must be straight on the right; hatching marks what the camera did not record.
     """
-    from stream.video.picture.camera import fit_camera, read_intrinsics
-    from stream.video.picture.layout import layout_of
-    from stream.video.picture.sheet import Sheet
-    from stream.video.picture.tiles import encode_picture
-    from stream.video.sources.source import open_source
+    from stream.geometry.calibration_sheet import Sheet
+    from stream.geometry.camera import fit_camera, read_intrinsics
+    from stream.geometry.layout import layout_of
+    from stream.geometry.tiles import encode_picture
+    from stream.sources.source import open_source
 
     source = open_source(clip, download=download)
     path = intrinsics or source.intrinsics_path()

@@ -7,9 +7,9 @@ import click
 from rich.console import Console
 
 from stream.config import Options
-from stream.meter import say
-from stream.runner import run
-from stream.view import make_view
+from stream.run.session import run
+from stream.ui.console import make_view
+from stream.ui.meter import say
 
 
 @click.command()
@@ -31,7 +31,7 @@ def demo(out: Path, seconds: float, seed: int) -> None:
     and its truth.json go to OUT/demo_clip/; nothing is fetched.
     """
     from stream.demo.render import render_demo
-    from stream.prepare import prepare
+    from stream.run.prepare import prepare
 
     console = Console()
     clip = out / "demo_clip" / "demo.mp4"

@@ -17,8 +17,8 @@ from stream.commands.run import FILE, make_options
 from stream.commands.source_options import download_option
 from stream.detection.options import DetectorOptions
 from stream.doctor.check import Check
-from stream.video.live.options import LiveOptions
-from stream.words import printable
+from stream.errors import printable
+from stream.sources.live.options import LiveOptions
 
 _NAME_WIDTH = 18
 

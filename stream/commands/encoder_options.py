@@ -6,9 +6,9 @@ from typing import TypeVar, get_args
 
 import click
 
-from models.onnx.provider import Provider
+from models.encoders.onnx.provider import Provider
 from stream.commands.option import option
-from stream.video.picture.geometry import Geometry
+from stream.geometry.geometry import Geometry
 from stream.video.sampling import Preset
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.errors import UsageError
+from stream.errors import UsageError, printable
 from stream.evaluation.clock import LONGEST_S
 from stream.evaluation.document import document
 from stream.evaluation.evaluation import evaluate as judge_clips
@@ -18,7 +18,6 @@ from stream.evaluation.formats import read_tracks
 from stream.evaluation.pairing import Case, left_out, make_case, paired
 from stream.evaluation.tables import PIPE_WIDTH, show
 from stream.evaluation.track import Track
-from stream.words import printable
 
 _PATH = click.Path(path_type=Path)
 

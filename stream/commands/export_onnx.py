@@ -23,9 +23,9 @@ def export_onnx(encoder_model: str | None, out: Path, dtype: Precision, frames: 
     The graph takes bytes, for any number of windows, and gives embeddings. Run it with `--encoder-runtime onnx
     --encoder-onnx FILE.onnx`. Nothing is fetched.
     """
-    from models.onnx import export
-    from models.vjepa2.encoder import HUB_NAME
-    from models.weights import locate
+    from models.encoders.onnx import export
+    from models.encoders.vjepa2.encoder import HUB_NAME
+    from models.weights.weights import locate
 
     precision: Literal["float32", "float16"] = "float32" if dtype == "fp32" else "float16"
     try:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from stream.records.found import layout_of
-from stream.records.health import now, read_health
-from stream.records.layout import RUNS
-from stream.words import printable
+from stream.errors import printable
+from stream.records.locate import layout_of
+from stream.records.schema.health import now, read_health
+from stream.records.schema.layout import RUNS
 
 _START_TIME = 19
 """Of the fields of ``/proc/PID/stat`` behind the name (proc(5)): clock ticks after the machine's start."""

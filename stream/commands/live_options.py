@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stream.video.live.options import LiveOptions
+from stream.sources.live.options import LiveOptions
 
 _SECONDS = [option for option in fields(LiveOptions) if option.metadata]
 

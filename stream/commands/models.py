@@ -8,8 +8,7 @@ from rich.console import Console
 
 from models.errors import ModelUnavailableError
 from stream.commands.export_onnx import export_onnx
-from stream.errors import ModelMissingError
-from stream.words import printable
+from stream.errors import ModelMissingError, printable
 
 _ENCODERS = ("auto", "vjepa2", "grid")
 _ANNOTATORS = ("none", "qwen", "openai")
@@ -59,8 +58,8 @@ def fetch_models(
 @models.command("list")
 def list_models() -> None:
     """List the models in the hub's cache: NAME@COMMIT, its branches, its size, whether it is whole."""
-    from models.hub.cached import cached_models
     from models.packages import require_packages
+    from models.weights.hub.cached import cached_models
     from stream.doctor.check import size
 
     try:
@@ -76,8 +75,8 @@ def list_models() -> None:
 
 def _needed(encoder: str, encoder_model: str | None, annotator: str, annotator_model: str | None) -> Iterator[str]:
     """Names of the models that a run would load."""
-    from models.qwen import loading as qwen
-    from models.vjepa2 import encoder as vjepa2
+    from models.annotators.qwen import loading as qwen
+    from models.encoders.vjepa2 import encoder as vjepa2
 
     if encoder != "grid":
         yield encoder_model or vjepa2.HUB_NAME
@@ -88,8 +87,8 @@ def _needed(encoder: str, encoder_model: str | None, annotator: str, annotator_m
 def _fetched(wanted: str, revision: str | None, *, offline: bool) -> str:
     """Fetch one model; what came of it, in a line."""
     from models.packages import require_packages
-    from models.weights import cached, fetched, identity, split_revision, weight_files
-    from stream.fetch_view import shown
+    from models.weights.weights import cached, fetched, identity, split_revision, weight_files
+    from stream.ui.fetch_progress import shown
 
     if (folder := Path(wanted).expanduser()).is_dir():
         weight_files(folder)

@@ -11,13 +11,13 @@ from rich.console import Console
 from stream.commands.lens_options import lens_options
 from stream.commands.source_options import download_option
 from stream.errors import ExitCode
-from stream.meter import say, shown
-from stream.view import clock
+from stream.ui.console import clock
+from stream.ui.meter import say, shown
 
 if TYPE_CHECKING:
-    from stream.rectification import Wish
-    from stream.series import Outcome
-    from stream.video.encoding import Codec
+    from stream.engines.batch import Outcome
+    from stream.run.rectify import Wish
+    from stream.video.writer import Codec
 
 _FILE = click.Path(path_type=Path)
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
@@ -64,9 +64,9 @@ def rectify(
     """
     import cv2
 
-    from stream.rectification import Wish
-    from stream.series import run_named
-    from stream.video.encoding import Coding
+    from stream.engines.batch import run_named
+    from stream.run.rectify import Wish
+    from stream.video.writer import Coding
 
     cv2.setNumThreads(1)  # frames are rectified side by side, not each by many threads
     wish = Wish(out, intrinsics, balance, fov_scale, longest_px, Coding(codec, crf, preset), overwrite)
@@ -77,11 +77,11 @@ def rectify(
 
 def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = False) -> "Outcome":
     """Rectify one clip, showing how far it is and what came of it."""
-    from stream.rectification import rectify as write_rectified
-    from stream.series import Outcome
+    from stream.engines.batch import Outcome
+    from stream.run.rectify import rectify as write_rectified
+    from stream.sources.sidecar import read_sidecar
+    from stream.sources.source import open_source
     from stream.video.container import read_facts
-    from stream.video.sidecar import read_sidecar
-    from stream.video.sources.source import open_source
 
     source = open_source(clip, download=download)
     facts = read_facts(source)

@@ -18,7 +18,7 @@ from stream.commands.source_options import download_option
 from stream.config import Options, validated
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
-from stream.video.live.options import LiveOptions
+from stream.sources.live.options import LiveOptions
 
 FILE = click.Path(path_type=Path)
 
@@ -94,13 +94,13 @@ def run(  # click's values: Options validates them
     finished ones are not repeated, one that was stopped goes on, and the gravest exit code is the command's.
     OUT/series.json says what became of each so far.
     """
-    from stream.jobs.clip import run_clip
-    from stream.jobs.pool import at_once
-    from stream.json_view import JsonView
-    from stream.meter import say
-    from stream.notes import tell_notes
-    from stream.series import run_named
-    from stream.video.sources.listing import list_clips
+    from stream.engines.batch import run_named
+    from stream.engines.jobs.clip import run_clip
+    from stream.engines.jobs.pool import at_once
+    from stream.sources.discover import list_clips
+    from stream.ui.json_lines import JsonView
+    from stream.ui.meter import say
+    from stream.ui.notes import tell_notes
 
     options = make_options(detector, {"source": sources[0], "live": live, **given})
     if options.log_format == "json":
@@ -119,8 +119,8 @@ def run(  # click's values: Options validates them
 
 def say_json(line: str) -> None:
     """Say what is of no single run."""
-    from stream.json_view import JsonView
-    from stream.notes import Note
+    from stream.ui.json_lines import JsonView
+    from stream.ui.notes import Note
 
     JsonView().note(Note(line))
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.records.events import FINAL, Event
 from stream.records.follow import Follower
-from stream.records.found import layout_of
-from stream.records.health import Health, read_health
-from stream.records.manifest import read_manifest
-from stream.view import LiveView, View
+from stream.records.locate import layout_of
+from stream.records.schema.events import FINAL, Event
+from stream.records.schema.health import Health, read_health
+from stream.records.schema.manifest import read_manifest
+from stream.ui.console import LiveView, View
 
 POLL_S = 0.1
 

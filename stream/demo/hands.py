@@ -4,7 +4,7 @@ import numpy as np
 
 from stream.demo.motion import Hand
 from stream.demo.raster import Canvas, Color, at
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 SLEEVE: Color = (44, 62, 96)
 CUFF: Color = (28, 40, 66)

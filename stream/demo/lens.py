@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from stream.demo.raster import Canvas
-from stream.items import Float32, Float64, UInt8
-from stream.video.picture.camera import Intrinsics
+from stream.geometry.camera import Intrinsics
+from stream.pipeline.items import Float32, Float64, UInt8
 
 _NOISE_LEVEL = 2.2
 """Standard deviation, of 255."""

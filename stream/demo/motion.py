@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream.demo.raster import Pose, at
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 CYCLE_S = 5.0
 AWAY_AFTER_S = 41.0

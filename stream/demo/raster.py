@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import cv2
 import numpy as np
 
-from stream.items import Float64, UInt8
+from stream.pipeline.items import Float64, UInt8
 
 Color: TypeAlias = tuple[int, int, int]
 """R, G, B."""

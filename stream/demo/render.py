@@ -8,7 +8,7 @@ from pathlib import Path
 from stream.demo.lens import Lens, demo_intrinsics
 from stream.demo.motion import Script
 from stream.demo.scene import Scene
-from stream.items import UInt8
+from stream.pipeline.items import UInt8
 
 _X265 = {
     "preset": "ultrafast",

@@ -6,7 +6,7 @@ from stream.demo import textures
 from stream.demo.hands import cast_shadow, paint_hand
 from stream.demo.motion import BIN, FIXTURE, TRAY, TRAY_SLOTS, Instant, tray_slot
 from stream.demo.raster import Canvas, Color, Surface, at
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 ORANGE: Color = (240, 132, 42)
 BLUE: Color = (38, 86, 168)

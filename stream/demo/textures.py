@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from stream.demo.raster import Color
-from stream.items import Float32, UInt8
+from stream.pipeline.items import Float32, UInt8
 
 CASE: Color = (36, 38, 40)
 """Of the terminal around its screen."""

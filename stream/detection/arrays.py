@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import InputError
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 EMBEDDINGS, TIMES = "embeddings", "timestamps_s"
 

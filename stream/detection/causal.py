@@ -12,9 +12,9 @@ from stream.detection.options import DetectorOptions
 from stream.detection.threshold import Thresholds
 from stream.detection.usual import UsualWork
 from stream.errors import InputError
-from stream.items import ClosedBy, Float64, Kind
-from stream.packing import take, take_optional
-from stream.stage import State
+from stream.pipeline.items import ClosedBy, Float64, Kind
+from stream.pipeline.stage import State
+from stream.pipeline.state import take, take_optional
 
 EDGE_WINDOWS = 256
 """Recent scores that are kept to find edges in: no edge is back-dated further."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream.detection.threshold import Thresholds
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 
 class Onset(NamedTuple):

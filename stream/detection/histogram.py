@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from stream.detection.threshold import Points
-from stream.packing import take
-from stream.stage import State
+from stream.pipeline.stage import State
+from stream.pipeline.state import take
 
 BINS = 4096
 FINEST_EXPONENT = -30

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from stream.detection.options import DetectorOptions
 from stream.detection.reference import unit_rows
 from stream.detection.threshold import SMALLEST_RISE, Points, Thresholds, otsu
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 OTSU_BINS = 256
 

@@ -11,9 +11,9 @@ from stream.detection.causal import Change, Step
 from stream.detection.options import DetectorOptions
 from stream.detection.recent import RecentWindows
 from stream.detection.threshold import Thresholds
-from stream.items import ClosedBy, Float64, Kind, SegmentClosed, SegmentOpened
-from stream.packing import take, take_optional
-from stream.stage import State
+from stream.pipeline.items import ClosedBy, Float64, Kind, SegmentClosed, SegmentOpened
+from stream.pipeline.stage import State
+from stream.pipeline.state import take, take_optional
 
 Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 FEWEST_CYCLES = 3
 """A period must fit so often into what is looked at."""

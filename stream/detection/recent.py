@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.detection.period import repetition_period
-from stream.items import Float32, Float64
-from stream.packing import take
-from stream.stage import State
+from stream.pipeline.items import Float32, Float64
+from stream.pipeline.stage import State
+from stream.pipeline.state import take
 
 SKETCH_SIZE = 128
 """Numbers kept of a window: inner products of sketches are right to about 1 / sqrt(128) = 9%."""

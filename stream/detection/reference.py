@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import InputError
-from stream.items import Float64
-from stream.packing import take
-from stream.stage import State
+from stream.pipeline.items import Float64
+from stream.pipeline.stage import State
+from stream.pipeline.state import take
 
 
 def unit_vector(vector: npt.NDArray[np.floating]) -> Float64 | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream.detection.options import DetectorOptions
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 MAD_TO_SIGMA = 1.4826
 """1 / the upper quartile of the standard normal distribution: makes a MAD a standard deviation."""

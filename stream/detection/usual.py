@@ -6,9 +6,9 @@ from stream.detection.histogram import Histogram
 from stream.detection.options import DetectorOptions
 from stream.detection.reference import Reference
 from stream.detection.threshold import Thresholds, causal_thresholds
-from stream.items import Float64
-from stream.packing import take, take_optional
-from stream.stage import State
+from stream.pipeline.items import Float64
+from stream.pipeline.stage import State
+from stream.pipeline.state import take, take_optional
 
 
 class UsualWork:

@@ -7,24 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from models.encoder import FRAMES, TUBELET_FRAMES
-from models.encoders import make_encoder
-from models.weights import read_json, weight_files
-from stream.annotation.making import settled
-from stream.chain import build
+from models.encoders.encoder import FRAMES, TUBELET_FRAMES
+from models.encoders.table import make_encoder
+from models.weights.weights import read_json, weight_files
+from stream.annotation.factory import settled
 from stream.config import Options
 from stream.doctor.check import Check, Finding, check, size
 from stream.errors import EgocleanError
-from stream.items import Item, Tile
-from stream.prepare import with_encoder, with_intrinsics
-from stream.reach import AnySource
-from stream.records.layout import RunLayout
+from stream.pipeline.items import Item, Tile
+from stream.records.schema.layout import RunLayout
+from stream.run.prepare import with_encoder, with_intrinsics
+from stream.run.probe import AnySource
+from stream.runtime.processes import build
+from stream.sources.live.source import LiveSource, open_any
+from stream.sources.sidecar import read_sidecar
+from stream.ui.console import clock
 from stream.video.container import read_facts
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.facts import StreamFacts
-from stream.video.live.source import LiveSource, open_any
-from stream.video.sidecar import read_sidecar
-from stream.view import clock
 
 _SAMPLE_S = 1.5
 """Time for trying how fast the clip can be decoded."""

@@ -1,9 +1,9 @@
 """How the GPU's memory would be shared out: for the card that is here, or for one that is only named."""
 
-from models.vram import CONTEXT_BYTES, GIB, Share
+from models.memory.vram import CONTEXT_BYTES, GIB, Share
 from stream.config import Options
 from stream.doctor.check import Finding, size
-from stream.vram import needs, shares, with_budget
+from stream.runtime.gpu_budget import needs, shares, with_budget
 
 
 def plan(options: Options) -> Finding:

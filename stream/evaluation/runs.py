@@ -4,9 +4,9 @@ from pathlib import Path
 
 from stream.errors import DamagedError, InputError
 from stream.evaluation.track import Row, Track, make_row
-from stream.records import events
-from stream.records.found import layout_of
-from stream.records.log import read_events
+from stream.records.locate import layout_of
+from stream.records.schema import events
+from stream.records.store.event_log import read_events
 
 
 def holds_run(directory: Path) -> bool:

@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stream.errors import printable
 from stream.evaluation.chance import Chance
 from stream.evaluation.counts import CRITERIA, EDGE_MOST_S, IOU_LEAST
 from stream.evaluation.evaluation import Evaluation
 from stream.evaluation.judgement import Row
-from stream.words import printable
 
 PIPE_WIDTH = 300
 """Columns of a pipe, which has no edge: no line of ours is wrapped there."""

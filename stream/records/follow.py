@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from stream.records.damage import reading
-from stream.records.events import EVENT, Event
+from stream.records.schema.events import EVENT, Event
+from stream.records.store.corruption import reading
 
 
 class Follower:

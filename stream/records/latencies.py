@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from math import ceil
 
-from stream.records.events import Event, SegmentAnnotated, SegmentClosed, SegmentFailed, SegmentOpened
+from stream.records.schema.events import Event, SegmentAnnotated, SegmentClosed, SegmentFailed, SegmentOpened
 
 _PERCENTS = (50, 95, 99)
 

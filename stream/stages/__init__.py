@@ -1,1 +1,1 @@
-"""The stages of the chain, each a pure object (``stream.stage``)."""
+"""The stages of the chain, each a pure object (``stream.pipeline.stage``)."""

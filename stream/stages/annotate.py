@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.annotator import Annotator
-from stream.annotation.asking import Asking
-from stream.annotation.batching import Batches
+from models.annotators.annotator import Annotator
+from stream.annotation.batcher import Batcher
+from stream.annotation.client import AnnotatorClient
 from stream.config import Options
-from stream.items import AnnotationOrder, End, Item
-from stream.stage import State
+from stream.pipeline.items import AnnotationOrder, End, Item
+from stream.pipeline.stage import State
 
 
 class Annotate:
     """Gives at least one answer or failure for every order. It keeps nothing on disk: open work is ordered again."""
 
     def __init__(self, annotator: Annotator, keyframes: Path, options: Options) -> None:
-        self._asking = Asking(annotator, keyframes, hint=options.annotator_hint)
+        self._asking = AnnotatorClient(annotator, keyframes, hint=options.annotator_hint)
         size_max = min(options.annotator_batch or annotator.batch_max, annotator.batch_max)
-        self._batches = Batches(size_max, options.annotator_latency_s)
+        self._batches = Batcher(size_max, options.annotator_latency_s)
 
     def on_item(self, item: Item) -> Iterator[Item]:
         """Let an order wait for company; ``due`` asks about it."""

@@ -3,15 +3,15 @@
 What counts as damage, and how it is seen:
 
 - Each packet is decoded by itself with the error caught around it, so that one bad packet costs no other.
-- A loss that libav keeps to itself is seen in the books (``stream.video.ledger``): libav raises nothing when an HEVC
-  picture refers to one that is missing; it withholds it and all that follows, up to the next key picture. A picture
-  whose packet came and that does not come out is damage. For codecs other than HEVC, where a packet may rightly give
-  no picture (hidden frames of VP8, second fields of H.264), only if libav raised an error.
+- A loss that libav keeps to itself is seen in the books (``stream.video.packet_tracker``): libav raises nothing when
+  an HEVC picture refers to one that is missing; it withholds it and all that follows, up to the next key picture. A
+  picture whose packet came and that does not come out is damage. For codecs other than HEVC, where a packet may
+  rightly give no picture (hidden frames of VP8, second fields of H.264), only if libav raised an error.
 - A picture that libav marks as corrupt, whose size or pixel format is not the stream's, or whose time leaps by an hour
   is damage and not given: a stretch of time has pictures or is damaged, not both. A packet that the container marks as
   corrupt (its last, cut off) is not decoded.
 - The tail that the container's index names and does not hold is damage, and so is what a file lacks that was cut off in
-  its framing (``stream.video.framing``). What a header merely claims is not.
+  its framing (``stream.video.truncation``). What a header merely claims is not.
 - More than a second, and ten of the clip's periods, without any packet (``stream.video.timeline``).
 
 What is not seen: a shorter hole in a stream, or the missing end of a bare one, where no picture that came refers to
@@ -27,16 +27,16 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.items import Damage, End, EndReason, Gap, Item, Overload, Packet, Picture, SourceLost
-from stream.packing import take, take_optional
-from stream.records.events import Event
-from stream.records.told import latest_s
-from stream.stage import State
-from stream.video.entries import Entries, Entry
+from stream.pipeline.items import Damage, End, EndReason, Gap, Item, Overload, Packet, Picture, SourceLost
+from stream.pipeline.stage import State
+from stream.pipeline.state import take, take_optional
+from stream.records.replay import latest_s
+from stream.records.schema.events import Event
+from stream.sources.live.camera_clock import Since
 from stream.video.facts import StreamFacts
-from stream.video.ledger import Ledger, Owed
-from stream.video.live.camera_clock import Since
+from stream.video.packet_tracker import Owed, PacketTracker
 from stream.video.packets import Dropped, Flush, Lost, Regained
+from stream.video.seek_points import Entry, SeekPoints
 from stream.video.timeline import LEAP_S, TimeLine
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class Decode:
         self._arrived_at: float | None = None
         self._shape = (facts.width_px, facts.height_px, facts.pixel_format)
         self._complaint = ""  # of libav or of the container, not yet the reason of any damage
-        self._ledger = Ledger()
+        self._ledger = PacketTracker()
         self._line = TimeLine(self._period_s)
-        self._entries = Entries()
+        self._entries = SeekPoints()
         self._awaited: Entry | None = None
         """With ``replay_from``: the picture before which all that comes is known."""
         self._known_pictures = self._known_damages = 0

@@ -8,10 +8,10 @@ from stream.detection.causal import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.detection.partition import Partition, number_of
 from stream.detection.reference import unit_vector
-from stream.items import ClosedBy, Embedding, End, Gap, Item, Keyframe, SourceLost, Tile
-from stream.packing import take
-from stream.records import events
-from stream.stage import State
+from stream.pipeline.items import ClosedBy, Embedding, End, Gap, Item, Keyframe, SourceLost, Tile
+from stream.pipeline.stage import State
+from stream.pipeline.state import take
+from stream.records.schema import events
 
 
 class Detect:

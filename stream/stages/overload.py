@@ -1,12 +1,12 @@
 """Overload in few words: what is skipped piece by piece is told in stretches."""
 
-from stream.items import Overload
+from stream.pipeline.items import Overload
 
 TOLD_EVERY_S = 10.0
 """Stream time that one word covers at most, unless a single piece is longer."""
 
 
-class Tally:
+class OverloadAggregator:
     """Adds up what was skipped and dropped until it is told."""
 
     def __init__(self) -> None:

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from models.annotator import AnnotationAnswer, AnnotationFailure
-from stream.annotation.asking import NO_ANSWER, Said
-from stream.annotation.desk import Desk
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
+from stream.annotation.client import NO_ANSWER, Said
+from stream.annotation.queue import AnnotationQueue
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.items import (
+from stream.pipeline.items import (
     AnnotatorAway,
     AnnotatorDied,
     AnnotatorHere,
@@ -28,17 +28,17 @@ from stream.items import (
     SegmentOpened,
     SourceLost,
 )
-from stream.packing import take, unpack
-from stream.records import events
-from stream.records.atomic import sync_file
-from stream.records.attempt import Fence
-from stream.records.books import DamageInside, account, to_us
-from stream.records.layout import RunLayout
-from stream.records.log import ReplayedLog, read_events
-from stream.records.saved import StateFiles
-from stream.records.spool import Spool, digest, in_ms
-from stream.stage import State
-from stream.stages.overload import Tally
+from stream.pipeline.stage import State
+from stream.pipeline.state import take, unpack
+from stream.records.accounting import DamageInside, account, to_us
+from stream.records.schema import events
+from stream.records.schema.layout import RunLayout
+from stream.records.store.atomic import sync_file
+from stream.records.store.attempt import Fence
+from stream.records.store.checkpoint import StateFiles
+from stream.records.store.event_log import ReplayedLog, read_events
+from stream.records.store.keyframes import Spool, digest, in_ms
+from stream.stages.overload import OverloadAggregator
 
 CHECKPOINT_S = 30.0
 """Stream time between two checkpoints."""
@@ -69,10 +69,10 @@ class Record:
         self._states = StateFiles(layout, attempt)
         self._log = ReplayedLog(layout.events)
         self._spool = Spool(layout.keyframes, options.spool_mib * 2**20)
-        self._desk = Desk(layout, self._log, self._spool, options)
+        self._desk = AnnotationQueue(layout, self._log, self._spool, options)
         self._damage_inside = DamageInside()
         self._dropped_inside = DamageInside()
-        self._overload = Tally()
+        self._overload = OverloadAggregator()
         self._seen: list[_Seen] = []
         """Keyframes of the segments that are still open."""
         self._windows = self._segments = self._anomalous = 0

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from stream.items import Item, Keyframe, Picture, Tile
-from stream.packing import take
-from stream.stage import State
-from stream.video.picture.camera import Intrinsics, fit_camera
-from stream.video.picture.geometry import Geometry
-from stream.video.picture.layout import Layout, layout_of
-from stream.video.picture.tiles import KEYFRAME_PX, TILE_PX, TileRemap, encode_picture
+from stream.geometry.camera import Intrinsics, fit_camera
+from stream.geometry.geometry import Geometry
+from stream.geometry.layout import Layout, layout_of
+from stream.geometry.tiles import KEYFRAME_PX, TILE_PX, TileRemap, encode_picture
+from stream.pipeline.items import Item, Keyframe, Picture, Tile
+from stream.pipeline.stage import State
+from stream.pipeline.state import take
 
 _ROUNDING = 1e-6
 """Share of a keyframe's period by which a PTS may fall short of its multiple: times are rounded to float64."""

@@ -6,11 +6,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
+from stream.sources.live.connect import connect
+from stream.sources.live.source import LiveSource
+from stream.sources.source import Source
 from stream.video.facts import StreamFacts
-from stream.video.live.connect import connect
-from stream.video.live.source import LiveSource
 from stream.video.orientation import upright_deg
-from stream.video.sources.source import Source
 
 if TYPE_CHECKING:
     import av

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from models.gpu import find_gpu
+from models.memory.gpu import find_gpu
 from stream.errors import UsageError
+from stream.sources.live.source import LiveSource
+from stream.sources.source import Source
 from stream.video.container import first_picture
 from stream.video.facts import StreamFacts
-from stream.video.live.source import LiveSource
 from stream.video.packets import THREADED_FROM_PX
-from stream.video.sources.source import Source
 
 if TYPE_CHECKING:
     import av

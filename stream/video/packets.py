@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, cast
 
-from stream.items import Packet
+from stream.pipeline.items import Packet
+from stream.sources.live.source import LiveSource
+from stream.sources.source import Source
 from stream.video.container import demuxed, open_stream
-from stream.video.entries import Entry
-from stream.video.framing import is_cut_off
-from stream.video.live.source import LiveSource
-from stream.video.sources.source import Source
+from stream.video.seek_points import Entry
+from stream.video.truncation import is_cut_off
 
 if TYPE_CHECKING:
     import av

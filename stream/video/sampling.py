@@ -6,7 +6,7 @@ from typing import Final, Literal, Self, TypeAlias
 import numpy as np
 
 from stream.errors import UsageError
-from stream.items import Float64
+from stream.pipeline.items import Float64
 
 Preset: TypeAlias = Literal["64@30", "64@4", "32@8", "16@8"]
 """Frames @ frames a second: the published detection's, the training's long one, and two shorter ones."""

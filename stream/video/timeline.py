@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 
-from stream.items import Damage
-from stream.packing import take, take_optional
-from stream.stage import State
+from stream.pipeline.items import Damage
+from stream.pipeline.stage import State
+from stream.pipeline.state import take, take_optional
 from stream.video.sampling import HOLE_S
 
 LEAP_S = 3600.0

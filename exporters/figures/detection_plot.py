@@ -1,0 +1,135 @@
+"""``<stem>_detection.png``: what was announced live against what the whole clip says afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from exporters.figures import style
+from exporters.figures.time_axis import broken_at_gaps, draw_curve, set_time_axis, widen
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Float64: TypeAlias = npt.NDArray[np.float64]
+
+SIZE_IN: Final = (7.2, 5.0)
+"""Width and height, inches: a page's text width."""
+
+_SHADE: Final = 0.2
+_BAR: Final = 0.6
+"""Height of a span's bar; rows are 1 apart."""
+_OUTLINE: Final = 0.6
+"""Points around a bar: a few seconds of a whole day stay visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of stream time, half-open."""
+
+    t_start_s: float
+    t_end_s: float
+    detected_at_s: float | None = None
+    """Stream time at which it was known to have begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One detector's view of a clip. All arrays are (N,) float64, one a window, NaN where there is none."""
+
+    name: str
+    t_s: Float64
+    score: Float64
+    ema: Float64
+    theta_on: Float64
+    theta_off: Float64
+    median: Float64
+    spans: tuple[Span, ...]
+    """The anomalous ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Everything that the figure shows."""
+
+    title: str
+    t_end_s: float
+    causal: Track
+    offline: Track
+    truth: tuple[Span, ...] | None
+    """None where nobody knows; empty where it is known that nothing happens."""
+    damaged: tuple[Span, ...] = ()
+
+
+def draw_detection(figure: "Figure", data: Detection) -> None:
+    """Draw a strip of span rows, and below it the scores of both detectors, all over the same time."""
+    strip, causal, offline = figure.subplots(3, 1, sharex=True, height_ratios=(1, 3, 3))
+    style.title(figure, data.title)
+    draw_rows(strip, data)
+    for axes, track, letter in ((causal, data.causal, "b"), (offline, data.offline, "c")):
+        draw_track(axes, track)
+        axes.set_title(f"({letter}) {track.name}")
+        shade(axes, data.damaged, style.GREY, "damaged")
+    set_time_axis(offline.xaxis, data.causal.t_s[0], data.t_end_s, ticks_max=10)
+    offline.set_xlim(data.causal.t_s[0], data.t_end_s)
+    _legend(figure)
+
+
+def _legend(figure: "Figure") -> None:
+    """One for all panels, each name once."""
+    found: dict[str, Artist] = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        found.update(zip(labels, handles, strict=True))
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=len(found))
+
+
+def draw_rows(axes: "Axes", data: Detection) -> None:
+    """The anomalous spans of each side as bars, one row a side; a mark where the live detector knew."""
+    rows: list[tuple[str, Sequence[Span], str]] = [
+        ("offline", data.offline.spans, style.VERMILION),
+        ("causal", data.causal.spans, style.VERMILION),
+    ]
+    if data.truth is not None:
+        rows.append(("truth", data.truth, style.BLACK))
+    for row, (_, spans, color) in enumerate(rows):
+        bars = [(span.t_start_s, span.t_end_s - span.t_start_s) for span in spans]
+        axes.broken_barh(bars, (row - _BAR / 2, _BAR), color=color, linewidth=_OUTLINE)
+    known = [span.detected_at_s for span in data.causal.spans if span.detected_at_s is not None]
+    if known:
+        axes.plot(known, np.ones(len(known)), linestyle="none", marker="|", color=style.BLACK, label="detected")
+    axes.set_title("(a) anomalous stretches")
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+    axes.set_ylim(-0.5, len(rows) - 0.5)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(left=False)
+
+
+def draw_track(axes: "Axes", track: Track) -> None:
+    """Score, its average, and the thresholds as they were at each window."""
+    axes.set_ylabel("anomaly score")
+    if np.isnan(track.score).all():
+        style.say(axes, "one window: nothing to compare")
+        return
+    draw_curve(axes, track.t_s, track.score, color=style.GREY, label="score")
+    lines = (
+        (track.ema, style.BLUE, "-", "EMA"),
+        (track.theta_on, style.VERMILION, "--", "θ on"),
+        (track.theta_off, style.ORANGE, ":", "θ off"),
+        (track.median, style.GREEN, "-.", "median"),
+    )
+    for values, color, dashes, label in lines:
+        axes.plot(*broken_at_gaps(track.t_s, values), color=color, linestyle=dashes, label=label)
+    shade(axes, track.spans, style.VERMILION, "anomalous")
+    widen(axes)
+
+
+def shade(axes: "Axes", spans: Sequence[Span], color: str, label: str) -> None:
+    """Colour the ground under spans."""
+    for number, span in enumerate(spans):
+        said = label if number == 0 else None
+        axes.axvspan(span.t_start_s, span.t_end_s, color=color, alpha=_SHADE, linewidth=0, label=said)

@@ -1,0 +1,1 @@
+"""Models that describe segments: the contract, the table, and an implementation in each folder."""

@@ -1,0 +1,245 @@
+"""``openai``: an annotator that asks any OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a hosted one.
+
+All segments of a batch are asked for at once. A server that is not there, not yet or not any more, is waited for; one
+that stays away, or lets nobody in, makes the annotator unavailable. Any other fault costs the one segment that met it.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
+from models.annotators.openai.chat import (
+    BOX_SPACE,
+    SIDE_PX,
+    TEMPERATURE,
+    NoAnswerError,
+    Reply,
+    question,
+    read_reply,
+    shown,
+)
+from models.annotators.openai.errors import TooLongError, is_away, why_failed, why_unavailable
+from models.annotators.openai.patience import Absence, Patience
+from models.annotators.prompt import Prompt
+from models.annotators.response.schema import schema_sha256
+from models.errors import ModelUnavailableError
+from models.packages import require_packages
+from models.weights.token import openai_key
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from openai import AsyncOpenAI
+
+PACKAGES: Final = ("openai",)
+BATCH_MAX: Final = 8
+FRAMES_MAX: Final = 32
+PIXELS_MAX: Final = 256 * SIDE_PX**2
+"""256 tokens a frame of Qwen2.5-VL, 200,704 pixels: as the annotator qwen shows them."""
+WAIT_S: Final = 300.0
+"""A server that loads its model may take minutes."""
+ANSWERS_WITHIN_S: Final = 300.0
+_CONNECTS_WITHIN_S: Final = 10.0
+
+_Outcome: TypeAlias = AnnotationAnswer | AnnotationFailure | ModelUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAISettings:
+    """Which server is asked, and how."""
+
+    url: str
+    """As in ``http://host:8000/v1``."""
+    model: str
+    """As the server calls it."""
+    task: str | None = None
+    """What the worker is doing, in the user's words."""
+    batch_max: int = BATCH_MAX
+    """The most segments that are asked for at once."""
+    frames_max: int = FRAMES_MAX
+    """The most frames of a segment that are sent."""
+    pixels_max: int = PIXELS_MAX
+    """The most pixels that a frame is sent with."""
+    wait_s: float = WAIT_S
+    """How long a server may be away."""
+    timeout_s: float = ANSWERS_WITHIN_S
+    """How long one answer may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request as the server is asked it."""
+
+    request: AnnotationRequest
+    frames: int
+    chat: dict[str, Any]
+
+    def answer(self, reply: Reply, seconds: float) -> AnnotationAnswer:
+        of, frames = self.request, self.frames
+        tokens = reply.tokens_in, reply.tokens_out
+        return AnnotationAnswer(of.segment_id, of.frames_digest, reply.words, frames, *tokens, seconds, BOX_SPACE)
+
+    def failure(self, reason: str, reply: Reply | None = None, seconds: float = 0.0) -> AnnotationFailure:
+        of, said = self.request, reply or Reply("")
+        took = said.tokens_in, said.tokens_out, seconds
+        return AnnotationFailure(of.segment_id, of.frames_digest, reason, said.words, *took)
+
+
+class OpenAIAnnotator:
+    """A model behind a server's address."""
+
+    def __init__(self, settings: OpenAISettings) -> None:
+        """Nobody is asked yet.
+
+        Raises:
+            ValueError: the address is none, or holds a password, or the task is more than words.
+            ModelUnavailableError: the package is missing, or the key cannot be one.
+        """
+        require_packages(PACKAGES, extra="openai")
+        check_url(settings.url)
+        self._settings: Final = settings
+        self._prompt: Final = Prompt(settings.task)
+        self._key: Final = openai_key()
+        self._absence: Final = Absence(settings.url, settings.wait_s)
+        self.batch_max: Final = settings.batch_max
+
+    def facts(self) -> Facts:
+        import openai
+
+        return {
+            "model": self._settings.model,
+            "runtime": f"openai {openai.__version__} at {self._settings.url}",
+            "prompt": self._prompt.name,
+            "prompt_sha256": self._prompt.sha256,
+            "schema_sha256": schema_sha256(),
+            "frames_max": self._settings.frames_max,
+            "pixels_max": self._settings.pixels_max,
+            "temperature": TEMPERATURE,
+        }
+
+    def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+        questions: list[_Question] = []
+        for request in requests:
+            try:
+                questions.append(self._question(request))
+            except ValueError as error:
+                yield AnnotationFailure(request.segment_id, request.frames_digest, str(error))
+        yield from self._outcomes(questions)
+
+    def _question(self, request: AnnotationRequest) -> _Question:
+        settings = self._settings
+        frames = shown(request, frames_max=settings.frames_max, pixels_max=settings.pixels_max)
+        return _Question(request, len(frames), question(request, frames, self._prompt))
+
+    def _outcomes(self, questions: list[_Question]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+        """Ask all at once; each outcome is given as soon as it is there."""
+        with asyncio.Runner() as runner:
+            client = self._client()
+            loop = runner.get_loop()
+            asked = {loop.create_task(self._outcome(client, asks, len(questions))) for asks in questions}
+            try:
+                while asked:
+                    done, asked = runner.run(_first_of(asked))
+                    yield from _known(task.result() for task in done)
+            finally:
+                runner.run(_leave(client, asked))
+
+    def _client(self) -> "AsyncOpenAI":
+        import httpx2
+        from openai import AsyncOpenAI
+
+        from models.annotators.openai.bounded import BoundedClient
+
+        # One answer's limit is the whole request's, not that of each silence; what is tried again is decided here.
+        limits = httpx2.Timeout(None, connect=_CONNECTS_WITHIN_S)
+        return AsyncOpenAI(
+            base_url=self._settings.url,
+            api_key=self._key or "none",
+            timeout=limits,
+            max_retries=0,
+            http_client=BoundedClient(timeout=limits, verify=_tls()),
+        )
+
+    async def _outcome(self, client: "AsyncOpenAI", asks: _Question, sharers: int) -> _Outcome:
+        """What became of one segment; nothing is raised, so that what became of the others is not lost."""
+        from openai import OpenAIError
+
+        try:
+            body, took_s = await self._body(client, asks.chat)
+        except (OpenAIError, TimeoutError, TooLongError) as error:
+            if (unavailable := self._why_unavailable(error)) is not None:
+                return ModelUnavailableError(f"the server at {self._settings.url} {unavailable}")
+            lost_s = self._settings.timeout_s if isinstance(error, TimeoutError) else 0.0
+            return asks.failure(why_failed(error), seconds=lost_s / sharers)
+        try:
+            return asks.answer(read_reply(body), took_s / sharers)
+        except NoAnswerError as error:
+            return asks.failure(str(error), error.reply, took_s / sharers)
+
+    async def _body(self, client: "AsyncOpenAI", chat: dict[str, Any]) -> tuple[str, float]:
+        """The reply to a chat, asked for again as long as that is of use, and the seconds that it took."""
+        import stamina
+        from openai import Omit
+        from stamina.instrumentation import set_on_retry_hooks
+
+        set_on_retry_hooks(())  # its own words, "stamina.retry_scheduled", help nobody
+        headers = {} if self._key else {"Authorization": Omit()}
+        create = client.chat.completions.with_raw_response.create
+        async for attempt in stamina.retry_context(Patience(self._absence), attempts=None, timeout=None):
+            with attempt:
+                began_s = time.monotonic()
+                async with asyncio.timeout(self._settings.timeout_s):
+                    reply = await create(model=self._settings.model, extra_headers=headers, **chat)
+        self._absence.end()
+        return reply.text, time.monotonic() - began_s
+
+    def _why_unavailable(self, error: Exception) -> str | None:
+        if is_away(error):
+            return f"has not been there for {self._settings.wait_s:.0f} s: start it, or name another address"
+        return why_unavailable(error, has_key=self._key is not None)
+
+
+@cache
+def _tls() -> "SSLContext":
+    """Once for all batches: reading the certificates takes longer than many a request, and half a MiB."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
+def check_url(url: str) -> None:
+    """Refuse an address that is none, or that has a secret in it.
+
+    Raises:
+        ValueError: it is so.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"the address {url!r} is no server's: expected one like http://localhost:8000/v1")
+    if parts.username or parts.password or parts.query:
+        raise ValueError(f"the address of {parts.hostname} holds more than an address: a key belongs in OPENAI_API_KEY")
+
+
+async def _first_of(asked: set["asyncio.Task[_Outcome]"]) -> tuple[set["asyncio.Task[_Outcome]"], ...]:
+    """Those that are done, at least one, and those that are not."""
+    return await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _leave(client: "AsyncOpenAI", asked: set["asyncio.Task[_Outcome]"]) -> None:
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    await client.close()
+
+
+def _known(outcomes: Iterable[_Outcome]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+    """What came; after that, that no more will come."""
+    for outcome in sorted(outcomes, key=lambda outcome: isinstance(outcome, ModelUnavailableError)):
+        if isinstance(outcome, ModelUnavailableError):
+            raise outcome
+        yield outcome

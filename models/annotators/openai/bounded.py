@@ -1,0 +1,39 @@
+"""A client that reads no more of a reply than an answer can have: a server may send without end."""
+
+from typing import Any, Final
+
+import httpx2
+from openai import DefaultAsyncHttpxClient
+
+from models.annotators.openai.errors import TooLongError
+
+BODY_BYTES_MAX: Final = 1 << 20
+"""Some 16 times the longest answer."""
+_OF_THE_CODING: Final = ("content-encoding", "content-length", "transfer-encoding")
+
+
+class BoundedClient(DefaultAsyncHttpxClient):
+    """httpx's client; every reply it gives is read already, whatever its status."""
+
+    async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:  # noqa: ANN401  (httpx's own)
+        """Send a request.
+
+        Raises:
+            TooLongError: the reply's body, unpacked, has more than ``BODY_BYTES_MAX``.
+        """
+        reply = await super().send(request, **{**how, "stream": True})
+        try:
+            body = await _body(reply)
+        finally:
+            await reply.aclose()
+        headers = [(name, value) for name, value in reply.headers.multi_items() if name not in _OF_THE_CODING]
+        return httpx2.Response(reply.status_code, headers=headers, content=body, request=reply.request)
+
+
+async def _body(reply: httpx2.Response) -> bytes:
+    body = bytearray()
+    async for part in reply.aiter_bytes():
+        body += part
+        if len(body) > BODY_BYTES_MAX:
+            raise TooLongError(f"the server's reply is longer than {BODY_BYTES_MAX} bytes: it is no answer")
+    return bytes(body)

@@ -1,0 +1,95 @@
+"""What a model is asked. The words are files in ``prompts/``; a new wording is a new file."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+from typing import Final
+
+from models.annotators.annotator import AnnotationRequest
+from models.annotators.response.schema import (
+    ACTIONS_MAX,
+    NAME_CHARS_MAX,
+    OBJECTS_MAX,
+    WORDS_CHARS_MAX,
+    BoxSpace,
+    duration_ds,
+    echo_of,
+)
+
+PROMPT: Final = "annotate-v2"
+"""The wording in use."""
+TASK_CHARS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TimeGrid:
+    """Even times of pictures, from the segment's start."""
+
+    first_s: float
+    step_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A wording, and what the user says of the work."""
+
+    task: str | None = None
+    """What the worker is doing, in the user's words; None where they say nothing."""
+    name: str = PROMPT
+
+    def __post_init__(self) -> None:
+        """Refuse a task that is too long or could be taken for more than words.
+
+        Raises:
+            ValueError: the task is not one line of 1 to 500 printable characters, or holds ``<|``.
+        """
+        if self.task is not None:
+            _check_task(self.task)
+
+    def text(self, request: AnnotationRequest, box_space: BoxSpace | None = None, grid: TimeGrid | None = None) -> str:
+        """The words for one segment; those about a grid, the task or the hint stand in it only where there is one.
+
+        Args:
+            request: the segment.
+            box_space: the grid of the boxes, as given to ``answer_schema``; None for the request's own pixels.
+            grid: of the pictures' times; None where each picture's own time is told beside it.
+        """
+        values = dict(_values(request, box_space or (request.width_px, request.height_px)))
+        if grid:
+            values |= {"first_s": f"{grid.first_s:.2f}", "step_s": f"{grid.step_s:.2f}"}
+        optional = {"task": self.task, "hint": request.hint}
+        values |= {slot: words for slot, words in optional.items() if words}
+        paragraphs = map(Template, self._wording().split("\n\n"))
+        known = (paragraph for paragraph in paragraphs if values.keys() >= set(paragraph.get_identifiers()))
+        return "\n\n".join(paragraph.substitute(values) for paragraph in known).strip()
+
+    @property
+    def sha256(self) -> str:
+        """Of the wording, without the task: hexadecimal."""
+        return hashlib.sha256(self._wording().encode()).hexdigest()
+
+    def _wording(self) -> str:
+        return (files("models.annotators") / "prompts" / f"{self.name}.md").read_text(encoding="utf-8")
+
+
+def _values(request: AnnotationRequest, box_space: BoxSpace) -> Iterator[tuple[str, str]]:
+    yield "echo", echo_of(request)
+    yield "duration_s", f"{request.duration_s:.1f}"
+    yield "duration_ds", str(duration_ds(request))
+    yield "box_width", str(box_space[0])
+    yield "box_height", str(box_space[1])
+    yield "actions_max", str(ACTIONS_MAX)
+    yield "objects_max", str(OBJECTS_MAX)
+    yield "words_chars_max", str(WORDS_CHARS_MAX)
+    yield "name_chars_max", str(NAME_CHARS_MAX)
+
+
+def _check_task(task: str) -> None:
+    # Qwen's tokenizer takes <|...|> for its own marks, wherever it stands.
+    if not 1 <= len(task) <= TASK_CHARS_MAX or not task.isprintable() or "<|" in task:
+        raise ValueError(
+            f"the task {task[:40]!r} has {len(task)} characters, "
+            f"expected one line of 1 to {TASK_CHARS_MAX} printable characters without '<|'"
+        )

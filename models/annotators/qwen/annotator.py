@@ -1,0 +1,232 @@
+"""Qwen2.5-VL (arXiv:2502.13923) and Qwen3-VL (arXiv:2511.21631), through transformers, as annotators.
+
+Answers are constrained to the request's schema (``models.annotators.response.grammar``), and a row may become as long
+as the longest answer: nothing is ever cut short. Not run on a GPU so far; all that does not need one is tested on the
+CPU."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
+from models.annotators.prompt import Prompt, TimeGrid
+from models.annotators.qwen.frames import Clip, make_clip
+from models.annotators.qwen.loading import free_bytes, load_qwen
+from models.annotators.qwen.memory import Quantization, Row, footprint, visual_tokens
+from models.annotators.response.schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
+from models.memory.adaptive_batch import AdaptiveBatch
+from models.memory.oom import full_memory_as_memory_error, release_cached_memory
+from models.weights.weights import identity, read_json, weights_sha256
+
+BATCH_MAX: Final = 8
+FRAMES_MAX: Final = 32
+PIXELS_MAX: Final = 256 * 28 * 28
+"""256 visual tokens of Qwen2.5-VL for two pictures: 588x336 of a picture of 854x480."""
+_SHARE_OF_MEMORY: Final = 0.8
+"""Of the free memory that is planned with; the rest is for what the plan does not know."""
+STAMP_TOKENS: Final = 16
+"""At most, of the time and the marks that Qwen3-VL writes around two pictures."""
+_THOUSANDTHS: Final = (1000, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class QwenSettings:
+    """What decides what the model is asked, and how it answers."""
+
+    task: str | None = None
+    """What the worker is doing, in the user's words."""
+    batch_max: int = BATCH_MAX
+    """The most segments at once, where the memory allows as many."""
+    frames_max: int = FRAMES_MAX
+    """The most frames of a segment that are shown."""
+    pixels_max: int = PIXELS_MAX
+    """The most pixels that a frame is shown with."""
+    quantization: Quantization = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request as the model is asked it."""
+
+    request: AnnotationRequest
+    clip: Clip
+    text: str
+    space: BoxSpace
+    schema: Schema
+    row: Row
+
+
+class QwenAnnotator:
+    """The model of a checkpoint's folder."""
+
+    def __init__(self, folder: Path, settings: QwenSettings | None = None) -> None:
+        """Load the model; nothing is fetched.
+
+        Raises:
+            ValueError: the task is more than words.
+            ModelUnavailableError: a package is missing, or the folder holds no whole Qwen-VL.
+            MemoryError: it does not fit into the device's memory.
+        """
+        from models.annotators.response.grammar import Grammar
+
+        self._settings: Final = settings or QwenSettings()
+        self._prompt: Final = Prompt(self._settings.task)
+        self._qwen: Final = load_qwen(folder, self._settings.quantization)
+        self._model_name, self._revision = identity(folder)
+        self._sha256: Final = weights_sha256(folder)
+        self.batch_max: Final = self._settings.batch_max
+        self._knows_one_step: Final = self._qwen.kind == "qwen2_5_vl"
+        video = self._qwen.processor.video_processor
+        self._side_px: Final[int] = video.patch_size * video.merge_size
+        self._footprint: Final = footprint(read_json(folder / "config.json"), self._qwen.dtype.itemsize)
+        self._generation: Final = self._generation_config()
+        self._grammar: Final = Grammar(*self.vocabulary(), self._generation.eos_token_id)
+        self._halving: Final = AdaptiveBatch(self.batch_max)
+
+    def vocabulary(self) -> tuple[Any, int]:
+        """The model's tokenizer, and how many logits it has, which may be more than there are tokens."""
+        return self._qwen.processor.tokenizer, self._qwen.model.get_output_embeddings().weight.shape[0]
+
+    def facts(self) -> Facts:
+        import llguidance
+        import torch
+        import transformers
+
+        cuda = self._qwen.device.type == "cuda"
+        facts: Facts = {
+            "model": self._model_name,
+            "revision": self._revision,
+            "weights_sha256": self._sha256,
+            "dtype": str(self._qwen.dtype).removeprefix("torch."),
+            "quantization": self._settings.quantization,
+            "device": torch.cuda.get_device_name(self._qwen.device) if cuda else "cpu",
+            "runtime": f"torch {torch.__version__}, transformers {transformers.__version__}, "
+            f"llguidance {llguidance.__version__}, {self._qwen.attention}",
+            "prompt": self._prompt.name,
+            "prompt_sha256": self._prompt.sha256,
+            "schema_sha256": schema_sha256(),
+            "frames_max": self._settings.frames_max,
+            "pixels_max": self._settings.pixels_max,
+            "temperature": 0.0,
+            "memory_halvings": self._halving.halvings,
+        }
+        return facts | ({"peak_vram_bytes": torch.cuda.max_memory_reserved(self._qwen.device)} if cuda else {})
+
+    def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+        questions: list[_Question] = []
+        for request in requests:
+            try:
+                questions.append(self._question(request, self._settings.frames_max))
+            except ValueError as error:
+                yield AnnotationFailure(request.segment_id, request.frames_digest, str(error))
+        while questions:
+            budget = int(_SHARE_OF_MEMORY * free_bytes(self._qwen.device))
+            count = self._footprint.batch_for(budget, [question.row for question in questions[: self.batch_max]])
+            yield from self._halving.run(questions[:count], self._answers)
+            del questions[:count]
+
+    def _question(self, request: AnnotationRequest, frames_max: int) -> _Question:
+        even, pixels_max = self._knows_one_step, self._settings.pixels_max
+        clip = make_clip(request, frames_max=frames_max, even=even, side_px=self._side_px, pixels_max=pixels_max)
+        frames, height_px, width_px = clip.pictures.shape[:3]
+        space = self._box_space(width_px, height_px)
+        grid = TimeGrid(clip.times_s[0], clip.step_s) if even else None
+        text, schema = self._chat(self._prompt.text(request, space, grid)), answer_schema(request, space)
+        visual = visual_tokens(frames, width_px, height_px, self._side_px)
+        words = len(self._qwen.processor.tokenizer(text)["input_ids"])
+        row = Row(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
+        return _Question(request, clip, text, space, schema, row)
+
+    def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
+        """The grid that each family learned its boxes in: pixels of what it sees, or thousandths of the picture."""
+        return (width_px, height_px) if self._knows_one_step else _THOUSANDTHS
+
+    def _chat(self, words: str) -> str:
+        message = {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": words}]}
+        text: str = self._qwen.processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+        return text
+
+    def _answers(self, questions: Sequence[_Question]) -> list[AnnotationAnswer | AnnotationFailure]:
+        """Of all ``questions`` at once.
+
+        Raises:
+            MemoryError: of several, where the memory does not suffice; one alone is answered from fewer frames.
+        """
+        if len(questions) > 1:
+            return [*self._generate(questions)]
+        [question], frames, reason = questions, len(questions[0].clip.times_s), ""
+        while frames:
+            try:
+                return [*self._generate([question])]
+            except MemoryError as error:
+                reason = str(error)  # no more of it: its traceback holds on to the very memory that is short
+            release_cached_memory()
+            self._halving.halvings += 1
+            if frames := frames // 2:
+                question = self._question(question.request, frames)
+        return [AnnotationFailure(question.request.segment_id, question.request.frames_digest, reason)]
+
+    def _generate(self, questions: Sequence[_Question]) -> list[AnnotationAnswer]:
+        """One batch.
+
+        Raises:
+            MemoryError: the memory does not suffice.
+        """
+        import torch
+
+        started = monotonic()
+        with torch.inference_mode(), full_memory_as_memory_error():
+            inputs = self._inputs(questions)
+            made = self._qwen.model.generate(
+                **inputs,
+                max_new_tokens=max(question.row.new_tokens_max for question in questions),
+                logits_processor=[self._grammar.constraint([question.schema for question in questions])],
+            )[:, inputs["input_ids"].shape[1] :].tolist()
+        tokens_in = inputs["attention_mask"].sum(dim=1).tolist()
+        seconds = (monotonic() - started) / len(questions)
+        rows = zip(questions, made, tokens_in, strict=True)
+        return [self._answer(question, tokens, prompt, seconds) for question, tokens, prompt in rows]
+
+    def _inputs(self, questions: Sequence[_Question]) -> Any:  # noqa: ANN401  (a BatchFeature, which is untyped)
+        return self._qwen.processor(
+            text=[question.text for question in questions],
+            videos=[question.clip.pictures for question in questions],
+            video_metadata=[question.clip.metadata() for question in questions],
+            do_sample_frames=False,
+            do_resize=False,
+            cap_pixels_per_frame=False,
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
+        ).to(self._qwen.device)
+
+    def _answer(self, question: _Question, tokens: list[int], tokens_in: int, seconds: float) -> AnnotationAnswer:
+        ends = (place for place, token in enumerate(tokens, start=1) if token in self._generation.eos_token_id)
+        tokens_out = next(ends, len(tokens))
+        raw = self._qwen.processor.tokenizer.decode(tokens[:tokens_out], skip_special_tokens=True)
+        return AnnotationAnswer(
+            segment_id=question.request.segment_id,
+            frames_digest=question.request.frames_digest,
+            raw=raw,
+            frames=len(question.clip.times_s),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            seconds=seconds,
+            box_space=question.space,
+        )
+
+    def _generation_config(self) -> Any:  # noqa: ANN401  (transformers types it loosely)
+        """Ours, not the checkpoint's: its repetition penalty would forbid the keys of the second action."""
+        import transformers
+
+        config: Any = transformers.GenerationConfig  # its constructor is untyped
+        own = self._qwen.model.generation_config
+        ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
+        self._qwen.model.generation_config = config(
+            eos_token_id=ends,
+            pad_token_id=self._qwen.processor.tokenizer.pad_token_id,
+            do_sample=False,  # the likeliest token each time: company in the batch must not matter
+        )
+        return self._qwen.model.generation_config

@@ -1,0 +1,93 @@
+"""What of a segment is shown to a Qwen-VL model: pictures of a size its patches divide, at times that are true.
+
+Qwen2.5-VL knows one step of time for a whole video: it is shown frames that lie evenly. Qwen3-VL reads a time in the
+text before every pair of pictures: it is shown any, each with its own time.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from models.annotators.annotator import AnnotationRequest
+from models.annotators.frame_selection import even_choice, spread_choice
+from models.encoders.encoder import UInt8
+
+TICKS: Final = 1_000_000
+"""A second in the metadata's whole numbers: times are then true to a microsecond."""
+_STEP_OF_ONE_S: Final = 1.0
+"""Of a single picture, which has none: it decides nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The pictures of a segment that the model sees."""
+
+    pictures: UInt8
+    """(T, height, width, 3) uint8, RGB."""
+    times_s: tuple[float, ...]
+    """T times from the segment's start."""
+    step_s: float
+    """Between two pictures, on average; every step, where the choice was an even one."""
+
+    def metadata(self) -> dict[str, object]:
+        """``VideoMetadata`` for transformers: ``timestamps`` are the times, and ``sampled_fps`` is 1 / step."""
+        count = len(self.times_s)
+        return {
+            "fps": TICKS,
+            "frames_indices": [round(t_s * TICKS) for t_s in self.times_s],
+            "total_num_frames": round(count * self.step_s * TICKS),
+        }
+
+
+def make_clip(request: AnnotationRequest, *, frames_max: int, even: bool, side_px: int, pixels_max: int) -> Clip:
+    """Choose, decode and scale the pictures of a segment.
+
+    Args:
+        request: the segment.
+        frames_max: T is at most this.
+        even: whether the times have to follow one step.
+        side_px: of the square that becomes one visual token; it divides width and height.
+        pixels_max: a picture has at most as many.
+
+    Raises:
+        ValueError: a frame is no picture, or has another size than the request says.
+    """
+    times_s = [frame.t_s for frame in request.frames]
+    chosen = even_choice(times_s, frames_max) if even else spread_choice(len(times_s), frames_max)
+    size = shown_size(request.width_px, request.height_px, side_px=side_px, pixels_max=pixels_max)
+    scaled = [cv2.resize(decoded(request, index), size, interpolation=cv2.INTER_AREA) for index in chosen]
+    shown_s = tuple(times_s[index] for index in chosen)
+    step_s = (shown_s[-1] - shown_s[0]) / (len(shown_s) - 1) if len(shown_s) > 1 else _STEP_OF_ONE_S
+    return Clip(np.stack(scaled).astype(np.uint8, copy=False), shown_s, step_s)
+
+
+def shown_size(width_px: int, height_px: int, *, side_px: int, pixels_max: int) -> tuple[int, int]:
+    """Width and height that a picture is shown at: whole squares, at most ``pixels_max``, and hardly ever enlarged."""
+    scale = min(1.0, math.sqrt(pixels_max / (width_px * height_px)))
+    columns, rows = (max(1, round(length * scale / side_px)) for length in (width_px, height_px))
+    while columns * rows * side_px**2 > pixels_max and max(columns, rows) > 1:
+        columns, rows = (columns - 1, rows) if columns >= rows else (columns, rows - 1)
+    return columns * side_px, rows * side_px
+
+
+def decoded(request: AnnotationRequest, index: int) -> cv2.typing.MatLike:
+    """One frame of a segment, (height, width, 3) uint8, RGB.
+
+    Raises:
+        ValueError: it is no picture, or has another size than the request says.
+    """
+    frame = request.frames[index]
+    data = np.frombuffer(frame.jpeg, np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    if picture is None:
+        raise ValueError(f"the frame at {frame.t_s:.3f} s of segment {request.segment_id} is no picture")
+    if picture.shape[:2] != (request.height_px, request.width_px):
+        height, width = picture.shape[:2]
+        raise ValueError(
+            f"the frame at {frame.t_s:.3f} s of segment {request.segment_id} has {width}x{height} pixels, "
+            f"expected {request.width_px}x{request.height_px}"
+        )
+    return picture

@@ -1,0 +1,157 @@
+"""The form of an answer: a JSON Schema for each request, in which everything is bounded.
+
+An answer echoes its request, names the grid its boxes lie in, and lists actions in the fields of the original
+pipeline; what is described comes before what is decided. An action is busy or idle, and an idle one is empty::
+
+    {"request":"3f9a01c27be4","box_space":[1000,1000],"actions":[
+      {"ecot":{"scene":"...","subtask":"...","motion":"...","prediction":"..."},
+       "objects":[{"object_name":"...","bbox":[0,0,10,10],"rigid":true}],"active":true,"start_ds":0,"end_ds":41},
+      {"ecot":null,"objects":[],"active":false,"start_ds":41,"end_ds":60}]}
+
+Since every string, list and number has an end, so has the whole: ``longest_json_bytes`` says where.
+"""
+
+import hashlib
+import json
+from typing import Any, Final, TypeAlias
+
+from models.annotators.annotator import AnnotationRequest
+
+Schema: TypeAlias = dict[str, Any]
+BoxSpace: TypeAlias = tuple[int, int]
+"""Width and height of the grid that a model's boxes lie in: its own picture, or 1000 x 1000."""
+
+ACTIONS_MAX: Final = 6
+OBJECTS_MAX: Final = 6
+WORDS_CHARS_MAX: Final = 160
+"""Of each field of the ecot."""
+NAME_CHARS_MAX: Final = 40
+ECHO_CHARS: Final = 12
+"""Of the frames' digest, hexadecimal: 48 bits."""
+_CHARS: Final = r"A-Za-z0-9 ,.;:'()/%+_\-"
+"""What words are made of: nothing that ends a JSON string, starts an escape of a terminal, or marks up HTML."""
+
+
+def words_pattern(chars_max: int) -> str:
+    """The regular expression of 1 to ``chars_max`` harmless characters, a letter or a digit first."""
+    return f"^[A-Za-z0-9][{_CHARS}]{{0,{chars_max - 1}}}$"
+
+
+def echo_of(request: AnnotationRequest) -> str:
+    """What an answer has to repeat, so that one for other frames is known."""
+    return request.frames_digest[:ECHO_CHARS]
+
+
+def duration_ds(request: AnnotationRequest) -> int:
+    """The last decisecond that an action may end at, at least 1: the segment's end."""
+    return max(1, int(request.duration_s * 10 + 1e-6))  # 1e-6: 1.1 s * 10 must not become 10
+
+
+def answer_schema(request: AnnotationRequest, box_space: BoxSpace | None = None) -> Schema:
+    """The JSON Schema (2020-12) that the answer to ``request`` has to meet.
+
+    Args:
+        request: the segment.
+        box_space: the grid of the boxes; None for the request's own pixels.
+    """
+    width, height = box_space or (request.width_px, request.height_px)
+    last_ds = duration_ds(request)
+    times = {"start_ds": _integer(0, last_ds - 1), "end_ds": _integer(1, last_ds)}
+    fields = ("scene", "subtask", "motion", "prediction")
+    seen = _object(
+        object_name=_words(NAME_CHARS_MAX),
+        bbox=_tuple(*(_integer(0, most) for most in (width, height, width, height))),
+        rigid={"type": "boolean"},
+    )
+    busy = _object(
+        ecot=_object(**{field: _words(WORDS_CHARS_MAX) for field in fields}),
+        objects=_list(seen, 0, OBJECTS_MAX),
+        active={"const": True},
+        **times,
+    )
+    idle = _object(ecot={"type": "null"}, objects={"const": []}, active={"const": False}, **times)
+    return _object(
+        request={"const": echo_of(request)},
+        box_space={"const": [width, height]},
+        actions=_list({"anyOf": [busy, idle]}, 1, ACTIONS_MAX),
+    )
+
+
+def schema_sha256() -> str:
+    """SHA-256 of the schema for one fixed request, hexadecimal: it changes when the form of an answer does."""
+    fixed = AnnotationRequest("", "0" * 64, duration_s=1.0, frames=(), width_px=1, height_px=1)
+    return hashlib.sha256(compact_json(answer_schema(fixed)).encode()).hexdigest()
+
+
+def longest_json_bytes(schema: Schema) -> int:
+    """Length of the longest JSON without free white space that meets a schema of ``answer_schema``, in bytes.
+
+    A token is at least one byte: a model that may make as many tokens, and the one that ends the text, is never cut
+    short.
+
+    Raises:
+        ValueError: a part of the schema has no bound, or is none of those that ``answer_schema`` makes.
+    """
+    match schema:
+        case {"anyOf": forms}:
+            return max(map(longest_json_bytes, forms))
+        case {"type": "array", "prefixItems": items}:
+            return _enclosed([longest_json_bytes(item) for item in items])
+        case {"type": "array", "items": item, "maxItems": most}:
+            return _enclosed(most * [longest_json_bytes(item)])
+        case {"type": "object", "properties": properties}:
+            return _enclosed([len(f'"{key}":') + longest_json_bytes(value) for key, value in properties.items()])
+    return _longest_atom_bytes(schema)
+
+
+def _enclosed(parts_bytes: list[int]) -> int:
+    """Brackets around, commas between."""
+    return 2 + sum(parts_bytes) + max(0, len(parts_bytes) - 1)
+
+
+def _longest_atom_bytes(schema: Schema) -> int:
+    match schema:
+        case {"const": value}:
+            return len(compact_json(value))
+        case {"type": "string", "maxLength": chars}:  # ASCII, and nothing in it needs an escape
+            return len('""') + int(chars)
+        case {"type": "integer", "minimum": least, "maximum": most} if least >= 0:
+            return len(str(most))
+        case {"type": "boolean"}:
+            return len("false")
+        case {"type": "null"}:
+            return len("null")
+    raise ValueError(f"the length of {compact_json(schema)} has no bound")
+
+
+def compact_json(value: object) -> str:
+    """JSON without free white space, ASCII."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _words(chars_max: int) -> Schema:
+    # The pattern bounds the length, too: servers exist that heed only one of the two.
+    return {"type": "string", "pattern": words_pattern(chars_max), "maxLength": chars_max}
+
+
+def _integer(least: int, most: int) -> Schema:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def _list(items: Schema, least: int, most: int) -> Schema:
+    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
+
+
+def _tuple(*items: Schema) -> Schema:
+    if all(item == items[0] for item in items):  # hosted servers know ``items``, and no ``prefixItems``
+        return _list(items[0], len(items), len(items))
+    return {"type": "array", "prefixItems": list(items), "items": False, "minItems": len(items), "maxItems": len(items)}
+
+
+def _object(**properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

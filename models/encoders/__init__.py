@@ -1,0 +1,1 @@
+"""Models that embed windows of frames: the contract, the table, and the implementations."""

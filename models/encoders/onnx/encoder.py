@@ -1,0 +1,179 @@
+"""An exported V-JEPA 2 through ONNX Runtime.
+
+Whole windows of bytes go to the runtime; the graph normalises, encodes and pools. On TensorRT and CUDA this has not
+been run.
+"""
+
+import io
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.encoders.cpu_store import CpuTiles
+from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_tiles
+from models.encoders.onnx.facts import OnnxFacts, check_files, check_fits, read_facts
+from models.encoders.onnx.provider import Provider
+from models.errors import ModelUnavailableError
+from models.memory.adaptive_batch import AdaptiveBatch
+from models.memory.oom import is_memory_full
+from models.packages import require_packages
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+PACKAGES: Final = ("onnxruntime",)
+BATCH_MAX: Final = 64
+"""Windows computed at a time, at most."""
+_PROVIDERS: Final = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+"""The fastest first; each leaves to those after it what it cannot do."""
+_LOG = logging.getLogger(__name__)
+
+
+class OnnxEncoder:
+    """The clip encoder in an ONNX file that ``models.encoders.onnx.export`` made."""
+
+    def __init__(self, file: Path, frames: int, provider: Provider = "auto", memory_bytes: int | None = None) -> None:
+        """Load ``file`` and the facts beside it.
+
+        Args:
+            file: Of the graph.
+            frames: T, the frames of a window.
+            provider: What runs it.
+            memory_bytes: The most that the runtime may take of a GPU, its context aside; None for as much as there is.
+
+        Raises:
+            ModelUnavailableError: a package, a file or the provider is missing, or the file does not fit.
+            MemoryError: it does not fit into the device's memory.
+        """
+        require_packages(PACKAGES, extra="onnx")
+        self._about: Final[OnnxFacts] = read_facts(file)
+        check_fits(file, self._about, frames)
+        check_files(file, self._about)
+        settings = _settings(file, self._about.dtype, memory_bytes)
+        with _full_memory_as_memory_error(file):
+            self._session, self._provider, self._fell_back_from = _open(file, provider, settings)
+        self._file: Final = file
+        self._halving: Final = AdaptiveBatch(BATCH_MAX)
+        self._busy_s = 0.0
+        self.name: Final = f"vjepa2:{self._about.model}"
+        self.frames: Final = self._about.frames
+        self.tile_px: Final = self._about.tile_px
+
+    def facts(self) -> Facts:
+        import onnxruntime
+
+        about = self._about
+        fell_back = {"fell_back_from": ", ".join(self._fell_back_from)} if self._fell_back_from else {}
+        return {
+            "model": about.model,
+            "revision": about.revision,
+            "weights_sha256": about.weights_sha256,
+            "dtype": about.dtype,
+            "device": "cpu" if self._provider == _PROVIDERS["cpu"] else "cuda",
+            "runtime": f"onnxruntime {onnxruntime.__version__}, {self._provider}, opset {about.opset}",
+            "frames": about.frames,
+            "dims": about.dims,
+            "memory_halvings": self._halving.halvings,
+            "device_busy_s": round(self._busy_s, 6),
+            **fell_back,
+        }
+
+    def encode(self, tiles: UInt8) -> ClipEmbedding:
+        check_tiles(tiles, self.frames, self.tile_px)
+        return self._embed([tiles])[0]
+
+    def tile_store(self) -> CpuTiles:
+        return CpuTiles(self._embed, self.frames, self.tile_px)
+
+    def _embed(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
+        began_at = time.perf_counter()
+        with _full_memory_as_memory_error(self._file):
+            made = list(self._halving.run(windows, self._computed))
+        self._busy_s += time.perf_counter() - began_at
+        return made
+
+    def _computed(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
+        means, temporals = self._session.run(["mean", "temporal"], {"tiles": np.stack(windows)})
+        pairs = zip(np.asarray(means, np.float32), np.asarray(temporals, np.float16), strict=True)
+        return [ClipEmbedding(mean, temporal) for mean, temporal in pairs]
+
+
+@contextmanager
+def _full_memory_as_memory_error(file: Path) -> Iterator[None]:
+    """Python's own error for a full memory in place of the runtime's."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, MemoryError) or not is_memory_full(error):
+            raise
+        raise MemoryError(f"{file} does not fit into the device's memory: {error}") from error
+
+
+def _open(
+    file: Path, provider: Provider, settings: Mapping[str, dict[str, str]]
+) -> tuple["onnxruntime.InferenceSession", str, list[str]]:
+    """A session, the provider that it runs on, and those that were there and did not work."""
+    import onnxruntime
+
+    wanted = list(_PROVIDERS.values()) if provider == "auto" else [_PROVIDERS[provider]]
+    there = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    if there and there != [_PROVIDERS["cpu"]]:
+        _load_cuda()
+    for first in range(len(there)):
+        session = _session(file, [(name, settings[name]) for name in there[first:]])
+        if (used := session.get_providers()[0]) == there[first]:
+            return session, used, there[:first]
+        _LOG.warning("ONNX Runtime could not use %s for %s", there[first], file)
+    raise ModelUnavailableError(
+        f"ONNX Runtime cannot run {file} on {', '.join(wanted)}: install onnxruntime-gpu on a machine with a GPU, "
+        "or give --onnx-provider cpu"
+    )
+
+
+def _load_cuda() -> None:
+    """Load CUDA and cuDNN out of NVIDIA's Python packages: ONNX Runtime's own search knows the system's folders alone.
+
+    What is not there it says in many lines on standard output; that it cannot be used is said here.
+    """
+    import onnxruntime
+
+    with redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls()
+
+
+def _session(file: Path, providers: list[tuple[str, dict[str, str]]]) -> "onnxruntime.InferenceSession":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors: which provider runs is said here
+    return onnxruntime.InferenceSession(file, options, providers)
+
+
+def _settings(file: Path, dtype: str, memory_bytes: int | None) -> dict[str, dict[str, str]]:
+    """Of each provider. TensorRT builds an engine for minutes: it lies beside the file from then on.
+
+    CUDA's arena grows by what is asked for, instead of doubling: so a share is not left half empty.
+    """
+    limit = None if memory_bytes is None else str(max(1, memory_bytes))
+    return {
+        _PROVIDERS["tensorrt"]: {
+            "trt_engine_cache_enable": "True",
+            "trt_engine_cache_path": str(file.parent),
+            "trt_fp16_enable": str(dtype == "float16"),
+            **({"trt_max_workspace_size": limit} if limit else {}),
+        },
+        _PROVIDERS["cuda"]: {
+            "arena_extend_strategy": "kSameAsRequested",
+            **({"gpu_mem_limit": limit} if limit else {}),
+        },
+        _PROVIDERS["cpu"]: {},
+    }

@@ -1,0 +1,84 @@
+"""What the hub's refusals mean, in words that help."""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from models.weights.hub.retry import Kind, asked_wait_s
+from models.weights.token import hub_token
+
+if TYPE_CHECKING:
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+
+def explain(error: Exception, name: str, kind: Kind = "model") -> str:
+    """What an error of the hub's client means for who wants the repository ``name``, and what helps: one sentence."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        return explain(error.__cause__, name, kind)  # the client's wrapping says nothing of its own
+    thing = "data set" if kind == "dataset" else "model"
+    why = _refused(error, name, kind) if isinstance(error, HfHubHTTPError) else _unheard(error)
+    return f"the {thing} {name!r} cannot be had: {why}"
+
+
+def cannot_use_cache(error: OSError) -> str:
+    """What an error of this machine's disk means for the hub's cache, and what helps."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return (
+        f"the hub's cache {HF_HUB_CACHE} cannot be used ({error.strerror}: {error.filename}): "
+        "set HF_HOME to a folder that can be written"
+    )
+
+
+def _unheard(error: Exception) -> str:
+    """No answer, or none that a hub gives."""
+    from huggingface_hub.constants import ENDPOINT
+    from huggingface_hub.errors import FileMetadataError
+
+    stranger = isinstance(error, FileMetadataError | ValueError)
+    fault = "does not answer like one" if stranger else "cannot be reached"
+    reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    return f"the hub at {ENDPOINT} {fault} ({reason}); check the network, or HF_ENDPOINT"
+
+
+def _refused(error: "HfHubHTTPError", name: str, kind: Kind) -> str:
+    from huggingface_hub import constants, errors
+
+    page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{name}"
+    match error:
+        case errors.GatedRepoError():
+            return f"it is gated; {_how_to_be_let_in(page)}"
+        case errors.RepositoryNotFoundError():
+            return f"the hub has none of that name, or it is private; check the name, {_or_a_token()}"
+        case errors.RevisionNotFoundError():
+            return f"it has no such revision; {page} lists its branches, tags and commits"
+        case errors.RemoteEntryNotFoundError():
+            return f"it has no such file as {error.response.url.path}"
+        case _:
+            return _by_status(error.response)
+
+
+def _by_status(response: "httpx2.Response") -> str:
+    match response.status_code:
+        case HTTPStatus.UNAUTHORIZED:
+            return "the hub does not know the token in HF_TOKEN; make a new one in your account's settings, and set it"
+        case HTTPStatus.FORBIDDEN:
+            return "the token in HF_TOKEN has no permission to read it; give it that, or set another"
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            wait_s = asked_wait_s(response)
+            when = "later" if wait_s is None else f"in {wait_s:.0f} s"
+            return f"the hub has had too many requests from here (429); try again {when}, {_or_a_token()}"
+        case status:
+            return f"the hub answered {status} {response.reason_phrase}; try again later"
+
+
+def _how_to_be_let_in(page: str) -> str:
+    if hub_token() is None:
+        return f"ask for access at {page}, then set HF_TOKEN to a token of that account"
+    return f"ask for access at {page} with the account whose token HF_TOKEN holds"
+
+
+def _or_a_token() -> str:
+    return "or set HF_TOKEN" if hub_token() is None else "or set HF_TOKEN to another token"

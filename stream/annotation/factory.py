@@ -1,0 +1,72 @@
+"""The annotator that a run's options name: settled before the run begins, made in the process where it works."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from models.annotators.annotator import Annotator
+from models.errors import ModelUnavailableError
+from models.weights.hub.fetch import Report, unreported
+from stream.config import Options
+from stream.errors import ModelMissingError, UsageError
+
+if TYPE_CHECKING:
+    from models.annotators.table import AnnotatorChoice
+
+
+def settled(options: Options, *, allow_download: bool = True, report: Report = unreported) -> Options:
+    """The options with the annotator's model made definite: a folder, where it has weights.
+
+    ``report`` hears how far their fetching is.
+
+    Raises:
+        ModelMissingError: its packages or weights are not there.
+        UsageError: it cannot do what was asked for.
+    """
+    if options.annotator == "none":
+        return options
+    from models.annotators.table import choose_annotator
+
+    with _told_as_ours():
+        choice = choose_annotator(_choice(options), allow_download=allow_download, report=report)
+    return options.model_copy(update={"annotator_model": choice.model})
+
+
+def make(options: Options) -> Annotator:
+    """Make the annotator from what is on this machine.
+
+    Raises:
+        ModelMissingError: its packages or weights are not there.
+        UsageError: it cannot do what was asked for.
+        MemoryError: it does not fit into the device's memory.
+    """
+    from models.annotators.table import make_annotator
+
+    with _told_as_ours():
+        return make_annotator(_choice(options))
+
+
+def _choice(options: Options) -> "AnnotatorChoice":
+    from models.annotators.table import AnnotatorChoice
+
+    return AnnotatorChoice(
+        kind=options.annotator,
+        model=options.annotator_model,
+        url=options.annotator_url,
+        task=options.task,
+        batch_max=options.annotator_batch,
+        frames_max=options.annotator_frames,
+        quantization=options.annotator_quantization,
+        wait_s=options.annotator_wait_s,
+        timeout_s=options.annotator_timeout_s,
+    )
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    try:
+        yield
+    except ModelUnavailableError as error:
+        raise ModelMissingError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error

@@ -1,0 +1,196 @@
+"""One job for each of several clips: one that goes wrong does not stop the rest, and the last words sum them up."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+from stream.errors import ExitCode, NoRoomError, UsageError, exit_code_of, sentence_of
+from stream.records.store.atomic import replace_file
+from stream.sources.address import redacted
+from stream.sources.discover import list_clips
+from stream.ui.console import clock
+from stream.ui.error_report import complain
+
+_ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGINT, ExitCode.SIGTERM)
+"""What the next clip would meet as well, or what the user asked for."""
+_DONE = (ExitCode.DONE, ExitCode.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one clip."""
+
+    clip: str
+    code: int
+    """The exit code it would have had alone."""
+    says: str
+    """One line."""
+    video_s: float = 0.0
+    """Seconds of video that are done."""
+    run_dir: Path | None = None
+    """Where its results lie; None if nothing was begun."""
+    stopped: int | None = None
+    """The exit code of a signal that came too late for this clip: no other is begun."""
+    wall_s: float = 0.0
+    """Time that the job took."""
+
+
+Job = Callable[[str], Outcome]
+Say = Callable[[str], None]
+
+
+AtOnce = Callable[[Sequence[str]], Iterable[Outcome]]
+"""Runs all clips, several at a time, and gives what became of each as it ends."""
+
+
+def run_named(
+    specs: Sequence[str],
+    job: Job,
+    say: Say,
+    *,
+    download: bool = False,
+    fail_fast: bool,
+    record: Path | None = None,
+    at_once: AtOnce | None = None,
+) -> int:
+    """Do the job for all that ``specs`` name; one clip that is named itself is no series, and its errors are raised.
+
+    ``record`` is the file that says what became of each clip of a series; ``at_once`` does a series in its own way.
+    What ``download`` means is said at ``stream.sources.discover.list_clips``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SourceError: a list of clips cannot be read.
+        UsageError: two clips would be written to one place.
+    """
+    named = list_clips(specs, download=download)
+    faults = {clip.spec: clip.fault for clip in named if clip.fault}
+
+    def checked(clip: str) -> Outcome:
+        if clip in faults:
+            raise faults[clip]
+        return job(clip)
+
+    clips = [clip.spec for clip in named]
+    if clips == list(specs) and len(clips) == 1:
+        return checked(clips[0]).code
+    if at_once is not None:
+        refused = (attempt(clip, checked) for clip in faults)
+        ended = chain(refused, at_once([clip for clip in clips if clip not in faults]))
+        return conclude(clips, ended, say, record=record)
+    return run_series(clips, checked, say, fail_fast=fail_fast, record=record)
+
+
+def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, record: Path | None = None) -> int:
+    """Do the job for each clip in turn, then say what became of them all.
+
+    Args:
+        clips: As ``stream.sources.discover`` gives them.
+        job: Its errors are reported and counted, not raised.
+        say: Takes a line for the user.
+        fail_fast: Stop at the first clip that is not done. Missing weights, a full disk and a signal stop always.
+        record: A file for programs, replaced as a whole after each clip.
+
+    Returns:
+        The gravest exit code.
+    """
+    return conclude(clips, _one_by_one(clips, job, say, fail_fast=fail_fast), say, record=record)
+
+
+def conclude(clips: Sequence[str], ended: Iterable[Outcome], say: Say, *, record: Path | None) -> int:
+    """Note what becomes of the clips as they end, and sum it up; returns the gravest exit code."""
+    outcomes: list[Outcome] = []
+    left = dict.fromkeys(clips)
+    for outcome in ended:
+        outcomes.append(outcome)
+        left.pop(outcome.clip, None)
+        if record:
+            write_record(record, outcomes, list(left))
+    for line in summary(outcomes, len(clips)):
+        say(line)
+    signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and left]
+    return gravest([*(outcome.code for outcome in outcomes), *signalled])
+
+
+def ends_series(outcome: Outcome, *, fail_fast: bool) -> bool:
+    """Whether no other clip is begun after this one."""
+    return bool(outcome.stopped) or outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE)
+
+
+def _one_by_one(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> Iterator[Outcome]:
+    for number, clip in enumerate(clips, start=1):
+        say(f"[{number} of {len(clips)}] {redacted(clip)}")
+        yield (outcome := attempt(clip, job))
+        if ends_series(outcome, fail_fast=fail_fast):
+            return
+
+
+def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -> None:
+    """What became of each clip so far, and which are ``left``, as JSON.
+
+    Raises:
+        UsageError: it cannot be written.
+        NoRoomError: the disk is full.
+    """
+    done = [
+        {
+            "clip": redacted(outcome.clip),
+            "run_dir": str(outcome.run_dir) if outcome.run_dir else None,
+            "exit_code": int(outcome.code),
+            "says": outcome.says,
+            "video_s": round(outcome.video_s, 6),
+            "wall_s": round(outcome.wall_s, 3),
+        }
+        for outcome in outcomes
+    ]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(
+            path,
+            (json.dumps({"v": 1, "clips": done, "left": [redacted(clip) for clip in left]}, indent=1) + "\n").encode(),
+        )
+    except OSError as error:
+        if exit_code_of(error) == ExitCode.NO_ROOM:
+            raise NoRoomError(sentence_of(error)) from error
+        raise UsageError(f"{path} cannot be written ({error.strerror}): give another --out") from error
+
+
+def gravest(codes: Iterable[int]) -> int:
+    """The greatest code, but that 4 (done, some time damaged) weighs less than any clip that is not done."""
+    return max(codes, key=lambda code: 1 if code == ExitCode.PARTIAL else code, default=ExitCode.DONE)
+
+
+def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
+    """One line a clip, each with its exit code, and the totals."""
+    lines = [f"{outcome.code:3}  {redacted(outcome.clip)}: {outcome.says}" for outcome in outcomes]
+    done = [outcome for outcome in outcomes if outcome.code in _DONE]
+    damaged = sum(outcome.code == ExitCode.PARTIAL for outcome in done)
+    parts = [f"{len(done)} of {clips} clips done"]
+    if damaged:
+        parts.append(f"{damaged} of them with damage")
+    if failed := len(outcomes) - len(done):
+        parts.append(f"{failed} not done")
+    if left := clips - len(outcomes):
+        parts.append(f"{left} not begun")
+    video_s = sum(outcome.video_s for outcome in done)
+    return ["", *lines, f"{', '.join(parts)}; {clock(video_s)} of video"]
+
+
+def attempt(clip: str, job: Job) -> Outcome:
+    """Do the job for one clip: whatever goes wrong is reported, and in its outcome."""
+    began_at = time.monotonic()
+    return replace(_outcome(clip, job), wall_s=time.monotonic() - began_at)
+
+
+def _outcome(clip: str, job: Job) -> Outcome:
+    try:
+        return job(clip)
+    except KeyboardInterrupt:
+        return Outcome(clip, ExitCode.SIGINT, "stopped by SIGINT")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one clip is not the next one's fault
+        return Outcome(clip, complain(error), sentence_of(error))

@@ -1,0 +1,33 @@
+"""The main job for one clip, from its options to what became of it."""
+
+from rich.console import Console
+
+from stream.config import Options
+from stream.engines.batch import Outcome
+from stream.records.schema.layout import RunLayout
+from stream.records.store.event_log import finish_of
+from stream.run.prepare import prepare
+from stream.run.session import run
+from stream.runtime.supervisor import Stopped
+from stream.ui.console import describe, make_view
+from stream.ui.json_lines import JsonView
+from stream.ui.notes import tell_notes
+
+
+def run_clip(clip: str, options: Options) -> Outcome:
+    """Run the chain on one clip, or go on with the run of it.
+
+    Raises:
+        EgocleanError: as ``prepare`` and ``run``.
+    """
+    json_view = JsonView() if options.log_format == "json" else None
+    if json_view:
+        tell_notes(json_view.note)
+    prepared = prepare(options.model_copy(update={"source": clip}))
+    stopped = Stopped()
+    code = run(prepared, json_view or make_view(Console()), stopped)
+    run_dir = options.out / prepared.source.stem
+    finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
+    if finish is None:
+        return Outcome(clip, code, "stopped: the same command goes on where it was", run_dir=run_dir)
+    return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir, stopped.code)

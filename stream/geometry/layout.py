@@ -1,0 +1,49 @@
+"""What all maps of a frame depend on, and what may change from one frame to the next."""
+
+from typing import NamedTuple
+
+import av
+
+from stream.geometry.color import Color, color_of
+from stream.video.orientation import upright_deg
+
+_ZERO_COPY = ("yuv420p", "yuvj420p", "nv12")
+
+
+class Layout(NamedTuple):
+    """Size, pixel format, rotation and colour tags."""
+
+    width: int
+    """Of the coded picture, pixels."""
+    height: int
+    pixel_format: str
+    rotation_deg: int
+    """Counterclockwise, what makes the coded picture upright; a multiple of 90."""
+    colorspace: int
+    color_range: int
+
+    @property
+    def quarter_turns(self) -> int:
+        """Counterclockwise, 0 to 3."""
+        return self.rotation_deg // 90 % 4
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height of the picture as it is shown."""
+        return (self.height, self.width) if self.quarter_turns % 2 else (self.width, self.height)
+
+    @property
+    def zero_copy(self) -> bool:
+        """Whether the planes are used as the decoder left them."""
+        return self.pixel_format in _ZERO_COPY
+
+    @property
+    def color(self) -> Color:
+        """How to read the planes; a converted frame keeps its tags."""
+        return color_of(self.colorspace, self.color_range, self.pixel_format if self.zero_copy else "yuv420p")
+
+
+def layout_of(frame: av.VideoFrame) -> Layout:
+    """The layout of a decoded frame."""
+    pixels = (frame.sw_format or frame.format).name  # the first where the pixels lie on a device
+    return Layout(frame.width, frame.height, pixels, upright_deg(frame), int(frame.colorspace), int(frame.color_range))

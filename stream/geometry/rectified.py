@@ -1,0 +1,53 @@
+"""The whole rectified picture of every frame, in the planes that a video encoder takes."""
+
+import av
+import cv2
+import numpy as np
+
+from stream.geometry.camera import Camera
+from stream.geometry.layout import Layout
+from stream.geometry.remap import FusedRemap
+from stream.geometry.viewport import coded_view, source_map
+from stream.pipeline.items import Float64, UInt8
+
+
+class RectifiedPicture:
+    """Rectifies frames of one layout; several threads may use it at once.
+
+    Luma and chroma are remapped as they are and never become RGB, so that a frame's colour tags hold for what is made
+    of it as well. Frames of other formats (10 bit, 4:2:2, RGB) are brought to 8-bit 4:2:0 first.
+    """
+
+    def __init__(self, layout: Layout, camera: Camera, longest_px: int | None = None) -> None:
+        """Compute the map.
+
+        Args:
+            layout: Of the frames to come.
+            camera: For the upright size of the layout.
+            longest_px: Longest side of the picture to be made, at most; None: full size.
+
+        Raises:
+            IntrinsicsError: through this lens nothing of the picture is seen.
+        """
+        view = coded_view(*layout.upright_size, longest_px)
+        source = source_map(view, *layout.upright_size, camera)
+        self.layout = layout
+        self._remap = FusedRemap(layout, source)
+        self.width, self.height = view.width, view.height
+        self.matrix: Float64 = view.matrix @ camera.new_k
+        """(3, 3) camera matrix of the picture that is made, pixels."""
+        self.valid_fraction = source.valid_fraction
+        """Share of the picture that the camera recorded; the rest is black."""
+        self.mask: UInt8 = np.where(source.valid, np.uint8(255), np.uint8(0))
+        """(height, width) uint8, 255 where the camera recorded something and 0 elsewhere."""
+
+    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A new ``yuv420p`` frame, upright, without a time and without colour tags."""
+        ycbcr = self._remap.ycbcr(frame)
+        half = self.width // 2, self.height // 2
+        planes = np.empty((self.height * 3 // 2, self.width), np.uint8)
+        planes[: self.height] = ycbcr[..., 0]
+        chroma = planes[self.height :].reshape(2, half[1], half[0])
+        for channel, plane in enumerate(chroma, start=1):
+            plane[:] = cv2.resize(ycbcr[..., channel], half, interpolation=cv2.INTER_AREA)
+        return av.VideoFrame.from_ndarray(planes, format="yuv420p")

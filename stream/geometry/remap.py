@@ -1,0 +1,109 @@
+"""The fused remap: from a decoder's planes straight to a small rectified RGB picture.
+
+Order matters: planes are halved by area averaging as far as the scale calls for, only where they are needed, and luma
+is blurred a little where that is not far enough; luma and chroma are brought to one size and go through ONE remap;
+colour is converted last, on the small picture. Lens, scale, crop and rotation are all in the map, and cost nothing.
+"""
+
+import hashlib
+import threading
+
+import av
+import cv2
+import numpy as np
+from av.video.plane import VideoPlane
+from av.video.reformatter import VideoReformatter
+
+from stream.geometry.layout import Layout
+from stream.geometry.sampling_plan import Blur, is_wide, place
+from stream.geometry.viewport import SourceMap
+from stream.pipeline.items import UInt8
+
+_OUTSIDE = -2.0
+"""A coordinate whose bilinear neighbours all lie outside the picture: it becomes the border's black."""
+
+
+class FusedRemap:
+    """Makes one view of every frame of one layout; several threads may use it at once."""
+
+    def __init__(self, layout: Layout, source: SourceMap) -> None:
+        self._layout = layout
+        self._reformatter = VideoReformatter()
+        self._reformatting = threading.Lock()  # swscale's context serves one thread at a time
+        self._black = layout.color.black
+        self._to_rgb = layout.color.to_rgb()
+        self.halvings, self.blur, self._roi, x, y = place(layout, source)
+        """How often luma is halved before the remap, and by how much it is blurred across and down after that."""
+        x[~source.valid] = y[~source.valid] = _OUTSIDE
+        self._map = cv2.convertMaps(x, y, cv2.CV_16SC2)
+
+    def __call__(self, frame: av.VideoFrame) -> UInt8:
+        """(height, width, 3) uint8 RGB of a frame of this layout; what the source does not show is black."""
+        return np.asarray(cv2.transform(self.ycbcr(frame), self._to_rgb), np.uint8)
+
+    def ycbcr(self, frame: av.VideoFrame) -> UInt8:
+        """The same before its colour is converted: (height, width, 3) uint8, Y'CbCr as the frame's tags mean it."""
+        luma, *chroma = self._planes(frame)
+        working = [self._working_luma(luma), *(self._working_chroma(plane) for plane in chroma)]
+        remapped = cv2.remap(
+            cv2.merge(working),
+            *self._map,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=self._black,
+        )
+        return np.asarray(remapped, np.uint8)
+
+    def sha256(self) -> str:
+        """Digest of the map as it is applied: fixed-point coordinates and interpolation weights."""
+        return hashlib.sha256(b"".join(part.tobytes() for part in self._map)).hexdigest()
+
+    def _planes(self, frame: av.VideoFrame) -> list[UInt8]:
+        """Y, Cb, Cr as views into libav's buffers; formats other than 8-bit 4:2:0 are converted first."""
+        if not self._layout.zero_copy:
+            with self._reformatting:
+                frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
+        if frame.format.name == "nv12":
+            luma, chroma = (_pixels(frame.planes[0], 1), _pixels(frame.planes[1], 2))
+            return [luma, chroma[:, 0::2], chroma[:, 1::2]]
+        return [_pixels(plane, 1) for plane in frame.planes]
+
+    def _working_luma(self, luma: UInt8) -> UInt8:
+        return _blurred(_halve(self._roi.cut(luma, self.halvings), self.halvings), self.blur)
+
+    def _working_chroma(self, chroma: UInt8) -> UInt8:
+        """Chroma has half of luma's size already: one halving less, or, beside full luma, one doubling.
+
+        Its samples are taken to lie between luma's, as swscale does for frames that do not say where. A narrow blur
+        would change nothing that can be seen in it, and is left out.
+        """
+        part = self._roi.cut(chroma, self.halvings - 1)
+        if self.halvings:
+            halved = _halve(part, self.halvings - 1)
+            return _blurred(halved, self.blur) if is_wide(self.blur) else halved
+        doubled = cv2.resize(part, (2 * part.shape[1], 2 * part.shape[0]), interpolation=cv2.INTER_LINEAR)
+        roi = self._roi
+        return np.asarray(doubled[: roi.bottom - roi.top, : roi.right - roi.left], np.uint8)
+
+
+def _pixels(plane: VideoPlane, channels: int) -> UInt8:
+    """(height, width * channels) view of a plane's samples."""
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[: plane.height, : plane.width * channels]
+
+
+def _blurred(plane: UInt8, blur: tuple[Blur, Blur]) -> UInt8:
+    across, down = blur
+    if across.taps == down.taps == 1:
+        return plane
+    blurred = cv2.GaussianBlur(plane, (across.taps, down.taps), across.sigma_px, sigmaY=down.sigma_px)
+    return np.asarray(blurred, np.uint8)
+
+
+def _halve(plane: UInt8, times: int) -> UInt8:
+    """Average 2x2 pixels, again and again: OpenCV has a fast path for exactly a half. An odd last line is dropped."""
+    for _ in range(times):
+        height, width = plane.shape[0] // 2, plane.shape[1] // 2
+        halved = cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+        plane = np.asarray(halved, np.uint8)
+    return plane

@@ -1,0 +1,139 @@
+"""The fused remap in torch, for frames that lie in the GPU's memory: what comes down from there is the small picture.
+
+The same steps as ``stream.geometry.remap``, in float32 and without its rounding in between. It is tested on
+torch's CPU against that one; on a GPU, and with frames that NVDEC left there, it has not been run.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+
+from stream.errors import EgocleanError
+from stream.geometry.layout import Layout
+from stream.geometry.sampling_plan import Blur, Placing, is_wide, place
+from stream.geometry.viewport import SourceMap
+from stream.pipeline.items import UInt8
+
+if TYPE_CHECKING:
+    import torch
+
+_BITS = {"nv12": 8, "p010le": 16}
+"""Of a sample as it is stored; p010le has its ten in the upper bits."""
+
+
+class TorchRemap:
+    """Makes one view of every frame of one layout, on one device; in use and result as ``FusedRemap``."""
+
+    def __init__(self, layout: Layout, source: SourceMap, device: str) -> None:
+        """Compute the map, and put it on torch's ``device``."""
+        import torch
+
+        self._placing: Placing = place(layout, source)
+        self._device = torch.device(device)
+        roi = self._placing.roi
+        # grid_sample counts from -1, the first pixel's centre, to 1, the last one's.
+        x = self._placing.x * (2.0 / max(1, roi.right - roi.left - 1)) - 1.0
+        y = self._placing.y * (2.0 / max(1, roi.bottom - roi.top - 1)) - 1.0
+        self._grid = torch.from_numpy(np.stack([x, y], axis=-1)[None]).to(self._device)
+        self._valid = torch.from_numpy(source.valid).to(self._device)
+        self._to_rgb = torch.from_numpy(layout.color.to_rgb()).to(self._device)
+        self._blur = [_weights(axis, self._device) for axis in self.blur]
+
+    @property
+    def halvings(self) -> int:
+        """How often luma is halved before the remap."""
+        return self._placing.halvings
+
+    @property
+    def blur(self) -> tuple[Blur, Blur]:
+        """By how much it is blurred across and down after that."""
+        return self._placing.blur
+
+    def __call__(self, frame: av.VideoFrame) -> UInt8:
+        """(height, width, 3) uint8 RGB, in the host's memory; what the source does not show is black."""
+        import torch
+
+        with torch.inference_mode():
+            rgb = self._rgb(*planes(frame, self._device))
+            picture: UInt8 = rgb.round().clamp(0.0, 255.0).to(torch.uint8).cpu().numpy()
+        return picture
+
+    def sha256(self) -> str:
+        """Digest of the map: float32 coordinates."""
+        return hashlib.sha256(self._placing.x.tobytes() + self._placing.y.tobytes()).hexdigest()
+
+    def _rgb(self, luma: "torch.Tensor", chroma: "torch.Tensor") -> "torch.Tensor":
+        """(1, 1, H, W) and (1, 2, H/2, W/2) float32, 0 to 255, to (height, width, 3)."""
+        import torch
+        from torch.nn.functional import grid_sample
+
+        working = torch.cat([self._working_luma(luma), self._working_chroma(chroma)], dim=1)
+        sampled = grid_sample(working, self._grid, mode="bilinear", padding_mode="border", align_corners=True)[0]
+        rgb = torch.einsum("rc,chw->hwr", self._to_rgb[:, :3], sampled) + self._to_rgb[:, 3]
+        return torch.where(self._valid[..., None], rgb, 0.0)
+
+    def _working_luma(self, luma: "torch.Tensor") -> "torch.Tensor":
+        return self._blurred(_halve(self._placing.roi.cut(luma, self.halvings), self.halvings))
+
+    def _working_chroma(self, chroma: "torch.Tensor") -> "torch.Tensor":
+        from torch.nn.functional import interpolate
+
+        roi = self._placing.roi
+        part = roi.cut(chroma, self.halvings - 1)
+        if self.halvings:
+            halved = _halve(part, self.halvings - 1)
+            return self._blurred(halved) if is_wide(self.blur) else halved
+        doubled = interpolate(part, scale_factor=2, mode="bilinear", align_corners=False)
+        return doubled[..., : roi.bottom - roi.top, : roi.right - roi.left]
+
+    def _blurred(self, picture: "torch.Tensor") -> "torch.Tensor":
+        """(1, C, H, W), each channel by itself; at the border the picture is reflected, as OpenCV does."""
+        from torch.nn.functional import conv2d, pad
+
+        across, down = self._blur
+        reach_x, reach_y = len(across) // 2, len(down) // 2
+        padded = pad(picture, (reach_x, reach_x, reach_y, reach_y), mode="reflect")
+        kernel = (down[:, None] * across[None]).expand(picture.shape[1], 1, -1, -1)
+        return conv2d(padded, kernel, groups=picture.shape[1])
+
+
+def planes(frame: av.VideoFrame, device: "torch.device") -> "tuple[torch.Tensor, torch.Tensor]":
+    """Luma (1, 1, H, W) and chroma (1, 2, H/2, W/2) of an NV12 or P010 frame: float32 on ``device``, 0 to 255.
+
+    Taken by DLPack from where they are. PyAV has no stream to wait on: the decoder works on CUDA's default stream, as
+    torch does, and that keeps the order.
+
+    Raises:
+        EgocleanError: the frame has another pixel format.
+    """
+    import torch
+    from torch.utils.dlpack import from_dlpack
+
+    name = (frame.sw_format or frame.format).name
+    if name not in _BITS:
+        raise EgocleanError(f"a frame in {name} cannot be rectified on {device}, expected {' or '.join(_BITS)}")
+    luma, chroma = (from_dlpack(plane.__dlpack__()).to(device, torch.float32) for plane in frame.planes)
+    unit = float(1 << (_BITS[name] - 8))
+    return luma[None, None] / unit, chroma.permute(2, 0, 1)[None] / unit
+
+
+def _halve(plane: "torch.Tensor", times: int) -> "torch.Tensor":
+    """Average 2x2 pixels, again and again; an odd last line is dropped."""
+    from torch.nn.functional import avg_pool2d
+
+    for _ in range(times):
+        plane = avg_pool2d(plane, 2)
+    return plane
+
+
+def _weights(blur: Blur, device: "torch.device") -> "torch.Tensor":
+    """(taps,) weights of a Gaussian, summing to 1, as ``cv2.getGaussianKernel`` has them."""
+    import torch
+
+    if blur.taps == 1:
+        return torch.ones(1, device=device)
+    places = torch.arange(blur.taps, device=device) - blur.taps // 2
+    weights = torch.exp(-0.5 * (places / blur.sigma_px) ** 2)
+    return weights / weights.sum()

@@ -1,0 +1,116 @@
+"""What the chain needs of every frame: the encoder's tile, and, now and then, the annotator's keyframe."""
+
+from typing import TYPE_CHECKING, Literal
+
+import av
+import cv2
+
+from stream.errors import EgocleanError
+from stream.geometry.camera import Camera
+from stream.geometry.geometry import Geometry
+from stream.geometry.layout import Layout
+from stream.geometry.remap import FusedRemap
+from stream.geometry.viewport import SourceMap, encoder_view, keyframe_view, source_map
+from stream.pipeline.items import UInt8
+
+if TYPE_CHECKING:
+    from stream.geometry.remap_torch import TorchRemap
+
+TILE_PX = 256
+KEYFRAME_PX = 854
+JPEG_QUALITY = 90
+
+
+class TileRemap:
+    """Tiles and keyframes of frames of one layout, each by one fused remap of its own."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        camera: Camera | None,
+        *,
+        tile_px: int = TILE_PX,
+        geometry: Geometry = "crop",
+        keyframe_px: int = KEYFRAME_PX,
+        device: str | None = None,
+    ) -> None:
+        """Compute the maps.
+
+        Args:
+            layout: Of the frames to come.
+            camera: For the upright size of the layout; None leaves the lens's picture as it is.
+            tile_px: Side of the tile.
+            geometry: How a picture that is no square becomes one.
+            keyframe_px: Longest side of a keyframe, at most.
+            device: torch's, for frames that lie there or may be brought there; None: OpenCV on the CPU.
+        """
+        width, height = layout.upright_size
+        tile_source = source_map(encoder_view(width, height, tile_px, geometry), width, height, camera)
+        keyframe_source = source_map(keyframe_view(width, height, keyframe_px), width, height, camera)
+        self._layout = layout
+        self._camera = camera
+        self._geometry = geometry
+        self._device = device
+        self._tile = _make_remap(layout, tile_source, device)
+        self._keyframe = _make_remap(layout, keyframe_source, device)
+        self._valid_fractions = tile_source.valid_fraction, keyframe_source.valid_fraction
+
+    def tile(self, frame: av.VideoFrame) -> UInt8:
+        """(tile_px, tile_px, 3) uint8 RGB; of a crop, what the reference processor makes of the rectified frame."""
+        return self._tile(frame)
+
+    def keyframe(self, frame: av.VideoFrame) -> UInt8:
+        """(height, width, 3) uint8 RGB of the whole rectified frame."""
+        return self._keyframe(frame)
+
+    def facts(self) -> dict[str, object]:
+        """What was done to the pixels, for the record; JSON's types only."""
+        tile_valid, picture_valid = self._valid_fractions
+        color = self._layout.color
+        return {
+            "width": self._layout.upright_size[0],
+            "height": self._layout.upright_size[1],
+            "rotation_deg": self._layout.rotation_deg,
+            "pixel_format": self._layout.pixel_format,
+            "colour_matrix": color.matrix,
+            "colour_range": "full" if color.full_range else "limited",
+            "remapped_by": f"torch on {self._device}" if self._device else "opencv",
+            "geometry": self._geometry,
+            "tile_halvings": self._tile.halvings,
+            "tile_blur": [list(blur) for blur in self._tile.blur],
+            "tile_map_sha256": self._tile.sha256(),
+            "tile_valid_fraction": tile_valid,
+            "valid_fraction": picture_valid,
+            **lens_facts(self._camera),
+        }
+
+
+def _make_remap(layout: Layout, source: SourceMap, device: str | None) -> "FusedRemap | TorchRemap":
+    if device is None:
+        return FusedRemap(layout, source)
+    from stream.geometry.remap_torch import TorchRemap
+
+    return TorchRemap(layout, source, device)
+
+
+def lens_facts(camera: Camera | None) -> dict[str, object]:
+    """The camera as the record names it."""
+    if camera is None:
+        return {"rectified": False}
+    return {
+        "rectified": True,
+        "k": camera.k.tolist(),
+        "d": camera.d.tolist(),
+        "new_k": camera.new_k.tolist(),
+        "theta_max_rad": camera.theta_max_rad,
+        "fov_deg": list(camera.fov_deg),
+    }
+
+
+def encode_picture(rgb: UInt8, ending: Literal[".jpg", ".png"]) -> bytes:
+    """Compress an (H, W, 3) uint8 RGB picture, as a file of that ending holds it."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if ending == ".jpg" else []
+    done, data = cv2.imencode(ending, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise EgocleanError(f"a picture of shape {rgb.shape} could not be compressed as {ending}")
+    return data.tobytes()

@@ -1,0 +1,128 @@
+"""What the supervisor tells the world outside, from the statuses and events that it reads anyway."""
+
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Self
+
+from stream.config import Options
+from stream.monitoring.latency import EdgeLatency
+from stream.monitoring.stall import Progress
+from stream.records.schema import events
+from stream.records.schema.health import Health, State, now
+from stream.records.schema.layout import RunLayout
+from stream.runtime.heartbeat import Status
+from stream.runtime.processes import processes
+
+if TYPE_CHECKING:
+    from stream.monitoring.metrics import Metrics
+
+BEAT_S = 1.0
+"""From one heartbeat of the run to the next."""
+
+
+class Monitor:
+    """One for a run, whatever number of chains it takes; a context, in which the port is open."""
+
+    def __init__(self, options: Options, layout: RunLayout) -> None:
+        """Open the port, if one was asked for.
+
+        Raises:
+            UsageError: if nobody can listen there.
+        """
+        self._path = layout.health
+        self._progress = Progress(options.stall_s, processes(options), away_s=options.live.away_s)
+        self._arrivals = EdgeLatency()
+        self._metrics: Metrics | None = None
+        self._health = Health(time=now().isoformat(), state="starting", decoded_s=0, windows=0)
+        self._beat_at = 0.0
+        self._closing = ExitStack()
+        self.address: str | None = None
+        """Of the port, as a URL."""
+        if options.metrics_port is not None:
+            self._serve(options, options.metrics_port)
+
+    def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
+        """A chain begins, with new processes, behind so many seconds and windows."""
+        self._progress.begin(since_s, windows)
+        if self._metrics:
+            self._metrics.begin(since_s)
+        self._beat_at = 0.0
+        self.tick()
+
+    def does_without(self, process: str) -> None:
+        """The chain goes on without this process."""
+        self._progress.does_without(process)
+
+    def spent(self, dollars: float) -> None:
+        """What earlier attempts at the run have cost."""
+        if self._metrics:
+            self._metrics.spent(dollars)
+
+    @property
+    def decoded_s(self) -> float:
+        """Stream time of the last frame that was decoded."""
+        return self._progress.decoded_s
+
+    def on_status(self, status: Status) -> None:
+        self._progress.on_status(status)
+        self._arrivals.on_status(status)
+        if self._metrics:
+            self._metrics.on_status(status)
+
+    def on_event(self, event: events.Event) -> None:
+        if self._metrics:
+            self._metrics.on_event(event)
+        match event:
+            case events.SegmentOpened() | events.SegmentClosed():
+                self._on_edge(event)
+            case events.SourceLost():
+                self._progress.away(event.reason)
+            case events.SourceGap():
+                self._progress.away("")
+            case events.RunFinished():
+                self._beat("finished", "", event.exit_code, event.decoded_s)
+            case events.RunFailed():
+                self._beat("failed", event.reason, event.exit_code, self._progress.decoded_s)
+
+    def latencies(self) -> dict[str, dict[str, float]]:
+        """Quantiles by the clock, of a live source: from the arrival of an edge's picture to its event on disk."""
+        return self._arrivals.latencies()
+
+    def tick(self) -> None:
+        """Write a heartbeat, if it is time to and the run has not ended."""
+        if self._health.exit_code is None and time.monotonic() >= self._beat_at:
+            state, reason = self._progress.judge()
+            self._beat(state, reason, None, self._progress.decoded_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def _on_edge(self, event: events.SegmentOpened | events.SegmentClosed) -> None:
+        took_s = self._arrivals.took_s(event)
+        if self._metrics and took_s is not None:
+            self._metrics.on_wall_latency(event, took_s)
+
+    def _beat(self, state: State, reason: str, exit_code: int | None, decoded_s: float) -> None:
+        self._beat_at = time.monotonic() + BEAT_S
+        self._health = Health(
+            time=now().isoformat(timespec="milliseconds"),
+            state=state,
+            reason=reason,
+            decoded_s=decoded_s,
+            windows=self._progress.windows,
+            exit_code=exit_code,
+        )
+        with suppress(OSError):  # a full disk: that ends the run elsewhere, and till then the file's age says it
+            self._health.write(self._path)
+
+    def _serve(self, options: Options, port: int) -> None:
+        from stream.monitoring.http import Server
+        from stream.monitoring.metrics import Metrics
+
+        self._metrics = Metrics(options.price_per_hour)
+        server = Server(options.metrics_host, port, self._metrics.registry, lambda: self._health)
+        self._closing.callback(server.close)
+        self.address = server.address

@@ -1,0 +1,123 @@
+"""Whether a run moves: judged by the work that gets done, not by whether its processes are alive."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from stream.records.schema.health import State
+from stream.runtime.heartbeat import Status
+from stream.runtime.processes import ANNOTATE, PROCESSES
+
+GRACE_S = 600.0
+"""For starting: a large model is hashed and loaded before its process can do anything."""
+THINKING_S = 600.0
+"""For the annotator: a batch of a large model takes minutes, and so does a server that is waited for."""
+
+
+class Progress:
+    """Follows the statuses of one chain. It has stalled when, for ``stall_s``,
+
+    - the work of a process that is running says nothing: whoever waits for work, for the clock or for the next process
+      says so twice a second, so the silent one is what the others wait for. The annotator may think for longer, as long
+      as its process shows by its pulse that it lives; or
+    - all say something and nobody has done anything.
+
+    It may wait for a source that is away, up to ``away_s``.
+    """
+
+    def __init__(
+        self,
+        stall_s: float,
+        processes: Sequence[str] = PROCESSES,
+        clock: Callable[[], float] = time.monotonic,
+        away_s: float = math.inf,
+    ) -> None:
+        self._stall_s = stall_s
+        self._away_s = away_s
+        self._all = processes
+        self._clock = clock
+        self.begin()
+
+    def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
+        """A chain begins, with new processes, behind so many seconds and windows."""
+        self._processes = self._all
+        self._since_s = since_s
+        self._windows_before = windows
+        self._began_at = self._moved_at = self._clock()
+        self._last: dict[str, Status] = {}
+        self._heard_at: dict[str, float] = {}
+        self._worked_at: dict[str, float] = {}
+        self._started_at: dict[str, float] = {}
+        self._away = ""
+        self._away_since = self._began_at
+
+    def does_without(self, process: str) -> None:
+        """The chain goes on without this process."""
+        self._processes = [name for name in self._processes if name != process]
+        self._last.pop(process, None)
+        self._worked_at.pop(process, None)
+
+    def away(self, reason: str) -> None:
+        """A live source has gone for this reason, or is back: empty."""
+        self._away = reason
+        self._moved_at = self._away_since = self._clock()
+
+    def on_status(self, status: Status) -> None:
+        before = self._last.get(status.process)
+        if before is not None and before.state != "starting" == status.state:
+            self._started_at[status.process] = self._clock()  # once more, alone
+        self._last[status.process] = status
+        self._heard_at[status.process] = self._clock()
+        self._worked_at[status.process] = self._clock() - status.busy_s
+        if before is None or (before.state, before.items, before.given) != (status.state, status.items, status.given):
+            self._moved_at = self._clock()
+
+    @property
+    def decoded_s(self) -> float:
+        """Stream time of the last frame that was decoded."""
+        return max(self._since_s, self._last["ingest"].t_s) if "ingest" in self._last else self._since_s
+
+    @property
+    def windows(self) -> int:
+        """Windows embedded so far."""
+        given = self._last["encode"].given if "encode" in self._last else {}
+        return self._windows_before + given.get("Embedding", 0)
+
+    def judge(self) -> tuple[State, str]:
+        """How the chain is, and why if it has stalled."""
+        now = self._clock()
+        if starting := [name for name in self._processes if self._is_starting(name)]:
+            for_s = {name: now - self._started_at.get(name, self._began_at) for name in starting}
+            slowest = max(starting, key=for_s.__getitem__)
+            if for_s[slowest] <= max(GRACE_S, self._stall_s):
+                return "starting", ""
+            return "stalled", f"the {slowest} process is not ready after {for_s[slowest]:.0f} s"
+        running = [name for name in self._processes if self._last[name].state == "running"]
+        for name in sorted(running, key=self._worked_at.__getitem__):
+            busy_s = now - self._worked_at[name]
+            if now - self._heard_at[name] > self._stall_s or busy_s > self._patience_s(name):
+                return "stalled", f"the {name} process has done nothing for {busy_s:.0f} s, {self._place(name)}"
+        if self._away:
+            return self._waiting(now - self._away_since)
+        if running and (still_s := now - self._moved_at) > self._stall_s and not self._is_thinking(now):
+            return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
+        return "running", ""
+
+    def _waiting(self, away_s: float) -> tuple[State, str]:
+        if away_s <= self._away_s:
+            return "running", f"the source is away: {self._away}"
+        return "stalled", f"the source has been away for {away_s:.0f} s: {self._away}"
+
+    def _is_thinking(self, now: float) -> bool:
+        """Whether the others may be waiting for the annotator, which has been at one batch for about as long."""
+        return now - self._worked_at.get(ANNOTATE, now) > self._stall_s / 2
+
+    def _patience_s(self, name: str) -> float:
+        return max(THINKING_S, self._stall_s) if name == ANNOTATE else self._stall_s
+
+    def _is_starting(self, name: str) -> bool:
+        return name not in self._last or self._last[name].state == "starting"
+
+    def _place(self, name: str) -> str:
+        last = self._last[name]
+        return f"after {last.items} items, at {last.t_s:.1f} s of the source"

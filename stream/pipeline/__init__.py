@@ -1,0 +1,1 @@
+"""The contract of a stage, the items that travel between stages, and pipelines of stages."""

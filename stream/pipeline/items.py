@@ -1,0 +1,236 @@
+"""What travels along the chain. One dataclass a kind of item; times are seconds since the first decoded frame.
+
+``Packet`` and ``Picture`` hold libav objects and live inside one process; all others cross process borders
+(``stream.runtime.wire``) and hold nothing but numbers, strings, bytes and numpy arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
+
+if TYPE_CHECKING:  # libav is needed by the processes that decode, not by those that only pass items on
+    import av
+
+UInt8: TypeAlias = npt.NDArray[np.uint8]
+Float16: TypeAlias = npt.NDArray[np.float16]
+Float32: TypeAlias = npt.NDArray[np.float32]
+Float64: TypeAlias = npt.NDArray[np.float64]
+
+Kind: TypeAlias = Literal["typical", "anomalous"]
+ClosedBy: TypeAlias = Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
+EndReason: TypeAlias = Literal["end_of_stream", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One compressed packet of the chosen video stream. ``packet`` without data asks the decoder to flush."""
+
+    packet: av.Packet[av.VideoStream]
+    offset_s: float = 0.0
+    """Added to the packet's own time: the total length of the earlier rounds of ``--loop``."""
+    is_entry: bool = False
+    """Whether decoding may begin with it: ``stream.video.packets`` finds it again without reading what is before it."""
+    arrived_at: float | None = None
+    """When a camera sent it, in seconds of the monotonic clock; None where the source waits for its reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One decoded frame, still in the decoder's planes."""
+
+    index: int
+    """0, 1, 2, ... in the order of display, over the whole stream."""
+    t_s: float
+    """The frame's own PTS, from the first decoded frame."""
+    duration_s: float
+    frame: av.VideoFrame
+    arrived_at: float | None = None
+    """As its packet's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One rectified frame at the encoder's size."""
+
+    index: int
+    t_s: float
+    duration_s: float
+    rgb: UInt8
+    """(tile, tile, 3) uint8, RGB."""
+    arrived_at: float | None = None
+    """As its packet's: the monotonic clock is one for all processes of a machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """One rectified frame for the annotator, compressed."""
+
+    t_s: float
+    width: int
+    """Pixels of the rectified picture; boxes refer to it."""
+    height: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of the source that could not be decoded, or not be trusted."""
+
+    t_start_s: float
+    t_end_s: float
+    reason: str
+    packets: int
+    """Packets lost in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLost:
+    """A live source has gone: nothing of it comes until a ``Gap`` says since when it is back."""
+
+    t_s: float
+    """End of the last picture."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of time in which a live source was away; in it there is nothing, and no window or segment spans it."""
+
+    t_start_s: float
+    t_end_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """A stretch that a live source gave and this machine was too slow for."""
+
+    t_start_s: float
+    t_end_s: float
+    reason: str
+    windows_skipped: int = 0
+    """Decoded, and not embedded."""
+    packets_dropped: int = 0
+    """Not even decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What an encoder made of one window of frames."""
+
+    index: int
+    """0, 1, 2, ...: the row of the run's ``*.npy`` files."""
+    t_sample_s: float
+    """The time that the window stands for: that of its first frame, of a long window that of its middle."""
+    t_end_s: float
+    """End of the window's last frame."""
+    mean: Float32
+    """(D,) float32, mean over all tokens."""
+    temporal: Float16
+    """(T, D) float16, mean over space for each tubelet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOpened:
+    """A segment has begun. Its start may lie before the present: edges are back-dated."""
+
+    segment_id: str
+    t_start_s: float
+    kind: Kind
+    detected_at_s: float
+    """Stream time at which it was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentClosed:
+    """A segment is complete and will not change."""
+
+    segment_id: str
+    t_start_s: float
+    t_end_s: float
+    kind: Kind
+    closed_by: ClosedBy
+    detected_at_s: float
+    windows: int
+    """Windows whose time lies in the segment: 0 means that it was never scored."""
+    score_mean: float | None = None
+    score_max: float | None = None
+    theta_on: float | None = None
+    theta_off: float | None = None
+    period_s: float | None = None
+    """Repetition period, only where one is significant."""
+    cycles: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationOrder:
+    """A closed segment that is to be described. It is recorded, and its keyframes lie in the run's spool."""
+
+    segment_id: str
+    t_start_s: float
+    t_end_s: float
+    kind: Kind
+    frames_digest: str
+    """SHA-256 over the digests of its keyframes, hexadecimal."""
+    keyframes: int
+    width_px: int
+    """Of its keyframes."""
+    height_px: int
+    period_s: float | None
+    ordered_at_s: float
+    """On this machine's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorHere:
+    """The first word of a process that annotates: it can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorAway:
+    """The annotator can answer nothing at present; what it was asked about comes behind this as failures."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorDied:
+    """The supervisor's word that the process that annotates has ended: what it was asked is not answered any more."""
+
+    reason: str
+    again: bool
+    """Whether it is started again; else nobody annotates from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """A place in the stream at which every process says how it stands: together, where a run can go on."""
+
+    t_s: float
+    """Of the tile that it follows."""
+    states: bytes
+    """The states of the processes that it has passed, by their names, as ``stream.pipeline.state`` packs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last item of a run, passed on by every stage after its ``on_end``."""
+
+    reason: EndReason
+    decoded_s: float
+    """End of the source's time line: the last frame's end, or the end of damage after it."""
+    frames: int
+    packets_lost: int = 0
+
+
+WireItem: TypeAlias = (
+    Tile | Keyframe | Damage | SourceLost | Gap | Overload | Embedding | SegmentOpened | SegmentClosed | Barrier
+    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | AnnotatorHere | AnnotatorAway | AnnotatorDied | End
+)  # fmt: skip
+Item: TypeAlias = Packet | Picture | WireItem

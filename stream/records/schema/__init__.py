@@ -1,0 +1,1 @@
+"""What readers of a run directory rely on: events, annotations, manifest, health and the file layout."""

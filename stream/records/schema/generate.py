@@ -1,0 +1,52 @@
+"""The JSON Schemas of what a run writes, generated from the models: ``python -m stream.records.schema.generate``."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from stream.records.schema.annotations import ACTIONS
+from stream.records.schema.events import EVENT
+from stream.records.schema.health import Health
+from stream.records.schema.manifest import Manifest
+
+DIRECTORY = Path(__file__).parent
+
+_TITLES = {
+    "events": "one line of events.jsonl",
+    "annotations": "<stem>_annotations.json",
+    "run": "run.json",
+    "health": "health.json",
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Schema by name: ``events``, ``annotations``, ``run``, ``health``."""
+    made = {
+        "events": EVENT.json_schema(mode="serialization"),
+        "annotations": ACTIONS.json_schema(mode="serialization"),
+        "run": Manifest.model_json_schema(mode="serialization"),
+        "health": Health.model_json_schema(mode="serialization"),
+    }
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {name: {"$schema": dialect, "title": _TITLES[name], **made[name]} for name in made}
+
+
+def path_of(name: str) -> Path:
+    """The committed file of a schema."""
+    return DIRECTORY / f"{name}.schema.json"
+
+
+def hashes() -> dict[str, str]:
+    """SHA-256 of each committed schema file, by name."""
+    return {name: sha256(path_of(name).read_bytes()).hexdigest() for name in _TITLES}
+
+
+def main() -> None:
+    """Write all schema files."""
+    for name, schema in schemas().items():
+        path_of(name).write_text(json.dumps(schema, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How a run directory is written: durable, atomic, by one writer."""

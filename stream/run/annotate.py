@@ -1,0 +1,145 @@
+"""Describing the segments of a run that has finished: those that nobody described yet, and those that failed.
+
+Nothing is decoded again: the segments are in the log, and their keyframes in the spool. It may be ended at any moment,
+and called again.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
+from stream.annotation.client import Said
+from stream.annotation.factory import make
+from stream.annotation.queue import AnnotationQueue
+from stream.annotation.selection import may_be_asked_again
+from stream.config import Options, validated
+from stream.errors import ModelMissingError, UsageError
+from stream.pipeline.items import AnnotatorAway, Item
+from stream.records.accounting import account
+from stream.records.follow import Follower
+from stream.records.schema import events
+from stream.records.schema.health import now, read_health
+from stream.records.schema.layout import RunLayout
+from stream.records.schema.manifest import AnnotatedLater, read_manifest
+from stream.records.store.event_log import EventLog, ReplayedLog, finish_of, read_events
+from stream.records.store.keyframes import Spool
+from stream.records.store.run_lock import RunLock
+from stream.run.prepare import with_annotator
+from stream.runtime.gpu_budget import limited_alone
+from stream.runtime.processes import ANNOTATE
+from stream.stages.annotate import Annotate
+from stream.ui.console import View
+from stream.ui.notes import Note
+
+_OF_ONE_ANNOTATOR: Final = {"annotator_model", "annotator_url", "annotator_quantization"}
+"""Options that mean nothing to another annotator."""
+
+
+def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int:
+    """Describe what is left of a finished run, with the run's own options where no others are ``given``.
+
+    Returns:
+        The documented exit code.
+
+    Raises:
+        UsageError: there is no finished run, or the options make no sense.
+        ModelMissingError: the annotator's packages, weights or server are not there.
+    """
+    if finish_of(layout.events) is None:
+        raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
+    claim = RunLock(layout)
+    try:
+        options = _options(layout, given)
+        return _annotate(layout, with_annotator(options), view)
+    finally:
+        view.close()
+        claim.release()
+
+
+def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
+    recorded = read_manifest(layout.manifest).options
+    if recorded["annotator"] not in ("none", given.get("annotator", recorded["annotator"])):
+        recorded = {name: value for name, value in recorded.items() if name not in _OF_ONE_ANNOTATOR}
+    options = validated({**recorded, "vram_budget_gib": None, **given})
+    if options.annotator == "none":
+        raise UsageError(f"{layout.root} was made without an annotator: name one with --annotator")
+    return options
+
+
+def _annotate(layout: RunLayout, options: Options, view: View) -> int:
+    try:
+        with ReplayedLog(layout.events, partial(may_be_asked_again, options=options)) as log:
+            if log.reopened:
+                _describe(layout, log, options, view)
+            else:
+                view.note(Note(f"nothing to do: no segment of {layout.root} is left to be described"))
+    finally:
+        finish = _close_books(layout)
+    view.event(finish)
+    return finish.exit_code
+
+
+def _describe(layout: RunLayout, log: ReplayedLog, options: Options, view: View) -> None:
+    """The chain's last two processes in one: what the desk orders, the annotator answers at once."""
+    annotator = make(limited_alone(options, ANNOTATE))
+    follower = Follower(layout.events, since=log.count)
+    desk = AnnotationQueue(layout, log, Spool(layout.keyframes, options.spool_mib * 2**20), options)
+    try:
+        for said in _said(desk, Annotate(annotator, layout.keyframes, options)):
+            desk.take(said)
+            for event, _ in follower.poll():
+                view.event(event)
+    finally:
+        desk.close_files()
+        follower.close()
+        facts = {**annotator.facts(), "answers_refused": desk.refused}
+        manifest = read_manifest(layout.manifest)
+        manifest.annotated_later.append(AnnotatedLater(time=now().isoformat(timespec="milliseconds"), annotator=facts))
+        manifest.write(layout.manifest)
+
+
+def _said(desk: AnnotationQueue, annotate: Annotate) -> Iterator[Said]:
+    """All answers; whatever is given is taken before the next orders are asked for."""
+    while orders := list(desk.due()):
+        for order in orders:
+            yield from _answers(annotate.on_item(order))
+        yield from _answers(annotate.on_end())
+
+
+def _answers(items: Iterator[Item]) -> Iterator[Said]:
+    """What is said of segments.
+
+    Raises:
+        ModelMissingError: the annotator can answer nothing: what is left stays as it was, for another call.
+    """
+    for item in items:
+        if isinstance(item, AnnotatorAway):
+            raise ModelMissingError(item.reason)
+        if isinstance(item, AnnotationAnswer | AnnotationFailure):
+            yield item
+
+
+def _tell_health(layout: RunLayout, finish: events.RunFinished) -> None:
+    """The heartbeat's last word agrees with the record's."""
+    if layout.health.exists():
+        health = read_health(layout.health)
+        health.model_copy(update={"exit_code": finish.exit_code, "time": now().isoformat()}).write(layout.health)
+
+
+def _close_books(layout: RunLayout) -> events.RunFinished:
+    """The run's last word, said anew where something has changed since."""
+    told = list(read_events(layout.events))
+    finish = [event for event in told if isinstance(event, events.RunFinished)][-1]
+    if told[-1] == finish:
+        return finish
+    books = account(told)
+    code = 4 if books.incomplete or finish.packets_lost else 0
+    changed = {**books.seconds, "annotation": books.annotation, "exit_code": code}
+    with EventLog(layout.events) as log:
+        log.append(again := finish.model_copy(update=changed))
+    manifest = read_manifest(layout.manifest)
+    manifest.exit_code = again.exit_code
+    manifest.write(layout.manifest)
+    _tell_health(layout, again)
+    return again

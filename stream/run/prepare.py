@@ -1,0 +1,160 @@
+"""Everything that can be found wrong before the first frame is decoded, is found here."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rich.console import Console
+
+from models.encoders.table import choose
+from models.errors import ModelUnavailableError
+from stream.annotation.factory import settled
+from stream.config import Options
+from stream.errors import IntrinsicsError, ModelMissingError, UsageError
+from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.records.schema.layout import RunLayout
+from stream.records.schema.manifest import read_manifest
+from stream.run.probe import AnySource, reach
+from stream.runtime.gpu_budget import with_budget
+from stream.runtime.socket_folder import require_short_path
+from stream.sources.live.source import LiveSource
+from stream.sources.remote.address import is_on_hub, parse_address
+from stream.sources.sidecar import Sidecar, read_sidecar
+from stream.ui.fetch_progress import shown
+from stream.video.decoder import Decoder, choose_decoder
+from stream.video.facts import StreamFacts
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that may begin."""
+
+    options: Options
+    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the decoder, the
+    encoder, and where the models' weights lie; of a live source what it is, and its facts."""
+    source: AnySource
+    stream: StreamFacts
+    intrinsics: dict[str, Any] | None
+    """As read; None without rectification."""
+    sidecar: Sidecar | None
+    """What the clip's ``.json`` says, set against the clip; None without one."""
+    decoder: Decoder
+    """What decodes it, and why."""
+
+
+def prepare(options: Options) -> Prepared:
+    """Check the source, the calibration, the encoder and the annotator of a run.
+
+    Raises:
+        SourceError: the clip cannot be read.
+        IntrinsicsError: the calibration is missing or does not fit.
+        ModelMissingError: a model's packages or weights are not there.
+        NoRoomError: the models do not fit into the GPU's memory.
+        UsageError: options contradict each other.
+    """
+    require_short_path()
+    if options.offline and is_on_hub(options.source):
+        raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
+    source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}))
+    if isinstance(source, LiveSource):
+        policy = options.spool_policy or ("skip" if source.is_camera else None)
+        options = options.model_copy(update={"live": source.options, "stream": stream, "spool_policy": policy})
+    elif is_on_hub(options.source):
+        options = options.model_copy(update={"source": source.name})
+    options, intrinsics = with_intrinsics(options, source, stream)
+    decoder = choose_decoder(options.decoder, source, stream)
+    options = options.model_copy(update={"decoder": decoder.name})
+    options = with_encoder(options, allow_download=not options.offline)
+    options = with_budget(_with_recorded_batch(with_annotator(options), source))
+    sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
+    return Prepared(options, source, stream, intrinsics, sidecar, decoder)
+
+
+def _at_recorded_commit(options: Options) -> str:
+    """The source; one on the hub at the commit that the run which lies there has read, if it reads the same."""
+    if options.restart or not is_on_hub(options.source):
+        return options.source
+    asked = parse_address(options.source)
+    stem = PurePosixPath(asked.member or asked.path).stem
+    layout = RunLayout(options.out / stem, stem)
+    if not (layout.events.exists() and layout.manifest.exists()):
+        return options.source
+    read = read_manifest(layout.manifest).source.origin
+    if read is None or (read["data_set"], read["path"], read["member"]) != (asked.data_set, asked.path, asked.member):
+        return options.source
+    return str(asked.at(read["commit"])) if asked.asks_for(read["revision"], read["commit"]) else options.source
+
+
+def with_intrinsics(options: Options, source: AnySource, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
+    """The options with the calibration's file, and what is in it; None without rectification.
+
+    Raises:
+        IntrinsicsError: the calibration is missing or does not fit.
+        UsageError: options contradict each other.
+    """
+    if not options.rectify:
+        if options.intrinsics is not None:
+            raise UsageError(f"--intrinsics {options.intrinsics} and --no-rectify contradict each other: give one")
+        return options, None
+    path = options.intrinsics or source.intrinsics_path()
+    if path is None:
+        raise IntrinsicsError(
+            f"no intrinsics.json lies beside {source.name}: give the lens's calibration with --intrinsics FILE, "
+            "or leave the picture as it is with --no-rectify"
+        )
+    intrinsics = read_intrinsics(path)
+    fit_camera(intrinsics, stream.display_width_px, stream.display_height_px, options.balance, options.fov_scale)
+    return options.model_copy(update={"intrinsics": path}), intrinsics.model_dump()
+
+
+def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
+    """The options with the encoder and the folder of its weights.
+
+    Raises:
+        ModelMissingError: the encoder's packages or weights are not there.
+        UsageError: it cannot take what was asked for.
+    """
+    try:
+        with shown(Console(stderr=True), options.encoder_model or "weights") as report:
+            choice = choose(
+                options.encoder,
+                options.encoder_model,
+                frames=options.sampling.frames,
+                onnx=_onnx_file(options),
+                allow_download=allow_download,
+                report=report,
+            )
+    except ModelUnavailableError as error:
+        raise ModelMissingError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model, "tile_px": choice.tile_px})
+
+
+def with_annotator(options: Options) -> Options:
+    """The options with the folder of the annotator's weights, or the name of its server's model.
+
+    Raises:
+        ModelMissingError: the annotator's packages or weights are not there.
+        UsageError: it cannot do what was asked for.
+    """
+    with shown(Console(stderr=True), options.annotator_model or "weights") as report:
+        return settled(options, allow_download=not options.offline, report=report)
+
+
+def _with_recorded_batch(options: Options, source: AnySource) -> Options:
+    """A run that goes on keeps its batch, where no other is asked for: how much memory is free changes by the hour."""
+    layout = RunLayout(options.out / source.stem, source.stem)
+    if options.encoder_batch is not None or options.restart or not layout.manifest.exists():
+        return options
+    return options.model_copy(update={"encoder_batch": read_manifest(layout.manifest).options.get("encoder_batch")})
+
+
+def _onnx_file(options: Options) -> Path | None:
+    """The file that the encoder is to be run from; None for torch."""
+    if (options.encoder_runtime == "onnx") != (options.encoder_onnx is not None):
+        raise UsageError(
+            f"--encoder-runtime {options.encoder_runtime} and --encoder-onnx {options.encoder_onnx} contradict each "
+            "other: give a file with onnx, and none with torch"
+        )
+    return options.encoder_onnx

@@ -1,0 +1,73 @@
+"""``run.json`` as the runner fills it: what is known before the first frame, and what is known after the last."""
+
+from dataclasses import asdict
+
+from stream.errors import ExitCode
+from stream.records.schema.generate import hashes as schema_hashes
+from stream.records.schema.health import now
+from stream.records.schema.manifest import Manifest, Source, digest_of, machine, packages
+from stream.run.prepare import Prepared
+from stream.runtime.heartbeat import Board
+from stream.runtime.processes import ANNOTATE
+from stream.sources.live.source import LiveSource
+
+
+def begin(prepared: Prepared) -> Manifest:
+    """What is known before the first frame is decoded."""
+    options = prepared.options.recorded()
+    source = prepared.source
+    began = _now()
+    return Manifest(
+        run_id=digest_of([source.name, source.size_bytes, options, began])[:16],
+        state="running",
+        started=began,
+        source=Source(
+            name=source.name,
+            size_bytes=source.size_bytes,
+            edges_sha256=None if isinstance(source, LiveSource) else source.edges_sha256(),
+            mtime_ns=None if isinstance(source, LiveSource) else source.mtime_ns,
+            origin=source.origin(),
+            stream=asdict(prepared.stream),
+            sidecar=asdict(prepared.sidecar) if prepared.sidecar else None,
+        ),
+        intrinsics=prepared.intrinsics,
+        decoder=asdict(prepared.decoder),
+        options=options,
+        schemas=schema_hashes(),
+        packages=packages(),
+        machine=machine(),
+    )
+
+
+def go_on(earlier: Manifest, asked: Manifest) -> Manifest:
+    """The manifest of a run that goes on: its clip and its calibration may lie elsewhere than before."""
+    earlier.state, earlier.ended, earlier.exit_code = "running", None, None
+    if asked.source.edges_sha256:
+        earlier.source.name, earlier.source.mtime_ns = asked.source.name, asked.source.mtime_ns
+        earlier.options |= {name: asked.options[name] for name in ("source", "intrinsics")}
+    return earlier
+
+
+def complete(manifest: Manifest, code: int, prepared: Prepared, board: Board) -> None:
+    """Add how the run ended, and what its processes know of their parts."""
+    manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
+    manifest.ended = _now()
+    manifest.exit_code = code
+    manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
+    manifest.windows = board.facts.get("encode", {}).get("windows", {})
+    manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
+    manifest.source.fetched_bytes = _fetched_bytes(prepared, board)
+    manifest.annotator = {
+        **board.facts.get(ANNOTATE, {}).get("annotator", {}),
+        **board.facts.get("record", {}).get("annotator", {}),
+    }
+
+
+def _fetched_bytes(prepared: Prepared, board: Board) -> int | None:
+    """By this process, which looked at the clip, and by the one that read it."""
+    looking = prepared.source.fetched_bytes
+    return None if looking is None else looking + (board.facts.get("ingest", {}).get("fetched_bytes") or 0)
+
+
+def _now() -> str:
+    return now().isoformat(timespec="milliseconds")

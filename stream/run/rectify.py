@@ -1,0 +1,219 @@
+"""Rectifying a clip and nothing more: a video in, a rectified video out, with the camera that would have taken it."""
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+
+from stream.errors import IntrinsicsError, UsageError
+from stream.geometry.camera import Camera, fit_camera, read_intrinsics
+from stream.geometry.layout import layout_of
+from stream.geometry.rectified import RectifiedPicture
+from stream.geometry.tiles import lens_facts
+from stream.pipeline.items import Damage, Picture
+from stream.pipeline.stage import drive
+from stream.records.store.atomic import replaced_when_whole
+from stream.sources.source import Source
+from stream.stages.decode import Decode
+from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
+from stream.video.packets import packets
+from stream.video.writer import Clock, Coding, tags_of, video_writer
+
+if TYPE_CHECKING:
+    import av
+
+_DEFAULT_RATE = 25.0
+"""For the encoder's rate control only, where the clip names no rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be made of a clip."""
+
+    out: Path
+    intrinsics: Path | None = None
+    """None: ``intrinsics.json`` beside the clip."""
+    balance: float = 0.0
+    fov_scale: float = 1.0
+    longest_px: int | None = None
+    """Longest side of the pictures, at most; None: the clip's own size."""
+    coding: Coding = field(default_factory=Coding)
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The files that are made of one clip."""
+
+    folder: Path
+    stem: str
+
+    @property
+    def video(self) -> Path:
+        """The rectified video."""
+        return self.folder / f"{self.stem}_rectified.mp4"
+
+    @property
+    def intrinsics(self) -> Path:
+        """The pinhole camera that it looks to be taken with."""
+        return self.folder / f"{self.stem}_intrinsics.json"
+
+    @property
+    def mask(self) -> Path:
+        """Where its pictures show something."""
+        return self.folder / f"{self.stem}_mask.png"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.video, self.intrinsics, self.mask
+
+
+@dataclass(slots=True)
+class Rectified:
+    """What came of it."""
+
+    output: Output
+    frames: int = 0
+    t_end_s: float = 0.0
+    damage: list[Damage] = field(default_factory=list)
+    was_there: bool = False
+    """An earlier call has made just this, and nothing was done."""
+
+
+Progress = Callable[[float], None]
+"""Told how far the clip is, seconds of stream time, after every frame."""
+
+
+def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
+    """Write the rectified video of a clip, its camera and its mask; what is there already is not made again.
+
+    Frames keep their own times, from the first one on; what cannot be decoded is left out and named. All
+    files appear under their names when they are whole, the video last.
+
+    Raises:
+        SourceError: the clip cannot be read.
+        IntrinsicsError: the calibration is missing or does not fit.
+        UsageError: the output exists already, cannot be made, or is nothing that the encoder takes.
+    """
+    output = Output(wish.out, source.stem)
+    facts = read_facts(source)
+    camera = _camera(source, facts, wish)
+    done = Rectified(output)
+    decode = Decode(source.name, facts)
+    pictures = _pictures(decode, source, done.damage)
+    first = next(pictures)  # there is one, or decoding has raised
+    rectified = RectifiedPicture(layout_of(first.frame), camera, wish.longest_px)
+    description = _description(rectified, camera, source, wish)
+    if not wish.overwrite and _is_made(output, description):
+        return Rectified(output, was_there=True)
+    _make_room(output, source, overwrite=wish.overwrite)
+    clock = Clock(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000))
+    size, tags = (rectified.width, rectified.height), tags_of(first.frame)
+    with (
+        replaced_when_whole(output.video) as video_part,
+        replaced_when_whole(output.mask) as mask_part,
+        replaced_when_whole(output.intrinsics) as intrinsics_part,
+    ):
+        with video_writer(video_part, wish.coding, size, tags, clock) as video:
+            for picture, frame in _in_order(rectified, chain([first], pictures)):
+                video.add(frame, picture.t_s)
+                done.frames += 1
+                progress(picture.t_s)
+        mask_part.write_bytes(_png(rectified))
+        intrinsics_part.write_bytes(description)
+    done.t_end_s = decode.end("end_of_stream").decoded_s
+    return done
+
+
+def _camera(source: Source, facts: StreamFacts, wish: Wish) -> Camera:
+    path = wish.intrinsics or source.intrinsics_path()
+    if path is None:
+        raise IntrinsicsError(
+            f"no intrinsics.json lies beside {source.file.name}: give the lens's calibration with --intrinsics FILE"
+        )
+    size = facts.display_width_px, facts.display_height_px
+    return fit_camera(read_intrinsics(path), *size, wish.balance, wish.fov_scale)
+
+
+def _is_made(output: Output, description: bytes) -> bool:
+    """Whether an earlier call has made all of it, of the same clip with the same options."""
+    there = all(path.is_file() and os.access(path, os.R_OK) for path in output.files)
+    return there and output.intrinsics.read_bytes() == description
+
+
+def _make_room(output: Output, source: Source, *, overwrite: bool) -> None:
+    there = [path for path in output.files if path.exists()]
+    if there and not overwrite:
+        raise UsageError(
+            f"{there[0]} exists already, of another clip or with other options: "
+            "give another --out, or replace it with --overwrite"
+        )
+    if source.file.path and any(path.samefile(source.file.path) for path in there):
+        raise UsageError(f"{source.file.name} would be overwritten by what is made of it: give another --out")
+    try:
+        output.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {output.folder} cannot be made: {error.strerror}") from error
+    if not os.access(output.folder, os.W_OK):
+        raise UsageError(f"--out {output.folder} cannot be written: permission denied")
+
+
+def _pictures(decode: Decode, source: Source, damage: list[Damage]) -> Iterator[Picture]:
+    """The clip's pictures; what is damaged between them is added to ``damage``."""
+    for item in drive(decode, packets(source)):
+        if isinstance(item, Picture):
+            yield item
+        elif isinstance(item, Damage):
+            damage.append(item)
+
+
+def _in_order(rectified: RectifiedPicture, pictures: Iterable[Picture]) -> "Iterator[tuple[Picture, av.VideoFrame]]":
+    """Rectify on every core, and give in the order of the pictures; two a core are under way, no more."""
+    cores = len(os.sched_getaffinity(0))
+    under_way: deque[tuple[Picture, Future[av.VideoFrame]]] = deque()
+    with ThreadPoolExecutor(cores, "rectify") as pool:
+        for picture in pictures:
+            under_way.append((picture, pool.submit(rectified, picture.frame)))
+            if len(under_way) == 2 * cores:
+                done, frame = under_way.popleft()
+                yield done, frame.result()
+        for done, frame in under_way:
+            yield done, frame.result()
+
+
+def _png(rectified: RectifiedPicture) -> bytes:
+    _, data = cv2.imencode(".png", rectified.mask)
+    return data.tobytes()
+
+
+def _description(rectified: RectifiedPicture, camera: Camera, source: Source, wish: Wish) -> bytes:
+    """The pinhole camera, with the keys of a fisheye calibration, and how it came about."""
+    matrix, layout = rectified.matrix, rectified.layout
+    clip = {"name": source.name, "size_bytes": source.size_bytes}
+    seen = {"pixel_format": layout.pixel_format, "rotation_deg": layout.rotation_deg, **lens_facts(camera)}
+    content = {
+        "model": "pinhole",
+        "image_width": rectified.width,
+        "image_height": rectified.height,
+        "fx": float(matrix[0, 0]),
+        "fy": float(matrix[1, 1]),
+        "cx": float(matrix[0, 2]),
+        "cy": float(matrix[1, 2]),
+        "valid_fraction": rectified.valid_fraction,
+        "balance": wish.balance,
+        "fov_scale": wish.fov_scale,
+        "pixel_format": "yuv420p",
+        "coding": asdict(wish.coding),
+        "source": {**clip, **seen},
+    }
+    return (json.dumps(content, indent=1) + "\n").encode()

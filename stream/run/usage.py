@@ -1,0 +1,61 @@
+"""What a run has used: the last part of ``run.json``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stream.pipeline.state import take
+from stream.records.schema.manifest import Manifest
+from stream.records.store.checkpoint import read_state
+from stream.runtime.heartbeat import Board, Status
+
+_OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s")
+"""Of a model's facts, whichever model it is; of an encoder that several runs share, of all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """On a run, by attempts that have ended."""
+
+    wall_s: float = 0.0
+    dollars: float = 0.0
+
+
+def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent:
+    """What ``run.json`` says, and where an attempt was killed before it could add its share, what its state knows."""
+    wall_s, dollars = (float(earlier.usage.get(name, 0.0)) for name in ("wall_s", "dollars"))
+    known_s = take(read_state(state).part("record"), "wall_s", float) if state else 0.0
+    unpaid_s = max(0.0, known_s - wall_s)
+    return Spent(wall_s + unpaid_s, dollars + unpaid_s / 3600 * price_per_hour)
+
+
+def usage(board: Board, before: Spent, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
+    """Time and dollars of all attempts, those ``before`` and this one; the rest is of this one alone.
+
+    Times are on the monotonic clock. ``flowing_s`` is what grows with a clip's length; ``starting_s`` was before it.
+    """
+    wall_s = ended_at - began_at
+    return {
+        "wall_s": round(before.wall_s + wall_s, 3),
+        "starting_s": round(min(board.flows_from - began_at, wall_s), 3),
+        "flowing_s": round(board.flowing_s(), 3),
+        "dollars": round(before.dollars + wall_s / 3600 * price_per_hour, 6),
+        "price_per_hour": price_per_hour,
+        "processes": {name: _of_process(board, last) for name, last in board.last.items()},
+    }
+
+
+def _of_process(board: Board, last: Status) -> dict[str, Any]:
+    """``busy_s`` is the time in which it neither waited for an item nor for the next process.
+
+    A GPU works on while its process waits: ``device_busy_s`` is the GPU's own time.
+    """
+    parts = [part for part in board.facts.get(last.process, {}).values() if isinstance(part, dict)]
+    return {
+        "cpu_s": round(last.cpu_s, 3),
+        "starting_cpu_s": round(board.ready_cpu_s.get(last.process, last.cpu_s), 3),
+        "busy_s": round(max(0.0, last.up_s - last.idle_s - last.blocked_s), 3),
+        "rss_bytes_max": board.rss_bytes_max[last.process],
+        "items": last.items,
+        **{key: part[key] for part in parts for key in _OF_THE_DEVICE if key in part},
+    }

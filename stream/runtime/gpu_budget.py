@@ -1,0 +1,120 @@
+"""How a run's VRAM is shared out: from its options to each GPU process's share."""
+
+from pathlib import Path
+
+from models.encoders.onnx.facts import read_facts
+from models.errors import ModelUnavailableError
+from models.memory.gpu import find_gpu
+from models.memory.vram import (
+    GIB,
+    MARGIN_BYTES,
+    Need,
+    Share,
+    decoder_need,
+    encoder_need,
+    limit_process,
+    onnx_need,
+    qwen_need,
+    share_out,
+)
+from stream.config import Options
+from stream.errors import ModelMissingError, NoRoomError
+
+
+def needs(options: Options) -> dict[str, Need]:
+    """What each process that uses the GPU takes; ``options`` have their models settled.
+
+    Raises:
+        ModelMissingError: a model's files cannot be read.
+    """
+    found = {"ingest": decoder_need() if options.decoder == "nvdec" else None}
+    try:
+        found["encode"] = _encoder_need(options)
+        found["annotate"] = _annotator_need(options)
+    except ModelUnavailableError as error:
+        raise ModelMissingError(str(error)) from error
+    return {process: need for process, need in found.items() if need is not None}
+
+
+def _encoder_need(options: Options) -> Need | None:
+    if options.encoder != "vjepa2" or options.encoder_endpoint is not None:
+        return None
+    if options.encoder_onnx is not None:
+        return None if options.onnx_provider == "cpu" else onnx_need(read_facts(options.encoder_onnx))
+    return None if options.encoder_model is None else encoder_need(Path(options.encoder_model), options.sampling.frames)
+
+
+def _annotator_need(options: Options) -> Need | None:
+    if options.annotator != "qwen" or options.annotator_model is None:
+        return None
+    return qwen_need(
+        Path(options.annotator_model),
+        options.annotator_frames,
+        options.annotator_batch,
+        options.annotator_quantization,
+    )
+
+
+def with_budget(options: Options) -> Options:
+    """The options with a budget, their own, else what the card has free, less a margin; and with the batch it allows.
+
+    It is settled once, before any process takes memory of the card: they all share out the same. Without a GPU there
+    is no budget.
+
+    Raises:
+        ModelMissingError: a model's files cannot be read.
+        NoRoomError: the models do not fit into it.
+    """
+    card = find_gpu() if needs(options) else None
+    if card is None:
+        return _with_batch(options.model_copy(update={"vram_budget_gib": None}), 1)
+    if options.vram_budget_gib is None:
+        free_gib = max(card.free_bytes - MARGIN_BYTES, 0) / GIB
+        options = options.model_copy(update={"vram_budget_gib": round(free_gib, 3)})
+    encode = shares(options).get("encode")
+    return _with_batch(options, encode.batch if encode else 1)
+
+
+def _with_batch(options: Options, batch: int) -> Options:
+    return options.model_copy(update={"encoder_batch": options.encoder_batch or batch})
+
+
+def shares(options: Options) -> dict[str, Share]:
+    """Each GPU process's share of the budget; none where there is no budget.
+
+    Raises:
+        ModelMissingError: a model's files cannot be read.
+        NoRoomError: the models do not fit into it.
+    """
+    if options.vram_budget_gib is None:
+        return {}
+    try:
+        return share_out(round(options.vram_budget_gib * GIB), needs(options))
+    except MemoryError as error:
+        raise NoRoomError(str(error)) from error
+
+
+def limited(options: Options, process: str) -> int | None:
+    """Keep this process, one of the run's, to its share; what is left in it for an allocator, None without a budget.
+
+    Raises:
+        ModelMissingError: a model's files cannot be read.
+        NoRoomError: the models do not fit into the budget.
+    """
+    if (share := shares(options).get(process)) is None:
+        return None
+    if process != "encode" or options.encoder_onnx is None:  # which keeps to it by its own options, without torch
+        limit_process(share.limit_bytes)
+    return share.allocator_bytes
+
+
+def limited_alone(options: Options, process: str) -> Options:
+    """The options of a process that runs without its chain, and has the budget for itself; it is kept to that.
+
+    Raises:
+        ModelMissingError: a model's files cannot be read.
+        NoRoomError: its model does not fit into the budget.
+    """
+    options = with_budget(options.model_copy(update={"encoder": "grid", "decoder": "cpu"}))
+    limited(options, process)
+    return options

@@ -1,0 +1,208 @@
+"""What a stage's process tells the supervisor: that it lives, where it is, and why it ended."""
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import msgpack
+import psutil
+import zmq
+
+from stream.ui.notes import Note
+
+State: TypeAlias = Literal["starting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One heartbeat."""
+
+    process: str
+    state: State
+    t_s: float = 0.0
+    """Stream time of the last item seen."""
+    items: int = 0
+    """Items taken so far."""
+    given: dict[str, int] = field(default_factory=dict)
+    """Items handed on so far, by kind."""
+    blocked_s: float = 0.0
+    """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
+    queue_s: float | None = None
+    """How long the item that was taken last had waited for this process; None where nothing comes in."""
+    queue_items: int | None = None
+    """Items that wait for this process; None where nothing comes in."""
+    levels: dict[str, float] = field(default_factory=dict)
+    """What the process holds at present, by name."""
+    idle_s: float = 0.0
+    """Time spent waiting for an item to come."""
+    up_s: float = 0.0
+    """Time since the process was ready to work; what of it was neither blocked nor idle was work."""
+    busy_s: float = 0.0
+    """For how long the process has been at one thing: its last word of its own, not of its pulse, is so old."""
+    lag_s: float | None = None
+    """How long ago what is worked on came from a camera, or was due in real time; None where nothing is."""
+    arrival: tuple[float, float] | None = None
+    """Stream time of the last picture that has come in, and when it came, or was due, on the monotonic clock."""
+    rss_bytes: int = 0
+    cpu_s: float = 0.0
+    """User and system time of the process so far."""
+    message: str = ""
+    """With ``failed``: the sentence for the user."""
+    note: Note | None = None
+    """Something for the user to know, said once."""
+    exit_code: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the process knows about its part, for ``run.json``; sent when known."""
+
+
+class Reporter:
+    """The sending end, one a process. Never blocks: a heartbeat that finds no room is dropped."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, process: str) -> None:
+        self._socket = context.socket(zmq.PUSH)
+        self._socket.setsockopt(zmq.LINGER, 2000)
+        self._socket.connect(endpoint)
+        self._name = process
+        self._process = psutil.Process()
+        self._state: State = "starting"
+        self._told_at = time.monotonic()
+        self._lock = threading.Lock()
+        self.t_s = 0.0
+        self.items = 0
+        self.given: Counter[str] = Counter()
+        self.blocked_s = 0.0
+        self.queue_s: float | None = None
+        self.queue_items: Callable[[], int | None] = lambda: None
+        self._levels: dict[str, float] = {}
+        self.idle_s = 0.0
+        self.ready_at: float | None = None
+        """On the monotonic clock; None until the process is ready to work."""
+        self.lag_s: float | None = None
+        self.arrival: tuple[float, float] | None = None
+
+    @property
+    def process(self) -> str:
+        """Who reports."""
+        return self._name
+
+    def note(self, note: Note) -> None:
+        """Tell the user something now; from any thread."""
+        self._send(self._now(note=note))
+
+    def report(self, state: State, facts: dict[str, Any], levels: dict[str, float]) -> None:
+        """Send one heartbeat, from the process's own work."""
+        self._state, self._levels, self._told_at = state, levels, time.monotonic()
+        self._send(self._now(facts=facts))
+
+    def pulse(self) -> None:
+        """Say that the process lives, whatever its work is at; from any thread."""
+        self._send(self._now())
+
+    def fail(self, message: str, exit_code: int) -> None:
+        """Say why the process ends."""
+        self._state = "failed"
+        self._send(self._now(message=message, exit_code=exit_code))
+
+    def _now(self, **said: Any) -> Status:  # noqa: ANN401 - fields of a status, as they are there
+        times = self._process.cpu_times()
+        return Status(
+            process=self._name,
+            state=self._state,
+            t_s=self.t_s,
+            items=self.items,
+            given=dict(self.given),
+            blocked_s=self.blocked_s,
+            queue_s=self.queue_s,
+            queue_items=self.queue_items(),
+            levels=self._levels,
+            idle_s=self.idle_s,
+            busy_s=time.monotonic() - self._told_at,
+            up_s=0.0 if self.ready_at is None else time.monotonic() - self.ready_at,
+            lag_s=self.lag_s,
+            arrival=self.arrival,
+            rss_bytes=self._process.memory_info().rss,
+            cpu_s=times.user + times.system,
+            **said,
+        )
+
+    def _send(self, status: Status) -> None:
+        flags = zmq.NOBLOCK if status.state == "running" else 0
+        try:
+            with self._lock:
+                self._socket.send(msgpack.packb(asdict(status)), flags)
+        except zmq.Again:
+            return  # the supervisor is busy: the next heartbeat says the same and more
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _unpacked(message: bytes) -> Status:
+    fields = msgpack.unpackb(message)
+    note = fields.pop("note")
+    return Status(**fields, note=Note(**note) if note else None)
+
+
+class Board:
+    """The receiving end, in the supervisor: the last status of every process, and all facts so far."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+        self._socket = context.socket(zmq.PULL)
+        self._socket.bind(endpoint)
+        self.last: dict[str, Status] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
+        self.rss_bytes_max: dict[str, int] = {}
+        self.ready_at: dict[str, float] = {}
+        """When each process was first heard to be ready, on the monotonic clock."""
+        self.ready_cpu_s: dict[str, float] = {}
+        """What each process had taken of the CPU by then."""
+        self._heard_at: dict[str, float] = {}
+
+    def collect(self, timeout_ms: int) -> list[Status]:
+        """All that has arrived, waiting up to ``timeout_ms`` for the first."""
+        news: list[Status] = []
+        while self._socket.poll(0 if news else timeout_ms, zmq.POLLIN):
+            status = _unpacked(self._socket.recv())
+            self.last[status.process] = status
+            self._heard_at[status.process] = time.monotonic()
+            if status.state in ("running", "done"):
+                self.ready_at.setdefault(status.process, self._heard_at[status.process])
+                self.ready_cpu_s.setdefault(status.process, status.cpu_s)
+            self.rss_bytes_max[status.process] = max(self.rss_bytes_max.get(status.process, 0), status.rss_bytes)
+            self.facts.setdefault(status.process, {}).update(status.facts)
+            news.append(status)
+        return news
+
+    def begins(self, process: str) -> None:
+        """A process is started again: what the one before it said is no sign of life."""
+        self.last[process] = Status(process, "starting")
+        self._heard_at[process] = time.monotonic()
+
+    def expect(self, processes: Iterable[str]) -> None:
+        """These have been started now: from now on their silence counts."""
+        self._heard_at = dict.fromkeys(processes, time.monotonic()) | self._heard_at
+
+    def silences(self) -> dict[str, float]:
+        """Seconds since the work of each unfinished process was heard of last, or since it was started."""
+        now = time.monotonic()
+        busy_s = {name: last.busy_s for name, last in self.last.items()}
+        done = {name for name, last in self.last.items() if last.state == "done"}
+        return {name: now - at + busy_s.get(name, 0.0) for name, at in self._heard_at.items() if name not in done}
+
+    def flowing_s(self) -> float:
+        """From when the last process was ready, its model loaded, to the last word of any."""
+        if not self.ready_at:
+            return 0.0
+        return max(0.0, max(self._heard_at.values()) - self.flows_from)
+
+    @property
+    def flows_from(self) -> float:
+        """When the last process was ready, on the monotonic clock; infinity where none is."""
+        return max(self.ready_at.values(), default=math.inf)
+
+    def close(self) -> None:
+        self._socket.close(linger=0)

@@ -1,0 +1,283 @@
+"""One process of the chain: sockets, control, heartbeats and exit codes around stages that know none of them.
+
+Started by the supervisor as ``python -m stream.runtime.worker``. The first line of standard input is its
+``WorkerConfig``; after that the input is the line of control: ``stop`` asks the source to end early, and its closing
+means that the supervisor is gone, so the process ends at once and leaves no orphan.
+"""
+
+import faulthandler
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from io import FileIO
+from pathlib import Path
+
+import zmq
+from pydantic import BaseModel
+
+from stream.config import Options
+from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.pipeline.items import Barrier, End, EndReason, Item
+from stream.pipeline.stage import feed
+from stream.pipeline.state import pack, with_part
+from stream.records.schema.layout import RunLayout
+from stream.records.store.checkpoint import read_state
+from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
+from stream.runtime.heartbeat import Reporter
+from stream.runtime.processes import Work, build
+from stream.ui.error_report import trace
+from stream.ui.notes import tell_notes
+
+HEARTBEAT_S = 0.5
+PULSE_S = 1.0
+_RECEIVE_MS = 100
+
+
+class WorkerConfig(BaseModel):
+    """Everything a process needs to know, in one line of JSON."""
+
+    process: str
+    options: Options
+    run_dir: Path
+    attempt: int
+    """At the run: a process of an older one may not write any more."""
+    state: Path | None
+    """The file with the states from which the run goes on; None: from the clip's start."""
+    status_endpoint: str
+    inlet: Channel | None
+    """From the process before it."""
+    outlet: Channel | None
+    back: Channel | None = None
+    """From the process after it, where that one answers."""
+
+
+class Control(threading.Thread):
+    """Listens to the supervisor, also while the stage computes or a socket waits."""
+
+    def __init__(self, line_in: FileIO, order: WorkerConfig) -> None:
+        super().__init__(name="control", daemon=True)
+        self.stop = threading.Event()
+        self._line_in = line_in
+        self._sockets = Path(order.status_endpoint.removeprefix("ipc://")).parent
+
+    def run(self) -> None:
+        """Note ``stop``; at end of file leave at once, and leave no sockets: nobody is left to do it."""
+        for line in self._line_in:
+            if line.strip() == b"stop":
+                self.stop.set()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        os._exit(ExitCode.INTERNAL)
+
+
+class WorkerPort:
+    """What connects a piece of work with the world: its outlet, the control line and the heartbeat."""
+
+    def __init__(self, work: Work, outlet: Sender | None, control: Control, reporter: Reporter) -> None:
+        self._work = work
+        self._outlet = outlet
+        self._control = control
+        self._reporter = reporter
+        self._beat_at = 0.0
+        self._offered_at = reporter.ready_at = time.monotonic()
+        self._began_at = self._offered_at - work.since_s
+        self._due_s: float | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the supervisor has asked the source to end."""
+        return self._control.stop.is_set()
+
+    def take(self, item: Item | None, waited_s: float | None = None) -> None:
+        """Note an item that has come in, and how long it had waited to; or that there was none for a while."""
+        self._reporter.items += item is not None
+        self._reporter.queue_s = waited_s
+        self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
+        if (arrived_at := getattr(item, "arrived_at", None)) is not None:
+            self._reporter.lag_s = max(0.0, time.monotonic() - arrived_at)
+            if (t_s := getattr(item, "t_s", None)) is not None:
+                self._reporter.arrival = t_s, arrived_at
+        self.tick()
+
+    def idle(self, since: float) -> None:
+        """Note that nothing has come in since that time of the monotonic clock."""
+        self._reporter.idle_s += time.monotonic() - since
+
+    def tick(self) -> None:
+        """Tell the supervisor how things are, when it is time to."""
+        now = time.monotonic()
+        if now >= self._beat_at:
+            self._beat_at = now + HEARTBEAT_S
+            self._reporter.report("running", self._work.facts(), self._work.levels())
+
+    def send(self, item: Item) -> None:
+        """Hand an item on, a barrier with the state of this process, waiting while the next one is behind."""
+        if isinstance(item, Barrier):
+            item = replace(item, states=with_part(item.states, self._reporter.process, self._work.stage.snapshot()))
+        if self._outlet is None:
+            raise EgocleanError(f"the last process of the chain gave a {type(item).__name__}, but nobody follows it")
+        self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
+        self._offered_at = time.monotonic()
+        self._outlet.send(item, while_full=self._wait)
+        self._note_waiting()
+        self._reporter.given[type(item).__name__] += 1
+
+    def offer(self, due: Iterable[Item]) -> None:
+        """Hand on what is due, as much of it as the hop takes now."""
+        items = iter(due)
+        while (self._outlet is None or self._outlet.takes_now()) and (item := next(items, None)) is not None:
+            self.send(item)
+
+    def wait_for_next(self) -> None:
+        """Wait until the next process is there: a camera sends from the moment on that it is asked to."""
+        if self._outlet is not None:
+            self._outlet.wait_for_room(self.tick)
+
+    def _wait(self) -> None:
+        """The next process is behind."""
+        self._note_waiting()
+        self.tick()
+
+    def _note_waiting(self) -> None:
+        now = time.monotonic()
+        self._reporter.blocked_s += now - self._offered_at
+        self._offered_at = now
+        if self._due_s is not None:
+            self._reporter.lag_s = max(0.0, now - self._began_at - self._due_s)
+
+    def wait_until(self, t_s: float) -> None:
+        """Wait until the clock has reached stream time ``t_s``, or until told to stop."""
+        self._due_s = t_s
+        self._reporter.arrival = t_s, self._began_at + t_s
+        while not self.stopping and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
+            self._control.stop.wait(min(left_s, HEARTBEAT_S))
+            self.tick()
+
+
+def run_source(work: Work, port: WorkerPort) -> None:
+    """Make items until the source is exhausted or the supervisor says stop; the latter leaves the rest for later."""
+    if work.source is None:
+        raise EgocleanError("a process without an inlet has no source")
+    reason: EndReason = "end_of_stream"
+    if work.source.live:
+        port.wait_for_next()
+    for packet in work.source.packets():
+        port.take(packet)
+        if port.stopping:
+            reason = "stopped"
+            break
+        for item in work.stage.on_item(packet) if packet else ():
+            if work.source.realtime:
+                port.wait_until(getattr(item, "t_s", 0.0))
+            port.send(item)
+            if work.source.barriers.are_due(item):
+                port.send(Barrier(getattr(item, "t_s", 0.0), pack({})))
+    if reason == "end_of_stream":
+        for item in work.stage.on_end():
+            port.send(item)
+    port.send(work.source.end(reason))
+
+
+def run_stage(work: Work, inlet: Receiver, back: Receiver | None, port: WorkerPort) -> None:
+    """Feed the stage with what arrives, until ``End`` has come in by every inlet.
+
+    What comes back is always taken, and first; what comes along the chain, when the stage is ready for it. A run that
+    is stopped does not wait for what would come back after the chain's end, nor for the stage to be ready: what comes
+    then is left for the day when it goes on.
+    """
+    listened = [inlet] if back is None else [back, inlet]
+    is_leaving = False
+    for given in work.first:
+        port.send(given)
+    while listened and not (port.stopping and inlet not in listened):
+        if back is None or back not in listened or not back.has_item():  # it may say that nobody is asked now
+            port.offer(work.due(time.monotonic()))
+        asked_at = time.monotonic()
+        is_open = work.ready()
+        is_leaving |= port.stopping and not is_open
+        waiting = first_waiting([each for each in listened if each is not inlet or is_open or is_leaving], _RECEIVE_MS)
+        item = waiting.receive(0) if waiting else None
+        port.idle(since=asked_at)
+        if waiting is None or item is None:
+            port.tick()
+            continue
+        port.take(item, waiting.waited_s)
+        for given in feed(work.stage, item) if waiting is not inlet or not is_leaving else ():
+            port.send(given)
+        if isinstance(item, End):
+            waiting.close()
+            listened.remove(waiting)
+
+
+def serve(order: WorkerConfig, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
+    """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
+    with ExitStack() as stack:
+        saved = read_state(order.state) if order.state else None
+        work = build(order.process, order.options, RunLayout(order.run_dir, order.run_dir.name), order.attempt, saved)
+        stack.callback(work.close)
+        outlet = stack.enter_context(Sender(context, order.outlet)) if order.outlet else None
+        port = WorkerPort(work, outlet, control, reporter)
+        port.tick()
+        if order.inlet is None:
+            run_source(work, port)
+        else:
+            back = stack.enter_context(Receiver(context, order.back)) if order.back else None
+            inlet = stack.enter_context(Receiver(context, order.inlet))
+            reporter.queue_items = lambda: inlet.waiting
+            run_stage(work, inlet, back, port)
+        reporter.report("done", work.facts(), work.levels())
+        if outlet is not None:
+            outlet.wait_until_taken()
+
+
+@contextmanager
+def pulsing(reporter: Reporter) -> Iterator[None]:
+    """Let a thread say that the process lives, also while its work computes for minutes."""
+    over = threading.Event()
+
+    def pulse() -> None:
+        while not over.wait(PULSE_S):
+            reporter.pulse()
+
+    thread = threading.Thread(target=pulse, name="pulse", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def main() -> None:
+    """Entry of a child process."""
+    faulthandler.enable()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the supervisor gets them, and drains the chain in order
+    line_in = FileIO(sys.stdin.fileno(), closefd=False)  # unbuffered: a thread holds no lock of it at exit
+    order = WorkerConfig.model_validate_json(line_in.readline())
+    control = Control(line_in, order)
+    control.start()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    reporter = Reporter(context, order.status_endpoint, order.process)
+    tell_notes(reporter.note, order.process)
+    reporter.report("starting", {}, {})
+    code = int(ExitCode.DONE)
+    try:
+        with pulsing(reporter):
+            serve(order, context, control, reporter)
+    except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
+        code = exit_code_of(error)
+        trace(error)
+        reporter.fail(sentence_of(error), code)
+    reporter.close()
+    context.term()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

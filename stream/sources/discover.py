@@ -1,0 +1,101 @@
+"""Which clips the words on a command line name: files, members of tars, whole tars, folders, and lists of these."""
+
+from collections.abc import Iterable, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+
+from stream.errors import SourceError, UsageError
+from stream.sources.address import redacted, stem_of
+from stream.sources.local import LocalFile
+from stream.sources.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
+from stream.sources.named import Named
+from stream.sources.remote.address import is_on_hub
+from stream.sources.remote.listing import clips_on_hub
+
+LIST_MARK = "@"
+"""Before the name of a text file that names a clip on each line."""
+
+_LIST_CHARS_MAX = 1 << 24
+"""Of a hundred thousand clips, with long names."""
+
+_VIDEO, _TAR = ".mp4", ".tar"
+
+
+def list_clips(specs: Sequence[str], *, download: bool = False) -> list[Named]:
+    """Every clip that is named, in order.
+
+    A tar stands for its ``.mp4`` members in their order; a folder for its ``.mp4`` files and the members of its tars,
+    by name; a pattern for all that it matches, by name; ``@list.txt`` for its lines, but for empty ones and those that
+    begin with ``#``. On this machine's disk and on the hub alike. What is missing, or holds no clip, stays as it was
+    named: opening it says what is wrong, in its turn. So does what could not be looked into, with the reason.
+
+    Args:
+        specs: The words.
+        download: A shard on the hub whose server gives whole files only may be fetched to see what is in it.
+
+    Raises:
+        SourceError: a list cannot be read, or is empty.
+        UsageError: two clips have one stem, and so would write to one place.
+        ModelMissingError: the package that speaks with the hub is not installed.
+        NoRoomError: what is to be fetched does not fit on the disk.
+    """
+    named = [clip for spec in specs for line in _lines(spec) for clip in _clips_of(line, download=download)]
+    _require_own_stems(clip.spec for clip in named if clip.fault is None)
+    return named
+
+
+def _lines(spec: str) -> list[str]:
+    """The lines of a list; any other word is one line by itself."""
+    if not spec.startswith(LIST_MARK):
+        return [spec]
+    path = Path(spec.removeprefix(LIST_MARK))
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LIST_CHARS_MAX + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"the list {path} cannot be read: {getattr(error, 'strerror', 'no UTF-8 text')}") from error
+    if len(text) > _LIST_CHARS_MAX:
+        raise SourceError(f"the list {path} is longer than {_LIST_CHARS_MAX} characters: give it in parts")
+    lines = [line.strip() for line in text.splitlines()]
+    named = [line for line in lines if line and not line.startswith("#")]
+    if not named:
+        raise SourceError(f"the list {path} is empty: name a clip on each line")
+    return named
+
+
+def _clips_of(spec: str, *, download: bool) -> list[Named]:
+    try:
+        return _inside(spec, download=download) or [Named(spec)]
+    except OSError as error:
+        return [Named(spec, SourceError(f"{redacted(spec)} cannot be read: {error.strerror}"))]
+    except SourceError as error:
+        return [Named(spec, error)]
+
+
+def _inside(spec: str, *, download: bool) -> list[Named]:
+    """What a pattern, a folder or a tar stands for; nothing for a clip."""
+    path = Path(spec)
+    if is_on_hub(spec):
+        return clips_on_hub(spec, download=download)
+    if has_magic(spec) and not path.exists():
+        matches = sorted(glob(spec))  # noqa: PTH207  (Path.glob takes no absolute pattern)
+        return [clip for match in matches if not is_sidecar(match) for clip in _clips_of(match, download=download)]
+    if path.is_dir():
+        inside = sorted(each for each in path.iterdir() if each.suffix.lower() in (_VIDEO, _TAR))
+        shown = [str(each) for each in inside if not is_hidden(each.name)]
+        return [clip for each in shown for clip in _clips_of(each, download=download)]
+    if path.is_file() and is_tar(tar := LocalFile(path)):
+        return [Named(f"{spec}{SEPARATOR}{name}") for name in clips_in(tar)]
+    return []
+
+
+def _require_own_stems(clips: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for clip in clips:
+        stem = stem_of(clip.partition(SEPARATOR)[2] or clip)
+        if stem in seen:
+            raise UsageError(
+                f"{redacted(seen[stem])} and {redacted(clip)} would both be written as {stem!r}: "
+                "give them in two calls, each with its own --out"
+            )
+        seen[stem] = clip

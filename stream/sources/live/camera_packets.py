@@ -1,0 +1,122 @@
+"""The packets of a camera, across its connections: what is lost between them is a gap, and told once."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from stream.errors import SourceError
+from stream.pipeline.items import Packet
+from stream.sources.live.backoff import Backoff
+from stream.sources.live.camera_clock import CameraClock, Since
+from stream.sources.live.connect import outage
+from stream.video.container import demuxed
+from stream.video.packets import Lost, Regained, decode_threads, empty_packet
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+    Connect = Callable[[], AbstractContextManager[tuple[InputContainer, av.VideoStream]]]
+
+_LOG = logging.getLogger(__name__)
+
+ENDED = "it ended the stream"
+INTERRUPTED = "the run was interrupted"
+
+
+class CameraPackets:
+    """Iterates over a camera's packets, until it is given up or comes to its end.
+
+    Each connection begins with its first key picture: nothing before it can be decoded. After a cut comes ``Lost`` at
+    once, and ``Regained`` before the first packet of the connection that follows; they say why, each reason once.
+    """
+
+    def __init__(
+        self,
+        connect: "Connect",
+        backoff: Backoff,
+        *,
+        has_end: bool,
+        silence_s: float = math.inf,
+        since: Since | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Set up.
+
+        Args:
+            connect: Opens the camera, as ``stream.video.container.open_stream`` does.
+            backoff: How long to wait between attempts, and when to give up.
+            has_end: Whether a stream that ends without an error is complete; that of a camera has been cut off.
+            silence_s: A camera that sends nothing for so long has been cut off.
+            since: Where an earlier attempt at the run has left off: there a gap begins.
+            clock: The monotonic clock, seconds.
+        """
+        self._connect = connect
+        self._backoff = backoff
+        self._has_end = has_end
+        self._silence_s = silence_s
+        self._clock = clock
+        self._line = CameraClock(since)
+        self._reasons = [INTERRUPTED] if since else []
+        """Why the camera is away; empty while it is not."""
+        self._complete = False
+
+    def __iter__(self) -> Iterator[Packet]:
+        if self._reasons:
+            yield Lost(empty_packet(), reason=INTERRUPTED)
+        while True:
+            reason = yield from self._session()
+            if self._complete:
+                return
+            if not self._reasons and self._line.began:
+                yield Lost(empty_packet(), reason=reason)
+            elif reason not in self._reasons:
+                _LOG.warning("the source is still away: %s", reason)
+            if reason not in self._reasons:
+                self._reasons.append(reason)
+            if not self._backoff.wait():
+                return
+
+    def _session(self) -> Generator[Packet, None, str]:
+        """One connection; returns why it ended."""
+        import av
+
+        try:
+            with self._connect() as (container, stream):
+                decode_threads(stream)
+                yield from self._follow(container, stream)
+                self._complete = self._has_end
+                return ENDED
+        except (av.FFmpegError, OSError, SourceError) as error:
+            return outage(error)
+
+    def _follow(self, container: "InputContainer", stream: "av.VideoStream") -> Iterator[Packet]:
+        self._line.connect()
+        arrived_at = math.inf
+        for packet in demuxed(container, stream):
+            last_at, arrived_at = arrived_at, self._clock()
+            silent = arrived_at - last_at >= self._silence_s
+            if silent:  # libav has waited for a packet that tells where this one ends, and gives it up
+                arrived_at = last_at
+            if packet.size == 0:  # codes nothing; a decoder would take it for the end
+                continue
+            if not self._line.fit(packet, arrived_at):
+                if not packet.is_keyframe:
+                    continue
+                yield from self._restart(packet, arrived_at)
+            yield Packet(packet, self._line.offset_s, arrived_at=arrived_at)
+            if silent:
+                raise TimeoutError
+
+    def _restart(self, packet: "av.Packet[av.VideoStream]", arrived_at: float) -> Iterator[Packet]:
+        """The first packet of a connection, or of a clock that was set while time went on."""
+        again = self._line.began
+        from_s = self._line.restart(packet, arrived_at)
+        if again:
+            reason = "; then: ".join(self._reasons) or "its clock was set"
+            yield Regained(empty_packet(), from_s=from_s, reason=reason)
+        self._reasons = []
+        self._backoff.reset()

@@ -1,0 +1,63 @@
+"""Cameras that libav connects to by itself: RTSP and V4L2."""
+
+from typing import TYPE_CHECKING
+
+from stream.errors import SourceError, UnreachableError
+from stream.sources.live.source import LiveSource
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_RTSP = {
+    "rtsp_transport": "tcp",  # over UDP packets are lost, and with each the pictures up to the next key picture
+    "allowed_media_types": "video",
+    "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls",
+    "fpsprobesize": "0",  # packets that libav waits for before it gives the first would count as late
+}
+
+
+def connect(camera: LiveSource, decoding: dict[str, str]) -> "InputContainer":
+    """Open a camera. Where nothing comes for ``silence_s`` seconds, now or later, libav raises ``av.ExitError``.
+
+    Args:
+        camera: Of kind ``rtsp`` or ``device``.
+        decoding: Options for the decoder.
+
+    Raises:
+        SourceError: it cannot be read; ``UnreachableError``: perhaps later.
+    """
+    import av
+
+    if camera.address is None:
+        raise TypeError(f"{camera.name} has no address")
+    lasting = (
+        av.HTTPBadRequestError, av.HTTPUnauthorizedError, av.HTTPForbiddenError, av.HTTPNotFoundError,
+        av.ProtocolNotFoundError, av.DemuxerNotFoundError, FileNotFoundError, PermissionError,
+    )  # fmt: skip
+    try:
+        return av.open(
+            camera.address.spec,
+            "r",
+            format="rtsp" if camera.kind == "rtsp" else "v4l2",
+            container_options=_RTSP if camera.kind == "rtsp" else {},
+            options=decoding,
+            metadata_errors="replace",
+            timeout=(camera.options.silence_s, camera.options.silence_s),
+        )
+    except lasting as error:
+        raise SourceError(f"{camera.name} cannot be read: {error.strerror}") from None  # its text holds the address
+    except (av.FFmpegError, OSError) as error:
+        raise UnreachableError(f"{camera.name} cannot be reached: {outage(error)}") from None
+
+
+def outage(error: Exception) -> str:
+    """Why a camera sends nothing: without its name, and without its address, which may hold a password."""
+    import av
+
+    match error:
+        case av.ExitError() | TimeoutError():
+            return "it has sent nothing for too long"
+        case av.FFmpegError() | OSError():
+            return error.strerror or type(error).__name__
+        case _:
+            return str(error).rpartition(": ")[2]

@@ -1,0 +1,102 @@
+"""A live source as the chain reads it: a thread that only reads, a bounded backlog, and an end when it is time."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from stream.pipeline.items import Packet
+from stream.sources.live.backlog import Backlog
+from stream.sources.live.backoff import Backoff
+from stream.sources.live.camera_clock import Since, start_s
+from stream.sources.live.camera_packets import CameraPackets
+from stream.sources.live.source import LiveSource
+from stream.video.container import open_stream
+from stream.video.packets import Flush, empty_packet, packets
+
+_TAKE_S = 0.1
+"""The longest time without a word from ``LiveFeed``."""
+_LEAVE_S = 1.0
+"""For the thread to say goodbye to a camera; one that waits for a camera that is away is left behind."""
+
+
+class LiveFeed:
+    """The packets of a live source, read in a thread of their own: a camera is read also while nobody takes them."""
+
+    def __init__(
+        self, source: LiveSource, since: Since | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``since``: where an earlier attempt at a camera's run has left off."""
+        self._source = source
+        self._since = since
+        self._clock = clock
+        self._leaving = threading.Event()
+        self._backlog = Backlog(source.options.lag_s, clock=clock)
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._read, name="live source", daemon=True)
+
+    def packets(self) -> Iterator[Packet | None]:
+        """Packets and a ``Flush`` at the end; None whenever there is none for now. The thread ends with the iterator.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        self._thread.start()
+        try:
+            yield from self._until_due()
+        finally:
+            self._leaving.set()
+            self._backlog.end()
+            self._thread.join(_LEAVE_S)
+        if self._error is not None:
+            raise self._error
+
+    def _until_due(self) -> Iterator[Packet | None]:
+        """What the thread reads, up to ``duration_s``; the time in which a camera is away counts."""
+        duration_s = self._source.options.duration_s or math.inf
+        first_s = began_at = None
+        while not self._backlog.exhausted:
+            packet = self._backlog.take(_TAKE_S)
+            if packet is not None and packet.packet.size:
+                t_s = start_s(packet.packet) + packet.offset_s
+                first_s, began_at = (t_s, self._clock()) if first_s is None else (first_s, began_at)
+                if t_s - first_s >= duration_s:
+                    break
+            if packet is None and self._is_away_since(began_at, duration_s):
+                break
+            yield packet
+        if self._error is None:
+            yield Flush(empty_packet())
+
+    def _is_away_since(self, began_at: float | None, duration_s: float) -> bool:
+        if began_at is None or not self._source.is_camera:
+            return False
+        return self._clock() - began_at >= duration_s
+
+    def _read(self) -> None:
+        try:
+            for packet in self._arriving():
+                if self._leaving.is_set():
+                    return
+                self._backlog.put(packet)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever takes the packets
+            self._error = error
+        finally:
+            self._backlog.end()
+
+    def _arriving(self) -> Iterator[Packet]:
+        if self._source.is_camera:
+            options = self._source.options
+            yield from CameraPackets(
+                lambda: open_stream(self._source),
+                Backoff(options.reconnect_s or math.inf, wait=self._leaving.wait),
+                has_end=self._source.has_end,
+                silence_s=options.silence_s,
+                since=self._since,
+            )
+        elif math.isfinite(self._source.options.lag_s):
+            for packet in packets(self._source):
+                yield replace(packet, arrived_at=self._clock())
+        else:
+            yield from packets(self._source)

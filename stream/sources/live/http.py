@@ -1,0 +1,93 @@
+"""What lies behind ``http://``: a file that can be read anywhere, or a stream that comes as it comes."""
+
+import base64
+import http.client
+import urllib.error
+import urllib.parse
+import urllib.request
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from stream.errors import SourceError, UnreachableError
+from stream.sources.address import Address
+from stream.sources.live.byte_streams import ReadOnce
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_PATIENCE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+"""Refusals that may be gone at the next attempt, beside all of the server's own faults."""
+
+
+class HttpStream(ReadOnce):
+    """The body of one answer. One that is cut off, or whose end cannot be told from a cut, ends in an ``OSError``."""
+
+    def __init__(self, address: Address, timeout_s: float) -> None:
+        """Ask for it.
+
+        Raises:
+            SourceError: the server refuses; ``UnreachableError``: it may be otherwise later.
+        """
+        super().__init__()
+        self._answer = ask(address, timeout_s)
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        room = memoryview(buffer).cast("B")
+        try:
+            data = self._answer.read1(len(room))
+        except http.client.HTTPException as error:
+            raise ConnectionResetError(0, "the server broke off in mid-answer") from error
+        if not data and not (self._answer.chunked or self._answer.length == 0):
+            raise ConnectionResetError(0, "the server closed the connection")
+        room[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._answer.close()
+        super().close()
+
+
+def ask(address: Address, timeout_s: float, **headers: str) -> http.client.HTTPResponse:
+    """Send a GET request; the caller closes the answer.
+
+    Args:
+        address: User and password in it are sent as Basic authorization, and not to where it may redirect.
+        timeout_s: For connecting, and for each read of the answer.
+        headers: More of them; ``_`` stands for ``-``.
+
+    Raises:
+        SourceError: the server refuses; ``UnreachableError``: it may be otherwise later.
+    """
+    request = _request(address, headers)
+    try:
+        answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - http alone
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _refusal(address, error.code, error.reason) from None  # its own text holds the address
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        words = getattr(reason, "strerror", None) or type(reason).__name__
+        raise UnreachableError(f"{address.name} cannot be reached: {words}") from None
+    return answer
+
+
+def _request(address: Address, headers: dict[str, str]) -> urllib.request.Request:
+    scheme, _, rest = address.spec.partition("://")
+    user, at, place = rest.rpartition("@")
+    request = urllib.request.Request(f"{scheme}://{place}", headers={"User-Agent": "egoclean-stream"})  # noqa: S310
+    for name, value in headers.items():
+        request.add_header(name.replace("_", "-"), value)
+    if at:
+        token = base64.b64encode(urllib.parse.unquote_to_bytes(user)).decode()
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request
+
+
+def _refusal(address: Address, status: int, reason: str) -> SourceError:
+    words = f"the server answers {status} {reason}".rstrip()
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PATIENCE:
+        return UnreachableError(f"{address.name} cannot be reached: {words}")
+    cure = ""
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        cure = ": give user and password as http://USER:PASSWORD@HOST/PATH"
+    return SourceError(f"{address.name} cannot be read: {words}{cure}")

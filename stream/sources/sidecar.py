@@ -1,0 +1,106 @@
+"""The facts that a data set keeps in a ``.json`` beside each clip: set against the clip, and never believed."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stream.errors import printable
+from stream.sources.source import Source
+from stream.video.facts import StreamFacts
+
+Value: TypeAlias = str | int | float
+
+_RATE_TOLERANCE = 0.005
+"""Of the rate: 30 for 29.97 is how people write it, 25 is not."""
+_LENGTH_TOLERANCE_S = 0.1
+"""Sidecars round to tenths."""
+_LARGEST = 1e15
+_SHOWN_CHARS = 80
+_CODEC_NAMES = {
+    "h265": "hevc", "h.265": "hevc", "x265": "hevc", "hvc1": "hevc", "hev1": "hevc",
+    "h.264": "h264", "x264": "h264", "avc": "h264", "avc1": "h264",
+}  # fmt: skip
+"""Other names of libav's ``hevc`` and ``h264``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One fact on which sidecar and clip differ."""
+
+    field: str
+    """The sidecar's key."""
+    sidecar: Value
+    clip: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What comparing a sidecar with its clip has shown."""
+
+    name: str
+    disagreements: tuple[Disagreement, ...] = ()
+    fault: str | None = None
+    """Why nothing could be compared."""
+
+    @property
+    def complaint(self) -> str | None:
+        """One line for the user; None if sidecar and clip agree."""
+        if self.fault:
+            return f"sidecar {self.name} {self.fault}"
+        told = ", ".join(f"{each.field} {each.sidecar} (the clip: {each.clip})" for each in self.disagreements)
+        return f"sidecar {self.name} disagrees with the clip, which is believed: {told}" if told else None
+
+
+def read_sidecar(source: Source, facts: StreamFacts) -> Sidecar | None:
+    """Compare the clip's sidecar, if it has one, with what the clip itself says.
+
+    The keys are those of Egocentric-10K and -100K: ``fps``, ``duration_sec``, ``width``, ``height``, ``size_bytes`` and
+    ``codec``. What either side does not say is not compared.
+    """
+    found = source.sidecar()
+    if found is None:
+        return None
+    name, content = found
+    try:
+        said = json.loads(content, parse_constant=str)  # NaN and the infinities are no numbers that could agree
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, a number of 5000 digits; nested a thousandfold
+        return Sidecar(name, fault="is not JSON")
+    if not isinstance(said, dict):
+        return Sidecar(name, fault="is no JSON object")
+    return Sidecar(name, tuple(_disagreements(said, _comparable(source, facts))))
+
+
+def _comparable(source: Source, facts: StreamFacts) -> dict[str, tuple[Value | None, float]]:
+    """What the clip says under the sidecar's keys, and by how much the two may differ."""
+    return {
+        "fps": (facts.fps, (facts.fps or 0.0) * _RATE_TOLERANCE),
+        "duration_sec": (facts.declared_s, _LENGTH_TOLERANCE_S),
+        "width": (facts.display_width_px, 0.0),
+        "height": (facts.display_height_px, 0.0),
+        "size_bytes": (source.size_bytes, 0.0),
+        "codec": (facts.codec, 0.0),
+    }
+
+
+def _disagreements(
+    said: dict[str, object], comparable: dict[str, tuple[Value | None, float]]
+) -> Iterator[Disagreement]:
+    for key, (own, tolerance) in comparable.items():
+        theirs = said.get(key)
+        if theirs is not None and own is not None and not _agree(theirs, own, tolerance):
+            yield Disagreement(key, _shown(theirs), own)
+
+
+def _shown(value: object) -> Value:
+    """A value as it may stand in a record: a number that JSON has, or words that are short and printable."""
+    if isinstance(value, int | float) and abs(value) <= _LARGEST:
+        return value
+    return printable(value if isinstance(value, str) else json.dumps(value))[:_SHOWN_CHARS]
+
+
+def _agree(theirs: object, own: Value, tolerance: float) -> bool:
+    if isinstance(own, str):
+        name = str(theirs).lower()
+        return _CODEC_NAMES.get(name, name) == own
+    return isinstance(theirs, int | float) and own - tolerance <= theirs <= own + tolerance

@@ -1,0 +1,162 @@
+"""The rolling window: rectified tiles in, one embedding every stride out."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from models.encoders.encoder import ClipEncoder, Encoding
+from stream.pipeline.items import Embedding, End, Gap, Item, Overload, SourceLost, Tile
+from stream.pipeline.stage import State
+from stream.pipeline.state import take
+from stream.stages.sampler import FrameSampler, PendingWindow
+from stream.video.sampling import PUBLISHED, Sampling
+
+UNDER_WAY_MAX: Final = 2
+"""Batches that the encoder works on while tiles come in; a third one waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Windows that the encoder works on."""
+
+    encoding: Encoding
+    windows: Sequence[PendingWindow]
+    first_index: int
+    """Of the first one's embedding."""
+
+
+class Embed:
+    """Gathers whole windows, lets the encoder embed them in batches, and passes all else on in order.
+
+    A batch is full with the last of ``batch`` windows in a row, counted from the stream's beginning, and is sent then;
+    before that when stream time has gone on by ``max_latency_s`` since its oldest window was complete, and at the end.
+    So the batches follow from the clip and the options alone, and a run that goes on makes the same ones.
+
+    The encoder may work on while tiles come in. What comes after a batch waits behind it, so that the order of what
+    leaves does not hang on the encoder's speed.
+
+    A window of a live source whose newest tile came more than ``max_lag_s`` ago is skipped: so the encoder is never
+    further behind than that. ``clock`` is the one of ``Tile.arrived_at``. No window spans a gap.
+    """
+
+    def __init__(
+        self,
+        encoder: ClipEncoder,
+        stride_s: float,
+        *,
+        rate_fps: float = PUBLISHED.rate_fps,
+        batch: int = 1,
+        max_latency_s: float | None = None,
+        max_lag_s: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sampling = Sampling(encoder.frames, rate_fps)
+        self._store = encoder.tile_store()
+        self._picking = FrameSampler(self._sampling, stride_s, self._store)
+        self._stride_s = stride_s
+        self._max_lag_s = max_lag_s
+        self._clock = clock
+        self._batch = batch
+        self._max_latency_s = math.inf if max_latency_s is None else max_latency_s
+        self._ready: list[PendingWindow] = []
+        """Windows that wait for their batch."""
+        self._sent = 0
+        """Windows that were given to the encoder."""
+        self._out: deque[Item | _Batch] = deque()
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        match item:
+            case Tile():
+                self._take(item)
+            case SourceLost() | Gap():
+                self._interrupt(item)
+                self._out.append(item)
+            case _:
+                self._out.append(item)
+        return self._given(0 if isinstance(item, End) else UNDER_WAY_MAX)
+
+    def on_end(self) -> Iterator[Item]:
+        """A window that is not full is not encoded: its embedding would mean something else."""
+        self._send()
+        self._picking.clear(self._picking.next_number)
+        return self._given(0)
+
+    def due(self, _now_s: float) -> Iterator[Item]:
+        """What the encoder has finished since the last item, also while no tile comes in."""
+        return self._given(UNDER_WAY_MAX)
+
+    def facts(self) -> dict[str, object]:
+        """How the windows' frames were picked, for the record; JSON's types only."""
+        return self._picking.facts()
+
+    def snapshot(self) -> State:
+        """As if the windows that have not left had not been seen."""
+        under_way = next((item for item in self._out if isinstance(item, _Batch)), None)
+        waiting = under_way.windows if under_way else self._ready
+        return {
+            "next": waiting[0].number if waiting else self._picking.next_number,
+            "encoded": under_way.first_index if under_way else self._sent,
+            "replay_from_s": waiting[0].first_s if waiting else self._picking.needed_from_s,
+        }
+
+    def restore(self, state: State) -> None:
+        self._picking.clear(take(state, "next", int))
+        self._sent = take(state, "encoded", int)
+        self._ready.clear()
+        self._out.clear()
+
+    def _take(self, tile: Tile) -> None:
+        for window in self._picking.add(tile):
+            if window.whole and self._is_late(tile):
+                self._out.append(self._skipped(window.number))
+            elif window.whole:
+                self._ready.append(window)
+            if (window.number + 1) % self._batch == 0:
+                self._send()
+        if self._ready and tile.t_s - self._ready[0].frames[-1].t_s >= self._max_latency_s:
+            self._send()
+
+    def _is_late(self, tile: Tile) -> bool:
+        return tile.arrived_at is not None and self._clock() - tile.arrived_at > self._max_lag_s
+
+    def _skipped(self, number: int) -> Overload:
+        start_s = number * self._stride_s
+        return Overload(start_s, start_s + self._stride_s, "the encoder is too slow", windows_skipped=1)
+
+    def _interrupt(self, item: SourceLost | Gap) -> None:
+        """What is ready does not wait for its batch, and what is not whole never will be."""
+        self._send()
+        first = self._picking.next_number
+        if isinstance(item, Gap):
+            first = max(first, math.floor(item.t_end_s / self._stride_s + 0.5))
+        self._picking.clear(first)
+
+    def _send(self) -> None:
+        """Let the encoder begin with what is ready."""
+        if self._ready:
+            encoding = self._store.encode([[frame.slot for frame in window.frames] for window in self._ready])
+            self._out.append(_Batch(encoding, tuple(self._ready), self._sent))
+            self._sent += len(self._ready)
+            self._ready.clear()
+        self._picking.forget()
+
+    def _given(self, under_way_max: int) -> Iterator[Item]:
+        """What may leave; waits for the encoder as long as it has more batches than ``under_way_max``."""
+        while self._out:
+            head = self._out[0]
+            under_way = sum(isinstance(item, _Batch) for item in self._out)
+            if isinstance(head, _Batch) and under_way <= under_way_max and not head.encoding.ready():
+                return
+            self._out.popleft()
+            if isinstance(head, _Batch):
+                yield from self._embeddings(head)
+            else:
+                yield head
+
+    def _embeddings(self, batch: _Batch) -> Iterator[Embedding]:
+        for number, (window, made) in enumerate(zip(batch.windows, batch.encoding.result(), strict=True)):
+            t_sample_s = self._sampling.sample_s(window.first_s, window.t_end_s)
+            yield Embedding(batch.first_index + number, t_sample_s, window.t_end_s, made.mean, made.temporal)

@@ -1,0 +1,73 @@
+"""What is embedded is kept before it goes on: no window is embedded twice, however a run ends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.errors import UsageError
+from stream.pipeline.items import Embedding, Item
+from stream.pipeline.stage import State
+from stream.pipeline.state import take
+from stream.records.schema.layout import RunLayout
+from stream.records.store.arrays import DTYPES, GrowingArray
+from stream.records.store.attempt import Fence
+
+
+class EmbeddingWriter:
+    """The one writer of a run's arrays; all items are passed on.
+
+    Rows outlive the death of every process, and a power cut from the next checkpoint on (``stream.stages.record``).
+    """
+
+    def __init__(self, layout: RunLayout, fence: Fence, weights_sha256: str = "") -> None:
+        """``weights_sha256`` is of the encoder that makes the embeddings."""
+        self._layout = layout
+        self._fence = fence
+        self._weights_sha256 = weights_sha256
+        self._arrays: tuple[GrowingArray, ...] = ()
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        if isinstance(item, Embedding):
+            self._fence.check()
+            self._write(item)
+        yield item
+
+    def on_end(self) -> Iterator[Item]:
+        return iter(())
+
+    def close(self) -> None:
+        """Make all rows durable and close the files."""
+        for array in self._arrays:
+            array.close()
+
+    def snapshot(self) -> State:
+        return {"weights_sha256": self._weights_sha256}
+
+    def restore(self, state: State) -> None:
+        """There is nothing to put back that the disk does not hold.
+
+        Raises:
+            UsageError: the rows that are there were made by other weights.
+        """
+        before, now = take(state, "weights_sha256", str), self._weights_sha256
+        if before != now:
+            raise UsageError(
+                f"the encoder's weights are others than the run began with (SHA-256 {before[:12]} then, {now[:12]} "
+                "now): use those, give another --out, or begin anew with --restart"
+            )
+
+    def _write(self, item: Embedding) -> None:
+        rows: tuple[npt.NDArray[Any], ...] = (
+            np.asarray(item.mean),
+            np.asarray(item.temporal),
+            np.asarray(item.t_sample_s),
+        )
+        if not self._arrays:
+            self._arrays = tuple(
+                GrowingArray(path, row.shape, dtype)
+                for path, row, dtype in zip(self._layout.arrays, rows, DTYPES, strict=True)
+            )
+        for array, row in zip(self._arrays, rows, strict=True):
+            array.put(item.index, row)

@@ -1,0 +1,1 @@
+"""What people see: the console, progress, messages and errors."""

@@ -1,0 +1,78 @@
+"""Which packets still owe a picture: how a loss is seen that the decoder keeps to itself."""
+
+import heapq
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import av
+
+_MOST_OWED = 512
+"""More than any decoder holds back: 16 pictures by the standards, and one a thread."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Owed:
+    """One packet whose picture has not come; in ticks of the stream."""
+
+    pts: int
+    duration: int = field(compare=False)
+
+
+class PacketTracker:
+    """Packets sent to a decoder, set against the pictures that come out of it.
+
+    A picture carries the PTS of its packet, and pictures come in the order of display. So when one comes, packets of an
+    earlier PTS that still owe theirs will never give it. In a stream whose PTS are not in the order of display (the
+    first picture that goes back shows it) that is known only at the end. Packets without PTS are counted, no more.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._owed: list[Owed] = []  # a heap: the earliest PTS first
+        self._first_key_pts: int | None = None
+        self._latest_pts: int | None = None
+        self._in_order = True
+        self._unplaced = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every packet so far has a PTS, and pictures come in its order."""
+        return self._in_order and not self._unplaced
+
+    def send(self, packet: "av.Packet[av.VideoStream]") -> list[Owed]:
+        """Expect a picture of the packet; gives what no decoder would hold back so long, in order."""
+        if packet.is_discard:  # cut away by an edit list: decoded, because others refer to it, and not shown
+            return []
+        if packet.pts is None:
+            self._unplaced += 1
+            return []
+        if packet.is_keyframe and self._first_key_pts is None:
+            self._first_key_pts = packet.pts
+        if self._first_key_pts is not None and packet.pts < self._first_key_pts:
+            return []  # a leading picture: it refers to what was cut off before it, and every decoder leaves it out
+        heapq.heappush(self._owed, Owed(packet.pts, packet.duration or 0))
+        return [heapq.heappop(self._owed)] if len(self._owed) > _MOST_OWED else []
+
+    def receive(self, pts: int | None) -> list[Owed]:
+        """A picture of this PTS has come: gives the earlier ones that did not, in order."""
+        if pts is None:
+            self._unplaced -= 1
+            return []
+        self._in_order &= self._latest_pts is None or pts >= self._latest_pts
+        self._latest_pts = pts
+        lost = []
+        while self._in_order and self._owed and self._owed[0].pts < pts:
+            lost.append(heapq.heappop(self._owed))
+        if (own := Owed(pts, 0)) in self._owed:
+            self._owed.remove(own)
+            heapq.heapify(self._owed)
+        return lost
+
+    def close(self) -> tuple[list[Owed], int]:
+        """Nothing more comes: gives what is owed, in order, and how many packets without PTS still owe a picture."""
+        owed, unplaced = sorted(self._owed), max(0, self._unplaced)
+        self._begin()
+        return owed, unplaced

@@ -1,0 +1,1 @@
+"""Tests of the documents, the container's files and the import rule."""

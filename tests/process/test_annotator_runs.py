@@ -1,0 +1,174 @@
+"""Runs of the real program with an annotator behind a real server: described, held up, killed, stopped, resumed."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from stream.config import Options
+from stream.errors import EgocleanError, ModelMissingError, UsageError
+from stream.records.schema import events
+from stream.run.prepare import prepare
+from stream.runtime.supervisor import DRAIN_S
+from tests.support.described import actions, hang_after, is_annotated, release, told, words
+from tests.support.echo_server import MODEL
+from tests.support.openai_server import Server, serving
+from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server that answers everything well, unless told otherwise."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with serving() as server:
+        yield server
+
+
+def spans(run_dir: Path) -> list[tuple[float, float]]:
+    """When something is described."""
+    return [(action["t_start_s"], action["t_end_s"]) for action in actions(run_dir)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of a run that nothing befell."""
+    out = tmp_path_factory.mktemp("whole")
+    with serving() as server:
+        result = run_cli(*words(described_clip, out, server))
+    assert (result.returncode, result.stderr) == (0, "")
+    return out / "clip"
+
+
+def assert_described_alike(run_dir: Path, undisturbed: Path) -> None:
+    """The same actions as in the undisturbed run, each segment settled exactly once, books closed, spool empty."""
+    assert actions(run_dir) == actions(undisturbed)
+    settled = [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentAnnotated)]
+    assert sorted(settled) == [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentClosed)]
+    last = told(run_dir)[-1]
+    assert isinstance(last, events.RunFinished)
+    assert (round(last.annotated_s, 6), round(last.decoded_s, 6), last.exit_code) == (21.0, 21.0, 0)
+    assert not list((run_dir / "keyframes").iterdir())
+
+
+def test_clip_is_described_while_it_plays(undisturbed: Path) -> None:
+    """Every segment is annotated, with its words in event and file; run.json says by whom; keyframes have gone."""
+    assert_described_alike(undisturbed, undisturbed)
+    annotated = [event for event in told(undisturbed) if isinstance(event, events.SegmentAnnotated)]
+    assert len(annotated) >= 4
+    assert {event.subtasks for event in annotated} == {("tightens a screw",)}
+    assert {event.annotator for event in annotated} == {f"openai {MODEL}"}
+    last = told(undisturbed)[-1]
+    assert isinstance(last, events.RunFinished)
+    assert last.annotation.tokens_in == 1234 * len(annotated)
+    facts = manifest(undisturbed)["annotator"]
+    assert facts["model"] == MODEL
+    assert facts["answers_refused"] == 0
+    assert len(facts["prompt_sha256"]) == 64
+    assert set(manifest(undisturbed)["usage"]["processes"]) == {"ingest", "encode", "detect", "record", "annotate"}
+
+
+def test_tiny_spool_never_deadlocks(described_clip: Path, undisturbed: Path, server: Server, tmp_path: Path) -> None:
+    """With room for few segments' keyframes the chain waits for the annotator, again and again, and loses none."""
+    frames = ("--keyframe-fps", "15", "--keyframe-px", "128", "--spool-mib", "1")
+    assert run_cli(*words(described_clip, tmp_path, server, *frames, "--queue-mib", "1")).returncode == 0
+    spans = [
+        [(each["t_start_s"], each["t_end_s"]) for each in actions(run)] for run in (tmp_path / "clip", undisturbed)
+    ]
+    assert spans[0] == spans[1]
+    assert not [event for event in told(tmp_path / "clip") if isinstance(event, events.SegmentSkipped)]
+
+
+def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, server: Server, tmp_path: Path) -> None:
+    """The chain is drained although the annotator hangs, and the same command takes up what was left, all of it."""
+    hang_after(server, 0)
+    run_dir = tmp_path / "clip"
+    given = words(described_clip, tmp_path, server, "--keyframe-fps", "15", "--keyframe-px", "128", "--spool-mib", "1")
+    with started(*given) as process:
+        while sum(path.stat().st_size for path in run_dir.glob("keyframes/*.jpg")) + 128**2 <= 2**20:
+            with suppress(subprocess.TimeoutExpired):
+                assert process.wait(0.02) is None, "it has ended: its spool was never full"
+        began_s = time.monotonic()
+        process.terminate()
+        assert process.wait(DEADLINE_S) == 143
+        assert time.monotonic() - began_s < DRAIN_S
+    release(server)
+    assert run_cli(*given).returncode == 0
+    last = told(run_dir)[-1]
+    assert isinstance(last, events.RunFinished)
+    assert (round(last.annotated_s, 6), last.skipped_s) == (21.0, 0.0)
+
+
+def stop(process: subprocess.Popen[str]) -> int:
+    """SIGTERM: the model is not waited for."""
+    process.terminate()
+    return 143
+
+
+def kill(process: subprocess.Popen[str]) -> int:
+    """The supervisor and all its processes at once."""
+    for worker in workers(process):
+        worker.kill()
+    process.kill()
+    return -signal.SIGKILL
+
+
+def is_last(event: events.Event) -> bool:
+    """Whether the clip has been decoded to its end."""
+    return isinstance(event, events.SegmentClosed) and event.closed_by == "end_of_stream"
+
+
+@pytest.mark.parametrize(("end", "moment"), [(stop, is_last), (kill, is_annotated)])
+def test_ended_run_goes_on(
+    described_clip: Path,
+    undisturbed: Path,
+    server: Server,
+    tmp_path: Path,
+    end: Callable[[subprocess.Popen[str]], int],
+    moment: Callable[[events.Event], bool],
+) -> None:
+    """A run that ends while the server hangs waits for no answer, and the same command asks for what is missing."""
+    hang_after(server, 3)
+    run_dir = tmp_path / "clip"
+    with started(*words(described_clip, tmp_path, server)) as process:
+        wait_for_event(run_dir, moment, process)
+        code = end(process)
+        assert process.wait(DEADLINE_S) == code
+    before = [event for event in told(run_dir) if is_annotated(event)]
+    release(server)
+    server.asked.clear()
+    assert run_cli(*words(described_clip, tmp_path, server)).returncode == 0
+    assert_described_alike(run_dir, undisturbed)
+    assert len(server.asked) <= len(actions(run_dir)) - len(before)
+
+
+def test_server_that_lets_nobody_in_ends_the_run(described_clip: Path, tmp_path: Path) -> None:
+    """A server that wants a key ends the run with 5, and a sentence that says where the key belongs."""
+    with serving() as server:
+        server.key = "sk-secret"
+        result = run_cli(*words(described_clip, tmp_path, server))
+        assert result.returncode == 5
+        assert "OPENAI_API_KEY" in result.stderr
+        last = told(tmp_path / "clip")[-1]
+        assert isinstance(last, events.RunFailed)
+        assert last.exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "help_"),
+    [
+        ({"annotator": "openai"}, UsageError, "address"),
+        ({"annotator": "qwen", "annotator_model": "nowhere/at-all", "offline": True}, ModelMissingError, "none"),
+        ({"annotator": "qwen", "task": "two\nlines"}, UsageError, "one line"),
+    ],
+)
+def test_choice_is_settled_before_the_run(
+    described_clip: Path, given: dict[str, object], error: type[EgocleanError], help_: str
+) -> None:
+    """An annotator that cannot work is found before anything is decoded or written, with what helps."""
+    options = Options.model_validate({"source": str(described_clip), "encoder": "grid", **given})
+    with pytest.raises(error, match=help_):
+        prepare(options)

@@ -1,0 +1,266 @@
+"""``annotate RUN``: what a finished run has left undescribed is described later, and nothing is decoded again."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from stream.commands.tail import follow
+from stream.errors import ModelMissingError, UsageError
+from stream.evaluation.runs import read_run
+from stream.records.locate import layout_of
+from stream.records.schema import events
+from stream.records.schema.annotations import read_annotations, write_annotations
+from stream.records.schema.health import Health, now, read_health
+from stream.records.schema.layout import RunLayout
+from stream.records.schema.manifest import Manifest, Source, read_manifest
+from stream.records.store.event_log import EventLog, finish_of
+from stream.run.annotate import annotate_run
+from stream.ui.console import PlainView
+from tests.support.annotated import SECONDS, clip, of_kind, options, play, told
+from tests.support.echo_server import MODEL
+from tests.support.fake_annotators import Batch, FakeAnnotator, Said, answer_to
+from tests.support.openai_server import Reply, Server, serving
+from tests.support.runs import run_cli
+
+SEGMENTS = 6
+ALL = [f"s{number:04}" for number in range(SEGMENTS)]
+
+
+def shown() -> tuple[PlainView, io.StringIO]:
+    """What the program shows in a pipe, and where it can be read."""
+    paper = io.StringIO()
+    return PlainView(Console(file=paper)), paper
+
+
+def annotate(layout: RunLayout, given: dict[str, object]) -> int:
+    """The command, without a look at what it shows."""
+    return annotate_run(layout, given, shown()[0])
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server that answers everything well, unless told otherwise."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with serving() as server:
+        yield server
+
+
+def run_without(folder: Path, **given: object) -> RunLayout:
+    """A finished run that had no annotator."""
+    return finished_run(folder, FakeAnnotator(), annotator="none", **given)
+
+
+def finished_run(folder: Path, fake: FakeAnnotator, **given: object) -> RunLayout:
+    """A run directory as the program leaves it."""
+    layout = RunLayout(folder / "clip", "clip")
+    layout.root.mkdir()
+    chosen = options(**given)
+    Manifest(
+        run_id="r", state="finished", started="", source=Source(name="clip.mp4", size_bytes=1), intrinsics=None,
+        options=chosen.model_dump(mode="json"), exit_code=0,
+    ).write(layout.manifest)  # fmt: skip
+    write_annotations(layout.annotations, [])
+    with EventLog(layout.events) as log:
+        log.append(events.RunStarted(run_id="r", source="clip.mp4", stem="clip", encoder="grid", annotator="none"))
+    play(layout, chosen, fake, clip(SEGMENTS))
+    return layout
+
+
+def asks(server: Server, **more: object) -> dict[str, object]:
+    """Options that name the server."""
+    return {"annotator": "openai", "annotator_url": server.url, "annotator_model": MODEL, **more}
+
+
+def described(layout: RunLayout) -> list[str]:
+    """Segments with words, in order of time."""
+    return [action.segment_id for action in read_annotations(layout.annotations) if action.active]
+
+
+def test_run_without_annotator_is_described_later(tmp_path: Path, server: Server) -> None:
+    """Every skipped segment is described from the spool, the books are closed anew, and run.json names who did it."""
+    layout = run_without(tmp_path)
+    before = finish_of(layout.events)
+    view, paper = shown()
+    assert annotate_run(layout, asks(server), view) == 0
+    last = told(layout)[-1]
+    assert isinstance(last, events.RunFinished)
+    assert before is not None
+    changed = {"seq", "time", "annotated_s", "skipped_s", "annotation"}
+    assert last.model_dump(exclude=changed) == before.model_dump(exclude=changed)
+    assert (before.skipped_s, last.annotated_s, last.skipped_s) == (30.0, 30.0, 0.0)
+    assert last.annotation.tokens_in == 1234 * SEGMENTS
+    assert described(layout) == ALL
+    assert [event.seq for event in told(layout)] == list(range(len(told(layout))))
+    assert paper.getvalue().count("tightens a screw (screwdriver)") == SEGMENTS
+    (later,) = read_manifest(layout.manifest).annotated_later
+    assert later.annotator["model"] == MODEL
+    assert not list(layout.keyframes.iterdir())
+
+
+def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -> None:
+    """Only what failed is taken up, also by another model; what was described keeps its words; 4 becomes 0."""
+
+    def fails(batch: Batch) -> list[Said]:
+        return [answer_to(each, "nonsense" if each.segment_id in ALL[1:3] else None) for each in batch]
+
+    layout = finished_run(tmp_path, FakeAnnotator(fails))
+    Health(time=now().isoformat(), state="finished", decoded_s=1, windows=1, exit_code=4).write(layout.health)
+    before = {action.segment_id: action for action in read_annotations(layout.annotations) if action.active}
+    server.replies[:] = [Reply(words="nonsense, again")]
+    assert annotate(layout, asks(server, annotator_batch=1)) == 4
+    assert annotate(layout, asks(server)) == 0
+    assert len(server.asked) == 3
+    after = {action.segment_id: action for action in read_annotations(layout.annotations) if action.active}
+    assert sorted(after) == ALL
+    same = {"action_id"}
+    for segment_id, action in before.items():
+        assert after[segment_id].model_dump(exclude=same) == action.model_dump(exclude=same)
+    assert read_manifest(layout.manifest).exit_code == read_health(layout.health).exit_code == 0
+
+
+def test_nothing_left_is_said(tmp_path: Path, server: Server) -> None:
+    """A run that is described in full is left as it is, to the byte."""
+    layout = finished_run(tmp_path, FakeAnnotator())
+    before = layout.events.read_bytes()
+    view, paper = shown()
+    assert annotate_run(layout, asks(server), view) == 0
+    assert "nothing to do" in paper.getvalue()
+    assert (layout.events.read_bytes(), server.asked) == (before, [])
+
+
+def test_segment_without_its_keyframes_fails(tmp_path: Path, server: Server) -> None:
+    """A segment whose keyframes have left the spool fails with that reason, and the others are described."""
+    layout = run_without(tmp_path)
+    next(iter(sorted(layout.keyframes.iterdir()))).unlink()
+    assert annotate(layout, asks(server)) == 4
+    (failed,) = of_kind(layout, events.SegmentFailed)
+    assert (failed.segment_id, failed.reason) == ("s0000", f"of its {SECONDS} keyframes {SECONDS - 1} are in the spool")
+    assert described(layout) == ALL[1:]
+
+
+def test_choice_holds_as_in_a_run(tmp_path: Path, server: Server) -> None:
+    """With ``anomalous`` the typical segments stay skipped, with the new reason; ``all`` takes them up after that."""
+    layout = run_without(tmp_path)
+    annotate(layout, asks(server, annotate="anomalous"))
+    assert described(layout) == ["s0002", "s0005"]
+    events_before = len(told(layout))
+    annotate(layout, asks(server, annotate="anomalous"))
+    assert len(told(layout)) == events_before
+    annotate(layout, asks(server, annotate="all"))
+    assert described(layout) == ALL
+
+
+def test_novel_segments_are_chosen_anew(tmp_path: Path, server: Server) -> None:
+    """Where nobody could describe any of those that are alike, the first of them is asked about, and stands for all."""
+
+    def fails(batch: Batch) -> list[Said]:
+        return [answer_to(each, "nonsense") for each in batch]
+
+    layout = finished_run(tmp_path, FakeAnnotator(fails), annotate="novel")
+    assert described(layout) == []
+    assert annotate(layout, asks(server, annotator_batch=1)) == 0
+    assert described(layout) == ["s0000", "s0002", "s0005"]
+    assert {event.same_as for event in of_kind(layout, events.SegmentSkipped)} <= set(described(layout))
+
+
+def test_renamed_run_keeps_its_files_names(tmp_path: Path, server: Server) -> None:
+    """A run directory that was copied or renamed is described in the files that lie there."""
+    layout = run_without(tmp_path)
+    moved = layout_of(layout.root.rename(tmp_path / "another"))
+    assert (moved.root.name, moved.stem) == ("another", "clip")
+    result = run_cli("annotate", moved.root, *words_of(asks(server)))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert described(moved) == ALL
+    assert not list(moved.root.glob("another*"))
+
+
+def words_of(given: dict[str, object]) -> list[str]:
+    """Options as words of a command line."""
+    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+@pytest.mark.parametrize("stem", ["../../clip", "a/b", ""])
+def test_stem_that_is_no_name_is_not_believed(tmp_path: Path, stem: str) -> None:
+    """Whatever a log says, nothing is written beside the run directory."""
+    with EventLog(tmp_path / "events.jsonl") as log:
+        log.append(events.RunStarted(run_id="r", source="x", stem=stem, encoder="grid", annotator="none"))
+    assert layout_of(tmp_path).stem == tmp_path.name
+
+
+def test_another_annotator_has_its_own_model(tmp_path: Path, server: Server) -> None:
+    """Model, address and quantization are of the annotator that they were given for: another one does without."""
+    layout = finished_run(tmp_path, FakeAnnotator(lambda _: []), annotator="qwen", annotator_model="some/qwen")
+    with pytest.raises(UsageError, match="the name by which it calls its model"):
+        annotate(layout, {"annotator": "openai", "annotator_url": server.url})
+    assert annotate(layout, asks(server)) == 0
+
+
+def test_ended_early_it_can_be_called_again(tmp_path: Path, server: Server) -> None:
+    """When the server closes its door the books are closed as they are, and the next call goes on with the rest."""
+    layout = run_without(tmp_path)
+    server.replies[:] = [Reply(), Reply(), Reply(401, "{}")]
+    with pytest.raises(ModelMissingError):
+        annotate(layout, asks(server, annotator_batch=1))
+    last = told(layout)[-1]
+    assert isinstance(last, events.RunFinished)
+    assert (last.annotated_s, last.skipped_s) == (10.0, 20.0)
+    assert annotate(layout, asks(server)) == 0
+    assert described(layout) == ALL
+    assert len(server.asked) == SEGMENTS + 1
+
+
+def test_killed_before_the_books_were_closed(tmp_path: Path, server: Server) -> None:
+    """A call that was killed after its last description is completed by the next one, which asks nothing."""
+    layout = run_without(tmp_path)
+    annotate(layout, asks(server))
+    lines = layout.events.read_bytes().splitlines(keepends=True)
+    layout.events.write_bytes(b"".join(lines[:-1]))
+    server.asked.clear()
+    assert annotate(layout, asks(server)) == 0
+    finish = finish_of(layout.events)
+    assert finish is not None
+    assert (finish.annotated_s, server.asked) == (30.0, [])
+
+
+def test_readers_take_the_last_word(tmp_path: Path, server: Server) -> None:
+    """``tail`` gives all events and ends, ``eval`` reads the run, and the run's own command has nothing to do."""
+    layout = run_without(tmp_path)
+    annotate(layout, asks(server))
+
+    def never() -> None:
+        raise AssertionError
+
+    followed = [event for event, _ in follow(layout.root, 0, never)]
+    assert followed == told(layout)
+    (track,) = read_run(layout.root)
+    assert (track.duration_s, len(track.rows)) == (30.0, SEGMENTS)
+
+
+@pytest.mark.parametrize("lacks", ["run", "end", "annotator"])
+def test_what_cannot_be_annotated_is_refused(tmp_path: Path, lacks: str) -> None:
+    """No run, a run without an end, and no annotator: each is a usage error, and nothing is written."""
+    layout = run_without(tmp_path)
+    match lacks:
+        case "run":
+            layout = RunLayout(tmp_path / "nothing", "nothing")
+        case "end":
+            layout.events.write_bytes(b"".join(layout.events.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(UsageError, match="--annotator" if lacks == "annotator" else "no finished run"):
+        annotate(layout, {})
+    assert layout.root.exists() == (lacks != "run")
+
+
+def test_command_line(tmp_path: Path, server: Server) -> None:
+    """The program takes a run directory and the annotator's options; those not given are the run's own."""
+    layout = run_without(tmp_path, price_per_hour=36.0, annotator_url=server.url)
+    result = run_cli("annotate", layout.root, "--annotator", "openai", "--annotator-model", MODEL)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "s0003  tightens a screw (screwdriver)" in result.stdout
+    assert "0:00:30.0 described" in result.stdout
+    annotated = of_kind(layout, events.SegmentAnnotated)
+    assert all(event.dollars == pytest.approx(event.seconds * 0.01, abs=1e-6) for event in annotated)
+    assert json.loads(layout.manifest.read_text())["options"]["annotator"] == "none"

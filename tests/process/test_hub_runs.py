@@ -1,0 +1,189 @@
+"""The program on clips of the hub: what is recorded, what the user is told, and how it goes on after a fault."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.config import Options
+from stream.doctor.clip import Case, reading
+from stream.errors import ExitCode, ModelMissingError, UsageError, exit_code_of
+from stream.run.prepare import prepare
+from stream.sources.remote import hub as remote_hub
+from stream.sources.remote.address import parse_address
+from stream.sources.remote.hub import BLOCK_BYTES
+from tests.support.data_hub import EGO_100K, clip_bytes, tar_bytes, worker_repo
+from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, environment, point_client_at, serving, sha256
+from tests.support.runs import DEADLINE_S, manifest, program
+
+LATER_COMMIT = "f" * 40
+CLIP = EGO_100K.clip(2)
+STEM = EGO_100K.stem.format(2)
+GRID = ("--encoder", "grid")
+MIDDLE = 3 * BLOCK_BYTES
+"""Of the shard, and of the noisy clip in it: a block that is read for decoding alone."""
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A clip of a second and of several blocks."""
+    return clip_bytes(tmp_path_factory.mktemp("made"), frames=30, noise=True)
+
+
+@pytest.fixture
+def hub(noisy: bytes) -> Iterator[Hub]:
+    """A hub with one worker's folder."""
+    with serving(worker_repo(EGO_100K, noisy)) as hub:
+        yield hub
+
+
+def run(hub: Hub, home: Path, *args: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The program with this hub, its cache and its results below ``home``."""
+    env = {**environment(hub, home), "XDG_CACHE_HOME": str(home / "cache"), **variables}
+    return subprocess.run(
+        program(*args), capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=home, env=env
+    )
+
+
+def series(home: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((home / "runs" / "series.json").read_text())
+    return read
+
+
+def test_a_clip_is_run_where_it_lies(hub: Hub, tmp_path: Path, noisy: bytes) -> None:
+    """It is named by its commit; bytes are counted; a busy hub is waited for and the user told; no token is written."""
+    hub.repos[0].access = "private"
+    hub.faults = {EGO_100K.shard: [Fault(status=429, headers={"Retry-After": "0"}, first_byte=MIDDLE)]}
+    result = run(hub, tmp_path, CLIP, *GRID, HF_TOKEN=TOKEN)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "the hub has had too many requests from here: it is asked again in 0 s" in result.stdout
+    source = manifest(tmp_path / "runs" / STEM)["source"]
+    shard = hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"]
+    assert source["name"] == str(parse_address(CLIP).at(COMMIT))
+    assert (source["origin"]["oid"], source["origin"]["offset"]) == (sha256(shard), shard.index(noisy))
+    assert source["sha256"] is None
+    assert len(noisy) < source["fetched_bytes"] < len(shard) + len(noisy)
+    assert source["sidecar"] == {"name": f"{STEM}.json", "disagreements": [], "fault": None}
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert all(TOKEN.encode() not in path.read_bytes() for path in kept)
+    assert max(path.stat().st_size for path in kept) < len(noisy)
+
+
+def test_a_run_goes_on_at_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault ends it with 3; the same command goes on with the commit it began with; --restart takes the newest."""
+    hub.faults = {EGO_100K.shard: [Fault(status=404, headers={"X-Error-Code": "EntryNotFound"}, first_byte=MIDDLE)]}
+    result = run(hub, tmp_path, CLIP, *GRID)
+    assert result.returncode == ExitCode.INPUT
+    assert result.stderr.count("cannot be read: ") == 1
+    assert manifest(tmp_path / "runs" / STEM)["state"] == "failed"
+    hub.repos[0].commit, hub.repos[0].earlier = LATER_COMMIT, (COMMIT,)
+    assert run(hub, tmp_path, CLIP, *GRID).returncode == 0
+    source = manifest(tmp_path / "runs" / STEM)["source"]
+    assert (source["origin"]["commit"], source["origin"]["revision"]) == (COMMIT, None)
+    point_client_at(hub, tmp_path, monkeypatch)
+    remote_hub._commit_of.cache_clear()
+    options = Options(source=CLIP, encoder="grid", out=tmp_path / "runs")
+    assert COMMIT in prepare(options).options.source
+    assert COMMIT in prepare(options.model_copy(update={"source": str(parse_address(CLIP).at(COMMIT))})).source.name
+    assert LATER_COMMIT in prepare(options.model_copy(update={"restart": True})).source.name
+
+
+def test_every_clip_of_a_worker_has_its_line(hub: Hub, tmp_path: Path) -> None:
+    """One that is none does not stop the others, and series.json says what became of each."""
+    clip = clip_bytes(tmp_path, frames=20)
+    members = [("a.mp4", clip), ("b.mp4", b"no video" * 100), ("c.mp4", clip)]
+    hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes(members)
+    result = run(hub, tmp_path, EGO_100K.worker, *GRID)
+    assert result.returncode == ExitCode.INPUT
+    assert result.stdout.splitlines()[-1].startswith("2 of 3 clips done, 1 not done;")
+    record = series(tmp_path)
+    assert [line["clip"] for line in record["clips"]] == [f"{EGO_100K.tar}::{name}" for name, _ in members]
+    assert [line["exit_code"] for line in record["clips"]] == [0, 3, 0]
+    assert [line["run_dir"] for line in record["clips"]] == ["runs/a", None, "runs/c"]
+    assert all(line["wall_s"] > 0 for line in record["clips"])
+    assert record["left"] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "made"), [("rectify", f"made/{STEM}_rectified.mp4"), ("check-rectify", "made/sheet.png")]
+)
+def test_every_command_reads_there(hub: Hub, tmp_path: Path, command: str, made: str) -> None:
+    """Whatever takes a clip takes one on the hub, with the calibration beside its shard."""
+    hub.repos[0] = worker_repo(EGO_100K, clip_bytes(tmp_path, frames=20))
+    args = ("--preset", "ultrafast", "--out", "made") if command == "rectify" else ("--out", made)
+    result = run(hub, tmp_path, command, CLIP, *args)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / made).is_file()
+
+
+def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its checks of a clip are those of any other."""
+    point_client_at(hub, tmp_path, monkeypatch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    remote_hub._commit_of.cache_clear()
+    made = list(reading(Case(Options(source=CLIP, encoder="grid", out=tmp_path))))
+    assert [(check.name, check.level) for check in made] == [
+        ("source", "ok"),
+        ("stream", "ok"),
+        ("lens", "ok"),
+        ("decoder", "ok"),
+        ("sidecar", "ok"),
+    ]
+
+
+def test_a_download_is_recorded_with_its_hash(hub: Hub, tmp_path: Path, noisy: bytes) -> None:
+    """--download serves where ranges are not to be had, and the clip's own hash is known."""
+    hub.ranges = False
+    assert run(hub, tmp_path, CLIP, "--download", *GRID).returncode == 0
+    source = manifest(tmp_path / "runs" / STEM)["source"]
+    assert source["sha256"] == sha256(noisy)
+    assert source["fetched_bytes"] >= len(hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"])
+
+
+def test_a_series_reports_what_the_hub_answered(hub: Hub, tmp_path: Path) -> None:
+    """A shard that was refused while clips were looked for has its line, its code and the reason; others are run."""
+    clip = clip_bytes(tmp_path, frames=20)
+    hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes([("a.mp4", clip)])
+    hub.repos[0].files[f"{EGO_100K.folder}/part001.tar"] = tar_bytes([("b.mp4", clip)])
+    hub.faults = {"/part001.tar": [Fault(status=503, headers={"Retry-After": "0"})] * 6}
+    result = run(hub, tmp_path, EGO_100K.worker, *GRID)
+    assert result.returncode == ExitCode.INPUT
+    good, bad = series(tmp_path)["clips"]
+    assert (good["exit_code"], bad["exit_code"]) == (0, 3)
+    assert bad["clip"] == f"{EGO_100K.worker}part001.tar"
+    assert "the hub answered 503 Service Unavailable" in bad["says"]
+    assert result.stderr.count("cannot be read: ") == 1
+    assert "thrown while requesting" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "rectify"])
+def test_a_worker_without_ranges_is_downloaded(hub: Hub, tmp_path: Path, command: str) -> None:
+    """With --download every clip of the folder is found and done, also where the server gives whole files only."""
+    clip = clip_bytes(tmp_path, frames=20)
+    hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes([("a.mp4", clip), ("b.mp4", clip)])
+    hub.ranges = False
+    args = GRID if command == "run" else ("--preset", "ultrafast")
+    result = run(hub, tmp_path, command, EGO_100K.worker, "--download", *args)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
+    again = run(hub, tmp_path, EGO_100K.worker, "--download", *GRID, "--loop")
+    assert (again.returncode, "--loop replays one clip" in again.stderr) == (ExitCode.USAGE, True)
+
+
+def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing package is exit 5 and a command that installs it."""
+    monkeypatch.setattr("models.packages.find_spec", lambda _: None)
+    with pytest.raises(
+        ModelMissingError, match=r"huggingface_hub is not installed: pip install -e '\.\[hub\]'"
+    ) as error:
+        parse_address(CLIP)
+    assert exit_code_of(error.value) == ExitCode.MODEL_MISSING
+
+
+def test_offline_and_the_hub_contradict(tmp_path: Path) -> None:
+    """--offline fetches nothing, and says that this clip would have to be."""
+    with pytest.raises(UsageError, match=r"--offline and hf://.* contradict each other"):
+        prepare(Options(source=CLIP, offline=True, out=tmp_path))

@@ -1,0 +1,107 @@
+"""``--log-format json``: every line that a run prints is one JSON object that names the run and the segment."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.records.schema import events
+from stream.ui.json_lines import JsonView
+from tests.support.clips import make_clip
+from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, write_intrinsics
+
+JSON = ("--encoder", "grid", "--log-format", "json")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds of moving texture, with its calibration beside it."""
+    folder = tmp_path_factory.mktemp("worker")
+    write_intrinsics(folder)
+    return make_clip(folder / "clip.mp4", frames=180, key_every=30)
+
+
+def lines(printed: str) -> list[dict[str, Any]]:
+    """Each line, read; all of them have the fields that a log is sorted by."""
+    read = [json.loads(line) for line in printed.splitlines()]
+    assert all({"time", "level", "run_id", "segment_id"} <= line.keys() for line in read)
+    return read
+
+
+def test_standard_output_is_the_events(clip: Path, tmp_path: Path) -> None:
+    """Events are printed as they are on disk, each with its run and its segment; what is said besides is JSON, too."""
+    run_dir = tmp_path / "clip"
+    with started(clip, *JSON, "--out", tmp_path, "--loop", "--max-segment-s", "4") as process:
+        wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentSkipped), process)
+        process.terminate()
+        printed, notes = process.communicate(timeout=DEADLINE_S)
+    told = lines(printed)
+    on_disk = [json.loads(line) for line in (run_dir / "events.jsonl").read_text().splitlines()]
+    assert [{name: line[name] for name in event} for line, event in zip(told, on_disk, strict=True)] == on_disk
+    run_id = manifest(run_dir)["run_id"]
+    assert {line["run_id"] for line in told} == {run_id}
+    assert {line["segment_id"] for line in told if line["event"] == "segment.closed"} >= {"s0000"}
+    assert (told[-1]["event"], told[-1]["level"]) == ("run.failed", "error")
+    (note,) = lines(notes)
+    assert (note["message"], note["level"], note["process"]) == ("the same command goes on where it was", "info", None)
+    assert note["run_id"] == run_id
+
+
+def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:
+    """`egoclean-stream CLIP --log-format json | head -n 1` takes the first event; the run goes on to its end."""
+    with started(clip, *JSON, "--out", tmp_path) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "run.started"
+        process.stdout.close()
+        assert process.wait(DEADLINE_S) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert json.loads((tmp_path / "clip" / "health.json").read_text())["state"] == "finished"
+
+
+def test_warnings_of_a_process_say_whose_they_are(clip: Path, tmp_path: Path) -> None:
+    """What the annotator's process complains of is a line with its name and its run; so is what ends the run."""
+    nobody = ("--annotator", "openai", "--annotator-url", "http://127.0.0.1:9/v1", "--annotator-model", "m")
+    result = run_cli(clip, *JSON, *nobody, "--annotator-wait-s", "0", "--out", tmp_path)
+    assert result.returncode == 5
+    said = lines(result.stderr)
+    assert [(line["level"], line["process"]) for line in said] == [("warning", "annotate"), ("error", None)]
+    assert said[0]["message"].startswith("nobody answers at http://127.0.0.1:9/v1")
+    assert {line["run_id"] for line in said} == {manifest(tmp_path / "clip")["run_id"]}
+
+
+def test_bad_news_has_its_level(capsys: pytest.CaptureFixture[str]) -> None:
+    """A segment that fails is a warning that names it; what has no segment says null."""
+    view = JsonView()
+    view.begin("r")
+    view.event(events.SegmentFailed(time="t", segment_id="s0007", reason="no JSON"))
+    view.event(events.SourceDamaged(time="t", t_start_s=1, t_end_s=2, reason="lost", packets=3))
+    told = lines(capsys.readouterr().out)
+    assert [(line["level"], line["segment_id"], line["run_id"]) for line in told] == [
+        ("warning", "s0007", "r"), ("warning", None, "r"),
+    ]  # fmt: skip
+
+
+def test_death_of_a_process_is_the_last_line(clip: Path, tmp_path: Path) -> None:
+    """The sentence with which a failed run ends is an error of that run."""
+    with started(clip, *JSON, "--out", tmp_path, "--loop") as process:
+        wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.SegmentOpened), process)
+        worker_named(process, tmp_path / "clip", "encode").send_signal(signal.SIGKILL)
+        _, notes = process.communicate(timeout=DEADLINE_S)
+    last = lines(notes)[-1]
+    assert (last["level"], last["message"]) == ("error", "the encode process was killed by SIGKILL")
+    assert last["run_id"] == manifest(tmp_path / "clip")["run_id"]
+
+
+def test_errors_before_the_run_are_lines_of_none(tmp_path: Path) -> None:
+    """A clip that cannot be read has no run yet: its error says so, also between the runs of others."""
+    write_intrinsics(tmp_path)
+    good = make_clip(tmp_path / "good.mp4", frames=20)
+    result = run_cli(good, tmp_path / "none.mp4", *JSON, "--out", tmp_path / "runs")
+    assert result.returncode == 3
+    said = lines(result.stderr)
+    (error,) = [line for line in said if line["level"] == "error"]
+    assert (error["run_id"], "none.mp4" in error["message"]) == (None, True)
+    assert {line["run_id"] for line in said} == {None}

@@ -1,0 +1,246 @@
+"""A full disk ends a run with 6, what is on it stays valid, and the run goes on when there is room."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream.annotation.raw_responses import read_responses
+from stream.errors import exit_code_of
+from stream.records.schema import events
+from stream.records.schema.annotations import read_annotations
+from stream.records.schema.layout import RunLayout
+from stream.records.store.atomic import replace_file
+from stream.records.store.event_log import EventLog, read_events
+from stream.records.store.keyframes import Spool
+from tests.support.annotated import clip as annotated
+from tests.support.annotated import options, play
+from tests.support.clips import make_clip
+from tests.support.fake_annotators import FakeAnnotator
+from tests.support.runs import DEADLINE_S, program, run_cli, write_intrinsics
+
+_KIB = 1024
+_ROOM_BYTES = 700 * _KIB
+"""For the state, and for ten rows of temporal tokens, 64 KiB each."""
+_SEGMENTS = 3
+"""That an annotator describes."""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-five seconds, and their calibration."""
+    folder = tmp_path_factory.mktemp("room")
+    write_intrinsics(folder)
+    return make_clip(folder / "clip.mp4", frames=750, key_every=60)
+
+
+@pytest.fixture(scope="module")
+def whole(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
+    """The run for which there was room."""
+    out = tmp_path_factory.mktemp("whole")
+    assert run_cli(*words(clip, out)).returncode == 0
+    return RunLayout(out / "clip", "clip")
+
+
+def words(clip: Path, out: Path) -> tuple[Path | str, ...]:
+    """The command line."""
+    return clip, "--encoder", "grid", "--max-segment-s", "5", "--out", out
+
+
+def assert_valid(layout: RunLayout) -> None:
+    """Every file can be read, and the events are whole and numbered."""
+    rows = [len(np.load(path, allow_pickle=False)) for path in layout.arrays if path.exists()]
+    assert not rows or max(rows) - min(rows) <= 1
+    assert [event.seq for event in read_events(layout.events)] == list(range(len(list(read_events(layout.events)))))
+    assert layout.events.read_bytes().endswith(b"\n")
+    assert read_annotations(layout.annotations) == []
+    json.loads(layout.manifest.read_text())
+    assert all(path.read_bytes().endswith(b"\xff\xd9") for path in layout.keyframes.iterdir())
+    assert not list(layout.root.rglob("*.part"))
+
+
+def assert_same(layout: RunLayout, whole: RunLayout) -> None:
+    """The arrays are those of the run for which there was room, and so is the end."""
+    assert [path.read_bytes() for path in layout.arrays] == [path.read_bytes() for path in whole.arrays]
+    ends = [[*read_events(run.events)][-1].model_dump(exclude={"seq", "time", "wall_s"}) for run in (layout, whole)]
+    assert ends[0] == ends[1]
+
+
+def test_files_that_may_not_grow(clip: Path, whole: RunLayout, tmp_path: Path) -> None:
+    """Where a file may not become larger the run ends with 6; without that limit the same command finishes it."""
+    limit = f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({_ROOM_BYTES},) * 2)"
+    limited = [
+        sys.executable,
+        "-c",
+        f"{limit}; os.execv(sys.executable, sys.argv[1:])",
+        *program(*words(clip, tmp_path)),
+    ]
+    result = subprocess.run(limited, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert result.returncode == 6, result.stderr
+    assert "no room left" in result.stderr
+    layout = RunLayout(tmp_path / "clip", "clip")
+    assert_valid(layout)
+    *_, failed = read_events(layout.events)
+    assert isinstance(failed, events.RunFailed)
+    assert failed.exit_code == 6
+    assert 5 <= len(np.load(layout.timestamps)) < 20
+    assert run_cli(*words(clip, tmp_path)).returncode == 0
+    assert_same(layout, whole)
+
+
+@contextmanager
+def small_disk(folder: Path, size_kib: int) -> Iterator[Callable[[int], None]]:
+    """A file system of that size in memory; gives what makes it larger."""
+    folder.mkdir()
+    options = f"size={size_kib}k"
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("no file system can be mounted here: that takes root and the right to mount")
+
+    def grow(size_kib: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size_kib}k", folder], check=True)
+
+    try:
+        yield grow
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("size_kib", [40, 400, 1300, 1800])
+def test_a_full_disk(clip: Path, whole: RunLayout, tmp_path: Path, size_kib: int) -> None:
+    """However early the disk is full, the run ends with 6 and leaves valid files; with room it is finished."""
+    with small_disk(tmp_path / "disk", size_kib) as grow:
+        layout = RunLayout(tmp_path / "disk" / "clip", "clip")
+        result = run_cli(*words(clip, layout.root.parent))
+        assert result.returncode == 6, result.stderr
+        assert "no room left" in result.stderr
+        assert_valid(layout)
+        grow(65_536)
+        assert run_cli(*words(clip, layout.root.parent)).returncode == 0
+        assert_same(layout, whole)
+
+
+_FILES_OF_WORDS = ("clip_raw_response.txt", "clip_annotations.json", "events.jsonl")
+
+
+@pytest.mark.parametrize("name", _FILES_OF_WORDS)
+def test_no_room_for_what_an_annotator_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever write fails: the code is 6, all files are valid, and with room the end is the same."""
+    whole = RunLayout(tmp_path / "whole", "clip")
+    whole.root.mkdir()
+    play(whole, options(), FakeAnnotator(), annotated(_SEGMENTS))
+    number = 0
+    while True:
+        layout = RunLayout(tmp_path / str(number), "clip")
+        layout.root.mkdir()
+        with monkeypatch.context() as patch:
+            disk = FullDisk(name, number)
+            patch.setattr(os, "fsync", disk.fsync)
+            code = _code_of(partial(play, layout, options(), FakeAnnotator(), annotated(_SEGMENTS)))
+        assert code == (6 if disk.was_full else 0)
+        assert [event.seq for event in read_events(layout.events)] == list(range(disk.lines(layout.events)))
+        assert all(answer.raw for answer in read_responses(layout.raw_responses))
+        assert len(read_annotations(layout.annotations) if layout.annotations.exists() else []) <= 2 * _SEGMENTS
+        assert not list(layout.root.rglob("*.part"))
+        if not disk.was_full:
+            break
+        play(layout, options(), FakeAnnotator(), annotated(_SEGMENTS))
+        assert _words(layout) == _words(whole)
+        number += 1
+    assert number >= _SEGMENTS
+
+
+def _code_of(work: Callable[[], None]) -> int:
+    """With which a process ends that does this work."""
+    try:
+        work()
+    except OSError as error:
+        return exit_code_of(error)
+    return 0
+
+
+class FullDisk:
+    """Has no room for one write: the one with that number to files of that name."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self._name = name
+        self._left = number
+        self.was_full = False
+
+    def fsync(self, fd: int) -> None:
+        """Refuse once; then there is room, so that what is half written can be taken back."""
+        if self._name in Path(f"/proc/self/fd/{fd}").resolve().name and not self.was_full:
+            self._left -= 1
+            if self._left < 0:
+                self.was_full = True
+                raise OSError(28, "No space left on device")
+
+    def lines(self, path: Path) -> int:
+        """Whole ones."""
+        return path.read_bytes().count(b"\n")
+
+
+def _words(layout: RunLayout) -> object:
+    """What was said, and what became of it, in the order of segments."""
+    told = {
+        event.segment_id: event.model_dump(exclude={"seq", "time"})
+        for event in read_events(layout.events)
+        if isinstance(event, events.Outcome)
+    }
+    said = sorted(answer.raw for answer in read_responses(layout.raw_responses))
+    return layout.annotations.read_bytes(), told, said
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing more can be forced to disk."""
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+
+def test_a_replaced_file_stays_what_it_was(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A file that there is no room to replace keeps its content, and nothing lies beside it."""
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+    request.getfixturevalue("no_room")
+    with pytest.raises(OSError, match="No space"):
+        replace_file(path, b"new")
+    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == {"file": b"old"}
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_keyframe_is_whole_or_not_there(tmp_path: Path) -> None:
+    """Of a keyframe for which there is no room nothing is left."""
+    spool = Spool(tmp_path / "keyframes", 1000)
+    with pytest.raises(OSError, match="No space"):
+        spool.add(1.0, b"jpeg")
+    assert list((tmp_path / "keyframes").iterdir()) == []
+
+
+def test_an_event_is_whole_or_not_there(tmp_path: Path) -> None:
+    """Of an event for which there is no room nothing is left, and the next one has its number."""
+    path = tmp_path / "events.jsonl"
+    skipped = events.SegmentSkipped(segment_id="s0000", reason="none")
+    program = (
+        "import resource, sys; from pathlib import Path; from stream.records.store.event_log import EventLog; "
+        "from stream.records import events; log = EventLog(Path(sys.argv[1])); "
+        "skipped = events.SegmentSkipped(segment_id='s0000', reason='none'); log.append(skipped); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (Path(sys.argv[1]).stat().st_size + 10,) * 2); log.append(skipped)"
+    )
+    result = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=False)
+    assert "File too large" in result.stderr
+    assert [event.seq for event in read_events(path)] == [0]
+    assert path.read_bytes().endswith(b"}\n")
+    with EventLog(path) as log:
+        assert log.append(skipped).seq == 1

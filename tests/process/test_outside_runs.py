@@ -1,0 +1,234 @@
+"""The run seen from outside: metrics and health over HTTP, the heartbeat file, and JSON on standard output."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import jsonschema
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from stream.commands.health import began_at, judge
+from stream.records.schema import events
+from stream.records.schema.generate import schemas
+from stream.records.schema.health import Health, now
+from tests.support.clips import make_clip
+from tests.support.echo_server import MODEL, TOKENS_OUT
+from tests.support.openai_server import serving
+from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named, write_intrinsics
+
+GRID = ("--encoder", "grid")
+PROCESSES = {"ingest", "encode", "detect", "record"}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds of moving texture, with its calibration beside it."""
+    folder = tmp_path_factory.mktemp("worker")
+    write_intrinsics(folder)
+    return make_clip(folder / "clip.mp4", frames=180, key_every=30)
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """Where a run that was started with ``--metrics-port 0`` says that it can be asked."""
+    assert process.stdout is not None
+    return process.stdout.readline().removeprefix("metrics at ").strip().removesuffix("/metrics")
+
+
+def scraped(url: str) -> dict[str, dict[tuple[str, ...], float]]:
+    """All samples, by name and by the values of their labels."""
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    with urlopen(f"{url}/metrics", timeout=DEADLINE_S) as answer:  # noqa: S310 - our own server
+        for family in text_string_to_metric_families(answer.read().decode()):
+            for sample in family.samples:
+                found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return found
+
+
+def healthz(url: str) -> tuple[int, dict[str, Any]]:
+    """Status and body of ``/healthz``."""
+    try:
+        with urlopen(f"{url}/healthz", timeout=DEADLINE_S) as answer:  # noqa: S310 - our own server
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def is_blamed(url: str, name: str) -> bool:
+    """Whether ``/healthz`` complains of that process."""
+    status, said = healthz(url)
+    return status == 503 and f"the {name} process" in said["reason"]
+
+
+def until(process: subprocess.Popen[str], come: Callable[[], bool]) -> None:
+    """Wait for something to come about while the program runs."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not come():
+        assert time.monotonic() < deadline, "it did not come about"
+        try:
+            raise AssertionError(f"the program ended with {process.wait(0.05)}")
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def read(run_dir: Path) -> dict[str, Any]:
+    """``health.json``, which is valid whenever it is looked at."""
+    said: dict[str, Any] = json.loads((run_dir / "health.json").read_text())
+    jsonschema.Draft202012Validator(schemas()["health"]).validate(said)
+    return said
+
+
+def test_scrape_speaks_of_the_run(clip: Path, tmp_path: Path) -> None:
+    """While a run lasts a scrape gives its progress, its segments and what each process costs, all in agreement."""
+    words = (clip, *GRID, "--out", tmp_path, "--loop", "--max-segment-s", "4", "--metrics-port", "0")
+    with started(*words) as process:
+        url = address(process)
+        until(process, lambda: bool(scraped(url).get("egoclean_segments_settled_total")))
+        until(process, lambda: scraped(url)["egoclean_decoded_seconds"][()] > 4)  # reported twice a second
+        until(process, lambda: scraped(url)["egoclean_windows_total"][()] > 0)
+        seen = scraped(url)
+    decoded_s = seen["egoclean_decoded_seconds"][()]
+    assert "egoclean_lag_seconds" not in seen
+    assert seen["egoclean_frames_total"][()] == pytest.approx(30 * decoded_s, abs=31)
+    assert seen["egoclean_realtime_ratio"][()] > 0
+    assert seen["egoclean_cost_dollars_total"][()] > 0
+    closed = sum(seen["egoclean_segments_closed_total"].values())
+    assert sum(seen["egoclean_segment_closing_latency_seconds_count"].values()) == closed >= 1
+    assert set(seen["egoclean_segments_settled_total"]) == {("typical", "skipped")}
+    for name in ("cpu_seconds_total", "resident_bytes", "items_total", "blocked_seconds_total"):
+        assert {process for (process,) in seen[f"egoclean_process_{name}"]} == PROCESSES
+    assert min(seen["egoclean_process_resident_bytes"].values()) > 1e6
+    assert seen["process_cpu_seconds_total"][()] > 0
+
+
+def test_stall_is_seen_and_passes(clip: Path, tmp_path: Path) -> None:
+    """When encoding stands still /healthz is 503 and `health` is 1, and both name it; when it goes on, all is well."""
+    run_dir = tmp_path / "clip"
+    pace = ("--speed", "realtime", "--queue-mib", "1", "--stall-s", "2")
+    with started(clip, *GRID, "--out", tmp_path, "--loop", *pace, "--metrics-port", "0") as process:
+        url = address(process)
+        until(process, lambda: scraped(url)["egoclean_windows_total"][()] > 0)
+        encode = worker_named(process, run_dir, "encode")
+        encode.send_signal(signal.SIGSTOP)
+        until(process, lambda: healthz(url)[0] == 503)
+        status, said = healthz(url)
+        assert (status, said["state"]) == (503, "stalled")
+        assert "the encode process has done nothing for" in said["reason"]
+        assert read(run_dir)["state"] == "stalled"
+        told = run_cli("health", tmp_path)
+        assert told.returncode == 1
+        assert "the encode process" in told.stdout
+        until(process, lambda: scraped(url)["egoclean_lag_seconds"][()] > 1)
+        assert scraped(url)["egoclean_process_blocked_seconds_total"]["ingest",] > 1
+        encode.send_signal(signal.SIGCONT)
+        until(process, lambda: healthz(url)[0] == 200)
+        assert run_cli("health", run_dir).returncode == 0
+
+
+def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> None:
+    """When describing or decoding stands still /healthz is 503 and names the process; when it goes on, all is well."""
+    with serving() as server:
+        asks = ("--annotator", "openai", "--annotator-url", server.url, "--annotator-model", MODEL)
+        pace = ("--speed", "realtime", "--stall-s", "3", "--max-segment-s", "4")
+        with started(clip, *GRID, *asks, *pace, "--out", tmp_path, "--loop", "--metrics-port", "0") as process:
+            url = address(process)
+            until(process, lambda: bool(scraped(url).get("egoclean_annotation_tokens_total")))
+            for name in ("annotate", "ingest"):
+                worker = worker_named(process, tmp_path / "clip", name)
+                worker.send_signal(signal.SIGSTOP)
+                until(process, partial(is_blamed, url, name))
+                worker.send_signal(signal.SIGCONT)
+                until(process, lambda: healthz(url)[0] == 200)
+            seen = scraped(url)
+    assert seen["egoclean_segment_annotation_latency_seconds_count"]["typical",] >= 1
+    assert seen["egoclean_annotation_tokens_total"]["out",] >= TOKENS_OUT
+    assert seen["egoclean_spool_bytes"][()] > 0
+    for queue in ("egoclean_process_queue_seconds", "egoclean_process_queue_items"):
+        assert {name for (name,) in seen[queue]} >= {"encode", "detect", "record", "annotate"}
+
+
+def test_heartbeat_lasts_to_the_end(clip: Path, tmp_path: Path) -> None:
+    """A finished run is well and says what it decoded; one that was stopped is not, and says why."""
+    assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
+    said = read(tmp_path / "clip")
+    assert (said["state"], said["exit_code"], said["decoded_s"], said["windows"]) == ("finished", 0, 6.0, 4)
+    assert run_cli("health", tmp_path).returncode == 0
+    with started(clip, *GRID, "--out", tmp_path, "--loop", "--restart") as process:
+        wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.Checkpoint), process)
+        assert run_cli("health", tmp_path / "clip").returncode == 0
+        process.terminate()
+        assert process.wait(DEADLINE_S) == 143
+    said = read(tmp_path / "clip")
+    assert (said["state"], said["reason"], said["exit_code"]) == ("failed", "stopped by SIGTERM", 143)
+    told = run_cli("health", tmp_path)
+    assert (told.returncode, told.stdout) == (1, f"{tmp_path / 'clip'}: failed: stopped by SIGTERM\n")
+
+
+def test_health_looks_at_the_newest_run(tmp_path: Path) -> None:
+    """`health` on a directory of runs speaks of the one that was heard last; without any it is 1, as on a torn file."""
+    assert run_cli("health", tmp_path / "nowhere").returncode == 1
+    for name, state, heard_at in (("a", "running", 2000), ("b", "failed", 1000)):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "health.json"
+        Health.model_validate({"time": now().isoformat(), "state": state, "decoded_s": 1, "windows": 1}).write(path)
+        os.utime(path, (heard_at, heard_at))
+    told = run_cli("health", tmp_path)
+    assert (told.returncode, told.stdout) == (0, f"{tmp_path / 'a'}: running, 1.0 s decoded, 1 windows embedded\n")
+    (tmp_path / "a" / "health.json").write_text("{")
+    assert run_cli("health", tmp_path).returncode == 1
+
+
+def test_a_container_is_well_before_it_has_a_run(tmp_path: Path) -> None:
+    """Before its first run, and with other commands, a main process that lives is enough; older runs do not count."""
+    began = now()
+    assert judge(tmp_path, began) == (True, f"{tmp_path}: no run has begun since the container started")
+    assert judge(tmp_path) == (False, f"{tmp_path}: no run has begun here")
+    (tmp_path / "a").mkdir()
+    for told_at, well in ((began - timedelta(hours=1), True), (now(), False)):
+        told = {"time": told_at.isoformat(), "state": "failed", "reason": "no", "decoded_s": 1, "windows": 1}
+        Health.model_validate(told).write(tmp_path / "a" / "health.json")
+        assert judge(tmp_path, began)[0] is well
+        assert not judge(tmp_path)[0]
+
+
+def test_the_main_process_began_when_the_kernel_says(tmp_path: Path) -> None:
+    """Process 1 of a container is what was asked for, and `--since-start` goes by it."""
+    assert abs(began_at().timestamp() - psutil.Process(1).create_time()) < 2.0
+    told = run_cli("health", "--since-start", tmp_path)
+    assert (told.returncode, told.stdout) == (0, f"{tmp_path}: no run has begun since the container started\n")
+
+
+def test_port_that_is_taken_is_a_usage_error(clip: Path, tmp_path: Path) -> None:
+    """A port that somebody else holds ends the run before it touches anything, with 2 and a sentence that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        result = run_cli(clip, *GRID, "--out", tmp_path, "--metrics-port", str(port))
+    assert result.returncode == 2
+    assert f"--metrics-port {port}" in result.stderr
+    assert not (tmp_path / "clip" / "events.jsonl").exists()
+
+
+def test_nobody_listens_unless_asked(clip: Path, tmp_path: Path) -> None:
+    """Without --metrics-port a run opens no port."""
+    with started(clip, *GRID, "--out", tmp_path, "--loop") as process:
+        wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.SegmentOpened), process)
+        assert psutil.Process(process.pid).net_connections("inet") == []
+
+
+def test_run_outlives_a_heartbeat_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
+    """Where the heartbeat cannot be written the run still ends well: the missing file is what tells."""
+    (tmp_path / "clip" / "health.json.part").mkdir(parents=True)
+    assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
+    assert not (tmp_path / "clip" / "health.json").exists()

@@ -1,0 +1,214 @@
+"""One encoder for several chains: whose windows are whose, and what happens when its process dies."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.encoders.encoder import ClipEmbedding, UInt8
+from models.encoders.grid import GridEncoder
+from stream.config import Options
+from stream.engines.jobs.encoder import EncoderProcess
+from stream.errors import ExitCode, StageFailedError, exit_code_of
+from stream.runtime.encoder_service.client import ServedEncoder
+from stream.runtime.encoder_service.shared import Answer, SharedEncoder
+from stream.runtime.socket_folder import SocketFolder
+from tests.support.spy_encoder import Spy
+
+ANN, BOB = b"1-ann", b"1-bob"
+FRAMES = 4
+
+
+def tile(number: int) -> bytes:
+    """A tile of one pixel that knows its number."""
+    return bytes([number // 256, number % 256, 0])
+
+
+def fill(shared: SharedEncoder, client: bytes, numbers: range) -> None:
+    """A client's tiles, each in the slot of its number."""
+    for number in numbers:
+        shared.put(client, number, tile(number))
+
+
+def first_frames(answers: Iterator[Answer]) -> list[tuple[bytes, int, list[float]]]:
+    """Of each answer who gets it, to what, and the number of each window's first frame."""
+    return [
+        (answer.client, answer.request, [float(made.temporal[0, 0]) for made in answer.embeddings])
+        for answer in answers
+    ]
+
+
+def test_windows_of_two_clients_go_together_and_come_apart() -> None:
+    """What both have asked for by then is one batch, and each gets its own; slots of one name are two tiles."""
+    spy = Spy(frames=2)
+    shared = SharedEncoder(spy, batch_max=4)
+    fill(shared, ANN, range(4))
+    shared.put(BOB, 0, tile(100))
+    shared.put(BOB, 1, tile(101))
+    shared.ask(ANN, 7, [[0, 1], [2, 3]])
+    shared.ask(BOB, 7, [[0, 1]])
+    assert first_frames(shared.step()) == [(ANN, 7, [0.0, 2.0]), (BOB, 7, [100.0])]
+    assert (spy.batches, shared.shared_batches) == ([3], 1)
+
+
+def test_a_request_is_not_parted_and_a_batch_not_overfilled() -> None:
+    """Requests keep their order; the one that would not fit begins the next batch."""
+    spy = Spy(frames=2)
+    shared = SharedEncoder(spy, batch_max=2)
+    fill(shared, ANN, range(2))
+    for request, windows in enumerate([1, 2, 1, 3]):
+        shared.ask(ANN, request, [[0, 1]] * windows)
+    steps = [[request for _, request, _ in first_frames(shared.step())] for _ in range(2)]
+    assert steps == [[0, 1], [2, 3]]
+    assert spy.batches == [1, 2, 1, 3]
+
+
+def test_tiles_of_a_waiting_request_outlive_their_drop() -> None:
+    """The device has two batches under way; what waits behind them may be dropped by its owner meanwhile."""
+    spy = Spy(frames=2, ready=set())
+    shared = SharedEncoder(spy, batch_max=1)
+    fill(shared, ANN, range(6))
+    for request in range(3):
+        shared.ask(ANN, request, [[2 * request, 2 * request + 1]])
+    assert list(shared.step()) == []
+    for slot in range(6):
+        shared.drop(ANN, slot)
+    assert spy.ready is not None
+    spy.ready |= {0, 1, 2}
+    answers = first_frames(shared.step()) + first_frames(shared.step())
+    assert answers == [(ANN, 0, [0.0]), (ANN, 1, [2.0]), (ANN, 2, [4.0])]
+    assert not shared.is_busy
+
+
+def test_what_a_client_leaves_is_let_go() -> None:
+    """Of a client that has gone nothing is begun, and its tiles make room."""
+    spy = Spy(frames=2, ready=set())
+    shared = SharedEncoder(spy, batch_max=1)
+    fill(shared, ANN, range(2))
+    fill(shared, BOB, range(2))
+    for client in (ANN, ANN, BOB, ANN):
+        shared.ask(client, 0, [[0, 1]])
+    assert list(shared.step()) == []
+    shared.forget(BOB)
+    assert shared.clients == {ANN}
+    assert spy.ready is not None
+    spy.ready |= {0, 1, 2}
+    assert [client for client, *_ in first_frames(shared.step())] == [ANN, ANN]
+    assert [client for client, *_ in first_frames(shared.step())] == [ANN]
+
+
+def test_a_request_for_tiles_that_are_not_here_is_left_to_be_asked_again() -> None:
+    """It was meant for the process before this one; a tile that comes a second time takes the first one's place."""
+    spy = Spy(frames=2)
+    shared = SharedEncoder(spy, batch_max=1)
+    shared.ask(ANN, 0, [[0, 1]])
+    shared.drop(ANN, 5)
+    assert not shared.is_busy
+    shared.put(ANN, 0, tile(9))
+    fill(shared, ANN, range(2))
+    shared.ask(ANN, 0, [[0, 1]])
+    assert first_frames(shared.step()) == [(ANN, 0, [0.0])]
+
+
+class Full(Spy):
+    """Has no memory for anything."""
+
+    def encode(self, tiles: UInt8) -> ClipEmbedding:
+        raise MemoryError(f"no room for {len(tiles)} tiles")
+
+
+def test_a_full_memory_is_told_to_all_whose_windows_are_in_the_batch() -> None:
+    """The encoder has halved the batch already: what does not fit now will not fit later."""
+    shared = SharedEncoder(Full(frames=2), batch_max=2)
+    fill(shared, ANN, range(2))
+    fill(shared, BOB, range(2))
+    shared.ask(ANN, 0, [[0, 1]])
+    shared.ask(BOB, 0, [[0, 1]])
+    failures = [(answer.client, str(answer.failure)) for answer in shared.step()]
+    assert failures == [(ANN, "no room for 2 tiles"), (BOB, "no room for 2 tiles")]
+
+
+@pytest.fixture
+def folder() -> Iterator[SocketFolder]:
+    """Where the sockets are."""
+    with SocketFolder() as folder:
+        yield folder
+
+
+def served(folder: SocketFolder, said: list[str], **options: object) -> EncoderProcess:
+    """The real process, with the encoder that needs no weights."""
+    chosen = Options(source="clip.mp4", encoder="grid", encoder_batch=4).model_copy(update=options)
+    return EncoderProcess(chosen, folder.endpoint("encoder"), folder.path / "encoder.log", said.append)
+
+
+def noise(count: int) -> UInt8:
+    """Tiles that differ."""
+    tiles: UInt8 = np.random.default_rng(0).integers(0, 256, (count, 256, 256, 3), np.uint8)
+    return tiles
+
+
+def test_what_is_served_is_what_it_would_be_here(folder: SocketFolder) -> None:
+    """Two clients with other tiles get, each to its own, the embeddings of an encoder in this process."""
+    process = served(folder, [], window="16@8")
+    try:
+        one, other = (ServedEncoder(folder.endpoint("encoder")) for _ in range(2))
+        here = GridEncoder(one.frames)
+        assert (one.name, one.tile_px) == (here.name, here.tile_px)
+        tiles = noise(one.frames + 1)
+        slots = [one.tile_store().put(each) for each in tiles]
+        under_way = one.tile_store().encode([slots[:-1], slots[1:]])
+        theirs = other.encode(tiles[::-1][:-1])
+        for made, window in zip([*under_way.result(), theirs], (tiles[:-1], tiles[1:], tiles[::-1][:-1]), strict=True):
+            np.testing.assert_array_equal(made.mean, here.encode(window).mean)
+            np.testing.assert_array_equal(made.temporal, here.encode(window).temporal)
+        assert one.facts().items() >= here.facts().items()
+    finally:
+        process.close()
+    for client in (one, other):
+        client.close()
+
+
+def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -> None:
+    """Another takes its place, gets the tiles and requests that are still needed, and answers as the first would."""
+    said: list[str] = []
+    process = served(folder, said, window="16@8")
+    try:
+        client = ServedEncoder(folder.endpoint("encoder"))
+        tiles = noise(client.frames)
+        store = client.tile_store()
+        slots = [store.put(each) for each in tiles]
+        before = store.encode([slots]).result()[0]
+        os.kill(process.pid, signal.SIGKILL)
+        process._process.wait(30)
+        under_way = store.encode([slots])
+        store.drop(slots[0])
+        process.check()
+        after = under_way.result()[0]
+        np.testing.assert_array_equal(after.mean, before.mean)
+        assert said == ["the shared encoder is started again: it ended with status -9"]
+    finally:
+        process.close()
+    client.close()
+
+
+def test_a_process_that_cannot_be_is_not_tried_again(folder: SocketFolder, tmp_path: Path) -> None:
+    """Missing weights are the same the second time: their sentence, and their exit code."""
+    process = served(folder, [], encoder="vjepa2", encoder_model=str(tmp_path / "none"))
+    process._process.wait(60)
+    with pytest.raises(StageFailedError, match=r"the shared encoder has failed: .*none") as failed:
+        process.check()
+    assert exit_code_of(failed.value) == ExitCode.MODEL_MISSING
+    process.close()
+
+
+def test_the_process_ends_with_whoever_started_it(folder: SocketFolder) -> None:
+    """Its line of control closes when its parent is gone, also after kill -9."""
+    process = served(folder, [])
+    stdin = process._process.stdin
+    assert stdin is not None
+    stdin.close()
+    assert process._process.wait(60) == 0
+    process.close()

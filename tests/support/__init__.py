@@ -1,0 +1,1 @@
+"""Clips, servers, models and other doubles that tests share."""

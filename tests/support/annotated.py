@@ -1,0 +1,110 @@
+"""Record and annotate without processes: what the chain gives, what is ordered, and what comes back."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from stream.config import Options
+from stream.pipeline.items import Embedding, End, Item, Keyframe, Kind, SegmentClosed, SegmentOpened
+from stream.pipeline.stage import drive, feed
+from stream.records.schema import events
+from stream.records.schema.layout import RunLayout
+from stream.records.store.attempt import Fence
+from stream.records.store.event_log import read_events
+from stream.stages.annotate import Annotate
+from stream.stages.record import Record
+from stream.stages.store import EmbeddingWriter
+from tests.support.fake_annotators import FakeAnnotator
+
+E = TypeVar("E", bound=events.Event)
+
+SECONDS = 5
+"""Length of each segment, with a keyframe and a window in every second."""
+JPEG_BYTES = 1000
+
+
+def options(**given: object) -> Options:
+    """Options of a run with an annotator."""
+    return Options.model_validate(
+        {"source": "clip.mp4", "annotator": "openai", "keyframe_px": 64, "annotator_latency_s": 0, **given}
+    )
+
+
+def closed(number: int, kind: Kind = "typical") -> SegmentClosed:
+    """Segment ``number`` of those that follow one another."""
+    start_s = float(number * SECONDS)
+    return SegmentClosed(
+        f"s{number:04}", start_s, start_s + SECONDS, kind, "state_change", start_s + SECONDS, SECONDS, period_s=2.5
+    )
+
+
+def jpeg(second: int) -> bytes:
+    """A grey picture, always of the same size in bytes, and no two alike: decoders ignore what stands behind it."""
+    _, coded = cv2.imencode(".jpg", np.full((36, 64, 3), 128, np.uint8))
+    return coded.tobytes() + second.to_bytes(JPEG_BYTES - len(coded))
+
+
+def segment(number: int, kind: Kind = "typical", vector: Sequence[float] = (1.0, 0.0)) -> Iterator[Item]:
+    """What the chain gives of a segment: its keyframes, its windows, and its end."""
+    start_s = number * SECONDS
+    yield SegmentOpened(f"s{number:04}", float(start_s), kind, float(start_s))
+    for second in range(start_s, start_s + SECONDS):
+        yield Keyframe(float(second), 64, 36, jpeg(second))
+        mean = np.array(vector, np.float32)
+        yield Embedding(second, float(second), second + 2.1, mean, mean[None].astype(np.float16))
+    yield closed(number, kind)
+
+
+def clip(count: int) -> Iterator[Item]:
+    """A clip of so many segments, every third of them anomalous, up to its end."""
+    for number in range(count):
+        yield from segment(number, "anomalous" if number % 3 == 2 else "typical")
+    yield end(count)
+
+
+def end(count: int) -> End:
+    """The end of a clip of so many segments."""
+    return End("end_of_stream", float(count * SECONDS), count * SECONDS * 30)
+
+
+@contextmanager
+def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
+    """The writer of a run's records, closed in the end."""
+    record = Record(layout, given)
+    try:
+        yield record
+    finally:
+        record.close()
+
+
+def play(layout: RunLayout, given: Options, annotator: FakeAnnotator, items: Iterable[Item]) -> None:
+    """Play the items into a record; whatever it orders is asked about before the next one."""
+    annotate, keep = Annotate(annotator, layout.keyframes, given), EmbeddingWriter(layout, Fence(layout, 0))
+    with closing(keep), recording(layout, given) as record:
+        for item in drive(keep, items):
+            list(record.on_item(item))
+            exchange(record, annotate)
+
+
+def exchange(record: Record, annotate: Annotate) -> None:
+    """Give the annotator what is ordered, and the record what it says, until neither has anything more."""
+    while orders := list(record.due(0.0)):
+        for order in orders:
+            for said in feed(annotate, order):
+                list(record.on_item(said))
+        for said in annotate.due(time.monotonic()):
+            list(record.on_item(said))
+
+
+def told(layout: RunLayout) -> list[events.Event]:
+    """The run's events."""
+    return list(read_events(layout.events))
+
+
+def of_kind(layout: RunLayout, kind: type[E]) -> list[E]:
+    """Its events of one kind."""
+    return [event for event in told(layout) if isinstance(event, kind)]

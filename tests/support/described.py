@@ -1,0 +1,55 @@
+"""Runs of the real program that a server of the tests' own annotates, and what they left."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from stream.records.schema import events
+from stream.records.store.event_log import read_events
+from tests.support.clips import make_clip, texture
+from tests.support.echo_server import MODEL
+from tests.support.openai_server import Reply, Server
+from tests.support.runs import write_intrinsics
+
+QUICK = ("--encoder", "grid", "--max-segment-s", "5", "--keyframe-px", "64", "--annotator-latency-s", "0")
+"""A segment every few seconds, each asked about at once."""
+
+
+def make_described_clip(folder: Path) -> Path:
+    """Twenty-one seconds of a moving texture, and their calibration."""
+    write_intrinsics(folder)
+    usual = texture(64, 128, 96)
+    return make_clip(folder / "clip.mp4", pictures=[usual[number % 64] for number in range(630)], key_every=60)
+
+
+def words(clip: Path | str, out: Path, server: Server, *more: str) -> tuple[str | Path, ...]:
+    """The command line of a run that this server annotates."""
+    asks = ("--annotator", "openai", "--annotator-url", server.url, "--annotator-model", MODEL)
+    return (clip, *QUICK, *asks, "--out", out, *more)
+
+
+def told(run_dir: Path) -> list[events.Event]:
+    """All events of a run."""
+    return list(read_events(run_dir / "events.jsonl"))
+
+
+def actions(run_dir: Path) -> list[dict[str, Any]]:
+    """What is described."""
+    described: list[dict[str, Any]] = json.loads((run_dir / f"{run_dir.name}_annotations.json").read_text())
+    return described
+
+
+def is_annotated(event: events.Event) -> bool:
+    """Whether a segment has been described."""
+    return isinstance(event, events.SegmentAnnotated)
+
+
+def hang_after(server: Server, answers: int) -> None:
+    """The server answers so many requests; the next ones hang until it is released."""
+    server.replies[:] = [Reply()] * answers + [Reply(hangs=True)] * 50
+
+
+def release(server: Server) -> None:
+    """All is well from now on."""
+    server.replies.clear()
+    server.released.set()

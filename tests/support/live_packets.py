@@ -1,0 +1,49 @@
+"""Packets as a camera sends them, without a camera, and a clock that a test sets."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import cast
+
+import av
+
+from stream.pipeline.items import Packet
+
+_CLOCK_HZ = 90_000
+
+
+class Clock:
+    """The monotonic clock, moved by the test alone."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.waits_s: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.waits_s.append(seconds)
+        self.now_s += seconds
+
+
+def packet(t_s: float, *, key: bool = False, ticks: int = 0, size: int = 10) -> "av.Packet[av.VideoStream]":
+    """A thirtieth of a second of video at ``t_s`` of the camera's clock, moved by ``ticks``."""
+    made = cast("av.Packet[av.VideoStream]", av.Packet(bytes(size)))
+    made.time_base = Fraction(1, _CLOCK_HZ)
+    made.pts = made.dts = round(t_s * _CLOCK_HZ) + ticks
+    made.duration = _CLOCK_HZ // 30
+    made.is_keyframe = key
+    return made
+
+
+def group(t_s: float, arrived_at: float | None, frames: int = 10, size: int = 10) -> list[Packet]:
+    """A key picture at ``t_s`` and those that refer to it; all arrive at once."""
+    return [
+        Packet(packet(t_s + number / 30, key=number == 0, size=size), arrived_at=arrived_at) for number in range(frames)
+    ]
+
+
+def times_s(packets: Iterable[Packet]) -> list[float]:
+    """Where packets stand on the line of time, to the millisecond."""
+    return [round((item.packet.pts or 0) / _CLOCK_HZ + item.offset_s, 3) for item in packets if item.packet.size]

@@ -1,0 +1,44 @@
+"""A run that something befell, compared with one that nothing befell."""
+
+from pathlib import Path
+
+from stream.records.store.event_log import read_events
+from tests.support.clips import make_clip, texture
+from tests.support.runs import write_intrinsics
+
+GRID = ("--encoder", "grid")
+QUICK = ("--warmup-s", "8", "--settle-windows", "0", "--max-segment-s", "12")
+"""So that a short clip has segments of both kinds."""
+
+
+def make_worker_clip(folder: Path) -> Path:
+    """Ninety seconds of one texture with eight of another in them, and their calibration."""
+    write_intrinsics(folder)
+    usual, other = texture(64, 128, 96), texture(240, 128, 96, seed=5)
+    pictures = [usual[number % 64] for number in range(900)] + other + [usual[number % 64] for number in range(1560)]
+    return make_clip(folder / "clip.mp4", pictures=pictures, key_every=60, b_frames=3, x265="open-gop=1")
+
+
+def story(run_dir: Path) -> list[dict[str, object]]:
+    """All that the chain told, times of day and numbers aside."""
+    apart = {"seq", "time", "wall_s", "run_id"}
+    about_the_run = {"run.started", "run.resumed", "run.failed", "stage.restarted"}
+    return [
+        event.model_dump(exclude=apart)
+        for event in read_events(run_dir / "events.jsonl")
+        if event.event not in about_the_run
+    ]
+
+
+def assert_same(run_dir: Path, uninterrupted: Path) -> None:
+    """Byte for byte the same arrays, keyframes and annotations, the same events in order, numbered without a hole."""
+    assert (run_dir / "clip_annotations.json").read_bytes() == (uninterrupted / "clip_annotations.json").read_bytes()
+    for kind in ("emb", "temb", "ts"):
+        assert (run_dir / f"clip_{kind}.npy").read_bytes() == (uninterrupted / f"clip_{kind}.npy").read_bytes()
+    frames = [
+        {path.name: path.read_bytes() for path in (root / "keyframes").iterdir()} for root in (run_dir, uninterrupted)
+    ]
+    assert frames[0] == frames[1]
+    assert story(run_dir) == story(uninterrupted)
+    numbers = [event.seq for event in read_events(run_dir / "events.jsonl")]
+    assert numbers == list(range(len(numbers)))

@@ -1,0 +1,98 @@
+"""Running the real program on a real clip, and looking at what it left."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from stream.records.follow import Follower
+from stream.records.schema import events
+
+DEADLINE_S = 60.0
+
+INTRINSICS = {
+    "model": "fisheye", "image_width": 128, "image_height": 96, "fx": 40.0, "fy": 40.0, "cx": 63.5, "cy": 47.5,
+    "k1": 0.1, "k2": 0.02, "k3": -0.01, "k4": 0.001,
+}  # fmt: skip
+
+
+def program(*args: str | Path) -> list[str]:
+    """The command line of the program under test."""
+    return [sys.executable, "-m", "stream.cli", *map(str, args)]
+
+
+def run_cli(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the program to its end."""
+    return subprocess.run(program(*args), capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=cwd)
+
+
+def write_intrinsics(folder: Path, **changes: object) -> Path:
+    """A calibration for ``make_clip``'s pictures, with something changed; a change to None leaves the key out."""
+    values = {name: value for name, value in {**INTRINSICS, **changes}.items() if value is not None}
+    path = folder / "intrinsics.json"
+    path.write_text(json.dumps(values))
+    return path
+
+
+@contextmanager
+def started(*args: str | Path, stdin: IO[bytes] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """The program under way; whatever is left of it at the end is killed."""
+    with subprocess.Popen(
+        program(*args), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            left = workers(process)
+            process.kill()  # its workers see that it is gone, and clean up
+            for worker in psutil.wait_procs(left, timeout=DEADLINE_S)[1]:
+                worker.kill()
+
+
+def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes of the chain."""
+    try:
+        return psutil.Process(process.pid).children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def worker_named(process: subprocess.Popen[str], run_dir: Path, name: str) -> psutil.Process:
+    """One process of the chain: the one whose log is ``logs/<name>.log``."""
+    log = str(run_dir / "logs" / f"{name}.log")
+    return next(child for child in workers(process) if str(Path(f"/proc/{child.pid}/fd/2").resolve()) == log)
+
+
+def wait_for_event(
+    run_dir: Path, wanted: Callable[[events.Event], bool], process: subprocess.Popen[str]
+) -> events.Event:
+    """The first event that is wanted, as soon as it is on disk; an error if the program ends without it."""
+    follower = Follower(run_dir / "events.jsonl")
+    deadline = time.monotonic() + DEADLINE_S
+    try:
+        while time.monotonic() < deadline:
+            ended = process.poll() is not None
+            for event, _ in follower.poll():
+                if wanted(event):
+                    return event
+            if ended:
+                raise AssertionError(f"the program ended with {process.returncode} before the event came")
+            try:
+                process.wait(0.02)
+            except subprocess.TimeoutExpired:
+                continue
+        raise AssertionError(f"the event did not come within {DEADLINE_S} s")
+    finally:
+        follower.close()
+
+
+def manifest(run_dir: Path) -> dict[str, Any]:
+    """``run.json``."""
+    read: dict[str, Any] = json.loads((run_dir / "run.json").read_text())
+    return read

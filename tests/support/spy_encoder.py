@@ -1,0 +1,74 @@
+"""An encoder that computes nothing, and remembers what it was asked."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from models.encoders.cpu_store import CpuTiles, Done
+from models.encoders.encoder import ClipEmbedding, Encoding, Facts, UInt8
+from stream.pipeline.items import Item, Tile
+
+
+class Late:
+    """An encoding that is ready when it is told so."""
+
+    def __init__(self, done: Done, ready: set[int], number: int) -> None:
+        self._done, self._ready, self._number = done, ready, number
+
+    def ready(self) -> bool:
+        return self._number in self._ready
+
+    def result(self) -> Sequence[ClipEmbedding]:
+        return self._done.result()
+
+
+class SpyTiles(CpuTiles):
+    """Counts the tiles, and lets batches be late."""
+
+    def __init__(self, spy: "Spy") -> None:
+        super().__init__(lambda windows: [spy.encode(tiles) for tiles in windows], spy.frames, spy.tile_px)
+        self._spy = spy
+
+    def put(self, tile: UInt8) -> int:
+        slot = super().put(tile)
+        self._spy.puts += 1
+        self._spy.kept_max = max(self._spy.kept_max, len(self._tiles))
+        return slot
+
+    def encode(self, windows: Sequence[Sequence[int]]) -> Encoding:  # type: ignore[override]  # may be late
+        self._spy.batches.append(len(windows))
+        done = super().encode(windows)
+        return done if self._spy.ready is None else Late(done, self._spy.ready, len(self._spy.batches) - 1)
+
+
+class Spy:
+    """Keeps the numbers of the frames of each window: a tile's pixels hold its number."""
+
+    name: Final = "spy"
+    tile_px: Final = 1
+
+    def __init__(self, frames: int = 64, ready: set[int] | None = None) -> None:
+        """``ready`` holds the numbers of the batches that are; None: every batch is at once."""
+        self.frames: Final = frames
+        self.ready = ready
+        self.seen: list[list[int]] = []
+        self.batches: list[int] = []
+        """Sizes."""
+        self.puts = self.kept_max = 0
+
+    def facts(self) -> Facts:
+        return {}
+
+    def encode(self, tiles: UInt8) -> ClipEmbedding:
+        numbers = [int(tile[0, 0, 0]) * 256 + int(tile[0, 0, 1]) for tile in tiles]
+        self.seen.append(numbers)
+        return ClipEmbedding(np.zeros(1, np.float32), np.full((self.frames // 2, 1), numbers[0], np.float16))
+
+    def tile_store(self) -> SpyTiles:
+        return SpyTiles(self)
+
+
+def numbered_tiles(times_s: Iterable[float]) -> list[Item]:
+    """Tiles with these times; each knows its number."""
+    return [Tile(k, t_s, 1 / 30, np.array([[[k // 256, k % 256, 0]]], np.uint8)) for k, t_s in enumerate(times_s)]

@@ -1,6 +1,0 @@
-"""Small random Qwen-VL checkpoints and segments to ask them about, for tests."""
-
-from stream.bench.segments import noise_segment, noise_segments
-from stream.bench.tiny_qwen import FAMILIES, Family, save_tiny_qwen
-
-__all__ = ["FAMILIES", "Family", "noise_segment", "noise_segments", "save_tiny_qwen"]

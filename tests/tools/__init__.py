@@ -1,0 +1,1 @@
+"""Development tools: benchmarks, fuzzers, soaks. Not part of the wheel."""

@@ -1,0 +1,75 @@
+"""How good is what a variant found: figures of one clip, or of several pooled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stream.detection.threshold import median_and_sigma, points_of
+from stream.evaluation.anomaly import Anomaly, edges_of
+from stream.evaluation.counts import EDGE_MOST_S
+from stream.evaluation.judgement import Judgement, Row, judge
+from stream.pipeline.items import Float64
+from tests.tools.ablation.detectors import Found
+
+NEAR_S = EDGE_MOST_S[0]
+"""An edge is right when a true one lies within this many seconds."""
+_NO_EVENTS: Row = dict.fromkeys(judge((), (), 0.0).row())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a variant found beside the truth. Outcomes of different clips add up."""
+
+    judgement: Judgement | None
+    """None for a detector that knows no events."""
+    edges: int
+    right_edges: int
+    separations: Float64
+    """Of each window in a true anomaly: how far its score lies above the clip's normal ones, in their deviations."""
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        both = self.judgement and other.judgement and self.judgement + other.judgement
+        return Outcome(
+            both,
+            self.edges + other.edges,
+            self.right_edges + other.right_edges,
+            np.append(self.separations, other.separations),
+        )
+
+    def row(self) -> Row:
+        """All figures, flat; what a detector of edges cannot say of events is None."""
+        return {
+            **(self.judgement.row() if self.judgement else _NO_EVENTS),
+            "edges": self.edges,
+            "right_edges": self.right_edges,
+            "separability": float(np.median(self.separations)) if len(self.separations) else None,
+        }
+
+
+def outcome(found: Found, true: Sequence[Anomaly], duration_s: float) -> Outcome:
+    """Hold what was found in a clip of ``duration_s`` against what is true there."""
+    true_edges_s = edges_of(true).ravel()
+    errors_s = np.abs(found.edges_s[:, None] - true_edges_s).min(axis=1, initial=np.inf)
+    return Outcome(
+        judgement=None if found.anomalies is None else judge(found.anomalies, true, duration_s),
+        edges=len(found.edges_s),
+        right_edges=int(np.sum(errors_s <= NEAR_S)),
+        separations=separations(found, true),
+    )
+
+
+def separations(found: Found, true: Sequence[Anomaly]) -> Float64:
+    """(n,) for the n scores of windows that start in a true anomaly: their distance from the median of all others, over
+    1.4826 times the others' median absolute deviation.
+
+    The median of these is the separability: it says how well scores tell, whatever the threshold. Empty where there are
+    no others, or they do not spread.
+    """
+    inside = np.zeros(len(found.scores), bool)
+    for event in true:
+        inside |= (event.t_start_s <= found.scored_at_s) & (found.scored_at_s < event.t_end_s)
+    if inside.all():
+        return np.zeros(0)
+    median, sigma = median_and_sigma(points_of(found.scores[~inside]))
+    return (found.scores[inside] - median) / sigma if sigma > 0 else np.zeros(0)

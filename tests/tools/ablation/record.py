@@ -1,0 +1,64 @@
+"""A clip through several encoders in one pass: it is decoded once."""
+
+from collections.abc import Iterator, Mapping
+
+from models.encoders.encoder import ClipEncoder
+from stream.geometry.camera import read_intrinsics
+from stream.pipeline.items import Embedding, Tile
+from stream.pipeline.stage import drive
+from stream.run.prepare import Prepared
+from stream.stages.decode import Decode
+from stream.stages.embed import Embed
+from stream.stages.rectify import Rectify
+from stream.video.packets import packets
+from tests.tools.ablation.encoders import VIEWS, View
+from tests.tools.ablation.progress import Progress
+from tests.tools.ablation.series import Series
+
+
+def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], progress: Progress) -> dict[str, Series]:
+    """Play a clip through the encoders, by the stages of the chain.
+
+    Args:
+        prepared: the clip and its lens.
+        encoders: by name.
+        progress: is told how far decoding is, in seconds.
+
+    Returns:
+        What there is to see of the clip in each of ``VIEWS`` whose encoder is among them.
+
+    Raises:
+        SourceError: the clip holds no picture.
+    """
+    progress.begin(f"{prepared.source.stem}: decoding and encoding", prepared.stream.declared_s)
+    decode = Decode(prepared.source.name, prepared.stream)
+    windows = {name: Embed(encoder, prepared.options.stride_s) for name, encoder in encoders.items()}
+    made: dict[str, list[Embedding]] = {name: [] for name in encoders}
+    for tile in _tiles(decode, prepared, {encoder.tile_px for encoder in encoders.values()}):
+        progress.reach(tile.t_s)
+        for name, window in windows.items():
+            if encoders[name].tile_px == len(tile.rgb):
+                made[name] += (item for item in window.on_item(tile) if isinstance(item, Embedding))
+    for name, window in windows.items():
+        made[name] += (item for item in window.on_end() if isinstance(item, Embedding))
+    duration_s = decode.end("end_of_stream").decoded_s
+    return {name: _series(made[view.encoder], view, duration_s) for name, view in VIEWS.items() if view.encoder in made}
+
+
+def _tiles(decode: Decode, prepared: Prepared, sides_px: set[int]) -> Iterator[Tile]:
+    """A tile of each size for every picture of the clip."""
+    options = prepared.options
+    intrinsics = read_intrinsics(options.intrinsics) if options.intrinsics else None
+    rectifiers = [Rectify(intrinsics, tile_px=side_px) for side_px in sorted(sides_px)]
+    for picture in drive(decode, packets(prepared.source)):
+        for rectify in rectifiers:
+            yield from (item for item in rectify.on_item(picture) if isinstance(item, Tile))
+
+
+def _series(embeddings: list[Embedding], view: View, duration_s: float) -> Series:
+    return Series(
+        [embedding.t_sample_s for embedding in embeddings],
+        [embedding.t_end_s for embedding in embeddings],
+        [view.look(embedding) for embedding in embeddings],
+        duration_s,
+    )

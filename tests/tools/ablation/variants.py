@@ -1,0 +1,83 @@
+"""What is compared: every encoder with the detector as it is, then every detector setting on one encoder."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields
+from typing import Final, Literal, TypeAlias
+
+from stream.detection.options import DetectorOptions
+from tests.tools.ablation.detectors import Found, adjacent_windows, causal, offline
+from tests.tools.ablation.encoders import VIEWS
+from tests.tools.ablation.series import Series
+
+Detector: TypeAlias = Callable[[Series, DetectorOptions], Found]
+
+DEFAULT: Final = DetectorOptions()
+_BEYOND_ALL: Final = 1e9
+"""For options that may not be infinite."""
+
+SETTINGS: Final[dict[str, DetectorOptions]] = {
+    "causal": DEFAULT,
+    "no EMA": DetectorOptions(alpha=1.0),
+    "Otsu alone": DetectorOptions(floor_mads=0.0, floor_ratio=0.0, separability=0.0, otsu_cap_mads=_BEYOND_ALL),
+    "floor alone": DetectorOptions(separability=1.0),
+    "Otsu always counts": DetectorOptions(separability=0.0),
+    "Otsu without cap": DetectorOptions(otsu_cap_mads=_BEYOND_ALL),
+    "floor without settling": DetectorOptions(settle_windows=0.0),
+    "floor without ratio": DetectorOptions(floor_ratio=0.0),
+    "no hysteresis": DetectorOptions(hysteresis=1.0),
+    "no debounce": DetectorOptions(debounce_on=1, debounce_off=1),
+    "closed by the EMA alone": DetectorOptions(quiet_windows=10**9),
+    "no evidence": DetectorOptions(evidence=0.0),
+    "no fading": DetectorOptions(fade_ratio=0.0),
+    "no shortest anomaly": DetectorOptions(shortest_s=0.0),
+    "no longest anomaly": DetectorOptions(longest_anomaly_s=_BEYOND_ALL),
+    "short warm-up": DetectorOptions(warmup_s=5.0),
+    "short warm-up, no settling": DetectorOptions(warmup_s=5.0, settle_windows=0.0),
+    "short memory": DetectorOptions(memory_windows=60),
+}
+"""The causal detector with one mechanism after the other switched off, as good as off, or made weak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One row of the table."""
+
+    varies: Literal["encoder", "detector"]
+    name: str
+    series: str
+    """Which series of a clip it works on."""
+    detect: Detector
+    options: DetectorOptions = DEFAULT
+    not_run: str = ""
+    """Why it is not run; empty where it is."""
+
+    def changed(self) -> dict[str, float]:
+        """The detector's options that are not the default ones."""
+        told = {field.name: getattr(self.options, field.name) for field in fields(DetectorOptions)}
+        return {name: value for name, value in told.items() if value != getattr(DEFAULT, name)}
+
+    def is_default(self) -> bool:
+        """Whether this is the detector of the chain, as it is."""
+        return self.detect is causal and self.options == DEFAULT
+
+
+def encoder_variants(encoders: Collection[str]) -> list[Variant]:
+    """Every view with the causal detector, and single frames with the naive one; ``encoders`` are those there are."""
+    rows = [
+        Variant("encoder", name, name, causal, not_run="" if view.encoder in encoders else _missing(view.encoder))
+        for name, view in VIEWS.items()
+    ]
+    return [*rows, Variant("encoder", "single frame, adjacent windows", "single frame", adjacent_windows)]
+
+
+def detector_variants(series: str) -> list[Variant]:
+    """The published detector, the causal one in all ``SETTINGS``, and the naive one."""
+    return [
+        Variant("detector", "offline, published", series, offline),
+        *(Variant("detector", name, series, causal, options) for name, options in SETTINGS.items()),
+        Variant("detector", "adjacent windows", series, adjacent_windows),
+    ]
+
+
+def _missing(encoder: str) -> str:
+    return f"not run: {encoder} needs weights, name them with --encoder-model"

@@ -1,0 +1,133 @@
+"""The numbers behind the figures are those of the detectors, whatever the block in which windows are read."""
+
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporters.figures import windows as windows_module
+from exporters.figures.windows import open_windows
+from stream.commands.analysis.clip import Clip, clips_in
+from stream.commands.analysis.found import causal_anomalies, offline_anomalies
+from stream.commands.analysis.numbers import consecutive_distances, detect_offline, replay
+from stream.commands.analysis.repetition import repetition
+from stream.detection import offline
+from stream.detection.options import DetectorOptions
+from stream.pipeline.items import Embedding, End, SegmentClosed
+from stream.pipeline.stage import drive
+from stream.records.schema.layout import RunLayout
+from stream.stages.detect import Detect
+from tests.support.recorded import DIMS, EVENT_S, PERIOD_S, TOKENS, working_windows, write_bare
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+OPTIONS = DetectorOptions()
+
+
+def clip_in(folder: Path) -> Clip:
+    """The only one."""
+    (clip,) = clips_in(folder, None)
+    return clip
+
+
+def units_of(layout: RunLayout) -> np.ndarray:
+    """All windows at once, (N, T * D) float64, each of length 1."""
+    rows = np.load(layout.temporal).reshape(-1, TOKENS * DIMS).astype(np.float64)
+    units: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return units
+
+
+@pytest.mark.parametrize("block_windows", [1, 7, 1000])
+def test_offline_detection_is_the_reference_whatever_the_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_windows: int
+) -> None:
+    """Read in blocks, the offline detector gives what it gives over the whole array."""
+    monkeypatch.setattr(windows_module, "BLOCK_VALUES", block_windows * TOKENS * DIMS)
+    layout = write_bare(tmp_path, working_windows(200))
+    found = detect_offline(open_windows(layout), OPTIONS)
+    expected = offline.detect_offline(np.load(layout.temporal), np.arange(200.0), OPTIONS)
+    assert np.allclose(found.scores, expected.scores, atol=2e-6)
+    assert np.allclose(found.smoothed, expected.smoothed, atol=2e-6)
+    assert astuple(found.thresholds) == pytest.approx(astuple(expected.thresholds), abs=1e-5)
+    assert found.anomalies == expected.anomalies != []
+
+
+def test_replay_closes_the_segments_that_the_stage_closes(tmp_path: Path) -> None:
+    """The replay of a folder gives the segments of a live run over the same windows."""
+    temporal = working_windows(200)
+    played = replay(open_windows(write_bare(tmp_path, temporal)), OPTIONS)
+    items = [Embedding(i, float(i), float(i), tokens.mean(axis=0), tokens) for i, tokens in enumerate(temporal)]
+    live = drive(Detect(OPTIONS), [*items, End("end_of_stream", 200.0, 6000)])
+    for mine, theirs in zip(played.closed, (item for item in live if isinstance(item, SegmentClosed)), strict=True):
+        assert (mine.segment_id, mine.kind, mine.t_start_s, mine.t_end_s, mine.detected_at_s) == (
+            theirs.segment_id, theirs.kind, theirs.t_start_s, theirs.t_end_s, theirs.detected_at_s,
+        )  # fmt: skip
+        assert mine.score_mean == pytest.approx(theirs.score_mean, abs=1e-5)
+        assert mine.theta_on == pytest.approx(theirs.theta_on, abs=1e-4)
+
+
+def test_distances_are_those_of_neighbours_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 - cosine of each window and the one before it, also where they lie in different blocks."""
+    monkeypatch.setattr(windows_module, "BLOCK_VALUES", 3 * TOKENS * DIMS)
+    layout = write_bare(tmp_path, working_windows(20))
+    units = units_of(layout)
+    made = consecutive_distances(open_windows(layout).temporal_blocks())
+    assert np.allclose(made, 1 - (units[1:] * units[:-1]).sum(axis=1), atol=1e-6)
+
+
+def test_windows_all_alike_are_no_anomaly(tmp_path: Path) -> None:
+    """The rounding of equal windows is not taken for two kinds of work."""
+    found = detect_offline(open_windows(write_bare(tmp_path, working_windows(1).repeat(50, axis=0))), OPTIONS)
+    assert found.anomalies == []
+
+
+def test_both_detectors_find_what_happens(tmp_path: Path) -> None:
+    """One event, found by both within 3 s at its start; the live one knows it within 6 s."""
+    write_bare(tmp_path, working_windows(220))
+    clip = clip_in(tmp_path)
+    causal = causal_anomalies(clip, replay(clip.windows, clip.options))
+    (afterwards,) = offline_anomalies(clip, detect_offline(clip.windows, clip.options))
+    assert causal[0].t_start_s == pytest.approx(EVENT_S[0], abs=3)
+    assert causal[-1].t_end_s == pytest.approx(EVENT_S[1], abs=3)
+    assert causal[0].detected_at_s is not None
+    assert causal[0].detected_at_s <= EVENT_S[0] + 6
+    assert afterwards.t_start_s == pytest.approx(EVENT_S[0], abs=3)
+    assert afterwards.score_max is not None
+    assert afterwards.theta_on is not None
+    assert afterwards.score_max > afterwards.theta_on
+
+
+def test_period_is_marked_where_the_work_repeats(tmp_path: Path) -> None:
+    """The period of the usual work is found, and the autocorrelation reaches its limit there and not between."""
+    write_bare(tmp_path, working_windows(220))
+    clip = clip_in(tmp_path)
+    found = repetition(clip, replay(clip.windows, clip.options))
+    assert found is not None
+    assert found.period_s == pytest.approx(PERIOD_S, abs=0.3)
+    assert found.period_share > 0.8
+    assert found.value[0] == pytest.approx(1.0)
+    assert found.value[PERIOD_S] > found.limit[PERIOD_S]
+    assert (found.value[3:6] < found.limit[3:6]).all()
+    assert found.lag_s[-1] == OPTIONS.period_windows // 3
+
+
+def test_noise_has_no_period(tmp_path: Path) -> None:
+    """Where windows are random no period is told, and no lag reaches the limit."""
+    write_bare(tmp_path, np.random.default_rng(0).standard_normal((200, TOKENS, DIMS)).astype(np.float16))
+    clip = clip_in(tmp_path)
+    found = repetition(clip, replay(clip.windows, clip.options))
+    assert found is not None
+    assert (found.period_s, found.period_share) == (None, 0.0)
+    assert (found.value[2:] < found.limit[2:]).all()
+
+
+def test_published_clip_gives_the_published_segments(tmp_path: Path) -> None:
+    """EgoClean's clip 1 (calicartels/EgoClean, embeddings read off its figure): 209-264 s and 416-431 s, to 1 s."""
+    source = SHARED / "published" / "egoclean_clip1.npz"
+    if not source.exists():
+        pytest.skip(f"{source} is not here")
+    with np.load(source, allow_pickle=False) as arrays:
+        write_bare(tmp_path, arrays["embeddings"][:, None])
+    clip = clip_in(tmp_path)
+    spans = [(a.t_start_s, a.t_end_s) for a in offline_anomalies(clip, detect_offline(clip.windows, clip.options))]
+    assert spans == [pytest.approx((209, 264), abs=1), pytest.approx((416, 431), abs=1)]

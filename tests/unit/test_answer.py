@@ -1,0 +1,180 @@
+"""From words to actions: strict, and never more than was said."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.annotators.annotator import AnnotationRequest
+from models.annotators.response.parse import AnswerError, DescribedAction, DescribedObject, Ecot, parse_answer
+from models.annotators.response.schema import BoxSpace, echo_of
+from tests.support.answer_strategies import DIGEST, asked_and_answered, make_request
+
+ECOT = {"scene": "bench", "subtask": "drive screw", "motion": "right hand turns", "prediction": "next screw"}
+REQUEST = make_request(duration_s=12.34, width_px=456, height_px=256)
+
+
+def busy(start_ds: int, end_ds: int, *boxes: list[int]) -> dict[str, Any]:
+    """An active action with a screw in each box."""
+    seen = [{"object_name": "screw", "bbox": box, "rigid": True} for box in boxes]
+    return {"ecot": ECOT, "objects": seen, "active": True, "start_ds": start_ds, "end_ds": end_ds}
+
+
+def idle(start_ds: int, end_ds: int) -> dict[str, Any]:
+    """An action in which nothing is done."""
+    return {"ecot": None, "objects": [], "active": False, "start_ds": start_ds, "end_ds": end_ds}
+
+
+def answer(*actions: dict[str, Any], **changes: Any) -> str:  # noqa: ANN401  (any JSON value)
+    """The words of a model that answers ``REQUEST``."""
+    return json.dumps({"request": echo_of(REQUEST), "box_space": [456, 256], "actions": actions} | changes)
+
+
+def times(raw: str) -> list[tuple[float, float]]:
+    """Start and end of the actions that come of it."""
+    return [(action.t_start_s, action.t_end_s) for action in parse_answer(raw, REQUEST)]
+
+
+def test_answer_is_read() -> None:
+    """Every field arrives where it belongs, in seconds and pixels."""
+    first, second = parse_answer(answer(busy(0, 41, [1, 2, 30, 40]), idle(41, 60)), REQUEST)
+    screw = DescribedObject("screw", (1, 2, 30, 40), rigid=True)
+    assert first == DescribedAction(0.0, 4.1, active=True, objects=(screw,), ecot=Ecot(**ECOT))
+    assert second == DescribedAction(4.1, 6.0, active=False, objects=(), ecot=None)
+
+
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(asked_and_answered())
+def test_whatever_meets_the_schema_gives_sound_actions(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
+    """It is never refused; actions last and are disjoint, inside the segment; boxes have an area inside the picture."""
+    request, space, raw = case
+    actions = parse_answer(raw, request, space)
+    edges = [edge for action in actions for edge in (action.t_start_s, action.t_end_s)]
+    assert edges
+    assert edges == sorted(edges)
+    assert edges[0] >= 0
+    assert edges[-1] <= request.duration_s
+    for action in actions:
+        assert action.t_start_s < action.t_end_s
+        assert action.active == (action.ecot is not None)
+        assert action.active or not action.objects
+        for seen in action.objects:
+            x1, y1, x2, y2 = seen.bbox
+            assert 0 <= x1 < x2 <= request.width_px
+            assert 0 <= y1 < y2 <= request.height_px
+
+
+@settings(deadline=None, derandomize=True, max_examples=100)
+@given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_whatever_else_is_refused_in_one_way(raw: str) -> None:
+    """No words at all make it fail with another error than its own."""
+    with pytest.raises(AnswerError):
+        parse_answer(raw, REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("", "is not JSON"),
+        ("<html>502 Bad Gateway</html>", "is not JSON"),
+        ("```json\n" + answer(idle(0, 9)) + "\n```", "is not JSON"),
+        (answer(idle(0, 9)) + "}", "is not JSON"),
+        (answer(idle(0, 9))[:-1], "is not JSON"),
+        ("[" * 60_000, "is not JSON"),
+        ("1" * 60_000, "is not JSON"),
+        (answer(idle(0, 9)) + " " * 66_000, "characters, expected at most 65536"),
+        (answer(idle(0, 9)).replace("9}", "NaN}"), "NaN is no number"),
+        (answer(idle(0, 9)).replace("9}", "Infinity}"), "Infinity is no number"),
+        (answer(idle(0, 9)).replace("9}", '9, "end_ds": 9}'), "a field is there twice"),
+        (answer(idle(0, 9)).replace("9}", "9.5}"), r"actions\.0\.end_ds: Input should be a valid integer"),
+        (answer(idle(0, 9)).replace("9}", "true}"), r"actions\.0\.end_ds: Input should be a valid integer"),
+        (answer(idle(0, 9)).replace("9}", '"9"}'), r"actions\.0\.end_ds: Input should be a valid integer"),
+        (answer(idle(0, 9)).replace("9}", "-1}"), r"actions\.0\.end_ds: Input should be greater than or equal to 1"),
+        (answer(idle(0, 9), request="0" * 12), "to request '000000000000', expected '3f9a01c27be4'"),
+        (answer(idle(0, 9), extra=1), "extra: Extra inputs are not permitted"),
+        (answer(idle(0, 9), **{"\x1b[2J<script>": 1}), "the whole: Extra inputs are not permitted"),
+        (answer(), "actions: Tuple should have at least 1 item"),
+        (answer(*[idle(i, i + 1) for i in range(7)]), "actions: Tuple should have at most 6 items"),
+        (answer({**busy(0, 9), "ecot": None}), "an active action has an ecot"),
+        (answer({**idle(0, 9), "ecot": ECOT}), "an idle one has neither"),
+        (answer({**idle(0, 9), "objects": busy(0, 9, [0, 0, 9, 9])["objects"]}), "an idle one has neither"),
+        (answer(busy(0, 9, *[[0, 0, 9, 9]] * 7)), "objects: Tuple should have at most 6 items"),
+        (answer(busy(0, 9, [0, 0, 9])), r"bbox\.3: Field required"),
+        (answer(busy(0, 9, [0, 0, 457, 9])), r"box \(0, 0, 457, 9\) lies outside of 456x256"),
+        (answer(busy(0, 9, [0, 257, 9, 9])), "lies outside of 456x256"),
+        (answer(busy(0, 9, [0, 0, 9, 9]), box_space=[0, 256]), r"box_space\.0: Input should be greater"),
+        (answer(idle(0, 9)).replace("9}", "9" * 5000 + "}"), "is not JSON"),
+        (answer(busy(0, 9, [0, 0, 10**300, 9])), r"bbox\.2: Input should be less than or equal to 1000000"),
+        (answer(idle(0, 124)), "an action is at 0-124 ds, the segment ends at 123 ds"),
+        (answer({**busy(0, 9), "ecot": {**ECOT, "scene": "\x1b[31m"}}), r"ecot\.scene: String should match"),
+        (answer({**busy(0, 9), "ecot": {**ECOT, "scene": "line\n"}}), r"ecot\.scene: String should match"),
+        (answer({**busy(0, 9), "ecot": {**ECOT, "scene": "\ud800"}}), "is not of the expected form"),
+        (answer(idle(123, 123)), "an action is at 123-123 ds"),
+        (answer(idle(0, 0)), r"end_ds: Input should be greater than or equal to 1"),
+    ],
+)
+def test_words_that_are_no_answer_are_refused(raw: str, said: str) -> None:
+    """What is not JSON, not of the form, or for another request is an error that says where it is wrong."""
+    with pytest.raises(AnswerError, match=said) as refused:
+        parse_answer(raw, REQUEST)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 300
+
+
+def test_answer_for_other_frames_is_refused() -> None:
+    """What was said of one segment is no answer for one with other frames."""
+    other = AnnotationRequest("s1", DIGEST[::-1], REQUEST.duration_s, REQUEST.frames, 456, 256)
+    with pytest.raises(AnswerError, match="to request '3f9a01c27be4'"):
+        parse_answer(answer(idle(0, 9)), other)
+
+
+@pytest.mark.parametrize("space", [[7, 999_999], [1000, 1000], [256, 456]])
+def test_answer_in_another_grid_is_refused(space: list[int]) -> None:
+    """Boxes that lie in another grid than was asked for are not scaled to what they may not mean."""
+    with pytest.raises(AnswerError, match=rf"in a grid of {space[0]}x{space[1]}, expected 456x256"):
+        parse_answer(answer(busy(0, 9, [0, 0, 7, 9]), box_space=space), REQUEST)
+    with pytest.raises(AnswerError, match="expected 448x252"):
+        parse_answer(answer(busy(0, 9, [0, 0, 7, 9])), REQUEST, (448, 252))
+
+
+def test_white_space_is_no_fault() -> None:
+    """A server may lay its JSON out as it likes."""
+    raw = json.dumps(json.loads(answer(idle(0, 9))), indent=4)
+    assert times(raw) == [(0.0, 0.9)]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ([(50, 60), (0, 20)], [(0.0, 2.0), (5.0, 6.0)]),  # out of order
+        ([(0, 30), (20, 60)], [(0.0, 2.0), (2.0, 6.0)]),  # overlapping: the first ends where the second starts
+        ([(0, 90), (20, 30)], [(0.0, 2.0), (2.0, 3.0)]),  # one inside the other
+        ([(0, 20), (0, 50)], [(0.0, 5.0)]),  # together: the longer one stays
+        ([(60, 30), (5, 20)], [(0.5, 2.0), (3.0, 6.0)]),  # backwards
+        ([(20, 20), (40, 41), (122, 122)], [(2.0, 2.1), (4.0, 4.1), (12.2, 12.34)]),  # within one decisecond
+        ([(0, 123)], [(0.0, 12.34)]),  # the last decisecond is the segment's end
+    ],
+)
+def test_times_are_put_in_order(said: list[tuple[int, int]], meant: list[tuple[float, float]]) -> None:
+    """Whatever the model said of times, each moment belongs to one action at most."""
+    assert times(answer(*(idle(*span) for span in said))) == meant
+
+
+@pytest.mark.parametrize(
+    ("box", "space", "pixels"),
+    [
+        ([30, 40, 10, 20], [456, 256], [(10, 20, 30, 40)]),  # corners in another order
+        ([10, 40, 30, 20], [456, 256], [(10, 20, 30, 40)]),
+        ([10, 20, 10, 40], [456, 256], []),  # no width
+        ([0, 0, 456, 256], [456, 256], [(0, 0, 456, 256)]),
+        ([500, 250, 1000, 1000], [1000, 1000], [(228, 64, 456, 256)]),  # a grid of thousandths
+        ([448, 252, 0, 0], [448, 252], [(0, 0, 456, 256)]),
+        ([500, 0, 501, 9], [1000, 1000], []),  # less than a pixel
+    ],
+)
+def test_boxes_are_put_in_order(box: list[int], space: list[int], pixels: list[tuple[int, int, int, int]]) -> None:
+    """Boxes come out in pixels of the frame; an object whose box has no area is left out."""
+    (action,) = parse_answer(answer(busy(0, 9, box), box_space=space), REQUEST, space)
+    assert [seen.bbox for seen in action.objects] == pixels

@@ -1,0 +1,84 @@
+"""The form of an answer: bounded everywhere, and the bound is the true one."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator
+
+from models.annotators.annotator import AnnotationRequest
+from models.annotators.response.schema import (
+    ACTIONS_MAX,
+    NAME_CHARS_MAX,
+    OBJECTS_MAX,
+    WORDS_CHARS_MAX,
+    BoxSpace,
+    answer_schema,
+    compact_json,
+    duration_ds,
+    echo_of,
+    longest_json_bytes,
+    schema_sha256,
+)
+from tests.support.answer_strategies import asked_and_answered, make_request
+
+
+def test_schema_is_a_schema() -> None:
+    """It is valid JSON Schema of 2020-12, and survives being written as JSON."""
+    schema = answer_schema(make_request())
+    Draft202012Validator.check_schema(schema)
+    assert json.loads(compact_json(schema)) == schema
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(asked_and_answered())
+def test_no_answer_is_longer_than_the_bound(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
+    """Whatever meets the schema meets it by jsonschema's judgement, and is no longer than is said."""
+    request, box_space, raw = case
+    schema = answer_schema(request, box_space)
+    Draft202012Validator(schema).validate(json.loads(raw))
+    assert len(raw.encode()) <= longest_json_bytes(schema)
+
+
+def test_bound_is_reached() -> None:
+    """The longest answer, put together by hand, has exactly the length that is said: not a byte is wasted."""
+    request = make_request(duration_s=12.34, width_px=1920, height_px=1080)
+    seen = {"object_name": "n" * NAME_CHARS_MAX, "bbox": [1920, 1080, 1920, 1080], "rigid": False}
+    ecot = dict.fromkeys(("scene", "subtask", "motion", "prediction"), "w" * WORDS_CHARS_MAX)
+    action = {"ecot": ecot, "objects": [seen] * OBJECTS_MAX, "active": True, "start_ds": 122, "end_ds": 123}
+    answer = {"request": echo_of(request), "box_space": [1920, 1080], "actions": [action] * ACTIONS_MAX}
+    schema = answer_schema(request)
+    Draft202012Validator(schema).validate(answer)
+    assert len(compact_json(answer)) == longest_json_bytes(schema)
+
+
+@pytest.mark.parametrize("schema", [{"type": "string"}, {"type": "integer", "minimum": 0}, {"type": "number"}, {}])
+def test_schema_without_a_bound_is_refused(schema: dict[str, object]) -> None:
+    """A string, a number or a list without an end has no longest form."""
+    with pytest.raises(ValueError, match="has no bound"):
+        longest_json_bytes(schema)
+
+
+@pytest.mark.parametrize(
+    "words", ['a"b', "a\\b", "a\nb", "a\x1b[31m", "a\x00", "<b>", "a&amp;", "é", " a", "", "a" * 161, "\u202ea", "a`b`"]
+)
+def test_words_that_could_do_harm_do_not_meet_the_schema(words: str) -> None:
+    """Quotes, backslashes, control characters, terminal escapes, markup and what is not ASCII are no words."""
+    schema = answer_schema(make_request())
+    scene = schema["properties"]["actions"]["items"]["anyOf"][0]["properties"]["ecot"]["properties"]["scene"]
+    assert Draft202012Validator(scene).is_valid("Left hand (gloved), 2 screws; it's 50% done")
+    assert not Draft202012Validator(scene).is_valid(words)
+
+
+@pytest.mark.parametrize(("duration_s", "last_ds"), [(0.04, 1), (0.1, 1), (1.1, 11), (12.34, 123), (30.0, 300)])
+def test_last_decisecond(duration_s: float, last_ds: int) -> None:
+    """It does not lie behind the segment's end, but for a segment that is shorter than one."""
+    assert duration_ds(make_request(duration_s=duration_s)) == last_ds
+
+
+def test_hash_is_of_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schema's hash is another one when a bound is."""
+    before = schema_sha256()
+    monkeypatch.setattr("models.annotators.response.schema.ACTIONS_MAX", ACTIONS_MAX + 1)
+    assert len(before) == 64
+    assert schema_sha256() != before

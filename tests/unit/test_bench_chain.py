@@ -1,0 +1,66 @@
+"""The benchmarks measure the real thing: the same frames, by each way."""
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from stream.bench.clips import repeat_clip
+from stream.demo.render import render_demo
+from stream.geometry.camera import read_intrinsics
+from stream.geometry.layout import layout_of
+from stream.geometry.tiles import TileRemap
+from stream.sources.source import open_source
+from stream.stages.rectify import Rectify
+from tests.support.clips import make_clip
+from tests.tools import bench_chain as chain
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second of the demo's bench, with its calibration."""
+    path = tmp_path_factory.mktemp("bench") / "clip.mp4"
+    render_demo(path, seconds=1.0)
+    return path
+
+
+def test_all_ways_see_the_same_frames(clip: Path) -> None:
+    """Decoding alone, the naive order and the chain with its hop all go through every frame."""
+    source = open_source(str(clip))
+    assert [way(source) for way in (chain.decode_only, chain.naive, chain.chain)] == [30, 30, 30]
+
+
+def test_naive_order_makes_the_same_tile(clip: Path) -> None:
+    """What the chain is compared with does the same work: its tile is the chain's, but for resampling."""
+    source = open_source(str(clip))
+    frame = next(iter(chain.decoded(source)))
+    camera = Rectify(read_intrinsics(clip.with_name("intrinsics.json")))._build(layout_of(frame))
+    assert isinstance(camera, TileRemap)
+    fused = camera.tile(frame).astype(float)
+    plain = chain.naive_tile(frame, chain.full_size_maps(source)).astype(float)
+    psnr_db = 10 * np.log10(255**2 / ((fused - plain) ** 2).mean())
+    assert psnr_db > 30
+
+
+def test_repeated_clip_plays_on(tmp_path: Path) -> None:
+    """A clip repeated three times has three times the frames, on one line of time without a gap."""
+    short = make_clip(tmp_path / "short.mp4", frames=20)
+    repeat_clip(short, tmp_path / "long.mp4", 3)
+    with av.open(str(tmp_path / "long.mp4")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert len(times) == 60
+    assert np.allclose(np.diff(np.array(times, float)), 1 / 30, atol=1e-4)
+
+
+def test_report_names_the_machine_and_every_ratio(tmp_path: Path) -> None:
+    """The benchmark's JSON says on which machine, what was measured, and whether its limits held."""
+    report = tmp_path / "report.json"
+    result = CliRunner().invoke(chain.main, ["cpu", "--seconds", "0.5", "--rounds", "1", "--json", str(report)])
+    assert result.exit_code in {0, 1}
+    machine, row = json.loads(report.read_text())
+    assert machine["cores"] >= 1
+    assert row["chain_to_decode"] == pytest.approx(row["chain_ms"] / row["decode_ms"], abs=2e-3)
+    assert row["held"] == (result.exit_code == 0)

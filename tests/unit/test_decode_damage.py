@@ -1,0 +1,291 @@
+"""What decoding loses: every loss is told, with its time, and costs nothing else."""
+
+from io import BufferedReader, BytesIO
+from pathlib import Path
+
+import av
+import pytest
+
+from stream.errors import SourceError
+from stream.pipeline.items import Damage
+from stream.pipeline.stage import drive
+from stream.sources.local import LocalFile
+from stream.sources.source import Source, open_source
+from stream.stages.decode import Decode
+from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
+from stream.video.packet_tracker import PacketTracker
+from stream.video.packets import packets
+from tests.support.clips import Decoded, Shown, cut, decode, flip_bits, make_clip, remux, repacked, texture
+
+_FPS = 30
+
+
+def _facts(path: Path) -> StreamFacts:
+    return read_facts(open_source(str(path)))
+
+
+def _only_damage(decoded: Decoded) -> tuple[float, float, int]:
+    """Start and end in frames, and the packets lost, of the one damage that there is."""
+    (damage,) = decoded.damage
+    return round(damage.t_start_s * _FPS, 3), round(damage.t_end_s * _FPS, 3), damage.packets
+
+
+def _without_data(clip: Path, path: Path, number: int) -> Path:
+    """The clip with packet ``number`` overwritten by zeros."""
+    with av.open(str(clip)) as container:
+        entry = container.streams.video[0].index_entries[number]
+        data = bytearray(clip.read_bytes())
+        data[entry.pos : entry.pos + entry.size] = bytes(entry.size)
+    path.write_bytes(data)
+    return path
+
+
+def test_a_truncated_clip_loses_its_tail_and_says_so(tmp_path: Path, clip: Path, whole: Decoded) -> None:
+    """Wherever the file is cut, pictures and lost packets make up all that its index names, up to its full length."""
+    for percent in (98, 90, 75, 60, 45):
+        decoded = decode(cut(clip, tmp_path / "cut.mp4", percent / 100))
+        assert decoded.digests == whole.digests[: len(decoded.digests)]
+        assert decoded.times_s == whole.times_s[: len(decoded.times_s)]
+        (damage,) = decoded.damage
+        assert decoded.items[-1] is damage
+        assert len(decoded.pictures) + damage.packets == 30
+        assert damage.t_start_s == pytest.approx(len(decoded.pictures) / _FPS)
+        assert damage.t_end_s == pytest.approx(1.0)
+        assert decoded.end.decoded_s == damage.t_end_s
+        assert "truncated" in damage.reason
+        assert decoded.end.packets_lost == damage.packets
+
+
+def test_a_clip_cut_between_two_packets_is_truncated_too(tmp_path: Path, clip: Path) -> None:
+    """Where the last packet is whole nothing fails to decode: the index alone tells of the loss."""
+    with av.open(str(clip)) as container:
+        boundary = container.streams.video[0].index_entries[20].pos
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(clip.read_bytes()[:boundary])
+    decoded = decode(path)
+    assert _only_damage(decoded) == (20, 30, 10)
+    assert decoded.damage[0].reason == "the container is truncated, its index names 10 packets more"
+
+
+def test_a_lost_reference_costs_up_to_the_next_key_picture(tmp_path: Path, clip: Path, whole: Decoded) -> None:
+    """What refers to a missing picture is withheld by libav without an error: it is damage, and the rest is intact."""
+    decoded = decode(remux(clip, tmp_path / "gap.mp4", without={11}))  # the first packet after the key picture 10
+    kept = [index for index in range(30) if not 11 <= index < 20]
+    assert decoded.times_s == pytest.approx([index / _FPS for index in kept])
+    assert decoded.digests == [whole.digests[index] for index in kept]
+    assert decoded.pictures[10].duration_s == pytest.approx(2 / _FPS)  # so the container says, without packet 11
+    assert _only_damage(decoded) == (12, 20, 8)
+    assert decoded.damage[0].reason == "refers to a missing picture"
+    assert decoded.end.decoded_s == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("then", ["", " and a broken group"])
+def test_a_hole_between_closed_groups_is_damage(tmp_path: Path, ending: str, then: str) -> None:
+    """Two seconds of packets left out by a remuxer, to which nothing refers: the time that they took is told."""
+    clip = make_clip(tmp_path / "clip.mp4", frames=150, key_every=30)
+    holed = remux(clip, tmp_path / f"holed.{ending}", without={*range(30, 90), *([90] if then else [])})
+    decoded = decode(holed)
+    (damage,) = decoded.damage
+    end, lost = (120, 29) if then else (90, 0)
+    assert damage.t_start_s == pytest.approx(30 / _FPS, abs=2e-3)
+    assert damage.t_end_s == pytest.approx(end / _FPS, abs=2e-3)
+    assert damage.packets == lost
+    assert damage.reason.startswith("no packet for 2.0 s") or then
+    assert [round(t_s * _FPS) for t_s in decoded.times_s] == [*range(30), *range(end, 150)]
+    assert max(picture.duration_s for picture in decoded.pictures) < 2 / _FPS
+    assert decoded.end.decoded_s == pytest.approx(5.0, abs=2e-3)
+
+
+def test_a_rate_that_varies_is_no_hole(tmp_path: Path) -> None:
+    """Pictures up to a second apart, or ten periods of a slow clip's, are its rate."""
+    varying = [0.0, 0.03, 0.06, 1.0, 1.03, 2.0, 2.03]
+    assert decode(make_clip(tmp_path / "varying.mkv", frames=7, times_s=varying)).damage == []
+    slow = [0.0, 0.5, 1.0, 5.5, 6.0, 6.5, 11.0]
+    assert decode(make_clip(tmp_path / "slow.mkv", frames=7, fps=2, times_s=slow)).damage == []
+
+
+def test_a_short_gap_that_nothing_refers_to_is_no_damage(tmp_path: Path, clip: Path) -> None:
+    """A packet that the container does not name, and no other needs, is as if there had been no frame at that time."""
+    decoded = decode(remux(clip, tmp_path / "gap.mp4", without={3}))
+    assert decoded.times_s == pytest.approx([index / _FPS for index in range(30) if index != 1])
+    assert decoded.damage == []
+
+
+def test_what_is_lost_before_the_first_picture_has_no_length(tmp_path: Path, clip: Path) -> None:
+    """Without its first key picture time begins at the second; the packets before it are counted, at 0."""
+    decoded = decode(remux(clip, tmp_path / "headless.mp4", without={0}))
+    assert decoded.times_s == pytest.approx([index / _FPS for index in range(20)])
+    assert _only_damage(decoded) == (0, 0, 9)
+
+
+def test_a_broken_packet_costs_what_refers_to_it(tmp_path: Path, clip: Path, whole: Decoded) -> None:
+    """A key picture overwritten with zeros costs its group of pictures and no other."""
+    decoded = decode(_without_data(clip, tmp_path / "broken.mp4", 10))
+    assert decoded.digests == whole.digests[:10] + whole.digests[20:]
+    assert _only_damage(decoded) == (10, 20, 10)
+
+
+def test_each_damage_has_its_own_reason(tmp_path: Path, clip: Path) -> None:
+    """A broken packet and, later, a missing one are two damages, and the reason of the first is not the second's."""
+    gap = remux(clip, tmp_path / "gap.mp4", without={21})
+    decoded = decode(_without_data(gap, tmp_path / "broken.mp4", 10))
+    assert [damage.reason for damage in decoded.damage] == [
+        "cannot be decoded: Invalid data found when processing input",
+        "refers to a missing picture",
+    ]
+
+
+def test_a_transport_stream_with_a_hole_gives_no_wrong_picture(tmp_path: Path) -> None:
+    """Where 188 bytes of a picture are missing, it and all that refer to it are damage; libav would conceal it."""
+    path = make_clip(tmp_path / "clip.ts", width_px=320, height_px=192, b_frames=2)
+    intact, data = decode(path), path.read_bytes()
+    rows = len(data) // 188
+    for row in range(rows // 3, rows - 8, 7):  # behind the first picture, before which there is none to carry the mark
+        (tmp_path / "hole.ts").write_bytes(data[: row * 188] + data[(row + 1) * 188 :])
+        decoded = decode(tmp_path / "hole.ts")
+        assert {picture.digest for picture in decoded.pictures} <= set(intact.digests)
+        assert decoded.damage or decoded.items == intact.items  # the tables between the pictures are repeated
+
+
+def test_losses_of_a_bare_stream_are_counted_at_its_end(tmp_path: Path, clip: Path) -> None:
+    """Without timestamps a missing picture has no place: it is counted, in damage of no length."""
+    decoded = decode(remux(clip, tmp_path / "gap.hevc", without={11}))
+    (damage,) = decoded.damage
+    assert len(decoded.pictures) == 21
+    assert (damage.packets, damage.t_end_s) == (8, damage.t_start_s)
+
+
+def test_pictures_that_refer_to_before_the_start_are_no_damage(tmp_path: Path) -> None:
+    """A clip cut at the key picture of an open group begins with pictures that every decoder leaves out."""
+    path = make_clip(tmp_path / "open.mp4", b_frames=3, x265="open-gop=1")
+    with av.open(str(path)) as container:
+        keys = [number for number, packet in enumerate(container.demux(video=0)) if packet.is_keyframe]
+    decoded = decode(remux(path, tmp_path / "cut.ts", without=range(keys[1])))  # MP4 would cut them by an edit list
+    assert len(decoded.pictures) == 20
+    assert decoded.damage == []
+
+
+def test_a_packet_that_shows_nothing_is_no_damage(tmp_path: Path) -> None:
+    """VP8 has pictures that are only referred to: of such codecs no loss is inferred without an error."""
+    path = tmp_path / "clip.webm"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=_FPS)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for picture in texture(10, 128, 96):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+    def hide(data: bytes) -> bytes:
+        return bytes([data[0] & ~0x10]) + data[1:]  # show_frame, bit 4 of the frame tag (RFC 6386, 9.1)
+
+    items = packets(open_source(str(path)))
+    decoded = decode(path, (repacked(item, hide) if number == 5 else item for number, item in enumerate(items)))
+    assert decoded.times_s == pytest.approx([index / _FPS for index in range(10) if index != 5], abs=0.001)
+    assert decoded.damage == []
+
+
+def test_a_malformed_message_costs_no_picture(clip: Path, whole: Decoded) -> None:
+    """An SEI message that ends too early, before every picture, leaves the pictures as they are."""
+    message = b"\x4e\x01" + b"\x01\xc8\x00"  # a prefix SEI unit: picture timing, 200 bytes, of which one is there
+
+    def put_before(data: bytes) -> bytes:
+        return len(message).to_bytes(4, "big") + message + data
+
+    items = packets(open_source(str(clip)))
+    decoded = decode(clip, (repacked(item, put_before) if item.packet.size else item for item in items))
+    assert decoded.items == whole.items
+
+
+def test_pictures_of_another_size_are_damage(tmp_path: Path) -> None:
+    """A stream that changes its size goes on in time, but pictures that fit no calibration are not given."""
+    small = make_clip(tmp_path / "small.hevc", frames=5).read_bytes()
+    large = make_clip(tmp_path / "large.hevc", frames=4, width_px=192).read_bytes()
+    path = tmp_path / "both.hevc"
+    path.write_bytes(small + large + small)
+    decoded = decode(path)
+    assert len(decoded.pictures) == 10
+    (damage,) = decoded.damage
+    assert (damage.packets, decoded.end.packets_lost) == (4, 4)
+    assert damage.reason == "the picture changes from 128x96 yuv420p to 192x96 yuv420p"
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_failing_disk_ends_the_clip_and_keeps_what_came(tmp_path: Path, ending: str) -> None:
+    """An I/O error in the middle is damage at the end, with the system's reason, also where no index tells of more."""
+    path = make_clip(tmp_path / f"clip.{ending}", b_frames=2)
+    intact, facts = decode(path), _facts(path)
+    source = _FailingSource(str(path), path.stem, LocalFile(path), 0, path.stat().st_size)
+    stage, decoded = Decode(source.name, facts), Decoded()
+    for item in packets(source):
+        decoded.add(stage.on_item(item))
+    assert 0 < len(decoded.pictures) < 30
+    assert decoded.digests == intact.digests[: len(decoded.digests)]
+    assert decoded.items[-1] is decoded.damage[-1]
+    assert "breaks off: Input/output error" in decoded.damage[-1].reason
+    if ending == "mp4":
+        assert len(decoded.pictures) + stage.end("end_of_stream").packets_lost == 30
+        assert stage.end("end_of_stream").decoded_s == pytest.approx(1.0)
+
+
+class _FailingDisk(BytesIO):
+    """Fails on reading anything behind its first 60 %."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() > 0.6 * len(self.getvalue()):
+            raise OSError(5, "Input/output error")
+        return super().read(min(size or 0, 1000))
+
+
+class _FailingSource(Source):
+    def open(self) -> BufferedReader:
+        data = self.file.on_disk().read_bytes()
+        return _FailingDisk(data)  # type: ignore[return-value]  # a file object, as libav needs one
+
+
+def test_a_clip_without_one_picture_is_refused(tmp_path: Path, clip: Path) -> None:
+    """All frames lost is an input error, both when the facts are asked for and when decoding comes to its end."""
+    facts = _facts(clip)
+    nothing = remux(clip, tmp_path / "nothing.mp4", without={0, 10, 20})
+    with pytest.raises(SourceError, match=r"nothing\.mp4 holds no picture that can be decoded"):
+        _facts(nothing)
+    undecodable = drive(Decode("nothing.mp4", facts), packets(open_source(str(nothing))))
+    with pytest.raises(SourceError, match=r"nothing\.mp4 holds no picture that can be decoded"):
+        list(undecodable)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts", "hevc"])
+def test_random_corruption_gives_pictures_damage_or_an_input_error(tmp_path: Path, ending: str) -> None:
+    """Whatever bits are flipped and wherever the file ends: time only grows, and damage ends where a picture begins."""
+    path = make_clip(tmp_path / f"clip.{ending}", frames=20, b_frames=2)
+    outcomes = set()
+    for seed in range(20):
+        broken = flip_bits(path, tmp_path / f"broken.{ending}", flips=1 + seed % 7 * 5, seed=seed)
+        if seed % 2:
+            broken = cut(broken, broken, 0.3 + seed / 30)
+        try:
+            decoded = decode(broken)
+        except SourceError:
+            outcomes.add("refused")
+            continue
+        outcomes.add("damaged" if decoded.damage else "whole")
+        assert decoded.times_s == sorted(set(decoded.times_s))
+        assert [picture.index for picture in decoded.pictures] == list(range(decoded.end.frames))
+        for item, following in zip(decoded.items, decoded.items[1:], strict=False):
+            if isinstance(item, Damage):
+                assert isinstance(following, Shown)  # what is damaged in one piece is told in one piece
+                assert item.t_start_s <= item.t_end_s == following.t_s
+    assert len(outcomes) > 1
+
+
+def test_the_books_stay_small() -> None:
+    """A decoder that gives nothing for hours does not fill the memory: what can't come any more is given up."""
+    ledger, lost = PacketTracker(), 0
+    for number in range(2000):
+        packet: av.Packet[av.VideoStream] = av.Packet(b"x")  # type: ignore[assignment]  # it needs no stream here
+        packet.pts, packet.duration = number, 1
+        lost += len(ledger.send(packet))
+    owed, unplaced = ledger.close()
+    assert (lost + len(owed), unplaced) == (2000, 0)
+    assert len(owed) <= 512

@@ -1,0 +1,48 @@
+"""Edges are found in the unsmoothed score."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.detection.edges import offset, onset
+from stream.detection.threshold import Thresholds
+from stream.pipeline.items import Float64
+
+AT = Thresholds(median=0.2, on=0.3, off=0.25)
+scores = st.lists(st.integers(0, 100), min_size=1, max_size=40).map(lambda s: np.array(s) / 100)
+
+
+def test_onset_is_where_the_score_steps_up() -> None:
+    """A clean step is found to the window; each window above by a full rise counts 1."""
+    found = onset(np.array([0.2, 0.21, 0.19, 0.4, 0.41, 0.39, 0.4]), AT)
+    assert found.start == 3
+    assert found.evidence == pytest.approx(3.9)
+
+
+def test_one_freak_window_is_little_evidence() -> None:
+    """However high, a single window counts 1, and the usual ones after it count against it."""
+    assert onset(np.array([0.2, 9.0, 0.2, 0.2]), AT).evidence < 0
+
+
+def test_a_dip_does_not_move_the_onset() -> None:
+    """One usual window inside an anomaly does not make it begin later."""
+    assert onset(np.array([0.2, 0.2, 0.4, 0.4, 0.22, 0.4, 0.4]), AT).start == 2
+
+
+def test_offset_is_where_the_score_steps_down() -> None:
+    """A clean step is found to the window, also with one high window after it; a score still high has no end."""
+    assert offset(np.array([0.4, 0.4, 0.4, 0.2, 0.2, 0.26, 0.2]), 0.25) == 3
+    assert offset(np.array([0.2, 0.4, 0.4]), 0.25) == 3
+
+
+@settings(deadline=None, derandomize=True)
+@given(scores)
+def test_edges_maximise_their_sums_over_all_tails(values: Float64) -> None:
+    """No other tail has more evidence of an onset, or lies further below the level of an offset."""
+    heights = np.clip((values - AT.on) / 0.1, -1, 1)
+    begun = onset(values, AT)
+    assert begun.evidence == pytest.approx(max(heights[i:].sum() for i in range(len(values))))
+    assert begun.evidence == pytest.approx(heights[begun.start :].sum())
+    depths = 0.5 - values
+    assert depths[offset(values, 0.5) :].sum() == pytest.approx(max(depths[i:].sum() for i in range(len(values) + 1)))

@@ -1,0 +1,70 @@
+"""Repetition periods: found where there are some, never invented."""
+
+import numpy as np
+import pytest
+
+from stream.detection.period import autocorrelation, effective_dimension, repetition_period
+from stream.pipeline.items import Float64
+
+
+def repeated(period: float, windows: int, signal: float, seed: int, dimensions: int = 64) -> Float64:
+    """A cycle with a harmonic in four random directions, and noise of variance 1 in all."""
+    rng = np.random.default_rng(seed)
+    phase = 2 * np.pi * (np.arange(windows) / period + rng.uniform())
+    cycle = np.stack([np.cos(phase), np.sin(phase), 0.6 * np.cos(2 * phase), 0.6 * np.sin(2 * phase)], axis=1)
+    return signal * cycle @ rng.normal(size=(4, dimensions)) / 8 + rng.normal(size=(windows, dimensions)) / 8
+
+
+def remembered_noise(memory: float, windows: int, dimensions: int, seed: int) -> Float64:
+    """First-order autoregression."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(windows + 200, dimensions))
+    for i in range(1, len(noise)):
+        noise[i] += memory * noise[i - 1]
+    return noise[200:]
+
+
+@pytest.mark.parametrize(
+    ("period", "signal"),
+    [(3.3, 3.0), *((period, signal) for period in (5.0, 7.5, 9.6, 14.2, 30.0) for signal in (0.7, 3.0))],
+)
+def test_finds_known_periods(period: float, signal: float) -> None:
+    """Periods from three samples to a quarter of the length, also fractions of a sample, to 3%."""
+    found = [repetition_period(repeated(period, 120, signal, seed)) for seed in range(10)]
+    assert found == [pytest.approx(period, rel=0.03)] * 10
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9, 0.99, 1.0])
+@pytest.mark.parametrize("dimensions", [4, 128])
+def test_invents_no_period_in_noise(memory: float, dimensions: int) -> None:
+    """White noise, noise with a memory and random walks have no period, at any length."""
+    found = [
+        repetition_period(remembered_noise(memory, windows, dimensions, seed))
+        for windows in (20, 60, 120)
+        for seed in range(30)
+    ]
+    assert found == [None] * 90
+
+
+def test_needs_three_cycles() -> None:
+    """A cycle that was seen only twice is not called a repetition."""
+    assert repetition_period(repeated(50.0, 120, 3.0, 0)) is None
+
+
+@pytest.mark.parametrize("vectors", [np.ones((60, 8)), np.zeros((0, 8)), np.eye(4)])
+def test_too_little_or_constant_has_none(vectors: Float64) -> None:
+    """Constant work, and fewer windows than a period can be seen in, have no period."""
+    assert repetition_period(vectors) is None
+
+
+def test_autocorrelation_by_its_formula() -> None:
+    """The mean inner product of centred vectors at each lag, over that at lag 0."""
+    vectors = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
+    np.testing.assert_allclose(autocorrelation(vectors, 2), [1, -1, 1])
+
+
+def test_effective_dimension_counts_independent_directions() -> None:
+    """Equal variance in k directions has dimension k."""
+    vectors = np.random.default_rng(0).normal(size=(1000, 6))
+    vectors[:, 3:] *= 1e-3
+    assert effective_dimension(vectors) == pytest.approx(3, abs=0.1)

@@ -1,0 +1,74 @@
+"""The reference: a running sum that scores like the mean over all that was learned."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.detection.reference import Reference, unit_rows, unit_vector
+from stream.errors import InputError
+from stream.pipeline.items import Float64
+
+
+def units(seed: int, n: int, dimensions: int = 7) -> Float64:
+    return np.array(list(unit_rows(np.random.default_rng(seed).normal(0.5, 1, (n, dimensions)))))
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.integers(0, 1000), st.integers(2, 40))
+def test_score_equals_the_mean_cosine_distance_after_every_sample(seed: int, n: int) -> None:
+    """The dot product with the sum is 1 - the mean of all cosines to what was learned."""
+    vectors, reference = units(seed, n), Reference(memory=10**9)
+    for i, unit in enumerate(vectors):
+        score = reference.score(unit)
+        assert score == (pytest.approx(1 - float(np.mean(vectors[:i] @ unit))) if i else None)
+        reference.learn(unit)
+    assert reference.weight == n
+
+
+def test_fades_by_the_formula() -> None:
+    """Beyond the memory, each vector weighs 1 - 1 / memory to the power of its age, and the weight stays constant."""
+    vectors, reference = units(0, 60), Reference(memory=10)
+    for unit in vectors:
+        reference.learn(unit)
+    weights = 0.9 ** np.arange(60)[::-1]
+    weights[:10] = weights[9]  # the first ten came before anything faded
+    probe = units(1, 1)[0]
+    assert reference.weight == pytest.approx(10)
+    assert reference.score(probe) == pytest.approx(1 - float(weights @ (vectors @ probe)) / weights.sum())
+
+
+def test_state_is_one_sum_and_restores_exactly() -> None:
+    """The state of 32768 dimensions is a quarter of a megabyte however much was learned."""
+    reference, again = Reference(1000), Reference(1000)
+    for unit in units(2, 30, 32768):
+        reference.learn(unit)
+    state = reference.snapshot()
+    assert np.asarray(state["sum"]).nbytes == 32768 * 8
+    again.restore(state)
+    probe = units(3, 1, 32768)[0]
+    assert again.score(probe) == reference.score(probe)
+
+
+def test_a_vector_of_another_length_is_refused() -> None:
+    """Embeddings of two encoders do not mix: the error names both lengths."""
+    reference = Reference(10)
+    reference.learn(units(0, 1)[0])
+    with pytest.raises(InputError, match="5 numbers, but the ones before it have 7"):
+        reference.score(units(0, 1, 5)[0])
+
+
+@pytest.mark.parametrize("bad", [np.zeros((4, 3)), np.array([1.0, np.nan]), np.array([np.inf, 0.0])])
+def test_what_has_no_direction_has_no_unit_vector(bad: Float64) -> None:
+    """Zero vectors, NaN and infinity give None, and among rows an error that names the row."""
+    assert unit_vector(bad) is None
+    with pytest.raises(InputError, match="embedding 1 of 2 is zero or not finite"):
+        list(unit_rows(np.stack([np.ones_like(bad), bad])))
+
+
+def test_half_precision_does_not_overflow() -> None:
+    """float16 tokens whose squares would overflow are normalised in float64, and flattened."""
+    unit = unit_vector(np.full((32, 1024), 6e4, dtype=np.float16))
+    assert unit is not None
+    assert unit.shape == (32768,)
+    assert np.linalg.norm(unit) == pytest.approx(1)

@@ -1,0 +1,142 @@
+"""The grid: low scores for the same work under other light, other scores for another place."""
+
+import json
+import tarfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from models.encoders.encoder import FRAMES, ClipEmbedding, UInt8
+from models.encoders.grid import GridEncoder
+from tests.support.tiny_models import textured_frame
+
+WORKER = Path(__file__).parents[2].parent / "shared" / "data" / "egocentric100k_like" / "factory001" / "worker001"
+
+
+def _distance(first: ClipEmbedding, second: ClipEmbedding) -> float:
+    """1 - cosine of the flattened temporal tokens, as a detector takes it."""
+    a, b = (embedding.temporal.astype(np.float64).ravel() for embedding in (first, second))
+    return float(1 - a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+def _work(phase: float = 0.0, period_frames: float = 40.0) -> UInt8:
+    """A window of repeated work: a hand's patch that goes to and fro before a bench."""
+    bench, hand = textured_frame(256, 256, seed=1), textured_frame(48, 48, seed=2) // 2 + np.uint8(100)
+    frames = np.repeat(bench[None], FRAMES, axis=0)
+    for index, frame in enumerate(frames):
+        left = round(100 + 60 * np.sin(2 * np.pi * (index / period_frames + phase)))
+        frame[150:198, left : left + 48] = hand
+    return frames
+
+
+def _elsewhere() -> UInt8:
+    """A window of another place."""
+    return np.repeat(textured_frame(256, 256, seed=3)[None], FRAMES, axis=0)
+
+
+def _relit(tiles: UInt8, *, gamma: float, gains: tuple[float, float, float]) -> UInt8:
+    levels = 255 * np.linspace(0, 1, 256)[:, None] ** gamma * gains
+    table = np.clip(levels, 0, 255).astype(np.uint8)
+    return np.stack([table[tiles[..., channel], channel] for channel in range(3)], axis=-1)
+
+
+def _shifted(tiles: UInt8, pixels: int) -> UInt8:
+    return np.ascontiguousarray(np.roll(tiles, pixels, axis=(1, 2)))
+
+
+def _shaken(tiles: UInt8) -> UInt8:
+    """The same place seen from a head that moves fast."""
+    offsets = np.round(24 * np.sin(np.arange(len(tiles)))).astype(int)
+    return np.stack([np.roll(tile, offset, axis=1) for tile, offset in zip(tiles, offsets, strict=True)])
+
+
+@pytest.mark.parametrize(
+    "same_work",
+    [
+        _work(phase=0.4),
+        _work(period_frames=44.0),
+        _shifted(_work(), 5),
+        _relit(_work(), gamma=1.15, gains=(1.0, 1.0, 1.0)),
+        _relit(_work(), gamma=1.0, gains=(0.88, 0.88, 0.88)),
+        _relit(_work(), gamma=1.0, gains=(1.04, 1.0, 0.96)),
+    ],
+    ids=["phase", "speed", "head bob", "gamma", "exposure", "white balance"],
+)
+def test_the_same_work_stays_near(same_work: UInt8) -> None:
+    """A drift of light, a bob of the head or another phase is less than a quarter of the way to another place."""
+    encoder = GridEncoder()
+    usual = encoder.encode(_work())
+    assert _distance(usual, encoder.encode(same_work)) < 0.25 * _distance(usual, encoder.encode(_elsewhere()))
+
+
+def test_motion_alone_is_seen() -> None:
+    """Walking through the same place is further from the work than the work's own phase."""
+    encoder = GridEncoder()
+    usual = encoder.encode(_work())
+    assert _distance(usual, encoder.encode(_shaken(_work()))) > 3 * _distance(usual, encoder.encode(_work(phase=0.4)))
+
+
+def test_every_window_weighs_the_same() -> None:
+    """A mean of embeddings is no more one window than another: their lengths agree to float16."""
+    encoder = GridEncoder()
+    lengths = [np.linalg.norm(encoder.encode(tiles).temporal.astype(np.float64)) for tiles in (_work(), _elsewhere())]
+    assert lengths[0] == pytest.approx(lengths[1], rel=1e-3)
+
+
+def test_never_taken_for_learned() -> None:
+    """Every record says that this is a grid without weights."""
+    encoder = GridEncoder()
+    assert encoder.name.startswith("grid-v")
+    assert encoder.facts()["model"] == encoder.name
+    assert encoder.facts()["weights_sha256"] == "none: no learned weights"
+
+
+@pytest.mark.parametrize("frames", [2, 16])
+def test_other_windows(frames: int) -> None:
+    """Any even window is encoded, one token for two frames."""
+    assert GridEncoder(frames).encode(_work()[:frames]).temporal.shape == (frames // 2, 1024)
+
+
+@pytest.mark.parametrize("frames", [0, -2, 5])
+def test_odd_windows_are_refused(frames: int) -> None:
+    """A window that is no whole number of tubelets is an error that names it."""
+    with pytest.raises(ValueError, match=f"window of {frames} frames"):
+        GridEncoder(frames)
+
+
+def _seconds_of_tiles(video: bytes, last_s: int) -> Iterator[UInt8]:
+    """Windows of 64 frames, one for every second, tiles cut from the middle of the raw picture."""
+    import av
+
+    recent: list[UInt8] = []
+    with av.open(BytesIO(video), "r") as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index > last_s * 30 + FRAMES:
+                return
+            picture = cv2.resize(frame.to_ndarray(format="rgb24"), (520, 292))
+            recent = [*recent[1 - FRAMES :], picture[18:274, 132:388].astype(np.uint8, copy=False)]
+            if index >= FRAMES - 1 and (index - FRAMES + 1) % 30 == 0:
+                yield np.stack(recent)
+
+
+def test_finds_other_work_in_a_real_recording() -> None:
+    """In a real first-person recording every window of the spliced-in work scores above every usual one."""
+    if not WORKER.is_dir():
+        pytest.skip(f"the recording {WORKER} is not on this machine")
+    stem = "factory_001_worker_001_0001"
+    truth = json.loads((WORKER / "truth.json").read_text())[stem][0]
+    start_s, end_s = truth["t_start_s"], 90
+    with tarfile.open(WORKER / "part000.tar") as shard:
+        member = shard.extractfile(f"{stem}.mp4")
+        assert member is not None
+        video = member.read()
+    encoder = GridEncoder()
+    tokens = [encoder.encode(tiles).temporal.astype(np.float32).ravel() for tiles in _seconds_of_tiles(video, end_s)]
+    units = np.stack([token / np.linalg.norm(token) for token in tokens])
+    reference = units[:30].mean(axis=0)
+    scores = 1 - units @ reference
+    assert scores[start_s + 1 : end_s].min() > 1.5 * scores[30 : start_s - 3].max()

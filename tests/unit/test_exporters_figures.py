@@ -1,0 +1,216 @@
+"""The figures show the data that they are given, at every length of clip, and their files are always the same."""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from exporters.figures import detection_plot, diagnostics, style
+from exporters.figures.detection_plot import Detection, Span, Track, draw_detection
+from exporters.figures.diagnostics import Autocorrelation, Diagnostics, draw_diagnostics
+from exporters.figures.matrices import cells_of, similarity
+from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, clock_for, envelope
+from stream.errors import ModelMissingError
+
+
+def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
+    """Data of the one line of that name."""
+    (found,) = [line for line in axes.lines if line.get_label() == label]
+    return np.asarray(found.get_xdata()), np.asarray(found.get_ydata())
+
+
+def texts(axes: Axes) -> list[str]:
+    """Free text in a panel."""
+    return [text.get_text() for text in axes.texts]
+
+
+def shades(axes: Axes) -> list[tuple[float, float]]:
+    """From where to where each shaded span goes."""
+    found = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    return [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in found]
+
+
+def png_size(path: Path) -> tuple[int, ...]:
+    """Width and height in pixels, from the header (PNG specification, 11.2.2)."""
+    return struct.unpack(">II", path.read_bytes()[16:24])
+
+
+def some_track(count: int, *spans: Span) -> Track:
+    """A track whose thresholds move, and are not there in the first tenth."""
+    t_s = np.arange(count, dtype=np.float64)
+    theta_on = 0.3 + 0.1 * np.exp(-t_s / 50)
+    theta_on[: count // 10] = np.nan
+    score = np.random.default_rng(0).uniform(0.1, 0.2, count)
+    median = np.full(count, 0.2)
+    return Track("causal", t_s, score, score / 2, theta_on, (theta_on + median) / 2, median, spans)
+
+
+def some_detection(count: int) -> Detection:
+    """Both tracks, truth, and damage."""
+    causal = some_track(count, Span(10.0, 20.0, detected_at_s=13.0), Span(30.0, 35.0))
+    offline = replace(some_track(count, Span(9.0, 21.0)), name="offline")
+    return Detection("clip", float(count), causal, offline, truth=(Span(8.0, 20.0),), damaged=(Span(25.0, 26.0),))
+
+
+def some_diagnostics(count: int) -> Diagnostics:
+    """Random windows, the autocorrelation of a wave of 8 s."""
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((count, 6)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    t_s = np.arange(count, dtype=np.float64)
+    matrix = similarity([rows], cells_of(t_s))
+    lag_s = np.arange(20.0)
+    wave = Autocorrelation(lag_s, np.cos(2 * np.pi * lag_s / 8), np.full(20, 0.25), 8.0, 0.5)
+    return Diagnostics("clip", t_s, generator.uniform(0, 1, count - 1), matrix, matrix, wave if count > 1 else None)
+
+
+def test_detection_draws_the_thresholds_as_they_moved() -> None:
+    """Score, average and thresholds of both tracks are drawn value for value, the warm-up as a gap."""
+    figure, data = Figure(), some_detection(100)
+    draw_detection(figure, data)
+    for axes, track in zip(figure.axes[1:], (data.causal, data.offline), strict=True):
+        drawn = {label: line(axes, label)[1] for label in ("score", "EMA", "θ on", "θ off", "median")}
+        for label, values in zip(
+            drawn, (track.score, track.ema, track.theta_on, track.theta_off, track.median), strict=True
+        ):
+            assert np.array_equal(drawn[label], values, equal_nan=True), label
+
+
+def test_detection_shades_spans_and_aligns_them_in_rows() -> None:
+    """Each side's spans are shaded under its score and are bars in its row; truth has the top row."""
+    figure = Figure()
+    draw_detection(figure, some_detection(100))
+    strip, causal, offline = figure.axes
+    assert [shades(axes) for axes in (causal, offline)] == [
+        [(10.0, 20.0), (30.0, 35.0), (25.0, 26.0)],
+        [(9.0, 21.0), (25.0, 26.0)],
+    ]
+    assert [label.get_text() for label in strip.get_yticklabels()] == ["offline", "causal", "truth"]
+    bars = [[tuple(path.get_extents().intervalx) for path in bars.get_paths()] for bars in strip.collections]
+    assert bars == [[(9.0, 21.0)], [(10.0, 20.0), (30.0, 35.0)], [(8.0, 20.0)]]
+    assert line(strip, "detected")[0].tolist() == [13.0]
+    assert {axes.get_xlim() for axes in figure.axes} == {(0.0, 100.0)}
+
+
+def test_unknown_truth_has_no_row() -> None:
+    """Nobody's knowledge is not the knowledge that nothing happens."""
+    figure = Figure()
+    draw_detection(figure, replace(some_detection(100), truth=None))
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["offline", "causal"]
+
+
+def test_diagnostics_draws_four_panels() -> None:
+    """Distance at the later window of each pair, both matrices over time, autocorrelation with band and period."""
+    figure, data = Figure(), some_diagnostics(60)
+    draw_diagnostics(figure, data)
+    distance, mean, repetition, temporal = figure.axes[:4]
+    assert np.array_equal(distance.lines[0].get_xdata(), data.t_s[1:])
+    assert np.array_equal(distance.lines[0].get_ydata(), data.distance)
+    for axes in (mean, temporal):
+        assert np.array_equal(np.asarray(axes.images[0].get_array()), data.mean.values)
+        assert tuple(axes.images[0].get_extent()) == (0.0, 60.0, 60.0, 0.0)
+    assert line(repetition, "period 8.0 s, in 50% of the time")[0].tolist() == [8.0, 8.0]
+    low, high = repetition.collections[0].get_paths()[0].get_extents().intervaly
+    assert (low, high) == (0.0, 0.25)
+
+
+def test_no_period_is_said() -> None:
+    """Where no period is significant none is drawn, and the panel says so."""
+    figure, data = Figure(), some_diagnostics(60)
+    wave = data.autocorrelation
+    assert wave is not None
+    draw_diagnostics(figure, replace(data, autocorrelation=replace(wave, period_s=None)))
+    legend = figure.axes[2].get_legend()
+    assert legend is not None
+    assert legend.get_title().get_text() == "no significant period"
+    assert not [drawn for drawn in figure.axes[2].lines if str(drawn.get_label()).startswith("period")]
+
+
+def test_one_window_is_a_picture_with_words() -> None:
+    """A single window has no change and no lag: the panels say so, the matrices have one cell."""
+    figure = Figure()
+    draw_diagnostics(figure, some_diagnostics(1))
+    assert texts(figure.axes[0]) == ["one window: nothing to compare"]
+    assert texts(figure.axes[2]) == ["too few windows for a lag"]
+    assert np.asarray(figure.axes[1].images[0].get_array()).shape == (1, 1)
+
+
+@pytest.mark.parametrize("count", [20, 30_000])
+def test_files_have_their_size_and_are_always_the_same(tmp_path: Path, count: int) -> None:
+    """Short and long runs give PNGs of 200 dots an inch, byte for byte the same each time."""
+    for name in ("first", "second"):
+        with style.figure_file(tmp_path / f"{name}.png", *detection_plot.SIZE_IN) as figure:
+            draw_detection(figure, some_detection(count))
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+    assert png_size(tmp_path / "first.png") == (1440, 1000)
+    with style.figure_file(tmp_path / "diagnostics.png", *diagnostics.SIZE_IN) as figure:
+        draw_diagnostics(figure, some_diagnostics(count))
+    assert png_size(tmp_path / "diagnostics.png") == (1440, 1240)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["diagnostics.png", "first.png", "second.png"]
+
+
+def test_title_is_not_read_as_mathematics(tmp_path: Path) -> None:
+    """A clip may be called anything: dollar signs and backslashes are drawn as they are."""
+    name = r"a_$x^{2$_\frac"
+    with style.figure_file(tmp_path / "a.png", *detection_plot.SIZE_IN) as figure:
+        draw_detection(figure, replace(some_detection(20), title=name))
+    with style.figure_file(tmp_path / "b.png", *diagnostics.SIZE_IN) as figure:
+        draw_diagnostics(figure, replace(some_diagnostics(20), title=name))
+    assert figure.get_suptitle() == name
+
+
+def test_missing_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra the error names the command that brings it."""
+    monkeypatch.setattr(style, "find_spec", lambda _: None)
+    with pytest.raises(ModelMissingError, match=r"pip install -e '.\[plots\]'"):
+        style.require_matplotlib()
+
+
+def test_long_curve_keeps_its_peaks() -> None:
+    """The band of a long curve has its extremes, in a bounded number of columns."""
+    values = np.random.default_rng(0).standard_normal(28_800)
+    values[12_345], values[54] = 9.0, np.nan
+    t_s, low, high = envelope(np.arange(28_800.0), values)
+    assert len(t_s) == len(low) == len(high) <= COLUMNS_MAX
+    assert (np.nanmin(values), 9.0) == (low.min(), high.max())
+    assert 12_345 - t_s[high.argmax()] < 28_800 / COLUMNS_MAX
+
+
+def test_rounding_does_not_look_like_a_signal() -> None:
+    """Scores that differ by less than cosines are known to are drawn as a flat line."""
+    figure, data = Figure(), some_detection(100)
+    flat = replace(data.offline, score=np.full(100, 0.25) + 1e-9 * np.arange(100), ema=np.full(100, 0.25))
+    level = replace(flat, theta_on=flat.ema, theta_off=flat.ema, median=flat.ema)
+    draw_detection(figure, replace(data, offline=level))
+    low, high = figure.axes[2].get_ylim()
+    assert (high - low, (low + high) / 2) == pytest.approx((0.01, 0.25))
+
+
+def test_curve_breaks_where_windows_are_missing() -> None:
+    """No line is drawn over a hole of more than two strides; jitter does not break it."""
+    t_s, values = broken_at_gaps(np.array([0, 1, 2.02, 3, 9, 10.0]), np.arange(6.0))
+    assert t_s.tolist() == [0, 1, 2.02, 3, 3, 9, 10]
+    assert np.array_equal(values, [0, 1, 2, 3, np.nan, 4, 5], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("span_s", "t_s", "unit", "text"),
+    [
+        (2.0, 0.5, "s", "0.5"),
+        (20.0, 5.0, "min:s", "0:05"),
+        (432.0, 120.0, "min:s", "2:00"),
+        (3590.0, 3300.0, "min:s", "55:00"),
+        (28_800.0, 9000.0, "h:min", "2:30"),
+        (3_600_000.0, 360_000.0, "h:min", "100:00"),
+    ],
+)
+def test_ticks_read_as_a_clock(span_s: float, t_s: float, unit: str, text: str) -> None:
+    """Times are written in the unit that suits the span, with at most eight round ticks."""
+    clock = clock_for(0.0, span_s, 8)
+    assert (clock.unit, clock.text(t_s)) == (unit, text)
+    assert span_s / clock.step_s <= 8 or clock.step_s == 86400

@@ -1,0 +1,76 @@
+"""Whoever says that memory is full, and however, is understood; nobody else is."""
+
+import pytest
+import torch
+
+from models.memory.oom import full_memory_as_memory_error, is_memory_full
+
+OF_THE_CPU = (
+    "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: "
+    "you tried to allocate 4398046511104 bytes. Error code 12 (Cannot allocate memory)"
+)
+CUBLAS = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2.00 GiB."),
+        torch.AcceleratorError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError(CUBLAS),
+        torch.AcceleratorError(CUBLAS),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError(OF_THE_CPU),
+        RuntimeError("unable to mmap 4096 bytes from file <model.safetensors>: Cannot allocate memory (12)"),
+        MemoryError(),
+    ],
+    ids=lambda error: f"{type(error).__name__}: {str(error)[:40]}",
+)
+def test_every_way_of_saying_that_memory_is_full(error: Exception) -> None:
+    """torch's allocators, the driver, cuBLAS, cuDNN and Python: all become ``MemoryError``, in one line."""
+    assert is_memory_full(error)
+    with pytest.raises(MemoryError) as caught, full_memory_as_memory_error():
+        raise error
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("shapes do not fit"),
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        OSError("No space left on device"),
+    ],
+)
+def test_other_errors_stay_what_they_are(error: Exception) -> None:
+    """An error that is not about full memory passes unchanged."""
+    assert not is_memory_full(error)
+    with pytest.raises(type(error)) as caught, full_memory_as_memory_error():
+        raise error
+    assert caught.value is error
+
+
+def test_allocator_of_the_cpu_says_what_is_expected() -> None:
+    """The sentence that is looked for is the one that this torch says; the new one names whose memory is full."""
+    with pytest.raises(MemoryError, match="the memory of this machine is full"), full_memory_as_memory_error():
+        torch.empty(1 << 58, dtype=torch.uint8)
+    with pytest.raises(MemoryError, match="the GPU's memory is full: CUDA out"), full_memory_as_memory_error():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Failed to allocate memory for requested buffer of size 8388608000",
+        "Available memory of 0 is smaller than requested bytes of 135383040",
+    ],
+)
+def test_onnx_runtime_says_that_its_arena_is_full(said: str) -> None:
+    """ONNX Runtime's errors, which share nothing but ``Exception``, are known by what its arena says."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+
+    arena = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) "
+    assert is_memory_full(RuntimeException(arena + said))
+    assert not is_memory_full(RuntimeException("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : a shape is another"))

@@ -1,0 +1,105 @@
+"""Addresses of live sources: what they name, and that no record learns their secrets."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.config import Options
+from stream.errors import SourceError, UsageError
+from stream.sources.address import address_of, redacted, stem_of
+from stream.sources.live.options import LiveOptions
+from stream.sources.source import open_source
+from tests.support.clips import clips_named
+
+SECRET = "geheim7"  # noqa: S105 - of nobody
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "stem"),
+    [
+        ("rtsp://10.0.0.5/live", "rtsp://10.0.0.5/live", "10.0.0.5_live"),
+        ("rtsp://u:geheim7@10.0.0.5:554/a/b/", "rtsp://***@10.0.0.5:554/a/b/", "10.0.0.5_554_a_b"),
+        ("rtsp://u:ge/heim7@cam/1", "rtsp://***@cam/1", "cam_1"),
+        ("RTSPS://u@cam", "RTSPS://***@cam", "cam"),
+        (
+            "rtsp://cam/realmonitor?channel=2&subtype=0&pwd=geheim7",
+            "rtsp://cam/realmonitor?channel=2&subtype=0&pwd=***",
+            "cam_realmonitor_channel_2_subtype_0",
+        ),
+        (
+            "rtsp://cam/user=admin_password=geheim7_channel=1_stream=0.sdp",
+            "rtsp://cam/user=***_password=***_channel=1_stream=0.sdp",
+            "cam_channel_1_stream_0.sdp",
+        ),
+        ("https://host:8443/x/clip.ts?token=geheim7", "https://host:8443/x/clip.ts?token=***", "host_8443_x_clip.ts"),
+        ("http://host/clip.mkv", "http://host/clip.mkv", "host_clip"),
+        ("rtsp://[::1]:554/live", "rtsp://[::1]:554/live", "1_554_live"),
+        ("-", "-", "stdin"),
+        ("/dev/video0", "/dev/video0", "video0"),
+    ],
+)
+def test_an_address_has_a_name_and_a_stem_without_secrets(spec: str, name: str, stem: str) -> None:
+    """User, password and all values but harmless ones are taken out; host, path and channel stay."""
+    address = address_of(spec)
+    assert address is not None
+    assert (address.name, address.stem) == (name, stem)
+    assert SECRET not in repr(address)
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=4), st.text(min_size=4))
+def test_no_password_is_told(user: str, password: str) -> None:
+    """Whatever stands before the last @ is neither in the name nor in the stem."""
+    for told in (redacted(f"rtsp://{user}:{password}@h/l"), stem_of(f"rtsp://{user}:{password}@h/l")):
+        assert told in ("rtsp://***@h/l", "h_l")
+
+
+def test_a_long_address_gives_a_short_stem() -> None:
+    """The stem is the name of a folder and of files: it is cut, and differs where the addresses differ."""
+    one, other = (stem_of(f"https://host/{'x' * 300}{end}") for end in "ab")
+    assert one != other
+    assert len(one) <= 80
+
+
+@pytest.mark.parametrize("spec", ["clip.mp4", "part.tar::clip.mp4", "hf://datasets/a/b/c.mp4", "dir/", "/dev/null"])
+def test_files_are_no_addresses(spec: str) -> None:
+    """What is a file, or lies on the hub, is left to those who read it."""
+    assert address_of(spec) is None
+
+
+def test_an_address_of_another_kind_is_refused_without_its_secrets() -> None:
+    """The sentence names the kinds that can be read."""
+    with pytest.raises(SourceError, match=r"rtmp://\*\*\*@host/x is no address that can be read") as raised:
+        address_of("rtmp://u:geheim7@host/x")
+    assert SECRET not in str(raised.value)
+
+
+def test_commands_for_clips_refuse_a_live_source() -> None:
+    """The sentence says which commands take it, and not its password."""
+    with pytest.raises(UsageError, match=r"rtsp://\*\*\*@host/x is an address, and this reads files"):
+        open_source("rtsp://u:geheim7@host/x")
+
+
+def test_two_cameras_of_one_path_are_two_runs() -> None:
+    """The host is part of the stem; the same camera twice is refused, without its password."""
+    cameras = ["rtsp://u:geheim7@one/live", "rtsp://u:geheim7@two/live"]
+    assert clips_named(cameras) == cameras
+    with pytest.raises(UsageError, match="would both be written as 'one_live'") as raised:
+        clips_named([cameras[0], cameras[0]])
+    assert SECRET not in str(raised.value)
+
+
+def test_options_for_the_record_hold_no_secret(tmp_path: Path) -> None:
+    """``run.json`` and the comparison with an earlier run see the redacted address; the chain sees the real one."""
+    options = Options(source="rtsp://u:geheim7@host/x?key=geheim7", out=tmp_path)
+    assert SECRET not in str(options.recorded()) + str(options.deciding())
+    assert SECRET in options.model_dump_json()
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("inf"), float("nan")])
+def test_times_of_live_options_are_above_zero(value: float) -> None:
+    """The option is named as on the command line."""
+    with pytest.raises(UsageError, match="--max-lag-s is"):
+        LiveOptions(max_lag_s=value)

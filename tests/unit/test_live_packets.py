@@ -1,0 +1,211 @@
+"""A camera's packets across its connections: each cut is told once, with its length and its reasons."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import pytest
+
+from stream.errors import UnreachableError
+from stream.pipeline.items import Damage, Gap, Item, Overload, Packet, Picture, SourceLost
+from stream.sources.live.backoff import Backoff
+from stream.sources.live.camera_clock import Since
+from stream.sources.live.camera_packets import CameraPackets
+from stream.sources.source import open_source
+from stream.stages.decode import Decode
+from stream.video.container import open_stream, read_facts
+from stream.video.packets import Dropped, Lost, Regained, empty_packet, packets
+from tests.support.clips import make_clip
+from tests.support.live_packets import Clock, packet, times_s
+
+Arrival = tuple[float, "av.Packet[av.VideoStream]"]
+
+
+class Camera:
+    """Gives one list of (time of arrival, packet) a connection; an error in it is raised."""
+
+    def __init__(self, clock: Clock, connections: Sequence[Sequence[Arrival | Exception]]) -> None:
+        self._clock = clock
+        self._connections = list(connections)
+        self.attempts = 0
+
+    @contextmanager
+    def connect(self) -> Iterator[Any]:
+        """As ``open_stream``; refuses when no connection is left."""
+        self.attempts += 1
+        if not self._connections:
+            raise UnreachableError("rtsp://host/live cannot be reached: Connection refused")
+        given = self._connections.pop(0)
+        if given and isinstance(given[0], UnreachableError):
+            raise given[0]
+        yield SimpleNamespace(demux=lambda _stream: self._demux(given)), SimpleNamespace(width=64, height=64)
+
+    def _demux(self, given: Sequence[Arrival | Exception]) -> Iterator["av.Packet[av.VideoStream]"]:
+        for each in given:
+            if isinstance(each, Exception):
+                raise each
+            self._clock.now_s, sent = each
+            yield sent
+        yield empty_packet()
+
+
+def _watched(
+    connections: Sequence[Sequence[Arrival | Exception]], budget_s: float = 60.0, *, has_end: bool = False
+) -> tuple[list[Packet], Camera]:
+    clock = Clock()
+    camera = Camera(clock, connections)
+    backoff = Backoff(budget_s, clock=clock, wait=clock.wait, chance=lambda: 0.0)
+    return list(CameraPackets(camera.connect, backoff, has_end=has_end, silence_s=10.0, clock=clock)), camera
+
+
+def _pictures(arrived_at: float, clock_s: float, count: int = 3) -> list[Arrival | Exception]:
+    return [(arrived_at + n / 30, packet(clock_s + n / 30, key=n == 0)) for n in range(count)]
+
+
+def _kinds(given: Sequence[Packet]) -> str:
+    """One letter a packet: Packet, Lost, Regained."""
+    return "".join(type(item).__name__[0] for item in given)
+
+
+def test_each_connection_begins_with_a_key_picture() -> None:
+    """What a camera sends before it cannot be decoded; it belongs to the gap, and is no damage."""
+    late: list[Arrival | Exception] = [(n / 30, packet(n / 30)) for n in range(5)]
+    given, _ = _watched([late + _pictures(1.0, 5.0)], has_end=True)
+    assert times_s(given) == [0.0, 0.033, 0.067]
+
+
+def test_a_cut_is_told_at_once_and_its_length_when_it_is_over() -> None:
+    """From the last picture's arrival to the first one's after: 9 seconds less the length of a picture."""
+    given, _ = _watched([_pictures(100.0, 7.0), _pictures(109.0 + 2 / 30, 0.0)], budget_s=0.1)
+    assert _kinds(given) == "PPPLRPPPL"
+    lost, regained = given[3], given[4]
+    assert isinstance(lost, Lost)
+    assert isinstance(regained, Regained)
+    assert (lost.reason, regained.reason) == ("it ended the stream", "it ended the stream")
+    assert regained.from_s == pytest.approx(9.0 + 2 / 30)
+    assert times_s(given)[3] == round(9.0 + 2 / 30, 3)
+
+
+def test_a_packet_that_libav_gives_up_late_came_when_it_came() -> None:
+    """Where nothing follows, libav holds the last packet back for as long as it waits: that time belongs to the gap."""
+    held_back: list[Arrival | Exception] = [*_pictures(100.0, 0.0), (110.0 + 2 / 30, packet(3 / 30))]
+    given, _ = _watched([held_back, _pictures(120.0 + 2 / 30, 0.0)], budget_s=1.0)
+    assert _kinds(given) == "PPPPLRPPPL"
+    assert isinstance(given[4], Lost)
+    assert given[4].reason == "it has sent nothing for too long"
+    assert isinstance(given[5], Regained)
+    assert given[5].from_s == pytest.approx(3 / 30 + 20.0)
+
+
+def test_each_reason_is_told_once() -> None:
+    """A camera that refuses a hundred times is not told of a hundred times."""
+    refused = [[UnreachableError("Connection refused")]] * 20
+    broken: list[list[Arrival | Exception]] = [[OSError(0, "Input/output error")]]
+    silent = [*_pictures(100.0, 0.0), av.ExitError(0, "")]
+    given, camera = _watched([silent, *refused, *broken, *refused, _pictures(5000.0, 0.0)], budget_s=5000.0)
+    assert camera.attempts > 42
+    assert _kinds(given) == "PPPLRPPPL"
+    assert isinstance(given[4], Regained)
+    assert given[4].reason == ("it has sent nothing for too long; then: Connection refused; then: Input/output error")
+
+
+def test_a_camera_that_never_comes_back_is_given_up() -> None:
+    """After the budget, and not before; the cut is told, and no gap, of which nobody knows the end."""
+    given, camera = _watched([_pictures(100.0, 0.0)], budget_s=10.0)
+    assert _kinds(given) == "PPPL"
+    assert camera.attempts == 1 + 5  # after 0.5, 1.5, 3.5, 7.5 and 10 seconds
+
+
+def test_nothing_is_told_before_the_first_picture() -> None:
+    """The run's time has not begun: there is no gap in it."""
+    given, _ = _watched([[UnreachableError("x")], [], _pictures(200.0, 0.0)], budget_s=20.0)
+    assert _kinds(given) == "PPPL"
+    assert times_s(given)[0] == 0.0
+
+
+def test_a_run_that_goes_on_begins_with_a_gap() -> None:
+    """It lasts from the last picture of the attempt before, by the monotonic clock; the loss is told at once."""
+    clock = Clock()
+    camera = Camera(clock, [[UnreachableError("x: Connection refused")], _pictures(107.0, 0.0)])
+    since = Since(last_s=40.0, end_s=40.5, last_at=95.0)
+    backoff = Backoff(1.0, clock=clock, wait=clock.wait)
+    given = list(CameraPackets(camera.connect, backoff, has_end=True, since=since, clock=clock))
+    assert _kinds(given) == "LRPPP"
+    lost, regained = given[:2]
+    assert isinstance(lost, Lost)
+    assert isinstance(regained, Regained)
+    assert lost.reason == "the run was interrupted"
+    assert regained.reason == "the run was interrupted; then: Connection refused"
+    assert regained.from_s == times_s(given)[0] == 40.0 + 12.0
+
+
+def test_a_clock_that_is_set_over_a_pause_is_a_gap_within_a_connection() -> None:
+    """It begins anew at the next key picture."""
+    later: list[Arrival | Exception] = [(108.0, packet(3000.0)), *_pictures(108.1, 3000.1)]
+    given, _ = _watched([_pictures(100.0, 0.0) + later], has_end=True)
+    assert _kinds(given) == "PPPRPPP"
+    assert isinstance(given[3], Regained)
+    assert (given[3].reason, round(given[3].from_s, 3)) == ("its clock was set", 8.1)
+
+
+def _decoded(clip: Any, story: Callable[[list[Packet]], list[Packet]]) -> list[Item]:  # noqa: ANN401 - a path
+    source = open_source(str(clip))
+    stage = Decode(source.name, read_facts(source))
+    given = [item for item in packets(source) if item.packet.size]
+    return [out for item in story(given) for out in stage.on_item(item)]
+
+
+def test_decoding_puts_a_gap_between_the_pictures_around_it(tmp_path: Any) -> None:  # noqa: ANN401 - pytest's path
+    """It begins where the last picture ends, and ends where the next begins; nothing is damaged."""
+    clip = make_clip(tmp_path / "clip.ts", frames=30, key_every=10)
+
+    def story(given: list[Packet]) -> list[Packet]:
+        start_s = float((given[0].packet.pts or 0) * given[0].packet.time_base)
+        late = [Packet(item.packet, item.offset_s + 7.0) for item in given[20:]]
+        cut = [Lost(empty_packet(), reason="a"), Regained(empty_packet(), from_s=start_s + 20 / 30 + 7.0, reason="b")]
+        return [*given[:12], *cut, *late]
+
+    out = _decoded(clip, story)
+    pictures = [item for item in out if isinstance(item, Picture)]
+    lost = next(item for item in out if isinstance(item, SourceLost))
+    gap = next(item for item in out if isinstance(item, Gap))
+    assert len(pictures) == 12 + 10
+    assert not [item for item in out if isinstance(item, Damage)]
+    assert (round(lost.t_s, 4), lost.reason) == (0.4, "a")
+    assert (round(gap.t_start_s, 4), round(gap.t_end_s, 4), gap.reason) == (0.4, round(20 / 30 + 7.0, 4), "b")
+    assert pictures[12].t_s == pytest.approx(gap.t_end_s)
+    assert out.index(lost) < out.index(gap) < out.index(pictures[12])
+
+
+def test_what_was_dropped_is_overload_and_no_damage(tmp_path: Any) -> None:  # noqa: ANN401 - pytest's path
+    """The stretch from the last picture before to the next key picture."""
+    clip = make_clip(tmp_path / "clip.ts", frames=30, key_every=10)
+
+    def story(given: list[Packet]) -> list[Packet]:
+        start_s = float((given[0].packet.pts or 0) * given[0].packet.time_base)
+        return [*given[:15], Dropped(empty_packet(), until_s=start_s + 20 / 30, packets=5, reason="slow"), *given[20:]]
+
+    out = _decoded(clip, story)
+    assert not [item for item in out if isinstance(item, Damage)]
+    (overload,) = (item for item in out if isinstance(item, Overload))
+    assert (round(overload.t_start_s, 4), round(overload.t_end_s, 4)) == (0.5, round(20 / 30, 4))
+    assert (overload.packets_dropped, overload.windows_skipped, overload.reason) == (5, 0, "slow")
+    assert len([item for item in out if isinstance(item, Picture)]) >= 24
+
+
+def test_what_is_dropped_before_the_first_picture_has_no_time(tmp_path: Any) -> None:  # noqa: ANN401 - pytest's path
+    """The line of time begins with the first picture."""
+    clip = make_clip(tmp_path / "clip.ts", frames=10)
+    out = _decoded(clip, lambda given: [Dropped(empty_packet(), until_s=99.0, packets=3, reason="slow"), *given])
+    assert [type(item) for item in out] == [Picture] * len(out)
+
+
+def test_a_real_connection_is_followed(tmp_path: Any) -> None:  # noqa: ANN401 - pytest's path
+    """Real packets of a real container, as the camera's: all of them, each with its time of arrival."""
+    source = open_source(str(make_clip(tmp_path / "clip.ts", frames=30)))
+    connect: Callable[[], AbstractContextManager[Any]] = lambda: open_stream(source)  # noqa: E731 - the clip as a camera
+    given = list(CameraPackets(connect, Backoff(0.0), has_end=True))
+    assert times_s(given) == [round(number / 30, 3) for number in range(30)]
+    assert all(item.arrived_at is not None for item in given)

@@ -1,0 +1,246 @@
+"""Finding weights: folder, cache, hub; whole or refused; which they are."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.encoders.table import Choice, choose, make_encoder
+from models.errors import ModelUnavailableError
+from models.weights.weights import identity, locate, weight_files, weights_sha256
+from tests.support.hub_server import COMMIT, Hub, Repo, serving
+
+ROOT = Path(__file__).parents[2]
+NAME = "someone/vjepa2-tiny"
+CONFIG = b'{"model_type": "vjepa2"}'
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def _whole(folder: Path) -> Path:
+    return _write(folder, {"config.json": CONFIG, "model.safetensors": b"weights"})
+
+
+def _sharded(folder: Path) -> Path:
+    index = json.dumps({"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors"}}).encode()
+    shards = {"model-1.safetensors": b"one", "model-2.safetensors": b"two"}
+    return _write(folder, {"config.json": CONFIG, "model.safetensors.index.json": index, **shards})
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A hub on this machine that holds one model, beside files that must not be fetched."""
+    files = {
+        "config.json": CONFIG,
+        "model.safetensors": b"weights",
+        "pytorch_model.bin": b"pickle",
+        "model.py": b"code",
+        "other/model.safetensors": b"another format",
+    }
+    with serving(Repo(NAME, files)) as hub:
+        yield hub
+
+
+def _locate(home: Path, name: str, *, allow_download: bool, **changes: str) -> str:
+    """What ``locate`` gives in a fresh interpreter: the hub's client reads its environment once, at its import."""
+    code = """
+import sys
+from models.errors import ModelUnavailableError
+from models.weights.weights import locate
+try:
+    print(locate(sys.argv[1], allow_download=sys.argv[2] == "True"))
+except ModelUnavailableError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, name, str(allow_download)]
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    done = subprocess.run(
+        command, cwd=ROOT, env={**inherited, "HF_HOME": str(home), **changes},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def _snapshot(home: Path) -> Path:
+    return home / "hub" / f"models--{NAME.replace('/', '--')}" / "snapshots" / COMMIT
+
+
+def _cached(home: Path) -> Path:
+    """The hub cache's layout, written by hand."""
+    _write(_snapshot(home).parents[1] / "refs", {"main": COMMIT.encode()})
+    return _snapshot(home)
+
+
+def test_fetched_once_then_from_the_cache(tmp_path: Path, hub: Hub) -> None:
+    """The hub is asked the first time; the second time nothing goes over the network."""
+    first = _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint)
+    assert first == str(_snapshot(tmp_path))
+    assert (Path(first) / "model.safetensors").read_bytes() == b"weights"
+    hub.requests.clear()
+    assert _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint) == first
+    assert hub.requests == []
+
+
+def test_neither_code_nor_pickles_are_fetched(tmp_path: Path, hub: Hub) -> None:
+    """Only configuration and safetensors come from the hub."""
+    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint))
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_broken_off_download_is_completed(tmp_path: Path, hub: Hub) -> None:
+    """A cached snapshot that lacks its weights is fetched again, not returned."""
+    _write(_cached(tmp_path), {"config.json": CONFIG})
+    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint))
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_cache_is_enough_without_the_hub(tmp_path: Path) -> None:
+    """What was fetched before is found without any network."""
+    _whole(_cached(tmp_path))
+    said = _locate(tmp_path, NAME, allow_download=False, HF_ENDPOINT="http://127.0.0.1:9")
+    assert said == str(_snapshot(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("allow_download", "environment", "helps"),
+    [
+        (False, {}, "`egoclean-stream models fetch`"),
+        (True, {"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE forbids the network"),
+        (True, {"HF_ENDPOINT": "http://127.0.0.1:9"}, "check the network, or HF_ENDPOINT"),
+    ],
+    ids=["not allowed", "offline mode", "no connection"],
+)
+def test_unreachable_weights_say_what_helps(
+    tmp_path: Path, hub: Hub, *, allow_download: bool, environment: dict[str, str], helps: str
+) -> None:
+    """Where the weights cannot be had, the error says what helps, and a forbidden network is left alone."""
+    said = _locate(tmp_path, NAME, allow_download=allow_download, **{"HF_ENDPOINT": hub.endpoint, **environment})
+    assert repr(NAME) in said
+    assert helps in said
+    assert "\n" not in said
+    assert hub.requests == []
+
+
+def test_unknown_name_is_unavailable(tmp_path: Path, hub: Hub) -> None:
+    """A model that the hub does not know is the same error, not a traceback of the hub's client."""
+    said = _locate(tmp_path, "someone/else", allow_download=True, HF_ENDPOINT=hub.endpoint)
+    assert said.startswith("the model 'someone/else' cannot be had: the hub has none of that name")
+
+
+def test_impossible_name_is_unavailable(tmp_path: Path) -> None:
+    """A path that does not exist, and cannot be a hub name either, is an error that names it."""
+    missing = str(tmp_path / "nowhere" / "model")
+    with pytest.raises(ModelUnavailableError, match="nowhere/model' is neither a folder nor a name on the hub"):
+        locate(missing, allow_download=True)
+
+
+def test_local_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    """A folder with whole weights is used in place."""
+    assert locate(_whole(tmp_path), allow_download=False) == tmp_path
+
+
+def test_shards_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """A checkpoint in several files is the files that its index names."""
+    assert [path.name for path in weight_files(_sharded(tmp_path))] == ["model-1.safetensors", "model-2.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"model.safetensors": b"w"}, "has no config.json"),
+        ({"config.json": CONFIG}, "model.safetensors is missing"),
+        ({"config.json": CONFIG, "pytorch_model.bin": b"pickle"}, "only pickled weights"),
+        ({"config.json": CONFIG, "model.safetensors.index.json": b"{"}, "cannot be read"),
+        ({"config.json": CONFIG, "model.safetensors.index.json": b"[]"}, "expected an object"),
+        ({"config.json": CONFIG, "model.safetensors.index.json": b"{}"}, "no weight_map"),
+    ],
+)
+def test_half_a_model_is_refused(tmp_path: Path, files: dict[str, bytes], said: str) -> None:
+    """A folder that is no whole model in safetensors says what it lacks."""
+    with pytest.raises(ModelUnavailableError, match=said):
+        locate(_write(tmp_path, files), allow_download=True)
+
+
+def test_missing_shard_is_named(tmp_path: Path) -> None:
+    """A folder whose copy broke off between two shards is refused."""
+    (_sharded(tmp_path) / "model-2.safetensors").unlink()
+    with pytest.raises(ModelUnavailableError, match=r"incomplete: model-2\.safetensors is missing"):
+        weight_files(tmp_path)
+
+
+def test_hash_of_one_file_is_its_own(tmp_path: Path) -> None:
+    """The hash is the one that the hub shows beside the file."""
+    assert weights_sha256(_whole(tmp_path)) == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_hash_in_the_hubs_cache_is_the_blobs_name(tmp_path: Path) -> None:
+    """Gigabytes are not read again: the cache names a large file by its digest, which was checked as it came."""
+    blob = tmp_path / "blobs" / hashlib.sha256(b"weights").hexdigest()
+    _write(blob.parent, {blob.name: b"not read"})
+    folder = _write(tmp_path / "snapshots" / COMMIT, {"config.json": CONFIG})
+    (folder / "model.safetensors").symlink_to(blob)
+    assert weights_sha256(folder) == blob.name
+    small = blob.with_name("0" * 40)
+    _write(blob.parent, {small.name: b"weights"})
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(small)
+    assert weights_sha256(folder) == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_hash_of_shards_is_that_of_sha256sums_listing(tmp_path: Path) -> None:
+    """``sha256sum *.safetensors | sha256sum`` gives the same."""
+    lines = [f"{hashlib.sha256(c).hexdigest()}  model-{n}.safetensors\n" for n, c in ((1, b"one"), (2, b"two"))]
+    assert weights_sha256(_sharded(tmp_path)) == hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_identity_of_a_cached_snapshot_is_the_hubs(tmp_path: Path) -> None:
+    """Name and commit are read off the cache's own layout; a local folder has its name alone."""
+    assert identity(_snapshot(tmp_path)) == (NAME, COMMIT)
+    assert identity(tmp_path / "mine") == ("mine", "local")
+
+
+def test_auto_is_vjepa2_where_its_weights_are(tmp_path: Path) -> None:
+    """``auto`` settles on V-JEPA 2 and hands on the folder."""
+    assert choose(model=_whole(tmp_path)) == Choice("vjepa2", str(tmp_path))
+
+
+def test_auto_without_weights_names_both_ways_out() -> None:
+    """Without weights ``auto`` fails in one sentence, fetch them or ask for the grid, and never falls back."""
+    with pytest.raises(ModelUnavailableError, match=r"`egoclean-stream models fetch`.*--encoder grid") as caught:
+        choose(model="someone/none", allow_download=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_choice_checks_the_architecture(tmp_path: Path) -> None:
+    """A run with another model's folder fails before its stages start."""
+    _write(_whole(tmp_path), {"config.json": b'{"model_type": "bert"}'})
+    with pytest.raises(ModelUnavailableError, match="expected 'vjepa2'"):
+        choose("vjepa2", tmp_path)
+
+
+def test_grid_is_chosen_by_name_alone(tmp_path: Path) -> None:
+    """The grid needs no weights and refuses a folder of them."""
+    assert choose("grid") == Choice("grid", None)
+    with pytest.raises(ValueError, match="has no weights"):
+        choose("grid", tmp_path)
+    with pytest.raises(ValueError, match="has no weights"):
+        make_encoder("grid", tmp_path)
+
+
+def test_unknown_encoder_is_refused() -> None:
+    """A name that no encoder has is an error that lists those there are."""
+    with pytest.raises(ValueError, match="no encoder 'clip': expected one of auto, grid, vjepa2"):
+        choose("clip")
+    with pytest.raises(ValueError, match="no encoder 'auto': expected one of grid, vjepa2"):
+        make_encoder("auto")

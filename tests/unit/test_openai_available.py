@@ -1,0 +1,147 @@
+"""The annotator that asks a server: how long one that is away is waited for, and who is not let in."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.annotators.annotator import AnnotationAnswer
+from models.annotators.openai.annotator import OpenAIAnnotator, OpenAISettings
+from models.annotators.response.schema import echo_of
+from models.annotators.table import AnnotatorChoice, choose_annotator, make_annotator
+from models.errors import ModelUnavailableError
+from tests.support.echo_server import MODEL
+from tests.support.openai_asked import annotator, asked, outcomes, segment
+from tests.support.openai_server import KEY, Reply, Server, free_port, serving
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server, asked again without pauses, and no key in sight."""
+    with asked(tmp_path, monkeypatch) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("key", "sent", "said"),
+    [("", None, "set OPENAI_API_KEY"), ("sk-expired", "Bearer sk-expired", "another key in OPENAI_API_KEY is needed")],
+)
+def test_refused_key_ends_it_at_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch, key: str, sent: str | None, said: str
+) -> None:
+    """A server that lets nobody in is not asked twice; the error names the variable and not its value."""
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    server.key = KEY
+    with pytest.raises(ModelUnavailableError, match=said) as caught:
+        outcomes(server, segment())
+    assert "sk-" not in str(caught.value)
+    assert (len(server.asked), server.authorizations) == (1, {sent})
+
+
+def test_key_comes_from_the_environment_only(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in ``.env`` goes nowhere; one in the environment goes to the server, into no fact and no representation."""
+    (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
+    server.key = KEY
+    with pytest.raises(ModelUnavailableError, match="set OPENAI_API_KEY"):
+        outcomes(server, segment())
+    assert server.authorizations == {None}
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    asks = annotator(server)
+    assert [type(outcome) for outcome in asks.annotate([segment()])] == [AnnotationAnswer]
+    assert KEY not in f"{asks.facts()} {asks!r}"
+
+
+def test_unknown_model_ends_it_at_once(server: Server) -> None:
+    """A server without that model can answer nothing: the error says so."""
+    with pytest.raises(ModelUnavailableError, match=r"knows no such model, or its address is another \(404\)"):
+        outcomes(server, segment(), model="other")
+
+
+def test_answers_are_given_before_the_end_is_said(server: Server) -> None:
+    """Where one request finds the server closed to it, an answer to another that came before is not lost."""
+    refused, answered = segment(1), segment(2)
+    server.to_segment[echo_of(refused)] = [Reply(403, body="{}", hangs=True)]
+    seen = annotator(server).annotate([refused, answered])
+    assert next(seen).segment_id == "s2"
+    server.released.set()
+    with pytest.raises(ModelUnavailableError, match=r"refuses access \(403\): set OPENAI_API_KEY"):
+        next(seen)
+
+
+def test_server_that_loads_its_model_is_waited_for(server: Server) -> None:
+    """A server that says for a while that it is not ready yet costs no segment, however often it says so."""
+    server.replies = [Reply(503, body='{"error":{"message":"Loading model"}}')] * 20
+    assert isinstance(outcomes(server, segment())["s0"], AnnotationAnswer)
+
+
+class _StartsServer(logging.Handler):
+    """Starts a server as soon as the annotator says that it waits for one."""
+
+    def __init__(self, stack: ExitStack, port: int) -> None:
+        super().__init__()
+        self._stack, self._port = stack, port
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+        self._stack.enter_context(serving(self._port))
+
+
+def test_server_that_is_not_up_yet_is_waited_for() -> None:
+    """Nobody listens at first; the server that comes then is asked, and the wait was announced."""
+    with ExitStack() as stack:
+        port = stack.enter_context(free_port())
+        handler = _StartsServer(stack, port)
+        logger = logging.getLogger("models.annotators.openai.patience")
+        logger.addHandler(handler)
+        stack.callback(logger.removeHandler, handler)
+        asks = OpenAIAnnotator(OpenAISettings(f"http://127.0.0.1:{port}/v1", MODEL))
+        [outcome] = asks.annotate([segment()])
+    assert isinstance(outcome, AnnotationAnswer)
+    assert handler.said == [f"nobody answers at http://127.0.0.1:{port}/v1: waiting for up to 300 s"]
+
+
+def test_server_that_stays_away_is_unavailable() -> None:
+    """Where nobody comes within the time, the annotator can answer nothing, and says what helps."""
+    with free_port() as port, pytest.raises(ModelUnavailableError, match="has not been there for 0 s: start it"):
+        list(OpenAIAnnotator(OpenAISettings(f"http://127.0.0.1:{port}/v1", MODEL, wait_s=0)).annotate([segment()]))
+
+
+def test_server_that_dies_midway_is_unavailable_not_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was described stays; for the rest nobody is there, and no segment is said to have failed for it."""
+    monkeypatch.chdir(tmp_path)
+    with serving() as server:
+        asks = annotator(server, wait_s=0)
+        assert [type(outcome) for outcome in asks.annotate([segment(1)])] == [AnnotationAnswer]
+    with pytest.raises(ModelUnavailableError, match="has not been there"):
+        list(asks.annotate([segment(2)]))
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("localhost:8000", "is no server's: expected one like http"),
+        ("ftp://host/v1", "is no server's"),
+        ("http://me:secret@host/v1", "a key belongs in OPENAI_API_KEY"),
+        ("http://host/v1?api_key=secret", "a key belongs in OPENAI_API_KEY"),
+    ],
+)
+def test_address_without_secrets(url: str, said: str) -> None:
+    """An address is checked before anybody is asked; one that holds a secret is refused without repeating it."""
+    with pytest.raises(ValueError, match=said) as caught:
+        OpenAIAnnotator(OpenAISettings(url, MODEL))
+    assert "secret" not in str(caught.value)
+
+
+def test_chosen_by_name(server: Server) -> None:
+    """The annotator is made by its name from an address and a model; without either it says what it needs."""
+    choice = AnnotatorChoice("openai", MODEL, server.url, batch_max=3)
+    assert choose_annotator(choice) == choice
+    asks = make_annotator(choice)
+    assert (asks.facts()["model"], asks.batch_max) == (MODEL, 3)
+    for lacking in (replace(choice, url=None), replace(choice, model=None)):
+        with pytest.raises(ValueError, match="expected its address"):
+            choose_annotator(lacking)

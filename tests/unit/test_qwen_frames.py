@@ -1,0 +1,202 @@
+"""Frames reach the model at their true times, and in a size that its patches divide."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.annotators.annotator import AnnotationRequest, Frame
+from models.annotators.qwen.annotator import QwenAnnotator
+from models.annotators.qwen.frames import Clip, make_clip, shown_size
+from models.annotators.qwen.positions import VIDEO
+from models.annotators.response.schema import answer_schema, longest_json_bytes
+from tests.support.tiny_qwen import FAMILIES, Family, noise_segment, noise_segments, save_tiny_qwen
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def annotators(tmp_path_factory: pytest.TempPathFactory) -> dict[Family, QwenAnnotator]:
+    """An annotator of each family."""
+    return {family: QwenAnnotator(save_tiny_qwen(tmp_path_factory.mktemp(family), family)) for family in FAMILIES}
+
+
+class SeenError(Exception):
+    """The model has been asked; no answer is waited for."""
+
+
+def asked(annotator: QwenAnnotator, requests: list[AnnotationRequest]) -> dict[str, Any]:
+    """What the annotator gives its model's ``generate`` for a batch."""
+    given: dict[str, Any] = {}
+
+    def see(**inputs: Any) -> None:  # noqa: ANN401
+        given.update(inputs)
+        raise SeenError
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(annotator._qwen.model, "generate", see)
+        with pytest.raises(SeenError):
+            list(annotator.annotate(requests))
+    return given
+
+
+def words_of(annotator: QwenAnnotator, inputs: dict[str, Any], row: int = 0) -> str:
+    """The prompt of one row, as the model reads it."""
+    text: str = annotator._qwen.processor.tokenizer.decode(inputs["input_ids"][row])
+    return text
+
+
+def seconds_in(text: str) -> list[float]:
+    """The times that Qwen3-VL is told."""
+    return [float(time) for time in re.findall(r"<([\d.]+) seconds>", text)]
+
+
+@pytest.mark.parametrize("fps", [0.5, 1.0, 2.0, 4.0, 29.97 / 30])
+def test_qwen2_5_is_told_the_true_step(annotators: dict[Family, QwenAnnotator], fps: float) -> None:
+    """The real processor's seconds between pairs of frames are right to 1%, whatever the rate; the words say them."""
+    annotator = annotators["qwen2_5_vl"]
+    inputs = asked(annotator, [noise_segment([0.25 + index / fps for index in range(7)])])
+    assert inputs["second_per_grid_ts"].tolist() == pytest.approx([2 / fps], rel=0.01)
+    said = f"0.25 seconds after its start, and each further one is {1 / fps:.2f} seconds later"
+    assert said in words_of(annotator, inputs)
+
+
+@pytest.mark.parametrize(
+    ("times_s", "first_s", "step_s", "frames"),
+    [
+        ([0.0, 0.2, 9.8, 10.0], 0.2, 9.6, 2),
+        ([0.0, 1.0, 2.0, 8.0], 0.0, 1.0, 3),
+        ([0.0, 1.0, 2.0, 3.0, 4.0, 14.0, 15.0, 16.0], 0.0, 1.0, 5),
+        ([float(t) for t in range(30) if t != 15], 0.0, 2.0, 15),
+    ],
+)
+def test_qwen2_5_never_takes_uneven_times_for_even(
+    annotators: dict[Family, QwenAnnotator], times_s: list[float], first_s: float, step_s: float, frames: int
+) -> None:
+    """Of uneven frames the real processor gets an even choice: its step, and the first frame's time, are true."""
+    annotator = annotators["qwen2_5_vl"]
+    inputs = asked(annotator, [noise_segment(times_s)])
+    assert inputs["second_per_grid_ts"].tolist() == pytest.approx([2 * step_s], rel=1e-6)
+    assert int(inputs["video_grid_thw"][0, 0]) == -(-frames // 2)
+    assert f"{first_s:.2f} seconds after its start, and each" in words_of(annotator, inputs)
+
+
+@pytest.mark.parametrize("fps", [0.5, 1.0, 2.0, 4.0])
+def test_qwen3_reads_the_true_times(annotators: dict[Family, QwenAnnotator], fps: float) -> None:
+    """The times that the real processor writes before pairs of frames are the pairs' own, to its tenth of a second."""
+    annotator = annotators["qwen3_vl"]
+    times_s = [0.25 + index / fps for index in range(6)]
+    written = words_of(annotator, asked(annotator, [noise_segment(times_s)]))
+    pairs = zip(times_s[::2], times_s[1::2], strict=True)
+    assert seconds_in(written) == pytest.approx([sum(pair) / 2 for pair in pairs], abs=0.051)
+    assert "after its start, and each" not in written, "each picture's time is told: an even grid need not be"
+
+
+def test_qwen3_reads_uneven_times_as_they_are(annotators: dict[Family, QwenAnnotator]) -> None:
+    """Where the camera stood still for a while, the frames' own times are written, not those of an even grid."""
+    annotator = annotators["qwen3_vl"]
+    inputs = asked(annotator, [noise_segment([0.0, 0.2, 9.8, 10.0])])
+    assert seconds_in(words_of(annotator, inputs)) == [0.1, 9.9]
+
+
+def test_rows_of_a_batch_keep_their_own_times(annotators: dict[Family, QwenAnnotator]) -> None:
+    """Two segments of other rates in one batch each have their own step."""
+    inputs = asked(annotators["qwen2_5_vl"], [noise_segment([n / fps for n in range(4)]) for fps in (1.0, 4.0)])
+    assert inputs["second_per_grid_ts"].tolist() == pytest.approx([2.0, 0.5], rel=0.01)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_longest_answer_has_room(annotators: dict[Family, QwenAnnotator], family: Family) -> None:
+    """The model may make as many tokens as the longest answer of the batch has bytes, and one that ends it."""
+    annotator = annotators[family]
+    requests = [noise_segment([0.0]), noise_segment([0.0, 200.0], width_px=640, height_px=480)]
+    longest = max(
+        longest_json_bytes(answer_schema(request, annotator._box_space(annotator._side_px, annotator._side_px)))
+        for request in requests
+    )
+    assert asked(annotator, requests)["max_new_tokens"] >= longest + 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("fps", [0.5, 4.0])
+def test_words_come_after_the_video(annotators: dict[Family, QwenAnnotator], family: Family, fps: float) -> None:
+    """The first word behind a video has the position after the video's greatest one, in a padded batch too."""
+    import torch
+
+    annotator = annotators[family]
+    inputs = asked(annotator, [noise_segment([index / fps for index in range(count)]) for count in (7, 3)])
+    types, mask = inputs["mm_token_type_ids"], inputs["attention_mask"]
+    names = {"video_grid_thw", "second_per_grid_ts"} & set(inputs)
+    positions, deltas = annotator._qwen.model.model.get_rope_index(
+        inputs["input_ids"], types, attention_mask=mask, **{name: inputs[name] for name in names}
+    )
+    for row in range(2):
+        words = int((types[row] == VIDEO).nonzero()[-1]) + 1
+        behind = positions[:, row, words:]
+        first = int(positions[:, row, :words].max()) + 1
+        assert torch.equal(behind, torch.arange(first, first + behind.shape[1]).expand(3, -1))
+        assert int(mask[row].sum() + deltas[row]) == int(behind.max()) + 1
+
+
+def test_batch_leaves_memory_for_what_the_plan_does_not_know(
+    annotators: dict[Family, QwenAnnotator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many segments go together as fit into four fifths of the free memory, no more."""
+    annotator, requests = annotators["qwen2_5_vl"], noise_segments(4)
+    rows = [annotator._question(request, 32).row for request in requests]
+    needed = annotator._footprint.batch_bytes(rows)
+    sizes = []
+    for free_bytes in (needed, int(needed / 0.79)):
+        monkeypatch.setattr("models.annotators.qwen.annotator.free_bytes", lambda _device, free=free_bytes: free)
+        sizes.append(len(asked(annotator, requests)["input_ids"]))
+    assert sizes[0] < 4
+    assert sizes[1] == 4
+
+
+def clip_of(request: AnnotationRequest) -> Clip:
+    """As the annotator makes it."""
+    return make_clip(request, frames_max=32, even=True, side_px=28, pixels_max=200_704)
+
+
+@pytest.mark.parametrize(
+    ("size", "side_px", "pixels_max", "shown"),
+    [
+        ((456, 256), 28, 200_704, (448, 252)),
+        ((456, 256), 32, 200_704, (448, 256)),
+        ((854, 480), 28, 200_704, (588, 336)),
+        ((854, 480), 28, 10**6, (840, 476)),
+        ((10, 10), 28, 200_704, (28, 28)),
+        ((4096, 10), 28, 28 * 28 * 4, (112, 28)),
+        ((1000, 1000), 28, 1, (28, 28)),
+    ],
+)
+def test_pictures_have_whole_squares(
+    size: tuple[int, int], side_px: int, pixels_max: int, shown: tuple[int, int]
+) -> None:
+    """A picture is shown in whole squares and in no more pixels than allowed, but in one square at least."""
+    assert shown_size(*size, side_px=side_px, pixels_max=pixels_max) == shown
+
+
+def test_pictures_keep_their_colours() -> None:
+    """What is red in the JPEG is red in RGB, and frames come in the order of time."""
+    import cv2
+
+    def frame(t_s: float, *bgr: int) -> Frame:
+        return Frame(t_s, cv2.imencode(".jpg", np.full((56, 56, 3), bgr, np.uint8))[1].tobytes())
+
+    request = AnnotationRequest("s", "0" * 64, 2.0, (frame(0.0, 0, 0, 255), frame(1.0, 255, 0, 0)), 56, 56)
+    pictures = clip_of(request).pictures
+    np.testing.assert_allclose(pictures[:, 0, 0], [[255, 0, 0], [0, 0, 255]], atol=3)
+
+
+@pytest.mark.parametrize(
+    ("jpeg", "said"),
+    [(b"", "is no picture"), (b"\xff\xd8junk", "is no picture"), (None, "has 64x48 pixels, expected 8x8")],
+)
+def test_frames_that_are_not_what_they_should_be_are_refused(jpeg: bytes | None, said: str) -> None:
+    """A frame that does not decode, or has another size than its segment says, is an error that names it."""
+    good = noise_segment([0.0]).frames[0].jpeg
+    request = AnnotationRequest("s7", "0" * 64, 2.0, (Frame(0.5, good if jpeg is None else jpeg),), 8, 8)
+    with pytest.raises(ValueError, match=f"the frame at 0.500 s of segment s7 {said}"):
+        clip_of(request)

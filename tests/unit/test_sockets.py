@@ -1,0 +1,212 @@
+"""Hops deliver in order and hold no more than their bytes."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+import zmq
+
+from stream.errors import EgocleanError
+from stream.pipeline.items import End, Tile
+from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
+from stream.runtime.wire import WireError
+
+TILE_BYTES = 64 * 64 * 3
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    """A context that is ended with the test."""
+    with zmq.Context[zmq.Socket[bytes]]() as context:
+        yield context
+
+
+def tile(index: int) -> Tile:
+    """A tile that knows its number."""
+    return Tile(index, index / 30, 1 / 30, np.full((64, 64, 3), index % 256, np.uint8))
+
+
+def never() -> None:
+    """For a queue that must have room."""
+    raise AssertionError("the queue was full")
+
+
+def test_items_arrive_in_order(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """What goes in comes out, in order, End last."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 2 * TILE_BYTES, 64 * TILE_BYTES)
+    with Receiver(context, hop) as inlet, Sender(context, hop) as outlet:
+        for index in range(10):
+            outlet.send(tile(index), never)
+        outlet.send(End("end_of_stream", 1.0, 10), never)
+        got = [inlet.receive(5000) for _ in range(11)]
+    assert [item.index for item in got if isinstance(item, Tile)] == list(range(10))
+    assert isinstance(got[-1], End)
+
+
+def test_queue_is_bounded_by_bytes(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """With a receiver that takes nothing, the sender is held back before the budget is exceeded."""
+    budget = 64 * TILE_BYTES
+    hop = Channel(f"ipc://{tmp_path}/hop", TILE_BYTES + 1024, budget)
+    sent = 0
+
+    class FullError(Exception):
+        pass
+
+    def full() -> None:
+        raise FullError
+
+    def fill(outlet: Sender) -> None:
+        nonlocal sent
+        for sent in range(10_000):
+            outlet.send(tile(sent), full)
+
+    with Receiver(context, hop), Sender(context, hop) as outlet:
+        with pytest.raises(FullError):
+            fill(outlet)
+        outlet._socket.setsockopt(zmq.LINGER, 0)
+    kernel_bytes = 2 * 212_992  # the ipc socket's own buffers, Linux's default
+    assert 0 < sent * TILE_BYTES <= budget + kernel_bytes
+
+
+def test_slow_receiver_gets_what_a_sender_has_left(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """A sender that stays until its receiver has gone loses nothing, though the queue was full when it had no more."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 4 * TILE_BYTES, 4 * TILE_BYTES)
+    done = Event()
+
+    def send_all() -> None:
+        with zmq.Context[zmq.Socket[bytes]]() as senders:
+            with Sender(senders, hop) as outlet:
+                for index in range(8):
+                    outlet.send(tile(index), lambda: None)
+                outlet.wait_until_taken()
+            done.set()
+
+    with Receiver(context, hop) as inlet:
+        Thread(target=send_all).start()
+        assert not done.wait(0.3)
+        got = [inlet.receive(5000) for _ in range(8)]
+        inlet.close()
+        assert done.wait(30)
+    assert [item.index for item in got if isinstance(item, Tile)] == list(range(8))
+
+
+def test_first_inlet_with_an_item_is_found(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """Of several inlets the first one at which something waits is given, and none where nothing does."""
+    hops = [Channel(f"ipc://{tmp_path}/{number}", 1000, 10_000) for number in range(2)]
+    with (
+        Receiver(context, hops[0]) as one,
+        Receiver(context, hops[1]) as other,
+        Sender(context, hops[0]) as to_one,
+        Sender(context, hops[1]) as to_other,
+    ):
+        assert first_waiting([one, other], 0) is None
+        to_other.send(End("end_of_stream", 1.0, 10), never)
+        assert first_waiting([one, other], 5000) is other
+        to_one.send(End("end_of_stream", 1.0, 10), never)
+        assert first_waiting([one], 5000) is one
+        assert first_waiting([one, other], 0) is one
+
+
+def test_loose_hop_holds_up_nobody(tmp_path: Path) -> None:
+    """A loose hop takes items only while its receiver is there, and nothing of the one before reaches the next."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000, loose=True)
+    with zmq.Context[zmq.Socket[bytes]]() as context, Sender(context, hop) as outlet:
+        assert not outlet.takes_now()
+        outlet.send(End("end_of_stream", 0.0, 0), never)
+        for number in (1, 2):
+            with zmq.Context[zmq.Socket[bytes]]() as receivers, Receiver(receivers, hop) as inlet:
+                outlet.wait_for_room(lambda: None)
+                for _ in range(3):
+                    outlet.send(End("end_of_stream", float(number), number), never)
+                assert inlet.receive(5000) == End("end_of_stream", float(number), number)
+            deadline = time.monotonic() + 30
+            while outlet.takes_now():  # it has not seen yet that the receiver went
+                assert time.monotonic() < deadline
+
+
+def test_receiver_knows_how_many_wait(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """What was sent and not taken is counted, whichever side of the hop it lies on; a later receiver begins at none."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    inlet = Receiver(context, hop)
+    with Sender(context, hop) as outlet:
+        assert inlet.waiting == 0
+        for _ in range(3):
+            outlet.send(End("end_of_stream", 1.0, 10), never)
+        assert inlet.waiting == 3
+        assert inlet.receive(5000) is not None
+        assert inlet.waiting == 2
+        inlet.close()
+        with Receiver(context, hop) as later:
+            assert later.waiting == 0
+
+
+def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """An item above the hop's largest message is an error at the sender, not a lost message."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    with (
+        Receiver(context, hop),
+        Sender(context, hop) as outlet,
+        pytest.raises(EgocleanError, match="exceeds its hop's limit"),
+    ):
+        outlet.send(tile(0), never)
+
+
+def test_foreign_message_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """A peer that speaks another protocol gets a WireError, not an item."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    with Receiver(context, hop) as inlet, context.socket(zmq.PUSH) as stranger:
+        stranger.connect(hop.endpoint)
+        stranger.send(b"hello")
+        with pytest.raises(WireError):
+            inlet.receive(5000)
+
+
+def test_nothing_is_lost_on_a_receiver_that_is_behind(tmp_path: Path) -> None:
+    """A sender that is done leaves nothing behind it on the way, although the receiver's queue is full by then."""
+    hop = Channel(f"ipc://{tmp_path}/hop", TILE_BYTES + 1024, 8 * TILE_BYTES)
+    handed_over = threading.Event()
+
+    def send_all() -> None:
+        with zmq.Context[zmq.Socket[bytes]]() as context, Sender(context, hop) as outlet:
+            for index in range(6):
+                outlet.send(tile(index), lambda: None)
+            outlet.send(End("end_of_stream", 1.0, 6), lambda: None)
+            handed_over.set()
+            outlet.wait_until_taken()
+
+    sender = threading.Thread(target=send_all)
+    sender.start()
+    with zmq.Context[zmq.Socket[bytes]]() as context, Receiver(context, hop) as inlet:
+        assert handed_over.wait(20)
+        sender.join(0.3)  # a sender that would leave by itself is given the time to
+        got = [inlet.receive(5000) for _ in range(7)]
+    sender.join()
+    assert [item.index for item in got if isinstance(item, Tile)] == list(range(6))
+    assert isinstance(got[-1], End)
+
+
+def test_an_item_knows_how_long_it_has_waited(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """The time that an item lay in the hop is that between its sending and its taking."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    with Receiver(context, hop) as inlet, Sender(context, hop) as outlet:
+        before = time.monotonic()
+        outlet.send(End("end_of_stream", 1.0, 10), never)
+        sent = time.monotonic()
+        inlet.socket.poll()
+        asked = time.monotonic()
+        assert inlet.receive(5000)
+        assert asked - sent <= inlet.waited_s <= time.monotonic() - before
+
+
+def test_a_message_without_its_time_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """What does not begin with the eight bytes of a time is none of ours."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    with Receiver(context, hop) as inlet, context.socket(zmq.PUSH) as stranger:
+        stranger.connect(hop.endpoint)
+        stranger.send(b"hello")
+        with pytest.raises(WireError, match="5 bytes"):
+            inlet.receive(5000)

@@ -1,0 +1,272 @@
+"""The detect stage: everything passes, and the time line is cut without gap or overlap."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.detection.options import DetectorOptions
+from stream.detection.reference import unit_rows
+from stream.pipeline.items import Damage, Embedding, End, Item, Keyframe, SegmentClosed, SegmentOpened, Tile
+from stream.pipeline.stage import drive
+from stream.stages.detect import Detect
+
+WINDOW_S = 64 / 30
+SHORT = DetectorOptions(warmup_s=10, settle_windows=5)
+
+
+def embedding(index: int, t_s: float, vector: Iterable[float]) -> Embedding:
+    temporal = np.array(list(vector), dtype=np.float16).reshape(2, -1)
+    return Embedding(index, t_s, t_s + WINDOW_S, temporal.mean(axis=0, dtype=np.float32), temporal)
+
+
+def work(axes: Iterable[int], seed: int = 0, stride_s: float = 1.0) -> list[Item]:
+    """One embedding a stride, each about the direction named for it."""
+    vectors = [np.eye(8)[axis] for axis in axes] + np.random.default_rng(seed).normal(0, 0.1, (len(list(axes)), 8))
+    return [embedding(i, i * stride_s, vector) for i, vector in enumerate(unit_rows(vectors))]
+
+
+def keyframe(t_s: float) -> Keyframe:
+    return Keyframe(t_s, 4, 4, b"jpeg")
+
+
+def end(decoded_s: float) -> End:
+    return End("end_of_stream", decoded_s, frames=round(30 * decoded_s))
+
+
+def closed(given_items: Iterable[Item]) -> list[SegmentClosed]:
+    return [item for item in given_items if isinstance(item, SegmentClosed)]
+
+
+def edges(given_items: Iterable[Item]) -> list[tuple[float, float, str, str]]:
+    return [(s.t_start_s, s.t_end_s, s.kind, s.closed_by) for s in closed(given_items)]
+
+
+def run(items: Iterable[Item], options: DetectorOptions = SHORT) -> list[Item]:
+    return list(drive(Detect(options), items))
+
+
+def assert_partition(given_items: list[Item], decoded_s: float, longest_s: float) -> None:
+    """Every segment is opened once, closed once and begins where the one before ends; none is empty or too long."""
+    opened = [item for item in given_items if isinstance(item, SegmentOpened)]
+    done = closed(given_items)
+    assert [s.segment_id for s in opened] == [s.segment_id for s in done] == [f"s{i:04d}" for i in range(len(done))]
+    assert [(s.t_start_s, s.kind) for s in opened] == [(s.t_start_s, s.kind) for s in done]
+    assert done[0].t_start_s == 0
+    assert done[-1].t_end_s == decoded_s
+    assert all(before.t_end_s == after.t_start_s for before, after in pairwise(done))
+    assert all(0 < s.t_end_s - s.t_start_s <= longest_s + 1e-9 for s in done)
+    assert [s.closed_by for s in done].count("end_of_stream") == 1
+    assert done[-1].closed_by == "end_of_stream"
+    assert all(s.detected_at_s >= s.t_end_s for s in done)
+
+
+def test_segments_of_a_clip_with_one_anomaly() -> None:
+    """Twenty seconds of other work become one anomalous segment; the edges are those of the work."""
+    given_items = run([*work([0] * 25 + [1] * 20 + [0] * 20), end(66.2)])
+    assert edges(given_items) == [
+        (0.0, 25.0, "typical", "state_change"),
+        (25.0, 45.0, "anomalous", "state_change"),
+        (45.0, 66.2, "typical", "end_of_stream"),
+    ]
+    assert_partition(given_items, 66.2, 30)
+
+
+def test_everything_passes_unchanged_and_in_order() -> None:
+    """All items come out as they went in; a segment's end and the next one's start follow the window that tells."""
+    items = [keyframe(0), *work([0] * 25 + [1] * 20 + [0] * 20), Damage(60, 61, "lost", 3), keyframe(61), end(66.2)]
+    given_items = run(items)
+    assert [item for item in given_items if not isinstance(item, SegmentOpened | SegmentClosed)] == items
+    assert isinstance(given_items[0], SegmentOpened)
+    first_end = given_items.index(closed(given_items)[0])
+    told_by = given_items[first_end - 1]
+    assert isinstance(told_by, Embedding)
+    assert closed(given_items)[0].detected_at_s == told_by.t_end_s
+    assert isinstance(given_items[first_end + 1], SegmentOpened)
+    assert isinstance(given_items[-1], End)
+
+
+def test_a_segment_carries_what_was_measured_in_it() -> None:
+    """Windows, mean and greatest score, and thresholds; the anomaly's scores lie above theta_on, the others below."""
+    usual, other, _ = closed(run([*work([0] * 25 + [1] * 20 + [0] * 20), end(66.2)]))
+    assert (usual.windows, other.windows) == (25, 20)
+    assert usual.theta_on is not None
+    assert usual.score_mean is not None
+    assert other.score_mean is not None
+    assert other.score_max is not None
+    assert usual.score_mean < usual.theta_on < other.score_mean < other.score_max
+
+
+def test_a_long_stretch_is_cut_where_the_work_changes() -> None:
+    """The cut falls on the jump at 26 s, not on the limit of 30 s; a jump before the last quarter does not count."""
+    halves = [*work([0] * 15 + [1] * 11 + [0] * 20)]
+    options = DetectorOptions(warmup_s=100)
+    assert edges(run([*halves, end(47.2)], options))[0] == (0.0, 26.0, "typical", "max_duration")
+
+
+def test_an_anomaly_that_is_about_to_end_is_not_cut() -> None:
+    """The limit passes while the EMA still falls: the cut waits, and the true end is found instead."""
+    options = DetectorOptions(warmup_s=10, settle_windows=5, max_segment_s=20)
+    assert (40.0, 58.0, "anomalous", "state_change") in edges(
+        run([*work([0] * 40 + [1] * 18 + [0] * 40), end(99)], options)
+    )
+
+
+def test_a_long_anomaly_is_cut_and_stays_anomalous() -> None:
+    """Anomalous segments obey the longest length too."""
+    given_items = run([*work([0] * 100 + [1] * 70 + [0] * 30), end(201)])
+    kinds = [(s.t_start_s, s.kind, s.closed_by) for s in closed(given_items) if s.kind == "anomalous"]
+    assert [closed_by for _, _, closed_by in kinds] == ["max_duration", "max_duration", "state_change"]
+    assert kinds[0][0] == 100
+    assert_partition(given_items, 201, 30)
+
+
+def test_typical_segments_carry_the_period_of_the_work() -> None:
+    """Work that repeats every 8 s says so, with the cycles of the segment; work without a beat says nothing."""
+    beat = work([[0, 0, 1, 1, 2, 2, 3, 3][i % 8] for i in range(90)])
+    last = closed(run([*beat, end(91)], DetectorOptions(warmup_s=1000)))[-1]
+    assert last.period_s is not None
+    assert last.period_s == pytest.approx(8, rel=0.03)
+    assert last.cycles == pytest.approx((last.t_end_s - last.t_start_s) / last.period_s)
+    assert {s.period_s for s in closed(run([*work([0] * 90), end(91)]))} == {None}
+
+
+BEAT = [[0, 0, 1, 1, 2, 2, 3, 3][i % 8] for i in range(120)]
+AFTER_THE_BEAT = DetectorOptions(warmup_s=60, settle_windows=5)
+
+
+def test_a_period_is_that_of_the_stretch() -> None:
+    """Work after an anomaly does not carry the period of the work before it, also where the run was resumed."""
+    items = [*work(BEAT + [4] * 20 + [0] * 20), end(161)]
+    segments = closed(run(items, AFTER_THE_BEAT))
+    assert all(s.period_s for s in segments if 60 <= s.t_start_s < 120)
+    assert [s.kind for s in segments if s.t_start_s >= 120] == ["anomalous", "typical"]
+    assert segments[-1].period_s is None
+
+    first, second = Detect(AFTER_THE_BEAT), Detect(AFTER_THE_BEAT)
+    for item in items[:155]:
+        list(first.on_item(item))
+    second.restore(first.snapshot())
+    assert closed(drive(second, items[155:])) == segments[-1:]
+
+
+def test_an_anomaly_has_no_period() -> None:
+    """What is unusual is not called repeated work, even if it repeats."""
+    unusual = [4 + axis for axis in BEAT[:80]]
+    segments = closed(run([*work(BEAT + unusual), end(201)], AFTER_THE_BEAT))
+    anomalous = [s for s in segments if s.kind == "anomalous"]
+    assert sum(s.t_end_s - s.t_start_s for s in anomalous) > 70
+    assert {s.period_s for s in anomalous} == {None}
+
+
+def test_a_cut_does_not_wait_for_ever() -> None:
+    """Where the EMA stays between the thresholds, an edge may be near; still no segment is held beyond twice its
+    longest length."""
+    mixed = [np.eye(8)[0] + 0.35 * np.eye(8)[1]] * 60
+    items = [*work([0] * 200), *(embedding(200 + i, 200.0 + i, vector) for i, vector in enumerate(mixed))]
+    options = DetectorOptions(warmup_s=10, settle_windows=5, max_segment_s=10)
+    segments = closed(run([*items, end(261)], options))
+    waited_s = max(s.detected_at_s - s.t_start_s for s in segments)
+    assert 15 < waited_s <= 20 + 1 + WINDOW_S
+
+
+def test_a_clip_shorter_than_a_window_is_one_unscored_segment() -> None:
+    """Pictures without any embedding: one typical segment that was never scored."""
+    given_items = run([keyframe(0.0), keyframe(0.5), end(0.9)])
+    assert closed(given_items) == [
+        SegmentClosed("s0000", 0.0, 0.9, "typical", "end_of_stream", detected_at_s=0.9, windows=0)
+    ]
+
+
+def test_one_window_is_one_unscored_segment() -> None:
+    """A single window has nothing to be compared with."""
+    (only,) = closed(run([*work([0]), end(2.5)]))
+    assert (only.windows, only.score_mean, only.theta_on) == (1, None, None)
+
+
+@pytest.mark.parametrize("items", [[], [Damage(0, 3, "lost", 9)]])
+def test_no_frame_no_segment(items: list[Item]) -> None:
+    """A source that gave no frame gives no segment."""
+    last = End("end_of_stream", 3.0, frames=0)
+    assert run([*items, last]) == [*items, last]
+
+
+def test_any_picture_opens_the_first_segment() -> None:
+    """A tile opens it as a keyframe does, at 0, and only once."""
+    tile = Tile(3, 0.1, 0.033, np.zeros((2, 2, 3), np.uint8))
+    first, *rest = run([tile, tile, keyframe(0.2)])
+    assert first == SegmentOpened("s0000", 0.0, "typical", 0.1)
+    assert rest == [tile, tile, keyframe(0.2)]
+
+
+def test_a_stopped_run_leaves_its_segment_open() -> None:
+    """A stopped run is resumable: its last segment is neither closed nor forgotten."""
+    stage = Detect(SHORT)
+    stopped = End("stopped", 20.0, frames=600)
+    assert closed(drive(stage, [*work([0] * 20), stopped])) == []
+    again = Detect(SHORT)
+    again.restore(stage.snapshot())
+    assert edges(drive(again, [end(21.0)])) == [(0.0, 21.0, "typical", "end_of_stream")]
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+def test_a_bad_embedding_neither_stops_the_run_nor_spoils_the_reference(bad: float) -> None:
+    """Zero, NaN and infinite embeddings count as windows, and the anomaly is found as without them."""
+    items = work([0] * 25 + [1] * 20 + [0] * 20)
+    for i in (0, 7, 30, 50):
+        items[i] = embedding(i, float(i), [bad] * 8)
+    given_items = run([*items, end(66.2)])
+    assert [edge[:3] for edge in edges(given_items)] == [
+        (0.0, 25.0, "typical"),
+        (25.0, 45.0, "anomalous"),
+        (45.0, 66.2, "typical"),
+    ]
+    assert sum(s.windows for s in closed(given_items)) == 65
+
+
+stretches = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 30)), min_size=1, max_size=5)
+strides = st.sampled_from([0.5, 1.0, 2.5])
+longest = st.sampled_from([4.0, 12.0, 30.0])
+
+
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(stretches, strides, longest, st.sets(st.integers(0, 149), max_size=50), st.data())
+def test_any_stream_is_partitioned_and_can_be_resumed_anywhere(
+    work_done: list[tuple[int, int]], stride_s: float, longest_s: float, lost: set[int], data: st.DataObject
+) -> None:
+    """Whatever work, stride, limit and lost windows: a partition of the time line, all windows counted once, and the
+    same items from a run that was stopped and resumed after any item."""
+    options = DetectorOptions(warmup_s=10, settle_windows=5, max_segment_s=longest_s)
+    axes = [axis for axis, windows in work_done for _ in range(windows)]
+    windows = [item for i, item in enumerate(work(axes, stride_s=stride_s)) if i not in lost]
+    decoded_s = (len(axes) - 1) * stride_s + WINDOW_S
+    items = [keyframe(0.0), *windows, end(decoded_s)]
+    whole = run(items, options)
+    assert_partition(whole, decoded_s, longest_s)
+    assert sum(s.windows for s in closed(whole)) == len(windows)
+
+    at = data.draw(st.integers(0, len(items) - 1))
+    first, second = Detect(options), Detect(options)
+    before = [out for item in items[:at] for out in first.on_item(item)]
+    second.restore(first.snapshot())
+    assert before + [out for item in items[at:] for out in second.on_item(item)] == whole
+
+
+def test_a_snapshot_holds_plain_types_and_arrays_only() -> None:
+    """What is written to disk is None, numbers, strings, lists, dicts and numpy arrays, in every state of the stage."""
+    stage = Detect(SHORT)
+
+    def assert_plain(state: object) -> None:
+        if isinstance(state, dict | list):
+            for part in state.values() if isinstance(state, dict) else state:
+                assert_plain(part)
+        else:
+            assert type(state) in {type(None), int, float, str, np.ndarray}
+
+    assert_plain(stage.snapshot())
+    for item in work([0] * 25 + [1] * 20 + [0] * 20):
+        list(stage.on_item(item))
+        assert_plain(stage.snapshot())

@@ -1,0 +1,361 @@
+"""From a decoder's planes to the encoder's tile and the annotator's keyframe, by one remap each."""
+
+import json
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from stream.demo.lens import demo_intrinsics
+from stream.demo.render import render_frames
+from stream.errors import IntrinsicsError
+from stream.geometry.camera import Camera, Intrinsics, fit_camera, read_intrinsics
+from stream.geometry.layout import Layout, layout_of
+from stream.geometry.remap import FusedRemap
+from stream.geometry.sampling_plan import Blur, antialiasing
+from stream.geometry.tiles import TileRemap, encode_picture
+from stream.geometry.viewport import View, encoder_view, keyframe_view, source_map
+from stream.pipeline.items import Float64, UInt8
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+FISHEYE = SHARED / "data" / "fisheye"
+needs_shared = pytest.mark.skipif(not FISHEYE.is_dir(), reason=f"real fisheye pictures are not at {FISHEYE}")
+
+FULL_HD, SMALL = (1920, 1080), (456, 256)
+FOLDING = {"k1": -0.3, "k2": 0.0, "k3": 0.0, "k4": 0.0}
+
+
+@cache
+def scene(size: tuple[int, int]) -> UInt8:
+    """A busy frame with noise, as a camera gives it."""
+    return next(islice(render_frames(seconds=1.0, size=size, fps=1), 1))
+
+
+def frame_of(rgb: UInt8, pixel_format: str = "yuv420p") -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pixel_format)
+
+
+def rgb_of(frame: av.VideoFrame) -> UInt8:
+    """What FFmpeg shows."""
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
+def psnr_db(one: UInt8, other: UInt8) -> float:
+    error = float(np.mean((one.astype(np.float64) - other) ** 2))
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def camera_for(size: tuple[int, int], balance: float = 0.0, fov_scale: float = 1.0, **changed: float) -> Camera:
+    intrinsics = Intrinsics.model_validate({**demo_intrinsics(*size).model_dump(), **changed})
+    return fit_camera(intrinsics, *size, balance, fov_scale)
+
+
+def full_size(rgb: UInt8, camera: Camera) -> UInt8:
+    """OpenCV's own undistortion, at full size."""
+    return np.asarray(cv2.fisheye.undistortImage(rgb, camera.k, camera.d, None, camera.new_k), np.uint8)
+
+
+def antialiased(length: int, wanted: int) -> Float64:
+    """(wanted, length) weights of the antialiased bilinear resize of torchvision and Pillow."""
+    step = length / wanted
+    centres = (np.arange(wanted) + 0.5) * step - 0.5
+    weights = np.clip(1.0 - np.abs(np.arange(length) - centres[:, None]) / max(step, 1.0), 0.0, None)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float64)
+
+
+def reference_tile(rgb: UInt8) -> UInt8:
+    """The slow way: antialiased resize of the whole picture, shortest edge to 292, then a floored centre crop."""
+    height, width = rgb.shape[:2]
+    short = min(height, width)
+    rows, columns = antialiased(height, int(292 * height / short)), antialiased(width, int(292 * width / short))
+    top, left = (len(rows) - 256) // 2, (len(columns) - 256) // 2
+    resized = np.einsum("yh,hwc->ywc", rows[top : top + 256], rgb, optimize=True)
+    tile = np.einsum("xw,ywc->yxc", columns[left : left + 256], resized, optimize=True)
+    return np.asarray(tile.round().clip(0, 255), np.uint8)
+
+
+def tile_of(frame: av.VideoFrame, camera: Camera | None) -> UInt8:
+    return TileRemap(layout_of(frame), camera).tile(frame)
+
+
+@pytest.mark.parametrize(
+    ("size", "resized", "cut"),
+    [
+        ((1920, 1080), (519, 292), (131, 18)),
+        ((456, 256), (520, 292), (132, 18)),
+        ((1080, 1920), (292, 519), (18, 131)),
+        ((640, 480), (389, 292), (66, 18)),
+        ((300, 300), (292, 292), (18, 18)),
+    ],
+)
+def test_the_tiles_geometry_is_the_reference_processors(
+    size: tuple[int, int], resized: tuple[int, int], cut: tuple[int, int]
+) -> None:
+    """Shortest edge to 292, the long edge and the crop's offset floored."""
+    view = encoder_view(*size, 256)
+    assert (view.width, view.height) == (256, 256)
+    assert (view.scale_x * size[0], view.scale_y * size[1]) == pytest.approx(resized)
+    assert (view.left, view.top) == cut
+
+
+@pytest.mark.parametrize("size", [FULL_HD, (1280, 720), (854, 480), SMALL])
+@pytest.mark.parametrize("rectified", [True, False])
+def test_the_fused_tile_is_near_the_slow_one(size: tuple[int, int], *, rectified: bool) -> None:
+    """One small remap gives what full-size remap, antialiased resize and crop give, to 40 dB."""
+    frame = frame_of(scene(size))
+    camera = camera_for(size) if rectified else None
+    whole = rgb_of(frame) if camera is None else full_size(rgb_of(frame), camera)
+    assert psnr_db(tile_of(frame, camera), reference_tile(whole)) >= 40.0
+
+
+@needs_shared
+@pytest.mark.parametrize("card", ["10k", "100k"])
+def test_the_published_lenses_give_the_slow_tile_too(card: str) -> None:
+    """With the cards' own calibrations the fused tile stays within the same bounds."""
+    intrinsics = read_intrinsics(FISHEYE / "cards" / f"egocentric{card}_card_intrinsics.json")
+    size = intrinsics.image_width, intrinsics.image_height
+    frame, camera = frame_of(scene(size)), fit_camera(intrinsics, *size)
+    slow = reference_tile(full_size(rgb_of(frame), camera))
+    assert psnr_db(tile_of(frame, camera), slow) >= 40.0
+
+
+def test_sampling_blurs_as_much_as_the_antialiased_resize() -> None:
+    """Halvings and blur make up the variance asked for, the blur less than one more halving would."""
+    for blur_px2 in (1 / 6, 0.3, 0.9, 2.0, 2.5, 9.0, 40.0):
+        for stretched in (1.0, 16 / 9):
+            halvings, blurs = antialiasing((stretched**2 * blur_px2, blur_px2))
+            assert reached_px2(halvings, blurs[0]) == pytest.approx(stretched**2 * blur_px2, rel=0.15)
+            assert reached_px2(halvings, blurs[1]) == pytest.approx(blur_px2, rel=0.12)
+    squares = [(height / 292) ** 2 / 6 for height in (256, 480, 720, 1080, 2160)]
+    assert [antialiasing((square, square))[0] for square in squares] == [0, 0, 1, 1, 2]
+
+
+def reached_px2(halvings: int, blur: Blur) -> float:
+    """Variance of halving, linear interpolation and OpenCV's own kernel together."""
+    kernel = cv2.getGaussianKernel(blur.taps, blur.sigma_px).ravel()
+    steps = np.arange(blur.taps) - blur.taps // 2
+    return float(4**halvings * (1 / 6 + 1 / 12 + kernel @ steps**2) - 1 / 12)
+
+
+@pytest.mark.parametrize("size", [(455, 255), (457, 257), (1279, 719), (301, 199)])
+def test_odd_sizes_work(size: tuple[int, int]) -> None:
+    """Sides that 2 does not divide do no harm, with and without the lens."""
+    frame = frame_of(scene(SMALL))
+    odd = frame_of(np.ascontiguousarray(cv2.resize(rgb_of(frame), size)))
+    for camera in (None, camera_for(size)):
+        whole = rgb_of(odd) if camera is None else full_size(rgb_of(odd), camera)
+        assert psnr_db(tile_of(odd, camera), reference_tile(whole)) >= 36.0
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv444p", "yuv422p10le", "nv12", "rgb24", "gbrp", "yuvj420p"])
+def test_other_pixel_formats_give_the_same_tile(pixel_format: str) -> None:
+    """10 bit, other subsamplings, packed, RGB and full-range frames look as the 8-bit 4:2:0 frame does."""
+    rgb = cv2.GaussianBlur(scene(SMALL), (0, 0), 2.0)  # so that subsampling itself makes no difference
+    plain = frame_of(np.asarray(rgb, np.uint8))
+    other = frame_of(np.asarray(rgb, np.uint8), pixel_format)
+    if pixel_format.startswith("yuvj"):
+        other.color_range = 2
+    assert layout_of(other).zero_copy == (pixel_format in {"yuvj420p", "nv12"})
+    assert psnr_db(tile_of(other, camera_for(SMALL)), tile_of(plain, camera_for(SMALL))) >= 42.0
+
+
+TAGS = [(1, 1), (1, 2), (5, 1), (6, 2), (7, 1), (9, 1), (9, 2), (2, 0)]
+
+
+@pytest.mark.parametrize(("colorspace", "color_range"), TAGS)
+def test_colours_follow_the_frames_tags(colorspace: int, color_range: int) -> None:
+    """BT.709, BT.601, SMPTE 240M and BT.2020, limited and full: within 2 levels of FFmpeg; untagged is BT.601."""
+    for luma, blue, red in ((60, 128, 128), (120, 90, 170), (150, 160, 110), (200, 120, 140)):
+        frame = av.VideoFrame(64, 64, "yuv420p")
+        for plane, value in zip(frame.planes, (luma, blue, red), strict=True):
+            plane.update(bytes([value]) * plane.buffer_size)
+        frame.colorspace, frame.color_range = colorspace, color_range
+        shown = frame.reformat(format="rgb24", dst_colorspace="ITU709" if colorspace == 1 else None)
+        expected = rgb_of(shown)[32, 32].astype(int)
+        assert np.abs(tile_of(frame, None)[128, 128] - expected).max() <= 2
+
+
+def test_an_untagged_full_hd_frame_is_bt601() -> None:
+    """Size decides nothing: as FFmpeg, OpenCV and decord do, whatever is not tagged is BT.601 limited."""
+    color = Layout(1920, 1080, "yuv420p", 0, 2, 0).color
+    assert (color.matrix, color.full_range) == ("bt601", False)
+    np.testing.assert_allclose(
+        color.to_rgb()[:, :3], [[1.164, 0, 1.596], [1.164, -0.392, -0.813], [1.164, 2.017, 0]], atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_the_containers_rotation_is_undone(turns: int) -> None:
+    """However the coded picture lies, tile and keyframe are those of the upright one, lens and all."""
+    upright = frame_of(scene(SMALL))
+    camera = camera_for(SMALL, balance=0.6, cx=210.0, cy=140.0)
+    expected = TileRemap(layout_of(upright), camera)
+    coded = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(rgb_of(upright), -turns)), "rgb24")
+    coded = coded.reformat(format="yuv420p")
+    layout = layout_of(coded)._replace(rotation_deg=90 * turns)
+    assert layout.upright_size == SMALL
+    turned = TileRemap(layout, camera)
+    assert psnr_db(turned.tile(coded), expected.tile(upright)) >= 38.0
+    assert psnr_db(turned.keyframe(coded), expected.keyframe(upright)) >= 38.0
+
+
+def masked(size: tuple[int, int], camera: Camera) -> tuple[UInt8, npt.NDArray[np.bool_]]:
+    """The keyframe of a white picture, and the rays that the lens does not see."""
+    white = frame_of(np.full((size[1], size[0], 3), 255, np.uint8))
+    remap = TileRemap(layout_of(white), camera, keyframe_px=max(size))
+    _, _, seen = camera.locate(camera.new_k, *size)
+    return remap.keyframe(white), ~seen
+
+
+def test_what_the_lens_does_not_see_is_black() -> None:
+    """Beyond the fold and beside the picture there is black, not a smear, and all else is shown."""
+    camera = camera_for(SMALL, balance=1.0, fov_scale=1.6, **FOLDING)
+    keyframe, unseen = masked(SMALL, camera)
+    source = source_map(keyframe_view(*SMALL, 456), *SMALL, camera)
+    assert unseen.any()
+    assert (~source.valid & ~unseen).any()
+    assert keyframe[~source.valid].max() == 0
+    assert keyframe[source.valid].min() >= 250
+    assert source.valid_fraction == pytest.approx(float((keyframe > 128).mean()))
+
+
+@needs_shared
+def test_the_10k_cards_fold_is_masked() -> None:
+    """Widened until its fold is in view, the 10K card's picture ends at 67.9 degrees, in black."""
+    intrinsics = read_intrinsics(FISHEYE / "cards" / "egocentric10k_card_intrinsics.json")
+    camera = fit_camera(intrinsics, *FULL_HD, 1.0, 1.5)
+    keyframe, unseen = masked(FULL_HD, camera)
+    assert 0.01 < unseen.mean() < 0.5
+    assert keyframe[unseen].max() == 0
+    assert (keyframe > 250).mean() > 0.3
+
+
+def test_a_lens_that_shows_nothing_is_refused() -> None:
+    """A calibration whose picture lies wholly outside the frame is an error, not a black film."""
+    with pytest.raises(IntrinsicsError, match="nothing of the picture"):
+        TileRemap(Layout(*SMALL, "yuv420p", 0, 2, 0), camera_for(SMALL, cx=5000.0))
+
+
+def test_keyframes_have_the_size_asked_for() -> None:
+    """The longest side is at most keyframe_px, the shape is kept, and a small picture is not enlarged."""
+    for size, keyframe in (
+        (FULL_HD, (854, 480)),
+        (SMALL, (456, 256)),
+        ((1080, 1920), (480, 854)),
+        ((4000, 10), (854, 2)),
+    ):
+        view = keyframe_view(*size, 854)
+        assert (view.width, view.height) == keyframe
+
+
+def test_a_keyframe_is_the_rectified_picture() -> None:
+    """It is near OpenCV's undistortion scaled down by area, also after JPEG."""
+    frame, camera = frame_of(scene(FULL_HD)), camera_for(FULL_HD)
+    slow = cv2.resize(full_size(rgb_of(frame), camera), (854, 480), interpolation=cv2.INTER_AREA)
+    keyframe = TileRemap(layout_of(frame), camera).keyframe(frame)
+    jpeg = cv2.imdecode(np.frombuffer(encode_picture(keyframe, ".jpg"), np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert psnr_db(keyframe, np.asarray(slow, np.uint8)) >= 34.0
+    assert psnr_db(np.asarray(jpeg, np.uint8), keyframe) >= 34.0
+
+
+def test_tiles_are_of_their_own() -> None:
+    """A tile is fresh memory: the next frame does not change it, and the frame is not written to."""
+    first, second = frame_of(scene(SMALL)), frame_of(255 - scene(SMALL))
+    remap = TileRemap(layout_of(first), camera_for(SMALL))
+    before = rgb_of(first)
+    tile = remap.tile(first)
+    kept = tile.copy()
+    assert np.abs(remap.tile(second).astype(int) - kept).mean() > 10
+    np.testing.assert_array_equal(tile, kept)
+    np.testing.assert_array_equal(rgb_of(first), before)
+    assert tile.flags.owndata
+    assert tile.flags.c_contiguous
+
+
+def test_facts_say_what_was_done() -> None:
+    """They are JSON, and the map's hash is the same for the same lens and another for another balance."""
+    layout = Layout(*SMALL, "yuv420p", 0, 1, 1)
+    facts = [TileRemap(layout, camera_for(SMALL, balance)).facts() for balance in (0.0, 0.0, 0.3)]
+    assert json.loads(json.dumps(facts[0])) == facts[0]
+    assert facts[0] == facts[1]
+    assert facts[0]["tile_map_sha256"] != facts[2]["tile_map_sha256"]
+    assert (facts[0]["colour_matrix"], facts[0]["colour_range"]) == ("bt709", "limited")
+    assert facts[0]["valid_fraction"] == 1.0
+    assert TileRemap(layout, None).facts()["rectified"] is False
+
+
+def at_full_size(rgb: UInt8, camera: Camera) -> UInt8:
+    frame = frame_of(rgb)
+    whole = View(camera.width, camera.height, 1.0, 1.0)
+    return FusedRemap(layout_of(frame), source_map(whole, camera.width, camera.height, camera))(frame)
+
+
+def board(number: int) -> tuple[UInt8, Intrinsics]:
+    picture = cv2.imread(str(FISHEYE / "stereo_board" / f"left{number}.jpg"), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(picture, np.uint8), read_intrinsics(FISHEYE / "stereo_board" / "intrinsics_left_derived.json")
+
+
+@needs_shared
+def test_a_real_picture_is_undistorted_as_opencv_does_it() -> None:
+    """On the calibration board, map for map and picture for picture, inside what the lens sees."""
+    rgb, intrinsics = board(9)
+    camera = fit_camera(intrinsics, 960, 600, 0.0, 0.5)
+    x, y = cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, (960, 600), cv2.CV_32FC1)
+    source = source_map(View(960, 600, 1.0, 1.0), 960, 600, camera)
+    np.testing.assert_allclose(source.x[source.valid], x[source.valid], atol=1e-3)
+    np.testing.assert_allclose(source.y[source.valid], y[source.valid], atol=1e-3)
+    expected = full_size(rgb_of(frame_of(rgb)), camera)
+    assert source.valid_fraction > 0.9
+    assert psnr_db(at_full_size(rgb, camera)[source.valid], expected[source.valid]) >= 40.0
+
+
+def bend(rgb: UInt8) -> float | None:
+    """Mean distance of the board's 9x6 inner corners from the lines fitted to their rows and columns, in squares."""
+    found, corners = cv2.findChessboardCornersSB(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (9, 6))
+    if not found:
+        return None
+    grid = np.asarray(corners, np.float64).reshape(6, 9, 2)
+    lines: list[Float64] = [*grid, *grid.transpose(1, 0, 2)]
+    residuals = [np.abs((line - line.mean(0)) @ np.linalg.svd(line - line.mean(0))[2][1]).mean() for line in lines]
+    return float(np.mean(residuals) / np.hypot(*(grid[0, 1] - grid[0, 0])))
+
+
+@needs_shared
+def test_the_boards_lines_become_straight() -> None:
+    """Over all board pictures our lines are as straight as those of a full-size OpenCV remap, to 10 %."""
+    pairs: list[tuple[float, float, float]] = []
+    for number in (1, 5, 9, 13, 17, 25):
+        rgb, intrinsics = board(number)
+        camera = fit_camera(intrinsics, 960, 600, 0.0, 0.35)
+        ours, theirs, raw = bend(at_full_size(rgb, camera)), bend(full_size(rgb, camera)), bend(rgb)
+        if ours is not None and theirs is not None and raw is not None:
+            pairs.append((ours, theirs, raw))
+    ours_mean, theirs_mean, raw_mean = np.mean(pairs, axis=0)
+    assert len(pairs) >= 3
+    assert ours_mean <= 1.1 * theirs_mean
+    assert ours_mean < 0.5 * raw_mean
+
+
+@needs_shared
+def test_another_toolkits_picture_is_matched() -> None:
+    """Aria's own tools, from the factory calibration, make the same pinhole picture: >= 38 dB where both see."""
+    folder = FISHEYE / "aria"
+    target = json.loads((folder / "adt_camera-rgb_oracle_pinhole.json").read_text())
+    raw, oracle = (
+        np.asarray(cv2.imread(str(folder / f"adt_camera-rgb_000{name}.png"), cv2.IMREAD_COLOR_RGB), np.uint8)
+        for name in ("", "_oracle_pinhole")
+    )
+    fitted = fit_camera(read_intrinsics(folder / "adt_camera-rgb_intrinsics.json"), 1408, 1408)
+    new_k = np.array([[target["fx"], 0, target["cx"]], [0, target["fy"], target["cy"]], [0, 0, 1.0]])
+    camera = Camera(1408, 1408, fitted.k, fitted.d, new_k)
+    source = source_map(View(704, 704, 1.0, 1.0), 1408, 1408, camera)
+    frame = frame_of(raw)
+    ours = FusedRemap(layout_of(frame), source)(frame)
+    both = source.valid & (oracle.max(axis=2) > 0)
+    assert both.mean() > 0.5
+    assert psnr_db(ours[both], oracle[both]) >= 38.0
