@@ -25,7 +25,6 @@ COMMANDS = {
     "models": "stream.commands.models:models",
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
-    "ablation": "stream.commands.ablation:ablation",
     "bench": "stream.commands.bench:bench",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",

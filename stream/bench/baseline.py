@@ -28,7 +28,7 @@ from models.encoders.vjepa2.encoder import PACKAGES
 from models.packages import make_torchvision_importable, require_packages
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.geometry.camera import Camera, fit_camera, read_intrinsics
 from stream.pipeline.items import Picture, Tile
 from stream.sources.source import Source, open_source
 from stream.stages.decode import Decode
@@ -37,7 +37,6 @@ from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
 from stream.video.orientation import upright_deg
 from stream.video.packets import packets
-from tests.tools.bench_chain import maps_of
 
 
 def run_baseline(options: Options, embeddings: Path) -> dict[str, Any]:
@@ -129,6 +128,12 @@ def rectifier(facts: StreamFacts, options: Options) -> Callable[[UInt8], UInt8]:
     size = facts.display_width_px, facts.display_height_px
     maps = maps_of(fit_camera(intrinsics, *size, options.balance, options.fov_scale))
     return lambda frame: np.asarray(cv2.remap(frame, *maps, cv2.INTER_LINEAR), np.uint8)
+
+
+def maps_of(camera: Camera) -> tuple[Any, Any]:
+    """OpenCV's maps for the whole upright picture of a camera."""
+    size = (camera.width, camera.height)
+    return cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, size, cv2.CV_16SC2)
 
 
 def windows(source: Source, options: Options) -> Iterator[UInt8]:

@@ -24,9 +24,10 @@ import cv2
 import numpy as np
 import zmq
 
+from stream.bench.baseline import maps_of
 from stream.bench.clips import repeat_clip
 from stream.demo.render import render_demo
-from stream.geometry.camera import Camera, fit_camera, read_intrinsics
+from stream.geometry.camera import fit_camera, read_intrinsics
 from stream.pipeline.items import End, UInt8
 from stream.pipeline.stage import Pipeline, Stage
 from stream.records.schema.manifest import machine
@@ -100,12 +101,6 @@ def full_size_maps(source: Source) -> tuple[Any, Any]:
         raise FileNotFoundError(f"no calibration beside {source.file.name}")
     facts = read_facts(source)
     return maps_of(fit_camera(read_intrinsics(path), facts.width_px, facts.height_px, 0.0, 1.0))
-
-
-def maps_of(camera: Camera) -> tuple[Any, Any]:
-    """OpenCV's maps for the whole upright picture of a camera."""
-    size = (camera.width, camera.height)
-    return cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, size, cv2.CV_16SC2)
 
 
 def naive_tile(frame: av.VideoFrame, maps: tuple[Any, Any]) -> UInt8:

@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from stream.commands.ablation import ablation
 from stream.detection.causal import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, InputError, UsageError
@@ -23,6 +22,7 @@ from stream.pipeline.stage import drive
 from stream.stages.detect import Detect
 from tests.support.eval_files import file
 from tests.tools.ablation import detectors
+from tests.tools.ablation.__main__ import ablation
 from tests.tools.ablation.compare import Subject, compare
 from tests.tools.ablation.detectors import Found, adjacent_windows, causal
 from tests.tools.ablation.outcome import outcome

@@ -15,7 +15,6 @@ import tests.tools.ablation.record
 from models.encoders import grid
 from models.encoders.encoder import FRAMES, TILE_PX, ClipEmbedding, UInt8
 from models.encoders.grid import GridEncoder
-from stream.commands.ablation import ablation
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelMissingError
 from stream.pipeline.items import Embedding, Packet
@@ -29,6 +28,7 @@ from stream.video.packets import packets
 from tests.support.clips import make_clip, texture
 from tests.support.runs import write_intrinsics
 from tests.support.tiny_models import save_tiny_vjepa2, textured_frame
+from tests.tools.ablation.__main__ import ablation
 from tests.tools.ablation.encoders import VIEWS, ThumbnailEncoder, appearance, motion, pooled, tokens, without_context
 from tests.tools.ablation.progress import Progress
 from tests.tools.ablation.record import record

@@ -1,4 +1,7 @@
-"""``egoclean-stream ablation CLIP ...``: which encoder and which mechanism of the detector carries the weight."""
+"""Which encoder, and which mechanism of the detector, the result depends on.
+
+python -m tests.tools.ablation CLIP ... --truth truth.json
+"""
 
 import json
 import sys
@@ -12,13 +15,15 @@ from rich.console import Console
 from stream.commands.run import make_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
-from stream.errors import UsageError
+from stream.errors import EgocleanError, UsageError
 from stream.evaluation.listed import read_json
 from stream.evaluation.tables import PIPE_WIDTH
 from stream.evaluation.track import Track
+from stream.run.prepare import prepare
 from tests.tools.ablation.compare import Subject, compare
 from tests.tools.ablation.encoders import make_encoders
 from tests.tools.ablation.progress import Progress
+from tests.tools.ablation.record import record
 from tests.tools.ablation.series import Series
 from tests.tools.ablation.stored import ENDINGS, read_embeddings, stem_of
 from tests.tools.ablation.table import document, show
@@ -96,9 +101,6 @@ def _only_series(path: Path) -> dict[str, Series]:
 
 def _played(options: Sequence[Options], progress: Progress) -> tuple[list[Subject], list[Variant]]:
     """Videos; detectors are compared on vjepa2 where there are weights, else on grid."""
-    from stream.run.prepare import prepare
-    from tests.tools.ablation.record import record
-
     clips = [prepare(each) for each in options]
     encoders = make_encoders(clips[0].options.encoder_model)
     subjects = [
@@ -126,3 +128,10 @@ def _with_truth(subjects: Sequence[Subject], path: Path) -> list[tuple[Subject, 
         named = ", ".join(stem for stem in tracks if stem) or "one that it does not name"
         raise UsageError(f"{path} has no clip {', '.join(missing)}, only {named}")
     return [(subject, tracks[subject.stem]) for subject in subjects]
+
+
+if __name__ == "__main__":
+    try:
+        ablation()
+    except EgocleanError as error:
+        sys.exit(str(error))
