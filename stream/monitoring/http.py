@@ -1,4 +1,4 @@
-"""``/metrics`` and ``/healthz`` on one port, from threads that end with the process."""
+"""Serves ``/metrics`` and ``/healthz`` on one port, in daemon threads."""
 
 import json
 import socket
@@ -19,21 +19,21 @@ from stream.records.schema.health import Health, now
 
 
 class Server:
-    """Serves from its making until ``close``."""
+    """Serves from construction until ``close``."""
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Callable[[], Health]) -> None:
-        """Listen on ``host:port``; port 0 is any that is free.
+        """Listen on ``host:port``; port 0 picks a free one.
 
         Raises:
-            UsageError: if nobody can listen there.
+            UsageError: the port cannot be bound.
         """
         try:
             family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             self._listener = _Listener(family, address, partial(_Handler, registry, health))
         except OSError as error:
             raise UsageError(
-                f"nobody can listen at --metrics-host {host} --metrics-port {port} ({error.strerror}): "
-                "give another port, or 0 for any that is free"
+                f"cannot bind the metrics server to {host}:{port} ({error.strerror}): "
+                "choose another --metrics-port, or 0 for any free one"
             ) from error
         shown = f"[{host}]" if family == socket.AF_INET6 else host
         self.address = f"http://{shown}:{self._listener.server_address[1]}"
@@ -45,7 +45,7 @@ class Server:
 
 
 class _Listener(ThreadingTCPServer):
-    """No ``HTTPServer``: that one looks its own name up in the DNS, which may take long where there is none."""
+    """Not an ``HTTPServer``, which looks up its own name in the DNS; without a DNS that may take long."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -55,14 +55,14 @@ class _Listener(ThreadingTCPServer):
         super().__init__(address, handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own
-        """Report what goes wrong, but for a client that has gone."""
+        """Report errors, except of a client that has disconnected."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = 10
-    """Seconds for a request to arrive: one that never does holds no thread for longer."""
+    """Seconds until a request that does not arrive gives up its thread."""
 
     def __init__(self, registry: CollectorRegistry, health: Callable[[], Health], *request: Any) -> None:  # noqa: ANN401 - socketserver's own
         self._registry = registry
@@ -77,17 +77,17 @@ class _Handler(BaseHTTPRequestHandler):
             case "/healthz":
                 self._healthz()
             case _:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"there are /metrics and /healthz\n")
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"not found: only /metrics and /healthz are served\n")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
-        """Scrapes are no news."""
+        """Scrapes are not logged."""
 
     def _healthz(self) -> None:
         health = self._health()
         complaint = health.complaint(now())
         status = HTTPStatus.OK if complaint is None else HTTPStatus.SERVICE_UNAVAILABLE
-        said = {**health.model_dump(mode="json"), "reason": complaint or ""}
-        self._answer(status, "application/json", json.dumps(said).encode() + b"\n")
+        body = {**health.model_dump(mode="json"), "reason": complaint or ""}
+        self._answer(status, "application/json", json.dumps(body).encode() + b"\n")
 
     def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
         self.send_response(status)

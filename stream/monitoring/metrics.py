@@ -1,16 +1,14 @@
-"""A run in numbers, for Prometheus: what the statuses and events that the supervisor reads add up to.
+"""A run's Prometheus metrics, from the statuses and events that the supervisor reads anyway.
 
-Which process is too slow: the first one that is not blocked, ``egoclean_process_blocked_seconds``. What waits before
-it, ``egoclean_process_queue_items``, is as of its last word, half a second ago at most.
+To find the process that is too slow, look for the first one that is not blocked (``egoclean_process_blocked_seconds``).
+``egoclean_process_queue_items`` is what waits in front of a process, as of its last status, at most half a second ago.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from threading import Lock
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -20,213 +18,242 @@ from stream.records.schema import events
 from stream.runtime.heartbeat import Status
 
 _LATENCY_BUCKETS_S: Final = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60)
-"""Around what a debounce of three windows, one a second and 2.1 s long, makes of an edge."""
+"""Around the delay of a debounce of three windows, one a second and 2.1 s long."""
 _ANNOTATION_BUCKETS_S: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
-"""From a fast server with time to spare to a queue of an hour's segments."""
+"""From a fast, idle server to a queue with an hour's segments."""
 
 
-class Metrics(Collector):
-    """All metrics of one run, in a registry of their own.
+class Metrics:
+    """All metrics of one run, in their own registry.
 
-    Counters begin anew when the chain is started again, as they do when a run goes on in a new process; but the cost is
-    that of all attempts.
+    Counters start again at 0 when the chain is restarted, as they do when a run resumes in a new process. The cost
+    covers all attempts.
     """
 
     def __init__(self, price_per_hour: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.registry = CollectorRegistry()
-        self._price_per_hour = price_per_hour
-        self._clock = clock
-        self._run_began_at = clock()
-        self._spent_dollars = 0.0
-        self._lock = Lock()  # the supervisor tells, the server's threads ask
-        self._opened: Counter[tuple[str, ...]] = Counter()
-        self._closed: Counter[tuple[str, ...]] = Counter()
-        self._settled: Counter[tuple[str, ...]] = Counter()
-        self._restarts: Counter[tuple[str, ...]] = Counter()
-        self._unsettled: dict[str, tuple[str, float]] = {}
-        """Of closed segments without an outcome, the kind, and when that was heard."""
-        self._tokens: Counter[tuple[str, ...]] = Counter()
-        self._annotation_s = self._annotation_dollars = 0.0
-        self._damaged_s = 0.0
-        self._is_away = False
-        """Whether a live source is sought."""
-        self._gaps = 0
-        self._gap_s = 0.0
-        self._windows_skipped = self._packets_dropped = 0
-        self._packets_lost = 0
-        self._opening = self._histogram("opening", "Stream time from its start to when it was known")
-        self._closing = self._histogram("closing", "Stream time from its end to when it was known")
-        self._opening_wall = self._histogram("opening_wall", "From its first picture's arrival to its event on disk")
-        self._closing_wall = self._histogram("closing_wall", "From its end's arrival to its event on disk")
-        self._annotation = self._histogram("annotation", "From its closing to its description", _ANNOTATION_BUCKETS_S)
-        self.begin()
-        self.registry.register(self)
+        self._chain = ChainCollector(price_per_hour, clock)
+        self.registry.register(self._chain)
+        self._segments = SegmentMetrics(self.registry)
+        self._annotation = AnnotationMetrics(self.registry, clock)
+        self._source = SourceMetrics(self.registry)
+        self._restarts = Counter(
+            "egoclean_restarts", "Restarts, by the process that died.", ["process"], registry=self.registry
+        )
         ProcessCollector(registry=self.registry)  # of the supervisor itself
 
     def begin(self, since_s: float = 0.0) -> None:
-        """A chain begins, with new processes, behind so many seconds of the source."""
-        with self._lock:
-            self._since_s = since_s
-            self._chain_began_at = self._clock()
-            self._last: dict[str, Status] = {}
+        """Start measuring a chain of new processes that begins ``since_s`` seconds into the source."""
+        self._chain.begin(since_s)
 
     def spent(self, dollars: float) -> None:
-        """What earlier attempts at the run have cost."""
-        with self._lock:
-            self._spent_dollars = dollars
+        """Add the cost of the run's earlier attempts."""
+        self._chain.spent_dollars = dollars
 
     def on_status(self, status: Status) -> None:
-        with self._lock:
-            self._last[status.process] = status
+        self._chain.on_status(status)
 
     def on_event(self, event: events.Event) -> None:
-        with self._lock:
-            match event:
-                case events.SegmentOpened():
-                    self._opened[event.kind,] += 1
-                    if (took_s := opening_s(event)) is not None:
-                        self._opening.labels(event.kind).observe(took_s)
-                case events.SegmentClosed():
-                    self._closed[event.kind, event.closed_by] += 1
-                    if (took_s := closing_s(event)) is not None:
-                        self._closing.labels(event.kind).observe(took_s)
-                    self._unsettled[event.segment_id] = event.kind, self._clock()
-                case events.SegmentAnnotated() | events.SegmentFailed() | events.SegmentSkipped():
-                    self._settle(event)
-                case events.SourceDamaged():
-                    self._damaged_s += event.t_end_s - event.t_start_s
-                    self._packets_lost += event.packets
-                case events.SourceLost() | events.SourceGap() | events.StreamOverload():
-                    self._of_source(event)
-                case events.StageRestarted():
-                    self._restarts[event.process,] += 1
+        self._segments.on_event(event)
+        self._annotation.on_event(event)
+        self._source.on_event(event)
+        if isinstance(event, events.StageRestarted):
+            self._restarts.labels(event.process).inc()
 
     def on_wall_latency(self, event: events.SegmentOpened | events.SegmentClosed, took_s: float) -> None:
-        """How long after the arrival of its edge's picture an event was on disk."""
-        with self._lock:
-            which = self._opening_wall if isinstance(event, events.SegmentOpened) else self._closing_wall
-            which.labels(event.kind).observe(took_s)
+        """Observe the seconds from the arrival of an edge's frame to its event on disk."""
+        self._segments.on_wall_latency(event, took_s)
 
-    def collect(self) -> Iterable[Metric]:
-        """The present values; called by the registry at every scrape."""
-        with self._lock:
-            parts = (
-                self._of_the_run(), self._of_a_live_source(), self._of_segments(), self._of_annotation(),
-                self._of_processes(),
-            )  # fmt: skip
-            return [metric for part in parts for metric in part]
 
-    def _of_source(self, event: events.SourceLost | events.SourceGap | events.StreamOverload) -> None:
-        """News of a live source."""
+class SegmentMetrics:
+    """Segments opened and closed, and how soon after their edges."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def latency(edge: str, text: str) -> Histogram:
+            name = f"egoclean_segment_{edge}_latency_seconds"
+            return Histogram(name, text, ["kind"], buckets=_LATENCY_BUCKETS_S, registry=registry)
+
+        self._opened = Counter("egoclean_segments_opened", "Segments opened.", ["kind"], registry=registry)
+        self._closed = Counter("egoclean_segments_closed", "Segments closed.", ["kind", "closed_by"], registry=registry)
+        self._opening = latency("opening", "Stream time from a segment's start to its detection.")
+        self._closing = latency("closing", "Stream time from a segment's end to its detection.")
+        self._opening_wall = latency("opening_wall", "From the arrival of a segment's start to its event on disk.")
+        self._closing_wall = latency("closing_wall", "From the arrival of a segment's end to its event on disk.")
+
+    def on_event(self, event: events.Event) -> None:
         match event:
-            case events.SourceLost():
-                self._is_away = True
-            case events.SourceGap():
-                self._is_away = False
-                self._gaps += 1
-                self._gap_s += event.t_end_s - event.t_start_s
-            case events.StreamOverload():
-                self._windows_skipped += event.windows_skipped
-                self._packets_dropped += event.packets_dropped
+            case events.SegmentOpened():
+                self._opened.labels(event.kind).inc()
+                if (took_s := opening_s(event)) is not None:
+                    self._opening.labels(event.kind).observe(took_s)
+            case events.SegmentClosed():
+                self._closed.labels(event.kind, event.closed_by).inc()
+                if (took_s := closing_s(event)) is not None:
+                    self._closing.labels(event.kind).observe(took_s)
+
+    def on_wall_latency(self, event: events.SegmentOpened | events.SegmentClosed, took_s: float) -> None:
+        latency = self._opening_wall if isinstance(event, events.SegmentOpened) else self._closing_wall
+        latency.labels(event.kind).observe(took_s)
+
+
+class AnnotationMetrics:
+    """Outcomes of segments, and what the annotator used for them."""
+
+    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._closed: dict[str, tuple[str, float]] = {}
+        """Kind and clock time of closing of each segment without an outcome."""
+        self._settled = Counter(
+            "egoclean_segments_settled", "Segments with an outcome.", ["kind", "outcome"], registry=registry
+        )
+        self._latency = Histogram(
+            "egoclean_segment_annotation_latency_seconds",
+            "From a segment's closing to its annotation.",
+            ["kind"],
+            buckets=_ANNOTATION_BUCKETS_S,
+            registry=registry,
+        )
+        self._tokens = Counter("egoclean_annotation_tokens", "Annotator tokens.", ["direction"], registry=registry)
+        self._seconds = Counter("egoclean_annotation_seconds", "Model time for all segments.", registry=registry)
+        self._dollars = Counter(
+            "egoclean_annotation_dollars",
+            "Price of the tokens, or else of the model time at --price-per-hour; unknown prices are left out.",
+            registry=registry,
+        )
+
+    def on_event(self, event: events.Event) -> None:
+        match event:
+            case events.SegmentClosed():
+                self._closed[event.segment_id] = event.kind, self._clock()
+            case events.SegmentAnnotated() | events.SegmentFailed() | events.SegmentSkipped():
+                self._settle(event)
 
     def _settle(self, outcome: events.Outcome) -> None:
-        """Of a segment that was closed before this process began nobody knows the kind, or how long it waited."""
-        kind, closed_at = self._unsettled.pop(outcome.segment_id, ("unknown", None))
-        self._settled[kind, outcome.event.removeprefix("segment.")] += 1
+        """A segment that closed before this process started has the kind ``unknown`` and no latency."""
+        kind, closed_at = self._closed.pop(outcome.segment_id, ("unknown", None))
+        self._settled.labels(kind, outcome.event.removeprefix("segment.")).inc()
         if isinstance(outcome, events.SegmentSkipped):
             return
-        self._tokens["in",] += outcome.tokens_in
-        self._tokens["out",] += outcome.tokens_out
-        self._annotation_s += outcome.seconds
-        self._annotation_dollars += outcome.dollars or 0.0
+        self._tokens.labels("in").inc(outcome.tokens_in)
+        self._tokens.labels("out").inc(outcome.tokens_out)
+        self._seconds.inc(outcome.seconds)
+        self._dollars.inc(outcome.dollars or 0.0)
         if closed_at is not None:
-            self._annotation.labels(kind).observe(self._clock() - closed_at)
+            self._latency.labels(kind).observe(self._clock() - closed_at)
 
-    def _of_the_run(self) -> Iterator[Metric]:
+
+class SourceMetrics:
+    """Losses of the source: damage, outages and overload."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str) -> Counter:
+            return Counter(f"egoclean_{name}", text, registry=registry)
+
+        self._damaged_s = counter("damaged_seconds", "Seconds of the source that are damaged.")
+        self._packets_lost = counter("packets_lost", "Packets of the source that are lost or damaged.")
+        self._is_away = Gauge("egoclean_source_away", "1 while a live source is disconnected.", registry=registry)
+        self._gaps = counter("source_gaps", "Times that a live source disconnected and came back.")
+        self._gap_s = counter("source_gap_seconds", "Seconds for which a live source was disconnected.")
+        self._windows_skipped = counter("windows_skipped", "Windows not embedded because of overload.")
+        self._packets_dropped = counter("packets_dropped", "Packets not decoded because of overload.")
+
+    def on_event(self, event: events.Event) -> None:
+        match event:
+            case events.SourceDamaged():
+                self._damaged_s.inc(event.t_end_s - event.t_start_s)
+                self._packets_lost.inc(event.packets)
+            case events.SourceLost():
+                self._is_away.set(1)
+            case events.SourceGap():
+                self._is_away.set(0)
+                self._gaps.inc()
+                self._gap_s.inc(event.t_end_s - event.t_start_s)
+            case events.StreamOverload():
+                self._windows_skipped.inc(event.windows_skipped)
+                self._packets_dropped.inc(event.packets_dropped)
+
+
+class ChainCollector(Collector):
+    """The chain's progress and its processes' resources, computed from their last statuses at each scrape."""
+
+    def __init__(self, price_per_hour: float, clock: Callable[[], float]) -> None:
+        self.spent_dollars = 0.0
+        self._price_per_hour = price_per_hour
+        self._clock = clock
+        self._run_began_at = clock()
+        self.begin()
+
+    def begin(self, since_s: float = 0.0) -> None:
+        self._since_s = since_s
+        self._chain_began_at = self._clock()
+        self._last: Mapping[str, Status] = {}
+
+    def on_status(self, status: Status) -> None:
+        self._last = {**self._last, status.process: status}  # a new one: the server's threads read the old one
+
+    def collect(self) -> Iterator[Metric]:
+        """The values now; the registry calls this at every scrape."""
+        last = self._last
+        yield from self._progress(list(last.values()))
+        yield from _processes(last)
+
+    def _progress(self, last: Sequence[Status]) -> Iterator[Metric]:
         now = self._clock()
-        decoded_s = max(self._since_s, self._last["ingest"].t_s) if "ingest" in self._last else self._since_s
+        decoded_s = max([self._since_s, *(status.t_s for status in last)])
         chain_s = now - self._chain_began_at
-        yield _gauge("egoclean_decoded_seconds", "Of the source, decoded so far.", decoded_s)
-        ratio = max(0.0, decoded_s - self._since_s) / chain_s if chain_s else 0.0
-        yield _gauge("egoclean_realtime_ratio", "Decoded seconds per second.", ratio)
-        if lags_s := [status.lag_s for status in self._last.values() if status.lag_s is not None]:
-            yield _gauge("egoclean_lag_seconds", "Behind a live source, or one played in real time.", max(lags_s))
-        yield _counter("egoclean_frames", "Decoded and rectified.", self._given("ingest", "Tile"))
-        yield _counter("egoclean_windows", "Embedded.", self._given("encode", "Embedding"))
-        yield _counter("egoclean_damaged_seconds", "Of the source, lost.", self._damaged_s)
-        yield _counter("egoclean_packets_lost", "Of the source.", self._packets_lost)
-        dollars = self._spent_dollars + (now - self._run_began_at) / 3600 * self._price_per_hour
-        yield _counter("egoclean_cost_dollars", "Of the machine, by --price-per-hour.", dollars)
-        yield _counters("egoclean_restarts", "Of the chain, by the process that died.", ["process"], self._restarts)
-
-    def _of_a_live_source(self) -> Iterator[Metric]:
-        yield _gauge("egoclean_source_away", "1 while a live source is sought.", float(self._is_away))
-        yield _counter("egoclean_source_gaps", "Times that a live source was away and came back.", self._gaps)
-        yield _counter("egoclean_source_gap_seconds", "For which it was away.", self._gap_s)
-        yield _counter("egoclean_windows_skipped", "Not embedded, for want of time.", self._windows_skipped)
-        yield _counter("egoclean_packets_dropped", "Not decoded, for want of time.", self._packets_dropped)
-
-    def _of_segments(self) -> Iterator[Metric]:
-        yield _counters("egoclean_segments_opened", "Segments begun.", ["kind"], self._opened)
-        yield _counters("egoclean_segments_closed", "Segments complete.", ["kind", "closed_by"], self._closed)
-        yield _counters("egoclean_segments_settled", "What became of them.", ["kind", "outcome"], self._settled)
-
-    def _of_annotation(self) -> Iterator[Metric]:
-        yield _counters("egoclean_annotation_tokens", "By the annotator.", ["direction"], self._tokens)
-        yield _counter("egoclean_annotation_seconds", "Of the model, for all segments.", self._annotation_s)
-        dollars = "Of tokens that have a price, else of these seconds, by --price-per-hour; without what is not known."
-        yield _counter("egoclean_annotation_dollars", dollars, self._annotation_dollars)
-        levels = self._last["record"].levels if "record" in self._last else {}
+        ratio = (decoded_s - self._since_s) / chain_s if chain_s else 0.0
+        dollars = self.spent_dollars + (now - self._run_began_at) / 3600 * self._price_per_hour
+        levels = {name: level for status in last for name, level in status.levels.items()}
+        yield _gauge("decoded_seconds", "Seconds of the source decoded so far.", decoded_s)
+        yield _gauge("realtime_ratio", "Decoded seconds per second.", ratio)
+        if lags_s := [status.lag_s for status in last if status.lag_s is not None]:
+            yield _gauge("lag_seconds", "Lag behind a live source, or one played in real time.", max(lags_s))
+        yield _counter("frames", "Frames decoded and rectified.", _items(last, "Tile"))
+        yield _counter("windows", "Windows embedded.", _items(last, "Embedding"))
+        yield _counter("cost_dollars", "Cost of the machine at --price-per-hour.", dollars)
         waiting = levels.get("waiting_segments", 0.0)
-        yield _gauge("egoclean_annotator_waiting_segments", "Closed, and without an outcome yet.", waiting)
-        yield _gauge("egoclean_spool_bytes", "Of keyframes on disk.", levels.get("spool_bytes", 0.0))
-
-    def _of_processes(self) -> Iterator[Metric]:
-        def each(value: Callable[[Status], float | None]) -> dict[tuple[str, ...], float]:
-            values = {name: value(status) for name, status in self._last.items()}
-            return {(name,): found for name, found in values.items() if found is not None}
-
-        by = ["process"]
-        yield _counters("egoclean_process_cpu_seconds", "User and system time.", by, each(lambda last: last.cpu_s))
-        resident = GaugeMetricFamily("egoclean_process_resident_bytes", "Memory held.", labels=by)
-        yield _filled(resident, each(lambda last: last.rss_bytes))
-        yield _counters("egoclean_process_items", "Items taken.", by, each(lambda last: last.items))
-        queue = GaugeMetricFamily("egoclean_process_queue_seconds", "For which the last item had waited.", labels=by)
-        yield _filled(queue, each(lambda last: last.queue_s))
-        depth = GaugeMetricFamily("egoclean_process_queue_items", "That wait for it.", labels=by)
-        yield _filled(depth, each(lambda last: last.queue_items))
-        vram = GaugeMetricFamily("egoclean_process_vram_peak_bytes", "Of the GPU, the most that was held.", labels=by)
-        yield _filled(vram, each(_peak_vram_bytes))
-        blocked = each(lambda last: last.blocked_s)
-        yield _counters("egoclean_process_blocked_seconds", "Handing items on to one that is behind.", by, blocked)
-
-    def _given(self, process: str, kind: str) -> int:
-        return self._last[process].given.get(kind, 0) if process in self._last else 0
-
-    def _histogram(self, which: str, text: str, buckets_s: Sequence[float] = _LATENCY_BUCKETS_S) -> Histogram:
-        name = f"egoclean_segment_{which}_latency_seconds"
-        return Histogram(name, f"{text}.", ["kind"], buckets=buckets_s, registry=self.registry)
+        yield _gauge("annotator_waiting_segments", "Closed segments without an outcome.", waiting)
+        yield _gauge("spool_bytes", "Bytes of keyframes on disk.", levels.get("spool_bytes", 0.0))
 
 
-def _peak_vram_bytes(last: Status) -> float | None:
-    """Of its model, whichever that is."""
-    parts = [part for part in last.facts.values() if isinstance(part, dict)]
+def _items(last: Sequence[Status], kind: str) -> int:
+    """How many items of a kind the chain has made: later processes, which pass them on, have handed on no more."""
+    return max((status.given.get(kind, 0) for status in last), default=0)
+
+
+def _processes(last: Mapping[str, Status]) -> Iterator[Metric]:
+    """Resources and queues, by process; a process that reports no value has no sample."""
+
+    def each(
+        family: type[CounterMetricFamily | GaugeMetricFamily],
+        name: str,
+        text: str,
+        value: Callable[[Status], float | None],
+    ) -> Metric:
+        metric = family(f"egoclean_process_{name}", text, labels=["process"])
+        for process, status in last.items():
+            if (number := value(status)) is not None:
+                metric.add_metric([process], number)
+        return metric
+
+    counter, gauge = CounterMetricFamily, GaugeMetricFamily
+    yield each(counter, "cpu_seconds", "User and system CPU time.", lambda status: status.cpu_s)
+    yield each(gauge, "resident_bytes", "Resident memory.", lambda status: status.rss_bytes)
+    yield each(counter, "items", "Items received.", lambda status: status.items)
+    yield each(gauge, "queue_seconds", "Time that the last item waited for the process.", lambda status: status.queue_s)
+    yield each(gauge, "queue_items", "Items that wait for the process.", lambda status: status.queue_items)
+    yield each(gauge, "vram_peak_bytes", "Peak GPU memory of the process's model.", _peak_vram_bytes)
+    yield each(counter, "blocked_seconds", "Time blocked on the next process.", lambda status: status.blocked_s)
+
+
+def _peak_vram_bytes(status: Status) -> float | None:
+    parts = [part for part in status.facts.values() if isinstance(part, dict)]
     return next((part["peak_vram_bytes"] for part in parts if "peak_vram_bytes" in part), None)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, text, value=value)
+    return GaugeMetricFamily(f"egoclean_{name}", text, value=value)
 
 
 def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(name, text, value=value)
-
-
-def _counters(name: str, text: str, labels: list[str], values: Mapping[tuple[str, ...], float]) -> Metric:
-    return _filled(CounterMetricFamily(name, text, labels=labels), values)
-
-
-def _filled(family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[tuple[str, ...], float]) -> Metric:
-    for labels, value in values.items():
-        family.add_metric(labels, value)
-    return family
+    return CounterMetricFamily(f"egoclean_{name}", text, value=value)

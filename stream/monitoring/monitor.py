@@ -1,4 +1,4 @@
-"""What the supervisor tells the world outside, from the statuses and events that it reads anyway."""
+"""What others can see of a run: metrics, health and its heartbeat file."""
 
 import time
 from contextlib import ExitStack, suppress
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from stream.config import Options
 from stream.monitoring.latency import EdgeLatency
-from stream.monitoring.stall import Progress
+from stream.monitoring.stall import StallDetector
 from stream.records.schema import events
 from stream.records.schema.health import Health, State, now
 from stream.records.schema.layout import RunLayout
@@ -17,55 +17,55 @@ if TYPE_CHECKING:
     from stream.monitoring.metrics import Metrics
 
 BEAT_S = 1.0
-"""From one heartbeat of the run to the next."""
+"""Seconds between two heartbeats of the run."""
 
 
 class Monitor:
-    """One for a run, whatever number of chains it takes; a context, in which the port is open."""
+    """Follows the statuses and events of one run over all its chains. The port is open within its context."""
 
     def __init__(self, options: Options, layout: RunLayout) -> None:
-        """Open the port, if one was asked for.
+        """Open the metrics port if ``--metrics-port`` is set.
 
         Raises:
-            UsageError: if nobody can listen there.
+            UsageError: the port cannot be bound.
         """
         self._path = layout.health
-        self._progress = Progress(options.stall_s, processes(options), away_s=options.live.away_s)
-        self._arrivals = EdgeLatency()
+        self._stall = StallDetector(options.stall_s, processes(options), away_s=options.live.away_s)
+        self._latency = EdgeLatency()
         self._metrics: Metrics | None = None
         self._health = Health(time=now().isoformat(), state="starting", decoded_s=0, windows=0)
         self._beat_at = 0.0
         self._closing = ExitStack()
         self.address: str | None = None
-        """Of the port, as a URL."""
+        """URL of the port, if it is open."""
         if options.metrics_port is not None:
             self._serve(options, options.metrics_port)
 
     def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
-        """A chain begins, with new processes, behind so many seconds and windows."""
-        self._progress.begin(since_s, windows)
+        """Monitor a chain of new processes, which begins after so many seconds and windows."""
+        self._stall.begin(since_s, windows)
         if self._metrics:
             self._metrics.begin(since_s)
         self._beat_at = 0.0
         self.tick()
 
     def does_without(self, process: str) -> None:
-        """The chain goes on without this process."""
-        self._progress.does_without(process)
+        """Stop watching this process: the chain continues without it."""
+        self._stall.does_without(process)
 
     def spent(self, dollars: float) -> None:
-        """What earlier attempts at the run have cost."""
+        """Add the cost of the run's earlier attempts."""
         if self._metrics:
             self._metrics.spent(dollars)
 
     @property
     def decoded_s(self) -> float:
         """Stream time of the last frame that was decoded."""
-        return self._progress.decoded_s
+        return self._stall.decoded_s
 
     def on_status(self, status: Status) -> None:
-        self._progress.on_status(status)
-        self._arrivals.on_status(status)
+        self._stall.on_status(status)
+        self._latency.on_status(status)
         if self._metrics:
             self._metrics.on_status(status)
 
@@ -76,23 +76,23 @@ class Monitor:
             case events.SegmentOpened() | events.SegmentClosed():
                 self._on_edge(event)
             case events.SourceLost():
-                self._progress.away(event.reason)
+                self._stall.away(event.reason)
             case events.SourceGap():
-                self._progress.away("")
+                self._stall.away("")
             case events.RunFinished():
                 self._beat("finished", "", event.exit_code, event.decoded_s)
             case events.RunFailed():
-                self._beat("failed", event.reason, event.exit_code, self._progress.decoded_s)
+                self._beat("failed", event.reason, event.exit_code, self._stall.decoded_s)
 
     def latencies(self) -> dict[str, dict[str, float]]:
-        """Quantiles by the clock, of a live source: from the arrival of an edge's picture to its event on disk."""
-        return self._arrivals.latencies()
+        """Quantiles, for a live source, of the seconds from the arrival of an edge's frame to its event on disk."""
+        return self._latency.latencies()
 
     def tick(self) -> None:
-        """Write a heartbeat, if it is time to and the run has not ended."""
+        """Write a heartbeat if one is due and the run has not ended."""
         if self._health.exit_code is None and time.monotonic() >= self._beat_at:
-            state, reason = self._progress.judge()
-            self._beat(state, reason, None, self._progress.decoded_s)
+            state, reason = self._stall.judge()
+            self._beat(state, reason, None, self._stall.decoded_s)
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +101,7 @@ class Monitor:
         self._closing.close()
 
     def _on_edge(self, event: events.SegmentOpened | events.SegmentClosed) -> None:
-        took_s = self._arrivals.took_s(event)
+        took_s = self._latency.took_s(event)
         if self._metrics and took_s is not None:
             self._metrics.on_wall_latency(event, took_s)
 
@@ -112,10 +112,10 @@ class Monitor:
             state=state,
             reason=reason,
             decoded_s=decoded_s,
-            windows=self._progress.windows,
+            windows=self._stall.windows,
             exit_code=exit_code,
         )
-        with suppress(OSError):  # a full disk: that ends the run elsewhere, and till then the file's age says it
+        with suppress(OSError):  # a full disk ends the run elsewhere; until then readers see that the file is old
             self._health.write(self._path)
 
     def _serve(self, options: Options, port: int) -> None:

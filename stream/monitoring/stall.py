@@ -1,4 +1,4 @@
-"""Whether a run moves: judged by the work that gets done, not by whether its processes are alive."""
+"""Detects stalls: a run is judged by the work that gets done, not by whether its processes are alive."""
 
 import math
 import time
@@ -9,20 +9,20 @@ from stream.runtime.heartbeat import Status
 from stream.runtime.processes import ANNOTATE, PROCESSES
 
 GRACE_S = 600.0
-"""For starting: a large model is hashed and loaded before its process can do anything."""
+"""Time to start: a process hashes and loads its model first, which may be large."""
 THINKING_S = 600.0
-"""For the annotator: a batch of a large model takes minutes, and so does a server that is waited for."""
+"""For the annotator: a large model takes minutes for a batch, and so may a server."""
 
 
-class Progress:
-    """Follows the statuses of one chain. It has stalled when, for ``stall_s``,
+class StallDetector:
+    """Follows the statuses of one chain. The chain has stalled when, for ``stall_s``,
 
-    - the work of a process that is running says nothing: whoever waits for work, for the clock or for the next process
-      says so twice a second, so the silent one is what the others wait for. The annotator may think for longer, as long
-      as its process shows by its pulse that it lives; or
-    - all say something and nobody has done anything.
+    - a running process has reported no work: a process that waits (for work, for the clock, for the next process)
+      reports that twice a second, so the others wait for the silent one. The annotator may take longer as long as its
+      process sends statuses; or
+    - all processes report and none has done anything.
 
-    It may wait for a source that is away, up to ``away_s``.
+    A live source may be disconnected for up to ``away_s``.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Progress:
         self.begin()
 
     def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
-        """A chain begins, with new processes, behind so many seconds and windows."""
+        """Watch a chain of new processes, which begins after so many seconds and windows."""
         self._processes = self._all
         self._since_s = since_s
         self._windows_before = windows
@@ -52,20 +52,20 @@ class Progress:
         self._away_since = self._began_at
 
     def does_without(self, process: str) -> None:
-        """The chain goes on without this process."""
+        """Stop watching this process: the chain continues without it."""
         self._processes = [name for name in self._processes if name != process]
         self._last.pop(process, None)
         self._worked_at.pop(process, None)
 
     def away(self, reason: str) -> None:
-        """A live source has gone for this reason, or is back: empty."""
+        """Note that a live source has disconnected for this reason, or, if empty, that it is back."""
         self._away = reason
         self._moved_at = self._away_since = self._clock()
 
     def on_status(self, status: Status) -> None:
         before = self._last.get(status.process)
         if before is not None and before.state != "starting" == status.state:
-            self._started_at[status.process] = self._clock()  # once more, alone
+            self._started_at[status.process] = self._clock()  # restarted alone
         self._last[status.process] = status
         self._heard_at[status.process] = self._clock()
         self._worked_at[status.process] = self._clock() - status.busy_s
@@ -84,7 +84,7 @@ class Progress:
         return self._windows_before + given.get("Embedding", 0)
 
     def judge(self) -> tuple[State, str]:
-        """How the chain is, and why if it has stalled."""
+        """The chain's state, and the reason if it has stalled or waits for its source."""
         now = self._clock()
         if starting := [name for name in self._processes if self._is_starting(name)]:
             for_s = {name: now - self._started_at.get(name, self._began_at) for name in starting}
@@ -109,7 +109,7 @@ class Progress:
         return "stalled", f"the source has been away for {away_s:.0f} s: {self._away}"
 
     def _is_thinking(self, now: float) -> bool:
-        """Whether the others may be waiting for the annotator, which has been at one batch for about as long."""
+        """Whether the others may be waiting for the annotator, which has worked on one batch for about as long."""
         return now - self._worked_at.get(ANNOTATE, now) > self._stall_s / 2
 
     def _patience_s(self, name: str) -> float:

@@ -1,0 +1,145 @@
+"""A stall is detected by the work that gets done, and the process that holds up the others is named."""
+
+from stream.monitoring.stall import GRACE_S, StallDetector
+from stream.runtime.heartbeat import Status
+from stream.runtime.processes import ANNOTATE, PROCESSES
+from tests.support.live_packets import Clock
+
+
+def chain_at(clock: Clock) -> StallDetector:
+    """A chain under way, with a ``--stall-s`` of a minute."""
+    progress = StallDetector(stall_s=60, clock=clock)
+    for name in PROCESSES:
+        progress.on_status(Status(name, "running", items=40, t_s=1.5))
+    return progress
+
+
+def test_the_process_that_holds_the_others_up_is_named() -> None:
+    """Of a chain that stands still the process is blamed that says nothing, not those that say that they wait."""
+    clock = Clock()
+    progress = chain_at(clock)
+    clock.now_s += 61
+    for name in ("ingest", "detect", "record"):
+        progress.on_status(Status(name, "running", items=41))
+    state, reason = progress.judge()
+    assert state == "stalled"
+    assert reason == "the encode process has done nothing for 61 s, after 40 items, at 1.5 s of the source"
+
+
+def test_life_without_work_is_a_stall() -> None:
+    """Processes that all say that they live, and do nothing, have stalled."""
+    clock = Clock()
+    progress = chain_at(clock)
+    for _ in range(61):
+        clock.now_s += 1
+        for name in PROCESSES:
+            progress.on_status(Status(name, "running", items=40, t_s=1.5))
+    assert progress.judge() == (
+        "stalled", "no process has done anything for 61 s, after 40 items, at 1.5 s of the source",
+    )  # fmt: skip
+
+
+def test_one_that_works_is_enough() -> None:
+    """While one process does something and the others say that they wait, all is well; also when some are done."""
+    clock = Clock()
+    progress = chain_at(clock)
+    progress.on_status(Status("ingest", "done", items=40))
+    for items in range(61):
+        clock.now_s += 1
+        progress.on_status(Status("encode", "running", items=40, given={"Embedding": items}))
+        for name in ("detect", "record"):
+            progress.on_status(Status(name, "running", items=40))
+    assert progress.judge() == ("running", "")
+    assert progress.windows == 60
+
+
+def test_annotator_may_think_for_minutes() -> None:
+    """While the annotator is at one batch the run is well, also when all others wait for it; not for ever."""
+    clock = Clock()
+    progress = StallDetector(60, (*PROCESSES, ANNOTATE), clock)
+    for name in (*PROCESSES, ANNOTATE):
+        progress.on_status(Status(name, "running"))
+    for seconds, state in ((300, "running"), (301, "stalled")):
+        clock.now_s += seconds
+        for name in PROCESSES:
+            progress.on_status(Status(name, "running"))
+        progress.on_status(Status(ANNOTATE, "running", busy_s=clock.now_s - 100))
+        assert progress.judge()[0] == state
+    assert "annotate" in progress.judge()[1]
+
+
+def test_annotator_without_a_pulse_is_a_stall() -> None:
+    """A thinking process has a pulse: one that says nothing at all is blamed like any other."""
+    clock = Clock()
+    progress = StallDetector(60, (*PROCESSES, ANNOTATE), clock)
+    progress.on_status(Status(ANNOTATE, "running", items=3))
+    clock.now_s += 61
+    for name in PROCESSES:
+        progress.on_status(Status(name, "running"))
+    assert progress.judge() == (
+        "stalled", "the annotate process has done nothing for 61 s, after 3 items, at 0.0 s of the source",
+    )  # fmt: skip
+
+
+def test_idle_annotator_excuses_nobody() -> None:
+    """When all live and nothing moves, an annotator that waits for work is no reason."""
+    clock = Clock()
+    progress = StallDetector(60, (*PROCESSES, ANNOTATE), clock)
+    for _ in range(62):
+        for name in (*PROCESSES, ANNOTATE):
+            progress.on_status(Status(name, "running"))
+        clock.now_s += 1
+    assert progress.judge()[0] == "stalled"
+
+
+def test_nothing_left_to_do_is_no_stall() -> None:
+    """When every process is done, the run is not blamed while its books are closed."""
+    clock = Clock()
+    progress = chain_at(clock)
+    for name in PROCESSES:
+        progress.on_status(Status(name, "done", items=40))
+    clock.now_s += 61
+    assert progress.judge() == ("running", "")
+
+
+def test_starting_has_its_grace_and_no_more() -> None:
+    """A chain whose processes are not all ready is starting, for a while; a new chain gets that time again."""
+    clock = Clock()
+    progress = StallDetector(stall_s=60, clock=clock)
+    progress.on_status(Status("ingest", "running"))
+    progress.on_status(Status("encode", "starting"))
+    clock.now_s += GRACE_S
+    assert progress.judge() == ("starting", "")
+    clock.now_s += 1
+    assert progress.judge() == ("stalled", "the encode process is not ready after 601 s")
+    progress.begin()
+    assert progress.judge() == ("starting", "")
+
+
+def test_a_run_that_waits_for_its_camera_has_not_stalled() -> None:
+    """Up to a limit; a process that hangs meanwhile is a stall all the same."""
+    clock = Clock()
+    progress = StallDetector(stall_s=60.0, away_s=300.0, clock=clock)
+
+    def beat(*names: str) -> None:
+        for name in names:
+            progress.on_status(Status(name, "running", items=7))
+
+    beat(*PROCESSES)
+    progress.away("it ended the stream")
+    for _ in range(6):
+        clock.wait(50.0)
+        beat(*PROCESSES)
+    assert progress.judge() == ("running", "the source is away: it ended the stream")
+    clock.wait(50.0)
+    beat(*PROCESSES)
+    assert progress.judge() == ("stalled", "the source has been away for 350 s: it ended the stream")
+    progress.away("")
+    assert progress.judge() == ("running", "")
+    clock.wait(50.0)
+    progress.away("it ended the stream")
+    beat("ingest", "encode", "detect")
+    clock.wait(30.0)
+    beat("ingest", "encode", "detect")
+    state, reason = progress.judge()
+    assert (state, reason.split(",")[0]) == ("stalled", "the record process has done nothing for 80 s")
