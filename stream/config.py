@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from models.encoders.onnx.provider import Provider
+from models.encoders.onnx.encoder import Provider
+from models.encoders.table import encoder_names
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 from stream.geometry.geometry import Geometry
@@ -15,6 +16,16 @@ from stream.sources.address import redacted
 from stream.sources.live.options import LiveOptions
 from stream.video.facts import StreamFacts
 from stream.video.sampling import Preset, Sampling
+
+
+def _encoder_name(name: str) -> str:
+    if name not in encoder_names():
+        raise ValueError(f"expected one of {', '.join(encoder_names())}")
+    return name
+
+
+EncoderName: TypeAlias = Annotated[str, AfterValidator(_encoder_name)]
+"""``auto`` or a row of ``models.encoders.table.ENCODERS``."""
 
 
 class Options(BaseModel):
@@ -36,7 +47,7 @@ class Options(BaseModel):
     out: Path = RUNS
     decoder: Literal["auto", "cpu", "nvdec"] = "auto"
     """``auto``: the GPU's where it works and is of use, settled before the run begins."""
-    encoder: Literal["auto", "vjepa2", "grid"] = "auto"
+    encoder: EncoderName = "auto"
     encoder_model: str | None = None
     """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
     offline: bool = False

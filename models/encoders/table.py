@@ -1,15 +1,18 @@
-"""Clip encoders by name: which one a run uses is decided once, and a wish that cannot be met is an error."""
+"""The table of encoders, and the functions that choose and make one by its name.
 
-from collections.abc import Callable
+An encoder is one module with the protocol of ``models.encoders.encoder`` and one line in ``ENCODERS``. Everything that
+depends on which encoder a run uses reads its row there: options, weights, the VRAM plan, the doctor, benchmarks.
+"""
+
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from models.encoders.encoder import FRAMES, TILE_PX, ClipEncoder
-from models.encoders.grid import GridEncoder
-from models.encoders.onnx.encoder import PACKAGES, OnnxEncoder
-from models.encoders.onnx.facts import check_fits, read_facts
-from models.encoders.onnx.provider import Provider
+from models.encoders.onnx import encoder as onnx_runtime
+from models.encoders.onnx.facts import check_fits, onnx_need, read_facts
+from models.encoders.spec import EncoderProfile, EncoderSpec
 from models.encoders.vjepa2 import encoder as vjepa2
 from models.errors import ModelUnavailableError
 from models.packages import require_packages
@@ -17,28 +20,50 @@ from models.weights.hub.fetch import Report, unreported
 from models.weights.weights import locate, weights_sha256
 
 
+def _load_grid(_: Path | None, frames: int) -> ClipEncoder:
+    from models.encoders.grid import GridEncoder  # it imports OpenCV, which most readers of this table do not need
+
+    return GridEncoder(frames)
+
+
+ENCODERS: Final[dict[str, EncoderSpec]] = {
+    "grid": EncoderSpec(load=_load_grid, profile=lambda *_: EncoderProfile(dims=1024)),
+    "vjepa2": vjepa2.SPEC,
+}
+AUTO: Final = "vjepa2"
+"""The encoder that ``auto`` stands for. If it is not available the run stops: which encoder made a record must not
+depend on what happens to be installed."""
+WEIGHTLESS: Final = "grid"
+"""The encoder to name where weights are not at hand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Arguments for ``make_encoder``, small enough to hand to another process."""
+    """The encoder of a run, settled: its name, the folder of its weights and the size of its input."""
 
     kind: str
+    """A key of ``ENCODERS``."""
     model: str | None
     """Folder of the weights; None where there are none."""
     tile_px: int = TILE_PX
     """Side of the tiles that it takes."""
 
 
-def _grid(model: str | Path | None, frames: int) -> ClipEncoder:
-    _refuse_weights(model)
-    return GridEncoder(frames)
+def encoder_names() -> tuple[str, ...]:
+    """The names that a user may give: ``auto`` and every row of the table."""
+    return ("auto", *ENCODERS)
 
 
-def _vjepa2(model: str | Path | None, frames: int) -> ClipEncoder:
-    require_packages(vjepa2.PACKAGES, extra="vjepa")
-    return vjepa2.VJepa2Encoder(locate(model or vjepa2.HUB_NAME, allow_download=False), frames)
+def encoder_spec(kind: str) -> EncoderSpec:
+    """The row of an encoder; ``auto`` is the one it stands for.
 
-
-ENCODERS: Final[dict[str, Callable[[str | Path | None, int], ClipEncoder]]] = {"grid": _grid, "vjepa2": _vjepa2}
+    Raises:
+        ValueError: no encoder has that name.
+    """
+    name = AUTO if kind == "auto" else kind
+    if name not in ENCODERS:
+        raise ValueError(f"there is no encoder {kind!r}: expected one of {', '.join(encoder_names())}")
+    return ENCODERS[name]
 
 
 def make_encoder(
@@ -47,31 +72,35 @@ def make_encoder(
     *,
     frames: int = FRAMES,
     onnx: Path | None = None,
-    provider: Provider = "auto",
+    provider: onnx_runtime.Provider = "auto",
     memory_bytes: int | None = None,
 ) -> ClipEncoder:
-    """Make the encoder called ``kind`` from what is on this machine; nothing is fetched.
+    """Make the encoder named ``kind`` from what is on this machine; nothing is fetched.
 
     Args:
         kind: a key of ``ENCODERS``.
-        model: a folder or a hub name of weights; None for the encoder's own default.
-        frames: T, the frames of a window.
-        onnx: what it was exported to, to be run by ONNX Runtime; None to run the weights by PyTorch.
-        provider: what of ONNX Runtime runs it.
-        memory_bytes: the most that ONNX Runtime may take of a GPU; torch is told by
-        ``models.memory.vram.limit_process``.
+        model: folder or hub name of the weights; None for the encoder's default.
+        frames: T, frames in a window.
+        onnx: an exported graph for ONNX Runtime; None to run the weights themselves.
+        provider: execution provider of ONNX Runtime.
+        memory_bytes: GPU memory that ONNX Runtime may take at most; torch is limited by
+            ``models.memory.vram.limit_process``.
 
     Raises:
-        ValueError: no encoder is called that, or it cannot take ``model`` or ``frames``.
-        ModelUnavailableError: its packages, its weights or the provider are not there.
+        ValueError: no encoder has that name, or it cannot take ``model``, ``onnx`` or ``frames``.
+        ModelUnavailableError: its packages, its weights or the provider are missing.
         MemoryError: it does not fit into the device's memory.
     """
     if kind not in ENCODERS:
         raise ValueError(f"there is no encoder {kind!r}: expected one of {', '.join(ENCODERS)}")
-    if onnx is None:
-        return ENCODERS[kind](model, frames)
-    _refuse_onnx(kind, onnx)
-    return OnnxEncoder(onnx, frames, provider, memory_bytes)
+    spec = ENCODERS[kind]
+    if onnx is not None:
+        _require_onnx(kind, spec, onnx)
+        return onnx_runtime.OnnxEncoder(onnx, frames, provider, memory_bytes)
+    _require_weights(kind, spec, model)
+    require_packages(spec.packages, extra=spec.extra)
+    folder = locate(model or spec.default_model, allow_download=False) if spec.default_model else None
+    return spec.load(folder, frames)
 
 
 def choose(
@@ -84,64 +113,93 @@ def choose(
     allow_download: bool = True,
     report: Report = unreported,
 ) -> Choice:
-    """Settle which encoder a run uses, and see that it can be made, before anything heavy is imported.
-
-    ``auto`` is V-JEPA 2: what a run says must not hang on what happens to be installed, so nothing takes its place in
-    silence.
+    """Settle which encoder a run uses, and check that it can be made, before anything heavy is imported.
 
     Args:
         kind: ``auto`` or a key of ``ENCODERS``.
-        model: a folder or a hub name of weights; None for the encoder's own default. Beside ``onnx`` they are not
-            needed, but must be those that were exported.
-        frames: T, the frames of a window.
-        onnx: what the encoder was exported to; None to run the weights by PyTorch.
+        model: folder or hub name of the weights; None for the encoder's default. Beside ``onnx`` they are optional,
+            but must be the weights that were exported.
+        frames: T, frames in a window.
+        onnx: an exported graph for ONNX Runtime; None to run the weights themselves.
         revision: branch, tag or commit of the weights on the hub.
-        allow_download: whether the weights may be fetched.
-        report: hears how far the fetching is.
+        allow_download: whether weights may be fetched.
+        report: receives the progress of the download.
 
     Raises:
-        ValueError: no encoder is called that, or it cannot take ``model`` or ``onnx``.
-        ModelUnavailableError: its packages or its weights are not there.
+        ValueError: no encoder has that name, or it cannot take ``model`` or ``onnx``.
+        ModelUnavailableError: its packages or its weights are missing.
     """
+    spec = encoder_spec(kind)
+    name = AUTO if kind == "auto" else kind
     if onnx is not None:
-        _refuse_onnx(kind, onnx)
-        folder = None
+        _require_onnx(name, spec, onnx)
+        exported_from = None
         if model is not None:
-            folder = locate(model, revision=revision, allow_download=allow_download, report=report)
-        return _exported(onnx, frames, folder)
-    match kind:
-        case "grid":
-            _refuse_weights(model)
-            return Choice("grid", None)
-        case "auto" | "vjepa2":
-            folder = _fetched_vjepa2(model, revision, allow_download=allow_download, report=report)
-            return Choice("vjepa2", str(folder), vjepa2.tile_px(folder))
-        case _:
-            raise ValueError(f"there is no encoder {kind!r}: expected one of auto, {', '.join(ENCODERS)}")
-
-
-def _fetched_vjepa2(model: str | Path | None, revision: str | None, *, allow_download: bool, report: Report) -> Path:
+            exported_from = locate(model, revision=revision, allow_download=allow_download, report=report)
+        return _choose_exported(name, onnx, frames, exported_from)
+    _require_weights(name, spec, model)
     try:
-        require_packages(vjepa2.PACKAGES, extra="vjepa")
-        folder = locate(model or vjepa2.HUB_NAME, revision=revision, allow_download=allow_download, report=report)
-        vjepa2.check_architecture(folder)
+        require_packages(spec.packages, extra=spec.extra)
+        folder = None
+        if wanted := weights_of(name, model):
+            folder = locate(wanted, revision=revision, allow_download=allow_download, report=report)
+        profile = spec.profile(folder, frames)
     except ModelUnavailableError as error:
-        raise ModelUnavailableError(f"{error}; or choose --encoder grid, which needs no weights") from error
-    return folder
+        raise ModelUnavailableError(f"{error}; or choose --encoder {WEIGHTLESS}, which needs no weights") from error
+    return Choice(name, None if folder is None else str(folder), profile.tile_px)
 
 
-def _exported(file: Path, frames: int, folder: Path | None) -> Choice:
-    require_packages(PACKAGES, extra="onnx")
+def weights_of(kind: str, model: str | Path | None = None) -> str | Path | None:
+    """Hub name or folder of the weights that an encoder loads: ``model``, else its default; None without weights.
+
+    Raises:
+        ValueError: no encoder has that name.
+    """
+    spec = encoder_spec(kind)
+    return (model or spec.default_model) if spec.has_weights else None
+
+
+def profile_of(
+    kind: str,
+    model: str | Path | None,
+    *,
+    frames: int = FRAMES,
+    onnx: Path | None = None,
+    provider: onnx_runtime.Provider = "auto",
+) -> EncoderProfile | None:
+    """What the settled encoder of a run takes, gives and costs; None while its weights are not known.
+
+    Raises:
+        ValueError: no encoder has that name.
+        ModelUnavailableError: its configuration cannot be read.
+    """
+    spec = encoder_spec(kind)
+    if onnx is not None:
+        facts = read_facts(onnx)
+        need = None if provider == "cpu" else onnx_need(facts)
+        return EncoderProfile(facts.dims, facts.tile_px, facts.shape.flop(facts.frames), need)
+    if spec.has_weights and model is None:
+        return None
+    return spec.profile(None if model is None else Path(model), frames)
+
+
+def are_packages_installed(kind: str) -> bool:
+    """Whether the packages of an encoder are here; they are not imported."""
+    return all(find_spec(name) for name in encoder_spec(kind).packages)
+
+
+def _choose_exported(name: str, file: Path, frames: int, folder: Path | None) -> Choice:
+    require_packages(onnx_runtime.PACKAGES, extra="onnx")
     facts = read_facts(file)
     check_fits(file, facts, frames, None if folder is None else weights_sha256(folder))
-    return Choice("vjepa2", None if folder is None else str(folder), facts.tile_px)
+    return Choice(name, None if folder is None else str(folder), facts.tile_px)
 
 
-def _refuse_onnx(kind: str, onnx: Path) -> None:
-    if kind not in ("auto", "vjepa2"):
+def _require_onnx(kind: str, spec: EncoderSpec, onnx: Path) -> None:
+    if not spec.exports_onnx:
         raise ValueError(f"the {kind} encoder is not run by ONNX Runtime: {onnx} cannot be loaded into it")
 
 
-def _refuse_weights(model: str | Path | None) -> None:
-    if model is not None:
-        raise ValueError(f"the grid encoder has no weights: model {str(model)!r} cannot be loaded into it")
+def _require_weights(kind: str, spec: EncoderSpec, model: str | Path | None) -> None:
+    if model is not None and not spec.has_weights:
+        raise ValueError(f"the {kind} encoder has no weights: model {str(model)!r} cannot be loaded into it")

@@ -4,28 +4,11 @@ Not run on a GPU yet: the constants below are chosen to be too large rather than
 large enough, batches halve (``models.memory.adaptive_batch``).
 """
 
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
-
-from models.annotators.annotator import AnnotationRequest, Frame
-from models.annotators.qwen.annotator import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
-from models.annotators.qwen.memory import (
-    FRAMES_PER_TOKEN,
-    GPU_NUMBER_BYTES,
-    Quantization,
-    Row,
-    footprint,
-    weights_bytes,
-)
-from models.annotators.response.schema import answer_schema, longest_json_bytes
-from models.encoders.onnx.facts import OnnxFacts
-from models.encoders.vjepa2.cost import encoder_shape
-from models.weights.weights import read_json
 
 GIB: Final = 1 << 30
 MARGIN_BYTES: Final = GIB
@@ -36,14 +19,6 @@ DECODER_BYTES: Final = GIB // 2
 """NVDEC's surfaces, some 20 of 12 MiB for a picture of 4K, and the remap's maps and pictures. Not measured."""
 SLACK: Final = 1.25
 """By how much activations are overestimated, for an allocator's fragments and a kernel's workspaces."""
-_HALF_BYTES: Final = 2
-_FRAME_PX: Final = (854, 480)
-_TOKEN_PX: Final = 28
-"""Side of the square that is one visual token, in Qwen2.5-VL."""
-_WORDS_TOKENS: Final = 1024
-"""Of the prompt's words, which are 2.2 KB of English."""
-_ENCODER_BATCH_MAX: Final = 4
-"""One window of ViT-L has 8192 tokens and fills a GPU by itself: more windows at a time bring little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,52 +55,9 @@ class Share:
         return max(0, self.limit_bytes - CONTEXT_BYTES)
 
 
-def encoder_need(folder: Path, frames: int) -> Need:
-    """What the V-JEPA 2 encoder in ``folder`` takes in float16, for windows of ``frames`` frames.
-
-    Raises:
-        ModelUnavailableError: its ``config.json`` cannot be read.
-    """
-    shape = encoder_shape(folder)
-    activations = round(SLACK * shape.activation_bytes(frames, _HALF_BYTES))
-    return Need(_HALF_BYTES * shape.parameters, activations, _ENCODER_BATCH_MAX)
-
-
-def onnx_need(facts: OnnxFacts) -> Need:
-    """What an exported V-JEPA 2 takes in ONNX Runtime, where attention is written out.
-
-    One window at a time: for a batch of another size TensorRT would build another engine.
-    """
-    number_bytes = 2 if facts.dtype == "float16" else 4
-    activations = facts.shape.activation_bytes(facts.frames, number_bytes, fused=False)
-    return Need(number_bytes * facts.shape.parameters, round(SLACK * activations), 1)
-
-
 def decoder_need() -> Need:
     """What decoding by NVDEC and rectifying on the GPU take, beside the context."""
     return Need(0, DECODER_BYTES, 1)
-
-
-def qwen_need(folder: Path, frames_max: int, batch_max: int | None, quantization: Quantization = "none") -> Need:
-    """What the Qwen-VL in ``folder`` takes, in float16 but for quantised weights.
-
-    Segments are planned with ``frames_max`` of the largest frames.
-
-    Raises:
-        ModelUnavailableError: its ``config.json`` or its weights cannot be read.
-    """
-    frame = Frame(0.0, b"")
-    segment = AnnotationRequest("", "0" * 64, 60.0, (frame,), *_FRAME_PX)
-    visual = math.ceil(frames_max / FRAMES_PER_TOKEN) * PIXELS_MAX // _TOKEN_PX**2
-    longest = longest_json_bytes(answer_schema(segment, _FRAME_PX)) + 1
-    row = Row(visual + _WORDS_TOKENS + frames_max * STAMP_TOKENS, visual, longest)
-    tokens = footprint(read_json(folder / "config.json"), _HALF_BYTES)
-    return Need(
-        weights_bytes(folder, GPU_NUMBER_BYTES[quantization]),
-        round(SLACK * tokens.batch_bytes([row])),
-        min(batch_max or BATCH_MAX, BATCH_MAX),
-        cache_bytes=(row.prompt_tokens + row.new_tokens_max) * tokens.kv_token,
-    )
 
 
 def share_out(budget_bytes: int, needs: Mapping[str, Need]) -> dict[str, Share]:

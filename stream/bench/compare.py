@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from models.encoders.table import AUTO
 from stream.bench.baseline import run_baseline
 from stream.bench.measure import measure
 from stream.config import Options
@@ -27,7 +28,7 @@ def compare(options: Options, folder: Path) -> Row:
     prepared = prepare(options)
     settled = prepared.options
     if settled.encoder_model is None:
-        raise UsageError("bench compare needs an encoder with weights: expected vjepa2")
+        raise UsageError(f"bench compare needs an encoder with weights: expected {AUTO}")
     measured = measure(prepared)
     if not measured["chain"]["windows"]:
         raise UsageError(f"{options.source} is too short for a window of the encoder: name a longer clip")

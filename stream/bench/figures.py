@@ -84,18 +84,17 @@ def _stage(run: Finished, used: Row) -> Row:
     }
 
 
-def utilisation(run: Finished, shape: EncoderShape, ceiling_flop_s: float) -> Row:
+def utilisation(run: Finished, window_flop: int, ceiling_flop_s: float) -> Row:
     """How much of what the device can do the encoder does (MFU): while it works, and over the whole chain's time.
 
     The device's own time counts: its process waits for tiles while a GPU works, and works while the GPU waits.
 
     Args:
         run: With this encoder.
-        shape: Of it.
+        window_flop: Floating point operations of one window.
         ceiling_flop_s: Of a matrix product on the same device, in the same numbers.
     """
     encoder = run.manifest["encoder"]
-    window_flop = shape.flop(int(encoder["frames"]))
     done_flop = window_flop * run.last["windows"]
     busy_s = max(run.manifest["usage"]["processes"]["encode"]["device_busy_s"], 1e-3)
     return {

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from models.encoders.vjepa2.cost import EncoderShape, encoder_shape
+from models.encoders.vjepa2.cost import EncoderShape
 from models.memory.gpu import find_gpu
 from stream.bench import figures
 from stream.bench.ceiling import ceiling_flop_s
@@ -21,6 +21,7 @@ from stream.records.schema import events
 from stream.records.schema.manifest import machine
 from stream.run.prepare import Prepared
 from stream.run.session import run
+from stream.runtime.gpu_budget import encoder_profile
 from stream.ui.notes import Note
 
 
@@ -86,15 +87,21 @@ def read_run(run_dir: Path) -> Finished:
 
 
 def _utilisation(run: Finished, options: Options) -> Row | None:
-    if options.encoder != "vjepa2" or options.encoder_model is None:
+    if (window_flop := _window_flop(options)) is None:
         return None
     ceiling = ceiling_flop_s(run.manifest["encoder"]["dtype"])
-    return figures.utilisation(run, encoder_shape(Path(options.encoder_model)), ceiling)
+    return figures.utilisation(run, window_flop, ceiling)
+
+
+def _window_flop(options: Options) -> int | None:
+    """Floating point operations of one window; None where they were never counted."""
+    profile = encoder_profile(options) if options.encoder_model else None
+    return profile.window_flop if profile else None
 
 
 def _mfu_on_a_gpu(use: Row | None, options: Options) -> float | None:
     """Of ViT-L alone: a small model leaves more of a GPU idle."""
-    if use is None or use["device"] == "cpu" or encoder_shape(Path(str(options.encoder_model))) != EncoderShape():
+    if use is None or use["device"] == "cpu" or _window_flop(options) != EncoderShape().flop(options.sampling.frames):
         return None
     return float(use["mfu_while_encoding"])
 

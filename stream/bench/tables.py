@@ -73,8 +73,8 @@ def _lines(measured: Row) -> Iterator[str]:
 
 
 def _without_weights(encoder: Row) -> str:
-    """That this is not the price of learned embeddings, which a card is rented for."""
-    return ", with the grid encoder" if encoder["model"].startswith("grid") else ""
+    """A note that this is not the price of learned embeddings, which a GPU is rented for."""
+    return f", with the encoder {encoder['model']}" if encoder["weights_sha256"].startswith("none") else ""
 
 
 def _of_the_gpu(gpu: Row) -> Iterator[str]:

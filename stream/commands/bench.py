@@ -5,11 +5,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 from rich.console import Console
 
+from models.encoders.spec import RandomSize
+from models.encoders.table import AUTO, ENCODERS, WEIGHTLESS, are_packages_installed
 from stream.commands.annotator_options import annotator_options
 from stream.commands.encoder_options import encoder_options, window_options
 from stream.commands.lens_options import lens_options
@@ -21,7 +23,7 @@ from stream.errors import UsageError
 
 T = TypeVar("T")
 
-_RANDOM = ("random", "random-small")
+_RANDOM = get_args(RandomSize)
 
 
 class _Bench(click.Group):
@@ -89,7 +91,11 @@ def bench() -> None:
 @_common(None, 60.0)
 @encoder_options
 @annotator_options
-@click.option("--encoder", type=click.Choice(["vjepa2", "grid"]), help="[default: grid; vjepa2 with weights, or a GPU]")
+@click.option(
+    "--encoder",
+    type=click.Choice(list(ENCODERS)),
+    help=f"[default: {WEIGHTLESS}; {AUTO} if weights are named, or on a GPU]",
+)
 def chain(encoder: str | None, weights: str | None, *, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - click's
     """Run the chain on CLIP, or on a rendered clip; with --annotator the price of its words is in it."""
     from stream.bench.measure import measure
@@ -111,25 +117,22 @@ def compare(*, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: 
     """
     from stream.bench.compare import compare as measure_both
 
-    with _prepared(encoder="vjepa2", **given) as (options, folder):
+    with _prepared(encoder=AUTO, **given) as (options, folder):
         _tell(measure_both(options, folder), out, as_json=as_json)
 
 
 def settled(encoder: str | None, weights: str | None, model: str | None) -> tuple[str, str]:
     """Encoder and weights of a bench that may name neither: a GPU's price is that of the encoder it is there for."""
-    if (encoder, weights, model) == (None, None, None) and _can_run_vjepa2():
-        return "vjepa2", "random"
-    return encoder or ("vjepa2" if weights in _RANDOM or model else "grid"), weights or "real"
+    if (encoder, weights, model) == (None, None, None) and _can_run(AUTO):
+        return AUTO, "random"
+    return encoder or (AUTO if weights in _RANDOM or model else WEIGHTLESS), weights or "real"
 
 
-def _can_run_vjepa2() -> bool:
-    """Whether a card is here, and what V-JEPA 2 needs is installed."""
-    from importlib.util import find_spec
-
-    from models.encoders.vjepa2.encoder import PACKAGES
+def _can_run(encoder: str) -> bool:
+    """Whether this machine has a GPU and the packages of an encoder."""
     from models.memory.gpu import find_gpu
 
-    return all(find_spec(name) for name in PACKAGES) and find_gpu() is not None
+    return are_packages_installed(encoder) and find_gpu() is not None
 
 
 @contextmanager
@@ -142,25 +145,28 @@ def _prepared(
     **given: Any,  # noqa: ANN401 - as above
 ) -> Iterator[tuple[Options, Path]]:
     """Options of a run in a temporary folder, and that folder: with a rendered clip and random weights, if wanted."""
-    if given["encoder"] == "grid" and (weights in _RANDOM or given["encoder_model"]):
-        raise UsageError(f"--encoder grid has no weights: leave out --weights {weights} and --encoder-model")
+    encoder = given["encoder"]
+    if not ENCODERS[encoder].has_weights and (weights in _RANDOM or given["encoder_model"]):
+        raise UsageError(f"--encoder {encoder} has no weights: leave out --weights {weights} and --encoder-model")
     with tempfile.TemporaryDirectory(prefix="egoclean-bench-") as name:
         folder = Path(name)
         if weights in _RANDOM:
-            given["encoder_model"] = str(_random_weights(folder / weights, weights))
+            given["encoder_model"] = str(_random_weights(encoder, folder / weights, weights))
         if clip is None:
             clip = str(_rendered(folder, size, seconds))
         yield make_options(DetectorOptions(), {**given, "source": clip, "out": folder / "runs"}), folder
 
 
-def _random_weights(folder: Path, size: Any) -> Path:  # noqa: ANN401 - one of _RANDOM, which click has checked
-    from models.encoders.vjepa2.random_weights import save_random_vjepa2
+def _random_weights(encoder: str, folder: Path, size: Any) -> Path:  # noqa: ANN401 - one of _RANDOM, which click has checked
     from models.errors import ModelUnavailableError
     from stream.errors import ModelMissingError
 
+    save_random = ENCODERS[encoder].save_random
+    if save_random is None:
+        raise UsageError(f"--encoder {encoder} has no random weights: leave out --weights {size}")
     click.echo(f"making {size} weights", err=True)
     try:
-        return save_random_vjepa2(folder, size)
+        return save_random(folder, size)
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error
 

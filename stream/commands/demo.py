@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from models.encoders.table import WEIGHTLESS
 from stream.config import Options
 from stream.run.session import run
 from stream.ui.console import make_view
@@ -27,8 +28,8 @@ from stream.ui.meter import say
 def demo(out: Path, seconds: float, seed: int) -> None:
     """Run the chain on a clip of our own making.
 
-    A fisheye clip of a worker at a bench is rendered, and runs with the grid encoder. The clip, its intrinsics.json
-    and its truth.json go to OUT/demo_clip/; nothing is fetched.
+    A fisheye clip of a worker at a bench is rendered, and runs with an encoder that needs no weights. The clip, its
+    intrinsics.json and its truth.json go to OUT/demo_clip/; nothing is fetched.
     """
     from stream.demo.render import render_demo
     from stream.run.prepare import prepare
@@ -38,7 +39,7 @@ def demo(out: Path, seconds: float, seed: int) -> None:
     clip.parent.mkdir(parents=True, exist_ok=True)
     say(console, f"rendering {seconds:.0f} s of fisheye video to {clip}")
     render_demo(clip, seconds=seconds, seed=seed)
-    options = Options(source=str(clip), out=out, encoder="grid", restart=True)
+    options = Options(source=str(clip), out=out, encoder=WEIGHTLESS, restart=True)
     code = run(prepare(options), make_view(console))
     say(console, f"run directory: {out / clip.stem}")
     sys.exit(code)

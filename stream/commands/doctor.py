@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from models.encoders.table import encoder_names
 from stream.commands.annotator_options import annotator_options
 from stream.commands.encoder_options import encoder_options
 from stream.commands.lens_options import lens_options
@@ -29,7 +30,7 @@ _NAME_WIDTH = 18
 @download_option
 @click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
 @option("--out", type=FILE, envvar="EGOCLEAN_OUT", help="Where run directories are made.")
-@option("--encoder", type=click.Choice(["auto", "vjepa2", "grid"]), envvar="EGOCLEAN_ENCODER", help="As for run.")
+@option("--encoder", type=click.Choice(encoder_names()), envvar="EGOCLEAN_ENCODER", help="As for run.")
 @option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
 @option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="As for run.")
 @option("--vram-budget-gib", type=float, help="Plan for a card of so much memory, also where there is none.")

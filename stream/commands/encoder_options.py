@@ -6,7 +6,7 @@ from typing import TypeVar, get_args
 
 import click
 
-from models.encoders.onnx.provider import Provider
+from models.encoders.onnx.encoder import Provider
 from stream.commands.option import option
 from stream.geometry.geometry import Geometry
 from stream.video.sampling import Preset

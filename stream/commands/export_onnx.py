@@ -24,12 +24,12 @@ def export_onnx(encoder_model: str | None, out: Path, dtype: Precision, frames: 
     --encoder-onnx FILE.onnx`. Nothing is fetched.
     """
     from models.encoders.onnx import export
-    from models.encoders.vjepa2.encoder import HUB_NAME
+    from models.encoders.table import AUTO, weights_of
     from models.weights.weights import locate
 
     precision: Literal["float32", "float16"] = "float32" if dtype == "fp32" else "float16"
     try:
-        folder = locate(encoder_model or HUB_NAME, allow_download=False)
+        folder = locate(weights_of(AUTO, encoder_model) or AUTO, allow_download=False)
         facts = export.export_onnx(folder, out, frames=frames, precision=precision)
     except ModelUnavailableError as error:
         raise ModelMissingError(str(error)) from error

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from models.encoders.table import encoder_names, weights_of
 from models.errors import ModelUnavailableError
 from stream.commands.export_onnx import export_onnx
 from stream.errors import ModelMissingError, printable
 
-_ENCODERS = ("auto", "vjepa2", "grid")
 _ANNOTATORS = ("none", "qwen", "openai")
 
 
@@ -23,7 +23,7 @@ models.add_command(export_onnx)
 
 
 @models.command("fetch")
-@click.option("--encoder", type=click.Choice(_ENCODERS), default="auto", show_default=True, help="As for run.")
+@click.option("--encoder", type=click.Choice(encoder_names()), default="auto", show_default=True, help="As for run.")
 @click.option("--encoder-model", metavar="NAME", help="On the hub; NAME@REVISION names a branch, tag or commit.")
 @click.option("--annotator", type=click.Choice(_ANNOTATORS), default="none", show_default=True, help="As for run.")
 @click.option("--annotator-model", metavar="NAME", help="As --encoder-model.")
@@ -76,10 +76,9 @@ def list_models() -> None:
 def _needed(encoder: str, encoder_model: str | None, annotator: str, annotator_model: str | None) -> Iterator[str]:
     """Names of the models that a run would load."""
     from models.annotators.qwen import loading as qwen
-    from models.encoders.vjepa2 import encoder as vjepa2
 
-    if encoder != "grid":
-        yield encoder_model or vjepa2.HUB_NAME
+    if (weights := weights_of(encoder, encoder_model)) is not None:
+        yield str(weights)
     if annotator == "qwen":
         yield annotator_model or qwen.HUB_NAME
 

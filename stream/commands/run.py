@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from models.encoders.table import AUTO, encoder_names
 from stream.commands.annotator_options import annotator_options
 from stream.commands.detector_options import detector_options
 from stream.commands.encoder_options import encoder_options
@@ -33,10 +34,10 @@ FILE = click.Path(path_type=Path)
 @option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="What decodes; auto: the GPU's where it can.")
 @option(
     "--encoder",
-    type=click.Choice(["auto", "vjepa2", "grid"]),
+    type=click.Choice(encoder_names()),
     envvar="EGOCLEAN_ENCODER",
     show_envvar=True,
-    help="What embeds the windows; auto takes vjepa2 or stops.",
+    help=f"The encoder of the windows; auto is {AUTO}, and the run stops if it is not available.",
 )
 @option(
     "--encoder-model",

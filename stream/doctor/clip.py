@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.encoders.encoder import FRAMES, TUBELET_FRAMES
-from models.encoders.table import make_encoder
-from models.weights.weights import read_json, weight_files
+from models.encoders.encoder import FRAMES, TUBELET_FRAMES, ClipEncoder
+from models.encoders.table import encoder_spec
+from models.weights.weights import weight_files
 from stream.annotation.factory import settled
 from stream.config import Options
 from stream.doctor.check import Check, Finding, check, size
@@ -18,6 +18,8 @@ from stream.pipeline.items import Item, Tile
 from stream.records.schema.layout import RunLayout
 from stream.run.prepare import with_encoder, with_intrinsics
 from stream.run.probe import AnySource
+from stream.runtime.encoder import own_encoder
+from stream.runtime.gpu_budget import encoder_profile
 from stream.runtime.processes import build
 from stream.sources.live.source import LiveSource, open_any
 from stream.sources.sidecar import read_sidecar
@@ -28,8 +30,6 @@ from stream.video.facts import StreamFacts
 
 _SAMPLE_S = 1.5
 """Time for trying how fast the clip can be decoded."""
-_DIMS = 1024
-"""D of the grid encoder and of V-JEPA 2 ViT-L."""
 _EVENT_BYTES = 1024
 """A second, at most: a few events a segment."""
 
@@ -85,10 +85,8 @@ class Case:
 
     def _array_bytes(self, duration_s: float) -> int:
         """Three arrays, a row a window: float32 mean, float16 temporal tokens, float64 start."""
-        dims = _DIMS
-        if self.encoder.encoder_model:
-            found = read_json(Path(self.encoder.encoder_model) / "config.json").get("hidden_size")
-            dims = found if isinstance(found, int) else _DIMS
+        profile = encoder_profile(self.encoder)
+        dims = profile.dims if profile else 0
         sampling = self.options.sampling
         windows = max(0, int((duration_s - sampling.duration_s) / self.options.stride_s) + 1)
         row_bytes = 4 * dims + 2 * dims * (sampling.frames // TUBELET_FRAMES) + 8
@@ -191,8 +189,9 @@ def speed(case: Case) -> Finding:
         raise EgocleanError(f"{case.source.name} gave no picture within {_SAMPLE_S} s")
     each_s = (time.monotonic() - began_at) / (tiles[-1].t_s + tiles[-1].duration_s)
     by = "decoding and rectifying alone"
-    if case.encoder.encoder == "grid":
-        each_s, by = max(each_s, _grid_s(tiles) / case.options.stride_s), "as the slowest of its processes"
+    if not encoder_spec(case.encoder.encoder).has_weights:
+        encoder = own_encoder(case.encoder)
+        each_s, by = max(each_s, _window_s(encoder, tiles) / case.options.stride_s), "as the slowest of its processes"
     total = f", {clock(case.stream.declared_s * each_s)} for all of it" if case.stream.declared_s else ""
     return Finding(f"about {1 / each_s:.1f} x real time here{total}: {by}")
 
@@ -207,10 +206,9 @@ def _ingested(options: Options) -> Iterator[Item]:
             yield from work.stage.on_item(packet)
 
 
-def _grid_s(tiles: list[Tile]) -> float:
-    """Time for one window."""
-    made = make_encoder("grid")
-    window = np.stack([tiles[number % len(tiles)].rgb for number in range(made.frames)])
+def _window_s(encoder: ClipEncoder, tiles: list[Tile]) -> float:
+    """Seconds that the encoder takes for one window."""
+    window = np.stack([tiles[number % len(tiles)].rgb for number in range(encoder.frames)])
     began_at = time.monotonic()
-    made.encode(window)
+    encoder.encode(window)
     return time.monotonic() - began_at

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
+from models.encoders.table import encoder_spec
 from stream.config import Options
 from stream.doctor import software
 from stream.doctor.check import Check, check
@@ -25,7 +26,7 @@ def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
     read = (yield from clip.reading(case)) if with_clip else False
     yield (embeds := check("encoder", partial(clip.encoder, case)))
     yield (describes := check("annotator", partial(clip.annotator, case)))
-    yield check("gpu", partial(software.gpu, options.encoder))
+    yield check("gpu", partial(software.gpu, has_weights=encoder_spec(options.encoder).has_weights))
     settled = embeds.level != "FAIL"
     if settled and describes.level != "FAIL":
         decoder = case.decoder.name if read else options.decoder

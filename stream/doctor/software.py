@@ -100,14 +100,14 @@ def hardware_decoders() -> Finding:
     return Finding(f"known to PyAV: {known}; " + (f"no NVDEC: {fault}" if fault else "NVDEC can be opened"))
 
 
-def gpu(encoder: str) -> Finding:
-    """The GPU as torch sees it, its driver and its memory."""
+def gpu(*, has_weights: bool) -> Finding:
+    """The GPU as torch sees it, its driver and its memory; ``has_weights`` of the run's encoder."""
     if find_spec("torch") is None:
-        return Finding("no torch is installed; the grid encoder needs none")
+        return Finding("torch is not installed; encoders without weights do not need it")
     import torch
 
     if not torch.cuda.is_available():
-        slow = "" if encoder == "grid" else "V-JEPA 2 on a CPU takes from seconds to minutes a window; find a GPU"
+        slow = "on a CPU this encoder takes seconds to minutes for each window; use a GPU" if has_weights else ""
         return Finding(f"torch {torch.__version__} finds none{_driver()}", slow)
     free, total = torch.cuda.mem_get_info()
     name = torch.cuda.get_device_name()

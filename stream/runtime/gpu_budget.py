@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from models.encoders.onnx.facts import read_facts
+from models.annotators.qwen.vram import qwen_need
+from models.encoders.spec import EncoderProfile
+from models.encoders.table import WEIGHTLESS, profile_of
 from models.errors import ModelUnavailableError
 from models.memory.gpu import find_gpu
 from models.memory.vram import (
@@ -11,10 +13,7 @@ from models.memory.vram import (
     Need,
     Share,
     decoder_need,
-    encoder_need,
     limit_process,
-    onnx_need,
-    qwen_need,
     share_out,
 )
 from stream.config import Options
@@ -36,12 +35,26 @@ def needs(options: Options) -> dict[str, Need]:
     return {process: need for process, need in found.items() if need is not None}
 
 
+def encoder_profile(options: Options) -> EncoderProfile | None:
+    """What the run's encoder takes, gives and costs; None while its weights are not known.
+
+    Raises:
+        ModelUnavailableError: its configuration cannot be read.
+    """
+    return profile_of(
+        options.encoder,
+        options.encoder_model,
+        frames=options.sampling.frames,
+        onnx=options.encoder_onnx,
+        provider=options.onnx_provider,
+    )
+
+
 def _encoder_need(options: Options) -> Need | None:
-    if options.encoder != "vjepa2" or options.encoder_endpoint is not None:
+    if options.encoder_endpoint is not None:
         return None
-    if options.encoder_onnx is not None:
-        return None if options.onnx_provider == "cpu" else onnx_need(read_facts(options.encoder_onnx))
-    return None if options.encoder_model is None else encoder_need(Path(options.encoder_model), options.sampling.frames)
+    profile = encoder_profile(options)
+    return None if profile is None else profile.vram
 
 
 def _annotator_need(options: Options) -> Need | None:
@@ -115,6 +128,7 @@ def limited_alone(options: Options, process: str) -> Options:
         ModelMissingError: a model's files cannot be read.
         NoRoomError: its model does not fit into the budget.
     """
-    options = with_budget(options.model_copy(update={"encoder": "grid", "decoder": "cpu"}))
+    alone = {"encoder": WEIGHTLESS, "encoder_model": None, "encoder_onnx": None, "decoder": "cpu"}
+    options = with_budget(options.model_copy(update=alone))
     limited(options, process)
     return options

@@ -206,13 +206,13 @@ def test_missing_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU is named with its memory; without one only V-JEPA 2 is slow; without torch that is said."""
+    """A GPU is named with its memory; without one only an encoder with weights is slow; without torch that is said."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert not software.gpu("grid").cure
-    assert software.gpu("auto").cure
+    assert not software.gpu(has_weights=False).cure
+    assert software.gpu(has_weights=True).cure
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (20 * 2**30, 24 * 2**30))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "RTX 3090")
-    assert software.gpu("auto").says.startswith("RTX 3090, 20.0 GiB of 24.0 GiB free")
+    assert software.gpu(has_weights=True).says.startswith("RTX 3090, 20.0 GiB of 24.0 GiB free")
     monkeypatch.setattr(software, "find_spec", lambda _: None)
-    assert "no torch" in software.gpu("grid").says
+    assert "torch is not installed" in software.gpu(has_weights=False).says

@@ -26,8 +26,9 @@ import click
 import numpy as np
 
 from models.encoders.encoder import Float32, UInt8
+from models.encoders.spec import RandomSize
 from models.encoders.vjepa2.encoder import Precision, VJepa2Encoder
-from models.encoders.vjepa2.random_weights import Size, save_random_vjepa2
+from models.encoders.vjepa2.random_weights import save_random_vjepa2
 from models.packages import make_torchvision_importable
 from stream.demo.render import render_frames
 from stream.geometry.layout import layout_of
@@ -37,7 +38,7 @@ from stream.video.sampling import PUBLISHED
 from tests.tools.memory import growth, memory_bytes
 
 Row = dict[str, Any]
-_SIZES: dict[str, Size] = {"small": "random-small", "vitl": "random"}
+_SIZES: dict[str, RandomSize] = {"small": "random-small", "vitl": "random"}
 _SIZE = 1920, 1080
 _STRIDE = round(PUBLISHED.rate_fps)
 PLAIN_MAX = 20

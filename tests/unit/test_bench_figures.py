@@ -25,7 +25,7 @@ def finished(**changes: Any) -> Finished:  # noqa: ANN401 - any field of the las
         "ingest": {"cpu_s": 4.0, "starting_cpu_s": 0.4, "busy_s": 4.0, "rss_bytes_max": GIB // 8, "items": 1800},
     }  # fmt: skip
     usage = {"wall_s": 25.0, "starting_s": 4.0, "flowing_s": 20.0, "processes": processes}
-    encoder = {"model": "vitl", "frames": 64, "device": "A card", "dtype": "float16"}
+    encoder = {"model": "vitl", "frames": 64, "device": "A card", "dtype": "float16", "weights_sha256": "0" * 64}
     last = {"decoded_s": 60.0, "frames": 1800, "windows": 58, **changes}
     return Finished({"usage": usage, "encoder": encoder}, last)
 
@@ -50,7 +50,7 @@ def test_stage_is_as_fast_as_its_own_work() -> None:
 
 def test_share_of_the_ceiling() -> None:
     """58 windows of 11.57 TFLOP in 15 s are 44.7 TFLOP/s: of a ceiling of 71 that is 63 %, and 47 % over the flow."""
-    row = figures.utilisation(finished(), EncoderShape(), 71e12)
+    row = figures.utilisation(finished(), EncoderShape().flop(64), 71e12)
     assert row["device_busy_s"] == 15.0
     assert row["window_tflop"] == pytest.approx(11.57, abs=0.005)
     assert row["mfu_while_encoding"] == pytest.approx(0.63, abs=0.001)
@@ -59,7 +59,7 @@ def test_share_of_the_ceiling() -> None:
 
 def test_small_figures_keep_their_digits() -> None:
     """Of a small model on a slow device the figures are small, and not zero."""
-    row = figures.utilisation(finished(), EncoderShape(dims=64, layers=1, tile_px=64), 1.234567e9)
+    row = figures.utilisation(finished(), EncoderShape(dims=64, layers=1, tile_px=64).flop(64), 1.234567e9)
     assert row["window_tflop"] == 0.0002181
     assert row["ceiling_tflop_s"] == 0.001235
 
@@ -102,7 +102,7 @@ def test_table_says_what_is_measured_and_what_is_not() -> None:
         "chain": figures.chain(run, 0.20),
         "stages": figures.stages(run),
         "gpu": {"busy_share": 0.71, "memory_used_bytes_max": 2 * GIB, "energy_j": 4200.0},
-        "utilisation": figures.utilisation(run, EncoderShape(), 71e12),
+        "utilisation": figures.utilisation(run, EncoderShape().flop(64), 71e12),
         "annotation": figures.annotation(run),
         "projection": figures.projection(run, 0.20, 1.0, 0.63),
     }

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from models.encoders.encoder import UInt8
-from models.encoders.onnx.encoder import OnnxEncoder
+from models.encoders.onnx.encoder import OnnxEncoder, Provider
 from models.encoders.onnx.export import export_onnx
 from models.encoders.onnx.facts import read_facts
-from models.encoders.onnx.provider import Provider
 from models.encoders.table import choose, make_encoder
 from models.encoders.vjepa2.encoder import VJepa2Encoder
 from models.errors import ModelUnavailableError

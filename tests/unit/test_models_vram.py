@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.encoders.vjepa2.cost import encoder_need, encoder_shape
 from models.encoders.vjepa2.random_weights import save_random_vjepa2
 from models.memory import gpu, vram
-from models.memory.vram import GIB, MARGIN_BYTES, Need, encoder_need, share_out
+from models.memory.vram import GIB, MARGIN_BYTES, Need, share_out
 
 VIT_L = Need(weights_bytes=607_770_624, each_bytes=456_130_560, batch_max=4)
 QWEN_7B = Need(weights_bytes=16_600_000_000, each_bytes=400_000_000, batch_max=8)
@@ -47,8 +48,8 @@ def test_small_card_is_refused_with_the_numbers() -> None:
 
 def test_need_of_a_checkpoint(tmp_path: Path) -> None:
     """A longer window takes more activations and no more weights."""
-    folder = save_random_vjepa2(tmp_path / "model", "random-small")
-    short, long = encoder_need(folder, 16), encoder_need(folder, 64)
+    shape = encoder_shape(save_random_vjepa2(tmp_path / "model", "random-small"))
+    short, long = encoder_need(shape, 16), encoder_need(shape, 64)
     assert short.weights_bytes == long.weights_bytes > 0
     assert long.each_bytes == pytest.approx(4 * short.each_bytes, rel=1e-6)
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from models.annotators.qwen.memory import GPU_NUMBER_BYTES, weights_bytes
+from models.annotators.qwen.vram import qwen_need
 from models.encoders.onnx.export import export_onnx
 from models.memory import gpu
 from models.memory.gpu import Gpu
-from models.memory.vram import CONTEXT_BYTES, DECODER_BYTES, GIB, qwen_need
+from models.memory.vram import CONTEXT_BYTES, DECODER_BYTES, GIB
 from stream.config import Options
 from stream.doctor.vram import plan
 from stream.errors import ModelMissingError, NoRoomError

@@ -10,14 +10,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
 from models.encoders.cpu_store import CpuTiles
 from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_tiles
 from models.encoders.onnx.facts import OnnxFacts, check_files, check_fits, read_facts
-from models.encoders.onnx.provider import Provider
 from models.errors import ModelUnavailableError
 from models.memory.adaptive_batch import AdaptiveBatch
 from models.memory.oom import is_memory_full
@@ -26,6 +25,8 @@ from models.packages import require_packages
 if TYPE_CHECKING:
     import onnxruntime
 
+Provider: TypeAlias = Literal["auto", "tensorrt", "cuda", "cpu"]
+"""Execution provider of ONNX Runtime; ``auto`` takes the first of the others that works."""
 PACKAGES: Final = ("onnxruntime",)
 BATCH_MAX: Final = 64
 """Windows computed at a time, at most."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.encoders.vjepa2.cost import EncoderShape
 from models.errors import ModelUnavailableError
+from models.memory.vram import SLACK, Need
 
 
 class OnnxFacts(BaseModel):
@@ -60,6 +61,16 @@ def read_facts(file: Path) -> OnnxFacts:
             f"{path} does not describe an exported encoder: {'.'.join(map(str, first['loc']))}, {first['msg'].lower()}"
             "; export it anew with `egoclean-stream models export-onnx`"
         ) from error
+
+
+def onnx_need(facts: OnnxFacts) -> Need:
+    """GPU memory that an exported encoder takes in ONNX Runtime, where attention is written out.
+
+    One window at a time: for a batch of another size TensorRT would build another engine.
+    """
+    number_bytes = 2 if facts.dtype == "float16" else 4
+    activations = facts.shape.activation_bytes(facts.frames, number_bytes, fused=False)
+    return Need(number_bytes * facts.shape.parameters, round(SLACK * activations), 1)
 
 
 def check_fits(file: Path, facts: OnnxFacts, frames: int, weights_sha256: str | None = None) -> None:

@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import ModelUnavailableError
+from models.memory.vram import SLACK, Need
 from models.weights.weights import read_json
 
+_HALF_BYTES: Final = 2
+_BATCH_MAX: Final = 4
+"""One window of ViT-L has 8192 tokens and fills a GPU by itself: more windows at a time bring little."""
 _DEFAULTS: Final = {
     "hidden_size": 1024,
     "num_hidden_layers": 24,
@@ -99,6 +103,12 @@ def encoder_shape(folder: Path) -> EncoderShape:
     config = {**_DEFAULTS, **read_json(folder / "config.json")}
     dims, layers, mlp_ratio, *others = (_positive(folder, key, config[key]) for key in _DEFAULTS)
     return EncoderShape(int(dims), int(layers), mlp_ratio, *map(int, others))
+
+
+def encoder_need(shape: EncoderShape, frames: int) -> Need:
+    """GPU memory that the encoder takes in float16, for windows of ``frames`` frames."""
+    activations = round(SLACK * shape.activation_bytes(frames, _HALF_BYTES))
+    return Need(_HALF_BYTES * shape.parameters, activations, _BATCH_MAX)
 
 
 def _positive(folder: Path, key: str, value: object) -> float:

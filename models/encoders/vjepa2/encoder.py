@@ -14,6 +14,8 @@ from models.encoders.encoder import (
     check_frames,
     check_tiles,
 )
+from models.encoders.spec import EncoderProfile, EncoderSpec, RandomSize
+from models.encoders.vjepa2.cost import encoder_need, encoder_shape
 from models.errors import ModelUnavailableError
 from models.memory.adaptive_batch import AdaptiveBatch
 from models.packages import make_torchvision_importable, require_packages
@@ -169,3 +171,37 @@ def _colour(path: Path, key: str, value: object) -> tuple[float, ...]:
             return tuple(map(float, value))
         case _:
             raise ModelUnavailableError(f"{key} in {path} is {value!r}, expected three finite numbers")
+
+
+def _load(folder: Path | None, frames: int) -> VJepa2Encoder:
+    return VJepa2Encoder(_required(folder), frames)
+
+
+def _profile(folder: Path | None, frames: int) -> EncoderProfile:
+    folder = _required(folder)
+    check_architecture(folder)
+    shape = encoder_shape(folder)
+    return EncoderProfile(shape.dims, tile_px(folder), shape.flop(frames), encoder_need(shape, frames))
+
+
+def _save_random(folder: Path, size: RandomSize) -> Path:
+    from models.encoders.vjepa2.random_weights import save_random_vjepa2
+
+    return save_random_vjepa2(folder, size)
+
+
+def _required(folder: Path | None) -> Path:
+    if folder is None:
+        raise ModelUnavailableError("V-JEPA 2 needs the folder of its weights, and none was given")
+    return folder
+
+
+SPEC: Final = EncoderSpec(
+    load=_load,
+    profile=_profile,
+    default_model=HUB_NAME,
+    packages=PACKAGES,
+    extra="vjepa",
+    exports_onnx=True,
+    save_random=_save_random,
+)

@@ -1,12 +1,11 @@
 """V-JEPA 2 with random weights in the real format: what it costs is real, what it says means nothing."""
 
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
+from models.encoders.spec import RandomSize
 from models.encoders.vjepa2.encoder import PACKAGES
 from models.packages import make_torchvision_importable, require_packages
-
-Size: TypeAlias = Literal["random", "random-small"]
 
 _SMALL: Final[dict[str, Any]] = {
     "hidden_size": 64,
@@ -21,7 +20,7 @@ _SMALL: Final[dict[str, Any]] = {
 """As many tokens a window as the real one has, and a width and depth that a CPU can bear."""
 
 
-def save_random_vjepa2(folder: Path, size: Size, *, seed: int = 0) -> Path:
+def save_random_vjepa2(folder: Path, size: RandomSize, *, seed: int = 0) -> Path:
     """Write a whole V-JEPA 2, predictor included, as ``save_pretrained`` does; the same seed gives the same weights.
 
     Args:

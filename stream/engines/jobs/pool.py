@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
+from models.encoders.table import encoder_spec
 from stream.config import Options
 from stream.engines.batch import Outcome, Say, ends_series
 from stream.engines.jobs.encoder import EncoderProcess
@@ -57,7 +58,7 @@ def at_once(clips: Sequence[str], options: Options, jobs: int, say: Say, *, fail
         folder = stack.enter_context(SocketFolder())
         options = with_encoder(options, allow_download=not options.offline)
         encoder: EncoderProcess | None = None
-        if options.encoder == "vjepa2":
+        if encoder_spec(options.encoder).has_weights:
             endpoint = folder.endpoint("encoder")
             encoder = EncoderProcess(with_budget(options), endpoint, folder.path / "encoder.log", say)
             stack.callback(encoder.close)
