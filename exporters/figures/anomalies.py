@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from stream.records.schema.events import Seconds
+from stream.pipeline.facts import Seconds
 from stream.records.store.atomic import replace_file
 
 

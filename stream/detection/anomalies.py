@@ -12,7 +12,8 @@ from stream.detection.offline import detect_offline, window_edges_s
 from stream.detection.options import DetectorOptions
 from stream.detection.reference import unit_rows
 from stream.detection.threshold import Thresholds
-from stream.pipeline.items import Float64, Kind
+from stream.pipeline.facts import Kind
+from stream.pipeline.items import Float64
 
 
 @dataclass(frozen=True)

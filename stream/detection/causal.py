@@ -12,7 +12,8 @@ from stream.detection.options import DetectorOptions
 from stream.detection.threshold import Thresholds
 from stream.detection.usual import UsualWork
 from stream.errors import InputError
-from stream.pipeline.items import ClosedBy, Float64, Kind
+from stream.pipeline.facts import ClosedBy, Kind
+from stream.pipeline.items import Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 

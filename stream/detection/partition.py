@@ -11,7 +11,8 @@ from stream.detection.causal import Change, Step
 from stream.detection.options import DetectorOptions
 from stream.detection.recent import RecentWindows
 from stream.detection.threshold import Thresholds
-from stream.pipeline.items import ClosedBy, Float64, Kind, SegmentClosed, SegmentOpened
+from stream.pipeline.facts import ClosedBy, Kind, SegmentClosed, SegmentOpened
+from stream.pipeline.items import Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 

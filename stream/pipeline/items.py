@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
+from stream.pipeline.facts import ClipFact, Kind
 
 if TYPE_CHECKING:  # libav is needed by the processes that decode, not by those that only pass items on
     import av
@@ -22,8 +23,6 @@ Float16: TypeAlias = npt.NDArray[np.float16]
 Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
 
-Kind: TypeAlias = Literal["typical", "anomalous"]
-ClosedBy: TypeAlias = Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
 EndReason: TypeAlias = Literal["end_of_stream", "stopped"]
 
 
@@ -79,48 +78,6 @@ class Keyframe:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """A stretch of the source that could not be decoded, or not be trusted."""
-
-    t_start_s: float
-    t_end_s: float
-    reason: str
-    packets: int
-    """Packets lost in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceLost:
-    """A live source has gone: nothing of it comes until a ``Gap`` says since when it is back."""
-
-    t_s: float
-    """End of the last picture."""
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A stretch of time in which a live source was away; in it there is nothing, and no window or segment spans it."""
-
-    t_start_s: float
-    t_end_s: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Overload:
-    """A stretch that a live source gave and this machine was too slow for."""
-
-    t_start_s: float
-    t_end_s: float
-    reason: str
-    windows_skipped: int = 0
-    """Decoded, and not embedded."""
-    packets_dropped: int = 0
-    """Not even decoded."""
-
-
-@dataclass(frozen=True, slots=True)
 class Embedding:
     """What an encoder made of one window of frames."""
 
@@ -134,38 +91,6 @@ class Embedding:
     """(D,) float32, mean over all tokens."""
     temporal: Float16
     """(T, D) float16, mean over space for each tubelet."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentOpened:
-    """A segment has begun. Its start may lie before the present: edges are back-dated."""
-
-    segment_id: str
-    t_start_s: float
-    kind: Kind
-    detected_at_s: float
-    """Stream time at which it was known."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentClosed:
-    """A segment is complete and will not change."""
-
-    segment_id: str
-    t_start_s: float
-    t_end_s: float
-    kind: Kind
-    closed_by: ClosedBy
-    detected_at_s: float
-    windows: int
-    """Windows whose time lies in the segment: 0 means that it was never scored."""
-    score_mean: float | None = None
-    score_max: float | None = None
-    theta_on: float | None = None
-    theta_off: float | None = None
-    period_s: float | None = None
-    """Repetition period, only where one is significant."""
-    cycles: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +155,7 @@ class End:
 
 
 WireItem: TypeAlias = (
-    Tile | Keyframe | Damage | SourceLost | Gap | Overload | Embedding | SegmentOpened | SegmentClosed | Barrier
-    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | AnnotatorHere | AnnotatorAway | AnnotatorDied | End
+    ClipFact | Tile | Keyframe | Embedding | Barrier | End
+    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | AnnotatorHere | AnnotatorAway | AnnotatorDied
 )  # fmt: skip
 Item: TypeAlias = Packet | Picture | WireItem

@@ -5,8 +5,9 @@ and called again.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.client import Said
@@ -134,10 +135,9 @@ def _close_books(layout: RunLayout) -> events.RunFinished:
     if told[-1] == finish:
         return finish
     books = account(told)
-    code = 4 if books.incomplete or finish.packets_lost else 0
-    changed = {**books.seconds, "annotation": books.annotation, "exit_code": code}
+    code: Literal[0, 4] = 4 if books.incomplete or finish.packets_lost else 0
     with EventLog(layout.events) as log:
-        log.append(again := finish.model_copy(update=changed))
+        log.append(again := replace(finish, **books.seconds, annotation=books.annotation, exit_code=code))
     manifest = read_manifest(layout.manifest)
     manifest.exit_code = again.exit_code
     manifest.write(layout.manifest)

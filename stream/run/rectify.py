@@ -18,7 +18,8 @@ from stream.geometry.camera import Camera, fit_camera, read_intrinsics
 from stream.geometry.layout import layout_of
 from stream.geometry.rectified import RectifiedPicture
 from stream.geometry.tiles import lens_facts
-from stream.pipeline.items import Damage, Picture
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import Picture
 from stream.pipeline.stage import drive
 from stream.records.store.atomic import replaced_when_whole
 from stream.sources.source import Source
@@ -85,7 +86,7 @@ class Rectified:
     output: Output
     frames: int = 0
     t_end_s: float = 0.0
-    damage: list[Damage] = field(default_factory=list)
+    damage: list[SourceDamaged] = field(default_factory=list)
     was_there: bool = False
     """An earlier call has made just this, and nothing was done."""
 
@@ -168,12 +169,12 @@ def _make_room(output: Output, source: Source, *, overwrite: bool) -> None:
         raise UsageError(f"--out {output.folder} cannot be written: permission denied")
 
 
-def _pictures(decode: Decode, source: Source, damage: list[Damage]) -> Iterator[Picture]:
+def _pictures(decode: Decode, source: Source, damage: list[SourceDamaged]) -> Iterator[Picture]:
     """The clip's pictures; what is damaged between them is added to ``damage``."""
     for item in drive(decode, packets(source)):
         if isinstance(item, Picture):
             yield item
-        elif isinstance(item, Damage):
+        elif isinstance(item, SourceDamaged):
             damage.append(item)
 
 

@@ -27,7 +27,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.pipeline.items import Damage, End, EndReason, Gap, Item, Overload, Packet, Picture, SourceLost
+from stream.pipeline.facts import SourceDamaged, SourceGap, SourceLost, StreamOverload
+from stream.pipeline.items import End, EndReason, Item, Packet, Picture
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 from stream.records.replay import latest_s
@@ -171,9 +172,9 @@ class Decode:
             case Lost():
                 yield SourceLost(self._line.end_s, item.reason)
             case Regained():
-                yield Gap(*self._line.skip(item.from_s), item.reason)
+                yield SourceGap(*self._line.skip(item.from_s), item.reason)
             case Dropped():
-                yield Overload(*self._line.skip(item.until_s), item.reason, packets_dropped=item.packets)
+                yield StreamOverload(*self._line.skip(item.until_s), item.reason, 0, item.packets)
 
     def _drain(self) -> Iterator[Item]:
         """Take what the decoder holds, and make it ready for another stream."""
@@ -232,12 +233,12 @@ class Decode:
     def _is_entry(self, frame: "av.VideoFrame") -> bool:
         return self._entries.takes(frame) and self._ledger.is_sound and not self._complaint
 
-    def _new(self, damages: Iterable[Damage]) -> Iterator[Damage]:
+    def _new(self, damages: Iterable[SourceDamaged]) -> Iterator[SourceDamaged]:
         """Of the damage up to here what was not given before."""
         if self._line.damages > self._known_damages:
             yield from damages
 
-    def _close(self) -> Iterator[Damage]:
+    def _close(self) -> Iterator[SourceDamaged]:
         if self._awaited is None:
             yield from self._new(list(self._line.close()))
 

@@ -8,7 +8,8 @@ from stream.detection.causal import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.detection.partition import Partition, number_of
 from stream.detection.reference import unit_vector
-from stream.pipeline.items import ClosedBy, Embedding, End, Gap, Item, Keyframe, SourceLost, Tile
+from stream.pipeline.facts import ClosedBy, SourceGap, SourceLost
+from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
 from stream.pipeline.stage import State
 from stream.pipeline.state import take
 from stream.records.schema import events
@@ -37,7 +38,7 @@ class Detect:
                 yield from self._partition.begin(item.t_end_s)
             case SourceLost():
                 yield from self._end(item.t_s, "source_lost")
-            case Gap():
+            case SourceGap():
                 yield from self._end(item.t_start_s, "source_lost")
                 self._partition.resume(item.t_end_s)
             case End() if item.reason == "end_of_stream" and item.frames > 0:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.encoders.encoder import ClipEncoder, Encoding
-from stream.pipeline.items import Embedding, End, Gap, Item, Overload, SourceLost, Tile
+from stream.pipeline.facts import SourceGap, SourceLost, StreamOverload
+from stream.pipeline.items import Embedding, End, Item, Tile
 from stream.pipeline.stage import State
 from stream.pipeline.state import take
 from stream.stages.sampler import FrameSampler, PendingWindow
@@ -71,7 +72,7 @@ class Embed:
         match item:
             case Tile():
                 self._take(item)
-            case SourceLost() | Gap():
+            case SourceLost() | SourceGap():
                 self._interrupt(item)
                 self._out.append(item)
             case _:
@@ -122,15 +123,15 @@ class Embed:
     def _is_late(self, tile: Tile) -> bool:
         return tile.arrived_at is not None and self._clock() - tile.arrived_at > self._max_lag_s
 
-    def _skipped(self, number: int) -> Overload:
+    def _skipped(self, number: int) -> StreamOverload:
         start_s = number * self._stride_s
-        return Overload(start_s, start_s + self._stride_s, "the encoder is too slow", windows_skipped=1)
+        return StreamOverload(start_s, start_s + self._stride_s, "the encoder is too slow", 1, 0)
 
-    def _interrupt(self, item: SourceLost | Gap) -> None:
+    def _interrupt(self, item: SourceLost | SourceGap) -> None:
         """What is ready does not wait for its batch, and what is not whole never will be."""
         self._send()
         first = self._picking.next_number
-        if isinstance(item, Gap):
+        if isinstance(item, SourceGap):
             first = max(first, math.floor(item.t_end_s / self._stride_s + 0.5))
         self._picking.clear(first)
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -12,22 +12,8 @@ from stream.annotation.client import NO_ANSWER, Said
 from stream.annotation.queue import AnnotationQueue
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.pipeline.items import (
-    AnnotatorAway,
-    AnnotatorDied,
-    AnnotatorHere,
-    Barrier,
-    Damage,
-    Embedding,
-    End,
-    Gap,
-    Item,
-    Keyframe,
-    Overload,
-    SegmentClosed,
-    SegmentOpened,
-    SourceLost,
-)
+from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged, SourceGap, SourceLost, StreamOverload
+from stream.pipeline.items import AnnotatorAway, AnnotatorDied, AnnotatorHere, Barrier, Embedding, End, Item, Keyframe
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, unpack
 from stream.records.accounting import DamageInside, account, to_us
@@ -91,13 +77,13 @@ class Record:
             case Embedding():
                 self._windows += 1
                 self._row_shapes = [list(item.mean.shape), list(item.temporal.shape), []]
-            case Damage():
+            case SourceDamaged():
                 self._damage_inside.add(item.t_start_s, item.t_end_s)
-                self._log.append(events.SourceDamaged(**asdict(item)))
-            case SourceLost() | Gap() | Overload():
+                self._log.append(item)
+            case SourceLost() | SourceGap() | StreamOverload():
                 self._of_live_source(item)
             case SegmentOpened():
-                self._log.append(events.SegmentOpened(**asdict(item)))
+                self._log.append(item)
             case SegmentClosed():
                 self._closed(item)
             case AnnotationAnswer() | AnnotationFailure() | AnnotatorHere() | AnnotatorAway() | AnnotatorDied():
@@ -183,13 +169,11 @@ class Record:
         states = {**unpack(barrier.states), "record": self.snapshot()}
         self._states.write(barrier.t_s, states, durably=is_checkpoint)
 
-    def _of_live_source(self, item: SourceLost | Gap | Overload) -> None:
+    def _of_live_source(self, item: SourceLost | SourceGap | StreamOverload) -> None:
         match item:
-            case SourceLost():
-                self._log.append(events.SourceLost(**asdict(item)))
-            case Gap():
-                self._log.append(events.SourceGap(**asdict(item)))
-            case Overload():
+            case SourceLost() | SourceGap():
+                self._log.append(item)
+            case StreamOverload():
                 if item.packets_dropped:
                     self._dropped_inside.add(item.t_start_s, item.t_end_s)
                 self._overload.add(item)
@@ -197,7 +181,7 @@ class Record:
 
     def _tell_overload(self, t_s: float) -> None:
         if (told := self._overload.due(t_s)) is not None:
-            self._log.append(events.StreamOverload(**asdict(told)))
+            self._log.append(told)
 
     def _checkpoint(self, t_s: float) -> None:
         self._sync()
@@ -216,8 +200,8 @@ class Record:
         width, height = sizes.pop() if len(sizes) == 1 else (0, 0)
         self._segments += 1
         self._anomalous += item.kind == "anomalous"
-        closed = events.SegmentClosed(
-            **asdict(item),
+        closed = replace(
+            item,
             damaged_s=self._damage_inside.close(item.t_start_s, item.t_end_s),
             dropped_s=self._dropped_inside.close(item.t_start_s, item.t_end_s),
             keyframes=len(inside),

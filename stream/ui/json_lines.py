@@ -9,6 +9,7 @@ import click
 
 from stream.records.schema import events
 from stream.records.schema.health import now
+from stream.records.store.event_log import as_json
 from stream.ui.notes import Level, Note
 
 _LEVELS: Final[dict[str, Level]] = {
@@ -43,7 +44,7 @@ class JsonView:
     def event(self, event: events.Event) -> None:
         about = {"level": _LEVELS.get(event.event, "info"), "run_id": self._run_id, "segment_id": None}
         try:
-            click.echo(_line({**about, **event.model_dump(mode="json")}))
+            click.echo(_line({**about, **as_json(event)}))
         except BrokenPipeError:  # the reader has gone, which is its right: the run goes on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

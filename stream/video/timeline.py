@@ -1,9 +1,9 @@
 """The line of stream time: where each picture stands on it, and which stretches of it are damaged."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
-from stream.pipeline.items import Damage
+from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 from stream.video.sampling import HOLE_S
@@ -21,7 +21,7 @@ class Place:
 
     index: int
     t_s: float
-    damage_before: tuple[Damage, ...]
+    damage_before: tuple[SourceDamaged, ...]
     """Between the picture before and this one; none or one."""
 
 
@@ -46,7 +46,7 @@ class TimeLine:
         self._last_s: float | None = None  # start of the last picture
         self._end_s = 0.0  # its end, or the end of damage after it
         self._covered_s = 0.0  # the same, but for what a picture lasts longer than a period
-        self._lost: Damage | None = None  # since the last picture
+        self._lost: SourceDamaged | None = None  # since the last picture
         self.pictures = 0
         self.damages = 0
         """Given out so far."""
@@ -102,7 +102,7 @@ class TimeLine:
             packets += self._lost.packets
             reason = self._lost.reason if reason in self._lost.reason else f"{self._lost.reason}; {reason}"
             end_s = max(end_s, self._lost.t_end_s)
-        self._lost = Damage(start_s, end_s, reason, packets)
+        self._lost = SourceDamaged(start_s, end_s, reason, packets)
 
     def skip(self, until_clock_s: float) -> tuple[float, float]:
         """Nothing stands on the line from its end to there; gives both ends of that stretch. Call ``close`` before."""
@@ -122,13 +122,14 @@ class TimeLine:
         origin_s = self._origin_s or 0.0
         return origin_s + (self._last_s or 0.0), origin_s + self._end_s
 
-    def close(self) -> Iterator[Damage]:
+    def close(self) -> Iterator[SourceDamaged]:
         """No picture follows, or not before the decoder has begun anew: give the damage after the last one."""
         for damage in self._damage(None):
             self._end_s = self._covered_s = damage.t_end_s
             yield damage
 
     def snapshot(self) -> State:
+        lost = self._lost
         return {
             "origin_s": self._origin_s,
             "last_s": self._last_s,
@@ -137,7 +138,7 @@ class TimeLine:
             "pictures": self.pictures,
             "damages": self.damages,
             "packets_lost": self.packets_lost,
-            "lost": None if self._lost is None else list(astuple(self._lost)),
+            "lost": None if lost is None else [lost.t_start_s, lost.t_end_s, lost.reason, lost.packets],
         }
 
     def restore(self, state: State) -> None:
@@ -150,21 +151,21 @@ class TimeLine:
         self.damages = take(state, "damages", int)
         self.packets_lost = take(state, "packets_lost", int)
         lost = take_optional(state, "lost", list)
-        self._lost = None if lost is None else Damage(*lost)
+        self._lost = None if lost is None else SourceDamaged(*lost)
 
-    def _damage(self, until_s: float | None) -> Iterator[Damage]:
+    def _damage(self, until_s: float | None) -> Iterator[SourceDamaged]:
         lost, self._lost = self._with_hole(until_s), None
         if lost is None:
             return
         end_s = lost.t_end_s if until_s is None else until_s
         self.damages += 1
         self.packets_lost += lost.packets
-        yield Damage(min(lost.t_start_s, end_s), end_s, lost.reason, lost.packets)
+        yield SourceDamaged(min(lost.t_start_s, end_s), end_s, lost.reason, lost.packets)
 
-    def _with_hole(self, until_s: float | None) -> Damage | None:
+    def _with_hole(self, until_s: float | None) -> SourceDamaged | None:
         """What was lost since the last picture, and the time before it for which nothing came, if that is long."""
         end_s = self._end_s if until_s is None else until_s
-        lost = self._lost or Damage(end_s, end_s, "", 0)
+        lost = self._lost or SourceDamaged(end_s, end_s, "", 0)
         hole_s = lost.t_start_s - self._covered_s
         if hole_s <= self.hole_s:
             return self._lost

@@ -14,7 +14,7 @@ from stream.records.schema import events
 from stream.runtime.heartbeat import Status
 
 DASHBOARD = Path(__file__).parents[2] / "docker" / "monitoring" / "chain.json"
-CLOSED = {
+CLOSED: dict[str, Any] = {
     "segment_id": "s0", "t_start_s": 10, "t_end_s": 20, "kind": "typical", "closed_by": "state_change",
     "detected_at_s": 26, "windows": 9, "score_mean": None, "score_max": None, "theta_on": None, "theta_off": None,
     "period_s": None, "cycles": None, "damaged_s": 0, "keyframes": 1, "frames_digest": "",
@@ -28,7 +28,7 @@ def families() -> list[Metric]:
     metrics.on_status(Status("ingest", "running", t_s=50.0, lag_s=2, queue_s=0.1, queue_items=2, facts=facts))
     for event in (
         events.SegmentOpened(segment_id="s0", t_start_s=10.0, kind="typical", detected_at_s=14.1),
-        events.SegmentClosed.model_validate(CLOSED),
+        events.SegmentClosed(**CLOSED),
         events.SegmentAnnotated(segment_id="s0", actions=1, tokens_in=1000, tokens_out=50, seconds=2.5),
         events.StageRestarted(process="encode", reason="killed"),
     ):

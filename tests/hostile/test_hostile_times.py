@@ -9,7 +9,8 @@ import av
 import pytest
 
 from stream.errors import SourceError
-from stream.pipeline.items import Damage, Packet
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import Packet
 from stream.pipeline.stage import drive
 from stream.sources.source import open_source
 from stream.stages.decode import Decode
@@ -81,7 +82,7 @@ def test_a_loss_does_not_reach_beyond_a_leap() -> None:
     line = TimeLine(1 / _FPS)
     line.place(0.0, 1 / _FPS)
     line.lose(LEAP_S + 1.0, 3, "lost")
-    assert list(line.close()) == [Damage(1 / _FPS, 1 / _FPS, "lost", 3)]
+    assert list(line.close()) == [SourceDamaged(1 / _FPS, 1 / _FPS, "lost", 3)]
 
 
 _LIES: dict[str, list[tuple[bytes, int, bytes]]] = {

@@ -14,7 +14,8 @@ from models.encoders.encoder import ClipEmbedding, Facts, TileStore, UInt8
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.pipeline.barriers import Barriers
-from stream.pipeline.items import Barrier, Embedding, End, Item, Keyframe, Picture, SegmentClosed, SegmentOpened, Tile
+from stream.pipeline.facts import SegmentClosed, SegmentOpened
+from stream.pipeline.items import Barrier, Embedding, End, Item, Keyframe, Picture, Tile
 from stream.pipeline.stage import Pipeline, Stage, feed
 from stream.pipeline.state import State, pack, replay_from_s, unpack
 from stream.records.schema.layout import RunLayout
@@ -25,6 +26,7 @@ from stream.stages.detect import Detect
 from stream.stages.embed import Embed
 from stream.stages.record import Record
 from tests.support.clips import cut, make_clip, remux, texture
+from tests.support.facts import without
 from tests.support.runs import write_intrinsics
 
 SECONDS = 14
@@ -182,7 +184,7 @@ def record_all(root: Path, items: list[Item], options: Options, state_at: int = 
 
 def story(root: Path) -> list[dict[str, object]]:
     """All events, times of day aside."""
-    return [event.model_dump(exclude={"time", "wall_s"}) for event in read_events(root / "events.jsonl")]
+    return [without(event, "time", "wall_s") for event in read_events(root / "events.jsonl")]
 
 
 def test_barriers_follow_from_the_clip_alone() -> None:

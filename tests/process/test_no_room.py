@@ -23,6 +23,7 @@ from stream.records.store.keyframes import Spool
 from tests.support.annotated import clip as annotated
 from tests.support.annotated import options, play
 from tests.support.clips import make_clip
+from tests.support.facts import without
 from tests.support.fake_annotators import FakeAnnotator
 from tests.support.runs import DEADLINE_S, program, run_cli, write_intrinsics
 
@@ -69,7 +70,7 @@ def assert_valid(layout: RunLayout) -> None:
 def assert_same(layout: RunLayout, whole: RunLayout) -> None:
     """The arrays are those of the run for which there was room, and so is the end."""
     assert [path.read_bytes() for path in layout.arrays] == [path.read_bytes() for path in whole.arrays]
-    ends = [[*read_events(run.events)][-1].model_dump(exclude={"seq", "time", "wall_s"}) for run in (layout, whole)]
+    ends = [without([*read_events(run.events)][-1], "seq", "time", "wall_s") for run in (layout, whole)]
     assert ends[0] == ends[1]
 
 
@@ -191,7 +192,7 @@ class FullDisk:
 def _words(layout: RunLayout) -> object:
     """What was said, and what became of it, in the order of segments."""
     told = {
-        event.segment_id: event.model_dump(exclude={"seq", "time"})
+        event.segment_id: without(event, "seq", "time")
         for event in read_events(layout.events)
         if isinstance(event, events.Outcome)
     }

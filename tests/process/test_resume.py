@@ -174,7 +174,8 @@ def test_soak_begins_anew(tmp_path: Path) -> None:
     for _ in range(2):
         with started(worker_clip, *GRID, "--out", tmp_path / "runs", "--loop") as process:
             first = wait_for_event(run_dir, is_new, process)
-            ids.append(first.model_dump()["run_id"])
+            assert isinstance(first, events.RunStarted)
+            ids.append(first.run_id)
             wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
             process.terminate()
             assert process.wait(DEADLINE_S) == 143

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from stream.config import Options
-from stream.pipeline.items import Embedding, End, Item, Keyframe, Kind, SegmentClosed, SegmentOpened
+from stream.pipeline.facts import Kind, SegmentClosed, SegmentOpened
+from stream.pipeline.items import Embedding, End, Item, Keyframe
 from stream.pipeline.stage import drive, feed
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout

@@ -12,7 +12,8 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from stream.pipeline.items import Damage, End, Item, Packet, Picture, UInt8
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import End, Item, Packet, Picture, UInt8
 from stream.pipeline.stage import drive
 from stream.sources.discover import list_clips
 from stream.sources.source import open_source
@@ -155,7 +156,7 @@ class Shown:
 class Decoded:
     """All that came out of a clip, in order."""
 
-    items: list[Shown | Damage] = field(default_factory=list)
+    items: list[Shown | SourceDamaged] = field(default_factory=list)
     end: End = field(default_factory=lambda: End("stopped", 0.0, 0))
 
     @property
@@ -171,8 +172,8 @@ class Decoded:
         return [picture.digest for picture in self.pictures]
 
     @property
-    def damage(self) -> list[Damage]:
-        return [item for item in self.items if isinstance(item, Damage)]
+    def damage(self) -> list[SourceDamaged]:
+        return [item for item in self.items if isinstance(item, SourceDamaged)]
 
     def add(self, items: Iterable[Item]) -> None:
         """Note what a stage gave; only pictures and damage may come out of decoding."""
@@ -180,7 +181,7 @@ class Decoded:
             if isinstance(item, Picture):
                 digest = hashlib.md5(item.frame.to_ndarray().tobytes(), usedforsecurity=False).hexdigest()
                 self.items.append(Shown(item.index, item.t_s, item.duration_s, digest))
-            elif isinstance(item, Damage):
+            elif isinstance(item, SourceDamaged):
                 self.items.append(item)
             else:
                 raise TypeError(f"a {type(item).__name__} came out of decoding")

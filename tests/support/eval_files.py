@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stream.evaluation.anomaly import Anomaly
+from stream.pipeline.facts import ClosedBy, Kind
 from stream.records.schema import events
 from stream.records.store.event_log import EventLog
 
@@ -25,22 +26,15 @@ def spans(found: tuple[Anomaly, ...]) -> list[tuple[float, float]]:
     return [(each.t_start_s, each.t_end_s) for each in found]
 
 
-def closed(number: int, start_s: float, end_s: float, kind: events.Kind, closed_by: str) -> events.SegmentClosed:
+def closed(number: int, start_s: float, end_s: float, kind: Kind, closed_by: ClosedBy) -> events.SegmentClosed:
     """The end of a segment, known 3 s after it."""
-    return events.SegmentClosed.model_validate(
-        {
-            "segment_id": f"s{number:04}", "t_start_s": start_s, "t_end_s": end_s, "kind": kind,
-            "closed_by": closed_by, "detected_at_s": end_s + 3, "windows": 1, "score_mean": None, "score_max": None,
-            "theta_on": None, "theta_off": None, "period_s": None, "cycles": None, "damaged_s": 0.0,
-            "keyframes": 0, "frames_digest": "",
-        }
-    )  # fmt: skip
+    return events.SegmentClosed(f"s{number:04}", start_s, end_s, kind, closed_by, detected_at_s=end_s + 3, windows=1)
 
 
 def write_run(directory: Path, stem: str, *, finished: bool = True) -> Path:
     """A run of 200 s: an event at 60-100 s in two pieces, and one from 180 s to the end."""
     directory.mkdir(parents=True)
-    pieces = [
+    pieces: list[tuple[float, float, Kind, ClosedBy]] = [
         (0.0, 60.0, "typical", "state_change"),
         (60.0, 90.0, "anomalous", "max_duration"),
         (90.0, 100.0, "anomalous", "state_change"),
@@ -50,9 +44,8 @@ def write_run(directory: Path, stem: str, *, finished: bool = True) -> Path:
     with EventLog(directory / "events.jsonl") as log:
         log.append(events.RunStarted(run_id="r", source=f"{stem}.mp4", stem=stem, encoder="grid", annotator="none"))
         for number, (start_s, end_s, kind, closed_by) in enumerate(pieces):
-            opened = {"segment_id": f"s{number:04}", "t_start_s": start_s, "kind": kind, "detected_at_s": start_s + 4}
-            log.append(events.SegmentOpened.model_validate(opened))
-            log.append(closed(number, start_s, end_s, "anomalous" if kind == "anomalous" else "typical", closed_by))
+            log.append(events.SegmentOpened(f"s{number:04}", start_s, kind, detected_at_s=start_s + 4))
+            log.append(closed(number, start_s, end_s, kind, closed_by))
         if finished:
             log.append(
                 events.RunFinished(

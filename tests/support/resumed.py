@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stream.records.store.event_log import read_events
 from tests.support.clips import make_clip, texture
+from tests.support.facts import without
 from tests.support.runs import write_intrinsics
 
 GRID = ("--encoder", "grid")
@@ -24,9 +25,7 @@ def story(run_dir: Path) -> list[dict[str, object]]:
     apart = {"seq", "time", "wall_s", "run_id"}
     about_the_run = {"run.started", "run.resumed", "run.failed", "stage.restarted"}
     return [
-        event.model_dump(exclude=apart)
-        for event in read_events(run_dir / "events.jsonl")
-        if event.event not in about_the_run
+        without(event, *apart) for event in read_events(run_dir / "events.jsonl") if event.event not in about_the_run
     ]
 
 

@@ -17,7 +17,8 @@ from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, InputError, UsageError
 from stream.evaluation.anomaly import Anomaly
 from stream.evaluation.listed import read_json
-from stream.pipeline.items import Embedding, End, Float32, SegmentClosed, SegmentOpened
+from stream.pipeline.facts import SegmentClosed, SegmentOpened
+from stream.pipeline.items import Embedding, End, Float32
 from stream.pipeline.stage import drive
 from stream.stages.detect import Detect
 from tests.support.eval_files import file

@@ -14,7 +14,8 @@ from stream.commands.analysis.numbers import consecutive_distances, detect_offli
 from stream.commands.analysis.repetition import repetition
 from stream.detection import offline
 from stream.detection.options import DetectorOptions
-from stream.pipeline.items import Embedding, End, SegmentClosed
+from stream.pipeline.facts import SegmentClosed
+from stream.pipeline.items import Embedding, End
 from stream.pipeline.stage import drive
 from stream.records.schema.layout import RunLayout
 from stream.stages.detect import Detect

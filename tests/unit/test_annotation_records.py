@@ -14,7 +14,8 @@ from stream.annotation.client import NO_ANSWER
 from stream.annotation.outcome import annotator_name
 from stream.annotation.queue import ASKED_MAX
 from stream.annotation.raw_responses import read_responses
-from stream.pipeline.items import AnnotationOrder, SegmentClosed
+from stream.pipeline.facts import SegmentClosed
+from stream.pipeline.items import AnnotationOrder
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations
 from stream.records.schema.generate import schemas

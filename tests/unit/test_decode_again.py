@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.pipeline.items import Damage, Item, Packet, Picture
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import Item, Packet, Picture
 from stream.pipeline.stage import State
 from stream.pipeline.state import pack, unpack
 from stream.sources.source import open_source
@@ -49,7 +50,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def parts(path: Path) -> Iterator[tuple[list[Shown | Damage], State]]:
+def parts(path: Path) -> Iterator[tuple[list[Shown | SourceDamaged], State]]:
     """What was given when each picture was out, and the state then."""
     source = open_source(str(path))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()

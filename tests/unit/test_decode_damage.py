@@ -7,7 +7,7 @@ import av
 import pytest
 
 from stream.errors import SourceError
-from stream.pipeline.items import Damage
+from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.stage import drive
 from stream.sources.local import LocalFile
 from stream.sources.source import Source, open_source
@@ -273,7 +273,7 @@ def test_random_corruption_gives_pictures_damage_or_an_input_error(tmp_path: Pat
         assert decoded.times_s == sorted(set(decoded.times_s))
         assert [picture.index for picture in decoded.pictures] == list(range(decoded.end.frames))
         for item, following in zip(decoded.items, decoded.items[1:], strict=False):
-            if isinstance(item, Damage):
+            if isinstance(item, SourceDamaged):
                 assert isinstance(following, Shown)  # what is damaged in one piece is told in one piece
                 assert item.t_start_s <= item.t_end_s == following.t_s
     assert len(outcomes) > 1

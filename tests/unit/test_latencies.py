@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from stream.pipeline.facts import ClosedBy
 from stream.records.latencies import in_words, latencies, quantiles
 from stream.records.schema import events
 
@@ -13,14 +14,9 @@ def at(second: float) -> str:
     return (BEGAN + timedelta(seconds=second)).isoformat()
 
 
-def closed(segment_id: str, by: str, t_end_s: float, detected_at_s: float, second: float) -> events.SegmentClosed:
+def closed(segment_id: str, by: ClosedBy, t_end_s: float, detected_at_s: float, second: float) -> events.SegmentClosed:
     """A segment that ended, was known to have, and was written down."""
-    unsaid = dict.fromkeys(("score_mean", "score_max", "theta_on", "theta_off", "period_s", "cycles"))
-    given = {
-        "segment_id": segment_id, "t_start_s": 0, "t_end_s": t_end_s, "kind": "typical", "closed_by": by, "windows": 1,
-        "detected_at_s": detected_at_s, "damaged_s": 0, "keyframes": 0, "frames_digest": "", "time": at(second),
-    }  # fmt: skip
-    return events.SegmentClosed.model_validate({**unsaid, **given})
+    return events.SegmentClosed(segment_id, 0, t_end_s, "typical", by, detected_at_s, windows=1, time=at(second))
 
 
 def opened(t_start_s: float, detected_at_s: float) -> events.SegmentOpened:

@@ -1,7 +1,6 @@
 """A machine that is too slow for its camera: windows are skipped and told, latency stays bounded, the books close."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,18 +11,8 @@ from models.encoders.cpu_store import CpuTiles
 from models.encoders.encoder import ClipEmbedding, Facts, UInt8
 from stream.config import Options
 from stream.detection.options import DetectorOptions
-from stream.pipeline.items import (
-    Embedding,
-    End,
-    Gap,
-    Item,
-    Keyframe,
-    Overload,
-    SegmentClosed,
-    SegmentOpened,
-    SourceLost,
-    Tile,
-)
+from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceGap, SourceLost, StreamOverload
+from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
 from stream.pipeline.stage import Pipeline, State, drive
 from stream.records.replay import latest_s
 from stream.records.schema import events
@@ -83,7 +72,7 @@ def test_a_fast_encoder_skips_nothing() -> None:
     """All windows are embedded."""
     out, _ = _run(each_s=0.9)
     assert [item.t_sample_s for item in out if isinstance(item, Embedding)] == [float(k) for k in range(118)]
-    assert not [item for item in out if isinstance(item, Overload)]
+    assert not [item for item in out if isinstance(item, StreamOverload)]
 
 
 @pytest.mark.parametrize("each_s", [1.5, 3.0, 20.0])
@@ -91,7 +80,7 @@ def test_a_slow_encoder_is_never_further_behind_than_allowed(each_s: float) -> N
     """A window begins to be encoded at most ``max_lag_s`` after its last frame came; every other one is told."""
     out, encoder = _run(each_s)
     embedded = [item.t_sample_s for item in out if isinstance(item, Embedding)]
-    skipped = [item.t_start_s for item in out if isinstance(item, Overload)]
+    skipped = [item.t_start_s for item in out if isinstance(item, StreamOverload)]
     assert sorted(embedded + skipped) == [float(k) for k in range(118)]
     assert len(embedded) == pytest.approx(120 / each_s, rel=0.2, abs=2)
     lags_s = [at - (100.0 + t_s + SPAN_S) for at, t_s in zip(encoder.began_at, embedded, strict=True)]
@@ -112,11 +101,11 @@ def test_no_window_spans_a_gap() -> None:
     clock = Clock()
     before = list(_tiles(clock, 4.0))
     after = [Tile(120 + n, 50_000.3 + n / FPS, 1 / FPS, before[0].rgb, clock()) for n in range(120)]
-    given: list[Item] = [*before, SourceLost(4.0, "cut"), Gap(4.0, 50_000.3, "cut"), *after]
+    given: list[Item] = [*before, SourceLost(4.0, "cut"), SourceGap(4.0, 50_000.3, "cut"), *after]
     out = list(drive(Embed(SlowEncoder(clock, 0.0), 1.0, max_lag_s=5.0, clock=clock), given))
     starts = [round(item.t_sample_s, 2) for item in out if isinstance(item, Embedding)]
     assert starts == [0.0, 1.0, 50_000.3, 50_001.0, 50_002.0]
-    assert not [item for item in out if isinstance(item, Overload)]
+    assert not [item for item in out if isinstance(item, StreamOverload)]
 
 
 def _story() -> list[Item]:
@@ -125,7 +114,7 @@ def _story() -> list[Item]:
     items: list[Item] = []
     for number, (start_s, end_s) in enumerate(stretches):
         if number:
-            items.append(Gap(stretches[number - 1][1], start_s, "cut"))
+            items.append(SourceGap(stretches[number - 1][1], start_s, "cut"))
         seconds = np.arange(np.ceil(start_s), end_s)
         items += [Keyframe(float(t_s), 4, 4, b"jpeg") for t_s in seconds]
         for t_s in seconds[:-2]:
@@ -160,9 +149,9 @@ def test_a_loss_right_after_a_gap_makes_no_empty_segment() -> None:
     given: list[Item] = [
         Keyframe(0.0, 4, 4, b""),
         SourceLost(3.0, "cut"),
-        Gap(3.0, 10.0, "cut"),
+        SourceGap(3.0, 10.0, "cut"),
         SourceLost(10.0, "cut"),
-        Gap(10.0, 20.0, "cut"),
+        SourceGap(10.0, 20.0, "cut"),
         SourceLost(20.5, "cut"),
         End("end_of_stream", 20.5, 99),
     ]
@@ -182,7 +171,13 @@ def test_an_anomaly_does_not_go_on_behind_a_gap() -> None:
             for n, v in zip(range(start, stop), vectors, strict=True)
         ]
 
-    given = [*windows(0, 40, 0), *windows(40, 50, 1), SourceLost(52.0, ""), Gap(52.0, 100.0, ""), *windows(100, 140, 0)]
+    given = [
+        *windows(0, 40, 0),
+        *windows(40, 50, 1),
+        SourceLost(52.0, ""),
+        SourceGap(52.0, 100.0, ""),
+        *windows(100, 140, 0),
+    ]
     out = list(drive(detect, [*given, End("end_of_stream", 142.0, 999)]))
     kinds = [(item.t_start_s, item.kind) for item in out if isinstance(item, SegmentClosed)]
     assert (40.0, "anomalous") in kinds
@@ -211,8 +206,8 @@ def _recorded(layout: RunLayout, items: list[Item]) -> list[events.Event]:
 def test_the_books_close_around_gaps_and_overload(layout: RunLayout) -> None:
     """Decoded time is what is left of the line; it ends as annotated, failed, skipped or damaged."""
     story = _story()
-    dropped = Overload(10.25, 12.5, "decoding is too slow", packets_dropped=60)
-    skipped = [Overload(20.0 + k, 21.0 + k, "the encoder is too slow", windows_skipped=1) for k in range(5)]
+    dropped = StreamOverload(10.25, 12.5, "decoding is too slow", 0, 60)
+    skipped = [StreamOverload(20.0 + k, 21.0 + k, "the encoder is too slow", 1, 0) for k in range(5)]
     at = next(n for n, item in enumerate(story) if isinstance(item, Embedding))
     told = _recorded(layout, [*story[:at], dropped, *skipped, *story[at:]])
     finish = told[-1]
@@ -230,7 +225,7 @@ def test_the_books_close_around_gaps_and_overload(layout: RunLayout) -> None:
 def test_overload_is_told_in_stretches(layout: RunLayout) -> None:
     """At most one event in ten seconds, with all that was skipped in them; the last word comes before the end."""
     items: list[Item] = [Keyframe(0.0, 4, 4, b"jpeg")]
-    items += [Overload(float(k), k + 1.0, "the encoder is too slow", windows_skipped=1) for k in range(0, 95, 2)]
+    items += [StreamOverload(float(k), k + 1.0, "the encoder is too slow", 1, 0) for k in range(0, 95, 2)]
     told = _recorded(layout, [*items, End("end_of_stream", 97.0, 2910)])
     overloads = [event for event in told if isinstance(event, events.StreamOverload)]
     assert sum(event.windows_skipped for event in overloads) == 48
@@ -270,11 +265,10 @@ def _assert_goes_on(
 ) -> None:
     again = Detect(DetectorOptions(warmup_s=10))
     again.restore(state)
-    told = [_event(item) for item in behind]
-    again.catch_up(told)
+    again.catch_up(behind)
     is_away = isinstance(before[-1], SegmentClosed) and before[-1].closed_by == "source_lost"
-    end_s = latest_s([_event(item) for item in before]) + (0.0 if is_away else 0.5)
-    rest: list[Item] = [Gap(end_s, 500.0, "interrupted"), Keyframe(500.0, 4, 4, b"")]
+    end_s = latest_s(before) + (0.0 if is_away else 0.5)
+    rest: list[Item] = [SourceGap(end_s, 500.0, "interrupted"), Keyframe(500.0, 4, 4, b"")]
     rest.append(End("end_of_stream", 510.0, 999))
     closed = [item for item in [*before, *drive(again, rest)] if isinstance(item, SegmentClosed)]
     assert [item.segment_id for item in closed] == [f"s{number:04d}" for number in range(len(closed))]
@@ -282,9 +276,3 @@ def _assert_goes_on(
     assert closed[-2].t_end_s == end_s
     gaps = {(40.0, 140.0), (145.0, 200.0)}
     assert all(a.t_end_s == b.t_start_s or (a.t_end_s, b.t_start_s) in gaps for a, b in pairwise(closed[:-1]))
-
-
-def _event(item: SegmentOpened | SegmentClosed) -> events.Event:
-    if isinstance(item, SegmentOpened):
-        return events.SegmentOpened(**asdict(item))
-    return events.SegmentClosed(**asdict(item), damaged_s=0.0, keyframes=0, frames_digest="")

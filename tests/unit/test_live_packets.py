@@ -9,7 +9,8 @@ import av
 import pytest
 
 from stream.errors import UnreachableError
-from stream.pipeline.items import Damage, Gap, Item, Overload, Packet, Picture, SourceLost
+from stream.pipeline.facts import SourceDamaged, SourceGap, SourceLost, StreamOverload
+from stream.pipeline.items import Item, Packet, Picture
 from stream.sources.live.backoff import Backoff
 from stream.sources.live.camera_clock import Since
 from stream.sources.live.camera_packets import CameraPackets
@@ -170,9 +171,9 @@ def test_decoding_puts_a_gap_between_the_pictures_around_it(tmp_path: Any) -> No
     out = _decoded(clip, story)
     pictures = [item for item in out if isinstance(item, Picture)]
     lost = next(item for item in out if isinstance(item, SourceLost))
-    gap = next(item for item in out if isinstance(item, Gap))
+    gap = next(item for item in out if isinstance(item, SourceGap))
     assert len(pictures) == 12 + 10
-    assert not [item for item in out if isinstance(item, Damage)]
+    assert not [item for item in out if isinstance(item, SourceDamaged)]
     assert (round(lost.t_s, 4), lost.reason) == (0.4, "a")
     assert (round(gap.t_start_s, 4), round(gap.t_end_s, 4), gap.reason) == (0.4, round(20 / 30 + 7.0, 4), "b")
     assert pictures[12].t_s == pytest.approx(gap.t_end_s)
@@ -188,8 +189,8 @@ def test_what_was_dropped_is_overload_and_no_damage(tmp_path: Any) -> None:  # n
         return [*given[:15], Dropped(empty_packet(), until_s=start_s + 20 / 30, packets=5, reason="slow"), *given[20:]]
 
     out = _decoded(clip, story)
-    assert not [item for item in out if isinstance(item, Damage)]
-    (overload,) = (item for item in out if isinstance(item, Overload))
+    assert not [item for item in out if isinstance(item, SourceDamaged)]
+    (overload,) = (item for item in out if isinstance(item, StreamOverload))
     assert (round(overload.t_start_s, 4), round(overload.t_end_s, 4)) == (0.5, round(20 / 30, 4))
     assert (overload.packets_dropped, overload.windows_skipped, overload.reason) == (5, 0, "slow")
     assert len([item for item in out if isinstance(item, Picture)]) >= 24

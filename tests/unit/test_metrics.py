@@ -17,13 +17,9 @@ def test_metrics_add_up() -> None:
     metrics.on_status(Status("ingest", "running", t_s=50.0, items=1500, given={"Tile": 1490, "Keyframe": 50}, lag_s=2))
     metrics.on_status(Status("encode", "running", cpu_s=4.5, rss_bytes=7, given={"Embedding": 48}, blocked_s=0.5))
     opened = events.SegmentOpened(segment_id="s0", t_start_s=10.0, kind="anomalous", detected_at_s=14.1)
-    closed = {"t_start_s": 10.0, "t_end_s": 20.0, "kind": "anomalous", "detected_at_s": 26.0, "windows": 10}
-    nothing = dict.fromkeys(("score_mean", "score_max", "theta_on", "theta_off", "period_s", "cycles"))
-    pictures = {"damaged_s": 0, "keyframes": 1, "frames_digest": ""}
-    whole = {"segment_id": "s0", "closed_by": "state_change", **closed, **nothing, **pictures}
     for event in (
         opened,
-        events.SegmentClosed.model_validate(whole),
+        events.SegmentClosed("s0", 10.0, 20.0, "anomalous", "state_change", 26.0, windows=10, keyframes=1),
         events.SegmentSkipped(segment_id="s0", reason="nobody"),
         events.SegmentAnnotated(segment_id="s1", actions=1, tokens_in=1000, tokens_out=50, seconds=2.5),
         events.SegmentFailed(segment_id="s2", reason="no JSON", tokens_in=500, tokens_out=7, seconds=1.0),
@@ -66,10 +62,7 @@ def test_annotator_is_measured_by_the_clock() -> None:
     assert value("egoclean_process_vram_peak_bytes", {"process": "record"}) is None
     assert value("egoclean_process_queue_seconds", {"process": "annotate"}) == 1.5
     assert value("egoclean_process_queue_items", {"process": "annotate"}) == 3
-    unsaid = dict.fromkeys(("score_mean", "score_max", "theta_on", "theta_off", "period_s", "cycles"))
-    closed = {"t_start_s": 1, "t_end_s": 2, "kind": "typical", "closed_by": "end_of_stream", "detected_at_s": 2}
-    rest = {"segment_id": "s0", "windows": 1, "damaged_s": 0, "keyframes": 1, "frames_digest": ""}
-    metrics.on_event(events.SegmentClosed.model_validate({**unsaid, **closed, **rest}))
+    metrics.on_event(events.SegmentClosed("s0", 1, 2, "typical", "end_of_stream", 2, windows=1, keyframes=1))
     clock.now_s += 7
     for segment_id in ("s0", "closed before this process began"):
         metrics.on_event(events.SegmentAnnotated(segment_id=segment_id, actions=1, dollars=0.25))

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.pipeline.items import Damage, End, Item, SegmentOpened
+from stream.pipeline.facts import SegmentOpened, SourceDamaged
+from stream.pipeline.items import End, Item
 from stream.pipeline.stage import Pipeline, State, drive, feed
 
 END = End("end_of_stream", 3.0, 90)
@@ -55,7 +56,7 @@ def test_items_pass_as_soon_as_they_can() -> None:
 def test_pipeline_restores_every_stage() -> None:
     """A pipeline's snapshot holds the state of each of its stages, and restores them."""
     pipeline = Pipeline([Hold(), Hold()])
-    list(drive(pipeline, [opened(0), Damage(0.0, 1.0, "lost", 1)]))
+    list(drive(pipeline, [opened(0), SourceDamaged(0.0, 1.0, "lost", 1)]))
     fresh = Pipeline([Hold(), Hold()])
     fresh.restore(pipeline.snapshot())
     assert fresh.snapshot() == pipeline.snapshot()

@@ -8,7 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from stream.pipeline.items import Damage, Packet, Picture
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import Packet, Picture
 from stream.sources.source import open_source
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
@@ -121,7 +122,7 @@ def test_a_tar_member_decodes_as_the_file_does(tmp_path: Path, clip: Path, whole
 
 def test_what_is_not_a_packet_is_passed_on(clip: Path) -> None:
     """An item that the stage does not know goes on unchanged."""
-    damage = Damage(0.0, 1.0, "elsewhere", 1)
+    damage = SourceDamaged(0.0, 1.0, "elsewhere", 1)
     assert list(Decode("clip", _facts(clip)).on_item(damage)) == [damage]
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stream.detection.options import DetectorOptions
 from stream.detection.reference import unit_rows
-from stream.pipeline.items import Damage, Embedding, End, Item, Keyframe, SegmentClosed, SegmentOpened, Tile
+from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
+from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
 from stream.pipeline.stage import drive
 from stream.stages.detect import Detect
 
@@ -77,7 +78,13 @@ def test_segments_of_a_clip_with_one_anomaly() -> None:
 
 def test_everything_passes_unchanged_and_in_order() -> None:
     """All items come out as they went in; a segment's end and the next one's start follow the window that tells."""
-    items = [keyframe(0), *work([0] * 25 + [1] * 20 + [0] * 20), Damage(60, 61, "lost", 3), keyframe(61), end(66.2)]
+    items = [
+        keyframe(0),
+        *work([0] * 25 + [1] * 20 + [0] * 20),
+        SourceDamaged(60, 61, "lost", 3),
+        keyframe(61),
+        end(66.2),
+    ]
     given_items = run(items)
     assert [item for item in given_items if not isinstance(item, SegmentOpened | SegmentClosed)] == items
     assert isinstance(given_items[0], SegmentOpened)
@@ -187,7 +194,7 @@ def test_one_window_is_one_unscored_segment() -> None:
     assert (only.windows, only.score_mean, only.theta_on) == (1, None, None)
 
 
-@pytest.mark.parametrize("items", [[], [Damage(0, 3, "lost", 9)]])
+@pytest.mark.parametrize("items", [[], [SourceDamaged(0, 3, "lost", 9)]])
 def test_no_frame_no_segment(items: list[Item]) -> None:
     """A source that gave no frame gives no segment."""
     last = End("end_of_stream", 3.0, frames=0)

@@ -8,7 +8,8 @@ import pytest
 from models.encoders.cpu_store import CpuTiles
 from models.encoders.encoder import ClipEmbedding, Facts, TileStore, UInt8
 from stream.errors import EgocleanError
-from stream.pipeline.items import Damage, Embedding, End, Item
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import Embedding, End, Item
 from stream.pipeline.stage import drive
 from stream.records.schema.layout import RunLayout
 from stream.records.store.attempt import Fence, begin_attempt
@@ -43,7 +44,7 @@ def test_arrays_are_loadable_and_agree_mid_run(layout: RunLayout) -> None:
 
 def test_all_else_passes(layout: RunLayout) -> None:
     """Items that are no embedding go on unchanged; no window, no file."""
-    others: list[Item] = [Damage(0.0, 1.0, "lost", 2), End("end_of_stream", 1.0, 30)]
+    others: list[Item] = [SourceDamaged(0.0, 1.0, "lost", 2), End("end_of_stream", 1.0, 30)]
     assert list(drive(EmbeddingWriter(layout, Fence(layout, 1)), others)) == others
     assert not any(path.exists() for path in layout.arrays)
 

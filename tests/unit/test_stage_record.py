@@ -11,16 +11,8 @@ import pytest
 
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.pipeline.items import (
-    Barrier,
-    Damage,
-    Embedding,
-    End,
-    Item,
-    Keyframe,
-    SegmentClosed,
-    SegmentOpened,
-)
+from stream.pipeline.facts import Kind, SegmentClosed, SegmentOpened, SourceDamaged
+from stream.pipeline.items import Barrier, Embedding, End, Item, Keyframe
 from stream.pipeline.state import pack
 from stream.records.schema import events
 from stream.records.schema.generate import schemas
@@ -45,7 +37,7 @@ def record(layout: RunLayout) -> Iterator[Record]:
     record.close()
 
 
-def closed(number: int, start_s: float, end_s: float, kind: events.Kind = "typical") -> list[Item]:
+def closed(number: int, start_s: float, end_s: float, kind: Kind = "typical") -> list[Item]:
     """A segment, from its opening to its closing."""
     name = f"s{number:04}"
     return [
@@ -67,7 +59,9 @@ def give(record: Record, items: list[Item]) -> None:
 
 def test_events_match_the_schema_and_the_books_close(record: Record, layout: RunLayout) -> None:
     """A run with damage and both kinds of segments gives valid events, a gapless partition and closed books."""
-    give(record, [Damage(3.0, 3.5, "packet lost", 15), *closed(0, 0.0, 60.0), *closed(1, 60.0, 72.5, "anomalous")])
+    give(
+        record, [SourceDamaged(3.0, 3.5, "packet lost", 15), *closed(0, 0.0, 60.0), *closed(1, 60.0, 72.5, "anomalous")]
+    )
     give(record, [*closed(2, 72.5, 90.001), End("end_of_stream", 90.001, 2700, 15)])
     validator = jsonschema.Draft202012Validator(schemas()["events"])
     for line in layout.events.read_text().splitlines():

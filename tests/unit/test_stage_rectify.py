@@ -12,7 +12,8 @@ import pytest
 
 from stream.demo.lens import demo_intrinsics
 from stream.errors import IntrinsicsError
-from stream.pipeline.items import Damage, End, Item, Keyframe, Picture, Tile
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import End, Item, Keyframe, Picture, Tile
 from stream.pipeline.stage import Pipeline, drive
 from stream.stages.rectify import Rectify
 from tests.support.clips import make_clip
@@ -81,7 +82,7 @@ def test_a_keyframe_comes_before_its_tile(tmp_path: Path) -> None:
 
 def test_other_items_are_passed_on_in_order() -> None:
     """Damage and the end are not the rectifier's business."""
-    others: list[Item] = [Damage(1.0, 1.1, "lost", 3), End("end_of_stream", 2.0, 60)]
+    others: list[Item] = [SourceDamaged(1.0, 1.1, "lost", 3), End("end_of_stream", 2.0, 60)]
     assert list(drive(Rectify(INTRINSICS), others)) == others
 
 

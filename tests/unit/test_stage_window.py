@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from stream.pipeline.items import Damage, Embedding, End, Float64, Item, Tile
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import Embedding, End, Float64, Item, Tile
 from stream.pipeline.stage import drive
 from stream.stages.embed import Embed
 from stream.video.sampling import Sampling
@@ -98,7 +99,7 @@ def test_a_slow_source_is_no_hole() -> None:
 
 def test_short_clip_has_no_window() -> None:
     """A clip shorter than one window gives no embedding, and its other items pass in order."""
-    others: list[Item] = [Damage(0.1, 0.2, "lost", 1), End("end_of_stream", 1.0, 30)]
+    others: list[Item] = [SourceDamaged(0.1, 0.2, "lost", 1), End("end_of_stream", 1.0, 30)]
     passed = list(drive(Embed(Spy(), 1.0), [*numbered_tiles(np.arange(30) / 30), *others]))
     assert passed == others
 

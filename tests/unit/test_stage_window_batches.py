@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from models.encoders.grid import GridEncoder
-from stream.pipeline.items import Damage, Embedding, End, Item, Keyframe, Tile
+from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
 from stream.pipeline.stage import drive
 from stream.stages.embed import UNDER_WAY_MAX, Embed
 from tests.support.spy_encoder import Spy, numbered_tiles
@@ -52,7 +53,7 @@ def test_a_hole_does_not_shift_the_batches() -> None:
 def test_what_comes_after_a_batch_waits_behind_it() -> None:
     """However slow the encoder, everything leaves in the order that a fast one would give."""
     others: list[Item] = [Keyframe(k, 1, 1, b"") for k in range(SECONDS)]
-    mixed = sorted([*ITEMS, *others, Damage(5.01, 5.02, "lost", 1)], key=lambda item: getattr(item, "t_s", 5.01))
+    mixed = sorted([*ITEMS, *others, SourceDamaged(5.01, 5.02, "lost", 1)], key=lambda item: getattr(item, "t_s", 5.01))
     fast = list(drive(Embed(Spy(), 1.0), [*mixed, END]))
     ready: set[int] = set()
     slow_stage = Embed(Spy(ready=ready), 1.0)

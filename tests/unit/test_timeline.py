@@ -2,11 +2,11 @@
 
 import pytest
 
-from stream.pipeline.items import Damage
+from stream.pipeline.facts import SourceDamaged
 from stream.video.timeline import TimeLine
 
 
-def _place(line: TimeLine, clock_s: float, duration_s: float = 1.0) -> tuple[float, tuple[Damage, ...]]:
+def _place(line: TimeLine, clock_s: float, duration_s: float = 1.0) -> tuple[float, tuple[SourceDamaged, ...]]:
     place = line.place(clock_s, duration_s)
     return place.t_s, place.damage_before
 
@@ -15,7 +15,7 @@ def test_the_first_picture_is_at_zero() -> None:
     """Wherever the packets' clock stands, time begins with the first picture, and a loss before it has no length."""
     line = TimeLine(1.0)
     line.lose(99.0, 3, "lost")
-    assert _place(line, 100.0) == (0.0, (Damage(0.0, 0.0, "lost", 3),))
+    assert _place(line, 100.0) == (0.0, (SourceDamaged(0.0, 0.0, "lost", 3),))
     assert _place(line, 101.5) == (1.5, ())
 
 
@@ -25,7 +25,7 @@ def test_damage_fills_the_gap_between_two_pictures() -> None:
     _place(line, 0.0)
     for number, reason in enumerate(("broken", "missing", "broken")):
         line.lose(2.0 + number, 1, reason)
-    assert _place(line, 6.0) == (6.0, (Damage(1.0, 6.0, "broken; missing", 3),))
+    assert _place(line, 6.0) == (6.0, (SourceDamaged(1.0, 6.0, "broken; missing", 3),))
     assert line.packets_lost == 3
 
 
@@ -34,7 +34,7 @@ def test_damage_ends_where_the_next_picture_begins() -> None:
     line = TimeLine(1.0)
     _place(line, 0.0, duration_s=5.0)
     line.lose(3.0, 1, "lost")
-    assert _place(line, 4.0) == (4.0, (Damage(4.0, 4.0, "lost", 1),))
+    assert _place(line, 4.0) == (4.0, (SourceDamaged(4.0, 4.0, "lost", 1),))
 
 
 def test_damage_at_the_end_lasts_as_long_as_what_was_lost() -> None:
@@ -43,10 +43,10 @@ def test_damage_at_the_end_lasts_as_long_as_what_was_lost() -> None:
     _place(line, 0.0)
     line.lose(7.0, 1, "lost")
     line.lose(5.0, 1, "lost")
-    assert list(line.close()) == [Damage(1.0, 7.0, "lost", 2)]
+    assert list(line.close()) == [SourceDamaged(1.0, 7.0, "lost", 2)]
     assert line.end_s == 7.0
     line.lose(2.0, 1, "lost")
-    assert list(line.close()) == [Damage(7.0, 7.0, "lost", 1)]
+    assert list(line.close()) == [SourceDamaged(7.0, 7.0, "lost", 1)]
     assert list(line.close()) == []
 
 
@@ -57,7 +57,7 @@ def test_a_restored_line_goes_on_also_within_damage() -> None:
         _place(line, clock_s)
     line.lose(13.0, 2, "lost")
     again.restore(line.snapshot())
-    assert _place(again, 13.5) == _place(line, 13.5) == (3.5, (Damage(2.0, 3.5, "lost", 2),))
+    assert _place(again, 13.5) == _place(line, 13.5) == (3.5, (SourceDamaged(2.0, 3.5, "lost", 2),))
     assert (again.pictures, again.packets_lost, again.end_s) == (3, 2, 4.5)
 
 
@@ -67,7 +67,7 @@ def test_a_hole_is_damage_of_no_packets(duration_s: float) -> None:
     line = TimeLine(0.1)
     _place(line, 0.0, duration_s)
     assert _place(line, 1.0, duration_s) == (1.0, ())
-    assert _place(line, 3.5) == (3.5, (Damage(1.1, 3.5, "no packet for 2.4 s", 0),))
+    assert _place(line, 3.5) == (3.5, (SourceDamaged(1.1, 3.5, "no packet for 2.4 s", 0),))
     assert (line.damages, line.packets_lost) == (1, 0)
 
 
@@ -76,7 +76,7 @@ def test_a_hole_before_a_loss_is_one_damage_with_it() -> None:
     line = TimeLine(0.1)
     _place(line, 0.0, 4.0)
     line.lose(4.1, 1, "lost")
-    assert list(line.close()) == [Damage(0.1, 4.1, "no packet for 3.9 s; lost", 1)]
+    assert list(line.close()) == [SourceDamaged(0.1, 4.1, "no packet for 3.9 s; lost", 1)]
 
 
 def test_what_was_told_already_is_no_hole() -> None:

@@ -10,7 +10,8 @@ import pytest
 from models.encoders.cpu_store import CpuTiles
 from models.encoders.encoder import TUBELET_FRAMES, ClipEmbedding, Facts, UInt8
 from stream.detection.options import DetectorOptions
-from stream.pipeline.items import End, Item, SegmentClosed, Tile
+from stream.pipeline.facts import SegmentClosed
+from stream.pipeline.items import End, Item, Tile
 from stream.pipeline.stage import Pipeline, drive
 from stream.stages.detect import Detect
 from stream.stages.embed import Embed

@@ -7,18 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
-from stream.pipeline.items import (
-    AnnotationOrder,
-    Barrier,
-    Damage,
-    Embedding,
-    End,
-    Item,
-    Keyframe,
-    SegmentClosed,
-    SegmentOpened,
-    Tile,
-)
+from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
+from stream.pipeline.items import AnnotationOrder, Barrier, Embedding, End, Item, Keyframe, Tile
 from stream.runtime import wire
 from stream.runtime.wire import WireError
 
@@ -26,7 +16,7 @@ RNG = np.random.default_rng(0)
 ITEMS: list[Item] = [
     Tile(3, 0.1, 1 / 30, RNG.integers(0, 255, (4, 4, 3), dtype=np.uint8)),
     Keyframe(1.5, 456, 256, b"\xff\xd8jpeg"),
-    Damage(1.0, 2.0, "packet lost", 3),
+    SourceDamaged(1.0, 2.0, "packet lost", 3),
     Embedding(7, 7.0, 9.1, RNG.normal(size=8).astype(np.float32), RNG.normal(size=(2, 8)).astype(np.float16)),
     SegmentOpened("s0001", 1.0, "anomalous", 4.0),
     SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, 0.1, 0.2, 0.3, 0.25, 5.0, 0.8),

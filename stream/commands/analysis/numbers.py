@@ -12,7 +12,8 @@ from stream.detection.options import DetectorOptions
 from stream.detection.partition import Partition
 from stream.detection.recent import sketch
 from stream.detection.threshold import Thresholds
-from stream.pipeline.items import Float32, Float64, SegmentClosed, SegmentOpened
+from stream.pipeline.facts import SegmentClosed, SegmentOpened
+from stream.pipeline.items import Float32, Float64
 
 NO_THRESHOLDS = Thresholds(np.nan, np.nan, np.nan)
 

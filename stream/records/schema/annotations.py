@@ -8,7 +8,7 @@ from typing import Annotated, BinaryIO, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from stream.records.schema.events import Kind, Seconds
+from stream.pipeline.facts import Kind, Seconds
 from stream.records.store.atomic import replace_file, replaced_when_whole
 from stream.records.store.corruption import reading
 

@@ -1,104 +1,104 @@
-"""The events of a run as models: the schema that readers rely on is generated from these.
+"""The events of a run: the schema that readers rely on is generated from these classes.
 
-``events.schema.json`` beside this file is ``python -m stream.records.schema.generate``'s output.
+What travels along the chain is defined in ``stream.pipeline.facts``; here are the facts that only the log knows.
+``events.schema.json`` beside this file is the output of ``python -m stream.records.schema.generate``.
 """
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 
-Seconds: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds since the first decoded frame")]
-Duration: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds")]
-Count: TypeAlias = Annotated[int, Field(ge=0)]
+from stream.pipeline.facts import (
+    STRICT,
+    Count,
+    Duration,
+    Fact,
+    Seconds,
+    SegmentClosed,
+    SegmentOpened,
+    SourceDamaged,
+    SourceGap,
+    SourceLost,
+    StreamOverload,
+)
+
+__all__ = [
+    "EVENT",
+    "FINAL",
+    "TOLD_BY_CHAIN",
+    "Annotation",
+    "Checkpoint",
+    "Event",
+    "Outcome",
+    "RunFailed",
+    "RunFinished",
+    "RunResumed",
+    "RunStarted",
+    "SegmentAnnotated",
+    "SegmentClosed",
+    "SegmentFailed",
+    "SegmentOpened",
+    "SegmentSkipped",
+    "SourceDamaged",
+    "SourceGap",
+    "SourceLost",
+    "StageRestarted",
+    "StreamOverload",
+]
+
 Dollars: TypeAlias = Annotated[float, Field(ge=0.0, description="dollars")]
-Kind: TypeAlias = Literal["typical", "anomalous"]
 
 
-class _Event(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    v: Literal[1] = 1
-    seq: Count = Field(default=0, description="0, 1, 2, ... without holes")
-    time: str = Field(default="", description="time of day, ISO 8601 in UTC")
-
-
-class RunStarted(_Event):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class RunStarted(Fact):
     """A run has begun; ``run.json`` says how."""
 
     event: Literal["run.started"] = "run.started"
     run_id: str
     source: str
     stem: str
-    encoder: str = Field(description="what makes the embeddings; 'grid' is no learned model")
+    encoder: Annotated[str, Field(description="what makes the embeddings; 'grid' is no learned model")]
     annotator: str
 
 
-class RunResumed(_Event):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class RunResumed(Fact):
     """A run that had ended early goes on."""
 
     event: Literal["run.resumed"] = "run.resumed"
     run_id: str
-    windows: Count = Field(description="embedded before, and not embedded again")
+    windows: Annotated[Count, Field(description="embedded before, and not embedded again")]
 
 
-class SegmentOpened(_Event):
-    """A segment has begun; its start is back-dated to where the change began."""
-
-    event: Literal["segment.opened"] = "segment.opened"
-    segment_id: str
-    t_start_s: Seconds
-    kind: Kind
-    detected_at_s: Seconds
-
-
-class SegmentClosed(_Event):
-    """A segment is complete, its keyframes are on disk, and it will not change."""
-
-    event: Literal["segment.closed"] = "segment.closed"
-    segment_id: str
-    t_start_s: Seconds
-    t_end_s: Seconds
-    kind: Kind
-    closed_by: Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
-    detected_at_s: Seconds
-    windows: Count = Field(description="windows whose time lies in it; 0: it was never scored")
-    score_mean: float | None
-    score_max: float | None
-    theta_on: float | None
-    theta_off: float | None
-    period_s: float | None = Field(description="repetition period, where one is significant")
-    cycles: float | None
-    damaged_s: Duration = Field(description="of this segment, lost")
-    dropped_s: Duration = Field(default=0.0, description="of this segment, not decoded: this machine was too slow")
-    keyframes: Count
-    keyframe_width_px: Count = Field(default=0, description="boxes are in these pixels; 0: keyframes of several sizes")
-    keyframe_height_px: Count = 0
-    frames_digest: str = Field(description="SHA-256 over the SHA-256 of its keyframes, in order")
-
-
-class _Asked(_Event):
-    annotator: str = Field(default="", description="who was asked; run.json says all about it")
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class _Asked(Fact):
+    annotator: Annotated[str, Field(description="who was asked; run.json says all about it")] = ""
     tokens_in: Count = 0
     tokens_out: Count = 0
-    seconds: Duration = Field(default=0.0, description="of the model, for this segment")
-    dollars: Dollars | None = Field(
-        default=0.0,
-        description="for these tokens, where a price is given for them, else for these seconds, by --price-per-hour; "
-        "null: of a model elsewhere whose price is not given",
-    )
+    seconds: Annotated[Duration, Field(description="of the model, for this segment")] = 0.0
+    dollars: Annotated[
+        Dollars | None,
+        Field(
+            description="of these tokens, where a price per token is configured, else of these seconds at "
+            "--price-per-hour; null: a remote model without a configured price"
+        ),
+    ] = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class SegmentAnnotated(_Asked):
     """A segment's actions are in the annotations."""
 
     event: Literal["segment.annotated"] = "segment.annotated"
     segment_id: str
     actions: Count
-    frames: Count = Field(default=0, description="that the model was shown")
-    subtasks: tuple[str, ...] = Field(default=(), description="of its active actions, in order of time")
-    objects: tuple[str, ...] = Field(default=(), description="in it, each once")
+    frames: Annotated[Count, Field(description="that the model was shown")] = 0
+    subtasks: Annotated[tuple[str, ...], Field(description="of its active actions, in order of time")] = ()
+    objects: Annotated[tuple[str, ...], Field(description="in it, each once")] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class SegmentFailed(_Asked):
     """A segment could not be described."""
 
@@ -107,17 +107,19 @@ class SegmentFailed(_Asked):
     reason: str
 
 
-class SegmentSkipped(_Event):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class SegmentSkipped(Fact):
     """Nobody was asked to describe a segment."""
 
     event: Literal["segment.skipped"] = "segment.skipped"
     segment_id: str
     reason: str
-    same_as: str | None = Field(default=None, description="the segment that it is like, and that was described")
-    similarity: float | None = Field(default=None, description="cosine of the mean embeddings of the two")
+    same_as: Annotated[str | None, Field(description="the segment that it is like, and that was described")] = None
+    similarity: Annotated[float | None, Field(description="cosine of the mean embeddings of the two")] = None
 
 
-class Checkpoint(_Event):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Checkpoint(Fact):
     """All that came before is durable, the arrays too."""
 
     event: Literal["checkpoint"] = "checkpoint"
@@ -126,45 +128,8 @@ class Checkpoint(_Event):
     segments: Count
 
 
-class SourceDamaged(_Event):
-    """A stretch of the source was lost."""
-
-    event: Literal["source.damaged"] = "source.damaged"
-    t_start_s: Seconds
-    t_end_s: Seconds
-    reason: str
-    packets: Count
-
-
-class SourceLost(_Event):
-    """A live source has gone; ``source.gap`` says when it is back."""
-
-    event: Literal["source.lost"] = "source.lost"
-    t_s: Seconds
-    reason: str
-
-
-class SourceGap(_Event):
-    """A stretch of time in which a live source was away. It is no part of any segment, and of no decoded time."""
-
-    event: Literal["source.gap"] = "source.gap"
-    t_start_s: Seconds
-    t_end_s: Seconds
-    reason: str
-
-
-class StreamOverload(_Event):
-    """This machine was too slow for a live source. What was skipped lies in this stretch; it need not fill it."""
-
-    event: Literal["stream.overload"] = "stream.overload"
-    t_start_s: Seconds
-    t_end_s: Seconds
-    reason: str
-    windows_skipped: Count = Field(description="decoded, and not embedded")
-    packets_dropped: Count = Field(description="not even decoded; segment.closed says for how long")
-
-
-class StageRestarted(_Event):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class StageRestarted(Fact):
     """A process died; the chain was started again and went on. The annotator is started again alone."""
 
     event: Literal["stage.restarted"] = "stage.restarted"
@@ -172,18 +137,18 @@ class StageRestarted(_Event):
     reason: str
 
 
-class Annotation(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Annotation:
     """What describing the segments took, also those that failed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tokens_in: Count = 0
     tokens_out: Count = 0
     seconds: Duration = 0.0
-    dollars: Dollars | None = Field(default=0.0, description="null: not all of it is known")
+    dollars: Annotated[Dollars | None, Field(description="null: not all of it is known")] = 0.0
 
 
-class RunFinished(_Event):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class RunFinished(Fact):
     """The end, with closed books: decoded = annotated + failed + skipped + damaged.
 
     Segments may be annotated after it; the books are closed anew then, and the last of them count. From the source's
@@ -196,9 +161,9 @@ class RunFinished(_Event):
     skipped_s: Duration
     failed_s: Duration
     damaged_s: Duration
-    gap_s: Duration = Field(default=0.0, description="in which a live source was away")
-    dropped_s: Duration = Field(default=0.0, description="of a live source, not decoded: this machine was too slow")
-    windows_skipped: Count = Field(default=0, description="of a live source: this machine was too slow")
+    gap_s: Annotated[Duration, Field(description="in which a live source was away")] = 0.0
+    dropped_s: Annotated[Duration, Field(description="of a live source, not decoded: this machine was too slow")] = 0.0
+    windows_skipped: Annotated[Count, Field(description="of a live source: this machine was too slow")] = 0
     frames: Count
     packets_lost: Count
     windows: Count
@@ -209,13 +174,14 @@ class RunFinished(_Event):
     exit_code: Literal[0, 4]
 
 
-class RunFailed(_Event):
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class RunFailed(Fact):
     """The end of a run that did not reach its source's end."""
 
     event: Literal["run.failed"] = "run.failed"
     reason: str
     exit_code: int
-    decoded_s: Duration = Field(description="of the source, so far")
+    decoded_s: Annotated[Duration, Field(description="of the source, so far")]
 
 
 Event: TypeAlias = (

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -29,8 +30,8 @@ class EventLog:
     def append(self, event: Event) -> Event:
         """Number, stamp and write one event; returns it as written."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        stamped = event.model_copy(update={"seq": self._lines.count, "time": now})
-        self._lines.write(stamped.model_dump_json(ensure_ascii=True).encode())
+        stamped = replace(event, seq=self._lines.count, time=now)
+        self._lines.write(EVENT.dump_json(stamped, ensure_ascii=True))
         return stamped
 
     def close(self) -> None:
@@ -104,8 +105,7 @@ class ReplayedLog(EventLog):
 
     def _compared(self, event: Event) -> Event:
         before = self._expected.popleft()
-        apart = {"seq", "time"}
-        if before.model_dump(exclude=apart) != event.model_dump(exclude=apart):
+        if before != event:
             raise EgocleanError(
                 f"the run went another way than before (event {before.seq}: {before.event} then, {event.event} now): "
                 "the clip or the program has changed; begin anew with --restart"
@@ -135,4 +135,5 @@ def finish_of(path: Path) -> RunFinished | None:
 
 def as_json(event: Event) -> dict[str, Any]:
     """An event as plain JSON types."""
-    return event.model_dump(mode="json")
+    plain: dict[str, Any] = EVENT.dump_python(event, mode="json")
+    return plain
