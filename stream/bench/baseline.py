@@ -30,12 +30,12 @@ from stream.config import Options
 from stream.errors import EgocleanError
 from stream.geometry.camera import Camera, fit_camera, read_intrinsics
 from stream.pipeline.items import Picture, Tile
-from stream.sources.source import Source, open_source
+from stream.sources.clip import Clip
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.stages.sampler import FrameSampler
 from stream.video.container import read_facts
-from stream.video.facts import StreamFacts
-from stream.video.orientation import upright_deg
+from stream.video.facts import StreamFacts, upright_deg
 from stream.video.packets import packets
 
 
@@ -136,7 +136,7 @@ def maps_of(camera: Camera) -> tuple[Any, Any]:
     return cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, size, cv2.CV_16SC2)
 
 
-def windows(source: Source, options: Options) -> Iterator[UInt8]:
+def windows(source: Clip, options: Options) -> Iterator[UInt8]:
     """(T, height, width, 3) uint8 every stride: the chain's own windows, of rectified frames at full size."""
     facts, store = read_facts(source), Frames()
     picking = FrameSampler(options.sampling, options.stride_s, store)
@@ -150,7 +150,7 @@ def windows(source: Source, options: Options) -> Iterator[UInt8]:
         picking.forget()
 
 
-def pictures(source: Source, facts: StreamFacts) -> Iterator[Picture]:
+def pictures(source: Clip, facts: StreamFacts) -> Iterator[Picture]:
     """All that can be decoded, with the chain's own times."""
     decode = Decode(source.name, facts)
     for packet in packets(source):
@@ -171,7 +171,7 @@ def pictures(source: Source, facts: StreamFacts) -> Iterator[Picture]:
 def main(clip: str, model: Path, embeddings: Path, **given: Any) -> None:  # noqa: ANN401 - click's
     """Embed CLIP the usual way with the MODEL in a folder; options as for run."""
     started_at = time.monotonic()
-    whole, source = WholeModel(model), open_source(clip)
+    whole, source = WholeModel(model), open_clip(clip)
     options = Options.model_validate({**given, "source": clip})
     if options.rectify and options.intrinsics is None:
         options = options.model_copy(update={"intrinsics": source.intrinsics_path()})

@@ -13,7 +13,7 @@ from stream.errors import UsageError
 from stream.pipeline.items import Float32
 from stream.records.schema.layout import RunLayout
 from stream.run.prepare import prepare
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 
 Row = dict[str, Any]
 
@@ -34,7 +34,7 @@ def compare(options: Options, folder: Path) -> Row:
         raise UsageError(f"{options.source} is too short for a window of the encoder: name a longer clip")
     theirs = folder / "baseline.npy"
     baseline = run_baseline(settled, theirs)
-    stem = open_source(settled.source).stem
+    stem = open_clip(settled.source).stem
     ours = RunLayout(settled.out / stem, stem).embeddings
     return {
         **measured,

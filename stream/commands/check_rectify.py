@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-    from stream.sources.source import Source
+    from stream.sources.clip import Clip
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
 _ROUNDING_S = 1e-6
@@ -45,9 +45,9 @@ def check_rectify(
     from stream.geometry.camera import fit_camera, read_intrinsics
     from stream.geometry.layout import layout_of
     from stream.geometry.tiles import encode_picture
-    from stream.sources.source import open_source
+    from stream.sources.table import open_clip
 
-    source = open_source(clip, download=download)
+    source = open_clip(clip, download=download)
     path = intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
@@ -63,7 +63,7 @@ def check_rectify(
     click.echo(printable(f"{out}: {sheet.summary}"))
 
 
-def _picture(source: "Source") -> "av.VideoFrame":
+def _picture(source: "Clip") -> "av.VideoFrame":
     import av
     import cv2
     import numpy as np
@@ -75,7 +75,7 @@ def _picture(source: "Source") -> "av.VideoFrame":
     return av.VideoFrame.from_ndarray(np.asarray(picture, np.uint8), format="bgr24")
 
 
-def _frame_at(source: "Source", at_s: float) -> "av.VideoFrame":
+def _frame_at(source: "Clip", at_s: float) -> "av.VideoFrame":
     """The first frame at or after ``at_s``, seconds from the clip's first frame."""
     import av
 

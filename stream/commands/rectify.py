@@ -80,10 +80,10 @@ def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = 
     from stream.engines.batch import Outcome
     from stream.run.rectify import rectify as write_rectified
     from stream.sources.sidecar import read_sidecar
-    from stream.sources.source import open_source
+    from stream.sources.table import open_clip
     from stream.video.container import read_facts
 
-    source = open_source(clip, download=download)
+    source = open_clip(clip, download=download)
     facts = read_facts(source)
     if (sidecar := read_sidecar(source, facts)) and sidecar.complaint:
         say(console, sidecar.complaint)

@@ -17,12 +17,12 @@ from stream.errors import EgocleanError
 from stream.pipeline.items import Item, Tile
 from stream.records.schema.layout import RunLayout
 from stream.run.prepare import with_encoder, with_intrinsics
-from stream.run.probe import AnySource
 from stream.runtime.encoder import own_encoder
 from stream.runtime.gpu_budget import encoder_profile
 from stream.runtime.processes import build
-from stream.sources.live.source import LiveSource, open_any
 from stream.sources.sidecar import read_sidecar
+from stream.sources.source import Source
+from stream.sources.table import open_source
 from stream.ui.console import clock
 from stream.video.container import read_facts
 from stream.video.decoder import Decoder, choose_decoder
@@ -41,9 +41,9 @@ class Case:
         self.options = options
 
     @cached_property
-    def source(self) -> AnySource:
+    def source(self) -> Source:
         """The clip's bytes, or where a live source is."""
-        return open_any(self.options.source, self.options.live, download=self.options.download)
+        return open_source(self.options.source, self.options.live, download=self.options.download)
 
     @cached_property
     def stream(self) -> StreamFacts:
@@ -79,7 +79,7 @@ class Case:
     @property
     def expected_bytes(self) -> int | None:
         """What the run directory takes at most; None where the header gives no duration."""
-        if self.stream.declared_s is None or self.options.loop or isinstance(self.source, LiveSource):
+        if self.stream.declared_s is None or self.options.loop or self.source.is_live:
             return None
         return self._array_bytes(self.stream.declared_s) + self._keyframe_bytes(self.stream.declared_s)
 
@@ -112,7 +112,7 @@ def reading(case: Case) -> Generator[Check, None, bool]:
 
 def source(case: Case) -> Finding:
     """Whether the clip's bytes can be had."""
-    if isinstance(case.source, LiveSource):
+    if case.source.size_bytes is None:
         return Finding(f"{case.source.name}, a live source")
     return Finding(f"{case.source.name}, {size(case.source.size_bytes)}")
 
@@ -121,7 +121,7 @@ def stream(case: Case) -> Finding:
     """Its video stream."""
     facts = case.stream
     rate = f"{facts.fps:.2f} fps" if facts.fps else "no nominal rate"
-    known = facts.declared_s and not isinstance(case.source, LiveSource)
+    known = facts.declared_s and not case.source.is_live
     length = f"{clock(facts.declared_s or 0.0)} long by its header" if known else "of unknown length"
     picture = f"{facts.display_width_px}x{facts.display_height_px}"
     return Finding(f"{facts.codec}, {picture}, {rate}, {facts.pixel_format}, {length}")
@@ -142,7 +142,7 @@ def decoder(case: Case) -> Finding:
 
 def sidecar(case: Case) -> Finding:
     """Whether the facts beside it are its own."""
-    found = None if isinstance(case.source, LiveSource) else read_sidecar(case.source, case.stream)
+    found = read_sidecar(case.source, case.stream)
     if found is None:
         return Finding("none")
     if found.complaint is None:
@@ -176,7 +176,7 @@ def room(case: Case) -> Finding:
 
 def speed(case: Case) -> Finding:
     """How long a run takes, by a short trial of decoding and rectifying, and of the encoder where that is quick."""
-    if isinstance(case.source, LiveSource):
+    if case.source.is_live:
         return Finding("a live source plays at its own speed; what this machine is too slow for is skipped, and told")
     began_at = time.monotonic()
     tiles: list[Tile] = []

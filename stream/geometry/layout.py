@@ -5,7 +5,7 @@ from typing import NamedTuple
 import av
 
 from stream.geometry.color import Color, color_of
-from stream.video.orientation import upright_deg
+from stream.video.facts import upright_deg
 
 _ZERO_COPY = ("yuv420p", "yuvj420p", "nv12")
 

@@ -28,7 +28,7 @@ EndReason: TypeAlias = Literal["end_of_stream", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One compressed packet of the chosen video stream. ``packet`` without data asks the decoder to flush."""
+    """One compressed packet of the chosen video stream."""
 
     packet: av.Packet[av.VideoStream]
     offset_s: float = 0.0
@@ -37,6 +37,49 @@ class Packet:
     """Whether decoding may begin with it: ``stream.video.packets`` finds it again without reading what is before it."""
     arrived_at: float | None = None
     """When a camera sent it, in seconds of the monotonic clock; None where the source waits for its reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """The end of a stretch of packets that share one clock: the decoder gives what it holds, and starts over."""
+
+    lost_packets: int = 0
+    """Packets that the container's index names and that never came; 1 where it breaks off without naming any."""
+    lost_until_s: float | None = None
+    """Where they would have ended, on the packets' clock with its offset; None if unknown."""
+    reason: str = ""
+    """Why packets are lost; empty if none are."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """A camera sends nothing until ``ConnectionRestored``."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRestored:
+    """The packets of a camera come again."""
+
+    from_s: float
+    """Where the first of them stands, on the packets' clock with its offset."""
+    reason: str
+    """Why the camera was away."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketsDropped:
+    """In place of packets that waited too long to be decoded; a keyframe follows."""
+
+    until_s: float
+    """Where they would have ended, on the packets' clock with its offset."""
+    packets: int
+    reason: str
+
+
+SourceEvent: TypeAlias = Flush | ConnectionLost | ConnectionRestored | PacketsDropped
+"""What a source reports between packets. It stays inside the process that decodes, as ``Packet`` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +201,4 @@ WireItem: TypeAlias = (
     ClipFact | Tile | Keyframe | Embedding | Barrier | End
     | AnnotationOrder | AnnotationAnswer | AnnotationFailure | AnnotatorHere | AnnotatorAway | AnnotatorDied
 )  # fmt: skip
-Item: TypeAlias = Packet | Picture | WireItem
+Item: TypeAlias = Packet | SourceEvent | Picture | WireItem

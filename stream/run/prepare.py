@@ -14,12 +14,12 @@ from stream.errors import IntrinsicsError, ModelMissingError, UsageError
 from stream.geometry.camera import fit_camera, read_intrinsics
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import read_manifest
-from stream.run.probe import AnySource, reach
+from stream.run.probe import reach
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.socket_folder import require_short_path
-from stream.sources.live.source import LiveSource
 from stream.sources.remote.address import is_on_hub, parse_address
 from stream.sources.sidecar import Sidecar, read_sidecar
+from stream.sources.source import Source
 from stream.ui.fetch_progress import shown
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.facts import StreamFacts
@@ -32,7 +32,7 @@ class Prepared:
     options: Options
     """With all that was left open settled: the commit of a source on the hub, the calibration's file, the decoder, the
     encoder, and where the models' weights lie; of a live source what it is, and its facts."""
-    source: AnySource
+    source: Source
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
     """As read; None without rectification."""
@@ -56,9 +56,9 @@ def prepare(options: Options) -> Prepared:
     if options.offline and is_on_hub(options.source):
         raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
     source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}))
-    if isinstance(source, LiveSource):
+    if source.live_options is not None:
         policy = options.spool_policy or ("skip" if source.is_camera else None)
-        options = options.model_copy(update={"live": source.options, "stream": stream, "spool_policy": policy})
+        options = options.model_copy(update={"live": source.live_options, "stream": stream, "spool_policy": policy})
     elif is_on_hub(options.source):
         options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
@@ -66,8 +66,7 @@ def prepare(options: Options) -> Prepared:
     options = options.model_copy(update={"decoder": decoder.name})
     options = with_encoder(options, allow_download=not options.offline)
     options = with_budget(_with_recorded_batch(with_annotator(options), source))
-    sidecar = None if isinstance(source, LiveSource) else read_sidecar(source, stream)
-    return Prepared(options, source, stream, intrinsics, sidecar, decoder)
+    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream), decoder)
 
 
 def _at_recorded_commit(options: Options) -> str:
@@ -85,7 +84,7 @@ def _at_recorded_commit(options: Options) -> str:
     return str(asked.at(read["commit"])) if asked.asks_for(read["revision"], read["commit"]) else options.source
 
 
-def with_intrinsics(options: Options, source: AnySource, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
+def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
     """The options with the calibration's file, and what is in it; None without rectification.
 
     Raises:
@@ -142,7 +141,7 @@ def with_annotator(options: Options) -> Options:
         return settled(options, allow_download=not options.offline, report=report)
 
 
-def _with_recorded_batch(options: Options, source: AnySource) -> Options:
+def _with_recorded_batch(options: Options, source: Source) -> Options:
     """A run that goes on keeps its batch, where no other is asked for: how much memory is free changes by the hour."""
     layout = RunLayout(options.out / source.stem, source.stem)
     if options.encoder_batch is not None or options.restart or not layout.manifest.exists():

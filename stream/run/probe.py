@@ -3,18 +3,15 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import TypeAlias
 
 from stream.config import Options
 from stream.errors import UnreachableError, UsageError
-from stream.sources.address import address_of
+from stream.sources.address import FILE, scheme_of
 from stream.sources.live.backoff import Backoff
-from stream.sources.live.source import LiveSource, open_any
 from stream.sources.source import Source
+from stream.sources.table import open_source
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
-
-AnySource: TypeAlias = Source | LiveSource
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,14 +19,14 @@ FIRST_CONTACT_S = 30.0
 """How long a camera is sought that was never reached, unless ``--reconnect-s`` says otherwise."""
 
 
-def reach(options: Options) -> tuple[AnySource, StreamFacts]:
+def reach(options: Options) -> tuple[Source, StreamFacts]:
     """The source, and what it says of itself. Why a live one cannot be reached is logged, each reason once.
 
     Raises:
         SourceError: it cannot be read, or not be reached in time.
         UsageError: options do not fit the source.
     """
-    if address_of(options.source) is None:
+    if scheme_of(options.source) == FILE:
         return _look(options)
     backoff = Backoff(options.live.reconnect_s or FIRST_CONTACT_S)
     told: set[str] = set()
@@ -44,14 +41,14 @@ def reach(options: Options) -> tuple[AnySource, StreamFacts]:
                 raise
 
 
-def _look(options: Options) -> tuple[AnySource, StreamFacts]:
-    source = open_any(options.source, options.live, download=options.download)
+def _look(options: Options) -> tuple[Source, StreamFacts]:
+    source = open_source(options.source, options.live, download=options.download)
     _require_fitting(options, source)
     return source, read_facts(source)
 
 
-def _require_fitting(options: Options, source: AnySource) -> None:
-    if isinstance(source, LiveSource):
+def _require_fitting(options: Options, source: Source) -> None:
+    if source.is_live:
         wrong = ["--loop"] * options.loop + ["--speed realtime"] * (options.speed == "realtime")
         if wrong:
             raise UsageError(f"{wrong[0]} is for clips, and {source.name} is a live source: leave it out")
@@ -59,9 +56,9 @@ def _require_fitting(options: Options, source: AnySource) -> None:
         raise UsageError(f"{given[0]} is for live sources, and {source.name} is a clip: leave it out")
 
 
-def _in_thread(look: Callable[[], tuple[AnySource, StreamFacts]]) -> tuple[AnySource, StreamFacts]:
+def _in_thread(look: Callable[[], tuple[Source, StreamFacts]]) -> tuple[Source, StreamFacts]:
     """Do it where it may take its time: a signal's handler runs in this thread, and only while it is not in libav."""
-    found: list[tuple[AnySource, StreamFacts]] = []
+    found: list[tuple[Source, StreamFacts]] = []
     errors: list[Exception] = []
 
     def run() -> None:

@@ -9,7 +9,6 @@ from stream.records.schema.manifest import Manifest, Source, digest_of, machine,
 from stream.run.prepare import Prepared
 from stream.runtime.heartbeat import Board
 from stream.runtime.processes import ANNOTATE
-from stream.sources.live.source import LiveSource
 
 
 def begin(prepared: Prepared) -> Manifest:
@@ -24,8 +23,8 @@ def begin(prepared: Prepared) -> Manifest:
         source=Source(
             name=source.name,
             size_bytes=source.size_bytes,
-            edges_sha256=None if isinstance(source, LiveSource) else source.edges_sha256(),
-            mtime_ns=None if isinstance(source, LiveSource) else source.mtime_ns,
+            edges_sha256=source.edges_sha256(),
+            mtime_ns=source.mtime_ns,
             origin=source.origin(),
             stream=asdict(prepared.stream),
             sidecar=asdict(prepared.sidecar) if prepared.sidecar else None,

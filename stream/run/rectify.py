@@ -22,7 +22,7 @@ from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Picture
 from stream.pipeline.stage import drive
 from stream.records.store.atomic import replaced_when_whole
-from stream.sources.source import Source
+from stream.sources.clip import Clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
@@ -95,7 +95,7 @@ Progress = Callable[[float], None]
 """Told how far the clip is, seconds of stream time, after every frame."""
 
 
-def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
+def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
     """Write the rectified video of a clip, its camera and its mask; what is there already is not made again.
 
     Frames keep their own times, from the first one on; what cannot be decoded is left out and named. All
@@ -136,7 +136,7 @@ def rectify(source: Source, wish: Wish, progress: Progress) -> Rectified:
     return done
 
 
-def _camera(source: Source, facts: StreamFacts, wish: Wish) -> Camera:
+def _camera(source: Clip, facts: StreamFacts, wish: Wish) -> Camera:
     path = wish.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
@@ -152,7 +152,7 @@ def _is_made(output: Output, description: bytes) -> bool:
     return there and output.intrinsics.read_bytes() == description
 
 
-def _make_room(output: Output, source: Source, *, overwrite: bool) -> None:
+def _make_room(output: Output, source: Clip, *, overwrite: bool) -> None:
     there = [path for path in output.files if path.exists()]
     if there and not overwrite:
         raise UsageError(
@@ -169,7 +169,7 @@ def _make_room(output: Output, source: Source, *, overwrite: bool) -> None:
         raise UsageError(f"--out {output.folder} cannot be written: permission denied")
 
 
-def _pictures(decode: Decode, source: Source, damage: list[SourceDamaged]) -> Iterator[Picture]:
+def _pictures(decode: Decode, source: Clip, damage: list[SourceDamaged]) -> Iterator[Picture]:
     """The clip's pictures; what is damaged between them is added to ``damage``."""
     for item in drive(decode, packets(source)):
         if isinstance(item, Picture):
@@ -197,7 +197,7 @@ def _png(rectified: RectifiedPicture) -> bytes:
     return data.tobytes()
 
 
-def _description(rectified: RectifiedPicture, camera: Camera, source: Source, wish: Wish) -> bytes:
+def _description(rectified: RectifiedPicture, camera: Camera, source: Clip, wish: Wish) -> bytes:
     """The pinhole camera, with the keys of a fisheye calibration, and how it came about."""
     matrix, layout = rectified.matrix, rectified.layout
     clip = {"name": source.name, "size_bytes": source.size_bytes}

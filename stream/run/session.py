@@ -24,7 +24,6 @@ from stream.run.provenance import begin, complete, go_on
 from stream.run.usage import Spent, spent, usage
 from stream.runtime.restart_policy import Restarts
 from stream.runtime.supervisor import Stopped, Supervisor, signals_caught
-from stream.sources.live.source import LiveSource
 from stream.ui.console import View
 from stream.ui.notes import Note
 
@@ -68,13 +67,13 @@ def _begin(prepared: Prepared, claim: RunLock, view: View, outside: Monitor, sto
     earlier = None if options.restart else earlier_run(layout, asked, options.deciding().keys(), source.sha256)
     if earlier is not None:
         # A run that was killed between its last event and the completion of run.json plays its last second once more.
-        is_complete = earlier.state == "finished" or isinstance(source, LiveSource)
+        is_complete = earlier.state == "finished" or source.is_live
         if is_complete and (finish := finish_of(layout.events)):
             view.begin(earlier.run_id)
             view.event(finish)
             view.note(Note(f"nothing to do: {layout.root} holds this run, --restart begins it anew"))
             return finish.exit_code
-        if isinstance(source, LiveSource) and source.kind == "pipe":
+        if source.is_standard_input:
             raise UsageError(
                 f"{layout.root} holds a run of standard input that ended early, and what it gave is gone: "
                 "give another --out, or begin anew with --restart"
@@ -89,7 +88,7 @@ def _begin(prepared: Prepared, claim: RunLock, view: View, outside: Monitor, sto
 def _goes_on(prepared: Prepared, layout: RunLayout) -> bool:
     """Whether a run that has begun can go on. A soak has no end to reach; a camera's needs a state to go on from."""
     source = prepared.source
-    if isinstance(source, LiveSource) and not source.plays_again:
+    if not source.plays_again:
         return source.is_camera and newest_state(layout) is not None
     return not prepared.options.loop
 
@@ -152,7 +151,7 @@ class _Run:
 
     def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
         """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
-        endless = self._options.loop or isinstance(self._prepared.source, LiveSource)
+        endless = self._options.loop or self._prepared.source.is_live
         duration_s = None if endless else self._prepared.stream.declared_s
         restarts = Restarts(self._options.restarts)
         while True:
@@ -185,7 +184,7 @@ class _Run:
         if state is None:
             return None
         saved, source = read_state(state), self._prepared.source
-        is_camera = isinstance(source, LiveSource) and source.is_camera
+        is_camera = source.is_camera
         arrays = self._layout.arrays
         rows = cut_back(arrays, saved.windows, saved.row_shapes) if is_camera else rows_in(arrays)
         if rows >= saved.windows:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.pipeline.barriers import Barriers
-from stream.pipeline.items import AnnotatorHere, End, EndReason, Item, Packet
+from stream.pipeline.items import AnnotatorHere, End, EndReason, Item, Packet, SourceEvent
 from stream.pipeline.stage import Pipeline, Stage
 from stream.pipeline.state import replay_from_s
 from stream.records.replay import told_behind
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
     from models.encoders.encoder import ClipEncoder
-    from stream.sources.live.source import LiveSource
-    from stream.sources.source import Source as ClipSource
+    from stream.sources.source import Source as VideoSource
     from stream.stages.decode import Decode
 
 PROCESSES = ("ingest", "encode", "detect", "record")
@@ -52,8 +51,8 @@ class Source(Protocol):
     live: bool
     """Whether it must not be opened before the chain is ready for it."""
 
-    def packets(self) -> Iterator[Packet | None]:
-        """Compressed packets, until the source is exhausted; None whenever a live one has nothing for now."""
+    def packets(self) -> Iterator[Packet | SourceEvent | None]:
+        """Packets and source events, until the source is exhausted; None whenever a live one has none for now."""
         ...
 
     def end(self, reason: EndReason) -> End:
@@ -101,52 +100,29 @@ def build(process: str, options: Options, layout: RunLayout, attempt: int = 0, s
     return work
 
 
-class _Clip:
-    """The source of a run: one clip, once or for ever."""
-
-    live = False
+class _SourceReader:
+    """The source of a run, with the decoder that knows where it was left."""
 
     def __init__(
         self,
         options: Options,
-        source: "ClipSource",
+        source: "VideoSource",
         decode: "Decode",
         hwaccel: "HWAccel | None",
         saved: Saved | None,
     ) -> None:
         self.realtime = options.speed == "realtime"
+        self.live = source.is_live
         self.barriers = Barriers(options.stride_s, saved.t_s if saved else None)
-        self._replay_from_s = replay_from_s(saved.states) if saved else None
+        self._replay_from_s = replay_from_s(saved.states) if saved and source.plays_again else None
         self._source = source
         self._loop = options.loop
         self._decode = decode
         self._hwaccel = hwaccel
 
-    def packets(self) -> Iterator[Packet]:
-        from stream.video.packets import packets
-
-        since = None if self._replay_from_s is None else self._decode.replay_from(self._replay_from_s)
-        return packets(self._source, loop=self._loop, hwaccel=self._hwaccel, since=since)
-
-    def end(self, reason: EndReason) -> End:
-        return self._decode.end(reason)
-
-
-class _Live:
-    """The source of a run: a live one."""
-
-    realtime = False
-    live = True
-
-    def __init__(self, options: Options, source: "LiveSource", decode: "Decode", saved: Saved | None) -> None:
-        self.barriers = Barriers(options.stride_s, saved.t_s if saved else None)
-        self._source = source
-        self._decode = decode
-
-    def packets(self) -> Iterator[Packet | None]:
-        from stream.sources.live.feed import LiveFeed
-
-        return LiveFeed(self._source, self._decode.since()).packets()
+    def packets(self) -> Iterator[Packet | SourceEvent | None]:
+        resume = self._decode.resume(self._replay_from_s)
+        return self._source.packets(resume, loop=self._loop, hwaccel=self._hwaccel)
 
     def end(self, reason: EndReason) -> End:
         return self._decode.end(reason)
@@ -157,7 +133,7 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
 
     from models.memory import vram
     from stream.geometry.camera import read_intrinsics
-    from stream.sources.live.source import LiveSource, open_any
+    from stream.sources.table import open_source
     from stream.stages.decode import Decode
     from stream.stages.rectify import Rectify
     from stream.video.container import read_facts
@@ -168,7 +144,7 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
         from stream.runtime.gpu_budget import limited
 
         limited(options, "ingest")
-    source = open_any(options.source, options.live, download=options.download)
+    source = open_source(options.source, options.live, download=options.download)
     stream, device = options.stream or read_facts(source), torch_device(options.decoder)
     hwaccel = accelerator(options.decoder, on_device=device is not None)
     if hwaccel is not None:
@@ -186,9 +162,7 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
     )
     return Work(
         Pipeline([decode, rectify]),
-        source=_Live(options, source, decode, saved)
-        if isinstance(source, LiveSource)
-        else _Clip(options, source, decode, hwaccel, saved),
+        source=_SourceReader(options, source, decode, hwaccel, saved),
         since_s=saved.t_s if saved else 0.0,
         catch_up=decode.catch_up,
         facts=lambda: {

@@ -1,21 +1,17 @@
-"""Sources that are no files on this disk: what a word on the command line names, and how records may call it.
+"""Addresses of sources: their scheme, and the names under which records may show them.
 
-Whoever watches a camera puts its password into the address. So an address has two forms: ``spec``, which only the code
-that connects may see, and ``name``, from which all that may be a secret is taken.
+The address of a camera often holds its password. So an address has two forms: ``spec``, which only the code that
+connects may see, and ``name``, in which everything that may be a secret is replaced.
 """
 
 import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypeAlias
-
-from stream.errors import SourceError
-
-Kind: TypeAlias = Literal["rtsp", "http", "pipe", "device"]
 
 STANDARD_INPUT = "-"
-_KINDS: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
+FILE = "file"
+"""The scheme of a path."""
 _DEVICE = re.compile(r"/dev/video\d+")
 
 _HARMLESS = frozenset({
@@ -34,42 +30,38 @@ _VIDEO_ENDINGS = frozenset({".ts", ".m2ts", ".mkv", ".webm", ".mp4", ".mov", ".h
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A source by address."""
+    """The address of a live source, with its secrets."""
 
-    kind: Kind
     spec: str = field(repr=False)
-    """As it was given, with its secrets."""
+    """As it was given."""
+
+    @property
+    def scheme(self) -> str:
+        """As ``scheme_of``."""
+        return scheme_of(self.spec)
 
     @property
     def name(self) -> str:
-        """For people and records, without secrets."""
+        """For messages and records, without secrets."""
         return redacted(self.spec)
 
     @property
     def stem(self) -> str:
-        """Names the run directory."""
+        """The name of the run directory."""
         return stem_of(self.spec)
 
 
-def address_of(spec: str) -> Address | None:
-    """The address that ``spec`` is; None if it is a file's name, or the hub's.
+def scheme_of(spec: str) -> str:
+    """The scheme of an address in lower case; ``pipe`` for standard input, ``device`` for a camera of this machine.
 
-    Raises:
-        SourceError: an address of a kind that cannot be read.
+    Anything else is a path: ``FILE``.
     """
     if spec == STANDARD_INPUT:
-        return Address("pipe", spec)
+        return "pipe"
     if _DEVICE.fullmatch(spec):
-        return Address("device", spec)
-    scheme, mark, _ = spec.partition("://")
-    if not mark or scheme.lower() == "hf":
-        return None
-    kind = _KINDS.get(scheme.lower())
-    if kind is None:
-        raise SourceError(
-            f"{redacted(spec)} is no address that can be read: give rtsp://, rtsps://, http:// or https://"
-        )
-    return Address(kind, spec)
+        return "device"
+    scheme, separator, _ = spec.partition("://")
+    return scheme.lower() if separator else FILE
 
 
 def redacted(spec: str) -> str:

@@ -1,190 +1,135 @@
-"""From a name on the command line to the bytes of one clip: a file, or a member of a tar."""
+"""The one contract of everything that the chain reads: a clip, wherever its bytes are, or a live source."""
 
-import hashlib
-import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BufferedReader
-from pathlib import Path, PurePosixPath
-from typing import Any
+from io import BufferedReader, RawIOBase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from stream.errors import SourceError, UsageError
-from stream.sources.address import address_of
-from stream.sources.local import File, LocalFile
-from stream.sources.member import SEPARATOR, ask_for_member, find_member, is_tar
-from stream.sources.remote.address import is_on_hub
-from stream.sources.remote.hub import find_on_hub
+from stream.pipeline.items import Packet, SourceEvent
+from stream.sources.live.options import LiveOptions
 
-_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
-"""Files that Docker and Podman put into every container they start."""
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+    from av.container import InputContainer
 
-_SIDECAR_BYTES = 64 * 1024
-"""More than any sidecar has: what is longer is something else, and no JSON when it is cut off."""
-
-
-_EDGE_BYTES = 2**20
-
-_STEM_BYTES_MAX = 200
-"""Of the 255 that file systems give a name; the rest is for what is appended to it."""
+    from stream.sources.live.camera_clock import CameraPosition
+    from stream.video.seek_points import SeekPoint
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One clip: ``size_bytes`` bytes of ``file``, from ``offset`` on."""
+class ResumePoint:
+    """Where an earlier attempt at a run left its source; with neither field set, reading begins at the start."""
 
-    name: str
-    """As it was given; of a clip on the hub, with its commit."""
-    stem: str
-    """The clip's file name without its ending: it names the run directory."""
-    file: File
-    """The clip, or the tar that holds it."""
-    offset: int
-    size_bytes: int
-    member: str | None = None
-    """Its name in the tar, if that is what holds it."""
+    seek_point: "SeekPoint | None" = None
+    """Of a source that can be played again: the key picture from which decoding begins."""
+    camera: "CameraPosition | None" = None
+    """Of a camera: the end of its time line."""
 
-    def open(self) -> BufferedReader:
-        """A new read-only, seekable file over the clip's bytes, at its start; the caller closes it.
 
-        Raises:
-            SourceError: the file has gone, or may no longer be read.
-        """
-        try:
-            return BufferedReader(self.file.open(self.offset, self.size_bytes))
-        except OSError as error:
-            raise SourceError(f"{self.name} can no longer be read: {error.strerror}") from error
+START = ResumePoint()
+
+
+class Source(Protocol):
+    """A clip or a live source. To add a kind: a class with these members and a line in ``stream.sources.table``."""
+
+    @property
+    def name(self) -> str:
+        """The source in messages and records: without secrets, and with the commit of a data set."""
+        ...
+
+    @property
+    def stem(self) -> str:
+        """The name of the run directory."""
+        ...
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The size in bytes; None for a live source."""
+        ...
 
     @property
     def fetched_bytes(self) -> int | None:
-        """What has come over the network for it; None if it needs none."""
-        return self.file.fetched_bytes
-
-    def sha256(self) -> str | None:
-        """SHA-256 of the clip's bytes, as 64 hexadecimal digits.
-
-        A clip on disk is read once for it, chunk by chunk. One that is not is never fetched for it: of a file that the
-        hub keeps by its SHA-256 it is known all the same, of a member of a tar it is None; ``origin`` names that one.
-        """
-        if self.file.path is None:
-            return self.file.oid if self.member is None and _is_sha256(self.file.oid) else None
-        with self.open() as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """Bytes received over the network so far; None if they are not counted."""
+        ...
 
     @property
     def mtime_ns(self) -> int | None:
-        """When the file on disk was changed last, since the epoch; None if it does not lie there."""
-        return None if self.file.path is None else self.file.path.stat().st_mtime_ns
+        """When the file was last modified, in nanoseconds since the epoch; None if it is not a file on this disk."""
+        ...
+
+    @property
+    def live_options(self) -> LiveOptions | None:
+        """The options of a live source, including its kind, from which it can be opened again; None for a clip."""
+        ...
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is read while it is produced: its size and its length are not known."""
+        ...
+
+    @property
+    def is_camera(self) -> bool:
+        """Whether it sends data at its own pace, whether or not anything reads it."""
+        ...
+
+    @property
+    def is_standard_input(self) -> bool:
+        """Whether its bytes come from standard input, and are gone once read."""
+        ...
+
+    @property
+    def plays_again(self) -> bool:
+        """Whether it can be read again from its beginning with the same result."""
+        ...
+
+    def open(self) -> BufferedReader | RawIOBase:
+        """A new read-only file over its bytes; the caller closes it.
+
+        Raises:
+            SourceError: it cannot be read; ``UnreachableError`` if a later attempt may succeed.
+        """
+        ...
+
+    def connect(self, decoder_options: dict[str, str]) -> "InputContainer | None":
+        """The container of a source that libav connects to by itself; None if ``open`` gives its bytes. Raises as it.
+
+        Args:
+            decoder_options: Options for libav's decoder.
+        """
+        ...
+
+    def packets(
+        self, resume: ResumePoint = START, *, loop: bool = False, hwaccel: "HWAccel | None" = None
+    ) -> Iterator[Packet | SourceEvent | None]:
+        """Its packets and events in the order of decoding; None whenever a live source has none at the moment.
+
+        Args:
+            resume: Where an earlier attempt left it.
+            loop: Whether a clip is read again and again.
+            hwaccel: The device that decodes a clip's packets.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        ...
+
+    def sha256(self) -> str | None:
+        """SHA-256 of its bytes, 64 hexadecimal digits; None if that is not known without fetching them."""
+        ...
 
     def edges_sha256(self) -> str | None:
-        """SHA-256 of the clip's first and last MiB, which name it cheaply; None of one that ``origin`` names."""
-        if self.file.origin is not None:
-            return None
-        with self.open() as file:
-            digest = hashlib.sha256(file.read(_EDGE_BYTES))
-            file.seek(max(0, self.size_bytes - _EDGE_BYTES))
-            digest.update(file.read(_EDGE_BYTES))
-        return digest.hexdigest()
+        """SHA-256 of the first and the last MiB, a cheap fingerprint; None if ``origin`` identifies the source."""
+        ...
 
     def origin(self) -> dict[str, Any] | None:
-        """Which bytes of which file of which commit these are, for the record; None for a file on disk."""
-        where = {"member": self.member, "offset": self.offset}
-        return {**self.file.origin, **where} if self.file.origin else None
+        """Which bytes of which remote file these are, for the record; None for a file on disk and a live source."""
+        ...
 
     def intrinsics_path(self) -> Path | None:
-        """``intrinsics.json`` in the folder of the clip or of its tar, where both data sets keep it."""
-        found = self.file.beside("intrinsics.json")
-        return found.on_disk() if found else None
+        """``intrinsics.json`` in the folder of the clip or of its tar; None if there is none."""
+        ...
 
     def sidecar(self) -> tuple[str, bytes] | None:
-        """Name and content of the ``.json`` beside the clip, in its folder or in its tar; None if there is none."""
-        name = str(PurePosixPath(self.member or self.file.name).with_suffix(".json"))
-        found = self._in_tar(name) if self.member is not None else self._in_folder(PurePosixPath(name).name)
-        if found is None:
-            return None
-        file, offset, size_bytes = found
-        with BufferedReader(file.open(offset, size_bytes)) as opened:
-            return PurePosixPath(name).name, opened.read(_SIDECAR_BYTES)
-
-    def _in_tar(self, name: str) -> tuple[File, int, int] | None:
-        try:
-            return self.file, *find_member(self.file, name)
-        except SourceError:
-            return None
-
-    def _in_folder(self, name: str) -> tuple[File, int, int] | None:
-        found = None if self.file.name.endswith(name) else self.file.beside(name)
-        return (found, 0, found.size_bytes) if found else None
-
-
-def in_container() -> bool:
-    """Whether this process runs in a container, where only mounted folders can be seen."""
-    return any(mark.exists() for mark in _CONTAINER_MARKS)
-
-
-def open_source(spec: str, *, download: bool = False, in_container: Callable[[], bool] = in_container) -> Source:
-    """The clip that ``spec`` names: ``clip.mp4``, ``part000.tar::clip.mp4``, or either of them on the hub.
-
-    Args:
-        spec: A path, or ``hf://datasets/OWNER/NAME[@REVISION]/PATH``; and ``::MEMBER`` of a tar.
-        download: A file on the hub is fetched whole into the hub's cache first, instead of being read where it is.
-        in_container: Whether a missing file may lie outside of what this process can see.
-
-    Raises:
-        SourceError: missing, not a regular file, not readable or empty; a tar without its member or one without
-            that member; a member that is no ordinary file. Whether the bytes are a video is seen by
-            ``stream.video.container``.
-        ModelMissingError: the package that speaks with the hub is not installed.
-        NoRoomError: it does not fit on the disk.
-        UsageError: it is an address.
-    """
-    if address := address_of(spec):
-        raise UsageError(f"{address.name} is an address, and this reads files: `run` and `doctor` take addresses")
-    try:
-        file, member = find_on_hub(spec, download=download) if is_on_hub(spec) else _find_on_disk(spec, in_container)
-        source = _clip_of(file, member, spec)
-        if is_tar(file, source.offset, source.size_bytes):
-            if member is None:
-                raise ask_for_member(file)
-            raise SourceError(f"{spec} is a tar in a tar, and is not read there: unpack the outer one first")
-    except OSError as error:
-        raise SourceError(f"{spec} cannot be read: {error.strerror}") from error
-    return source
-
-
-def _clip_of(file: File, member: str | None, spec: str) -> Source:
-    """``file``, or its member if one is named.
-
-    The name is checked: a stem such as ``..`` would otherwise lead out of the folder for results, one that is too long
-    would leave no room for the endings of its files, and records are UTF-8.
-    """
-    if spec.encode(errors="replace").decode() != spec:  # bytes that are no UTF-8 come as halves of surrogate pairs
-        raise SourceError(f"{spec!r} is not named in UTF-8: rename the clip, or its folder")
-    offset, size_bytes = (0, file.size_bytes) if member is None else find_member(file, member)
-    stem = PurePosixPath(file.name if member is None else member).stem
-    if stem in ("", ".", "..") or not stem.isprintable() or len(stem.encode()) > _STEM_BYTES_MAX:
-        raise SourceError(f"{spec!r} has no name that a run directory could have: rename it")
-    name = file.name if member is None else f"{file.name}{SEPARATOR}{member}"
-    if size_bytes == 0:
-        raise SourceError(f"{spec} is empty (0 bytes): name a clip")
-    return Source(name if file.origin else spec, stem, file, offset, size_bytes, member)
-
-
-def _find_on_disk(spec: str, in_container: Callable[[], bool]) -> tuple[LocalFile, str | None]:
-    tar, separator, member = ("", "", "") if Path(spec).exists() else spec.partition(SEPARATOR)
-    path = Path(tar if separator else spec)
-    _require_file(path, in_container)
-    return LocalFile(path), member if separator else None
-
-
-def _is_sha256(oid: str | None) -> bool:
-    return oid is not None and re.fullmatch(r"[0-9a-f]{64}", oid) is not None
-
-
-def _require_file(path: Path, in_container: Callable[[], bool]) -> None:
-    if path.is_file():
-        return
-    if path.exists():
-        kind = "a directory, and holds no clip that is named" if path.is_dir() else "no regular file"
-        raise SourceError(f"{path} is {kind}: name a clip, or a member of a tar as TAR::MEMBER")
-    question = f" (is its folder {path.absolute().parent} mounted into this container?)" if in_container() else ""
-    raise SourceError(f"{path} does not exist{question}: name a clip, or a member of a tar as TAR::MEMBER")
+        """Name and content of the ``.json`` beside the clip, in its folder or its tar; None if there is none."""
+        ...

@@ -28,16 +28,26 @@ from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
 from stream.pipeline.facts import SourceDamaged, SourceGap, SourceLost, StreamOverload
-from stream.pipeline.items import End, EndReason, Item, Packet, Picture
+from stream.pipeline.items import (
+    ConnectionLost,
+    ConnectionRestored,
+    End,
+    EndReason,
+    Flush,
+    Item,
+    Packet,
+    PacketsDropped,
+    Picture,
+)
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 from stream.records.replay import latest_s
 from stream.records.schema.events import Event
-from stream.sources.live.camera_clock import Since
+from stream.sources.live.camera_clock import CameraPosition
+from stream.sources.source import ResumePoint
 from stream.video.facts import StreamFacts
-from stream.video.packet_tracker import Owed, PacketTracker
-from stream.video.packets import Dropped, Flush, Lost, Regained
-from stream.video.seek_points import Entry, SeekPoints
+from stream.video.packet_tracker import PacketTracker, PendingPacket
+from stream.video.seek_points import SeekPoint, SeekPoints
 from stream.video.timeline import LEAP_S, TimeLine
 
 if TYPE_CHECKING:
@@ -70,8 +80,8 @@ class Decode:
         self._ledger = PacketTracker()
         self._line = TimeLine(self._period_s)
         self._entries = SeekPoints()
-        self._awaited: Entry | None = None
-        """With ``replay_from``: the picture before which all that comes is known."""
+        self._awaited: SeekPoint | None = None
+        """With ``resume``: the picture before which all that comes is known."""
         self._known_pictures = self._known_damages = 0
         """Given before."""
         self._replay_from_s = math.inf
@@ -80,15 +90,15 @@ class Decode:
 
     def on_item(self, item: Item) -> Iterable[Item]:
         """Decode a packet; the pictures given may be of earlier packets."""
-        if not isinstance(item, Packet):
-            return (item,)
         match item:
-            case Lost() | Regained() | Dropped():
-                return self._interrupted(item)
-            case _ if item.packet.size:
+            case Packet():
                 return self._decode(item)
-            case _:
+            case Flush():
                 return self._flush(item)
+            case ConnectionLost() | ConnectionRestored() | PacketsDropped():
+                return self._interrupted(item)
+            case _:
+                return (item,)
 
     def on_end(self) -> Iterator[Item]:
         """Give the pictures that the decoder still holds; there are none after a ``Flush``."""
@@ -120,20 +130,24 @@ class Decode:
         self._line.restore(self._left_off[0])
         self._line.advance(latest_s(told))
 
-    def since(self) -> Since | None:
-        """After ``catch_up``: where the source was left; None where the run has not begun before."""
-        unix_s = self._left_off[1]
-        return None if unix_s is None else Since(*self._line.left_off(), time.monotonic() - (time.time() - unix_s))
+    def resume(self, replay_from_s: float | None) -> ResumePoint:
+        """Where packets may begin again; they may begin earlier, too.
 
-    def replay_from(self, t_s: float) -> Entry | None:
-        """After ``restore``: give the pictures from ``t_s`` on once more, and let packets come from the entry on.
-
-        Returns:
-            Where packets may begin; they may begin earlier, too. None: at the clip's start.
+        Args:
+            replay_from_s: After ``restore``, of a source that can be played again: pictures from this time on are given
+                once more. None: none is.
         """
-        self._replay_from_s = t_s
-        self._awaited = self._entries.last_before(t_s)
-        return self._awaited
+        if replay_from_s is not None:
+            self._replay_from_s = replay_from_s
+            self._awaited = self._entries.last_before(replay_from_s)
+        return ResumePoint(self._awaited, self._camera_position())
+
+    def _camera_position(self) -> CameraPosition | None:
+        """After ``catch_up``: where a camera was left; None where the run has not begun before."""
+        unix_s = self._left_off[1]
+        if unix_s is None:
+            return None
+        return CameraPosition(*self._line.left_off(), time.monotonic() - (time.time() - unix_s))
 
     def _arrived_unix_s(self) -> float | None:
         """When the last packet arrived: the monotonic clock means nothing to another boot of the machine."""
@@ -152,28 +166,28 @@ class Decode:
         else:
             yield from self._pictures(packet)
 
-    def _flush(self, item: Packet) -> Iterator[Item]:
+    def _flush(self, item: Flush) -> Iterator[Item]:
         yield from self._drain()
         if self._awaited is not None:
             raise SourceError(f"{self._name} no longer holds the key picture at {self._awaited.t_s} s: it has changed")
-        if isinstance(item, Flush) and item.lost_packets:
+        if item.lost_packets:
             self._line.lose(item.lost_until_s, item.lost_packets, item.reason)
         yield from self._close()
         if self._line.pictures == 0:
             raise SourceError(f"{self._name} holds no picture that can be decoded")
 
-    def _interrupted(self, item: "Lost | Regained | Dropped") -> Iterator[Item]:
+    def _interrupted(self, item: ConnectionLost | ConnectionRestored | PacketsDropped) -> Iterator[Item]:
         """The packets that follow do not continue those before."""
         yield from self._drain()
         yield from self._close()
         if self._line.pictures == 0:
             return  # the line of time has not begun
         match item:
-            case Lost():
+            case ConnectionLost():
                 yield SourceLost(self._line.end_s, item.reason)
-            case Regained():
+            case ConnectionRestored():
                 yield SourceGap(*self._line.skip(item.from_s), item.reason)
-            case Dropped():
+            case PacketsDropped():
                 yield StreamOverload(*self._line.skip(item.until_s), item.reason, 0, item.packets)
 
     def _drain(self) -> Iterator[Item]:
@@ -251,7 +265,7 @@ class Decode:
             return "the picture changes from {}x{} {} to {}x{} {}".format(*self._shape, *shape)
         return ""
 
-    def _lose(self, owed: list[Owed]) -> None:
+    def _lose(self, owed: list[PendingPacket]) -> None:
         reason = self._reason() if owed else ""
         if not reason:
             return

@@ -6,11 +6,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.sources.live.connect import connect
-from stream.sources.live.source import LiveSource
 from stream.sources.source import Source
-from stream.video.facts import StreamFacts
-from stream.video.orientation import upright_deg
+from stream.video.facts import StreamFacts, upright_deg
 
 if TYPE_CHECKING:
     import av
@@ -35,7 +32,7 @@ _LONGEST_S = 366 * 86400.0
 _READ_CHUNK_BYTES = 256 * 1024
 
 
-def read_facts(source: Source | LiveSource) -> StreamFacts:
+def read_facts(source: Source) -> StreamFacts:
     """The facts about the clip's video stream, from its header and its first picture.
 
     Raises:
@@ -70,9 +67,7 @@ def read_facts(source: Source | LiveSource) -> StreamFacts:
 
 
 @contextmanager
-def open_stream(
-    source: Source | LiveSource, hwaccel: "HWAccel | None" = None
-) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
+def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["tuple[InputContainer, av.VideoStream]"]:
     """The clip's container and its video stream; both are closed at the end. ``hwaccel`` decodes on a device.
 
     Raises:
@@ -85,12 +80,13 @@ def open_stream(
 
 
 @contextmanager
-def _open_container(source: Source | LiveSource, hwaccel: "HWAccel | None") -> Iterator["InputContainer"]:
+def _open_container(source: Source, hwaccel: "HWAccel | None") -> Iterator["InputContainer"]:
     import av
 
-    if isinstance(source, LiveSource) and source.kind in ("rtsp", "device"):
-        with connect(source, {"max_pixels": str(_MAX_PIXELS)}) as container:
-            yield container
+    decoder_options = {"max_pixels": str(_MAX_PIXELS)}  # libav may decode a picture to learn its format
+    if (connected := source.connect(decoder_options)) is not None:
+        with connected:
+            yield connected
         return
     with source.open() as file:
         try:
@@ -98,7 +94,7 @@ def _open_container(source: Source | LiveSource, hwaccel: "HWAccel | None") -> I
                 file,
                 "r",
                 container_options={"format_whitelist": _FORMATS},
-                options={"max_pixels": str(_MAX_PIXELS)},  # libav may decode a picture to learn its format
+                options=decoder_options,
                 metadata_errors="replace",
                 buffer_size=_READ_CHUNK_BYTES,
                 hwaccel=hwaccel,
@@ -131,7 +127,7 @@ def demuxed(container: "InputContainer", stream: "av.VideoStream") -> Iterator["
         return
 
 
-def _choose(container: "InputContainer", source: Source | LiveSource) -> "av.VideoStream":
+def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
     """The stream marked as default, then the largest, then the first; cover pictures and thumbnails do not count."""
     from av.stream import Disposition
 
@@ -148,7 +144,7 @@ def _choose(container: "InputContainer", source: Source | LiveSource) -> "av.Vid
     return best
 
 
-def _require_sane_size(stream: "av.VideoStream", source: Source | LiveSource) -> None:
+def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
     width, height = stream.width, stream.height
     if max(width, height) > _MAX_SIDE_PX or width * height > _MAX_PIXELS:
         raise SourceError(
@@ -157,7 +153,7 @@ def _require_sane_size(stream: "av.VideoStream", source: Source | LiveSource) ->
         )
 
 
-def _require_sane_depth(picture: "av.VideoFrame", source: Source | LiveSource) -> None:
+def _require_sane_depth(picture: "av.VideoFrame", source: Source) -> None:
     bits = _bit_depth(picture)
     if bits > _MAX_BITS:
         raise SourceError(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from models.memory.gpu import find_gpu
 from stream.errors import UsageError
-from stream.sources.live.source import LiveSource
 from stream.sources.source import Source
 from stream.video.container import first_picture
 from stream.video.facts import StreamFacts
@@ -41,7 +40,7 @@ class _NoNvdecError(Exception):
     """NVDEC cannot take the clip; the message says why."""
 
 
-def choose_decoder(wish: Wish, source: Source | LiveSource, facts: StreamFacts) -> Decoder:
+def choose_decoder(wish: Wish, source: Source, facts: StreamFacts) -> Decoder:
     """Settle the decoder of a clip. ``auto`` is NVDEC where that works and is of use, else the CPU, with the reason.
 
     Raises:
@@ -49,7 +48,7 @@ def choose_decoder(wish: Wish, source: Source | LiveSource, facts: StreamFacts) 
     """
     if wish == "cpu":
         return Decoder("cpu", "asked for")
-    if isinstance(source, LiveSource):
+    if source.is_live:
         if wish == "nvdec":
             raise UsageError(f"--decoder nvdec cannot be tried on {source.name}, whose pictures come once: use cpu")
         return Decoder("cpu", "pictures of a live source come once, and another decoder cannot be tried on them")

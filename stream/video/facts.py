@@ -1,6 +1,10 @@
 """What is known of a clip's video stream before it is decoded."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import av
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +32,13 @@ class StreamFacts:
     """Duration by the header, None if it has none that could be. It may lie."""
     declared_frames: int | None
     """Likewise."""
+
+
+def upright_deg(frame: "av.VideoFrame") -> int:
+    """How far the decoded picture is to be turned counterclockwise to be upright: 0, 90, 180 or 270 degrees.
+
+    Cameras write these into the container's display matrix; libav allows any angle, and the nearest quarter turn
+    counts. For a matrix that is no rotation, such as all zeros, libav gives more than half a turn: it counts as 0.
+    """
+    angle_deg = frame.rotation
+    return round(angle_deg / 90) % 4 * 90 if -180 <= angle_deg <= 180 else 0

@@ -12,7 +12,7 @@ _MOST_OWED = 512
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Owed:
+class PendingPacket:
     """One packet whose picture has not come; in ticks of the stream."""
 
     pts: int
@@ -31,7 +31,7 @@ class PacketTracker:
         self._begin()
 
     def _begin(self) -> None:
-        self._owed: list[Owed] = []  # a heap: the earliest PTS first
+        self._owed: list[PendingPacket] = []  # a heap: the earliest PTS first
         self._first_key_pts: int | None = None
         self._latest_pts: int | None = None
         self._in_order = True
@@ -42,7 +42,7 @@ class PacketTracker:
         """Whether every packet so far has a PTS, and pictures come in its order."""
         return self._in_order and not self._unplaced
 
-    def send(self, packet: "av.Packet[av.VideoStream]") -> list[Owed]:
+    def send(self, packet: "av.Packet[av.VideoStream]") -> list[PendingPacket]:
         """Expect a picture of the packet; gives what no decoder would hold back so long, in order."""
         if packet.is_discard:  # cut away by an edit list: decoded, because others refer to it, and not shown
             return []
@@ -53,10 +53,10 @@ class PacketTracker:
             self._first_key_pts = packet.pts
         if self._first_key_pts is not None and packet.pts < self._first_key_pts:
             return []  # a leading picture: it refers to what was cut off before it, and every decoder leaves it out
-        heapq.heappush(self._owed, Owed(packet.pts, packet.duration or 0))
+        heapq.heappush(self._owed, PendingPacket(packet.pts, packet.duration or 0))
         return [heapq.heappop(self._owed)] if len(self._owed) > _MOST_OWED else []
 
-    def receive(self, pts: int | None) -> list[Owed]:
+    def receive(self, pts: int | None) -> list[PendingPacket]:
         """A picture of this PTS has come: gives the earlier ones that did not, in order."""
         if pts is None:
             self._unplaced -= 1
@@ -66,12 +66,12 @@ class PacketTracker:
         lost = []
         while self._in_order and self._owed and self._owed[0].pts < pts:
             lost.append(heapq.heappop(self._owed))
-        if (own := Owed(pts, 0)) in self._owed:
+        if (own := PendingPacket(pts, 0)) in self._owed:
             self._owed.remove(own)
             heapq.heapify(self._owed)
         return lost
 
-    def close(self) -> tuple[list[Owed], int]:
+    def close(self) -> tuple[list[PendingPacket], int]:
         """Nothing more comes: gives what is owed, in order, and how many packets without PTS still owe a picture."""
         owed, unplaced = sorted(self._owed), max(0, self._unplaced)
         self._begin()

@@ -1,15 +1,13 @@
 """The packets of a clip's video stream, on one line of time, and what the container names but does not hold."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from stream.pipeline.items import Packet
-from stream.sources.live.source import LiveSource
+from stream.pipeline.items import Flush, Packet
 from stream.sources.source import Source
 from stream.video.container import demuxed, open_stream
-from stream.video.seek_points import Entry
+from stream.video.seek_points import SeekPoint
 from stream.video.truncation import is_cut_off
 
 if TYPE_CHECKING:
@@ -31,64 +29,18 @@ _MOST_SKIPPED = 1024
 """Packets between where libav goes and where it was to go: the index of a Matroska file may name few of its packets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flush(Packet):
-    """The packet without data after which decoding begins anew, and what the demuxer knows to be lost before it."""
-
-    lost_packets: int = 0
-    """Those that the container's index names and that never came; 1 where it names none and breaks off."""
-    lost_until_s: float | None = None
-    """Where they would have ended: PTS in seconds plus ``offset_s``; None if nothing says."""
-    reason: str = ""
-    """Why, if anything is lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lost(Packet):
-    """The packet without data after which a camera sends nothing until it is ``Regained``."""
-
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Regained(Packet):
-    """The packet without data after which a camera's packets come again."""
-
-    from_s: float = 0.0
-    """Where the first of them stands: PTS in seconds plus ``offset_s``."""
-    reason: str = ""
-    """Why it was away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped(Packet):
-    """The packet without data that stands for packets that had waited too long to be decoded; a key picture follows."""
-
-    until_s: float = 0.0
-    """Where they would have ended: PTS in seconds plus ``offset_s``."""
-    packets: int = 0
-    reason: str = ""
-
-
-def empty_packet() -> "av.Packet[av.VideoStream]":
-    """A packet without data; it belongs to no stream."""
-    import av
-
-    return cast("av.Packet[av.VideoStream]", av.Packet())
-
-
 def decode_threads(stream: "av.VideoStream") -> None:
     """Let large pictures be decoded by several threads."""
     stream.thread_type, stream.thread_count = "AUTO", 0 if stream.width * stream.height > THREADED_FROM_PX else 1
 
 
 def packets(
-    source: Source | LiveSource,
+    source: Source,
     *,
     loop: bool = False,
     hwaccel: "HWAccel | None" = None,
-    since: Entry | None = None,
-) -> Generator[Packet, None, None]:
+    start: SeekPoint | None = None,
+) -> Generator[Packet | Flush, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
     An error of the demuxer ends the stream there, and the ``Flush`` says so, as it does of a file that was cut off.
@@ -96,23 +48,23 @@ def packets(
     decode times go back by more than a second (files joined byte by byte, a camera that started anew), a ``Flush``
     parts the two and ``offset_s`` lets time go on.
 
-    With ``hwaccel`` the packets' own codec context decodes on that device. With ``since`` they begin with the packet of
-    that entry, where the container leads to it; else at the clip's start.
+    With ``hwaccel`` the packets' own codec context decodes on that device. With ``start`` they begin with the packet of
+    that seek_point, where the container leads to it; else at the clip's start.
 
     The clip is open while packets are taken, and closed with the generator; a packet may be kept for longer.
 
     Raises:
         SourceError: as ``stream.video.container.open_stream``.
     """
-    if since is not None and not leads_to(source, since):
-        since = None
-    offset_s = yield from _round(source, 0.0, hwaccel, since)
+    if start is not None and not leads_to(source, start):
+        start = None
+    offset_s = yield from _round(source, 0.0, hwaccel, start)
     while loop:
         offset_s = yield from _round(source, offset_s, hwaccel)
 
 
-def leads_to(source: Source | LiveSource, entry: Entry) -> bool:
-    """Whether the packet of an entry is found without reading what lies before it.
+def leads_to(source: Source, seek_point: SeekPoint) -> bool:
+    """Whether the packet of an seek_point is found without reading what lies before it.
 
     Raises:
         SourceError: as ``stream.video.container.open_stream``.
@@ -121,61 +73,62 @@ def leads_to(source: Source | LiveSource, entry: Entry) -> bool:
 
     with open_stream(source) as (container, stream):
         try:
-            container.seek(entry.pts, stream=stream)
-            return any(_is_packet_of(entry, packet) for packet in islice(demuxed(container, stream), _MOST_SKIPPED))
+            container.seek(seek_point.pts, stream=stream)
+            return any(
+                _is_packet_of(seek_point, packet) for packet in islice(demuxed(container, stream), _MOST_SKIPPED)
+            )
         except (av.FFmpegError, OSError):
             return False
 
 
 def _round(
-    source: Source | LiveSource, offset_s: float, hwaccel: "HWAccel | None", since: Entry | None = None
-) -> Generator[Packet, None, float]:
+    source: Source, offset_s: float, hwaccel: "HWAccel | None", start: SeekPoint | None = None
+) -> Generator[Packet | Flush, None, float]:
     """One reading of the clip; returns the offset with which the next one follows without a gap."""
     import av
 
-    flush = empty_packet()
     first = stretch = _Stretch(offset_s)
     next_is_corrupt, error_text = False, ""
     with open_stream(source, hwaccel) as (container, stream):
         decode_threads(stream)
         enters = stream.codec_context.name == "hevc" and container.format.name in _INDEXED
         try:
-            if since is not None:
-                _jump(container, stream, since, stretch)
+            if start is not None:
+                _jump(container, stream, start, stretch)
             for packet in demuxed(container, stream):
                 if packet.size == 0:  # codes nothing; a decoder would take it for the end
                     continue
-                if since is not None and not _is_packet_of(since, packet):
+                if start is not None and not _is_packet_of(start, packet):
                     continue
-                since = None
+                start = None
                 if container.format.name == "mpegts":  # the parser there puts the mark on the packet before
                     packet.is_corrupt, next_is_corrupt = next_is_corrupt, packet.is_corrupt
                 if stretch.is_left_by(packet):
-                    yield Flush(flush, stretch.offset_s)
+                    yield Flush()
                     stretch = _Stretch(stretch.end_s - (_ticks(packet) or 0) * float(packet.time_base))
                 stretch.add(packet)
                 is_entry = enters and packet.is_keyframe and stretch is first
                 yield Packet(packet, stretch.offset_s, is_entry)
         except (av.FFmpegError, OSError) as error:
             error_text = error.strerror or str(error)
-        if not error_text and isinstance(source, Source) and is_cut_off(source, container.format.name):
+        if not error_text and is_cut_off(source, container.format.name):
             error_text = "the file was cut off"
-        last = _last_flush(flush, stretch, container, stream, error_text)
+        last = _last_flush(stretch, container, stream, error_text)
         yield last
     return max(stretch.end_s, last.lost_until_s or stretch.end_s) - first.start_s
 
 
-def _jump(container: "InputContainer", stream: "av.VideoStream", entry: Entry, stretch: "_Stretch") -> None:
+def _jump(container: "InputContainer", stream: "av.VideoStream", seek_point: SeekPoint, stretch: "_Stretch") -> None:
     """Go to a packet's neighbourhood; the clip's first packet still decides where its time begins."""
     for packet in demuxed(container, stream):
         stretch.add(packet)
         if stretch.has_begun:
             break
-    container.seek(entry.pts, stream=stream)
+    container.seek(seek_point.pts, stream=stream)
 
 
-def _is_packet_of(entry: Entry, packet: "av.Packet[av.VideoStream]") -> bool:
-    return (packet.pts, packet.pos) == (entry.pts, entry.position)
+def _is_packet_of(seek_point: SeekPoint, packet: "av.Packet[av.VideoStream]") -> bool:
+    return (packet.pts, packet.pos) == (seek_point.pts, seek_point.position)
 
 
 class _Stretch:
@@ -207,7 +160,7 @@ class _Stretch:
         return self._end * self._tick_s + self.offset_s
 
     def is_left_by(self, packet: "av.Packet[av.VideoStream]") -> bool:
-        """Whether the packet's clock has started anew since the last one."""
+        """Whether the packet's clock has started anew start the last one."""
         if packet.dts is None or self._last_dts is None:
             return False
         return (self._last_dts - packet.dts) * self._tick_s > _CLOCK_RESTART_S
@@ -240,7 +193,6 @@ def _ticks(packet: "av.Packet[av.VideoStream]") -> int | None:
 
 
 def _last_flush(
-    flush: "av.Packet[av.VideoStream]",
     stretch: _Stretch,
     container: "InputContainer",
     stream: "av.VideoStream",
@@ -251,11 +203,11 @@ def _last_flush(
     lost, until_s = stretch.missing(stream.index_entries, of_decode_times=by_dts)
     if lost:
         reason = f"{breaks_off}, its index names {lost} packets more"
-        return Flush(flush, stretch.offset_s, lost_packets=lost, lost_until_s=until_s, reason=reason)
+        return Flush(lost_packets=lost, lost_until_s=until_s, reason=reason)
     if not error_text:
-        return Flush(flush, stretch.offset_s)
+        return Flush()
     declared_s = _declared_end_s(container, stretch)
-    return Flush(flush, stretch.offset_s, lost_packets=1, lost_until_s=declared_s, reason=breaks_off)
+    return Flush(lost_packets=1, lost_until_s=declared_s, reason=breaks_off)
 
 
 def _declared_end_s(container: "InputContainer", stretch: _Stretch) -> float | None:

@@ -16,7 +16,7 @@ _APART_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SeekPoint:
     """One key picture from which decoding can begin."""
 
     t_s: float
@@ -38,7 +38,7 @@ class SeekPoints:
 
     def __init__(self) -> None:
         self._sent: dict[int, int] = {}
-        self._kept: deque[Entry] = deque(maxlen=_KEPT)
+        self._kept: deque[SeekPoint] = deque(maxlen=_KEPT)
 
     def send(self, packet: "av.Packet[av.VideoStream]") -> None:
         """A packet with which decoding may begin goes to the decoder."""
@@ -53,10 +53,10 @@ class SeekPoints:
         """Keep it, at its place ``t_s``, and with the time line as it was before."""
         pts = frame.pts or 0
         if not self._kept or t_s >= self._kept[-1].t_s + _APART_S:
-            self._kept.append(Entry(t_s, pts, self._sent[pts], line))
+            self._kept.append(SeekPoint(t_s, pts, self._sent[pts], line))
         self._sent = {sent: position for sent, position in self._sent.items() if sent > pts}
 
-    def last_before(self, t_s: float) -> Entry | None:
+    def last_before(self, t_s: float) -> SeekPoint | None:
         """The last one at or before ``t_s``; None if none is known."""
         return next((entry for entry in reversed(self._kept) if entry.t_s <= t_s), None)
 
@@ -64,4 +64,4 @@ class SeekPoints:
         return {"kept": [list(astuple(entry)) for entry in self._kept]}
 
     def restore(self, state: State) -> None:
-        self._kept.extend(Entry(*entry) for entry in take(state, "kept", list))
+        self._kept.extend(SeekPoint(*entry) for entry in take(state, "kept", list))

@@ -1,6 +1,6 @@
 """Whether a file was cut off, as the framing of its container says where libav says nothing."""
 
-from typing import BinaryIO
+from io import BufferedReader, RawIOBase
 
 from stream.sources.source import Source
 
@@ -19,17 +19,20 @@ def is_cut_off(source: Source, format_name: str) -> bool:
     A transport stream ends with a whole packet, a Matroska file where its header says, unless it was written to a pipe.
     Of all other containers the index tells, or nothing does.
     """
+    size_bytes = source.size_bytes
+    if size_bytes is None:
+        return False
     with source.open() as file:
         match format_name:
             case "mpegts":
-                return _is_cut_ts(file, source.size_bytes)
+                return _is_cut_ts(file, size_bytes)
             case "matroska,webm":
-                return _is_cut_matroska(file, source.size_bytes)
+                return _is_cut_matroska(file, size_bytes)
             case _:
                 return False
 
 
-def _is_cut_ts(file: BinaryIO, size_bytes: int) -> bool:
+def _is_cut_ts(file: BufferedReader | RawIOBase, size_bytes: int) -> bool:
     head = file.read(_TS_PROBED * 204)
     for packet_bytes, sync_at in _TS_FORMS:
         if head[sync_at::packet_bytes][:_TS_PROBED] == _TS_SYNC * _TS_PROBED:
@@ -37,7 +40,7 @@ def _is_cut_ts(file: BinaryIO, size_bytes: int) -> bool:
     return False
 
 
-def _is_cut_matroska(file: BinaryIO, size_bytes: int) -> bool:
+def _is_cut_matroska(file: BufferedReader | RawIOBase, size_bytes: int) -> bool:
     if file.read(4) != _EBML:
         return False
     header_bytes = _vint(file)
@@ -50,7 +53,7 @@ def _is_cut_matroska(file: BinaryIO, size_bytes: int) -> bool:
     return segment_bytes is not None and file.tell() + segment_bytes > size_bytes
 
 
-def _vint(file: BinaryIO) -> int | None:
+def _vint(file: BufferedReader | RawIOBase) -> int | None:
     """A length of one to eight bytes (RFC 8794, 4 and 6.2); None where it is left open or there is none."""
     first = file.read(1)
     width = 9 - first[0].bit_length() if first else 9

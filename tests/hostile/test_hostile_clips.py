@@ -11,7 +11,7 @@ import pytest
 
 from stream.commands.check_rectify import _frame_at
 from stream.errors import SourceError
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.video.container import demuxed
 from tests.support.clips import Decoded, decode, join_streams, make_clip
 from tests.tools import fuzz
@@ -117,7 +117,7 @@ def test_a_look_at_a_broken_clip_finds_a_frame_or_says_that_there_is_none(
         path.write_bytes(MUTATIONS[mutation](forms[name], FORMS[name], Random(f"{name} {mutation} look")))
         for at_s in (0.0, 0.3):
             try:
-                frame = _frame_at(open_source(str(path)), at_s)
+                frame = _frame_at(open_clip(str(path)), at_s)
             except SourceError:
                 continue
             assert frame.width > 0

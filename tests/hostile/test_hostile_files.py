@@ -13,7 +13,7 @@ import pytest
 from stream.errors import SourceError
 from stream.records.schema.layout import RunLayout
 from stream.records.store.run_lock import clear
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from tests.support.clips import clips_named, make_clip
 from tests.support.runs import run_cli
@@ -62,7 +62,7 @@ def test_what_is_no_clip_is_refused(tmp_path: Path, clip: Path, name: str) -> No
     (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
     (tmp_path / "impostor.mp4").write_bytes(_IMPOSTORS[name](clip.read_bytes()))
     with pytest.raises(SourceError, match=r"impostor\.mp4 is not a video that can be read"):
-        read_facts(open_source(str(tmp_path / "impostor.mp4")))
+        read_facts(open_clip(str(tmp_path / "impostor.mp4")))
 
 
 def test_a_file_of_a_terabyte_is_not_searched(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_file_of_a_terabyte_is_not_searched(tmp_path: Path) -> None:
     with (tmp_path / "sparse.mp4").open("wb") as file:
         file.truncate(_TERABYTE)
     with pytest.raises(SourceError, match="is not a video that can be read"):
-        read_facts(open_source(str(tmp_path / "sparse.mp4")))
+        read_facts(open_clip(str(tmp_path / "sparse.mp4")))
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -81,13 +81,13 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "circle.mp4").symlink_to(tmp_path / "circle.mp4")
     for name in ("pipe", "device", "dangling", "circle"):
         with pytest.raises(SourceError):
-            open_source(str(tmp_path / f"{name}.mp4"))
+            open_clip(str(tmp_path / f"{name}.mp4"))
 
 
 def test_a_link_to_a_clip_is_that_clip(tmp_path: Path, clip: Path) -> None:
     """As everywhere; its own name is the run's."""
     (tmp_path / "link.mp4").symlink_to(clip)
-    assert open_source(str(tmp_path / "link.mp4")).stem == "link"
+    assert open_clip(str(tmp_path / "link.mp4")).stem == "link"
 
 
 @pytest.mark.parametrize("stem", ["x" * 201, "ü" * 101, "bell\x07", "turned\u202e"])
@@ -95,7 +95,7 @@ def test_a_name_that_no_run_directory_could_have_is_refused(tmp_path: Path, clip
     """Too long for the endings that are put behind it, or nothing that can be shown."""
     (tmp_path / f"{stem}.mp4").symlink_to(clip)
     with pytest.raises(SourceError, match="has no name that a run directory could have: rename it"):
-        open_source(str(tmp_path / f"{stem}.mp4"))
+        open_clip(str(tmp_path / f"{stem}.mp4"))
 
 
 def test_the_longest_name_is_run(tmp_path: Path, clip: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", frames=1)
     clip.rename(os.fsdecode(folder + b"/clip.mp4"))
     with pytest.raises(SourceError, match="is not named in UTF-8: rename the clip, or its folder"):
-        open_source(os.fsdecode(folder + b"/clip.mp4"))
+        open_clip(os.fsdecode(folder + b"/clip.mp4"))
 
 
 @pytest.mark.parametrize("stem", ["*", "[ab]", "**", "a**b", "[", "?x"])
@@ -135,4 +135,4 @@ def test_a_list_without_end_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"clip\x00.mp4\n")
     (named,) = clips_named([f"@{tmp_path}/list.txt"])
     with pytest.raises(SourceError):
-        open_source(named)
+        open_clip(named)

@@ -17,7 +17,7 @@ from stream.geometry.camera import Intrinsics
 from stream.geometry.layout import layout_of
 from stream.pipeline.items import Keyframe, Tile
 from stream.pipeline.stage import Pipeline, drive
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.stages.rectify import Rectify
 from stream.video.container import read_facts
@@ -47,7 +47,7 @@ def test_a_huge_picture_is_refused_with_the_limit(bare: Path, tmp_path: Path, si
     """Whatever the stream claims, it is refused by one sentence that says what can be read."""
     path = with_coded_size(bare, tmp_path / "huge.hevc", *size)
     with pytest.raises(SourceError, match=r"at most 16384 .* and 35651584 in all can be"):
-        read_facts(open_source(str(path)))
+        read_facts(open_clip(str(path)))
 
 
 def test_a_huge_picture_takes_no_memory(bare: Path, tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_a_huge_picture_takes_no_memory(bare: Path, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY_BYTES}, {_MEMORY_BYTES}))
         from stream.errors import exit_code_of
         from stream.video.container import read_facts
-        from stream.sources.source import open_source
+        from stream.sources.table import open_clip
         try:
-            read_facts(open_source({str(path)!r}))
+            read_facts(open_clip({str(path)!r}))
         except Exception as error:
             status = dict(line.split(":", 1) for line in open("/proc/self/status"))  # ru_maxrss knows the parent's, too
             print(int(exit_code_of(error)), status["VmHWM"].split()[0])
@@ -77,7 +77,7 @@ def test_a_container_that_claims_a_huge_picture_is_corrected_by_the_stream(tmp_p
     track, entry = box(clip, b"tkhd"), box(clip, b"stsd") + 16
     shown, coded = struct.pack(">II", 30_000 << 16, 30_000 << 16), struct.pack(">HH", 30_000, 30_000)
     path = patched(clip, tmp_path / "claims.mp4", (track + 76, shown), (entry + 24, coded))
-    facts = read_facts(open_source(str(path)))
+    facts = read_facts(open_clip(str(path)))
     assert (facts.width_px, facts.height_px) == (128, 96)
     assert decode(path).digests == decode(clip).digests
 
@@ -101,7 +101,7 @@ def test_a_turn_is_a_quarter_turn_for_everyone(tmp_path: Path, name: str) -> Non
     (a, b, c, d), turn_deg = _MATRICES[name]
     matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path = patched(clip, tmp_path / "turned.mp4", (box(clip, b"tkhd") + 40, matrix))
-    source = open_source(str(path))
+    source = open_clip(str(path))
     facts = read_facts(source)
     assert facts.rotation_deg == turn_deg
     with av.open(str(path)) as container:
@@ -146,7 +146,7 @@ def test_pictures_of_any_kind_become_tiles(  # each argument is one property of 
 ) -> None:
     """Grey, 4:2:2 with ten bits, RGB, with transparency; a pixel, a line: every picture gives its tile."""
     path = _encoded(tmp_path / f"clip.{ending}", codec, pixel_format, width_px, height_px)
-    source = open_source(str(path))
+    source = open_clip(str(path))
     chain = Pipeline([Decode(source.name, read_facts(source)), Rectify(None)])
     items = list(drive(chain, packets(source)))
     assert sum(isinstance(item, Tile) and item.rgb.shape == (256, 256, 3) for item in items) == 3
@@ -158,21 +158,21 @@ def test_samples_of_too_many_bits_are_refused(tmp_path: Path, monkeypatch: pytes
     clip = make_clip(tmp_path / "clip.mp4", frames=1)
     monkeypatch.setattr("stream.video.container._MAX_BITS", 7)
     with pytest.raises(SourceError, match=r"samples of 8 bits \(yuv420p\): at most 7 can be read"):
-        read_facts(open_source(str(clip)))
+        read_facts(open_clip(str(clip)))
 
 
 def test_of_very_many_streams_one_is_chosen(tmp_path: Path) -> None:
     """A file of two hundred video streams is read as its first and largest."""
     small, large = (make_clip(tmp_path / f"{side}.mp4", frames=2, width_px=side, height_px=64) for side in (64, 128))
     path = join_streams([large] + [small] * 199, tmp_path / "many.mkv", default=None)
-    assert read_facts(open_source(str(path))).width_px == 128
+    assert read_facts(open_clip(str(path))).width_px == 128
     assert len(decode(path).pictures) == 2
 
 
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
     """No video stream, no run."""
     with pytest.raises(SourceError, match="has no video stream, only: audio"):
-        read_facts(open_source(str(make_audio(tmp_path / "sound.mp4"))))
+        read_facts(open_clip(str(make_audio(tmp_path / "sound.mp4"))))
 
 
 @pytest.mark.parametrize("size", [(34, 16), (130, 30)])

@@ -20,7 +20,7 @@ from stream.geometry.layout import Layout
 from stream.geometry.tiles import TileRemap
 from stream.records.schema.manifest import Source as RecordedSource
 from stream.sources.sidecar import Sidecar, read_sidecar
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from tests.support.runs import INTRINSICS, write_intrinsics
 
@@ -124,7 +124,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Callable[[
     """A clip's sidecar of this text, set against the clip."""
     path = tmp_path_factory.mktemp("sidecar") / "clip.mp4"
     shutil.copy(clip, path)
-    source = open_source(str(path))
+    source = open_clip(str(path))
     facts = read_facts(source)
 
     def compare(text: str) -> Sidecar:
@@ -159,7 +159,7 @@ def test_a_sidecar_of_gigabytes_is_not_read(tmp_path: Path, clip: Path) -> None:
     shutil.copy(clip, tmp_path / "clip.mp4")
     with (tmp_path / "clip.json").open("wb") as file:
         file.truncate(_SPARSE_BYTES)
-    source = open_source(str(tmp_path / "clip.mp4"))
+    source = open_clip(str(tmp_path / "clip.mp4"))
     found = source.sidecar()
     assert found is not None
     assert len(found[1]) == 64 * 1024
@@ -169,7 +169,7 @@ def test_a_sidecar_of_gigabytes_is_not_read(tmp_path: Path, clip: Path) -> None:
 def test_a_calibration_that_is_a_link_into_nowhere_is_none(tmp_path: Path, clip: Path) -> None:
     """A dangling link, a folder or a pipe named intrinsics.json is no calibration, and nothing waits for it."""
     shutil.copy(clip, tmp_path / "clip.mp4")
-    source = open_source(str(tmp_path / "clip.mp4"))
+    source = open_clip(str(tmp_path / "clip.mp4"))
     place = tmp_path / "intrinsics.json"
     place.symlink_to(tmp_path / "nowhere.json")
     assert source.intrinsics_path() is None

@@ -10,9 +10,9 @@ import pytest
 
 from stream.errors import SourceError
 from stream.pipeline.facts import SourceDamaged
-from stream.pipeline.items import Packet
+from stream.pipeline.items import Packet, SourceEvent
 from stream.pipeline.stage import drive
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import _rate_fps, read_facts
 from stream.video.packets import packets
@@ -27,12 +27,12 @@ _FOREVER_S = 1e6
 def _with_pts(clip: Path, pts: dict[int, int]) -> Decoded:
     """What is decoded where some packets have other PTS, in ticks of the stream."""
 
-    def moved(number: int, item: Packet) -> Packet:
-        if number in pts:
+    def moved(number: int, item: Packet | SourceEvent) -> Packet | SourceEvent:
+        if number in pts and isinstance(item, Packet):
             item.packet.pts = pts[number]
         return item
 
-    source = open_source(str(clip))
+    source = open_clip(str(clip))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
     decoded.add(drive(stage, (moved(*each) for each in enumerate(packets(source)))))
     decoded.end = stage.end("end_of_stream")
@@ -112,7 +112,7 @@ def test_a_header_that_lies_makes_no_endless_clip(plain: Path, tmp_path: Path, l
     """Counts, sizes and durations beyond all bounds: refused, or decoded to a length that a run comes to the end of."""
     edits = [(box(plain, kind) + offset, content) for kind, offset, content in _LIES[lie]]
     path = patched(plain, tmp_path / "lie.mp4", *edits)
-    source = open_source(str(path))
+    source = open_clip(str(path))
     try:
         facts = read_facts(source)
         decoded = decode(path)
@@ -130,7 +130,7 @@ def test_a_duration_that_is_none(tmp_path: Path, duration: float) -> None:
     path = make_clip(tmp_path / "clip.mkv", frames=10)
     at = path.read_bytes().index(b"\x44\x89\x88") + 3  # Duration, eight bytes (RFC 9559, 5.1.2.10)
     patched(path, path, (at, struct.pack(">d", duration)))
-    assert read_facts(open_source(str(path))).declared_s is None
+    assert read_facts(open_clip(str(path))).declared_s is None
     assert len(decode(path).pictures) == 10
 
 

@@ -100,7 +100,8 @@ class Chain:
         """All that reaches the record; a barrier carries the states of all before it."""
         source, stage = self._work.source, self._work.stage
         assert source is not None
-        for packet in filter(None, source.packets()):
+        for packet in source.packets():
+            assert packet is not None
             for item in stage.on_item(packet):
                 yield from self._push(item)
                 if source.barriers.are_due(item) and isinstance(item, Tile):
@@ -207,7 +208,7 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     options = Options(source=str(clip), rectify=False, tile_px=32, keyframe_px=64)
     work = build("ingest", options, RunLayout(tmp_path, "clip"), saved=saved)
     assert work.source is not None
-    given = [item for packet in filter(None, work.source.packets()) for item in work.stage.on_item(packet)]
+    given = [item for packet in work.source.packets() if packet for item in work.stage.on_item(packet)]
     again = [item for item in given if isinstance(item, Tile | Keyframe | Picture) and item.t_s <= barrier.t_s]
     assert {type(item) for item in again} == {Tile}
     assert again[0].t_s == replay_from_s(saved.states)

@@ -18,7 +18,7 @@ from stream.bench.gpu_meter import GpuMeter
 from stream.commands.bench import settled
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from tests.support.clips import make_clip
 from tests.support.echo_server import MODEL, TOKENS_OUT
@@ -115,7 +115,7 @@ def test_compare_takes_the_runs_lens_and_windows(tmp_path: Path, monkeypatch: py
 
 def test_baseline_takes_the_runs_view(clip: Path) -> None:
     """How much of the rectified field is kept is the run's own choice in both ways."""
-    source = open_source(str(clip))
+    source = open_clip(str(clip))
     facts, picture = read_facts(source), np.full((96, 128, 3), 255, np.uint8)
     lens = Options(source=str(clip), intrinsics=source.intrinsics_path())
     kept, whole = (
@@ -150,16 +150,16 @@ def test_errors_are_those_of_a_run(tmp_path: Path, words: tuple[str, ...], code:
 def test_baseline_takes_the_chains_windows(clip: Path) -> None:
     """The usual way's windows are 64 consecutive whole frames, one every stride; or by time, as the chain's."""
     options = Options(source=str(clip), rectify=False)
-    found = list(baseline.windows(open_source(str(clip)), options))
+    found = list(baseline.windows(open_clip(str(clip)), options))
     assert [window.shape for window in found] == [(64, 96, 128, 3)] * 2
     np.testing.assert_array_equal(found[0][30:], found[1][:34])
-    sparse = list(baseline.windows(open_source(str(clip)), options.model_copy(update={"window": "16@8"})))
+    sparse = list(baseline.windows(open_clip(str(clip)), options.model_copy(update={"window": "16@8"})))
     np.testing.assert_array_equal(sparse[0][4], found[0][15])
 
 
 def test_rendered_clip_is_as_long_as_was_asked(tmp_path: Path) -> None:
     """A clip longer than what is rendered repeats it."""
-    facts = read_facts(open_source(str(bench_clip(tmp_path, "456x256", 0.5))))
+    facts = read_facts(open_clip(str(bench_clip(tmp_path, "456x256", 0.5))))
     assert (facts.width_px, facts.height_px, facts.declared_s) == (456, 256, 0.5)
 
 

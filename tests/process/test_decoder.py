@@ -7,7 +7,8 @@ import pytest
 
 from models.memory.gpu import Gpu
 from stream.errors import UsageError
-from stream.sources.source import Source, open_source
+from stream.sources.clip import Clip
+from stream.sources.table import open_clip
 from stream.video import decoder
 from stream.video.container import first_picture, read_facts
 from stream.video.decoder import accelerator, choose_decoder, differences, torch_device
@@ -17,19 +18,19 @@ from tests.support.runs import manifest, run_cli, write_intrinsics
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Source:
+def large(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     """A few pictures large enough for a GPU's decoder to be of use."""
     path = tmp_path_factory.mktemp("large") / "clip.mp4"
-    return open_source(str(make_clip(path, frames=3, width_px=1280, height_px=720)))
+    return open_clip(str(make_clip(path, frames=3, width_px=1280, height_px=720)))
 
 
 @pytest.fixture
-def facts(large: Source) -> StreamFacts:
+def facts(large: Clip) -> StreamFacts:
     """What its container says."""
     return read_facts(large)
 
 
-def packed(source: Source) -> av.VideoFrame:
+def packed(source: Clip) -> av.VideoFrame:
     """Its first picture as NVDEC would give it, with the time."""
     ours = first_picture(source)
     assert ours is not None
@@ -45,7 +46,7 @@ def nvdec_that_gives(monkeypatch: pytest.MonkeyPatch, picture: av.VideoFrame | N
     monkeypatch.setattr(decoder, "first_picture", lambda source, accel=None: picture if accel else real(source))
 
 
-def test_cpu_is_taken_at_its_word(large: Source, facts: StreamFacts) -> None:
+def test_cpu_is_taken_at_its_word(large: Clip, facts: StreamFacts) -> None:
     """Who asks for the CPU gets it, and nothing else is tried."""
     chosen = choose_decoder("cpu", large, facts)
     assert (chosen.name, chosen.fell_back) == ("cpu", False)
@@ -55,13 +56,13 @@ def test_cpu_is_taken_at_its_word(large: Source, facts: StreamFacts) -> None:
 
 def test_small_pictures_stay_on_the_cpu(tmp_path: Path) -> None:
     """Small pictures cost the CPU next to nothing: auto leaves the GPU to the models, and says so."""
-    source = open_source(str(make_clip(tmp_path / "clip.mp4", frames=3)))
+    source = open_clip(str(make_clip(tmp_path / "clip.mp4", frames=3)))
     chosen = choose_decoder("auto", source, read_facts(source))
     assert (chosen.name, chosen.fell_back) == ("cpu", False)
     assert "128x96 takes the CPU less than a millisecond" in chosen.reason
 
 
-def test_auto_falls_back_with_the_reason(large: Source, facts: StreamFacts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_falls_back_with_the_reason(large: Clip, facts: StreamFacts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where NVDEC cannot be opened auto decodes on the CPU, and says why."""
     monkeypatch.setattr(decoder, "nvdec_fault", lambda codec: f"no card for {codec}")
     chosen = choose_decoder("auto", large, facts)
@@ -69,7 +70,7 @@ def test_auto_falls_back_with_the_reason(large: Source, facts: StreamFacts, monk
 
 
 def test_nvdec_that_is_wished_for_and_missing_is_an_error(
-    large: Source, facts: StreamFacts, monkeypatch: pytest.MonkeyPatch
+    large: Clip, facts: StreamFacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who insists on NVDEC is told why it cannot be had, and what can."""
     monkeypatch.setattr(decoder, "nvdec_fault", lambda _: "no card")
@@ -78,7 +79,7 @@ def test_nvdec_that_is_wished_for_and_missing_is_an_error(
 
 
 def test_nvdec_proves_itself_on_the_first_picture(
-    large: Source, facts: StreamFacts, monkeypatch: pytest.MonkeyPatch
+    large: Clip, facts: StreamFacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NVDEC is taken when its first picture is the CPU's, and refused when it is not, or when it gives none."""
     nvdec_that_gives(monkeypatch, packed(large))
@@ -94,14 +95,14 @@ def test_nvdec_proves_itself_on_the_first_picture(
 def test_formats_that_nvdec_does_not_share(tmp_path: Path) -> None:
     """Pictures of 4:2:2 are the CPU's, whatever card there is."""
     path = make_clip(tmp_path / "clip.mp4", frames=3, width_px=1280, height_px=720, pixel_format="yuv422p")
-    source = open_source(str(path))
+    source = open_clip(str(path))
     assert "its pictures are yuv422p" in choose_decoder("auto", source, read_facts(source)).reason
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])
 def test_same_picture_in_nvdecs_format_is_the_same(tmp_path: Path, pixel_format: str) -> None:
     """8 and 10 bits: NVDEC's own pixel formats lose nothing; a single changed pixel is seen."""
-    source = open_source(str(make_clip(tmp_path / "clip.mp4", frames=2, pixel_format=pixel_format)))
+    source = open_clip(str(make_clip(tmp_path / "clip.mp4", frames=2, pixel_format=pixel_format)))
     ours = first_picture(source)
     assert ours is not None
     theirs = ours.reformat(format=decoder.NVDEC_FORMATS[pixel_format])

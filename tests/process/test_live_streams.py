@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from stream.errors import SourceError, UnreachableError
+from stream.pipeline.items import Packet
 from stream.pipeline.stage import drive
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
+from stream.sources.clip import Clip
 from stream.sources.live.byte_streams import GrowingFile
 from stream.sources.live.feed import LiveFeed
 from stream.sources.live.http_file import HttpFile
 from stream.sources.live.options import LiveOptions
-from stream.sources.live.source import LiveSource, open_any
-from stream.sources.source import Source
+from stream.sources.live.source import LiveSource
+from stream.sources.table import open_source
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from tests.support.clips import Decoded, decode, make_clip, remux
@@ -42,7 +44,7 @@ def _fed(source: LiveSource) -> Decoded:
 
 
 def _live(spec: str, options: LiveOptions = QUICK) -> LiveSource:
-    source = open_any(spec, options)
+    source = open_source(spec, options)
     assert isinstance(source, LiveSource)
     return source
 
@@ -75,8 +77,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_a_file_on_a_server_is_a_file(clips: dict[str, Path]) -> None:
     """Where the server gives parts, all is as for a file on disk: its length, its end, and reading it again."""
     with serving(clips["mp4"].read_bytes(), "ranges", "clip.mp4?token=geheim7") as served:
-        source = open_any(served.url, LiveOptions())
-        assert isinstance(source, Source)
+        source = open_source(served.url, LiveOptions())
+        assert isinstance(source, Clip)
         assert source.size_bytes == clips["mp4"].stat().st_size
         assert source.origin() == {
             "url": f"{served.url.partition('?')[0]}?token=***", "etag": '"one"', "member": None, "offset": 0,
@@ -89,8 +91,8 @@ def test_a_part_of_a_file_that_is_cut_off_is_asked_for_again(clips: dict[str, Pa
     """What came is kept, and not asked for twice."""
     data = clips["mp4"].read_bytes()
     with serving(data, "ranges") as served:
-        source = open_any(served.url, LiveOptions())
-        assert isinstance(source, Source)
+        source = open_source(served.url, LiveOptions())
+        assert isinstance(source, Clip)
         served.cut_after = [1000, 500]
         with source.open() as file:
             assert file.read() == data
@@ -100,8 +102,8 @@ def test_a_part_of_a_file_that_is_cut_off_is_asked_for_again(clips: dict[str, Pa
 def test_a_file_that_changes_on_the_server_is_an_error(clips: dict[str, Path]) -> None:
     """Two contents are never mixed."""
     with serving(clips["mp4"].read_bytes(), "ranges") as served:
-        source = open_any(served.url, LiveOptions())
-        assert isinstance(source, Source)
+        source = open_source(served.url, LiveOptions())
+        assert isinstance(source, Clip)
         assert isinstance(source.file, HttpFile)
         served.etag = '"two"'
         with source.open() as file, pytest.raises(SourceError, match="has changed on the server"):
@@ -164,10 +166,10 @@ def test_a_server_that_gives_nothing(status: int | None, error: type[SourceError
         url = served.url.replace("http://", "http://u:geheim7@")
         if status:
             with pytest.raises(error, match=words) as raised:
-                open_any(url, QUICK)
+                open_source(url, QUICK)
     if not status:
         with pytest.raises(error, match=words) as raised:
-            open_any(url, QUICK)
+            open_source(url, QUICK)
     assert "geheim7" not in str(raised.value)
 
 
@@ -272,7 +274,7 @@ def test_a_lag_may_be_asked_for_where_a_source_could_wait(clips: dict[str, Path]
     """Its packets then have times of arrival, as a camera's."""
     with serving(clips["ts"].read_bytes(), "length") as served:
         given = [item for item in LiveFeed(_live(served.url, LiveOptions(max_lag_s=60.0))).packets() if item]
-    assert all(item.arrived_at is not None for item in given if item.packet.size)
+    assert all(item.arrived_at is not None for item in given if isinstance(item, Packet))
 
 
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:
@@ -285,7 +287,7 @@ def test_a_device_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (["--follow", "gone.ts"], "--follow gone.ts: that is no file"),
+        (["--follow", "gone.ts"], "--follow gone.ts: there is no such file"),
         (["--max-lag-s", "3", "{clip}"], "--max-lag-s is for live sources"),
         (["--duration-s", "0", "{clip}"], "--duration-s is 0.0, expected a finite number above 0"),
     ],

@@ -22,7 +22,7 @@ from stream.geometry.remap import FusedRemap
 from stream.geometry.viewport import keyframe_view, source_map
 from stream.pipeline.items import Picture, UInt8
 from stream.pipeline.stage import drive
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
@@ -48,7 +48,7 @@ def calibration(folder: Path, width: int, height: int) -> Path:
 
 
 def pictures_of(clip: Path) -> list[Picture]:
-    source = open_source(str(clip))
+    source = open_clip(str(clip))
     return [
         item for item in drive(Decode(source.name, read_facts(source)), packets(source)) if isinstance(item, Picture)
     ]
@@ -62,7 +62,7 @@ def frames_of(video: Path) -> list[av.VideoFrame]:
 
 def exact_times_s(frames: list[av.VideoFrame], video: Path) -> list[Fraction]:
     """Seconds from the first frame on, in ticks of the file's own clock."""
-    tick = Fraction(read_facts(open_source(str(video))).time_base)
+    tick = Fraction(read_facts(open_clip(str(video))).time_base)
     return [((frame.pts or 0) - (frames[0].pts or 0)) * tick for frame in frames]
 
 

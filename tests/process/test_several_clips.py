@@ -18,7 +18,7 @@ from stream.records.schema.events import Event, RunFinished
 from stream.run.prepare import prepare
 from stream.run.session import run
 from stream.runtime.supervisor import Stopped
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.ui.console import PlainView
 from tests.support.clips import clips_named, into_tar, make_clip, remux
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
@@ -46,7 +46,7 @@ def test_a_whole_tar_is_its_clips_in_their_order(tmp_path: Path) -> None:
     tar = tar_of(tmp_path / "part000.tar", "b.mp4", "b.json", "./sub/a.MP4", "._b.mp4", "b.mp4")
     clips = clips_named([str(tar)])
     assert clips == [f"{tar}::b.mp4", f"{tar}::./sub/a.MP4"]
-    assert [open_source(clip).size_bytes for clip in clips] == [1, 1]
+    assert [open_clip(clip).size_bytes for clip in clips] == [1, 1]
 
 
 def test_a_folder_is_its_clips_and_those_of_its_tars(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_holds_no_clip_is_left_to_be_opened(tmp_path: Path) -> None:
     assert clips_named(specs) == specs
     for spec, complaint in zip(specs, ("does not exist", "is a directory", r"no \.mp4 is in it"), strict=True):
         with pytest.raises(SourceError, match=complaint):
-            open_source(spec)
+            open_clip(spec)
 
 
 def test_two_clips_of_one_stem_are_refused(tmp_path: Path) -> None:

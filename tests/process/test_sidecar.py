@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stream.sources.sidecar import Sidecar, read_sidecar
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from tests.support.clips import into_tar, make_clip
 from tests.support.runs import manifest, run_cli, write_intrinsics
@@ -31,7 +31,7 @@ def write_sidecar(clip: Path, **changes: object) -> Path:
 
 
 def compared(spec: Path | str) -> Sidecar | None:
-    source = open_source(str(spec))
+    source = open_clip(str(spec))
     return read_sidecar(source, read_facts(source))
 
 

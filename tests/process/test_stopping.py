@@ -14,7 +14,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import finish_of, read_events
 from stream.run.prepare import prepare
 from stream.run.session import run
-from stream.sources.source import Source
+from stream.sources.clip import Clip
 from stream.ui.json_lines import JsonView
 from tests.support.clips import make_clip
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, write_intrinsics
@@ -58,13 +58,13 @@ def test_signal_while_the_source_is_hashed(clip: Path, tmp_path: Path, monkeypat
     """A run that has told its end waits for the source's hash, but not when it is told to stop; later it completes."""
     layout = RunLayout(tmp_path / "clip", "clip")
 
-    def hash_for_ever(_: Source) -> None:
+    def hash_for_ever(_: Clip) -> None:
         while finish_of(layout.events) is None:
             threading.Event().wait(0.01)
         os.kill(os.getpid(), signal.SIGTERM)
         threading.Event().wait()
 
-    monkeypatch.setattr(Source, "sha256", hash_for_ever)
+    monkeypatch.setattr(Clip, "sha256", hash_for_ever)
     prepared = prepare(Options(source=str(clip), encoder="grid", out=tmp_path))
     assert run(prepared, JsonView()) == 143
     assert manifest(layout.root)["state"] == "running"

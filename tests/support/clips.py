@@ -13,10 +13,10 @@ import numpy as np
 from av.stream import Disposition
 
 from stream.pipeline.facts import SourceDamaged
-from stream.pipeline.items import End, Item, Packet, Picture, UInt8
+from stream.pipeline.items import End, Item, Packet, Picture, SourceEvent, UInt8
 from stream.pipeline.stage import drive
 from stream.sources.discover import list_clips
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
@@ -187,9 +187,9 @@ class Decoded:
                 raise TypeError(f"a {type(item).__name__} came out of decoding")
 
 
-def decode(spec: Path | str, given: Iterable[Packet] | None = None) -> Decoded:
+def decode(spec: Path | str, given: Iterable[Packet | SourceEvent] | None = None) -> Decoded:
     """Decode the clip to its end; ``given`` are other packets than its own."""
-    source = open_source(str(spec))
+    source = open_clip(str(spec))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
     decoded.add(drive(stage, packets(source) if given is None else given))
     decoded.end = stage.end("end_of_stream")

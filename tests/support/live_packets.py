@@ -6,7 +6,7 @@ from typing import cast
 
 import av
 
-from stream.pipeline.items import Packet
+from stream.pipeline.items import Item, Packet
 
 _CLOCK_HZ = 90_000
 
@@ -44,6 +44,6 @@ def group(t_s: float, arrived_at: float | None, frames: int = 10, size: int = 10
     ]
 
 
-def times_s(packets: Iterable[Packet]) -> list[float]:
-    """Where packets stand on the line of time, to the millisecond."""
-    return [round((item.packet.pts or 0) / _CLOCK_HZ + item.offset_s, 3) for item in packets if item.packet.size]
+def times_s(items: Iterable[Item]) -> list[float]:
+    """Where the packets among ``items`` stand on the time line, in seconds to the millisecond."""
+    return [round((item.packet.pts or 0) / _CLOCK_HZ + item.offset_s, 3) for item in items if isinstance(item, Packet)]

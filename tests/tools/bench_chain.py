@@ -28,11 +28,12 @@ from stream.bench.baseline import maps_of
 from stream.bench.clips import repeat_clip
 from stream.demo.render import render_demo
 from stream.geometry.camera import fit_camera, read_intrinsics
-from stream.pipeline.items import End, UInt8
+from stream.pipeline.items import End, Packet, UInt8
 from stream.pipeline.stage import Pipeline, Stage
 from stream.records.schema.manifest import machine
 from stream.runtime.channels import Channel, Receiver, Sender
-from stream.sources.source import Source, open_source
+from stream.sources.clip import Clip
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.stages.rectify import Rectify
 from stream.video.container import read_facts
@@ -51,8 +52,8 @@ def cpu(folder: Path, seconds: float, rounds: int) -> Row:
     cv2.setNumThreads(1)
     clip = folder / "hd.mp4"
     render_demo(clip, seconds=seconds, size=(1920, 1080))
-    source = open_source(str(clip))
-    ways: dict[str, Callable[[Source], int]] = {"decode": decode_only, "naive": naive, "chain": chain}
+    source = open_clip(str(clip))
+    ways: dict[str, Callable[[Clip], int]] = {"decode": decode_only, "naive": naive, "chain": chain}
     cost: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -72,29 +73,29 @@ def cpu(folder: Path, seconds: float, rounds: int) -> Row:
     }
 
 
-def decoded(source: Source) -> Iterator[av.VideoFrame]:
+def decoded(source: Clip) -> Iterator[av.VideoFrame]:
     """Frames by PyAV alone, with the threads that the chain uses."""
     codec: av.VideoCodecContext | None = None
     for packet in packets(source):
-        if packet.packet.size:
+        if isinstance(packet, Packet):
             codec = packet.packet.stream.codec_context
             yield from packet.packet.decode()
         elif codec is not None:
             yield from codec.decode(None)
 
 
-def decode_only(source: Source) -> int:
+def decode_only(source: Clip) -> int:
     """The floor: nothing is done with a frame. Returns the number of frames, as all ways do."""
     return sum(1 for _ in decoded(source))
 
 
-def naive(source: Source) -> int:
+def naive(source: Clip) -> int:
     """The usual order: the whole frame to RGB, the whole frame rectified, then made small."""
     maps = full_size_maps(source)
     return sum(1 for frame in decoded(source) if naive_tile(frame, maps).size)
 
 
-def full_size_maps(source: Source) -> tuple[Any, Any]:
+def full_size_maps(source: Clip) -> tuple[Any, Any]:
     """OpenCV's maps for the whole picture."""
     path = source.intrinsics_path()
     if path is None:
@@ -112,7 +113,7 @@ def naive_tile(frame: av.VideoFrame, maps: tuple[Any, Any]) -> UInt8:
     return np.asarray(small[18 : 18 + 256, left : left + 256], dtype=np.uint8)
 
 
-def chain(source: Source) -> int:
+def chain(source: Clip) -> int:
     """Decode and rectify as the chain does, tiles and keyframes sent over a hop and received."""
     path = source.intrinsics_path()
     decode = Decode(source.name, read_facts(source))

@@ -13,7 +13,7 @@ from stream.demo.render import render_demo
 from stream.geometry.camera import read_intrinsics
 from stream.geometry.layout import layout_of
 from stream.geometry.tiles import TileRemap
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.rectify import Rectify
 from tests.support.clips import make_clip
 from tests.tools import bench_chain as chain
@@ -29,13 +29,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_ways_see_the_same_frames(clip: Path) -> None:
     """Decoding alone, the naive order and the chain with its hop all go through every frame."""
-    source = open_source(str(clip))
+    source = open_clip(str(clip))
     assert [way(source) for way in (chain.decode_only, chain.naive, chain.chain)] == [30, 30, 30]
 
 
 def test_naive_order_makes_the_same_tile(clip: Path) -> None:
     """What the chain is compared with does the same work: its tile is the chain's, but for resampling."""
-    source = open_source(str(clip))
+    source = open_clip(str(clip))
     frame = next(iter(chain.decoded(source)))
     camera = Rectify(read_intrinsics(clip.with_name("intrinsics.json")))._build(layout_of(frame))
     assert isinstance(camera, TileRemap)

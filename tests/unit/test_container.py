@@ -9,14 +9,14 @@ import pytest
 from av.stream import Disposition
 
 from stream.errors import SourceError
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
 from tests.support.clips import decode, join_streams, make_audio, make_clip
 
 
 def _facts(path: Path) -> StreamFacts:
-    return read_facts(open_source(str(path)))
+    return read_facts(open_clip(str(path)))
 
 
 def test_a_rotated_clip_says_so_and_keeps_its_pixels(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Item, Packet, Picture
 from stream.pipeline.stage import State
 from stream.pipeline.state import pack, unpack
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
-from stream.video.seek_points import Entry
+from stream.video.seek_points import SeekPoint
 from tests.support.clips import Decoded, Shown, cut, decode, flip_bits, make_clip, remux
 
 _WINDOW_S = 0.5
@@ -52,7 +52,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 
 def parts(path: Path) -> Iterator[tuple[list[Shown | SourceDamaged], State]]:
     """What was given when each picture was out, and the state then."""
-    source = open_source(str(path))
+    source = open_clip(str(path))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
     for packet in packets(source):
         for item in stage.on_item(packet):
@@ -61,13 +61,13 @@ def parts(path: Path) -> Iterator[tuple[list[Shown | SourceDamaged], State]]:
                 yield list(decoded.items), unpack(pack(stage.snapshot()))
 
 
-def goes_on(path: Path, state: State, replay_from_s: float) -> tuple[Decoded, Entry | None]:
+def goes_on(path: Path, state: State, replay_from_s: float) -> tuple[Decoded, SeekPoint | None]:
     """What a new stage gives from that state on."""
-    source = open_source(str(path))
+    source = open_clip(str(path))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
     stage.restore(state)
-    entry = stage.replay_from(replay_from_s)
-    for packet in packets(source, since=entry):
+    entry = stage.resume(replay_from_s).seek_point
+    for packet in packets(source, start=entry):
         decoded.add(stage.on_item(packet))
     decoded.end = stage.end("end_of_stream")
     return decoded, entry
@@ -97,7 +97,7 @@ def test_only_the_last_group_of_pictures_is_read_again(tmp_path: Path, ending: s
     rest, entry = goes_on(path, state, given[-1].t_s - _WINDOW_S if isinstance(given[-1], Shown) else math.nan)
     assert entry is not None
     assert entry.t_s == pytest.approx(2.0)
-    read = list(packets(open_source(str(path)), since=entry))
+    read = list(packets(open_clip(str(path)), start=entry))
     assert len(read) == 30 + 1 + 1  # one is shown before the key picture, and one is the flush
     assert len(rest.pictures) == 90 - 80 + 15
 
@@ -116,8 +116,8 @@ def test_without_an_index_it_is_decoded_from_the_start(tmp_path: Path, ending: s
 def test_an_entry_that_the_index_does_not_lead_to_is_reached_from_the_start(tmp_path: Path) -> None:
     """A position that seeking does not find costs time, and changes nothing."""
     path = open_gop(tmp_path / "clip.mp4")
-    entry = Entry(1.0, 90_000, 123, {})
-    first: Iterable[Item] = packets(open_source(str(path)), since=entry)
+    entry = SeekPoint(1.0, 90_000, 123, {})
+    first: Iterable[Item] = packets(open_clip(str(path)), start=entry)
     assert next(item.packet.pts for item in first if isinstance(item, Packet)) == 0
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from stream.errors import SourceError
 from stream.pipeline.facts import SourceDamaged
+from stream.pipeline.items import Packet
 from stream.pipeline.stage import drive
+from stream.sources.clip import Clip
 from stream.sources.local import LocalFile
-from stream.sources.source import Source, open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
@@ -22,7 +24,7 @@ _FPS = 30
 
 
 def _facts(path: Path) -> StreamFacts:
-    return read_facts(open_source(str(path)))
+    return read_facts(open_clip(str(path)))
 
 
 def _only_damage(decoded: Decoded) -> tuple[float, float, int]:
@@ -180,8 +182,14 @@ def test_a_packet_that_shows_nothing_is_no_damage(tmp_path: Path) -> None:
     def hide(data: bytes) -> bytes:
         return bytes([data[0] & ~0x10]) + data[1:]  # show_frame, bit 4 of the frame tag (RFC 6386, 9.1)
 
-    items = packets(open_source(str(path)))
-    decoded = decode(path, (repacked(item, hide) if number == 5 else item for number, item in enumerate(items)))
+    items = packets(open_clip(str(path)))
+    decoded = decode(
+        path,
+        (
+            repacked(item, hide) if number == 5 and isinstance(item, Packet) else item
+            for number, item in enumerate(items)
+        ),
+    )
     assert decoded.times_s == pytest.approx([index / _FPS for index in range(10) if index != 5], abs=0.001)
     assert decoded.damage == []
 
@@ -193,8 +201,8 @@ def test_a_malformed_message_costs_no_picture(clip: Path, whole: Decoded) -> Non
     def put_before(data: bytes) -> bytes:
         return len(message).to_bytes(4, "big") + message + data
 
-    items = packets(open_source(str(clip)))
-    decoded = decode(clip, (repacked(item, put_before) if item.packet.size else item for item in items))
+    items = packets(open_clip(str(clip)))
+    decoded = decode(clip, (repacked(item, put_before) if isinstance(item, Packet) else item for item in items))
     assert decoded.items == whole.items
 
 
@@ -238,7 +246,7 @@ class _FailingDisk(BytesIO):
         return super().read(min(size or 0, 1000))
 
 
-class _FailingSource(Source):
+class _FailingSource(Clip):
     def open(self) -> BufferedReader:
         data = self.file.on_disk().read_bytes()
         return _FailingDisk(data)  # type: ignore[return-value]  # a file object, as libav needs one
@@ -250,7 +258,7 @@ def test_a_clip_without_one_picture_is_refused(tmp_path: Path, clip: Path) -> No
     nothing = remux(clip, tmp_path / "nothing.mp4", without={0, 10, 20})
     with pytest.raises(SourceError, match=r"nothing\.mp4 holds no picture that can be decoded"):
         _facts(nothing)
-    undecodable = drive(Decode("nothing.mp4", facts), packets(open_source(str(nothing))))
+    undecodable = drive(Decode("nothing.mp4", facts), packets(open_clip(str(nothing))))
     with pytest.raises(SourceError, match=r"nothing\.mp4 holds no picture that can be decoded"):
         list(undecodable)
 

@@ -15,7 +15,7 @@ from stream.sources.discover import list_clips
 from stream.sources.remote import hub as remote_hub
 from stream.sources.remote.hub import SKIM_BYTES
 from stream.sources.sidecar import Sidecar, read_sidecar
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
@@ -47,7 +47,7 @@ def hub(tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def refusal(spec: str, *, download: bool = False) -> str:
     """The one sentence with which a clip is refused."""
     with pytest.raises(SourceError) as caught:
-        open_source(spec, download=download).open().read()
+        open_clip(spec, download=download).open().read()
     assert exit_code_of(caught.value) == ExitCode.INPUT
     assert "\n" not in str(caught.value)
     assert TOKEN not in str(caught.value)
@@ -68,7 +68,7 @@ def test_a_worker_is_all_the_clips_of_its_shards(spelling: Spelling) -> None:
 @pytest.mark.parametrize("spelling", [EGO_10K, EGO_100K], ids=["10K", "100K"])
 def test_a_member_brings_its_calibration_and_its_sidecar(hub: Hub, clip: bytes, spelling: Spelling) -> None:
     """Its bytes are the clip's, its commit is in its name, and what lies beside it and its shard is found."""
-    source = open_source(spelling.clip(2))
+    source = open_clip(spelling.clip(2))
     assert source.name == spelling.clip(2).replace(spelling.data_set, f"{spelling.data_set}@{COMMIT}")
     assert (source.stem, source.size_bytes) == (spelling.stem.format(2), len(clip))
     with source.open() as file:
@@ -84,7 +84,7 @@ def test_a_clip_in_the_middle_costs_no_more_than_itself(hub: Hub, tmp_path: Path
     hub.repos[1] = worker_repo(EGO_100K, clip, others=12)
     shard = hub.repos[1].files[f"{EGO_100K.folder}/{SHARD}"]
     (tmp_path / "local.mp4").write_bytes(clip)
-    source = open_source(EGO_100K.clip(12))
+    source = open_clip(EGO_100K.clip(12))
     facts = read_facts(source)
     assert source.file.fetched_bytes is not None
     assert facts.codec == "hevc"
@@ -132,15 +132,15 @@ def test_long_names_are_read(hub: Hub, clip: bytes, style: int) -> None:
     name = f"{'folder/' * 30}{'é' * 40}.mp4"
     hub.repos[1].files[f"{EGO_100K.folder}/{SHARD}"] = tar_bytes([("first", b"x"), (name, clip)], style=style)
     assert clips_named([EGO_100K.tar]) == [f"{EGO_100K.tar}::{name}"]
-    assert open_source(f"{EGO_100K.tar}::{name}").size_bytes == len(clip)
+    assert open_clip(f"{EGO_100K.tar}::{name}").size_bytes == len(clip)
 
 
 def test_a_clip_that_is_a_file_is_known_by_its_hash(hub: Hub, clip: bytes) -> None:
     """The hub's own SHA-256 is the record's, without fetching the file for it; a member is known by where it lies."""
     hub.repos[1].files["loose/clip.mp4"] = clip
-    loose = open_source(f"hf://datasets/{EGO_100K.data_set}/loose/clip.mp4")
+    loose = open_clip(f"hf://datasets/{EGO_100K.data_set}/loose/clip.mp4")
     assert loose.sha256() == sha256(clip)
-    member = open_source(EGO_100K.clip(2))
+    member = open_clip(EGO_100K.clip(2))
     shard = hub.repos[1].files[f"{EGO_100K.folder}/{SHARD}"]
     assert member.sha256() is None
     assert member.origin() == {
@@ -169,24 +169,24 @@ def test_patterns_match_on_the_hub(hub: Hub, clip: bytes) -> None:
 def test_a_revision_is_settled_once(hub: Hub) -> None:
     """A commit is taken as it is; a branch stands for the commit that it was when it was first asked for."""
     at_commit = EGO_100K.clip(2).replace(EGO_100K.data_set, f"{EGO_100K.data_set}@{COMMIT}")
-    assert open_source(at_commit).name == at_commit
+    assert open_clip(at_commit).name == at_commit
     hub.repos[1].earlier, hub.repos[1].commit = (COMMIT,), OTHER_COMMIT
-    assert OTHER_COMMIT in open_source(EGO_100K.clip(2)).name
+    assert OTHER_COMMIT in open_clip(EGO_100K.clip(2)).name
     hub.repos[1].earlier, hub.repos[1].commit = (COMMIT, OTHER_COMMIT), "e" * 40
-    assert OTHER_COMMIT in open_source(EGO_100K.clip(2)).name
+    assert OTHER_COMMIT in open_clip(EGO_100K.clip(2)).name
 
 
 def test_a_download_is_read_from_the_disk(hub: Hub, clip: bytes) -> None:
     """With ``download`` the shard comes whole into the hub's cache, once, also from a server without ranges."""
     hub.ranges = False
-    source = open_source(EGO_100K.clip(2), download=True)
+    source = open_clip(EGO_100K.clip(2), download=True)
     with source.open() as file:
         assert file.read() == clip
     assert source.file.path is not None
     assert source.file.path.is_relative_to(Path.cwd() / "hub")
     assert source.sha256() == sha256(clip)
     assert source.file.fetched_bytes == source.file.size_bytes
-    assert open_source(EGO_100K.clip(2), download=True).file.fetched_bytes == 0
+    assert open_clip(EGO_100K.clip(2), download=True).file.fetched_bytes == 0
 
 
 @pytest.mark.usefixtures("hub")
@@ -201,7 +201,7 @@ def test_a_cache_that_takes_nothing_is_told_of(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", full)
     with pytest.raises(NoRoomError, match="no room left on the disk while writing shard"):
-        open_source(EGO_100K.clip(2), download=True)
+        open_clip(EGO_100K.clip(2), download=True)
 
 
 def test_a_server_without_ranges_is_told_of(hub: Hub) -> None:
@@ -240,7 +240,7 @@ def test_who_may_not_read_is_told_what_to_set(hub: Hub, tmp_path: Path, monkeypa
     assert "or it is private; check the name, or set HF_TOKEN" in refusal(EGO_100K.clip(2))
     (tmp_path / ".env").write_text(f"HF_KEY={TOKEN}\n")
     assert "with the account whose token HF_TOKEN holds" in refusal(EGO_10K.clip(2))
-    assert open_source(EGO_100K.clip(2)).size_bytes
+    assert open_clip(EGO_100K.clip(2)).size_bytes
     monkeypatch.setenv("HF_TOKEN", "hf_expired")
     remote_hub._commit_of.cache_clear()
     assert "does not know the token in HF_TOKEN" in refusal(EGO_100K.clip(2))
@@ -262,7 +262,7 @@ def test_a_hub_that_is_busy_is_asked_again(hub: Hub, clip: bytes, caplog: pytest
             Fault(status=503),
         ]
     }
-    with open_source(EGO_100K.clip(2)).open() as file:
+    with open_clip(EGO_100K.clip(2)).open() as file:
         assert file.read() == clip
     assert caplog.messages == ["the hub has had too many requests from here: it is asked again in 3 s"]
 
@@ -285,7 +285,7 @@ def test_a_hub_out_of_reach_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) 
 def test_a_cut_connection_costs_only_what_did_not_come(hub: Hub, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of a range is asked for, not the range, however often it is cut."""
     monkeypatch.setattr(remote_hub, "BLOCK_BYTES", 8192)
-    source = open_source(EGO_100K.clip(2))
+    source = open_clip(EGO_100K.clip(2))
     block = source.offset // 8192 * 8192 + 8192
     hub.requests.clear()
     hub.faults = {SHARD: [Fault(cut_after=1000, first_byte=block + 1000 * n) for n in range(8)]}
@@ -300,7 +300,7 @@ def test_a_file_that_changes_is_never_mixed(hub: Hub, tmp_path: Path, monkeypatc
     monkeypatch.setattr(remote_hub, "BLOCK_BYTES", 1 << 16)
     clip = clip_bytes(tmp_path, frames=30, noise=True)
     hub.repos[1] = worker_repo(EGO_100K, clip)
-    source = open_source(EGO_100K.clip(2))
+    source = open_clip(EGO_100K.clip(2))
     stage = Decode(source.name, read_facts(source))
     under_way = drive(stage, packets(source))
     next(iter(under_way))
@@ -363,7 +363,7 @@ def test_a_download_also_finds_the_clips(hub: Hub, spec: str) -> None:
     hub.ranges = False
     assert "fetch it with --download" in str(list_clips([spec])[0].fault)
     assert clips_named([spec], download=True) == expected
-    assert open_source(expected[2], download=True).fetched_bytes == 0
+    assert open_clip(expected[2], download=True).fetched_bytes == 0
 
 
 def test_a_data_set_that_is_no_name_of_the_hub_is_a_repo(hub: Hub) -> None:

@@ -2,23 +2,23 @@
 
 import math
 import threading
+from collections.abc import Sequence
 
-from stream.pipeline.items import Packet
+from stream.pipeline.items import ConnectionLost, ConnectionRestored, Packet, PacketsDropped, SourceEvent
 from stream.sources.live.backlog import Backlog
 from stream.sources.live.backoff import FIRST_S, LONGEST_S, Backoff
-from stream.video.packets import Dropped, Lost, Regained, empty_packet
 from tests.support.live_packets import Clock, group, times_s
 
 DEADLINE_S = 20.0
 
 
-def _filled(backlog: Backlog, *groups: list[Packet]) -> None:
+def _filled(backlog: Backlog, *groups: Sequence[Packet | SourceEvent]) -> None:
     for packets in groups:
         for item in packets:
             backlog.put(item)
 
 
-def _taken(backlog: Backlog) -> list[Packet]:
+def _taken(backlog: Backlog) -> list[Packet | SourceEvent]:
     taken = []
     while (item := backlog.take(0.0)) is not None:
         taken.append(item)
@@ -36,7 +36,7 @@ def test_what_is_young_enough_comes_in_order() -> None:
 
 
 def test_late_packets_are_dropped_up_to_a_key_picture() -> None:
-    """Whole groups go, from the oldest packet on; one ``Dropped`` says how many and up to when."""
+    """Whole groups go, from the oldest packet on; one ``PacketsDropped`` says how many and up to when."""
     clock = Clock()
     backlog = Backlog(5.0, clock=clock)
     _filled(backlog, group(0.0, 100.0), group(1.0, 101.0), group(2.0, 104.0))
@@ -44,7 +44,7 @@ def test_late_packets_are_dropped_up_to_a_key_picture() -> None:
     clock.now_s = 107.0
     dropped, *rest = _taken(backlog)
     assert times_s([item for item in begun if item]) == [0.0, 0.033, 0.067, 0.1]
-    assert isinstance(dropped, Dropped)
+    assert isinstance(dropped, PacketsDropped)
     assert (dropped.packets, round(dropped.until_s, 3)) == (6 + 10, 1.333)
     assert times_s(rest) == times_s(group(2.0, 0.0))
 
@@ -60,7 +60,7 @@ def test_a_group_of_which_the_beginning_was_dropped_is_not_begun_in_its_middle()
     late_half = [Packet(item.packet, arrived_at=110.0) for item in first[5:]]
     _filled(backlog, late_half, group(2.0, 110.0))
     dropped, *rest = _taken(backlog)
-    assert isinstance(dropped, Dropped)
+    assert isinstance(dropped, PacketsDropped)
     assert dropped.packets == 10
     assert times_s(rest) == times_s(group(2.0, 0.0))
 
@@ -69,11 +69,16 @@ def test_a_cut_is_never_dropped() -> None:
     """That a camera was lost, and since when it is back, comes through between what is dropped."""
     clock = Clock()
     backlog = Backlog(5.0, clock=clock)
-    _filled(backlog, group(0.0, 100.0), [Lost(empty_packet()), Regained(empty_packet())], group(9.0, 101.0))
+    _filled(
+        backlog,
+        group(0.0, 100.0),
+        [ConnectionLost("a"), ConnectionRestored(9.0, "a")],
+        group(9.0, 101.0),
+    )
     clock.now_s = 120.0
     _filled(backlog, group(10.0, 120.0, frames=2))
     kinds = [type(item) for item in _taken(backlog)]
-    assert kinds == [Dropped, Lost, Regained, Dropped, Packet, Packet]
+    assert kinds == [PacketsDropped, ConnectionLost, ConnectionRestored, PacketsDropped, Packet, Packet]
 
 
 def test_the_bytes_are_bounded_while_nobody_takes() -> None:
@@ -83,7 +88,7 @@ def test_the_bytes_are_bounded_while_nobody_takes() -> None:
     for number in range(100):
         _filled(backlog, group(float(number), clock(), size=100))
     dropped, *rest = _taken(backlog)
-    assert isinstance(dropped, Dropped)
+    assert isinstance(dropped, PacketsDropped)
     assert dropped.packets == 97 * 10
     assert times_s(rest)[0] == 97.0
 

@@ -3,24 +3,25 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import av
 import pytest
 
 from stream.errors import UnreachableError
 from stream.pipeline.facts import SourceDamaged, SourceGap, SourceLost, StreamOverload
-from stream.pipeline.items import Item, Packet, Picture
+from stream.pipeline.items import ConnectionLost, ConnectionRestored, Item, Packet, PacketsDropped, Picture, SourceEvent
 from stream.sources.live.backoff import Backoff
-from stream.sources.live.camera_clock import Since
+from stream.sources.live.camera_clock import CameraPosition
 from stream.sources.live.camera_packets import CameraPackets
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import open_stream, read_facts
-from stream.video.packets import Dropped, Lost, Regained, empty_packet, packets
+from stream.video.packets import packets
 from tests.support.clips import make_clip
 from tests.support.live_packets import Clock, packet, times_s
 
+Given: TypeAlias = Packet | SourceEvent
 Arrival = tuple[float, "av.Packet[av.VideoStream]"]
 
 
@@ -49,12 +50,12 @@ class Camera:
                 raise each
             self._clock.now_s, sent = each
             yield sent
-        yield empty_packet()
+        yield cast("av.Packet[av.VideoStream]", av.Packet())  # what PyAV gives at the end
 
 
 def _watched(
     connections: Sequence[Sequence[Arrival | Exception]], budget_s: float = 60.0, *, has_end: bool = False
-) -> tuple[list[Packet], Camera]:
+) -> tuple[list[Given], Camera]:
     clock = Clock()
     camera = Camera(clock, connections)
     backoff = Backoff(budget_s, clock=clock, wait=clock.wait, chance=lambda: 0.0)
@@ -65,9 +66,9 @@ def _pictures(arrived_at: float, clock_s: float, count: int = 3) -> list[Arrival
     return [(arrived_at + n / 30, packet(clock_s + n / 30, key=n == 0)) for n in range(count)]
 
 
-def _kinds(given: Sequence[Packet]) -> str:
-    """One letter a packet: Packet, Lost, Regained."""
-    return "".join(type(item).__name__[0] for item in given)
+def _kinds(given: Sequence[Given]) -> str:
+    """One letter an item: Packet, (connection) Lost, (connection) Restored."""
+    return "".join(type(item).__name__.removeprefix("Connection")[0] for item in given)
 
 
 def test_each_connection_begins_with_a_key_picture() -> None:
@@ -82,8 +83,8 @@ def test_a_cut_is_told_at_once_and_its_length_when_it_is_over() -> None:
     given, _ = _watched([_pictures(100.0, 7.0), _pictures(109.0 + 2 / 30, 0.0)], budget_s=0.1)
     assert _kinds(given) == "PPPLRPPPL"
     lost, regained = given[3], given[4]
-    assert isinstance(lost, Lost)
-    assert isinstance(regained, Regained)
+    assert isinstance(lost, ConnectionLost)
+    assert isinstance(regained, ConnectionRestored)
     assert (lost.reason, regained.reason) == ("it ended the stream", "it ended the stream")
     assert regained.from_s == pytest.approx(9.0 + 2 / 30)
     assert times_s(given)[3] == round(9.0 + 2 / 30, 3)
@@ -94,9 +95,9 @@ def test_a_packet_that_libav_gives_up_late_came_when_it_came() -> None:
     held_back: list[Arrival | Exception] = [*_pictures(100.0, 0.0), (110.0 + 2 / 30, packet(3 / 30))]
     given, _ = _watched([held_back, _pictures(120.0 + 2 / 30, 0.0)], budget_s=1.0)
     assert _kinds(given) == "PPPPLRPPPL"
-    assert isinstance(given[4], Lost)
+    assert isinstance(given[4], ConnectionLost)
     assert given[4].reason == "it has sent nothing for too long"
-    assert isinstance(given[5], Regained)
+    assert isinstance(given[5], ConnectionRestored)
     assert given[5].from_s == pytest.approx(3 / 30 + 20.0)
 
 
@@ -108,7 +109,7 @@ def test_each_reason_is_told_once() -> None:
     given, camera = _watched([silent, *refused, *broken, *refused, _pictures(5000.0, 0.0)], budget_s=5000.0)
     assert camera.attempts > 42
     assert _kinds(given) == "PPPLRPPPL"
-    assert isinstance(given[4], Regained)
+    assert isinstance(given[4], ConnectionRestored)
     assert given[4].reason == ("it has sent nothing for too long; then: Connection refused; then: Input/output error")
 
 
@@ -130,13 +131,13 @@ def test_a_run_that_goes_on_begins_with_a_gap() -> None:
     """It lasts from the last picture of the attempt before, by the monotonic clock; the loss is told at once."""
     clock = Clock()
     camera = Camera(clock, [[UnreachableError("x: Connection refused")], _pictures(107.0, 0.0)])
-    since = Since(last_s=40.0, end_s=40.5, last_at=95.0)
+    since = CameraPosition(last_s=40.0, end_s=40.5, last_at=95.0)
     backoff = Backoff(1.0, clock=clock, wait=clock.wait)
     given = list(CameraPackets(camera.connect, backoff, has_end=True, since=since, clock=clock))
     assert _kinds(given) == "LRPPP"
     lost, regained = given[:2]
-    assert isinstance(lost, Lost)
-    assert isinstance(regained, Regained)
+    assert isinstance(lost, ConnectionLost)
+    assert isinstance(regained, ConnectionRestored)
     assert lost.reason == "the run was interrupted"
     assert regained.reason == "the run was interrupted; then: Connection refused"
     assert regained.from_s == times_s(given)[0] == 40.0 + 12.0
@@ -147,14 +148,14 @@ def test_a_clock_that_is_set_over_a_pause_is_a_gap_within_a_connection() -> None
     later: list[Arrival | Exception] = [(108.0, packet(3000.0)), *_pictures(108.1, 3000.1)]
     given, _ = _watched([_pictures(100.0, 0.0) + later], has_end=True)
     assert _kinds(given) == "PPPRPPP"
-    assert isinstance(given[3], Regained)
+    assert isinstance(given[3], ConnectionRestored)
     assert (given[3].reason, round(given[3].from_s, 3)) == ("its clock was set", 8.1)
 
 
-def _decoded(clip: Any, story: Callable[[list[Packet]], list[Packet]]) -> list[Item]:  # noqa: ANN401 - a path
-    source = open_source(str(clip))
+def _decoded(clip: Any, story: Callable[[list[Packet]], list[Given]]) -> list[Item]:  # noqa: ANN401 - a path
+    source = open_clip(str(clip))
     stage = Decode(source.name, read_facts(source))
-    given = [item for item in packets(source) if item.packet.size]
+    given = [item for item in packets(source) if isinstance(item, Packet)]
     return [out for item in story(given) for out in stage.on_item(item)]
 
 
@@ -162,10 +163,10 @@ def test_decoding_puts_a_gap_between_the_pictures_around_it(tmp_path: Any) -> No
     """It begins where the last picture ends, and ends where the next begins; nothing is damaged."""
     clip = make_clip(tmp_path / "clip.ts", frames=30, key_every=10)
 
-    def story(given: list[Packet]) -> list[Packet]:
+    def story(given: list[Packet]) -> list[Given]:
         start_s = float((given[0].packet.pts or 0) * given[0].packet.time_base)
         late = [Packet(item.packet, item.offset_s + 7.0) for item in given[20:]]
-        cut = [Lost(empty_packet(), reason="a"), Regained(empty_packet(), from_s=start_s + 20 / 30 + 7.0, reason="b")]
+        cut: list[Given] = [ConnectionLost("a"), ConnectionRestored(start_s + 20 / 30 + 7.0, "b")]
         return [*given[:12], *cut, *late]
 
     out = _decoded(clip, story)
@@ -184,9 +185,13 @@ def test_what_was_dropped_is_overload_and_no_damage(tmp_path: Any) -> None:  # n
     """The stretch from the last picture before to the next key picture."""
     clip = make_clip(tmp_path / "clip.ts", frames=30, key_every=10)
 
-    def story(given: list[Packet]) -> list[Packet]:
+    def story(given: list[Packet]) -> list[Given]:
         start_s = float((given[0].packet.pts or 0) * given[0].packet.time_base)
-        return [*given[:15], Dropped(empty_packet(), until_s=start_s + 20 / 30, packets=5, reason="slow"), *given[20:]]
+        return [
+            *given[:15],
+            PacketsDropped(until_s=start_s + 20 / 30, packets=5, reason="slow"),
+            *given[20:],
+        ]
 
     out = _decoded(clip, story)
     assert not [item for item in out if isinstance(item, SourceDamaged)]
@@ -199,14 +204,14 @@ def test_what_was_dropped_is_overload_and_no_damage(tmp_path: Any) -> None:  # n
 def test_what_is_dropped_before_the_first_picture_has_no_time(tmp_path: Any) -> None:  # noqa: ANN401 - pytest's path
     """The line of time begins with the first picture."""
     clip = make_clip(tmp_path / "clip.ts", frames=10)
-    out = _decoded(clip, lambda given: [Dropped(empty_packet(), until_s=99.0, packets=3, reason="slow"), *given])
+    out = _decoded(clip, lambda given: [PacketsDropped(until_s=99.0, packets=3, reason="slow"), *given])
     assert [type(item) for item in out] == [Picture] * len(out)
 
 
 def test_a_real_connection_is_followed(tmp_path: Any) -> None:  # noqa: ANN401 - pytest's path
     """Real packets of a real container, as the camera's: all of them, each with its time of arrival."""
-    source = open_source(str(make_clip(tmp_path / "clip.ts", frames=30)))
+    source = open_clip(str(make_clip(tmp_path / "clip.ts", frames=30)))
     connect: Callable[[], AbstractContextManager[Any]] = lambda: open_stream(source)  # noqa: E731 - the clip as a camera
     given = list(CameraPackets(connect, Backoff(0.0), has_end=True))
     assert times_s(given) == [round(number / 30, 3) for number in range(30)]
-    assert all(item.arrived_at is not None for item in given)
+    assert all(isinstance(item, Packet) and item.arrived_at is not None for item in given)

@@ -10,7 +10,7 @@ import pytest
 from stream.errors import SourceError
 from stream.pipeline.items import Picture
 from stream.pipeline.stage import drive
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
@@ -54,7 +54,7 @@ _FILES = {
 
 
 def _facts(path: Path) -> StreamFacts:
-    return read_facts(open_source(str(path)))
+    return read_facts(open_clip(str(path)))
 
 
 def _decoded_by_libav(path: Path) -> int:
@@ -110,7 +110,7 @@ def test_real_variable_rate_keeps_its_times() -> None:
 def test_what_an_edit_list_cuts_away_leaves_no_gap_between_rounds() -> None:
     """Of five packets a phone's edit list shows four: the next round begins where the fourth ends."""
     path = _ODD / "exo_dolbyVision-hdr.MOV"
-    given = islice(packets(open_source(str(path)), loop=True), 12)
+    given = islice(packets(open_clip(str(path)), loop=True), 12)
     assert decode(path, given).times_s == pytest.approx([index / 30 for index in range(8)])
 
 
@@ -131,7 +131,7 @@ def test_the_default_stream_of_several_is_taken() -> None:
 )
 def test_a_long_clip_in_a_tar_is_decoded_whole(number: str, frames: int, decoded_s: float) -> None:
     """Every frame of the clip comes out of the tar, at its time, with no damage."""
-    source = open_source(f"{_TAR}::factory_001_worker_001_{number}.mp4")
+    source = open_clip(f"{_TAR}::factory_001_worker_001_{number}.mp4")
     stage = Decode(source.name, read_facts(source))
     given = [(item.index, item.t_s) for item in drive(stage, packets(source)) if isinstance(item, Picture)]
     end = stage.end("end_of_stream")

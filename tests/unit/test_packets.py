@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.sources.source import open_source
-from stream.video.packets import Flush, packets
+from stream.pipeline.items import Flush, Packet
+from stream.sources.table import open_clip
+from stream.video.packets import packets
 from tests.support.clips import cut, decode, make_clip
 
 _FPS = 30
@@ -24,7 +25,7 @@ def test_a_looped_clip_repeats_without_a_gap(tmp_path: Path, ending: str) -> Non
     """Each round gives the same pictures, later by the clip's length, from a PTS that does not start at 0."""
     path = make_clip(tmp_path / f"clip.{ending}", frames=12, b_frames=2, start_s=1.4)
     once = decode(path)
-    given = islice(packets(open_source(str(path)), loop=True), 3 * 13)
+    given = islice(packets(open_clip(str(path)), loop=True), 3 * 13)
     thrice = decode(path, given)
     assert thrice.digests == 3 * once.digests
     length_s = once.end.decoded_s
@@ -35,8 +36,9 @@ def test_a_looped_clip_repeats_without_a_gap(tmp_path: Path, ending: str) -> Non
 
 def test_each_round_offsets_its_packets_by_the_length_so_far(clip: Path) -> None:
     """``offset_s`` is 0 in the first round and grows by the round's length, of which the lost tail is part."""
-    rounds = [item.offset_s for item in islice(packets(open_source(str(clip)), loop=True), 3 * 31)]
-    assert [rounds[0], rounds[31], rounds[62]] == pytest.approx([0.0, 1.0, 2.0])
+    given = islice(packets(open_clip(str(clip)), loop=True), 3 * 31)
+    rounds = [item.offset_s for item in given if isinstance(item, Packet)]
+    assert [rounds[0], rounds[30], rounds[60]] == pytest.approx([0.0, 1.0, 2.0])
     assert len(set(rounds)) == 3
 
 
@@ -44,8 +46,9 @@ def test_a_truncated_clip_loops_with_its_damage(tmp_path: Path, clip: Path) -> N
     """Every round has the same loss at its end, and the next one begins after it."""
     path = cut(clip, tmp_path / "cut.mp4", 0.6)
     (once,) = decode(path).damage
-    length = sum(1 for _ in packets(open_source(str(path))))
-    first, second = decode(path, islice(packets(open_source(str(path)), loop=True), 2 * length)).damage
+    length = sum(1 for _ in packets(open_clip(str(path))))
+    twice = islice(packets(open_clip(str(path)), loop=True), 2 * length)
+    first, second = decode(path, twice).damage
     assert first == once
     assert second.t_start_s == pytest.approx(once.t_start_s + 1.0)
     assert second.t_end_s == pytest.approx(once.t_end_s + 1.0)
@@ -66,10 +69,10 @@ def test_time_goes_on_where_a_clock_starts_anew(tmp_path: Path) -> None:
 
 def test_a_flush_says_what_the_container_owes(tmp_path: Path, clip: Path) -> None:
     """The last item of an intact clip is a flush without losses, that of a truncated one counts them."""
-    *_, intact = packets(open_source(str(clip)))
-    assert intact == Flush(intact.packet)
-    *_, short = packets(open_source(str(cut(clip, tmp_path / "cut.mp4", 0.6))))
+    *_, intact = packets(open_clip(str(clip)))
+    assert intact == Flush()
+    *_, short = packets(open_clip(str(cut(clip, tmp_path / "cut.mp4", 0.6))))
     assert isinstance(short, Flush)
     assert short.lost_packets > 0
     assert short.lost_until_s == pytest.approx(1.0)
-    assert replace(short, lost_packets=0, lost_until_s=None, reason="") == Flush(short.packet)
+    assert replace(short, lost_packets=0, lost_until_s=None, reason="") == Flush()

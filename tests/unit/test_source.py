@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ExitCode, SourceError, exit_code_of
+from stream.sources.clip import Clip, in_container, open_local
 from stream.sources.local import LocalFile, Slice
-from stream.sources.source import Source, in_container, open_source
+from stream.sources.table import open_clip
 from tests.support.clips import cut, into_tar
 
 _BYTES = bytes(range(256)) * 40
@@ -36,14 +37,14 @@ def tar(tmp_path: Path, clip: Path) -> Path:
 
 def _refusal(spec: Path | str, *, container: bool = False) -> str:
     with pytest.raises(SourceError) as caught:
-        open_source(str(spec), in_container=lambda: container)
+        open_local(str(spec), in_container=lambda: container)
     assert exit_code_of(caught.value) == ExitCode.INPUT
     return str(caught.value)
 
 
 def test_a_local_file_is_a_source(clip: Path) -> None:
     """A file is known by the name given, its stem, its size and its SHA-256, and opens at its start."""
-    source = open_source(str(clip))
+    source = open_clip(str(clip))
     assert (source.name, source.stem, source.size_bytes) == (str(clip), "factory_001_worker_001_0000", len(_BYTES))
     assert source.sha256() == hashlib.sha256(_BYTES).hexdigest()
     with source.open() as file:
@@ -52,7 +53,7 @@ def test_a_local_file_is_a_source(clip: Path) -> None:
 
 def test_a_member_of_a_tar_is_a_source(tar: Path) -> None:
     """TAR::MEMBER has the member's stem, size, SHA-256 and bytes."""
-    source = open_source(f"{tar}::factory_001_worker_001_0000.mp4")
+    source = open_clip(f"{tar}::factory_001_worker_001_0000.mp4")
     assert (source.stem, source.size_bytes) == ("factory_001_worker_001_0000", len(_BYTES))
     assert source.name == f"{tar}::factory_001_worker_001_0000.mp4"
     assert source.sha256() == hashlib.sha256(_BYTES).hexdigest()
@@ -62,7 +63,7 @@ def test_a_member_of_a_tar_is_a_source(tar: Path) -> None:
 
 def test_a_member_seeks_as_a_file_of_its_own(tar: Path) -> None:
     """Every position counts from the member's start, nothing beyond its end can be read, and openings share none."""
-    source = open_source(f"{tar}::factory_001_worker_001_0000.mp4")
+    source = open_clip(f"{tar}::factory_001_worker_001_0000.mp4")
     with source.open() as file, source.open() as second:
         assert file.seekable()
         assert not file.writable()
@@ -84,7 +85,7 @@ def test_a_member_is_read_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     before = sorted(tmp_path.rglob("*"))
     tracemalloc.start()
-    open_source(f"{tar}::big.mp4").sha256()
+    open_clip(f"{tar}::big.mp4").sha256()
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 1_000_000
@@ -97,7 +98,7 @@ def test_the_later_of_two_members_of_one_name_counts(tmp_path: Path, clip: Path)
     clip.write_bytes(b"newer")
     with tarfile.open(path, "a") as tar:
         tar.add(clip, clip.name)
-    with open_source(f"{path}::{clip.name}").open() as file:
+    with open_clip(f"{path}::{clip.name}").open() as file:
         assert file.read() == b"newer"
 
 
@@ -107,14 +108,14 @@ def test_a_leading_dot_makes_no_other_member(tmp_path: Path, clip: Path, stored:
     path = tmp_path / "part000.tar"
     with tarfile.open(path, "w") as tar:
         tar.add(clip, stored)
-    assert open_source(f"{path}::{asked}").size_bytes == len(_BYTES)
+    assert open_clip(f"{path}::{asked}").size_bytes == len(_BYTES)
 
 
 def test_a_tar_that_was_cut_off_gives_what_is_left(tmp_path: Path, clip: Path) -> None:
     """Members before the cut are whole, and the one in it has the size of its rest."""
     whole = into_tar(tmp_path / "whole.tar", clip, clip)
     part = cut(whole, tmp_path / "part000.tar", 0.25)
-    source = open_source(f"{part}::{clip.name}")
+    source = open_clip(f"{part}::{clip.name}")
     assert source.size_bytes == part.stat().st_size - source.offset
     with source.open() as file:
         assert file.read() == _BYTES[: source.size_bytes]
@@ -124,17 +125,17 @@ def test_a_file_whose_name_holds_the_separator_is_a_file(tmp_path: Path) -> None
     """A name that exists as it stands is not taken apart."""
     path = tmp_path / "a::b.mp4"
     path.write_bytes(b"x")
-    assert open_source(str(path)).file.path == path
+    assert open_clip(str(path)).file.path == path
 
 
 def test_intrinsics_lie_beside_the_clip_or_its_tar(tar: Path, clip: Path) -> None:
     """``intrinsics.json`` is found in the folder of the clip or of the tar, and its absence is None."""
-    member = open_source(f"{tar}::{clip.name}")
+    member = open_clip(f"{tar}::{clip.name}")
     assert member.intrinsics_path() is None
     beside = tar.with_name("intrinsics.json")
     beside.write_text("{}")
     assert member.intrinsics_path() == beside
-    assert open_source(str(clip)).intrinsics_path() == beside
+    assert open_clip(str(clip)).intrinsics_path() == beside
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_the_marks_of_docker_and_podman_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either mark alone says that this is a container."""
     marks = (tmp_path / "dockerenv", tmp_path / "containerenv")
-    monkeypatch.setattr("stream.sources.source._CONTAINER_MARKS", marks)
+    monkeypatch.setattr("stream.sources.clip._CONTAINER_MARKS", marks)
     assert not in_container()
     marks[1].touch()
     assert in_container()
@@ -177,7 +178,7 @@ def test_a_file_without_permission_is_refused(clip: Path, monkeypatch: pytest.Mo
 
 def test_a_file_that_goes_away_is_refused(clip: Path) -> None:
     """A source whose file was removed says so when it is opened."""
-    source = open_source(str(clip))
+    source = open_clip(str(clip))
     clip.unlink()
     with pytest.raises(SourceError, match="can no longer be read"):
         source.open()
@@ -257,4 +258,4 @@ def test_an_empty_member_is_refused(tmp_path: Path) -> None:
 
 def test_a_source_is_a_value(clip: Path) -> None:
     """Two sources of one name are equal, so that a record can be compared with what is there."""
-    assert open_source(str(clip)) == Source(str(clip), clip.stem, LocalFile(clip), 0, len(_BYTES))
+    assert open_clip(str(clip)) == Clip(str(clip), clip.stem, LocalFile(clip), 0, len(_BYTES))

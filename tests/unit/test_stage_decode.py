@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stream.pipeline.facts import SourceDamaged
-from stream.pipeline.items import Packet, Picture
-from stream.sources.source import open_source
+from stream.pipeline.items import Flush, Packet, Picture, SourceEvent
+from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
@@ -21,13 +21,15 @@ _FPS = 30
 
 
 def _facts(path: Path) -> StreamFacts:
-    return read_facts(open_source(str(path)))
+    return read_facts(open_clip(str(path)))
 
 
-def _own_packets(path: Path, change: Callable[[int, "av.Packet[av.VideoStream]"], None]) -> Iterator[Packet]:
+def _own_packets(
+    path: Path, change: Callable[[int, "av.Packet[av.VideoStream]"], None]
+) -> Iterator[Packet | SourceEvent]:
     """The clip's packets, each after ``change(number, packet)``."""
-    for number, item in enumerate(packets(open_source(str(path)))):
-        if item.packet.size:
+    for number, item in enumerate(packets(open_clip(str(path)))):
+        if isinstance(item, Packet):
             change(number, item.packet)
         yield item
 
@@ -129,7 +131,7 @@ def test_what_is_not_a_packet_is_passed_on(clip: Path) -> None:
 def test_stopping_gives_what_the_decoder_holds(clip: Path, whole: Decoded) -> None:
     """Without a ``Flush``, as when the run is stopped, the pictures of all packets taken come at the end."""
     stage, decoded = Decode("clip", _facts(clip)), Decoded()
-    for item in islice(packets(open_source(str(clip))), 10):
+    for item in islice(packets(open_clip(str(clip))), 10):
         decoded.add(stage.on_item(item))
     assert len(decoded.pictures) < 10
     decoded.add(stage.on_end())
@@ -150,10 +152,10 @@ def test_a_restored_stage_goes_on_behind_the_last_picture(tmp_path: Path, clip: 
     path = remux(clip, tmp_path / "gap.mp4", without={11})
     expected, facts = decode(path), _facts(path)
     first, second, decoded = Decode("clip", facts), Decode("clip", facts), Decoded()
-    for item in islice(packets(open_source(str(path))), stopped_after):
+    for item in islice(packets(open_clip(str(path))), stopped_after):
         decoded.add(first.on_item(item))
     second.restore(first.snapshot())
-    for item in packets(open_source(str(path))):
+    for item in packets(open_clip(str(path))):
         decoded.add(second.on_item(item))
     assert decoded.items == expected.items
     assert second.end("end_of_stream") == expected.end
@@ -162,14 +164,14 @@ def test_a_restored_stage_goes_on_behind_the_last_picture(tmp_path: Path, clip: 
 def test_a_looped_clip_is_restored_in_a_later_round(tmp_path: Path, clip: Path) -> None:
     """The damage at the end of an earlier round is not told again, that of the present round once."""
     path = cut(clip, tmp_path / "cut.mp4", 0.6)
-    given = list(islice(packets(open_source(str(path)), loop=True), 60))
+    given = list(islice(packets(open_clip(str(path)), loop=True), 60))
     expected, facts = decode(path, given), _facts(path)
     first, second, decoded = Decode("clip", facts), Decode("clip", facts), Decoded()
-    rounds = [number for number, item in enumerate(given) if not item.packet.size]
+    rounds = [number for number, item in enumerate(given) if isinstance(item, Flush)]
     for item in given[: rounds[0] + 8]:
         decoded.add(first.on_item(item))
     second.restore(first.snapshot())
-    for item in islice(packets(open_source(str(path)), loop=True), 60):
+    for item in islice(packets(open_clip(str(path)), loop=True), 60):
         decoded.add(second.on_item(item))
     decoded.add(second.on_end())
     assert len(expected.damage) > 1
@@ -188,7 +190,7 @@ def test_a_picture_outlives_its_clip(clip: Path) -> None:
     stage = Decode("clip", _facts(clip))
     kept = [
         item.frame
-        for packet in packets(open_source(str(clip)))
+        for packet in packets(open_clip(str(clip)))
         for item in stage.on_item(packet)
         if isinstance(item, Picture)
     ]
@@ -211,7 +213,7 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
     before = resources()
     for taken in (None, 2):
         stage = Decode("clip", _facts(path))
-        given = packets(open_source(str(path)))
+        given = packets(open_clip(str(path)))
         pictures = [picture for item in islice(given, taken) for picture in stage.on_item(item)]
         assert len(pictures) == 4 or taken
         given.close()

@@ -11,7 +11,7 @@ import pytest
 from stream.errors import ExitCode, SourceError, exit_code_of
 from stream.sources import tar as tar_module
 from stream.sources.local import LocalFile
-from stream.sources.source import open_source
+from stream.sources.table import open_clip
 from stream.sources.tar import contents_of
 from tests.support.clips import clips_named, decode, make_clip
 from tests.support.data_hub import tar_bytes
@@ -55,7 +55,7 @@ def test_a_size_beyond_the_file_is_cut_to_what_is_there(tmp_path: Path, claimed:
     """The clip is what is left; what its own index names beyond that is told as damage."""
     clip = make_clip(tmp_path / "whole.mp4", frames=30).read_bytes()
     tar = written(tmp_path, header("clip.mp4", claimed), clip[: len(clip) * 3 // 4])
-    assert open_source(f"{tar}::clip.mp4").size_bytes == len(clip) * 3 // 4
+    assert open_clip(f"{tar}::clip.mp4").size_bytes == len(clip) * 3 // 4
     decoded = decode(f"{tar}::clip.mp4")
     assert decoded.pictures
     assert "truncated" in decoded.damage[-1].reason
@@ -113,7 +113,7 @@ def test_a_tar_in_a_tar_is_refused(tmp_path: Path) -> None:
     """With a sentence that says so, by its bytes and not by its name."""
     tar = written(tmp_path, tar_bytes([("inner.mp4", tar_bytes([("clip.mp4", b"x")]))]))
     with pytest.raises(SourceError, match="is a tar in a tar, and is not read there: unpack the outer one first"):
-        open_source(f"{tar}::inner.mp4")
+        open_clip(f"{tar}::inner.mp4")
 
 
 @pytest.mark.parametrize("name", ["..mp4", "...mp4", "a/..mp4", "bell\x07.mp4", "line\nline.mp4"])
@@ -121,14 +121,14 @@ def test_names_that_are_none_for_a_folder_are_refused(tmp_path: Path, name: str)
     """The stem names the run directory: it must not lead out of the folder for results, nor upset a terminal."""
     tar = written(tmp_path, tar_bytes([(name, b"x" * 600)]))
     with pytest.raises(SourceError, match="has no name that a run directory could have"):
-        open_source(f"{tar}::{name}")
+        open_clip(f"{tar}::{name}")
 
 
 def test_a_path_that_leads_out_is_only_a_name(tmp_path: Path) -> None:
     """Nothing is unpacked, and of the path the last part alone is used."""
     tar = written(tmp_path, tar_bytes([("../../etc/clip.mp4", b"x" * 600)]))
     assert clips_named([str(tar)]) == [f"{tar}::../../etc/clip.mp4"]
-    assert open_source(f"{tar}::../../etc/clip.mp4").stem == "clip"
+    assert open_clip(f"{tar}::../../etc/clip.mp4").stem == "clip"
 
 
 def test_names_that_are_no_text_can_be_shown_and_chosen(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_names_that_are_no_text_can_be_shown_and_chosen(tmp_path: Path) -> None:
         tar.addfile(member, io.BytesIO(b"x" * 600))
     (clip,) = clips_named([str(path)])
     assert clip == f"{path}::caf\\xe9.mp4"
-    assert open_source(clip).size_bytes == 600
+    assert open_clip(clip).size_bytes == 600
 
 
 @pytest.mark.parametrize("folders", [["worker_001", "worker_002"], ["worker_001"]])

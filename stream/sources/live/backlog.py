@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from threading import Condition
 
-from stream.pipeline.items import Packet
+from stream.pipeline.items import Packet, PacketsDropped, SourceEvent
 from stream.sources.live.camera_clock import end_s
-from stream.video.packets import Dropped, empty_packet
 
 MOST_BYTES = 64 * 1024 * 1024
 """A minute of 8 Mb/s."""
@@ -19,7 +18,7 @@ class Backlog:
 
     A source that can wait waits when the backlog is full. A camera cannot: of it whole groups of pictures are dropped,
     from the oldest packet up to the next key picture, while the oldest is older than ``max_lag_s`` or the backlog is
-    too large. A ``Dropped`` stands for them. ``clock`` is the one of ``Packet.arrived_at``.
+    too large. A ``PacketsDropped`` stands for them. ``clock`` is the one of ``Packet.arrived_at``.
     """
 
     def __init__(
@@ -28,43 +27,43 @@ class Backlog:
         self._max_lag_s = max_lag_s
         self._most_bytes = most_bytes
         self._clock = clock
-        self._packets: deque[Packet] = deque()
+        self._items: deque[Packet | SourceEvent] = deque()
         self._bytes = 0
-        self._dropped: Dropped | None = None
+        self._dropped: PacketsDropped | None = None
         """What was dropped before the oldest packet."""
         self._headless = False
         """What comes continues a group of which the beginning was dropped."""
         self._ended = False
         self._changed = Condition()
 
-    def put(self, packet: Packet) -> None:
+    def put(self, item: Packet | SourceEvent) -> None:
         """Add a packet; of a source that can wait, when there is room."""
         with self._changed:
-            if packet.arrived_at is None and packet.packet.size:
+            if isinstance(item, Packet) and item.arrived_at is None:
                 self._changed.wait_for(lambda: self._ended or self._bytes < self._most_bytes)
-            if self._headless and _continues(packet):
-                self._drop(packet)
+            if self._headless and isinstance(item, Packet) and _continues(item):
+                self._drop(item)
                 return
             self._headless = False
-            self._packets.append(packet)
-            self._bytes += packet.packet.size
+            self._items.append(item)
+            self._bytes += _size_bytes(item)
             self._drop_late()
             self._changed.notify_all()
 
-    def take(self, timeout_s: float) -> Packet | None:
+    def take(self, timeout_s: float) -> Packet | SourceEvent | None:
         """The oldest packet; None if there is none within ``timeout_s``, or none will come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._packets or self._ended, timeout_s)
+            self._changed.wait_for(lambda: self._items or self._ended, timeout_s)
             self._drop_late()
-            if not self._packets:
+            if not self._items:
                 return None
             if self._dropped is not None:
                 dropped, self._dropped = self._dropped, None
                 return dropped
-            packet = self._packets.popleft()
-            self._bytes -= packet.packet.size
+            item = self._items.popleft()
+            self._bytes -= _size_bytes(item)
             self._changed.notify_all()
-            return packet
+            return item
 
     def end(self) -> None:
         """Nothing more is put, or nothing more will be taken."""
@@ -75,31 +74,36 @@ class Backlog:
     @property
     def exhausted(self) -> bool:
         """Whether nothing is left and nothing will come."""
-        return self._ended and not self._packets
+        return self._ended and not self._items
 
     def _drop_late(self) -> None:
-        while self._packets and self._is_late(self._packets[0]):
+        while self._items and self._is_late(self._items[0]):
             self._drop_first()
-            while self._packets and _continues(self._packets[0]):
+            while self._items and _continues(self._items[0]):
                 self._drop_first()
-            self._headless = not self._packets
+            self._headless = not self._items
 
-    def _is_late(self, packet: Packet) -> bool:
-        if packet.arrived_at is None or not packet.packet.size:
+    def _is_late(self, item: Packet | SourceEvent) -> bool:
+        if not isinstance(item, Packet) or item.arrived_at is None:
             return False
-        return self._clock() - packet.arrived_at > self._max_lag_s or self._bytes > self._most_bytes
+        return self._clock() - item.arrived_at > self._max_lag_s or self._bytes > self._most_bytes
 
     def _drop_first(self) -> None:
-        packet = self._packets.popleft()
-        self._bytes -= packet.packet.size
-        self._drop(packet)
+        item = self._items.popleft()
+        self._bytes -= _size_bytes(item)
+        if isinstance(item, Packet):
+            self._drop(item)
 
     def _drop(self, packet: Packet) -> None:
         before = self._dropped.packets if self._dropped else 0
         until_s = end_s(packet.packet) + packet.offset_s
-        self._dropped = Dropped(empty_packet(), until_s=until_s, packets=before + 1, reason="decoding is too slow")
+        self._dropped = PacketsDropped(until_s, before + 1, "decoding is too slow")
 
 
-def _continues(packet: Packet) -> bool:
-    """Whether the packet belongs to the group of pictures that the one before it belongs to."""
-    return bool(packet.packet.size) and not packet.packet.is_keyframe
+def _size_bytes(item: Packet | SourceEvent) -> int:
+    return item.packet.size if isinstance(item, Packet) else 0
+
+
+def _continues(item: Packet | SourceEvent) -> bool:
+    """Whether the packet belongs to the same group of pictures as the one before it."""
+    return isinstance(item, Packet) and not item.packet.is_keyframe

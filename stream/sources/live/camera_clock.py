@@ -17,7 +17,7 @@ GAP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class CameraPosition:
     """Where an earlier attempt at a run has left the line; times on the packets' clock, with their offset."""
 
     last_s: float
@@ -34,7 +34,7 @@ class CameraClock:
     that was set) it follows the monotonic clock, by which packets arrive: time is neither stretched nor compressed.
     """
 
-    def __init__(self, since: Since | None = None) -> None:
+    def __init__(self, since: CameraPosition | None = None) -> None:
         self.offset_s = 0.0
         """To be added to the times of the packets that are taken now."""
         self._shift = 0

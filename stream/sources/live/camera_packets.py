@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.pipeline.items import Packet
+from stream.pipeline.items import ConnectionLost, ConnectionRestored, Packet, SourceEvent
 from stream.sources.live.backoff import Backoff
-from stream.sources.live.camera_clock import CameraClock, Since
+from stream.sources.live.camera_clock import CameraClock, CameraPosition
 from stream.sources.live.connect import outage
 from stream.video.container import demuxed
-from stream.video.packets import Lost, Regained, decode_threads, empty_packet
+from stream.video.packets import decode_threads
 
 if TYPE_CHECKING:
     import av
@@ -28,10 +28,11 @@ INTERRUPTED = "the run was interrupted"
 
 
 class CameraPackets:
-    """Iterates over a camera's packets, until it is given up or comes to its end.
+    """Iterates over a camera's packets until the camera is given up or ends its stream.
 
-    Each connection begins with its first key picture: nothing before it can be decoded. After a cut comes ``Lost`` at
-    once, and ``Regained`` before the first packet of the connection that follows; they say why, each reason once.
+    Each connection begins with its first keyframe: nothing before it can be decoded. When the camera is cut off,
+    ``ConnectionLost`` follows at once, and ``ConnectionRestored`` before the first packet of the next connection. Both
+    say why, and name each reason once.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class CameraPackets:
         *,
         has_end: bool,
         silence_s: float = math.inf,
-        since: Since | None = None,
+        since: CameraPosition | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Set up.
@@ -64,15 +65,15 @@ class CameraPackets:
         """Why the camera is away; empty while it is not."""
         self._complete = False
 
-    def __iter__(self) -> Iterator[Packet]:
+    def __iter__(self) -> Iterator[Packet | SourceEvent]:
         if self._reasons:
-            yield Lost(empty_packet(), reason=INTERRUPTED)
+            yield ConnectionLost(INTERRUPTED)
         while True:
             reason = yield from self._session()
             if self._complete:
                 return
             if not self._reasons and self._line.began:
-                yield Lost(empty_packet(), reason=reason)
+                yield ConnectionLost(reason)
             elif reason not in self._reasons:
                 _LOG.warning("the source is still away: %s", reason)
             if reason not in self._reasons:
@@ -80,7 +81,7 @@ class CameraPackets:
             if not self._backoff.wait():
                 return
 
-    def _session(self) -> Generator[Packet, None, str]:
+    def _session(self) -> Generator[Packet | SourceEvent, None, str]:
         """One connection; returns why it ended."""
         import av
 
@@ -93,7 +94,7 @@ class CameraPackets:
         except (av.FFmpegError, OSError, SourceError) as error:
             return outage(error)
 
-    def _follow(self, container: "InputContainer", stream: "av.VideoStream") -> Iterator[Packet]:
+    def _follow(self, container: "InputContainer", stream: "av.VideoStream") -> Iterator[Packet | SourceEvent]:
         self._line.connect()
         arrived_at = math.inf
         for packet in demuxed(container, stream):
@@ -111,12 +112,12 @@ class CameraPackets:
             if silent:
                 raise TimeoutError
 
-    def _restart(self, packet: "av.Packet[av.VideoStream]", arrived_at: float) -> Iterator[Packet]:
+    def _restart(self, packet: "av.Packet[av.VideoStream]", arrived_at: float) -> Iterator[Packet | SourceEvent]:
         """The first packet of a connection, or of a clock that was set while time went on."""
         again = self._line.began
         from_s = self._line.restart(packet, arrived_at)
         if again:
             reason = "; then: ".join(self._reasons) or "its clock was set"
-            yield Regained(empty_packet(), from_s=from_s, reason=reason)
+            yield ConnectionRestored(from_s, reason)
         self._reasons = []
         self._backoff.reset()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError, UnreachableError
-from stream.sources.live.source import LiveSource
+from stream.sources.address import Address
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -16,33 +16,33 @@ _RTSP = {
 }
 
 
-def connect(camera: LiveSource, decoding: dict[str, str]) -> "InputContainer":
-    """Open a camera. Where nothing comes for ``silence_s`` seconds, now or later, libav raises ``av.ExitError``.
+def connect(camera: Address, silence_s: float, decoder_options: dict[str, str]) -> "InputContainer":
+    """Open a camera. When it sends nothing for ``silence_s`` seconds, now or later, libav raises ``av.ExitError``.
 
     Args:
-        camera: Of kind ``rtsp`` or ``device``.
-        decoding: Options for the decoder.
+        camera: An RTSP address, or a device of this machine.
+        silence_s: The longest time without data, in seconds.
+        decoder_options: Options for libav's decoder.
 
     Raises:
-        SourceError: it cannot be read; ``UnreachableError``: perhaps later.
+        SourceError: it cannot be read; ``UnreachableError`` if a later attempt may succeed.
     """
     import av
 
-    if camera.address is None:
-        raise TypeError(f"{camera.name} has no address")
+    is_device = camera.scheme == "device"
     lasting = (
         av.HTTPBadRequestError, av.HTTPUnauthorizedError, av.HTTPForbiddenError, av.HTTPNotFoundError,
         av.ProtocolNotFoundError, av.DemuxerNotFoundError, FileNotFoundError, PermissionError,
     )  # fmt: skip
     try:
         return av.open(
-            camera.address.spec,
+            camera.spec,
             "r",
-            format="rtsp" if camera.kind == "rtsp" else "v4l2",
-            container_options=_RTSP if camera.kind == "rtsp" else {},
-            options=decoding,
+            format="v4l2" if is_device else "rtsp",
+            container_options={} if is_device else _RTSP,
+            options=decoder_options,
             metadata_errors="replace",
-            timeout=(camera.options.silence_s, camera.options.silence_s),
+            timeout=(silence_s, silence_s),
         )
     except lasting as error:
         raise SourceError(f"{camera.name} cannot be read: {error.strerror}") from None  # its text holds the address

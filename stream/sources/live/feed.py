@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from stream.pipeline.items import Packet
+from stream.pipeline.items import Flush, Packet, SourceEvent
 from stream.sources.live.backlog import Backlog
 from stream.sources.live.backoff import Backoff
-from stream.sources.live.camera_clock import Since, start_s
+from stream.sources.live.camera_clock import CameraPosition, start_s
 from stream.sources.live.camera_packets import CameraPackets
 from stream.sources.live.source import LiveSource
 from stream.video.container import open_stream
-from stream.video.packets import Flush, empty_packet, packets
+from stream.video.packets import packets
 
 _TAKE_S = 0.1
 """The longest time without a word from ``LiveFeed``."""
@@ -25,7 +25,7 @@ class LiveFeed:
     """The packets of a live source, read in a thread of their own: a camera is read also while nobody takes them."""
 
     def __init__(
-        self, source: LiveSource, since: Since | None = None, clock: Callable[[], float] = time.monotonic
+        self, source: LiveSource, since: CameraPosition | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """``since``: where an earlier attempt at a camera's run has left off."""
         self._source = source
@@ -36,7 +36,7 @@ class LiveFeed:
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._read, name="live source", daemon=True)
 
-    def packets(self) -> Iterator[Packet | None]:
+    def packets(self) -> Iterator[Packet | SourceEvent | None]:
         """Packets and a ``Flush`` at the end; None whenever there is none for now. The thread ends with the iterator.
 
         Raises:
@@ -52,13 +52,13 @@ class LiveFeed:
         if self._error is not None:
             raise self._error
 
-    def _until_due(self) -> Iterator[Packet | None]:
+    def _until_due(self) -> Iterator[Packet | SourceEvent | None]:
         """What the thread reads, up to ``duration_s``; the time in which a camera is away counts."""
         duration_s = self._source.options.duration_s or math.inf
         first_s = began_at = None
         while not self._backlog.exhausted:
             packet = self._backlog.take(_TAKE_S)
-            if packet is not None and packet.packet.size:
+            if isinstance(packet, Packet):
                 t_s = start_s(packet.packet) + packet.offset_s
                 first_s, began_at = (t_s, self._clock()) if first_s is None else (first_s, began_at)
                 if t_s - first_s >= duration_s:
@@ -67,7 +67,7 @@ class LiveFeed:
                 break
             yield packet
         if self._error is None:
-            yield Flush(empty_packet())
+            yield Flush()
 
     def _is_away_since(self, began_at: float | None, duration_s: float) -> bool:
         if began_at is None or not self._source.is_camera:
@@ -85,7 +85,7 @@ class LiveFeed:
         finally:
             self._backlog.end()
 
-    def _arriving(self) -> Iterator[Packet]:
+    def _arriving(self) -> Iterator[Packet | SourceEvent]:
         if self._source.is_camera:
             options = self._source.options
             yield from CameraPackets(
@@ -96,7 +96,7 @@ class LiveFeed:
                 since=self._since,
             )
         elif math.isfinite(self._source.options.lag_s):
-            for packet in packets(self._source):
-                yield replace(packet, arrived_at=self._clock())
+            for item in packets(self._source):
+                yield replace(item, arrived_at=self._clock()) if isinstance(item, Packet) else item
         else:
             yield from packets(self._source)

@@ -1,18 +1,26 @@
-"""Sources that are read while they are made: a camera, a stream over HTTP, standard input, a growing file."""
+"""Sources that are read while they are produced: a camera, a stream over HTTP, standard input, a growing file."""
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stream.errors import SourceError, UsageError
-from stream.sources.address import Address, address_of
+from stream.pipeline.items import Packet, SourceEvent
+from stream.sources.address import Address
 from stream.sources.live.byte_streams import GrowingFile, Pipe, ReadOnce
 from stream.sources.live.http import HttpStream, ask
 from stream.sources.live.http_file import file_of
 from stream.sources.live.options import CAMERAS, Kind, LiveOptions
-from stream.sources.source import Source, open_source
+from stream.sources.source import START, ResumePoint, Source
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+    from av.container import InputContainer
+from stream.sources.clip import Clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +43,28 @@ class LiveSource:
     def kind(self) -> Kind:
         """What it is."""
         if self.options.kind is None:
-            raise TypeError(f"nobody has found out what {self.name} is")
+            raise TypeError(f"the kind of the live source {self.name} has not been determined")
         return self.options.kind
 
     @property
+    def live_options(self) -> LiveOptions:
+        return self.options
+
+    @property
     def size_bytes(self) -> None:
-        """Nobody knows."""
-        return
+        return None
+
+    @property
+    def mtime_ns(self) -> None:
+        return None
+
+    @property
+    def is_live(self) -> bool:
+        return True
+
+    @property
+    def is_standard_input(self) -> bool:
+        return self.kind == "pipe"
 
     @property
     def is_camera(self) -> bool:
@@ -58,11 +81,31 @@ class LiveSource:
         """Whether it is complete where it ends without an error."""
         return self.kind not in ("rtsp", "device")
 
+    def connect(self, decoder_options: dict[str, str]) -> "InputContainer | None":
+        """The container of a camera that libav connects to; None for all other kinds."""
+        if self.kind not in ("rtsp", "device") or self.address is None:
+            return None
+        from stream.sources.live.connect import connect
+
+        return connect(self.address, self.options.silence_s, decoder_options)
+
+    def packets(
+        self,
+        resume: ResumePoint = START,
+        *,
+        loop: bool = False,  # noqa: ARG002
+        hwaccel: "HWAccel | None" = None,  # noqa: ARG002
+    ) -> Iterator[Packet | SourceEvent | None]:
+        """Read in a thread of their own; ``loop`` and ``hwaccel`` are for clips."""
+        from stream.sources.live.feed import LiveFeed
+
+        return LiveFeed(self, resume.camera).packets()
+
     def open(self) -> ReadOnce:
-        """Its bytes; only for what libav does not connect to by itself. The caller closes it.
+        """Its bytes, of a source that libav does not connect to by itself.
 
         Raises:
-            SourceError: it cannot be read; ``UnreachableError``: perhaps later.
+            SourceError: it cannot be read; ``UnreachableError`` if a later attempt may succeed.
         """
         if self.path is not None:
             try:
@@ -77,17 +120,19 @@ class LiveSource:
 
     @property
     def fetched_bytes(self) -> None:
-        """Nobody counts."""
-        return
+        return None
 
     def origin(self) -> None:
-        """Its name says all."""
+        """``name`` says it all."""
 
     def sha256(self) -> None:
-        """Nobody can read it again."""
+        """Its bytes cannot be read a second time."""
+
+    def edges_sha256(self) -> None:
+        """Its end is not known."""
 
     def sidecar(self) -> None:
-        """Nothing lies beside it."""
+        """There is no file beside it."""
 
     def intrinsics_path(self) -> Path | None:
         """``intrinsics.json`` beside a growing file."""
@@ -95,52 +140,54 @@ class LiveSource:
         return beside if beside and beside.is_file() else None
 
 
-def open_any(spec: str, options: LiveOptions, *, download: bool = False) -> Source | LiveSource:
-    """The clip or the live source that ``spec`` names. A file over HTTP that can be read anywhere is a clip.
+def open_camera(spec: str, options: LiveOptions, *, download: bool = False) -> LiveSource:  # noqa: ARG001  (for clips)
+    """The camera at ``rtsp://``, ``rtsps://`` or ``/dev/videoN``; it is not contacted yet."""
+    address = Address(spec)
+    return _live("device" if address.scheme == "device" else "rtsp", options, address)
+
+
+def open_growing(spec: str, options: LiveOptions) -> LiveSource:
+    """The file at the path ``spec``, which another program still writes.
 
     Raises:
-        SourceError: it cannot be read; ``UnreachableError``: perhaps later.
-        UsageError: standard input is a terminal; a file is to be followed that is none.
+        UsageError: there is no such file.
     """
-    if options.follow:
-        return _growing(spec, options)
-    address = address_of(spec)
-    if address is None:
-        return open_source(spec, download=download)
-    if options.kind is not None:
-        return _live(options.kind, options, address)
-    match address.kind:
-        case "pipe":
-            return _standard_input(options, address)
-        case "http":
-            return _over_http(options, address)
-        case kind:
-            return _live(kind, options, address)
-
-
-def _live(kind: Kind, options: LiveOptions, address: Address) -> LiveSource:
-    return LiveSource(address.name, address.stem, replace(options, kind=kind), address)
-
-
-def _growing(spec: str, options: LiveOptions) -> LiveSource:
     path = Path(spec)
     if not path.is_file():
-        raise UsageError(f"--follow {spec}: that is no file; name one that grows")
+        raise UsageError(f"--follow {spec}: there is no such file; name a file that is being written")
     return LiveSource(spec, path.stem, replace(options, kind="growing"), path=path)
 
 
-def _standard_input(options: LiveOptions, address: Address) -> LiveSource:
-    """The source with file descriptors that also a child process can be given."""
+def open_standard_input(spec: str, options: LiveOptions, *, download: bool = False) -> LiveSource:  # noqa: ARG001
+    """Standard input, with file descriptors that a child process can inherit.
+
+    Raises:
+        UsageError: it is a terminal.
+    """
+    address = Address(spec)
+    if options.kind is not None:
+        return _live(options.kind, options, address)
     if sys.stdin.isatty():
         raise UsageError("standard input is a terminal: pipe a stream into the program, or name a clip")
     fds = os.dup(sys.stdin.fileno()), os.memfd_create("egoclean-stdin")
     return replace(_live("pipe", replace(options, stdin_fds=fds), address), keep_head=True)
 
 
-def _over_http(options: LiveOptions, address: Address) -> Source | LiveSource:
-    """Ask for the first byte alone, and see what the server makes of that."""
+def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Source:  # noqa: ARG001
+    """A file that the server gives in parts, or a stream: the first byte alone is requested to find out which.
+
+    Raises:
+        SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed.
+    """
+    address = Address(spec)
+    if options.kind is not None:
+        return _live(options.kind, options, address)
     with ask(address, options.silence_s, Range="bytes=0-0") as answer:
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
             file = file_of(address, answer, options.silence_s)
-            return Source(address.name, address.stem, file, 0, file.size_bytes)
+            return Clip(address.name, address.stem, file, 0, file.size_bytes)
         return _live("http" if answer.length is None else "download", options, address)
+
+
+def _live(kind: Kind, options: LiveOptions, address: Address) -> LiveSource:
+    return LiveSource(address.name, address.stem, replace(options, kind=kind), address)
