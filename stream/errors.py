@@ -7,9 +7,9 @@
     │   ├── SourceError                   the clip, the tar or the stream inside it
     │   │   └── UnreachableError          a live source that may be there later
     │   └── IntrinsicsError               the camera's calibration
-    ├── ModelMissingError              5  a package, a model or its weights are not there
     ├── NoRoomError                    6  disk, memory or VRAM is full
     └── StageFailedError              any  a stage's process died; carries that stage's own code
+    ModelUnavailableError              5  a package, a model or its weights are not there (``models.errors``)
 
 A message is one sentence: it names the thing, its value, and what would be right.
 """
@@ -19,6 +19,25 @@ import re
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar
+
+from models.errors import ModelUnavailableError
+
+__all__ = [
+    "DamagedError",
+    "EgocleanError",
+    "ExitCode",
+    "InputError",
+    "IntrinsicsError",
+    "ModelUnavailableError",
+    "NoRoomError",
+    "SourceError",
+    "StageFailedError",
+    "UnreachableError",
+    "UsageError",
+    "exit_code_of",
+    "printable",
+    "sentence_of",
+]
 
 
 class ExitCode(IntEnum):
@@ -75,12 +94,6 @@ class IntrinsicsError(InputError):
     """The calibration is missing, incomplete, not finite, or made for another picture."""
 
 
-class ModelMissingError(EgocleanError):
-    """A Python package, a model or its weights are not there."""
-
-    exit_code = ExitCode.MODEL_MISSING
-
-
 class NoRoomError(EgocleanError):
     """Disk, memory or VRAM is full."""
 
@@ -98,9 +111,6 @@ class StageFailedError(EgocleanError):
         self.transient = transient
 
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
 def exit_code_of(error: BaseException) -> int:
     """The documented exit code for any exception, also one that is not ours."""
     match error:
@@ -108,9 +118,9 @@ def exit_code_of(error: BaseException) -> int:
             return error.code
         case EgocleanError():
             return error.exit_code
-        case MemoryError():
-            return ExitCode.NO_ROOM
-        case OSError() if error.errno in _FULL:
+        case ModelUnavailableError():
+            return ExitCode.MODEL_MISSING
+        case MemoryError() | OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
             return ExitCode.NO_ROOM
         case KeyboardInterrupt():
             return ExitCode.SIGINT
@@ -125,11 +135,11 @@ def sentence_of(error: BaseException) -> str:
 
 def _words_of(error: BaseException) -> str:
     match error:
-        case EgocleanError():
+        case EgocleanError() | ModelUnavailableError():
             return str(error)
         case MemoryError():
             return str(error) or "the memory of this machine is exhausted"
-        case OSError() if error.errno in _FULL:
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
             return f"no room left on the disk while writing {error.filename or 'the run directory'}"
         case _:
             return f"internal error, {type(error).__name__}: {error}"

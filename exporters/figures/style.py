@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stream.errors import ModelMissingError, printable
+from stream.errors import ModelUnavailableError, printable
 from stream.records.store.atomic import replace_file
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def require_matplotlib() -> None:
     """See that figures can be drawn, before anything is computed.
 
     Raises:
-        ModelMissingError: matplotlib is not installed.
+        ModelUnavailableError: matplotlib is not installed.
     """
     if find_spec("matplotlib") is None:
-        raise ModelMissingError(
+        raise ModelUnavailableError(
             "figures need the Python package matplotlib, which is not installed: "
             "pip install -e '.[plots]' in the project's folder"
         )

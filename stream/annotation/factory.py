@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from models.annotators.annotator import Annotator
-from models.errors import ModelUnavailableError
 from models.weights.hub.fetch import Report, unreported
 from stream.config import Options
-from stream.errors import ModelMissingError, UsageError
+from stream.errors import UsageError
 
 if TYPE_CHECKING:
     from models.annotators.table import AnnotatorChoice
@@ -20,7 +19,7 @@ def settled(options: Options, *, allow_download: bool = True, report: Report = u
     ``report`` hears how far their fetching is.
 
     Raises:
-        ModelMissingError: its packages or weights are not there.
+        ModelUnavailableError: its packages or weights are not there.
         UsageError: it cannot do what was asked for.
     """
     if options.annotator == "none":
@@ -36,7 +35,7 @@ def make(options: Options) -> Annotator:
     """Make the annotator from what is on this machine.
 
     Raises:
-        ModelMissingError: its packages or weights are not there.
+        ModelUnavailableError: its packages or weights are not there.
         UsageError: it cannot do what was asked for.
         MemoryError: it does not fit into the device's memory.
     """
@@ -66,7 +65,5 @@ def _choice(options: Options) -> "AnnotatorChoice":
 def _told_as_ours() -> Iterator[None]:
     try:
         yield
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error

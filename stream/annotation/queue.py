@@ -23,7 +23,7 @@ from stream.annotation.raw_responses import read_responses
 from stream.annotation.request import order_of
 from stream.annotation.selection import Selection
 from stream.config import Options
-from stream.errors import ModelMissingError
+from stream.errors import ModelUnavailableError
 from stream.pipeline.items import AnnotationOrder, End
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
@@ -131,10 +131,10 @@ class AnnotationQueue:
         """The annotator can answer nothing at present: a live run, and one that it has answered, bear that.
 
         Raises:
-            ModelMissingError: another one.
+            ModelUnavailableError: another one.
         """
         if not self._bears_absence:
-            raise ModelMissingError(reason)
+            raise ModelUnavailableError(reason)
 
     def died(self, reason: str) -> None:
         """The annotator has died, and comes again: what was with it waits, before all others."""

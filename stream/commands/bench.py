@@ -158,17 +158,12 @@ def _prepared(
 
 
 def _random_weights(encoder: str, folder: Path, size: Any) -> Path:  # noqa: ANN401 - one of _RANDOM, which click has checked
-    from models.errors import ModelUnavailableError
-    from stream.errors import ModelMissingError
 
     save_random = ENCODERS[encoder].save_random
     if save_random is None:
         raise UsageError(f"--encoder {encoder} has no random weights: leave out --weights {size}")
     click.echo(f"making {size} weights", err=True)
-    try:
-        return save_random(folder, size)
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
+    return save_random(folder, size)
 
 
 def _rendered(folder: Path, size: str, seconds: float) -> Path:

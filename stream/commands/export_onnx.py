@@ -5,8 +5,7 @@ from typing import Literal, get_args
 
 import click
 
-from models.errors import ModelUnavailableError
-from stream.errors import ModelMissingError, UsageError
+from stream.errors import UsageError
 
 Precision = Literal["fp32", "fp16"]
 _FILE = click.Path(path_type=Path)
@@ -31,8 +30,6 @@ def export_onnx(encoder_model: str | None, out: Path, dtype: Precision, frames: 
     try:
         folder = locate(weights_of(AUTO, encoder_model) or AUTO, allow_download=False)
         facts = export.export_onnx(folder, out, frames=frames, precision=precision)
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
     click.echo(f"{out}: {facts.model}, {facts.dtype}, windows of {facts.frames} frames of {facts.tile_px} px")

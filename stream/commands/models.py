@@ -7,9 +7,8 @@ import click
 from rich.console import Console
 
 from models.encoders.table import encoder_names, weights_of
-from models.errors import ModelUnavailableError
 from stream.commands.export_onnx import export_onnx
-from stream.errors import ModelMissingError, printable
+from stream.errors import printable
 
 _ANNOTATORS = ("none", "qwen", "openai")
 
@@ -48,11 +47,8 @@ def fetch_models(
     commit; to have the same weights of another one tomorrow, give the NAME@COMMIT that is printed to `run`. A token is
     read from HF_TOKEN or HF_KEY, also in `.env`, and sent to the hub alone.
     """
-    try:
-        for name in _needed(encoder, encoder_model, annotator, annotator_model):
-            click.echo(printable(_fetched(name, revision, offline=offline)))
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
+    for name in _needed(encoder, encoder_model, annotator, annotator_model):
+        click.echo(printable(_fetched(name, revision, offline=offline)))
 
 
 @models.command("list")
@@ -62,11 +58,8 @@ def list_models() -> None:
     from models.weights.hub.cached import cached_models
     from stream.doctor.check import size
 
-    try:
-        require_packages(("huggingface_hub",), extra="hub")
-        found = cached_models()
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
+    require_packages(("huggingface_hub",), extra="hub")
+    found = cached_models()
     for model in found:
         revisions = ", ".join(model.revisions) or "-"
         whole = "whole" if model.fault is None else f"not whole: {model.fault}"

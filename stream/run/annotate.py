@@ -15,7 +15,7 @@ from stream.annotation.factory import make
 from stream.annotation.queue import AnnotationQueue
 from stream.annotation.selection import may_be_asked_again
 from stream.config import Options, validated
-from stream.errors import ModelMissingError, UsageError
+from stream.errors import ModelUnavailableError, UsageError
 from stream.pipeline.items import AnnotatorAway, Item
 from stream.records.accounting import account
 from stream.records.follow import Follower
@@ -45,7 +45,7 @@ def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int
 
     Raises:
         UsageError: there is no finished run, or the options make no sense.
-        ModelMissingError: the annotator's packages, weights or server are not there.
+        ModelUnavailableError: the annotator's packages, weights or server are not there.
     """
     if finish_of(layout.events) is None:
         raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
@@ -112,11 +112,11 @@ def _answers(items: Iterator[Item]) -> Iterator[Said]:
     """What is said of segments.
 
     Raises:
-        ModelMissingError: the annotator can answer nothing: what is left stays as it was, for another call.
+        ModelUnavailableError: the annotator can answer nothing: what is left stays as it was, for another call.
     """
     for item in items:
         if isinstance(item, AnnotatorAway):
-            raise ModelMissingError(item.reason)
+            raise ModelUnavailableError(item.reason)
         if isinstance(item, AnnotationAnswer | AnnotationFailure):
             yield item
 

@@ -7,10 +7,9 @@ from typing import Any
 from rich.console import Console
 
 from models.encoders.table import choose
-from models.errors import ModelUnavailableError
 from stream.annotation.factory import settled
 from stream.config import Options
-from stream.errors import IntrinsicsError, ModelMissingError, UsageError
+from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.camera import fit_camera, read_intrinsics
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import read_manifest
@@ -48,7 +47,7 @@ def prepare(options: Options) -> Prepared:
     Raises:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
-        ModelMissingError: a model's packages or weights are not there.
+        ModelUnavailableError: a model's packages or weights are not there.
         NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
@@ -110,7 +109,7 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
     """The options with the encoder and the folder of its weights.
 
     Raises:
-        ModelMissingError: the encoder's packages or weights are not there.
+        ModelUnavailableError: the encoder's packages or weights are not there.
         UsageError: it cannot take what was asked for.
     """
     try:
@@ -123,8 +122,6 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
                 allow_download=allow_download,
                 report=report,
             )
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
     except ValueError as error:
         raise UsageError(str(error)) from error
     return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model, "tile_px": choice.tile_px})
@@ -134,7 +131,7 @@ def with_annotator(options: Options) -> Options:
     """The options with the folder of the annotator's weights, or the name of its server's model.
 
     Raises:
-        ModelMissingError: the annotator's packages or weights are not there.
+        ModelUnavailableError: the annotator's packages or weights are not there.
         UsageError: it cannot do what was asked for.
     """
     with shown(Console(stderr=True), options.annotator_model or "weights") as report:

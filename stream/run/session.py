@@ -4,7 +4,16 @@ import threading
 import time
 from pathlib import Path
 
-from stream.errors import DamagedError, EgocleanError, ExitCode, StageFailedError, UsageError, exit_code_of, sentence_of
+from stream.errors import (
+    DamagedError,
+    EgocleanError,
+    ExitCode,
+    ModelUnavailableError,
+    StageFailedError,
+    UsageError,
+    exit_code_of,
+    sentence_of,
+)
 from stream.monitoring.monitor import Monitor
 from stream.records.latencies import in_words, latencies
 from stream.records.replay import latest_s
@@ -140,7 +149,7 @@ class _Run:
         with signals_caught(self._stopped):
             try:
                 code = self._outcome(self._play(self._stopped, self._append(first)))
-            except EgocleanError as error:
+            except (EgocleanError, ModelUnavailableError) as error:
                 self._record_failure(error)
                 raise
             if self._is_hashed(code):
@@ -205,7 +214,7 @@ class _Run:
         self._view.note(Note("the same command goes on where it was"))
         return signalled
 
-    def _record_failure(self, error: EgocleanError) -> None:
+    def _record_failure(self, error: Exception) -> None:
         """Say in the records how the run ended; on a full disk they end where they are."""
         try:
             self._failed(sentence_of(error), exit_code_of(error))

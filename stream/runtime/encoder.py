@@ -2,9 +2,7 @@
 
 from models.encoders.encoder import ClipEncoder
 from models.encoders.table import make_encoder
-from models.errors import ModelUnavailableError
 from stream.config import Options
-from stream.errors import ModelMissingError
 from stream.runtime.gpu_budget import limited
 
 
@@ -12,17 +10,14 @@ def own_encoder(options: Options) -> ClipEncoder:
     """Load it; ``options`` have its model settled.
 
     Raises:
-        ModelMissingError: its packages or weights are not there.
+        ModelUnavailableError: its packages or weights are not there.
         MemoryError: it does not fit into the device's memory.
     """
-    try:
-        return make_encoder(
-            options.encoder,
-            options.encoder_model,
-            frames=options.sampling.frames,
-            onnx=options.encoder_onnx,
-            provider=options.onnx_provider,
-            memory_bytes=limited(options, "encode"),
-        )
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
+    return make_encoder(
+        options.encoder,
+        options.encoder_model,
+        frames=options.sampling.frames,
+        onnx=options.encoder_onnx,
+        provider=options.onnx_provider,
+        memory_bytes=limited(options, "encode"),
+    )

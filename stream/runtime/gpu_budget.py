@@ -5,7 +5,6 @@ from pathlib import Path
 from models.annotators.qwen.vram import qwen_need
 from models.encoders.spec import EncoderProfile
 from models.encoders.table import WEIGHTLESS, profile_of
-from models.errors import ModelUnavailableError
 from models.memory.gpu import find_gpu
 from models.memory.vram import (
     GIB,
@@ -17,21 +16,18 @@ from models.memory.vram import (
     share_out,
 )
 from stream.config import Options
-from stream.errors import ModelMissingError, NoRoomError
+from stream.errors import NoRoomError
 
 
 def needs(options: Options) -> dict[str, Need]:
     """What each process that uses the GPU takes; ``options`` have their models settled.
 
     Raises:
-        ModelMissingError: a model's files cannot be read.
+        ModelUnavailableError: a model's files cannot be read.
     """
     found = {"ingest": decoder_need() if options.decoder == "nvdec" else None}
-    try:
-        found["encode"] = _encoder_need(options)
-        found["annotate"] = _annotator_need(options)
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
+    found["encode"] = _encoder_need(options)
+    found["annotate"] = _annotator_need(options)
     return {process: need for process, need in found.items() if need is not None}
 
 
@@ -75,7 +71,7 @@ def with_budget(options: Options) -> Options:
     is no budget.
 
     Raises:
-        ModelMissingError: a model's files cannot be read.
+        ModelUnavailableError: a model's files cannot be read.
         NoRoomError: the models do not fit into it.
     """
     card = find_gpu() if needs(options) else None
@@ -96,7 +92,7 @@ def shares(options: Options) -> dict[str, Share]:
     """Each GPU process's share of the budget; none where there is no budget.
 
     Raises:
-        ModelMissingError: a model's files cannot be read.
+        ModelUnavailableError: a model's files cannot be read.
         NoRoomError: the models do not fit into it.
     """
     if options.vram_budget_gib is None:
@@ -111,7 +107,7 @@ def limited(options: Options, process: str) -> int | None:
     """Keep this process, one of the run's, to its share; what is left in it for an allocator, None without a budget.
 
     Raises:
-        ModelMissingError: a model's files cannot be read.
+        ModelUnavailableError: a model's files cannot be read.
         NoRoomError: the models do not fit into the budget.
     """
     if (share := shares(options).get(process)) is None:
@@ -125,7 +121,7 @@ def limited_alone(options: Options, process: str) -> Options:
     """The options of a process that runs without its chain, and has the budget for itself; it is kept to that.
 
     Raises:
-        ModelMissingError: a model's files cannot be read.
+        ModelUnavailableError: a model's files cannot be read.
         NoRoomError: its model does not fit into the budget.
     """
     alone = {"encoder": WEIGHTLESS, "encoder_model": None, "encoder_onnx": None, "decoder": "cpu"}

@@ -177,7 +177,7 @@ def open_on_hub(spec: str, options: LiveOptions, *, download: bool = False) -> C
     """The clip at ``hf://datasets/OWNER/NAME[@REVISION]/PATH[::MEMBER]``; raises as ``open_file``.
 
     Raises:
-        ModelMissingError: the package that speaks with the hub is not installed.
+        ModelUnavailableError: the package that speaks with the hub is not installed.
         NoRoomError: a download does not fit on the disk.
     """
     with _unreadable_as_source_error(spec):

@@ -36,7 +36,7 @@ def list_clips(specs: Sequence[str], *, download: bool = False) -> list[Named]:
     Raises:
         SourceError: a list cannot be read, or is empty.
         UsageError: two clips have one stem, and so would write to one place.
-        ModelMissingError: the package that speaks with the hub is not installed.
+        ModelUnavailableError: the package that speaks with the hub is not installed.
         NoRoomError: what is to be fetched does not fit on the disk.
     """
     named = [clip for spec in specs for line in _lines(spec) for clip in _clips_of(line, download=download)]

@@ -23,7 +23,7 @@ class Opener(Protocol):
 
         Raises:
             SourceError: it cannot be read; ``UnreachableError`` if a later attempt may succeed.
-            ModelMissingError: a package that it needs is not installed.
+            ModelUnavailableError: a package that it needs is not installed.
             NoRoomError: a download does not fit on the disk.
             UsageError: the options do not fit the source.
         """

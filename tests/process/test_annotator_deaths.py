@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from stream.errors import ModelMissingError
+from stream.errors import ModelUnavailableError
 from stream.pipeline.items import AnnotationOrder, AnnotatorAway
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
@@ -157,5 +157,5 @@ def test_live_run_bears_a_server_that_never_comes(tmp_path: Path) -> None:
                 list(record.on_item(item))
             (order,) = record.due(0.0)
             assert isinstance(order, AnnotationOrder)
-            with pytest.raises(ModelMissingError, match="away") if ends else nullcontext():
+            with pytest.raises(ModelUnavailableError, match="away") if ends else nullcontext():
                 list(record.on_item(AnnotatorAway("it is away")))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stream.config import Options
-from stream.errors import EgocleanError, ModelMissingError, UsageError
+from stream.errors import ModelUnavailableError, UsageError
 from stream.records.schema import events
 from stream.run.prepare import prepare
 from stream.runtime.supervisor import DRAIN_S
@@ -161,12 +161,12 @@ def test_server_that_lets_nobody_in_ends_the_run(described_clip: Path, tmp_path:
     ("given", "error", "help_"),
     [
         ({"annotator": "openai"}, UsageError, "address"),
-        ({"annotator": "qwen", "annotator_model": "nowhere/at-all", "offline": True}, ModelMissingError, "none"),
+        ({"annotator": "qwen", "annotator_model": "nowhere/at-all", "offline": True}, ModelUnavailableError, "none"),
         ({"annotator": "qwen", "task": "two\nlines"}, UsageError, "one line"),
     ],
 )
 def test_choice_is_settled_before_the_run(
-    described_clip: Path, given: dict[str, object], error: type[EgocleanError], help_: str
+    described_clip: Path, given: dict[str, object], error: type[Exception], help_: str
 ) -> None:
     """An annotator that cannot work is found before anything is decoded or written, with what helps."""
     options = Options.model_validate({"source": str(described_clip), "encoder": "grid", **given})

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from stream.commands.tail import follow
-from stream.errors import ModelMissingError, UsageError
+from stream.errors import ModelUnavailableError, UsageError
 from stream.evaluation.runs import read_run
 from stream.records.locate import layout_of
 from stream.records.schema import events
@@ -204,7 +204,7 @@ def test_ended_early_it_can_be_called_again(tmp_path: Path, server: Server) -> N
     """When the server closes its door the books are closed as they are, and the next call goes on with the rest."""
     layout = run_without(tmp_path)
     server.replies[:] = [Reply(), Reply(), Reply(401, "{}")]
-    with pytest.raises(ModelMissingError):
+    with pytest.raises(ModelUnavailableError):
         annotate(layout, asks(server, annotator_batch=1))
     last = told(layout)[-1]
     assert isinstance(last, events.RunFinished)

@@ -10,7 +10,7 @@ import pytest
 
 from stream.config import Options
 from stream.doctor.clip import Case, reading
-from stream.errors import ExitCode, ModelMissingError, UsageError, exit_code_of
+from stream.errors import ExitCode, ModelUnavailableError, UsageError, exit_code_of
 from stream.run.prepare import prepare
 from stream.sources.remote import hub as remote_hub
 from stream.sources.remote.address import parse_address
@@ -177,7 +177,7 @@ def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     """A missing package is exit 5 and a command that installs it."""
     monkeypatch.setattr("models.packages.find_spec", lambda _: None)
     with pytest.raises(
-        ModelMissingError, match=r"huggingface_hub is not installed: pip install -e '\.\[hub\]'"
+        ModelUnavailableError, match=r"huggingface_hub is not installed: pip install -e '\.\[hub\]'"
     ) as error:
         parse_address(CLIP)
     assert exit_code_of(error.value) == ExitCode.MODEL_MISSING

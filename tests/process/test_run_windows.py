@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from stream.commands.export_onnx import export_onnx
 from stream.config import Options
-from stream.errors import ModelMissingError, UsageError
+from stream.errors import ModelUnavailableError, UsageError
 from stream.run.prepare import prepare, with_encoder
 from tests.support.clips import make_clip
 from tests.support.runs import manifest, run_cli, write_intrinsics
@@ -66,7 +66,7 @@ def test_contradictions_are_usage_errors(changes: dict[str, object], said: str) 
 def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
     """A missing model is exit 5, an impossible wish exit 2, each one sentence; nothing is left behind."""
     model = save_tiny_vjepa2(tmp_path / "model", tile_px=32)
-    with pytest.raises(ModelMissingError, match="has no config"):
+    with pytest.raises(ModelUnavailableError, match="has no config"):
         export("--encoder-model", tmp_path, "--out", tmp_path / "e.onnx")
     with pytest.raises(UsageError, match="window of 3 frames"):
         export("--encoder-model", model, "--out", tmp_path / "e.onnx", "--frames", "3")

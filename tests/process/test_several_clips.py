@@ -13,7 +13,7 @@ from rich.console import Console
 
 from stream.config import Options
 from stream.engines.batch import Outcome, gravest, run_named, run_series
-from stream.errors import EgocleanError, ExitCode, ModelMissingError, NoRoomError, SourceError, UsageError
+from stream.errors import ExitCode, ModelUnavailableError, NoRoomError, SourceError, UsageError
 from stream.records.schema.events import Event, RunFinished
 from stream.run.prepare import prepare
 from stream.run.session import run
@@ -104,9 +104,9 @@ def test_the_gravest_code_is_the_commands() -> None:
     assert gravest([70, 143]) == 143
 
 
-FAILURES: dict[str, EgocleanError] = {
+FAILURES: dict[str, Exception] = {
     "bad": SourceError("bad is no video"),
-    "weights": ModelMissingError("no weights"),
+    "weights": ModelUnavailableError("no weights"),
     "full": NoRoomError("no room"),
 }
 

@@ -16,7 +16,7 @@ from models.encoders import grid
 from models.encoders.encoder import FRAMES, TILE_PX, ClipEmbedding, UInt8
 from models.encoders.grid import GridEncoder
 from stream.config import Options
-from stream.errors import IntrinsicsError, ModelMissingError
+from stream.errors import IntrinsicsError, ModelUnavailableError
 from stream.pipeline.items import Embedding, Packet, SourceEvent
 from stream.pipeline.stage import Pipeline, drive
 from stream.records.schema.layout import RunLayout
@@ -113,7 +113,7 @@ def test_weights_that_cannot_be_loaded_are_refused(clip: Path, tmp_path: Path) -
     model = save_tiny_vjepa2(tmp_path / "tiny", tile_px=64)
     (model / "model.safetensors").write_bytes(b"no weights")
     for given in (model, tmp_path / "nowhere"):
-        with pytest.raises(ModelMissingError):
+        with pytest.raises(ModelUnavailableError):
             variants(clip, "--encoder-model", given)
 
 

@@ -19,7 +19,7 @@ from stream.commands.analysis.found import causal_anomalies, causal_track
 from stream.commands.analysis.numbers import replay
 from stream.commands.analyze import analyze
 from stream.detection.options import DetectorOptions
-from stream.errors import EgocleanError, InputError, ModelMissingError
+from stream.errors import EgocleanError, InputError, ModelUnavailableError, exit_code_of
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import read_events
 from tests.support.recorded import EVENT_S, working_windows, write_bare, write_run
@@ -222,9 +222,9 @@ def test_bad_input_is_one_sentence(tmp_path: Path, make: Callable[[Path], None],
 def test_missing_matplotlib_ends_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra the command ends with 5, whatever the folder."""
     monkeypatch.setattr(style, "find_spec", lambda _: None)
-    with pytest.raises(ModelMissingError) as caught:
+    with pytest.raises(ModelUnavailableError) as caught:
         analyzed(tmp_path / "nowhere")
-    assert caught.value.exit_code == 5
+    assert exit_code_of(caught.value) == 5
 
 
 def test_announced_reads_damage_and_source(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from exporters.figures.detection_plot import Detection, Span, Track, draw_detect
 from exporters.figures.diagnostics import Autocorrelation, Diagnostics, draw_diagnostics
 from exporters.figures.matrices import cells_of, similarity
 from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, clock_for, envelope
-from stream.errors import ModelMissingError
+from stream.errors import ModelUnavailableError
 
 
 def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
@@ -167,7 +167,7 @@ def test_title_is_not_read_as_mathematics(tmp_path: Path) -> None:
 def test_missing_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra the error names the command that brings it."""
     monkeypatch.setattr(style, "find_spec", lambda _: None)
-    with pytest.raises(ModelMissingError, match=r"pip install -e '.\[plots\]'"):
+    with pytest.raises(ModelUnavailableError, match=r"pip install -e '.\[plots\]'"):
         style.require_matplotlib()
 
 

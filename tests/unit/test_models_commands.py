@@ -13,13 +13,12 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from models.errors import ModelUnavailableError
 from models.packages import require_packages
 from models.weights.hub.fetch import Progress
 from models.weights.weights import fetched
 from stream.commands.models import models
 from stream.config import Options
-from stream.errors import ExitCode, ModelMissingError
+from stream.errors import ExitCode, ModelUnavailableError
 from stream.run.prepare import prepare
 from stream.ui.fetch_progress import shown
 from tests.support.clips import make_clip
@@ -93,7 +92,7 @@ def test_killed_fetch_goes_on_later(tmp_path: Path, hub: Hub) -> None:
 def test_offline_run_asks_nobody(hub: Hub, clip: Path) -> None:
     """A run that must not fetch ends before its first frame, with the code for a missing model."""
     options = Options(source=str(clip), rectify=False, encoder="vjepa2", encoder_model=NAME, offline=True)
-    with pytest.raises(ModelMissingError, match=f"{NAME}.*models fetch"):
+    with pytest.raises(ModelUnavailableError, match=f"{NAME}.*models fetch"):
         prepare(options)
     assert hub.requests == []
 

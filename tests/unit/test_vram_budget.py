@@ -12,7 +12,7 @@ from models.memory.gpu import Gpu
 from models.memory.vram import CONTEXT_BYTES, DECODER_BYTES, GIB
 from stream.config import Options
 from stream.doctor.vram import plan
-from stream.errors import ModelMissingError, NoRoomError
+from stream.errors import ModelUnavailableError, NoRoomError
 from stream.runtime import gpu_budget as vram
 from stream.runtime.gpu_budget import limited, limited_alone, needs, shares, with_budget
 from tests.support.tiny_models import save_tiny_vjepa2
@@ -134,7 +134,7 @@ def test_annotator_by_itself_has_the_whole_budget(
 def test_unreadable_model_is_missing(options: Options, tmp_path: Path) -> None:
     """A model that cannot be read when the memory is shared out is a missing model, with its sentence and its code."""
     gone = options.model_copy(update={"encoder_model": str(tmp_path / "gone")})
-    with pytest.raises(ModelMissingError, match=r"gone/config\.json cannot be read"):
+    with pytest.raises(ModelUnavailableError, match=r"gone/config\.json cannot be read"):
         needs(gone)
 
 

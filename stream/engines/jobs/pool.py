@@ -49,7 +49,7 @@ def at_once(clips: Sequence[str], options: Options, jobs: int, say: Say, *, fail
     """Run ``jobs`` clips at a time; gives what became of each as it ends.
 
     Raises:
-        ModelMissingError: the encoder's weights are not there.
+        ModelUnavailableError: the encoder's weights are not there.
         StageFailedError: the encoder that they share cannot be kept alive.
         UsageError: as ``check_together``.
     """

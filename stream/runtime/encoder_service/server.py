@@ -102,7 +102,7 @@ def serve(order: ServiceConfig) -> None:
     """Load the encoder, and serve it.
 
     Raises:
-        ModelMissingError: its packages or weights are not there.
+        ModelUnavailableError: its packages or weights are not there.
         MemoryError: it does not fit into the device's memory.
     """
     options = order.options

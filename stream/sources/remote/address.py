@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from models.errors import ModelUnavailableError
 from models.packages import require_packages
-from stream.errors import ModelMissingError, SourceError
+from stream.errors import SourceError
 from stream.sources.member import SEPARATOR
 
 SCHEME = "hf://"
@@ -49,7 +48,7 @@ def parse_address(spec: str) -> Address:
 
     Raises:
         SourceError: it names nothing, or nothing of a data set.
-        ModelMissingError: the package that speaks with the hub is not installed.
+        ModelUnavailableError: the package that speaks with the hub is not installed.
     """
     require_client()
     from huggingface_hub.errors import HfUriError
@@ -69,12 +68,9 @@ def require_client() -> None:
     """Make sure that the package that speaks with the hub is installed.
 
     Raises:
-        ModelMissingError: it is not; the sentence says how to install it.
+        ModelUnavailableError: it is not; the sentence says how to install it.
     """
-    try:
-        require_packages(["huggingface_hub"], extra="hub")
-    except ModelUnavailableError as error:
-        raise ModelMissingError(str(error)) from error
+    require_packages(["huggingface_hub"], extra="hub")
 
 
 _EXAMPLE = f"{SCHEME}datasets/OWNER/NAME/FOLDER/SHARD.tar{SEPARATOR}CLIP.mp4"

@@ -15,7 +15,7 @@ from rich.console import Console
 from stream.commands.run import make_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
-from stream.errors import EgocleanError, UsageError
+from stream.errors import EgocleanError, ModelUnavailableError, UsageError
 from stream.evaluation.listed import read_json
 from stream.evaluation.tables import PIPE_WIDTH
 from stream.evaluation.track import Track
@@ -133,5 +133,5 @@ def _with_truth(subjects: Sequence[Subject], path: Path) -> list[tuple[Subject, 
 if __name__ == "__main__":
     try:
         ablation()
-    except EgocleanError as error:
+    except (EgocleanError, ModelUnavailableError) as error:
         sys.exit(str(error))

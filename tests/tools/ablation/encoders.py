@@ -12,8 +12,6 @@ from models.encoders.cpu_store import CpuTiles
 from models.encoders.encoder import TILE_PX, TUBELET_FRAMES, ClipEmbedding, ClipEncoder, Facts, UInt8, check_tiles
 from models.encoders.grid import CELLS, CHANNELS, OWN_SHARE
 from models.encoders.table import make_encoder
-from models.errors import ModelUnavailableError
-from stream.errors import ModelMissingError
 from stream.pipeline.items import Embedding
 
 THUMBNAIL_PX: Final = 16
@@ -60,14 +58,11 @@ def make_encoders(model: str | None) -> dict[str, ClipEncoder]:
     """The encoders that can be run, by name; ``model`` is the folder of V-JEPA 2's weights, None without.
 
     Raises:
-        ModelMissingError: the weights cannot be loaded.
+        ModelUnavailableError: the weights cannot be loaded.
     """
     encoders: dict[str, ClipEncoder] = {"grid": make_encoder("grid"), "thumbnail": ThumbnailEncoder()}
     if model is not None:
-        try:
-            encoders["vjepa2"] = make_encoder("vjepa2", model)
-        except ModelUnavailableError as error:
-            raise ModelMissingError(str(error)) from error
+        encoders["vjepa2"] = make_encoder("vjepa2", model)
     return encoders
 
 
