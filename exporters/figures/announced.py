@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.errors import DamagedError, InputError
-from stream.records.locate import layout_of
+from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.schema.manifest import Manifest, read_manifest
 from stream.records.store.event_log import read_events

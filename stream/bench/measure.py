@@ -16,7 +16,7 @@ from stream.bench.figures import Finished, Row
 from stream.bench.gpu_meter import GpuMeter
 from stream.config import Options
 from stream.errors import ExitCode, printable
-from stream.records.locate import layout_of
+from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.schema.manifest import machine
 from stream.run.prepare import Prepared

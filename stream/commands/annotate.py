@@ -24,7 +24,7 @@ def annotate(ctx: click.Context, /, run: Path, **given: Any) -> None:  # noqa: A
     Nothing is decoded again: the run's keyframes are shown, as far as --spool-mib has left them. Options that are not
     given are those of the run; another annotator or model may be named. It may be stopped and called again.
     """
-    from stream.records.locate import layout_of
+    from stream.records.reading import layout_of
     from stream.run.annotate import annotate_run
     from stream.ui.console import make_view
 

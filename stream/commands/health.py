@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stream.errors import printable
-from stream.records.locate import layout_of
+from stream.records.reading import layout_of
 from stream.records.schema.health import now, read_health
 from stream.records.schema.layout import RUNS
 

@@ -2,22 +2,19 @@
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from stream.records.follow import Follower
-from stream.records.locate import layout_of
-from stream.records.schema.events import FINAL, Event
+from stream.records.follow import follow, pause
+from stream.records.reading import layout_of
+from stream.records.schema.events import Event
 from stream.records.schema.health import Health, read_health
 from stream.records.schema.manifest import read_manifest
 from stream.ui.console import LiveView, View
-
-POLL_S = 0.1
 
 
 @click.command()
@@ -33,9 +30,9 @@ def tail(run: Path, since: int) -> None:
     if console.is_terminal:
         view = LiveView(console)
         pace = Pace(run, view)
-        show_table(follow(run, since, pace.wait), view)
+        show_table(follow(run / "events.jsonl", since, pace.wait), view)
     else:
-        print_lines(follow(run, since, wait))
+        print_lines(follow(run / "events.jsonl", since))
 
 
 def print_lines(news: Iterator[tuple[Event, bytes]]) -> None:
@@ -47,27 +44,6 @@ def print_lines(news: Iterator[tuple[Event, bytes]]) -> None:
     except BrokenPipeError:
         # What is still buffered has nowhere to go: without this Python complains of it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def wait() -> None:
-    """The pause between two looks at a file that has nothing new."""
-    time.sleep(POLL_S)
-
-
-def follow(run: Path, since: int, pause: Callable[[], None]) -> Iterator[tuple[Event, bytes]]:
-    """Events of a run as they are written, each with its line, until one that ends the run is the newest."""
-    follower = Follower(run / "events.jsonl", since)
-    try:
-        while True:
-            last = ""
-            for event, line in follower.poll():
-                yield event, line
-                last = event.event
-            if last in FINAL:
-                return
-            pause()
-    finally:
-        follower.close()
 
 
 class Pace:
@@ -84,7 +60,7 @@ class Pace:
             self._show(read_health(self._layout.health))
         except (OSError, ValueError):  # the run has not begun, or is just beginning anew
             self._first = None
-        wait()
+        pause()
 
     def _show(self, beat: Health) -> None:
         if self._first is None or beat.decoded_s < self._first.decoded_s:

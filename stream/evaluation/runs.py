@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stream.errors import DamagedError, InputError
 from stream.evaluation.track import Row, Track, make_row
-from stream.records.locate import layout_of
+from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
 

@@ -1,1 +1,73 @@
-"""The run directory: what is in it, how it is written, how it is read."""
+"""The run directory: its schema, how it is written, and how other programs read it.
+
+    from stream.records import SegmentClosed, open_run
+
+    for event in open_run("runs/clip").follow():
+        if isinstance(event, SegmentClosed) and event.kind == "anomalous":
+            print(event.t_start_s, event.t_end_s)
+
+What is exported here is the public interface; the modules below may change.
+"""
+
+from stream.errors import DamagedError
+from stream.records.follow import Follower, follow
+from stream.records.reading import Run, open_run
+from stream.records.schema.annotations import Action, Ecot, SceneObject, read_annotations
+from stream.records.schema.events import (
+    Checkpoint,
+    Event,
+    Outcome,
+    RunFailed,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    SegmentAnnotated,
+    SegmentClosed,
+    SegmentFailed,
+    SegmentOpened,
+    SegmentSkipped,
+    SourceDamaged,
+    SourceGap,
+    SourceLost,
+    StageRestarted,
+    StreamOverload,
+)
+from stream.records.schema.health import Health, read_health
+from stream.records.schema.layout import RunLayout
+from stream.records.schema.manifest import Manifest, read_manifest
+from stream.records.store.event_log import read_events
+
+__all__ = [
+    "Action",
+    "Checkpoint",
+    "DamagedError",
+    "Ecot",
+    "Event",
+    "Follower",
+    "Health",
+    "Manifest",
+    "Outcome",
+    "Run",
+    "RunFailed",
+    "RunFinished",
+    "RunLayout",
+    "RunResumed",
+    "RunStarted",
+    "SceneObject",
+    "SegmentAnnotated",
+    "SegmentClosed",
+    "SegmentFailed",
+    "SegmentOpened",
+    "SegmentSkipped",
+    "SourceDamaged",
+    "SourceGap",
+    "SourceLost",
+    "StageRestarted",
+    "StreamOverload",
+    "follow",
+    "open_run",
+    "read_annotations",
+    "read_events",
+    "read_health",
+    "read_manifest",
+]

@@ -1,15 +1,18 @@
 """Following ``events.jsonl`` while it grows, also before it exists and after it was replaced."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from stream.records.schema.events import EVENT, Event
+from stream.records.schema.events import EVENT, FINAL, Event
 from stream.records.store.corruption import reading
+
+POLL_S: Final = 0.1
 
 
 class Follower:
-    """Reads whole lines as they appear. It opens the file for reading only: it cannot disturb the run."""
+    """Reads whole lines as they appear. It opens the file for reading only, so it cannot disturb the run."""
 
     def __init__(self, path: Path, since: int = 0) -> None:
         self._path = path
@@ -19,7 +22,11 @@ class Follower:
         self._torn = b""
 
     def poll(self) -> Iterator[tuple[Event, bytes]]:
-        """New events from number ``since`` on, each with its line as written."""
+        """New events from number ``since`` on, each with its line as written.
+
+        Raises:
+            DamagedError: a line is not an event.
+        """
         if self._replaced():
             self.close()
         if self._file is None:
@@ -38,13 +45,43 @@ class Follower:
                 yield event, line
 
     def close(self) -> None:
-        """Let go of the file; the next ``poll`` begins anew."""
+        """Close the file; the next ``poll`` reads it from the beginning."""
         if self._file is not None:
             self._file.close()
         self._file, self._torn = None, b""
 
     def _replaced(self) -> bool:
-        """A new run has put another file in its place."""
+        """Whether a new run has put another file in its place."""
         if self._file is None or not self._path.exists():
             return False
         return self._path.stat().st_ino != self._inode
+
+
+def pause() -> None:
+    """Wait before the file is polled again."""
+    time.sleep(POLL_S)
+
+
+def follow(path: Path, since: int = 0, wait: Callable[[], None] = pause) -> Iterator[tuple[Event, bytes]]:
+    """Events as they are written, each with its line, until one that ends the run is the newest.
+
+    Args:
+        path: Of ``events.jsonl``, which need not exist yet.
+        since: Number of the first event that is wanted.
+        wait: Called whenever there is nothing new.
+
+    Raises:
+        DamagedError: a line is not an event.
+    """
+    follower = Follower(path, since)
+    try:
+        while True:
+            last = ""
+            for event, line in follower.poll():
+                yield event, line
+                last = event.event
+            if last in FINAL:
+                return
+            wait()
+    finally:
+        follower.close()

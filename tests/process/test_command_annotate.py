@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stream.commands.tail import follow
 from stream.errors import ModelUnavailableError, UsageError
 from stream.evaluation.runs import read_run
-from stream.records.locate import layout_of
+from stream.records import follow
+from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations, write_annotations
 from stream.records.schema.health import Health, now, read_health
@@ -235,7 +235,7 @@ def test_readers_take_the_last_word(tmp_path: Path, server: Server) -> None:
     def never() -> None:
         raise AssertionError
 
-    followed = [event for event, _ in follow(layout.root, 0, never)]
+    followed = [event for event, _ in follow(layout.events, 0, never)]
     assert followed == told(layout)
     (track,) = read_run(layout.root)
     assert (track.duration_s, len(track.rows)) == (30.0, SEGMENTS)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stream.commands.tail import Pace, follow, show_table
+from stream.commands.tail import Pace, show_table
+from stream.records import follow
 from stream.records.schema import events
 from stream.records.schema.health import Health
 from stream.records.store.event_log import EventLog
@@ -85,7 +86,7 @@ def test_follow_goes_on_while_the_log_grows(tmp_path: Path) -> None:
         with EventLog(path) as log:
             log.append(todo.pop(0))
 
-    assert [event.event for event, _ in follow(tmp_path, 0, write_next)] == [
+    assert [event.event for event, _ in follow(tmp_path / "events.jsonl", 0, write_next)] == [
         "run.started",
         "segment.opened",
         "run.failed",
