@@ -1,5 +1,6 @@
 """Which segments are asked about together: a full batch at once, a smaller one when its oldest has waited enough."""
 
+import math
 from collections import deque
 
 from stream.pipeline.items import AnnotationOrder
@@ -17,13 +18,16 @@ class Batcher:
         """Let an order wait."""
         self._waiting.append(order)
 
-    def due(self, now_s: float) -> list[AnnotationOrder]:
-        """The next batch, if it is time for one at ``now_s``, on the clock of the orders; empty if not."""
+    def due_at(self) -> float | None:
+        """When the next batch is due, on the clock of the orders: a full one is overdue; None if no order waits."""
         if not self._waiting:
-            return []
+            return None
         full = len(self._waiting) >= self._size_max
-        waited = now_s - self._waiting[0].ordered_at_s >= self._wait_max_s
-        return self.rest() if full or waited else []
+        return -math.inf if full else self._waiting[0].ordered_at_s + self._wait_max_s
+
+    def due(self, now_s: float) -> list[AnnotationOrder]:
+        """The next batch, if one is due at ``now_s``; empty if not."""
+        return self.rest() if (at := self.due_at()) is not None and at <= now_s else []
 
     def rest(self) -> list[AnnotationOrder]:
         """The next batch, whether or not it is time; empty if none waits."""

@@ -113,6 +113,13 @@ class AnnotationQueue:
         self._bears_absence |= not heard and isinstance(said, AnnotationAnswer)
         self._settle(order, said, heard=heard)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether ``due`` has something to give."""
+        can_ask = bool(self._waiting) and len(self._asked) < (1 if self._suspects else ASKED_MAX)
+        has_end = self._end is not None and not (self._end_is_out or self._waiting or self._held)
+        return self._is_there and (can_ask or has_end)
+
     def due(self) -> Iterator[AnnotationOrder | End]:
         """Orders that the annotator may have now, and the ``End`` after the last."""
         while self._is_there and self._waiting and len(self._asked) < (1 if self._suspects else ASKED_MAX):

@@ -203,7 +203,7 @@ class ChainCollector(Collector):
         chain_s = now - self._chain_began_at
         ratio = (decoded_s - self._since_s) / chain_s if chain_s else 0.0
         dollars = self.spent_dollars + (now - self._run_began_at) / 3600 * self._price_per_hour
-        levels = {name: level for status in last for name, level in status.levels.items()}
+        gauges = {name: value for status in last for name, value in status.gauges.items()}
         yield _gauge("decoded_seconds", "Seconds of the source decoded so far.", decoded_s)
         yield _gauge("realtime_ratio", "Decoded seconds per second.", ratio)
         if lags_s := [status.lag_s for status in last if status.lag_s is not None]:
@@ -211,9 +211,9 @@ class ChainCollector(Collector):
         yield _counter("frames", "Frames decoded and rectified.", _items(last, "Tile"))
         yield _counter("windows", "Windows embedded.", _items(last, "Embedding"))
         yield _counter("cost_dollars", "Cost of the machine at --price-per-hour.", dollars)
-        waiting = levels.get("waiting_segments", 0.0)
+        waiting = gauges.get("waiting_segments", 0.0)
         yield _gauge("annotator_waiting_segments", "Closed segments without an outcome.", waiting)
-        yield _gauge("spool_bytes", "Bytes of keyframes on disk.", levels.get("spool_bytes", 0.0))
+        yield _gauge("spool_bytes", "Bytes of keyframes on disk.", gauges.get("spool_bytes", 0.0))
 
 
 def _items(last: Sequence[Status], kind: str) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
-from stream.pipeline.facts import ClipFact, Kind
+from stream.pipeline.facts import ClipFact, Kind, SourceLost
 
 if TYPE_CHECKING:  # libav is needed by the processes that decode, not by those that only pass items on
     import av
@@ -156,8 +156,10 @@ class AnnotationOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotatorHere:
-    """The first word of a process that annotates: it can be asked."""
+class WorkerReady:
+    """A worker that restarts alone is ready: the process before it in the chain may send to it."""
+
+    process: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,22 +170,23 @@ class AnnotatorAway:
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotatorDied:
-    """The supervisor's word that the process that annotates has ended: what it was asked is not answered any more."""
+class WorkerExited:
+    """A worker that restarts alone has exited, and will not answer what it was sent."""
 
+    process: str
     reason: str
-    again: bool
-    """Whether it is started again; else nobody annotates from now on."""
+    restarts: bool
+    """Whether it is started again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """A place in the stream at which every process says how it stands: together, where a run can go on."""
+    """A place in the stream at which every stage saves its state; a run can continue from all of them together."""
 
     t_s: float
     """Of the tile that it follows."""
     states: bytes
-    """The states of the processes that it has passed, by their names, as ``stream.pipeline.state`` packs them."""
+    """The states of the stages that it has passed, by name, packed by ``stream.pipeline.state``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,11 @@ class End:
 
 WireItem: TypeAlias = (
     ClipFact | Tile | Keyframe | Embedding | Barrier | End
-    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | AnnotatorHere | AnnotatorAway | AnnotatorDied
+    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | WorkerReady | AnnotatorAway | WorkerExited
 )  # fmt: skip
 Item: TypeAlias = Packet | SourceEvent | Picture | WireItem
+
+Timed: TypeAlias = Picture | Tile | Keyframe | SourceLost | Barrier
+"""Items that belong to one stream time, ``t_s``."""
+Arrived: TypeAlias = Packet | Picture | Tile
+"""Items that know when a camera sent them, ``arrived_at``."""

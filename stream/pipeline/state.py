@@ -38,9 +38,9 @@ def unpack(data: bytes) -> State:
     return state
 
 
-def with_part(states: bytes, name: str, part: State) -> bytes:
-    """Packed states, and one more of them."""
-    return pack({**unpack(states), name: part})
+def with_states(states: bytes, more: State) -> bytes:
+    """Packed states with more of them added."""
+    return pack({**unpack(states), **more})
 
 
 def replay_from_s(state: State) -> float | None:

@@ -8,7 +8,6 @@ from stream.records.schema.health import now
 from stream.records.schema.manifest import Manifest, Source, digest_of, machine, packages
 from stream.run.prepare import Prepared
 from stream.runtime.heartbeat import Board
-from stream.runtime.processes import ANNOTATE
 
 
 def begin(prepared: Prepared) -> Manifest:
@@ -52,20 +51,17 @@ def complete(manifest: Manifest, code: int, prepared: Prepared, board: Board) ->
     manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
     manifest.ended = _now()
     manifest.exit_code = code
-    manifest.rectification = board.facts.get("ingest", {}).get("rectification", {})
-    manifest.windows = board.facts.get("encode", {}).get("windows", {})
-    manifest.encoder = board.facts.get("encode", {}).get("encoder", {})
+    manifest.rectification = board.section("rectification")
+    manifest.windows = board.section("windows")
+    manifest.encoder = board.section("encoder")
     manifest.source.fetched_bytes = _fetched_bytes(prepared, board)
-    manifest.annotator = {
-        **board.facts.get(ANNOTATE, {}).get("annotator", {}),
-        **board.facts.get("record", {}).get("annotator", {}),
-    }
+    manifest.annotator = board.section("annotator")
 
 
 def _fetched_bytes(prepared: Prepared, board: Board) -> int | None:
     """By this process, which looked at the clip, and by the one that read it."""
     looking = prepared.source.fetched_bytes
-    return None if looking is None else looking + (board.facts.get("ingest", {}).get("fetched_bytes") or 0)
+    return None if looking is None else looking + (board.section("source").get("fetched_bytes") or 0)
 
 
 def _now() -> str:

@@ -195,11 +195,12 @@ class _Run:
         saved, source = read_state(state), self._prepared.source
         is_camera = source.is_camera
         arrays = self._layout.arrays
-        rows = cut_back(arrays, saved.windows, saved.row_shapes) if is_camera else rows_in(arrays)
-        if rows >= saved.windows:
+        windows = saved.totals.windows
+        rows = cut_back(arrays, windows, saved.totals.row_shapes) if is_camera else rows_in(arrays)
+        if rows >= windows:
             return state
         if is_camera:
-            raise DamagedError(self._layout.root, f"its arrays hold {rows} of {saved.windows} windows")
+            raise DamagedError(self._layout.root, f"its arrays hold {rows} of {windows} windows")
         forget_states(self._layout)
         return None
 

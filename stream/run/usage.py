@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stream.pipeline.state import take
 from stream.records.schema.manifest import Manifest
 from stream.records.store.checkpoint import read_state
 from stream.runtime.heartbeat import Board, Status
@@ -24,7 +23,7 @@ class Spent:
 def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent:
     """What ``run.json`` says, and where an attempt was killed before it could add its share, what its state knows."""
     wall_s, dollars = (float(earlier.usage.get(name, 0.0)) for name in ("wall_s", "dollars"))
-    known_s = take(read_state(state).part("record"), "wall_s", float) if state else 0.0
+    known_s = read_state(state).totals.wall_s if state else 0.0
     unpaid_s = max(0.0, known_s - wall_s)
     return Spent(wall_s + unpaid_s, dollars + unpaid_s / 3600 * price_per_hour)
 

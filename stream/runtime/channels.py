@@ -8,6 +8,7 @@ knows what it has taken. How long an item has waited stands before its message, 
 clock that all processes share.
 """
 
+import math
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -175,10 +176,10 @@ class Receiver:
         self.close()
 
 
-def first_waiting(inlets: Sequence[Receiver], timeout_ms: int) -> Receiver | None:
-    """The first of the inlets at which an item waits, or None if none comes within ``timeout_ms``."""
+def first_waiting(inlets: Sequence[Receiver], timeout_s: float) -> Receiver | None:
+    """The first of the inlets at which an item waits, or None if none comes within ``timeout_s``."""
     poller = zmq.Poller()
     for inlet in inlets:
         poller.register(inlet.socket, zmq.POLLIN)
-    waiting = dict(poller.poll(timeout_ms))
+    waiting = dict(poller.poll(math.ceil(timeout_s * 1000)))
     return next((inlet for inlet in inlets if inlet.socket in waiting), None)

@@ -12,6 +12,7 @@ import msgpack
 import psutil
 import zmq
 
+from stream.pipeline.stage import Facts
 from stream.ui.notes import Note
 
 State: TypeAlias = Literal["starting", "running", "done", "failed"]
@@ -35,7 +36,7 @@ class Status:
     """How long the item that was taken last had waited for this process; None where nothing comes in."""
     queue_items: int | None = None
     """Items that wait for this process; None where nothing comes in."""
-    levels: dict[str, float] = field(default_factory=dict)
+    gauges: dict[str, float] = field(default_factory=dict)
     """What the process holds at present, by name."""
     idle_s: float = 0.0
     """Time spent waiting for an item to come."""
@@ -55,8 +56,8 @@ class Status:
     note: Note | None = None
     """Something for the user to know, said once."""
     exit_code: int = 0
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What the process knows about its part, for ``run.json``; sent when known."""
+    facts: Facts = field(default_factory=dict)
+    """What is known about the process's work, for ``run.json``; sent when known."""
 
 
 class Reporter:
@@ -77,7 +78,7 @@ class Reporter:
         self.blocked_s = 0.0
         self.queue_s: float | None = None
         self.queue_items: Callable[[], int | None] = lambda: None
-        self._levels: dict[str, float] = {}
+        self._gauges: dict[str, float] = {}
         self.idle_s = 0.0
         self.ready_at: float | None = None
         """On the monotonic clock; None until the process is ready to work."""
@@ -93,9 +94,9 @@ class Reporter:
         """Tell the user something now; from any thread."""
         self._send(self._now(note=note))
 
-    def report(self, state: State, facts: dict[str, Any], levels: dict[str, float]) -> None:
+    def report(self, state: State, facts: Facts, gauges: dict[str, float]) -> None:
         """Send one heartbeat, from the process's own work."""
-        self._state, self._levels, self._told_at = state, levels, time.monotonic()
+        self._state, self._gauges, self._told_at = state, gauges, time.monotonic()
         self._send(self._now(facts=facts))
 
     def pulse(self) -> None:
@@ -118,7 +119,7 @@ class Reporter:
             blocked_s=self.blocked_s,
             queue_s=self.queue_s,
             queue_items=self.queue_items(),
-            levels=self._levels,
+            gauges=self._gauges,
             idle_s=self.idle_s,
             busy_s=time.monotonic() - self._told_at,
             up_s=0.0 if self.ready_at is None else time.monotonic() - self.ready_at,
@@ -154,7 +155,7 @@ class Board:
         self._socket = context.socket(zmq.PULL)
         self._socket.bind(endpoint)
         self.last: dict[str, Status] = {}
-        self.facts: dict[str, dict[str, Any]] = {}
+        self.facts: dict[str, Facts] = {}
         self.rss_bytes_max: dict[str, int] = {}
         self.ready_at: dict[str, float] = {}
         """When each process was first heard to be ready, on the monotonic clock."""
@@ -176,6 +177,10 @@ class Board:
             self.facts.setdefault(status.process, {}).update(status.facts)
             news.append(status)
         return news
+
+    def section(self, name: str) -> dict[str, Any]:
+        """One section of the facts, of all processes together; empty where none has it."""
+        return {key: value for facts in self.facts.values() for key, value in facts.get(name, {}).items()}
 
     def begins(self, process: str) -> None:
         """A process is started again: what the one before it said is no sign of life."""

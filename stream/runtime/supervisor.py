@@ -14,7 +14,7 @@ from stream.annotation.queue import ASKED_MAX
 from stream.config import Options
 from stream.errors import ExitCode, StageFailedError
 from stream.monitoring.monitor import Monitor
-from stream.pipeline.items import AnnotatorDied, End, Item
+from stream.pipeline.items import End, Item, WorkerExited
 from stream.records.follow import Follower
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_state
@@ -118,7 +118,7 @@ class Supervisor:
         self._events = Follower(self._layout.events, since)
         saved = read_state(state) if state else None
         self._since_s = saved.t_s if saved else 0.0
-        self._outside.begin(self._since_s, saved.windows if saved else 0)
+        self._outside.begin(self._since_s, saved.totals.windows if saved else 0)
         try:
             self._children = [
                 Child(order, self._log(order.process), self._lock_fd) for order in self._orders(attempt, state)
@@ -178,12 +178,12 @@ class Supervisor:
             return
         if self._annotators_left:
             self._annotators_left -= 1
-            self._tell_record(AnnotatorDied(reason, again=True))
+            self._tell_record(WorkerExited(ANNOTATE, reason, restarts=True))
             self.board.begins(ANNOTATE)
             self._children.append(Child(annotator.order, annotator.log, self._lock_fd))
         else:
             last = f"{reason}, and has been started again as often as --restarts {self._options.restarts} allows"
-            self._tell_record(AnnotatorDied(last, again=False), End("stopped", 0.0, 0))
+            self._tell_record(WorkerExited(ANNOTATE, last, restarts=False), End("stopped", 0.0, 0))
             self._outside.does_without(ANNOTATE)
 
     def _tell_record(self, *items: Item) -> None:
@@ -241,6 +241,7 @@ class Supervisor:
                 inlet=inlet,
                 outlet=outlet,
                 back=answers if process == PROCESSES[-1] else None,
+                announces=process == ANNOTATE,
             )
             for process, inlet, outlet in zip(names, [None, *hops], [*hops, answers], strict=True)
         ]

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from io import FileIO
@@ -21,22 +21,24 @@ from pathlib import Path
 import zmq
 from pydantic import BaseModel
 
+from models.memory import vram
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
-from stream.pipeline.items import Barrier, End, EndReason, Item
-from stream.pipeline.stage import feed
-from stream.pipeline.state import pack, with_part
+from stream.pipeline.items import Arrived, Barrier, End, EndReason, Item, Packet, Tile, Timed, WorkerReady
+from stream.pipeline.source import PacketSource
+from stream.pipeline.stage import Facts, Stage, feed
+from stream.pipeline.state import pack, with_states
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_state
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
-from stream.runtime.heartbeat import Reporter
+from stream.runtime.heartbeat import Reporter, State
 from stream.runtime.processes import Work, build
 from stream.ui.error_report import trace
 from stream.ui.notes import tell_notes
 
 HEARTBEAT_S = 0.5
 PULSE_S = 1.0
-_RECEIVE_MS = 100
+_RECEIVE_S = 0.1
 
 
 class WorkerConfig(BaseModel):
@@ -55,6 +57,8 @@ class WorkerConfig(BaseModel):
     outlet: Channel | None
     back: Channel | None = None
     """From the process after it, where that one answers."""
+    announces: bool = False
+    """Whether it says that it is ready, to the process that it answers."""
 
 
 class Control(threading.Thread):
@@ -85,7 +89,7 @@ class WorkerPort:
         self._reporter = reporter
         self._beat_at = 0.0
         self._offered_at = reporter.ready_at = time.monotonic()
-        self._began_at = self._offered_at - work.since_s
+        self._began_at = self._offered_at - (work.source.since_s if work.source else 0.0)
         self._due_s: float | None = None
 
     @property
@@ -97,11 +101,12 @@ class WorkerPort:
         """Note an item that has come in, and how long it had waited to; or that there was none for a while."""
         self._reporter.items += item is not None
         self._reporter.queue_s = waited_s
-        self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
-        if (arrived_at := getattr(item, "arrived_at", None)) is not None:
-            self._reporter.lag_s = max(0.0, time.monotonic() - arrived_at)
-            if (t_s := getattr(item, "t_s", None)) is not None:
-                self._reporter.arrival = t_s, arrived_at
+        if isinstance(item, Timed):
+            self._reporter.t_s = item.t_s
+        if isinstance(item, Arrived) and item.arrived_at is not None:
+            self._reporter.lag_s = max(0.0, time.monotonic() - item.arrived_at)
+            if not isinstance(item, Packet):
+                self._reporter.arrival = item.t_s, item.arrived_at
         self.tick()
 
     def idle(self, since: float) -> None:
@@ -113,25 +118,37 @@ class WorkerPort:
         now = time.monotonic()
         if now >= self._beat_at:
             self._beat_at = now + HEARTBEAT_S
-            self._reporter.report("running", self._work.facts(), self._work.levels())
+            self.report("running")
+
+    def report(self, state: State) -> None:
+        """Send a heartbeat with the facts and gauges of the work."""
+        facts: Facts = {**self._work.stage.facts(), "gpu": dict(vram.facts())}
+        if self._work.source is not None:
+            facts |= self._work.source.facts()
+        self._reporter.report(state, facts, self._work.stage.gauges())
 
     def send(self, item: Item) -> None:
-        """Hand an item on, a barrier with the state of this process, waiting while the next one is behind."""
+        """Hand an item on, a barrier with the states of this process, waiting while the next one is behind."""
         if isinstance(item, Barrier):
-            item = replace(item, states=with_part(item.states, self._reporter.process, self._work.stage.snapshot()))
+            item = replace(item, states=with_states(item.states, self._work.stage.snapshot()))
         if self._outlet is None:
             raise EgocleanError(f"the last process of the chain gave a {type(item).__name__}, but nobody follows it")
-        self._reporter.t_s = getattr(item, "t_s", self._reporter.t_s)
+        if isinstance(item, Timed):
+            self._reporter.t_s = item.t_s
         self._offered_at = time.monotonic()
         self._outlet.send(item, while_full=self._wait)
         self._note_waiting()
         self._reporter.given[type(item).__name__] += 1
 
-    def offer(self, due: Iterable[Item]) -> None:
-        """Hand on what is due, as much of it as the hop takes now."""
-        items = iter(due)
-        while (self._outlet is None or self._outlet.takes_now()) and (item := next(items, None)) is not None:
-            self.send(item)
+    def notify(self) -> float:
+        """Notify the stage if that is due and its items can be sent; returns how long to wait for the next item, s."""
+        if (self._outlet is not None and not self._outlet.takes_now()) or (at := self._work.stage.notify_at()) is None:
+            return _RECEIVE_S
+        if at <= (now := time.monotonic()):
+            for item in self._work.stage.on_notify(now):
+                self.send(item)
+            return 0.0
+        return min(_RECEIVE_S, at - now)
 
     def wait_for_next(self) -> None:
         """Wait until the next process is there: a camera sends from the moment on that it is asked to."""
@@ -159,31 +176,30 @@ class WorkerPort:
             self.tick()
 
 
-def run_source(work: Work, port: WorkerPort) -> None:
+def run_source(source: PacketSource, stage: Stage, port: WorkerPort) -> None:
     """Make items until the source is exhausted or the supervisor says stop; the latter leaves the rest for later."""
-    if work.source is None:
-        raise EgocleanError("a process without an inlet has no source")
     reason: EndReason = "end_of_stream"
-    if work.source.live:
+    if source.live:
         port.wait_for_next()
-    for packet in work.source.packets():
+    for packet in source.packets():
         port.take(packet)
         if port.stopping:
             reason = "stopped"
             break
-        for item in work.stage.on_item(packet) if packet else ():
-            if work.source.realtime:
-                port.wait_until(getattr(item, "t_s", 0.0))
+        port.notify()
+        for item in stage.on_item(packet) if packet else ():
+            if source.realtime and isinstance(item, Timed):
+                port.wait_until(item.t_s)
             port.send(item)
-            if work.source.barriers.are_due(item):
-                port.send(Barrier(getattr(item, "t_s", 0.0), pack({})))
+            if isinstance(item, Tile) and source.barriers.are_due(item):
+                port.send(Barrier(item.t_s, pack({})))
     if reason == "end_of_stream":
-        for item in work.stage.on_end():
+        for item in stage.on_end():
             port.send(item)
-    port.send(work.source.end(reason))
+    port.send(source.end(reason))
 
 
-def run_stage(work: Work, inlet: Receiver, back: Receiver | None, port: WorkerPort) -> None:
+def run_stage(stage: Stage, inlet: Receiver, back: Receiver | None, port: WorkerPort) -> None:
     """Feed the stage with what arrives, until ``End`` has come in by every inlet.
 
     What comes back is always taken, and first; what comes along the chain, when the stage is ready for it. A run that
@@ -192,22 +208,20 @@ def run_stage(work: Work, inlet: Receiver, back: Receiver | None, port: WorkerPo
     """
     listened = [inlet] if back is None else [back, inlet]
     is_leaving = False
-    for given in work.first:
-        port.send(given)
     while listened and not (port.stopping and inlet not in listened):
-        if back is None or back not in listened or not back.has_item():  # it may say that nobody is asked now
-            port.offer(work.due(time.monotonic()))
+        is_answered = back in listened and back is not None and back.has_item()  # it may say that no one is asked now
+        wait_s = 0.0 if is_answered else port.notify()
         asked_at = time.monotonic()
-        is_open = work.ready()
+        is_open = stage.ready()
         is_leaving |= port.stopping and not is_open
-        waiting = first_waiting([each for each in listened if each is not inlet or is_open or is_leaving], _RECEIVE_MS)
+        waiting = first_waiting([each for each in listened if each is not inlet or is_open or is_leaving], wait_s)
         item = waiting.receive(0) if waiting else None
         port.idle(since=asked_at)
         if waiting is None or item is None:
             port.tick()
             continue
         port.take(item, waiting.waited_s)
-        for given in feed(work.stage, item) if waiting is not inlet or not is_leaving else ():
+        for given in feed(stage, item) if waiting is not inlet or not is_leaving else ():
             port.send(given)
         if isinstance(item, End):
             waiting.close()
@@ -219,18 +233,20 @@ def serve(order: WorkerConfig, context: zmq.Context[zmq.Socket[bytes]], control:
     with ExitStack() as stack:
         saved = read_state(order.state) if order.state else None
         work = build(order.process, order.options, RunLayout(order.run_dir, order.run_dir.name), order.attempt, saved)
-        stack.callback(work.close)
+        stack.callback(work.stage.close)
         outlet = stack.enter_context(Sender(context, order.outlet)) if order.outlet else None
         port = WorkerPort(work, outlet, control, reporter)
         port.tick()
-        if order.inlet is None:
-            run_source(work, port)
-        else:
+        if order.announces:
+            port.send(WorkerReady(order.process))
+        if work.source is not None:
+            run_source(work.source, work.stage, port)
+        elif order.inlet is not None:
             back = stack.enter_context(Receiver(context, order.back)) if order.back else None
             inlet = stack.enter_context(Receiver(context, order.inlet))
             reporter.queue_items = lambda: inlet.waiting
-            run_stage(work, inlet, back, port)
-        reporter.report("done", work.facts(), work.levels())
+            run_stage(work.stage, inlet, back, port)
+        port.report("done")
         if outlet is not None:
             outlet.wait_until_taken()
 

@@ -23,11 +23,11 @@ is left at libav's default.
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
-from stream.pipeline.facts import SourceDamaged, SourceGap, SourceLost, StreamOverload
+from stream.pipeline.facts import Fact, SourceDamaged, SourceGap, SourceLost, StreamOverload
 from stream.pipeline.items import (
     ConnectionLost,
     ConnectionRestored,
@@ -39,10 +39,9 @@ from stream.pipeline.items import (
     PacketsDropped,
     Picture,
 )
-from stream.pipeline.stage import State
+from stream.pipeline.stage import Stage, State
 from stream.pipeline.state import take, take_optional
 from stream.records.replay import latest_s
-from stream.records.schema.events import Event
 from stream.sources.live.camera_clock import CameraPosition
 from stream.sources.source import ResumePoint
 from stream.video.facts import StreamFacts
@@ -57,7 +56,7 @@ _DEFAULT_FPS = 25.0
 """libav's own assumption for streams that declare no rate; used only where a frame has no duration either."""
 
 
-class Decode:
+class Decode(Stage):
     """``Packet`` to ``Picture`` and ``Damage``, in the order of time; all else is passed on.
 
     ``Picture.frame`` shares the decoder's buffers by reference count: it stays valid for as long as it is kept, also
@@ -67,8 +66,11 @@ class Decode:
         SourceError: at the ``Flush`` of a clip that gave not one picture.
     """
 
-    def __init__(self, name: str, facts: StreamFacts) -> None:
-        self._name = name
+    name = "decode"
+
+    def __init__(self, clip: str, facts: StreamFacts) -> None:
+        """``clip`` is its name, for messages."""
+        self._clip = clip
         self._period_s = 1.0 / (facts.fps or _DEFAULT_FPS)
         self._picture_from_each_packet = facts.codec == "hevc"
         self._codec: av.VideoCodecContext | None = None
@@ -125,10 +127,10 @@ class Decode:
         self._entries.restore(take(state, "entries", dict))
         self._left_off = take(state, "line", dict), take_optional(state, "arrived_unix_s", float)
 
-    def catch_up(self, told: Iterable[Event]) -> None:
-        """After ``restore``, of a source that cannot be played again: time goes on behind what was told."""
+    def catch_up(self, recorded: Sequence[Fact]) -> None:
+        """After ``restore``: continue the time line behind the last recorded event."""
         self._line.restore(self._left_off[0])
-        self._line.advance(latest_s(told))
+        self._line.advance(latest_s(recorded))
 
     def resume(self, replay_from_s: float | None) -> ResumePoint:
         """Where packets may begin again; they may begin earlier, too.
@@ -169,12 +171,12 @@ class Decode:
     def _flush(self, item: Flush) -> Iterator[Item]:
         yield from self._drain()
         if self._awaited is not None:
-            raise SourceError(f"{self._name} no longer holds the key picture at {self._awaited.t_s} s: it has changed")
+            raise SourceError(f"{self._clip} no longer holds the key picture at {self._awaited.t_s} s: it has changed")
         if item.lost_packets:
             self._line.lose(item.lost_until_s, item.lost_packets, item.reason)
         yield from self._close()
         if self._line.pictures == 0:
-            raise SourceError(f"{self._name} holds no picture that can be decoded")
+            raise SourceError(f"{self._clip} holds no picture that can be decoded")
 
     def _interrupted(self, item: ConnectionLost | ConnectionRestored | PacketsDropped) -> Iterator[Item]:
         """The packets that follow do not continue those before."""

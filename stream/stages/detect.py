@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from stream.detection.causal import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.detection.partition import Partition, number_of
 from stream.detection.reference import unit_vector
-from stream.pipeline.facts import ClosedBy, SourceGap, SourceLost
+from stream.pipeline.facts import ClosedBy, Fact, SourceGap, SourceLost
 from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
-from stream.pipeline.stage import State
+from stream.pipeline.stage import Stage, State
 from stream.pipeline.state import take
 from stream.records.schema import events
 
 
-class Detect:
+class Detect(Stage):
     """Gives ``SegmentOpened`` and ``SegmentClosed`` that partition ``[0, decoded_s)``, but for gaps of a live source.
 
     All else is passed on in order. The first segment is opened at 0 before the first picture or embedding; a segment
@@ -25,6 +25,8 @@ class Detect:
     a score; nothing is learned from it. Raises ``InputError`` when embeddings do not come in ascending time, or differ
     in their number of elements.
     """
+
+    name = "detect"
 
     def __init__(self, options: DetectorOptions) -> None:
         self._detector = CausalDetector(options)
@@ -49,10 +51,6 @@ class Detect:
             step = self._detector.push(item.t_sample_s, unit)
             yield from self._partition.window(step, unit, item.t_end_s)
 
-    def on_end(self) -> Iterable[Item]:
-        """Nothing: the last segment ends where ``End`` says."""
-        return ()
-
     def snapshot(self) -> State:
         return {"detector": self._detector.snapshot(), "partition": self._partition.snapshot()}
 
@@ -60,9 +58,9 @@ class Detect:
         self._detector.restore(take(state, "detector", dict))
         self._partition.restore(take(state, "partition", dict))
 
-    def catch_up(self, told: Iterable[events.Event]) -> None:
-        """After ``restore``, of a source that cannot be played again: segments go on behind those that were told."""
-        for event in told:
+    def catch_up(self, recorded: Sequence[Fact]) -> None:
+        """After ``restore``: continue behind the segments that were recorded."""
+        for event in recorded:
             match event:
                 case events.SegmentOpened():
                     number = number_of(event.segment_id)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.encoders.encoder import ClipEncoder, Encoding
+from models.memory import vram
 from stream.pipeline.facts import SourceGap, SourceLost, StreamOverload
 from stream.pipeline.items import Embedding, End, Item, Tile
-from stream.pipeline.stage import State
+from stream.pipeline.stage import Facts, Stage, State
 from stream.pipeline.state import take
 from stream.stages.sampler import FrameSampler, PendingWindow
 from stream.video.sampling import PUBLISHED, Sampling
 
+POLL_S: Final = 0.05
 UNDER_WAY_MAX: Final = 2
 """Batches that the encoder works on while tiles come in; a third one waits."""
 
@@ -29,7 +31,7 @@ class _Batch:
     """Of the first one's embedding."""
 
 
-class Embed:
+class Embed(Stage):
     """Gathers whole windows, lets the encoder embed them in batches, and passes all else on in order.
 
     A batch is full with the last of ``batch`` windows in a row, counted from the stream's beginning, and is sent then;
@@ -43,6 +45,8 @@ class Embed:
     further behind than that. ``clock`` is the one of ``Tile.arrived_at``. No window spans a gap.
     """
 
+    name = "embed"
+
     def __init__(
         self,
         encoder: ClipEncoder,
@@ -53,13 +57,17 @@ class Embed:
         max_latency_s: float | None = None,
         max_lag_s: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
+        """``close`` releases the encoder."""
+        self._encoder = encoder
         self._sampling = Sampling(encoder.frames, rate_fps)
         self._store = encoder.tile_store()
         self._picking = FrameSampler(self._sampling, stride_s, self._store)
         self._stride_s = stride_s
         self._max_lag_s = max_lag_s
         self._clock = clock
+        self._close = close
         self._batch = batch
         self._max_latency_s = math.inf if max_latency_s is None else max_latency_s
         self._ready: list[PendingWindow] = []
@@ -67,6 +75,7 @@ class Embed:
         self._sent = 0
         """Windows that were given to the encoder."""
         self._out: deque[Item | _Batch] = deque()
+        self._polled_at = -math.inf
 
     def on_item(self, item: Item) -> Iterator[Item]:
         match item:
@@ -85,13 +94,18 @@ class Embed:
         self._picking.clear(self._picking.next_number)
         return self._given(0)
 
-    def due(self, _now_s: float) -> Iterator[Item]:
-        """What the encoder has finished since the last item, also while no tile comes in."""
+    def notify_at(self) -> float | None:
+        """The encoder cannot call back, so it is polled while a batch is under way."""
+        return self._polled_at + POLL_S if self._out else None
+
+    def on_notify(self, now_s: float) -> Iterator[Item]:
+        """Return what the encoder has finished since the last item, also while no tile comes in."""
+        self._polled_at = now_s
         return self._given(UNDER_WAY_MAX)
 
-    def facts(self) -> dict[str, object]:
-        """How the windows' frames were picked, for the record; JSON's types only."""
-        return self._picking.facts()
+    def facts(self) -> Facts:
+        """The encoder, the memory that it has taken, and how the frames of windows were picked."""
+        return {"encoder": {**self._encoder.facts(), **vram.facts()}, "windows": self._picking.facts()}
 
     def snapshot(self) -> State:
         """As if the windows that have not left had not been seen."""
@@ -108,6 +122,10 @@ class Embed:
         self._sent = take(state, "encoded", int)
         self._ready.clear()
         self._out.clear()
+
+    def close(self) -> None:
+        """Release the encoder."""
+        self._close()
 
     def _take(self, tile: Tile) -> None:
         for window in self._picking.add(tile):

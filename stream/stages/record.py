@@ -2,26 +2,33 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.client import NO_ANSWER, Said
 from stream.annotation.queue import AnnotationQueue
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged, SourceGap, SourceLost, StreamOverload
-from stream.pipeline.items import AnnotatorAway, AnnotatorDied, AnnotatorHere, Barrier, Embedding, End, Item, Keyframe
-from stream.pipeline.stage import State
+from stream.pipeline.facts import (
+    Fact,
+    SegmentClosed,
+    SegmentOpened,
+    SourceDamaged,
+    SourceGap,
+    SourceLost,
+    StreamOverload,
+)
+from stream.pipeline.items import AnnotatorAway, Barrier, Embedding, End, Item, Keyframe, WorkerExited, WorkerReady
+from stream.pipeline.stage import Facts, Gauges, Stage, State
 from stream.pipeline.state import take, unpack
 from stream.records.accounting import DamageInside, account, to_us
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import sync_file
 from stream.records.store.attempt import Fence
-from stream.records.store.checkpoint import StateFiles
+from stream.records.store.checkpoint import StateFiles, Totals
 from stream.records.store.event_log import ReplayedLog, read_events
 from stream.records.store.keyframes import Spool, digest, in_ms
 from stream.stages.overload import OverloadAggregator
@@ -39,13 +46,15 @@ class _Seen:
     size: tuple[int, int]
 
 
-class Record:
+class Record(Stage):
     """The one writer of a run's events, keyframes, annotations and states.
 
     Closed segments go to the annotator, where there is one, and its answers come back here: that is remembered by the
     disk alone. A barrier makes all that came before it something that no process's death can undo; once in
     ``CHECKPOINT_S`` it is a checkpoint, which no power cut can undo. What is given again behind it is found on disk.
     """
+
+    name = "record"
 
     def __init__(self, layout: RunLayout, options: Options, attempt: int = 0) -> None:
         self._layout = layout
@@ -69,7 +78,7 @@ class Record:
         self._began_at = time.monotonic()
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        """Take an item of the chain, or what came back from the annotator; orders come out of ``due``."""
+        """Take an item of the chain, or what came back from the annotator; ``on_notify`` returns the orders."""
         self._fence.check()
         match item:
             case Keyframe():
@@ -86,7 +95,7 @@ class Record:
                 self._log.append(item)
             case SegmentClosed():
                 self._closed(item)
-            case AnnotationAnswer() | AnnotationFailure() | AnnotatorHere() | AnnotatorAway() | AnnotatorDied():
+            case AnnotationAnswer() | AnnotationFailure() | WorkerReady() | AnnotatorAway() | WorkerExited():
                 self._of_annotator(item)
             case Barrier():
                 self._barrier(item)
@@ -96,23 +105,23 @@ class Record:
                 pass
         return iter(())
 
-    def on_end(self) -> Iterator[Item]:
-        return iter(())
+    def notify_at(self) -> float | None:
+        """At once, where the annotator may be sent an order."""
+        return -math.inf if self._desk.is_due else None
 
-    def due(self, _now_s: float) -> Iterator[Item]:
-        """Orders for the annotator."""
+    def on_notify(self, now_s: float) -> Iterator[Item]:  # noqa: ARG002 - orders are due at once
+        """Return orders for the annotator."""
         return self._desk.due()
 
     def ready(self) -> bool:
         """Whether the chain may go on: not while the spool is full of what the annotator has yet to see."""
         return self._desk.ready
 
-    def facts(self) -> dict[str, Any]:
-        """For ``run.json``."""
+    def facts(self) -> Facts:
         return {"annotator": {"answers_refused": self._desk.refused}} if self._has_annotator else {}
 
-    def levels(self) -> dict[str, float]:
-        """Closed segments that wait for the annotator's word, and bytes of keyframes on disk."""
+    def gauges(self) -> Gauges:
+        """Closed segments without an outcome, and bytes of keyframes on disk."""
         return {"waiting_segments": self._desk.open_segments, "spool_bytes": self._spool.size_bytes}
 
     def close(self) -> None:
@@ -144,10 +153,10 @@ class Record:
         self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
         self._began_at -= take(state, "wall_s", float)
 
-    def catch_up(self, told: Iterable[events.Event]) -> None:
-        """After ``restore``, of a source that cannot be played again: what was told behind the barrier stands."""
+    def catch_up(self, recorded: Sequence[Fact]) -> None:
+        """After ``restore``: what was recorded stays; only keyframes of segments that are still open count."""
         self._log.skip_all()
-        closed = [event for event in told if isinstance(event, events.SegmentClosed)]
+        closed = [event for event in recorded if isinstance(event, events.SegmentClosed)]
         self._segments += len(closed)
         self._anomalous += sum(event.kind == "anomalous" for event in closed)
         end_s = max((event.t_end_s for event in closed), default=0.0)
@@ -166,8 +175,9 @@ class Record:
         is_checkpoint = barrier.t_s >= self._checkpoint_at_s
         if is_checkpoint:
             self._checkpoint(barrier.t_s)
-        states = {**unpack(barrier.states), "record": self.snapshot()}
-        self._states.write(barrier.t_s, states, durably=is_checkpoint)
+        totals = Totals(self._windows, self._row_shapes, self._log.told, self._wall_s())
+        states = {**unpack(barrier.states), self.name: self.snapshot()}
+        self._states.write(barrier.t_s, totals, states, durably=is_checkpoint)
 
     def _of_live_source(self, item: SourceLost | SourceGap | StreamOverload) -> None:
         match item:
@@ -222,19 +232,19 @@ class Record:
             self._desk.give_up(NO_ANSWER)
             self._finish(end)
 
-    def _of_annotator(self, news: Said | AnnotatorHere | AnnotatorAway | AnnotatorDied) -> None:
+    def _of_annotator(self, news: Said | WorkerReady | AnnotatorAway | WorkerExited) -> None:
         """When it has died its place is taken by another one, or by nobody: then the chain's end is the run's."""
         match news:
             case AnnotationAnswer() | AnnotationFailure():
                 self._desk.take(news)
-            case AnnotatorHere():
+            case WorkerReady():
                 self._desk.is_there()
             case AnnotatorAway():
                 self._desk.away(news.reason)
-            case AnnotatorDied(again=True):
-                self._log.append(events.StageRestarted(process="annotate", reason=news.reason))
+            case WorkerExited(restarts=True):
+                self._log.append(events.StageRestarted(process=news.process, reason=news.reason))
                 self._desk.died(news.reason)
-            case AnnotatorDied():
+            case WorkerExited():
                 self._desk.give_up(news.reason)
                 if self._chain_end is not None:
                     self._finish(self._chain_end)

@@ -7,19 +7,21 @@ from stream.geometry.geometry import Geometry
 from stream.geometry.layout import Layout, layout_of
 from stream.geometry.tiles import KEYFRAME_PX, TILE_PX, TileRemap, encode_picture
 from stream.pipeline.items import Item, Keyframe, Picture, Tile
-from stream.pipeline.stage import State
+from stream.pipeline.stage import Facts, Stage, State
 from stream.pipeline.state import take
 
 _ROUNDING = 1e-6
 """Share of a keyframe's period by which a PTS may fall short of its multiple: times are rounded to float64."""
 
 
-class Rectify:
+class Rectify(Stage):
     """A ``Tile`` for every ``Picture``, and before it a ``Keyframe`` where one is due; all else is passed on.
 
     A keyframe is the first picture at or after each multiple of ``1 / keyframe_fps`` seconds of stream time. Maps are
     made at the first picture, and again whenever the size, format, rotation or colour tags of the frames change.
     """
+
+    name = "rectify"
 
     def __init__(
         self,
@@ -65,19 +67,15 @@ class Rectify:
             yield Keyframe(item.t_s, rgb.shape[1], rgb.shape[0], encode_picture(rgb, ".jpg"))
         yield Tile(item.index, item.t_s, item.duration_s, remap.tile(item.frame), item.arrived_at)
 
-    def on_end(self) -> Iterator[Item]:
-        """Nothing is held back."""
-        yield from ()
-
     def snapshot(self) -> State:
         return {"last_keyframe": self._last_keyframe}
 
     def restore(self, state: State) -> None:
         self._last_keyframe = take(state, "last_keyframe", int)
 
-    def facts(self) -> dict[str, object]:
-        """What is done to the pixels, for the record, from the first picture on; JSON's types only."""
-        return self._facts
+    def facts(self) -> Facts:
+        """What is done to the pixels; empty before the first picture."""
+        return {"rectification": self._facts}
 
     def _keyframe_is_due(self, t_s: float) -> bool:
         period = int(t_s * self._keyframe_fps + _ROUNDING)

@@ -8,18 +8,20 @@ import numpy.typing as npt
 
 from stream.errors import UsageError
 from stream.pipeline.items import Embedding, Item
-from stream.pipeline.stage import State
+from stream.pipeline.stage import Stage, State
 from stream.pipeline.state import take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import DTYPES, GrowingArray
 from stream.records.store.attempt import Fence
 
 
-class EmbeddingWriter:
+class EmbeddingWriter(Stage):
     """The one writer of a run's arrays; all items are passed on.
 
     Rows outlive the death of every process, and a power cut from the next checkpoint on (``stream.stages.record``).
     """
+
+    name = "store"
 
     def __init__(self, layout: RunLayout, fence: Fence, weights_sha256: str = "") -> None:
         """``weights_sha256`` is of the encoder that makes the embeddings."""
@@ -34,12 +36,10 @@ class EmbeddingWriter:
             self._write(item)
         yield item
 
-    def on_end(self) -> Iterator[Item]:
-        return iter(())
-
     def close(self) -> None:
         """Make all rows durable and close the files."""
-        for array in self._arrays:
+        arrays, self._arrays = self._arrays, ()
+        for array in arrays:
             array.close()
 
     def snapshot(self) -> State:

@@ -155,7 +155,7 @@ def test_live_run_bears_a_server_that_never_comes(tmp_path: Path) -> None:
         with recording(layout, options(stream=stream)) as record:
             for item in segment(0):
                 list(record.on_item(item))
-            (order,) = record.due(0.0)
+            (order,) = record.on_notify(0.0)
             assert isinstance(order, AnnotationOrder)
             with pytest.raises(ModelUnavailableError, match="away") if ends else nullcontext():
                 list(record.on_item(AnnotatorAway("it is away")))

@@ -1,5 +1,6 @@
 """Where a run can go on: what outlives a killed process, a torn file and a power cut."""
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
+from stream.errors import UsageError
 from stream.pipeline.items import Embedding
 from stream.pipeline.state import State, pack, replay_from_s, take, take_optional, unpack
 from stream.records.schema.events import SegmentClosed
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import rows_in
 from stream.records.store.attempt import Fence, begin_attempt
-from stream.records.store.checkpoint import StateFiles, forget_states, newest_state, read_state
+from stream.records.store.checkpoint import StateFiles, Totals, forget_states, newest_state, read_state
 from stream.records.store.event_log import EventLog
 from stream.stages.store import EmbeddingWriter
 
@@ -27,9 +29,9 @@ def layout(tmp_path: Path) -> RunLayout:
     return layout
 
 
-def states(windows: int) -> State:
-    """What matters here of the processes' states."""
-    return {"record": {"windows": windows, "row_shapes": [[4], [2, 4], []]}}
+def totals(windows: int) -> Totals:
+    """Of a run with so many windows."""
+    return Totals(windows, [[4], [2, 4], []], events=0, wall_s=0.0)
 
 
 def newest(layout: RunLayout) -> tuple[int, float] | None:
@@ -52,7 +54,7 @@ def test_the_newest_whole_state_counts(layout: RunLayout) -> None:
     assert newest(layout) is None
     files = StateFiles(layout, 1)
     for number in range(5):
-        files.write(float(number), states(number), durably=number == 2)
+        files.write(float(number), totals(number), {}, durably=number == 2)
         assert newest(layout) == (1, float(number))
     for path, cut in zip(layout.states, (0, 0.5), strict=True):
         whole = path.read_bytes()
@@ -62,8 +64,8 @@ def test_the_newest_whole_state_counts(layout: RunLayout) -> None:
 
 def test_a_newer_attempt_counts_more(layout: RunLayout) -> None:
     """What a newer attempt has written is newer, though an older one had come further."""
-    StateFiles(layout, 1).write(50.0, states(48), durably=False)
-    StateFiles(layout, 2).write(31.0, states(29), durably=True)
+    StateFiles(layout, 1).write(50.0, totals(48), {}, durably=False)
+    StateFiles(layout, 2).write(31.0, totals(29), {}, durably=True)
     assert newest(layout) == (2, 31.0)
     forget_states(layout)
     assert newest(layout) is None
@@ -71,7 +73,7 @@ def test_a_newer_attempt_counts_more(layout: RunLayout) -> None:
 
 def test_flipped_bits_are_seen(layout: RunLayout) -> None:
     """A state in which a bit is wrong is no state."""
-    StateFiles(layout, 1).write(1.0, states(1), durably=True)
+    StateFiles(layout, 1).write(1.0, totals(1), {}, durably=True)
     data = bytearray(layout.durable_state.read_bytes())
     data[-1] ^= 1
     layout.durable_state.write_bytes(data)
@@ -79,10 +81,20 @@ def test_flipped_bits_are_seen(layout: RunLayout) -> None:
         read_state(layout.durable_state)
 
 
+def test_a_state_of_another_format_is_refused(layout: RunLayout) -> None:
+    """A state that an earlier version wrote is refused in one sentence that says what to do, whichever file has it."""
+    old = pack({"attempt": 1, "number": 0, "t_s": 5.0, "states": {"record": {"windows": 3}}})
+    for path in (*layout.states, layout.durable_state):
+        path.write_bytes(zlib.crc32(old).to_bytes(4, "little") + old)
+        with pytest.raises(UsageError, match="state format 1, and this version reads format 2: finish the run"):
+            newest_state(layout)
+        path.unlink()
+
+
 def test_attempts_are_numbered(layout: RunLayout) -> None:
     """On the same boot nothing is forgotten, and each attempt is the next."""
     keep(layout, 7)
-    StateFiles(layout, 1).write(5.0, states(3), durably=False)
+    StateFiles(layout, 1).write(5.0, totals(3), {}, durably=False)
     assert begin_attempt(layout, "one") == 2
     assert newest(layout) == (1, 5.0)
     assert rows_in(layout.arrays) == 7
@@ -93,8 +105,8 @@ def test_after_a_power_cut_only_what_was_durable_counts(layout: RunLayout, in_se
     """On another boot: the last checkpoint's state, its windows, and those of segments that were closed."""
     keep(layout, 9)
     files = StateFiles(layout, 1)
-    files.write(30.0, states(4), durably=True)
-    files.write(31.0, states(5), durably=False)
+    files.write(30.0, totals(4), {}, durably=True)
+    files.write(31.0, totals(5), {}, durably=False)
     with EventLog(layout.events) as log:
         log.append(segment(in_segments))
     assert newest(layout) == (1, 31.0)
@@ -117,7 +129,7 @@ def segment(windows: int) -> SegmentClosed:
 def test_without_anything_durable_it_begins_anew(layout: RunLayout) -> None:
     """A power cut before the first checkpoint leaves nothing to go on from, and no row that could be wrong."""
     keep(layout, 3)
-    StateFiles(layout, 1).write(2.0, states(2), durably=False)
+    StateFiles(layout, 1).write(2.0, totals(2), {}, durably=False)
     begin_attempt(layout, "two")
     assert newest(layout) is None
     assert rows_in(layout.arrays) == 0
@@ -166,5 +178,5 @@ def test_a_state_of_another_kind_is_refused() -> None:
 
 def test_the_earliest_need_decides_from_where_to_replay() -> None:
     """Of all states, however deep, the earliest ``replay_from_s`` counts; without any there is none."""
-    assert replay_from_s({"a": {"0": {"replay_from_s": 3.5}, "1": {"replay_from_s": 2.5}}, "b": {"x": 1.0}}) == 2.5
-    assert replay_from_s({"a": {"0": {"replay_from_s": None}}}) is None
+    assert replay_from_s({"a": {"b": {"replay_from_s": 3.5}, "c": {"replay_from_s": 2.5}}, "d": {"x": 1.0}}) == 2.5
+    assert replay_from_s({"a": {"b": {"replay_from_s": None}}}) is None

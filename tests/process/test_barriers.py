@@ -19,7 +19,7 @@ from stream.pipeline.items import Barrier, Embedding, End, Item, Keyframe, Pictu
 from stream.pipeline.stage import Pipeline, Stage, feed
 from stream.pipeline.state import State, pack, replay_from_s, unpack
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import Saved
+from stream.records.store.checkpoint import Saved, Totals
 from stream.records.store.event_log import read_events
 from stream.runtime.processes import build
 from stream.stages.detect import Detect
@@ -31,6 +31,7 @@ from tests.support.runs import write_intrinsics
 
 SECONDS = 14
 DETECTOR = DetectorOptions(warmup_s=3.0, settle_windows=0, max_segment_s=4.0)
+TOTALS = Totals(0, [], 0, 0.0)
 OPEN_GOP = "open-gop=1:ref=3"
 
 
@@ -91,10 +92,10 @@ class Chain:
         self._work = build("ingest", options, RunLayout(Path(), "clip"), saved=saved)
         self._rest: dict[str, Stage] = {
             "encode": Pipeline([Embed(Thumbnails(), 1.0)]),
-            "detect": Detect(DETECTOR),
+            "detect": Pipeline([Detect(DETECTOR)]),
         }
-        for name, stage in self._rest.items() if saved else ():
-            stage.restore(saved.part(name) if saved else {})
+        for stage in self._rest.values() if saved else ():
+            stage.restore(saved.states if saved else {})
 
     def play(self) -> Iterator[Item]:
         """All that reaches the record; a barrier carries the states of all before it."""
@@ -105,7 +106,8 @@ class Chain:
             for item in stage.on_item(packet):
                 yield from self._push(item)
                 if source.barriers.are_due(item) and isinstance(item, Tile):
-                    states = {name: part.snapshot() for name, part in {"ingest": stage, **self._rest}.items()}
+                    parts = (stage, *self._rest.values())
+                    states = {name: state for part in parts for name, state in part.snapshot().items()}
                     yield Barrier(item.t_s, pack(states))
         for item in stage.on_end():
             yield from self._push(item)
@@ -148,7 +150,7 @@ def test_what_follows_is_the_same_at_every_barrier(kind: str, tmp_path: Path) ->
     for number in cuts[::2]:
         barrier = whole[number]
         assert isinstance(barrier, Barrier)
-        rest = list(Chain(clip, Saved(1, 0, barrier.t_s, unpack(barrier.states))).play())
+        rest = list(Chain(clip, Saved(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))).play())
         assert comparable(rest) == comparable(whole[number + 1 :])
 
 
@@ -204,7 +206,7 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     """Tiles come again from where the encoder needs them, and keyframes not at all."""
     clip = CLIPS["open GOP"](tmp_path)
     barrier = next(islice((item for item in Chain(clip).play() if isinstance(item, Barrier)), 9, None))
-    saved = Saved(1, 0, barrier.t_s, unpack(barrier.states))
+    saved = Saved(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
     options = Options(source=str(clip), rectify=False, tile_px=32, keyframe_px=64)
     work = build("ingest", options, RunLayout(tmp_path, "clip"), saved=saved)
     assert work.source is not None
@@ -213,4 +215,4 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     assert {type(item) for item in again} == {Tile}
     assert again[0].t_s == replay_from_s(saved.states)
     assert 2.0 <= barrier.t_s - again[0].t_s <= 3.2
-    assert work.since_s == barrier.t_s
+    assert work.source.since_s == barrier.t_s

@@ -55,4 +55,4 @@ def _segments(first: int, end: int) -> Iterator[Item]:
 def _record(record: Record, items: Iterator[Item]) -> None:
     for item in items:
         list(record.on_item(item))
-        list(record.due(0.0))
+        list(record.on_notify(0.0))

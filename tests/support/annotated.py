@@ -93,11 +93,11 @@ def play(layout: RunLayout, given: Options, annotator: FakeAnnotator, items: Ite
 
 def exchange(record: Record, annotate: Annotate) -> None:
     """Give the annotator what is ordered, and the record what it says, until neither has anything more."""
-    while orders := list(record.due(0.0)):
+    while orders := list(record.on_notify(0.0)):
         for order in orders:
             for said in feed(annotate, order):
                 list(record.on_item(said))
-        for said in annotate.due(time.monotonic()):
+        for said in annotate.on_notify(time.monotonic()):
             list(record.on_item(said))
 
 

@@ -155,7 +155,7 @@ def test_all_that_is_alike_fails_with_its_first(layout: RunLayout) -> None:
         write_windows(layout, [*alike(3)])
         for item in [*alike(3), end(3)]:
             list(record.on_item(item))
-        assert [type(order).__name__ for order in record.due(0.0)] == ["AnnotationOrder"]
+        assert [type(order).__name__ for order in record.on_notify(0.0)] == ["AnnotationOrder"]
         list(record.on_item(end(3)))
     assert kinds(layout) == {f"s{number:04}": ["failed"] for number in range(3)}
 

@@ -254,15 +254,15 @@ def test_orders_ahead_of_answers_are_bounded(layout: RunLayout) -> None:
     with recording(layout, options()) as record:
         for item in clip(count):
             list(record.on_item(item))
-        first = list(record.due(0.0))
+        first = list(record.on_notify(0.0))
         assert len(first) == ASKED_MAX
-        assert list(record.due(0.0)) == []
+        assert list(record.on_notify(0.0)) == []
         for order in first:
             assert isinstance(order, AnnotationOrder)
             list(record.on_item(AnnotationFailure(order.segment_id, order.frames_digest, "no")))
-        *rest, last = record.due(0.0)
+        *rest, last = record.on_notify(0.0)
         assert (len(rest), last) == (10, end(count))
-        assert list(record.due(0.0)) == []
+        assert list(record.on_notify(0.0)) == []
         list(record.on_item(end(count)))
     assert [
         event.reason for event in of_kind(layout, events.SegmentFailed) if isinstance(event, events.SegmentFailed)
@@ -323,7 +323,7 @@ def test_full_spool_holds_up_the_chain_until_answers_come(layout: RunLayout) -> 
         while record.ready():
             for item in segment(next(numbers)):
                 list(record.on_item(item))
-            orders = list(record.due(0.0))
+            orders = list(record.on_notify(0.0))
         (order,) = orders
         assert isinstance(order, AnnotationOrder)
         held = sum(path.stat().st_size for path in layout.keyframes.iterdir())
@@ -341,7 +341,7 @@ def test_full_spool_leaves_segments_out_where_asked_to(layout: RunLayout) -> Non
             assert record.ready()
             for item in segment(number):
                 list(record.on_item(item))
-            list(record.due(0.0))
+            list(record.on_notify(0.0))
         assert sum(path.stat().st_size for path in layout.keyframes.iterdir()) <= 2**20
     reasons = [
         event.reason for event in of_kind(layout, events.SegmentSkipped) if isinstance(event, events.SegmentSkipped)
@@ -359,6 +359,6 @@ def test_segment_larger_than_the_spool_does_not_wait_for_ever(layout: RunLayout)
             list(record.on_item(Keyframe(float(second), 64, 36, bytes([second]) * 100_000)))
         long = SegmentClosed("s0000", 0.0, 12.0, "typical", "max_duration", 12.0, 0)
         list(record.on_item(long))
-        assert list(record.due(0.0)) == []
+        assert list(record.on_notify(0.0)) == []
     (skipped,) = of_kind(layout, events.SegmentSkipped)
     assert skipped.reason == SPOOL_FULL

@@ -53,7 +53,7 @@ def test_annotator_is_measured_by_the_clock() -> None:
     clock = Clock()
     metrics = Metrics(price_per_hour=0.2, clock=clock)
     value = metrics.registry.get_sample_value
-    metrics.on_status(Status("record", "running", levels={"waiting_segments": 3, "spool_bytes": 4096}))
+    metrics.on_status(Status("record", "running", gauges={"waiting_segments": 3, "spool_bytes": 4096}))
     facts = {"annotator": {"peak_vram_bytes": 5}}
     metrics.on_status(Status("annotate", "running", queue_s=1.5, queue_items=3, facts=facts))
     assert value("egoclean_annotator_waiting_segments") == 3

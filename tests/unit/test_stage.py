@@ -1,18 +1,20 @@
-"""Stages compose, and are driven in memory as the runner drives them."""
+"""Stages compose, and are driven in memory as the worker drives them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from stream.pipeline.facts import SegmentOpened, SourceDamaged
+from stream.pipeline.facts import Fact, SegmentOpened, SourceDamaged
 from stream.pipeline.items import End, Item
-from stream.pipeline.stage import Pipeline, State, drive, feed
+from stream.pipeline.stage import Facts, Gauges, Pipeline, Stage, State, drive, feed
 
 END = End("end_of_stream", 3.0, 90)
 
 
-class Hold:
-    """A stage that gives each item only when the next one comes, and the last at the end."""
+class Hold(Stage):
+    """A stage that returns each item only when the next one comes, and the last at the end."""
+
+    name = "hold"
 
     def __init__(self) -> None:
         self.held: list[Item] = []
@@ -35,6 +37,61 @@ class Hold:
         self.held = [opened(k) for k in range(int(str(state["held"])))]
 
 
+class HoldMore(Hold):
+    """Another one."""
+
+    name = "hold more"
+
+
+class HoldMost(Hold):
+    """A third one."""
+
+    name = "hold most"
+
+
+class Clock(Stage):
+    """A stage that returns an item at a time, is ready when it is told so, and knows something."""
+
+    name = "clock"
+
+    def __init__(self, at_s: float | None = None, *, is_ready: bool = True, fails: bool = False) -> None:
+        self.at_s, self.is_ready, self.fails = at_s, is_ready, fails
+        self.recorded: list[Fact] = []
+        self.closed = 0
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        yield item
+
+    def notify_at(self) -> float | None:
+        return self.at_s
+
+    def on_notify(self, now_s: float) -> Iterator[Item]:
+        yield opened(round(now_s))
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    def catch_up(self, recorded: Sequence[Fact]) -> None:
+        self.recorded += recorded
+
+    def facts(self) -> Facts:
+        return {"shared": {self.name: True}, self.name: {"at_s": self.at_s}}
+
+    def gauges(self) -> Gauges:
+        return {f"{self.name} closed": float(self.closed)}
+
+    def close(self) -> None:
+        self.closed += 1
+        if self.fails:
+            raise OSError("cannot be closed")
+
+
+class LateClock(Clock):
+    """Another one."""
+
+    name = "late clock"
+
+
 def opened(number: int) -> SegmentOpened:
     """An item that knows its number."""
     return SegmentOpened(str(number), float(number), "typical", float(number))
@@ -43,7 +100,7 @@ def opened(number: int) -> SegmentOpened:
 def test_what_is_held_comes_before_the_end() -> None:
     """At the end of the stream every stage gives what it holds, in the chain's order, before End passes."""
     items: list[Item] = [opened(k) for k in range(5)]
-    assert list(drive(Pipeline([Hold(), Hold(), Hold()]), [*items, END])) == [*items, END]
+    assert list(drive(Pipeline([Hold(), HoldMore(), HoldMost()]), [*items, END])) == [*items, END]
 
 
 def test_items_pass_as_soon_as_they_can() -> None:
@@ -55,14 +112,72 @@ def test_items_pass_as_soon_as_they_can() -> None:
 
 def test_pipeline_restores_every_stage() -> None:
     """A pipeline's snapshot holds the state of each of its stages, and restores them."""
-    pipeline = Pipeline([Hold(), Hold()])
+    pipeline = Pipeline([Hold(), HoldMore()])
     list(drive(pipeline, [opened(0), SourceDamaged(0.0, 1.0, "lost", 1)]))
-    fresh = Pipeline([Hold(), Hold()])
+    fresh = Pipeline([Hold(), HoldMore()])
     fresh.restore(pipeline.snapshot())
     assert fresh.snapshot() == pipeline.snapshot()
 
 
-def test_foreign_state_is_refused() -> None:
-    """State that is not a pipeline's is an error, not a half-restored stage."""
-    with pytest.raises(TypeError, match="state of stage 0"):
-        Pipeline([Hold()]).restore({"0": 3})
+def test_a_stage_put_in_between_changes_no_saved_state() -> None:
+    """A state saved before a stage was put in restores the others, and the new one starts fresh."""
+    before = Pipeline([Hold(), HoldMost()])
+    list(drive(before, [opened(0), opened(1)]))
+    saved = before.snapshot()
+    inner = HoldMore()
+    after = Pipeline([Hold(), inner, HoldMost()])
+    after.restore(saved)
+    assert {name: state for name, state in after.snapshot().items() if name != "hold more"} == saved
+    assert inner.held == []
+    again = Pipeline([Hold(), HoldMost()])
+    again.restore(after.snapshot())
+    assert again.snapshot() == saved
+
+
+def test_what_is_not_a_state_is_refused() -> None:
+    """A value that is not a state is an error, not a half-restored stage."""
+    with pytest.raises(TypeError, match="the state of stage hold is a int, expected a dict"):
+        Pipeline([Hold()]).restore({"hold": 3})
+
+
+def test_names_are_unique() -> None:
+    """Two stages with one name would share a state."""
+    with pytest.raises(ValueError, match=r"\['hold', 'hold'\] of a pipeline have the same name"):
+        Pipeline([Hold(), Hold()])
+
+
+def test_what_a_stage_returns_by_the_clock_goes_through_the_later_stages() -> None:
+    """Only stages that are due are notified, in order, and their items pass all stages after them."""
+    hold = Hold()
+    pipeline = Pipeline([Clock(2.0), hold, LateClock(5.0)])
+    assert pipeline.notify_at() == 2.0
+    assert list(pipeline.on_notify(1.0)) == []
+    assert list(pipeline.on_notify(2.0)) == []
+    assert hold.held == [opened(2)]
+    assert list(pipeline.on_notify(6.0)) == [opened(2), opened(6)]
+    assert Pipeline([Clock(), Hold()]).notify_at() is None
+
+
+def test_a_pipeline_forwards_every_part_of_the_contract() -> None:
+    """It is ready if all its stages are; facts and gauges are merged, events reach every stage."""
+    first, second = Clock(1.0), LateClock(is_ready=False)
+    pipeline = Pipeline([first, second])
+    assert not pipeline.ready()
+    second.is_ready = True
+    assert pipeline.ready()
+    assert pipeline.facts() == {
+        "shared": {"clock": True, "late clock": True},
+        "clock": {"at_s": 1.0},
+        "late clock": {"at_s": None},
+    }
+    assert pipeline.gauges() == {"clock closed": 0.0, "late clock closed": 0.0}
+    pipeline.catch_up([opened(3)])
+    assert first.recorded == second.recorded == [opened(3)]
+
+
+def test_all_stages_are_closed_although_one_raises() -> None:
+    """The last stage is closed first; an error of one does not keep the others open, and is raised."""
+    first, second = Clock(), LateClock(fails=True)
+    with pytest.raises(OSError, match="cannot be closed"):
+        Pipeline([first, second]).close()
+    assert (first.closed, second.closed) == (1, 1)

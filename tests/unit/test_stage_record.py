@@ -94,7 +94,7 @@ def test_checkpoints_come_with_stream_time(record: Record, layout: RunLayout) ->
     assert read_state(layout.durable_state).t_s == 90.0
     newest = newest_state(layout)
     assert newest is not None
-    assert (read_state(newest).t_s, read_state(newest).windows) == (96.0, 95)
+    assert (read_state(newest).t_s, read_state(newest).totals.windows) == (96.0, 95)
 
 
 def test_an_older_attempt_writes_nothing_more(record: Record, layout: RunLayout) -> None:

@@ -96,7 +96,7 @@ def test_a_new_size_or_rotation_mid_stream_gets_new_maps(tmp_path: Path) -> None
     tiles = []
     for picture, size in ((first[0], SIZE), (larger[0], (640, 360)), (turned[0], SIZE), (first[0], SIZE)):
         tiles.append(of_kind(Tile, list(stage.on_item(picture)))[0].rgb.astype(float))
-        assert (stage.facts()["width"], stage.facts()["height"]) == size
+        assert (stage.facts()["rectification"]["width"], stage.facts()["rectification"]["height"]) == size
     np.testing.assert_array_equal(tiles[0], tiles[3])
     assert np.abs(tiles[0] - np.rot90(tiles[2])).mean() > 40.0
     assert np.abs(tiles[0] - tiles[2]).mean() < 10.0  # the same noise, coded twice
@@ -112,9 +112,9 @@ def test_a_clip_of_another_shape_is_refused(tmp_path: Path) -> None:
 def test_facts_are_there_from_the_first_picture_on(tmp_path: Path) -> None:
     """Nothing is claimed before; then balance, scale, K, D and the map's hash are told."""
     stage = Rectify(INTRINSICS, balance=0.25, fov_scale=1.5)
-    assert stage.facts() == {}
+    assert stage.facts() == {"rectification": {}}
     list(drive(stage, pictures(clip(tmp_path, frames=1))))
-    facts = stage.facts()
+    facts = stage.facts()["rectification"]
     assert (facts["balance"], facts["fov_scale"], facts["rectified"]) == (0.25, 1.5, True)
     assert facts["d"] == [INTRINSICS.k1, INTRINSICS.k2, INTRINSICS.k3, INTRINSICS.k4]
     assert isinstance(facts["tile_map_sha256"], str)
@@ -129,7 +129,7 @@ def test_a_restored_stage_goes_on_where_the_other_stopped(tmp_path: Path) -> Non
     for cut in (0, 1, 17, 31):
         first, second = Rectify(INTRINSICS), Pipeline([Rectify(INTRINSICS)])
         items = [item for picture in given[:cut] for item in first.on_item(picture)]
-        second.restore({"0": first.snapshot()})
+        second.restore({"rectify": first.snapshot()})
         items += list(drive(second, given[cut:]))
         assert [(type(item), getattr(item, "t_s", None)) for item in items] == [
             (type(item), getattr(item, "t_s", None)) for item in whole

@@ -87,10 +87,10 @@ def test_a_snapshot_is_of_what_has_left() -> None:
         list(stage.on_item(item))
     assert stage.snapshot() == {"next": 0, "encoded": 0, "replay_from_s": 0.0}
     ready.add(0)
-    assert len(embeddings(stage.due(0.0))) == 4
+    assert len(embeddings(stage.on_notify(0.0))) == 4
     assert stage.snapshot() == {"next": 4, "encoded": 4, "replay_from_s": 4.0}
     ready.add(1)
-    assert len(embeddings(stage.due(0.0))) == 4
+    assert len(embeddings(stage.on_notify(0.0))) == 4
     assert stage.snapshot() == {"next": 8, "encoded": 8, "replay_from_s": 8.0}
 
 

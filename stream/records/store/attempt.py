@@ -63,7 +63,7 @@ def _forget_what_is_not_durable(layout: RunLayout) -> None:
     if durable is None:
         cut_back(layout.arrays, 0, ())
     else:
-        cut_back(layout.arrays, max(durable.windows, in_segments), durable.row_shapes)
+        cut_back(layout.arrays, max(durable.totals.windows, in_segments), durable.totals.row_shapes)
 
 
 def read_attempt(path: Path) -> tuple[int, str]:

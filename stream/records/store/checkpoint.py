@@ -1,4 +1,4 @@
-"""Where a run can go on: the states of all its processes at one barrier, in files that one writer keeps.
+"""Where a run can go on: the states of all its stages at one barrier, in files that one writer keeps.
 
     state/0.state, state/1.state   written in turn, at every barrier, and never forced to disk: while one is written the
                                    other is whole, so the newest whole one outlives every death of a process
@@ -14,41 +14,44 @@ state itself knows the shapes of the rows.
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from stream.errors import UsageError
 from stream.pipeline.state import State, pack, take, unpack
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import replace_file
 
+FORMAT = 2
+"""Of a saved state. 1 had the states by process and position; 2 has them by the names of the stages."""
 _CRC_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """What was recorded before a barrier."""
+
+    windows: int
+    row_shapes: list[list[int]]
+    """Of the run's arrays; empty before the first window."""
+    events: int
+    """Written by the chain, as ``stream.records.schema.events.TOLD_BY_CHAIN`` lists them."""
+    wall_s: float
+    """Time that the run has taken, in all its attempts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
-    """One state of a run."""
+    """The state of a run at one barrier."""
 
     attempt: int
     number: int
     """0, 1, 2, ... within the attempt."""
     t_s: float
     """Of its barrier."""
+    totals: Totals
     states: State
-    """By the names of the processes."""
-
-    @property
-    def windows(self) -> int:
-        """Embedded before the barrier."""
-        return take(self.part("record"), "windows", int)
-
-    @property
-    def row_shapes(self) -> list[list[int]]:
-        """Of the run's arrays; empty before the first window."""
-        return take(self.part("record"), "row_shapes", list)
-
-    def part(self, process: str) -> State:
-        """What that process needs to go on."""
-        return take(self.states, process, dict)
+    """By the names of the stages."""
 
 
 class StateFiles:
@@ -59,9 +62,10 @@ class StateFiles:
         self._attempt = attempt
         self._number = 0
 
-    def write(self, t_s: float, states: State, *, durably: bool) -> None:
+    def write(self, t_s: float, totals: Totals, states: State, *, durably: bool) -> None:
         """Keep one more state; when this returns a killed process no longer matters to it."""
-        data = pack({"attempt": self._attempt, "number": self._number, "t_s": t_s, "states": states})
+        where = {"attempt": self._attempt, "number": self._number, "t_s": t_s}
+        data = pack({"format": FORMAT, **where, "totals": asdict(totals), "states": states})
         data = zlib.crc32(data).to_bytes(_CRC_BYTES, "little") + data
         if durably:
             replace_file(self._layout.durable_state, data)
@@ -80,17 +84,34 @@ def newest_state(layout: RunLayout) -> Path | None:
 
 
 def read_state(path: Path) -> Saved:
-    """What such a file holds.
+    """Read one of these files.
 
     Raises:
         ValueError: it is not whole.
+        UsageError: another version of the program wrote it.
     """
     data = path.read_bytes()
     if zlib.crc32(data[_CRC_BYTES:]) != int.from_bytes(data[:_CRC_BYTES], "little") or len(data) <= _CRC_BYTES:
         raise ValueError(f"{path} is not a whole state")
     state = unpack(data[_CRC_BYTES:])
-    attempt, number = take(state, "attempt", int), take(state, "number", int)
-    return Saved(attempt, number, take(state, "t_s", float), take(state, "states", dict))
+    if (found := state.get("format", 1)) != FORMAT:
+        raise UsageError(
+            f"{path} has state format {found}, and this version reads format {FORMAT}: finish the run with the version "
+            "that began it, or begin again with --restart"
+        )
+    totals = take(state, "totals", dict)
+    return Saved(
+        take(state, "attempt", int),
+        take(state, "number", int),
+        take(state, "t_s", float),
+        Totals(
+            take(totals, "windows", int),
+            take(totals, "row_shapes", list),
+            take(totals, "events", int),
+            take(totals, "wall_s", float),
+        ),
+        take(state, "states", dict),
+    )
 
 
 def forget_states(layout: RunLayout) -> None:

@@ -1,0 +1,45 @@
+"""What feeds a run's chain: its source, together with the decoder that knows where it was left."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from stream.config import Options
+from stream.pipeline.barriers import Barriers
+from stream.pipeline.items import End, EndReason, Packet, SourceEvent
+from stream.pipeline.stage import Facts
+from stream.pipeline.state import replay_from_s
+from stream.records.store.checkpoint import Saved
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+
+    from stream.sources.source import Source
+    from stream.stages.decode import Decode
+
+
+class SourceReader:
+    """A ``PacketSource``: a clip, once or in a loop, or a live source."""
+
+    def __init__(
+        self, options: Options, source: "Source", decode: "Decode", hwaccel: "HWAccel | None", saved: Saved | None
+    ) -> None:
+        """``decode`` is the stage that takes the packets: it knows where they must begin, and where they end."""
+        self.realtime = options.speed == "realtime"
+        self.live = source.is_live
+        self.since_s = saved.t_s if saved else 0.0
+        self.barriers = Barriers(options.stride_s, saved.t_s if saved else None)
+        self._replay_from_s = replay_from_s(saved.states) if saved and source.plays_again else None
+        self._source = source
+        self._loop = options.loop
+        self._decode = decode
+        self._hwaccel = hwaccel
+
+    def packets(self) -> Iterator[Packet | SourceEvent | None]:
+        resume = self._decode.resume(self._replay_from_s)
+        return self._source.packets(resume, loop=self._loop, hwaccel=self._hwaccel)
+
+    def end(self, reason: EndReason) -> End:
+        return self._decode.end(reason)
+
+    def facts(self) -> Facts:
+        return {"source": {"fetched_bytes": self._source.fetched_bytes}}
