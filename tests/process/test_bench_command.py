@@ -49,7 +49,7 @@ def test_bench_without_words(tmp_path: Path) -> None:
     assert f"${chain['dollars_per_video_hour']:.4f} on this one" in result.stdout
     assert measured["utilisation"] is None
     assert measured["machine"]["cores"] >= 1
-    for said in ("x real time", "a video hour", "with the grid encoder", "PROJECTION", "calculated, not measured"):
+    for said in ("x real time", "a video hour", "with the encoder grid-v1", "PROJECTION", "calculated, not measured"):
         assert said in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
