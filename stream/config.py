@@ -52,10 +52,10 @@ class Options(BaseModel):
     """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
     offline: bool = False
     """Nothing is fetched: what a run needs is on this machine."""
-    tile_px: int = Field(default=256, ge=16, le=4096)
-    """Side of the encoder's tile: no option of the user's, it follows from the encoder."""
+    encoder_px: int = Field(default=256, ge=16, le=4096)
+    """Side of the encoder frame, pixels. Not a user's option: it follows from the encoder."""
     geometry: Geometry = "crop"
-    """How the picture becomes a square tile; the encoder's training knows crops."""
+    """How the picture becomes the square encoder frame; the encoder's training knows crops."""
     window: Preset = "64@30"
     """Frames of a window, and their rate: the published detection's, or longer and sparser, or shorter ones."""
     encoder_batch: int | None = Field(default=None, ge=1, le=64)

@@ -1,7 +1,7 @@
 """The contract of a clip encoder: one window of frames in, one embedding out.
 
-Windows overlap, so tiles and windows come apart: a tile goes into the encoder's ``TileStore`` once, and every window
-that it is part of names it by its slot. ``models.encoders.table`` makes encoders by name.
+Windows overlap, so frames and windows are passed separately: a frame is put into the encoder's ``FrameStore`` once, and
+every window that it is part of refers to it by its slot. ``models.encoders.table`` makes encoders by name.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 Facts: TypeAlias = dict[str, str | int | float]
 
 FRAMES = 64
-"""Frames of a window, as in the published detection: 64 at 30 fps, 2.1 s."""
-TILE_PX = 256
-"""Side of a tile: the input size of ``facebook/vjepa2-vitl-fpc64-256``."""
+"""Frames in a window, as in the published detection: 64 at 30 fps, 2.1 s."""
+ENCODER_PX = 256
+"""Side of an encoder frame: the input size of ``facebook/vjepa2-vitl-fpc64-256``."""
 TUBELET_FRAMES = 2
 """Frames that share one temporal token, as in V-JEPA 2 (arXiv:2506.09985)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipEmbedding:
-    """What an encoder makes of one window of T frames."""
+    """The embedding of one window of T frames."""
 
     mean: Float32
     """(D,) float32: mean over all tokens."""
@@ -35,91 +35,91 @@ class ClipEmbedding:
 
 
 class Encoding(Protocol):
-    """A batch of windows that is being embedded."""
+    """A batch of windows that is being encoded."""
 
     def ready(self) -> bool:
-        """Whether ``result`` would give its answer at once."""
+        """Whether ``result`` would return at once."""
         ...
 
     def result(self) -> Sequence[ClipEmbedding]:
-        """The embeddings in the order of their windows; waits for them."""
+        """Wait for the embeddings and return them in the order of their windows."""
         ...
 
 
-class TileStore(Protocol):
-    """The tiles of the windows to come, where the encoder computes."""
+class FrameStore(Protocol):
+    """The frames of pending windows, in the memory of the device that encodes them."""
 
-    def put(self, tile: UInt8) -> int:
-        """Keep a tile, (tile_px, tile_px, 3) uint8, RGB; gives its slot, which is its own until it is dropped.
+    def put(self, frame: UInt8) -> int:
+        """Store a frame, (encoder_px, encoder_px, 3) uint8 RGB, and return its slot, which stays valid until dropped.
 
         Raises:
-            ValueError: the shape or the dtype is another.
+            ValueError: the frame has another shape or dtype.
             MemoryError: it does not fit into the device's memory.
         """
         ...
 
     def drop(self, slot: int) -> None:
-        """Let a tile go; windows that were given to ``encode`` before are not harmed."""
+        """Remove a frame. Windows already passed to ``encode`` are not affected."""
         ...
 
     def encode(self, windows: Sequence[Sequence[int]]) -> Encoding:
-        """Begin to embed windows, at least one; does not wait where the device works on its own.
+        """Start encoding at least one window. Returns before the result is there if the device works asynchronously.
 
         Args:
-            windows: (B, T) slots, in order of time; one tile may stand for several frames.
+            windows: (B, T) slots, in order of time; a slot may occur several times.
 
         Raises:
-            ValueError: a window has not T frames.
+            ValueError: a window does not have T frames.
             MemoryError: the batch does not fit into the device's memory.
         """
         ...
 
 
 class ClipEncoder(Protocol):
-    """Turns a window of frames into an embedding. The same tiles always give the same embedding."""
+    """Turns a window of frames into an embedding. The same window always gives the same embedding."""
 
     @property
     def name(self) -> str:
-        """What every record says that made the embedding."""
+        """The encoder's name in every record."""
         ...
 
     @property
     def frames(self) -> int:
-        """T, the frames of a window."""
+        """T, frames in a window."""
         ...
 
     @property
-    def tile_px(self) -> int:
-        """Side of the square tiles."""
+    def encoder_px(self) -> int:
+        """Side of the square frames, pixels."""
         ...
 
     def facts(self) -> Facts:
-        """What a record needs to make the embedding again.
+        """Everything that a record needs to reproduce the embedding.
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``frames``, ``dims``;
-        where batches may halve also ``memory_halvings``; where a device computes, ``device_busy_s``: how long it has
-        worked on windows, whoever waited for it.
+        also ``memory_halvings`` if batches may be halved, and ``device_busy_s`` if a device computes: the time that it
+        has worked on windows, regardless of who waited for it.
         """
         ...
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        """Embed one window.
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        """Encode one window.
 
         Args:
-            tiles: (T, tile_px, tile_px, 3) uint8, RGB, in order of time; not written to.
+            window: (T, encoder_px, encoder_px, 3) uint8 RGB, in order of time; it is not written to.
 
         Raises:
-            ValueError: the shape or the dtype is another.
+            ValueError: the window has another shape or dtype.
         """
         ...
 
-    def tile_store(self) -> TileStore:
-        """An empty store of tiles, for many windows that overlap: the way of a stream."""
+    def frame_store(self) -> FrameStore:
+        """An empty frame store, for encoding many overlapping windows of a stream."""
         ...
 
 
-def check_frames(frames: int) -> int:
-    """Give ``frames`` back if whole tubelets make up the window.
+def check_frame_count(frames: int) -> int:
+    """Return ``frames`` if a window of so many consists of whole tubelets.
 
     Raises:
         ValueError: ``frames`` is odd or not positive.
@@ -129,35 +129,35 @@ def check_frames(frames: int) -> int:
     return frames
 
 
-def check_tiles(tiles: UInt8, frames: int, tile_px: int) -> None:
-    """Refuse a window that is not (frames, tile_px, tile_px, 3) uint8.
+def check_window(window: UInt8, frames: int, encoder_px: int) -> None:
+    """Refuse a window that is not (frames, encoder_px, encoder_px, 3) uint8.
 
     Raises:
-        ValueError: the shape or the dtype is another.
+        ValueError: the window has another shape or dtype.
     """
-    _check_shape(tiles, (frames, tile_px, tile_px, 3))
+    _check_shape("a window", window, (frames, encoder_px, encoder_px, 3))
 
 
-def check_tile(tile: UInt8, tile_px: int) -> None:
-    """Refuse a tile that is not (tile_px, tile_px, 3) uint8.
+def check_frame(frame: UInt8, encoder_px: int) -> None:
+    """Refuse a frame that is not (encoder_px, encoder_px, 3) uint8.
 
     Raises:
-        ValueError: the shape or the dtype is another.
+        ValueError: the frame has another shape or dtype.
     """
-    _check_shape(tile, (tile_px, tile_px, 3))
+    _check_shape("a frame", frame, (encoder_px, encoder_px, 3))
 
 
 def check_windows(windows: Sequence[Sequence[int]], frames: int) -> None:
-    """Refuse windows that have not ``frames`` frames each.
+    """Refuse windows that do not have ``frames`` frames each.
 
     Raises:
-        ValueError: one has more or fewer, or there is none.
+        ValueError: a window is longer or shorter, or there is none.
     """
     lengths = {len(window) for window in windows}
     if lengths != {frames}:
         raise ValueError(f"windows have {sorted(lengths)} frames, expected {frames} in each")
 
 
-def _check_shape(tiles: UInt8, expected: tuple[int, ...]) -> None:
-    if tiles.shape != expected or tiles.dtype != np.uint8:
-        raise ValueError(f"tiles are {tiles.shape} {tiles.dtype}, expected {expected} uint8")
+def _check_shape(what: str, array: UInt8, expected: tuple[int, ...]) -> None:
+    if array.shape != expected or array.dtype != np.uint8:
+        raise ValueError(f"{what} is {array.shape} {array.dtype}, expected {expected} uint8")

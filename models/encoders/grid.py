@@ -22,17 +22,17 @@ from typing import Final
 import cv2
 import numpy as np
 
-from models.encoders.cpu_store import CpuTiles
+from models.encoders.cpu_store import CpuFrameStore
 from models.encoders.encoder import (
+    ENCODER_PX,
     FRAMES,
-    TILE_PX,
     TUBELET_FRAMES,
     ClipEmbedding,
     Facts,
     Float32,
     UInt8,
-    check_frames,
-    check_tiles,
+    check_frame_count,
+    check_window,
 )
 
 CELLS: Final = 8
@@ -50,7 +50,7 @@ class GridEncoder:
     """Brightness, edges, colour and motion on an 8x8 grid: 1024 numbers for every two frames."""
 
     name: Final = "grid-v1"
-    tile_px: Final = TILE_PX
+    encoder_px: Final = ENCODER_PX
 
     def __init__(self, frames: int = FRAMES) -> None:
         """Make an encoder of windows of ``frames`` frames.
@@ -58,7 +58,7 @@ class GridEncoder:
         Raises:
             ValueError: ``frames`` is odd or not positive.
         """
-        self.frames: Final = check_frames(frames)
+        self.frames: Final = check_frame_count(frames)
 
     def facts(self) -> Facts:
         return {
@@ -72,9 +72,9 @@ class GridEncoder:
             "dims": DIMS,
         }
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        check_tiles(tiles, self.frames, self.tile_px)
-        shrunk = np.stack([_shrunk(tile) for tile in tiles[::TUBELET_FRAMES]])
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        check_window(window, self.frames, self.encoder_px)
+        shrunk = np.stack([_shrunk(frame) for frame in window[::TUBELET_FRAMES]])
         fine = np.ascontiguousarray(np.moveaxis(shrunk, -1, 0), np.float32)  # (3, T/2, 64, 64)
         coarse = _pooled(fine, _COARSE_PX)
         luma = _luma(fine)
@@ -87,8 +87,8 @@ class GridEncoder:
         tokens = np.moveaxis(np.concatenate(blocks), 0, -1).reshape(-1, DIMS)
         return ClipEmbedding(mean=tokens.mean(axis=0), temporal=tokens.astype(np.float16))
 
-    def tile_store(self) -> CpuTiles:
-        return CpuTiles.one_by_one(self)
+    def frame_store(self) -> CpuFrameStore:
+        return CpuFrameStore.one_by_one(self)
 
 
 def _brightness(luma: Float32) -> Float32:
@@ -149,8 +149,8 @@ def _luma(pictures: Float32) -> Float32:
     return luma
 
 
-def _shrunk(tile: UInt8) -> cv2.typing.MatLike:
-    return cv2.resize(tile, (_FINE_PX, _FINE_PX), interpolation=cv2.INTER_AREA)
+def _shrunk(frame: UInt8) -> cv2.typing.MatLike:
+    return cv2.resize(frame, (_FINE_PX, _FINE_PX), interpolation=cv2.INTER_AREA)
 
 
 def _pooled(maps: Float32, side: int) -> Float32:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from models.encoders.encoder import TILE_PX, ClipEncoder
+from models.encoders.encoder import ENCODER_PX, ClipEncoder
 from models.memory.vram import Need
 
 RandomSize: TypeAlias = Literal["random", "random-small"]
@@ -18,7 +18,7 @@ class EncoderProfile:
 
     dims: int
     """D, numbers in an embedding."""
-    tile_px: int = TILE_PX
+    encoder_px: int = ENCODER_PX
     """Side of the square frames that it takes, pixels."""
     window_flop: int | None = None
     """Floating point operations of one window; None where they were never counted."""

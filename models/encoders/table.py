@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from models.encoders.encoder import FRAMES, TILE_PX, ClipEncoder
+from models.encoders.encoder import ENCODER_PX, FRAMES, ClipEncoder
 from models.encoders.onnx import encoder as onnx_runtime
 from models.encoders.onnx.facts import check_fits, onnx_need, read_facts
 from models.encoders.spec import EncoderProfile, EncoderSpec
@@ -45,8 +45,8 @@ class Choice:
     """A key of ``ENCODERS``."""
     model: str | None
     """Folder of the weights; None where there are none."""
-    tile_px: int = TILE_PX
-    """Side of the tiles that it takes."""
+    encoder_px: int = ENCODER_PX
+    """Side of the frames that it takes."""
 
 
 def encoder_names() -> tuple[str, ...]:
@@ -146,7 +146,7 @@ def choose(
         profile = spec.profile(folder, frames)
     except ModelUnavailableError as error:
         raise ModelUnavailableError(f"{error}; or choose --encoder {WEIGHTLESS}, which needs no weights") from error
-    return Choice(name, None if folder is None else str(folder), profile.tile_px)
+    return Choice(name, None if folder is None else str(folder), profile.encoder_px)
 
 
 def weights_of(kind: str, model: str | Path | None = None) -> str | Path | None:
@@ -177,7 +177,7 @@ def profile_of(
     if onnx is not None:
         facts = read_facts(onnx)
         need = None if provider == "cpu" else onnx_need(facts)
-        return EncoderProfile(facts.dims, facts.tile_px, facts.shape.flop(facts.frames), need)
+        return EncoderProfile(facts.dims, facts.encoder_px, facts.shape.flop(facts.frames), need)
     if spec.has_weights and model is None:
         return None
     return spec.profile(None if model is None else Path(model), frames)
@@ -192,7 +192,7 @@ def _choose_exported(name: str, file: Path, frames: int, folder: Path | None) ->
     require_packages(onnx_runtime.PACKAGES, extra="onnx")
     facts = read_facts(file)
     check_fits(file, facts, frames, None if folder is None else weights_sha256(folder))
-    return Choice(name, None if folder is None else str(folder), facts.tile_px)
+    return Choice(name, None if folder is None else str(folder), facts.encoder_px)
 
 
 def _require_onnx(kind: str, spec: EncoderSpec, onnx: Path) -> None:

@@ -29,7 +29,7 @@ from models.packages import make_torchvision_importable, require_packages
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.geometry.camera import Camera, fit_camera, read_intrinsics
-from stream.pipeline.items import Picture, Tile
+from stream.pipeline.items import EncoderFrame, Picture
 from stream.sources.clip import Clip
 from stream.sources.table import open_clip
 from stream.stages.decode import Decode
@@ -108,8 +108,8 @@ class Frames:
         self._slots = count()
         self.kept: dict[int, UInt8] = {}
 
-    def put(self, tile: UInt8) -> int:
-        self.kept[slot := next(self._slots)] = tile
+    def put(self, frame: UInt8) -> int:
+        self.kept[slot := next(self._slots)] = frame
         return slot
 
     def drop(self, slot: int) -> None:
@@ -143,8 +143,8 @@ def windows(source: Clip, options: Options) -> Iterator[UInt8]:
     straight = rectifier(facts, options)
     for picture in pictures(source, facts):
         rgb = np.rot90(picture.frame.to_ndarray(format="rgb24"), upright_deg(picture.frame) // 90)
-        tile = Tile(picture.index, picture.t_s, picture.duration_s, straight(np.ascontiguousarray(rgb)))
-        for window in picking.add(tile):
+        frame = EncoderFrame(picture.index, picture.t_s, picture.duration_s, straight(np.ascontiguousarray(rgb)))
+        for window in picking.add(frame):
             if window.whole:
                 yield np.stack([store.kept[frame.slot] for frame in window.frames])
         picking.forget()

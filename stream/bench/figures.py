@@ -87,7 +87,7 @@ def _stage(run: Finished, used: Row) -> Row:
 def utilisation(run: Finished, window_flop: int, ceiling_flop_s: float) -> Row:
     """How much of what the device can do the encoder does (MFU): while it works, and over the whole chain's time.
 
-    The device's own time counts: its process waits for tiles while a GPU works, and works while the GPU waits.
+    The device's own time counts: its process waits for frames while a GPU works, and works while the GPU waits.
 
     Args:
         run: With this encoder.

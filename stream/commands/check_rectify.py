@@ -43,8 +43,8 @@ def check_rectify(
     """
     from stream.geometry.calibration_sheet import Sheet
     from stream.geometry.camera import fit_camera, read_intrinsics
+    from stream.geometry.frame_remap import encode_picture
     from stream.geometry.layout import layout_of
-    from stream.geometry.tiles import encode_picture
     from stream.sources.table import open_clip
 
     source = open_clip(clip, download=download)

@@ -32,4 +32,4 @@ def export_onnx(encoder_model: str | None, out: Path, dtype: Precision, frames: 
         facts = export.export_onnx(folder, out, frames=frames, precision=precision)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    click.echo(f"{out}: {facts.model}, {facts.dtype}, windows of {facts.frames} frames of {facts.tile_px} px")
+    click.echo(f"{out}: {facts.model}, {facts.dtype}, windows of {facts.frames} frames of {facts.encoder_px} px")

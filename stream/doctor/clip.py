@@ -14,7 +14,7 @@ from stream.annotation.factory import settled
 from stream.config import Options
 from stream.doctor.check import Check, Finding, check, size
 from stream.errors import EgocleanError
-from stream.pipeline.items import Item, Tile
+from stream.pipeline.items import EncoderFrame, Item
 from stream.records.schema.layout import RunLayout
 from stream.run.prepare import with_encoder, with_intrinsics
 from stream.runtime.encoder import own_encoder
@@ -179,19 +179,19 @@ def speed(case: Case) -> Finding:
     if case.source.is_live:
         return Finding("a live source plays at its own speed; what this machine is too slow for is skipped, and told")
     began_at = time.monotonic()
-    tiles: list[Tile] = []
+    frames: list[EncoderFrame] = []
     for item in _ingested(case.calibrated.model_copy(update={"decoder": case.decoder.name})):
-        if isinstance(item, Tile):
-            tiles = [*tiles[1 - FRAMES :], item]
+        if isinstance(item, EncoderFrame):
+            frames = [*frames[1 - FRAMES :], item]
         if time.monotonic() - began_at > _SAMPLE_S:
             break
-    if not tiles:
+    if not frames:
         raise EgocleanError(f"{case.source.name} gave no picture within {_SAMPLE_S} s")
-    each_s = (time.monotonic() - began_at) / (tiles[-1].t_s + tiles[-1].duration_s)
+    each_s = (time.monotonic() - began_at) / (frames[-1].t_s + frames[-1].duration_s)
     by = "decoding and rectifying alone"
     if not encoder_spec(case.encoder.encoder).has_weights:
         encoder = own_encoder(case.encoder)
-        each_s, by = max(each_s, _window_s(encoder, tiles) / case.options.stride_s), "as the slowest of its processes"
+        each_s, by = max(each_s, _window_s(encoder, frames) / case.options.stride_s), "as the slowest of its processes"
     total = f", {clock(case.stream.declared_s * each_s)} for all of it" if case.stream.declared_s else ""
     return Finding(f"about {1 / each_s:.1f} x real time here{total}: {by}")
 
@@ -206,9 +206,9 @@ def _ingested(options: Options) -> Iterator[Item]:
             yield from work.stage.on_item(packet)
 
 
-def _window_s(encoder: ClipEncoder, tiles: list[Tile]) -> float:
+def _window_s(encoder: ClipEncoder, frames: list[EncoderFrame]) -> float:
     """Seconds that the encoder takes for one window."""
-    window = np.stack([tiles[number % len(tiles)].rgb for number in range(encoder.frames)])
+    window = np.stack([frames[number % len(frames)].rgb for number in range(encoder.frames)])
     began_at = time.monotonic()
     encoder.encode(window)
     return time.monotonic() - began_at

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.geometry.camera import Camera
+from stream.geometry.frame_remap import ENCODER_PX
 from stream.geometry.layout import layout_of
 from stream.geometry.remap import FusedRemap
-from stream.geometry.tiles import TILE_PX
 from stream.geometry.viewport import SourceMap, View, encoder_view, source_map
 from stream.pipeline.items import Float64, UInt8
 
@@ -20,7 +20,7 @@ _GROUND: Color = (22, 24, 28)
 _TEXT: Color = (236, 238, 240)
 _FAINT: Color = (150, 156, 164)
 _SEEN: Color = (92, 214, 255)
-_TILE: Color = (255, 176, 64)
+_ENCODER_FRAME: Color = (255, 176, 64)
 _HATCH: tuple[Color, Color] = ((52, 44, 58), (84, 66, 92))
 _PANEL_PX = 900, 640
 """Both pictures are made to fit into this."""
@@ -40,12 +40,12 @@ class Sheet:
         self._scale = min(_PANEL_PX[0] / width, _PANEL_PX[1] / height)
         panel_w, panel_h = round(width * self._scale), round(height * self._scale)
         whole = View(panel_w, panel_h, panel_w / width, panel_h / height)
-        tile = encoder_view(width, height, TILE_PX)
-        corners = np.array([[tile.left, tile.top], [tile.left + tile.width, tile.top + tile.height]])
-        self._tile_corners = corners / [tile.scale_x, tile.scale_y] - 0.5
+        crop = encoder_view(width, height, ENCODER_PX)
+        corners = np.array([[crop.left, crop.top], [crop.left + crop.width, crop.top + crop.height]])
+        self._crop_corners = corners / [crop.scale_x, crop.scale_y] - 0.5
         self._maps = {
             _SEEN: source_map(whole, width, height, camera),
-            _TILE: source_map(tile, width, height, camera),
+            _ENCODER_FRAME: source_map(crop, width, height, camera),
         }
         self._raw = FusedRemap(layout, source_map(whole, width, height, None))(frame)
         self._rectified = FusedRemap(layout, self._maps[_SEEN])(frame)
@@ -81,8 +81,8 @@ class Sheet:
     def _rectified_panel(self) -> UInt8:
         shown = self._maps[_SEEN].valid[..., None]
         panel = _with_grid(np.where(shown, self._rectified, _hatching(*shown.shape[:2])))
-        (left, top), (right, bottom) = self._tile_corners
-        self._outline(panel, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]), _TILE)
+        (left, top), (right, bottom) = self._crop_corners
+        self._outline(panel, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]), _ENCODER_FRAME)
         return panel
 
     def _outline(self, panel: UInt8, points: Float64, color: Color) -> None:
@@ -94,7 +94,7 @@ class Sheet:
         x = _MARGIN_PX
         for text, color in (
             ("edge of the rectified picture", _SEEN),
-            ("the encoder's tile", _TILE),
+            ("the encoder frame", _ENCODER_FRAME),
             ("nothing recorded there", None),
         ):
             swatch = sheet[y - 14 : y + 2, x : x + 26]

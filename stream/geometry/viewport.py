@@ -84,37 +84,37 @@ class SourceMap:
         return float(self.valid.mean())
 
 
-def encoder_view(width: int, height: int, tile_px: int, geometry: Geometry = "crop") -> View:
-    """The tile of a picture of ``width`` x ``height``, a square of ``tile_px``."""
+def encoder_view(width: int, height: int, encoder_px: int, geometry: Geometry = "crop") -> View:
+    """The encoder frame of a picture of ``width`` x ``height``, a square of ``encoder_px``."""
     match geometry:
         case "crop":
-            return _cropped(width, height, tile_px)
+            return _cropped(width, height, encoder_px)
         case "squash":
-            return View(tile_px, tile_px, tile_px / width, tile_px / height)
+            return View(encoder_px, encoder_px, encoder_px / width, encoder_px / height)
         case "letterbox":
-            return _letterboxed(width, height, tile_px)
+            return _letterboxed(width, height, encoder_px)
 
 
-def _cropped(width: int, height: int, tile_px: int) -> View:
-    """The tile of the V-JEPA 2 video processor: shortest edge to 8/7 of the tile (292 for 256), then a centre crop.
+def _cropped(width: int, height: int, encoder_px: int) -> View:
+    """The V-JEPA 2 video processor's crop: shortest edge to 8/7 of ``encoder_px`` (292 for 256), then a centre crop.
 
     As transformers' ``VJEPA2VideoProcessor`` does it, which floors the long edge and the crop's offset.
     """
-    shortest = tile_px * 256 // 224
+    shortest = encoder_px * 256 // 224
     if width <= height:
         resized_w, resized_h = shortest, int(shortest * height / width)
     else:
         resized_w, resized_h = int(shortest * width / height), shortest
-    left, top = (resized_w - tile_px) // 2, (resized_h - tile_px) // 2
-    return View(tile_px, tile_px, resized_w / width, resized_h / height, left, top)
+    left, top = (resized_w - encoder_px) // 2, (resized_h - encoder_px) // 2
+    return View(encoder_px, encoder_px, resized_w / width, resized_h / height, left, top)
 
 
-def _letterboxed(width: int, height: int, tile_px: int) -> View:
-    """The long edge to the tile's side, the short one rounded; bars of equal size, the odd pixel below or right."""
-    scale = tile_px / max(width, height)
+def _letterboxed(width: int, height: int, encoder_px: int) -> View:
+    """The long edge to the frame's side, the short one rounded; bars of equal size, the odd pixel below or right."""
+    scale = encoder_px / max(width, height)
     resized_w, resized_h = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = -((tile_px - resized_w) // 2), -((tile_px - resized_h) // 2)
-    return View(tile_px, tile_px, resized_w / width, resized_h / height, left, top)
+    left, top = -((encoder_px - resized_w) // 2), -((encoder_px - resized_h) // 2)
+    return View(encoder_px, encoder_px, resized_w / width, resized_h / height, left, top)
 
 
 def keyframe_view(width: int, height: int, longest_px: int) -> View:

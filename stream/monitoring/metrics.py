@@ -208,7 +208,7 @@ class ChainCollector(Collector):
         yield _gauge("realtime_ratio", "Decoded seconds per second.", ratio)
         if lags_s := [status.lag_s for status in last if status.lag_s is not None]:
             yield _gauge("lag_seconds", "Lag behind a live source, or one played in real time.", max(lags_s))
-        yield _counter("frames", "Frames decoded and rectified.", _items(last, "Tile"))
+        yield _counter("frames", "Frames decoded and rectified.", _items(last, "EncoderFrame"))
         yield _counter("windows", "Windows embedded.", _items(last, "Embedding"))
         yield _counter("cost_dollars", "Cost of the machine at --price-per-hour.", dollars)
         waiting = gauges.get("waiting_segments", 0.0)

@@ -2,16 +2,16 @@
 
 import math
 
-from stream.pipeline.items import Item, Tile
+from stream.pipeline.items import EncoderFrame, Item
 
 _ROUNDING = 1e-6
 """Share of a period by which a PTS may fall short of its multiple: times are rounded to float64."""
 
 
 class Barriers:
-    """One barrier behind the first tile at or after each multiple of ``every_s``, from the first tile on.
+    """One barrier behind the first encoder frame at or after each multiple of ``every_s``, from the first frame on.
 
-    Which tiles these are follows from the clip alone, so a run that goes on has the same barriers as one never stopped.
+    Which frames these are depends on the clip alone, so a resumed run has the same barriers as an uninterrupted one.
     """
 
     def __init__(self, every_s: float, since_s: float | None = None) -> None:
@@ -21,7 +21,7 @@ class Barriers:
 
     def are_due(self, item: Item) -> bool:
         """Whether a barrier is to follow this item."""
-        if not isinstance(item, Tile) or (period := self._period(item.t_s)) <= self._last:
+        if not isinstance(item, EncoderFrame) or (period := self._period(item.t_s)) <= self._last:
             return False
         self._last = period
         return True

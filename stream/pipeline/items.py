@@ -97,14 +97,14 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class EncoderFrame:
     """One rectified frame at the encoder's size."""
 
     index: int
     t_s: float
     duration_s: float
     rgb: UInt8
-    """(tile, tile, 3) uint8, RGB."""
+    """(encoder_px, encoder_px, 3) uint8, RGB."""
     arrived_at: float | None = None
     """As its packet's: the monotonic clock is one for all processes of a machine."""
 
@@ -184,7 +184,7 @@ class Barrier:
     """A place in the stream at which every stage saves its state; a run can continue from all of them together."""
 
     t_s: float
-    """Of the tile that it follows."""
+    """Of the frame that it follows."""
     states: bytes
     """The states of the stages that it has passed, by name, packed by ``stream.pipeline.state``."""
 
@@ -201,12 +201,12 @@ class End:
 
 
 WireItem: TypeAlias = (
-    ClipFact | Tile | Keyframe | Embedding | Barrier | End
+    ClipFact | EncoderFrame | Keyframe | Embedding | Barrier | End
     | AnnotationOrder | AnnotationAnswer | AnnotationFailure | WorkerReady | AnnotatorAway | WorkerExited
 )  # fmt: skip
 Item: TypeAlias = Packet | SourceEvent | Picture | WireItem
 
-Timed: TypeAlias = Picture | Tile | Keyframe | SourceLost | Barrier
+Timed: TypeAlias = Picture | EncoderFrame | Keyframe | SourceLost | Barrier
 """Items that belong to one stream time, ``t_s``."""
-Arrived: TypeAlias = Packet | Picture | Tile
+Arrived: TypeAlias = Packet | Picture | EncoderFrame
 """Items that know when a camera sent them, ``arrived_at``."""

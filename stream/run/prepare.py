@@ -124,7 +124,8 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
             )
     except ValueError as error:
         raise UsageError(str(error)) from error
-    return options.model_copy(update={"encoder": choice.kind, "encoder_model": choice.model, "tile_px": choice.tile_px})
+    chosen = {"encoder": choice.kind, "encoder_model": choice.model, "encoder_px": choice.encoder_px}
+    return options.model_copy(update=chosen)
 
 
 def with_annotator(options: Options) -> Options:

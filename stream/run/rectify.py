@@ -15,9 +15,9 @@ import cv2
 
 from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.camera import Camera, fit_camera, read_intrinsics
+from stream.geometry.frame_remap import lens_facts
 from stream.geometry.layout import layout_of
 from stream.geometry.rectified import RectifiedPicture
-from stream.geometry.tiles import lens_facts
 from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Picture
 from stream.pipeline.stage import drive

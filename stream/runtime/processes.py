@@ -1,6 +1,6 @@
 """Which processes the chain has, and which stages work in each: the only table of them all.
 
-    ingest ──tiles, keyframes──▶ encode ──embeddings──▶ detect ──segments──▶ record ──orders──▶ annotate
+    ingest ──frames, keyframes──▶ encode ──embeddings──▶ detect ──segments──▶ record ──orders──▶ annotate
     decode + rectify             window + encoder       detect                disk   ◀──answers── annotator
 
 ``annotate`` exists only where there is an annotator. A stage is imported only in the process where it works.
@@ -85,7 +85,7 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
         read_intrinsics(options.intrinsics) if options.intrinsics else None,
         balance=options.balance,
         fov_scale=options.fov_scale,
-        tile_px=options.tile_px,
+        encoder_px=options.encoder_px,
         geometry=options.geometry,
         keyframe_px=options.keyframe_px,
         keyframe_fps=options.keyframe_fps,

@@ -247,8 +247,8 @@ class Supervisor:
         ]
 
     def _hop(self, to: str) -> Channel:
-        """Large enough for a tile, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square."""
-        largest = max(3 * self._options.tile_px**2, self._options.keyframe_px**2, _state_bytes(self._options)) + 4096
+        """Large enough for a frame, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square."""
+        largest = max(3 * self._options.encoder_px**2, self._options.keyframe_px**2, _state_bytes(self._options)) + 4096
         return Channel(self._sockets.endpoint(to), largest, self._options.queue_mib * 1024 * 1024)
 
     def _orders_hop(self) -> Channel:

@@ -1,6 +1,6 @@
 """Items as ZeroMQ multipart messages: one versioned msgpack header, then the raw buffers it names.
 
-    part 0   msgpack {"v": 1, "item": "Tile", "fields": {...}, "buffers": [["rgb", "|u1", [256, 256, 3]], ...]}
+    part 0   msgpack {"v": 1, "item": "EncoderFrame", "fields": {...}, "buffers": [["rgb", "|u1", [256, 256, 3]], ...]}
     part 1.. the bytes of each buffer, in that order; a plain ``bytes`` field has the dtype "bytes"
 
 Nothing is pickled, and nothing in a message can name code: only the item kinds and dtypes listed here decode.

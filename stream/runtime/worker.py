@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from models.memory import vram
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
-from stream.pipeline.items import Arrived, Barrier, End, EndReason, Item, Packet, Tile, Timed, WorkerReady
+from stream.pipeline.items import Arrived, Barrier, EncoderFrame, End, EndReason, Item, Packet, Timed, WorkerReady
 from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import Facts, Stage, feed
 from stream.pipeline.state import pack, with_states
@@ -191,7 +191,7 @@ def run_source(source: PacketSource, stage: Stage, port: WorkerPort) -> None:
             if source.realtime and isinstance(item, Timed):
                 port.wait_until(item.t_s)
             port.send(item)
-            if isinstance(item, Tile) and source.barriers.are_due(item):
+            if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
                 port.send(Barrier(item.t_s, pack({})))
     if reason == "end_of_stream":
         for item in stage.on_end():

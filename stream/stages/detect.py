@@ -9,7 +9,7 @@ from stream.detection.options import DetectorOptions
 from stream.detection.partition import Partition, number_of
 from stream.detection.reference import unit_vector
 from stream.pipeline.facts import ClosedBy, Fact, SourceGap, SourceLost
-from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
+from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe
 from stream.pipeline.stage import Stage, State
 from stream.pipeline.state import take
 from stream.records.schema import events
@@ -34,7 +34,7 @@ class Detect(Stage):
 
     def on_item(self, item: Item) -> Iterator[Item]:
         match item:
-            case Tile() | Keyframe():
+            case EncoderFrame() | Keyframe():
                 yield from self._partition.begin(item.t_s)
             case Embedding():
                 yield from self._partition.begin(item.t_end_s)

@@ -1,4 +1,4 @@
-"""The rolling window: rectified tiles in, one embedding every stride out."""
+"""The rolling window: rectified frames in, one embedding every stride out."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from typing import Final
 from models.encoders.encoder import ClipEncoder, Encoding
 from models.memory import vram
 from stream.pipeline.facts import SourceGap, SourceLost, StreamOverload
-from stream.pipeline.items import Embedding, End, Item, Tile
+from stream.pipeline.items import Embedding, EncoderFrame, End, Item
 from stream.pipeline.stage import Facts, Stage, State
 from stream.pipeline.state import take
 from stream.stages.sampler import FrameSampler, PendingWindow
@@ -18,7 +18,7 @@ from stream.video.sampling import PUBLISHED, Sampling
 
 POLL_S: Final = 0.05
 UNDER_WAY_MAX: Final = 2
-"""Batches that the encoder works on while tiles come in; a third one waits."""
+"""Batches that the encoder works on while frames come in; a third one waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class Embed(Stage):
     before that when stream time has gone on by ``max_latency_s`` since its oldest window was complete, and at the end.
     So the batches follow from the clip and the options alone, and a run that goes on makes the same ones.
 
-    The encoder may work on while tiles come in. What comes after a batch waits behind it, so that the order of what
+    The encoder may work on while frames come in. What comes after a batch waits behind it, so that the order of what
     leaves does not hang on the encoder's speed.
 
-    A window of a live source whose newest tile came more than ``max_lag_s`` ago is skipped: so the encoder is never
-    further behind than that. ``clock`` is the one of ``Tile.arrived_at``. No window spans a gap.
+    A window of a live source whose newest frame came more than ``max_lag_s`` ago is skipped: so the encoder is never
+    further behind than that. ``clock`` is the one of ``EncoderFrame.arrived_at``. No window spans a gap.
     """
 
     name = "embed"
@@ -62,7 +62,7 @@ class Embed(Stage):
         """``close`` releases the encoder."""
         self._encoder = encoder
         self._sampling = Sampling(encoder.frames, rate_fps)
-        self._store = encoder.tile_store()
+        self._store = encoder.frame_store()
         self._picking = FrameSampler(self._sampling, stride_s, self._store)
         self._stride_s = stride_s
         self._max_lag_s = max_lag_s
@@ -79,7 +79,7 @@ class Embed(Stage):
 
     def on_item(self, item: Item) -> Iterator[Item]:
         match item:
-            case Tile():
+            case EncoderFrame():
                 self._take(item)
             case SourceLost() | SourceGap():
                 self._interrupt(item)
@@ -99,7 +99,7 @@ class Embed(Stage):
         return self._polled_at + POLL_S if self._out else None
 
     def on_notify(self, now_s: float) -> Iterator[Item]:
-        """Return what the encoder has finished since the last item, also while no tile comes in."""
+        """Return what the encoder has finished since the last item, also while no frame comes in."""
         self._polled_at = now_s
         return self._given(UNDER_WAY_MAX)
 
@@ -127,19 +127,19 @@ class Embed(Stage):
         """Release the encoder."""
         self._close()
 
-    def _take(self, tile: Tile) -> None:
-        for window in self._picking.add(tile):
-            if window.whole and self._is_late(tile):
+    def _take(self, frame: EncoderFrame) -> None:
+        for window in self._picking.add(frame):
+            if window.whole and self._is_late(frame):
                 self._out.append(self._skipped(window.number))
             elif window.whole:
                 self._ready.append(window)
             if (window.number + 1) % self._batch == 0:
                 self._send()
-        if self._ready and tile.t_s - self._ready[0].frames[-1].t_s >= self._max_latency_s:
+        if self._ready and frame.t_s - self._ready[0].frames[-1].t_s >= self._max_latency_s:
             self._send()
 
-    def _is_late(self, tile: Tile) -> bool:
-        return tile.arrived_at is not None and self._clock() - tile.arrived_at > self._max_lag_s
+    def _is_late(self, frame: EncoderFrame) -> bool:
+        return frame.arrived_at is not None and self._clock() - frame.arrived_at > self._max_lag_s
 
     def _skipped(self, number: int) -> StreamOverload:
         start_s = number * self._stride_s

@@ -1,12 +1,12 @@
-"""The stage between decoder and encoder: pictures in, rectified tiles and keyframes out."""
+"""The stage between decoder and encoder: pictures in, rectified frames and keyframes out."""
 
 from collections.abc import Iterator
 
 from stream.geometry.camera import Intrinsics, fit_camera
+from stream.geometry.frame_remap import ENCODER_PX, KEYFRAME_PX, FrameRemap, encode_picture
 from stream.geometry.geometry import Geometry
 from stream.geometry.layout import Layout, layout_of
-from stream.geometry.tiles import KEYFRAME_PX, TILE_PX, TileRemap, encode_picture
-from stream.pipeline.items import Item, Keyframe, Picture, Tile
+from stream.pipeline.items import EncoderFrame, Item, Keyframe, Picture
 from stream.pipeline.stage import Facts, Stage, State
 from stream.pipeline.state import take
 
@@ -15,7 +15,7 @@ _ROUNDING = 1e-6
 
 
 class Rectify(Stage):
-    """A ``Tile`` for every ``Picture``, and before it a ``Keyframe`` where one is due; all else is passed on.
+    """An ``EncoderFrame`` for every ``Picture``, and before it a ``Keyframe`` where one is due; all else is passed on.
 
     A keyframe is the first picture at or after each multiple of ``1 / keyframe_fps`` seconds of stream time. Maps are
     made at the first picture, and again whenever the size, format, rotation or colour tags of the frames change.
@@ -29,7 +29,7 @@ class Rectify(Stage):
         *,
         balance: float = 0.0,
         fov_scale: float = 1.0,
-        tile_px: int = TILE_PX,
+        encoder_px: int = ENCODER_PX,
         geometry: Geometry = "crop",
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
@@ -42,14 +42,14 @@ class Rectify(Stage):
         self._intrinsics = intrinsics
         self._balance = balance
         self._fov_scale = fov_scale
-        self._tile_px = tile_px
+        self._encoder_px = encoder_px
         self._geometry = geometry
         self._keyframe_px = keyframe_px
         self._keyframe_fps = keyframe_fps
         self._device = device
         self._last_keyframe = -1
         self._layout: Layout | None = None
-        self._remap: TileRemap | None = None
+        self._remap: FrameRemap | None = None
         self._facts: dict[str, object] = {}
 
     def on_item(self, item: Item) -> Iterator[Item]:
@@ -65,7 +65,7 @@ class Rectify(Stage):
         if self._keyframe_is_due(item.t_s):
             rgb = remap.keyframe(item.frame)
             yield Keyframe(item.t_s, rgb.shape[1], rgb.shape[0], encode_picture(rgb, ".jpg"))
-        yield Tile(item.index, item.t_s, item.duration_s, remap.tile(item.frame), item.arrived_at)
+        yield EncoderFrame(item.index, item.t_s, item.duration_s, remap.encoder_frame(item.frame), item.arrived_at)
 
     def snapshot(self) -> State:
         return {"last_keyframe": self._last_keyframe}
@@ -83,20 +83,20 @@ class Rectify(Stage):
         self._last_keyframe = max(period, self._last_keyframe)
         return due
 
-    def _remap_for(self, layout: Layout) -> TileRemap:
+    def _remap_for(self, layout: Layout) -> FrameRemap:
         if self._remap is None or layout != self._layout:
             self._layout, self._remap = layout, self._build(layout)
             self._facts = {"balance": self._balance, "fov_scale": self._fov_scale, **self._remap.facts()}
         return self._remap
 
-    def _build(self, layout: Layout) -> TileRemap:
+    def _build(self, layout: Layout) -> FrameRemap:
         camera = None
         if self._intrinsics is not None:
             camera = fit_camera(self._intrinsics, *layout.upright_size, self._balance, self._fov_scale)
-        return TileRemap(
+        return FrameRemap(
             layout,
             camera,
-            tile_px=self._tile_px,
+            encoder_px=self._encoder_px,
             geometry=self._geometry,
             keyframe_px=self._keyframe_px,
             device=self._device,

@@ -1,4 +1,4 @@
-"""Which tiles make up which window, by the tiles' own times."""
+"""Which encoder frames make up which window, by the frames' own times."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from models.encoders.encoder import TileStore
-from stream.pipeline.items import Float64, Tile
+from models.encoders.encoder import FrameStore
+from stream.pipeline.items import EncoderFrame, Float64
 from stream.video.sampling import Sampling
 
 ROUNDING_S: Final = 1e-6
@@ -18,7 +18,7 @@ ROUNDING_S: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A tile that is part of a window, in the encoder's store."""
+    """An encoder frame that is part of a window, in the encoder's store."""
 
     t_s: float
     duration_s: float
@@ -53,14 +53,14 @@ class SamplingStats:
 
     def __init__(self) -> None:
         self._first_s = self._last_s = 0.0
-        self._tiles = self._windows = self._broken = self._frames = self._repeated = 0
+        self._received = self._windows = self._broken = self._frames = self._repeated = 0
         self._farthest_s = 0.0
 
-    def tile(self, t_s: float) -> None:
-        """Count a tile that came."""
-        self._first_s = self._first_s if self._tiles else t_s
+    def received(self, t_s: float) -> None:
+        """Count an encoder frame."""
+        self._first_s = self._first_s if self._received else t_s
         self._last_s = t_s
-        self._tiles += 1
+        self._received += 1
 
     def window(self, window: PendingWindow) -> None:
         """Count a complete window; the frames of one that is not whole say nothing."""
@@ -79,14 +79,14 @@ class SamplingStats:
         return {
             "windows": self._windows,
             "left_out_for_holes": self._broken,
-            "source_fps": round((self._tiles - 1) / span_s, 3) if span_s > 0 else None,
+            "source_fps": round((self._received - 1) / span_s, 3) if span_s > 0 else None,
             "repeated_share": round(self._repeated / max(1, self._frames), 4),
             "farthest_ms": round(self._farthest_s * 1000, 3),
         }
 
 
 class FrameSampler:
-    """Picks the frames of windows as tiles come, and keeps those tiles alone.
+    """Picks the frames of windows as encoder frames arrive, and stores only those.
 
     Window ``k`` begins with the frame nearest to ``k * stride_s`` and takes the frames nearest to that frame's
     time plus 0, 1, 2, ... periods of the sampling's rate: every frame of a 30 fps or 29.97 fps source at 30, every
@@ -94,17 +94,17 @@ class FrameSampler:
     come, so that beside the picked ones only the newest two need be there.
     """
 
-    def __init__(self, sampling: Sampling, stride_s: float, store: TileStore) -> None:
+    def __init__(self, sampling: Sampling, stride_s: float, store: FrameStore) -> None:
         self._sampling = sampling
         self._stride_s = stride_s
         self._store = store
-        self._newest: Tile | None = None
+        self._newest: EncoderFrame | None = None
         self._open: deque[PendingWindow] = deque()
         """Windows whose first frame is known, in order."""
         self._next = 0
         """The next window to open."""
         self._frames: dict[int, Frame] = {}
-        """The tiles in the store, by their index."""
+        """The frames in the store, by their index."""
         self._tally = SamplingStats()
 
     @property
@@ -114,22 +114,22 @@ class FrameSampler:
 
     @property
     def needed_from_s(self) -> float:
-        """Stream time of the first tile that the windows from ``next_number`` on need."""
+        """Stream time of the first frame that the windows from ``next_number`` on need."""
         if self._open:
             return self._open[0].first_s
         return self._newest.t_s if self._newest else 0.0
 
-    def add(self, tile: Tile) -> Iterator[PendingWindow]:
-        """Take the next tile; give the windows that it completes, in order."""
-        before = self._newest or tile
-        self._newest = tile
-        self._tally.tile(tile.t_s)
-        while (start_s := self._next * self._stride_s) <= tile.t_s + ROUNDING_S:
-            first_s = _nearest(before, tile, start_s).t_s
+    def add(self, frame: EncoderFrame) -> Iterator[PendingWindow]:
+        """Take the next frame; give the windows that it completes, in order."""
+        before = self._newest or frame
+        self._newest = frame
+        self._tally.received(frame.t_s)
+        while (start_s := self._next * self._stride_s) <= frame.t_s + ROUNDING_S:
+            first_s = _nearest(before, frame, start_s).t_s
             self._open.append(PendingWindow(self._next, self._sampling.wanted_s(first_s)))
             self._next += 1
         for window in self._open:
-            self._pick(window, before, tile)
+            self._pick(window, before, frame)
         while self._open and len(self._open[0].frames) == self._sampling.frames:
             window = self._open.popleft()
             window.whole = self._is_whole(window)
@@ -137,13 +137,13 @@ class FrameSampler:
             yield window
 
     def forget(self) -> None:
-        """Drop the tiles that none of the windows to come needs."""
+        """Drop the frames that none of the windows to come needs."""
         needed_from_s = self.needed_from_s
         for index in [index for index, frame in self._frames.items() if frame.t_s < needed_from_s]:
             self._store.drop(self._frames.pop(index).slot)
 
     def clear(self, next_number: int) -> None:
-        """Drop all tiles and windows, and begin anew with the window ``next_number``."""
+        """Drop all frames and windows, and begin anew with the window ``next_number``."""
         self._newest, self._next = None, next_number
         self._open.clear()
         for frame in self._frames.values():
@@ -154,12 +154,12 @@ class FrameSampler:
         """How frames were picked, for the record; JSON's types only."""
         return {"sampling": str(self._sampling), "stride_s": self._stride_s, **self._tally.facts()}
 
-    def _pick(self, window: PendingWindow, before: Tile, tile: Tile) -> None:
-        """Add the frames whose wanted time has come: ``before`` or ``tile``, whichever is nearer."""
+    def _pick(self, window: PendingWindow, before: EncoderFrame, frame: EncoderFrame) -> None:
+        """Add the frames whose wanted time has come: ``before`` or ``frame``, whichever is nearer."""
         for wanted_s in window.wanted_s[len(window.frames) :]:
-            if wanted_s > tile.t_s + ROUNDING_S:
+            if wanted_s > frame.t_s + ROUNDING_S:
                 return
-            window.frames.append(self._kept(_nearest(before, tile, wanted_s)))
+            window.frames.append(self._kept(_nearest(before, frame, wanted_s)))
 
     def _is_whole(self, window: PendingWindow) -> bool:
         late_s = abs(window.first_s - window.number * self._stride_s)
@@ -168,11 +168,11 @@ class FrameSampler:
         is_covered = longest_s <= self._sampling.hole_s and farthest_s <= self._sampling.hole_s / 2 + ROUNDING_S
         return late_s < self._stride_s / 2 and is_covered
 
-    def _kept(self, tile: Tile) -> Frame:
-        """The tile in the store."""
-        if tile.index not in self._frames:
-            self._frames[tile.index] = Frame(tile.t_s, tile.duration_s, self._store.put(tile.rgb))
-        return self._frames[tile.index]
+    def _kept(self, frame: EncoderFrame) -> Frame:
+        """The frame in the store."""
+        if frame.index not in self._frames:
+            self._frames[frame.index] = Frame(frame.t_s, frame.duration_s, self._store.put(frame.rgb))
+        return self._frames[frame.index]
 
 
 def _times_s(window: PendingWindow) -> Float64:
@@ -180,5 +180,5 @@ def _times_s(window: PendingWindow) -> Float64:
     return np.array([frame.t_s for frame in window.frames])
 
 
-def _nearest(before: Tile, after: Tile, t_s: float) -> Tile:
+def _nearest(before: EncoderFrame, after: EncoderFrame, t_s: float) -> EncoderFrame:
     return before if abs(before.t_s - t_s) <= abs(after.t_s - t_s) else after

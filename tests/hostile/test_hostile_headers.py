@@ -15,7 +15,7 @@ import pytest
 from stream.errors import ExitCode, SourceError, UsageError
 from stream.geometry.camera import Intrinsics
 from stream.geometry.layout import layout_of
-from stream.pipeline.items import Keyframe, Tile
+from stream.pipeline.items import EncoderFrame, Keyframe
 from stream.pipeline.stage import Pipeline, drive
 from stream.sources.table import open_clip
 from stream.stages.decode import Decode
@@ -109,7 +109,7 @@ def test_a_turn_is_a_quarter_turn_for_everyone(tmp_path: Path, name: str) -> Non
     assert layout.upright_size == (facts.display_width_px, facts.display_height_px)
     shape = {"image_width": facts.display_width_px, "image_height": facts.display_height_px}
     chain = Pipeline([Decode(source.name, facts), Rectify(Intrinsics.model_validate({**INTRINSICS, **shape}))])
-    assert sum(isinstance(item, Tile) for item in drive(chain, packets(source))) == 3
+    assert sum(isinstance(item, EncoderFrame) for item in drive(chain, packets(source))) == 3
 
 
 def _encoded(path: Path, codec: str, pixel_format: str, width_px: int, height_px: int) -> Path:
@@ -141,15 +141,15 @@ def _encoded(path: Path, codec: str, pixel_format: str, width_px: int, height_px
         ("mp4", "libx264", "yuv420p", 2, 2),
     ],
 )
-def test_pictures_of_any_kind_become_tiles(  # each argument is one property of a clip
+def test_pictures_of_any_kind_become_frames(  # each argument is one property of a clip
     tmp_path: Path, ending: str, codec: str, pixel_format: str, width_px: int, height_px: int
 ) -> None:
-    """Grey, 4:2:2 with ten bits, RGB, with transparency; a pixel, a line: every picture gives its tile."""
+    """Grey, 4:2:2 with ten bits, RGB, with transparency; a pixel, a line: every picture gives its frame."""
     path = _encoded(tmp_path / f"clip.{ending}", codec, pixel_format, width_px, height_px)
     source = open_clip(str(path))
     chain = Pipeline([Decode(source.name, read_facts(source)), Rectify(None)])
     items = list(drive(chain, packets(source)))
-    assert sum(isinstance(item, Tile) and item.rgb.shape == (256, 256, 3) for item in items) == 3
+    assert sum(isinstance(item, EncoderFrame) and item.rgb.shape == (256, 256, 3) for item in items) == 3
     assert sum(isinstance(item, Keyframe) for item in items) == 1
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.encoders.cpu_store import CpuTiles
-from models.encoders.encoder import ClipEmbedding, Facts, TileStore, UInt8
+from models.encoders.cpu_store import CpuFrameStore
+from models.encoders.encoder import ClipEmbedding, Facts, FrameStore, UInt8
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.pipeline.barriers import Barriers
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
-from stream.pipeline.items import Barrier, Embedding, End, Item, Keyframe, Picture, Tile
+from stream.pipeline.items import Barrier, Embedding, EncoderFrame, End, Item, Keyframe, Picture
 from stream.pipeline.stage import Pipeline, Stage, feed
 from stream.pipeline.state import State, pack, replay_from_s, unpack
 from stream.records.schema.layout import RunLayout
@@ -36,21 +36,21 @@ OPEN_GOP = "open-gop=1:ref=3"
 
 
 class Thumbnails:
-    """An encoder that is fast, and whose embedding depends on every tile."""
+    """An encoder that is fast, and whose embedding depends on every frame."""
 
     name = "thumbnails"
     frames = 64
-    tile_px = 32
+    encoder_px = 32
 
     def facts(self) -> Facts:
         return {}
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        small = tiles.reshape(32, 2, 4, 8, 4, 8, 3).mean(axis=(1, 3, 5)).reshape(32, -1).astype(np.float32)
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        small = window.reshape(32, 2, 4, 8, 4, 8, 3).mean(axis=(1, 3, 5)).reshape(32, -1).astype(np.float32)
         return ClipEmbedding(small.mean(axis=0), (small / 256).astype(np.float16))
 
-    def tile_store(self) -> TileStore:
-        return CpuTiles.one_by_one(self)
+    def frame_store(self) -> FrameStore:
+        return CpuFrameStore.one_by_one(self)
 
 
 def clip_with_change(path: Path, **how: object) -> Path:
@@ -88,7 +88,7 @@ class Chain:
     """The whole chain but for its processes: what crosses their borders, and the states at each barrier."""
 
     def __init__(self, clip: Path, saved: Saved | None = None) -> None:
-        options = Options(source=str(clip), rectify=False, encoder="grid", tile_px=32, keyframe_px=64)
+        options = Options(source=str(clip), rectify=False, encoder="grid", encoder_px=32, keyframe_px=64)
         self._work = build("ingest", options, RunLayout(Path(), "clip"), saved=saved)
         self._rest: dict[str, Stage] = {
             "encode": Pipeline([Embed(Thumbnails(), 1.0)]),
@@ -105,7 +105,7 @@ class Chain:
             assert packet is not None
             for item in stage.on_item(packet):
                 yield from self._push(item)
-                if source.barriers.are_due(item) and isinstance(item, Tile):
+                if source.barriers.are_due(item) and isinstance(item, EncoderFrame):
                     parts = (stage, *self._rest.values())
                     states = {name: state for part in parts for name, state in part.snapshot().items()}
                     yield Barrier(item.t_s, pack(states))
@@ -191,28 +191,28 @@ def story(root: Path) -> list[dict[str, object]]:
 
 
 def test_barriers_follow_from_the_clip_alone() -> None:
-    """There is one behind the first tile at or after each multiple of the period; restored, the same ones follow."""
-    tiles = [Tile(number, number / 7, 1 / 7, np.zeros((1, 1, 3), np.uint8)) for number in range(40)]
+    """There is one behind the first frame at or after each multiple of the period; restored, the same ones follow."""
+    frames = [EncoderFrame(number, number / 7, 1 / 7, np.zeros((1, 1, 3), np.uint8)) for number in range(40)]
     barriers = Barriers(0.5)
-    at = [tile.t_s for tile in tiles if barriers.are_due(tile)]
-    assert at == [min(tile.t_s for tile in tiles if tile.t_s >= k / 2 - 1e-9) for k in range(12)]
+    at = [frame.t_s for frame in frames if barriers.are_due(frame)]
+    assert at == [min(frame.t_s for frame in frames if frame.t_s >= k / 2 - 1e-9) for k in range(12)]
     for number, t_s in enumerate(at):
         again = Barriers(0.5, t_s)
-        assert [tile.t_s for tile in tiles if again.are_due(tile)] == at[number + 1 :]
+        assert [frame.t_s for frame in frames if again.are_due(frame)] == at[number + 1 :]
     assert not barriers.are_due(Keyframe(99.0, 4, 4, b""))
 
 
 def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
-    """Tiles come again from where the encoder needs them, and keyframes not at all."""
+    """Frames come again from where the encoder needs them, and keyframes not at all."""
     clip = CLIPS["open GOP"](tmp_path)
     barrier = next(islice((item for item in Chain(clip).play() if isinstance(item, Barrier)), 9, None))
     saved = Saved(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
-    options = Options(source=str(clip), rectify=False, tile_px=32, keyframe_px=64)
+    options = Options(source=str(clip), rectify=False, encoder_px=32, keyframe_px=64)
     work = build("ingest", options, RunLayout(tmp_path, "clip"), saved=saved)
     assert work.source is not None
     given = [item for packet in work.source.packets() if packet for item in work.stage.on_item(packet)]
-    again = [item for item in given if isinstance(item, Tile | Keyframe | Picture) and item.t_s <= barrier.t_s]
-    assert {type(item) for item in again} == {Tile}
+    again = [item for item in given if isinstance(item, EncoderFrame | Keyframe | Picture) and item.t_s <= barrier.t_s]
+    assert {type(item) for item in again} == {EncoderFrame}
     assert again[0].t_s == replay_from_s(saved.states)
     assert 2.0 <= barrier.t_s - again[0].t_s <= 3.2
     assert work.source.since_s == barrier.t_s

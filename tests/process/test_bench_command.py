@@ -70,7 +70,7 @@ def test_words_are_in_the_price(clip: Path, tmp_path: Path, monkeypatch: pytest.
 
 def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The chain and the usual way embed the same windows alike, and the report has both, and the ratio."""
-    model = save_tiny_vjepa2(tmp_path / "model", tile_px=64)
+    model = save_tiny_vjepa2(tmp_path / "model", encoder_px=64)
     out = tmp_path / "runs"
     options = Options(source=str(clip), encoder="vjepa2", encoder_model=str(model), out=out)
     monkeypatch.setattr(measuring, "ceiling_flop_s", lambda _: 1e15)
@@ -101,7 +101,7 @@ def test_compare_takes_the_runs_lens_and_windows(tmp_path: Path, monkeypatch: py
     (tmp_path / "lens").mkdir()
     calibration = write_intrinsics(tmp_path / "lens")
     chosen: dict[str, Any] = {"none": {"rectify": False}, "elsewhere": {"intrinsics": calibration}}
-    model = save_tiny_vjepa2(tmp_path / "model", tile_px=64)
+    model = save_tiny_vjepa2(tmp_path / "model", encoder_px=64)
     options = Options.model_validate(
         {"source": str(clip), "encoder": "vjepa2", "encoder_model": str(model), "out": tmp_path / "runs",
          "window": "16@8", **chosen[lens]}

@@ -20,7 +20,7 @@ GRID = ("--encoder", "grid")
 
 def test_two_at_a_time_make_what_one_after_the_other_would(tmp_path: Path) -> None:
     """Windows of both go through one encoder, and the rows, the record and the summary are those of a series."""
-    model = save_tiny_vjepa2(tmp_path / "model", tile_px=64)
+    model = save_tiny_vjepa2(tmp_path / "model", encoder_px=64)
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=frames) for name, frames in (("a", 150), ("b", 180))]
     asks = ("--encoder", "vjepa2", "--encoder-model", model, "--window", "16@8")

@@ -28,7 +28,7 @@ from stream.video.container import read_facts
 from stream.video.packets import packets
 from tests.support.clips import into_tar, make_clip, remux
 from tests.support.runs import DEADLINE_S, program, started, write_intrinsics
-from tests.unit.test_tiles import psnr_db
+from tests.unit.test_frame_remap import psnr_db
 
 _ODD = Path(__file__).parents[2].parent / "shared" / "data" / "odd_containers"
 _FINE = ("--crf", "4", "--preset", "ultrafast")

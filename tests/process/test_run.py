@@ -237,10 +237,10 @@ def test_realtime_keeps_the_clips_pace(tmp_path: Path) -> None:
 
 
 def test_real_model_runs_in_the_chain(tmp_path: Path) -> None:
-    """V-JEPA 2 runs in the chain from a local folder, at its own tile size, and the record names its weights."""
+    """V-JEPA 2 runs in the chain from a local folder, at its own frame size, and the record names its weights."""
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "clip.mp4", frames=80)
-    model = save_tiny_vjepa2(tmp_path / "tiny", tile_px=64)
+    model = save_tiny_vjepa2(tmp_path / "tiny", encoder_px=64)
     result = run_cli(clip, "--encoder", "vjepa2", "--encoder-model", model, "--out", tmp_path / "runs")
     assert (result.returncode, result.stderr) == (0, "")
     run_dir = tmp_path / "runs" / "clip"

@@ -26,7 +26,7 @@ def export(*args: str | Path) -> str:
 
 def test_a_run_with_short_sparse_windows_in_batches_by_onnx(tmp_path: Path) -> None:
     """Exported, then run: rows of 16 frames, and run.json names runtime, picking and geometry."""
-    model, file = save_tiny_vjepa2(tmp_path / "model", tile_px=64), tmp_path / "encoder.onnx"
+    model, file = save_tiny_vjepa2(tmp_path / "model", encoder_px=64), tmp_path / "encoder.onnx"
     said = export("--encoder-model", model, "--out", file, "--frames", "16")
     assert said == f"{file}: model, float32, windows of 16 frames of 64 px\n"
     write_intrinsics(tmp_path)
@@ -65,7 +65,7 @@ def test_contradictions_are_usage_errors(changes: dict[str, object], said: str) 
 
 def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
     """A missing model is exit 5, an impossible wish exit 2, each one sentence; nothing is left behind."""
-    model = save_tiny_vjepa2(tmp_path / "model", tile_px=32)
+    model = save_tiny_vjepa2(tmp_path / "model", encoder_px=32)
     with pytest.raises(ModelUnavailableError, match="has no config"):
         export("--encoder-model", tmp_path, "--out", tmp_path / "e.onnx")
     with pytest.raises(UsageError, match="window of 3 frames"):
@@ -78,7 +78,7 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
 
 
 def test_windows_and_geometry_decide_what_is_recorded() -> None:
-    """A run with other windows, tiles or another runtime is another run; a batch decides nothing."""
+    """A run with other windows, frames or another runtime is another run; a batch decides nothing."""
     usual = Options(source="clip.mp4").deciding()
     others: list[dict[str, object]] = [
         {"window": "64@4"}, {"max_latency_s": 2.0}, {"geometry": "squash"},

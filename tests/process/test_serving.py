@@ -22,15 +22,15 @@ ANN, BOB = b"1-ann", b"1-bob"
 FRAMES = 4
 
 
-def tile(number: int) -> bytes:
-    """A tile of one pixel that knows its number."""
+def frame(number: int) -> bytes:
+    """A frame of one pixel that knows its number."""
     return bytes([number // 256, number % 256, 0])
 
 
 def fill(shared: SharedEncoder, client: bytes, numbers: range) -> None:
-    """A client's tiles, each in the slot of its number."""
+    """A client's frames, each in the slot of its number."""
     for number in numbers:
-        shared.put(client, number, tile(number))
+        shared.put(client, number, frame(number))
 
 
 def first_frames(answers: Iterator[Answer]) -> list[tuple[bytes, int, list[float]]]:
@@ -42,12 +42,12 @@ def first_frames(answers: Iterator[Answer]) -> list[tuple[bytes, int, list[float
 
 
 def test_windows_of_two_clients_go_together_and_come_apart() -> None:
-    """What both have asked for by then is one batch, and each gets its own; slots of one name are two tiles."""
+    """What both have asked for by then is one batch, and each gets its own; slots of one name are two frames."""
     spy = Spy(frames=2)
     shared = SharedEncoder(spy, batch_max=4)
     fill(shared, ANN, range(4))
-    shared.put(BOB, 0, tile(100))
-    shared.put(BOB, 1, tile(101))
+    shared.put(BOB, 0, frame(100))
+    shared.put(BOB, 1, frame(101))
     shared.ask(ANN, 7, [[0, 1], [2, 3]])
     shared.ask(BOB, 7, [[0, 1]])
     assert first_frames(shared.step()) == [(ANN, 7, [0.0, 2.0]), (BOB, 7, [100.0])]
@@ -66,7 +66,7 @@ def test_a_request_is_not_parted_and_a_batch_not_overfilled() -> None:
     assert spy.batches == [1, 2, 1, 3]
 
 
-def test_tiles_of_a_waiting_request_outlive_their_drop() -> None:
+def test_frames_of_a_waiting_request_outlive_their_drop() -> None:
     """The device has two batches under way; what waits behind them may be dropped by its owner meanwhile."""
     spy = Spy(frames=2, ready=set())
     shared = SharedEncoder(spy, batch_max=1)
@@ -84,7 +84,7 @@ def test_tiles_of_a_waiting_request_outlive_their_drop() -> None:
 
 
 def test_what_a_client_leaves_is_let_go() -> None:
-    """Of a client that has gone nothing is begun, and its tiles make room."""
+    """Of a client that has gone nothing is begun, and its frames make room."""
     spy = Spy(frames=2, ready=set())
     shared = SharedEncoder(spy, batch_max=1)
     fill(shared, ANN, range(2))
@@ -100,14 +100,14 @@ def test_what_a_client_leaves_is_let_go() -> None:
     assert [client for client, *_ in first_frames(shared.step())] == [ANN]
 
 
-def test_a_request_for_tiles_that_are_not_here_is_left_to_be_asked_again() -> None:
-    """It was meant for the process before this one; a tile that comes a second time takes the first one's place."""
+def test_a_request_for_frames_that_are_not_here_is_left_to_be_asked_again() -> None:
+    """It was meant for the process before this one; a frame that comes a second time takes the first one's place."""
     spy = Spy(frames=2)
     shared = SharedEncoder(spy, batch_max=1)
     shared.ask(ANN, 0, [[0, 1]])
     shared.drop(ANN, 5)
     assert not shared.is_busy
-    shared.put(ANN, 0, tile(9))
+    shared.put(ANN, 0, frame(9))
     fill(shared, ANN, range(2))
     shared.ask(ANN, 0, [[0, 1]])
     assert first_frames(shared.step()) == [(ANN, 0, [0.0])]
@@ -116,8 +116,8 @@ def test_a_request_for_tiles_that_are_not_here_is_left_to_be_asked_again() -> No
 class Full(Spy):
     """Has no memory for anything."""
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        raise MemoryError(f"no room for {len(tiles)} tiles")
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        raise MemoryError(f"no room for {len(window)} frames")
 
 
 def test_a_full_memory_is_told_to_all_whose_windows_are_in_the_batch() -> None:
@@ -128,7 +128,7 @@ def test_a_full_memory_is_told_to_all_whose_windows_are_in_the_batch() -> None:
     shared.ask(ANN, 0, [[0, 1]])
     shared.ask(BOB, 0, [[0, 1]])
     failures = [(answer.client, str(answer.failure)) for answer in shared.step()]
-    assert failures == [(ANN, "no room for 2 tiles"), (BOB, "no room for 2 tiles")]
+    assert failures == [(ANN, "no room for 2 frames"), (BOB, "no room for 2 frames")]
 
 
 @pytest.fixture
@@ -145,23 +145,24 @@ def served(folder: SocketFolder, said: list[str], **options: object) -> EncoderP
 
 
 def noise(count: int) -> UInt8:
-    """Tiles that differ."""
-    tiles: UInt8 = np.random.default_rng(0).integers(0, 256, (count, 256, 256, 3), np.uint8)
-    return tiles
+    """Frames that differ."""
+    frames: UInt8 = np.random.default_rng(0).integers(0, 256, (count, 256, 256, 3), np.uint8)
+    return frames
 
 
 def test_what_is_served_is_what_it_would_be_here(folder: SocketFolder) -> None:
-    """Two clients with other tiles get, each to its own, the embeddings of an encoder in this process."""
+    """Two clients with other frames get, each to its own, the embeddings of an encoder in this process."""
     process = served(folder, [], window="16@8")
     try:
         one, other = (ServedEncoder(folder.endpoint("encoder")) for _ in range(2))
         here = GridEncoder(one.frames)
-        assert (one.name, one.tile_px) == (here.name, here.tile_px)
-        tiles = noise(one.frames + 1)
-        slots = [one.tile_store().put(each) for each in tiles]
-        under_way = one.tile_store().encode([slots[:-1], slots[1:]])
-        theirs = other.encode(tiles[::-1][:-1])
-        for made, window in zip([*under_way.result(), theirs], (tiles[:-1], tiles[1:], tiles[::-1][:-1]), strict=True):
+        assert (one.name, one.encoder_px) == (here.name, here.encoder_px)
+        frames = noise(one.frames + 1)
+        slots = [one.frame_store().put(each) for each in frames]
+        under_way = one.frame_store().encode([slots[:-1], slots[1:]])
+        theirs = other.encode(frames[::-1][:-1])
+        windows = frames[:-1], frames[1:], frames[::-1][:-1]
+        for made, window in zip([*under_way.result(), theirs], windows, strict=True):
             np.testing.assert_array_equal(made.mean, here.encode(window).mean)
             np.testing.assert_array_equal(made.temporal, here.encode(window).temporal)
         assert one.facts().items() >= here.facts().items()
@@ -172,14 +173,14 @@ def test_what_is_served_is_what_it_would_be_here(folder: SocketFolder) -> None:
 
 
 def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -> None:
-    """Another takes its place, gets the tiles and requests that are still needed, and answers as the first would."""
+    """Another takes its place, gets the frames and requests that are still needed, and answers as the first would."""
     said: list[str] = []
     process = served(folder, said, window="16@8")
     try:
         client = ServedEncoder(folder.endpoint("encoder"))
-        tiles = noise(client.frames)
-        store = client.tile_store()
-        slots = [store.put(each) for each in tiles]
+        frames = noise(client.frames)
+        store = client.frame_store()
+        slots = [store.put(each) for each in frames]
         before = store.encode([slots]).result()[0]
         os.kill(process.pid, signal.SIGKILL)
         process._process.wait(30)

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from models.encoders.cpu_store import CpuTiles, Done
+from models.encoders.cpu_store import CpuFrameStore, Done
 from models.encoders.encoder import ClipEmbedding, Encoding, Facts, UInt8
-from stream.pipeline.items import Item, Tile
+from stream.pipeline.items import EncoderFrame, Item
 
 
 class Late:
@@ -23,17 +23,17 @@ class Late:
         return self._done.result()
 
 
-class SpyTiles(CpuTiles):
-    """Counts the tiles, and lets batches be late."""
+class SpyFrameStore(CpuFrameStore):
+    """Counts the frames, and lets batches be late."""
 
     def __init__(self, spy: "Spy") -> None:
-        super().__init__(lambda windows: [spy.encode(tiles) for tiles in windows], spy.frames, spy.tile_px)
+        super().__init__(lambda windows: [spy.encode(frames) for frames in windows], spy.frames, spy.encoder_px)
         self._spy = spy
 
-    def put(self, tile: UInt8) -> int:
-        slot = super().put(tile)
+    def put(self, frame: UInt8) -> int:
+        slot = super().put(frame)
         self._spy.puts += 1
-        self._spy.kept_max = max(self._spy.kept_max, len(self._tiles))
+        self._spy.kept_max = max(self._spy.kept_max, len(self._stored))
         return slot
 
     def encode(self, windows: Sequence[Sequence[int]]) -> Encoding:  # type: ignore[override]  # may be late
@@ -43,10 +43,10 @@ class SpyTiles(CpuTiles):
 
 
 class Spy:
-    """Keeps the numbers of the frames of each window: a tile's pixels hold its number."""
+    """Keeps the numbers of the frames of each window: a frame's pixels hold its number."""
 
     name: Final = "spy"
-    tile_px: Final = 1
+    encoder_px: Final = 1
 
     def __init__(self, frames: int = 64, ready: set[int] | None = None) -> None:
         """``ready`` holds the numbers of the batches that are; None: every batch is at once."""
@@ -60,15 +60,17 @@ class Spy:
     def facts(self) -> Facts:
         return {}
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        numbers = [int(tile[0, 0, 0]) * 256 + int(tile[0, 0, 1]) for tile in tiles]
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        numbers = [int(frame[0, 0, 0]) * 256 + int(frame[0, 0, 1]) for frame in window]
         self.seen.append(numbers)
         return ClipEmbedding(np.zeros(1, np.float32), np.full((self.frames // 2, 1), numbers[0], np.float16))
 
-    def tile_store(self) -> SpyTiles:
-        return SpyTiles(self)
+    def frame_store(self) -> SpyFrameStore:
+        return SpyFrameStore(self)
 
 
-def numbered_tiles(times_s: Iterable[float]) -> list[Item]:
-    """Tiles with these times; each knows its number."""
-    return [Tile(k, t_s, 1 / 30, np.array([[[k // 256, k % 256, 0]]], np.uint8)) for k, t_s in enumerate(times_s)]
+def numbered_frames(times_s: Iterable[float]) -> list[Item]:
+    """Frames with these times; each knows its number."""
+    return [
+        EncoderFrame(k, t_s, 1 / 30, np.array([[[k // 256, k % 256, 0]]], np.uint8)) for k, t_s in enumerate(times_s)
+    ]

@@ -1,4 +1,4 @@
-"""Small random models in the real format, and transformers' own way to the same tile, for tests."""
+"""Small random models in the real format, and transformers' own way to the same frame, for tests."""
 
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,15 @@ TINY_FRAMES = 4
 TINY_DIMS = 24
 
 
-def save_tiny_vjepa2(folder: Path, *, seed: int = 0, tile_px: int = 256) -> Path:
-    """Write a V-JEPA 2 of some 30,000 random weights for tiles of ``tile_px``, as ``save_pretrained`` does."""
+def save_tiny_vjepa2(folder: Path, *, seed: int = 0, encoder_px: int = 256) -> Path:
+    """Write a V-JEPA 2 of some 30,000 random weights for frames of ``encoder_px``, as ``save_pretrained`` does."""
     make_torchvision_importable()
     import torch
     from transformers import VJEPA2Config, VJEPA2Model
 
     config = VJEPA2Config(
         frames_per_clip=TINY_FRAMES,
-        crop_size=tile_px,
+        crop_size=encoder_px,
         hidden_size=TINY_DIMS,
         num_attention_heads=2,
         num_hidden_layers=2,
@@ -34,24 +34,24 @@ def save_tiny_vjepa2(folder: Path, *, seed: int = 0, tile_px: int = 256) -> Path
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         VJEPA2Model(config).save_pretrained(folder)
-    hf_processor(tile_px).save_pretrained(folder)
+    hf_processor(encoder_px).save_pretrained(folder)
     return folder
 
 
-def hf_processor(tile_px: int = 256) -> Any:  # noqa: ANN401  (transformers types its processors loosely)
+def hf_processor(encoder_px: int = 256) -> Any:  # noqa: ANN401  (transformers types its processors loosely)
     """The reference processor with the published checkpoint's settings."""
     make_torchvision_importable()
     from transformers import VJEPA2VideoProcessor
 
-    return VJEPA2VideoProcessor(crop_size=tile_px)
+    return VJEPA2VideoProcessor(crop_size=encoder_px)
 
 
-def hf_tile(frame: UInt8) -> UInt8:
-    """The tile that the reference processor makes of one picture: (H, W, 3) to (256, 256, 3), both uint8 RGB."""
+def hf_frame(frame: UInt8) -> UInt8:
+    """The reference processor's encoder frame of one picture: (H, W, 3) to (256, 256, 3), both uint8 RGB."""
     settings = {"do_rescale": False, "do_normalize": False, "return_tensors": "pt"}
     video = hf_processor()(frame[None], **settings)["pixel_values_videos"]
-    tile: UInt8 = video[0, 0].permute(1, 2, 0).numpy()
-    return tile
+    cropped: UInt8 = video[0, 0].permute(1, 2, 0).numpy()
+    return cropped
 
 
 def textured_frame(width_px: int, height_px: int, *, seed: int = 0) -> UInt8:

@@ -92,7 +92,7 @@ def decode_only(source: Clip) -> int:
 def naive(source: Clip) -> int:
     """The usual order: the whole frame to RGB, the whole frame rectified, then made small."""
     maps = full_size_maps(source)
-    return sum(1 for frame in decoded(source) if naive_tile(frame, maps).size)
+    return sum(1 for frame in decoded(source) if naive_frame(frame, maps).size)
 
 
 def full_size_maps(source: Clip) -> tuple[Any, Any]:
@@ -104,8 +104,8 @@ def full_size_maps(source: Clip) -> tuple[Any, Any]:
     return maps_of(fit_camera(read_intrinsics(path), facts.width_px, facts.height_px, 0.0, 1.0))
 
 
-def naive_tile(frame: av.VideoFrame, maps: tuple[Any, Any]) -> UInt8:
-    """V-JEPA 2's tile of one frame: shortest edge 292, centre crop 256."""
+def naive_frame(frame: av.VideoFrame, maps: tuple[Any, Any]) -> UInt8:
+    """The encoder frame of one decoded frame: shortest edge 292, centre crop 256."""
     whole = cv2.remap(frame.to_ndarray(format="rgb24"), *maps, cv2.INTER_LINEAR)
     height, width = whole.shape[:2]
     small = cv2.resize(whole, (292 * width // height, 292), interpolation=cv2.INTER_AREA)
@@ -114,7 +114,7 @@ def naive_tile(frame: av.VideoFrame, maps: tuple[Any, Any]) -> UInt8:
 
 
 def chain(source: Clip) -> int:
-    """Decode and rectify as the chain does, tiles and keyframes sent over a hop and received."""
+    """Decode and rectify as the chain does, frames and keyframes sent over a hop and received."""
     path = source.intrinsics_path()
     decode = Decode(source.name, read_facts(source))
     stage: Stage = Pipeline([decode, Rectify(read_intrinsics(path) if path else None)])

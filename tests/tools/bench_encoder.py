@@ -6,8 +6,8 @@
     python -m tests.tools.bench_encoder --windows 10000        whether its memory stays flat
 
 The plain way: each window by itself through transformers' video processor and the whole model, predictor included.
-This way: the window's new tiles go into the store, and the window is encoded from there. Both see the same 1080p
-pictures, whose tiles are cut beforehand, as the chain's first process does; they take turns, and the ratio is that of
+This way: the window's new frames go into the store, and the window is encoded from there. Both see the same 1080p
+pictures, whose frames are cut beforehand, as the chain's first process does; they take turns, and the ratio is that of
 medians. Of many windows only the first go the plain way; of more than 100 the memory is told, after the first tenth of
 them, or the first 100, and at the end. The machine is named; ``--json FILE`` keeps everything.
 """
@@ -31,8 +31,8 @@ from models.encoders.vjepa2.encoder import Precision, VJepa2Encoder
 from models.encoders.vjepa2.random_weights import save_random_vjepa2
 from models.packages import make_torchvision_importable
 from stream.demo.render import render_frames
+from stream.geometry.frame_remap import FrameRemap
 from stream.geometry.layout import layout_of
-from stream.geometry.tiles import TileRemap
 from stream.records.schema.manifest import machine
 from stream.video.sampling import PUBLISHED
 from tests.tools.memory import growth, memory_bytes
@@ -60,7 +60,7 @@ class PlainWay:
         self._to = (device, getattr(torch, str(encoder.facts()["dtype"])))
         loaded: Any = VJEPA2Model.from_pretrained(folder, local_files_only=True, dtype=self._to[1])
         self._model = loaded.to(device).eval()
-        self._processor: Any = VJEPA2VideoProcessor(crop_size=encoder.tile_px)
+        self._processor: Any = VJEPA2VideoProcessor(crop_size=encoder.encoder_px)
 
     def __call__(self, pictures: UInt8) -> Float32:
         """(T, height, width, 3) uint8 to (D,) float32."""
@@ -75,17 +75,17 @@ class PlainWay:
 
 
 class ThisWay:
-    """The chain's: the new tiles of a stride in, the window's mean out."""
+    """The chain's: the new frames of a stride in, the window's mean out."""
 
     def __init__(self, encoder: VJepa2Encoder) -> None:
-        self._store = encoder.tile_store()
+        self._store = encoder.frame_store()
         self._slots: deque[int] = deque()
         self._frames = encoder.frames
 
-    def __call__(self, tiles: UInt8) -> Float32:
-        """The last tiles of a window; the first call needs all of them."""
-        for tile in tiles:
-            self._slots.append(self._store.put(tile))
+    def __call__(self, frames: UInt8) -> Float32:
+        """The last frames of a window; the first call needs all of them."""
+        for frame in frames:
+            self._slots.append(self._store.put(frame))
         while len(self._slots) > self._frames:
             self._store.drop(self._slots.popleft())
         return self._store.encode([list(self._slots)]).result()[0].mean
@@ -96,7 +96,7 @@ def measure(folder: Path, frames: int, windows: int, precision: Precision | None
     encoder = VJepa2Encoder(folder, frames, precision)
     plain, ours = PlainWay(folder, encoder), ThisWay(encoder)
     pictures = np.stack(list(render_frames(seconds=frames + _STRIDE, size=_SIZE, fps=1)))
-    tiles = _tiles(pictures, encoder.tile_px)
+    cut = _encoder_frames(pictures, encoder.encoder_px)
     ms: dict[str, list[float]] = {"plain": [], "ours": []}
     cosines = []
     settled_after = max(_SETTLED_AFTER, windows // 10)
@@ -104,7 +104,7 @@ def measure(folder: Path, frames: int, windows: int, precision: Precision | None
     for number in range(windows):
         now = np.arange(_STRIDE * number, _STRIDE * number + frames) % len(pictures)
         new = now if number == 0 else now[-_STRIDE:]
-        mine = _timed(ms["ours"], ours, tiles[new])
+        mine = _timed(ms["ours"], ours, cut[new])
         if number < PLAIN_MAX:
             theirs = _timed(ms["plain"], plain, pictures[now])
             cosines.append(float(theirs @ mine / np.linalg.norm(theirs) / np.linalg.norm(mine)))
@@ -122,11 +122,11 @@ def measure(folder: Path, frames: int, windows: int, precision: Precision | None
     }
 
 
-def _tiles(pictures: UInt8, tile_px: int) -> UInt8:
-    """(N, tile_px, tile_px, 3) as the first process of the chain cuts them."""
+def _encoder_frames(pictures: UInt8, encoder_px: int) -> UInt8:
+    """(N, encoder_px, encoder_px, 3) as the first process of the chain cuts them."""
     frames = [av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p") for picture in pictures]
-    remap = TileRemap(layout_of(frames[0]), None, tile_px=tile_px)
-    return np.stack([remap.tile(frame) for frame in frames])
+    remap = FrameRemap(layout_of(frames[0]), None, encoder_px=encoder_px)
+    return np.stack([remap.encoder_frame(frame) for frame in frames])
 
 
 def _timed(ms: list[float], way: Callable[[UInt8], Float32], pictures: UInt8) -> Float32:

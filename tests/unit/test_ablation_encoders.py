@@ -13,7 +13,7 @@ from rich.console import Console
 
 import tests.tools.ablation.record
 from models.encoders import grid
-from models.encoders.encoder import FRAMES, TILE_PX, ClipEmbedding, UInt8
+from models.encoders.encoder import ENCODER_PX, FRAMES, ClipEmbedding, UInt8
 from models.encoders.grid import GridEncoder
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelUnavailableError
@@ -55,8 +55,8 @@ def variants(clip: Path, *words: str | Path) -> list[dict[str, Any]]:
 
 
 def window(*, moving: bool = True, seed: int = 0) -> UInt8:
-    """(64, 256, 256, 3) tiles of one picture, which shakes where it is moving."""
-    picture = textured_frame(TILE_PX, TILE_PX, seed=seed)
+    """(64, 256, 256, 3) frames of one picture, which shakes where it is moving."""
+    picture = textured_frame(ENCODER_PX, ENCODER_PX, seed=seed)
     return np.stack([np.roll(picture, (number * number) % 23 if moving else 0, axis=1) for number in range(FRAMES)])
 
 
@@ -96,9 +96,9 @@ def test_series_are_what_the_chain_embeds(clip: Path) -> None:
 
 
 def test_vjepa2_runs_where_weights_are_given(clip: Path, tmp_path: Path) -> None:
-    """With weights V-JEPA 2 has its row, at its own tile size, and the detectors are compared on it; without, the row
+    """With weights V-JEPA 2 has its row, at its own frame size, and the detectors are compared on it; without, the row
     says why it was not run."""
-    model = save_tiny_vjepa2(tmp_path / "tiny", tile_px=64)
+    model = save_tiny_vjepa2(tmp_path / "tiny", encoder_px=64)
     with_weights = variants(clip, "--encoder-model", model)
     ran = {row["variant"]: row for row in with_weights if row["varies"] == "encoder"}
     assert (ran["vjepa2"]["not_run"], ran["vjepa2"]["pooled"]["true_events"]) == (None, 1)
@@ -110,7 +110,7 @@ def test_vjepa2_runs_where_weights_are_given(clip: Path, tmp_path: Path) -> None
 
 def test_weights_that_cannot_be_loaded_are_refused(clip: Path, tmp_path: Path) -> None:
     """Weights that were asked for and are not whole, or not what they claim, end the command before any work."""
-    model = save_tiny_vjepa2(tmp_path / "tiny", tile_px=64)
+    model = save_tiny_vjepa2(tmp_path / "tiny", encoder_px=64)
     (model / "model.safetensors").write_bytes(b"no weights")
     for given in (model, tmp_path / "nowhere"):
         with pytest.raises(ModelUnavailableError):
@@ -129,11 +129,11 @@ def test_lens_is_never_guessed(clip: Path, tmp_path: Path) -> None:
 
 def test_context_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without temporal context the grid's tokens are those of an encoder that mixes none, but for the rounding."""
-    tiles = window()
-    undone = without_context(embedding(GridEncoder().encode(tiles))).astype(np.float64)
-    mixed = GridEncoder().encode(tiles).temporal.astype(np.float64)
+    frames = window()
+    undone = without_context(embedding(GridEncoder().encode(frames))).astype(np.float64)
+    mixed = GridEncoder().encode(frames).temporal.astype(np.float64)
     monkeypatch.setattr(grid, "OWN_SHARE", 1.0)
-    own = GridEncoder().encode(tiles).temporal.astype(np.float64)
+    own = GridEncoder().encode(frames).temporal.astype(np.float64)
     assert np.abs(undone - own).max() < 0.05 * np.abs(mixed - own).max()
 
 
@@ -160,7 +160,7 @@ def test_pooled_view_forgets_the_order() -> None:
 def test_thumbnail_sees_one_frame() -> None:
     """The single-frame encoder looks at the window's first frame alone, and not at its brightness."""
     encoder = ThumbnailEncoder()
-    first, second = textured_frame(TILE_PX, TILE_PX), textured_frame(TILE_PX, TILE_PX, seed=1)
+    first, second = textured_frame(ENCODER_PX, ENCODER_PX), textured_frame(ENCODER_PX, ENCODER_PX, seed=1)
     made = encoder.encode(np.stack([first, first]))
     assert np.array_equal(made.mean, encoder.encode(np.stack([first, second])).mean)
     assert not np.allclose(made.mean, encoder.encode(np.stack([second, first])).mean, atol=1)

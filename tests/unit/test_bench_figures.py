@@ -59,7 +59,7 @@ def test_share_of_the_ceiling() -> None:
 
 def test_small_figures_keep_their_digits() -> None:
     """Of a small model on a slow device the figures are small, and not zero."""
-    row = figures.utilisation(finished(), EncoderShape(dims=64, layers=1, tile_px=64).flop(64), 1.234567e9)
+    row = figures.utilisation(finished(), EncoderShape(dims=64, layers=1, encoder_px=64).flop(64), 1.234567e9)
     assert row["window_tflop"] == 0.0002181
     assert row["ceiling_tflop_s"] == 0.001235
 

@@ -11,7 +11,7 @@ from stream.commands.check_rectify import check_rectify
 from stream.demo.lens import demo_intrinsics
 from stream.demo.render import render_demo, render_frames
 from stream.errors import IntrinsicsError, SourceError, UsageError
-from stream.geometry.tiles import encode_picture
+from stream.geometry.frame_remap import encode_picture
 from stream.pipeline.items import UInt8
 from tests.support.clips import make_clip
 

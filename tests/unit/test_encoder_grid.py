@@ -38,20 +38,20 @@ def _elsewhere() -> UInt8:
     return np.repeat(textured_frame(256, 256, seed=3)[None], FRAMES, axis=0)
 
 
-def _relit(tiles: UInt8, *, gamma: float, gains: tuple[float, float, float]) -> UInt8:
+def _relit(frames: UInt8, *, gamma: float, gains: tuple[float, float, float]) -> UInt8:
     levels = 255 * np.linspace(0, 1, 256)[:, None] ** gamma * gains
     table = np.clip(levels, 0, 255).astype(np.uint8)
-    return np.stack([table[tiles[..., channel], channel] for channel in range(3)], axis=-1)
+    return np.stack([table[frames[..., channel], channel] for channel in range(3)], axis=-1)
 
 
-def _shifted(tiles: UInt8, pixels: int) -> UInt8:
-    return np.ascontiguousarray(np.roll(tiles, pixels, axis=(1, 2)))
+def _shifted(frames: UInt8, pixels: int) -> UInt8:
+    return np.ascontiguousarray(np.roll(frames, pixels, axis=(1, 2)))
 
 
-def _shaken(tiles: UInt8) -> UInt8:
+def _shaken(frames: UInt8) -> UInt8:
     """The same place seen from a head that moves fast."""
-    offsets = np.round(24 * np.sin(np.arange(len(tiles)))).astype(int)
-    return np.stack([np.roll(tile, offset, axis=1) for tile, offset in zip(tiles, offsets, strict=True)])
+    offsets = np.round(24 * np.sin(np.arange(len(frames)))).astype(int)
+    return np.stack([np.roll(frame, offset, axis=1) for frame, offset in zip(frames, offsets, strict=True)])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_motion_alone_is_seen() -> None:
 def test_every_window_weighs_the_same() -> None:
     """A mean of embeddings is no more one window than another: their lengths agree to float16."""
     encoder = GridEncoder()
-    lengths = [np.linalg.norm(encoder.encode(tiles).temporal.astype(np.float64)) for tiles in (_work(), _elsewhere())]
+    lengths = [np.linalg.norm(encoder.encode(frames).temporal.astype(np.float64)) for frames in (_work(), _elsewhere())]
     assert lengths[0] == pytest.approx(lengths[1], rel=1e-3)
 
 
@@ -108,8 +108,8 @@ def test_odd_windows_are_refused(frames: int) -> None:
         GridEncoder(frames)
 
 
-def _seconds_of_tiles(video: bytes, last_s: int) -> Iterator[UInt8]:
-    """Windows of 64 frames, one for every second, tiles cut from the middle of the raw picture."""
+def _seconds_of_frames(video: bytes, last_s: int) -> Iterator[UInt8]:
+    """Windows of 64 frames, one for every second, frames cut from the middle of the raw picture."""
     import av
 
     recent: list[UInt8] = []
@@ -135,7 +135,7 @@ def test_finds_other_work_in_a_real_recording() -> None:
         assert member is not None
         video = member.read()
     encoder = GridEncoder()
-    tokens = [encoder.encode(tiles).temporal.astype(np.float32).ravel() for tiles in _seconds_of_tiles(video, end_s)]
+    tokens = [encoder.encode(frames).temporal.astype(np.float32).ravel() for frames in _seconds_of_frames(video, end_s)]
     units = np.stack([token / np.linalg.norm(token) for token in tokens])
     reference = units[:30].mean(axis=0)
     scores = 1 - units @ reference

@@ -42,30 +42,30 @@ def file(exported: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tiles() -> UInt8:
+def frames() -> UInt8:
     return np.stack([textured_frame(256, 256, seed=seed) for seed in range(TINY_FRAMES + 2)])
 
 
-def test_equal_to_torch(model: Path, exported: Path, tiles: UInt8) -> None:
+def test_equal_to_torch(model: Path, exported: Path, frames: UInt8) -> None:
     """On the CPU to 1e-4, for batches of any size."""
     onnx, torch = OnnxEncoder(exported, TINY_FRAMES, "cpu"), VJepa2Encoder(model, TINY_FRAMES)
-    store = onnx.tile_store()
-    slots = [store.put(tile) for tile in tiles]
+    store = onnx.frame_store()
+    slots = [store.put(frame) for frame in frames]
     batch = store.encode([slots[start : start + TINY_FRAMES] for start in range(3)]).result()
     for start, made in enumerate(batch):
-        expected = torch.encode(tiles[start : start + TINY_FRAMES])
+        expected = torch.encode(frames[start : start + TINY_FRAMES])
         np.testing.assert_allclose(made.mean, expected.mean, rtol=1e-4, atol=1e-5)
         np.testing.assert_array_max_ulp(made.temporal, expected.temporal, maxulp=1)
-    np.testing.assert_allclose(onnx.encode(tiles[:TINY_FRAMES]).mean, batch[0].mean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(onnx.encode(frames[:TINY_FRAMES]).mean, batch[0].mean, rtol=1e-4, atol=1e-5)
 
 
-def test_half_precision(model: Path, tiles: UInt8, tmp_path: Path) -> None:
+def test_half_precision(model: Path, frames: UInt8, tmp_path: Path) -> None:
     """A float16 file is smaller, says so, and stays near."""
     out = tmp_path / "half.onnx"
     export_onnx(model, out, frames=TINY_FRAMES, precision="float16")
     encoder = OnnxEncoder(out, TINY_FRAMES)
     assert encoder.facts()["dtype"] == "float16"
-    window = tiles[:TINY_FRAMES]
+    window = frames[:TINY_FRAMES]
     np.testing.assert_allclose(
         encoder.encode(window).mean, VJepa2Encoder(model, TINY_FRAMES).encode(window).mean, atol=2e-3
     )
@@ -144,7 +144,7 @@ def test_share_of_the_memory_goes_to_the_providers(exported: Path, monkeypatch: 
     assert "gpu_mem_limit" not in free["CUDAExecutionProvider"]
 
 
-def test_full_memory_halves_the_batch(exported: Path, tiles: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_memory_halves_the_batch(exported: Path, frames: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that ONNX Runtime has no memory for is done in halves, and that counted; a single window is an error."""
     from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
@@ -153,20 +153,20 @@ def test_full_memory_halves_the_batch(exported: Path, tiles: UInt8, monkeypatch:
 
     class Small:
         def run(self, names: list[str], feed: dict[str, UInt8]) -> object:
-            if len(feed["tiles"]) > fits[0]:
+            if len(feed["frames"]) > fits[0]:
                 raise RuntimeException("BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer")
             return run(names, feed)
 
     monkeypatch.setattr(encoder, "_session", Small())
-    store = encoder.tile_store()
-    slots = [store.put(tile) for tile in tiles]
+    store = encoder.frame_store()
+    slots = [store.put(frame) for frame in frames]
     made = store.encode([slots[start : start + TINY_FRAMES] for start in (0, 1, 2, 0)]).result()
     np.testing.assert_array_equal(made[0].mean, made[3].mean)
     assert encoder.facts()["memory_halvings"] == 1
     assert float(encoder.facts()["device_busy_s"]) > 0
     fits[0] = 0
     with pytest.raises(MemoryError, match=r"encoder\.onnx does not fit into the device's memory"):
-        encoder.encode(tiles[:TINY_FRAMES])
+        encoder.encode(frames[:TINY_FRAMES])
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
@@ -187,16 +187,16 @@ def test_other_weights_are_refused(exported: Path, tmp_path: Path) -> None:
     other = save_tiny_vjepa2(tmp_path / "other", seed=1)
     with pytest.raises(ModelUnavailableError, match="was exported from other weights"):
         choose("auto", other, frames=TINY_FRAMES, onnx=exported)
-    assert choose("auto", frames=TINY_FRAMES, onnx=exported).tile_px == 256
+    assert choose("auto", frames=TINY_FRAMES, onnx=exported).encoder_px == 256
 
 
-def test_tiles_of_another_size_fit_their_own_file(tmp_path: Path) -> None:
-    """The size of the tiles is the exported model's own, for the rectifier too."""
-    model = save_tiny_vjepa2(tmp_path / "small", tile_px=64)
+def test_frames_of_another_size_fit_their_own_file(tmp_path: Path) -> None:
+    """The size of the frames is the exported model's own, for the rectifier too."""
+    model = save_tiny_vjepa2(tmp_path / "small", encoder_px=64)
     export_onnx(model, tmp_path / "small.onnx", frames=2)
     choice = choose("vjepa2", model, frames=2, onnx=tmp_path / "small.onnx")
     encoder = OnnxEncoder(tmp_path / "small.onnx", 2)
-    assert choice.tile_px == encoder.tile_px == 64
+    assert choice.encoder_px == encoder.encoder_px == 64
     with pytest.raises(ValueError, match=r"expected \(2, 64, 64, 3\) uint8"):
         encoder.encode(np.zeros((2, 256, 256, 3), np.uint8))
 

@@ -18,7 +18,7 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def _window(encoder: ClipEncoder, seed: int) -> UInt8:
     return np.random.default_rng(seed).integers(
-        0, 256, (encoder.frames, encoder.tile_px, encoder.tile_px, 3), dtype=np.uint8
+        0, 256, (encoder.frames, encoder.encoder_px, encoder.encoder_px, 3), dtype=np.uint8
     )
 
 
@@ -41,26 +41,26 @@ def test_mean_is_the_mean_of_the_temporal_tokens(encoder: ClipEncoder) -> None:
 
 
 def test_deterministic(encoder: ClipEncoder) -> None:
-    """The same tiles give the same bits."""
-    tiles = _window(encoder, 1)
-    first, second = encoder.encode(tiles), encoder.encode(tiles)
+    """The same frames give the same bits."""
+    frames = _window(encoder, 1)
+    first, second = encoder.encode(frames), encoder.encode(frames)
     np.testing.assert_array_equal(first.mean, second.mean)
     np.testing.assert_array_equal(first.temporal, second.temporal)
 
 
 def test_input_is_left_alone_and_may_be_read_only(encoder: ClipEncoder) -> None:
-    """Tiles that lie in a received, read-only buffer are accepted and unchanged."""
-    tiles = _window(encoder, 2)
-    before = tiles.copy()
-    tiles.flags.writeable = False
-    encoder.encode(tiles)
-    np.testing.assert_array_equal(tiles, before)
+    """Frames that lie in a received, read-only buffer are accepted and unchanged."""
+    frames = _window(encoder, 2)
+    before = frames.copy()
+    frames.flags.writeable = False
+    encoder.encode(frames)
+    np.testing.assert_array_equal(frames, before)
 
 
 def test_any_view_is_accepted(encoder: ClipEncoder) -> None:
     """A mirrored view of a buffer gives what its copy gives."""
-    tiles = _window(encoder, 6)
-    mirrored = tiles[:, :, ::-1]
+    frames = _window(encoder, 6)
+    mirrored = frames[:, :, ::-1]
     np.testing.assert_array_equal(encoder.encode(mirrored).mean, encoder.encode(mirrored.copy()).mean)
 
 
@@ -72,36 +72,36 @@ def test_other_input_gives_another_embedding(encoder: ClipEncoder) -> None:
 
 
 def test_a_store_gives_what_the_window_gives(encoder: ClipEncoder) -> None:
-    """Windows that share tiles, some of them twice, give what each would give by itself, in their order."""
-    tiles = _window(encoder, 7)
-    store = encoder.tile_store()
-    slots = [store.put(tile) for tile in tiles]
-    dropped = store.put(tiles[0])
+    """Windows that share frames, some of them twice, give what each would give by itself, in their order."""
+    frames = _window(encoder, 7)
+    store = encoder.frame_store()
+    slots = [store.put(frame) for frame in frames]
+    dropped = store.put(frames[0])
     store.drop(dropped)
     orders = [np.arange(encoder.frames), np.arange(encoder.frames)[::-1], np.arange(encoder.frames) // 2]
     encoding = store.encode([[slots[number] for number in order] for order in orders])
     for order, made in zip(orders, encoding.result(), strict=True):
-        alone = encoder.encode(tiles[order])
+        alone = encoder.encode(frames[order])
         np.testing.assert_allclose(made.mean, alone.mean, rtol=1e-5, atol=1e-6)
         np.testing.assert_array_max_ulp(made.temporal, alone.temporal, maxulp=1)
     assert encoding.ready()
 
 
 def test_a_store_grows(encoder: ClipEncoder) -> None:
-    """However many tiles are kept, each stays itself."""
-    store = encoder.tile_store()
-    tiles = _window(encoder, 8)
-    kept = [[store.put(tile) for tile in tiles] for _ in range(5)]
+    """However many frames are kept, each stays itself."""
+    store = encoder.frame_store()
+    frames = _window(encoder, 8)
+    kept = [[store.put(frame) for frame in frames] for _ in range(5)]
     assert len({slot for slots in kept for slot in slots}) == 5 * encoder.frames
-    expected = encoder.encode(tiles).mean
+    expected = encoder.encode(frames).mean
     for slots in (kept[0], kept[-1]):
         np.testing.assert_allclose(store.encode([slots]).result()[0].mean, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_store_refuses_what_does_not_fit(encoder: ClipEncoder) -> None:
-    """A tile of another size, and a window of another length, are ValueErrors that say what would be right."""
-    store = encoder.tile_store()
-    with pytest.raises(ValueError, match=r"tiles are .* expected \(256, 256, 3\) uint8"):
+    """A frame of another size, and a window of another length, are ValueErrors that say what would be right."""
+    store = encoder.frame_store()
+    with pytest.raises(ValueError, match=r"a frame is .* expected \(256, 256, 3\) uint8"):
         store.put(np.zeros((255, 256, 3), np.uint8))
     slot = store.put(np.zeros((256, 256, 3), np.uint8))
     with pytest.raises(ValueError, match=f"windows have .* frames, expected {encoder.frames} in each"):
@@ -111,7 +111,7 @@ def test_a_store_refuses_what_does_not_fit(encoder: ClipEncoder) -> None:
 @pytest.mark.parametrize("value", [0, 255])
 def test_blank_pictures_are_embedded(encoder: ClipEncoder, value: int) -> None:
     """A lens cap or a washed-out picture gives finite numbers too."""
-    shape = (encoder.frames, encoder.tile_px, encoder.tile_px, 3)
+    shape = (encoder.frames, encoder.encoder_px, encoder.encoder_px, 3)
     embedding = encoder.encode(np.full(shape, value, dtype=np.uint8))
     assert np.isfinite(embedding.mean).all()
     assert np.isfinite(embedding.temporal).all()
@@ -119,10 +119,10 @@ def test_blank_pictures_are_embedded(encoder: ClipEncoder, value: int) -> None:
 
 def test_wrong_shape_or_dtype_is_refused(encoder: ClipEncoder) -> None:
     """A window of another length, size or dtype is a ValueError that names both shapes."""
-    tiles = _window(encoder, 5)
-    wrong = [tiles[:-1], tiles[:, 1:], tiles[..., :2], tiles[0], tiles.astype(np.float32)]
+    frames = _window(encoder, 5)
+    wrong = [frames[:-1], frames[:, 1:], frames[..., :2], frames[0], frames.astype(np.float32)]
     for window in wrong:
-        with pytest.raises(ValueError, match=r"tiles are .* expected \(\d+, 256, 256, 3\) uint8"):
+        with pytest.raises(ValueError, match=r"a window is .* expected \(\d+, 256, 256, 3\) uint8"):
             encoder.encode(window)
 
 

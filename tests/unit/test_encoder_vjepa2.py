@@ -15,7 +15,7 @@ from models.encoders.encoder import UInt8
 from models.encoders.vjepa2.encoder import VJepa2Encoder
 from models.errors import ModelUnavailableError
 from models.packages import make_torchvision_importable
-from tests.support.tiny_models import TINY_DIMS, TINY_FRAMES, hf_processor, hf_tile, save_tiny_vjepa2, textured_frame
+from tests.support.tiny_models import TINY_DIMS, TINY_FRAMES, hf_frame, hf_processor, save_tiny_vjepa2, textured_frame
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,9 +39,9 @@ def frames() -> UInt8:
 
 
 @pytest.fixture(scope="module")
-def tiles(frames: UInt8) -> UInt8:
+def window(frames: UInt8) -> UInt8:
     """The frames in the reference processor's geometry."""
-    return np.stack([hf_tile(frame) for frame in frames])
+    return np.stack([hf_frame(frame) for frame in frames])
 
 
 def _tokens_by_transformers(folder: Path, frames: UInt8, **settings: Any) -> np.ndarray[Any, np.dtype[np.float32]]:  # noqa: ANN401
@@ -57,29 +57,29 @@ def _tokens_by_transformers(folder: Path, frames: UInt8, **settings: Any) -> np.
     return tokens.reshape(TINY_FRAMES // 2, 256, TINY_DIMS)
 
 
-def test_equal_to_transformers_on_raw_frames(folder: Path, frames: UInt8, tiles: UInt8) -> None:
-    """Tiles of the reference geometry give what transformers gives for the raw 1080p frames, to 1e-5."""
-    embedding = VJepa2Encoder(folder, TINY_FRAMES).encode(tiles)
+def test_equal_to_transformers_on_raw_frames(folder: Path, frames: UInt8, window: UInt8) -> None:
+    """Frames of the reference geometry give what transformers gives for the raw 1080p frames, to 1e-5."""
+    embedding = VJepa2Encoder(folder, TINY_FRAMES).encode(window)
     tokens = _tokens_by_transformers(folder, frames)
     np.testing.assert_allclose(embedding.mean, tokens.mean(axis=(0, 1)), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_max_ulp(embedding.temporal, tokens.mean(axis=1).astype(np.float16), maxulp=1)
 
 
-def test_normalisation_is_the_checkpoints_own(folder: Path, frames: UInt8, tiles: UInt8) -> None:
+def test_normalisation_is_the_checkpoints_own(folder: Path, frames: UInt8, window: UInt8) -> None:
     """Mean and deviation come from the preprocessor's file, not from a constant."""
     mean, std = [0.1, 0.2, 0.3], [0.5, 0.6, 0.7]
     settings = folder / "video_preprocessor_config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "image_mean": mean, "image_std": std}))
-    embedding = VJepa2Encoder(folder, TINY_FRAMES).encode(tiles)
+    embedding = VJepa2Encoder(folder, TINY_FRAMES).encode(window)
     tokens = _tokens_by_transformers(folder, frames, image_mean=mean, image_std=std)
     np.testing.assert_allclose(embedding.mean, tokens.mean(axis=(0, 1)), rtol=1e-5, atol=1e-6)
 
 
-def test_normalisation_without_a_file_is_imagenets(folder: Path, tiles: UInt8) -> None:
+def test_normalisation_without_a_file_is_imagenets(folder: Path, window: UInt8) -> None:
     """A checkpoint without a preprocessor's file was trained on ImageNet's mean and deviation."""
-    with_file = VJepa2Encoder(folder, TINY_FRAMES).encode(tiles)
+    with_file = VJepa2Encoder(folder, TINY_FRAMES).encode(window)
     (folder / "video_preprocessor_config.json").unlink()
-    np.testing.assert_array_equal(VJepa2Encoder(folder, TINY_FRAMES).encode(tiles).mean, with_file.mean)
+    np.testing.assert_array_equal(VJepa2Encoder(folder, TINY_FRAMES).encode(window).mean, with_file.mean)
 
 
 @pytest.mark.parametrize(
@@ -92,39 +92,39 @@ def test_normalisation_without_a_file_is_imagenets(folder: Path, tiles: UInt8) -
     ],
 )
 def test_reference_geometry(size_px: tuple[int, int], resized_px: tuple[int, int], offset_px: tuple[int, int]) -> None:
-    """The reference tile is: shortest edge to 292, the other edge and the centre crop's offset rounded down."""
+    """The reference frame is: shortest edge to 292, the other edge and the centre crop's offset rounded down."""
     from torch import from_numpy
     from torch.nn.functional import interpolate
 
     frame = textured_frame(*size_px)
     planes = from_numpy(frame).permute(2, 0, 1)[None]
     resized = interpolate(planes, size=resized_px[::-1], mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
-    tile, (left, top) = hf_tile(frame), offset_px
-    assert _psnr_db(resized[top : top + 256, left : left + 256], tile) > 50
+    cropped, (left, top) = hf_frame(frame), offset_px
+    assert _psnr_db(resized[top : top + 256, left : left + 256], cropped) > 50
     if left + 257 <= resized_px[0]:
-        assert _psnr_db(resized[top : top + 256, left + 1 : left + 257], tile) < 25
+        assert _psnr_db(resized[top : top + 256, left + 1 : left + 257], cropped) < 25
 
 
 def test_reference_crop_is_exact() -> None:
     """A picture whose shortest edge is 292 already is cropped at (131, 18), bit by bit."""
     frame = textured_frame(519, 292)
-    np.testing.assert_array_equal(hf_tile(frame), frame[18:274, 131:387])
+    np.testing.assert_array_equal(hf_frame(frame), frame[18:274, 131:387])
 
 
 def _psnr_db(ours: cv2.typing.MatLike, theirs: UInt8) -> float:
     return float(cv2.PSNR(np.ascontiguousarray(ours), np.ascontiguousarray(theirs)))
 
 
-def test_predictor_is_not_needed(folder: Path, tiles: UInt8) -> None:
+def test_predictor_is_not_needed(folder: Path, window: UInt8) -> None:
     """A checkpoint of the encoder alone loads and gives the same embedding."""
     from safetensors.numpy import load_file, save_file
 
-    whole = VJepa2Encoder(folder, TINY_FRAMES).encode(tiles)
+    whole = VJepa2Encoder(folder, TINY_FRAMES).encode(window)
     weights = load_file(folder / "model.safetensors")
     encoder_only = {name: value for name, value in weights.items() if name.startswith("encoder.")}
     assert len(encoder_only) < len(weights)
     save_file(encoder_only, folder / "model.safetensors", metadata={"format": "pt"})
-    np.testing.assert_array_equal(VJepa2Encoder(folder, TINY_FRAMES).encode(tiles).mean, whole.mean)
+    np.testing.assert_array_equal(VJepa2Encoder(folder, TINY_FRAMES).encode(window).mean, whole.mean)
 
 
 def test_facts_name_the_weights(folder: Path) -> None:
@@ -136,7 +136,7 @@ def test_facts_name_the_weights(folder: Path) -> None:
     assert len(str(facts["weights_sha256"])) == 64
 
 
-def test_full_device_is_a_memory_error(folder: Path, tiles: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_device_is_a_memory_error(folder: Path, window: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the GPU's memory is full the error is Python's own for it, not torch's."""
     import torch
 
@@ -147,16 +147,16 @@ def test_full_device_is_a_memory_error(folder: Path, tiles: UInt8, monkeypatch: 
 
     monkeypatch.setattr(encoder._graph, "forward", overflow)
     with pytest.raises(MemoryError, match="the GPU's memory is full"):
-        encoder.encode(tiles)
+        encoder.encode(window)
 
 
-def test_batch_that_does_not_fit_is_halved(folder: Path, tiles: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_that_does_not_fit_is_halved(folder: Path, window: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the memory is full of three windows they are embedded one by one, alike and in order, and it is recorded."""
     import torch
 
     encoder = VJepa2Encoder(folder, TINY_FRAMES)
-    store = encoder.tile_store()
-    slots = [store.put(tile) for tile in tiles]
+    store = encoder.frame_store()
+    slots = [store.put(frame) for frame in window]
     windows = [slots, slots[::-1], slots]
     whole = store.encode(windows).result()
     forward = encoder._graph.forward
@@ -212,11 +212,11 @@ def test_impossible_configurations_are_refused(
     assert capfd.readouterr().err == ""
 
 
-def test_code_in_the_folder_is_never_run(folder: Path, tiles: UInt8) -> None:
+def test_code_in_the_folder_is_never_run(folder: Path, window: UInt8) -> None:
     """A checkpoint that brings its own model code loads as V-JEPA 2 all the same, without it."""
     _edit_config(folder, auto_map={"AutoModel": "theirs.Model"})
     (folder / "theirs.py").write_text("raise SystemExit('run')\n")
-    assert VJepa2Encoder(folder, TINY_FRAMES).encode(tiles).mean.shape == (TINY_DIMS,)
+    assert VJepa2Encoder(folder, TINY_FRAMES).encode(window).mean.shape == (TINY_DIMS,)
 
 
 def test_missing_encoder_weights_are_refused(folder: Path) -> None:

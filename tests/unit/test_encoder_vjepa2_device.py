@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tiles() -> UInt8:
+def frames() -> UInt8:
     """Enough for several windows that overlap."""
     return np.stack([textured_frame(256, 256, seed=seed) for seed in range(9)])
 
@@ -47,7 +47,7 @@ def test_the_tables_rotate_as_the_model_does(hidden: int) -> None:
     assert torch.equal(Rotary(attention, tokens, torch.float32).rotate(queries, None), expected)
 
 
-def test_positions_are_computed_once(folder: Path, tiles: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_positions_are_computed_once(folder: Path, frames: UInt8, monkeypatch: pytest.MonkeyPatch) -> None:
     """No window computes a sine or a position again."""
     from transformers.models.vjepa2 import modeling_vjepa2
 
@@ -58,7 +58,7 @@ def test_positions_are_computed_once(folder: Path, tiles: UInt8, monkeypatch: py
 
     monkeypatch.setattr(modeling_vjepa2, "rotate_queries_or_keys", refuse)
     monkeypatch.setattr(modeling_vjepa2.VJEPA2RopeAttention, "_get_frame_pos", refuse)
-    encoder.encode(tiles[:TINY_FRAMES])
+    encoder.encode(frames[:TINY_FRAMES])
 
 
 def test_the_predictor_is_never_built(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,44 +72,44 @@ def test_the_predictor_is_never_built(folder: Path, monkeypatch: pytest.MonkeyPa
     VJepa2Encoder(folder, TINY_FRAMES)
 
 
-def test_a_batch_gives_what_single_windows_give(folder: Path, tiles: UInt8) -> None:
-    """To 1e-5, from tiles that went to the device once, in slots that others had before."""
+def test_a_batch_gives_what_single_windows_give(folder: Path, frames: UInt8) -> None:
+    """To 1e-5, from frames that went to the device once, in slots that others had before."""
     encoder = VJepa2Encoder(folder, TINY_FRAMES)
-    store = encoder.tile_store()
-    first = [store.put(tile) for tile in tiles[:4]]
+    store = encoder.frame_store()
+    first = [store.put(frame) for frame in frames[:4]]
     for slot in first:
         store.drop(slot)
-    slots = [store.put(tile) for tile in tiles]
+    slots = [store.put(frame) for frame in frames]
     windows = [slots[start : start + TINY_FRAMES] for start in range(5)] + [[slots[0], slots[0], slots[8], slots[2]]]
     batched = store.encode(windows).result()
     for window, made in zip(windows, batched, strict=True):
-        alone = encoder.encode(np.stack([tiles[slots.index(slot)] for slot in window]))
+        alone = encoder.encode(np.stack([frames[slots.index(slot)] for slot in window]))
         np.testing.assert_allclose(made.mean, alone.mean, rtol=1e-5, atol=1e-6)
         np.testing.assert_array_max_ulp(made.temporal, alone.temporal, maxulp=1)
 
 
-def test_tiles_that_are_under_way_may_be_dropped(folder: Path, tiles: UInt8) -> None:
+def test_frames_that_are_under_way_may_be_dropped(folder: Path, frames: UInt8) -> None:
     """What fills a slot afterwards does not change the window before."""
     encoder = VJepa2Encoder(folder, TINY_FRAMES)
-    store = encoder.tile_store()
-    slots = [store.put(tile) for tile in tiles[:TINY_FRAMES]]
+    store = encoder.frame_store()
+    slots = [store.put(frame) for frame in frames[:TINY_FRAMES]]
     under_way = store.encode([slots])
     for slot in slots:
         store.drop(slot)
-    for tile in tiles[-TINY_FRAMES:]:
-        store.put(tile)
-    np.testing.assert_array_equal(under_way.result()[0].mean, encoder.encode(tiles[:TINY_FRAMES]).mean)
+    for frame in frames[-TINY_FRAMES:]:
+        store.put(frame)
+    np.testing.assert_array_equal(under_way.result()[0].mean, encoder.encode(frames[:TINY_FRAMES]).mean)
 
 
-def test_time_of_the_device_is_counted(folder: Path, tiles: UInt8) -> None:
+def test_time_of_the_device_is_counted(folder: Path, frames: UInt8) -> None:
     """The facts say how long the device has worked on windows, all stores together; a CPU's time is the wall's."""
     encoder = VJepa2Encoder(folder, TINY_FRAMES)
     assert encoder.facts()["device_busy_s"] == 0.0
     began_at = time.perf_counter()
-    encoder.encode(tiles[:TINY_FRAMES])
+    encoder.encode(frames[:TINY_FRAMES])
     once = float(encoder.facts()["device_busy_s"])
     assert 0 < once <= time.perf_counter() - began_at
-    encoder.encode(tiles[:TINY_FRAMES])
+    encoder.encode(frames[:TINY_FRAMES])
     assert float(encoder.facts()["device_busy_s"]) > once
 
 
@@ -153,24 +153,24 @@ def test_time_on_cuda_is_the_streams(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
-def test_half_precision_stays_near(folder: Path, tiles: UInt8, precision: Precision) -> None:
+def test_half_precision_stays_near(folder: Path, frames: UInt8, precision: Precision) -> None:
     """With half the bits an embedding points where the full one points: cosine at least 0.999."""
-    window = tiles[:TINY_FRAMES]
+    window = frames[:TINY_FRAMES]
     half, full = (VJepa2Encoder(folder, TINY_FRAMES, bits).encode(window) for bits in (precision, None))
     assert half.temporal.dtype == np.float16
     assert cosine(half, full) >= 0.999
 
 
-def test_float16_on_a_gpu_stays_near_float32(folder: Path, tiles: UInt8) -> None:
+def test_float16_on_a_gpu_stays_near_float32(folder: Path, frames: UInt8) -> None:
     """The GPU's own way gives the same direction, and several batches may be under way."""
     import torch
 
     if not torch.cuda.is_available():
         pytest.skip("this machine has no CUDA")
-    windows = [tiles[start : start + TINY_FRAMES] for start in range(5)]
+    windows = [frames[start : start + TINY_FRAMES] for start in range(5)]
     full, half = (VJepa2Encoder(folder, TINY_FRAMES, bits) for bits in ("float32", "float16"))
-    store = half.tile_store()
-    slots = [store.put(tile) for tile in tiles]
+    store = half.frame_store()
+    slots = [store.put(frame) for frame in frames]
     batches = [store.encode([slots[start : start + TINY_FRAMES]]) for start in range(5)]
     for window, batch in zip(windows, batches, strict=True):
         assert cosine(batch.result()[0], full.encode(window)) >= 0.999

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.encoders.cpu_store import CpuTiles
+from models.encoders.cpu_store import CpuFrameStore
 from models.encoders.encoder import ClipEmbedding, Facts, UInt8
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceGap, SourceLost, StreamOverload
-from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
+from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe
 from stream.pipeline.stage import Pipeline, State, drive
 from stream.records.replay import latest_s
 from stream.records.schema import events
@@ -32,7 +32,7 @@ class SlowEncoder:
 
     name = "slow"
     frames = 64
-    tile_px = 8
+    encoder_px = 8
 
     def __init__(self, clock: Clock, each_s: float) -> None:
         self._clock = clock
@@ -42,30 +42,30 @@ class SlowEncoder:
     def facts(self) -> Facts:
         return {}
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
+    def encode(self, window: UInt8) -> ClipEmbedding:
         self.began_at.append(self._clock())
         self._clock.wait(self._each_s)
-        mean = np.full(8, 1.0 + tiles.mean(), np.float32)
+        mean = np.full(8, 1.0 + window.mean(), np.float32)
         return ClipEmbedding(mean, np.tile(mean.astype(np.float16), (2, 1)))
 
-    def tile_store(self) -> CpuTiles:
-        return CpuTiles(lambda windows: [self.encode(tiles) for tiles in windows], self.frames, self.tile_px)
+    def frame_store(self) -> CpuFrameStore:
+        return CpuFrameStore(lambda windows: [self.encode(frames) for frames in windows], self.frames, self.encoder_px)
 
 
-def _tiles(clock: Clock, duration_s: float) -> Iterator[Tile]:
-    """Tiles as the camera sends them: one waits until it is taken, none is taken before it is there."""
+def _encoder_frames(clock: Clock, duration_s: float) -> Iterator[EncoderFrame]:
+    """Frames as the camera sends them: one waits until it is taken, none is taken before it is there."""
     began_at = clock()
     for index in range(round(duration_s * FPS)):
         arrived_at = began_at + index / FPS
         clock.now_s = max(clock.now_s, arrived_at)
-        yield Tile(index, index / FPS, 1 / FPS, np.zeros((8, 8, 3), np.uint8), arrived_at)
+        yield EncoderFrame(index, index / FPS, 1 / FPS, np.zeros((8, 8, 3), np.uint8), arrived_at)
 
 
 def _run(each_s: float, max_lag_s: float = 5.0, duration_s: float = 120.0) -> tuple[list[Item], SlowEncoder]:
     clock = Clock()
     encoder = SlowEncoder(clock, each_s)
     stage = Embed(encoder, 1.0, max_lag_s=max_lag_s, clock=clock)
-    return list(drive(stage, _tiles(clock, duration_s))), encoder
+    return list(drive(stage, _encoder_frames(clock, duration_s))), encoder
 
 
 def test_a_fast_encoder_skips_nothing() -> None:
@@ -89,18 +89,18 @@ def test_a_slow_encoder_is_never_further_behind_than_allowed(each_s: float) -> N
 
 
 def test_a_clip_is_never_skipped() -> None:
-    """Tiles without a time of arrival wait, however slow the encoder is."""
+    """Frames without a time of arrival wait, however slow the encoder is."""
     clock = Clock()
-    given = [Tile(n, n / FPS, 1 / FPS, np.zeros((8, 8, 3), np.uint8)) for n in range(300)]
+    given = [EncoderFrame(n, n / FPS, 1 / FPS, np.zeros((8, 8, 3), np.uint8)) for n in range(300)]
     out = list(drive(Embed(SlowEncoder(clock, 100.0), 1.0, max_lag_s=5.0, clock=clock), given))
     assert [type(item) for item in out] == [Embedding] * 8
 
 
 def test_no_window_spans_a_gap() -> None:
-    """Tiles from before it are forgotten, and the next window begins after it; none is told as skipped."""
+    """Frames from before it are forgotten, and the next window begins after it; none is told as skipped."""
     clock = Clock()
-    before = list(_tiles(clock, 4.0))
-    after = [Tile(120 + n, 50_000.3 + n / FPS, 1 / FPS, before[0].rgb, clock()) for n in range(120)]
+    before = list(_encoder_frames(clock, 4.0))
+    after = [EncoderFrame(120 + n, 50_000.3 + n / FPS, 1 / FPS, before[0].rgb, clock()) for n in range(120)]
     given: list[Item] = [*before, SourceLost(4.0, "cut"), SourceGap(4.0, 50_000.3, "cut"), *after]
     out = list(drive(Embed(SlowEncoder(clock, 0.0), 1.0, max_lag_s=5.0, clock=clock), given))
     starts = [round(item.t_sample_s, 2) for item in out if isinstance(item, Embedding)]

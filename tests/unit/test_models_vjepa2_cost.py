@@ -14,9 +14,9 @@ from models.errors import ModelUnavailableError
 from models.packages import make_torchvision_importable
 
 SHAPES = [
-    EncoderShape(dims=24, layers=2, mlp_ratio=2.0, tile_px=64, heads=2),
-    EncoderShape(dims=96, layers=3, mlp_ratio=4.0, tile_px=64, heads=2),
-    EncoderShape(dims=64, layers=1, mlp_ratio=1.0, patch_px=8, tile_px=32, heads=2),
+    EncoderShape(dims=24, layers=2, mlp_ratio=2.0, encoder_px=64, heads=2),
+    EncoderShape(dims=96, layers=3, mlp_ratio=4.0, encoder_px=64, heads=2),
+    EncoderShape(dims=64, layers=1, mlp_ratio=1.0, patch_px=8, encoder_px=32, heads=2),
 ]
 SHORT = 8
 """Frames of a window here."""
@@ -33,7 +33,7 @@ def _encoder(shape: EncoderShape, attention: str) -> Any:  # noqa: ANN401  (tran
         num_hidden_layers=shape.layers,
         mlp_ratio=shape.mlp_ratio,
         patch_size=shape.patch_px,
-        crop_size=shape.tile_px,
+        crop_size=shape.encoder_px,
         pred_hidden_size=24,
         pred_num_attention_heads=2,
         pred_num_hidden_layers=1,
@@ -45,7 +45,7 @@ def _encoder(shape: EncoderShape, attention: str) -> Any:  # noqa: ANN401  (tran
 def _window(shape: EncoderShape) -> Any:  # noqa: ANN401
     import torch
 
-    return torch.zeros(1, SHORT, 3, shape.tile_px, shape.tile_px)
+    return torch.zeros(1, SHORT, 3, shape.encoder_px, shape.encoder_px)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -79,7 +79,7 @@ def test_activations_are_not_underestimated(shape: EncoderShape) -> None:
 
 def test_written_out_attention_keeps_its_matrices() -> None:
     """Where no kernel does the whole attention, the two matrices of each head decide, and the estimate covers them."""
-    shape = EncoderShape(dims=96, layers=1, mlp_ratio=2.0, patch_px=8, tile_px=128, heads=4)
+    shape = EncoderShape(dims=96, layers=1, mlp_ratio=2.0, patch_px=8, encoder_px=128, heads=4)
     peak = _peak_bytes(_encoder(shape, "eager"), _window(shape))
     assert peak > shape.activation_bytes(SHORT, 4)
     assert peak <= shape.activation_bytes(SHORT, 4, fused=False) <= 2 * peak
@@ -87,7 +87,7 @@ def test_written_out_attention_keeps_its_matrices() -> None:
 
 def test_mlp_decides_in_wide_models() -> None:
     """Where tokens are wide, as in ViT-L, the layers' share of the estimate is what the profiler sees, to 5 %."""
-    shape = EncoderShape(dims=1024, layers=1, tile_px=128)
+    shape = EncoderShape(dims=1024, layers=1, encoder_px=128)
     tokens = shape.tokens(SHORT) * shape.dims * 4
     assert _peak_bytes(_encoder(shape, "sdpa"), _window(shape)) == pytest.approx(12 * tokens, rel=0.05)
 
@@ -122,7 +122,7 @@ def test_random_weights_load_the_real_way(tmp_path: Path) -> None:
     """A random checkpoint is a whole V-JEPA 2 of full windows, the same one for the same seed."""
     folder = save_random_vjepa2(tmp_path / "one", "random-small")
     encoder = VJepa2Encoder(folder)
-    assert (encoder.frames, encoder.tile_px) == (FRAMES, 256)
+    assert (encoder.frames, encoder.encoder_px) == (FRAMES, 256)
     assert encoder_shape(folder).tokens(FRAMES) == 8192
     again = VJepa2Encoder(save_random_vjepa2(tmp_path / "two", "random-small"))
     assert encoder.facts()["weights_sha256"] == again.facts()["weights_sha256"]

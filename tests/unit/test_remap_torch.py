@@ -6,17 +6,17 @@ import pytest
 
 from stream.errors import EgocleanError
 from stream.geometry.camera import Camera
+from stream.geometry.frame_remap import FrameRemap
 from stream.geometry.geometry import Geometry
 from stream.geometry.layout import Layout, layout_of
 from stream.geometry.remap import FusedRemap
 from stream.geometry.remap_torch import TorchRemap
-from stream.geometry.tiles import TileRemap
 from stream.geometry.viewport import View, encoder_view, keyframe_view, source_map
-from tests.unit.test_tiles import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
+from tests.unit.test_frame_remap import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
 
 
 def views(size: tuple[int, int]) -> tuple[View, View]:
-    """The tile and the keyframe of a picture."""
+    """The frame and the keyframe of a picture."""
     return encoder_view(*size, 256), keyframe_view(*size, 854)
 
 
@@ -30,7 +30,7 @@ def both(frame: av.VideoFrame, view: View, camera: Camera | None) -> tuple[Fused
 @pytest.mark.parametrize("size", [FULL_HD, SMALL])
 @pytest.mark.parametrize("which", [0, 1])
 def test_same_picture_as_on_the_cpu(size: tuple[int, int], which: int) -> None:
-    """Tiles and keyframes of rectified NV12 frames are within 40 dB of OpenCV's."""
+    """Frames and keyframes of rectified NV12 frames are within 40 dB of OpenCV's."""
     frame = frame_of(scene(size), "nv12")
     on_cpu, in_torch = both(frame, views(size)[which], camera_for(size))
     assert psnr_db(on_cpu(frame), in_torch(frame)) > 40
@@ -46,7 +46,7 @@ def test_lens_left_as_it_is() -> None:
 
 @pytest.mark.parametrize("geometry", ["squash", "letterbox"])
 def test_other_geometries(geometry: Geometry) -> None:
-    """Tiles that are squashed, and blurred more along one side, or letterboxed agree as well."""
+    """Frames that are squashed, and blurred more along one side, or letterboxed agree as well."""
     frame = frame_of(scene(FULL_HD), "nv12")
     on_cpu, in_torch = both(frame, encoder_view(*FULL_HD, 256, geometry), camera_for(FULL_HD))
     assert psnr_db(on_cpu(frame), in_torch(frame)) > 40
@@ -88,13 +88,13 @@ def test_other_formats_are_refused() -> None:
         in_torch(frame)
 
 
-def test_tiles_on_a_device_say_so() -> None:
-    """The record names what remapped the tiles; their size is the same."""
+def test_frames_on_a_device_say_so() -> None:
+    """The record names what remapped the frames; their size is the same."""
     frame = frame_of(scene(SMALL), "nv12")
-    remap = TileRemap(layout_of(frame), camera_for(SMALL), device="cpu")
-    assert remap.tile(frame).shape == (256, 256, 3)
+    remap = FrameRemap(layout_of(frame), camera_for(SMALL), device="cpu")
+    assert remap.encoder_frame(frame).shape == (256, 256, 3)
     assert remap.facts()["remapped_by"] == "torch on cpu"
-    assert TileRemap(layout_of(frame), camera_for(SMALL)).facts()["remapped_by"] == "opencv"
+    assert FrameRemap(layout_of(frame), camera_for(SMALL)).facts()["remapped_by"] == "opencv"
 
 
 @pytest.mark.parametrize("size", [FULL_HD, SMALL])

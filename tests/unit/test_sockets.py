@@ -11,7 +11,7 @@ import pytest
 import zmq
 
 from stream.errors import EgocleanError
-from stream.pipeline.items import End, Tile
+from stream.pipeline.items import EncoderFrame, End
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
 from stream.runtime.wire import WireError
 
@@ -25,9 +25,9 @@ def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
         yield context
 
 
-def tile(index: int) -> Tile:
-    """A tile that knows its number."""
-    return Tile(index, index / 30, 1 / 30, np.full((64, 64, 3), index % 256, np.uint8))
+def frame(index: int) -> EncoderFrame:
+    """A frame that knows its number."""
+    return EncoderFrame(index, index / 30, 1 / 30, np.full((64, 64, 3), index % 256, np.uint8))
 
 
 def never() -> None:
@@ -40,10 +40,10 @@ def test_items_arrive_in_order(context: zmq.Context[zmq.Socket[bytes]], tmp_path
     hop = Channel(f"ipc://{tmp_path}/hop", 2 * TILE_BYTES, 64 * TILE_BYTES)
     with Receiver(context, hop) as inlet, Sender(context, hop) as outlet:
         for index in range(10):
-            outlet.send(tile(index), never)
+            outlet.send(frame(index), never)
         outlet.send(End("end_of_stream", 1.0, 10), never)
         got = [inlet.receive(5000) for _ in range(11)]
-    assert [item.index for item in got if isinstance(item, Tile)] == list(range(10))
+    assert [item.index for item in got if isinstance(item, EncoderFrame)] == list(range(10))
     assert isinstance(got[-1], End)
 
 
@@ -62,7 +62,7 @@ def test_queue_is_bounded_by_bytes(context: zmq.Context[zmq.Socket[bytes]], tmp_
     def fill(outlet: Sender) -> None:
         nonlocal sent
         for sent in range(10_000):
-            outlet.send(tile(sent), full)
+            outlet.send(frame(sent), full)
 
     with Receiver(context, hop), Sender(context, hop) as outlet:
         with pytest.raises(FullError):
@@ -81,7 +81,7 @@ def test_slow_receiver_gets_what_a_sender_has_left(context: zmq.Context[zmq.Sock
         with zmq.Context[zmq.Socket[bytes]]() as senders:
             with Sender(senders, hop) as outlet:
                 for index in range(8):
-                    outlet.send(tile(index), lambda: None)
+                    outlet.send(frame(index), lambda: None)
                 outlet.wait_until_taken()
             done.set()
 
@@ -91,7 +91,7 @@ def test_slow_receiver_gets_what_a_sender_has_left(context: zmq.Context[zmq.Sock
         got = [inlet.receive(5000) for _ in range(8)]
         inlet.close()
         assert done.wait(30)
-    assert [item.index for item in got if isinstance(item, Tile)] == list(range(8))
+    assert [item.index for item in got if isinstance(item, EncoderFrame)] == list(range(8))
 
 
 def test_first_inlet_with_an_item_is_found(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_
         Sender(context, hop) as outlet,
         pytest.raises(EgocleanError, match="exceeds its hop's limit"),
     ):
-        outlet.send(tile(0), never)
+        outlet.send(frame(0), never)
 
 
 def test_foreign_message_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_nothing_is_lost_on_a_receiver_that_is_behind(tmp_path: Path) -> None:
     def send_all() -> None:
         with zmq.Context[zmq.Socket[bytes]]() as context, Sender(context, hop) as outlet:
             for index in range(6):
-                outlet.send(tile(index), lambda: None)
+                outlet.send(frame(index), lambda: None)
             outlet.send(End("end_of_stream", 1.0, 6), lambda: None)
             handed_over.set()
             outlet.wait_until_taken()
@@ -185,7 +185,7 @@ def test_nothing_is_lost_on_a_receiver_that_is_behind(tmp_path: Path) -> None:
         sender.join(0.3)  # a sender that would leave by itself is given the time to
         got = [inlet.receive(5000) for _ in range(7)]
     sender.join()
-    assert [item.index for item in got if isinstance(item, Tile)] == list(range(6))
+    assert [item.index for item in got if isinstance(item, EncoderFrame)] == list(range(6))
     assert isinstance(got[-1], End)
 
 

@@ -22,11 +22,11 @@ from stream.pipeline.items import (
     AnnotatorAway,
     Barrier,
     Embedding,
+    EncoderFrame,
     End,
     Item,
     Packet,
     Picture,
-    Tile,
     WorkerReady,
 )
 from stream.pipeline.stage import Stage, State, drive
@@ -49,7 +49,7 @@ from tests.support.clips import make_clip, remux
 from tests.support.facts import without
 from tests.support.fake_annotators import FakeAnnotator
 from tests.support.runs import INTRINSICS
-from tests.support.spy_encoder import Spy, numbered_tiles
+from tests.support.spy_encoder import Spy, numbered_frames
 
 Items: TypeAlias = list[Item]
 UNKNOWN: Items = [
@@ -93,13 +93,13 @@ def pictures_of(folder: Path) -> Items:
     return list(drive(Decode(source.name, read_facts(source)), given))
 
 
-def tiles_of(_: Path) -> Items:
-    return [*numbered_tiles(np.arange(150) / 30), End("end_of_stream", 5.0, 150)]
+def encoder_frames_of(_: Path) -> Items:
+    return [*numbered_frames(np.arange(150) / 30), End("end_of_stream", 5.0, 150)]
 
 
-def tiles_again(items: Items, cut: int, state: State, _: Items) -> Items:
+def encoder_frames_again(items: Items, cut: int, state: State, _: Items) -> Items:
     since_s = float(str(state["replay_from_s"]))
-    return [*(item for item in items[:cut] if isinstance(item, Tile) and item.t_s >= since_s), *items[cut:]]
+    return [*(item for item in items[:cut] if isinstance(item, EncoderFrame) and item.t_s >= since_s), *items[cut:]]
 
 
 def embeddings_of(_: Path) -> Items:
@@ -144,8 +144,10 @@ def story(layout: RunLayout) -> object:
 
 CASES: dict[type[Stage], Case] = {
     Decode: Case(decoder, packets_of, lambda items, _cut, _state, _head: packets_of_clip(items)),
-    Rectify: Case(lambda _: Rectify(Intrinsics.model_validate(INTRINSICS), tile_px=32, keyframe_fps=7.0), pictures_of),
-    Embed: Case(lambda _: Embed(Spy(), 1.0, batch=2), tiles_of, tiles_again),
+    Rectify: Case(
+        lambda _: Rectify(Intrinsics.model_validate(INTRINSICS), encoder_px=32, keyframe_fps=7.0), pictures_of
+    ),
+    Embed: Case(lambda _: Embed(Spy(), 1.0, batch=2), encoder_frames_of, encoder_frames_again),
     EmbeddingWriter: Case(lambda layout: EmbeddingWriter(layout, Fence(layout, 1), "a" * 64), embeddings_of),
     Detect: Case(lambda _: Detect(DetectorOptions(warmup_s=6, settle_windows=0, max_segment_s=9)), embeddings_of),
     Record: Case(lambda layout: Record(layout, options(annotator="none"), 1), segments_of, sink=story),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stream.detection.options import DetectorOptions
 from stream.detection.reference import unit_rows
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
-from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
+from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe
 from stream.pipeline.stage import drive
 from stream.stages.detect import Detect
 
@@ -202,11 +202,11 @@ def test_no_frame_no_segment(items: list[Item]) -> None:
 
 
 def test_any_picture_opens_the_first_segment() -> None:
-    """A tile opens it as a keyframe does, at 0, and only once."""
-    tile = Tile(3, 0.1, 0.033, np.zeros((2, 2, 3), np.uint8))
-    first, *rest = run([tile, tile, keyframe(0.2)])
+    """A frame opens it as a keyframe does, at 0, and only once."""
+    frame = EncoderFrame(3, 0.1, 0.033, np.zeros((2, 2, 3), np.uint8))
+    first, *rest = run([frame, frame, keyframe(0.2)])
     assert first == SegmentOpened("s0000", 0.0, "typical", 0.1)
-    assert rest == [tile, tile, keyframe(0.2)]
+    assert rest == [frame, frame, keyframe(0.2)]
 
 
 def test_a_stopped_run_leaves_its_segment_open() -> None:

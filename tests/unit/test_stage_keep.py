@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.encoders.cpu_store import CpuTiles
-from models.encoders.encoder import ClipEmbedding, Facts, TileStore, UInt8
+from models.encoders.cpu_store import CpuFrameStore
+from models.encoders.encoder import ClipEmbedding, Facts, FrameStore, UInt8
 from stream.errors import EgocleanError
 from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Embedding, End, Item
@@ -65,18 +65,18 @@ class Counting:
 
     name = "counting"
     frames = 2
-    tile_px = 4
+    encoder_px = 4
     asked = 0
 
     def facts(self) -> Facts:
         return {"model": self.name}
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
+    def encode(self, window: UInt8) -> ClipEmbedding:
         self.asked += 1
-        return ClipEmbedding(tiles.mean(axis=(0, 1, 2)).astype(np.float32), np.zeros((2, 4), np.float16))
+        return ClipEmbedding(window.mean(axis=(0, 1, 2)).astype(np.float32), np.zeros((2, 4), np.float16))
 
-    def tile_store(self) -> TileStore:
-        return CpuTiles.one_by_one(self)
+    def frame_store(self) -> FrameStore:
+        return CpuFrameStore.one_by_one(self)
 
 
 def test_what_is_kept_is_not_embedded_again(layout: RunLayout) -> None:
@@ -87,10 +87,10 @@ def test_what_is_kept_is_not_embedded_again(layout: RunLayout) -> None:
     keep.close()
     encoder = Counting()
     remembered = CachedEncoder(encoder, layout, first=1)
-    store = remembered.tile_store()
+    store = remembered.frame_store()
     slot = store.put(np.full((4, 4, 3), 7, np.uint8))
     given = [made for size in (2, 1, 2, 1) for made in store.encode([[slot, slot]] * size).result()]
     assert [made.mean[0] for made in given] == [1, 2, 3, 7, 7, 7]
     assert encoder.asked == 3
     assert layout.encoded.stat().st_size == 3
-    assert (remembered.facts(), remembered.frames, remembered.tile_px) == ({"model": "counting"}, 2, 4)
+    assert (remembered.facts(), remembered.frames, remembered.encoder_px) == ({"model": "counting"}, 2, 4)

@@ -13,7 +13,7 @@ import pytest
 from stream.demo.lens import demo_intrinsics
 from stream.errors import IntrinsicsError
 from stream.pipeline.facts import SourceDamaged
-from stream.pipeline.items import End, Item, Keyframe, Picture, Tile
+from stream.pipeline.items import EncoderFrame, End, Item, Keyframe, Picture
 from stream.pipeline.stage import Pipeline, drive
 from stream.stages.rectify import Rectify
 from tests.support.clips import make_clip
@@ -37,14 +37,14 @@ def of_kind(kind: type[Kind], items: list[Item]) -> list[Kind]:
     return [item for item in items if isinstance(item, kind)]
 
 
-def test_every_picture_becomes_a_tile_at_its_own_time(tmp_path: Path) -> None:
-    """Index, time and duration go over unchanged, and the tile is 256x256 RGB."""
+def test_every_picture_becomes_a_encoder_frame_at_its_own_time(tmp_path: Path) -> None:
+    """Index, time and duration go over unchanged, and the frame is 256x256 RGB."""
     given = list(pictures(clip(tmp_path, frames=12)))
-    tiles = of_kind(Tile, list(drive(Rectify(INTRINSICS), given)))
-    assert [(tile.index, tile.t_s, tile.duration_s) for tile in tiles] == [
+    frames = of_kind(EncoderFrame, list(drive(Rectify(INTRINSICS), given)))
+    assert [(frame.index, frame.t_s, frame.duration_s) for frame in frames] == [
         (p.index, p.t_s, p.duration_s) for p in given
     ]
-    assert all(tile.rgb.shape == (256, 256, 3) and tile.rgb.dtype == np.uint8 for tile in tiles)
+    assert all(frame.rgb.shape == (256, 256, 3) and frame.rgb.dtype == np.uint8 for frame in frames)
 
 
 def test_keyframes_are_the_first_pictures_at_or_after_each_period() -> None:
@@ -74,10 +74,10 @@ def test_a_keyframe_is_a_jpeg_of_the_size_it_names(tmp_path: Path) -> None:
     assert (keyframe.width, keyframe.height) == (200, 112) == (decoded.shape[1], decoded.shape[0])
 
 
-def test_a_keyframe_comes_before_its_tile(tmp_path: Path) -> None:
+def test_a_keyframe_comes_before_its_encoder_frame(tmp_path: Path) -> None:
     """What is durable first can be announced later."""
     kinds = [type(item) for item in drive(Rectify(INTRINSICS), pictures(clip(tmp_path, frames=2)))]
-    assert kinds == [Keyframe, Tile, Tile]
+    assert kinds == [Keyframe, EncoderFrame, EncoderFrame]
 
 
 def test_other_items_are_passed_on_in_order() -> None:
@@ -93,13 +93,13 @@ def test_a_new_size_or_rotation_mid_stream_gets_new_maps(tmp_path: Path) -> None
     upright = np.ascontiguousarray(np.rot90(first[0].frame.to_ndarray(format="rgb24")), np.uint8)
     turned = list(pictures(make_clip(tmp_path / "turned.mp4", pictures=[upright], frames=1, rotation_deg=90)))
     stage = Rectify(INTRINSICS)
-    tiles = []
+    frames = []
     for picture, size in ((first[0], SIZE), (larger[0], (640, 360)), (turned[0], SIZE), (first[0], SIZE)):
-        tiles.append(of_kind(Tile, list(stage.on_item(picture)))[0].rgb.astype(float))
+        frames.append(of_kind(EncoderFrame, list(stage.on_item(picture)))[0].rgb.astype(float))
         assert (stage.facts()["rectification"]["width"], stage.facts()["rectification"]["height"]) == size
-    np.testing.assert_array_equal(tiles[0], tiles[3])
-    assert np.abs(tiles[0] - np.rot90(tiles[2])).mean() > 40.0
-    assert np.abs(tiles[0] - tiles[2]).mean() < 10.0  # the same noise, coded twice
+    np.testing.assert_array_equal(frames[0], frames[3])
+    assert np.abs(frames[0] - np.rot90(frames[2])).mean() > 40.0
+    assert np.abs(frames[0] - frames[2]).mean() < 10.0  # the same noise, coded twice
 
 
 def test_a_clip_of_another_shape_is_refused(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from stream.pipeline.facts import SourceDamaged
-from stream.pipeline.items import Embedding, End, Float64, Item, Tile
+from stream.pipeline.items import Embedding, EncoderFrame, End, Float64, Item
 from stream.pipeline.stage import drive
 from stream.stages.embed import Embed
 from stream.video.sampling import Sampling
-from tests.support.spy_encoder import Spy, numbered_tiles
+from tests.support.spy_encoder import Spy, numbered_frames
 
 END = End("end_of_stream", 0.0, 0)
 
@@ -34,7 +34,7 @@ def irregular_times_s(frames: int) -> Float64:
 @pytest.mark.parametrize("fps", [30.0, 30000 / 1001, 30.02])
 def test_every_frame_once_at_thirty_fps(fps: float) -> None:
     """At 30 fps, NTSC or a drifting clock a window is 64 consecutive frames, from the one nearest to the stride."""
-    made, seen = windows(numbered_tiles(np.arange(300) / fps))
+    made, seen = windows(numbered_frames(np.arange(300) / fps))
     assert len(made) == 8
     for k, numbers in enumerate(seen):
         assert numbers == list(range(round(k * fps), round(k * fps) + 64))
@@ -43,9 +43,9 @@ def test_every_frame_once_at_thirty_fps(fps: float) -> None:
 
 def test_other_rates_are_picked_by_time() -> None:
     """60 fps gives every second frame, 15 fps each frame about twice."""
-    _, fast = windows(numbered_tiles(np.arange(300) / 60))
+    _, fast = windows(numbered_frames(np.arange(300) / 60))
     assert fast[0] == list(range(0, 128, 2))
-    _, slow = windows(numbered_tiles(np.arange(60) / 15))
+    _, slow = windows(numbered_frames(np.arange(60) / 15))
     assert slow[0][0] == 0
     assert slow[0][-1] in {31, 32}
     assert set(np.diff(slow[0])) <= {0, 1}
@@ -56,7 +56,7 @@ def test_other_rates_are_picked_by_time() -> None:
 def test_each_frame_is_the_nearest_of_all(sampling: str, stride_s: float) -> None:
     """With irregular times the picks are those of a search through the whole stream, for every preset."""
     times_s, preset = irregular_times_s(700), Sampling.parse(sampling)
-    _, seen = windows(numbered_tiles(times_s), stride_s, sampling)
+    _, seen = windows(numbered_frames(times_s), stride_s, sampling)
     expected = []
     for start_s in np.arange(0, times_s[-1], stride_s):
         first_s = times_s[np.abs(times_s - start_s).argmin()]
@@ -69,7 +69,7 @@ def test_each_frame_is_the_nearest_of_all(sampling: str, stride_s: float) -> Non
 def test_hole_is_not_encoded() -> None:
     """A window over a stretch without frames is left out, and the next whole one is at its own time."""
     times = [t_s for t_s in np.arange(600) / 30 if not 6.0 <= t_s < 8.0]
-    made, _ = windows(numbered_tiles(times))
+    made, _ = windows(numbered_frames(times))
     starts = [round(item.t_sample_s) for item in made]
     assert starts == [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]
     assert [item.index for item in made] == list(range(len(made)))
@@ -77,7 +77,7 @@ def test_hole_is_not_encoded() -> None:
 
 def test_a_window_of_one_frozen_frame_is_not_encoded() -> None:
     """A window that begins where a long hole does takes its first frame over and over: no gap between two shows it."""
-    made, seen = windows(numbered_tiles([t_s for t_s in np.arange(420) / 30 if not 4.0 <= t_s < 10.0]))
+    made, seen = windows(numbered_frames([t_s for t_s in np.arange(420) / 30 if not 4.0 <= t_s < 10.0]))
     assert [round(item.t_sample_s) for item in made] == [0, 1, 2, 10, 11]
     assert min(len(set(numbers)) for numbers in seen) >= 60
 
@@ -86,8 +86,8 @@ def test_a_window_of_one_frozen_frame_is_not_encoded() -> None:
 def test_a_long_window_has_the_same_holes(hole_s: float, left_out: int) -> None:
     """At 4 frames a second two frames are apart without a hole between them; a real one spoils all windows over it."""
     times_s = np.arange(1800) / 30
-    whole, _ = windows(numbered_tiles(times_s), sampling="64@4")
-    made, _ = windows(numbered_tiles(times_s[(times_s < 30.1) | (times_s > 30.1 + hole_s)]), sampling="64@4")
+    whole, _ = windows(numbered_frames(times_s), sampling="64@4")
+    made, _ = windows(numbered_frames(times_s[(times_s < 30.1) | (times_s > 30.1 + hole_s)]), sampling="64@4")
     assert len(whole) - len(made) == left_out
 
 
@@ -100,7 +100,7 @@ def test_a_slow_source_is_no_hole() -> None:
 def test_short_clip_has_no_window() -> None:
     """A clip shorter than one window gives no embedding, and its other items pass in order."""
     others: list[Item] = [SourceDamaged(0.1, 0.2, "lost", 1), End("end_of_stream", 1.0, 30)]
-    passed = list(drive(Embed(Spy(), 1.0), [*numbered_tiles(np.arange(30) / 30), *others]))
+    passed = list(drive(Embed(Spy(), 1.0), [*numbered_frames(np.arange(30) / 30), *others]))
     assert passed == others
 
 
@@ -109,7 +109,7 @@ def test_short_clip_has_no_window() -> None:
 @pytest.mark.parametrize("times_s", [np.arange(720) * 1001 / 30000, irregular_times_s(520)], ids=["ntsc", "varying"])
 def test_restored_stage_goes_on_exactly(sampling: str, batch: int, times_s: Float64) -> None:
     """Wherever it is cut: restored, and fed from ``replay_from_s`` on, it gives what the old one would have."""
-    items, preset = numbered_tiles(times_s), Sampling.parse(sampling)
+    items, preset = numbered_frames(times_s), Sampling.parse(sampling)
 
     def fresh() -> tuple[Embed, Spy]:
         spy = Spy(preset.frames)
@@ -123,7 +123,9 @@ def test_restored_stage_goes_on_exactly(sampling: str, batch: int, times_s: Floa
         state = first.snapshot()
         second, resumed = fresh()
         second.restore(state)
-        rest = [item for item in items if isinstance(item, Tile) and item.t_s >= float(str(state["replay_from_s"]))]
+        rest = [
+            item for item in items if isinstance(item, EncoderFrame) and item.t_s >= float(str(state["replay_from_s"]))
+        ]
         tail = [*(given for item in rest for given in second.on_item(item)), *second.on_end()]
         assert told([*head, *tail]) == whole
         assert resumed.batches == spy.batches[len(spy.batches) - len(resumed.batches) :]
@@ -139,22 +141,22 @@ def told(items: Iterable[Item]) -> list[tuple[int, float, float, float]]:
 
 
 @pytest.mark.parametrize(
-    ("sampling", "tiles_max"), [("64@30", 64 + 30 + 2), ("64@4", 64 + 4 + 2), ("16@8", 16 + 8 + 2)]
+    ("sampling", "frames_max"), [("64@30", 64 + 30 + 2), ("64@4", 64 + 4 + 2), ("16@8", 16 + 8 + 2)]
 )
-def test_memory_holds_one_window(sampling: str, tiles_max: int) -> None:
-    """However long the stream, no more tiles are kept than one window and one stride are made of, each put once."""
+def test_memory_holds_one_window(sampling: str, frames_max: int) -> None:
+    """However long the stream, no more frames are kept than one window and one stride are made of, each put once."""
     preset = Sampling.parse(sampling)
     spy = Spy(preset.frames)
     stage = Embed(spy, 1.0, rate_fps=preset.rate_fps)
-    list(drive(stage, numbered_tiles(np.arange(3000) / 30)))
-    assert spy.kept_max <= tiles_max
+    list(drive(stage, numbered_frames(np.arange(3000) / 30)))
+    assert spy.kept_max <= frames_max
     assert spy.puts <= 100 * preset.rate_fps + 1
 
 
 def test_the_record_says_how_frames_were_picked() -> None:
     """The source's rate, the share of frames that stand twice, and how far a picked one is from its time at most."""
     stage = Embed(Spy(), 1.0)
-    list(drive(stage, [*numbered_tiles(np.arange(150) / 25), END]))
+    list(drive(stage, [*numbered_frames(np.arange(150) / 25), END]))
     assert stage.facts()["windows"] == {
         "sampling": "64@30",
         "stride_s": 1.0,
@@ -169,6 +171,6 @@ def test_the_record_says_how_frames_were_picked() -> None:
 @pytest.mark.parametrize(("sampling", "sample_s"), [("64@30", 0.0), ("16@8", 0.0), ("32@8", 2.0), ("64@4", 8.0)])
 def test_a_long_window_stands_for_its_middle(sampling: str, sample_s: float) -> None:
     """A window up to the published one's length stands for its start, as published; a longer one for its middle."""
-    made, _ = windows(numbered_tiles(np.arange(600) / 30), sampling=sampling)
+    made, _ = windows(numbered_frames(np.arange(600) / 30), sampling=sampling)
     assert made[0].t_sample_s == pytest.approx(sample_s, abs=0.15)
     assert np.diff([item.t_sample_s for item in made]) == pytest.approx(1.0)

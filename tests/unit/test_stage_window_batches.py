@@ -7,13 +7,13 @@ import pytest
 
 from models.encoders.grid import GridEncoder
 from stream.pipeline.facts import SourceDamaged
-from stream.pipeline.items import Embedding, End, Item, Keyframe, Tile
+from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe
 from stream.pipeline.stage import drive
 from stream.stages.embed import UNDER_WAY_MAX, Embed
-from tests.support.spy_encoder import Spy, numbered_tiles
+from tests.support.spy_encoder import Spy, numbered_frames
 
 SECONDS = 12
-ITEMS = numbered_tiles(np.arange(SECONDS * 30) / 30)
+ITEMS = numbered_frames(np.arange(SECONDS * 30) / 30)
 END = End("end_of_stream", SECONDS, SECONDS * 30)
 
 
@@ -36,7 +36,7 @@ def test_a_window_waits_no_longer_than_allowed() -> None:
     spy = Spy()
     stage = Embed(spy, 1.0, batch=4, max_latency_s=1.5)
     for item in [*ITEMS, END]:
-        now_s = item.t_s if isinstance(item, Tile) else SECONDS
+        now_s = item.t_s if isinstance(item, EncoderFrame) else SECONDS
         for made in embeddings(drive(stage, [item])):
             assert now_s - made.t_end_s <= 1.5
     assert spy.batches == [2, 2, 2, 2, 2]
@@ -45,7 +45,7 @@ def test_a_window_waits_no_longer_than_allowed() -> None:
 def test_a_hole_does_not_shift_the_batches() -> None:
     """Batches are counted in windows of the stream, so that those after a hole are the same as without it."""
     spy = Spy()
-    kept = [item for item in ITEMS if isinstance(item, Tile) and not 5.0 <= item.t_s < 6.5]
+    kept = [item for item in ITEMS if isinstance(item, EncoderFrame) and not 5.0 <= item.t_s < 6.5]
     list(drive(Embed(spy, 1.0, batch=4), [*kept, END]))
     assert spy.batches == [4, 1, 2]
 
@@ -97,9 +97,9 @@ def test_a_snapshot_is_of_what_has_left() -> None:
 def test_a_batch_gives_what_single_windows_give() -> None:
     """The embeddings do not depend on the size of the batch."""
     pictures = np.random.default_rng(0).integers(0, 256, (24, 256, 256, 3), dtype=np.uint8)
-    tiles: list[Item] = [Tile(k, k / 4, 0.25, picture) for k, picture in enumerate(pictures)]
+    frames: list[Item] = [EncoderFrame(k, k / 4, 0.25, picture) for k, picture in enumerate(pictures)]
     one, three = (
-        embeddings(drive(Embed(GridEncoder(4), 1.0, rate_fps=4, batch=batch), [*tiles, END])) for batch in (1, 3)
+        embeddings(drive(Embed(GridEncoder(4), 1.0, rate_fps=4, batch=batch), [*frames, END])) for batch in (1, 3)
     )
     assert len(one) == 6
     for single, batched in zip(one, three, strict=True):

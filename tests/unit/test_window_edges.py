@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 import pytest
 
-from models.encoders.cpu_store import CpuTiles
+from models.encoders.cpu_store import CpuFrameStore
 from models.encoders.encoder import TUBELET_FRAMES, ClipEmbedding, Facts, UInt8
 from stream.detection.options import DetectorOptions
 from stream.pipeline.facts import SegmentClosed
-from stream.pipeline.items import End, Item, Tile
+from stream.pipeline.items import EncoderFrame, End, Item
 from stream.pipeline.stage import Pipeline, drive
 from stream.stages.detect import Detect
 from stream.stages.embed import Embed
@@ -25,7 +25,7 @@ class PixelEncoder:
     """Pixels as they are: one token for two frames."""
 
     name: Final = "pixels"
-    tile_px: Final = 4
+    encoder_px: Final = 4
 
     def __init__(self, frames: int) -> None:
         self.frames: Final = frames
@@ -33,12 +33,12 @@ class PixelEncoder:
     def facts(self) -> Facts:
         return {}
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        tokens = tiles[::TUBELET_FRAMES].reshape(self.frames // TUBELET_FRAMES, -1).astype(np.float32)
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        tokens = window[::TUBELET_FRAMES].reshape(self.frames // TUBELET_FRAMES, -1).astype(np.float32)
         return ClipEmbedding(tokens.mean(axis=0), tokens.astype(np.float16))
 
-    def tile_store(self) -> CpuTiles:
-        return CpuTiles.one_by_one(self)
+    def frame_store(self) -> CpuFrameStore:
+        return CpuFrameStore.one_by_one(self)
 
 
 def two_works() -> Iterator[Item]:
@@ -49,7 +49,7 @@ def two_works() -> Iterator[Item]:
         t_s = number / FPS
         picture = other if OTHER_WORK_S[0] <= t_s < OTHER_WORK_S[1] else usual
         noise = generator.integers(-30, 31, picture.shape)
-        yield Tile(number, t_s, 1 / FPS, (picture + noise).astype(np.uint8))
+        yield EncoderFrame(number, t_s, 1 / FPS, (picture + noise).astype(np.uint8))
     yield End("end_of_stream", DURATION_S, FPS * DURATION_S)
 
 

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
-from stream.pipeline.items import AnnotationOrder, Barrier, Embedding, End, Item, Keyframe, Tile
+from stream.pipeline.items import AnnotationOrder, Barrier, Embedding, EncoderFrame, End, Item, Keyframe
 from stream.runtime import wire
 from stream.runtime.wire import WireError
 
 RNG = np.random.default_rng(0)
 ITEMS: list[Item] = [
-    Tile(3, 0.1, 1 / 30, RNG.integers(0, 255, (4, 4, 3), dtype=np.uint8)),
+    EncoderFrame(3, 0.1, 1 / 30, RNG.integers(0, 255, (4, 4, 3), dtype=np.uint8)),
     Keyframe(1.5, 456, 256, b"\xff\xd8jpeg"),
     SourceDamaged(1.0, 2.0, "packet lost", 3),
     Embedding(7, 7.0, 9.1, RNG.normal(size=8).astype(np.float32), RNG.normal(size=(2, 8)).astype(np.float16)),
@@ -45,15 +45,15 @@ def test_round_trip(item: Item) -> None:
 
 def test_arrays_arrive_read_only() -> None:
     """A received array is a view of the message and cannot be written to."""
-    tile = wire.decode(wire.encode(ITEMS[0]))
-    assert isinstance(tile, Tile)
+    frame = wire.decode(wire.encode(ITEMS[0]))
+    assert isinstance(frame, EncoderFrame)
     with pytest.raises(ValueError, match="read-only"):
-        tile.rgb[0, 0, 0] = 1
+        frame.rgb[0, 0, 0] = 1
 
 
 def header(**changes: object) -> bytes:
-    """A Tile's header with something changed."""
-    good = {"v": 1, "item": "Tile", "fields": {"index": 0, "t_s": 0.0, "duration_s": 0.0}}
+    """An EncoderFrame's header with something changed."""
+    good = {"v": 1, "item": "EncoderFrame", "fields": {"index": 0, "t_s": 0.0, "duration_s": 0.0}}
     packed: bytes = msgpack.packb({**good, "buffers": [["rgb", "|u1", [1, 1, 3]]], **changes})
     return packed
 

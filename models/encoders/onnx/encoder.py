@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
-from models.encoders.cpu_store import CpuTiles
-from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_tiles
+from models.encoders.cpu_store import CpuFrameStore
+from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_window
 from models.encoders.onnx.facts import OnnxFacts, check_files, check_fits, read_facts
 from models.errors import ModelUnavailableError
 from models.memory.adaptive_batch import AdaptiveBatch
@@ -67,7 +67,7 @@ class OnnxEncoder:
         self._busy_s = 0.0
         self.name: Final = f"vjepa2:{self._about.model}"
         self.frames: Final = self._about.frames
-        self.tile_px: Final = self._about.tile_px
+        self.encoder_px: Final = self._about.encoder_px
 
     def facts(self) -> Facts:
         import onnxruntime
@@ -88,12 +88,12 @@ class OnnxEncoder:
             **fell_back,
         }
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        check_tiles(tiles, self.frames, self.tile_px)
-        return self._embed([tiles])[0]
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        check_window(window, self.frames, self.encoder_px)
+        return self._embed([window])[0]
 
-    def tile_store(self) -> CpuTiles:
-        return CpuTiles(self._embed, self.frames, self.tile_px)
+    def frame_store(self) -> CpuFrameStore:
+        return CpuFrameStore(self._embed, self.frames, self.encoder_px)
 
     def _embed(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
         began_at = time.perf_counter()
@@ -103,7 +103,7 @@ class OnnxEncoder:
         return made
 
     def _computed(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
-        means, temporals = self._session.run(["mean", "temporal"], {"tiles": np.stack(windows)})
+        means, temporals = self._session.run(["mean", "temporal"], {"frames": np.stack(windows)})
         pairs = zip(np.asarray(means, np.float32), np.asarray(temporals, np.float16), strict=True)
         return [ClipEmbedding(mean, temporal) for mean, temporal in pairs]
 

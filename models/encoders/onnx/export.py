@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from models.encoders.encoder import FRAMES, check_frames
+from models.encoders.encoder import FRAMES, check_frame_count
 from models.encoders.onnx.facts import OnnxFacts, digests, facts_path
 from models.encoders.vjepa2.cost import encoder_shape
 from models.encoders.vjepa2.encoder import PACKAGES, load_graph
@@ -24,7 +24,7 @@ def export_onnx(
 ) -> OnnxFacts:
     """Write the model in ``folder`` to ``out``, its weights to ``<out>.data``, and its facts beside them.
 
-    The graph goes from bytes to embedding: ``tiles`` (windows, frames, tile_px, tile_px, 3) uint8 in, ``mean``
+    The graph goes from bytes to embedding: ``frames`` (windows, frames, encoder_px, encoder_px, 3) uint8 in, ``mean``
     (windows, D) and ``temporal`` (windows, frames/2, D) float32 out, for any number of windows. The files appear when
     they are whole, the facts last.
 
@@ -36,7 +36,7 @@ def export_onnx(
     """
     if out.suffix != ".onnx":
         raise ValueError(f"{out} does not end in .onnx")
-    check_frames(frames)
+    check_frame_count(frames)
     require_packages((*PACKAGES, "onnx", "onnxscript"), extra="onnx")
 
     import torch
@@ -47,7 +47,7 @@ def export_onnx(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as name:
         made = Path(name) / out.name
-        _export(graph, made, torch.zeros(2, frames, graph.tile_px, graph.tile_px, 3, dtype=torch.uint8))
+        _export(graph, made, torch.zeros(2, frames, graph.encoder_px, graph.encoder_px, 3, dtype=torch.uint8))
         files = sorted(made.parent.iterdir())
         facts = OnnxFacts(
             model=model,
@@ -55,7 +55,7 @@ def export_onnx(
             weights_sha256=weights_sha256(folder),
             dtype=precision,
             frames=frames,
-            tile_px=graph.tile_px,
+            encoder_px=graph.encoder_px,
             dims=graph.dims,
             shape=encoder_shape(folder),
             opset=OPSET,
@@ -69,20 +69,20 @@ def export_onnx(
     return facts
 
 
-def _export(graph: "torch.nn.Module", out: Path, tiles: "torch.Tensor") -> None:
+def _export(graph: "torch.nn.Module", out: Path, frames: "torch.Tensor") -> None:
     import torch
 
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's exporter uses what PyTorch itself deprecates
         torch.onnx.export(
             graph,
-            (tiles,),
+            (frames,),
             out,
             dynamo=True,
             opset_version=OPSET,
-            input_names=["tiles"],
+            input_names=["frames"],
             output_names=["mean", "temporal"],
-            dynamic_shapes={"tiles": {0: torch.export.Dim("windows")}},
+            dynamic_shapes={"frames": {0: torch.export.Dim("windows")}},
             external_data=True,  # one protobuf file holds 2 GB at most
             verbose=False,
         )

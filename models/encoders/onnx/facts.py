@@ -16,7 +16,7 @@ class OnnxFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    v: Literal[1] = 1
+    v: Literal[2] = 2
     model: str
     revision: str
     weights_sha256: str
@@ -24,7 +24,7 @@ class OnnxFacts(BaseModel):
     dtype: Literal["float32", "float16"]
     frames: int
     """T of the windows that it takes."""
-    tile_px: int
+    encoder_px: int
     dims: int
     shape: EncoderShape
     """What it costs follows from it."""

@@ -36,14 +36,14 @@ class EncoderShape:
     """m: the hidden layer of a block's MLP has m D units."""
     patch_px: int = 16
     tubelet_frames: int = 2
-    tile_px: int = 256
+    encoder_px: int = 256
     channels: int = 3
     heads: int = 16
     """Of the attention."""
 
     def tokens(self, frames: int) -> int:
         """N, the tokens of one window."""
-        return frames // self.tubelet_frames * (self.tile_px // self.patch_px) ** 2
+        return frames // self.tubelet_frames * (self.encoder_px // self.patch_px) ** 2
 
     @property
     def patch_inputs(self) -> int:
@@ -90,7 +90,7 @@ class EncoderShape:
         matrices = 0 if fused else 2 * self.heads * tokens**2
         mlp, attention = (2 * self.mlp_ratio + 4) * tokens * self.dims, 7 * tokens * self.dims + matrices
         layer = max(mlp, attention) * number_bytes
-        pixels = frames * self.channels * self.tile_px**2
+        pixels = frames * self.channels * self.encoder_px**2
         return round(layer) + pixels * (1 + 4 + 4 + 2 * number_bytes)
 
 

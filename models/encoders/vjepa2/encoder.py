@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from models.encoders.encoder import (
+    ENCODER_PX,
     FRAMES,
-    TILE_PX,
     TUBELET_FRAMES,
     ClipEmbedding,
     Facts,
     UInt8,
-    check_frames,
-    check_tiles,
+    check_frame_count,
+    check_window,
 )
 from models.encoders.spec import EncoderProfile, EncoderSpec, RandomSize
 from models.encoders.vjepa2.cost import encoder_need, encoder_shape
@@ -24,7 +24,7 @@ from models.weights.weights import identity, read_json, weights_sha256
 if TYPE_CHECKING:
     import torch
 
-    from models.encoders.vjepa2.device_tiles import DeviceTiles
+    from models.encoders.vjepa2.device_store import DeviceFrameStore
     from models.encoders.vjepa2.graph import WindowGraph
 
 BATCH_MAX: Final = 64
@@ -42,9 +42,9 @@ class VJepa2Encoder:
 
     It runs in float16 on CUDA (three bits of mantissa more than bfloat16) and in float32 on the CPU. Attention is
     PyTorch's ``scaled_dot_product_attention``, which takes a flash kernel of its own in half precision: the separate
-    flash-attn package has nothing to add. Tiles come in the geometry of transformers' ``VJEPA2VideoProcessor``: the
-    picture's shortest edge scaled to int(tile_px * 256 / 224), then the square of ``tile_px`` at its centre, the offset
-    rounded down.
+    flash-attn package has nothing to add. Frames are expected in the geometry of transformers'
+    ``VJEPA2VideoProcessor``: the picture's shortest edge scaled to int(encoder_px * 256 / 224), then a centre crop of
+    ``encoder_px``, its offset rounded down.
     """
 
     def __init__(self, folder: Path, frames: int = FRAMES, precision: Precision | None = None) -> None:
@@ -55,7 +55,7 @@ class VJepa2Encoder:
             ModelUnavailableError: a package is missing, or the folder holds no whole V-JEPA 2.
             MemoryError: it does not fit into the device's memory.
         """
-        self.frames: Final = check_frames(frames)
+        self.frames: Final = check_frame_count(frames)
         require_packages(PACKAGES, extra="vjepa")
         self._model, self._revision = identity(folder)
         self.name: Final = f"vjepa2:{self._model}"
@@ -69,7 +69,7 @@ class VJepa2Encoder:
         self._precision = precision or ("float16" if cuda else "float32")
         self._graph = load_graph(folder, frames, self._precision, self._device)
         self._sha256 = weights_sha256(folder)
-        self.tile_px: Final = self._graph.tile_px
+        self.encoder_px: Final = self._graph.encoder_px
         self._halving: Final = AdaptiveBatch(BATCH_MAX)
         self._clock: Final = DeviceClock(self._device)
 
@@ -91,15 +91,15 @@ class VJepa2Encoder:
             "device_busy_s": round(self._clock.busy_s, 6),
         }
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        check_tiles(tiles, self.frames, self.tile_px)
-        store = self.tile_store()
-        return store.encode([[store.put(tile) for tile in tiles]]).result()[0]
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        check_window(window, self.frames, self.encoder_px)
+        store = self.frame_store()
+        return store.encode([[store.put(frame) for frame in window]]).result()[0]
 
-    def tile_store(self) -> "DeviceTiles":
-        from models.encoders.vjepa2.device_tiles import DeviceTiles
+    def frame_store(self) -> "DeviceFrameStore":
+        from models.encoders.vjepa2.device_store import DeviceFrameStore
 
-        return DeviceTiles(self._graph, self._device, self.frames, self.tile_px, self._halving, self._clock)
+        return DeviceFrameStore(self._graph, self._device, self.frames, self.encoder_px, self._halving, self._clock)
 
 
 def load_graph(folder: Path, frames: int, precision: Precision, device: "torch.device") -> "WindowGraph":
@@ -140,13 +140,13 @@ def check_architecture(folder: Path) -> None:
         )
 
 
-def tile_px(folder: Path) -> int:
-    """Side of the tiles that the model in ``folder`` was trained on, before it is loaded.
+def encoder_px(folder: Path) -> int:
+    """Side of the frames that the model in ``folder`` was trained on, before it is loaded.
 
     Raises:
         ModelUnavailableError: its ``config.json`` cannot be read, or has no sane ``crop_size``.
     """
-    side = read_json(folder / "config.json").get("crop_size", TILE_PX)
+    side = read_json(folder / "config.json").get("crop_size", ENCODER_PX)
     if not isinstance(side, int) or not 16 <= side <= 4096:
         raise ModelUnavailableError(f"the model in {folder} has crop_size {side!r}, expected 16 to 4096 pixels")
     return side
@@ -181,7 +181,7 @@ def _profile(folder: Path | None, frames: int) -> EncoderProfile:
     folder = _required(folder)
     check_architecture(folder)
     shape = encoder_shape(folder)
-    return EncoderProfile(shape.dims, tile_px(folder), shape.flop(frames), encoder_need(shape, frames))
+    return EncoderProfile(shape.dims, encoder_px(folder), shape.flop(frames), encoder_need(shape, frames))
 
 
 def _save_random(folder: Path, size: RandomSize) -> Path:

@@ -30,10 +30,10 @@ class WindowGraph(nn.Module):
         config = encoder.config
         weight = encoder.embeddings.patch_embeddings.proj.weight
         self.dims: int = config.hidden_size
-        self.tile_px: int = config.crop_size
+        self.encoder_px: int = config.crop_size
         self._steps = frames // TUBELET_FRAMES
         self._dtype = weight.dtype
-        # Tiles are bytes: the processor's scaling by 1/255 is folded into its mean and deviation, as it does itself.
+        # Frames are bytes: the processor's scaling by 1/255 is folded into its mean and deviation, as it does itself.
         self._mean = 255 * torch.tensor(mean, device=weight.device).reshape(3, 1, 1)
         self._std = 255 * torch.tensor(std, device=weight.device).reshape(3, 1, 1)
         attentions: list[Any] = [layer.attention for layer in encoder.layer]
@@ -41,16 +41,16 @@ class WindowGraph(nn.Module):
         rotate_by_tables(attentions, tokens, weight.dtype)
         self._encoder = encoder
 
-    def forward(self, tiles: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Embed windows.
 
         Args:
-            tiles: (B, T, tile_px, tile_px, 3) uint8, RGB.
+            frames: (B, T, encoder_px, encoder_px, 3) uint8, RGB.
 
         Returns:
             (B, D) float32, mean over all tokens, and (B, T/2, D) float32, mean over space.
         """
-        video = (tiles.permute(0, 1, 4, 2, 3) - self._mean) / self._std
+        video = (frames.permute(0, 1, 4, 2, 3) - self._mean) / self._std
         tokens = self._encoder(pixel_values_videos=video.to(self._dtype)).last_hidden_state
         # Tokens run over time first, then over rows and columns.
         temporal = tokens.float().unflatten(1, (self._steps, -1)).mean(dim=2)

@@ -15,8 +15,8 @@ from models.encoders.encoder import (
     Float16,
     Float32,
     UInt8,
-    check_tile,
-    check_tiles,
+    check_frame,
+    check_window,
     check_windows,
 )
 from stream.errors import EgocleanError
@@ -43,9 +43,9 @@ class Link:
         self.on_another: Callable[[], None] = lambda: None
         """Called when another process answers than before."""
 
-    def say(self, message: State, tile: UInt8 | None = None) -> None:
+    def say(self, message: State, frame: UInt8 | None = None) -> None:
         """Send a message; waits while the other side is behind, or away."""
-        send(self._socket, message, None if tile is None else np.ascontiguousarray(tile).data)
+        send(self._socket, message, None if frame is None else np.ascontiguousarray(frame).data)
 
     def hear(self, timeout_ms: int) -> State | None:
         """What has been said within that time, if anything."""
@@ -70,7 +70,7 @@ class Link:
 
 
 class ServedEncoder:
-    """A ``ClipEncoder`` whose tiles and windows go to another process.
+    """A ``ClipEncoder`` whose frames and windows go to another process.
 
     That process may die and be started again: what is still needed is then sent once more, and nothing is lost.
     """
@@ -83,49 +83,49 @@ class ServedEncoder:
             continue
         self.name: Final = take(here, "name", str)
         self.frames: Final = take(here, "frames", int)
-        self.tile_px: Final = take(here, "tile_px", int)
-        self._tiles = ServedTiles(self._link, self.frames, self.tile_px)
+        self.encoder_px: Final = take(here, "encoder_px", int)
+        self._stored = RemoteFrameStore(self._link, self.frames, self.encoder_px)
 
     def facts(self) -> Facts:
         """Of that process, all its chains together."""
         return self._link.facts
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        check_tiles(tiles, self.frames, self.tile_px)
-        slots = [self._tiles.put(tile) for tile in tiles]
-        embedding = self._tiles.encode([slots]).result()[0]
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        check_window(window, self.frames, self.encoder_px)
+        slots = [self._stored.put(frame) for frame in window]
+        embedding = self._stored.encode([slots]).result()[0]
         for slot in slots:
-            self._tiles.drop(slot)
+            self._stored.drop(slot)
         return embedding
 
-    def tile_store(self) -> "ServedTiles":
+    def frame_store(self) -> "RemoteFrameStore":
         """The one store of this chain."""
-        return self._tiles
+        return self._stored
 
     def close(self) -> None:
         self._link.close()
 
 
-class ServedTiles:
-    """A ``TileStore`` in another process; what may have to be sent again is kept here, too."""
+class RemoteFrameStore:
+    """A ``FrameStore`` in another process; what may have to be sent again is kept here, too."""
 
-    def __init__(self, link: Link, frames: int, tile_px: int) -> None:
+    def __init__(self, link: Link, frames: int, encoder_px: int) -> None:
         self._link = link
         self._frames = frames
-        self._tile_px = tile_px
+        self._encoder_px = encoder_px
         self._numbers = count()
-        self._tiles: dict[int, UInt8] = {}
+        self._stored: dict[int, UInt8] = {}
         self._dropped: set[int] = set()
         """Slots that only requests without an answer need."""
         self._asked: dict[int, Sequence[Sequence[int]]] = {}
         self._answers: dict[int, Sequence[ClipEmbedding]] = {}
         link.on_another = self._send_again
 
-    def put(self, tile: UInt8) -> int:
-        check_tile(tile, self._tile_px)
+    def put(self, frame: UInt8) -> int:
+        check_frame(frame, self._encoder_px)
         slot = next(self._numbers)
-        self._tiles[slot] = tile
-        self._link.say({"say": PUT, "slot": slot}, tile)
+        self._stored[slot] = frame
+        self._link.say({"say": PUT, "slot": slot}, frame)
         return slot
 
     def drop(self, slot: int) -> None:
@@ -163,8 +163,8 @@ class ServedTiles:
 
     def _send_again(self) -> None:
         """Tell another process all that it needs to know."""
-        for slot, tile in self._tiles.items():
-            self._link.say({"say": PUT, "slot": slot}, tile)
+        for slot, frame in self._stored.items():
+            self._link.say({"say": PUT, "slot": slot}, frame)
         for request in self._asked:
             self._ask(request)
         for slot in self._dropped:
@@ -184,22 +184,22 @@ class ServedTiles:
         raise error(f"the shared encoder failed: {message.get('why')}")
 
     def _forget(self) -> None:
-        """Let the dropped tiles go that no request without an answer needs."""
+        """Let the dropped frames go that no request without an answer needs."""
         needed = set(chain.from_iterable(chain.from_iterable(self._asked.values())))
         for slot in self._dropped - needed:
-            del self._tiles[slot]
+            del self._stored[slot]
         self._dropped &= needed
 
 
 class Served:
     """A batch that another process embeds."""
 
-    def __init__(self, tiles: ServedTiles, request: int) -> None:
-        self._tiles = tiles
+    def __init__(self, frames: RemoteFrameStore, request: int) -> None:
+        self._stored = frames
         self._request = request
 
     def ready(self) -> bool:
-        return self._tiles.is_answered(self._request)
+        return self._stored.is_answered(self._request)
 
     def result(self) -> Sequence[ClipEmbedding]:
-        return self._tiles.answer(self._request)
+        return self._stored.answer(self._request)

@@ -1,4 +1,4 @@
-"""What a chain and the encoder's process say to each other: a packed dict, and where there is one, a tile's bytes."""
+"""What a chain and the encoder's process say to each other: a packed dict, and where there is one, a frame's bytes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,17 +13,17 @@ BY_A_CHAIN = (HELLO, PUT, DROP, ENCODE)
 HERE, DONE, FAILED = "here", "done", "failed"
 """What it is told, under ``say``; ``instance`` with it tells one process from the next that takes its place."""
 QUEUE_MESSAGES = 256
-"""That wait on either side of one chain: a tile each, most of them."""
+"""That wait on either side of one chain: a frame each, most of them."""
 
 
-def send(socket: zmq.Socket[bytes], message: State, tile: Any = None, to: bytes | None = None) -> None:  # noqa: ANN401 - a buffer
+def send(socket: zmq.Socket[bytes], message: State, frame: Any = None, to: bytes | None = None) -> None:  # noqa: ANN401 - a buffer
     """Send a message, through a ROUTER ``to`` one of its peers."""
-    parts = [*([to] if to is not None else []), pack(message), *([tile] if tile is not None else [])]
+    parts = [*([to] if to is not None else []), pack(message), *([frame] if frame is not None else [])]
     socket.send_multipart(parts)
 
 
 def receive(parts: Sequence[bytes]) -> tuple[State, bytes | None]:
-    """A message and its tile, as they came.
+    """A message and its frame, as they came.
 
     Raises:
         ValueError: it is none of ours.

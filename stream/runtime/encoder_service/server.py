@@ -58,16 +58,16 @@ class Server:
         """Take all that has come."""
         while self._socket.poll(0):
             client, *parts = self._socket.recv_multipart()
-            message, tile = messages.receive(parts)
-            self._do(client, message, tile)
+            message, frame = messages.receive(parts)
+            self._do(client, message, frame)
 
-    def _do(self, client: bytes, message: State, tile: bytes | None) -> None:
+    def _do(self, client: bytes, message: State, frame: bytes | None) -> None:
         match message["say"]:
             case messages.HELLO:
                 self._say(client, {"say": messages.HERE, "name": self._encoder.name, "frames": self._encoder.frames,
-                                   "tile_px": self._encoder.tile_px})  # fmt: skip
-            case messages.PUT if tile is not None:
-                self._shared.put(client, take(message, "slot", int), tile)
+                                   "encoder_px": self._encoder.encoder_px})  # fmt: skip
+            case messages.PUT if frame is not None:
+                self._shared.put(client, take(message, "slot", int), frame)
             case messages.DROP:
                 self._shared.drop(client, take(message, "slot", int))
             case messages.ENCODE:

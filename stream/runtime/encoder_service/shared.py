@@ -1,4 +1,4 @@
-"""Windows of several chains in one batch: whose tiles are whose, and who gets which embedding. It knows no socket."""
+"""Windows of several chains in one batch: whose frames are whose, and who gets which embedding. It knows no socket."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -46,8 +46,8 @@ class SharedEncoder:
 
     def __init__(self, encoder: ClipEncoder, batch_max: int) -> None:
         """At most ``batch_max`` windows go together, but what was asked for in one request is not parted."""
-        self._tile_px = encoder.tile_px
-        self._store = encoder.tile_store()
+        self._encoder_px = encoder.encoder_px
+        self._store = encoder.frame_store()
         self._batch_max = batch_max
         self._slots: dict[bytes, dict[int, int]] = {}
         """Of each client, from its own slots to those of the store."""
@@ -62,7 +62,7 @@ class SharedEncoder:
 
     @property
     def clients(self) -> frozenset[bytes]:
-        """Who has tiles here."""
+        """Who has frames here."""
         return frozenset(self._slots)
 
     @property
@@ -70,19 +70,19 @@ class SharedEncoder:
         """Whether there is an answer to come."""
         return bool(self._waiting or self._under_way)
 
-    def put(self, client: bytes, slot: int, tile: bytes) -> None:
-        """Keep a client's tile, in place of an older one of that slot.
+    def put(self, client: bytes, slot: int, frame: bytes) -> None:
+        """Keep a client's frame, in place of an older one of that slot.
 
         Raises:
-            ValueError: it has not the size of a tile.
+            ValueError: it has not the size of a frame.
             MemoryError: it does not fit into the device's memory.
         """
-        pixels: UInt8 = np.frombuffer(tile, np.uint8).reshape(self._tile_px, self._tile_px, 3)
+        pixels: UInt8 = np.frombuffer(frame, np.uint8).reshape(self._encoder_px, self._encoder_px, 3)
         self.drop(client, slot)
         self._slots.setdefault(client, {})[slot] = self._store.put(pixels)
 
     def drop(self, client: bytes, slot: int) -> None:
-        """Let a client's tile go, if it is here."""
+        """Let a client's frame go, if it is here."""
         kept = self._slots.get(client, {}).pop(slot, None)
         if kept is not None:
             self._doomed.add(kept)
@@ -91,15 +91,15 @@ class SharedEncoder:
     def ask(self, client: bytes, request: int, windows: Sequence[Sequence[int]]) -> None:
         """Take a request.
 
-        One whose tiles are not here was meant for a process before this one: its client will hear that this is another,
-        and ask again.
+        A request whose frames are missing was meant for an earlier process: its client will learn that this is another
+        one, and repeat it.
         """
         own = self._slots.get(client, {})
         if own.keys() >= set(chain.from_iterable(windows)):
             self._waiting.append(Ask(client, request, tuple(tuple(own[slot] for slot in window) for window in windows)))
 
     def forget(self, client: bytes) -> None:
-        """A client has gone: its tiles are let go, and what it asked for is not begun."""
+        """A client has gone: its frames are let go, and what it asked for is not begun."""
         self._waiting = deque(ask for ask in self._waiting if ask.client != client)
         self._doomed.update(self._slots.pop(client, {}).values())
         self._release()

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.encoders.cpu_store import CpuTiles
-from models.encoders.encoder import TILE_PX, TUBELET_FRAMES, ClipEmbedding, ClipEncoder, Facts, UInt8, check_tiles
+from models.encoders.cpu_store import CpuFrameStore
+from models.encoders.encoder import ENCODER_PX, TUBELET_FRAMES, ClipEmbedding, ClipEncoder, Facts, UInt8, check_window
 from models.encoders.grid import CELLS, CHANNELS, OWN_SHARE
 from models.encoders.table import make_encoder
 from stream.pipeline.items import Embedding
@@ -39,19 +39,19 @@ class ThumbnailEncoder:
     name: Final = "thumbnail"
     frames: Final = TUBELET_FRAMES
     """The shortest window there is; the second frame is not looked at."""
-    tile_px: Final = TILE_PX
+    encoder_px: Final = ENCODER_PX
 
     def facts(self) -> Facts:
         return {"model": self.name, "frames": self.frames, "dims": 3 * THUMBNAIL_PX**2}
 
-    def encode(self, tiles: UInt8) -> ClipEmbedding:
-        check_tiles(tiles, self.frames, self.tile_px)
-        small = cv2.resize(tiles[0], (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        check_window(window, self.frames, self.encoder_px)
+        small = cv2.resize(window[0], (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
         vector = (small - small.mean(axis=(0, 1))).ravel()
         return ClipEmbedding(mean=vector, temporal=vector[None].astype(np.float16))
 
-    def tile_store(self) -> CpuTiles:
-        return CpuTiles.one_by_one(self)
+    def frame_store(self) -> CpuFrameStore:
+        return CpuFrameStore.one_by_one(self)
 
 
 def make_encoders(model: str | None) -> dict[str, ClipEncoder]:

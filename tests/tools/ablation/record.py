@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from models.encoders.encoder import ClipEncoder
 from stream.geometry.camera import read_intrinsics
-from stream.pipeline.items import Embedding, Tile
+from stream.pipeline.items import Embedding, EncoderFrame
 from stream.pipeline.stage import drive
 from stream.run.prepare import Prepared
 from stream.stages.decode import Decode
@@ -34,25 +34,25 @@ def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], progress: Pr
     decode = Decode(prepared.source.name, prepared.stream)
     windows = {name: Embed(encoder, prepared.options.stride_s) for name, encoder in encoders.items()}
     made: dict[str, list[Embedding]] = {name: [] for name in encoders}
-    for tile in _tiles(decode, prepared, {encoder.tile_px for encoder in encoders.values()}):
-        progress.reach(tile.t_s)
+    for frame in _encoder_frames(decode, prepared, {encoder.encoder_px for encoder in encoders.values()}):
+        progress.reach(frame.t_s)
         for name, window in windows.items():
-            if encoders[name].tile_px == len(tile.rgb):
-                made[name] += (item for item in window.on_item(tile) if isinstance(item, Embedding))
+            if encoders[name].encoder_px == len(frame.rgb):
+                made[name] += (item for item in window.on_item(frame) if isinstance(item, Embedding))
     for name, window in windows.items():
         made[name] += (item for item in window.on_end() if isinstance(item, Embedding))
     duration_s = decode.end("end_of_stream").decoded_s
     return {name: _series(made[view.encoder], view, duration_s) for name, view in VIEWS.items() if view.encoder in made}
 
 
-def _tiles(decode: Decode, prepared: Prepared, sides_px: set[int]) -> Iterator[Tile]:
-    """A tile of each size for every picture of the clip."""
+def _encoder_frames(decode: Decode, prepared: Prepared, sides_px: set[int]) -> Iterator[EncoderFrame]:
+    """A frame of each size for every picture of the clip."""
     options = prepared.options
     intrinsics = read_intrinsics(options.intrinsics) if options.intrinsics else None
-    rectifiers = [Rectify(intrinsics, tile_px=side_px) for side_px in sorted(sides_px)]
+    rectifiers = [Rectify(intrinsics, encoder_px=side_px) for side_px in sorted(sides_px)]
     for picture in drive(decode, packets(prepared.source)):
         for rectify in rectifiers:
-            yield from (item for item in rectify.on_item(picture) if isinstance(item, Tile))
+            yield from (item for item in rectify.on_item(picture) if isinstance(item, EncoderFrame))
 
 
 def _series(embeddings: list[Embedding], view: View, duration_s: float) -> Series:

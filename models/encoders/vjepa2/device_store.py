@@ -1,6 +1,6 @@
-"""Tiles in the memory of the device that computes: each goes up once, as bytes, and windows are gathered there.
+"""Frames in the memory of the device that computes: each goes up once, as bytes, and windows are gathered there.
 
-On CUDA nothing here waits for the device: tiles and slots go up from page-locked memory, results come down into it,
+On CUDA nothing here waits for the device: frames and slots go up from page-locked memory, results come down into it,
 and an event says when they are there. All work is on one stream, so that a slot may be filled again while a window that
 used it is still under way. On the CPU the same code runs, and is done at once; on CUDA it has not been run.
 """
@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from models.encoders.encoder import ClipEmbedding, UInt8, check_tile, check_windows
+from models.encoders.encoder import ClipEmbedding, UInt8, check_frame, check_windows
 from models.encoders.vjepa2.device_clock import DeviceClock
 from models.memory.adaptive_batch import AdaptiveBatch
 from models.memory.oom import full_memory_as_memory_error
@@ -39,19 +39,19 @@ class DeviceEncoding:
         return [ClipEmbedding(mean, temporal) for mean, temporal in pairs]
 
 
-class DeviceTiles:
-    """A ``TileStore`` on the device of a ``WindowGraph``; it doubles when all slots are taken."""
+class DeviceFrameStore:
+    """A ``FrameStore`` on the device of a ``WindowGraph``; it doubles when all slots are taken."""
 
     def __init__(
         self,
         graph: nn.Module,
         device: torch.device,
         frames: int,
-        tile_px: int,
+        encoder_px: int,
         halving: AdaptiveBatch,
         clock: DeviceClock,
     ) -> None:
-        """Begin with room for twice ``frames`` tiles: a window, and what comes while it is waited for.
+        """Begin with room for twice ``frames`` frames: a window, and what comes while it is waited for.
 
         ``halving`` says how many windows are computed at a time, and counts when the memory was full; ``clock`` adds up
         how long the device works on them.
@@ -59,21 +59,21 @@ class DeviceTiles:
         self._graph: Final = graph
         self._device: Final = device
         self._frames: Final = frames
-        self._tile_px: Final = tile_px
+        self._encoder_px: Final = encoder_px
         self._halving: Final = halving
         self._clock: Final = clock
         self._pinned: Final = device.type == "cuda"
-        self._tiles = torch.empty((2 * frames, tile_px, tile_px, 3), dtype=torch.uint8, device=device)
-        self._free = list(range(len(self._tiles)))
+        self._stored = torch.empty((2 * frames, encoder_px, encoder_px, 3), dtype=torch.uint8, device=device)
+        self._free = list(range(len(self._stored)))
 
-    def put(self, tile: UInt8) -> int:
-        check_tile(tile, self._tile_px)
+    def put(self, frame: UInt8) -> int:
+        check_frame(frame, self._encoder_px)
         if not self._free:
             self._double()
         slot = self._free.pop()
-        staged = torch.empty(tile.shape, dtype=torch.uint8, pin_memory=self._pinned)
-        staged.numpy()[:] = tile
-        self._tiles[slot].copy_(staged, non_blocking=True)
+        staged = torch.empty(frame.shape, dtype=torch.uint8, pin_memory=self._pinned)
+        staged.numpy()[:] = frame
+        self._stored[slot].copy_(staged, non_blocking=True)
         return slot
 
     def drop(self, slot: int) -> None:
@@ -88,13 +88,13 @@ class DeviceTiles:
     def _computed(self, windows: Sequence[Sequence[int]]) -> list[tuple[Tensor, Tensor]]:
         """(D,) and (T/2, D) float32 of each window, on the device."""
         slots = torch.tensor(windows, pin_memory=self._pinned).to(self._device, non_blocking=True)
-        mean, temporal = self._graph(self._tiles[slots])
+        mean, temporal = self._graph(self._stored[slots])
         return list(zip(mean, temporal, strict=True))
 
     def _double(self) -> None:
-        taken = len(self._tiles)
+        taken = len(self._stored)
         with full_memory_as_memory_error():
-            self._tiles = torch.cat([self._tiles, torch.empty_like(self._tiles)])
+            self._stored = torch.cat([self._stored, torch.empty_like(self._stored)])
         self._free = list(range(taken, 2 * taken))
 
 

@@ -1,48 +1,60 @@
-"""The other ways to a square tile: out of shape, or between bars."""
+"""The other ways to a square frame: out of shape, or between bars."""
 
 import numpy as np
 import pytest
 
 from stream.geometry.camera import Camera
+from stream.geometry.frame_remap import FrameRemap
 from stream.geometry.geometry import Geometry
 from stream.geometry.layout import Layout, layout_of
-from stream.geometry.tiles import TileRemap
 from stream.geometry.viewport import encoder_view, source_map
-from stream.pipeline.items import Picture, Tile, UInt8
+from stream.pipeline.items import EncoderFrame, Picture, UInt8
 from stream.stages.rectify import Rectify
-from tests.unit.test_tiles import FULL_HD, SMALL, antialiased, camera_for, frame_of, full_size, psnr_db, rgb_of, scene
+from tests.unit.test_frame_remap import (
+    FULL_HD,
+    SMALL,
+    antialiased,
+    camera_for,
+    frame_of,
+    full_size,
+    psnr_db,
+    rgb_of,
+    scene,
+)
 
 SIZES = [FULL_HD, (854, 480), SMALL]
 
 
-def slow_tile(rgb: UInt8, geometry: Geometry) -> UInt8:
+def slow_frame(rgb: UInt8, geometry: Geometry) -> UInt8:
     """Antialiased resize of the whole picture, to the square or to its own shape within it; the rest is black."""
     height, width = rgb.shape[:2]
     scale = 256 / max(width, height)
     rows, columns = (256, 256) if geometry == "squash" else (round(height * scale), round(width * scale))
     resized = np.einsum("yh,hwc->ywc", antialiased(height, rows), rgb, optimize=True)
     resized = np.einsum("xw,ywc->yxc", antialiased(width, columns), resized, optimize=True)
-    tile = np.zeros((256, 256, 3), np.uint8)
+    frame = np.zeros((256, 256, 3), np.uint8)
     top, left = (256 - rows) // 2, (256 - columns) // 2
-    tile[top : top + rows, left : left + columns] = resized.round().clip(0, 255)
-    return tile
+    frame[top : top + rows, left : left + columns] = resized.round().clip(0, 255)
+    return frame
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("geometry", ["squash", "letterbox"])
 @pytest.mark.parametrize("rectified", [True, False])
-def test_the_fused_tile_is_near_the_slow_one(size: tuple[int, int], geometry: Geometry, *, rectified: bool) -> None:
+def test_the_fused_encoder_frame_is_near_the_slow_one(
+    size: tuple[int, int], geometry: Geometry, *, rectified: bool
+) -> None:
     """One small remap gives what full-size remap and antialiased resize give, to 40 dB, as it does for crops."""
     frame = frame_of(scene(size))
     camera = camera_for(size) if rectified else None
     whole = rgb_of(frame) if camera is None else full_size(rgb_of(frame), camera)
-    tile = TileRemap(layout_of(frame), camera, geometry=geometry).tile(frame)
-    assert psnr_db(tile, slow_tile(whole, geometry)) >= 40.0
+    fused = FrameRemap(layout_of(frame), camera, geometry=geometry).encoder_frame(frame)
+    assert psnr_db(fused, slow_frame(whole, geometry)) >= 40.0
 
 
 @pytest.mark.parametrize("size", [*SIZES, (1080, 1920), (300, 300), (455, 255)])
-def test_all_of_the_picture_is_in_the_tile(size: tuple[int, int]) -> None:
-    """Its corners are the picture's in a squashed tile, and those of the stretch between the bars in the other."""
+def test_all_of_the_picture_is_in_the_encoder_frame(size: tuple[int, int]) -> None:
+    """Its corners are the picture's in a squashed frame, and those of the stretch between the bars in the other."""
     width, height = size
     squashed = encoder_view(width, height, 256, "squash")
     assert (squashed.scale_x * width, squashed.scale_y * height, squashed.left, squashed.top) == (256, 256, 0, 0)
@@ -58,18 +70,19 @@ def test_all_of_the_picture_is_in_the_tile(size: tuple[int, int]) -> None:
 def test_bars_are_black(camera: Camera | None) -> None:
     """Beside the picture there is black, also where the lens has seen more than the rectified picture shows."""
     white = frame_of(np.full((*SMALL[::-1], 3), 255, np.uint8))
-    tile = TileRemap(layout_of(white), camera, geometry="letterbox").tile(white)
+    frame = FrameRemap(layout_of(white), camera, geometry="letterbox").encoder_frame(white)
     source = source_map(encoder_view(*SMALL, 256, "letterbox"), *SMALL, camera)
-    assert tile[:56].max() == tile[200:].max() == 0
-    assert tile[~source.valid].max() == 0
-    assert tile[source.valid].min() >= 250
+    assert frame[:56].max() == frame[200:].max() == 0
+    assert frame[~source.valid].max() == 0
+    assert frame[source.valid].min() >= 250
 
 
 def test_a_square_picture_is_whole_in_both() -> None:
     """Where nothing has to be done about the shape, the two are one."""
     frame = frame_of(scene((512, 512)))
     squashed, boxed = (
-        TileRemap(layout_of(frame), None, geometry=geometry).tile(frame) for geometry in ("squash", "letterbox")
+        FrameRemap(layout_of(frame), None, geometry=geometry).encoder_frame(frame)
+        for geometry in ("squash", "letterbox")
     )
     np.testing.assert_array_equal(squashed, boxed)
 
@@ -77,17 +90,19 @@ def test_a_square_picture_is_whole_in_both() -> None:
 def test_the_record_names_the_geometry() -> None:
     """Facts say which it was, and the maps differ."""
     geometries: list[Geometry] = ["crop", "squash", "letterbox"]
-    facts = [TileRemap(Layout(*SMALL, "yuv420p", 0, 1, 1), None, geometry=name).facts() for name in geometries]
+    facts = [FrameRemap(Layout(*SMALL, "yuv420p", 0, 1, 1), None, geometry=name).facts() for name in geometries]
     assert [fact["geometry"] for fact in facts] == geometries
     assert len({fact["tile_map_sha256"] for fact in facts}) == 3
 
 
 def test_the_stage_takes_a_geometry() -> None:
-    """The chain's rectifier makes the tile that was asked for."""
+    """The chain's rectifier makes the frame that was asked for."""
     frame = frame_of(scene(SMALL))
-    (tile,) = [
+    (made,) = [
         item
         for item in Rectify(None, geometry="letterbox").on_item(Picture(0, 0.0, 0.03, frame))
-        if isinstance(item, Tile)
+        if isinstance(item, EncoderFrame)
     ]
-    np.testing.assert_array_equal(tile.rgb, TileRemap(layout_of(frame), None, geometry="letterbox").tile(frame))
+    np.testing.assert_array_equal(
+        made.rgb, FrameRemap(layout_of(frame), None, geometry="letterbox").encoder_frame(frame)
+    )

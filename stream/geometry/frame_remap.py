@@ -1,4 +1,4 @@
-"""What the chain needs of every frame: the encoder's tile, and, now and then, the annotator's keyframe."""
+"""From a decoded frame to the encoder frame and, now and then, the annotator's keyframe, by one fused remap each."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -16,20 +16,20 @@ from stream.pipeline.items import UInt8
 if TYPE_CHECKING:
     from stream.geometry.remap_torch import TorchRemap
 
-TILE_PX = 256
+ENCODER_PX = 256
 KEYFRAME_PX = 854
 JPEG_QUALITY = 90
 
 
-class TileRemap:
-    """Tiles and keyframes of frames of one layout, each by one fused remap of its own."""
+class FrameRemap:
+    """Makes encoder frames and keyframes from decoded frames of one layout."""
 
     def __init__(
         self,
         layout: Layout,
         camera: Camera | None,
         *,
-        tile_px: int = TILE_PX,
+        encoder_px: int = ENCODER_PX,
         geometry: Geometry = "crop",
         keyframe_px: int = KEYFRAME_PX,
         device: str | None = None,
@@ -39,25 +39,25 @@ class TileRemap:
         Args:
             layout: Of the frames to come.
             camera: For the upright size of the layout; None leaves the lens's picture as it is.
-            tile_px: Side of the tile.
+            encoder_px: Side of the encoder frame.
             geometry: How a picture that is no square becomes one.
             keyframe_px: Longest side of a keyframe, at most.
             device: torch's, for frames that lie there or may be brought there; None: OpenCV on the CPU.
         """
         width, height = layout.upright_size
-        tile_source = source_map(encoder_view(width, height, tile_px, geometry), width, height, camera)
+        encoder_source = source_map(encoder_view(width, height, encoder_px, geometry), width, height, camera)
         keyframe_source = source_map(keyframe_view(width, height, keyframe_px), width, height, camera)
         self._layout = layout
         self._camera = camera
         self._geometry = geometry
         self._device = device
-        self._tile = _make_remap(layout, tile_source, device)
+        self._encoder_map = _make_remap(layout, encoder_source, device)
         self._keyframe = _make_remap(layout, keyframe_source, device)
-        self._valid_fractions = tile_source.valid_fraction, keyframe_source.valid_fraction
+        self._valid_fractions = encoder_source.valid_fraction, keyframe_source.valid_fraction
 
-    def tile(self, frame: av.VideoFrame) -> UInt8:
-        """(tile_px, tile_px, 3) uint8 RGB; of a crop, what the reference processor makes of the rectified frame."""
-        return self._tile(frame)
+    def encoder_frame(self, frame: av.VideoFrame) -> UInt8:
+        """(encoder_px, encoder_px, 3) uint8 RGB; for a crop, that of the reference processor on the rectified frame."""
+        return self._encoder_map(frame)
 
     def keyframe(self, frame: av.VideoFrame) -> UInt8:
         """(height, width, 3) uint8 RGB of the whole rectified frame."""
@@ -65,7 +65,7 @@ class TileRemap:
 
     def facts(self) -> dict[str, object]:
         """What was done to the pixels, for the record; JSON's types only."""
-        tile_valid, picture_valid = self._valid_fractions
+        encoder_valid, picture_valid = self._valid_fractions
         color = self._layout.color
         return {
             "width": self._layout.upright_size[0],
@@ -76,10 +76,10 @@ class TileRemap:
             "colour_range": "full" if color.full_range else "limited",
             "remapped_by": f"torch on {self._device}" if self._device else "opencv",
             "geometry": self._geometry,
-            "tile_halvings": self._tile.halvings,
-            "tile_blur": [list(blur) for blur in self._tile.blur],
-            "tile_map_sha256": self._tile.sha256(),
-            "tile_valid_fraction": tile_valid,
+            "tile_halvings": self._encoder_map.halvings,
+            "tile_blur": [list(blur) for blur in self._encoder_map.blur],
+            "tile_map_sha256": self._encoder_map.sha256(),
+            "tile_valid_fraction": encoder_valid,
             "valid_fraction": picture_valid,
             **lens_facts(self._camera),
         }

@@ -1,4 +1,4 @@
-"""From a decoder's planes to the encoder's tile and the annotator's keyframe, by one remap each."""
+"""From a decoder's planes to the encoder frame and the annotator's keyframe, by one remap each."""
 
 import json
 from functools import cache
@@ -15,10 +15,10 @@ from stream.demo.lens import demo_intrinsics
 from stream.demo.render import render_frames
 from stream.errors import IntrinsicsError
 from stream.geometry.camera import Camera, Intrinsics, fit_camera, read_intrinsics
+from stream.geometry.frame_remap import FrameRemap, encode_picture
 from stream.geometry.layout import Layout, layout_of
 from stream.geometry.remap import FusedRemap
 from stream.geometry.sampling_plan import Blur, antialiasing
-from stream.geometry.tiles import TileRemap, encode_picture
 from stream.geometry.viewport import View, encoder_view, keyframe_view, source_map
 from stream.pipeline.items import Float64, UInt8
 
@@ -68,19 +68,19 @@ def antialiased(length: int, wanted: int) -> Float64:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float64)
 
 
-def reference_tile(rgb: UInt8) -> UInt8:
+def reference_frame(rgb: UInt8) -> UInt8:
     """The slow way: antialiased resize of the whole picture, shortest edge to 292, then a floored centre crop."""
     height, width = rgb.shape[:2]
     short = min(height, width)
     rows, columns = antialiased(height, int(292 * height / short)), antialiased(width, int(292 * width / short))
     top, left = (len(rows) - 256) // 2, (len(columns) - 256) // 2
     resized = np.einsum("yh,hwc->ywc", rows[top : top + 256], rgb, optimize=True)
-    tile = np.einsum("xw,ywc->yxc", columns[left : left + 256], resized, optimize=True)
-    return np.asarray(tile.round().clip(0, 255), np.uint8)
+    frame = np.einsum("xw,ywc->yxc", columns[left : left + 256], resized, optimize=True)
+    return np.asarray(frame.round().clip(0, 255), np.uint8)
 
 
-def tile_of(frame: av.VideoFrame, camera: Camera | None) -> UInt8:
-    return TileRemap(layout_of(frame), camera).tile(frame)
+def encoder_frame_of(frame: av.VideoFrame, camera: Camera | None) -> UInt8:
+    return FrameRemap(layout_of(frame), camera).encoder_frame(frame)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def tile_of(frame: av.VideoFrame, camera: Camera | None) -> UInt8:
         ((300, 300), (292, 292), (18, 18)),
     ],
 )
-def test_the_tiles_geometry_is_the_reference_processors(
+def test_the_frames_geometry_is_the_reference_processors(
     size: tuple[int, int], resized: tuple[int, int], cut: tuple[int, int]
 ) -> None:
     """Shortest edge to 292, the long edge and the crop's offset floored."""
@@ -105,23 +105,23 @@ def test_the_tiles_geometry_is_the_reference_processors(
 
 @pytest.mark.parametrize("size", [FULL_HD, (1280, 720), (854, 480), SMALL])
 @pytest.mark.parametrize("rectified", [True, False])
-def test_the_fused_tile_is_near_the_slow_one(size: tuple[int, int], *, rectified: bool) -> None:
+def test_the_fused_encoder_frame_is_near_the_slow_one(size: tuple[int, int], *, rectified: bool) -> None:
     """One small remap gives what full-size remap, antialiased resize and crop give, to 40 dB."""
     frame = frame_of(scene(size))
     camera = camera_for(size) if rectified else None
     whole = rgb_of(frame) if camera is None else full_size(rgb_of(frame), camera)
-    assert psnr_db(tile_of(frame, camera), reference_tile(whole)) >= 40.0
+    assert psnr_db(encoder_frame_of(frame, camera), reference_frame(whole)) >= 40.0
 
 
 @needs_shared
 @pytest.mark.parametrize("card", ["10k", "100k"])
-def test_the_published_lenses_give_the_slow_tile_too(card: str) -> None:
-    """With the cards' own calibrations the fused tile stays within the same bounds."""
+def test_the_published_lenses_give_the_slow_encoder_frame_too(card: str) -> None:
+    """With the cards' own calibrations the fused frame stays within the same bounds."""
     intrinsics = read_intrinsics(FISHEYE / "cards" / f"egocentric{card}_card_intrinsics.json")
     size = intrinsics.image_width, intrinsics.image_height
     frame, camera = frame_of(scene(size)), fit_camera(intrinsics, *size)
-    slow = reference_tile(full_size(rgb_of(frame), camera))
-    assert psnr_db(tile_of(frame, camera), slow) >= 40.0
+    slow = reference_frame(full_size(rgb_of(frame), camera))
+    assert psnr_db(encoder_frame_of(frame, camera), slow) >= 40.0
 
 
 def test_sampling_blurs_as_much_as_the_antialiased_resize() -> None:
@@ -149,11 +149,11 @@ def test_odd_sizes_work(size: tuple[int, int]) -> None:
     odd = frame_of(np.ascontiguousarray(cv2.resize(rgb_of(frame), size)))
     for camera in (None, camera_for(size)):
         whole = rgb_of(odd) if camera is None else full_size(rgb_of(odd), camera)
-        assert psnr_db(tile_of(odd, camera), reference_tile(whole)) >= 36.0
+        assert psnr_db(encoder_frame_of(odd, camera), reference_frame(whole)) >= 36.0
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv444p", "yuv422p10le", "nv12", "rgb24", "gbrp", "yuvj420p"])
-def test_other_pixel_formats_give_the_same_tile(pixel_format: str) -> None:
+def test_other_pixel_formats_give_the_same_encoder_frame(pixel_format: str) -> None:
     """10 bit, other subsamplings, packed, RGB and full-range frames look as the 8-bit 4:2:0 frame does."""
     rgb = cv2.GaussianBlur(scene(SMALL), (0, 0), 2.0)  # so that subsampling itself makes no difference
     plain = frame_of(np.asarray(rgb, np.uint8))
@@ -161,7 +161,7 @@ def test_other_pixel_formats_give_the_same_tile(pixel_format: str) -> None:
     if pixel_format.startswith("yuvj"):
         other.color_range = 2
     assert layout_of(other).zero_copy == (pixel_format in {"yuvj420p", "nv12"})
-    assert psnr_db(tile_of(other, camera_for(SMALL)), tile_of(plain, camera_for(SMALL))) >= 42.0
+    assert psnr_db(encoder_frame_of(other, camera_for(SMALL)), encoder_frame_of(plain, camera_for(SMALL))) >= 42.0
 
 
 TAGS = [(1, 1), (1, 2), (5, 1), (6, 2), (7, 1), (9, 1), (9, 2), (2, 0)]
@@ -177,7 +177,7 @@ def test_colours_follow_the_frames_tags(colorspace: int, color_range: int) -> No
         frame.colorspace, frame.color_range = colorspace, color_range
         shown = frame.reformat(format="rgb24", dst_colorspace="ITU709" if colorspace == 1 else None)
         expected = rgb_of(shown)[32, 32].astype(int)
-        assert np.abs(tile_of(frame, None)[128, 128] - expected).max() <= 2
+        assert np.abs(encoder_frame_of(frame, None)[128, 128] - expected).max() <= 2
 
 
 def test_an_untagged_full_hd_frame_is_bt601() -> None:
@@ -191,23 +191,23 @@ def test_an_untagged_full_hd_frame_is_bt601() -> None:
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_the_containers_rotation_is_undone(turns: int) -> None:
-    """However the coded picture lies, tile and keyframe are those of the upright one, lens and all."""
+    """However the coded picture lies, frame and keyframe are those of the upright one, lens and all."""
     upright = frame_of(scene(SMALL))
     camera = camera_for(SMALL, balance=0.6, cx=210.0, cy=140.0)
-    expected = TileRemap(layout_of(upright), camera)
+    expected = FrameRemap(layout_of(upright), camera)
     coded = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(rgb_of(upright), -turns)), "rgb24")
     coded = coded.reformat(format="yuv420p")
     layout = layout_of(coded)._replace(rotation_deg=90 * turns)
     assert layout.upright_size == SMALL
-    turned = TileRemap(layout, camera)
-    assert psnr_db(turned.tile(coded), expected.tile(upright)) >= 38.0
+    turned = FrameRemap(layout, camera)
+    assert psnr_db(turned.encoder_frame(coded), expected.encoder_frame(upright)) >= 38.0
     assert psnr_db(turned.keyframe(coded), expected.keyframe(upright)) >= 38.0
 
 
 def masked(size: tuple[int, int], camera: Camera) -> tuple[UInt8, npt.NDArray[np.bool_]]:
     """The keyframe of a white picture, and the rays that the lens does not see."""
     white = frame_of(np.full((size[1], size[0], 3), 255, np.uint8))
-    remap = TileRemap(layout_of(white), camera, keyframe_px=max(size))
+    remap = FrameRemap(layout_of(white), camera, keyframe_px=max(size))
     _, _, seen = camera.locate(camera.new_k, *size)
     return remap.keyframe(white), ~seen
 
@@ -238,7 +238,7 @@ def test_the_10k_cards_fold_is_masked() -> None:
 def test_a_lens_that_shows_nothing_is_refused() -> None:
     """A calibration whose picture lies wholly outside the frame is an error, not a black film."""
     with pytest.raises(IntrinsicsError, match="nothing of the picture"):
-        TileRemap(Layout(*SMALL, "yuv420p", 0, 2, 0), camera_for(SMALL, cx=5000.0))
+        FrameRemap(Layout(*SMALL, "yuv420p", 0, 2, 0), camera_for(SMALL, cx=5000.0))
 
 
 def test_keyframes_have_the_size_asked_for() -> None:
@@ -257,36 +257,36 @@ def test_a_keyframe_is_the_rectified_picture() -> None:
     """It is near OpenCV's undistortion scaled down by area, also after JPEG."""
     frame, camera = frame_of(scene(FULL_HD)), camera_for(FULL_HD)
     slow = cv2.resize(full_size(rgb_of(frame), camera), (854, 480), interpolation=cv2.INTER_AREA)
-    keyframe = TileRemap(layout_of(frame), camera).keyframe(frame)
+    keyframe = FrameRemap(layout_of(frame), camera).keyframe(frame)
     jpeg = cv2.imdecode(np.frombuffer(encode_picture(keyframe, ".jpg"), np.uint8), cv2.IMREAD_COLOR_RGB)
     assert psnr_db(keyframe, np.asarray(slow, np.uint8)) >= 34.0
     assert psnr_db(np.asarray(jpeg, np.uint8), keyframe) >= 34.0
 
 
-def test_tiles_are_of_their_own() -> None:
-    """A tile is fresh memory: the next frame does not change it, and the frame is not written to."""
+def test_frames_are_of_their_own() -> None:
+    """A frame is fresh memory: the next frame does not change it, and the frame is not written to."""
     first, second = frame_of(scene(SMALL)), frame_of(255 - scene(SMALL))
-    remap = TileRemap(layout_of(first), camera_for(SMALL))
+    remap = FrameRemap(layout_of(first), camera_for(SMALL))
     before = rgb_of(first)
-    tile = remap.tile(first)
-    kept = tile.copy()
-    assert np.abs(remap.tile(second).astype(int) - kept).mean() > 10
-    np.testing.assert_array_equal(tile, kept)
+    frame = remap.encoder_frame(first)
+    kept = frame.copy()
+    assert np.abs(remap.encoder_frame(second).astype(int) - kept).mean() > 10
+    np.testing.assert_array_equal(frame, kept)
     np.testing.assert_array_equal(rgb_of(first), before)
-    assert tile.flags.owndata
-    assert tile.flags.c_contiguous
+    assert frame.flags.owndata
+    assert frame.flags.c_contiguous
 
 
 def test_facts_say_what_was_done() -> None:
     """They are JSON, and the map's hash is the same for the same lens and another for another balance."""
     layout = Layout(*SMALL, "yuv420p", 0, 1, 1)
-    facts = [TileRemap(layout, camera_for(SMALL, balance)).facts() for balance in (0.0, 0.0, 0.3)]
+    facts = [FrameRemap(layout, camera_for(SMALL, balance)).facts() for balance in (0.0, 0.0, 0.3)]
     assert json.loads(json.dumps(facts[0])) == facts[0]
     assert facts[0] == facts[1]
     assert facts[0]["tile_map_sha256"] != facts[2]["tile_map_sha256"]
     assert (facts[0]["colour_matrix"], facts[0]["colour_range"]) == ("bt709", "limited")
     assert facts[0]["valid_fraction"] == 1.0
-    assert TileRemap(layout, None).facts()["rectified"] is False
+    assert FrameRemap(layout, None).facts()["rectified"] is False
 
 
 def at_full_size(rgb: UInt8, camera: Camera) -> UInt8:
