@@ -11,13 +11,12 @@ import click
 from rich.console import Console
 
 from stream.errors import UsageError, printable
-from stream.evaluation.clock import LONGEST_S
 from stream.evaluation.document import document
 from stream.evaluation.evaluation import evaluate as judge_clips
-from stream.evaluation.formats import read_tracks
 from stream.evaluation.pairing import Case, left_out, make_case, paired
+from stream.evaluation.readers import read_tracks
 from stream.evaluation.tables import PIPE_WIDTH, show
-from stream.evaluation.track import Track
+from stream.evaluation.track import LONGEST_S, Track
 
 _PATH = click.Path(path_type=Path)
 

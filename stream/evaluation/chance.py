@@ -7,10 +7,9 @@ from operator import add
 
 import numpy as np
 
-from stream.evaluation.anomaly import edges_of
-from stream.evaluation.clip import Clip
 from stream.evaluation.counts import Counts, count
 from stream.evaluation.matching import Float64
+from stream.evaluation.types import Clip, edges_of
 
 DRAWS = 1000
 """Random detectors: enough to know the 95th percentile to within one or two percentiles."""

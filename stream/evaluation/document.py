@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from stream.evaluation.anomaly import Anomaly
 from stream.evaluation.chance import DRAWS, HEADLINE
-from stream.evaluation.clip import Clip
 from stream.evaluation.evaluation import Evaluation
 from stream.evaluation.judgement import Judgement, Match
+from stream.evaluation.types import Anomaly, Clip
 
 
 def document(evaluation: Evaluation, notes: Sequence[str], broken: Sequence[str]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from functools import reduce
 from operator import add
 
 from stream.evaluation.chance import DRAWS, HEADLINE, Chance, compare, control
-from stream.evaluation.clip import Clip
 from stream.evaluation.judgement import Judgement, judge
+from stream.evaluation.types import Clip
 
 
 @dataclass(frozen=True, slots=True)

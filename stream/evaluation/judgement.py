@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from stream.evaluation.anomaly import Anomaly, edges_of, joined
 from stream.evaluation.counts import CRITERIA, Counts, count, ious, ratio
 from stream.evaluation.matching import Float64, best_pairs
+from stream.evaluation.types import Anomaly, edges_of, joined
 
 Row: TypeAlias = dict[str, float | int | None]
 """Figures by name. None: not defined, for want of events, or of times at which they were known."""

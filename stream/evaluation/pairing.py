@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stream.errors import UsageError
-from stream.evaluation.clip import Clip
 from stream.evaluation.track import Track, anomalies_of, fitted, last_end_s
+from stream.evaluation.types import Clip
 
 
 @dataclass(frozen=True, slots=True)

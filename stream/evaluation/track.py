@@ -1,4 +1,4 @@
-"""What a file says of one clip, row by row, and which of its rows are anomalous events."""
+"""The rows that a file gives for one clip, and which of them are anomalous events."""
 
 import re
 from collections.abc import Iterable
@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from stream.errors import InputError, UsageError
-from stream.evaluation.anomaly import Anomaly, joined
-from stream.evaluation.clock import seconds_of
+from stream.evaluation.types import Anomaly, joined
 
+_CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,3}):(?P<seconds>\d{1,2}(?:\.\d+)?)")
+
+LONGEST_S = 1e7
+"""Sixteen weeks; a time beyond that is refused."""
 ROUNDING_S = 1.0
-"""A row may end this much after its clip does: people and models write whole seconds."""
+"""A row may end this much after its clip: people and models write whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Row:
     span: Anomaly
     kind: str
     text: str
-    """What happens in it, in words; empty where the file has none."""
+    """Description in words; empty if the file has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +34,17 @@ class Track:
 
     where: str
     stem: str | None
-    """The clip's name; None where the file does not say."""
+    """The clip's name; None if the file does not give it."""
     rows: tuple[Row, ...]
     duration_s: float | None = None
-    """The clip's length, where the source knows it."""
+    """The clip's length, if the file gives it."""
     described: bool = False
-    """Its rows tell in words whatever happens, and a pattern must say which are anomalous. Such files are
-    written by models: a broken row is put aside and named, and the rest is used."""
+    """Its rows describe in words everything that happens; a pattern selects the anomalous ones. Models write such
+    files: an invalid row is left out and reported, and the rest is used."""
     broken: tuple[str, ...] = ()
-    """One sentence for each row that was put aside."""
+    """One sentence for each row that was left out."""
     note: str | None = None
-    """What a reader of the result has to know of this source."""
+    """A remark on this file for the readers of the result."""
 
 
 def make_row(
@@ -54,10 +57,10 @@ def make_row(
     opened_at: object = None,
     closed_at: object = None,
 ) -> Row:
-    """A row from values as they were read; without a kind it is an event.
+    """Make a row from the values in a file; without a kind it is anomalous.
 
     Raises:
-        InputError: naming the place and what is wrong there.
+        InputError: a value is invalid; the message names its place.
     """
     try:
         t_start_s, t_end_s = seconds_of(start), seconds_of(end)
@@ -72,10 +75,10 @@ def make_row(
 
 
 def described_track(where: str, stem: str, lines: Iterable[tuple[str, object, object, str]]) -> Track:
-    """A track from lines in words: place, start, end and text of each; broken ones are put aside.
+    """Make a track from described lines (place, start, end, text); invalid ones are left out.
 
     Raises:
-        InputError: if not one line is sound, so that this is probably another kind of file.
+        InputError: no line is valid, so that this is probably another kind of file.
     """
     rows: list[Row] = []
     broken: list[str] = []
@@ -85,15 +88,15 @@ def described_track(where: str, stem: str, lines: Iterable[tuple[str, object, ob
         except InputError as error:
             broken.append(str(error))
     if broken and not rows:
-        raise InputError(f"{where} has not one sound row; the first: {broken[0]}")
+        raise InputError(f"{where} has no valid row; the first: {broken[0]}")
     return Track(where, stem, tuple(rows), described=True, broken=tuple(broken))
 
 
 def fitted(track: Track, duration_s: float) -> Track:
-    """The track without the rows that end after the clip does.
+    """The track without the rows that end after the clip.
 
     Raises:
-        InputError: if there are such rows and the track is not of the sort whose broken rows are put aside.
+        InputError: there are such rows, and the track is not a described one.
     """
     limit_s = duration_s + ROUNDING_S
     kept = tuple(row for row in track.rows if row.span.t_end_s <= limit_s)
@@ -105,18 +108,18 @@ def fitted(track: Track, duration_s: float) -> Track:
 
 
 def anomalies_of(track: Track, pattern: re.Pattern[str] | None) -> tuple[Anomaly, ...]:
-    """The anomalous events of a track, in order; rows that touch are one event.
+    """The anomalous events of a track, in order; touching rows are one event.
 
     Raises:
-        UsageError: if the track is described in words and no pattern says which of them are anomalous.
-        InputError: if events that were listed as such overlap.
+        UsageError: the track is described in words and there is no pattern.
+        InputError: listed events overlap.
     """
     if not track.described:
         rows = [row for row in track.rows if row.kind == "anomalous"]
         _refuse_overlap(rows)
     elif pattern is None:
         raise UsageError(
-            f"{track.where} tells everything that happens: say with --anomalous PATTERN which of its rows are anomalous"
+            f"{track.where} describes everything that happens: select its anomalous rows with --anomalous PATTERN"
         )
     else:
         rows = [row for row in track.rows if pattern.search(row.text)]
@@ -124,7 +127,7 @@ def anomalies_of(track: Track, pattern: re.Pattern[str] | None) -> tuple[Anomaly
 
 
 def last_end_s(tracks: Iterable[Track]) -> float:
-    """Where the last row of all ends; 0 without rows."""
+    """End of the last row of all tracks; 0 without rows."""
     return max((row.span.t_end_s for track in tracks for row in track.rows), default=0.0)
 
 
@@ -135,3 +138,41 @@ def _refuse_overlap(rows: Iterable[Row]) -> None:
                 f"{other.where}: it begins at {other.span.t_start_s:g} s, before {one.where} ends at "
                 f"{one.span.t_end_s:g} s: events of one clip may not overlap"
             )
+
+
+def seconds_of(written: object) -> float:
+    """Convert a time to seconds: a number, or text like ``75``, ``75.5``, ``1:15``, ``01:15.5`` or ``00:01:15``.
+
+    Raises:
+        ValueError: it is not a time; the message says why.
+    """
+    match written:
+        case None:
+            raise ValueError("a time is missing")
+        case bool():
+            raise ValueError(f"{written} is not a time")
+        case int() | float():
+            return _check_time(written)
+        case str():
+            return _check_time(_parse_time(written.strip()))
+        case _:
+            raise ValueError(f"a {type(written).__name__} is not a time")
+
+
+def _parse_time(text: str) -> float:
+    clock = _CLOCK.fullmatch(text)
+    if clock is None:
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a time in seconds, mm:ss or hh:mm:ss") from None
+    minutes, seconds = int(clock["minutes"]), float(clock["seconds"])
+    if seconds >= 60 or (clock["hours"] and minutes >= 60):
+        raise ValueError(f"{text!r} is not a time: minutes and seconds end at 59")
+    return int(clock["hours"] or 0) * 3600 + minutes * 60 + seconds
+
+
+def _check_time(seconds: float) -> float:
+    if not 0 <= seconds < LONGEST_S:
+        raise ValueError(f"{seconds} is not a time in a clip: expected 0 to {LONGEST_S:.0f} s")
+    return float(seconds)

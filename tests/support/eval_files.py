@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.evaluation.anomaly import Anomaly
+from stream.evaluation.types import Anomaly
 from stream.pipeline.facts import ClosedBy, Kind
 from stream.records.schema import events
 from stream.records.store.event_log import EventLog

@@ -15,8 +15,8 @@ from rich.console import Console
 from stream.detection.causal import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, InputError, UsageError
-from stream.evaluation.anomaly import Anomaly
-from stream.evaluation.listed import read_json
+from stream.evaluation.readers import read_json
+from stream.evaluation.types import Anomaly
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
 from stream.pipeline.items import Embedding, End, Float32
 from stream.pipeline.stage import drive

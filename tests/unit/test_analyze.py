@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,17 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from exporters.anomalies import Anomaly, causal_anomalies, read_anomalies
 from exporters.figures import style
-from exporters.figures.announced import read_announced
-from exporters.figures.anomalies import Anomaly, read_anomalies
-from exporters.figures.detection_plot import Span
-from stream.commands.analysis.clip import Clip, clips_in
-from stream.commands.analysis.found import causal_anomalies, causal_track
-from stream.commands.analysis.numbers import replay
-from stream.commands.analyze import analyze
+from exporters.figures.detection import causal_track
+from exporters.run_view import RunView, Span, view_run
+from stream.commands.analyze import analyze, views_with_truth
 from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, InputError, ModelUnavailableError, exit_code_of
-from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import read_events
 from tests.support.recorded import EVENT_S, working_windows, write_bare, write_run
 
@@ -35,13 +31,13 @@ def analyzed(folder: Path, *options: str | Path) -> list[str]:
     return [Path(line).name for line in result.output.splitlines()]
 
 
-def only_clip(folder: Path, truth: Path | None = None) -> Clip:
+def only_view(folder: Path, truth: Path | None = None) -> RunView:
     """The one clip of a folder."""
-    (clip,) = clips_in(folder, truth)
-    return clip
+    (view,) = views_with_truth(folder, truth)
+    return view
 
 
-def announced_spans(anomalies: list[Anomaly]) -> list[tuple[str | None, float, float]]:
+def announced_spans(anomalies: Iterable[Anomaly]) -> list[tuple[str | None, float, float]]:
     """Which segments, from when to when."""
     return [(found.segment_id, found.t_start_s, found.t_end_s) for found in anomalies if found.mode == "causal"]
 
@@ -79,13 +75,11 @@ def test_run_directory_gives_what_was_announced(tmp_path: Path) -> None:
 def test_events_count_and_not_the_replay(tmp_path: Path) -> None:
     """Where the replay would say something else, the figure and the file still show what was announced."""
     layout = write_run(tmp_path / "clip", working_windows(220))
-    before = announced_spans(causal_anomalies(clip := only_clip(layout.root), replay(clip.windows, clip.options)))
+    before = announced_spans(causal_anomalies(only_view(layout.root)))
     np.save(layout.temporal, working_windows(221, seed=5)[1:])
-    clip = only_clip(layout.root)
-    played = replay(clip.windows, clip.options)
-    anomalies = causal_anomalies(clip, played)
-    assert announced_spans(anomalies) == before
-    (span,) = causal_track(clip, played, anomalies).spans
+    view = only_view(layout.root)
+    assert announced_spans(causal_anomalies(view)) == before
+    (span,) = causal_track(view).spans
     assert (span.t_start_s, span.t_end_s) == (before[0][1], before[-1][2])
 
 
@@ -93,10 +87,9 @@ def test_growing_run_is_shown_up_to_now(tmp_path: Path) -> None:
     """An anomaly that has begun is drawn to the last window; it enters the file when it is closed."""
     layout = write_run(tmp_path / "clip", working_windows(135), finished=False)
     np.save(layout.timestamps, np.arange(134.0))
-    clip = only_clip(layout.root)
-    assert clip.title == "clip\ngrid-v1, 134 windows, run not finished"
-    played = replay(clip.windows, clip.options)
-    (span,) = causal_track(clip, played, causal_anomalies(clip, played)).spans
+    view = only_view(layout.root)
+    assert view.title == "clip\ngrid-v1, 134 windows, run not finished"
+    (span,) = causal_track(view).spans
     assert span.t_start_s == pytest.approx(EVENT_S[0], abs=3)
     assert span.t_end_s == 134.0
     analyzed(layout.root)
@@ -107,11 +100,11 @@ def test_truth_is_found_beside_the_source(tmp_path: Path) -> None:
     """truth.json beside the clip, or beside the tar that holds it, is shown if it knows the clip."""
     tar = tmp_path / "part.tar"
     layout = write_run(tmp_path / "runs" / "clip", working_windows(40), source=f"{tar}::clip.mp4")
-    assert only_clip(layout.root).truth is None
+    assert only_view(layout.root).truth is None
     (tmp_path / "truth.json").write_text(json.dumps({"another": TRUTH}))
-    assert only_clip(layout.root).truth is None
+    assert only_view(layout.root).truth is None
     (tmp_path / "truth.json").write_text(json.dumps({"clip": TRUTH, "another": []}))
-    assert only_clip(layout.root).truth == (Span(*EVENT_S),)
+    assert only_view(layout.root).truth == (Span(*EVENT_S),)
 
 
 def test_truth_that_was_asked_for_must_know_the_clip(tmp_path: Path) -> None:
@@ -119,9 +112,9 @@ def test_truth_that_was_asked_for_must_know_the_clip(tmp_path: Path) -> None:
     write_bare(tmp_path, working_windows(40))
     truth = tmp_path / "watched.json"
     truth.write_text(json.dumps({"clip": []}))
-    assert only_clip(tmp_path, truth).truth == ()
+    assert only_view(tmp_path, truth).truth == ()
     truth.write_text(json.dumps({"a": [], "b": []}))
-    with pytest.raises(InputError, match="does not know the clip clip, only a, b"):
+    with pytest.raises(InputError, match="has no clip clip, only a, b"):
         analyzed(tmp_path, "--truth", truth)
 
 
@@ -159,7 +152,7 @@ def test_windows_that_say_nothing_are_left_out_and_counted(tmp_path: Path) -> No
     mean = np.load(layout.embeddings)
     mean[[7, 30]] = np.nan
     np.save(layout.embeddings, mean)
-    assert only_clip(tmp_path).title.endswith("58 windows, 2 left out (zero or not finite)")
+    assert only_view(tmp_path).title.endswith("58 windows, 2 left out (zero or not finite)")
     assert len(analyzed(tmp_path)) == 3
 
 
@@ -230,7 +223,7 @@ def test_missing_matplotlib_ends_before_any_work(tmp_path: Path, monkeypatch: py
 def test_announced_reads_damage_and_source(tmp_path: Path) -> None:
     """The source's file is the tar where the clip lies in one; a run that ended is finished."""
     layout = write_run(tmp_path / "clip", working_windows(9), source="a/part.tar::clip.mp4")
-    announced = read_announced(layout.root)
-    assert announced.source == Path("a/part.tar")
-    assert (announced.finished, announced.encoder, announced.damaged) == (True, "grid-v1", ())
-    assert RunLayout(layout.root, announced.stem) == layout
+    view = view_run(layout.root)
+    assert view.source == Path("a/part.tar")
+    assert (view.finished, view.encoder, view.damaged) == (True, "grid-v1", ())
+    assert view.layout == layout

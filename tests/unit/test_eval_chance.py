@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.evaluation.anomaly import Anomaly
 from stream.evaluation.chance import scatter
-from stream.evaluation.clip import Clip
 from stream.evaluation.evaluation import evaluate
+from stream.evaluation.types import Anomaly, Clip
 
 TRUE = (Anomaly(60, 80), Anomaly(140, 158))
 FOUND = Clip("found", predicted=(Anomaly(61, 82), Anomaly(141, 157)), true=TRUE, duration_s=190.0)

@@ -11,11 +11,10 @@ from rich.console import Console
 
 from stream.commands.eval import evaluate
 from stream.errors import EgocleanError, InputError, UsageError
-from stream.evaluation.anomaly import Anomaly
-from stream.evaluation.clip import Clip
 from stream.evaluation.evaluation import evaluate as judge_clips
 from stream.evaluation.judgement import judge
 from stream.evaluation.tables import show
+from stream.evaluation.types import Anomaly, Clip
 from tests.support.eval_files import LOGS, SHARED, file, needs_logs, write_run
 
 TRUTH = '{"one": [{"t_start_s": 58, "t_end_s": 98, "kind": "anomalous"}], "two": []}'

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.evaluation.anomaly import Anomaly, edges_of, joined
 from stream.evaluation.counts import CRITERIA, EDGE_MOST_S, IOU_LEAST, count, ious
 from stream.evaluation.judgement import judge
 from stream.evaluation.matching import Float64, best_pairs, extend
+from stream.evaluation.types import Anomaly, edges_of, joined
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=150)
 

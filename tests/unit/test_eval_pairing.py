@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stream.errors import InputError, UsageError
-from stream.evaluation.formats import read_tracks
 from stream.evaluation.pairing import left_out, make_case, paired
+from stream.evaluation.readers import read_tracks
 from tests.support.eval_files import LOGS, file, needs_logs, spans, write_run
 
 

@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from exporters.figures import detection_plot, diagnostics, style
-from exporters.figures.detection_plot import Detection, Span, Track, draw_detection
+from exporters.figures import detection, diagnostics, style
+from exporters.figures.detection import Detection, Track, draw_detection
 from exporters.figures.diagnostics import Autocorrelation, Diagnostics, draw_diagnostics
 from exporters.figures.matrices import cells_of, similarity
 from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, clock_for, envelope
+from exporters.run_view import Span
 from stream.errors import ModelUnavailableError
 
 
@@ -144,7 +145,7 @@ def test_one_window_is_a_picture_with_words() -> None:
 def test_files_have_their_size_and_are_always_the_same(tmp_path: Path, count: int) -> None:
     """Short and long runs give PNGs of 200 dots an inch, byte for byte the same each time."""
     for name in ("first", "second"):
-        with style.figure_file(tmp_path / f"{name}.png", *detection_plot.SIZE_IN) as figure:
+        with style.figure_file(tmp_path / f"{name}.png", *detection.SIZE_IN) as figure:
             draw_detection(figure, some_detection(count))
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
     assert png_size(tmp_path / "first.png") == (1440, 1000)
@@ -157,7 +158,7 @@ def test_files_have_their_size_and_are_always_the_same(tmp_path: Path, count: in
 def test_title_is_not_read_as_mathematics(tmp_path: Path) -> None:
     """A clip may be called anything: dollar signs and backslashes are drawn as they are."""
     name = r"a_$x^{2$_\frac"
-    with style.figure_file(tmp_path / "a.png", *detection_plot.SIZE_IN) as figure:
+    with style.figure_file(tmp_path / "a.png", *detection.SIZE_IN) as figure:
         draw_detection(figure, replace(some_detection(20), title=name))
     with style.figure_file(tmp_path / "b.png", *diagnostics.SIZE_IN) as figure:
         draw_diagnostics(figure, replace(some_diagnostics(20), title=name))

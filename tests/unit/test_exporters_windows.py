@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporters.figures.windows import open_windows, stems
+from exporters.windows import open_windows, stems
 from stream.errors import InputError
 from stream.records.schema.layout import RunLayout
 

@@ -16,7 +16,7 @@ from stream.commands.run import make_options
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, ModelUnavailableError, UsageError
-from stream.evaluation.listed import read_json
+from stream.evaluation.readers import read_json
 from stream.evaluation.tables import PIPE_WIDTH
 from stream.evaluation.track import Track
 from stream.run.prepare import prepare

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream.commands.analysis.numbers import consecutive_distances
 from stream.detection.causal import CausalDetector, Change
 from stream.detection.offline import detect_offline
 from stream.detection.options import DetectorOptions
-from stream.evaluation.anomaly import Anomaly, edges_of, joined
+from stream.detection.replay import consecutive_distances
+from stream.evaluation.types import Anomaly, edges_of, joined
 from stream.pipeline.items import Float64
 from tests.tools.ablation.series import Series
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.detection.threshold import median_and_sigma, points_of
-from stream.evaluation.anomaly import Anomaly, edges_of
 from stream.evaluation.counts import EDGE_MOST_S
 from stream.evaluation.judgement import Judgement, Row, judge
+from stream.evaluation.types import Anomaly, edges_of
 from stream.pipeline.items import Float64
 from tests.tools.ablation.detectors import Found
 

@@ -1,4 +1,4 @@
-"""What both sides of an evaluation are made of."""
+"""The two sides of an evaluation: anomalies, and the clips that hold them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -39,3 +39,15 @@ def edges_of(anomalies: Sequence[Anomaly]) -> npt.NDArray[np.float64]:
     """(N, 2) float64: start and end, seconds."""
     edges = [(each.t_start_s, each.t_end_s) for each in anomalies]
     return np.array(edges, np.float64).reshape(-1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Predicted and true anomalies of one clip, each side sorted and disjoint."""
+
+    stem: str
+    predicted: tuple[Anomaly, ...]
+    true: tuple[Anomaly, ...]
+    duration_s: float
+    duration_known: bool = True
+    """False where the last end that either side knows stands for the clip's length."""

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporters.figures import windows as windows_module
-from exporters.figures.windows import open_windows
-from stream.commands.analysis.clip import Clip, clips_in
-from stream.commands.analysis.found import causal_anomalies, offline_anomalies
-from stream.commands.analysis.numbers import consecutive_distances, detect_offline, replay
-from stream.commands.analysis.repetition import repetition
+from exporters import windows as windows_module
+from exporters.analysis import analysis_of
+from exporters.anomalies import causal_anomalies, offline_anomalies
+from exporters.figures.diagnostics import repetition
+from exporters.run_view import RunView, open_views
+from exporters.windows import open_windows
 from stream.detection import offline
 from stream.detection.options import DetectorOptions
+from stream.detection.replay import consecutive_distances
 from stream.pipeline.facts import SegmentClosed
 from stream.pipeline.items import Embedding, End
 from stream.pipeline.stage import drive
@@ -25,10 +26,10 @@ SHARED = Path(__file__).parents[2].parent / "shared"
 OPTIONS = DetectorOptions()
 
 
-def clip_in(folder: Path) -> Clip:
-    """The only one."""
-    (clip,) = clips_in(folder, None)
-    return clip
+def view_of(folder: Path) -> RunView:
+    """The folder's only clip."""
+    (view,) = open_views(folder)
+    return view
 
 
 def units_of(layout: RunLayout) -> np.ndarray:
@@ -45,7 +46,7 @@ def test_offline_detection_is_the_reference_whatever_the_blocks(
     """Read in blocks, the offline detector gives what it gives over the whole array."""
     monkeypatch.setattr(windows_module, "BLOCK_VALUES", block_windows * TOKENS * DIMS)
     layout = write_bare(tmp_path, working_windows(200))
-    found = detect_offline(open_windows(layout), OPTIONS)
+    found = analysis_of(view_of(layout.root)).offline
     expected = offline.detect_offline(np.load(layout.temporal), np.arange(200.0), OPTIONS)
     assert np.allclose(found.scores, expected.scores, atol=2e-6)
     assert np.allclose(found.smoothed, expected.smoothed, atol=2e-6)
@@ -56,7 +57,8 @@ def test_offline_detection_is_the_reference_whatever_the_blocks(
 def test_replay_closes_the_segments_that_the_stage_closes(tmp_path: Path) -> None:
     """The replay of a folder gives the segments of a live run over the same windows."""
     temporal = working_windows(200)
-    played = replay(open_windows(write_bare(tmp_path, temporal)), OPTIONS)
+    write_bare(tmp_path, temporal)
+    played = analysis_of(view_of(tmp_path)).causal
     items = [Embedding(i, float(i), float(i), tokens.mean(axis=0), tokens) for i, tokens in enumerate(temporal)]
     live = drive(Detect(OPTIONS), [*items, End("end_of_stream", 200.0, 6000)])
     for mine, theirs in zip(played.closed, (item for item in live if isinstance(item, SegmentClosed)), strict=True):
@@ -78,16 +80,16 @@ def test_distances_are_those_of_neighbours_across_blocks(tmp_path: Path, monkeyp
 
 def test_windows_all_alike_are_no_anomaly(tmp_path: Path) -> None:
     """The rounding of equal windows is not taken for two kinds of work."""
-    found = detect_offline(open_windows(write_bare(tmp_path, working_windows(1).repeat(50, axis=0))), OPTIONS)
-    assert found.anomalies == []
+    write_bare(tmp_path, working_windows(1).repeat(50, axis=0))
+    assert analysis_of(view_of(tmp_path)).offline.anomalies == []
 
 
 def test_both_detectors_find_what_happens(tmp_path: Path) -> None:
     """One event, found by both within 3 s at its start; the live one knows it within 6 s."""
     write_bare(tmp_path, working_windows(220))
-    clip = clip_in(tmp_path)
-    causal = causal_anomalies(clip, replay(clip.windows, clip.options))
-    (afterwards,) = offline_anomalies(clip, detect_offline(clip.windows, clip.options))
+    view = view_of(tmp_path)
+    causal = list(causal_anomalies(view))
+    (afterwards,) = offline_anomalies(view)
     assert causal[0].t_start_s == pytest.approx(EVENT_S[0], abs=3)
     assert causal[-1].t_end_s == pytest.approx(EVENT_S[1], abs=3)
     assert causal[0].detected_at_s is not None
@@ -101,8 +103,7 @@ def test_both_detectors_find_what_happens(tmp_path: Path) -> None:
 def test_period_is_marked_where_the_work_repeats(tmp_path: Path) -> None:
     """The period of the usual work is found, and the autocorrelation reaches its limit there and not between."""
     write_bare(tmp_path, working_windows(220))
-    clip = clip_in(tmp_path)
-    found = repetition(clip, replay(clip.windows, clip.options))
+    found = repetition(view_of(tmp_path))
     assert found is not None
     assert found.period_s == pytest.approx(PERIOD_S, abs=0.3)
     assert found.period_share > 0.8
@@ -115,8 +116,7 @@ def test_period_is_marked_where_the_work_repeats(tmp_path: Path) -> None:
 def test_noise_has_no_period(tmp_path: Path) -> None:
     """Where windows are random no period is told, and no lag reaches the limit."""
     write_bare(tmp_path, np.random.default_rng(0).standard_normal((200, TOKENS, DIMS)).astype(np.float16))
-    clip = clip_in(tmp_path)
-    found = repetition(clip, replay(clip.windows, clip.options))
+    found = repetition(view_of(tmp_path))
     assert found is not None
     assert (found.period_s, found.period_share) == (None, 0.0)
     assert (found.value[2:] < found.limit[2:]).all()
@@ -129,6 +129,5 @@ def test_published_clip_gives_the_published_segments(tmp_path: Path) -> None:
         pytest.skip(f"{source} is not here")
     with np.load(source, allow_pickle=False) as arrays:
         write_bare(tmp_path, arrays["embeddings"][:, None])
-    clip = clip_in(tmp_path)
-    spans = [(a.t_start_s, a.t_end_s) for a in offline_anomalies(clip, detect_offline(clip.windows, clip.options))]
+    spans = [(anomaly.t_start_s, anomaly.t_end_s) for anomaly in offline_anomalies(view_of(tmp_path))]
     assert spans == [pytest.approx((209, 264), abs=1), pytest.approx((416, 431), abs=1)]

@@ -1,14 +1,18 @@
-"""``<stem>_detection.png``: what was announced live against what the whole clip says afterwards."""
+"""``<stem>_detection.png``: the causal detection against the offline one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from exporters.analysis import analysis_of, closed_segments, opened_segments
 from exporters.figures import style
 from exporters.figures.time_axis import broken_at_gaps, draw_curve, set_time_axis, widen
+from exporters.run_view import RunView, Span
+from stream.detection.replay import NO_THRESHOLDS
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -25,16 +29,6 @@ _BAR: Final = 0.6
 """Height of a span's bar; rows are 1 apart."""
 _OUTLINE: Final = 0.6
 """Points around a bar: a few seconds of a whole day stay visible."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of stream time, half-open."""
-
-    t_start_s: float
-    t_end_s: float
-    detected_at_s: float | None = None
-    """Stream time at which it was known to have begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +57,91 @@ class Detection:
     truth: tuple[Span, ...] | None
     """None where nobody knows; empty where it is known that nothing happens."""
     damaged: tuple[Span, ...] = ()
+
+
+def export(runs: Sequence[RunView], destination: Path) -> list[Path]:
+    """Draw each run's detection; returns the files."""
+    paths = [destination / f"{run.stem}_detection.png" for run in runs]
+    for run, path in zip(runs, paths, strict=True):
+        with style.figure_file(path, *SIZE_IN) as figure:
+            draw_detection(figure, detection_of(run))
+    return paths
+
+
+def detection_of(run: RunView) -> Detection:
+    """Collect what the figure shows of a run."""
+    return Detection(
+        title=run.title,
+        t_end_s=run.t_end_s,
+        causal=causal_track(run),
+        offline=offline_track(run),
+        truth=run.truth,
+        damaged=run.damaged,
+    )
+
+
+def causal_track(run: RunView) -> Track:
+    """The replay's scores and thresholds, over the anomalies that the run announced and the one that is still open."""
+    steps = analysis_of(run).causal.steps
+    thresholds = [step.thresholds or NO_THRESHOLDS for step in steps]
+    name = "causal: replayed" if run.manifest is None else "causal: announced while the clip played"
+    return Track(
+        name=name if any(step.thresholds for step in steps) else f"{name}, all within the warm-up",
+        t_s=run.windows.t_s,
+        score=_array(step.score for step in steps),
+        ema=_array(step.smoothed for step in steps),
+        theta_on=np.array([each.on for each in thresholds]),
+        theta_off=np.array([each.off for each in thresholds]),
+        median=np.array([each.median for each in thresholds]),
+        spans=tuple(_joined([*_closed_anomalies(run), *_open_anomalies(run)])),
+    )
+
+
+def offline_track(run: RunView) -> Track:
+    """The offline scores over the thresholds of the whole clip, which are constant."""
+    analysis = analysis_of(run)
+    count, held = len(run.windows.t_s), analysis.offline.thresholds
+    numbers = f": θ on {held.on:.4f}, θ off {held.off:.4f}, median {held.median:.4f}"
+    return Track(
+        name="offline" + (numbers if count > 1 else ""),
+        t_s=run.windows.t_s,
+        score=analysis.offline.scores,
+        ema=analysis.offline.smoothed,
+        theta_on=np.full(count, held.on),
+        theta_off=np.full(count, held.off),
+        median=np.full(count, held.median),
+        spans=analysis.offline_spans,
+    )
+
+
+def _closed_anomalies(run: RunView) -> list[Span]:
+    opened = opened_segments(run)
+    return [
+        Span(segment.t_start_s, segment.t_end_s, opened[segment.segment_id].detected_at_s)
+        for segment in closed_segments(run)
+        if segment.kind == "anomalous"
+    ]
+
+
+def _open_anomalies(run: RunView) -> list[Span]:
+    end_s = run.windows.t_end_s
+    return [Span(segment.t_start_s, end_s, segment.detected_at_s) for segment in run.open_anomalies()]
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order of time, adjacent ones as one: the longest duration splits one anomaly into several."""
+    joined: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.t_start_s, span.t_end_s)):
+        if joined and span.t_start_s <= joined[-1].t_end_s:
+            first = joined.pop()
+            joined.append(Span(first.t_start_s, max(first.t_end_s, span.t_end_s), first.detected_at_s))
+        else:
+            joined.append(span)
+    return joined
+
+
+def _array(values: Iterable[float | None]) -> Float64:
+    return np.array([np.nan if value is None else value for value in values])
 
 
 def draw_detection(figure: "Figure", data: Detection) -> None:

@@ -1,0 +1,43 @@
+"""The table of exporters: each format is a module with one function, and one row here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from exporters import anomalies
+from exporters.figures import detection, diagnostics, style
+from exporters.run_view import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """One format."""
+
+    text: str
+    """One line about it."""
+    export: Callable[[Sequence[RunView], Path], list[Path]]
+    """Writes runs into a folder that exists; returns the files in the order in which they were written."""
+    check: Callable[[], None] = lambda: None
+    """Raises ``ModelUnavailableError`` before any work if a package is missing."""
+
+
+EXPORTERS: Final[Mapping[str, Exporter]] = MappingProxyType(
+    {
+        "detection": Exporter("causal against offline detection", detection.export, style.require_matplotlib),
+        "diagnostics": Exporter("similarity and repetition", diagnostics.export, style.require_matplotlib),
+        "anomalies": Exporter("anomalies of both detectors", anomalies.export),
+    }
+)
+"""By name."""
+
+
+def export(names: Sequence[str], runs: Sequence[RunView], destination: Path) -> list[Path]:
+    """Write runs in the formats of these names into a folder, which is created.
+
+    Raises:
+        InputError: a run lacks what a format needs.
+    """
+    destination.mkdir(parents=True, exist_ok=True)
+    return [path for name in names for path in EXPORTERS[name].export(runs, destination)]
