@@ -8,7 +8,16 @@ from pathlib import Path
 from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
 from stream.errors import DamagedError, InputError, UsageError
-from stream.records import Manifest, Run, RunFinished, RunLayout, RunStarted, SegmentClosed, SegmentOpened, SourceDamaged
+from stream.records import (
+    Manifest,
+    Run,
+    RunFinished,
+    RunLayout,
+    RunStarted,
+    SegmentClosed,
+    SegmentOpened,
+    SourceDamaged,
+)
 from stream.records.reading import layout_of
 
 
