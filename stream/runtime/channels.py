@@ -21,6 +21,7 @@ from typing import Self
 import zmq
 
 from stream.errors import EgocleanError
+from stream.pipeline.codec import CodecError
 from stream.pipeline.items import Item, WireItem
 from stream.runtime import wire
 from stream.runtime.shared_counter import SharedCounter
@@ -150,14 +151,14 @@ class Receiver:
         """The next item, or None if there is none within ``timeout_ms``.
 
         Raises:
-            WireError: if the message is not one of ours.
+            CodecError: if the message is not one of ours.
         """
         if not self._socket.poll(timeout_ms, zmq.POLLIN):
             return None
         self._taken += 1
         sent_at, *parts = [frame.buffer for frame in self._socket.recv_multipart(copy=False)]
         if len(sent_at) != _SENT_AT.size:
-            raise wire.WireError(f"a message begins with {len(sent_at)} bytes, expected the {_SENT_AT.size} of a time")
+            raise CodecError(f"a message begins with {len(sent_at)} bytes, expected the {_SENT_AT.size} of a time")
         self.waited_s = max(0.0, time.monotonic() - _SENT_AT.unpack(sent_at)[0])
         return wire.decode(parts)
 

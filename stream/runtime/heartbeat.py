@@ -5,13 +5,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
 
-import msgpack
 import psutil
 import zmq
 
+from stream.pipeline.codec import Codec
 from stream.pipeline.stage import Facts
 from stream.ui.notes import Note
 
@@ -58,6 +58,10 @@ class Status:
     exit_code: int = 0
     facts: Facts = field(default_factory=dict)
     """What is known about the process's work, for ``run.json``; sent when known."""
+
+
+_CODEC: Final = Codec(Status, nested=[Note], header_bytes_max=16 * 2**20)
+"""The header holds all of a status: facts, and the trace of a fault."""
 
 
 class Reporter:
@@ -134,18 +138,12 @@ class Reporter:
         flags = zmq.NOBLOCK if status.state == "running" else 0
         try:
             with self._lock:
-                self._socket.send(msgpack.packb(asdict(status)), flags)
+                self._socket.send_multipart(_CODEC.encode(status), flags)
         except zmq.Again:
             return  # the supervisor is busy: the next heartbeat says the same and more
 
     def close(self) -> None:
         self._socket.close()
-
-
-def _unpacked(message: bytes) -> Status:
-    fields = msgpack.unpackb(message)
-    note = fields.pop("note")
-    return Status(**fields, note=Note(**note) if note else None)
 
 
 class Board:
@@ -167,7 +165,7 @@ class Board:
         """All that has arrived, waiting up to ``timeout_ms`` for the first."""
         news: list[Status] = []
         while self._socket.poll(0 if news else timeout_ms, zmq.POLLIN):
-            status = _unpacked(self._socket.recv())
+            status = _CODEC.decode(self._socket.recv_multipart())
             self.last[status.process] = status
             self._heard_at[status.process] = time.monotonic()
             if status.state in ("running", "done"):

@@ -14,6 +14,7 @@ from stream.annotation.queue import ASKED_MAX
 from stream.config import Options
 from stream.errors import ExitCode, StageFailedError
 from stream.monitoring.monitor import Monitor
+from stream.pipeline.codec import HEADER_BYTES_MAX
 from stream.pipeline.items import End, Item, WorkerExited
 from stream.records.follow import Follower
 from stream.records.schema.layout import RunLayout
@@ -23,7 +24,6 @@ from stream.runtime.child import Child
 from stream.runtime.heartbeat import Board
 from stream.runtime.processes import ANNOTATE, PROCESSES, processes
 from stream.runtime.socket_folder import SocketFolder
-from stream.runtime.wire import HEADER_BYTES_MAX
 from stream.runtime.worker import WorkerConfig
 from stream.ui.console import View
 

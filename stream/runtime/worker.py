@@ -24,10 +24,11 @@ from pydantic import BaseModel
 from models.memory import vram
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
+from stream.pipeline.codec import pack
 from stream.pipeline.items import Arrived, Barrier, EncoderFrame, End, EndReason, Item, Packet, Timed, WorkerReady
 from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import Facts, Stage, feed
-from stream.pipeline.state import pack, with_states
+from stream.pipeline.state import with_states
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_state
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting

@@ -11,6 +11,7 @@ from stream.annotation.client import NO_ANSWER, Said
 from stream.annotation.queue import AnnotationQueue
 from stream.config import Options
 from stream.errors import EgocleanError
+from stream.pipeline.codec import unpack
 from stream.pipeline.facts import (
     Fact,
     SegmentClosed,
@@ -22,7 +23,7 @@ from stream.pipeline.facts import (
 )
 from stream.pipeline.items import AnnotatorAway, Barrier, Embedding, End, Item, Keyframe, WorkerExited, WorkerReady
 from stream.pipeline.stage import Facts, Gauges, Stage, State
-from stream.pipeline.state import take, unpack
+from stream.pipeline.state import take
 from stream.records.accounting import DamageInside, account, to_us
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout

@@ -1,8 +1,10 @@
 """Where a run can go on: what outlives a killed process, a torn file and a power cut."""
 
 import zlib
+from itertools import product
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from stream.errors import UsageError
+from stream.pipeline.codec import pack, unpack
 from stream.pipeline.items import Embedding
-from stream.pipeline.state import State, pack, replay_from_s, take, take_optional, unpack
+from stream.pipeline.state import State, replay_from_s, take, take_optional
 from stream.records.schema.events import SegmentClosed
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import rows_in
@@ -83,8 +86,8 @@ def test_flipped_bits_are_seen(layout: RunLayout) -> None:
 
 def test_a_state_of_another_format_is_refused(layout: RunLayout) -> None:
     """A state that an earlier version wrote is refused in one sentence that says what to do, whichever file has it."""
-    old = pack({"attempt": 1, "number": 0, "t_s": 5.0, "states": {"record": {"windows": 3}}})
-    for path in (*layout.states, layout.durable_state):
+    state = {"attempt": 1, "number": 0, "t_s": 5.0, "states": {"record": {"windows": 3}}}
+    for path, old in product((*layout.states, layout.durable_state), (pack(state), msgpack.packb(state))):
         path.write_bytes(zlib.crc32(old).to_bytes(4, "little") + old)
         with pytest.raises(UsageError, match="state format 1, and this version reads format 2: finish the run"):
             newest_state(layout)

@@ -14,10 +14,11 @@ from models.encoders.encoder import ClipEmbedding, Facts, FrameStore, UInt8
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.pipeline.barriers import Barriers
+from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
 from stream.pipeline.items import Barrier, Embedding, EncoderFrame, End, Item, Keyframe, Picture
 from stream.pipeline.stage import Pipeline, Stage, feed
-from stream.pipeline.state import State, pack, replay_from_s, unpack
+from stream.pipeline.state import State, replay_from_s
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import Saved, Totals
 from stream.records.store.event_log import read_events

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Item, Packet, Picture
 from stream.pipeline.stage import State
-from stream.pipeline.state import pack, unpack
 from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts

@@ -11,9 +11,9 @@ import pytest
 import zmq
 
 from stream.errors import EgocleanError
+from stream.pipeline.codec import CodecError
 from stream.pipeline.items import EncoderFrame, End
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
-from stream.runtime.wire import WireError
 
 TILE_BYTES = 64 * 64 * 3
 
@@ -156,12 +156,12 @@ def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_
 
 
 def test_foreign_message_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
-    """A peer that speaks another protocol gets a WireError, not an item."""
+    """A peer that speaks another protocol gets a CodecError, not an item."""
     hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000)
     with Receiver(context, hop) as inlet, context.socket(zmq.PUSH) as stranger:
         stranger.connect(hop.endpoint)
         stranger.send(b"hello")
-        with pytest.raises(WireError):
+        with pytest.raises(CodecError):
             inlet.receive(5000)
 
 
@@ -208,5 +208,5 @@ def test_a_message_without_its_time_is_refused(context: zmq.Context[zmq.Socket[b
     with Receiver(context, hop) as inlet, context.socket(zmq.PUSH) as stranger:
         stranger.connect(hop.endpoint)
         stranger.send(b"hello")
-        with pytest.raises(WireError, match="5 bytes"):
+        with pytest.raises(CodecError, match="5 bytes"):
             inlet.receive(5000)

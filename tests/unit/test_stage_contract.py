@@ -16,6 +16,7 @@ import pytest
 import stream.stages
 from stream.detection.options import DetectorOptions
 from stream.geometry.camera import Intrinsics
+from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import SourceDamaged, StreamOverload
 from stream.pipeline.items import (
     AnnotationOrder,
@@ -30,7 +31,6 @@ from stream.pipeline.items import (
     WorkerReady,
 )
 from stream.pipeline.stage import Stage, State, drive
-from stream.pipeline.state import pack, unpack
 from stream.records.schema.layout import RunLayout
 from stream.records.store.attempt import Fence, begin_attempt
 from stream.records.store.event_log import read_events

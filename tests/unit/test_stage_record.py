@@ -11,9 +11,9 @@ import pytest
 
 from stream.config import Options
 from stream.errors import EgocleanError
+from stream.pipeline.codec import pack
 from stream.pipeline.facts import Kind, SegmentClosed, SegmentOpened, SourceDamaged
 from stream.pipeline.items import Barrier, Embedding, End, Item, Keyframe
-from stream.pipeline.state import pack
 from stream.records.schema import events
 from stream.records.schema.generate import schemas
 from stream.records.schema.layout import RunLayout

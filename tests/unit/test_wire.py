@@ -1,5 +1,7 @@
 """Items cross the wire unchanged, and nothing else gets in."""
 
+from pathlib import Path
+
 import msgpack
 import numpy as np
 import pytest
@@ -7,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
+from stream.pipeline.codec import DTYPES, CodecError, pack, unpack
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
 from stream.pipeline.items import AnnotationOrder, Barrier, Embedding, EncoderFrame, End, Item, Keyframe
 from stream.runtime import wire
-from stream.runtime.wire import WireError
 
 RNG = np.random.default_rng(0)
 ITEMS: list[Item] = [
@@ -45,41 +47,104 @@ def test_round_trip(item: Item) -> None:
 
 def test_arrays_arrive_read_only() -> None:
     """A received array is a view of the message and cannot be written to."""
-    frame = wire.decode(wire.encode(ITEMS[0]))
-    assert isinstance(frame, EncoderFrame)
+    tile = wire.decode(wire.encode(ITEMS[0]))
+    assert isinstance(tile, EncoderFrame)
     with pytest.raises(ValueError, match="read-only"):
-        frame.rgb[0, 0, 0] = 1
+        tile.rgb[0, 0, 0] = 1
 
 
-def header(**changes: object) -> bytes:
+RGB = msgpack.ExtType(1, msgpack.packb(["|u1", [1, 1, 3], 1]))
+
+
+def head(kind: str = "EncoderFrame", version: int = 2, **changes: object) -> bytes:
     """An EncoderFrame's header with something changed."""
-    good = {"v": 1, "item": "EncoderFrame", "fields": {"index": 0, "t_s": 0.0, "duration_s": 0.0}}
-    packed: bytes = msgpack.packb({**good, "buffers": [["rgb", "|u1", [1, 1, 3]]], **changes})
-    return packed
+    fields = {"index": 0, "t_s": 0.0, "duration_s": 0.0, "rgb": RGB, **changes}
+    record = msgpack.ExtType(3, msgpack.packb([kind, fields]))
+    return bytes([version]) + bytes(msgpack.packb(record))
+
+
+def array(dtype: object, shape: object, part: object = 1) -> msgpack.ExtType:
+    """What a header says of an array."""
+    return msgpack.ExtType(1, msgpack.packb([dtype, shape, part]))
+
+
+def nested(depth: int) -> msgpack.ExtType:
+    """Kinds in kinds."""
+    inner = nested(depth - 1) if depth else None
+    return msgpack.ExtType(3, msgpack.packb(["End", {"reason": inner, "decoded_s": 0.0, "frames": 0}]))
 
 
 @pytest.mark.parametrize(
-    ("head", "complaint"),
+    ("header", "complaint"),
     [
-        (header(v=2), "version"),
-        (header(item="System"), "unknown item"),
-        (header(fields={"command": "ls"}), "fields"),
-        (header(buffers=[["rgb", "|O", [1]]]), "dtype"),
-        (header(buffers=[["rgb", "<f8", [1, 1, 3]]]), "no <f8 array"),
-        (header(buffers=[]), "names other buffers"),
-        (b"\xc1", "not msgpack"),
-        (b"x" * 300_000, "header"),
+        (head(version=1), "version 1, expected 2"),
+        (head("System"), "unknown kind 'System'"),
+        (head(command="ls"), "fields"),
+        (head(rgb=array("|O", [1])), "dtype"),
+        (head(rgb=array("<f8", [1, 1, 3])), "no <f8 array"),
+        (head(rgb=array("|u1", [-1, 3])), "no .u1 array"),
+        (head(rgb=array("|u1", [2**63, 2**63])), "no .u1 array"),
+        (head(rgb=array("|u1", [1, 1, 3], 2)), "names buffer 2, but has 1"),
+        (head(rgb=array("|u1", [1, 1, 3], -1)), "names buffer -1"),
+        (head(rgb=array("|u1", [1, 1, 3], b"abc")), "names buffer b'abc'"),
+        (head(rgb=None), "names other buffers"),
+        (head(index=array("|u1", [3])), "names other buffers"),
+        (head(rgb=msgpack.ExtType(9, b"\x00")), "extension 9"),
+        (head(rgb=msgpack.ExtType(1, b"\xc1")), "not msgpack"),
+        (head(rgb=msgpack.ExtType(3, msgpack.packb([["EncoderFrame"], {}]))), "not msgpack"),
+        (head(index=nested(300)), "nested more than"),
+        (bytes([2]) + bytes(msgpack.packb({"v": 1})), "a message is a dict"),
+        (head()[:-1], "not msgpack"),
+        (head() + b"\x00", "not msgpack"),
+        (b"\x02\xc1", "not msgpack"),
+        (b"", "version none"),
+        (b"\x02" + b"x" * 300_000, "header"),
     ],
 )
-def test_foreign_messages_are_refused(head: bytes, complaint: str) -> None:
-    """A message that ``encode`` would not make is a WireError that says what is wrong."""
-    with pytest.raises(WireError, match=complaint):
-        wire.decode([head, b"abc"])
+def test_foreign_messages_are_refused(header: bytes, complaint: str) -> None:
+    """A message that ``encode`` would not make is a CodecError that says what is wrong."""
+    with pytest.raises(CodecError, match=complaint):
+        wire.decode([header, b"abc"])
+
+
+def test_facts_are_validated() -> None:
+    """A fact with values that the log could not hold is refused when it arrives."""
+    (good,) = wire.encode(SourceDamaged(1.0, 2.0, "lost", 3))
+    assert wire.decode([good]) == SourceDamaged(1.0, 2.0, "lost", 3)
+    (bad,) = (bytes(good).replace(msgpack.packb(1.0), msgpack.packb(-1.0)),)
+    with pytest.raises(CodecError, match="greater than or equal to 0"):
+        wire.decode([bad])
+
+
+def test_only_listed_kinds_and_dtypes_are_encoded() -> None:
+    """What could not be decoded is refused where it is sent."""
+    with pytest.raises(CodecError, match="a dict cannot be sent"):
+        wire.encode({})  # type: ignore[arg-type]
+    with pytest.raises(CodecError, match="<i2 cannot be encoded"):
+        wire.encode(EncoderFrame(0, 0.0, 0.1, np.zeros((1, 1, 3), "<i2")))
+    with pytest.raises(CodecError, match="a PosixPath in a End cannot be sent"):
+        wire.encode(End(Path(), 0.0, 0))  # type: ignore[arg-type]
+
+
+def test_packed_snapshots_come_back(tmp_path: Path) -> None:
+    """Nested dicts, lists and arrays of all listed dtypes; other types are refused, and so are other bytes."""
+    arrays = {dtype: np.arange(6).astype(dtype).reshape(2, 3) for dtype in DTYPES}
+    state = {"a": {"b": [1, 2.5, None, "c", b"d"]}, **arrays, "empty": np.zeros((0, 4), "<f4"), "scalar": np.array(1.5)}
+    back = unpack(pack(state))
+    assert back.keys() == state.keys()
+    assert back["a"] == state["a"]
+    assert all(same(back[name], value) for name, value in state.items())
+    for wrong in ({"path": tmp_path}, {"tuple": {1, 2}}, {"array": np.zeros(2, "<u4")}, {"item": ITEMS[2]}):
+        with pytest.raises(CodecError):
+            pack(wrong)
+    for data in (b"", b"\x01\x80", b"\x02\x90", b"\x02" + msgpack.packb({"a": nested(0)}), pack(state)[:-1]):
+        with pytest.raises(CodecError):
+            unpack(data)
 
 
 @settings(deadline=None, derandomize=True)
 @given(st.lists(st.binary(max_size=64), max_size=4))
 def test_noise_is_refused(parts: list[bytes]) -> None:
     """Random bytes are never an item, and never another exception."""
-    with pytest.raises(WireError):
+    with pytest.raises(CodecError):
         wire.decode(parts)

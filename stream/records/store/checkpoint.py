@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stream.errors import UsageError
-from stream.pipeline.state import State, pack, take, unpack
+from stream.pipeline.codec import CodecError, pack, unpack
+from stream.pipeline.state import State, take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import replace_file
 
@@ -93,7 +94,10 @@ def read_state(path: Path) -> Saved:
     data = path.read_bytes()
     if zlib.crc32(data[_CRC_BYTES:]) != int.from_bytes(data[:_CRC_BYTES], "little") or len(data) <= _CRC_BYTES:
         raise ValueError(f"{path} is not a whole state")
-    state = unpack(data[_CRC_BYTES:])
+    try:
+        state = unpack(data[_CRC_BYTES:])
+    except CodecError:  # it is whole, so an earlier version packed it
+        state = {}
     if (found := state.get("format", 1)) != FORMAT:
         raise UsageError(
             f"{path} has state format {found}, and this version reads format {FORMAT}: finish the run with the version "

@@ -5,7 +5,8 @@ from typing import Any
 
 import zmq
 
-from stream.pipeline.state import State, pack, unpack
+from stream.pipeline.codec import pack, unpack
+from stream.pipeline.state import State
 
 HELLO, PUT, DROP, ENCODE = "hello", "put", "drop", "encode"
 """What a chain may say, under ``say``."""
