@@ -12,8 +12,7 @@ from typing import NoReturn
 import click
 
 from stream.errors import ExitCode, printable
-from stream.ui.error_report import complain
-from stream.ui.notes import Note, tell_notes
+from stream.ui.notes import Note, forward_notes, report_error
 
 COMMANDS = {
     "run": "stream.commands.run:run",
@@ -98,7 +97,7 @@ def main() -> None:
     """Run the program; every way out has its documented exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _unraisable
-    tell_notes(_say)
+    forward_notes(_say)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -107,7 +106,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
     except Exception as error:  # noqa: BLE001 - the way out of the program: every error gets its sentence and code
-        code = complain(error)
+        code = report_error(error)
     sys.exit(code)
 
 

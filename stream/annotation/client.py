@@ -9,7 +9,7 @@ from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, Ann
 from models.errors import ModelUnavailableError
 from stream.annotation.request import FramesGoneError, frames_of, hint_of, request_without_frames
 from stream.pipeline.items import AnnotationOrder, AnnotatorAway
-from stream.ui.error_report import trace
+from stream.ui.notes import print_traceback
 
 Said: TypeAlias = AnnotationAnswer | AnnotationFailure
 
@@ -60,7 +60,7 @@ class AnnotatorClient:
         except Exception as error:
             if type(error).__name__ == _GPU_LOST:
                 raise
-            trace(error)
+            print_traceback(error)
             reason, broke = f"the annotator failed, {type(error).__name__}: {error}", True
         if broke and len(requests) > 1:  # one of them may be the cause: the others are not to suffer for it
             for request in silent.values():

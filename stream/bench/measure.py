@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
+from rich.console import Console
 
 from models.encoders.vjepa2.cost import EncoderShape
 from models.memory.gpu import find_gpu
@@ -15,37 +15,29 @@ from stream.bench.ceiling import ceiling_flop_s
 from stream.bench.figures import Finished, Row
 from stream.bench.gpu_meter import GpuMeter
 from stream.config import Options
-from stream.errors import ExitCode, printable
+from stream.errors import ExitCode
 from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.schema.manifest import machine
 from stream.run.prepare import Prepared
 from stream.run.session import run
 from stream.runtime.gpu_budget import encoder_profile
-from stream.ui.notes import Note
+from stream.ui.view import PlainView
 
 
-class Silent:
-    """A view that shows nothing but notes, on standard error: what is measured is not drawn."""
+class NotesView(PlainView):
+    """Shows nothing but notes, on standard error: drawing would be measured, too."""
 
     def __init__(self) -> None:
+        super().__init__(Console(stderr=True))
         self.began_at = time.monotonic()
         """When the run began, on the monotonic clock."""
 
-    def begin(self, run_id: str) -> None:  # noqa: ARG002 - in the records
+    def begin(self, run_id: str) -> None:  # noqa: ARG002 - the records have it
         self.began_at = time.monotonic()
 
-    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
-        """Not drawn."""
-
     def event(self, event: events.Event) -> None:
-        """In the records."""
-
-    def note(self, note: Note) -> None:
-        click.echo(printable(note.text), err=True)
-
-    def close(self) -> None:
-        """Nothing is held back."""
+        """The records have it."""
 
 
 def measure(prepared: Prepared) -> Row:
@@ -57,7 +49,7 @@ def measure(prepared: Prepared) -> Row:
     """
     options = prepared.options
     with GpuMeter() as meter:
-        code = run(prepared, view := Silent())
+        code = run(prepared, view := NotesView())
     if code not in (ExitCode.DONE, ExitCode.PARTIAL):
         raise SystemExit(code)
     finished = read_run(options.out / prepared.source.stem)

@@ -26,7 +26,7 @@ def annotate(ctx: click.Context, /, run: Path, **given: Any) -> None:  # noqa: A
     """
     from stream.records.reading import layout_of
     from stream.run.annotate import annotate_run
-    from stream.ui.console import make_view
+    from stream.ui.view import make_view
 
     chosen = {name: value for name, value in given.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
     sys.exit(annotate_run(layout_of(run), chosen, make_view(Console())))

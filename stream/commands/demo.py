@@ -9,8 +9,8 @@ from rich.console import Console
 from models.encoders.table import WEIGHTLESS
 from stream.config import Options
 from stream.run.session import run
-from stream.ui.console import make_view
-from stream.ui.meter import say
+from stream.ui.text import print_line
+from stream.ui.view import make_view
 
 
 @click.command()
@@ -37,9 +37,9 @@ def demo(out: Path, seconds: float, seed: int) -> None:
     console = Console()
     clip = out / "demo_clip" / "demo.mp4"
     clip.parent.mkdir(parents=True, exist_ok=True)
-    say(console, f"rendering {seconds:.0f} s of fisheye video to {clip}")
+    print_line(console, f"rendering {seconds:.0f} s of fisheye video to {clip}")
     render_demo(clip, seconds=seconds, seed=seed)
     options = Options(source=str(clip), out=out, encoder=WEIGHTLESS, restart=True)
     code = run(prepare(options), make_view(console))
-    say(console, f"run directory: {out / clip.stem}")
+    print_line(console, f"run directory: {out / clip.stem}")
     sys.exit(code)

@@ -80,7 +80,7 @@ def _fetched(wanted: str, revision: str | None, *, offline: bool) -> str:
     """Fetch one model; what came of it, in a line."""
     from models.packages import require_packages
     from models.weights.weights import cached, fetched, identity, split_revision, weight_files
-    from stream.ui.fetch_progress import shown
+    from stream.ui.progress import fetch_progress
 
     if (folder := Path(wanted).expanduser()).is_dir():
         weight_files(folder)
@@ -90,6 +90,6 @@ def _fetched(wanted: str, revision: str | None, *, offline: bool) -> str:
     if offline:
         folder = cached(name, named_revision or revision)
     else:
-        with shown(Console(), name) as report:
+        with fetch_progress(Console(), name) as report:
             folder = fetched(name, named_revision or revision, report)
     return f"{'@'.join(identity(folder))} is whole, in {folder}"

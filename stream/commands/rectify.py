@@ -11,8 +11,8 @@ from rich.console import Console
 from stream.commands.lens_options import lens_options
 from stream.commands.source_options import download_option
 from stream.errors import ExitCode
-from stream.ui.console import clock
-from stream.ui.meter import say, shown
+from stream.ui.progress import SECONDS, progress
+from stream.ui.text import clock, print_line
 
 if TYPE_CHECKING:
     from stream.engines.batch import Outcome
@@ -72,7 +72,7 @@ def rectify(
     wish = Wish(out, intrinsics, balance, fov_scale, longest_px, Coding(codec, crf, preset), overwrite)
     console = Console()
     job = partial(rectify_clip, wish=wish, console=console, download=download)
-    sys.exit(run_named(sources, job, partial(say, console), download=download, fail_fast=fail_fast))
+    sys.exit(run_named(sources, job, partial(print_line, console), download=download, fail_fast=fail_fast))
 
 
 def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = False) -> "Outcome":
@@ -86,16 +86,16 @@ def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = 
     source = open_clip(clip, download=download)
     facts = read_facts(source)
     if (sidecar := read_sidecar(source, facts)) and sidecar.complaint:
-        say(console, sidecar.complaint)
-    with shown(console, source.stem, facts.declared_s) as meter:
-        done = write_rectified(source, wish, meter.progress)
+        print_line(console, sidecar.complaint)
+    with progress(console, source.stem, SECONDS, facts.declared_s) as job:
+        done = write_rectified(source, wish, job.update)
     if done.was_there:
         says = f"nothing to do: {done.output.video} is there, of this clip and with these options"
-        say(console, says)
+        print_line(console, says)
         return Outcome(clip, ExitCode.DONE, says)
     for damage in done.damage:
         span = f"{clock(damage.t_start_s)} to {clock(damage.t_end_s)}"
-        say(console, f"source damaged  {span}, {damage.packets} packets lost: {damage.reason}")
+        print_line(console, f"source damaged  {span}, {damage.packets} packets lost: {damage.reason}")
     says = f"{done.frames} frames, {clock(done.t_end_s)}, to {done.output.video}"
-    say(console, says)
+    print_line(console, says)
     return Outcome(clip, ExitCode.PARTIAL if done.damage else ExitCode.DONE, says, done.t_end_s)

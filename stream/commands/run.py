@@ -99,16 +99,16 @@ def run(  # click's values: Options validates them
     from stream.engines.jobs.clip import run_clip
     from stream.engines.jobs.pool import at_once
     from stream.sources.discover import list_clips
-    from stream.ui.json_lines import JsonView
-    from stream.ui.meter import say
-    from stream.ui.notes import tell_notes
+    from stream.ui.notes import forward_notes
+    from stream.ui.text import print_line
+    from stream.ui.view import JsonView
 
     options = make_options(detector, {"source": sources[0], "live": live, **given})
     if options.log_format == "json":
-        tell_notes(JsonView().note)
+        forward_notes(JsonView().note)
     if options.loop and len(list_clips(sources, download=options.download)) > 1:
         raise UsageError("--loop replays one clip for ever, and several are named: name one")
-    to_user = say_json if options.log_format == "json" else partial(say, Console())
+    to_user = say_json if options.log_format == "json" else partial(print_line, Console())
     job, record = partial(run_clip, options=options), options.out / "series.json"
     together = partial(at_once, options=options, jobs=jobs, say=to_user, fail_fast=fail_fast) if jobs > 1 else None
     sys.exit(
@@ -120,8 +120,8 @@ def run(  # click's values: Options validates them
 
 def say_json(line: str) -> None:
     """Say what is of no single run."""
-    from stream.ui.json_lines import JsonView
     from stream.ui.notes import Note
+    from stream.ui.view import JsonView
 
     JsonView().note(Note(line))
 

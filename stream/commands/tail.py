@@ -14,7 +14,7 @@ from stream.records.reading import layout_of
 from stream.records.schema.events import Event
 from stream.records.schema.health import Health, read_health
 from stream.records.schema.manifest import read_manifest
-from stream.ui.console import LiveView, View
+from stream.ui.view import LiveView, View
 
 
 @click.command()

@@ -23,7 +23,7 @@ from stream.runtime.processes import build
 from stream.sources.sidecar import read_sidecar
 from stream.sources.source import Source
 from stream.sources.table import open_source
-from stream.ui.console import clock
+from stream.ui.text import clock
 from stream.video.container import read_facts
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.facts import StreamFacts

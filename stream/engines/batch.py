@@ -11,8 +11,8 @@ from stream.errors import ExitCode, NoRoomError, UsageError, exit_code_of, sente
 from stream.records.store.atomic import replace_file
 from stream.sources.address import redacted
 from stream.sources.discover import list_clips
-from stream.ui.console import clock
-from stream.ui.error_report import complain
+from stream.ui.notes import report_error
+from stream.ui.text import clock
 
 _ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGINT, ExitCode.SIGTERM)
 """What the next clip would meet as well, or what the user asked for."""
@@ -193,4 +193,4 @@ def _outcome(clip: str, job: Job) -> Outcome:
     except KeyboardInterrupt:
         return Outcome(clip, ExitCode.SIGINT, "stopped by SIGINT")
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one clip is not the next one's fault
-        return Outcome(clip, complain(error), sentence_of(error))
+        return Outcome(clip, report_error(error), sentence_of(error))

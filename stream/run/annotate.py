@@ -30,8 +30,8 @@ from stream.run.prepare import with_annotator
 from stream.runtime.gpu_budget import limited_alone
 from stream.runtime.processes import ANNOTATE
 from stream.stages.annotate import Annotate
-from stream.ui.console import View
 from stream.ui.notes import Note
+from stream.ui.view import View
 
 _OF_ONE_ANNOTATOR: Final = {"annotator_model", "annotator_url", "annotator_quantization"}
 """Options that mean nothing to another annotator."""

@@ -1,8 +1,9 @@
 """Everything that can be found wrong before the first frame is decoded, is found here."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -19,9 +20,12 @@ from stream.runtime.socket_folder import require_short_path
 from stream.sources.remote.address import is_on_hub, parse_address
 from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.source import Source
-from stream.ui.fetch_progress import shown
+from stream.ui.progress import fetch_progress
 from stream.video.decoder import Decoder, choose_decoder
 from stream.video.facts import StreamFacts
+
+if TYPE_CHECKING:
+    from models.weights.hub.fetch import Report
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
         UsageError: it cannot take what was asked for.
     """
     try:
-        with shown(Console(stderr=True), options.encoder_model or "weights") as report:
+        with _fetch_progress(options, options.encoder_model) as report:
             choice = choose(
                 options.encoder,
                 options.encoder_model,
@@ -135,7 +139,7 @@ def with_annotator(options: Options) -> Options:
         ModelUnavailableError: the annotator's packages or weights are not there.
         UsageError: it cannot do what was asked for.
     """
-    with shown(Console(stderr=True), options.annotator_model or "weights") as report:
+    with _fetch_progress(options, options.annotator_model) as report:
         return settled(options, allow_download=not options.offline, report=report)
 
 
@@ -145,6 +149,11 @@ def _with_recorded_batch(options: Options, source: Source) -> Options:
     if options.encoder_batch is not None or options.restart or not layout.manifest.exists():
         return options
     return options.model_copy(update={"encoder_batch": read_manifest(layout.manifest).options.get("encoder_batch")})
+
+
+def _fetch_progress(options: Options, model: str | None) -> "AbstractContextManager[Report]":
+    """Progress of a model's download, on standard error."""
+    return fetch_progress(Console(stderr=True), model or "weights", as_notes=options.log_format == "json")
 
 
 def _onnx_file(options: Options) -> Path | None:

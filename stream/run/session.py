@@ -33,8 +33,8 @@ from stream.run.provenance import begin, complete, go_on
 from stream.run.usage import Spent, spent, usage
 from stream.runtime.restart_policy import Restarts
 from stream.runtime.supervisor import Stopped, Supervisor, signals_caught
-from stream.ui.console import View
 from stream.ui.notes import Note
+from stream.ui.view import View
 
 _STEP_S = 0.1
 HASH_GRACE_S = 1.0

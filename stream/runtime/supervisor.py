@@ -25,7 +25,7 @@ from stream.runtime.heartbeat import Board
 from stream.runtime.processes import ANNOTATE, PROCESSES, processes
 from stream.runtime.socket_folder import SocketFolder
 from stream.runtime.worker import WorkerConfig
-from stream.ui.console import View
+from stream.ui.view import View
 
 DRAIN_S = 6.0
 """After a signal: time for what is under way to be recorded before the rest is ended."""

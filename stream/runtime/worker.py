@@ -34,8 +34,7 @@ from stream.records.store.checkpoint import read_state
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
 from stream.runtime.heartbeat import Reporter, State
 from stream.runtime.processes import Work, build
-from stream.ui.error_report import trace
-from stream.ui.notes import tell_notes
+from stream.ui.notes import forward_notes, print_traceback
 
 HEARTBEAT_S = 0.5
 PULSE_S = 1.0
@@ -281,7 +280,7 @@ def main() -> None:
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     reporter = Reporter(context, order.status_endpoint, order.process)
-    tell_notes(reporter.note, order.process)
+    forward_notes(reporter.note, order.process)
     reporter.report("starting", {}, {})
     code = int(ExitCode.DONE)
     try:
@@ -289,7 +288,7 @@ def main() -> None:
             serve(order, context, control, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
         code = exit_code_of(error)
-        trace(error)
+        print_traceback(error)
         reporter.fail(sentence_of(error), code)
     reporter.close()
     context.term()

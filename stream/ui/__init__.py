@@ -1,1 +1,1 @@
-"""What people see: the console, progress, messages and errors."""
+"""What a person sees: views of a run, progress of long jobs, messages and errors."""

@@ -22,11 +22,10 @@ from stream.monitoring.metrics import Metrics
 from stream.records.schema import events
 from stream.records.schema.health import Health, now, read_health
 from stream.records.store.event_log import EventLog, read_events
-from stream.ui.console import LiveView, PlainView, View
-from stream.ui.error_report import complain
-from stream.ui.json_lines import JsonView
-from stream.ui.meter import say, shown
-from stream.ui.notes import Note, tell_notes
+from stream.ui.notes import Note, forward_notes, report_error
+from stream.ui.progress import SECONDS, progress
+from stream.ui.text import print_line
+from stream.ui.view import JsonView, LiveView, PlainView, View
 from tests.support.clips import make_clip
 from tests.support.runs import run_cli
 
@@ -76,7 +75,7 @@ def _notes_are_told() -> Iterator[None]:
     """What is logged reaches standard error as it does in the program."""
     loggers = [logging.getLogger(name) for name in ("stream", "models")]
     before = [(logger.handlers, logger.level) for logger in loggers]
-    tell_notes(_say)
+    forward_notes(_say)
     yield
     for logger, (handlers, level) in zip(loggers, before, strict=True):
         logger.handlers, logger.level = handlers, level
@@ -90,10 +89,10 @@ def _fail() -> NoReturn:
 def test_an_error_is_a_harmless_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     """Of errors of the user and of ours alike, with their traceback."""
     assert harmless(sentence_of(SourceError(HOSTILE)))
-    assert complain(SourceError(HOSTILE)) == ExitCode.INPUT
+    assert report_error(SourceError(HOSTILE)) == ExitCode.INPUT
     with pytest.raises(ValueError, match="owned") as fault:
         _fail()
-    assert complain(fault.value) == ExitCode.INTERNAL
+    assert report_error(fault.value) == ExitCode.INTERNAL
     said = capsys.readouterr().err
     assert harmless(said)
     assert "Traceback" in said
@@ -156,12 +155,12 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
     """Names of clips in bars, in lines of progress, in the summary of a series, and in the doctor's report."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=400)
-    say(console, HOSTILE)
-    with shown(console, HOSTILE, 100.0) as meter:
-        meter.progress(50.0)
-    with shown(Console(file=screen, width=400), HOSTILE, 100.0) as meter:
-        meter.progress(50.0)
-    run_series([HOSTILE], lambda clip: Outcome(clip, 3, clip), lambda line: say(console, line), fail_fast=False)
+    print_line(console, HOSTILE)
+    with progress(console, HOSTILE, SECONDS, 100.0) as job:
+        job.update(50.0)
+    with progress(Console(file=screen, width=400), HOSTILE, SECONDS, 100.0) as job:
+        job.update(50.0)
+    run_series([HOSTILE], lambda clip: Outcome(clip, 3, clip), lambda line: print_line(console, line), fail_fast=False)
     assert harmless(screen.getvalue().replace("\r", "").replace("\x1b[2K", ""))
     list(_shown([Check("clip", "FAIL", HOSTILE, HOSTILE)]))
     logging.getLogger("stream.sources.tar").info("finding the clips in %s", LOGGED)

@@ -19,7 +19,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, Source, read_manifest
 from stream.records.store.event_log import EventLog, finish_of
 from stream.run.annotate import annotate_run
-from stream.ui.console import PlainView
+from stream.ui.view import PlainView
 from tests.support.annotated import SECONDS, clip, of_kind, options, play, told
 from tests.support.echo_server import MODEL
 from tests.support.facts import without
@@ -261,7 +261,7 @@ def test_command_line(tmp_path: Path, server: Server) -> None:
     result = run_cli("annotate", layout.root, "--annotator", "openai", "--annotator-model", MODEL)
     assert (result.returncode, result.stderr) == (0, "")
     assert "s0003  tightens a screw (screwdriver)" in result.stdout
-    assert "0:00:30.0 described" in result.stdout
+    assert "0:00:30.0 annotated" in result.stdout
     annotated = of_kind(layout, events.SegmentAnnotated)
     assert all(event.dollars == pytest.approx(event.seconds * 0.01, abs=1e-6) for event in annotated)
     assert json.loads(layout.manifest.read_text())["options"]["annotator"] == "none"

@@ -19,7 +19,7 @@ from stream.doctor.clip import Case, reading
 from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, UsageError
 from stream.run.prepare import prepare
 from stream.run.session import run
-from stream.ui.console import PlainView
+from stream.ui.view import PlainView
 from tests.support.clips import make_clip
 from tests.support.runs import run_cli, write_intrinsics
 from tests.support.tiny_qwen import save_tiny_qwen

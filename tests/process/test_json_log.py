@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stream.records.schema import events
-from stream.ui.json_lines import JsonView
+from stream.ui.view import JsonView
 from tests.support.clips import make_clip
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, write_intrinsics
 

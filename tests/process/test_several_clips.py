@@ -19,7 +19,7 @@ from stream.run.prepare import prepare
 from stream.run.session import run
 from stream.runtime.supervisor import Stopped
 from stream.sources.table import open_clip
-from stream.ui.console import PlainView
+from stream.ui.view import PlainView
 from tests.support.clips import clips_named, into_tar, make_clip, remux
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
 

@@ -15,7 +15,7 @@ from stream.records.store.event_log import finish_of, read_events
 from stream.run.prepare import prepare
 from stream.run.session import run
 from stream.sources.clip import Clip
-from stream.ui.json_lines import JsonView
+from stream.ui.view import JsonView
 from tests.support.clips import make_clip
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, write_intrinsics
 

@@ -13,7 +13,7 @@ from stream.records import follow
 from stream.records.schema import events
 from stream.records.schema.health import Health
 from stream.records.store.event_log import EventLog
-from stream.ui.console import LiveView, PlainView
+from stream.ui.view import LiveView, PlainView
 from tests.support.clips import make_clip
 from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, write_intrinsics
 

@@ -30,7 +30,6 @@ from tests.support.runs import write_intrinsics
 from tests.support.tiny_models import save_tiny_vjepa2, textured_frame
 from tests.tools.ablation.__main__ import ablation
 from tests.tools.ablation.encoders import VIEWS, ThumbnailEncoder, appearance, motion, pooled, tokens, without_context
-from tests.tools.ablation.progress import Progress
 from tests.tools.ablation.record import record
 
 SECONDS = 6
@@ -87,7 +86,7 @@ def test_series_are_what_the_chain_embeds(clip: Path) -> None:
     work = build("ingest", prepared.options, RunLayout(Path(), "clip"))
     chain = Pipeline([work.stage, Embed(GridEncoder(), 1.0)])
     made = [item for item in drive(chain, packets(prepared.source)) if isinstance(item, Embedding)]
-    seen = record(prepared, {"grid": GridEncoder()}, Progress(Console(file=io.StringIO())))
+    seen = record(prepared, {"grid": GridEncoder()}, Console(file=io.StringIO()))
     assert set(seen) == {name for name, view in VIEWS.items() if view.encoder == "grid"}
     assert seen["grid"].t_start_s == [item.t_sample_s for item in made]
     assert seen["grid"].known_s == [item.t_end_s for item in made]

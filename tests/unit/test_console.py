@@ -3,13 +3,13 @@
 import pytest
 
 from stream.records.schema import events
-from stream.ui.console import describe
+from stream.ui.text import describe
 
 
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (events.SourceLost(t_s=61.0, reason="cut"), "source lost  at 0:01:01.0, it is sought: cut"),
+        (events.SourceLost(t_s=61.0, reason="cut"), "source lost  at 0:01:01.0, reconnecting: cut"),
         (
             events.SourceGap(t_start_s=61.0, t_end_s=70.0, reason="cut"),
             "source back  0:01:01.0 to 0:01:10.0 are missing: cut",

@@ -6,21 +6,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
 
 from models.packages import require_packages
-from models.weights.hub.fetch import Progress
 from models.weights.weights import fetched
 from stream.commands.models import models
 from stream.config import Options
 from stream.errors import ExitCode, ModelUnavailableError
 from stream.run.prepare import prepare
-from stream.ui.fetch_progress import shown
 from tests.support.clips import make_clip
 from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, environment
 from tests.support.runs import DEADLINE_S, program, write_intrinsics
@@ -115,23 +111,6 @@ def test_fetches_what_the_options_need(options: tuple[str, ...], said: str, hub:
     result = CliRunner().invoke(models, ["fetch", "--offline", *options])
     assert hub.requests == []
     assert str(result.exception).startswith(said) if said else (result.exit_code, result.output) == (0, "")
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_view_says_how_far_and_what_for_it_waits(*, terminal: bool) -> None:
-    """In a terminal and in a pipe the megabytes are shown, and a pause that the hub asked for."""
-    shows = Console(force_terminal=terminal, file=StringIO(), width=200)
-    with shown(shows, NAME) as report:
-        report(Progress(0, 40_000_000, wait_s=7.0))
-        report(Progress(20_000_000, 40_000_000))
-        report(Progress(20_000_001, 40_000_000))
-        report(Progress(40_000_000, 40_000_000))
-    assert isinstance(shows.file, StringIO)
-    output = shows.file.getvalue()
-    assert "40.0" in output
-    if not terminal:
-        lines = [f"{NAME}  {words}" for words in ("the hub asks to wait 7 s", "20.0 of 40.0 MB", "40.0 of 40.0 MB")]
-        assert output.splitlines() == lines
 
 
 def test_token_is_nowhere_but_in_its_file(tmp_path: Path, hub: Hub) -> None:

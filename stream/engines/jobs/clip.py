@@ -9,9 +9,9 @@ from stream.records.store.event_log import finish_of
 from stream.run.prepare import prepare
 from stream.run.session import run
 from stream.runtime.supervisor import Stopped
-from stream.ui.console import describe, make_view
-from stream.ui.json_lines import JsonView
-from stream.ui.notes import tell_notes
+from stream.ui.notes import forward_notes
+from stream.ui.text import describe
+from stream.ui.view import JsonView, make_view
 
 
 def run_clip(clip: str, options: Options) -> Outcome:
@@ -22,7 +22,7 @@ def run_clip(clip: str, options: Options) -> Outcome:
     """
     json_view = JsonView() if options.log_format == "json" else None
     if json_view:
-        tell_notes(json_view.note)
+        forward_notes(json_view.note)
     prepared = prepare(options.model_copy(update={"source": clip}))
     stopped = Stopped()
     code = run(prepared, json_view or make_view(Console()), stopped)

@@ -20,7 +20,7 @@ from stream.config import Options
 from stream.engines.batch import Outcome, attempt
 from stream.engines.jobs.clip import run_clip
 from stream.errors import ExitCode, printable
-from stream.ui.notes import Note, tell_notes
+from stream.ui.notes import Note, forward_notes
 
 OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
@@ -60,7 +60,7 @@ def main() -> None:
     line_in = FileIO(sys.stdin.fileno(), closefd=False)
     order = JobConfig.model_validate_json(line_in.readline())
     threading.Thread(target=_drain_with_the_line, args=(line_in,), daemon=True).start()
-    tell_notes(_say)
+    forward_notes(_say)
     outcome = attempt(order.clip, lambda clip: run_clip(clip, order.options))
     order.outcome.write_bytes(OUTCOME.dump_json(outcome))
     sys.exit(ExitCode(outcome.code))

@@ -22,7 +22,6 @@ from stream.evaluation.track import Track
 from stream.run.prepare import prepare
 from tests.tools.ablation.compare import Subject, compare
 from tests.tools.ablation.encoders import make_encoders
-from tests.tools.ablation.progress import Progress
 from tests.tools.ablation.record import record
 from tests.tools.ablation.series import Series
 from tests.tools.ablation.stored import ENDINGS, read_embeddings, stem_of
@@ -65,9 +64,9 @@ def ablation(
         "stride_s": stride_s,
     }
     options = [make_options(DetectorOptions(), {"source": clip, **given}) for clip in clips]
-    with Progress(Console(stderr=True)) as progress:
-        subjects, variants = _stored(options) if _are_stored(clips) else _played(options, progress)
-        results = compare(_with_truth(subjects, truth), variants, progress)
+    console = Console(stderr=True)
+    subjects, variants = _stored(options) if _are_stored(clips) else _played(options, console)
+    results = compare(_with_truth(subjects, truth), variants, console)
     if as_json:
         click.echo(json.dumps(document(results), indent=1, allow_nan=False))
     else:
@@ -99,13 +98,11 @@ def _only_series(path: Path) -> dict[str, Series]:
     return {_STORED: read_embeddings(path)}
 
 
-def _played(options: Sequence[Options], progress: Progress) -> tuple[list[Subject], list[Variant]]:
+def _played(options: Sequence[Options], console: Console) -> tuple[list[Subject], list[Variant]]:
     """Videos; detectors are compared on vjepa2 where there are weights, else on grid."""
     clips = [prepare(each) for each in options]
     encoders = make_encoders(clips[0].options.encoder_model)
-    subjects = [
-        Subject(clip.source.name, clip.source.stem, partial(record, clip, encoders, progress)) for clip in clips
-    ]
+    subjects = [Subject(clip.source.name, clip.source.stem, partial(record, clip, encoders, console)) for clip in clips]
     default = "vjepa2" if "vjepa2" in encoders else "grid"
     return subjects, [*encoder_variants(encoders), *detector_variants(default)]
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
+from rich.console import Console
+
 from stream.errors import InputError
 from stream.evaluation.judgement import Row
 from stream.evaluation.pairing import make_case
 from stream.evaluation.track import Track
+from stream.ui.progress import STEPS, progress
 from tests.tools.ablation.outcome import Outcome, outcome
-from tests.tools.ablation.progress import Progress
 from tests.tools.ablation.series import Series
 from tests.tools.ablation.variants import Variant
 
@@ -42,7 +44,7 @@ class Result:
         return reduce(add, self.by_clip.values()).row() if self.by_clip else {}
 
 
-def compare(pairs: Sequence[tuple[Subject, Track]], variants: Sequence[Variant], progress: Progress) -> list[Result]:
+def compare(pairs: Sequence[tuple[Subject, Track]], variants: Sequence[Variant], console: Console) -> list[Result]:
     """Run the variants over clips, each with its truth.
 
     Raises:
@@ -55,13 +57,13 @@ def compare(pairs: Sequence[tuple[Subject, Track]], variants: Sequence[Variant],
             _refuse_too_few(f"{subject.where}, {name}", windows)
         duration_s = max(windows.duration_s for windows in series.values())
         true = make_case(subject.stem, Track(subject.where, subject.stem, ()), truth, None, duration_s).clip.true
-        progress.begin(f"{subject.stem}: {len(variants)} variants", len(variants))
-        for number, result in enumerate(results, start=1):
-            variant = result.variant
-            if not variant.not_run:
-                found = variant.detect(series[variant.series], variant.options)
-                result.by_clip[subject.stem] = outcome(found, true, duration_s)
-            progress.reach(number)
+        with progress(console, f"{subject.stem}: variants", STEPS, len(variants)) as job:
+            for number, result in enumerate(results, start=1):
+                variant = result.variant
+                if not variant.not_run:
+                    found = variant.detect(series[variant.series], variant.options)
+                    result.by_clip[subject.stem] = outcome(found, true, duration_s)
+                job.update(number)
     return results
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from rich.console import Console
+
 from models.encoders.encoder import ClipEncoder
 from stream.geometry.camera import read_intrinsics
 from stream.pipeline.items import Embedding, EncoderFrame
@@ -10,19 +12,19 @@ from stream.run.prepare import Prepared
 from stream.stages.decode import Decode
 from stream.stages.embed import Embed
 from stream.stages.rectify import Rectify
+from stream.ui.progress import SECONDS, progress
 from stream.video.packets import packets
 from tests.tools.ablation.encoders import VIEWS, View
-from tests.tools.ablation.progress import Progress
 from tests.tools.ablation.series import Series
 
 
-def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], progress: Progress) -> dict[str, Series]:
+def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], console: Console) -> dict[str, Series]:
     """Play a clip through the encoders, by the stages of the chain.
 
     Args:
         prepared: the clip and its lens.
         encoders: by name.
-        progress: is told how far decoding is, in seconds.
+        console: shows how far decoding is.
 
     Returns:
         What there is to see of the clip in each of ``VIEWS`` whose encoder is among them.
@@ -30,15 +32,15 @@ def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], progress: Pr
     Raises:
         SourceError: the clip holds no picture.
     """
-    progress.begin(f"{prepared.source.stem}: decoding and encoding", prepared.stream.declared_s)
     decode = Decode(prepared.source.name, prepared.stream)
     windows = {name: Embed(encoder, prepared.options.stride_s) for name, encoder in encoders.items()}
     made: dict[str, list[Embedding]] = {name: [] for name in encoders}
-    for frame in _encoder_frames(decode, prepared, {encoder.encoder_px for encoder in encoders.values()}):
-        progress.reach(frame.t_s)
-        for name, window in windows.items():
-            if encoders[name].encoder_px == len(frame.rgb):
-                made[name] += (item for item in window.on_item(frame) if isinstance(item, Embedding))
+    with progress(console, prepared.source.stem, SECONDS, prepared.stream.declared_s) as job:
+        for frame in _encoder_frames(decode, prepared, {encoder.encoder_px for encoder in encoders.values()}):
+            job.update(frame.t_s)
+            for name, window in windows.items():
+                if encoders[name].encoder_px == len(frame.rgb):
+                    made[name] += (item for item in window.on_item(frame) if isinstance(item, Embedding))
     for name, window in windows.items():
         made[name] += (item for item in window.on_end() if isinstance(item, Embedding))
     duration_s = decode.end("end_of_stream").decoded_s

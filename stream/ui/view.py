@@ -1,0 +1,189 @@
+"""Views of a run: a live table in a terminal, plain lines in a pipe, JSON lines for programs."""
+
+import json
+import os
+import sys
+from collections import deque
+from typing import Any, Final, Protocol
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from stream.errors import printable
+from stream.records.schema import events
+from stream.records.schema.health import now
+from stream.records.store.event_log import as_json
+from stream.ui.notes import Level, Note
+from stream.ui.progress import bar
+from stream.ui.text import action_text, clock, describe, print_line, segment_text
+
+_ROWS = 12
+_LEVELS: Final[dict[str, Level]] = {
+    "source.damaged": "warning",
+    "source.lost": "warning",
+    "source.gap": "warning",
+    "stream.overload": "warning",
+    "segment.failed": "warning",
+    "stage.restarted": "warning",
+    "run.failed": "error",
+}
+"""Levels of events that report a problem; all others are ``info``."""
+
+
+class View(Protocol):
+    """Shows a run's progress and events."""
+
+    def begin(self, run_id: str) -> None:
+        """Show the run of this name."""
+        ...
+
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
+        """The source is decoded up to ``t_s`` of ``duration_s``, its length by its header."""
+        ...
+
+    def event(self, event: events.Event) -> None:
+        """Show an event, which is on disk."""
+        ...
+
+    def note(self, note: Note) -> None:
+        """Show a message that is not an event."""
+        ...
+
+    def close(self) -> None:
+        """The run has ended."""
+        ...
+
+
+class PlainView:
+    """A line for each event."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def begin(self, run_id: str) -> None:
+        """The run's first event names it."""
+
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
+        """Events show the progress in a pipe."""
+
+    def event(self, event: events.Event) -> None:
+        if line := describe(event):
+            self.note(Note(line))
+
+    def note(self, note: Note) -> None:
+        print_line(self._console, note.text)
+
+    def close(self) -> None:
+        """Nothing is buffered."""
+
+
+class LiveView:
+    """A table of the latest segments above a bar with position, speed and time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._rows: deque[events.SegmentClosed | events.SegmentOpened] = deque(maxlen=_ROWS)
+        self._descriptions: deque[tuple[str, str]] = deque(maxlen=_ROWS)
+        """Name and description of each annotated segment."""
+        self._notes: deque[str] = deque(maxlen=4)
+        self._bar = bar(console)
+        self._task = self._bar.add_task("starting", total=None)
+        self._live = Live(self._render(), console=console, refresh_per_second=8)
+        self._live.start()
+
+    def begin(self, run_id: str) -> None:
+        """The run's first event names it."""
+
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
+        left = f", {clock((duration_s - t_s) / speed)} left" if duration_s and speed and t_s <= duration_s else ""
+        self._bar.update(
+            self._task, completed=t_s, total=duration_s, description=f"{clock(t_s)}  {speed:.1f} x real time{left}"
+        )
+        self._live.update(self._render())
+
+    def event(self, event: events.Event) -> None:
+        match event:
+            case events.SegmentOpened():
+                self._rows.append(event)
+            case events.SegmentClosed():
+                kept = [row for row in self._rows if row.segment_id != event.segment_id]
+                self._rows = deque([*kept, event], maxlen=_ROWS)
+            case events.SegmentAnnotated():
+                self._descriptions.append((event.segment_id, action_text(event)))
+            case _ if line := describe(event):
+                self._notes.append(printable(line))
+        self._live.update(self._render())
+
+    def note(self, note: Note) -> None:
+        self._notes.append(printable(note.text))
+        self._live.update(self._render())
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _render(self) -> RenderableType:
+        table = Table(box=None, header_style="dim", pad_edge=False)
+        for name in ("segment", "from", "to", "kind", ""):
+            table.add_column(name)
+        said = dict(self._descriptions)
+        for row in self._rows:
+            cells = [escape(printable(cell)) for cell in _cells(row, said.get(row.segment_id))]
+            table.add_row(*cells, style="yellow" if row.kind == "anomalous" else None)
+        return Group(table, *(escape(note) for note in self._notes), self._bar)
+
+
+def _cells(row: events.SegmentClosed | events.SegmentOpened, words: str | None) -> tuple[str, ...]:
+    if isinstance(row, events.SegmentOpened):
+        return row.segment_id, clock(row.t_start_s), "...", row.kind, "open"
+    return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, words or segment_text(row)
+
+
+class JsonView:
+    """JSON lines: events, as they are on disk, on standard output, and notes on standard error.
+
+    All lines have ``time``, ``level``, ``run_id`` and ``segment_id``, null where there is none. Events add their own
+    fields, notes ``process`` and ``message``.
+    """
+
+    def __init__(self) -> None:
+        self._run_id: str | None = None
+
+    def begin(self, run_id: str) -> None:
+        """Name this run in all lines that follow."""
+        self._run_id = run_id
+
+    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
+        """Progress is not an event."""
+
+    def event(self, event: events.Event) -> None:
+        about = {"level": _LEVELS.get(event.event, "info"), "run_id": self._run_id, "segment_id": None}
+        try:
+            click.echo(_line({**about, **as_json(event)}))
+        except BrokenPipeError:  # the reader has closed the pipe: the run continues
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def note(self, note: Note) -> None:
+        fields = {
+            "time": now().isoformat(timespec="milliseconds"),
+            "level": note.level,
+            "run_id": self._run_id,
+            "segment_id": note.segment_id,
+            "process": note.process,
+            "message": note.text,
+            **({"trace": note.trace} if note.trace else {}),
+        }
+        click.echo(_line(fields), err=True)
+
+    def close(self) -> None:
+        """Nothing is buffered."""
+
+
+def _line(fields: dict[str, Any]) -> str:
+    return json.dumps(fields)
+
+
+def make_view(console: Console) -> View:
+    """Make the live view for a terminal, and plain lines for anything else."""
+    return LiveView(console) if console.is_terminal else PlainView(console)
