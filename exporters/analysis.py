@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporters.run_view import RunView, Span
-from stream.detection.offline import Offline, window_edges_s
+from stream.detection.offline import OfflineResult, window_edges_s
 from stream.detection.replay import Replay, replay, replay_offline
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
 
@@ -15,7 +15,7 @@ class Analysis:
 
     causal: Replay
     """The causal detector over the stored windows."""
-    offline: Offline
+    offline: OfflineResult
     offline_spans: tuple[Span, ...]
     """The offline detector's anomalies."""
 

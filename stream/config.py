@@ -10,7 +10,7 @@ from models.encoders.onnx.encoder import Provider
 from models.encoders.table import encoder_names
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
-from stream.geometry.geometry import Geometry
+from stream.geometry.viewport import ResizeMode
 from stream.records.schema.layout import RUNS
 from stream.sources.address import redacted
 from stream.sources.live.options import LiveOptions
@@ -54,7 +54,7 @@ class Options(BaseModel):
     """Nothing is fetched: what a run needs is on this machine."""
     encoder_px: int = Field(default=256, ge=16, le=4096)
     """Side of the encoder frame, pixels. Not a user's option: it follows from the encoder."""
-    geometry: Geometry = "crop"
+    geometry: ResizeMode = "crop"
     """How the picture becomes the square encoder frame; the encoder's training knows crops."""
     window: Preset = "64@30"
     """Frames of a window, and their rate: the published detection's, or longer and sparser, or shorter ones."""

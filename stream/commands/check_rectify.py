@@ -41,10 +41,10 @@ def check_rectify(
     hub (hf://datasets/OWNER/NAME/PATH). What is
     straight in the world must be straight on the right; hatching marks what the camera did not record.
     """
-    from stream.geometry.calibration_sheet import Sheet
+    from stream.geometry.calibration_sheet import CalibrationSheet
     from stream.geometry.camera import fit_camera, read_intrinsics
+    from stream.geometry.frame_format import frame_format_of
     from stream.geometry.frame_remap import encode_picture
-    from stream.geometry.layout import layout_of
     from stream.sources.table import open_clip
 
     source = open_clip(clip, download=download)
@@ -56,7 +56,7 @@ def check_rectify(
     calibration = read_intrinsics(path)
     is_picture = source.member is None and Path(source.file.name).suffix.lower() in _PICTURES
     frame = _picture(source) if is_picture else _frame_at(source, at_s)
-    sheet = Sheet(frame, fit_camera(calibration, *layout_of(frame).upright_size, balance, fov_scale))
+    sheet = CalibrationSheet(frame, fit_camera(calibration, *frame_format_of(frame).upright_size, balance, fov_scale))
     title = source.stem if is_picture else f"{source.stem}  ·  {at_s:.2f} s"
     drawn = sheet.draw(title, f"balance {balance:g}  ·  fov scale {fov_scale:g}")
     _write(out, encode_picture(drawn, ".png"))

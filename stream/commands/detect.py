@@ -10,7 +10,7 @@ import click
 
 from stream.commands.detector_options import detector_options
 from stream.detection.anomalies import Anomaly, find_causally, find_offline
-from stream.detection.arrays import load_embeddings
+from stream.detection.embedding_files import load_embeddings
 from stream.detection.options import DetectorOptions
 
 

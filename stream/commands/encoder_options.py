@@ -8,7 +8,7 @@ import click
 
 from models.encoders.onnx.encoder import Provider
 from stream.commands.option import option
-from stream.geometry.geometry import Geometry
+from stream.geometry.viewport import ResizeMode
 from stream.video.sampling import Preset
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ _WINDOWS = (
 )
 _OPTIONS = (
     *_WINDOWS,
-    option("--geometry", type=click.Choice(get_args(Geometry)), help="How the picture becomes the encoder's square."),
+    option("--geometry", type=click.Choice(get_args(ResizeMode)), help="How the picture becomes the encoder's square."),
     option("--encoder-runtime", type=click.Choice(["torch", "onnx"]), help="What computes."),
     option("--encoder-onnx", type=click.Path(path_type=Path), help="For onnx: what `models export-onnx` made."),
     option("--onnx-provider", type=click.Choice(get_args(Provider)), help="For onnx; auto takes the first that works."),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stream.detection.causal import CausalDetector
+from stream.detection.centroid import unit_rows
+from stream.detection.detector import CausalDetector
 from stream.detection.offline import detect_offline, window_edges_s
 from stream.detection.options import DetectorOptions
-from stream.detection.reference import unit_rows
-from stream.detection.threshold import Thresholds
+from stream.detection.thresholds import Thresholds
 from stream.pipeline.facts import Kind
 from stream.pipeline.items import Float64
 

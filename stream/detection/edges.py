@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.detection.threshold import Thresholds
+from stream.detection.thresholds import Thresholds
 from stream.pipeline.items import Float64
 
 

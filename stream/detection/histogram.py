@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from stream.detection.threshold import Points
+from stream.detection.thresholds import WeightedSamples
 from stream.pipeline.stage import State
 from stream.pipeline.state import take
 
@@ -16,7 +16,7 @@ FORGOTTEN = 1e-6
 """A bin that has faded to less than this share of one sample is empty."""
 
 
-class Histogram:
+class DecayingHistogram:
     """Weights over bins ``[k 2^e, (k + 1) 2^e)``, at most ``BINS`` neighbours, with one integer ``e`` for all.
 
     The bins begin 1e-9 wide. A value out of reach doubles the width until it fits, and pairs of bins fall
@@ -52,11 +52,11 @@ class Histogram:
             index >>= 1
         self._weights[index - self._first] += 1
 
-    def points(self) -> Points:
+    def points(self) -> WeightedSamples:
         """The middles of the bins that are not empty, with their weights."""
         occupied = np.flatnonzero(self._weights)
         middles = (self._first + occupied + 0.5) * np.float64(self.width)
-        return Points(middles, self._weights[occupied])
+        return WeightedSamples(middles, self._weights[occupied])
 
     def snapshot(self) -> State:
         return {"exponent": self._exponent, "first": self._first, "weights": self._weights.copy()}

@@ -14,15 +14,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stream.detection.centroid import unit_rows
 from stream.detection.options import DetectorOptions
-from stream.detection.reference import unit_rows
-from stream.detection.threshold import SMALLEST_RISE, Points, Thresholds, otsu
+from stream.detection.thresholds import SMALLEST_RISE, Thresholds, WeightedSamples, otsu
 from stream.pipeline.items import Float64
 
 OTSU_BINS = 256
 
 
-class Offline(NamedTuple):
+class OfflineResult(NamedTuple):
     """All that the published figures show."""
 
     scores: Float64
@@ -62,11 +62,11 @@ def published_thresholds(smoothed: Float64, hysteresis: float) -> Thresholds:
     if np.ptp(smoothed) < SMALLEST_RISE:
         return Thresholds(median, float(smoothed.max()), median)
     counts, edges = np.histogram(smoothed, bins=OTSU_BINS)
-    on = otsu(Points((edges[:-1] + edges[1:]) / 2, counts.astype(np.float64))).threshold
+    on = otsu(WeightedSamples((edges[:-1] + edges[1:]) / 2, counts.astype(np.float64))).threshold
     return Thresholds(median, on, median + hysteresis * (on - median))
 
 
-def debounced(smoothed: Float64, thresholds: Thresholds, on_windows: int, off_windows: int) -> list[tuple[int, int]]:
+def debounce(smoothed: Float64, thresholds: Thresholds, on_windows: int, off_windows: int) -> list[tuple[int, int]]:
     """Half-open ranges of windows, each from the first of ``on_windows`` in a row above theta_on to the first of
     ``off_windows`` in a row below theta_off, or to the end."""
     ranges: list[tuple[int, int]] = []
@@ -90,19 +90,19 @@ def window_edges_s(times_s: Float64) -> Float64:
     return np.append(times_s, times_s[-1] + stride_s)
 
 
-def detect_offline(embeddings: npt.NDArray[np.floating], times_s: Float64, options: DetectorOptions) -> Offline:
+def detect_offline(embeddings: npt.NDArray[np.floating], times_s: Float64, options: DetectorOptions) -> OfflineResult:
     """The published result for (N, ...) embeddings, N >= 2, of windows that start at ``times_s`` (N,), ascending."""
-    return judged(typicality_scores(embeddings), times_s, options)
+    return detect_from_scores(typicality_scores(embeddings), times_s, options)
 
 
-def judged(scores: Float64, times_s: Float64, options: DetectorOptions) -> Offline:
+def detect_from_scores(scores: Float64, times_s: Float64, options: DetectorOptions) -> OfflineResult:
     """The published result from the scores (N,), N >= 2, of windows that start at ``times_s`` (N,), ascending."""
     smoothed = moving_average(scores, options.alpha)
     thresholds = published_thresholds(smoothed, options.hysteresis)
     edges_s = window_edges_s(times_s)
     anomalies = [
         (start, stop)
-        for start, stop in debounced(smoothed, thresholds, options.debounce_on, options.debounce_off)
+        for start, stop in debounce(smoothed, thresholds, options.debounce_on, options.debounce_off)
         if edges_s[stop] - edges_s[start] >= options.shortest_s
     ]
-    return Offline(scores, smoothed, thresholds, anomalies)
+    return OfflineResult(scores, smoothed, thresholds, anomalies)

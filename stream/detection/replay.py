@@ -6,12 +6,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from stream.detection.causal import CausalDetector, Step
-from stream.detection.offline import Offline, judged
+from stream.detection.detector import CausalDetector, Step
+from stream.detection.history import sketch
+from stream.detection.offline import OfflineResult, detect_from_scores
 from stream.detection.options import DetectorOptions
-from stream.detection.partition import Partition
-from stream.detection.recent import sketch
-from stream.detection.threshold import Thresholds
+from stream.detection.segmenter import Segmenter
+from stream.detection.thresholds import Thresholds
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
 from stream.pipeline.items import Float32, Float64
 
@@ -45,7 +45,7 @@ def replay(blocks: UnitBlocks, t_s: Float64, t_end_s: float, options: DetectorOp
         t_end_s: end of the last window's stride, seconds.
         options: the detector's.
     """
-    detector, partition = CausalDetector(options), Partition(options)
+    detector, segmenter = CausalDetector(options), Segmenter(options)
     steps: list[Step] = []
     items: list[SegmentOpened | SegmentClosed] = []
     sketches: list[Float32] = []
@@ -54,11 +54,11 @@ def replay(blocks: UnitBlocks, t_s: Float64, t_end_s: float, options: DetectorOp
             unit = row.astype(np.float64)
             start_s = float(t_s[len(steps)])
             steps.append(detector.push(start_s, unit))
-            items += [*partition.begin(start_s), *partition.window(steps[-1], unit, start_s)]
+            items += [*segmenter.begin(start_s), *segmenter.window(steps[-1], unit, start_s)]
             sketches.append(sketch(unit))
     change = detector.finish()
-    items += partition.change(change, t_end_s) if change else ()
-    items += partition.end(t_end_s, "end_of_stream")
+    items += segmenter.change(change, t_end_s) if change else ()
+    items += segmenter.end(t_end_s, "end_of_stream")
     return Replay(
         steps,
         {item.segment_id: item for item in items if isinstance(item, SegmentOpened)},
@@ -67,7 +67,7 @@ def replay(blocks: UnitBlocks, t_s: Float64, t_end_s: float, options: DetectorOp
     )
 
 
-def replay_offline(blocks: UnitBlocks, t_s: Float64, options: DetectorOptions) -> Offline:
+def replay_offline(blocks: UnitBlocks, t_s: Float64, options: DetectorOptions) -> OfflineResult:
     """Run the published detection in two passes over the windows. A single window has no others: its figures are NaN.
 
     Args:
@@ -77,10 +77,10 @@ def replay_offline(blocks: UnitBlocks, t_s: Float64, options: DetectorOptions) -
     """
     count = len(t_s)
     if count < 2:
-        return Offline(np.full(1, np.nan), np.full(1, np.nan), NO_THRESHOLDS, [])
+        return OfflineResult(np.full(1, np.nan), np.full(1, np.nan), NO_THRESHOLDS, [])
     total = sum(block.sum(axis=0, dtype=np.float64) for block in blocks())
     cosines = np.concatenate([block @ total for block in blocks()])
-    return judged(1 - (cosines - 1) / (count - 1), t_s, options)
+    return detect_from_scores(1 - (cosines - 1) / (count - 1), t_s, options)
 
 
 def consecutive_distances(blocks: Iterable[Float32]) -> Float64:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.geometry.camera import Camera
+from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import ENCODER_PX
-from stream.geometry.layout import layout_of
 from stream.geometry.remap import FusedRemap
-from stream.geometry.viewport import SourceMap, View, encoder_view, source_map
+from stream.geometry.viewport import SourceMap, Viewport, encoder_view, source_map
 from stream.pipeline.items import Float64, UInt8
 
 Color: TypeAlias = tuple[int, int, int]
@@ -30,16 +30,16 @@ _GRID_LINES = 8
 _GRID_ALPHA = 0.32
 
 
-class Sheet:
+class CalibrationSheet:
     """A frame before and after, and how much of the rectified picture was recorded at all."""
 
     def __init__(self, frame: av.VideoFrame, camera: Camera) -> None:
         """Rectify ``frame`` with ``camera``, which is for its upright size."""
-        layout = layout_of(frame)
-        width, height = layout.upright_size
+        frame_format = frame_format_of(frame)
+        width, height = frame_format.upright_size
         self._scale = min(_PANEL_PX[0] / width, _PANEL_PX[1] / height)
         panel_w, panel_h = round(width * self._scale), round(height * self._scale)
-        whole = View(panel_w, panel_h, panel_w / width, panel_h / height)
+        whole = Viewport(panel_w, panel_h, panel_w / width, panel_h / height)
         crop = encoder_view(width, height, ENCODER_PX)
         corners = np.array([[crop.left, crop.top], [crop.left + crop.width, crop.top + crop.height]])
         self._crop_corners = corners / [crop.scale_x, crop.scale_y] - 0.5
@@ -47,8 +47,8 @@ class Sheet:
             _SEEN: source_map(whole, width, height, camera),
             _ENCODER_FRAME: source_map(crop, width, height, camera),
         }
-        self._raw = FusedRemap(layout, source_map(whole, width, height, None))(frame)
-        self._rectified = FusedRemap(layout, self._maps[_SEEN])(frame)
+        self._raw = FusedRemap(frame_format, source_map(whole, width, height, None))(frame)
+        self._rectified = FusedRemap(frame_format, self._maps[_SEEN])(frame)
         self._size = f"{width} x {height}"
         across, down = camera.fov_deg
         self.summary = f"{across:.1f}° x {down:.1f}°  ·  {100 * self._maps[_SEEN].valid_fraction:.1f} % recorded"

@@ -7,10 +7,9 @@ import cv2
 
 from stream.errors import EgocleanError
 from stream.geometry.camera import Camera
-from stream.geometry.geometry import Geometry
-from stream.geometry.layout import Layout
+from stream.geometry.frame_format import FrameFormat
 from stream.geometry.remap import FusedRemap
-from stream.geometry.viewport import SourceMap, encoder_view, keyframe_view, source_map
+from stream.geometry.viewport import ResizeMode, SourceMap, encoder_view, keyframe_view, source_map
 from stream.pipeline.items import UInt8
 
 if TYPE_CHECKING:
@@ -22,37 +21,37 @@ JPEG_QUALITY = 90
 
 
 class FrameRemap:
-    """Makes encoder frames and keyframes from decoded frames of one layout."""
+    """Makes encoder frames and keyframes from decoded frames of one format."""
 
     def __init__(
         self,
-        layout: Layout,
+        frame_format: FrameFormat,
         camera: Camera | None,
         *,
         encoder_px: int = ENCODER_PX,
-        geometry: Geometry = "crop",
+        geometry: ResizeMode = "crop",
         keyframe_px: int = KEYFRAME_PX,
         device: str | None = None,
     ) -> None:
         """Compute the maps.
 
         Args:
-            layout: Of the frames to come.
-            camera: For the upright size of the layout; None leaves the lens's picture as it is.
+            frame_format: Of the frames to come.
+            camera: For the upright size of that format; None leaves the lens's picture as it is.
             encoder_px: Side of the encoder frame.
             geometry: How a picture that is no square becomes one.
             keyframe_px: Longest side of a keyframe, at most.
             device: torch's, for frames that lie there or may be brought there; None: OpenCV on the CPU.
         """
-        width, height = layout.upright_size
+        width, height = frame_format.upright_size
         encoder_source = source_map(encoder_view(width, height, encoder_px, geometry), width, height, camera)
         keyframe_source = source_map(keyframe_view(width, height, keyframe_px), width, height, camera)
-        self._layout = layout
+        self._frame_format = frame_format
         self._camera = camera
         self._geometry = geometry
         self._device = device
-        self._encoder_map = _make_remap(layout, encoder_source, device)
-        self._keyframe = _make_remap(layout, keyframe_source, device)
+        self._encoder_map = _make_remap(frame_format, encoder_source, device)
+        self._keyframe = _make_remap(frame_format, keyframe_source, device)
         self._valid_fractions = encoder_source.valid_fraction, keyframe_source.valid_fraction
 
     def encoder_frame(self, frame: av.VideoFrame) -> UInt8:
@@ -66,12 +65,12 @@ class FrameRemap:
     def facts(self) -> dict[str, object]:
         """What was done to the pixels, for the record; JSON's types only."""
         encoder_valid, picture_valid = self._valid_fractions
-        color = self._layout.color
+        color = self._frame_format.color
         return {
-            "width": self._layout.upright_size[0],
-            "height": self._layout.upright_size[1],
-            "rotation_deg": self._layout.rotation_deg,
-            "pixel_format": self._layout.pixel_format,
+            "width": self._frame_format.upright_size[0],
+            "height": self._frame_format.upright_size[1],
+            "rotation_deg": self._frame_format.rotation_deg,
+            "pixel_format": self._frame_format.pixel_format,
             "colour_matrix": color.matrix,
             "colour_range": "full" if color.full_range else "limited",
             "remapped_by": f"torch on {self._device}" if self._device else "opencv",
@@ -85,12 +84,12 @@ class FrameRemap:
         }
 
 
-def _make_remap(layout: Layout, source: SourceMap, device: str | None) -> "FusedRemap | TorchRemap":
+def _make_remap(frame_format: FrameFormat, source: SourceMap, device: str | None) -> "FusedRemap | TorchRemap":
     if device is None:
-        return FusedRemap(layout, source)
+        return FusedRemap(frame_format, source)
     from stream.geometry.remap_torch import TorchRemap
 
-    return TorchRemap(layout, source, device)
+    return TorchRemap(frame_format, source, device)
 
 
 def lens_facts(camera: Camera | None) -> dict[str, object]:

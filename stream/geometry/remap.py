@@ -14,8 +14,8 @@ import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
-from stream.geometry.layout import Layout
-from stream.geometry.sampling_plan import Blur, is_wide, place
+from stream.geometry.frame_format import FrameFormat
+from stream.geometry.sampling_plan import BlurKernel, is_wide_blur, plan_sampling
 from stream.geometry.viewport import SourceMap
 from stream.pipeline.items import UInt8
 
@@ -24,21 +24,21 @@ _OUTSIDE = -2.0
 
 
 class FusedRemap:
-    """Makes one view of every frame of one layout; several threads may use it at once."""
+    """Makes one view of every frame of one format; several threads may use it at once."""
 
-    def __init__(self, layout: Layout, source: SourceMap) -> None:
-        self._layout = layout
+    def __init__(self, frame_format: FrameFormat, source: SourceMap) -> None:
+        self._frame_format = frame_format
         self._reformatter = VideoReformatter()
         self._reformatting = threading.Lock()  # swscale's context serves one thread at a time
-        self._black = layout.color.black
-        self._to_rgb = layout.color.to_rgb()
-        self.halvings, self.blur, self._roi, x, y = place(layout, source)
+        self._black = frame_format.color.black
+        self._to_rgb = frame_format.color.to_rgb()
+        self.halvings, self.blur, self._roi, x, y = plan_sampling(frame_format, source)
         """How often luma is halved before the remap, and by how much it is blurred across and down after that."""
         x[~source.valid] = y[~source.valid] = _OUTSIDE
         self._map = cv2.convertMaps(x, y, cv2.CV_16SC2)
 
     def __call__(self, frame: av.VideoFrame) -> UInt8:
-        """(height, width, 3) uint8 RGB of a frame of this layout; what the source does not show is black."""
+        """(height, width, 3) uint8 RGB of a frame of this format; what the source does not show is black."""
         return np.asarray(cv2.transform(self.ycbcr(frame), self._to_rgb), np.uint8)
 
     def ycbcr(self, frame: av.VideoFrame) -> UInt8:
@@ -60,7 +60,7 @@ class FusedRemap:
 
     def _planes(self, frame: av.VideoFrame) -> list[UInt8]:
         """Y, Cb, Cr as views into libav's buffers; formats other than 8-bit 4:2:0 are converted first."""
-        if not self._layout.zero_copy:
+        if not self._frame_format.zero_copy:
             with self._reformatting:
                 frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
         if frame.format.name == "nv12":
@@ -80,7 +80,7 @@ class FusedRemap:
         part = self._roi.cut(chroma, self.halvings - 1)
         if self.halvings:
             halved = _halve(part, self.halvings - 1)
-            return _blurred(halved, self.blur) if is_wide(self.blur) else halved
+            return _blurred(halved, self.blur) if is_wide_blur(self.blur) else halved
         doubled = cv2.resize(part, (2 * part.shape[1], 2 * part.shape[0]), interpolation=cv2.INTER_LINEAR)
         roi = self._roi
         return np.asarray(doubled[: roi.bottom - roi.top, : roi.right - roi.left], np.uint8)
@@ -92,7 +92,7 @@ def _pixels(plane: VideoPlane, channels: int) -> UInt8:
     return rows[: plane.height, : plane.width * channels]
 
 
-def _blurred(plane: UInt8, blur: tuple[Blur, Blur]) -> UInt8:
+def _blurred(plane: UInt8, blur: tuple[BlurKernel, BlurKernel]) -> UInt8:
     across, down = blur
     if across.taps == down.taps == 1:
         return plane

@@ -11,8 +11,8 @@ import av
 import numpy as np
 
 from stream.errors import EgocleanError
-from stream.geometry.layout import Layout
-from stream.geometry.sampling_plan import Blur, Placing, is_wide, place
+from stream.geometry.frame_format import FrameFormat
+from stream.geometry.sampling_plan import BlurKernel, SamplingPlan, is_wide_blur, plan_sampling
 from stream.geometry.viewport import SourceMap
 from stream.pipeline.items import UInt8
 
@@ -24,32 +24,32 @@ _BITS = {"nv12": 8, "p010le": 16}
 
 
 class TorchRemap:
-    """Makes one view of every frame of one layout, on one device; in use and result as ``FusedRemap``."""
+    """Makes one view of every frame of one format, on one device; in use and result as ``FusedRemap``."""
 
-    def __init__(self, layout: Layout, source: SourceMap, device: str) -> None:
+    def __init__(self, frame_format: FrameFormat, source: SourceMap, device: str) -> None:
         """Compute the map, and put it on torch's ``device``."""
         import torch
 
-        self._placing: Placing = place(layout, source)
+        self._plan: SamplingPlan = plan_sampling(frame_format, source)
         self._device = torch.device(device)
-        roi = self._placing.roi
+        roi = self._plan.roi
         # grid_sample counts from -1, the first pixel's centre, to 1, the last one's.
-        x = self._placing.x * (2.0 / max(1, roi.right - roi.left - 1)) - 1.0
-        y = self._placing.y * (2.0 / max(1, roi.bottom - roi.top - 1)) - 1.0
+        x = self._plan.x * (2.0 / max(1, roi.right - roi.left - 1)) - 1.0
+        y = self._plan.y * (2.0 / max(1, roi.bottom - roi.top - 1)) - 1.0
         self._grid = torch.from_numpy(np.stack([x, y], axis=-1)[None]).to(self._device)
         self._valid = torch.from_numpy(source.valid).to(self._device)
-        self._to_rgb = torch.from_numpy(layout.color.to_rgb()).to(self._device)
+        self._to_rgb = torch.from_numpy(frame_format.color.to_rgb()).to(self._device)
         self._blur = [_weights(axis, self._device) for axis in self.blur]
 
     @property
     def halvings(self) -> int:
         """How often luma is halved before the remap."""
-        return self._placing.halvings
+        return self._plan.halvings
 
     @property
-    def blur(self) -> tuple[Blur, Blur]:
+    def blur(self) -> tuple[BlurKernel, BlurKernel]:
         """By how much it is blurred across and down after that."""
-        return self._placing.blur
+        return self._plan.blur
 
     def __call__(self, frame: av.VideoFrame) -> UInt8:
         """(height, width, 3) uint8 RGB, in the host's memory; what the source does not show is black."""
@@ -62,7 +62,7 @@ class TorchRemap:
 
     def sha256(self) -> str:
         """Digest of the map: float32 coordinates."""
-        return hashlib.sha256(self._placing.x.tobytes() + self._placing.y.tobytes()).hexdigest()
+        return hashlib.sha256(self._plan.x.tobytes() + self._plan.y.tobytes()).hexdigest()
 
     def _rgb(self, luma: "torch.Tensor", chroma: "torch.Tensor") -> "torch.Tensor":
         """(1, 1, H, W) and (1, 2, H/2, W/2) float32, 0 to 255, to (height, width, 3)."""
@@ -75,16 +75,16 @@ class TorchRemap:
         return torch.where(self._valid[..., None], rgb, 0.0)
 
     def _working_luma(self, luma: "torch.Tensor") -> "torch.Tensor":
-        return self._blurred(_halve(self._placing.roi.cut(luma, self.halvings), self.halvings))
+        return self._blurred(_halve(self._plan.roi.cut(luma, self.halvings), self.halvings))
 
     def _working_chroma(self, chroma: "torch.Tensor") -> "torch.Tensor":
         from torch.nn.functional import interpolate
 
-        roi = self._placing.roi
+        roi = self._plan.roi
         part = roi.cut(chroma, self.halvings - 1)
         if self.halvings:
             halved = _halve(part, self.halvings - 1)
-            return self._blurred(halved) if is_wide(self.blur) else halved
+            return self._blurred(halved) if is_wide_blur(self.blur) else halved
         doubled = interpolate(part, scale_factor=2, mode="bilinear", align_corners=False)
         return doubled[..., : roi.bottom - roi.top, : roi.right - roi.left]
 
@@ -128,7 +128,7 @@ def _halve(plane: "torch.Tensor", times: int) -> "torch.Tensor":
     return plane
 
 
-def _weights(blur: Blur, device: "torch.device") -> "torch.Tensor":
+def _weights(blur: BlurKernel, device: "torch.device") -> "torch.Tensor":
     """(taps,) weights of a Gaussian, summing to 1, as ``cv2.getGaussianKernel`` has them."""
     import torch
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from stream.geometry.layout import Layout
+from stream.geometry.frame_format import FrameFormat
 from stream.geometry.viewport import TRIANGLE_PX2, SourceMap
 from stream.pipeline.items import Float32, UInt8
 
@@ -19,7 +19,7 @@ _WIDE = 9
 """Pixels of the blur along the side that a squashed picture loses more of."""
 
 
-class Roi(NamedTuple):
+class RegionOfInterest(NamedTuple):
     """The part of the planes that a map uses, in pixels of the size at which the remap works."""
 
     left: int
@@ -28,7 +28,7 @@ class Roi(NamedTuple):
     bottom: int
 
     def cut(self, plane: P, level: int) -> P:
-        """View of this part in a plane ``level`` halvings above the working size; -1: one doubling below it.
+        """Slice this part out of a plane ``level`` halvings above the working size; -1: one doubling below it.
 
         Rows and columns are the last two dimensions.
         """
@@ -37,7 +37,7 @@ class Roi(NamedTuple):
         return plane[..., self.top << level : self.bottom << level, self.left << level : self.right << level]
 
 
-class Blur(NamedTuple):
+class BlurKernel(NamedTuple):
     """A Gaussian along one axis."""
 
     taps: int
@@ -45,35 +45,35 @@ class Blur(NamedTuple):
     sigma_px: float
 
 
-class Placing(NamedTuple):
-    """How a view is sampled from the planes of a layout."""
+class SamplingPlan(NamedTuple):
+    """How a view is sampled from the planes of a frame format."""
 
     halvings: int
     """How often luma is halved before the remap."""
-    blur: tuple[Blur, Blur]
+    blur: tuple[BlurKernel, BlurKernel]
     """By how much it is blurred across and down after that."""
-    roi: Roi
+    roi: RegionOfInterest
     x: Float32
     """(height, width) float32, pixels of that part; what the source does not show may be anywhere in it."""
     y: Float32
 
 
-def place(layout: Layout, source: SourceMap) -> Placing:
+def plan_sampling(frame_format: FrameFormat, source: SourceMap) -> SamplingPlan:
     """Where each pixel of a view lies in the planes."""
     halvings, blur = antialiasing(source.blur_px2)
-    width, height = layout.width >> halvings, layout.height >> halvings
-    x, y = (_working(coordinate, halvings) for coordinate in _to_coded(layout, source))
+    width, height = frame_format.width >> halvings, frame_format.height >> halvings
+    x, y = (_working(coordinate, halvings) for coordinate in _to_coded(frame_format, source))
     x, y = x.clip(0.0, width - 1), y.clip(0.0, height - 1)
-    roi = Roi(*_span(x[source.valid], width), *_span(y[source.valid], height))
-    return Placing(halvings, blur, roi, x - np.float32(roi.left), y - np.float32(roi.top))
+    roi = RegionOfInterest(*_span(x[source.valid], width), *_span(y[source.valid], height))
+    return SamplingPlan(halvings, blur, roi, x - np.float32(roi.left), y - np.float32(roi.top))
 
 
-def is_wide(blur: tuple[Blur, Blur]) -> bool:
+def is_wide_blur(blur: tuple[BlurKernel, BlurKernel]) -> bool:
     """Whether a blur is so wide that chroma needs it, too."""
     return _WIDE in (axis.taps for axis in blur)
 
 
-def antialiasing(blur_px2: tuple[float, float]) -> tuple[int, tuple[Blur, Blur]]:
+def antialiasing(blur_px2: tuple[float, float]) -> tuple[int, tuple[BlurKernel, BlurKernel]]:
     """How often to halve, and how much to blur after it, so that sampling blurs as much as an antialiased resize.
 
     Kernels whose variances are equal look nearly alike. After ``n`` halvings, ``k = 2^n``, linear interpolation has the
@@ -93,15 +93,15 @@ def antialiasing(blur_px2: tuple[float, float]) -> tuple[int, tuple[Blur, Blur]]
     return halvings, (_blur(across), _blur(down))
 
 
-def _blur(variance_px2: float) -> Blur:
+def _blur(variance_px2: float) -> BlurKernel:
     """The blur of that variance, of 3 pixels if a wider one is not called for."""
     if variance_px2 < 0.01:
-        return Blur(1, 0.0)
+        return BlurKernel(1, 0.0)
     if variance_px2 > _OF_THREE_PX2:
-        return Blur(_WIDE, float(np.sqrt(variance_px2)))
+        return BlurKernel(_WIDE, float(np.sqrt(variance_px2)))
     # Of the weights (a, 1 - 2a, a) the variance is 2a, and a / (1 - 2a) = exp(-1 / (2 sigma^2)); flat at a = 1/3.
     side = min(variance_px2 / 2.0, 0.32)
-    return Blur(3, float(np.sqrt(-0.5 / np.log(side / (1.0 - 2.0 * side)))))
+    return BlurKernel(3, float(np.sqrt(-0.5 / np.log(side / (1.0 - 2.0 * side)))))
 
 
 def _sampling_px2(halvings: int) -> float:
@@ -109,11 +109,11 @@ def _sampling_px2(halvings: int) -> float:
     return TRIANGLE_PX2 * shrink + (shrink - 1) / 12
 
 
-def _to_coded(layout: Layout, source: SourceMap) -> tuple[Float32, Float32]:
+def _to_coded(frame_format: FrameFormat, source: SourceMap) -> tuple[Float32, Float32]:
     """From the upright picture to the coded one: the inverse of the counterclockwise quarter turns."""
     x, y = source.x, source.y
-    last_x, last_y = layout.width - 1, layout.height - 1
-    match layout.quarter_turns:
+    last_x, last_y = frame_format.width - 1, frame_format.height - 1
+    match frame_format.quarter_turns:
         case 1:
             return last_x - y, x
         case 2:

@@ -4,30 +4,32 @@ All of it is geometry of the upright picture, the one a viewer sees; no pixel is
 """
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from stream.errors import IntrinsicsError
 from stream.geometry.camera import Camera
-from stream.geometry.geometry import Geometry
 from stream.pipeline.items import Float32, Float64
 
+ResizeMode: TypeAlias = Literal["crop", "squash", "letterbox"]
+"""How a picture becomes the square encoder frame: a centre crop, stretched, or whole between black bars."""
 TRIANGLE_PX2 = 1.0 / 6.0
 """Variance of linear interpolation: of a triangle of half width 1."""
 
 
 @dataclass(frozen=True)
-class View:
+class Viewport:
     """A scaled crop of the rectified picture, which has the size of the source picture."""
 
     width: int
     height: int
     scale_x: float
-    """View pixels per picture pixel."""
+    """Viewport pixels per picture pixel."""
     scale_y: float
     left: int = 0
-    """View pixels cut off on the left; where less than 0, black is put there instead."""
+    """Viewport pixels cut off on the left; where less than 0, black is put there instead."""
     top: int = 0
 
     @property
@@ -84,18 +86,18 @@ class SourceMap:
         return float(self.valid.mean())
 
 
-def encoder_view(width: int, height: int, encoder_px: int, geometry: Geometry = "crop") -> View:
+def encoder_view(width: int, height: int, encoder_px: int, geometry: ResizeMode = "crop") -> Viewport:
     """The encoder frame of a picture of ``width`` x ``height``, a square of ``encoder_px``."""
     match geometry:
         case "crop":
             return _cropped(width, height, encoder_px)
         case "squash":
-            return View(encoder_px, encoder_px, encoder_px / width, encoder_px / height)
+            return Viewport(encoder_px, encoder_px, encoder_px / width, encoder_px / height)
         case "letterbox":
             return _letterboxed(width, height, encoder_px)
 
 
-def _cropped(width: int, height: int, encoder_px: int) -> View:
+def _cropped(width: int, height: int, encoder_px: int) -> Viewport:
     """The V-JEPA 2 video processor's crop: shortest edge to 8/7 of ``encoder_px`` (292 for 256), then a centre crop.
 
     As transformers' ``VJEPA2VideoProcessor`` does it, which floors the long edge and the crop's offset.
@@ -106,38 +108,38 @@ def _cropped(width: int, height: int, encoder_px: int) -> View:
     else:
         resized_w, resized_h = int(shortest * width / height), shortest
     left, top = (resized_w - encoder_px) // 2, (resized_h - encoder_px) // 2
-    return View(encoder_px, encoder_px, resized_w / width, resized_h / height, left, top)
+    return Viewport(encoder_px, encoder_px, resized_w / width, resized_h / height, left, top)
 
 
-def _letterboxed(width: int, height: int, encoder_px: int) -> View:
+def _letterboxed(width: int, height: int, encoder_px: int) -> Viewport:
     """The long edge to the frame's side, the short one rounded; bars of equal size, the odd pixel below or right."""
     scale = encoder_px / max(width, height)
     resized_w, resized_h = max(1, round(width * scale)), max(1, round(height * scale))
     left, top = -((encoder_px - resized_w) // 2), -((encoder_px - resized_h) // 2)
-    return View(encoder_px, encoder_px, resized_w / width, resized_h / height, left, top)
+    return Viewport(encoder_px, encoder_px, resized_w / width, resized_h / height, left, top)
 
 
-def keyframe_view(width: int, height: int, longest_px: int) -> View:
+def keyframe_view(width: int, height: int, longest_px: int) -> Viewport:
     """The whole picture, scaled down so that its longest side is at most ``longest_px``."""
     scale = min(1.0, longest_px / max(width, height))
     view_w, view_h = max(2, round(width * scale)), max(2, round(height * scale))
-    return View(view_w, view_h, view_w / width, view_h / height)
+    return Viewport(view_w, view_h, view_w / width, view_h / height)
 
 
-def coded_view(width: int, height: int, longest_px: int | None) -> View:
+def coded_view(width: int, height: int, longest_px: int | None) -> Viewport:
     """The whole picture for a video, not enlarged, and with even sides, which 4:2:0 needs.
 
     Pixels stay square: where a side is odd its last line is left out, nothing is stretched.
     """
     scale = 1.0 if longest_px is None else min(1.0, longest_px / max(width, height))
-    return View(_even(width * scale), _even(height * scale), scale, scale)
+    return Viewport(_even(width * scale), _even(height * scale), scale, scale)
 
 
 def _even(side: float) -> int:
     return max(2, int(side + 1e-6) // 2 * 2)
 
 
-def source_map(view: View, width: int, height: int, camera: Camera | None) -> SourceMap:
+def source_map(view: Viewport, width: int, height: int, camera: Camera | None) -> SourceMap:
     """Look from a view into the source picture, through the lens, or straight where there is no camera.
 
     Args:
@@ -164,7 +166,7 @@ def source_map(view: View, width: int, height: int, camera: Camera | None) -> So
     return SourceMap(x, y, valid, (across, down))
 
 
-def _kernel_px(x: Float32, y: Float32, view: View) -> tuple[float, float]:
+def _kernel_px(x: Float32, y: Float32, view: Viewport) -> tuple[float, float]:
     """Half width, in typical source pixels across and down, of the kernel of an antialiased bilinear resize."""
     across, down = view.triangle_steps
     return across * float(np.median(np.abs(np.diff(x, axis=1)))), down * float(np.median(np.abs(np.diff(y, axis=0))))

@@ -15,9 +15,9 @@ import cv2
 
 from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.camera import Camera, fit_camera, read_intrinsics
+from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import lens_facts
-from stream.geometry.layout import layout_of
-from stream.geometry.rectified import RectifiedPicture
+from stream.geometry.full_frame import FullFrameRectifier
 from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Picture
 from stream.pipeline.stage import drive
@@ -113,7 +113,7 @@ def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
     decode = Decode(source.name, facts)
     pictures = _pictures(decode, source, done.damage)
     first = next(pictures)  # there is one, or decoding has raised
-    rectified = RectifiedPicture(layout_of(first.frame), camera, wish.longest_px)
+    rectified = FullFrameRectifier(frame_format_of(first.frame), camera, wish.longest_px)
     description = _description(rectified, camera, source, wish)
     if not wish.overwrite and _is_made(output, description):
         return Rectified(output, was_there=True)
@@ -178,7 +178,7 @@ def _pictures(decode: Decode, source: Clip, damage: list[SourceDamaged]) -> Iter
             damage.append(item)
 
 
-def _in_order(rectified: RectifiedPicture, pictures: Iterable[Picture]) -> "Iterator[tuple[Picture, av.VideoFrame]]":
+def _in_order(rectified: FullFrameRectifier, pictures: Iterable[Picture]) -> "Iterator[tuple[Picture, av.VideoFrame]]":
     """Rectify on every core, and give in the order of the pictures; two a core are under way, no more."""
     cores = len(os.sched_getaffinity(0))
     under_way: deque[tuple[Picture, Future[av.VideoFrame]]] = deque()
@@ -192,14 +192,14 @@ def _in_order(rectified: RectifiedPicture, pictures: Iterable[Picture]) -> "Iter
             yield done, frame.result()
 
 
-def _png(rectified: RectifiedPicture) -> bytes:
+def _png(rectified: FullFrameRectifier) -> bytes:
     _, data = cv2.imencode(".png", rectified.mask)
     return data.tobytes()
 
 
-def _description(rectified: RectifiedPicture, camera: Camera, source: Clip, wish: Wish) -> bytes:
+def _description(rectified: FullFrameRectifier, camera: Camera, source: Clip, wish: Wish) -> bytes:
     """The pinhole camera, with the keys of a fisheye calibration, and how it came about."""
-    matrix, layout = rectified.matrix, rectified.layout
+    matrix, layout = rectified.matrix, rectified.frame_format
     clip = {"name": source.name, "size_bytes": source.size_bytes}
     seen = {"pixel_format": layout.pixel_format, "rotation_deg": layout.rotation_deg, **lens_facts(camera)}
     content = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stream.detection.causal import CausalDetector
+from stream.detection.centroid import unit_vector
+from stream.detection.detector import CausalDetector
 from stream.detection.options import DetectorOptions
-from stream.detection.partition import Partition, number_of
-from stream.detection.reference import unit_vector
+from stream.detection.segmenter import Segmenter, number_of
 from stream.pipeline.facts import ClosedBy, Fact, SourceGap, SourceLost
 from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe
 from stream.pipeline.stage import Stage, State
@@ -30,33 +30,33 @@ class Detect(Stage):
 
     def __init__(self, options: DetectorOptions) -> None:
         self._detector = CausalDetector(options)
-        self._partition = Partition(options)
+        self._segmenter = Segmenter(options)
 
     def on_item(self, item: Item) -> Iterator[Item]:
         match item:
             case EncoderFrame() | Keyframe():
-                yield from self._partition.begin(item.t_s)
+                yield from self._segmenter.begin(item.t_s)
             case Embedding():
-                yield from self._partition.begin(item.t_end_s)
+                yield from self._segmenter.begin(item.t_end_s)
             case SourceLost():
                 yield from self._end(item.t_s, "source_lost")
             case SourceGap():
                 yield from self._end(item.t_start_s, "source_lost")
-                self._partition.resume(item.t_end_s)
+                self._segmenter.resume(item.t_end_s)
             case End() if item.reason == "end_of_stream" and item.frames > 0:
                 yield from self._end(item.decoded_s, "end_of_stream")
         yield item
         if isinstance(item, Embedding):
             unit = unit_vector(item.temporal)
             step = self._detector.push(item.t_sample_s, unit)
-            yield from self._partition.window(step, unit, item.t_end_s)
+            yield from self._segmenter.window(step, unit, item.t_end_s)
 
     def snapshot(self) -> State:
-        return {"detector": self._detector.snapshot(), "partition": self._partition.snapshot()}
+        return {"detector": self._detector.snapshot(), "partition": self._segmenter.snapshot()}
 
     def restore(self, state: State) -> None:
         self._detector.restore(take(state, "detector", dict))
-        self._partition.restore(take(state, "partition", dict))
+        self._segmenter.restore(take(state, "partition", dict))
 
     def catch_up(self, recorded: Sequence[Fact]) -> None:
         """After ``restore``: continue behind the segments that were recorded."""
@@ -64,15 +64,15 @@ class Detect(Stage):
             match event:
                 case events.SegmentOpened():
                     number = number_of(event.segment_id)
-                    self._partition.go_on(number, event.kind, start_s=event.t_start_s)
+                    self._segmenter.go_on(number, event.kind, start_s=event.t_start_s)
                 case events.SegmentClosed():
-                    self._partition.go_on(number_of(event.segment_id) + 1, "typical", next_s=event.t_end_s)
+                    self._segmenter.go_on(number_of(event.segment_id) + 1, "typical", next_s=event.t_end_s)
                 case events.SourceGap():
-                    self._partition.resume(event.t_end_s)
+                    self._segmenter.resume(event.t_end_s)
 
     def _end(self, t_s: float, closed_by: ClosedBy) -> Iterator[Item]:
         """Close the open segment, if there is one, where the source ends or goes away."""
         if (change := self._detector.finish()) is not None:
-            yield from self._partition.change(change, t_s)
-        yield from self._partition.end(t_s, closed_by)
+            yield from self._segmenter.change(change, t_s)
+        yield from self._segmenter.end(t_s, closed_by)
         self._detector.interrupt()

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from stream.geometry.camera import Intrinsics, fit_camera
+from stream.geometry.frame_format import FrameFormat, frame_format_of
 from stream.geometry.frame_remap import ENCODER_PX, KEYFRAME_PX, FrameRemap, encode_picture
-from stream.geometry.geometry import Geometry
-from stream.geometry.layout import Layout, layout_of
+from stream.geometry.viewport import ResizeMode
 from stream.pipeline.items import EncoderFrame, Item, Keyframe, Picture
 from stream.pipeline.stage import Facts, Stage, State
 from stream.pipeline.state import take
@@ -30,7 +30,7 @@ class Rectify(Stage):
         balance: float = 0.0,
         fov_scale: float = 1.0,
         encoder_px: int = ENCODER_PX,
-        geometry: Geometry = "crop",
+        geometry: ResizeMode = "crop",
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
         device: str | None = None,
@@ -48,7 +48,7 @@ class Rectify(Stage):
         self._keyframe_fps = keyframe_fps
         self._device = device
         self._last_keyframe = -1
-        self._layout: Layout | None = None
+        self._frame_format: FrameFormat | None = None
         self._remap: FrameRemap | None = None
         self._facts: dict[str, object] = {}
 
@@ -61,7 +61,7 @@ class Rectify(Stage):
         if not isinstance(item, Picture):
             yield item
             return
-        remap = self._remap_for(layout_of(item.frame))
+        remap = self._remap_for(frame_format_of(item.frame))
         if self._keyframe_is_due(item.t_s):
             rgb = remap.keyframe(item.frame)
             yield Keyframe(item.t_s, rgb.shape[1], rgb.shape[0], encode_picture(rgb, ".jpg"))
@@ -83,18 +83,18 @@ class Rectify(Stage):
         self._last_keyframe = max(period, self._last_keyframe)
         return due
 
-    def _remap_for(self, layout: Layout) -> FrameRemap:
-        if self._remap is None or layout != self._layout:
-            self._layout, self._remap = layout, self._build(layout)
+    def _remap_for(self, frame_format: FrameFormat) -> FrameRemap:
+        if self._remap is None or frame_format != self._frame_format:
+            self._frame_format, self._remap = frame_format, self._build(frame_format)
             self._facts = {"balance": self._balance, "fov_scale": self._fov_scale, **self._remap.facts()}
         return self._remap
 
-    def _build(self, layout: Layout) -> FrameRemap:
+    def _build(self, frame_format: FrameFormat) -> FrameRemap:
         camera = None
         if self._intrinsics is not None:
-            camera = fit_camera(self._intrinsics, *layout.upright_size, self._balance, self._fov_scale)
+            camera = fit_camera(self._intrinsics, *frame_format.upright_size, self._balance, self._fov_scale)
         return FrameRemap(
-            layout,
+            frame_format,
             camera,
             encoder_px=self._encoder_px,
             geometry=self._geometry,

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from stream.errors import IntrinsicsError
 from stream.geometry.camera import Intrinsics, fit_camera, read_intrinsics
+from stream.geometry.frame_format import FrameFormat
 from stream.geometry.frame_remap import FrameRemap
-from stream.geometry.layout import Layout
 from stream.records.schema.manifest import Source as RecordedSource
 from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.table import open_clip
@@ -95,7 +95,7 @@ def test_every_lens_within_the_bounds_is_fitted_or_refused(
     intrinsics = Intrinsics(model="fisheye", image_width=128, image_height=96, **values)
     try:
         camera = fit_camera(intrinsics, 128, 96)
-        FrameRemap(Layout(128, 96, "yuv420p", 0, 2, 0), camera, encoder_px=16, keyframe_px=64)
+        FrameRemap(FrameFormat(128, 96, "yuv420p", 0, 2, 0), camera, encoder_px=16, keyframe_px=64)
     except IntrinsicsError:
         return
     assert np.isfinite(camera.new_k).all()

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from stream.commands.rectify import rectify
 from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError
 from stream.geometry.camera import fit_camera, read_intrinsics
-from stream.geometry.layout import layout_of
+from stream.geometry.frame_format import frame_format_of
 from stream.geometry.remap import FusedRemap
 from stream.geometry.viewport import keyframe_view, source_map
 from stream.pipeline.items import Picture, UInt8
@@ -91,10 +91,12 @@ def assert_rectified(clip: Path, calibration: Path, video: Path, least_db: float
     given, made = pictures_of(clip), frames_of(video)
     assert exact_times_s(made, video) == exact_times_s([picture.frame for picture in given], clip)
     assert made[0].pts == 0
-    layout = layout_of(given[0].frame)
-    width, height = layout.upright_size
+    frame_format = frame_format_of(given[0].frame)
+    width, height = frame_format.upright_size
     camera = fit_camera(read_intrinsics(calibration), width, height)
-    keyframe = FusedRemap(layout, source_map(keyframe_view(width, height, max(width, height)), width, height, camera))
+    keyframe = FusedRemap(
+        frame_format, source_map(keyframe_view(width, height, max(width, height)), width, height, camera)
+    )
     for number in (0, len(made) // 2, len(made) - 1):
         expected = keyframe(given[number].frame)[: made[0].height, : made[0].width]
         assert psnr_db(halved(rgb_of(made[number])), halved(expected)) >= least_db

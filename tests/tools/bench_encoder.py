@@ -31,8 +31,8 @@ from models.encoders.vjepa2.encoder import Precision, VJepa2Encoder
 from models.encoders.vjepa2.random_weights import save_random_vjepa2
 from models.packages import make_torchvision_importable
 from stream.demo.render import render_frames
+from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import FrameRemap
-from stream.geometry.layout import layout_of
 from stream.records.schema.manifest import machine
 from stream.video.sampling import PUBLISHED
 from tests.tools.memory import growth, memory_bytes
@@ -125,7 +125,7 @@ def measure(folder: Path, frames: int, windows: int, precision: Precision | None
 def _encoder_frames(pictures: UInt8, encoder_px: int) -> UInt8:
     """(N, encoder_px, encoder_px, 3) as the first process of the chain cuts them."""
     frames = [av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p") for picture in pictures]
-    remap = FrameRemap(layout_of(frames[0]), None, encoder_px=encoder_px)
+    remap = FrameRemap(frame_format_of(frames[0]), None, encoder_px=encoder_px)
     return np.stack([remap.encoder_frame(frame) for frame in frames])
 
 

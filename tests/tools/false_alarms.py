@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import click
 import numpy as np
 
-from stream.detection.causal import CausalDetector
+from stream.detection.detector import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.pipeline.items import Float64
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from stream.detection.causal import CausalDetector
+from stream.detection.detector import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, InputError, UsageError
 from stream.evaluation.readers import read_json

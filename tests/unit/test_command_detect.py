@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from stream.commands.detect import detect
+from stream.detection.centroid import unit_rows
 from stream.detection.options import DetectorOptions
-from stream.detection.reference import unit_rows
 from stream.errors import EgocleanError, InputError, UsageError
 from stream.pipeline.items import Float32, Float64
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.detection.causal import EDGE_WINDOWS, CausalDetector, Change, Step
-from stream.detection.histogram import Histogram
+from stream.detection.centroid import unit_rows, unit_vector
+from stream.detection.detector import EDGE_WINDOWS, CausalDetector, Change, Step
+from stream.detection.histogram import DecayingHistogram
 from stream.detection.offline import moving_average
 from stream.detection.options import DetectorOptions
-from stream.detection.reference import unit_rows, unit_vector
-from stream.detection.threshold import Thresholds, causal_thresholds
+from stream.detection.thresholds import Thresholds, causal_thresholds
 from stream.errors import InputError
 from stream.pipeline.items import Float64
 from tests.tools.false_alarms import DIMENSIONS, simulated_work
@@ -47,7 +47,7 @@ def test_every_statistic_equals_its_batch_formula_after_every_sample(seed: int, 
     """Score, EMA and thresholds are those of the formulas over what was learned and seen until then."""
     units = scene(60, 0, seed)
     units[start : start + length] = scene(60, 1, seed + 1)[start : start + length]
-    detector, normal, seen = CausalDetector(SHORT), Histogram(1800), Histogram(1800)
+    detector, normal, seen = CausalDetector(SHORT), DecayingHistogram(1800), DecayingHistogram(1800)
     learned: list[Float64] = []
     scores: list[float] = []
     for t_s, unit in enumerate(units):
@@ -61,7 +61,7 @@ def test_every_statistic_equals_its_batch_formula_after_every_sample(seed: int, 
                 assert step.thresholds == causal_thresholds(normal.points(), seen.points(), SHORT)
             seen.add(step.smoothed)
         if step.change and step.change.closed_by == "max_duration":
-            learned, normal, scores, seen = [], Histogram(1800), [], Histogram(1800)
+            learned, normal, scores, seen = [], DecayingHistogram(1800), [], DecayingHistogram(1800)
         elif detector._usual.windows > before:
             learned.append(unit)
             if step.smoothed is not None:

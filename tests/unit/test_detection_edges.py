@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.detection.edges import offset, onset
-from stream.detection.threshold import Thresholds
+from stream.detection.thresholds import Thresholds
 from stream.pipeline.items import Float64
 
 AT = Thresholds(median=0.2, on=0.3, off=0.25)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.detection.histogram import BINS, Histogram
-from stream.detection.threshold import median_and_sigma, otsu, points_of, weighted_median
+from stream.detection.histogram import BINS, DecayingHistogram
+from stream.detection.thresholds import median_and_sigma, otsu, weighted_median, weighted_samples
 from stream.pipeline.items import Float64
 from stream.pipeline.state import take
 
@@ -18,8 +18,8 @@ samples = st.tuples(scales, st.lists(st.floats(-1, 1), min_size=1, max_size=80))
 repeatable = settings(deadline=None, derandomize=True)
 
 
-def filled(values: Float64, memory: int = NEVER) -> Histogram:
-    histogram = Histogram(memory)
+def filled(values: Float64, memory: int = NEVER) -> DecayingHistogram:
+    histogram = DecayingHistogram(memory)
     for value in values:
         histogram.add(float(value))
     return histogram
@@ -29,7 +29,7 @@ def filled(values: Float64, memory: int = NEVER) -> Histogram:
 @given(samples)
 def test_equals_the_batch_histogram_after_every_sample(values: Float64) -> None:
     """After each sample the bins are those that all samples so far give at once, to the last count."""
-    histogram = Histogram(NEVER)
+    histogram = DecayingHistogram(NEVER)
     for n, value in enumerate(values, start=1):
         histogram.add(float(value))
         middles, counts = np.unique(
@@ -46,7 +46,7 @@ def test_statistics_are_within_a_bin_of_the_exact_ones(values: Float64) -> None:
     """Median and MAD of the histogram lie within one bin of those of the samples."""
     histogram = filled(values)
     median, sigma = median_and_sigma(histogram.points())
-    exact_median, exact_sigma = median_and_sigma(points_of(values))
+    exact_median, exact_sigma = median_and_sigma(weighted_samples(values))
     assert abs(median - exact_median) <= histogram.width
     assert abs(sigma - exact_sigma) <= 1.4826 * 1.5 * histogram.width
 
@@ -56,7 +56,7 @@ def test_otsu_is_within_a_bin_of_the_exact_one() -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(0.24, 0.01, 400), rng.normal(0.4, 0.02, 90)])
     histogram = filled(values)
-    assert abs(otsu(histogram.points()).threshold - otsu(points_of(values)).threshold) <= histogram.width
+    assert abs(otsu(histogram.points()).threshold - otsu(weighted_samples(values)).threshold) <= histogram.width
 
 
 def test_resolution_follows_the_range() -> None:
@@ -86,7 +86,7 @@ def test_snapshot_restores_exactly() -> None:
     """A restored histogram goes on as the first one does."""
     rng = np.random.default_rng(2)
     first = filled(rng.normal(0.3, 0.1, 200), memory=50)
-    second = Histogram(50)
+    second = DecayingHistogram(50)
     second.restore(first.snapshot())
     for value in rng.normal(0.5, 0.4, 100):
         first.add(float(value))
@@ -97,6 +97,6 @@ def test_snapshot_restores_exactly() -> None:
 
 def test_an_empty_one_says_so() -> None:
     """Emptiness can be asked for before statistics are."""
-    assert Histogram(5).empty
+    assert DecayingHistogram(5).empty
     assert not filled(np.array([0.0])).empty
     assert weighted_median(*filled(np.array([0.0])).points()) == pytest.approx(0, abs=math.ldexp(1, -30))

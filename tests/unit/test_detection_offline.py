@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.detection.centroid import unit_rows
 from stream.detection.offline import (
-    debounced,
+    debounce,
+    detect_from_scores,
     detect_offline,
-    judged,
     moving_average,
     typicality_scores,
     window_edges_s,
 )
 from stream.detection.options import DetectorOptions
-from stream.detection.reference import unit_rows
-from stream.detection.threshold import Thresholds
+from stream.detection.thresholds import Thresholds
 
 CLIP_1 = Path(__file__).parents[2].parent / "shared" / "published" / "egoclean_clip1.npz"
 """Unit vectors whose Gram matrix was read off the figure that EgoClean (calicartels/EgoClean on GitHub) published of
@@ -45,8 +45,8 @@ def test_debounce_and_hysteresis() -> None:
     """Three in a row above theta_on open at the first of them; three in a row below theta_off close at the first."""
     above, between, below = 0.9, 0.5, 0.1
     values = np.array([above, above, below, above, above, above, between, below, below, between, *[below] * 3, above])
-    assert debounced(values, Thresholds(0.2, 0.8, 0.4), 3, 3) == [(3, 10)]
-    assert debounced(values[:9], Thresholds(0.2, 0.8, 0.4), 3, 3) == [(3, 9)]
+    assert debounce(values, Thresholds(0.2, 0.8, 0.4), 3, 3) == [(3, 10)]
+    assert debounce(values[:9], Thresholds(0.2, 0.8, 0.4), 3, 3) == [(3, 9)]
 
 
 def test_a_window_stands_for_the_time_until_the_next() -> None:
@@ -81,6 +81,6 @@ def test_gives_the_published_scores_thresholds_and_segments() -> None:
 def test_scores_that_differ_by_rounding_alone_have_no_anomaly(spread: float) -> None:
     """Windows that are all alike, but for rounding, give thresholds that nothing exceeds, and no error."""
     scores = 0.25 + spread * np.arange(40.0)
-    found = judged(scores, np.arange(40.0), DetectorOptions())
+    found = detect_from_scores(scores, np.arange(40.0), DetectorOptions())
     assert found.anomalies == []
     assert found.thresholds.median <= found.thresholds.on

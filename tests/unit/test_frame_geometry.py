@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from stream.geometry.camera import Camera
+from stream.geometry.frame_format import FrameFormat, frame_format_of
 from stream.geometry.frame_remap import FrameRemap
-from stream.geometry.geometry import Geometry
-from stream.geometry.layout import Layout, layout_of
-from stream.geometry.viewport import encoder_view, source_map
+from stream.geometry.viewport import ResizeMode, encoder_view, source_map
 from stream.pipeline.items import EncoderFrame, Picture, UInt8
 from stream.stages.rectify import Rectify
 from tests.unit.test_frame_remap import (
@@ -25,7 +24,7 @@ from tests.unit.test_frame_remap import (
 SIZES = [FULL_HD, (854, 480), SMALL]
 
 
-def slow_frame(rgb: UInt8, geometry: Geometry) -> UInt8:
+def slow_frame(rgb: UInt8, geometry: ResizeMode) -> UInt8:
     """Antialiased resize of the whole picture, to the square or to its own shape within it; the rest is black."""
     height, width = rgb.shape[:2]
     scale = 256 / max(width, height)
@@ -42,13 +41,13 @@ def slow_frame(rgb: UInt8, geometry: Geometry) -> UInt8:
 @pytest.mark.parametrize("geometry", ["squash", "letterbox"])
 @pytest.mark.parametrize("rectified", [True, False])
 def test_the_fused_encoder_frame_is_near_the_slow_one(
-    size: tuple[int, int], geometry: Geometry, *, rectified: bool
+    size: tuple[int, int], geometry: ResizeMode, *, rectified: bool
 ) -> None:
     """One small remap gives what full-size remap and antialiased resize give, to 40 dB, as it does for crops."""
     frame = frame_of(scene(size))
     camera = camera_for(size) if rectified else None
     whole = rgb_of(frame) if camera is None else full_size(rgb_of(frame), camera)
-    fused = FrameRemap(layout_of(frame), camera, geometry=geometry).encoder_frame(frame)
+    fused = FrameRemap(frame_format_of(frame), camera, geometry=geometry).encoder_frame(frame)
     assert psnr_db(fused, slow_frame(whole, geometry)) >= 40.0
 
 
@@ -70,7 +69,7 @@ def test_all_of_the_picture_is_in_the_encoder_frame(size: tuple[int, int]) -> No
 def test_bars_are_black(camera: Camera | None) -> None:
     """Beside the picture there is black, also where the lens has seen more than the rectified picture shows."""
     white = frame_of(np.full((*SMALL[::-1], 3), 255, np.uint8))
-    frame = FrameRemap(layout_of(white), camera, geometry="letterbox").encoder_frame(white)
+    frame = FrameRemap(frame_format_of(white), camera, geometry="letterbox").encoder_frame(white)
     source = source_map(encoder_view(*SMALL, 256, "letterbox"), *SMALL, camera)
     assert frame[:56].max() == frame[200:].max() == 0
     assert frame[~source.valid].max() == 0
@@ -81,7 +80,7 @@ def test_a_square_picture_is_whole_in_both() -> None:
     """Where nothing has to be done about the shape, the two are one."""
     frame = frame_of(scene((512, 512)))
     squashed, boxed = (
-        FrameRemap(layout_of(frame), None, geometry=geometry).encoder_frame(frame)
+        FrameRemap(frame_format_of(frame), None, geometry=geometry).encoder_frame(frame)
         for geometry in ("squash", "letterbox")
     )
     np.testing.assert_array_equal(squashed, boxed)
@@ -89,8 +88,8 @@ def test_a_square_picture_is_whole_in_both() -> None:
 
 def test_the_record_names_the_geometry() -> None:
     """Facts say which it was, and the maps differ."""
-    geometries: list[Geometry] = ["crop", "squash", "letterbox"]
-    facts = [FrameRemap(Layout(*SMALL, "yuv420p", 0, 1, 1), None, geometry=name).facts() for name in geometries]
+    geometries: list[ResizeMode] = ["crop", "squash", "letterbox"]
+    facts = [FrameRemap(FrameFormat(*SMALL, "yuv420p", 0, 1, 1), None, geometry=name).facts() for name in geometries]
     assert [fact["geometry"] for fact in facts] == geometries
     assert len({fact["tile_map_sha256"] for fact in facts}) == 3
 
@@ -104,5 +103,5 @@ def test_the_stage_takes_a_geometry() -> None:
         if isinstance(item, EncoderFrame)
     ]
     np.testing.assert_array_equal(
-        made.rgb, FrameRemap(layout_of(frame), None, geometry="letterbox").encoder_frame(frame)
+        made.rgb, FrameRemap(frame_format_of(frame), None, geometry="letterbox").encoder_frame(frame)
     )

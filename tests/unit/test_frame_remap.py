@@ -15,11 +15,11 @@ from stream.demo.lens import demo_intrinsics
 from stream.demo.render import render_frames
 from stream.errors import IntrinsicsError
 from stream.geometry.camera import Camera, Intrinsics, fit_camera, read_intrinsics
+from stream.geometry.frame_format import FrameFormat, frame_format_of
 from stream.geometry.frame_remap import FrameRemap, encode_picture
-from stream.geometry.layout import Layout, layout_of
 from stream.geometry.remap import FusedRemap
-from stream.geometry.sampling_plan import Blur, antialiasing
-from stream.geometry.viewport import View, encoder_view, keyframe_view, source_map
+from stream.geometry.sampling_plan import BlurKernel, antialiasing
+from stream.geometry.viewport import Viewport, encoder_view, keyframe_view, source_map
 from stream.pipeline.items import Float64, UInt8
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -80,7 +80,7 @@ def reference_frame(rgb: UInt8) -> UInt8:
 
 
 def encoder_frame_of(frame: av.VideoFrame, camera: Camera | None) -> UInt8:
-    return FrameRemap(layout_of(frame), camera).encoder_frame(frame)
+    return FrameRemap(frame_format_of(frame), camera).encoder_frame(frame)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_sampling_blurs_as_much_as_the_antialiased_resize() -> None:
     assert [antialiasing((square, square))[0] for square in squares] == [0, 0, 1, 1, 2]
 
 
-def reached_px2(halvings: int, blur: Blur) -> float:
+def reached_px2(halvings: int, blur: BlurKernel) -> float:
     """Variance of halving, linear interpolation and OpenCV's own kernel together."""
     kernel = cv2.getGaussianKernel(blur.taps, blur.sigma_px).ravel()
     steps = np.arange(blur.taps) - blur.taps // 2
@@ -160,7 +160,7 @@ def test_other_pixel_formats_give_the_same_encoder_frame(pixel_format: str) -> N
     other = frame_of(np.asarray(rgb, np.uint8), pixel_format)
     if pixel_format.startswith("yuvj"):
         other.color_range = 2
-    assert layout_of(other).zero_copy == (pixel_format in {"yuvj420p", "nv12"})
+    assert frame_format_of(other).zero_copy == (pixel_format in {"yuvj420p", "nv12"})
     assert psnr_db(encoder_frame_of(other, camera_for(SMALL)), encoder_frame_of(plain, camera_for(SMALL))) >= 42.0
 
 
@@ -182,7 +182,7 @@ def test_colours_follow_the_frames_tags(colorspace: int, color_range: int) -> No
 
 def test_an_untagged_full_hd_frame_is_bt601() -> None:
     """Size decides nothing: as FFmpeg, OpenCV and decord do, whatever is not tagged is BT.601 limited."""
-    color = Layout(1920, 1080, "yuv420p", 0, 2, 0).color
+    color = FrameFormat(1920, 1080, "yuv420p", 0, 2, 0).color
     assert (color.matrix, color.full_range) == ("bt601", False)
     np.testing.assert_allclose(
         color.to_rgb()[:, :3], [[1.164, 0, 1.596], [1.164, -0.392, -0.813], [1.164, 2.017, 0]], atol=1e-3
@@ -194,12 +194,12 @@ def test_the_containers_rotation_is_undone(turns: int) -> None:
     """However the coded picture lies, frame and keyframe are those of the upright one, lens and all."""
     upright = frame_of(scene(SMALL))
     camera = camera_for(SMALL, balance=0.6, cx=210.0, cy=140.0)
-    expected = FrameRemap(layout_of(upright), camera)
+    expected = FrameRemap(frame_format_of(upright), camera)
     coded = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(rgb_of(upright), -turns)), "rgb24")
     coded = coded.reformat(format="yuv420p")
-    layout = layout_of(coded)._replace(rotation_deg=90 * turns)
-    assert layout.upright_size == SMALL
-    turned = FrameRemap(layout, camera)
+    frame_format = frame_format_of(coded)._replace(rotation_deg=90 * turns)
+    assert frame_format.upright_size == SMALL
+    turned = FrameRemap(frame_format, camera)
     assert psnr_db(turned.encoder_frame(coded), expected.encoder_frame(upright)) >= 38.0
     assert psnr_db(turned.keyframe(coded), expected.keyframe(upright)) >= 38.0
 
@@ -207,7 +207,7 @@ def test_the_containers_rotation_is_undone(turns: int) -> None:
 def masked(size: tuple[int, int], camera: Camera) -> tuple[UInt8, npt.NDArray[np.bool_]]:
     """The keyframe of a white picture, and the rays that the lens does not see."""
     white = frame_of(np.full((size[1], size[0], 3), 255, np.uint8))
-    remap = FrameRemap(layout_of(white), camera, keyframe_px=max(size))
+    remap = FrameRemap(frame_format_of(white), camera, keyframe_px=max(size))
     _, _, seen = camera.locate(camera.new_k, *size)
     return remap.keyframe(white), ~seen
 
@@ -238,7 +238,7 @@ def test_the_10k_cards_fold_is_masked() -> None:
 def test_a_lens_that_shows_nothing_is_refused() -> None:
     """A calibration whose picture lies wholly outside the frame is an error, not a black film."""
     with pytest.raises(IntrinsicsError, match="nothing of the picture"):
-        FrameRemap(Layout(*SMALL, "yuv420p", 0, 2, 0), camera_for(SMALL, cx=5000.0))
+        FrameRemap(FrameFormat(*SMALL, "yuv420p", 0, 2, 0), camera_for(SMALL, cx=5000.0))
 
 
 def test_keyframes_have_the_size_asked_for() -> None:
@@ -257,7 +257,7 @@ def test_a_keyframe_is_the_rectified_picture() -> None:
     """It is near OpenCV's undistortion scaled down by area, also after JPEG."""
     frame, camera = frame_of(scene(FULL_HD)), camera_for(FULL_HD)
     slow = cv2.resize(full_size(rgb_of(frame), camera), (854, 480), interpolation=cv2.INTER_AREA)
-    keyframe = FrameRemap(layout_of(frame), camera).keyframe(frame)
+    keyframe = FrameRemap(frame_format_of(frame), camera).keyframe(frame)
     jpeg = cv2.imdecode(np.frombuffer(encode_picture(keyframe, ".jpg"), np.uint8), cv2.IMREAD_COLOR_RGB)
     assert psnr_db(keyframe, np.asarray(slow, np.uint8)) >= 34.0
     assert psnr_db(np.asarray(jpeg, np.uint8), keyframe) >= 34.0
@@ -266,7 +266,7 @@ def test_a_keyframe_is_the_rectified_picture() -> None:
 def test_frames_are_of_their_own() -> None:
     """A frame is fresh memory: the next frame does not change it, and the frame is not written to."""
     first, second = frame_of(scene(SMALL)), frame_of(255 - scene(SMALL))
-    remap = FrameRemap(layout_of(first), camera_for(SMALL))
+    remap = FrameRemap(frame_format_of(first), camera_for(SMALL))
     before = rgb_of(first)
     frame = remap.encoder_frame(first)
     kept = frame.copy()
@@ -279,20 +279,20 @@ def test_frames_are_of_their_own() -> None:
 
 def test_facts_say_what_was_done() -> None:
     """They are JSON, and the map's hash is the same for the same lens and another for another balance."""
-    layout = Layout(*SMALL, "yuv420p", 0, 1, 1)
-    facts = [FrameRemap(layout, camera_for(SMALL, balance)).facts() for balance in (0.0, 0.0, 0.3)]
+    frame_format = FrameFormat(*SMALL, "yuv420p", 0, 1, 1)
+    facts = [FrameRemap(frame_format, camera_for(SMALL, balance)).facts() for balance in (0.0, 0.0, 0.3)]
     assert json.loads(json.dumps(facts[0])) == facts[0]
     assert facts[0] == facts[1]
     assert facts[0]["tile_map_sha256"] != facts[2]["tile_map_sha256"]
     assert (facts[0]["colour_matrix"], facts[0]["colour_range"]) == ("bt709", "limited")
     assert facts[0]["valid_fraction"] == 1.0
-    assert FrameRemap(layout, None).facts()["rectified"] is False
+    assert FrameRemap(frame_format, None).facts()["rectified"] is False
 
 
 def at_full_size(rgb: UInt8, camera: Camera) -> UInt8:
     frame = frame_of(rgb)
-    whole = View(camera.width, camera.height, 1.0, 1.0)
-    return FusedRemap(layout_of(frame), source_map(whole, camera.width, camera.height, camera))(frame)
+    whole = Viewport(camera.width, camera.height, 1.0, 1.0)
+    return FusedRemap(frame_format_of(frame), source_map(whole, camera.width, camera.height, camera))(frame)
 
 
 def board(number: int) -> tuple[UInt8, Intrinsics]:
@@ -306,7 +306,7 @@ def test_a_real_picture_is_undistorted_as_opencv_does_it() -> None:
     rgb, intrinsics = board(9)
     camera = fit_camera(intrinsics, 960, 600, 0.0, 0.5)
     x, y = cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, (960, 600), cv2.CV_32FC1)
-    source = source_map(View(960, 600, 1.0, 1.0), 960, 600, camera)
+    source = source_map(Viewport(960, 600, 1.0, 1.0), 960, 600, camera)
     np.testing.assert_allclose(source.x[source.valid], x[source.valid], atol=1e-3)
     np.testing.assert_allclose(source.y[source.valid], y[source.valid], atol=1e-3)
     expected = full_size(rgb_of(frame_of(rgb)), camera)
@@ -353,9 +353,9 @@ def test_another_toolkits_picture_is_matched() -> None:
     fitted = fit_camera(read_intrinsics(folder / "adt_camera-rgb_intrinsics.json"), 1408, 1408)
     new_k = np.array([[target["fx"], 0, target["cx"]], [0, target["fy"], target["cy"]], [0, 0, 1.0]])
     camera = Camera(1408, 1408, fitted.k, fitted.d, new_k)
-    source = source_map(View(704, 704, 1.0, 1.0), 1408, 1408, camera)
+    source = source_map(Viewport(704, 704, 1.0, 1.0), 1408, 1408, camera)
     frame = frame_of(raw)
-    ours = FusedRemap(layout_of(frame), source)(frame)
+    ours = FusedRemap(frame_format_of(frame), source)(frame)
     both = source.valid & (oracle.max(axis=2) > 0)
     assert both.mean() > 0.5
     assert psnr_db(ours[both], oracle[both]) >= 38.0

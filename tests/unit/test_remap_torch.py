@@ -6,25 +6,24 @@ import pytest
 
 from stream.errors import EgocleanError
 from stream.geometry.camera import Camera
+from stream.geometry.frame_format import FrameFormat, frame_format_of
 from stream.geometry.frame_remap import FrameRemap
-from stream.geometry.geometry import Geometry
-from stream.geometry.layout import Layout, layout_of
 from stream.geometry.remap import FusedRemap
 from stream.geometry.remap_torch import TorchRemap
-from stream.geometry.viewport import View, encoder_view, keyframe_view, source_map
+from stream.geometry.viewport import ResizeMode, Viewport, encoder_view, keyframe_view, source_map
 from tests.unit.test_frame_remap import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
 
 
-def views(size: tuple[int, int]) -> tuple[View, View]:
+def views(size: tuple[int, int]) -> tuple[Viewport, Viewport]:
     """The frame and the keyframe of a picture."""
     return encoder_view(*size, 256), keyframe_view(*size, 854)
 
 
-def both(frame: av.VideoFrame, view: View, camera: Camera | None) -> tuple[FusedRemap, TorchRemap]:
+def both(frame: av.VideoFrame, view: Viewport, camera: Camera | None) -> tuple[FusedRemap, TorchRemap]:
     """The two remaps of one view."""
-    layout = layout_of(frame)
-    source = source_map(view, *layout.upright_size, camera)
-    return FusedRemap(layout, source), TorchRemap(layout, source, "cpu")
+    frame_format = frame_format_of(frame)
+    source = source_map(view, *frame_format.upright_size, camera)
+    return FusedRemap(frame_format, source), TorchRemap(frame_format, source, "cpu")
 
 
 @pytest.mark.parametrize("size", [FULL_HD, SMALL])
@@ -45,7 +44,7 @@ def test_lens_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("geometry", ["squash", "letterbox"])
-def test_other_geometries(geometry: Geometry) -> None:
+def test_other_geometries(geometry: ResizeMode) -> None:
     """Frames that are squashed, and blurred more along one side, or letterboxed agree as well."""
     frame = frame_of(scene(FULL_HD), "nv12")
     on_cpu, in_torch = both(frame, encoder_view(*FULL_HD, 256, geometry), camera_for(FULL_HD))
@@ -64,18 +63,18 @@ def test_ten_bits() -> None:
 def test_turned_picture() -> None:
     """A picture that a viewer turns is turned by the map, as on the CPU."""
     frame = frame_of(scene(SMALL), "nv12")
-    layout = Layout(*SMALL, "nv12", 90, frame.colorspace, frame.color_range)
-    source = source_map(encoder_view(*layout.upright_size, 256), *layout.upright_size, None)
-    on_cpu, in_torch = FusedRemap(layout, source)(frame), TorchRemap(layout, source, "cpu")(frame)
+    frame_format = FrameFormat(*SMALL, "nv12", 90, frame.colorspace, frame.color_range)
+    source = source_map(encoder_view(*frame_format.upright_size, 256), *frame_format.upright_size, None)
+    on_cpu, in_torch = FusedRemap(frame_format, source)(frame), TorchRemap(frame_format, source, "cpu")(frame)
     assert psnr_db(on_cpu, in_torch) > 40
 
 
 def test_what_the_lens_does_not_show_is_black() -> None:
     """Pixels outside the lens's picture are exactly black."""
     frame = frame_of(np.full_like(scene(SMALL), 255), "nv12")
-    layout = layout_of(frame)
+    frame_format = frame_format_of(frame)
     source = source_map(keyframe_view(*SMALL, 854), *SMALL, camera_for(SMALL, balance=1.0, fov_scale=2.0))
-    picture = TorchRemap(layout, source, "cpu")(frame)
+    picture = TorchRemap(frame_format, source, "cpu")(frame)
     assert not picture[~source.valid].any()
     assert (picture[source.valid] > 200).all()
 
@@ -91,10 +90,10 @@ def test_other_formats_are_refused() -> None:
 def test_frames_on_a_device_say_so() -> None:
     """The record names what remapped the frames; their size is the same."""
     frame = frame_of(scene(SMALL), "nv12")
-    remap = FrameRemap(layout_of(frame), camera_for(SMALL), device="cpu")
+    remap = FrameRemap(frame_format_of(frame), camera_for(SMALL), device="cpu")
     assert remap.encoder_frame(frame).shape == (256, 256, 3)
     assert remap.facts()["remapped_by"] == "torch on cpu"
-    assert FrameRemap(layout_of(frame), camera_for(SMALL)).facts()["remapped_by"] == "opencv"
+    assert FrameRemap(frame_format_of(frame), camera_for(SMALL)).facts()["remapped_by"] == "opencv"
 
 
 @pytest.mark.parametrize("size", [FULL_HD, SMALL])

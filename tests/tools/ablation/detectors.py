@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream.detection.causal import CausalDetector, Change
+from stream.detection.detector import CausalDetector, Change
 from stream.detection.offline import detect_offline
 from stream.detection.options import DetectorOptions
 from stream.detection.replay import consecutive_distances

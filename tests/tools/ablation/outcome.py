@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream.detection.threshold import median_and_sigma, points_of
+from stream.detection.thresholds import median_and_sigma, weighted_samples
 from stream.evaluation.counts import EDGE_MOST_S
 from stream.evaluation.judgement import Judgement, Row, judge
 from stream.evaluation.types import Anomaly, edges_of
@@ -71,5 +71,5 @@ def separations(found: Found, true: Sequence[Anomaly]) -> Float64:
         inside |= (event.t_start_s <= found.scored_at_s) & (found.scored_at_s < event.t_end_s)
     if inside.all():
         return np.zeros(0)
-    median, sigma = median_and_sigma(points_of(found.scores[~inside]))
+    median, sigma = median_and_sigma(weighted_samples(found.scores[~inside]))
     return (found.scores[inside] - median) / sigma if sigma > 0 else np.zeros(0)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stream.detection.reference import unit_vector
+from stream.detection.centroid import unit_vector
 from stream.pipeline.items import Float64
 
 

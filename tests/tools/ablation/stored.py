@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stream.detection.arrays import load_embeddings
+from stream.detection.embedding_files import load_embeddings
 from stream.detection.offline import window_edges_s
 from tests.tools.ablation.series import Series
 

@@ -31,7 +31,7 @@ def unit_rows(embeddings: npt.NDArray[np.floating]) -> Iterator[Float64]:
         yield unit
 
 
-class Reference:
+class RunningCentroid:
     """The sum of the unit vectors learned so far, in memory that does not grow: D numbers.
 
     The mean cosine of a vector to all n learned ones is one dot product with their sum: x . (x_1 + ... + x_n) / n.

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from stream.detection.histogram import Histogram
+from stream.detection.centroid import RunningCentroid
+from stream.detection.histogram import DecayingHistogram
 from stream.detection.options import DetectorOptions
-from stream.detection.reference import Reference
-from stream.detection.threshold import Thresholds, causal_thresholds
+from stream.detection.thresholds import Thresholds, causal_thresholds
 from stream.pipeline.items import Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 
 
-class UsualWork:
+class NormalModel:
     """Everything that the causal detector has learned."""
 
     def __init__(self, options: DetectorOptions) -> None:
         self._options = options
         self._since_s: float | None = None
-        self._reference = Reference(options.memory_windows)
-        self._normal = Histogram(options.memory_windows)
-        self._seen = Histogram(options.memory_windows)
+        self._reference = RunningCentroid(options.memory_windows)
+        self._normal = DecayingHistogram(options.memory_windows)
+        self._seen = DecayingHistogram(options.memory_windows)
         self._smoothed: float | None = None
 
     @property

@@ -39,7 +39,7 @@ def sketch(unit: Float64) -> Float32:
     return sums.astype(np.float32)
 
 
-class RecentWindows:
+class WindowHistory:
     """Sketches of the last windows, in memory that does not grow."""
 
     def __init__(self, windows: int) -> None:

@@ -5,34 +5,34 @@ import cv2
 import numpy as np
 
 from stream.geometry.camera import Camera
-from stream.geometry.layout import Layout
+from stream.geometry.frame_format import FrameFormat
 from stream.geometry.remap import FusedRemap
 from stream.geometry.viewport import coded_view, source_map
 from stream.pipeline.items import Float64, UInt8
 
 
-class RectifiedPicture:
-    """Rectifies frames of one layout; several threads may use it at once.
+class FullFrameRectifier:
+    """Rectifies frames of one format; several threads may use it at once.
 
     Luma and chroma are remapped as they are and never become RGB, so that a frame's colour tags hold for what is made
     of it as well. Frames of other formats (10 bit, 4:2:2, RGB) are brought to 8-bit 4:2:0 first.
     """
 
-    def __init__(self, layout: Layout, camera: Camera, longest_px: int | None = None) -> None:
+    def __init__(self, frame_format: FrameFormat, camera: Camera, longest_px: int | None = None) -> None:
         """Compute the map.
 
         Args:
-            layout: Of the frames to come.
-            camera: For the upright size of the layout.
+            frame_format: Of the frames to come.
+            camera: For the upright size of that format.
             longest_px: Longest side of the picture to be made, at most; None: full size.
 
         Raises:
             IntrinsicsError: through this lens nothing of the picture is seen.
         """
-        view = coded_view(*layout.upright_size, longest_px)
-        source = source_map(view, *layout.upright_size, camera)
-        self.layout = layout
-        self._remap = FusedRemap(layout, source)
+        view = coded_view(*frame_format.upright_size, longest_px)
+        source = source_map(view, *frame_format.upright_size, camera)
+        self.frame_format = frame_format
+        self._remap = FusedRemap(frame_format, source)
         self.width, self.height = view.width, view.height
         self.matrix: Float64 = view.matrix @ camera.new_k
         """(3, 3) camera matrix of the picture that is made, pixels."""

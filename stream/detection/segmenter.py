@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from stream.detection.causal import Change, Step
+from stream.detection.detector import Change, Step
+from stream.detection.history import WindowHistory
 from stream.detection.options import DetectorOptions
-from stream.detection.recent import RecentWindows
-from stream.detection.threshold import Thresholds
+from stream.detection.thresholds import Thresholds
 from stream.pipeline.facts import ClosedBy, Kind, SegmentClosed, SegmentOpened
 from stream.pipeline.items import Float64
 from stream.pipeline.stage import State
@@ -29,7 +29,7 @@ def number_of(segment_id: str) -> int:
     return int(segment_id.removeprefix(_MARK))
 
 
-class Partition:
+class Segmenter:
     """Cuts ``[0, decoded_s)``, but for gaps, into segments: by the detector's changes and the longest length allowed.
 
     ``known_s`` is always the stream time at which what is said was known. Memory: the windows of the open segment,
@@ -38,7 +38,7 @@ class Partition:
 
     def __init__(self, options: DetectorOptions) -> None:
         self._options = options
-        self._recent = RecentWindows(options.period_windows)
+        self._recent = WindowHistory(options.period_windows)
         self._number = 0
         self._start_s: float | None = None
         """Start of the open segment; None before the first, and while the source is away."""

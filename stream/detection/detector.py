@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.detection.edges import offset, onset
+from stream.detection.normal_model import NormalModel
 from stream.detection.options import DetectorOptions
-from stream.detection.threshold import Thresholds
-from stream.detection.usual import UsualWork
+from stream.detection.thresholds import Thresholds
 from stream.errors import InputError
 from stream.pipeline.facts import ClosedBy, Kind
 from stream.pipeline.items import Float64
@@ -58,7 +58,7 @@ class CausalDetector:
 
     def __init__(self, options: DetectorOptions) -> None:
         self._options = options
-        self._usual = UsualWork(options)
+        self._usual = NormalModel(options)
         self._last_s: float | None = None
         self._run = 0
         """Windows in a row beyond the threshold that would change the state."""
@@ -186,7 +186,7 @@ class CausalDetector:
         """The anomaly lasted too long, or longer than all that was learned: it is the new normal."""
         self._begin_at(len(self._recent))
         self._anomaly_since_s = None
-        self._usual = UsualWork(self._options)
+        self._usual = NormalModel(self._options)
         return Change(t_s, "typical", "max_duration")
 
     def _begin_at(self, index: int) -> None:

@@ -16,7 +16,7 @@ SMALLEST_RISE = 1e-6
 """Differences of a cosine below this are rounding (float32 embeddings)."""
 
 
-class Points(NamedTuple):
+class WeightedSamples(NamedTuple):
     """Values in ascending order, with the weight of each."""
 
     values: Float64
@@ -25,7 +25,7 @@ class Points(NamedTuple):
     """(n,) float64, at least 0; the first and the last are positive."""
 
 
-class Split(NamedTuple):
+class OtsuSplit(NamedTuple):
     """Where Otsu's method parts a distribution in two."""
 
     threshold: float
@@ -43,9 +43,9 @@ class Thresholds:
     off: float
 
 
-def points_of(samples: Float64) -> Points:
+def weighted_samples(samples: Float64) -> WeightedSamples:
     """Samples (n,) as points of weight 1."""
-    return Points(np.sort(samples), np.ones(len(samples)))
+    return WeightedSamples(np.sort(samples), np.ones(len(samples)))
 
 
 def weighted_median(values: Float64, weights: Float64) -> float:
@@ -55,13 +55,13 @@ def weighted_median(values: Float64, weights: Float64) -> float:
     return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
 
 
-def median_and_sigma(points: Points) -> tuple[float, float]:
+def median_and_sigma(points: WeightedSamples) -> tuple[float, float]:
     """Median, and 1.4826 times the median absolute deviation from it."""
     median = weighted_median(*points)
     return median, MAD_TO_SIGMA * weighted_median(np.abs(points.values - median), points.weights)
 
 
-def otsu(points: Points) -> Split:
+def otsu(points: WeightedSamples) -> OtsuSplit:
     """Otsu's threshold (IEEE Trans. SMC 9, 1979): the split with the greatest variance between its two classes.
 
     It lies midway between the neighbours that it parts. One distinct value cannot be split: it is the
@@ -71,15 +71,15 @@ def otsu(points: Points) -> Split:
     total = float(weights.sum())
     centred = values - float(weights @ values) / total
     variance = float(weights @ centred**2) / total
-    if len(values) < 2 or variance <= 0:
-        return Split(float(values[-1]), 0.0)
+    if values[0] == values[-1] or variance <= 0:  # equal values may have a variance by rounding
+        return OtsuSplit(float(values[-1]), 0.0)
     share = np.cumsum(weights)[:-1] / total
     between = (np.cumsum(weights * centred)[:-1] / total) ** 2 / (share * (1 - share))
     best = int(np.argmax(between))
-    return Split(float(values[best] + values[best + 1]) / 2, float(between[best]) / variance)
+    return OtsuSplit(float(values[best] + values[best + 1]) / 2, float(between[best]) / variance)
 
 
-def causal_thresholds(normal: Points, seen: Points, options: DetectorOptions) -> Thresholds:
+def causal_thresholds(normal: WeightedSamples, seen: WeightedSamples, options: DetectorOptions) -> Thresholds:
     """The thresholds in force, from the smoothed scores so far.
 
     ``normal`` are those of the usual work, ``seen`` are all of them. theta_on is Otsu's threshold of what was

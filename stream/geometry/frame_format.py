@@ -10,7 +10,7 @@ from stream.video.facts import upright_deg
 _ZERO_COPY = ("yuv420p", "yuvj420p", "nv12")
 
 
-class Layout(NamedTuple):
+class FrameFormat(NamedTuple):
     """Size, pixel format, rotation and colour tags."""
 
     width: int
@@ -43,7 +43,9 @@ class Layout(NamedTuple):
         return color_of(self.colorspace, self.color_range, self.pixel_format if self.zero_copy else "yuv420p")
 
 
-def layout_of(frame: av.VideoFrame) -> Layout:
-    """The layout of a decoded frame."""
+def frame_format_of(frame: av.VideoFrame) -> FrameFormat:
+    """The format of a decoded frame."""
     pixels = (frame.sw_format or frame.format).name  # the first where the pixels lie on a device
-    return Layout(frame.width, frame.height, pixels, upright_deg(frame), int(frame.colorspace), int(frame.color_range))
+    return FrameFormat(
+        frame.width, frame.height, pixels, upright_deg(frame), int(frame.colorspace), int(frame.color_range)
+    )

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.detection.options import DetectorOptions
-from stream.detection.threshold import causal_thresholds, median_and_sigma, otsu, points_of, weighted_median
+from stream.detection.thresholds import causal_thresholds, median_and_sigma, otsu, weighted_median, weighted_samples
 from stream.pipeline.items import Float64
 
 samples = st.lists(st.integers(-1000, 1000), min_size=2, max_size=60).map(lambda s: np.array(s) / 1000)
@@ -33,7 +33,7 @@ def test_sigma_estimates_the_standard_deviation_and_ignores_outliers() -> None:
     """1.4826 MAD is the standard deviation of normal samples, also with a tenth of them far away."""
     values = np.random.default_rng(0).normal(3.0, 0.5, 20_000)
     values[:2000] = 90
-    median, sigma = median_and_sigma(points_of(values))
+    median, sigma = median_and_sigma(weighted_samples(values))
     assert median == pytest.approx(3.07, abs=0.02)
     assert sigma == pytest.approx(0.56, abs=0.02)
 
@@ -42,7 +42,7 @@ def test_sigma_estimates_the_standard_deviation_and_ignores_outliers() -> None:
 @given(samples)
 def test_otsu_maximises_the_variance_between_its_classes(values: Float64) -> None:
     """No split of the samples separates them better than the one that Otsu gives."""
-    split = otsu(points_of(values))
+    split = otsu(weighted_samples(values))
 
     def between(threshold: float) -> float:
         low, high = values[values <= threshold], values[values > threshold]
@@ -65,10 +65,10 @@ def test_separability_of_known_distributions(samples: str, separability: float) 
         "uniform": np.linspace(0, 1, 5001),
         "two": np.repeat([0.2, 0.9], 30),
     }[samples]
-    assert otsu(points_of(values)).separability == pytest.approx(separability, abs=0.01)
+    assert otsu(weighted_samples(values)).separability == pytest.approx(separability, abs=0.01)
 
 
-USUAL = points_of(np.random.default_rng(2).normal(0.24, 0.01, 1000))
+USUAL = weighted_samples(np.random.default_rng(2).normal(0.24, 0.01, 1000))
 FLOOR_ONLY = DetectorOptions(floor_mads=5, settle_windows=0)
 
 
@@ -90,21 +90,21 @@ def test_floor_is_wider_where_few_windows_are_known() -> None:
 
 def test_otsu_lifts_the_threshold_between_two_classes() -> None:
     """Where anomalies were seen, theta_on is Otsu's threshold between them and the usual work."""
-    seen = points_of(np.concatenate([USUAL.values, np.random.default_rng(3).normal(0.4, 0.01, 300)]))
+    seen = weighted_samples(np.concatenate([USUAL.values, np.random.default_rng(3).normal(0.4, 0.01, 300)]))
     found = causal_thresholds(USUAL, seen, FLOOR_ONLY)
     assert found.on == otsu(seen).threshold > causal_thresholds(USUAL, USUAL, FLOOR_ONLY).on
 
 
 def test_otsu_is_capped() -> None:
     """One extreme anomaly lifts theta_on no further than 20 robust deviations."""
-    seen = points_of(np.concatenate([USUAL.values, np.full(300, 1.5)]))
+    seen = weighted_samples(np.concatenate([USUAL.values, np.full(300, 1.5)]))
     found = causal_thresholds(USUAL, seen, FLOOR_ONLY)
     assert found.on == pytest.approx(found.median + 20 * median_and_sigma(USUAL)[1])
 
 
 def test_otsu_does_not_count_without_separability() -> None:
     """A long tail is no second class: the floor holds, although Otsu's split lies above it."""
-    tail = points_of(np.concatenate([USUAL.values, np.linspace(0.24, 0.7, 500)]))
+    tail = weighted_samples(np.concatenate([USUAL.values, np.linspace(0.24, 0.7, 500)]))
     options = DetectorOptions(floor_mads=1, settle_windows=0, separability=0.95)
     assert otsu(tail).threshold > causal_thresholds(USUAL, tail, options).on
     assert causal_thresholds(USUAL, tail, options) == causal_thresholds(USUAL, USUAL, options)
@@ -112,5 +112,5 @@ def test_otsu_does_not_count_without_separability() -> None:
 
 def test_a_constant_score_leaves_a_margin() -> None:
     """Work that repeats exactly has no spread: theta_on still lies 5% above its score."""
-    constant = points_of(np.full(100, 0.2))
+    constant = weighted_samples(np.full(100, 0.2))
     assert causal_thresholds(constant, constant, DetectorOptions()).on == pytest.approx(0.21)

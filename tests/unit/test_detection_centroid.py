@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.detection.reference import Reference, unit_rows, unit_vector
+from stream.detection.centroid import RunningCentroid, unit_rows, unit_vector
 from stream.errors import InputError
 from stream.pipeline.items import Float64
 
@@ -18,7 +18,7 @@ def units(seed: int, n: int, dimensions: int = 7) -> Float64:
 @given(st.integers(0, 1000), st.integers(2, 40))
 def test_score_equals_the_mean_cosine_distance_after_every_sample(seed: int, n: int) -> None:
     """The dot product with the sum is 1 - the mean of all cosines to what was learned."""
-    vectors, reference = units(seed, n), Reference(memory=10**9)
+    vectors, reference = units(seed, n), RunningCentroid(memory=10**9)
     for i, unit in enumerate(vectors):
         score = reference.score(unit)
         assert score == (pytest.approx(1 - float(np.mean(vectors[:i] @ unit))) if i else None)
@@ -28,7 +28,7 @@ def test_score_equals_the_mean_cosine_distance_after_every_sample(seed: int, n: 
 
 def test_fades_by_the_formula() -> None:
     """Beyond the memory, each vector weighs 1 - 1 / memory to the power of its age, and the weight stays constant."""
-    vectors, reference = units(0, 60), Reference(memory=10)
+    vectors, reference = units(0, 60), RunningCentroid(memory=10)
     for unit in vectors:
         reference.learn(unit)
     weights = 0.9 ** np.arange(60)[::-1]
@@ -40,7 +40,7 @@ def test_fades_by_the_formula() -> None:
 
 def test_state_is_one_sum_and_restores_exactly() -> None:
     """The state of 32768 dimensions is a quarter of a megabyte however much was learned."""
-    reference, again = Reference(1000), Reference(1000)
+    reference, again = RunningCentroid(1000), RunningCentroid(1000)
     for unit in units(2, 30, 32768):
         reference.learn(unit)
     state = reference.snapshot()
@@ -52,7 +52,7 @@ def test_state_is_one_sum_and_restores_exactly() -> None:
 
 def test_a_vector_of_another_length_is_refused() -> None:
     """Embeddings of two encoders do not mix: the error names both lengths."""
-    reference = Reference(10)
+    reference = RunningCentroid(10)
     reference.learn(units(0, 1)[0])
     with pytest.raises(InputError, match="5 numbers, but the ones before it have 7"):
         reference.score(units(0, 1, 5)[0])

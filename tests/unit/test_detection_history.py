@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stream.detection.recent import SKETCH_SIZE, RecentWindows, sketch
-from stream.detection.reference import unit_rows
+from stream.detection.centroid import unit_rows
+from stream.detection.history import SKETCH_SIZE, WindowHistory, sketch
 from stream.pipeline.items import Float64
 from stream.pipeline.state import take
 
@@ -18,8 +18,8 @@ def cycle(times_s: Float64, period_s: float) -> list[Float64]:
     return list(unit_rows(vectors))
 
 
-def filled(times_s: Float64, units: list[Float64], windows: int = 120) -> RecentWindows:
-    recent = RecentWindows(windows)
+def filled(times_s: Float64, units: list[Float64], windows: int = 120) -> WindowHistory:
+    recent = WindowHistory(windows)
     for t_s, unit in zip(times_s, units, strict=True):
         recent.add(float(t_s), unit)
     return recent
@@ -66,7 +66,7 @@ def test_a_period_is_looked_for_only_after_the_last_gap() -> None:
 def test_only_the_newest_windows_are_kept_and_restored() -> None:
     """The ring holds so many windows and no more, and a snapshot gives them back."""
     times_s = np.arange(50.0)
-    recent, again = filled(times_s, cycle(times_s, 7), windows=20), RecentWindows(20)
+    recent, again = filled(times_s, cycle(times_s, 7), windows=20), WindowHistory(20)
     again.restore(recent.snapshot())
     assert recent.strongest_change_s(0, 30) is None
     assert again.strongest_change_s(0, 49) == recent.strongest_change_s(0, 49)
