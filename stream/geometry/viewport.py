@@ -4,14 +4,16 @@ All of it is geometry of the upright picture, the one a viewer sees; no pixel is
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from stream.errors import IntrinsicsError
-from stream.geometry.camera import Camera
 from stream.pipeline.items import Float32, Float64
+
+if TYPE_CHECKING:
+    from stream.geometry.camera import Camera  # it needs OpenCV, which not every process loads
 
 ResizeMode: TypeAlias = Literal["crop", "squash", "letterbox"]
 """How a picture becomes the square encoder frame: a centre crop, stretched, or whole between black bars."""
@@ -139,7 +141,7 @@ def _even(side: float) -> int:
     return max(2, int(side + 1e-6) // 2 * 2)
 
 
-def source_map(view: Viewport, width: int, height: int, camera: Camera | None) -> SourceMap:
+def source_map(view: Viewport, width: int, height: int, camera: "Camera | None") -> SourceMap:
     """Look from a view into the source picture, through the lens, or straight where there is no camera.
 
     Args:
