@@ -35,6 +35,6 @@ if [ -z "${EGOCLEAN_OUT:-}" ] && ! names_out "$@" && ! can_fill runs; then
 fi
 
 # The demo's clip lies in the image, rendered when it was built.
-[ "$*" != demo ] || set -- run "$DEMO_CLIP" --encoder grid --restart
+[ "$*" != demo ] || set -- run "$DEMO_CLIP" --encoder grid --overwrite
 
 exec egoclean-stream "$@"

@@ -1,7 +1,6 @@
 """``anomalies.json``: the anomalous segments of both detectors."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,7 +71,7 @@ def causal_anomalies(run: RunView) -> Iterator[Anomaly]:
                 score_max=segment.score_max,
                 theta_on=segment.theta_on,
                 theta_off=segment.theta_off,
-                options=asdict(run.detector),
+                options=run.detector.model_dump(),
             )
 
 
@@ -92,5 +91,5 @@ def offline_anomalies(run: RunView) -> Iterator[Anomaly]:
             score_max=float(offline.scores[start:stop].max()),
             theta_on=offline.thresholds.on,
             theta_off=offline.thresholds.off,
-            options=asdict(run.detector),
+            options=run.detector.model_dump(),
         )

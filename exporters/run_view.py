@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
-from stream.errors import DamagedError, InputError, UsageError
+from stream.errors import DamagedError, InputError
 from stream.records import (
     Manifest,
     Run,
@@ -150,5 +152,7 @@ def view_run(folder: Path) -> RunView:
 def _detector_options(stem: str, manifest: Manifest) -> DetectorOptions:
     try:
         return DetectorOptions(**manifest.options["detector"])
-    except (TypeError, UsageError) as error:
-        raise InputError(f"run.json of {stem}: the detector's options are not of this version: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        raise InputError(f"run.json of {stem}: the detector's options are not of this version: {what}") from error

@@ -1,164 +1,251 @@
-"""Every option of a run, validated once; the command line fills it, every process gets it as JSON."""
+"""Every option of a run, in groups, validated once; every process gets them as JSON.
 
-from collections.abc import Mapping
+An option is one field: the command line, the environment and TOML files are derived from it. See
+``stream.records.schema.options`` for what a field declares.
+"""
+
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from models.encoders.onnx.encoder import Provider
-from models.encoders.table import encoder_names
+from models.encoders.table import AUTO, WEIGHTLESS, encoder_names
+from stream.annotation.options import AnnotatorOptions, KeyframeOptions
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
+from stream.geometry.options import LensOptions
 from stream.geometry.viewport import ResizeMode
 from stream.records.schema.layout import RUNS
+from stream.records.schema.options import (
+    OneOf,
+    OptionField,
+    OptionGroup,
+    by_path,
+    identity_field,
+    merge,
+    must_be,
+    nest,
+    option,
+    options_of,
+    switch,
+)
 from stream.sources.address import redacted
 from stream.sources.live.options import LiveOptions
 from stream.video.facts import StreamFacts
 from stream.video.sampling import Preset, Sampling
 
 
-def _encoder_name(name: str) -> str:
-    if name not in encoder_names():
-        raise ValueError(f"expected one of {', '.join(encoder_names())}")
-    return name
+class InputOptions(OptionGroup):
+    """How the source is read."""
+
+    title: ClassVar[str] = "Input"
+
+    decoder: Literal["auto", "cpu", "nvdec"] = option(
+        "auto",
+        "Video decoder. auto uses the GPU where its pictures equal the CPU's to the bit, so it is safe to resume a run "
+        "with another decoder.",
+    )
+    cache_source: bool = switch("Download a remote file completely before reading it.")
+    loop: bool = switch("Replay the clip endlessly, for soak tests.", identity=True)
+    pace: Literal["realtime", "fast"] = option("fast", "Play in real time, as a camera would, or as fast as possible.")
 
 
-EncoderName: TypeAlias = Annotated[str, AfterValidator(_encoder_name)]
-"""``auto`` or a row of ``models.encoders.table.ENCODERS``."""
+class EncoderOptions(OptionGroup):
+    """The video encoder."""
+
+    title: ClassVar[str] = "Encoder"
+    prefix: ClassVar[str] = "encoder"
+
+    name: Annotated[str, OneOf(encoder_names())] = option(
+        "auto",
+        f"Video encoder. auto takes {AUTO}, and fails if that is unavailable; {WEIGHTLESS} needs no weights.",
+        flag="--encoder",
+        identity=True,
+        daily=True,
+    )
+    model: str | None = option(
+        None,
+        "Weights: a Hugging Face name, also NAME@REVISION, or a local folder.",
+        unset="the encoder's own",
+        metavar="NAME_OR_PATH",
+        identity=True,
+        daily=True,
+    )
+    batch: int | None = option(
+        None, "Windows per forward pass.", unset="what fits in the GPU's memory; 1 without a GPU", ge=1, le=64
+    )
+    max_wait_s: float | None = option(
+        None,
+        "Longest time, in seconds of video, that a window waits for its batch to fill.",
+        unset="until the batch is full",
+        ge=0.0,
+    )
+    resize_mode: ResizeMode = option(
+        "center-crop",
+        "How a frame becomes the encoder's square input.",
+        flag="--resize-mode",
+        identity=True,
+    )
+    runtime: Literal["torch", "onnx"] = option("torch", "Inference backend.", identity=True)
+    onnx: Path | None = option(
+        None, "Model exported by `models export-onnx`, for the onnx backend.", metavar="FILE", identity=True
+    )
+    onnx_provider: Provider = option(
+        "auto",
+        "ONNX Runtime provider; auto takes the first that works.",
+        flag="--onnx-provider",
+        identity=True,
+    )
 
 
-class Options(BaseModel):
-    """What the user asked for. Fields are named as the command line's options."""
+class WindowOptions(OptionGroup):
+    """Which frames are embedded together."""
+
+    title: ClassVar[str] = "Windows"
+
+    preset: Preset = option(
+        "64@30", "Frames per window @ frames per second.", flag="--window", identity=True, daily=True
+    )
+    stride_s: float = option(
+        1.0, "Seconds from the start of one window to the start of the next.", identity=True, gt=0.0
+    )
+
+
+class ClipsOptions(OptionGroup):
+    """How several clips in one command are run."""
+
+    title: ClassVar[str] = "Several clips"
+
+    jobs: int = option(1, "Clips to run at a time.", daily=True, ge=1)
+    fail_fast: bool = switch("Stop at the first clip that fails.")
+
+
+class OutputOptions(OptionGroup):
+    """Where the results go."""
+
+    title: ClassVar[str] = "Output"
+
+    folder: Path = option(RUNS, "Folder for run directories.", flag="--out", metavar="FOLDER", daily=True)
+    overwrite: bool = switch(
+        "Discard the results of an earlier run and start over, instead of resuming it.", daily=True
+    )
+    yes: bool = switch("Overwrite paid annotations of a finished run without asking.")
+    log_format: Literal["text", "json"] = option("text", "What is printed: text for people, or one JSON object a line.")
+
+
+class RuntimeOptions(OptionGroup):
+    """How the processes of a run are kept going."""
+
+    title: ClassVar[str] = "Runtime"
+
+    offline: bool = switch("Do not use the network: fail if weights are missing on this machine.", daily=True)
+    max_restarts: int = option(
+        3, "Maximum restarts without progress before the run fails. The annotator has its own, equal budget.", ge=0
+    )
+    liveness_timeout_s: float = option(
+        600.0, "Restart a process that has reported nothing for this long, in seconds.", gt=0.0
+    )
+    queue_mib: int = option(32, "Memory for each queue between two processes, in MiB.", ge=1)
+
+
+class MachineOptions(OptionGroup):
+    """The machine that a run is on."""
+
+    title: ClassVar[str] = "Machine"
+
+    vram_budget_gib: float | None = option(
+        None, "GPU memory for all models together, in GiB.", unset="what is free, less 1 GiB", gt=0.0
+    )
+    price_per_hour: float = option(0.20, "Price of this machine per hour, in dollars, for the record.", ge=0.0)
+
+
+class MonitoringOptions(OptionGroup):
+    """What others see of a run."""
+
+    title: ClassVar[str] = "Monitoring"
+
+    metrics_port: int | None = option(
+        None, "Serve /metrics and /healthz on this port; 0 takes any free port.", unset="off", ge=0, le=65535
+    )
+    metrics_host: str = option("127.0.0.1", "Address to serve them on.", metavar="HOST")
+    progress_timeout_s: float = option(
+        60.0, "Report the run as unhealthy if a process leaves its input untouched for this long, in seconds.", gt=0.0
+    )
+
+
+class ResolvedOptions(BaseModel):
+    """Values that a run works out before it starts: not the user's, and not recorded among the options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str
-    """A video file or ``shard.tar::member.mp4``, here or on the hub, or a live source: its address may hold secrets."""
-    download: bool = False
-    """A file on the hub is fetched whole, instead of being read where it is."""
-    intrinsics: Path | None = None
-    """None with ``rectify``: no calibration is known yet; the supervisor finds it or stops."""
-    rectify: bool = True
-    balance: float = Field(default=0.0, ge=0.0, le=1.0)
-    """0 keeps only pixels that exist, 1 keeps the whole field of view."""
-    fov_scale: float = Field(default=1.0, gt=0.0)
-    """Above 1 widens the rectified view."""
-    out: Path = RUNS
-    decoder: Literal["auto", "cpu", "nvdec"] = "auto"
-    """``auto``: the GPU's where it works and is of use, settled before the run begins."""
-    encoder: EncoderName = "auto"
-    encoder_model: str | None = None
-    """Hub name, also ``name@revision``, or local folder; None: the encoder's own default."""
-    offline: bool = False
-    """Nothing is fetched: what a run needs is on this machine."""
-    encoder_px: int = Field(default=256, ge=16, le=4096)
-    """Side of the encoder frame, pixels. Not a user's option: it follows from the encoder."""
-    geometry: ResizeMode = "crop"
-    """How the picture becomes the square encoder frame; the encoder's training knows crops."""
-    window: Preset = "64@30"
-    """Frames of a window, and their rate: the published detection's, or longer and sparser, or shorter ones."""
-    encoder_batch: int | None = Field(default=None, ge=1, le=64)
-    """Windows that are embedded together, all of the one source of the run; None: as many as its share of the GPU's
-    memory is planned for, without a GPU one."""
-    max_latency_s: float | None = Field(default=None, ge=0.0)
-    """Stream time that a window may wait for others of its batch; None: until the batch is full."""
-    encoder_runtime: Literal["torch", "onnx"] = "torch"
-    encoder_onnx: Path | None = None
-    """What ``models export-onnx`` made of the encoder; for ``encoder_runtime`` onnx."""
-    onnx_provider: Provider = "auto"
-    annotator: Literal["none", "qwen", "openai"] = "none"
-    annotator_model: str | None = None
-    """Hub name, local folder, or the server's name for it; None: the annotator's own default."""
-    annotator_url: str | None = None
-    """Of the server, for ``openai``."""
-    annotator_wait_s: float = Field(default=300.0, ge=0.0)
-    """How long that server may be away."""
-    annotator_timeout_s: float = Field(default=300.0, gt=0.0)
-    """How long one answer of that server may take: the others of its batch wait for the last."""
-    annotator_batch: int | None = Field(default=None, ge=1)
-    """The most segments asked about at once; None: as many as the annotator can take."""
-    annotator_latency_s: float = Field(default=5.0, ge=0.0)
-    """The longest that a segment waits for others to be asked about with."""
-    annotator_frames: int = Field(default=32, ge=1)
-    """The most keyframes of a segment that are shown."""
-    annotator_price_in: float | None = Field(default=None, ge=0.0)
-    """Dollars for a million tokens that the annotator reads; None beside a price for the others: nothing."""
-    annotator_price_out: float | None = Field(default=None, ge=0.0)
-    """The same for those that it writes; where both are None its time counts, if it works on this machine."""
-    annotator_quantization: Literal["none", "4bit"] = "none"
-    """Of the annotator's weights, on the GPU."""
-    annotator_hint: bool = True
-    """Whether the annotator is told what the detector found."""
-    task: str | None = None
-    """What the worker is doing, in the user's words."""
-    annotate: Literal["all", "anomalous", "novel"] = "all"
-    novelty: float = Field(default=0.95, ge=-1.0, le=1.0)
-    """With ``annotate`` novel: a typical segment this similar to one that was described is not described itself."""
-    spool_policy: Literal["block", "skip"] | None = None
-    """When the keyframe spool is full: wait for the annotator, or leave segments out; None: skip for a camera alone."""
-    keyframe_fps: float = Field(default=1.0, gt=0.0, le=30.0)
-    keyframe_px: int = Field(default=854, ge=64, le=4096)
-    """Longest side of a keyframe, pixels."""
-    spool_mib: int = Field(default=512, ge=1)
-    """Bound on the keyframes kept on disk, MiB."""
-    stride_s: float = Field(default=1.0, gt=0.0)
-    """From one window's start to the next one's, seconds."""
-    loop: bool = False
-    speed: Literal["realtime", "max"] = "max"
-    restarts: int = Field(default=3, ge=0)
-    """How often a process of the chain may die and be started again, until the run has come further; the annotator, as
-    often of its own."""
-    hang_s: float = Field(default=600.0, gt=0.0)
-    """A process that has said nothing of its work for so long is ended, and started again. One window of a large model
-    on a CPU takes minutes."""
-    queue_mib: int = Field(default=32, ge=1)
-    """Bound on what waits between two processes, MiB for each hop."""
-    price_per_hour: float = Field(default=0.20, ge=0.0)
-    """Of the machine, dollars: for the record."""
-    vram_budget_gib: float | None = Field(default=None, gt=0.0)
-    """Of the GPU's memory for all models together; None: what the card has free, less a margin."""
-    restart: bool = False
-    log_format: Literal["text", "json"] = "text"
-    """Of what is printed: lines for people, or each event as it is on disk."""
-    stall_s: float = Field(default=60.0, gt=0.0)
-    """A process that leaves what waits for it untouched for so long has stalled."""
-    metrics_port: int | None = Field(default=None, ge=0, le=65535)
-    """Where ``/metrics`` and ``/healthz`` are served; None: nowhere, 0: on any free port."""
-    metrics_host: str = "127.0.0.1"
+    encoder_px: int = 256
+    """Side of the encoder frame, pixels: it follows from the encoder."""
+    encoder_endpoint: str | None = None
+    """Where the encoder is that several runs share."""
+    stream: StreamFacts | None = None
+    """Of a live source, which is probed once."""
+
+
+class Options(BaseModel):
+    """What the user asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = identity_field()
+    """A video file or ``shard.tar::member.mp4``, local or remote, or a live source: its address may hold secrets."""
+    input: InputOptions = InputOptions()
+    lens: LensOptions = LensOptions()
+    encoder: EncoderOptions = EncoderOptions()
+    window: WindowOptions = WindowOptions()
+    keyframes: KeyframeOptions = KeyframeOptions()
+    annotator: AnnotatorOptions = AnnotatorOptions()
     detector: DetectorOptions = DetectorOptions()
     live: LiveOptions = LiveOptions()
-    encoder_endpoint: str | None = None
-    """No option of the user's: where the encoder is that several runs share."""
-    stream: StreamFacts | None = None
-    """No option of the user's: of a live source, which is looked at once."""
-
-    def recorded(self) -> dict[str, object]:
-        """All options as a record may hold them: without secrets."""
-        return {
-            **self.model_dump(mode="json", exclude={"stream": True, "encoder_endpoint": True, "live": {"stdin_fds"}}),
-            "source": redacted(self.source),
-        }
+    clips: ClipsOptions = ClipsOptions()
+    output: OutputOptions = OutputOptions()
+    runtime: RuntimeOptions = RuntimeOptions()
+    machine: MachineOptions = MachineOptions()
+    monitoring: MonitoringOptions = MonitoringOptions()
+    resolved: ResolvedOptions = ResolvedOptions()
 
     @property
     def sampling(self) -> Sampling:
-        """``window``, read."""
-        return Sampling.parse(self.window)
+        """The window's preset, parsed."""
+        return Sampling.parse(self.window.preset)
 
-    def deciding(self) -> dict[str, object]:
-        """The options that decide what is recorded: two runs that agree on them may stand for each other."""
-        incidental = {
-            "out", "download", "speed", "restarts", "queue_mib", "price_per_hour", "vram_budget_gib", "restart",
-            "offline", "encoder_batch",
-            "annotator_url", "annotator_batch", "annotator_latency_s", "annotator_wait_s", "annotator_timeout_s",
-            "annotator_price_in", "annotator_price_out",
-            "log_format", "stall_s", "hang_s", "metrics_port", "metrics_host", "live", "stream",
-        }  # fmt: skip
-        return {name: value for name, value in self.recorded().items() if name not in incidental}
+    def replace(self, changes: Mapping[str, object]) -> Self:
+        """A validated copy with other values, by dotted path, as ``{"encoder.batch": 4}``."""
+        values = {name: dict(value) if isinstance(value, BaseModel) else value for name, value in self}
+        return self.model_validate(merge(values, nest(changes)))
+
+    def recorded(self) -> dict[str, object]:
+        """All options as a record may hold them: without secrets."""
+        values = self.model_dump(mode="json", exclude={"resolved": True, "live": {"stdin_fds"}})
+        return {**values, "source": redacted(self.source)}
+
+    def identity(self) -> dict[str, object]:
+        """The options that decide what is recorded, by path: runs that agree on them may stand for each other.
+
+        Only a field that is marked as part of the identity is in it, so that a new option leaves old runs what they
+        were.
+        """
+        recorded = self.recorded()
+        return {each.path: by_path(recorded, each.path) for each in options_of(type(self)) if each.extra["identity"]}
 
 
-def validated(values: Mapping[str, Any]) -> Options:
-    """Options from what a command line, or a record, holds.
+OPTIONS: Final[dict[str, OptionField]] = {each.path: each for each in options_of(Options) if "help" in each.extra}
+"""Every option of the user's, by path."""
+
+
+def validate(values: Mapping[str, Any], place: Callable[[str, object], str] | None = None) -> Options:
+    """Options from nested values, as a command line, a file or a record holds them.
+
+    Args:
+        values: by group and name.
+        place: how a message names a path and its value; None for the flag of the command line.
 
     Raises:
         UsageError: naming the first option that is out of range.
@@ -167,5 +254,30 @@ def validated(values: Mapping[str, Any]) -> Options:
         return Options.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"{name} {first['input']}: {first['msg'].lower()}") from error
+        path = ".".join(str(part) for part in first["loc"])
+        if (
+            first["type"] == "value_error" and path not in OPTIONS
+        ):  # options that contradict each other: the sentence names them
+            raise UsageError(requirement(path, first)) from error
+        named = (place or flag_and_value)(path, first["input"])
+        raise UsageError(f"{named}: {requirement(path, first)}") from error
+
+
+def flag_and_value(path: str, value: object) -> str:
+    """``--detector-alpha 7``."""
+    return f"{OPTIONS[path].flag if path in OPTIONS else path} {value}"
+
+
+def requirement(path: str, error: ErrorDetails) -> str:
+    """What a value must be, as ``must be above 0 and at most 1``."""
+    if error["type"] == "extra_forbidden":
+        return "is not an option"
+    if path not in OPTIONS:
+        return error["msg"].removeprefix("Value error, ")
+    option = OPTIONS[path]
+    if option.choices:
+        return f"must be one of {', '.join(option.choices)}"
+    return must_be(option.type, option.range, out_of_range=error["type"] in _OUT_OF_RANGE)
+
+
+_OUT_OF_RANGE: Final = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}

@@ -34,12 +34,12 @@ def price(said: Said, options: Options) -> Price:
 
 
 def _dollars(said: Said, options: Options) -> float | None:
-    per_token = options.annotator_price_in, options.annotator_price_out
+    per_token = options.annotator.price_in, options.annotator.price_out
     if any(each is not None for each in per_token):
         dollars = said.tokens_in * (per_token[0] or 0.0) + said.tokens_out * (per_token[1] or 0.0)
         return round(dollars / _TOKENS_PRICED, 9)
-    if is_here(options.annotator_url) or not (said.tokens_in or said.tokens_out or said.seconds):
-        return round(said.seconds / 3600 * options.price_per_hour, 9)
+    if is_here(options.annotator.url) or not (said.tokens_in or said.tokens_out or said.seconds):
+        return round(said.seconds / 3600 * options.machine.price_per_hour, 9)
     return None
 
 

@@ -22,13 +22,13 @@ def settled(options: Options, *, allow_download: bool = True, report: Report = u
         ModelUnavailableError: its packages or weights are not there.
         UsageError: it cannot do what was asked for.
     """
-    if options.annotator == "none":
+    if options.annotator.name == "none":
         return options
     from models.annotators.table import choose_annotator
 
     with _told_as_ours():
         choice = choose_annotator(_choice(options), allow_download=allow_download, report=report)
-    return options.model_copy(update={"annotator_model": choice.model})
+    return options.replace({"annotator.model": choice.model})
 
 
 def make(options: Options) -> Annotator:
@@ -49,15 +49,15 @@ def _choice(options: Options) -> "AnnotatorChoice":
     from models.annotators.table import AnnotatorChoice
 
     return AnnotatorChoice(
-        kind=options.annotator,
-        model=options.annotator_model,
-        url=options.annotator_url,
-        task=options.task,
-        batch_max=options.annotator_batch,
-        frames_max=options.annotator_frames,
-        quantization=options.annotator_quantization,
-        wait_s=options.annotator_wait_s,
-        timeout_s=options.annotator_timeout_s,
+        kind=options.annotator.name,
+        model=options.annotator.model,
+        url=options.annotator.url,
+        task=options.annotator.task,
+        batch_max=options.annotator.batch,
+        frames_max=options.annotator.frames,
+        quantization=options.annotator.quantization,
+        wait_s=options.annotator.connect_timeout_s,
+        timeout_s=options.annotator.request_timeout_s,
     )
 
 

@@ -78,12 +78,12 @@ class Outcomes:
 
 def annotator_name(options: Options) -> str:
     """The annotator and its model, short and without a path of this machine."""
-    model = options.annotator_model
+    model = options.annotator.model
     if model is None:
-        return options.annotator
-    if options.annotator == "qwen":
+        return options.annotator.name
+    if options.annotator.name == "qwen":
         model, _ = identity(Path(model))
-    return f"{options.annotator} {Path(model).name if Path(model).is_absolute() else model}"
+    return f"{options.annotator.name} {Path(model).name if Path(model).is_absolute() else model}"
 
 
 def _action(order: AnnotationOrder, described: DescribedAction) -> Action:

@@ -47,8 +47,8 @@ class AnnotationQueue:
     def __init__(self, layout: RunLayout, log: ReplayedLog, spool: Spool, options: Options) -> None:
         self._log = log
         self._spool = spool
-        self._blocks = options.spool_policy != "skip"
-        self._keyframe_bytes_max = options.keyframe_px**2  # a JPEG has less than a byte a pixel
+        self._blocks = options.keyframes.on_cache_full != "skip"
+        self._keyframe_bytes_max = options.keyframes.px**2  # a JPEG has less than a byte a pixel
         self._selection = Selection(layout, options)
         self._outcomes = Outcomes(layout, log, options)
         self._waiting: dict[str, AnnotationOrder] = {}
@@ -60,7 +60,7 @@ class AnnotationQueue:
         self._is_there = True
         self._gone: str = ""
         """Why nobody annotates any more."""
-        self._bears_absence = options.stream is not None
+        self._bears_absence = options.resolved.stream is not None
         """Whether the run goes on where the annotator can answer nothing: a live one, or one that has had an answer."""
         self._end: End | None = None
         self._end_is_out = False

@@ -21,13 +21,13 @@ class Selection:
 
     def __init__(self, layout: RunLayout, options: Options) -> None:
         self._options = options
-        self._novelty = Novelty(layout, options.novelty)
+        self._novelty = Novelty(layout, options.annotator.novelty_threshold)
 
     def skipped(self, closed: events.SegmentClosed, keyframes_there: int) -> events.SegmentSkipped | None:
         """Why a segment is not described; None if it is to be."""
         if reason := self._reason(closed, keyframes_there):
             return events.SegmentSkipped(segment_id=closed.segment_id, reason=reason)
-        if self._options.annotate != "novel" or closed.kind == "anomalous":
+        if self._options.annotator.segments != "novel" or closed.kind == "anomalous":
             return None
         if (like := self._novelty.like(closed)) is None:
             return None
@@ -38,7 +38,7 @@ class Selection:
 
     def remember(self, closed: events.SegmentClosed) -> None:
         """Note a segment that is described, or is to be: later ones may be like it."""
-        if self._options.annotate == "novel":
+        if self._options.annotator.segments == "novel":
             self._novelty.remember(closed)
 
     def forget(self, segment_id: str) -> None:
@@ -46,9 +46,9 @@ class Selection:
         self._novelty.forget(segment_id)
 
     def _reason(self, closed: events.SegmentClosed, keyframes_there: int) -> str | None:
-        if self._options.annotator == "none":
+        if self._options.annotator.name == "none":
             return NO_ANNOTATOR
-        if self._options.annotate == "anomalous" and closed.kind == "typical":
+        if self._options.annotator.segments == "anomalous" and closed.kind == "typical":
             return ONLY_ANOMALOUS
         if not closed.keyframes:
             return NO_KEYFRAMES
@@ -65,6 +65,6 @@ def may_be_asked_again(outcome: events.Outcome, outcomes: Mapping[str, events.Ou
     if isinstance(outcome, events.SegmentSkipped):
         if outcome.same_as and not isinstance(outcomes.get(outcome.same_as), events.SegmentAnnotated):
             return True
-        left_out = set() if options.annotate == "all" else {ONLY_ANOMALOUS, SAME_AS}
+        left_out = set() if options.annotator.segments == "all" else {ONLY_ANOMALOUS, SAME_AS}
         return outcome.reason in {NO_ANNOTATOR, ONLY_ANOMALOUS, SAME_AS} - left_out
     return isinstance(outcome, events.SegmentFailed)

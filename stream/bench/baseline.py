@@ -26,7 +26,7 @@ from models.encoders.cpu_store import Done
 from models.encoders.encoder import Float32, UInt8
 from models.encoders.vjepa2.encoder import PACKAGES
 from models.packages import make_torchvision_importable, require_packages
-from stream.config import Options
+from stream.config import Options, validate
 from stream.errors import EgocleanError
 from stream.geometry.camera import Camera, fit_camera, read_intrinsics
 from stream.pipeline.items import EncoderFrame, Picture
@@ -57,16 +57,16 @@ def run_baseline(options: Options, embeddings: Path) -> dict[str, Any]:
 
 def words(options: Options, embeddings: Path) -> list[str]:
     """The command line for a run's settled options."""
-    lens = ["--intrinsics", str(options.intrinsics)] if options.intrinsics else ["--no-rectify"]
+    lens = ["--intrinsics", str(options.lens.intrinsics)] if options.lens.intrinsics else ["--no-rectify"]
     given = {
-        "--balance": options.balance,
-        "--fov-scale": options.fov_scale,
-        "--window": options.window,
-        "--stride-s": options.stride_s,
+        "--balance": options.lens.balance,
+        "--fov-scale": options.lens.fov_scale,
+        "--window": options.window.preset,
+        "--stride-s": options.window.stride_s,
         "--embeddings": embeddings,
     }
     named = [str(word) for pair in given.items() for word in pair]
-    return [options.source, str(options.encoder_model), *lens, *named]
+    return [options.source, str(options.encoder.model), *lens, *named]
 
 
 class WholeModel:
@@ -122,11 +122,11 @@ class Frames:
 
 def rectifier(facts: StreamFacts, options: Options) -> Callable[[UInt8], UInt8]:
     """What makes a whole upright frame straight; without a calibration it stays as it is."""
-    if options.intrinsics is None:
+    if options.lens.intrinsics is None:
         return lambda frame: frame
-    intrinsics = read_intrinsics(options.intrinsics)
+    intrinsics = read_intrinsics(options.lens.intrinsics)
     size = facts.display_width_px, facts.display_height_px
-    maps = maps_of(fit_camera(intrinsics, *size, options.balance, options.fov_scale))
+    maps = maps_of(fit_camera(intrinsics, *size, options.lens.balance, options.lens.fov_scale))
     return lambda frame: np.asarray(cv2.remap(frame, *maps, cv2.INTER_LINEAR), np.uint8)
 
 
@@ -139,7 +139,7 @@ def maps_of(camera: Camera) -> tuple[Any, Any]:
 def windows(source: Clip, options: Options) -> Iterator[UInt8]:
     """(T, height, width, 3) uint8 every stride: the chain's own windows, of rectified frames at full size."""
     facts, store = read_facts(source), Frames()
-    picking = FrameSampler(options.sampling, options.stride_s, store)
+    picking = FrameSampler(options.sampling, options.window.stride_s, store)
     straight = rectifier(facts, options)
     for picture in pictures(source, facts):
         rgb = np.rot90(picture.frame.to_ndarray(format="rgb24"), upright_deg(picture.frame) // 90)
@@ -172,9 +172,11 @@ def main(clip: str, model: Path, embeddings: Path, **given: Any) -> None:  # noq
     """Embed CLIP the usual way with the MODEL in a folder; options as for run."""
     started_at = time.monotonic()
     whole, source = WholeModel(model), open_clip(clip)
-    options = Options.model_validate({**given, "source": clip})
-    if options.rectify and options.intrinsics is None:
-        options = options.model_copy(update={"intrinsics": source.intrinsics_path()})
+    lens = {name: given[name] for name in ("intrinsics", "rectify", "balance", "fov_scale")}
+    window = {"preset": given["window"], "stride_s": given["stride_s"]}
+    options = validate({"source": clip, "lens": lens, "window": window})
+    if options.lens.rectify and options.lens.intrinsics is None:
+        options = options.replace({"lens.intrinsics": source.intrinsics_path()})
     ready_at, ready_cpu_s = time.monotonic(), time.process_time()
     means, model_s = [], 0.0
     for frames in windows(source, options):

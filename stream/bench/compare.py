@@ -27,7 +27,7 @@ def compare(options: Options, folder: Path) -> Row:
     """
     prepared = prepare(options)
     settled = prepared.options
-    if settled.encoder_model is None:
+    if settled.encoder.model is None:
         raise UsageError(f"bench compare needs an encoder with weights: expected {AUTO}")
     measured = measure(prepared)
     if not measured["chain"]["windows"]:
@@ -35,7 +35,7 @@ def compare(options: Options, folder: Path) -> Row:
     theirs = folder / "baseline.npy"
     baseline = run_baseline(settled, theirs)
     stem = open_clip(settled.source).stem
-    ours = RunLayout(settled.out / stem, stem).embeddings
+    ours = RunLayout(settled.output.folder / stem, stem).embeddings
     return {
         **measured,
         "baseline": baseline,

@@ -52,7 +52,7 @@ def measure(prepared: Prepared) -> Row:
         code = run(prepared, view := NotesView())
     if code not in (ExitCode.DONE, ExitCode.PARTIAL):
         raise SystemExit(code)
-    finished = read_run(options.out / prepared.source.stem)
+    finished = read_run(options.output.folder / prepared.source.stem)
     use = _utilisation(finished, options)
     return {
         "v": 1,
@@ -60,13 +60,13 @@ def measure(prepared: Prepared) -> Row:
         "clip": _clip(prepared),
         "decoder": finished.manifest["decoder"],
         "encoder": finished.manifest["encoder"],
-        "chain": figures.chain(finished, options.price_per_hour),
+        "chain": figures.chain(finished, options.machine.price_per_hour),
         "stages": figures.stages(finished),
         "gpu": meter.figures(flows_from := view.began_at + finished.starting_s, flows_from + finished.flowing_s),
         "utilisation": use,
         "annotation": figures.annotation(finished),
         "projection": figures.projection(
-            finished, options.price_per_hour, options.stride_s, _mfu_on_a_gpu(use, options)
+            finished, options.machine.price_per_hour, options.window.stride_s, _mfu_on_a_gpu(use, options)
         ),
     }
 
@@ -87,7 +87,7 @@ def _utilisation(run: Finished, options: Options) -> Row | None:
 
 def _window_flop(options: Options) -> int | None:
     """Floating point operations of one window; None where they were never counted."""
-    profile = encoder_profile(options) if options.encoder_model else None
+    profile = encoder_profile(options) if options.encoder.model else None
     return profile.window_flop if profile else None
 
 

@@ -1,32 +1,41 @@
-"""``egoclean-stream annotate RUN``: describe what a finished run has left undescribed."""
+"""``egoclean-stream annotate RUN``: describe the segments that a finished run has left undescribed."""
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
-from click.core import ParameterSource
 from rich.console import Console
 
-from stream.commands.annotator_options import annotator_options
-from stream.commands.option import option
+from stream.commands.command import command
+from stream.commands.options import Chosen, run_options
+from stream.errors import ExitCode
+from stream.records.schema.options import nest
+
+_EXAMPLES = (
+    ("Describe the segments of a run that had no annotator", "annotate runs/clip --annotator qwen"),
+    (
+        "Ask a server instead",
+        "annotate runs/clip --annotator openai --annotator-url http://localhost:8000/v1 --annotator-model NAME",
+    ),
+)
+_CODES = (
+    ExitCode.DONE, ExitCode.USAGE, ExitCode.PARTIAL, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.INTERNAL,
+    ExitCode.SIGINT, ExitCode.SIGTERM,
+)  # fmt: skip
 
 
-@click.command(epilog="Exit codes: 0 done, 2 usage, 4 some failed, 5 model missing, 6 no room, 130/143 stopped.")
+@command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("run", type=click.Path(path_type=Path))
-@annotator_options
-@option("--vram-budget-gib", type=float, help="GPU memory for the model.  [default: what is free, less 1 GiB]")
-@option("--price-per-hour", type=float, help="Of this machine, dollars, for the record.")
-@click.pass_context
-def annotate(ctx: click.Context, /, run: Path, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
-    """Describe the segments of the finished run RUN that nobody has described, and those that failed.
+@run_options("annotator", "machine.vram_budget_gib", "machine.price_per_hour")
+def annotate(chosen: Chosen, run: Path) -> None:
+    """Describe the segments of the finished run RUN that have no description, or whose description failed.
 
-    Nothing is decoded again: the run's keyframes are shown, as far as --spool-mib has left them. Options that are not
-    given are those of the run; another annotator or model may be named. It may be stopped and called again.
+    Nothing is decoded again: the annotator sees the keyframes that the run's cache still holds. Options that are not
+    given are those of the run; another annotator or model may be named. The command may be stopped and run again.
     """
     from stream.records.reading import layout_of
     from stream.run.annotate import annotate_run
     from stream.ui.view import make_view
 
-    chosen = {name: value for name, value in given.items() if ctx.get_parameter_source(name) != ParameterSource.DEFAULT}
-    sys.exit(annotate_run(layout_of(run), chosen, make_view(Console())))
+    chosen.options("-")
+    sys.exit(annotate_run(layout_of(run), nest(chosen.given), make_view(Console())))

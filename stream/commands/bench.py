@@ -12,13 +12,9 @@ from rich.console import Console
 
 from models.encoders.spec import RandomSize
 from models.encoders.table import AUTO, ENCODERS, WEIGHTLESS, are_packages_installed
-from stream.commands.annotator_options import annotator_options
-from stream.commands.encoder_options import encoder_options, window_options
-from stream.commands.lens_options import lens_options
-from stream.commands.option import option
-from stream.commands.run import FILE, make_options
+from stream.commands.command import ALL_CODES, Choice, ClipName, Real, command
+from stream.commands.options import Chosen, run_options
 from stream.config import Options
-from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 
 T = TypeVar("T")
@@ -27,7 +23,7 @@ _RANDOM = get_args(RandomSize)
 
 
 class _Bench(click.Group):
-    """Without a command the words belong to ``chain``."""
+    """A group whose arguments belong to ``chain`` where no command is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or args[0] not in {*self.commands, "--help"}:
@@ -38,36 +34,24 @@ class _Bench(click.Group):
 def _common(weights: str | None, seconds: float) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """The options of both commands; ``weights`` and ``seconds`` are the defaults of those two."""
     options = (
-        click.argument("clip", required=False),
-        lens_options,
-        click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens."),
+        click.argument("clip", required=False, type=ClipName()),
         click.option(
             "--size",
-            type=click.Choice(["456x256", "1080p"]),
+            type=Choice(["456x256", "1080p"]),
             default="456x256",
             show_default=True,
-            help="Of the clip that is rendered where no CLIP is named.",
+            help="Size of the clip that is rendered if no CLIP is named.",
         ),
-        click.option(
-            "--seconds",
-            type=click.FloatRange(3.0),
-            default=seconds,
-            show_default=True,
-            help="Its length.",
-        ),
-        option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights."),
+        click.option("--seconds", type=Real(3.0), default=seconds, show_default=True, help="Length of that clip."),
         click.option(
             "--weights",
-            type=click.Choice(["real", *_RANDOM]),
+            type=Choice(["real", *_RANDOM]),
             default=weights,
-            show_default=weights or "random on a GPU where no encoder is named, else real",
-            help="Random ones cost the same and say nothing: ViT-L, or a model that a CPU can bear.",
+            show_default=weights or "random on a GPU if no encoder is named, else real",
+            help="Random weights cost the same as real ones: those of ViT-L, or of a model small enough for a CPU.",
         ),
-        option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="As for run."),
-        option("--price-per-hour", type=float, help="Of this machine, dollars."),
-        option("--vram-budget-gib", type=float, help="GPU memory for all models together."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-        click.option("--out", type=FILE, help="Write that JSON there, too."),
+        click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write that JSON to FILE."),
     )
 
     def decorate(command: Callable[..., T]) -> Callable[..., T]:
@@ -80,45 +64,63 @@ def _common(weights: str | None, seconds: float) -> Callable[[Callable[..., T]],
 
 @click.group(cls=_Bench)
 def bench() -> None:
-    """Measure what an hour of video costs here.
+    """Measure what an hour of video costs on this machine.
 
-    `bench [CLIP]` is short for `bench chain [CLIP]`: the real chain with all its processes, stage by stage, in
-    dollars a video hour, and a projection to an RTX 3090. `bench compare` sets the usual sequential way beside it.
+    `bench [CLIP]` is short for `bench chain [CLIP]`, which measures the real chain with all its processes, stage by
+    stage, in dollars per hour of video, and projects the result to an RTX 3090. `bench compare` measures the usual
+    sequential pipeline beside it.
     """
 
 
-@bench.command()
-@_common(None, 60.0)
-@encoder_options
-@annotator_options
-@click.option(
-    "--encoder",
-    type=click.Choice(list(ENCODERS)),
-    help=f"[default: {WEIGHTLESS}; {AUTO} if weights are named, or on a GPU]",
+_LENS = ("lens.intrinsics", "lens.balance", "lens.fov_scale", "lens.rectify")
+_MACHINE = ("input.decoder", "machine.price_per_hour", "machine.vram_budget_gib")
+
+
+@command(
+    examples=(
+        ("Measure a rendered clip of a minute", "bench chain --encoder grid"),
+        ("Measure the full encoder without its weights", "bench chain --encoder vjepa2 --weights random"),
+    ),
+    exit_codes=ALL_CODES,
 )
-def chain(encoder: str | None, weights: str | None, *, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - click's
-    """Run the chain on CLIP, or on a rendered clip; with --annotator the price of its words is in it."""
+@_common(None, 60.0)
+@run_options(*_LENS, "encoder", "window", "annotator", *_MACHINE)
+def chain(chosen: Chosen, weights: str | None, *, as_json: bool, out: Path | None, **clip: Any) -> None:  # noqa: ANN401 - of the clip
+    """Measure the chain on CLIP, or on a rendered clip.
+
+    With --annotator, the price of the descriptions is included. Without --encoder, the default encoder is
+    measured if weights are named or there is a GPU, otherwise the one that needs no weights.
+    """
     from stream.bench.measure import measure
     from stream.run.prepare import prepare
 
-    encoder, weights = settled(encoder, weights, given["encoder_model"])
-    with _prepared(encoder=encoder, weights=weights, **given) as (options, _):
+    given = chosen.given.get("encoder.name")
+    named = None if given == "auto" else given
+    encoder, weights = settled(named, weights, chosen.given.get("encoder.model"))
+    with _prepared(chosen, encoder=encoder, weights=weights, **clip) as (options, _):
         _tell(measure(prepare(options)), out, as_json=as_json)
 
 
-@bench.command()
+@command(
+    examples=(("Compare on a rendered clip, with a small model", "bench compare"),),
+    exit_codes=ALL_CODES,
+)
 @_common("random-small", 20.0)
-@window_options
-def compare(*, as_json: bool, out: Path | None, **given: Any) -> None:  # noqa: ANN401 - as above
-    """Run the chain and the naive way on the same clip.
+@run_options(*_LENS, "encoder.model", "encoder.batch", "encoder.max_wait_s", "window", *_MACHINE)
+def compare(chosen: Chosen, *, as_json: bool, out: Path | None, **clip: Any) -> None:  # noqa: ANN401 - as above
+    """Measure the chain and the usual sequential pipeline on the same clip.
 
-    The naive way: whole frames to RGB, whole frames rectified, and one window at a time, the same as the chain's,
-    through transformers' video processor and the whole model. That processor crops; there is no other geometry here.
+    The sequential pipeline converts whole frames to RGB, rectifies whole frames, and passes the same windows, one at
+    a time, through transformers' video processor and the whole model. That processor crops to the centre.
     """
     from stream.bench.compare import compare as measure_both
 
-    with _prepared(encoder=AUTO, **given) as (options, folder):
+    with _prepared(chosen, encoder=AUTO, **clip) as (options, folder):
         _tell(measure_both(options, folder), out, as_json=as_json)
+
+
+bench.add_command(chain)
+bench.add_command(compare)
 
 
 def settled(encoder: str | None, weights: str | None, model: str | None) -> tuple[str, str]:
@@ -137,31 +139,25 @@ def _can_run(encoder: str) -> bool:
 
 @contextmanager
 def _prepared(
-    *,
-    clip: str | None,
-    size: str,
-    seconds: float,
-    weights: str,
-    **given: Any,  # noqa: ANN401 - as above
+    chosen: Chosen, *, encoder: str, weights: str, clip: str | None, size: str, seconds: float
 ) -> Iterator[tuple[Options, Path]]:
     """Options of a run in a temporary folder, and that folder: with a rendered clip and random weights, if wanted."""
-    encoder = given["encoder"]
-    if not ENCODERS[encoder].has_weights and (weights in _RANDOM or given["encoder_model"]):
-        raise UsageError(f"--encoder {encoder} has no weights: leave out --weights {weights} and --encoder-model")
+    if not ENCODERS[encoder].has_weights and (weights in _RANDOM or chosen.given.get("encoder.model")):
+        raise UsageError(f"--encoder {encoder} has no weights: omit --weights {weights} and --encoder-model")
     with tempfile.TemporaryDirectory(prefix="egoclean-bench-") as name:
         folder = Path(name)
+        changes: dict[str, object] = {"encoder.name": encoder, "output.folder": folder / "runs"}
+        chosen.options(clip or "-", changes)
         if weights in _RANDOM:
-            given["encoder_model"] = str(_random_weights(encoder, folder / weights, weights))
-        if clip is None:
-            clip = str(_rendered(folder, size, seconds))
-        yield make_options(DetectorOptions(), {**given, "source": clip, "out": folder / "runs"}), folder
+            changes["encoder.model"] = str(_random_weights(encoder, folder / weights, weights))
+        yield chosen.options(clip or str(_rendered(folder, size, seconds)), changes), folder
 
 
 def _random_weights(encoder: str, folder: Path, size: Any) -> Path:  # noqa: ANN401 - one of _RANDOM, which click has checked
 
     save_random = ENCODERS[encoder].save_random
     if save_random is None:
-        raise UsageError(f"--encoder {encoder} has no random weights: leave out --weights {size}")
+        raise UsageError(f"--encoder {encoder} has no random weights: omit --weights {size}")
     click.echo(f"making {size} weights", err=True)
     return save_random(folder, size)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stream.commands.lens_options import lens_options
-from stream.commands.source_options import download_option
-from stream.errors import IntrinsicsError, SourceError, UsageError, printable
+from stream.commands.command import ClipName, Real, command
+from stream.commands.options import Chosen, run_options
+from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError, printable
 
 if TYPE_CHECKING:
     import av
@@ -22,24 +22,29 @@ _ROUNDING_S = 1e-6
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("check-rectify")
-@click.argument("clip")
-@lens_options
-@download_option
-@click.option(
-    "--out", type=_FILE, default=Path("check-rectify.png"), show_default=True, help="PNG to write; its folder is made."
-)
-@click.option(
-    "--at", "at_s", type=click.FloatRange(min=0.0), default=0.0, show_default=True, help="Second of the clip."
-)
-def check_rectify(
-    clip: str, *, intrinsics: Path | None, out: Path, at_s: float, balance: float, fov_scale: float, download: bool
-) -> None:
-    """Put a frame of CLIP beside its rectified self.
+_EXAMPLES = (("Compare the frame at 10 s", "check-rectify clip.mp4 --intrinsics lens.json --at 10"),)
+_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 
-    A straight grid lies over both. CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png), here or on the
-    hub (hf://datasets/OWNER/NAME/PATH). What is
-    straight in the world must be straight on the right; hatching marks what the camera did not record.
+
+@command("check-rectify", examples=_EXAMPLES, exit_codes=_CODES)
+@click.argument("clip", type=ClipName())
+@run_options("lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source")
+@click.option(
+    "--out",
+    type=_FILE,
+    default=Path("check-rectify.png"),
+    show_default=True,
+    help="PNG file to write; its folder is created.",
+)
+@click.option(
+    "--at", "at_s", type=Real(min=0.0), default=0.0, show_default=True, help="Position in the clip, in seconds."
+)
+def check_rectify(chosen: Chosen, clip: str, *, out: Path, at_s: float) -> None:
+    """Save a side-by-side image of one frame of CLIP before and after rectification.
+
+    CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png), local or on Hugging Face
+    (hf://datasets/OWNER/NAME/PATH). A straight grid is drawn over both halves: straight lines in the world must be
+    straight on the right. Hatching marks what the camera did not record.
     """
     from stream.geometry.calibration_sheet import CalibrationSheet
     from stream.geometry.camera import fit_camera, read_intrinsics
@@ -47,18 +52,21 @@ def check_rectify(
     from stream.geometry.frame_remap import encode_picture
     from stream.sources.table import open_clip
 
-    source = open_clip(clip, download=download)
-    path = intrinsics or source.intrinsics_path()
+    options = chosen.options(clip)
+    lens = options.lens
+    source = open_clip(clip, download=options.input.cache_source)
+    path = lens.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
-            f"no intrinsics.json lies beside {source.file.name}: give the calibration with --intrinsics"
+            f"there is no intrinsics.json beside {source.file.name}: name the calibration with --intrinsics FILE"
         )
     calibration = read_intrinsics(path)
     is_picture = source.member is None and Path(source.file.name).suffix.lower() in _PICTURES
     frame = _picture(source) if is_picture else _frame_at(source, at_s)
-    sheet = CalibrationSheet(frame, fit_camera(calibration, *frame_format_of(frame).upright_size, balance, fov_scale))
+    size = frame_format_of(frame).upright_size
+    sheet = CalibrationSheet(frame, fit_camera(calibration, *size, lens.balance, lens.fov_scale))
     title = source.stem if is_picture else f"{source.stem}  ·  {at_s:.2f} s"
-    drawn = sheet.draw(title, f"balance {balance:g}  ·  fov scale {fov_scale:g}")
+    drawn = sheet.draw(title, f"balance {lens.balance:g}  ·  fov scale {lens.fov_scale:g}")
     _write(out, encode_picture(drawn, ".png"))
     click.echo(printable(f"{out}: {sheet.summary}"))
 

@@ -8,25 +8,33 @@ from pathlib import Path
 
 import click
 
-from stream.commands.detector_options import detector_options
+from stream.commands.command import Choice, command
+from stream.commands.options import Chosen, run_options
 from stream.detection.anomalies import Anomaly, find_causally, find_offline
 from stream.detection.embedding_files import load_embeddings
-from stream.detection.options import DetectorOptions
+from stream.errors import ExitCode
+
+_EXAMPLES = (
+    ("Find anomalies in embeddings of another encoder", "detect embeddings.npy --ts starts.npy"),
+    ("The published, offline method", "detect embeddings.npz --mode offline"),
+)
+_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 
 
-@click.command()
+@command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("embeddings", type=click.Path(path_type=Path))
-@click.option("--ts", type=click.Path(path_type=Path), help="Start of each window in seconds, (N,) in an NPY file.")
-@click.option("--mode", type=click.Choice(["causal", "offline"]), default="causal", show_default=True)
-@detector_options
-def detect(embeddings: Path, ts: Path | None, mode: str, detector: DetectorOptions) -> None:
-    """Print the anomalous stretches of EMBEDDINGS.
+@click.option("--ts", type=click.Path(path_type=Path), help="NPY file with the start of each window in seconds, (N,).")
+@click.option("--mode", type=Choice(["causal", "offline"]), default="causal", show_default=True, help="Method.")
+@run_options("detector")
+def detect(chosen: Chosen, embeddings: Path, ts: Path | None, mode: str) -> None:
+    """Print the anomalous stretches of EMBEDDINGS as a JSON array.
 
-    What is printed is a JSON array. EMBEDDINGS is an NPY file, or an NPZ with `embeddings` and perhaps
-    `timestamps_s`: (N, D), or (N, T, D), which is flattened. Without timestamps the windows are 1 s apart. `causal`
-    sees one window after the other, and finds nothing in the warm-up; `offline` is the published method, which sees
-    the whole clip and always finds something.
+    EMBEDDINGS is an NPY file, or an NPZ file with `embeddings` and optionally `timestamps_s`. Its shape is (N, D), or
+    (N, T, D), which is flattened. Without timestamps, windows are taken to be 1 s apart. `causal` sees one window
+    after the other and finds nothing during the warm-up; `offline` is the published method, which sees the whole clip
+    and always finds something.
     """
+    detector = chosen.options("-").detector
     windows, times_s = load_embeddings(embeddings, ts)
     find = find_causally if mode == "causal" else find_offline
     anomalies = find(windows, times_s, detector)

@@ -4,51 +4,40 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from models.encoders.table import encoder_names
-from stream.commands.annotator_options import annotator_options
-from stream.commands.encoder_options import encoder_options
-from stream.commands.lens_options import lens_options
-from stream.commands.live_options import live_options
-from stream.commands.option import option
-from stream.commands.run import FILE, make_options
-from stream.commands.source_options import download_option
-from stream.detection.options import DetectorOptions
+from stream.commands.command import ALL_CODES, ClipName, command
+from stream.commands.options import Chosen, run_options
 from stream.doctor.check import Check
 from stream.errors import printable
-from stream.sources.live.options import LiveOptions
 
 _NAME_WIDTH = 18
 
 
-@click.command()
-@click.argument("clip", required=False)
-@lens_options
-@download_option
-@click.option("--rectify/--no-rectify", default=True, show_default=True, help="Undo the fisheye lens.")
-@option("--out", type=FILE, envvar="EGOCLEAN_OUT", help="Where run directories are made.")
-@option("--encoder", type=click.Choice(encoder_names()), envvar="EGOCLEAN_ENCODER", help="As for run.")
-@option("--encoder-model", metavar="NAME_OR_PATH", help="Hub name or local folder of the encoder's weights.")
-@option("--decoder", type=click.Choice(["auto", "cpu", "nvdec"]), help="As for run.")
-@option("--vram-budget-gib", type=float, help="Plan for a card of so much memory, also where there is none.")
-@encoder_options
-@annotator_options
-@live_options
+_EXAMPLES = (
+    ("Check this machine", "doctor"),
+    ("Check a clip with the options of a run", "doctor clip.mp4 --annotator qwen"),
+)
+
+
+@command(examples=_EXAMPLES, exit_codes=ALL_CODES)
+@click.argument("clip", required=False, type=ClipName())
+@run_options(
+    "lens", "encoder", "window", "annotator", "keyframes", "detector", "input", "live", "output.folder", "runtime",
+    "machine", "monitoring",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def doctor(clip: str | None, *, live: LiveOptions, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - click's values, validated by Options
-    """Look at the machine, and CLIP, before a long run.
+def doctor(chosen: Chosen, clip: str | None, *, as_json: bool) -> None:
+    """Check this machine, and CLIP, before a long run.
 
-    Nothing is written, and nothing is fetched but what it looks at of a CLIP on the hub.
-
-    One line a thing: ok, warn or FAIL, and what to do. The exit code is 0 if nothing fails, else the one that the
-    run would end with.
+    Takes the options of `run`. Prints one line per check: ok, warn or FAIL, and what to do about it. Nothing is
+    written, and nothing is downloaded except the parts of a remote CLIP that are examined. The exit code is 0 if no
+    check fails, otherwise the one that the run would end with.
     """
     from stream.doctor.examine import examine
 
-    options = make_options(DetectorOptions(), {**given, "live": live, "source": clip or ""})
+    options = chosen.options(clip or "")
     checks = examine(options, with_clip=clip is not None)
     seen = list(checks if as_json else _shown(checks))
     code = next((made.exit_code for made in seen if made.level == "FAIL"), 0)

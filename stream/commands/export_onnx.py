@@ -5,22 +5,33 @@ from typing import Literal, get_args
 
 import click
 
-from stream.errors import UsageError
+from stream.commands.command import Choice, Whole, command
+from stream.commands.options import Chosen, run_options
+from stream.errors import ExitCode, UsageError
 
 Precision = Literal["fp32", "fp16"]
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("export-onnx")
-@click.option("--encoder-model", metavar="NAME_OR_PATH", help="Weights, as for run.  [default: those of a run]")
-@click.option("--out", type=_FILE, required=True, help="FILE.onnx to write; FILE.onnx.data and FILE.json beside it.")
-@click.option("--dtype", type=click.Choice(get_args(Precision)), default="fp32", show_default=True)
-@click.option("--frames", type=int, default=64, show_default=True, help="Frames of a window.")
-def export_onnx(encoder_model: str | None, out: Path, dtype: Precision, frames: int) -> None:
-    """Export V-JEPA 2's encoder.
+_EXAMPLES = (
+    ("Export the default encoder in half precision", "models export-onnx --out vjepa2.onnx --dtype fp16"),
+    ("and run it", "run clip.mp4 --encoder-runtime onnx --encoder-onnx vjepa2.onnx"),
+)
+_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.INTERNAL)
 
-    The graph takes bytes, for any number of windows, and gives embeddings. Run it with `--encoder-runtime onnx
-    --encoder-onnx FILE.onnx`. Nothing is fetched.
+
+@command("export-onnx", examples=_EXAMPLES, exit_codes=_CODES)
+@run_options("encoder.model")
+@click.option(
+    "--out", type=_FILE, required=True, metavar="FILE.onnx", help="File to write, with FILE.onnx.data and FILE.json."
+)
+@click.option("--dtype", type=Choice(get_args(Precision)), default="fp32", show_default=True, help="Precision.")
+@click.option("--frames", type=Whole(min=1), default=64, show_default=True, help="Frames per window.")
+def export_onnx(chosen: Chosen, out: Path, dtype: Precision, frames: int) -> None:
+    """Export V-JEPA 2's encoder to ONNX.
+
+    The graph takes bytes, for any number of windows, and returns embeddings. Use it with `run --encoder-runtime onnx
+    --encoder-onnx FILE.onnx`. Nothing is downloaded.
     """
     from models.encoders.onnx import export
     from models.encoders.table import AUTO, weights_of
@@ -28,7 +39,7 @@ def export_onnx(encoder_model: str | None, out: Path, dtype: Precision, frames: 
 
     precision: Literal["float32", "float16"] = "float32" if dtype == "fp32" else "float16"
     try:
-        folder = locate(weights_of(AUTO, encoder_model) or AUTO, allow_download=False)
+        folder = locate(weights_of(AUTO, chosen.options("-").encoder.model) or AUTO, allow_download=False)
         facts = export.export_onnx(folder, out, frames=frames, precision=precision)
     except ValueError as error:
         raise UsageError(str(error)) from error

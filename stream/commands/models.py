@@ -1,4 +1,4 @@
-"""``egoclean-stream models fetch``, ``list`` and ``export-onnx``: the weights that runs need, on this machine."""
+"""``egoclean-stream models fetch``, ``list`` and ``export-onnx``: the weights that runs need."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,54 +6,51 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from models.encoders.table import encoder_names, weights_of
+from models.encoders.table import weights_of
+from stream.commands.command import command
 from stream.commands.export_onnx import export_onnx
-from stream.errors import printable
+from stream.commands.options import Chosen, run_options
+from stream.errors import ExitCode, printable
 
-_ANNOTATORS = ("none", "qwen", "openai")
+_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.INTERNAL, ExitCode.SIGINT)
 
 
 @click.group()
 def models() -> None:
-    """Fetch models before a run, list those that are here, and export them for other runtimes."""
+    """Download models before a run, list those on this machine, and export them for other runtimes."""
 
 
 models.add_command(export_onnx)
 
 
-@models.command("fetch")
-@click.option("--encoder", type=click.Choice(encoder_names()), default="auto", show_default=True, help="As for run.")
-@click.option("--encoder-model", metavar="NAME", help="On the hub; NAME@REVISION names a branch, tag or commit.")
-@click.option("--annotator", type=click.Choice(_ANNOTATORS), default="none", show_default=True, help="As for run.")
-@click.option("--annotator-model", metavar="NAME", help="As --encoder-model.")
-@click.option(
-    "--revision",
-    metavar="REVISION",
-    help="For names that carry none.  [default: main]",
+@command(
+    "fetch",
+    examples=(
+        ("Download what a plain run needs", "models fetch"),
+        ("And the annotator's weights", "models fetch --annotator qwen"),
+    ),
+    exit_codes=_CODES,
 )
-@click.option("--offline", is_flag=True, help="Ask nobody: only see that all is here.")
-def fetch_models(
-    encoder: str,
-    encoder_model: str | None,
-    annotator: str,
-    annotator_model: str | None,
-    revision: str | None,
-    offline: bool,
-) -> None:
-    """Fetch the weights that a run with these options needs.
+@run_options("encoder.name", "encoder.model", "annotator.name", "annotator.model", "runtime.offline")
+@click.option("--revision", metavar="REVISION", help="Revision of models whose name has none.  [default: main]")
+def fetch_models(chosen: Chosen, revision: str | None) -> None:
+    """Download the weights that a run with these options needs.
 
-    They go into the hub's cache; a fetch that was broken off goes on where it was. Only configuration, tokenizer and
-    safetensors come, each file checked against the hub's digest. The models that a run takes by itself are pinned to a
-    commit; to have the same weights of another one tomorrow, give the NAME@COMMIT that is printed to `run`. A token is
-    read from HF_TOKEN or HF_KEY, also in `.env`, and sent to the hub alone.
+    They are stored in Hugging Face's cache; an interrupted download is resumed. Only configuration, tokenizer and
+    safetensors files are fetched, and each is verified against its digest. The default models are pinned to a commit.
+    To pin another model, pass the NAME@COMMIT that this command prints to `run`. A token is read from HF_TOKEN or
+    HF_KEY, also in `.env`, and is sent to Hugging Face only. With --offline, nothing is downloaded: the command only
+    checks that the files are complete.
     """
-    for name in _needed(encoder, encoder_model, annotator, annotator_model):
-        click.echo(printable(_fetched(name, revision, offline=offline)))
+    options = chosen.options("-")
+    encoder, annotator = options.encoder, options.annotator
+    for name in _needed(encoder.name, encoder.model, annotator.name, annotator.model):
+        click.echo(printable(_fetched(name, revision, offline=options.runtime.offline)))
 
 
-@models.command("list")
+@command("list", examples=(("What is on this machine", "models list"),), exit_codes=_CODES)
 def list_models() -> None:
-    """List the models in the hub's cache: NAME@COMMIT, its branches, its size, whether it is whole."""
+    """List the models in Hugging Face's cache: NAME@COMMIT, its branches, its size, and whether it is complete."""
     from models.packages import require_packages
     from models.weights.hub.cached import cached_models
     from stream.doctor.check import size
@@ -62,8 +59,12 @@ def list_models() -> None:
     found = cached_models()
     for model in found:
         revisions = ", ".join(model.revisions) or "-"
-        whole = "whole" if model.fault is None else f"not whole: {model.fault}"
+        whole = "complete" if model.fault is None else f"incomplete: {model.fault}"
         click.echo(printable(f"{model.name}@{model.commit}  {revisions}  {size(model.size_bytes)}  {whole}"))
+
+
+models.add_command(fetch_models)
+models.add_command(list_models)
 
 
 def _needed(encoder: str, encoder_model: str | None, annotator: str, annotator_model: str | None) -> Iterator[str]:
@@ -84,7 +85,7 @@ def _fetched(wanted: str, revision: str | None, *, offline: bool) -> str:
 
     if (folder := Path(wanted).expanduser()).is_dir():
         weight_files(folder)
-        return f"{wanted} is a folder on this machine: nothing to fetch"
+        return f"{wanted} is a local folder: nothing to download"
     require_packages(("huggingface_hub",), extra="hub")
     name, named_revision = split_revision(wanted)
     if offline:
@@ -92,4 +93,4 @@ def _fetched(wanted: str, revision: str | None, *, offline: bool) -> str:
     else:
         with fetch_progress(Console(), name) as report:
             folder = fetched(name, named_revision or revision, report)
-    return f"{'@'.join(identity(folder))} is whole, in {folder}"
+    return f"{'@'.join(identity(folder))} is complete, in {folder}"

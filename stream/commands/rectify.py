@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from stream.commands.lens_options import lens_options
-from stream.commands.source_options import download_option
+from stream.commands.command import Choice, ClipName, Real, Whole, command
+from stream.commands.options import Chosen, run_options
 from stream.errors import ExitCode
 from stream.ui.progress import SECONDS, progress
 from stream.ui.text import clock, print_line
@@ -23,44 +23,54 @@ _FILE = click.Path(path_type=Path)
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 
 
-@click.command(epilog="Exit codes: 0 done, 2 usage, 3 input, 4 done but damaged, 6 no room, 130/143 stopped.")
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option("--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for what is made.")
-@lens_options
-@download_option
-@click.option("--codec", type=click.Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Of the video.")
+_EXAMPLES = (
+    ("Rectify one clip", "rectify clip.mp4 --intrinsics lens.json"),
+    ("Every clip of a folder, as small files", "rectify clips/ --out small --longest-px 640 --preset slow"),
+)
+_CODES = (
+    ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.PARTIAL, ExitCode.NO_ROOM, ExitCode.INTERNAL,
+    ExitCode.SIGINT, ExitCode.SIGTERM,
+)  # fmt: skip
+
+
+@command(examples=_EXAMPLES, exit_codes=_CODES)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=ClipName())
+@click.option("--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for the results.")
+@run_options("lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source", "clips.fail_fast")
+@click.option("--codec", type=Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Video codec.")
 @click.option(
-    "--crf", type=click.FloatRange(0.0, 51.0), default=20.0, show_default=True, help="Quality: lower is better."
+    "--crf", type=Real(0.0, 51.0), default=20.0, show_default=True, help="Constant rate factor: lower is better."
 )
 @click.option(
-    "--preset", type=click.Choice(_PRESETS), default="fast", show_default=True, help="Slower makes smaller files."
+    "--preset",
+    type=Choice(_PRESETS),
+    default="fast",
+    show_default=True,
+    help="Encoder preset: slower ones make smaller files.",
 )
-@click.option("--longest-px", type=click.IntRange(min=32), help="Longest side of the video.  [default: the clip's own]")
-@click.option("--overwrite", is_flag=True, help="Replace what an earlier call has made.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first clip that cannot be done.")
+@click.option(
+    "--longest-px", type=Whole(min=32), help="Longest side of the video, in pixels.  [default: the clip's own]"
+)
+@click.option("--overwrite", is_flag=True, help="Replace the results of an earlier call.")
 def rectify(
     sources: tuple[str, ...],
     *,
     out: Path,
-    intrinsics: Path | None,
+    chosen: Chosen,
     codec: "Codec",
     crf: float,
     preset: str,
     longest_px: int | None,
-    balance: float,
-    fov_scale: float,
-    download: bool,
     overwrite: bool,
-    fail_fast: bool,
 ) -> None:
     """Write the rectified video of each SOURCE.
 
-    SOURCE is a video, shard.tar::member.mp4, a whole tar, a folder with clips or tars, here or on the hub
-    (hf://datasets/OWNER/NAME/PATH), a quoted pattern, or @list.txt. For each clip OUT gets <clip>_rectified.mp4,
-    <clip>_intrinsics.json (the pinhole camera it looks to be taken with) and <clip>_mask.png (white where its pictures
-    show something). Every frame keeps its own time, from 0 on; the video has 8 bits and 4:2:0, also where the clip has
-    more, and the clip's colour tags. What is there already, of the same clip and with the same options, is not made
-    again.
+    SOURCE is a video, shard.tar::member.mp4, a tar, or a folder of clips or tars, local or on Hugging Face
+    (hf://datasets/OWNER/NAME/PATH), a quoted pattern, or @list.txt. For each clip, OUT gets <clip>_rectified.mp4,
+    <clip>_intrinsics.json (the equivalent pinhole camera) and <clip>_mask.png (white where the picture has content).
+
+    Every frame keeps its own timestamp, starting at 0. The video is 8-bit 4:2:0, even if the clip has more, and keeps
+    the clip's colour tags. Results that exist already, of the same clip with the same options, are kept.
     """
     import cv2
 
@@ -69,14 +79,18 @@ def rectify(
     from stream.video.writer import Coding
 
     cv2.setNumThreads(1)  # frames are rectified side by side, not each by many threads
-    wish = Wish(out, intrinsics, balance, fov_scale, longest_px, Coding(codec, crf, preset), overwrite)
+    options = chosen.options(sources[0])
+    lens, download = options.lens, options.input.cache_source
+    wish = Wish(out, lens.intrinsics, lens.balance, lens.fov_scale, longest_px, Coding(codec, crf, preset), overwrite)
     console = Console()
     job = partial(rectify_clip, wish=wish, console=console, download=download)
-    sys.exit(run_named(sources, job, partial(print_line, console), download=download, fail_fast=fail_fast))
+    sys.exit(
+        run_named(sources, job, partial(print_line, console), download=download, fail_fast=options.clips.fail_fast)
+    )
 
 
 def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = False) -> "Outcome":
-    """Rectify one clip, showing how far it is and what came of it."""
+    """Rectify one clip, and show its progress and result."""
     from stream.engines.batch import Outcome
     from stream.run.rectify import rectify as write_rectified
     from stream.sources.sidecar import read_sidecar

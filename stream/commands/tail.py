@@ -14,6 +14,7 @@ from stream.records.reading import layout_of
 from stream.records.schema.events import Event
 from stream.records.schema.health import Health, read_health
 from stream.records.schema.manifest import read_manifest
+from stream.records.schema.options import by_path
 from stream.ui.view import LiveView, View
 
 
@@ -69,7 +70,7 @@ class Pace:
         passed_s = passed.total_seconds()
         speed = (beat.decoded_s - self._first.decoded_s) / passed_s if passed_s else 0.0
         manifest = read_manifest(self._layout.manifest)
-        duration_s = None if manifest.options.get("loop") else manifest.source.stream.get("declared_s")
+        duration_s = None if by_path(manifest.options, "input.loop") else manifest.source.stream.get("declared_s")
         self._view.progress(beat.decoded_s, duration_s, speed)
 
 

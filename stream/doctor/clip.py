@@ -43,7 +43,7 @@ class Case:
     @cached_property
     def source(self) -> Source:
         """The clip's bytes, or where a live source is."""
-        return open_source(self.options.source, self.options.live, download=self.options.download)
+        return open_source(self.options.source, self.options.live, download=self.options.input.cache_source)
 
     @cached_property
     def stream(self) -> StreamFacts:
@@ -58,7 +58,7 @@ class Case:
     @cached_property
     def decoder(self) -> Decoder:
         """What would decode it."""
-        return choose_decoder(self.options.decoder, self.source, self.stream)
+        return choose_decoder(self.options.input.decoder, self.source, self.stream)
 
     @cached_property
     def encoder(self) -> Options:
@@ -73,13 +73,13 @@ class Case:
     @property
     def weights_bytes(self) -> int:
         """Of the encoder's files."""
-        folder = self.encoder.encoder_model
+        folder = self.encoder.encoder.model
         return sum(path.stat().st_size for path in weight_files(Path(folder))) if folder else 0
 
     @property
     def expected_bytes(self) -> int | None:
         """What the run directory takes at most; None where the header gives no duration."""
-        if self.stream.declared_s is None or self.options.loop or self.source.is_live:
+        if self.stream.declared_s is None or self.options.input.loop or self.source.is_live:
             return None
         return self._array_bytes(self.stream.declared_s) + self._keyframe_bytes(self.stream.declared_s)
 
@@ -88,16 +88,16 @@ class Case:
         profile = encoder_profile(self.encoder)
         dims = profile.dims if profile else 0
         sampling = self.options.sampling
-        windows = max(0, int((duration_s - sampling.duration_s) / self.options.stride_s) + 1)
+        windows = max(0, int((duration_s - sampling.duration_s) / self.options.window.stride_s) + 1)
         row_bytes = 4 * dims + 2 * dims * (sampling.frames // TUBELET_FRAMES) + 8
         return windows * row_bytes + int(duration_s) * _EVENT_BYTES
 
     def _keyframe_bytes(self, duration_s: float) -> int:
         """A JPEG has less than a byte a pixel, and the spool has a bound."""
         width, height = self.stream.display_width_px, self.stream.display_height_px
-        scale = min(1.0, self.options.keyframe_px / max(width, height))
-        frames = int(duration_s * self.options.keyframe_fps) + 1
-        return min(self.options.spool_mib * 2**20, int(frames * width * height * scale**2))
+        scale = min(1.0, self.options.keyframes.px / max(width, height))
+        frames = int(duration_s * self.options.keyframes.fps) + 1
+        return min(self.options.keyframes.cache_mib * 2**20, int(frames * width * height * scale**2))
 
 
 def reading(case: Case) -> Generator[Check, None, bool]:
@@ -129,7 +129,7 @@ def stream(case: Case) -> Finding:
 
 def lens(case: Case) -> Finding:
     """Its calibration."""
-    path = case.calibrated.intrinsics
+    path = case.calibrated.lens.intrinsics
     if path is None:
         return Finding("the picture is left as it is (--no-rectify)")
     return Finding(f"{path} fits; `egoclean-stream check-rectify` shows how well")
@@ -154,15 +154,15 @@ def encoder(case: Case) -> Finding:
     """What embeds the windows, and that its packages and weights are here."""
     found = case.encoder
     return Finding(
-        f"{found.encoder}" + (f" from {found.encoder_model}" if found.encoder_model else ", without weights")
+        f"{found.encoder.name}" + (f" from {found.encoder.model}" if found.encoder.model else ", without weights")
     )
 
 
 def annotator(case: Case) -> Finding:
     """What describes the segments, and that its packages, weights or address are here; no server is asked."""
-    found = settled(case.options, allow_download=False)
-    name = f"{found.annotator} {found.annotator_model or ''}".strip()
-    return Finding(name if found.annotator_url is None else f"{name} at {found.annotator_url}")
+    found = settled(case.options, allow_download=False).annotator
+    name = f"{found.name} {found.model or ''}".strip()
+    return Finding(name if found.url is None else f"{name} at {found.url}")
 
 
 def room(case: Case) -> Finding:
@@ -180,7 +180,7 @@ def speed(case: Case) -> Finding:
         return Finding("a live source plays at its own speed; what this machine is too slow for is skipped, and told")
     began_at = time.monotonic()
     frames: list[EncoderFrame] = []
-    for item in _ingested(case.calibrated.model_copy(update={"decoder": case.decoder.name})):
+    for item in _ingested(case.calibrated.replace({"input.decoder": case.decoder.name})):
         if isinstance(item, EncoderFrame):
             frames = [*frames[1 - FRAMES :], item]
         if time.monotonic() - began_at > _SAMPLE_S:
@@ -189,16 +189,19 @@ def speed(case: Case) -> Finding:
         raise EgocleanError(f"{case.source.name} gave no picture within {_SAMPLE_S} s")
     each_s = (time.monotonic() - began_at) / (frames[-1].t_s + frames[-1].duration_s)
     by = "decoding and rectifying alone"
-    if not encoder_spec(case.encoder.encoder).has_weights:
+    if not encoder_spec(case.encoder.encoder.name).has_weights:
         encoder = own_encoder(case.encoder)
-        each_s, by = max(each_s, _window_s(encoder, frames) / case.options.stride_s), "as the slowest of its processes"
+        each_s, by = (
+            max(each_s, _window_s(encoder, frames) / case.options.window.stride_s),
+            "as the slowest of its processes",
+        )
     total = f", {clock(case.stream.declared_s * each_s)} for all of it" if case.stream.declared_s else ""
     return Finding(f"about {1 / each_s:.1f} x real time here{total}: {by}")
 
 
 def _ingested(options: Options) -> Iterator[Item]:
     """What the first process of a run would give."""
-    work = build("ingest", options, RunLayout(options.out, options.out.name))
+    work = build("ingest", options, RunLayout(options.output.folder, options.output.folder.name))
     if work.source is None:
         raise EgocleanError("the first process has no source")
     for packet in work.source.packets():

@@ -26,16 +26,16 @@ def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
     read = (yield from clip.reading(case)) if with_clip else False
     yield (embeds := check("encoder", partial(clip.encoder, case)))
     yield (describes := check("annotator", partial(clip.annotator, case)))
-    yield check("gpu", partial(software.gpu, has_weights=encoder_spec(options.encoder).has_weights))
+    yield check("gpu", partial(software.gpu, has_weights=encoder_spec(options.encoder.name).has_weights))
     settled = embeds.level != "FAIL"
     if settled and describes.level != "FAIL":
-        decoder = case.decoder.name if read else options.decoder
-        yield check("vram", lambda: vram.plan(case.annotator.model_copy(update={"decoder": decoder})))
+        decoder = case.decoder.name if read else options.input.decoder
+        yield check("vram", lambda: vram.plan(case.annotator.replace({"input.decoder": decoder})))
     if read and settled:
         yield check("size", partial(clip.room, case))
         yield check("speed", partial(clip.speed, case))
-    yield check("out", partial(machine.out, options.out))
-    yield check("disk", lambda: machine.disk(options.out, case.expected_bytes if read and settled else None))
+    yield check("out", partial(machine.out, options.output.folder))
+    yield check("disk", lambda: machine.disk(options.output.folder, case.expected_bytes if read and settled else None))
     yield check("shared memory", machine.shared_memory)
     yield check("memory", lambda: machine.memory(case.weights_bytes if settled else 0))
     yield check("cores", machine.cores)

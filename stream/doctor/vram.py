@@ -14,11 +14,11 @@ def plan(options: Options) -> Finding:
     """
     if not needs(options):
         return Finding("no model of this run uses the GPU")
-    planned = options if options.vram_budget_gib is not None else with_budget(options)
-    if planned.vram_budget_gib is None:
+    planned = options if options.machine.vram_budget_gib is not None else with_budget(options)
+    if planned.machine.vram_budget_gib is None:
         return Finding("no GPU; --vram-budget-gib 23 shows what a card of 24 GiB would be shared out to")
     parts = [f"{name} {_told(share)}" for name, share in shares(planned).items()]
-    return Finding(f"of {planned.vram_budget_gib:.1f} GiB, {'; '.join(parts)} (not measured on a GPU)")
+    return Finding(f"of {planned.machine.vram_budget_gib:.1f} GiB, {'; '.join(parts)} (not measured on a GPU)")
 
 
 def _told(share: Share) -> str:

@@ -29,7 +29,7 @@ class FrameRemap:
         camera: Camera | None,
         *,
         encoder_px: int = ENCODER_PX,
-        geometry: ResizeMode = "crop",
+        geometry: ResizeMode = "center-crop",
         keyframe_px: int = KEYFRAME_PX,
         device: str | None = None,
     ) -> None:

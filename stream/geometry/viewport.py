@@ -15,7 +15,7 @@ from stream.pipeline.items import Float32, Float64
 if TYPE_CHECKING:
     from stream.geometry.camera import Camera  # it needs OpenCV, which not every process loads
 
-ResizeMode: TypeAlias = Literal["crop", "squash", "letterbox"]
+ResizeMode: TypeAlias = Literal["center-crop", "stretch", "letterbox"]
 """How a picture becomes the square encoder frame: a centre crop, stretched, or whole between black bars."""
 TRIANGLE_PX2 = 1.0 / 6.0
 """Variance of linear interpolation: of a triangle of half width 1."""
@@ -88,12 +88,12 @@ class SourceMap:
         return float(self.valid.mean())
 
 
-def encoder_view(width: int, height: int, encoder_px: int, geometry: ResizeMode = "crop") -> Viewport:
+def encoder_view(width: int, height: int, encoder_px: int, geometry: ResizeMode = "center-crop") -> Viewport:
     """The encoder frame of a picture of ``width`` x ``height``, a square of ``encoder_px``."""
     match geometry:
-        case "crop":
+        case "center-crop":
             return _cropped(width, height, encoder_px)
-        case "squash":
+        case "stretch":
             return Viewport(encoder_px, encoder_px, encoder_px / width, encoder_px / height)
         case "letterbox":
             return _letterboxed(width, height, encoder_px)

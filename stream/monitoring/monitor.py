@@ -30,7 +30,9 @@ class Monitor:
             UsageError: the port cannot be bound.
         """
         self._path = layout.health
-        self._stall = StallDetector(options.stall_s, processes(options), away_s=options.live.away_s)
+        self._stall = StallDetector(
+            options.monitoring.progress_timeout_s, processes(options), away_s=options.live.unhealthy_after_s
+        )
         self._latency = EdgeLatency()
         self._metrics: Metrics | None = None
         self._health = Health(time=now().isoformat(), state="starting", decoded_s=0, windows=0)
@@ -38,8 +40,8 @@ class Monitor:
         self._closing = ExitStack()
         self.address: str | None = None
         """URL of the port, if it is open."""
-        if options.metrics_port is not None:
-            self._serve(options, options.metrics_port)
+        if options.monitoring.metrics_port is not None:
+            self._serve(options, options.monitoring.metrics_port)
 
     def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
         """Monitor a chain of new processes, which begins after so many seconds and windows."""
@@ -122,7 +124,7 @@ class Monitor:
         from stream.monitoring.http import Server
         from stream.monitoring.metrics import Metrics
 
-        self._metrics = Metrics(options.price_per_hour)
-        server = Server(options.metrics_host, port, self._metrics.registry, lambda: self._health)
+        self._metrics = Metrics(options.machine.price_per_hour)
+        server = Server(options.monitoring.metrics_host, port, self._metrics.registry, lambda: self._health)
         self._closing.callback(server.close)
         self.address = server.address

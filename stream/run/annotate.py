@@ -14,7 +14,7 @@ from stream.annotation.client import Said
 from stream.annotation.factory import make
 from stream.annotation.queue import AnnotationQueue
 from stream.annotation.selection import may_be_asked_again
-from stream.config import Options, validated
+from stream.config import Options, validate
 from stream.errors import ModelUnavailableError, UsageError
 from stream.pipeline.items import AnnotatorAway, Item
 from stream.records.accounting import account
@@ -23,6 +23,7 @@ from stream.records.schema import events
 from stream.records.schema.health import now, read_health
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import AnnotatedLater, read_manifest
+from stream.records.schema.options import by_path, merge, nest
 from stream.records.store.event_log import EventLog, ReplayedLog, finish_of, read_events
 from stream.records.store.keyframes import Spool
 from stream.records.store.run_lock import RunLock
@@ -33,7 +34,7 @@ from stream.stages.annotate import Annotate
 from stream.ui.notes import Note
 from stream.ui.view import View
 
-_OF_ONE_ANNOTATOR: Final = {"annotator_model", "annotator_url", "annotator_quantization"}
+_OF_ONE_ANNOTATOR: Final = {"model", "url", "quantization"}
 """Options that mean nothing to another annotator."""
 
 
@@ -60,10 +61,12 @@ def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int
 
 def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
     recorded = read_manifest(layout.manifest).options
-    if recorded["annotator"] not in ("none", given.get("annotator", recorded["annotator"])):
-        recorded = {name: value for name, value in recorded.items() if name not in _OF_ONE_ANNOTATOR}
-    options = validated({**recorded, "vram_budget_gib": None, **given})
-    if options.annotator == "none":
+    before = recorded["annotator"]
+    if before["name"] not in ("none", by_path(given, "annotator.name") or before["name"]):
+        before = {name: value for name, value in before.items() if name not in _OF_ONE_ANNOTATOR}
+    budget = nest({"machine.vram_budget_gib": None})
+    options = validate(merge(merge({**recorded, "annotator": before}, budget), given))
+    if options.annotator.name == "none":
         raise UsageError(f"{layout.root} was made without an annotator: name one with --annotator")
     return options
 
@@ -85,7 +88,7 @@ def _describe(layout: RunLayout, log: ReplayedLog, options: Options, view: View)
     """The chain's last two processes in one: what the desk orders, the annotator answers at once."""
     annotator = make(limited_alone(options, ANNOTATE))
     follower = Follower(layout.events, since=log.count)
-    desk = AnnotationQueue(layout, log, Spool(layout.keyframes, options.spool_mib * 2**20), options)
+    desk = AnnotationQueue(layout, log, Spool(layout.keyframes, options.keyframes.cache_mib * 2**20), options)
     try:
         for said in _said(desk, Annotate(annotator, layout.keyframes, options)):
             desk.take(said)

@@ -14,6 +14,7 @@ from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.camera import fit_camera, read_intrinsics
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import read_manifest
+from stream.records.schema.options import by_path
 from stream.run.probe import reach
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.socket_folder import require_short_path
@@ -56,29 +57,31 @@ def prepare(options: Options) -> Prepared:
         UsageError: options contradict each other.
     """
     require_short_path()
-    if options.offline and is_on_hub(options.source):
+    if options.runtime.offline and is_on_hub(options.source):
         raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
     source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}))
     if source.live_options is not None:
-        policy = options.spool_policy or ("skip" if source.is_camera else None)
-        options = options.model_copy(update={"live": source.live_options, "stream": stream, "spool_policy": policy})
+        policy = options.keyframes.on_cache_full or ("skip" if source.is_camera else None)
+        options = options.replace({
+            "live": source.live_options, "resolved.stream": stream, "keyframes.on_cache_full": policy,
+        })  # fmt: skip
     elif is_on_hub(options.source):
         options = options.model_copy(update={"source": source.name})
     options, intrinsics = with_intrinsics(options, source, stream)
-    decoder = choose_decoder(options.decoder, source, stream)
-    options = options.model_copy(update={"decoder": decoder.name})
-    options = with_encoder(options, allow_download=not options.offline)
+    decoder = choose_decoder(options.input.decoder, source, stream)
+    options = options.replace({"input.decoder": decoder.name})
+    options = with_encoder(options, allow_download=not options.runtime.offline)
     options = with_budget(_with_recorded_batch(with_annotator(options), source))
     return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream), decoder)
 
 
 def _at_recorded_commit(options: Options) -> str:
     """The source; one on the hub at the commit that the run which lies there has read, if it reads the same."""
-    if options.restart or not is_on_hub(options.source):
+    if options.output.overwrite or not is_on_hub(options.source):
         return options.source
     asked = parse_address(options.source)
     stem = PurePosixPath(asked.member or asked.path).stem
-    layout = RunLayout(options.out / stem, stem)
+    layout = RunLayout(options.output.folder / stem, stem)
     if not (layout.events.exists() and layout.manifest.exists()):
         return options.source
     read = read_manifest(layout.manifest).source.origin
@@ -94,19 +97,20 @@ def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tu
         IntrinsicsError: the calibration is missing or does not fit.
         UsageError: options contradict each other.
     """
-    if not options.rectify:
-        if options.intrinsics is not None:
-            raise UsageError(f"--intrinsics {options.intrinsics} and --no-rectify contradict each other: give one")
+    if not options.lens.rectify:
+        if options.lens.intrinsics is not None:
+            raise UsageError(f"--intrinsics {options.lens.intrinsics} and --no-rectify contradict each other: give one")
         return options, None
-    path = options.intrinsics or source.intrinsics_path()
+    path = options.lens.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
             f"no intrinsics.json lies beside {source.name}: give the lens's calibration with --intrinsics FILE, "
             "or leave the picture as it is with --no-rectify"
         )
     intrinsics = read_intrinsics(path)
-    fit_camera(intrinsics, stream.display_width_px, stream.display_height_px, options.balance, options.fov_scale)
-    return options.model_copy(update={"intrinsics": path}), intrinsics.model_dump()
+    lens = options.lens
+    fit_camera(intrinsics, stream.display_width_px, stream.display_height_px, lens.balance, lens.fov_scale)
+    return options.replace({"lens.intrinsics": path}), intrinsics.model_dump()
 
 
 def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
@@ -117,10 +121,10 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
         UsageError: it cannot take what was asked for.
     """
     try:
-        with _fetch_progress(options, options.encoder_model) as report:
+        with _fetch_progress(options, options.encoder.model) as report:
             choice = choose(
-                options.encoder,
-                options.encoder_model,
+                options.encoder.name,
+                options.encoder.model,
                 frames=options.sampling.frames,
                 onnx=_onnx_file(options),
                 allow_download=allow_download,
@@ -128,8 +132,9 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
             )
     except ValueError as error:
         raise UsageError(str(error)) from error
-    chosen = {"encoder": choice.kind, "encoder_model": choice.model, "encoder_px": choice.encoder_px}
-    return options.model_copy(update=chosen)
+    return options.replace({
+        "encoder.name": choice.kind, "encoder.model": choice.model, "resolved.encoder_px": choice.encoder_px,
+    })  # fmt: skip
 
 
 def with_annotator(options: Options) -> Options:
@@ -139,28 +144,28 @@ def with_annotator(options: Options) -> Options:
         ModelUnavailableError: the annotator's packages or weights are not there.
         UsageError: it cannot do what was asked for.
     """
-    with _fetch_progress(options, options.annotator_model) as report:
-        return settled(options, allow_download=not options.offline, report=report)
+    with _fetch_progress(options, options.annotator.model) as report:
+        return settled(options, allow_download=not options.runtime.offline, report=report)
 
 
 def _with_recorded_batch(options: Options, source: Source) -> Options:
     """A run that goes on keeps its batch, where no other is asked for: how much memory is free changes by the hour."""
-    layout = RunLayout(options.out / source.stem, source.stem)
-    if options.encoder_batch is not None or options.restart or not layout.manifest.exists():
+    layout = RunLayout(options.output.folder / source.stem, source.stem)
+    if options.encoder.batch is not None or options.output.overwrite or not layout.manifest.exists():
         return options
-    return options.model_copy(update={"encoder_batch": read_manifest(layout.manifest).options.get("encoder_batch")})
+    return options.replace({"encoder.batch": by_path(read_manifest(layout.manifest).options, "encoder.batch")})
 
 
 def _fetch_progress(options: Options, model: str | None) -> "AbstractContextManager[Report]":
     """Progress of a model's download, on standard error."""
-    return fetch_progress(Console(stderr=True), model or "weights", as_notes=options.log_format == "json")
+    return fetch_progress(Console(stderr=True), model or "weights", as_notes=options.output.log_format == "json")
 
 
 def _onnx_file(options: Options) -> Path | None:
     """The file that the encoder is to be run from; None for torch."""
-    if (options.encoder_runtime == "onnx") != (options.encoder_onnx is not None):
+    if (options.encoder.runtime == "onnx") != (options.encoder.onnx is not None):
         raise UsageError(
-            f"--encoder-runtime {options.encoder_runtime} and --encoder-onnx {options.encoder_onnx} contradict each "
+            f"--encoder-runtime {options.encoder.runtime} and --encoder-onnx {options.encoder.onnx} contradict each "
             "other: give a file with onnx, and none with torch"
         )
-    return options.encoder_onnx
+    return options.encoder.onnx

@@ -16,7 +16,7 @@ from stream.video.facts import StreamFacts
 _LOG = logging.getLogger(__name__)
 
 FIRST_CONTACT_S = 30.0
-"""How long a camera is sought that was never reached, unless ``--reconnect-s`` says otherwise."""
+"""How long a camera is sought that was never reached, unless ``--reconnect-timeout-s`` says otherwise."""
 
 
 def reach(options: Options) -> tuple[Source, StreamFacts]:
@@ -28,7 +28,7 @@ def reach(options: Options) -> tuple[Source, StreamFacts]:
     """
     if scheme_of(options.source) == FILE:
         return _look(options)
-    backoff = Backoff(options.live.reconnect_s or FIRST_CONTACT_S)
+    backoff = Backoff(options.live.reconnect_timeout_s or FIRST_CONTACT_S)
     told: set[str] = set()
     while True:
         try:
@@ -42,17 +42,17 @@ def reach(options: Options) -> tuple[Source, StreamFacts]:
 
 
 def _look(options: Options) -> tuple[Source, StreamFacts]:
-    source = open_source(options.source, options.live, download=options.download)
+    source = open_source(options.source, options.live, download=options.input.cache_source)
     _require_fitting(options, source)
     return source, read_facts(source)
 
 
 def _require_fitting(options: Options, source: Source) -> None:
     if source.is_live:
-        wrong = ["--loop"] * options.loop + ["--speed realtime"] * (options.speed == "realtime")
+        wrong = ["--loop"] * options.input.loop + ["--pace realtime"] * (options.input.pace == "realtime")
         if wrong:
             raise UsageError(f"{wrong[0]} is for clips, and {source.name} is a live source: leave it out")
-    elif given := options.live.given():
+    elif given := options.live.changed_flags():
         raise UsageError(f"{given[0]} is for live sources, and {source.name} is a clip: leave it out")
 
 

@@ -42,7 +42,8 @@ def go_on(earlier: Manifest, asked: Manifest) -> Manifest:
     earlier.state, earlier.ended, earlier.exit_code = "running", None, None
     if asked.source.edges_sha256:
         earlier.source.name, earlier.source.mtime_ns = asked.source.name, asked.source.mtime_ns
-        earlier.options |= {name: asked.options[name] for name in ("source", "intrinsics")}
+        earlier.options["source"] = asked.options["source"]
+        earlier.options["lens"] = asked.options["lens"]
     return earlier
 
 

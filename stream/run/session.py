@@ -56,7 +56,7 @@ def run(prepared: Prepared, view: View, stopped: Stopped | None = None) -> int:
         UsageError: if the run directory cannot be used, or is damaged.
         StageFailedError: if a process failed; ``run.failed`` is in the records.
     """
-    layout = RunLayout(prepared.options.out / prepared.source.stem, prepared.source.stem)
+    layout = RunLayout(prepared.options.output.folder / prepared.source.stem, prepared.source.stem)
     claim = RunLock(layout)
     try:
         with Monitor(prepared.options, layout) as outside:
@@ -73,19 +73,19 @@ def run(prepared: Prepared, view: View, stopped: Stopped | None = None) -> int:
 def _begin(prepared: Prepared, claim: RunLock, view: View, outside: Monitor, stopped: Stopped) -> int:
     options, source, layout = prepared.options, prepared.source, claim.layout
     asked = begin(prepared)
-    earlier = None if options.restart else earlier_run(layout, asked, options.deciding().keys(), source.sha256)
+    earlier = None if options.output.overwrite else earlier_run(layout, asked, options.identity().keys(), source.sha256)
     if earlier is not None:
         # A run that was killed between its last event and the completion of run.json plays its last second once more.
         is_complete = earlier.state == "finished" or source.is_live
         if is_complete and (finish := finish_of(layout.events)):
             view.begin(earlier.run_id)
             view.event(finish)
-            view.note(Note(f"nothing to do: {layout.root} holds this run, --restart begins it anew"))
+            view.note(Note(f"nothing to do: {layout.root} holds this run, --overwrite begins it anew"))
             return finish.exit_code
         if source.is_standard_input:
             raise UsageError(
                 f"{layout.root} holds a run of standard input that ended early, and what it gave is gone: "
-                "give another --out, or begin anew with --restart"
+                "give another --out, or begin anew with --overwrite"
             )
         if _goes_on(prepared, layout):
             require_whole(layout)
@@ -99,7 +99,7 @@ def _goes_on(prepared: Prepared, layout: RunLayout) -> bool:
     source = prepared.source
     if not source.plays_again:
         return source.is_camera and newest_state(layout) is not None
-    return not prepared.options.loop
+    return not prepared.options.input.loop
 
 
 class _Run:
@@ -138,7 +138,7 @@ class _Run:
 
     def resume(self) -> int:
         windows = rows_in(self._layout.arrays)
-        self._spent = spent(self._manifest, newest_state(self._layout), self._options.price_per_hour)
+        self._spent = spent(self._manifest, newest_state(self._layout), self._options.machine.price_per_hour)
         self._outside.spent(self._spent.dollars)
         self._manifest.write(self._layout.manifest)
         return self._run(events.RunResumed(run_id=self._manifest.run_id, windows=windows))
@@ -160,9 +160,9 @@ class _Run:
 
     def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
         """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
-        endless = self._options.loop or self._prepared.source.is_live
+        endless = self._options.input.loop or self._prepared.source.is_live
         duration_s = None if endless else self._prepared.stream.declared_s
-        restarts = Restarts(self._options.restarts)
+        restarts = Restarts(self._options.runtime.max_restarts)
         while True:
             self._supervisor = Supervisor(
                 self._options, self._layout, self._view, self._outside, duration_s, self._claim.fd
@@ -254,7 +254,7 @@ class _Run:
         board, manifest = self._supervisor.board, self._manifest
         complete(manifest, code, self._prepared, board)
         manifest.usage = {
-            **usage(board, self._spent, self._began_at, time.monotonic(), self._options.price_per_hour),
+            **usage(board, self._spent, self._began_at, time.monotonic(), self._options.machine.price_per_hour),
             "attempts": self._attempt,
             "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
             "latency": (latency := {**latencies(read_events(self._layout.events)), **self._outside.latencies()}),
@@ -274,6 +274,6 @@ def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
         run_id=manifest.run_id,
         source=manifest.source.name,
         stem=prepared.source.stem,
-        encoder=prepared.options.encoder,
-        annotator=prepared.options.annotator,
+        encoder=prepared.options.encoder.name,
+        annotator=prepared.options.annotator.name,
     )

@@ -14,10 +14,10 @@ def own_encoder(options: Options) -> ClipEncoder:
         MemoryError: it does not fit into the device's memory.
     """
     return make_encoder(
-        options.encoder,
-        options.encoder_model,
+        options.encoder.name,
+        options.encoder.model,
         frames=options.sampling.frames,
-        onnx=options.encoder_onnx,
-        provider=options.onnx_provider,
+        onnx=options.encoder.onnx,
+        provider=options.encoder.onnx_provider,
         memory_bytes=limited(options, "encode"),
     )

@@ -25,7 +25,7 @@ def needs(options: Options) -> dict[str, Need]:
     Raises:
         ModelUnavailableError: a model's files cannot be read.
     """
-    found = {"ingest": decoder_need() if options.decoder == "nvdec" else None}
+    found = {"ingest": decoder_need() if options.input.decoder == "nvdec" else None}
     found["encode"] = _encoder_need(options)
     found["annotate"] = _annotator_need(options)
     return {process: need for process, need in found.items() if need is not None}
@@ -38,29 +38,29 @@ def encoder_profile(options: Options) -> EncoderProfile | None:
         ModelUnavailableError: its configuration cannot be read.
     """
     return profile_of(
-        options.encoder,
-        options.encoder_model,
+        options.encoder.name,
+        options.encoder.model,
         frames=options.sampling.frames,
-        onnx=options.encoder_onnx,
-        provider=options.onnx_provider,
+        onnx=options.encoder.onnx,
+        provider=options.encoder.onnx_provider,
     )
 
 
 def _encoder_need(options: Options) -> Need | None:
-    if options.encoder_endpoint is not None:
+    if options.resolved.encoder_endpoint is not None:
         return None
     profile = encoder_profile(options)
     return None if profile is None else profile.vram
 
 
 def _annotator_need(options: Options) -> Need | None:
-    if options.annotator != "qwen" or options.annotator_model is None:
+    if options.annotator.name != "qwen" or options.annotator.model is None:
         return None
     return qwen_need(
-        Path(options.annotator_model),
-        options.annotator_frames,
-        options.annotator_batch,
-        options.annotator_quantization,
+        Path(options.annotator.model),
+        options.annotator.frames,
+        options.annotator.batch,
+        options.annotator.quantization,
     )
 
 
@@ -76,16 +76,16 @@ def with_budget(options: Options) -> Options:
     """
     card = find_gpu() if needs(options) else None
     if card is None:
-        return _with_batch(options.model_copy(update={"vram_budget_gib": None}), 1)
-    if options.vram_budget_gib is None:
+        return _with_batch(options.replace({"machine.vram_budget_gib": None}), 1)
+    if options.machine.vram_budget_gib is None:
         free_gib = max(card.free_bytes - MARGIN_BYTES, 0) / GIB
-        options = options.model_copy(update={"vram_budget_gib": round(free_gib, 3)})
+        options = options.replace({"machine.vram_budget_gib": round(free_gib, 3)})
     encode = shares(options).get("encode")
     return _with_batch(options, encode.batch if encode else 1)
 
 
 def _with_batch(options: Options, batch: int) -> Options:
-    return options.model_copy(update={"encoder_batch": options.encoder_batch or batch})
+    return options.replace({"encoder.batch": options.encoder.batch or batch})
 
 
 def shares(options: Options) -> dict[str, Share]:
@@ -95,10 +95,10 @@ def shares(options: Options) -> dict[str, Share]:
         ModelUnavailableError: a model's files cannot be read.
         NoRoomError: the models do not fit into it.
     """
-    if options.vram_budget_gib is None:
+    if options.machine.vram_budget_gib is None:
         return {}
     try:
-        return share_out(round(options.vram_budget_gib * GIB), needs(options))
+        return share_out(round(options.machine.vram_budget_gib * GIB), needs(options))
     except MemoryError as error:
         raise NoRoomError(str(error)) from error
 
@@ -112,7 +112,7 @@ def limited(options: Options, process: str) -> int | None:
     """
     if (share := shares(options).get(process)) is None:
         return None
-    if process != "encode" or options.encoder_onnx is None:  # which keeps to it by its own options, without torch
+    if process != "encode" or options.encoder.onnx is None:  # which keeps to it by its own options, without torch
         limit_process(share.limit_bytes)
     return share.allocator_bytes
 
@@ -124,7 +124,7 @@ def limited_alone(options: Options, process: str) -> Options:
         ModelUnavailableError: a model's files cannot be read.
         NoRoomError: its model does not fit into the budget.
     """
-    alone = {"encoder": WEIGHTLESS, "encoder_model": None, "encoder_onnx": None, "decoder": "cpu"}
-    options = with_budget(options.model_copy(update=alone))
+    alone = {"encoder.name": WEIGHTLESS, "encoder.model": None, "encoder.onnx": None, "input.decoder": "cpu"}
+    options = with_budget(options.replace(alone))
     limited(options, process)
     return options

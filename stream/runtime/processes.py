@@ -32,7 +32,7 @@ ANNOTATE = "annotate"
 
 def processes(options: Options) -> tuple[str, ...]:
     """All processes of a run with these options."""
-    return PROCESSES if options.annotator == "none" else (*PROCESSES, ANNOTATE)
+    return PROCESSES if options.annotator.name == "none" else (*PROCESSES, ANNOTATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +71,24 @@ def _ingest(options: Options, _layout: RunLayout, _attempt: int, saved: Saved | 
     from stream.video.decoder import NVDEC_FORMATS, accelerator, torch_device
 
     cv2.setNumThreads(1)
-    if options.decoder == "nvdec":
+    if options.input.decoder == "nvdec":
         from stream.runtime.gpu_budget import limited
 
         limited(options, "ingest")
-    source = open_source(options.source, options.live, download=options.download)
-    stream, device = options.stream or read_facts(source), torch_device(options.decoder)
-    hwaccel = accelerator(options.decoder, on_device=device is not None)
+    source = open_source(options.source, options.live, download=options.input.cache_source)
+    stream, device = options.resolved.stream or read_facts(source), torch_device(options.input.decoder)
+    hwaccel = accelerator(options.input.decoder, on_device=device is not None)
     if hwaccel is not None:
         stream = replace(stream, pixel_format=NVDEC_FORMATS[stream.pixel_format])
     decode = Decode(source.name, stream)
     rectify = Rectify(
-        read_intrinsics(options.intrinsics) if options.intrinsics else None,
-        balance=options.balance,
-        fov_scale=options.fov_scale,
-        encoder_px=options.encoder_px,
-        geometry=options.geometry,
-        keyframe_px=options.keyframe_px,
-        keyframe_fps=options.keyframe_fps,
+        read_intrinsics(options.lens.intrinsics) if options.lens.intrinsics else None,
+        balance=options.lens.balance,
+        fov_scale=options.lens.fov_scale,
+        encoder_px=options.resolved.encoder_px,
+        geometry=options.encoder.resize_mode,
+        keyframe_px=options.keyframes.px,
+        keyframe_fps=options.keyframes.fps,
         device=device,
     )
     return Work(Pipeline([decode, rectify]), SourceReader(options, source, decode, hwaccel, saved))
@@ -102,10 +102,10 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
     encoder, close = _encoder(options)
     embed = Embed(
         CachedEncoder(encoder, layout, first=saved.totals.windows if saved else 0),
-        options.stride_s,
+        options.window.stride_s,
         rate_fps=options.sampling.rate_fps,
-        batch=options.encoder_batch or 1,
-        max_latency_s=options.max_latency_s,
+        batch=options.encoder.batch or 1,
+        max_latency_s=options.encoder.max_wait_s,
         max_lag_s=options.live.lag_s,
         close=close,
     )
@@ -115,10 +115,10 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
 
 def _encoder(options: Options) -> "tuple[ClipEncoder, Callable[[], None]]":
     """The encoder in this process, or the client of the one that several runs share; and what closes it."""
-    if options.encoder_endpoint is not None:
+    if options.resolved.encoder_endpoint is not None:
         from stream.runtime.encoder_service.client import ServedEncoder
 
-        served = ServedEncoder(options.encoder_endpoint)
+        served = ServedEncoder(options.resolved.encoder_endpoint)
         return served, served.close
     from stream.runtime.encoder import own_encoder
 

@@ -24,13 +24,13 @@ class SourceReader:
         self, options: Options, source: "Source", decode: "Decode", hwaccel: "HWAccel | None", saved: Saved | None
     ) -> None:
         """``decode`` is the stage that takes the packets: it knows where they must begin, and where they end."""
-        self.realtime = options.speed == "realtime"
+        self.realtime = options.input.pace == "realtime"
         self.live = source.is_live
         self.since_s = saved.t_s if saved else 0.0
-        self.barriers = Barriers(options.stride_s, saved.t_s if saved else None)
+        self.barriers = Barriers(options.window.stride_s, saved.t_s if saved else None)
         self._replay_from_s = replay_from_s(saved.states) if saved and source.plays_again else None
         self._source = source
-        self._loop = options.loop
+        self._loop = options.input.loop
         self._decode = decode
         self._hwaccel = hwaccel
 

@@ -94,7 +94,7 @@ class Supervisor:
         self._sockets = SocketFolder()
         self.board = Board(self._context, self._sockets.endpoint("status"))
         self._children: list[Child] = []
-        self._annotators_left = options.restarts
+        self._annotators_left = options.runtime.max_restarts
         self._to_record: Sender | None = None
         """The way of the annotator's answers, where it has died."""
         self._began_at = time.monotonic()
@@ -163,8 +163,9 @@ class Supervisor:
             message, code = child.failure(self.board.last.get(child.name))
             return StageFailedError(message, code, child.name, transient=child.was_killed)
         silent_s = self.board.silences().get(child.name, 0.0)
-        waits_s = self._options.annotator_wait_s + self._options.annotator_timeout_s if child.name == ANNOTATE else 0.0
-        if child.code is None and silent_s > self._options.hang_s + waits_s:
+        server = self._options.annotator
+        waits_s = server.connect_timeout_s + server.request_timeout_s if child.name == ANNOTATE else 0.0
+        if child.code is None and silent_s > self._options.runtime.liveness_timeout_s + waits_s:
             message = f"the {child.name} process has said nothing for {silent_s:.0f} s: it hangs"
             return StageFailedError(message, ExitCode.INTERNAL, child.name, transient=True)
         return None
@@ -182,7 +183,8 @@ class Supervisor:
             self.board.begins(ANNOTATE)
             self._children.append(Child(annotator.order, annotator.log, self._lock_fd))
         else:
-            last = f"{reason}, and has been started again as often as --restarts {self._options.restarts} allows"
+            most = self._options.runtime.max_restarts
+            last = f"{reason}, and has been started again as often as --max-restarts {most} allows"
             self._tell_record(WorkerExited(ANNOTATE, last, restarts=False), End("stopped", 0.0, 0))
             self._outside.does_without(ANNOTATE)
 
@@ -248,8 +250,9 @@ class Supervisor:
 
     def _hop(self, to: str) -> Channel:
         """Large enough for a frame, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square."""
-        largest = max(3 * self._options.encoder_px**2, self._options.keyframe_px**2, _state_bytes(self._options)) + 4096
-        return Channel(self._sockets.endpoint(to), largest, self._options.queue_mib * 1024 * 1024)
+        options = self._options
+        largest = max(3 * options.resolved.encoder_px**2, options.keyframes.px**2, _state_bytes(options)) + 4096
+        return Channel(self._sockets.endpoint(to), largest, options.runtime.queue_mib * 1024 * 1024)
 
     def _orders_hop(self) -> Channel:
         """It takes all that may wait for an answer, and ``End``."""
@@ -267,5 +270,5 @@ class Supervisor:
 def _state_bytes(options: Options) -> int:
     """More than the states of all processes take: the detector's grow with its options, and with one embedding."""
     detector = options.detector
-    windows = detector.period_windows + 3 * detector.max_segment_s / options.stride_s
+    windows = detector.period_windows + 3 * detector.max_segment_s / options.window.stride_s
     return _STATE_BYTES + int(windows * _WINDOW_BYTES)

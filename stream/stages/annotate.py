@@ -18,9 +18,9 @@ class Annotate(Stage):
 
     def __init__(self, annotator: Annotator, keyframes: Path, options: Options) -> None:
         self._annotator = annotator
-        self._asking = AnnotatorClient(annotator, keyframes, hint=options.annotator_hint)
-        size_max = min(options.annotator_batch or annotator.batch_max, annotator.batch_max)
-        self._batches = Batcher(size_max, options.annotator_latency_s)
+        self._asking = AnnotatorClient(annotator, keyframes, hint=options.annotator.hint)
+        size_max = min(options.annotator.batch or annotator.batch_max, annotator.batch_max)
+        self._batches = Batcher(size_max, options.annotator.max_wait_s)
 
     def on_item(self, item: Item) -> Iterator[Item]:
         """Let an order wait for others of its batch; ``on_notify`` asks about them."""

@@ -59,12 +59,12 @@ class Record(Stage):
 
     def __init__(self, layout: RunLayout, options: Options, attempt: int = 0) -> None:
         self._layout = layout
-        self._has_annotator = options.annotator != "none"
+        self._has_annotator = options.annotator.name != "none"
         self._fence = Fence(layout, attempt)
         self._fence.check()
         self._states = StateFiles(layout, attempt)
         self._log = ReplayedLog(layout.events)
-        self._spool = Spool(layout.keyframes, options.spool_mib * 2**20)
+        self._spool = Spool(layout.keyframes, options.keyframes.cache_mib * 2**20)
         self._desk = AnnotationQueue(layout, self._log, self._spool, options)
         self._damage_inside = DamageInside()
         self._dropped_inside = DamageInside()

@@ -30,7 +30,7 @@ class Rectify(Stage):
         balance: float = 0.0,
         fov_scale: float = 1.0,
         encoder_px: int = ENCODER_PX,
-        geometry: ResizeMode = "crop",
+        geometry: ResizeMode = "center-crop",
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
         device: str | None = None,

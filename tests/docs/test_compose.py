@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from stream.commands.options import given_options
 from stream.commands.run import run
-from stream.config import Options
+from stream.config import OPTIONS, Options
 
 DOCKER = Path(__file__).parents[2] / "docker"
 FILES = ("compose.yaml", "compose.vllm.yaml")
@@ -27,8 +28,7 @@ def compose(name: str) -> dict[str, Any]:
 def asked_for(name: str) -> Options:
     """What a file asks of the chain, as the program reads it; an error where it does not know an option."""
     with run.make_context("run", list(compose(name)["services"]["chain"]["command"])) as context:
-        given = {"source": context.params["sources"][0], **context.params}
-    return Options.model_validate({name: value for name, value in given.items() if name in Options.model_fields})
+        return given_options(context, OPTIONS.values()).options(context.params["sources"][0])
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -44,23 +44,23 @@ def test_the_program_knows_what_it_is_told(name: str) -> None:
     """Every option that a file passes is one of `run`'s, with a value that it takes."""
     options = asked_for(name)
     assert options.source == "/data"
-    assert options.metrics_host == "0.0.0.0"  # noqa: S104 - inside the container's network
+    assert options.monitoring.metrics_host == "0.0.0.0"  # noqa: S104 - inside the container's network
 
 
 def test_what_is_scraped_is_what_is_served() -> None:
     """Prometheus asks the chain's service at the port that the chain is told to open, in both set-ups."""
     scraped = YAML(typ="safe").load(DOCKER / "monitoring" / "prometheus.yaml")["scrape_configs"]
     targets = [target for job in scraped for config in job["static_configs"] for target in config["targets"]]
-    assert {f"chain:{asked_for(name).metrics_port}" for name in FILES} == set(targets)
+    assert {f"chain:{asked_for(name).monitoring.metrics_port}" for name in FILES} == set(targets)
 
 
 def test_the_annotators_server_and_the_chain_agree() -> None:
     """The chain asks vLLM, by its service's name, for the model that it loads, with no more pictures than it takes."""
     options, vllm = asked_for("compose.vllm.yaml"), compose("compose.vllm.yaml")["services"]["vllm"]
-    assert options.annotator == "openai"
-    assert options.annotator_url == "http://vllm:8000/v1"
-    assert f"--model={options.annotator_model}" in vllm["command"]
-    assert f'--limit-mm-per-prompt={{"image":{options.annotator_frames}}}' in vllm["command"]
+    assert options.annotator.name == "openai"
+    assert options.annotator.url == "http://vllm:8000/v1"
+    assert f"--model={options.annotator.model}" in vllm["command"]
+    assert f'--limit-mm-per-prompt={{"image":{options.annotator.frames}}}' in vllm["command"]
 
 
 def test_everything_mounted_from_here_is_here() -> None:

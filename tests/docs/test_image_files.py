@@ -281,7 +281,7 @@ def test_a_mounted_folder_that_cannot_be_written_is_refused(container: Container
 def test_the_bare_demo_takes_the_clip_of_the_image(container: Container) -> None:
     """It begins at once; with options it renders its own."""
     name, clip, *options = container.start("demo", cwd=container.writable).arguments
-    assert (name, options) == ("run", ["--encoder", "grid", "--restart"])
+    assert (name, options) == ("run", ["--encoder", "grid", "--overwrite"])
     assert Path(clip).name == "demo.mp4"
     assert "/app/share/egoclean-stream" in of("WORKDIR")
     assert Path(clip).parent == Path("/opt/venv/share/egoclean-stream")

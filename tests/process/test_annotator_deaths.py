@@ -98,10 +98,10 @@ def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: Se
 
 
 def test_chain_goes_on_without_its_annotator(described_clip: Path, server: Server, tmp_path: Path) -> None:
-    """One that has died as often as --restarts allows is not started again: what is open or comes fails, and why."""
+    """One that has died as often as --max-restarts allows is not started again: open and later segments fail."""
     hang_after(server, 1)
     run_dir = tmp_path / "clip"
-    with started(*words(described_clip, tmp_path, server, "--restarts", "0")) as process:
+    with started(*words(described_clip, tmp_path, server, "--max-restarts", "0")) as process:
         wait_for_event(run_dir, is_annotated, process)
         worker_named(process, run_dir, "annotate").kill()
         assert process.wait(DEADLINE_S) == 4
@@ -109,7 +109,7 @@ def test_chain_goes_on_without_its_annotator(described_clip: Path, server: Serve
     found = list(outcomes(run_dir).values())
     assert found == [["annotated"], *[["failed"]] * (len(found) - 1)]
     assert {reason.rpartition(", ")[2] for reason in failures(run_dir).values()} == {
-        "and has been started again as often as --restarts 0 allows"
+        "and has been started again as often as --max-restarts 0 allows"
     }
     release(server)
     again = run_cli("annotate", run_dir)
@@ -123,7 +123,7 @@ def test_server_that_goes_costs_what_it_was_asked(described_clip: Path, tmp_path
     with ExitStack() as there:
         gone = there.enter_context(serving())
         hang_after(gone, 1)
-        given = words(described_clip, tmp_path, gone, "--annotator-batch", "1", "--annotator-wait-s", "0")
+        given = words(described_clip, tmp_path, gone, "--annotator-batch", "1", "--annotator-connect-timeout-s", "0")
         with started(*given) as process:
             wait_for_event(run_dir, is_annotated, process)
             there.close()
@@ -138,9 +138,9 @@ def test_server_that_goes_costs_what_it_was_asked(described_clip: Path, tmp_path
 
 
 def test_answer_that_does_not_come_costs_one_segment(described_clip: Path, server: Server, tmp_path: Path) -> None:
-    """After --annotator-timeout-s a request that hangs is given up, and the others are described."""
+    """After --annotator-request-timeout-s a request that hangs is given up, and the others are described."""
     server.replies[:] = [Reply(hangs=True)]
-    result = run_cli(*words(described_clip, tmp_path, server, "--annotator-timeout-s", "1"))
+    result = run_cli(*words(described_clip, tmp_path, server, "--annotator-request-timeout-s", "1"))
     assert (result.returncode, result.stderr) == (4, "")
     assert list(failures(tmp_path / "clip").values()) == ["the server gave no answer in time"]
     assert sum(became == ["annotated"] for became in outcomes(tmp_path / "clip").values()) >= 3
@@ -152,7 +152,7 @@ def test_live_run_bears_a_server_that_never_comes(tmp_path: Path) -> None:
     for stream, ends in ((None, True), (live, False)):
         layout = RunLayout(tmp_path / str(ends), "clip")
         layout.root.mkdir()
-        with recording(layout, options(stream=stream)) as record:
+        with recording(layout, options({"resolved.stream": stream})) as record:
             for item in segment(0):
                 list(record.on_item(item))
             (order,) = record.on_notify(0.0)

@@ -73,7 +73,7 @@ def test_clip_is_described_while_it_plays(undisturbed: Path) -> None:
 
 def test_tiny_spool_never_deadlocks(described_clip: Path, undisturbed: Path, server: Server, tmp_path: Path) -> None:
     """With room for few segments' keyframes the chain waits for the annotator, again and again, and loses none."""
-    frames = ("--keyframe-fps", "15", "--keyframe-px", "128", "--spool-mib", "1")
+    frames = ("--keyframe-fps", "15", "--keyframe-px", "128", "--keyframe-cache-mib", "1")
     assert run_cli(*words(described_clip, tmp_path, server, *frames, "--queue-mib", "1")).returncode == 0
     spans = [
         [(each["t_start_s"], each["t_end_s"]) for each in actions(run)] for run in (tmp_path / "clip", undisturbed)
@@ -86,7 +86,9 @@ def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, ser
     """The chain is drained although the annotator hangs, and the same command takes up what was left, all of it."""
     hang_after(server, 0)
     run_dir = tmp_path / "clip"
-    given = words(described_clip, tmp_path, server, "--keyframe-fps", "15", "--keyframe-px", "128", "--spool-mib", "1")
+    given = words(
+        described_clip, tmp_path, server, "--keyframe-fps", "15", "--keyframe-px", "128", "--keyframe-cache-mib", "1"
+    )
     with started(*given) as process:
         while sum(path.stat().st_size for path in run_dir.glob("keyframes/*.jpg")) + 128**2 <= 2**20:
             with suppress(subprocess.TimeoutExpired):
@@ -160,15 +162,19 @@ def test_server_that_lets_nobody_in_ends_the_run(described_clip: Path, tmp_path:
 @pytest.mark.parametrize(
     ("given", "error", "help_"),
     [
-        ({"annotator": "openai"}, UsageError, "address"),
-        ({"annotator": "qwen", "annotator_model": "nowhere/at-all", "offline": True}, ModelUnavailableError, "none"),
-        ({"annotator": "qwen", "task": "two\nlines"}, UsageError, "one line"),
+        ({"annotator.name": "openai"}, UsageError, "address"),
+        (
+            {"annotator.name": "qwen", "annotator.model": "nowhere/at-all", "runtime.offline": True},
+            ModelUnavailableError,
+            "none",
+        ),
+        ({"annotator.name": "qwen", "annotator.task": "two\nlines"}, UsageError, "one line"),
     ],
 )
 def test_choice_is_settled_before_the_run(
     described_clip: Path, given: dict[str, object], error: type[Exception], help_: str
 ) -> None:
     """An annotator that cannot work is found before anything is decoded or written, with what helps."""
-    options = Options.model_validate({"source": str(described_clip), "encoder": "grid", **given})
+    options = Options(source=str(described_clip)).replace({"encoder.name": "grid", **given})
     with pytest.raises(error, match=help_):
         prepare(options)

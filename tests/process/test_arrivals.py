@@ -50,8 +50,8 @@ def test_what_nobody_saw_arrive_is_not_measured() -> None:
 def test_a_run_in_real_time_says_how_soon_it_knew(tmp_path: Path) -> None:
     """By the clock, and never sooner than its edges are a window's end behind; a run at full speed says nothing."""
     clip = make_clip(tmp_path / "clip.mp4", frames=150, key_every=30)
-    words = (clip, "--no-rectify", "--encoder", "grid", "--max-segment-s", "2")
-    assert run_cli(*words, "--speed", "realtime", "--out", tmp_path / "live").returncode == 0
+    words = (clip, "--no-rectify", "--encoder", "grid", "--detector-max-segment-s", "2")
+    assert run_cli(*words, "--pace", "realtime", "--out", tmp_path / "live").returncode == 0
     assert run_cli(*words, "--out", tmp_path / "fast").returncode == 0
     live, fast = (json.loads((tmp_path / out / "clip" / "run.json").read_text()) for out in ("live", "fast"))
     told = read_events(tmp_path / "live" / "clip" / "events.jsonl")

@@ -89,7 +89,14 @@ class Chain:
     """The whole chain but for its processes: what crosses their borders, and the states at each barrier."""
 
     def __init__(self, clip: Path, saved: Saved | None = None) -> None:
-        options = Options(source=str(clip), rectify=False, encoder="grid", encoder_px=32, keyframe_px=64)
+        options = Options(source=str(clip)).replace(
+            {
+                "lens.rectify": False,
+                "encoder.name": "grid",
+                "resolved.encoder_px": 32,
+                "keyframes.px": 64,
+            }
+        )
         self._work = build("ingest", options, RunLayout(Path(), "clip"), saved=saved)
         self._rest: dict[str, Stage] = {
             "encode": Pipeline([Embed(Thumbnails(), 1.0)]),
@@ -208,7 +215,7 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     clip = CLIPS["open GOP"](tmp_path)
     barrier = next(islice((item for item in Chain(clip).play() if isinstance(item, Barrier)), 9, None))
     saved = Saved(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
-    options = Options(source=str(clip), rectify=False, encoder_px=32, keyframe_px=64)
+    options = Options(source=str(clip)).replace({"lens.rectify": False, "resolved.encoder_px": 32, "keyframes.px": 64})
     work = build("ingest", options, RunLayout(tmp_path, "clip"), saved=saved)
     assert work.source is not None
     given = [item for packet in work.source.packets() if packet for item in work.stage.on_item(packet)]

@@ -72,7 +72,9 @@ def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatc
     """The chain and the usual way embed the same windows alike, and the report has both, and the ratio."""
     model = save_tiny_vjepa2(tmp_path / "model", encoder_px=64)
     out = tmp_path / "runs"
-    options = Options(source=str(clip), encoder="vjepa2", encoder_model=str(model), out=out)
+    options = Options(source=str(clip)).replace(
+        {"encoder.name": "vjepa2", "encoder.model": str(model), "output.folder": out}
+    )
     monkeypatch.setattr(measuring, "ceiling_flop_s", lambda _: 1e15)
     monkeypatch.setattr(comparing, "run_baseline", _baseline_in_this_process)
     measured = comparing.compare(options, tmp_path)
@@ -100,12 +102,10 @@ def test_compare_takes_the_runs_lens_and_windows(tmp_path: Path, monkeypatch: py
     clip = make_clip(tmp_path / "clip.mp4", frames=120)
     (tmp_path / "lens").mkdir()
     calibration = write_intrinsics(tmp_path / "lens")
-    chosen: dict[str, Any] = {"none": {"rectify": False}, "elsewhere": {"intrinsics": calibration}}
+    chosen: dict[str, Any] = {"none": {"lens.rectify": False}, "elsewhere": {"lens.intrinsics": calibration}}
     model = save_tiny_vjepa2(tmp_path / "model", encoder_px=64)
-    options = Options.model_validate(
-        {"source": str(clip), "encoder": "vjepa2", "encoder_model": str(model), "out": tmp_path / "runs",
-         "window": "16@8", **chosen[lens]}
-    )  # fmt: skip
+    changes = {"encoder.name": "vjepa2", "encoder.model": str(model), "output.folder": tmp_path / "runs"}
+    options = Options(source=str(clip)).replace({**changes, "window.preset": "16@8", **chosen[lens]})
     monkeypatch.setattr(measuring, "ceiling_flop_s", lambda _: 1e15)
     monkeypatch.setattr(comparing, "run_baseline", _baseline_in_this_process)
     measured = comparing.compare(options, tmp_path)
@@ -117,9 +117,9 @@ def test_baseline_takes_the_runs_view(clip: Path) -> None:
     """How much of the rectified field is kept is the run's own choice in both ways."""
     source = open_clip(str(clip))
     facts, picture = read_facts(source), np.full((96, 128, 3), 255, np.uint8)
-    lens = Options(source=str(clip), intrinsics=source.intrinsics_path())
+    lens = Options(source=str(clip)).replace({"lens.intrinsics": source.intrinsics_path()})
     kept, whole = (
-        baseline.rectifier(facts, lens.model_copy(update={"balance": balance}))(picture) for balance in (0.0, 1.0)
+        baseline.rectifier(facts, lens.replace({"lens.balance": balance}))(picture) for balance in (0.0, 1.0)
     )
     assert kept.min() > 0
     assert whole.min() == 0
@@ -127,7 +127,9 @@ def test_baseline_takes_the_runs_view(clip: Path) -> None:
 
 def test_baseline_that_fails_is_said(tmp_path: Path) -> None:
     """A sequential way that ends badly is one sentence, without a traceback of this program."""
-    options = Options(source=str(tmp_path / "gone.mp4"), encoder_model=str(tmp_path), rectify=False)
+    options = Options(source=str(tmp_path / "gone.mp4")).replace(
+        {"encoder.model": str(tmp_path), "lens.rectify": False}
+    )
     with pytest.raises(EgocleanError, match=r"sequential way on .*gone\.mp4 ended with status 1"):
         baseline.run_baseline(options, tmp_path / "theirs.npy")
 
@@ -149,11 +151,11 @@ def test_errors_are_those_of_a_run(tmp_path: Path, words: tuple[str, ...], code:
 
 def test_baseline_takes_the_chains_windows(clip: Path) -> None:
     """The usual way's windows are 64 consecutive whole frames, one every stride; or by time, as the chain's."""
-    options = Options(source=str(clip), rectify=False)
+    options = Options(source=str(clip)).replace({"lens.rectify": False})
     found = list(baseline.windows(open_clip(str(clip)), options))
     assert [window.shape for window in found] == [(64, 96, 128, 3)] * 2
     np.testing.assert_array_equal(found[0][30:], found[1][:34])
-    sparse = list(baseline.windows(open_clip(str(clip)), options.model_copy(update={"window": "16@8"})))
+    sparse = list(baseline.windows(open_clip(str(clip)), options.replace({"window.preset": "16@8"})))
     np.testing.assert_array_equal(sparse[0][4], found[0][15])
 
 

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from stream.records.schema.annotations import read_annotations, write_annotation
 from stream.records.schema.health import Health, now, read_health
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, Source, read_manifest
+from stream.records.schema.options import nest
 from stream.records.store.event_log import EventLog, finish_of
 from stream.run.annotate import annotate_run
 from stream.ui.view import PlainView
@@ -50,19 +51,19 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield server
 
 
-def run_without(folder: Path, **given: object) -> RunLayout:
+def run_without(folder: Path, changes: Mapping[str, object] | None = None) -> RunLayout:
     """A finished run that had no annotator."""
-    return finished_run(folder, FakeAnnotator(), annotator="none", **given)
+    return finished_run(folder, FakeAnnotator(), {**(changes or {}), "annotator.name": "none"})
 
 
-def finished_run(folder: Path, fake: FakeAnnotator, **given: object) -> RunLayout:
+def finished_run(folder: Path, fake: FakeAnnotator, changes: Mapping[str, object] | None = None) -> RunLayout:
     """A run directory as the program leaves it."""
     layout = RunLayout(folder / "clip", "clip")
     layout.root.mkdir()
-    chosen = options(**given)
+    chosen = options(changes)
     Manifest(
         run_id="r", state="finished", started="", source=Source(name="clip.mp4", size_bytes=1), intrinsics=None,
-        options=chosen.model_dump(mode="json"), exit_code=0,
+        options=chosen.recorded(), exit_code=0,
     ).write(layout.manifest)  # fmt: skip
     write_annotations(layout.annotations, [])
     with EventLog(layout.events) as log:
@@ -71,9 +72,10 @@ def finished_run(folder: Path, fake: FakeAnnotator, **given: object) -> RunLayou
     return layout
 
 
-def asks(server: Server, **more: object) -> dict[str, object]:
+def asks(server: Server, more: Mapping[str, object] | None = None) -> dict[str, object]:
     """Options that name the server."""
-    return {"annotator": "openai", "annotator_url": server.url, "annotator_model": MODEL, **more}
+    named = {"annotator.name": "openai", "annotator.url": server.url, "annotator.model": MODEL}
+    return nest({**named, **(more or {})})
 
 
 def described(layout: RunLayout) -> list[str]:
@@ -112,7 +114,7 @@ def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -
     Health(time=now().isoformat(), state="finished", decoded_s=1, windows=1, exit_code=4).write(layout.health)
     before = {action.segment_id: action for action in read_annotations(layout.annotations) if action.active}
     server.replies[:] = [Reply(words="nonsense, again")]
-    assert annotate(layout, asks(server, annotator_batch=1)) == 4
+    assert annotate(layout, asks(server, {"annotator.batch": 1})) == 4
     assert annotate(layout, asks(server)) == 0
     assert len(server.asked) == 3
     after = {action.segment_id: action for action in read_annotations(layout.annotations) if action.active}
@@ -146,12 +148,12 @@ def test_segment_without_its_keyframes_fails(tmp_path: Path, server: Server) -> 
 def test_choice_holds_as_in_a_run(tmp_path: Path, server: Server) -> None:
     """With ``anomalous`` the typical segments stay skipped, with the new reason; ``all`` takes them up after that."""
     layout = run_without(tmp_path)
-    annotate(layout, asks(server, annotate="anomalous"))
+    annotate(layout, asks(server, {"annotator.segments": "anomalous"}))
     assert described(layout) == ["s0002", "s0005"]
     events_before = len(told(layout))
-    annotate(layout, asks(server, annotate="anomalous"))
+    annotate(layout, asks(server, {"annotator.segments": "anomalous"}))
     assert len(told(layout)) == events_before
-    annotate(layout, asks(server, annotate="all"))
+    annotate(layout, asks(server, {"annotator.segments": "all"}))
     assert described(layout) == ALL
 
 
@@ -161,9 +163,9 @@ def test_novel_segments_are_chosen_anew(tmp_path: Path, server: Server) -> None:
     def fails(batch: Batch) -> list[Said]:
         return [answer_to(each, "nonsense") for each in batch]
 
-    layout = finished_run(tmp_path, FakeAnnotator(fails), annotate="novel")
+    layout = finished_run(tmp_path, FakeAnnotator(fails), {"annotator.segments": "novel"})
     assert described(layout) == []
-    assert annotate(layout, asks(server, annotator_batch=1)) == 0
+    assert annotate(layout, asks(server, {"annotator.batch": 1})) == 0
     assert described(layout) == ["s0000", "s0002", "s0005"]
     assert {event.same_as for event in of_kind(layout, events.SegmentSkipped)} <= set(described(layout))
 
@@ -194,9 +196,11 @@ def test_stem_that_is_no_name_is_not_believed(tmp_path: Path, stem: str) -> None
 
 def test_another_annotator_has_its_own_model(tmp_path: Path, server: Server) -> None:
     """Model, address and quantization are of the annotator that they were given for: another one does without."""
-    layout = finished_run(tmp_path, FakeAnnotator(lambda _: []), annotator="qwen", annotator_model="some/qwen")
+    layout = finished_run(
+        tmp_path, FakeAnnotator(lambda _: []), {"annotator.name": "qwen", "annotator.model": "some/qwen"}
+    )
     with pytest.raises(UsageError, match="the name by which it calls its model"):
-        annotate(layout, {"annotator": "openai", "annotator_url": server.url})
+        annotate(layout, nest({"annotator.name": "openai", "annotator.url": server.url}))
     assert annotate(layout, asks(server)) == 0
 
 
@@ -205,7 +209,7 @@ def test_ended_early_it_can_be_called_again(tmp_path: Path, server: Server) -> N
     layout = run_without(tmp_path)
     server.replies[:] = [Reply(), Reply(), Reply(401, "{}")]
     with pytest.raises(ModelUnavailableError):
-        annotate(layout, asks(server, annotator_batch=1))
+        annotate(layout, asks(server, {"annotator.batch": 1}))
     last = told(layout)[-1]
     assert isinstance(last, events.RunFinished)
     assert (last.annotated_s, last.skipped_s) == (10.0, 20.0)
@@ -257,11 +261,11 @@ def test_what_cannot_be_annotated_is_refused(tmp_path: Path, lacks: str) -> None
 
 def test_command_line(tmp_path: Path, server: Server) -> None:
     """The program takes a run directory and the annotator's options; those not given are the run's own."""
-    layout = run_without(tmp_path, price_per_hour=36.0, annotator_url=server.url)
+    layout = run_without(tmp_path, {"machine.price_per_hour": 36.0, "annotator.url": server.url})
     result = run_cli("annotate", layout.root, "--annotator", "openai", "--annotator-model", MODEL)
     assert (result.returncode, result.stderr) == (0, "")
     assert "s0003  tightens a screw (screwdriver)" in result.stdout
     assert "0:00:30.0 annotated" in result.stdout
     annotated = of_kind(layout, events.SegmentAnnotated)
     assert all(event.dollars == pytest.approx(event.seconds * 0.01, abs=1e-6) for event in annotated)
-    assert json.loads(layout.manifest.read_text())["options"]["annotator"] == "none"
+    assert json.loads(layout.manifest.read_text())["options"]["annotator"]["name"] == "none"

@@ -88,14 +88,14 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], None]]] = {
 def test_what_is_damaged_is_named(
     worker_clip: Path, uninterrupted: Path, out: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
-    """Exit 2 and one sentence, and nothing is written; --restart begins anew whatever lies there."""
+    """Exit 2 and one sentence, and nothing is written; --overwrite begins anew whatever lies there."""
     damage(out / "clip")
     before = (out / "clip" / "events.jsonl").read_bytes()
     result = run_cli(worker_clip, *GRID, *QUICK, "--out", out)
     assert result.returncode == 2
     assert result.stderr.startswith(f"egoclean-stream: {out / 'clip' / name} is damaged (")
-    assert result.stderr.endswith("): begin anew with --restart\n")
+    assert result.stderr.endswith("): begin anew with --overwrite\n")
     assert result.stderr.count("\n") == 1
     assert (out / "clip" / "events.jsonl").read_bytes() == before
-    assert run_cli(worker_clip, *GRID, *QUICK, "--out", out, "--restart").returncode == 0
+    assert run_cli(worker_clip, *GRID, *QUICK, "--out", out, "--overwrite").returncode == 0
     assert_same(out / "clip", uninterrupted)

@@ -121,7 +121,7 @@ def test_run_says_what_decoded(tmp_path: Path) -> None:
     assert run_cli(clip, "--encoder", "grid", "--out", tmp_path / "runs").returncode == 0
     recorded = manifest(tmp_path / "runs" / "clip")
     assert recorded["decoder"]["name"] == "cpu"
-    assert recorded["options"]["decoder"] == "cpu"
+    assert recorded["options"]["input"]["decoder"] == "cpu"
     assert recorded["rectification"]["remapped_by"] == "opencv"
 
 

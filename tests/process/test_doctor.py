@@ -84,7 +84,7 @@ def test_exit_code_is_the_runs(tmp_path: Path, fault: str) -> None:
 def test_sidecar_that_disagrees_is_a_warning(clip: Path, tmp_path: Path) -> None:
     """What the file beside the clip says otherwise is said, in the words of a run."""
     copy = Path(shutil.copytree(clip.parent, tmp_path / "copy")) / clip.name
-    case = Case(Options(source=str(copy), encoder="grid", out=tmp_path))
+    case = Case(Options(source=str(copy)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
     assert [made.says for made in reading(case) if made.name == "sidecar"] == ["none"]
     copy.with_suffix(".json").write_text('{"codec": "av1"}')
     (made,) = (made for made in reading(case) if made.name == "sidecar")
@@ -112,7 +112,7 @@ def test_annotator_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_expected_size_is_an_upper_bound(clip: Path, tmp_path: Path) -> None:
     """A run takes no more than was expected of it, and not much less than its arrays alone."""
-    case = Case(Options(source=str(clip), encoder="grid", out=tmp_path))
+    case = Case(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
     assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
     files = [path for path in (tmp_path / "clip").rglob("*") if path.is_file() and path.suffix != ".json"]
     taken = sum(path.stat().st_size for path in files)
@@ -141,7 +141,7 @@ def test_run_on_a_network(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A run that writes to a network file system says so before it begins."""
-    prepared = prepare(Options(source=str(clip), encoder="grid", out=tmp_path / "runs"))
+    prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"}))
     monkeypatch.setattr("stream.run.session._begin", lambda *_: 0)
     for kind in ("ext4", "fuse.sshfs"):
         monkeypatch.setattr(psutil, "disk_partitions", lambda kind=kind, **_: [Mount(str(tmp_path), kind)])

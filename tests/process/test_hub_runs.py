@@ -73,7 +73,7 @@ def test_a_clip_is_run_where_it_lies(hub: Hub, tmp_path: Path, noisy: bytes) -> 
 
 
 def test_a_run_goes_on_at_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault ends it with 3; the same command goes on with the commit it began with; --restart takes the newest."""
+    """A fault ends it with 3; the same command goes on with the commit it began with; --overwrite takes the newest."""
     hub.faults = {EGO_100K.shard: [Fault(status=404, headers={"X-Error-Code": "EntryNotFound"}, first_byte=MIDDLE)]}
     result = run(hub, tmp_path, CLIP, *GRID)
     assert result.returncode == ExitCode.INPUT
@@ -85,10 +85,10 @@ def test_a_run_goes_on_at_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pyte
     assert (source["origin"]["commit"], source["origin"]["revision"]) == (COMMIT, None)
     point_client_at(hub, tmp_path, monkeypatch)
     remote_hub._commit_of.cache_clear()
-    options = Options(source=CLIP, encoder="grid", out=tmp_path / "runs")
+    options = Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"})
     assert COMMIT in prepare(options).options.source
     assert COMMIT in prepare(options.model_copy(update={"source": str(parse_address(CLIP).at(COMMIT))})).source.name
-    assert LATER_COMMIT in prepare(options.model_copy(update={"restart": True})).source.name
+    assert LATER_COMMIT in prepare(options.replace({"output.overwrite": True})).source.name
 
 
 def test_every_clip_of_a_worker_has_its_line(hub: Hub, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
     point_client_at(hub, tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     remote_hub._commit_of.cache_clear()
-    made = list(reading(Case(Options(source=CLIP, encoder="grid", out=tmp_path))))
+    made = list(reading(Case(Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path}))))
     assert [(check.name, check.level) for check in made] == [
         ("source", "ok"),
         ("stream", "ok"),
@@ -135,9 +135,9 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_download_is_recorded_with_its_hash(hub: Hub, tmp_path: Path, noisy: bytes) -> None:
-    """--download serves where ranges are not to be had, and the clip's own hash is known."""
+    """--cache-source serves where ranges are not to be had, and the clip's own hash is known."""
     hub.ranges = False
-    assert run(hub, tmp_path, CLIP, "--download", *GRID).returncode == 0
+    assert run(hub, tmp_path, CLIP, "--cache-source", *GRID).returncode == 0
     source = manifest(tmp_path / "runs" / STEM)["source"]
     assert source["sha256"] == sha256(noisy)
     assert source["fetched_bytes"] >= len(hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"])
@@ -161,15 +161,15 @@ def test_a_series_reports_what_the_hub_answered(hub: Hub, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("command", ["run", "rectify"])
 def test_a_worker_without_ranges_is_downloaded(hub: Hub, tmp_path: Path, command: str) -> None:
-    """With --download every clip of the folder is found and done, also where the server gives whole files only."""
+    """With --cache-source every clip of the folder is found and done, also where the server gives whole files only."""
     clip = clip_bytes(tmp_path, frames=20)
     hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes([("a.mp4", clip), ("b.mp4", clip)])
     hub.ranges = False
     args = GRID if command == "run" else ("--preset", "ultrafast")
-    result = run(hub, tmp_path, command, EGO_100K.worker, "--download", *args)
+    result = run(hub, tmp_path, command, EGO_100K.worker, "--cache-source", *args)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
-    again = run(hub, tmp_path, EGO_100K.worker, "--download", *GRID, "--loop")
+    again = run(hub, tmp_path, EGO_100K.worker, "--cache-source", *GRID, "--loop")
     assert (again.returncode, "--loop replays one clip" in again.stderr) == (ExitCode.USAGE, True)
 
 
@@ -186,4 +186,4 @@ def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
 def test_offline_and_the_hub_contradict(tmp_path: Path) -> None:
     """--offline fetches nothing, and says that this clip would have to be."""
     with pytest.raises(UsageError, match=r"--offline and hf://.* contradict each other"):
-        prepare(Options(source=CLIP, offline=True, out=tmp_path))
+        prepare(Options(source=CLIP).replace({"runtime.offline": True, "output.folder": tmp_path}))

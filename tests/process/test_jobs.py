@@ -33,7 +33,7 @@ def test_two_at_a_time_make_what_one_after_the_other_would(tmp_path: Path) -> No
     assert len(np.load(tmp_path / "runs" / "b" / "b_emb.npy")) == 5
     told = manifest(tmp_path / "runs" / "b")
     assert told["encoder"]["weights_sha256"] == manifest(tmp_path / "alone" / "a")["encoder"]["weights_sha256"]
-    assert "encoder_endpoint" not in told["options"]
+    assert "resolved" not in told["options"]
     assert [line for line in result.stdout.splitlines() if line.startswith("a.mp4  s0000")]
     assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
     record = json.loads((tmp_path / "runs" / "series.json").read_text())
@@ -68,7 +68,7 @@ def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM to the parent: each run ends in order and can go on, and no process is left."""
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b", "c")]
-    with started(*clips, *GRID, "--out", tmp_path / "runs", "--jobs", "2", "--speed", "realtime") as process:
+    with started(*clips, *GRID, "--out", tmp_path / "runs", "--jobs", "2", "--pace", "realtime") as process:
         for name in ("a", "b"):
             wait_for_event(tmp_path / "runs" / name, lambda event: event.event == "segment.opened", process)
         below = psutil.Process(process.pid).children(recursive=True)
@@ -85,7 +85,7 @@ def test_a_parent_that_is_killed_leaves_runs_that_can_go_on(tmp_path: Path) -> N
     """After kill -9 the jobs see that nobody is there, drain, and leave no process."""
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b")]
-    with started(*clips, *GRID, "--out", tmp_path / "runs", "--jobs", "2", "--speed", "realtime") as process:
+    with started(*clips, *GRID, "--out", tmp_path / "runs", "--jobs", "2", "--pace", "realtime") as process:
         for name in ("a", "b"):
             wait_for_event(tmp_path / "runs" / name, lambda event: event.event == "segment.opened", process)
         below = psutil.Process(process.pid).children(recursive=True)
@@ -97,12 +97,12 @@ def test_a_parent_that_is_killed_leaves_runs_that_can_go_on(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "clips", "said"),
     [
-        ({"annotator": "qwen"}, ["a.mp4", "b.mp4"], "each job would load the model"),
-        ({"metrics_port": 9100}, ["a.mp4", "b.mp4"], "--metrics-port 9100 contradict"),
+        ({"annotator.name": "qwen"}, ["a.mp4", "b.mp4"], "each job would load the model"),
+        ({"monitoring.metrics_port": 9100}, ["a.mp4", "b.mp4"], "--metrics-port 9100 contradict"),
         ({}, ["a.mp4", "-"], "standard input cannot be one of several"),
     ],
 )
 def test_what_cannot_be_shared_is_refused(changes: dict[str, object], clips: list[str], said: str) -> None:
     """Jobs that would be in each other's way are a usage error, before any begins."""
     with pytest.raises(UsageError, match=said):
-        check_together(Options(source="a.mp4").model_copy(update=changes), clips)
+        check_together(Options(source="a.mp4").replace(changes), clips)

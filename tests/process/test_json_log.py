@@ -33,7 +33,7 @@ def lines(printed: str) -> list[dict[str, Any]]:
 def test_standard_output_is_the_events(clip: Path, tmp_path: Path) -> None:
     """Events are printed as they are on disk, each with its run and its segment; what is said besides is JSON, too."""
     run_dir = tmp_path / "clip"
-    with started(clip, *JSON, "--out", tmp_path, "--loop", "--max-segment-s", "4") as process:
+    with started(clip, *JSON, "--out", tmp_path, "--loop", "--detector-max-segment-s", "4") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentSkipped), process)
         process.terminate()
         printed, notes = process.communicate(timeout=DEADLINE_S)
@@ -64,7 +64,7 @@ def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:
 def test_warnings_of_a_process_say_whose_they_are(clip: Path, tmp_path: Path) -> None:
     """What the annotator's process complains of is a line with its name and its run; so is what ends the run."""
     nobody = ("--annotator", "openai", "--annotator-url", "http://127.0.0.1:9/v1", "--annotator-model", "m")
-    result = run_cli(clip, *JSON, *nobody, "--annotator-wait-s", "0", "--out", tmp_path)
+    result = run_cli(clip, *JSON, *nobody, "--annotator-connect-timeout-s", "0", "--out", tmp_path)
     assert result.returncode == 5
     said = lines(result.stderr)
     assert [(line["level"], line["process"]) for line in said] == [("warning", "annotate"), ("error", None)]

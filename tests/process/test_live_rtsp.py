@@ -41,7 +41,7 @@ def test_a_cut_connection_comes_back(tmp_path: Path, units: list[Unit]) -> None:
     sessions = [Session(units[:40]), Session(units[5:150]), Session(units[:40], "hang"), Session(units[60:])]
     with RtspServer(sessions, credentials=f"user:{SECRET}") as camera:
         url = camera.url(f"live?channel=2&key={SECRET}", f"user:{SECRET}@")
-        done = run_cli(url, *OPTIONS, "--out", tmp_path, "--reconnect-s", "1.5", "--silence-s", "0.7")
+        done = run_cli(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "1.5", "--read-timeout-s", "0.7")
     assert done.returncode == 4, done.stderr
     told = _events(tmp_path)
     gaps = [event for event in told if isinstance(event, events.SourceGap)]
@@ -70,7 +70,7 @@ def test_a_camera_that_was_never_reached_ends_with_3(tmp_path: Path, units: list
     """After the budget; the failure is told once, and without the password."""
     with RtspServer([Session(units)]) as camera:
         url = camera.url(user=f"user:{SECRET}@")
-    done = run_cli(url, *OPTIONS, "--out", tmp_path, "--reconnect-s", "2")
+    done = run_cli(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "2")
     assert done.returncode == 3
     sentence = f"rtsp://***@127.0.0.1:{camera.port}/live cannot be reached: Connection refused"
     assert [line.count(sentence) for line in done.stderr.splitlines()] == [1, 1]
@@ -125,7 +125,7 @@ def test_a_run_that_was_stopped_goes_on_with_a_gap(tmp_path: Path, units: list[U
             process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 128 + number
         camera.pause_after = None
-        again = run_cli(camera.url(), *OPTIONS, "--out", tmp_path, "--reconnect-s", "0.5")
+        again = run_cli(camera.url(), *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "0.5")
     assert again.returncode == 4, again.stderr
     told = _events(tmp_path)
     _assert_whole(told, run_dir)
@@ -143,7 +143,7 @@ def test_a_process_that_is_killed_costs_a_gap(tmp_path: Path, units: list[Unit],
     """The chain is started again and goes on from the last barrier: what was told stands, and the books close."""
     with RtspServer([Session(units[:20]), Session(units, "hang"), Session(units[:90])]) as camera:
         run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
-        with started(camera.url(), *OPTIONS, "--out", tmp_path, "--reconnect-s", "0.5") as process:
+        with started(camera.url(), *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "0.5") as process:
             _wait_for_windows(run_dir, 5, process)
             worker_named(process, run_dir, name).kill()
             process.communicate(timeout=DEADLINE_S)
@@ -156,11 +156,11 @@ def test_a_process_that_is_killed_costs_a_gap(tmp_path: Path, units: list[Unit],
 
 
 def test_a_camera_that_stays_away_is_unhealthy(tmp_path: Path, units: list[Unit]) -> None:
-    """After ``--away-s`` the run says so, and goes on seeking."""
+    """After ``--unhealthy-after-s`` the run says so, and goes on seeking."""
     with RtspServer([Session(units[:20]), Session(units[:60])]) as camera:
         camera.pause_after = 2
         run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
-        with started(camera.url(), *OPTIONS, "--out", tmp_path, "--away-s", "0.1") as process:
+        with started(camera.url(), *OPTIONS, "--out", tmp_path, "--unhealthy-after-s", "0.1") as process:
             _wait_for_health(run_dir, lambda health: health.state == "stalled", process)
             complaint = read_health(run_dir / "health.json").complaint(now())
             assert process.poll() is None
@@ -205,7 +205,7 @@ def test_a_signal_ends_the_search_for_a_camera(tmp_path: Path, units: list[Unit]
     """Also while libav waits for an answer that does not come."""
     with (
         RtspServer([Session(units)], answers=False) as camera,
-        started(camera.url(), *OPTIONS, "--out", tmp_path, "--silence-s", "60") as process,
+        started(camera.url(), *OPTIONS, "--out", tmp_path, "--read-timeout-s", "60") as process,
     ):
         assert camera.asked.wait(DEADLINE_S)
         process.send_signal(signal.SIGTERM)
@@ -217,7 +217,7 @@ def test_what_is_decoded_too_slowly_is_dropped_and_the_run_goes_on(tmp_path: Pat
     """With hardly any lag allowed some of it must be skipped or dropped; the books close all the same."""
     with RtspServer([Session(units[:20]), Session(units)], speed=40.0) as camera:
         done = run_cli(
-            camera.url(), *OPTIONS, "--out", tmp_path, "--max-lag-s", "0.001", "--reconnect-s", "0.1",
+            camera.url(), *OPTIONS, "--out", tmp_path, "--max-lag-s", "0.001", "--reconnect-timeout-s", "0.1",
         )  # fmt: skip
     assert done.returncode == 4, done.stderr
     told = _events(tmp_path)
@@ -234,7 +234,7 @@ def test_what_is_decoded_too_slowly_is_dropped_and_the_run_goes_on(tmp_path: Pat
     ("options", "sentence"),
     [
         (("--loop",), "--loop is for clips"),
-        (("--speed", "realtime"), "--speed realtime is for clips"),
+        (("--pace", "realtime"), "--pace realtime is for clips"),
     ],
 )
 def test_options_for_clips_are_refused(
@@ -250,7 +250,9 @@ def test_options_for_clips_are_refused(
 def test_doctor_looks_at_the_camera(units: list[Unit]) -> None:
     """Whether it can be reached, and what it sends; the run's size and speed are not guessed."""
     with RtspServer([Session(units[:30])]) as camera:
-        options = Options(source=camera.url(user=f"u:{SECRET}@"), rectify=False, encoder="grid")
+        options = Options(source=camera.url(user=f"u:{SECRET}@")).replace(
+            {"lens.rectify": False, "encoder.name": "grid"}
+        )
         case = Case(options)
         seen = [(check.level, check.says) for check in reading(case)]
         assert case.expected_bytes is None

@@ -29,7 +29,7 @@ from tests.support.live_http import serving
 from tests.support.live_packets import Clock
 from tests.support.runs import DEADLINE_S, manifest, program, run_cli, write_intrinsics
 
-QUICK = LiveOptions(silence_s=5.0, follow_idle_s=0.4, reconnect_s=0.3)
+QUICK = LiveOptions(read_timeout_s=5.0, reconnect_timeout_s=0.3)
 RUN = ("--no-rectify", "--encoder", "grid")
 ENDINGS = ["ts", "mkv", "h265"]
 
@@ -143,7 +143,7 @@ def test_a_stream_that_breaks_off_is_asked_for_again(tmp_path: Path, clips: dict
     with serving(clips["ts"].read_bytes(), way, authorization="Basic dTpnZWhlaW03") as served:  # type: ignore[arg-type]
         url = served.url.replace("http://", "http://u:geheim7@")
         served.cut_after = [10**9, 10**9, len(served.data) // 2, *[0] * 99]
-        done = run_cli(url, *RUN, "--out", tmp_path, "--reconnect-s", "0.5")
+        done = run_cli(url, *RUN, "--out", tmp_path, "--reconnect-timeout-s", "0.5")
     assert done.returncode == 4, done.stderr
     (run_dir,) = tmp_path.iterdir()
     told = list(read_events(run_dir / "events.jsonl"))
@@ -259,7 +259,7 @@ def test_a_run_of_a_growing_file(tmp_path: Path, clips: dict[str, Path]) -> None
     """The calibration lies beside it; options of its own are taken."""
     clip = Path(shutil.copy(clips["ts"], tmp_path / "grows.ts"))
     write_intrinsics(tmp_path)
-    done = run_cli("--follow", clip, "--follow-idle-s", "0.3", "--encoder", "grid", "--out", tmp_path / "runs")
+    done = run_cli("--follow", clip, "--read-timeout-s", "0.3", "--encoder", "grid", "--out", tmp_path / "runs")
     assert done.returncode == 0, done.stderr
     assert "0:00:04.0 of video" in done.stdout
 
@@ -289,7 +289,7 @@ def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     [
         (["--follow", "gone.ts"], "--follow gone.ts: there is no such file"),
         (["--max-lag-s", "3", "{clip}"], "--max-lag-s is for live sources"),
-        (["--duration-s", "0", "{clip}"], "--duration-s is 0.0, expected a finite number above 0"),
+        (["--duration-s", "0", "{clip}"], "--duration-s 0: must be above 0"),
     ],
 )
 def test_live_options_that_make_no_sense(

@@ -92,7 +92,7 @@ def read(run_dir: Path) -> dict[str, Any]:
 
 def test_scrape_speaks_of_the_run(clip: Path, tmp_path: Path) -> None:
     """While a run lasts a scrape gives its progress, its segments and what each process costs, all in agreement."""
-    words = (clip, *GRID, "--out", tmp_path, "--loop", "--max-segment-s", "4", "--metrics-port", "0")
+    words = (clip, *GRID, "--out", tmp_path, "--loop", "--detector-max-segment-s", "4", "--metrics-port", "0")
     with started(*words) as process:
         url = address(process)
         until(process, lambda: bool(scraped(url).get("egoclean_segments_settled_total")))
@@ -116,7 +116,7 @@ def test_scrape_speaks_of_the_run(clip: Path, tmp_path: Path) -> None:
 def test_stall_is_seen_and_passes(clip: Path, tmp_path: Path) -> None:
     """When encoding stands still /healthz is 503 and `health` is 1, and both name it; when it goes on, all is well."""
     run_dir = tmp_path / "clip"
-    pace = ("--speed", "realtime", "--queue-mib", "1", "--stall-s", "2")
+    pace = ("--pace", "realtime", "--queue-mib", "1", "--progress-timeout-s", "2")
     with started(clip, *GRID, "--out", tmp_path, "--loop", *pace, "--metrics-port", "0") as process:
         url = address(process)
         until(process, lambda: scraped(url)["egoclean_windows_total"][()] > 0)
@@ -141,7 +141,7 @@ def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> N
     """When describing or decoding stands still /healthz is 503 and names the process; when it goes on, all is well."""
     with serving() as server:
         asks = ("--annotator", "openai", "--annotator-url", server.url, "--annotator-model", MODEL)
-        pace = ("--speed", "realtime", "--stall-s", "3", "--max-segment-s", "4")
+        pace = ("--pace", "realtime", "--progress-timeout-s", "3", "--detector-max-segment-s", "4")
         with started(clip, *GRID, *asks, *pace, "--out", tmp_path, "--loop", "--metrics-port", "0") as process:
             url = address(process)
             until(process, lambda: bool(scraped(url).get("egoclean_annotation_tokens_total")))
@@ -165,7 +165,7 @@ def test_heartbeat_lasts_to_the_end(clip: Path, tmp_path: Path) -> None:
     said = read(tmp_path / "clip")
     assert (said["state"], said["exit_code"], said["decoded_s"], said["windows"]) == ("finished", 0, 6.0, 4)
     assert run_cli("health", tmp_path).returncode == 0
-    with started(clip, *GRID, "--out", tmp_path, "--loop", "--restart") as process:
+    with started(clip, *GRID, "--out", tmp_path, "--loop", "--overwrite") as process:
         wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.Checkpoint), process)
         assert run_cli("health", tmp_path / "clip").returncode == 0
         process.terminate()

@@ -52,7 +52,7 @@ def whole(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
 
 def words(clip: Path, out: Path) -> tuple[Path | str, ...]:
     """The command line."""
-    return clip, "--encoder", "grid", "--max-segment-s", "5", "--out", out
+    return clip, "--encoder", "grid", "--detector-max-segment-s", "5", "--out", out
 
 
 def assert_valid(layout: RunLayout) -> None:

@@ -32,7 +32,7 @@ def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_segments_leave_no_more_than_their_names(tmp_path: Path) -> None:
     """Behind a full spool each further segment costs a few hundred bytes, whatever was shown and told of it."""
     layout = RunLayout(tmp_path, "clip")
-    with recording(layout, options(annotator="none", spool_mib=1)) as record:
+    with recording(layout, options({"annotator.name": "none", "keyframes.cache_mib": 1})) as record:
         assert _SETTLED * SECONDS * JPEG_BYTES > 0.9 * 2**20
         _record(record, _segments(0, _SETTLED))
         tracemalloc.start()

@@ -60,9 +60,11 @@ def newborn(process: "subprocess.Popen[str]", run_dir: Path, name: str) -> psuti
 
 @pytest.mark.parametrize("when", ["early", "late"])
 def test_process_that_hangs_is_started_again(worker_clip: Path, uninterrupted: Path, tmp_path: Path, when: str) -> None:
-    """Before its first word or in the middle of its work: silence for --hang-s is a death, and the end is the same."""
+    """Silence for --liveness-timeout-s, before the first report or later, is a death, and the end is the same."""
     run_dir = tmp_path / "clip"
-    with started(worker_clip, *GRID, *QUICK, "--out", tmp_path, "--hang-s", "6", "--queue-mib", "1") as process:
+    with started(
+        worker_clip, *GRID, *QUICK, "--out", tmp_path, "--liveness-timeout-s", "6", "--queue-mib", "1"
+    ) as process:
         if when == "late":
             wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
         newborn(process, run_dir, "detect").send_signal(signal.SIGSTOP)

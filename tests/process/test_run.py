@@ -99,8 +99,8 @@ def test_manifest_says_where_everything_comes_from(clip: Path, tmp_path: Path) -
     assert np.shape(said["rectification"]["new_k"]) == (3, 3)
     assert said["encoder"]["model"].startswith("grid")
     assert "no learned weights" in said["encoder"]["weights_sha256"]
-    assert said["options"]["balance"] == 0.5
-    assert said["options"]["price_per_hour"] == 3.6
+    assert said["options"]["lens"]["balance"] == 0.5
+    assert said["options"]["machine"]["price_per_hour"] == 3.6
     assert said["schemas"]["events"] == hashlib.sha256(path_of("events").read_bytes()).hexdigest()
     assert said["usage"]["dollars"] == pytest.approx(said["usage"]["wall_s"] * 0.001, rel=0.01)
     assert set(said["usage"]["processes"]) == {"ingest", "encode", "detect", "record"}
@@ -167,7 +167,7 @@ def test_signal_drains_the_chain(clip: Path, tmp_path: Path, number: int, code: 
 def test_process_that_dies_beyond_the_budget_fails_the_run(clip: Path, tmp_path: Path, name: str) -> None:
     """A process that is killed with no restart left ends the run with its reason and 70; what was written is valid."""
     run_dir = tmp_path / "clip"
-    with started(clip, *GRID, "--out", tmp_path, "--speed", "realtime", "--restarts", "0") as process:
+    with started(clip, *GRID, "--out", tmp_path, "--pace", "realtime", "--max-restarts", "0") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentOpened), process)
         children = workers(process)
         worker_named(process, run_dir, name).kill()
@@ -196,14 +196,14 @@ def test_killed_supervisor_leaves_no_orphans(clip: Path, tmp_path: Path) -> None
 
 
 def test_finished_run_is_not_repeated(clip: Path, tmp_path: Path) -> None:
-    """The same command again finds the finished run, says so, and changes nothing; --restart runs it anew."""
+    """The same command again finds the finished run, says so, and changes nothing; --overwrite runs it anew."""
     assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
     before = (tmp_path / "clip" / "events.jsonl").read_bytes()
     again = run_cli(clip, *GRID, "--out", tmp_path, "--resume")
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
     assert (tmp_path / "clip" / "events.jsonl").read_bytes() == before
-    assert run_cli(clip, *GRID, "--out", tmp_path, "--restart").returncode == 0
+    assert run_cli(clip, *GRID, "--out", tmp_path, "--overwrite").returncode == 0
     assert (tmp_path / "clip" / "events.jsonl").read_bytes() != before
 
 
@@ -229,10 +229,10 @@ def test_clip_shorter_than_a_window_is_one_unscored_segment(tmp_path: Path) -> N
 
 
 def test_realtime_keeps_the_clips_pace(tmp_path: Path) -> None:
-    """With --speed realtime a run lasts as long as its clip, at least."""
+    """With --pace realtime a run lasts as long as its clip, at least."""
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "slow.mp4", frames=100)
-    assert run_cli(clip, *GRID, "--out", tmp_path, "--speed", "realtime").returncode == 0
+    assert run_cli(clip, *GRID, "--out", tmp_path, "--pace", "realtime").returncode == 0
     assert manifest(tmp_path / "slow")["usage"]["wall_s"] > 99 / 30
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -34,7 +33,7 @@ def test_a_run_with_short_sparse_windows_in_batches_by_onnx(tmp_path: Path) -> N
     result = run_cli(
         "run", clip, "--out", tmp_path / "runs", "--encoder", "vjepa2", "--encoder-model", model,
         "--encoder-runtime", "onnx", "--encoder-onnx", file, "--onnx-provider", "cpu",
-        "--window", "16@8", "--encoder-batch", "3", "--max-latency-s", "1.5", "--geometry", "letterbox",
+        "--window", "16@8", "--encoder-batch", "3", "--encoder-max-wait-s", "1.5", "--resize-mode", "letterbox",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     run_dir = tmp_path / "runs" / "clip"
@@ -52,15 +51,18 @@ def test_a_run_with_short_sparse_windows_in_batches_by_onnx(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"encoder_runtime": "onnx"}, "--encoder-runtime onnx and --encoder-onnx None contradict each other"),
-        ({"encoder_onnx": Path("e.onnx")}, "--encoder-runtime torch and --encoder-onnx e.onnx contradict"),
-        ({"encoder": "grid", "encoder_runtime": "onnx", "encoder_onnx": Path("e.onnx")}, "grid encoder is not run by"),
+        ({"encoder.runtime": "onnx"}, "--encoder-runtime onnx and --encoder-onnx None contradict each other"),
+        ({"encoder.onnx": Path("e.onnx")}, "--encoder-runtime torch and --encoder-onnx e.onnx contradict"),
+        (
+            {"encoder.name": "grid", "encoder.runtime": "onnx", "encoder.onnx": Path("e.onnx")},
+            "grid encoder is not run by",
+        ),
     ],
 )
 def test_contradictions_are_usage_errors(changes: dict[str, object], said: str) -> None:
     """An option that would be ignored, or misses its other half, is refused before anything starts."""
     with pytest.raises(UsageError, match=said):
-        with_encoder(Options(source="clip.mp4").model_copy(update=changes))
+        with_encoder(Options(source="clip.mp4").replace(changes))
 
 
 def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
@@ -72,21 +74,21 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
         export("--encoder-model", model, "--out", tmp_path / "e.onnx", "--frames", "3")
     with pytest.raises(UsageError, match=r"does not end in \.onnx"):
         export("--encoder-model", model, "--out", tmp_path / "e.trt")
-    with pytest.raises(click.BadParameter, match="'fp8' is not one of 'fp32', 'fp16'"):
+    with pytest.raises(UsageError, match="--dtype fp8: must be one of fp32, fp16"):
         export("--encoder-model", model, "--out", tmp_path / "e.onnx", "--dtype", "fp8")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_windows_and_geometry_decide_what_is_recorded() -> None:
     """A run with other windows, frames or another runtime is another run; a batch decides nothing."""
-    usual = Options(source="clip.mp4").deciding()
+    usual = Options(source="clip.mp4").identity()
     others: list[dict[str, object]] = [
-        {"window": "64@4"}, {"max_latency_s": 2.0}, {"geometry": "squash"},
-        {"encoder_runtime": "onnx"}, {"onnx_provider": "cpu"},
+        {"window.preset": "64@4"}, {"encoder.resize_mode": "stretch"},
+        {"encoder.runtime": "onnx"}, {"encoder.onnx_provider": "cpu"},
     ]  # fmt: skip
     for changes in others:
-        assert Options.model_validate({"source": "clip.mp4", **changes}).deciding() != usual
-    assert Options(source="clip.mp4", encoder_batch=4).deciding() == usual
+        assert Options(source="clip.mp4").replace(changes).identity() != usual
+    assert Options(source="clip.mp4").replace({"encoder.batch": 4}).identity() == usual
 
 
 def test_a_run_that_goes_on_keeps_its_batch(tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_a_run_that_goes_on_keeps_its_batch(tmp_path: Path) -> None:
     usual = ("run", clip, "--encoder", "grid", "--out", tmp_path / "runs")
     assert run_cli(*usual, "--encoder-batch", "3").returncode == 0
     assert "nothing to do" in run_cli(*usual).stdout
-    options = Options(source=str(clip), encoder="grid", out=tmp_path / "runs")
-    assert prepare(options).options.encoder_batch == 3
-    assert prepare(options.model_copy(update={"encoder_batch": 2})).options.encoder_batch == 2
-    assert prepare(options.model_copy(update={"restart": True})).options.encoder_batch == 1
+    options = Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"})
+    assert prepare(options).options.encoder.batch == 3
+    assert prepare(options.replace({"encoder.batch": 2})).options.encoder.batch == 2
+    assert prepare(options.replace({"output.overwrite": True})).options.encoder.batch == 1

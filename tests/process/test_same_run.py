@@ -39,7 +39,7 @@ def test_changed_clip_is_refused(clip: Path, tmp_path: Path, place: str, name: s
     """Another clip of the same size under the same name is another run, wherever it differs."""
     padding = bytes(3 * 2**20)
     clip.write_bytes(clip.read_bytes() + len(padding + bytes(8)).to_bytes(4, "big") + b"free" + bytes(4) + padding)
-    assert run_cli(clip, *GRID, "--out", tmp_path / "runs", "--restart").returncode == 0
+    assert run_cli(clip, *GRID, "--out", tmp_path / "runs", "--overwrite").returncode == 0
     data = bytearray(clip.read_bytes())
     data[-1 if place == "edge" else len(data) // 2] ^= 1
     clip.write_bytes(data)

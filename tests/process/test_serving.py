@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -138,9 +138,9 @@ def folder() -> Iterator[SocketFolder]:
         yield folder
 
 
-def served(folder: SocketFolder, said: list[str], **options: object) -> EncoderProcess:
+def served(folder: SocketFolder, said: list[str], options: Mapping[str, object] | None = None) -> EncoderProcess:
     """The real process, with the encoder that needs no weights."""
-    chosen = Options(source="clip.mp4", encoder="grid", encoder_batch=4).model_copy(update=options)
+    chosen = Options(source="clip.mp4").replace({"encoder.name": "grid", "encoder.batch": 4, **(options or {})})
     return EncoderProcess(chosen, folder.endpoint("encoder"), folder.path / "encoder.log", said.append)
 
 
@@ -152,7 +152,7 @@ def noise(count: int) -> UInt8:
 
 def test_what_is_served_is_what_it_would_be_here(folder: SocketFolder) -> None:
     """Two clients with other frames get, each to its own, the embeddings of an encoder in this process."""
-    process = served(folder, [], window="16@8")
+    process = served(folder, [], {"window.preset": "16@8"})
     try:
         one, other = (ServedEncoder(folder.endpoint("encoder")) for _ in range(2))
         here = GridEncoder(one.frames)
@@ -175,7 +175,7 @@ def test_what_is_served_is_what_it_would_be_here(folder: SocketFolder) -> None:
 def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -> None:
     """Another takes its place, gets the frames and requests that are still needed, and answers as the first would."""
     said: list[str] = []
-    process = served(folder, said, window="16@8")
+    process = served(folder, said, {"window.preset": "16@8"})
     try:
         client = ServedEncoder(folder.endpoint("encoder"))
         frames = noise(client.frames)
@@ -197,7 +197,7 @@ def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -
 
 def test_a_process_that_cannot_be_is_not_tried_again(folder: SocketFolder, tmp_path: Path) -> None:
     """Missing weights are the same the second time: their sentence, and their exit code."""
-    process = served(folder, [], encoder="vjepa2", encoder_model=str(tmp_path / "none"))
+    process = served(folder, [], {"encoder.name": "vjepa2", "encoder.model": str(tmp_path / "none")})
     process._process.wait(60)
     with pytest.raises(StageFailedError, match=r"the shared encoder has failed: .*none") as failed:
         process.check()

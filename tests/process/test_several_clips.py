@@ -180,7 +180,7 @@ def test_signal_after_the_end_of_a_run_is_noted(tmp_path: Path) -> None:
     """The run has finished, and says so; that there was a signal is not lost."""
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "clip.mp4", frames=20)
-    prepared = prepare(Options(source=str(clip), encoder="grid", out=tmp_path / "runs"))
+    prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"}))
     stopped = Stopped()
     assert run(prepared, LateSignal(Console(file=io.StringIO())), stopped) == ExitCode.DONE
     assert stopped.code == ExitCode.SIGTERM
@@ -254,7 +254,7 @@ def test_a_signal_ends_the_series(tmp_path: Path) -> None:
     """SIGTERM stops the clip under way as it would alone, and begins no other."""
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b")]
-    with started(*clips, *GRID, "--out", tmp_path / "runs", "--speed", "realtime") as process:
+    with started(*clips, *GRID, "--out", tmp_path / "runs", "--pace", "realtime") as process:
         wait_for_event(tmp_path / "runs" / "a", lambda event: event.event == "segment.opened", process)
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=DEADLINE_S)

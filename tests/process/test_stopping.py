@@ -43,7 +43,7 @@ def test_stopped_encoder_holds_up_no_end(clip: Path, tmp_path: Path, signals: in
     well before it would have drained; it says how far it had come.
     """
     run_dir = tmp_path / "clip"
-    with started(clip, *GRID, "--out", tmp_path, "--loop", "--max-segment-s", "60") as process:
+    with started(clip, *GRID, "--out", tmp_path, "--loop", "--detector-max-segment-s", "60") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
         worker_named(process, run_dir, "encode").send_signal(signal.SIGSTOP)
         began_at = time.monotonic()
@@ -65,7 +65,7 @@ def test_signal_while_the_source_is_hashed(clip: Path, tmp_path: Path, monkeypat
         threading.Event().wait()
 
     monkeypatch.setattr(Clip, "sha256", hash_for_ever)
-    prepared = prepare(Options(source=str(clip), encoder="grid", out=tmp_path))
+    prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
     assert run(prepared, JsonView()) == 143
     assert manifest(layout.root)["state"] == "running"
     assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
@@ -76,7 +76,7 @@ def test_signal_while_the_source_is_hashed(clip: Path, tmp_path: Path, monkeypat
 
 def test_cost_is_of_all_attempts(clip: Path, tmp_path: Path) -> None:
     """What a stopped attempt has cost is in the sum, in time and in dollars."""
-    words = (clip, *GRID, "--out", tmp_path, "--speed", "realtime", "--price-per-hour", "3600")
+    words = (clip, *GRID, "--out", tmp_path, "--pace", "realtime", "--price-per-hour", "3600")
     with started(*words) as process:
         wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.RunStarted), process)
         process.terminate()

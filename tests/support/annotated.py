@@ -1,7 +1,7 @@
 """Record and annotate without processes: what the chain gives, what is ordered, and what comes back."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
@@ -28,11 +28,10 @@ SECONDS = 5
 JPEG_BYTES = 1000
 
 
-def options(**given: object) -> Options:
-    """Options of a run with an annotator."""
-    return Options.model_validate(
-        {"source": "clip.mp4", "annotator": "openai", "keyframe_px": 64, "annotator_latency_s": 0, **given}
-    )
+def options(changes: Mapping[str, object] | None = None) -> Options:
+    """Options of a run with an annotator; ``changes`` by path."""
+    common = {"annotator.name": "openai", "keyframes.px": 64, "annotator.max_wait_s": 0}
+    return Options(source="clip.mp4").replace({**common, **(changes or {})})
 
 
 def closed(number: int, kind: Kind = "typical") -> SegmentClosed:

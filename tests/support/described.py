@@ -11,7 +11,7 @@ from tests.support.echo_server import MODEL
 from tests.support.openai_server import Reply, Server
 from tests.support.runs import write_intrinsics
 
-QUICK = ("--encoder", "grid", "--max-segment-s", "5", "--keyframe-px", "64", "--annotator-latency-s", "0")
+QUICK = ("--encoder", "grid", "--detector-max-segment-s", "5", "--keyframe-px", "64", "--annotator-max-wait-s", "0")
 """A segment every few seconds, each asked about at once."""
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def write_run(folder: Path, windows: Float16, *, source: str = "clip.mp4", finis
     """A run directory: what the chain records of these windows, up to its end or up to the last window."""
     folder.mkdir(parents=True)
     layout = RunLayout(folder, folder.name)
-    options = {"source": source, "detector": asdict(DetectorOptions())}
+    options = {"source": source, "detector": DetectorOptions().model_dump()}
     Manifest(
         run_id="r", state="running", started="", source=Source(name=source, size_bytes=1), intrinsics=None,
         options=options, encoder={"model": "grid-v1"},

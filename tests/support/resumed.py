@@ -8,7 +8,7 @@ from tests.support.facts import without
 from tests.support.runs import write_intrinsics
 
 GRID = ("--encoder", "grid")
-QUICK = ("--warmup-s", "8", "--settle-windows", "0", "--max-segment-s", "12")
+QUICK = ("--detector-warmup-s", "8", "--detector-settle-windows", "0", "--detector-max-segment-s", "12")
 """So that a short clip has segments of both kinds."""
 
 

@@ -141,7 +141,7 @@ def receive_all(inlet: Receiver) -> None:
 
 def run_program(clip: Path, out: Path) -> tuple[Row, Row]:
     """The real program on a clip; its last event and its ``run.json``."""
-    words = [sys.executable, "-m", "stream.cli", str(clip), "--encoder", "grid", "--out", str(out), "--restart"]
+    words = [sys.executable, "-m", "stream.cli", str(clip), "--encoder", "grid", "--out", str(out), "--overwrite"]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     run_dir = out / clip.stem
     last: Row = json.loads((run_dir / "events.jsonl").read_text().splitlines()[-1])

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 def measure(clip: Path, out: Path, encoder: str) -> Row:
     """Play the clip once, in real time."""
-    words = [sys.executable, "-m", "stream.cli", "run", str(clip), "--speed", "realtime", "--encoder", encoder]
+    words = [sys.executable, "-m", "stream.cli", "run", str(clip), "--pace", "realtime", "--encoder", encoder]
     subprocess.run([*words, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
     layout = RunLayout(out / clip.stem, clip.stem)
     began = began_at(layout.keyframes)

@@ -107,7 +107,7 @@ def run_case(clip: Path, out: Path, limits: Limits) -> tuple[int | None, str]:
 
     try:
         done = subprocess.run(
-            [*words, "--restart", "--restarts", "0"],
+            [*words, "--overwrite", "--max-restarts", "0"],
             capture_output=True,
             text=True,
             errors="replace",

@@ -35,7 +35,16 @@ from tests.support.echo_server import MODEL, answering
 
 _WORKERS = (*PROCESSES, ANNOTATE)
 TARGETS = (*_WORKERS, "supervisor", "all")
-_GENTLE = ("--encoder", "grid", "--warmup-s", "8", "--settle-windows", "0", "--max-segment-s", "12")
+_GENTLE = (
+    "--encoder",
+    "grid",
+    "--detector-warmup-s",
+    "8",
+    "--detector-settle-windows",
+    "0",
+    "--detector-max-segment-s",
+    "12",
+)
 """The detector as quick as it can be: a short clip then has segments of both kinds."""
 _NOT_COMPARED = ("seq", "time", "wall_s", "seconds", "dollars")
 """Of events and answers: times of day, and what hangs on them."""
@@ -110,12 +119,12 @@ class Tormentor:
             str(self._clip),
             *_GENTLE,
             *self._asks,
-            "--restarts",
+            "--max-restarts",
             "1000000",
         ]
         while True:
             with subprocess.Popen(
-                [*words, "--restarts", "1000000", "--out", str(out)],
+                [*words, "--max-restarts", "1000000", "--out", str(out)],
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, "TMPDIR": str(self._folder / "tmp")},
             ) as process:

@@ -47,10 +47,19 @@ _SETTLED: Final = 0.2
 _LOOK_EVERY_S: Final = 1.0
 _SPOOL_MIB: Final = 1
 """It is full before it is judged."""
-_COMMON: Final = ("--encoder", "grid", "--keyframe-px", "64", "--spool-mib", str(_SPOOL_MIB), "--log-format", "json")
+_COMMON: Final = (
+    "--encoder",
+    "grid",
+    "--keyframe-px",
+    "64",
+    "--keyframe-cache-mib",
+    str(_SPOOL_MIB),
+    "--log-format",
+    "json",
+)
 
 _DESCRIBED: Final = (
-    "--annotator", "openai", "--annotator-model", MODEL, "--annotator-latency-s", "0", "--max-segment-s", "5",
+    "--annotator", "openai", "--annotator-model", MODEL, "--annotator-max-wait-s", "0", "--detector-max-segment-s", "5",
 )  # fmt: skip
 
 

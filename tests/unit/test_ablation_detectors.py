@@ -2,7 +2,6 @@
 
 import io
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +111,7 @@ def test_settings_change_every_option_of_the_detector() -> None:
     """No two settings are the same, and each option that can decide what is anomalous is changed in one of them."""
     assert len(set(SETTINGS.values())) == len(SETTINGS)
     changed = {name for variant in detector_variants("any") for name in variant.changed()}
-    assert changed == {field.name for field in fields(DetectorOptions)} - OF_THE_PARTITION
+    assert changed == set(DetectorOptions.model_fields) - OF_THE_PARTITION
 
 
 @pytest.mark.parametrize("lasting", [EVENT_S[1], 120.0])

@@ -82,7 +82,7 @@ def test_each_clip_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_series_are_what_the_chain_embeds(clip: Path) -> None:
     """The grid's row sees the embeddings that a run makes of the clip, at the same times."""
-    prepared = prepare(Options(source=str(clip), encoder="grid"))
+    prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid"}))
     work = build("ingest", prepared.options, RunLayout(Path(), "clip"))
     chain = Pipeline([work.stage, Embed(GridEncoder(), 1.0)])
     made = [item for item in drive(chain, packets(prepared.source)) if isinstance(item, Embedding)]

@@ -3,7 +3,6 @@
 import json
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def test_bare_folder_gives_all_three_files(tmp_path: Path) -> None:
     for anomaly in found:
         assert anomaly["clip"] == "clip"
         assert anomaly["kind"] == "anomalous"
-        assert anomaly["options"] == asdict(DetectorOptions())
+        assert anomaly["options"] == DetectorOptions().model_dump()
         assert anomaly["t_start_s"] < anomaly["t_end_s"]
         assert anomaly["theta_off"] < anomaly["theta_on"] < anomaly["score_max"]
         assert anomaly["score_mean"] <= anomaly["score_max"]

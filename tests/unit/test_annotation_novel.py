@@ -47,7 +47,12 @@ NOVEL: Sequence[tuple[Kind, tuple[float, float]]] = (
 def test_novel_segments_are_described_once(layout: RunLayout) -> None:
     """A typical segment like one that is described is skipped and names it, with their cosine; no words are copied."""
     items = [item for number, (kind, vector) in enumerate(NOVEL) for item in segment(number, kind, vector)]
-    play(layout, options(annotate="novel", novelty=0.97), FakeAnnotator(), [*items, end(len(NOVEL))])
+    play(
+        layout,
+        options({"annotator.segments": "novel", "annotator.novelty_threshold": 0.97}),
+        FakeAnnotator(),
+        [*items, end(len(NOVEL))],
+    )
     assert sorted(subtasks(layout)) == ["s0000", "s0002", "s0003", "s0004"]
     said = {
         event.segment_id: (event.reason, event.same_as, event.similarity)
@@ -60,7 +65,7 @@ def test_novel_segments_are_described_once(layout: RunLayout) -> None:
 @pytest.mark.parametrize("cut", [8, 20, 41, 60])
 def test_stopped_run_decides_and_describes_the_same(layout: RunLayout, tmp_path: Path, cut: int) -> None:
     """A run that ends anywhere and goes on has the same descriptions and skips; nothing is asked twice."""
-    given = options(annotate="novel", novelty=0.97, annotator_latency_s=1e9)
+    given = options({"annotator.segments": "novel", "annotator.novelty_threshold": 0.97, "annotator.max_wait_s": 1e9})
     items = [*(item for n, (kind, vector) in enumerate(NOVEL) for item in segment(n, kind, vector)), end(len(NOVEL))]
     whole = RunLayout(tmp_path / "whole", "clip")
     whole.root.mkdir()
@@ -116,7 +121,7 @@ NEXT_IS_TAKEN = {"s0000": ["failed"], "s0001": ["annotated"], "s0002": ["skipped
 @pytest.mark.parametrize("at_once", [True, False])
 def test_when_one_fails_the_next_like_it_is_described(layout: RunLayout, at_once: bool) -> None:  # noqa: FBT001
     """No segment is left out for one without words, whether those like it close before or after it has failed."""
-    given, annotator = options(annotate="novel"), failing("s0000")
+    given, annotator = options({"annotator.segments": "novel"}), failing("s0000")
     items = [*alike(4), end(4)]
     if at_once:
         play(layout, given, annotator, items)
@@ -142,7 +147,7 @@ def write_windows(layout: RunLayout, items: list[Item]) -> None:
 @pytest.mark.parametrize("cut", [7, 14, 26, 39])
 def test_after_a_failure_a_run_goes_on_alike(layout: RunLayout, cut: int) -> None:
     """A run that ends anywhere and goes on takes nothing that has failed, or was only ordered, for described."""
-    given = options(annotate="novel", annotator_latency_s=1e9)
+    given = options({"annotator.segments": "novel", "annotator.max_wait_s": 1e9})
     items = [*alike(4), end(4)]
     play(layout, given, failing("s0000"), items[:cut])
     play(layout, given, failing("s0000"), items)
@@ -151,7 +156,7 @@ def test_after_a_failure_a_run_goes_on_alike(layout: RunLayout, cut: int) -> Non
 
 def test_all_that_is_alike_fails_with_its_first(layout: RunLayout) -> None:
     """Where the annotator ends without a word, what waited for one that failed has failed, too, and the books close."""
-    with recording(layout, options(annotate="novel")) as record:
+    with recording(layout, options({"annotator.segments": "novel"})) as record:
         write_windows(layout, [*alike(3)])
         for item in [*alike(3), end(3)]:
             list(record.on_item(item))
@@ -169,7 +174,7 @@ def test_what_is_like_a_failed_one_is_taken_up_again() -> None:
         (events.SegmentAnnotated(segment_id="s0000", actions=1), False),
     ):
         outcomes["s0000"] = last
-        assert may_be_asked_again(skipped, outcomes, options(annotate="novel")) == again
+        assert may_be_asked_again(skipped, outcomes, options({"annotator.segments": "novel"})) == again
 
 
 def test_memory_of_what_is_described_is_bounded(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,5 +182,5 @@ def test_memory_of_what_is_described_is_bounded(layout: RunLayout, monkeypatch: 
     monkeypatch.setattr(novelty, "REMEMBERED_MAX", 2)
     vectors = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, 1.0), (1.0, 0.0))
     items = [item for number, vector in enumerate(vectors) for item in segment(number, vector=vector)]
-    play(layout, options(annotate="novel"), FakeAnnotator(), [*items, end(5)])
+    play(layout, options({"annotator.segments": "novel"}), FakeAnnotator(), [*items, end(5)])
     assert [name for name, became in kinds(layout).items() if became == ["skipped"]] == ["s0003"]

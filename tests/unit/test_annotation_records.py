@@ -47,7 +47,7 @@ def subtasks(layout: RunLayout) -> dict[str, str]:
 def test_every_segment_is_described_on_its_own_times(layout: RunLayout) -> None:
     """Actions lie in stream time inside their segment, in order and numbered, whatever the order of the answers."""
     backwards = FakeAnnotator(lambda batch: [answer_to(request) for request in reversed(batch)], batch_max=3)
-    play(layout, options(annotator_latency_s=1e9), backwards, clip(7))
+    play(layout, options({"annotator.max_wait_s": 1e9}), backwards, clip(7))
     actions = read_annotations(layout.annotations)
     assert [(action.action_id, action.t_start_s, action.t_end_s, action.active) for action in actions[:4]] == [
         (1, 0.0, 2.5, True),
@@ -63,7 +63,7 @@ def test_every_segment_is_described_on_its_own_times(layout: RunLayout) -> None:
 
 def test_what_it_took_is_on_record(layout: RunLayout) -> None:
     """Each description says its tokens, seconds and dollars, and the run's end their sums; the books close."""
-    play(layout, options(price_per_hour=1.8), FakeAnnotator(), clip(3))
+    play(layout, options({"machine.price_per_hour": 1.8}), FakeAnnotator(), clip(3))
     first = of_kind(layout, events.SegmentAnnotated)[0]
     assert (first.tokens_in, first.tokens_out, first.seconds, first.dollars) == (1000, 100, 2.0, 0.001)
     assert (first.subtasks, first.objects, first.frames) == (("work on s0000",), ("screwdriver",), SECONDS)
@@ -78,22 +78,22 @@ def test_what_it_took_is_on_record(layout: RunLayout) -> None:
 @pytest.mark.parametrize(
     ("given", "dollars"),
     [
-        ({"price_per_hour": 1.8}, 0.001),
-        ({"price_per_hour": 1.8, "annotator_url": "http://localhost:8000/v1"}, 0.001),
-        ({"price_per_hour": 1.8, "annotator_url": "http://[::1]:8000/v1"}, 0.001),
-        ({"price_per_hour": 1.8, "annotator_url": "https://api.example.com/v1"}, None),
-        ({"price_per_hour": 1.8, "annotator_url": "http://10.0.0.7:8000/v1"}, None),
-        ({"annotator_price_in": 2.0, "annotator_price_out": 8.0, "annotator_url": "https://a.example/v1"}, 0.0028),
-        ({"annotator_price_in": 2.0, "annotator_url": "https://a.example/v1"}, 0.002),
-        ({"annotator_price_in": 0.0, "annotator_url": "https://a.example/v1"}, 0.0),
-        ({"annotator_price_out": 8.0}, 0.0008),
+        ({"machine.price_per_hour": 1.8}, 0.001),
+        ({"machine.price_per_hour": 1.8, "annotator.url": "http://localhost:8000/v1"}, 0.001),
+        ({"machine.price_per_hour": 1.8, "annotator.url": "http://[::1]:8000/v1"}, 0.001),
+        ({"machine.price_per_hour": 1.8, "annotator.url": "https://api.example.com/v1"}, None),
+        ({"machine.price_per_hour": 1.8, "annotator.url": "http://10.0.0.7:8000/v1"}, None),
+        ({"annotator.price_in": 2.0, "annotator.price_out": 8.0, "annotator.url": "https://a.example/v1"}, 0.0028),
+        ({"annotator.price_in": 2.0, "annotator.url": "https://a.example/v1"}, 0.002),
+        ({"annotator.price_in": 0.0, "annotator.url": "https://a.example/v1"}, 0.0),
+        ({"annotator.price_out": 8.0}, 0.0008),
     ],
 )
 def test_dollars_are_the_tokens_price_or_the_machines_time(
     layout: RunLayout, given: dict[str, object], dollars: float | None
 ) -> None:
     """A price for tokens is what a segment costs, else its time on this machine; of another machine's it is null."""
-    play(layout, options(**given), FakeAnnotator(), clip(2))
+    play(layout, options(given), FakeAnnotator(), clip(2))
     assert [event.dollars for event in of_kind(layout, events.SegmentAnnotated)] == [dollars, dollars]
     assert finish(layout).annotation.dollars == (None if dollars is None else pytest.approx(2 * dollars))
     validator = jsonschema.Draft202012Validator(schemas()["events"])
@@ -111,7 +111,7 @@ def cut_off(batch: Sequence[AnnotationRequest]) -> list[Said]:
 
 def test_failed_answer_is_recorded_and_paid_for(layout: RunLayout) -> None:
     """What was said instead of an answer lies in the raw responses before the event, which has what it took."""
-    play(layout, options(price_per_hour=1.8), FakeAnnotator(cut_off), clip(1))
+    play(layout, options({"machine.price_per_hour": 1.8}), FakeAnnotator(cut_off), clip(1))
     (failed,) = of_kind(layout, events.SegmentFailed)
     assert (failed.tokens_in, failed.tokens_out, failed.seconds, failed.dollars) == (1234, 56, 2.0, 0.001)
     (said,) = read_responses(layout.raw_responses)
@@ -145,11 +145,11 @@ def test_events_name_the_model(tmp_path: Path) -> None:
         tmp_path / "models--Qwen--Qwen2.5-VL-7B-Instruct" / "snapshots" / "cc594898137f460bfe9f0759e9844b3ce807cfb5"
     )
     cached.mkdir(parents=True)
-    named = {"annotator": "qwen", "annotator_model": str(cached)}
-    assert annotator_name(options(**named)) == "qwen Qwen/Qwen2.5-VL-7B-Instruct"
-    assert annotator_name(options(annotator="qwen", annotator_model=str(tmp_path / "mine"))) == "qwen mine"
-    assert annotator_name(options(annotator_model="org/model")) == "openai org/model"
-    assert annotator_name(options(annotator_model="/weights/model.gguf")) == "openai model.gguf"
+    named = {"annotator.name": "qwen", "annotator.model": str(cached)}
+    assert annotator_name(options(named)) == "qwen Qwen/Qwen2.5-VL-7B-Instruct"
+    assert annotator_name(options({"annotator.name": "qwen", "annotator.model": str(tmp_path / "mine")})) == "qwen mine"
+    assert annotator_name(options({"annotator.model": "org/model"})) == "openai org/model"
+    assert annotator_name(options({"annotator.model": "/weights/model.gguf"})) == "openai model.gguf"
 
 
 def test_keyframes_leave_the_spool_with_their_description(layout: RunLayout) -> None:
@@ -208,7 +208,7 @@ def test_no_words_on_the_wrong_segment(layout: RunLayout) -> None:
     late: list[Said] = []
     play(
         layout,
-        options(annotator_latency_s=1e9),
+        options({"annotator.max_wait_s": 1e9}),
         FakeAnnotator(lambda batch: hostile(batch, late), batch_max=5),
         clip(9),
     )
@@ -226,7 +226,7 @@ def test_words_about_another_segment_are_no_answer(layout: RunLayout) -> None:
     def swapped(batch: Sequence[AnnotationRequest]) -> list[Said]:
         return [answer_to(one, words_for(other)) for one, other in zip(batch, reversed(batch), strict=True)]
 
-    play(layout, options(annotator_latency_s=1e9), FakeAnnotator(swapped, batch_max=3), clip(3))
+    play(layout, options({"annotator.max_wait_s": 1e9}), FakeAnnotator(swapped, batch_max=3), clip(3))
     assert subtasks(layout) == {"s0001": "work on s0001"}
     assert ["the answer is to request" in event.reason for event in of_kind(layout, events.SegmentFailed)] == [True] * 2
 
@@ -272,7 +272,7 @@ def test_orders_ahead_of_answers_are_bounded(layout: RunLayout) -> None:
 def test_only_anomalous_segments(layout: RunLayout) -> None:
     """With ``anomalous`` typical segments are skipped, each with that reason."""
     annotator = FakeAnnotator()
-    play(layout, options(annotate="anomalous"), annotator, clip(6))
+    play(layout, options({"annotator.segments": "anomalous"}), annotator, clip(6))
     assert sorted(subtasks(layout)) == ["s0002", "s0005"]
     skipped = of_kind(layout, events.SegmentSkipped)
     assert {event.reason for event in skipped} == {ONLY_ANOMALOUS}
@@ -313,12 +313,12 @@ def test_killed_between_words_and_event(layout: RunLayout, monkeypatch: pytest.M
 
 def small_spool(policy: str, **given: object) -> dict[str, object]:
     """Room for about 10 of the fake keyframes beside one of the largest possible."""
-    return {"spool_policy": policy, "spool_mib": 1, "keyframe_px": 1018, **given}
+    return {"keyframes.on_cache_full": policy, "keyframes.cache_mib": 1, "keyframes.px": 1018, **given}
 
 
 def test_full_spool_holds_up_the_chain_until_answers_come(layout: RunLayout) -> None:
     """With ``block`` the chain waits while the spool is full of what is asked about, and goes on with each answer."""
-    with recording(layout, options(**small_spool("block"))) as record:
+    with recording(layout, options(small_spool("block"))) as record:
         numbers = iter(range(100))
         while record.ready():
             for item in segment(next(numbers)):
@@ -336,7 +336,7 @@ def test_full_spool_holds_up_the_chain_until_answers_come(layout: RunLayout) -> 
 
 def test_full_spool_leaves_segments_out_where_asked_to(layout: RunLayout) -> None:
     """With ``skip`` the chain never waits: a segment whose keyframes found no room is skipped, and says so."""
-    with recording(layout, options(spool_policy="skip", spool_mib=1)) as record:
+    with recording(layout, options({"keyframes.on_cache_full": "skip", "keyframes.cache_mib": 1})) as record:
         for number in range(215):
             assert record.ready()
             for item in segment(number):
@@ -353,7 +353,7 @@ def test_segment_larger_than_the_spool_does_not_wait_for_ever(layout: RunLayout)
     """A segment whose own keyframes fill the spool is skipped: no answer could make room for it."""
     from stream.pipeline.items import Keyframe
 
-    with recording(layout, options(spool_mib=1)) as record:
+    with recording(layout, options({"keyframes.cache_mib": 1})) as record:
         for second in range(12):
             assert record.ready()
             list(record.on_item(Keyframe(float(second), 64, 36, bytes([second]) * 100_000)))

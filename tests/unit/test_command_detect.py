@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from stream.commands.detect import detect
+from stream.config import OPTIONS
 from stream.detection.centroid import unit_rows
-from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, InputError, UsageError
 from stream.pipeline.items import Float32, Float64
 
@@ -84,19 +83,19 @@ def test_times_come_from_the_option_before_the_npz_before_the_count(tmp_path: Pa
 
 
 def test_every_detector_option_is_an_option_of_the_command() -> None:
-    """The options exist once, in the dataclass: the command has each of them with its default and meaning."""
-    options = {parameter.name: parameter for parameter in detect.params}
-    for option in fields(DetectorOptions):
-        assert options[option.name].default == option.default
-        assert options[option.name].to_info_dict()["help"] == option.metadata["help"]
+    """The options exist once, in the model: the command has each of them with its default and meaning."""
+    options = {parameter.opts[0]: parameter for parameter in detect.params}
+    for option in (each for path, each in OPTIONS.items() if path.startswith("detector.")):
+        assert options[option.flag].default == option.field.default
+        assert options[option.flag].to_info_dict()["help"] == option.extra["help"]
 
 
 def test_detector_options_reach_the_detector(tmp_path: Path) -> None:
     """A floor beyond reach finds nothing, and a value out of bounds is refused."""
     path = saved(tmp_path / "emb.npy", clip())
-    assert run(path, "--floor-mads", "1000") == []
-    with pytest.raises(UsageError, match="alpha is 7"):
-        run(path, "--alpha", "7")
+    assert run(path, "--detector-floor-mads", "1000") == []
+    with pytest.raises(UsageError, match="--detector-alpha 7: must be above 0 and at most 1"):
+        run(path, "--detector-alpha", "7")
 
 
 @pytest.mark.parametrize(("windows", "mode"), [(20, "causal"), (1, "causal"), (1, "offline")])

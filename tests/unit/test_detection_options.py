@@ -1,12 +1,14 @@
 """The options: published defaults, bounds, and clear errors."""
 
-from dataclasses import Field, fields
-from typing import Any
+import math
 
 import pytest
 
+from stream.config import OPTIONS, Options, validate
 from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
+
+PATHS = [path for path in OPTIONS if path.startswith("detector.")]
 
 
 def test_published_values_are_the_defaults() -> None:
@@ -16,18 +18,32 @@ def test_published_values_are_the_defaults() -> None:
     assert options.shortest_s == 3.0
 
 
-@pytest.mark.parametrize("option", fields(DetectorOptions), ids=lambda option: option.name)
-def test_every_option_has_a_meaning_and_bounds_that_hold(option: Field[float]) -> None:
-    """Each field says what it means, and refuses what is below its lowest value, and what is no number."""
-    assert option.metadata["help"].endswith(".")
-    for bad in (option.metadata["lowest"] - 1, float("nan"), float("inf")):
-        with pytest.raises(UsageError, match=f"^{option.name} is {bad}, expected a finite number"):
-            DetectorOptions(**dict[str, Any]({option.name: bad}))
+def validated(path: str, value: float) -> Options:
+    """Options with one of the detector's."""
+    return validate({"source": "clip.mp4", "detector": {path.removeprefix("detector."): value}})
+
+
+def test_every_constant_is_an_option() -> None:
+    """None of them is left out of the command line."""
+    assert [f"detector.{name}" for name in DetectorOptions.model_fields] == PATHS
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_option_has_a_meaning_and_bounds_that_hold(path: str) -> None:
+    """Each field says what it means, and refuses what is below its lowest value, and what is no finite number."""
+    option = OPTIONS[path]
+    assert option.extra["help"].endswith(".")
+    with pytest.raises(UsageError, match=f"^{option.flag} -1: must be {option.range}$"):
+        validated(path, -1)
+    for bad in (math.nan, math.inf):
+        with pytest.raises(UsageError, match=f"^{option.flag} {bad}: must be a (finite|whole) number, {option.range}$"):
+            validated(path, bad)
 
 
 def test_the_error_names_the_option_its_value_and_what_would_be_right() -> None:
     """One sentence with all three."""
-    with pytest.raises(UsageError, match=r"^alpha is 1\.5, expected a finite number between 0\.001 and 1$"):
-        DetectorOptions(alpha=1.5)
-    with pytest.raises(UsageError, match=r"^longest_anomaly_s is 5, expected more than shortest_s$"):
-        DetectorOptions(longest_anomaly_s=5, shortest_s=9)
+    with pytest.raises(UsageError, match=r"^--detector-alpha 1\.5: must be above 0 and at most 1$"):
+        validated("detector.alpha", 1.5)
+    message = r"^--detector-longest-anomaly-s 5: must be above --detector-shortest-s 9$"
+    with pytest.raises(UsageError, match=message):
+        validate({"source": "clip.mp4", "detector": {"longest_anomaly_s": 5, "shortest_s": 9}})

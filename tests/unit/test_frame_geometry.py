@@ -28,7 +28,7 @@ def slow_frame(rgb: UInt8, geometry: ResizeMode) -> UInt8:
     """Antialiased resize of the whole picture, to the square or to its own shape within it; the rest is black."""
     height, width = rgb.shape[:2]
     scale = 256 / max(width, height)
-    rows, columns = (256, 256) if geometry == "squash" else (round(height * scale), round(width * scale))
+    rows, columns = (256, 256) if geometry == "stretch" else (round(height * scale), round(width * scale))
     resized = np.einsum("yh,hwc->ywc", antialiased(height, rows), rgb, optimize=True)
     resized = np.einsum("xw,ywc->yxc", antialiased(width, columns), resized, optimize=True)
     frame = np.zeros((256, 256, 3), np.uint8)
@@ -38,7 +38,7 @@ def slow_frame(rgb: UInt8, geometry: ResizeMode) -> UInt8:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("geometry", ["squash", "letterbox"])
+@pytest.mark.parametrize("geometry", ["stretch", "letterbox"])
 @pytest.mark.parametrize("rectified", [True, False])
 def test_the_fused_encoder_frame_is_near_the_slow_one(
     size: tuple[int, int], geometry: ResizeMode, *, rectified: bool
@@ -55,7 +55,7 @@ def test_the_fused_encoder_frame_is_near_the_slow_one(
 def test_all_of_the_picture_is_in_the_encoder_frame(size: tuple[int, int]) -> None:
     """Its corners are the picture's in a squashed frame, and those of the stretch between the bars in the other."""
     width, height = size
-    squashed = encoder_view(width, height, 256, "squash")
+    squashed = encoder_view(width, height, 256, "stretch")
     assert (squashed.scale_x * width, squashed.scale_y * height, squashed.left, squashed.top) == (256, 256, 0, 0)
     boxed = encoder_view(width, height, 256, "letterbox")
     shown = boxed.shows(width, height)
@@ -81,14 +81,14 @@ def test_a_square_picture_is_whole_in_both() -> None:
     frame = frame_of(scene((512, 512)))
     squashed, boxed = (
         FrameRemap(frame_format_of(frame), None, geometry=geometry).encoder_frame(frame)
-        for geometry in ("squash", "letterbox")
+        for geometry in ("stretch", "letterbox")
     )
     np.testing.assert_array_equal(squashed, boxed)
 
 
 def test_the_record_names_the_geometry() -> None:
     """Facts say which it was, and the maps differ."""
-    geometries: list[ResizeMode] = ["crop", "squash", "letterbox"]
+    geometries: list[ResizeMode] = ["center-crop", "stretch", "letterbox"]
     facts = [FrameRemap(FrameFormat(*SMALL, "yuv420p", 0, 1, 1), None, geometry=name).facts() for name in geometries]
     assert [fact["geometry"] for fact in facts] == geometries
     assert len({fact["tile_map_sha256"] for fact in facts}) == 3

@@ -207,7 +207,7 @@ def test_a_cache_that_takes_nothing_is_told_of(tmp_path: Path, monkeypatch: pyte
 def test_a_server_without_ranges_is_told_of(hub: Hub) -> None:
     """Nothing but the first bytes is taken from it, and the sentence names the way out."""
     hub.ranges = False
-    assert "fetch it with --download" in refusal(EGO_100K.clip(2))
+    assert "fetch it with --cache-source" in refusal(EGO_100K.clip(2))
 
 
 @pytest.mark.usefixtures("hub")
@@ -361,7 +361,7 @@ def test_a_download_also_finds_the_clips(hub: Hub, spec: str) -> None:
     list_clips([EGO_10K.worker], download=True)
     assert all(made.range for made in hub.asked(EGO_10K.shard) if made.path.startswith("/storage"))
     hub.ranges = False
-    assert "fetch it with --download" in str(list_clips([spec])[0].fault)
+    assert "fetch it with --cache-source" in str(list_clips([spec])[0].fault)
     assert clips_named([spec], download=True) == expected
     assert open_clip(expected[2], download=True).fetched_bytes == 0
 

@@ -195,7 +195,7 @@ def layout(tmp_path: Path) -> RunLayout:
 
 
 def _recorded(layout: RunLayout, items: list[Item]) -> list[events.Event]:
-    options = Options(source="rtsp://h/l", out=layout.root, spool_mib=1)
+    options = Options(source="rtsp://h/l").replace({"output.folder": layout.root, "keyframes.cache_mib": 1})
     record = Record(layout, options)
     for _ in drive(Pipeline([Detect(DetectorOptions(warmup_s=10)), record]), items):
         pass

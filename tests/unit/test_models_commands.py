@@ -35,13 +35,13 @@ def test_commands_fetch_and_list(tmp_path: Path, hub: Hub) -> None:
     fetch = ("models", "fetch", "--encoder-model", NAME)
     first = _program(hub, tmp_path, *fetch)
     assert (first.returncode, first.stderr) == (0, "")
-    assert f"{NAME}@{COMMIT} is whole" in first.stdout
+    assert f"{NAME}@{COMMIT} is complete" in first.stdout
     assert f"{NAME}  1.0 of 1.0 MB" in first.stdout
     hub.requests.clear()
     again = _program(hub, tmp_path, *fetch[:-1], f"{NAME}@{COMMIT}", "--offline")
     assert (again.returncode, again.stdout.splitlines()) == (0, first.stdout.splitlines()[-1:])
     listed = _program(hub, tmp_path, "models", "list", HF_HUB_OFFLINE="1")
-    assert listed.stdout == f"{NAME}@{COMMIT}  main  1000 KiB  whole\n"
+    assert listed.stdout == f"{NAME}@{COMMIT}  main  1000 KiB  complete\n"
     assert hub.requests == []
 
 
@@ -87,7 +87,9 @@ def test_killed_fetch_goes_on_later(tmp_path: Path, hub: Hub) -> None:
 
 def test_offline_run_asks_nobody(hub: Hub, clip: Path) -> None:
     """A run that must not fetch ends before its first frame, with the code for a missing model."""
-    options = Options(source=str(clip), rectify=False, encoder="vjepa2", encoder_model=NAME, offline=True)
+    options = Options(source=str(clip)).replace(
+        {"lens.rectify": False, "encoder.name": "vjepa2", "encoder.model": NAME, "runtime.offline": True}
+    )
     with pytest.raises(ModelUnavailableError, match=f"{NAME}.*models fetch"):
         prepare(options)
     assert hub.requests == []

@@ -150,7 +150,7 @@ CASES: dict[type[Stage], Case] = {
     Embed: Case(lambda _: Embed(Spy(), 1.0, batch=2), encoder_frames_of, encoder_frames_again),
     EmbeddingWriter: Case(lambda layout: EmbeddingWriter(layout, Fence(layout, 1), "a" * 64), embeddings_of),
     Detect: Case(lambda _: Detect(DetectorOptions(warmup_s=6, settle_windows=0, max_segment_s=9)), embeddings_of),
-    Record: Case(lambda layout: Record(layout, options(annotator="none"), 1), segments_of, sink=story),
+    Record: Case(lambda layout: Record(layout, options({"annotator.name": "none"}), 1), segments_of, sink=story),
     Annotate: Case(lambda layout: Annotate(FakeAnnotator(), layout.keyframes, options()), orders_of, open_orders),
 }
 NON_SINKS = [kind for kind, case in CASES.items() if case.sink is None]

@@ -7,7 +7,7 @@ from tests.support.live_packets import Clock
 
 
 def chain_at(clock: Clock) -> StallDetector:
-    """A chain under way, with a ``--stall-s`` of a minute."""
+    """A chain under way, with a ``--progress-timeout-s`` of a minute."""
     progress = StallDetector(stall_s=60, clock=clock)
     for name in PROCESSES:
         progress.on_status(Status(name, "running", items=40, t_s=1.5))

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def options(folder: Path) -> Options:
     """A run with it."""
-    return Options(source="clip.mp4", encoder="vjepa2", encoder_model=str(folder))
+    return Options(source="clip.mp4").replace({"encoder.name": "vjepa2", "encoder.model": str(folder)})
 
 
 def card_with(monkeypatch: pytest.MonkeyPatch, free_gib: float) -> None:
@@ -40,24 +40,24 @@ def test_budget_is_what_is_free_less_a_margin(options: Options, monkeypatch: pyt
     """Without a wish the models get what the card has free, but for a GiB; all of it goes to the one process."""
     card_with(monkeypatch, 20.0)
     settled = with_budget(options)
-    assert settled.vram_budget_gib == 19.0
+    assert settled.machine.vram_budget_gib == 19.0
     assert shares(settled)["encode"].limit_bytes == pytest.approx(19 * GIB, abs=16)
-    assert settled.encoder_batch == shares(settled)["encode"].batch == 4
+    assert settled.encoder.batch == shares(settled)["encode"].batch == 4
 
 
 def test_batch_is_one_without_a_gpu_and_the_users_own(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """A CPU takes one window at a time; a batch that is asked for is kept."""
     monkeypatch.setattr(vram, "find_gpu", lambda: None)
-    assert with_budget(options).encoder_batch == 1
-    assert with_budget(options.model_copy(update={"encoder_batch": 3})).encoder_batch == 3
+    assert with_budget(options).encoder.batch == 1
+    assert with_budget(options.replace({"encoder.batch": 3})).encoder.batch == 3
     card_with(monkeypatch, 20.0)
-    assert with_budget(options.model_copy(update={"encoder_batch": 3})).encoder_batch == 3
+    assert with_budget(options.replace({"encoder.batch": 3})).encoder.batch == 3
 
 
 def test_users_budget_is_kept(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wish counts, whatever is free."""
     card_with(monkeypatch, 20.0)
-    assert with_budget(options.model_copy(update={"vram_budget_gib": 6.0})).vram_budget_gib == 6.0
+    assert with_budget(options.replace({"machine.vram_budget_gib": 6.0})).machine.vram_budget_gib == 6.0
 
 
 def test_full_card_is_no_room(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,9 +71,9 @@ def test_no_gpu_no_budget(options: Options, monkeypatch: pytest.MonkeyPatch) -> 
     """Without a GPU, or without a model that would use one, nothing is shared out."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpu.find_gpu() is None
-    assert with_budget(options.model_copy(update={"vram_budget_gib": 6.0})).vram_budget_gib is None
+    assert with_budget(options.replace({"machine.vram_budget_gib": 6.0})).machine.vram_budget_gib is None
     card_with(monkeypatch, 20.0)
-    grid = Options(source="clip.mp4", encoder="grid")
+    grid = Options(source="clip.mp4").replace({"encoder.name": "grid"})
     assert shares(with_budget(grid)) == {}
 
 
@@ -83,7 +83,7 @@ def test_annotator_has_a_share_of_its_own(options: Options, tmp_path: Path) -> N
     need = qwen_need(qwen, 32, 4)
     assert 0 < need.cache_bytes < need.each_bytes
     assert qwen_need(qwen, 64, 4).each_bytes > need.each_bytes
-    both = options.model_copy(update={"annotator": "qwen", "annotator_model": str(qwen), "vram_budget_gib": 8.0})
+    both = options.replace({"annotator.name": "qwen", "annotator.model": str(qwen), "machine.vram_budget_gib": 8.0})
     given = shares(both)
     assert list(given) == ["encode", "annotate"]
     assert sum(share.limit_bytes for share in given.values()) <= 8 * GIB
@@ -93,22 +93,22 @@ def test_onnx_runtime_has_a_share(folder: Path, tmp_path: Path, monkeypatch: pyt
     """An exported encoder needs no --encoder-model to be planned for; on the CPU it takes nothing of the card."""
     about = export_onnx(folder, tmp_path / "encoder.onnx", frames=4)
     card_with(monkeypatch, 20.0)
-    exported = Options(
-        source="clip.mp4", encoder="vjepa2", encoder_runtime="onnx", encoder_onnx=tmp_path / "encoder.onnx"
+    exported = Options(source="clip.mp4").replace(
+        {"encoder.name": "vjepa2", "encoder.runtime": "onnx", "encoder.onnx": tmp_path / "encoder.onnx"}
     )
     settled = with_budget(exported)
-    assert (settled.vram_budget_gib, settled.encoder_batch) == (19.0, 1)
+    assert (settled.machine.vram_budget_gib, settled.encoder.batch) == (19.0, 1)
     need = shares(settled)["encode"].need
     assert need.weights_bytes == 4 * about.shape.parameters
     assert need.each_bytes > about.shape.activation_bytes(4, 4)
-    assert needs(exported.model_copy(update={"onnx_provider": "cpu"})) == {}
+    assert needs(exported.replace({"encoder.onnx_provider": "cpu"})) == {}
 
 
 def test_gpus_decoder_has_a_share(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decoding on the GPU takes of its memory, too: it stands in the plan, and its process is kept to its share."""
     limits = list[int]()
     monkeypatch.setattr(vram, "limit_process", limits.append)
-    both = options.model_copy(update={"decoder": "nvdec", "vram_budget_gib": 6.0})
+    both = options.replace({"input.decoder": "nvdec", "machine.vram_budget_gib": 6.0})
     given = shares(both)
     assert list(given) == ["ingest", "encode"]
     assert given["ingest"].need.each_bytes == DECODER_BYTES
@@ -125,15 +125,15 @@ def test_annotator_by_itself_has_the_whole_budget(
     monkeypatch.setattr(vram, "limit_process", limits.append)
     card_with(monkeypatch, 20.0)
     qwen = save_tiny_qwen(tmp_path / "qwen", "qwen2_5_vl")
-    recorded = options.model_copy(update={"annotator": "qwen", "annotator_model": str(qwen), "decoder": "nvdec"})
+    recorded = options.replace({"annotator.name": "qwen", "annotator.model": str(qwen), "input.decoder": "nvdec"})
     limited_alone(recorded, "annotate")
-    limited_alone(recorded.model_copy(update={"vram_budget_gib": 6.0}), "annotate")
+    limited_alone(recorded.replace({"machine.vram_budget_gib": 6.0}), "annotate")
     assert limits == [pytest.approx(19 * GIB, abs=16), 6 * GIB]
 
 
 def test_unreadable_model_is_missing(options: Options, tmp_path: Path) -> None:
     """A model that cannot be read when the memory is shared out is a missing model, with its sentence and its code."""
-    gone = options.model_copy(update={"encoder_model": str(tmp_path / "gone")})
+    gone = options.replace({"encoder.model": str(tmp_path / "gone")})
     with pytest.raises(ModelUnavailableError, match=r"gone/config\.json cannot be read"):
         needs(gone)
 
@@ -142,24 +142,26 @@ def test_doctor_shows_the_plan(options: Options, tmp_path: Path, monkeypatch: py
     """The plan of a card that is here, of one that is only named, and what is said where there is neither."""
     monkeypatch.setattr(vram, "find_gpu", lambda: None)
     assert "no GPU; --vram-budget-gib 23" in plan(options).says
-    named = options.model_copy(update={"vram_budget_gib": 23.0})
+    named = options.replace({"machine.vram_budget_gib": 23.0})
     assert "of 23.0 GiB, encode 23.0 GiB at most: CUDA 0.75, weights" in plan(named).says
     qwen = save_tiny_qwen(tmp_path / "qwen", "qwen2_5_vl")
-    both = named.model_copy(update={"annotator": "qwen", "annotator_model": str(qwen)})
+    both = named.replace({"annotator.name": "qwen", "annotator.model": str(qwen)})
     assert "KV cache" in plan(both).says
     card_with(monkeypatch, 20.0)
     assert plan(options).says.startswith("of 19.0 GiB")
-    assert "no model of this run" in plan(Options(source="", encoder="grid")).says
+    assert "no model of this run" in plan(Options(source="").replace({"encoder.name": "grid"})).says
 
 
 def test_four_bits_reach_the_plan(tmp_path: Path) -> None:
     """A budget that the model's weights do not fit into at 16 bits suffices at 4, by the loader's own figure."""
     folder = save_tiny_qwen(tmp_path, "qwen2_5_vl")
-    plain = Options(source="clip.mp4", encoder="grid", annotator="qwen", annotator_model=str(folder))
-    four = plain.model_copy(update={"annotator_quantization": "4bit"})
+    plain = Options(source="clip.mp4").replace(
+        {"encoder.name": "grid", "annotator.name": "qwen", "annotator.model": str(folder)}
+    )
+    four = plain.replace({"annotator.quantization": "4bit"})
     weights = {name: needs(each)["annotate"].weights_bytes for name, each in {"16": plain, "4": four}.items()}
     assert weights["4"] == weights_bytes(folder, GPU_NUMBER_BYTES["4bit"]) == pytest.approx(0.35 * weights["16"], abs=1)
     budget_gib = (needs(plain)["annotate"].least_bytes - weights["16"] // 2) / GIB
-    assert shares(four.model_copy(update={"vram_budget_gib": budget_gib}))["annotate"].batch >= 1
+    assert shares(four.replace({"machine.vram_budget_gib": budget_gib}))["annotate"].batch >= 1
     with pytest.raises(NoRoomError, match="too small"):
-        shares(plain.model_copy(update={"vram_budget_gib": budget_gib}))
+        shares(plain.replace({"machine.vram_budget_gib": budget_gib}))

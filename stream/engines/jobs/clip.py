@@ -20,13 +20,13 @@ def run_clip(clip: str, options: Options) -> Outcome:
     Raises:
         EgocleanError: as ``prepare`` and ``run``.
     """
-    json_view = JsonView() if options.log_format == "json" else None
+    json_view = JsonView() if options.output.log_format == "json" else None
     if json_view:
         forward_notes(json_view.note)
     prepared = prepare(options.model_copy(update={"source": clip}))
     stopped = Stopped()
     code = run(prepared, json_view or make_view(Console()), stopped)
-    run_dir = options.out / prepared.source.stem
+    run_dir = options.output.folder / prepared.source.stem
     finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
     if finish is None:
         return Outcome(clip, code, "stopped: the same command goes on where it was", run_dir=run_dir)

@@ -14,13 +14,13 @@ _FINAL = (ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM)
 
 
 class EncoderProcess:
-    """``python -m stream.runtime.encoder_service.server``; one that dies is started again, ``--restarts`` times."""
+    """``python -m stream.runtime.encoder_service.server``; one that dies is started again, ``--max-restarts`` times."""
 
     def __init__(self, options: Options, endpoint: str, log: Path, say: Say) -> None:
         self._order = ServiceConfig(options=options, endpoint=endpoint)
         self._log = log
         self._say = say
-        self._restarts_left = options.restarts
+        self._restarts_left = options.runtime.max_restarts
         self._process = self._started()
 
     @property

@@ -34,13 +34,15 @@ def check_together(options: Options, clips: Sequence[str]) -> None:
     Raises:
         UsageError: they would be in each other's way.
     """
-    if options.annotator == "qwen":
+    if options.annotator.name == "qwen":
         raise UsageError(
             "--jobs and --annotator qwen contradict each other, since each job would load the model: "
             "serve it once and name the server with --annotator openai, or describe later with annotate"
         )
-    if options.metrics_port:
-        raise UsageError(f"--jobs and --metrics-port {options.metrics_port} contradict each other: give port 0")
+    if options.monitoring.metrics_port:
+        raise UsageError(
+            f"--jobs and --metrics-port {options.monitoring.metrics_port} contradict each other: give port 0"
+        )
     if "-" in clips:
         raise UsageError("standard input cannot be one of several clips: run it alone")
 
@@ -56,13 +58,13 @@ def at_once(clips: Sequence[str], options: Options, jobs: int, say: Say, *, fail
     check_together(options, clips)
     with ExitStack() as stack:
         folder = stack.enter_context(SocketFolder())
-        options = with_encoder(options, allow_download=not options.offline)
+        options = with_encoder(options, allow_download=not options.runtime.offline)
         encoder: EncoderProcess | None = None
-        if encoder_spec(options.encoder).has_weights:
+        if encoder_spec(options.encoder.name).has_weights:
             endpoint = folder.endpoint("encoder")
             encoder = EncoderProcess(with_budget(options), endpoint, folder.path / "encoder.log", say)
             stack.callback(encoder.close)
-            options = options.model_copy(update={"encoder_endpoint": endpoint, "encoder_batch": 1})
+            options = options.replace({"resolved.encoder_endpoint": endpoint, "encoder.batch": 1})
         pool = _Pool(clips, options, folder.path, say)
         stack.callback(pool.close)
         yield from pool.run(jobs, fail_fast=fail_fast, check=encoder.check if encoder else lambda: None)
@@ -160,7 +162,7 @@ class _Pool:
 
     def _said(self, clip: str) -> Say:
         """Lines for people begin with the clip's name; those for programs name their run."""
-        if self._options.log_format == "json":
+        if self._options.output.log_format == "json":
             return lambda line: print(line, flush=True)  # noqa: T201 - it is a line of JSON already
         name = redacted(clip).rpartition("::")[2].rpartition("/")[2]
         return lambda line: self._say(f"{name}  {line}")

@@ -101,7 +101,7 @@ def read_state(path: Path) -> Saved:
     if (found := state.get("format", 1)) != FORMAT:
         raise UsageError(
             f"{path} has state format {found}, and this version reads format {FORMAT}: finish the run with the version "
-            "that began it, or begin again with --restart"
+            "that began it, or begin again with --overwrite"
         )
     totals = take(state, "totals", dict)
     return Saved(

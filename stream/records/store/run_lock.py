@@ -10,6 +10,7 @@ from typing import Any, Final
 from stream.errors import DamagedError, NoRoomError, UsageError, exit_code_of, sentence_of
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, read_manifest
+from stream.records.schema.options import by_path
 from stream.records.store.attempt import read_attempt
 
 CLAIM_WAIT_S: Final = 5.0
@@ -60,7 +61,7 @@ class RunLock:
 
 
 def earlier_run(
-    layout: RunLayout, asked: Manifest, deciding: Collection[str], sha256: Callable[[], str | None]
+    layout: RunLayout, asked: Manifest, identity: Collection[str], sha256: Callable[[], str | None]
 ) -> Manifest | None:
     """The run that lies here, if it is the one that is asked for: of the same source, with the same options.
 
@@ -69,7 +70,7 @@ def earlier_run(
     Args:
         layout: Of the run.
         asked: What a new run would begin with.
-        deciding: Names of the options that decide what is recorded.
+        identity: Paths of the options that decide what is recorded.
         sha256: Of the clip; it is asked for only where the file has been touched since, and its hash is known.
 
     Raises:
@@ -78,7 +79,7 @@ def earlier_run(
     if not layout.events.exists() or not layout.manifest.exists():
         return None
     manifest = read_manifest(layout.manifest)
-    before, now = _identity(manifest, deciding), _identity(asked, deciding)
+    before, now = _identity(manifest, identity), _identity(asked, identity)
     if before == now and manifest.source.sha256 and manifest.source.mtime_ns != asked.source.mtime_ns:
         before["sha256"], now["sha256"] = manifest.source.sha256, sha256()
     differing = sorted(name for name in now if before.get(name) != now[name])
@@ -86,17 +87,17 @@ def earlier_run(
         changes = ", ".join(f"{name}: {_short(before.get(name))} then, {_short(now[name])} now" for name in differing)
         raise UsageError(
             f"{layout.root} holds another run ({changes}): "
-            "use the same options, give another --out, or begin anew with --restart"
+            "use the same options, choose another --out, or discard that run with --overwrite"
         )
     return manifest
 
 
-def _identity(manifest: Manifest, deciding: Collection[str]) -> dict[str, Any]:
+def _identity(manifest: Manifest, paths: Collection[str]) -> dict[str, Any]:
     """All that decides what is recorded, by name."""
-    by_content = {"intrinsics"} | ({"source"} if manifest.source.edges_sha256 else set())
+    by_content = {"lens.intrinsics"} | ({"source"} if manifest.source.edges_sha256 else set())
     lens = manifest.model_dump(mode="json")["intrinsics"] or {}
     return {
-        **{name: manifest.options.get(name) for name in deciding if name not in by_content},
+        **{path: by_path(manifest.options, path) for path in paths if path not in by_content},
         **{f"intrinsics {name}": value for name, value in lens.items()},
         "size_bytes": manifest.source.size_bytes,
         "edges_sha256": manifest.source.edges_sha256,

@@ -111,7 +111,7 @@ def serve(order: ServiceConfig) -> None:
         socket.setsockopt(zmq.RCVHWM, messages.QUEUE_MESSAGES)
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(order.endpoint)
-        Server(encoder, socket, options.encoder_batch or 1).serve()
+        Server(encoder, socket, options.encoder.batch or 1).serve()
 
 
 def _end_with_the_line(line_in: FileIO) -> None:

@@ -90,9 +90,9 @@ class LiveFeed:
             options = self._source.options
             yield from CameraPackets(
                 lambda: open_stream(self._source),
-                Backoff(options.reconnect_s or math.inf, wait=self._leaving.wait),
+                Backoff(options.reconnect_timeout_s or math.inf, wait=self._leaving.wait),
                 has_end=self._source.has_end,
-                silence_s=options.silence_s,
+                silence_s=options.read_timeout_s,
                 since=self._since,
             )
         elif math.isfinite(self._source.options.lag_s):

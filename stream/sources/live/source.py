@@ -87,7 +87,7 @@ class LiveSource:
             return None
         from stream.sources.live.connect import connect
 
-        return connect(self.address, self.options.silence_s, decoder_options)
+        return connect(self.address, self.options.read_timeout_s, decoder_options)
 
     def packets(
         self,
@@ -109,14 +109,14 @@ class LiveSource:
         """
         if self.path is not None:
             try:
-                return GrowingFile(self.path, self.options.follow_idle_s)
+                return GrowingFile(self.path, self.options.read_timeout_s)
             except OSError as error:
                 raise SourceError(f"{self.name} cannot be read: {error.strerror}") from error
         if self.options.stdin_fds is not None:
             return Pipe(*self.options.stdin_fds, keep=self.keep_head)
         if self.address is None:
             raise TypeError(f"{self.name} has neither a path nor an address")
-        return HttpStream(self.address, self.options.silence_s)
+        return HttpStream(self.address, self.options.read_timeout_s)
 
     @property
     def fetched_bytes(self) -> None:
@@ -155,7 +155,7 @@ def open_growing(spec: str, options: LiveOptions) -> LiveSource:
     path = Path(spec)
     if not path.is_file():
         raise UsageError(f"--follow {spec}: there is no such file; name a file that is being written")
-    return LiveSource(spec, path.stem, replace(options, kind="growing"), path=path)
+    return LiveSource(spec, path.stem, options.model_copy(update={"kind": "growing"}), path=path)
 
 
 def open_standard_input(spec: str, options: LiveOptions, *, download: bool = False) -> LiveSource:  # noqa: ARG001
@@ -170,7 +170,7 @@ def open_standard_input(spec: str, options: LiveOptions, *, download: bool = Fal
     if sys.stdin.isatty():
         raise UsageError("standard input is a terminal: pipe a stream into the program, or name a clip")
     fds = os.dup(sys.stdin.fileno()), os.memfd_create("egoclean-stdin")
-    return replace(_live("pipe", replace(options, stdin_fds=fds), address), keep_head=True)
+    return replace(_live("pipe", options.model_copy(update={"stdin_fds": fds}), address), keep_head=True)
 
 
 def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Source:  # noqa: ARG001
@@ -182,12 +182,12 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
     address = Address(spec)
     if options.kind is not None:
         return _live(options.kind, options, address)
-    with ask(address, options.silence_s, Range="bytes=0-0") as answer:
+    with ask(address, options.read_timeout_s, Range="bytes=0-0") as answer:
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
-            file = file_of(address, answer, options.silence_s)
+            file = file_of(address, answer, options.read_timeout_s)
             return Clip(address.name, address.stem, file, 0, file.size_bytes)
         return _live("http" if answer.length is None else "download", options, address)
 
 
 def _live(kind: Kind, options: LiveOptions, address: Address) -> LiveSource:
-    return LiveSource(address.name, address.stem, replace(options, kind=kind), address)
+    return LiveSource(address.name, address.stem, options.model_copy(update={"kind": kind}), address)

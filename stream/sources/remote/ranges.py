@@ -81,7 +81,7 @@ class Ranges:
         if etag not in (None, self.etag) or size not in ("", "*", str(self.size_bytes)):
             raise SourceError(
                 f"{self.name} has changed on the hub while it was read: name a commit with @COMMIT, "
-                "and begin anew with --restart"
+                "and begin anew with --overwrite"
             )
 
     def _require_part(self, response: "httpx2.Response", start: int, stop: int) -> None:
@@ -89,7 +89,7 @@ class Ranges:
         part = f"bytes {start}-{stop - 1}/"
         if not is_whole and not response.headers.get("Content-Range", "").startswith(part):
             raise WholeFilesOnlyError(
-                f"{self.name} cannot be read in parts, the server gives whole files only: fetch it with --download"
+                f"{self.name} cannot be read in parts, the server gives whole files only: fetch it with --cache-source"
             )
 
 

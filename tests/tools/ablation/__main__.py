@@ -12,9 +12,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.commands.run import make_options
-from stream.config import Options
-from stream.detection.options import DetectorOptions
+from stream.config import Options, validate
 from stream.errors import EgocleanError, ModelUnavailableError, UsageError
 from stream.evaluation.readers import read_json
 from stream.evaluation.tables import PIPE_WIDTH
@@ -57,13 +55,11 @@ def ablation(
     <stem>_ts.npy beside <stem>_temb.npy. Without timestamps the windows are 1 s apart.
     """
     given = {
-        "intrinsics": intrinsics,
-        "rectify": rectify,
-        "encoder": "vjepa2" if encoder_model else "grid",
-        "encoder_model": encoder_model,
-        "stride_s": stride_s,
+        "lens": {"intrinsics": intrinsics, "rectify": rectify},
+        "encoder": {"name": "vjepa2" if encoder_model else "grid", "model": encoder_model},
+        "window": {"stride_s": stride_s},
     }
-    options = [make_options(DetectorOptions(), {"source": clip, **given}) for clip in clips]
+    options = [validate({"source": clip, **given}) for clip in clips]
     console = Console(stderr=True)
     subjects, variants = _stored(options) if _are_stored(clips) else _played(options, console)
     results = compare(_with_truth(subjects, truth), variants, console)
@@ -87,7 +83,7 @@ def _are_stored(clips: Sequence[str]) -> bool:
 
 def _stored(options: Sequence[Options]) -> tuple[list[Subject], list[Variant]]:
     """Embeddings, on which only detectors can be compared."""
-    if options[0].encoder_model is not None or options[0].intrinsics is not None:
+    if options[0].encoder.model is not None or options[0].lens.intrinsics is not None:
         raise UsageError("embeddings need no encoder and no lens: leave --encoder-model and --intrinsics out")
     paths = [Path(each.source) for each in options]
     subjects = [Subject(str(path), stem_of(path), partial(_only_series, path)) for path in paths]
@@ -101,7 +97,7 @@ def _only_series(path: Path) -> dict[str, Series]:
 def _played(options: Sequence[Options], console: Console) -> tuple[list[Subject], list[Variant]]:
     """Videos; detectors are compared on vjepa2 where there are weights, else on grid."""
     clips = [prepare(each) for each in options]
-    encoders = make_encoders(clips[0].options.encoder_model)
+    encoders = make_encoders(clips[0].options.encoder.model)
     subjects = [Subject(clip.source.name, clip.source.stem, partial(record, clip, encoders, console)) for clip in clips]
     default = "vjepa2" if "vjepa2" in encoders else "grid"
     return subjects, [*encoder_variants(encoders), *detector_variants(default)]

@@ -33,7 +33,7 @@ def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], console: Con
         SourceError: the clip holds no picture.
     """
     decode = Decode(prepared.source.name, prepared.stream)
-    windows = {name: Embed(encoder, prepared.options.stride_s) for name, encoder in encoders.items()}
+    windows = {name: Embed(encoder, prepared.options.window.stride_s) for name, encoder in encoders.items()}
     made: dict[str, list[Embedding]] = {name: [] for name in encoders}
     with progress(console, prepared.source.stem, SECONDS, prepared.stream.declared_s) as job:
         for frame in _encoder_frames(decode, prepared, {encoder.encoder_px for encoder in encoders.values()}):
@@ -50,7 +50,7 @@ def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], console: Con
 def _encoder_frames(decode: Decode, prepared: Prepared, sides_px: set[int]) -> Iterator[EncoderFrame]:
     """A frame of each size for every picture of the clip."""
     options = prepared.options
-    intrinsics = read_intrinsics(options.intrinsics) if options.intrinsics else None
+    intrinsics = read_intrinsics(options.lens.intrinsics) if options.lens.intrinsics else None
     rectifiers = [Rectify(intrinsics, encoder_px=side_px) for side_px in sorted(sides_px)]
     for picture in drive(decode, packets(prepared.source)):
         for rectify in rectifiers:

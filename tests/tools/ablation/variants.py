@@ -1,7 +1,7 @@
 """What is compared: every encoder with the detector as it is, then every detector setting on one encoder."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from stream.detection.options import DetectorOptions
@@ -53,7 +53,7 @@ class Variant:
 
     def changed(self) -> dict[str, float]:
         """The detector's options that are not the default ones."""
-        told = {field.name: getattr(self.options, field.name) for field in fields(DetectorOptions)}
+        told = self.options.model_dump()
         return {name: value for name, value in told.items() if value != getattr(DEFAULT, name)}
 
     def is_default(self) -> bool:

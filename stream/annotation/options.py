@@ -1,0 +1,88 @@
+"""The options of the annotator, and of the keyframes that are kept for it."""
+
+from typing import ClassVar, Literal
+
+from stream.records.schema.options import OptionGroup, option, switch
+
+
+class KeyframeOptions(OptionGroup):
+    """The pictures that are kept for the annotator."""
+
+    title: ClassVar[str] = "Keyframes"
+    prefix: ClassVar[str] = "keyframe"
+
+    fps: float = option(1.0, "Keyframes kept per second of video.", identity=True, gt=0.0, le=30.0)
+    px: int = option(854, "Longest side of a keyframe, in pixels.", identity=True, ge=64, le=4096)
+    cache_mib: int = option(512, "Disk space for keyframes that wait for the annotator, in MiB.", identity=True, ge=1)
+    on_cache_full: Literal["block", "skip"] | None = option(
+        None,
+        "When the keyframe cache is full: wait for the annotator, or skip segments.",
+        flag="--on-cache-full",
+        unset="skip for a camera, else block",
+        identity=True,
+    )
+
+
+class AnnotatorOptions(OptionGroup):
+    """The model that describes segments."""
+
+    title: ClassVar[str] = "Annotator"
+    prefix: ClassVar[str] = "annotator"
+
+    name: Literal["none", "qwen", "openai"] = option(
+        "none",
+        "Model that describes the segments: qwen runs on this machine, openai is an OpenAI-compatible server.",
+        flag="--annotator",
+        identity=True,
+        daily=True,
+    )
+    model: str | None = option(
+        None,
+        "Weights: a Hugging Face name or a local folder; for openai, the server's name of its model.",
+        unset="the annotator's own",
+        metavar="NAME_OR_PATH",
+        identity=True,
+        daily=True,
+    )
+    url: str | None = option(
+        None, "Base URL of an OpenAI-compatible server, such as http://localhost:8000/v1.", metavar="URL", daily=True
+    )
+    task: str | None = option(
+        None,
+        "The worker's task in a few words, shown to the annotator.",
+        flag="--task",
+        metavar="TEXT",
+        identity=True,
+        daily=True,
+    )
+    segments: Literal["all", "anomalous", "novel"] = option(
+        "all",
+        "Which segments to describe; novel skips those that resemble a segment already described.",
+        identity=True,
+        daily=True,
+    )
+    novelty_threshold: float = option(
+        0.95,
+        "With `--annotator-segments novel`: cosine similarity at which a typical segment counts as already described.",
+        flag="--novelty-threshold",
+        identity=True,
+        ge=-1.0,
+        le=1.0,
+    )
+    frames: int = option(32, "Most keyframes shown per segment.", identity=True, ge=1)
+    hint: bool = switch("Tell the annotator what the detector found.", on=True, identity=True)
+    quantization: Literal["none", "4bit"] = option("none", "Quantization of the weights on the GPU.", identity=True)
+    batch: int | None = option(None, "Most segments per request.", unset="what the annotator can take", ge=1)
+    max_wait_s: float = option(5.0, "Longest time that a segment waits for its batch to fill, in seconds.", ge=0.0)
+    connect_timeout_s: float = option(
+        300.0, "Give up on a server that has been unreachable for this long, in seconds.", ge=0.0
+    )
+    request_timeout_s: float = option(
+        300.0, "Give up on a single request to a server after this long, in seconds.", gt=0.0
+    )
+    price_in: float | None = option(
+        None, "Price of a million input tokens, in dollars, for the record.", unset="none", ge=0.0
+    )
+    price_out: float | None = option(
+        None, "Price of a million output tokens, in dollars, for the record.", unset="none", ge=0.0
+    )

@@ -1,0 +1,171 @@
+"""Commands whose help is in sections, with examples and exit codes, and the types of their own arguments."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+
+from stream.errors import ExitCode, UsageError
+from stream.records.schema.options import must_be, range_text
+
+T = TypeVar("T")
+
+SHORT_HELP: Final = 24
+"""A command with at most so many options shows all of them in ``--help``."""
+_ALL: Final = "stream.help_all"
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+_CODES: Final = {
+    ExitCode.DONE: "done",
+    ExitCode.USAGE: "usage or configuration",
+    ExitCode.INPUT: "the input cannot be read",
+    ExitCode.PARTIAL: "done, but some segments failed or some video was damaged",
+    ExitCode.MODEL_MISSING: "a model or its weights are missing",
+    ExitCode.NO_ROOM: "no room: disk, memory or GPU memory",
+    ExitCode.INTERNAL: "internal error",
+    ExitCode.SIGINT: "stopped by Ctrl-C",
+    ExitCode.SIGTERM: "stopped by SIGTERM",
+}
+ALL_CODES: Final = tuple(_CODES)
+
+
+class Command(click.Command):
+    """A command with a help in sections.
+
+    An option may have the attributes ``section``, the heading it stands under, and ``daily``: one that is not is
+    shown by ``--help-all`` alone, where the command has many.
+    """
+
+    examples: Sequence[tuple[str, str]] = ()
+    """What each does, and its command line without the program's name."""
+    exit_codes: Sequence[ExitCode] = ()
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        params = super().get_params(ctx)
+        return [*params, _help_all] if self._is_long(params) else params
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        params = self.get_params(ctx)
+        whole = ctx.meta.get(_ALL, False) or not self._is_long(params)
+        sections: dict[str, list[tuple[str, str]]] = {}
+        hidden = 0
+        for param in params:
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx)):
+                if whole or getattr(param, "daily", True):
+                    sections.setdefault(getattr(param, "section", "Options"), []).append(record)
+                else:
+                    hidden += 1
+        own = sections.pop("Options", [])
+        for title, records in [*sections.items(), ("Options", own)]:
+            with formatter.section(title):
+                formatter.write_dl(records)
+        if hidden:
+            formatter.write_paragraph()
+            formatter.write_text(f"{hidden} more options: {ctx.command_path} --help-all")
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for does, words in self.examples:
+                    formatter.write(f"{'':{formatter.current_indent}}# {does}\n")
+                    formatter.write(f"{'':{formatter.current_indent}}egoclean-stream {words}\n")
+        if self.exit_codes:
+            with formatter.section("Exit codes"):
+                formatter.write_dl([(str(int(code)), _CODES[code]) for code in self.exit_codes])
+        super().format_epilog(ctx, formatter)
+
+    def _is_long(self, params: Sequence[click.Parameter]) -> bool:
+        return sum(isinstance(param, click.Option) for param in params) > SHORT_HELP
+
+
+def command(
+    name: str | None = None, *, examples: Sequence[tuple[str, str]], exit_codes: Sequence[ExitCode] = ()
+) -> Callable[[Callable[..., Any]], Command]:
+    """Make a function a command, as ``click.command`` does."""
+
+    def decorate(function: Callable[..., Any]) -> Command:
+        made = click.command(name, cls=Command)(function)
+        made.examples, made.exit_codes = examples, exit_codes
+        return made
+
+    return decorate
+
+
+def _show_all(ctx: click.Context, _param: click.Parameter, value: object) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.meta[_ALL] = True
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+_help_all = click.Option(
+    ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=_show_all, help="Show every option."
+)
+
+
+class ClipName(click.ParamType[str]):
+    """A positional CLIP. A bare number is refused: it was most likely meant for the option before it."""
+
+    name = "clip"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401, ARG002 - click's
+        text = str(value)
+        if _NUMBER.fullmatch(text):
+            raise UsageError(
+                f"{text} is not a clip: if it belongs to the option before it, that option takes no value; "
+                f"restarts are limited by --max-restarts {text}, and a file of that name is written ./{text}"
+            )
+        return text
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
+        return [click.shell_completion.CompletionItem(incomplete, type="file")]
+
+
+class Real(click.FloatRange):
+    """A finite number in a range, refused as every other option is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        try:
+            number = float(value)
+            if math.isfinite(number):
+                return float(super().convert(value, param, ctx))
+        except (ValueError, click.BadParameter) as error:
+            raise UsageError(_refusal(self, float, value, param)) from error
+        raise UsageError(_refusal(self, float, value, param))
+
+
+class Whole(click.IntRange):
+    """A whole number in a range, refused as every other option is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter as error:
+            raise UsageError(_refusal(self, int, value, param)) from error
+
+
+class Choice(click.Choice[str]):
+    """One of several words, refused as every other option is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            raise UsageError(f"{_named(param)} {value}: must be one of {', '.join(self.choices)}") from error
+
+
+def _refusal(
+    bounds: click.FloatRange | click.IntRange, kind: type, value: object, param: click.Parameter | None
+) -> str:
+    lower = {"gt" if bounds.min_open else "ge": bounds.min} if bounds.min is not None else {}
+    upper = {"lt" if bounds.max_open else "le": bounds.max} if bounds.max is not None else {}
+    try:
+        out_of_range = math.isfinite(kind(value))
+    except ValueError:
+        out_of_range = False
+    return f"{_named(param)} {value}: {must_be(kind, range_text({**lower, **upper}), out_of_range=out_of_range)}"
+
+
+def _named(param: click.Parameter | None) -> str:
+    return param.opts[0] if param is not None else "value"

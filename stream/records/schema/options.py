@@ -1,0 +1,202 @@
+"""How an option is declared: one field holds its default, range, help and flag, and whether runs differ by it.
+
+The command line, the environment, a TOML file and ``run.json`` are all derived from these fields.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
+
+Value: TypeAlias = bool | int | float | str | Path | None
+
+_BOUNDS: Final = (("gt", Gt, "above"), ("ge", Ge, "at least"), ("lt", Lt, "below"), ("le", Le, "at most"))
+
+
+class OptionGroup(BaseModel):
+    """Options that belong together: a section of the help, a table of a TOML file, an object in ``run.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    title: ClassVar[str] = ""
+    """Heading of the section in the help."""
+    prefix: ClassVar[str] = ""
+    """Begins every flag of the group, as ``detector`` in ``--detector-alpha``."""
+
+
+def option(
+    default: Value,
+    text: str,
+    *,
+    identity: bool = False,
+    daily: bool = False,
+    flag: str | None = None,
+    unset: str | None = None,
+    metavar: str | None = None,
+    **bounds: float,
+) -> Any:  # noqa: ANN401 - the type of the field, as pydantic's Field
+    """A field that is an option of the user's.
+
+    Args:
+        default: value where the user gives none.
+        text: help of the command line.
+        identity: whether runs that differ in it are different runs.
+        daily: whether ``--help`` shows it; ``--help-all`` shows every option.
+        flag: name on the command line, ``--on/--off`` for a switch; None for the group's prefix and the field's name.
+        unset: what the default None stands for, as the help says it.
+        metavar: what the help calls the value.
+        **bounds: ``gt``, ``ge``, ``lt`` and ``le``, as for pydantic.
+    """
+    marks: dict[str, Any] = {
+        "help": text,
+        "identity": identity,
+        "daily": daily,
+        "flag": flag,
+        "unset": unset,
+        "metavar": metavar,
+    }
+    as_field: Any = Field  # its overloads take no dictionary of bounds
+    return as_field(default=default, json_schema_extra={"option": marks}, **bounds)
+
+
+def switch(text: str, *, on: bool = False, identity: bool = False, daily: bool = False) -> Any:  # noqa: ANN401 - as above
+    """A boolean option; one that is ``on`` by default has a ``--no-`` form."""
+    return option(on, text, identity=identity, daily=daily)
+
+
+def identity_field() -> Any:  # noqa: ANN401 - as above
+    """A required field that is no option of the command line, but part of a run's identity."""
+    return Field(json_schema_extra={"option": {"identity": True}})
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Annotation of a text that is one of several names, as of the rows of a table."""
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._require, handler(source))
+
+    def _require(self, name: str) -> str:
+        if name not in self.names:
+            raise ValueError(f"must be one of {', '.join(self.names)}")
+        return name
+
+
+@dataclass(frozen=True)
+class OptionField:
+    """An option as a field declares it."""
+
+    path: str
+    """Dotted, as in a TOML file: ``detector.alpha``."""
+    group: type[BaseModel]
+    field: FieldInfo
+    extra: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Heading of its group."""
+        return self.group.title if issubclass(self.group, OptionGroup) else ""
+
+    @property
+    def flags(self) -> str:
+        """As click takes it: ``--detector-alpha``, or ``--rectify/--no-rectify`` for a switch that is on."""
+        if self.extra["flag"]:
+            return str(self.extra["flag"])
+        name = self.path.rpartition(".")[2].replace("_", "-")
+        prefix = self.group.prefix if issubclass(self.group, OptionGroup) else ""
+        flag = f"{prefix}-{name}" if prefix else name
+        return f"--{flag}/--no-{flag}" if self.field.default is True else f"--{flag}"
+
+    @property
+    def flag(self) -> str:
+        """Its name in messages."""
+        return self.flags.partition("/")[0]
+
+    @cached_property
+    def type(self) -> type:
+        """``bool``, ``int``, ``float``, ``str`` or ``Path``; ``str`` for a choice."""
+        plain = [each for each in _alternatives(self.field.annotation) if each is not type(None)]
+        return plain[0] if len(plain) == 1 and inspect.isclass(plain[0]) else str
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it may be; empty where it is no choice."""
+        named = [word for each in self.field.metadata if isinstance(each, OneOf) for word in each.names]
+        literals = [each for each in _alternatives(self.field.annotation) if get_origin(each) is Literal]
+        return (*named, *(str(word) for each in literals for word in get_args(each)))
+
+    @cached_property
+    def range(self) -> str:
+        """``above 0 and at most 1``; empty where it has no bounds."""
+        bounds = ((name, cls) for name, cls, _ in _BOUNDS)
+        return range_text(
+            {name: getattr(each, name) for name, cls in bounds for each in self.field.metadata if isinstance(each, cls)}
+        )
+
+
+def range_text(bounds: Mapping[str, float]) -> str:
+    """``above 0 and at most 1`` of ``{"gt": 0, "le": 1}``."""
+    return " and ".join(f"{word} {bounds[name]:g}" for name, _, word in _BOUNDS if name in bounds)
+
+
+def must_be(kind: type, range_: str, *, out_of_range: bool) -> str:
+    """How a value is refused: ``must be above 0``, or of another type ``must be a whole number, at least 1``."""
+    if out_of_range:
+        return f"must be {range_}"
+    noun = {bool: "true or false", int: "a whole number", float: "a finite number"}.get(kind, "text")
+    return f"must be {noun}, {range_}" if range_ else f"must be {noun}"
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any type form
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def options_of(model: type[BaseModel], path: str = "") -> Iterator[OptionField]:
+    """The options of a model and of the groups in it, depth first, in the order of declaration."""
+    for name, field in model.model_fields.items():
+        where = f"{path}.{name}" if path else name
+        if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel):
+            yield from options_of(field.annotation, where)
+        elif isinstance(extra := field.json_schema_extra, dict) and isinstance(marks := extra.get("option"), dict):
+            yield OptionField(where, model, field, marks)
+
+
+def by_path(values: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - whatever is there
+    """The value at a dotted path of nested mappings; None where there is none."""
+    found: Any = values
+    for name in path.split("."):
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(name)
+    return found
+
+
+def nest(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by dotted path, as nested dictionaries."""
+    root: dict[str, Any] = {}
+    for path, value in values.items():
+        *groups, name = path.split(".")
+        here = root
+        for group in groups:
+            here = here.setdefault(group, {})
+        here[name] = value
+    return root
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested mappings in one; where both have a value, the one ``above`` counts."""
+    both = dict(below)
+    for name, value in above.items():
+        lower = both.get(name)
+        both[name] = merge(lower, value) if isinstance(lower, Mapping) and isinstance(value, Mapping) else value
+    return both
