@@ -116,9 +116,9 @@ def _encode(options: Options, layout: RunLayout, attempt: int, saved: Saved | No
 def _encoder(options: Options) -> "tuple[ClipEncoder, Callable[[], None]]":
     """The encoder in this process, or the client of the one that several runs share; and what closes it."""
     if options.resolved.encoder_endpoint is not None:
-        from stream.runtime.encoder_service.client import ServedEncoder
+        from stream.runtime.encoder_service.client import RemoteEncoder
 
-        served = ServedEncoder(options.resolved.encoder_endpoint)
+        served = RemoteEncoder(options.resolved.encoder_endpoint)
         return served, served.close
     from stream.runtime.encoder import own_encoder
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from stream.errors import UsageError
-from stream.pipeline.codec import pack, unpack
+from stream.pipeline.codec import CodecError, pack, unpack
 from stream.pipeline.items import Embedding
 from stream.pipeline.state import State, replay_from_s, take, take_optional
 from stream.records.schema.events import SegmentClosed
@@ -162,12 +162,12 @@ def test_states_are_packed_whole(state: State) -> None:
 def test_only_plain_things_are_packed() -> None:
     """An object, an array of objects, or another extension than ours goes neither in nor out."""
     for odd in (object(), np.array([object()]), {1, 2}):
-        with pytest.raises(TypeError, match="expected msgpack's types and arrays"):
+        with pytest.raises(CodecError, match=r"only msgpack's types and arrays can|array of \|O cannot"):
             pack({"odd": odd})
-    with pytest.raises(ValueError, match="expected the dict"):
-        unpack(b"\x93\x01\x02\x03")
-    with pytest.raises(ValueError, match="extension 5"):
-        unpack(b"\x81\xa1a\xc7\x06\x05" + b"\x93\xa1x\x90\xc4\x00")
+    with pytest.raises(CodecError, match="expected a dict"):
+        unpack(b"\x02\x93\x01\x02\x03")
+    with pytest.raises(CodecError, match="extension 5"):
+        unpack(b"\x02\x81\xa1a\xc7\x06\x05" + b"\x93\xa1x\x90\xc4\x00")
 
 
 def test_a_state_of_another_kind_is_refused() -> None:

@@ -1,37 +1,88 @@
-"""What a chain and the encoder's process say to each other: a packed dict, and where there is one, a frame's bytes."""
+"""The messages between the chains and the process that holds their encoder (``stream.pipeline.codec``)."""
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Final, TypeAlias, get_args
 
-import zmq
+from models.encoders.encoder import Facts, Float16, Float32, UInt8
+from stream.pipeline.codec import Codec
 
-from stream.pipeline.codec import pack, unpack
-from stream.pipeline.state import State
-
-HELLO, PUT, DROP, ENCODE = "hello", "put", "drop", "encode"
-"""What a chain may say, under ``say``."""
-BY_A_CHAIN = (HELLO, PUT, DROP, ENCODE)
-HERE, DONE, FAILED = "here", "done", "failed"
-"""What it is told, under ``say``; ``instance`` with it tells one process from the next that takes its place."""
-QUEUE_MESSAGES = 256
-"""That wait on either side of one chain: a frame each, most of them."""
+QUEUE_MESSAGES: Final = 256
+"""High-water mark on either side of one chain; most messages are one frame."""
 
 
-def send(socket: zmq.Socket[bytes], message: State, frame: Any = None, to: bytes | None = None) -> None:  # noqa: ANN401 - a buffer
-    """Send a message, through a ROUTER ``to`` one of its peers."""
-    parts = [*([to] if to is not None else []), pack(message), *([frame] if frame is not None else [])]
-    socket.send_multipart(parts)
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A chain asks whether the service is ready."""
 
 
-def receive(parts: Sequence[bytes]) -> tuple[State, bytes | None]:
-    """A message and its frame, as they came.
+@dataclass(frozen=True, slots=True)
+class PutFrame:
+    """Store a frame in a slot of the chain, in place of an older one."""
 
-    Raises:
-        ValueError: it is none of ours.
-    """
-    if not 1 <= len(parts) <= 2:
-        raise ValueError(f"a message of {len(parts)} parts, expected one or two")
-    message = unpack(parts[0])
-    if "say" not in message:
-        raise ValueError(f"a message without 'say': {str(message)[:80]}")
-    return message, parts[1] if len(parts) == 2 else None
+    slot: int
+    rgb: UInt8
+    """(encoder_px, encoder_px, 3) uint8, RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropFrame:
+    """Free a slot."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeRequest:
+    """Embed windows together."""
+
+    request: int
+    windows: list[list[int]]
+    """The slots of each window's frames, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    """What every reply carries."""
+
+    instance: str
+    """Tells a process from the one that takes its place."""
+    facts: Facts
+    """About the encoder, for ``run.json``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready(_Reply):
+    """The encoder is loaded; the answer to ``Hello``."""
+
+    name: str
+    frames: int
+    """In a window."""
+    encoder_px: int
+    """Width and height of a frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded(_Reply):
+    """The embeddings of a request's N windows."""
+
+    request: int
+    mean: Float32
+    """(N, D) float32, mean over all tokens."""
+    temporal: Float16
+    """(N, T, D) float16, mean over space for each tubelet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeFailed(_Reply):
+    """A request's windows could not be embedded."""
+
+    request: int
+    reason: str
+    is_out_of_memory: bool
+
+
+Request: TypeAlias = Hello | PutFrame | DropFrame | EncodeRequest
+Reply: TypeAlias = Ready | Encoded | EncodeFailed
+
+REQUESTS: Final[Codec[Request]] = Codec(*get_args(Request))
+REPLIES: Final[Codec[Reply]] = Codec(*get_args(Reply))

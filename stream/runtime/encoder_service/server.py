@@ -1,7 +1,7 @@
 """The process that holds the encoder of several chains.
 
-Started as ``python -m stream.runtime.encoder_service.server``, its order as one line of JSON on standard input. That
-pipe stays open: when it closes, whoever started it is gone, and the process ends.
+It is started as ``python -m stream.runtime.encoder_service.server``, with a ``ServiceConfig`` as one line of JSON on
+standard input. That pipe stays open: when it closes, the process that started this one has gone, and this one ends.
 """
 
 import os
@@ -9,34 +9,47 @@ import sys
 import threading
 import uuid
 from io import FileIO
+from typing import TypedDict
 
 import numpy as np
 import psutil
 import zmq
 from pydantic import BaseModel
 
-from models.encoders.encoder import ClipEncoder
+from models.encoders.encoder import ClipEncoder, Facts
 from models.memory import vram
 from stream.config import Options
 from stream.errors import ExitCode, exit_code_of, sentence_of
-from stream.pipeline.state import State, take
 from stream.runtime.encoder import own_encoder
-from stream.runtime.encoder_service import messages
-from stream.runtime.encoder_service.shared import Answer, SharedEncoder
+from stream.runtime.encoder_service.messages import (
+    QUEUE_MESSAGES,
+    REPLIES,
+    REQUESTS,
+    DropFrame,
+    Encoded,
+    EncodeFailed,
+    EncodeRequest,
+    Hello,
+    PutFrame,
+    Ready,
+    Reply,
+    Request,
+)
+from stream.runtime.encoder_service.shared import Result, SharedEncoder
 
 _BUSY_POLL_MS = 1
 _IDLE_POLL_MS = 1000
 
 
 class ServiceConfig(BaseModel):
-    """What is served, and where."""
+    """Which encoder is served, and at which endpoint."""
 
     options: Options
     endpoint: str
 
 
 class Server:
-    """Hears all chains, and answers each with its own."""
+    """Takes the requests of all chains, and sends each its own replies."""
 
     def __init__(self, encoder: ClipEncoder, socket: zmq.Socket[bytes], batch_max: int) -> None:
         self._encoder = encoder
@@ -45,88 +58,102 @@ class Server:
         self._instance = uuid.uuid4().hex
 
     def serve(self) -> None:
-        """Until the process ends."""
+        """Serve until the process ends.
+
+        Raises:
+            CodecError: what came is not a request.
+        """
         while True:
             if self._socket.poll(_BUSY_POLL_MS if self._shared.is_busy else _IDLE_POLL_MS):
-                self._hear()
+                self._receive()
             elif not self._shared.is_busy:
-                self._forget_the_dead()
-            for answer in self._shared.step():
-                self._answer(answer)
+                self._remove_dead_clients()
+            for result in self._shared.step():
+                self._send_result(result)
 
-    def _hear(self) -> None:
-        """Take all that has come."""
+    def _receive(self) -> None:
+        """Take all requests that have come."""
         while self._socket.poll(0):
             client, *parts = self._socket.recv_multipart()
-            message, frame = messages.receive(parts)
-            self._do(client, message, frame)
+            self._take(client, REQUESTS.decode(parts))
 
-    def _do(self, client: bytes, message: State, frame: bytes | None) -> None:
-        match message["say"]:
-            case messages.HELLO:
-                self._say(client, {"say": messages.HERE, "name": self._encoder.name, "frames": self._encoder.frames,
-                                   "encoder_px": self._encoder.encoder_px})  # fmt: skip
-            case messages.PUT if frame is not None:
-                self._shared.put(client, take(message, "slot", int), frame)
-            case messages.DROP:
-                self._shared.drop(client, take(message, "slot", int))
-            case messages.ENCODE:
-                self._shared.ask(client, take(message, "request", int), take(message, "windows", list))
-            case other:
-                raise ValueError(f"{other!r} is said by a chain, expected one of {messages.BY_A_CHAIN}")
+    def _take(self, client: bytes, request: Request) -> None:
+        match request:
+            case Hello():
+                encoder = self._encoder
+                ready = Ready(
+                    name=encoder.name, frames=encoder.frames, encoder_px=encoder.encoder_px, **self._envelope()
+                )
+                self._send(client, ready)
+            case PutFrame():
+                self._shared.put(client, request.slot, request.rgb)
+            case DropFrame():
+                self._shared.drop(client, request.slot)
+            case EncodeRequest():
+                self._shared.request(client, request.request, request.windows)
 
-    def _answer(self, answer: Answer) -> None:
-        if answer.failure is not None:
-            is_memory = isinstance(answer.failure, MemoryError)
-            failed: State = {"say": messages.FAILED, "why": str(answer.failure), "memory": is_memory}
-            self._say(answer.client, {**failed, "request": answer.request})
-            return
-        self._say(answer.client, {
-            "say": messages.DONE,
-            "request": answer.request,
-            "mean": np.stack([made.mean for made in answer.embeddings]),
-            "temporal": np.stack([made.temporal for made in answer.embeddings]),
-        })  # fmt: skip
+    def _send_result(self, result: Result) -> None:
+        reply: Reply
+        if result.failure is None:
+            mean = np.stack([embedding.mean for embedding in result.embeddings])
+            temporal = np.stack([embedding.temporal for embedding in result.embeddings])
+            reply = Encoded(request=result.request, mean=mean, temporal=temporal, **self._envelope())
+        else:
+            reply = EncodeFailed(
+                request=result.request,
+                reason=str(result.failure),
+                is_out_of_memory=isinstance(result.failure, MemoryError),
+                **self._envelope(),
+            )
+        self._send(result.client, reply)
 
-    def _say(self, client: bytes, message: State) -> None:
+    def _envelope(self) -> "_Envelope":
         facts = {**self._encoder.facts(), **vram.facts(), "batches_shared": self._shared.shared_batches}
-        messages.send(self._socket, {**message, "instance": self._instance, "facts": facts}, to=client)
+        return {"instance": self._instance, "facts": facts}
 
-    def _forget_the_dead(self) -> None:
+    def _send(self, client: bytes, reply: Reply) -> None:
+        self._socket.send_multipart([client, *REPLIES.encode(reply)])
+
+    def _remove_dead_clients(self) -> None:
         for client in self._shared.clients:
             if not psutil.pid_exists(int(client.partition(b"-")[0])):
-                self._shared.forget(client)
+                self._shared.remove(client)
 
 
-def serve(order: ServiceConfig) -> None:
-    """Load the encoder, and serve it.
+class _Envelope(TypedDict):
+    instance: str
+    facts: Facts
+
+
+def serve(config: ServiceConfig) -> None:
+    """Load the encoder and serve it.
 
     Raises:
         ModelUnavailableError: its packages or weights are not there.
         MemoryError: it does not fit into the device's memory.
     """
-    options = order.options
+    options = config.options
     encoder = own_encoder(options)
     with zmq.Context[zmq.Socket[bytes]]() as context, context.socket(zmq.ROUTER) as socket:
-        socket.setsockopt(zmq.RCVHWM, messages.QUEUE_MESSAGES)
+        socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
         socket.setsockopt(zmq.LINGER, 0)
-        socket.bind(order.endpoint)
+        socket.bind(config.endpoint)
         Server(encoder, socket, options.encoder.batch or 1).serve()
 
 
-def _end_with_the_line(line_in: FileIO) -> None:
-    line_in.readall()
+def _exit_with_parent(pipe: FileIO) -> None:
+    pipe.readall()
     os._exit(ExitCode.DONE)
 
 
 def main() -> None:
-    """Entry of the process; how it failed is its last line on standard error."""
-    line_in = FileIO(sys.stdin.fileno(), closefd=False)
-    order = ServiceConfig.model_validate_json(line_in.readline())
-    threading.Thread(target=_end_with_the_line, args=(line_in,), daemon=True).start()
+    """Entry point of the process; if it fails, its last line on standard error says why."""
+    pipe = FileIO(sys.stdin.fileno(), closefd=False)
+    config = ServiceConfig.model_validate_json(pipe.readline())
+    threading.Thread(target=_exit_with_parent, args=(pipe,), daemon=True).start()
     try:
-        serve(order)
-    except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told
+        serve(config)
+    except Exception as error:  # noqa: BLE001 - the way out of the process: every error is reported
         sys.stderr.write(sentence_of(error) + "\n")
         sys.exit(exit_code_of(error))
 
