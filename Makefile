@@ -1,18 +1,23 @@
 # Two commands do all the set-up on a fresh machine with Python 3.11:
 #   make demo   render a clip, run the whole chain on it, show its segments
-#   make test   lint, types, import rule, tests
+#   make test   lint, types, import rule, all tests
+# While you work:
+#   make test-fast   the tests that start no process, in a minute
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-image lint bench pictures clean
+.PHONY: demo test test-fast test-image lint bench pictures clean
 
 demo: $(VENV)/.run-ready
 	$(BIN)/egoclean-stream demo
 
 test: lint
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+test-fast: $(VENV)/.dev-ready
+	$(BIN)/python -m pytest tests/unit tests/chain -n 2 --dist worksteal
 
 test-image:
 	docker/test_image.sh

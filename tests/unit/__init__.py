@@ -1,1 +1,1 @@
-"""Tests in memory."""
+"""Tests in memory: no process is started."""

@@ -1,0 +1,1 @@
+"""Whole chains in this process, by the inline engine: no socket, no child."""
