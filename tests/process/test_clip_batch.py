@@ -1,218 +1,24 @@
-"""Several clips in one call: which are meant, what becomes of each, and which exit code is the command's."""
+"""Several clips in one run of the real program."""
 
 import io
 import json
 import os
 import signal
-import tarfile
 from pathlib import Path
-from typing import Any
 
-import pytest
 from rich.console import Console
 
 from stream.config import Options
-from stream.engines.batch import Outcome, gravest, run_named, run_series
-from stream.errors import ExitCode, ModelUnavailableError, NoRoomError, SourceError, UsageError
+from stream.errors import ExitCode
 from stream.records.schema.events import Event, RunFinished
 from stream.run.prepare import prepare
 from stream.run.session import run
 from stream.runtime.supervisor import Stopped
-from stream.sources.table import open_clip
 from stream.ui.view import PlainView
-from tests.support.clips import clips_named, into_tar, make_clip, remux
+from tests.support.clips import into_tar, make_clip, remux
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
 
 GRID = ("--encoder", "grid")
-
-
-def touch(*paths: Path) -> None:
-    for path in paths:
-        path.write_bytes(b"x")
-
-
-def tar_of(path: Path, *names: str) -> Path:
-    """A tar with such members, of one byte each."""
-    with tarfile.open(path, "w") as tar:
-        for name in names:
-            member = tarfile.TarInfo(name)
-            member.size = 1
-            tar.addfile(member, io.BytesIO(b"x"))
-    return path
-
-
-def test_a_whole_tar_is_its_clips_in_their_order(tmp_path: Path) -> None:
-    """Every .mp4 member once, in the tar's order; sidecars and macOS's shadows are no clips."""
-    tar = tar_of(tmp_path / "part000.tar", "b.mp4", "b.json", "./sub/a.MP4", "._b.mp4", "b.mp4")
-    clips = clips_named([str(tar)])
-    assert clips == [f"{tar}::b.mp4", f"{tar}::./sub/a.MP4"]
-    assert [open_clip(clip).size_bytes for clip in clips] == [1, 1]
-
-
-def test_a_folder_is_its_clips_and_those_of_its_tars(tmp_path: Path) -> None:
-    """By name; what is neither .mp4 nor .tar is left alone, and so are folders within."""
-    touch(tmp_path / "c.mp4", tmp_path / "a.mp4", tmp_path / "intrinsics.json", tmp_path / ".hidden.mp4")
-    tar = tar_of(tmp_path / "b.tar", "1.mp4", "2.mp4")
-    (tmp_path / "inner").mkdir()
-    touch(tmp_path / "inner" / "d.mp4")
-    expected = [tmp_path / "a.mp4", f"{tar}::1.mp4", f"{tar}::2.mp4", tmp_path / "c.mp4"]
-    assert clips_named([str(tmp_path)]) == [str(clip) for clip in expected]
-
-
-def test_a_list_names_a_clip_on_each_line(tmp_path: Path) -> None:
-    """Empty lines and comments do not count; a line may name all that a word can."""
-    tar = tar_of(tmp_path / "part000.tar", "a.mp4", "b.mp4")
-    (tmp_path / "list.txt").write_text(f"# two shards\n\nclip.mp4\n  {tar}  \n")
-    clips = clips_named(["first.mp4", f"@{tmp_path}/list.txt"])
-    assert clips == ["first.mp4", "clip.mp4", f"{tar}::a.mp4", f"{tar}::b.mp4"]
-
-
-def test_lists_that_name_nothing_are_refused(tmp_path: Path) -> None:
-    """A list that is missing, empty or no text is an input that cannot be read."""
-    (tmp_path / "empty.txt").write_text("# nothing\n")
-    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\xff")
-    for name, complaint in (("none", "No such file"), ("empty", "is empty"), ("bytes", "no UTF-8")):
-        with pytest.raises(SourceError, match=complaint):
-            clips_named([f"@{tmp_path}/{name}.txt"])
-
-
-def test_what_holds_no_clip_is_left_to_be_opened(tmp_path: Path) -> None:
-    """A missing file, a folder and a tar without clips stay as named, and opening them says what is wrong."""
-    tar = tar_of(tmp_path / "part000.tar", "a.json")
-    (tmp_path / "folder").mkdir()
-    specs = [str(tmp_path / "none.mp4"), str(tmp_path / "folder"), str(tar)]
-    assert clips_named(specs) == specs
-    for spec, complaint in zip(specs, ("does not exist", "is a directory", r"no \.mp4 is in it"), strict=True):
-        with pytest.raises(SourceError, match=complaint):
-            open_clip(spec)
-
-
-def test_two_clips_of_one_stem_are_refused(tmp_path: Path) -> None:
-    """They would be written to one place; the error names both, before anything is run."""
-    tar = tar_of(tmp_path / "part000.tar", "clip.mp4")
-    with pytest.raises(UsageError, match=r"clip\.mp4 and .*part000\.tar::clip\.mp4 would both be written as 'clip'"):
-        clips_named([str(tmp_path / "clip.mp4"), str(tar)])
-
-
-def test_the_gravest_code_is_the_commands() -> None:
-    """The greatest of all, but that damage (4) weighs less than a clip that is not done."""
-    assert gravest([0, 0]) == 0
-    assert gravest([0, 4, 0]) == 4
-    assert gravest([4, 3, 0]) == 3
-    assert gravest([4, 2]) == 2
-    assert gravest([3, 70, 4]) == 70
-    assert gravest([70, 143]) == 143
-
-
-FAILURES: dict[str, Exception] = {
-    "bad": SourceError("bad is no video"),
-    "weights": ModelUnavailableError("no weights"),
-    "full": NoRoomError("no room"),
-}
-
-
-def job(clip: str) -> Outcome:
-    """A job that fails for the clips named above."""
-    if clip in FAILURES:
-        raise FAILURES[clip]
-    return Outcome(clip, ExitCode.PARTIAL if clip == "torn" else ExitCode.DONE, "done", 30.0)
-
-
-def series(*clips: str, fail_fast: bool = False) -> tuple[int, list[str]]:
-    said: list[str] = []
-    return run_series(clips, job, said.append, fail_fast=fail_fast), said
-
-
-def test_one_bad_clip_does_not_stop_the_rest() -> None:
-    """Each clip has its line with its code, and the totals add up."""
-    code, said = series("a", "bad", "torn", "b")
-    assert code == ExitCode.INPUT
-    assert said[-5:] == [
-        "  0  a: done",
-        "  3  bad: bad is no video",
-        "  4  torn: done",
-        "  0  b: done",
-        "3 of 4 clips done, 1 of them with damage, 1 not done; 0:01:30.0 of video",
-    ]
-
-
-def test_fail_fast_stops_at_the_first_that_is_not_done() -> None:
-    """Damage is no failure; a clip that cannot be read is."""
-    code, said = series("torn", "bad", "b", fail_fast=True)
-    assert code == ExitCode.INPUT
-    assert said[-1] == "1 of 3 clips done, 1 of them with damage, 1 not done, 1 not begun; 0:00:30.0 of video"
-
-
-@pytest.mark.parametrize(("clip", "code"), [("weights", 5), ("full", 6)])
-def test_what_every_clip_would_meet_stops_at_once(clip: str, code: int) -> None:
-    """Without weights, or on a full disk, the next clip would fare no better."""
-    assert series("a", clip, "b")[0] == code
-    assert "1 not begun" in series("a", clip, "b")[1][-1]
-
-
-def test_one_clip_named_by_itself_is_no_series() -> None:
-    """Its error is raised as ever, and nothing is summed up."""
-    said: list[str] = []
-    assert run_named(["torn"], job, said.append, fail_fast=False) == ExitCode.PARTIAL
-    with pytest.raises(SourceError, match="bad is no video"):
-        run_named(["bad"], job, said.append, fail_fast=False)
-    assert said == []
-
-
-def test_signal_that_comes_too_late_for_one_clip_ends_the_series() -> None:
-    """The clip was done, and counts as done; no other is begun, and the code is the signal's where one was left."""
-    late = Outcome("a", ExitCode.DONE, "done", 30.0, stopped=ExitCode.SIGTERM)
-    said: list[str] = []
-    assert run_series(["a", "b"], lambda _: late, said.append, fail_fast=False) == ExitCode.SIGTERM
-    assert said[-1] == "1 of 2 clips done, 1 not begun; 0:00:30.0 of video"
-    assert run_series(["a"], lambda _: late, said.append, fail_fast=False) == ExitCode.DONE
-
-
-class LateSignal(PlainView):
-    """Sends this process a SIGTERM when it hears that the run has finished."""
-
-    def event(self, event: Event) -> None:
-        if isinstance(event, RunFinished):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def test_signal_after_the_end_of_a_run_is_noted(tmp_path: Path) -> None:
-    """The run has finished, and says so; that there was a signal is not lost."""
-    write_intrinsics(tmp_path)
-    clip = make_clip(tmp_path / "clip.mp4", frames=20)
-    prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"}))
-    stopped = Stopped()
-    assert run(prepared, LateSignal(Console(file=io.StringIO())), stopped) == ExitCode.DONE
-    assert stopped.code == ExitCode.SIGTERM
-
-
-def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
-    """A program that reads it between two clips sees what is done and what is left, and never a part of it."""
-    record = tmp_path / "runs" / "series.json"
-    seen: list[dict[str, Any]] = []
-
-    def look(clip: str) -> Outcome:
-        seen.append(json.loads(record.read_text()) if record.exists() else {})
-        return Outcome(clip, ExitCode.DONE, "done", 30.0, tmp_path / clip)
-
-    run_series(["a", "bad", "b"], lambda clip: job(clip) if clip == "bad" else look(clip), print, fail_fast=False,
-               record=record)  # fmt: skip
-    before, between = seen
-    assert before == {}
-    assert [(line["clip"], line["exit_code"], line["run_dir"]) for line in between["clips"]] == [
-        ("a", 0, str(tmp_path / "a")),
-        ("bad", 3, None),
-    ]
-    assert between["left"] == ["b"]
-    assert json.loads(record.read_text())["left"] == []
-    assert [path.name for path in record.parent.iterdir()] == ["series.json"]
-
-
-def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """A folder that is a file is a wrong option, not a fault of the program."""
-    (tmp_path / "runs").write_text("")
-    with pytest.raises(UsageError, match=r"series\.json cannot be written"):
-        run_series(["a"], job, print, fail_fast=False, record=tmp_path / "runs" / "series.json")
 
 
 def test_a_worker_folder_is_run_clip_by_clip(tmp_path: Path) -> None:
@@ -278,3 +84,21 @@ def test_events_as_json_stay_alone_on_standard_output(tmp_path: Path) -> None:
     told = [json.loads(line)["event"] for line in result.stdout.splitlines()]
     assert told.count("run.finished") == 2
     assert json.loads(result.stderr.splitlines()[-1])["message"].startswith("2 of 2 clips done;")
+
+
+class LateSignal(PlainView):
+    """Sends this process a SIGTERM when it hears that the run has finished."""
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, RunFinished):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_signal_after_the_end_of_a_run_is_noted(tmp_path: Path) -> None:
+    """The run has finished, and says so; that there was a signal is not lost."""
+    write_intrinsics(tmp_path)
+    clip = make_clip(tmp_path / "clip.mp4", frames=20)
+    prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"}))
+    stopped = Stopped()
+    assert run(prepared, LateSignal(Console(file=io.StringIO())), stopped) == ExitCode.DONE
+    assert stopped.code == ExitCode.SIGTERM

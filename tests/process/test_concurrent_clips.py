@@ -6,11 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-import pytest
 
-from stream.config import Options
-from stream.engines.jobs.pool import check_together
-from stream.errors import ExitCode, UsageError
+from stream.errors import ExitCode
 from tests.support.clips import make_clip
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
 from tests.support.tiny_models import save_tiny_vjepa2
@@ -92,17 +89,3 @@ def test_a_parent_that_is_killed_leaves_runs_that_can_go_on(tmp_path: Path) -> N
         process.kill()
         assert psutil.wait_procs(below, timeout=DEADLINE_S)[1] == []
     assert [manifest(tmp_path / "runs" / name)["exit_code"] for name in ("a", "b")] == [143, 143]
-
-
-@pytest.mark.parametrize(
-    ("changes", "clips", "said"),
-    [
-        ({"annotator.name": "qwen"}, ["a.mp4", "b.mp4"], "each job would load the model"),
-        ({"monitoring.metrics_port": 9100}, ["a.mp4", "b.mp4"], "--metrics-port 9100 contradict"),
-        ({}, ["a.mp4", "-"], "standard input cannot be one of several"),
-    ],
-)
-def test_what_cannot_be_shared_is_refused(changes: dict[str, object], clips: list[str], said: str) -> None:
-    """Jobs that would be in each other's way are a usage error, before any begins."""
-    with pytest.raises(UsageError, match=said):
-        check_together(Options(source="a.mp4").replace(changes), clips)

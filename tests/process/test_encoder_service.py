@@ -1,4 +1,4 @@
-"""One encoder for several chains: whose windows are whose, and what happens when its process dies."""
+"""The process that holds the encoder for several chains, and what happens when it dies."""
 
 import os
 import signal
@@ -8,137 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.encoders.encoder import ClipEmbedding, UInt8
+from models.encoders.encoder import UInt8
 from models.encoders.grid import GridEncoder
 from stream.config import Options
 from stream.engines.jobs.encoder import EncoderProcess
 from stream.errors import ExitCode, StageFailedError, exit_code_of
-from stream.pipeline.codec import CodecError
 from stream.runtime.encoder_service.client import RemoteEncoder
-from stream.runtime.encoder_service.messages import (
-    REPLIES,
-    REQUESTS,
-    DropFrame,
-    EncodeFailed,
-    EncodeRequest,
-    Hello,
-    PutFrame,
-)
-from stream.runtime.encoder_service.shared import Result, SharedEncoder
 from stream.runtime.socket_folder import SocketFolder
-from tests.support.spy_encoder import Spy
 
-ANN, BOB = b"1-ann", b"1-bob"
 FRAMES = 4
-
-
-def frame(number: int) -> UInt8:
-    """A frame of one pixel that knows its number."""
-    return np.array([[[number // 256, number % 256, 0]]], np.uint8)
-
-
-def fill(shared: SharedEncoder, client: bytes, numbers: range) -> None:
-    """A client's frames, each in the slot of its number."""
-    for number in numbers:
-        shared.put(client, number, frame(number))
-
-
-def first_frames(answers: Iterator[Result]) -> list[tuple[bytes, int, list[float]]]:
-    """Of each answer who gets it, to what, and the number of each window's first frame."""
-    return [
-        (answer.client, answer.request, [float(made.temporal[0, 0]) for made in answer.embeddings])
-        for answer in answers
-    ]
-
-
-def test_windows_of_two_clients_go_together_and_come_apart() -> None:
-    """What both have asked for by then is one batch, and each gets its own; slots of one name are two frames."""
-    spy = Spy(frames=2)
-    shared = SharedEncoder(spy, batch_max=4)
-    fill(shared, ANN, range(4))
-    shared.put(BOB, 0, frame(100))
-    shared.put(BOB, 1, frame(101))
-    shared.request(ANN, 7, [[0, 1], [2, 3]])
-    shared.request(BOB, 7, [[0, 1]])
-    assert first_frames(shared.step()) == [(ANN, 7, [0.0, 2.0]), (BOB, 7, [100.0])]
-    assert (spy.batches, shared.shared_batches) == ([3], 1)
-
-
-def test_a_request_is_not_parted_and_a_batch_not_overfilled() -> None:
-    """Requests keep their order; the one that would not fit begins the next batch."""
-    spy = Spy(frames=2)
-    shared = SharedEncoder(spy, batch_max=2)
-    fill(shared, ANN, range(2))
-    for request, windows in enumerate([1, 2, 1, 3]):
-        shared.request(ANN, request, [[0, 1]] * windows)
-    steps = [[request for _, request, _ in first_frames(shared.step())] for _ in range(2)]
-    assert steps == [[0, 1], [2, 3]]
-    assert spy.batches == [1, 2, 1, 3]
-
-
-def test_frames_of_a_waiting_request_outlive_their_drop() -> None:
-    """The device has two batches under way; what waits behind them may be dropped by its owner meanwhile."""
-    spy = Spy(frames=2, ready=set())
-    shared = SharedEncoder(spy, batch_max=1)
-    fill(shared, ANN, range(6))
-    for request in range(3):
-        shared.request(ANN, request, [[2 * request, 2 * request + 1]])
-    assert list(shared.step()) == []
-    for slot in range(6):
-        shared.drop(ANN, slot)
-    assert spy.ready is not None
-    spy.ready |= {0, 1, 2}
-    answers = first_frames(shared.step()) + first_frames(shared.step())
-    assert answers == [(ANN, 0, [0.0]), (ANN, 1, [2.0]), (ANN, 2, [4.0])]
-    assert not shared.is_busy
-
-
-def test_what_a_client_leaves_is_let_go() -> None:
-    """Of a client that has gone nothing is begun, and its frames make room."""
-    spy = Spy(frames=2, ready=set())
-    shared = SharedEncoder(spy, batch_max=1)
-    fill(shared, ANN, range(2))
-    fill(shared, BOB, range(2))
-    for client in (ANN, ANN, BOB, ANN):
-        shared.request(client, 0, [[0, 1]])
-    assert list(shared.step()) == []
-    shared.remove(BOB)
-    assert shared.clients == {ANN}
-    assert spy.ready is not None
-    spy.ready |= {0, 1, 2}
-    assert [client for client, *_ in first_frames(shared.step())] == [ANN, ANN]
-    assert [client for client, *_ in first_frames(shared.step())] == [ANN]
-
-
-def test_a_request_for_frames_that_are_not_here_is_left_to_be_asked_again() -> None:
-    """It was meant for the process before this one; a frame that comes a second time takes the first one's place."""
-    spy = Spy(frames=2)
-    shared = SharedEncoder(spy, batch_max=1)
-    shared.request(ANN, 0, [[0, 1]])
-    shared.drop(ANN, 5)
-    assert not shared.is_busy
-    shared.put(ANN, 0, frame(9))
-    fill(shared, ANN, range(2))
-    shared.request(ANN, 0, [[0, 1]])
-    assert first_frames(shared.step()) == [(ANN, 0, [0.0])]
-
-
-class Full(Spy):
-    """Has no memory for anything."""
-
-    def encode(self, window: UInt8) -> ClipEmbedding:
-        raise MemoryError(f"no room for {len(window)} frames")
-
-
-def test_a_full_memory_is_told_to_all_whose_windows_are_in_the_batch() -> None:
-    """The encoder has halved the batch already: what does not fit now will not fit later."""
-    shared = SharedEncoder(Full(frames=2), batch_max=2)
-    fill(shared, ANN, range(2))
-    fill(shared, BOB, range(2))
-    shared.request(ANN, 0, [[0, 1]])
-    shared.request(BOB, 0, [[0, 1]])
-    failures = [(answer.client, str(answer.failure)) for answer in shared.step()]
-    assert failures == [(ANN, "no room for 2 frames"), (BOB, "no room for 2 frames")]
 
 
 @pytest.fixture
@@ -223,18 +101,3 @@ def test_the_process_ends_with_whoever_started_it(folder: SocketFolder) -> None:
     stdin.close()
     assert process._process.wait(60) == 0
     process.close()
-
-
-def test_messages_of_the_service_are_typed() -> None:
-    """Requests and replies arrive as they were sent; a reply is not a request."""
-    put = PutFrame(3, noise(1)[0])
-    back = REQUESTS.decode(REQUESTS.encode(put))
-    assert isinstance(back, PutFrame)
-    assert back.slot == 3
-    np.testing.assert_array_equal(back.rgb, put.rgb)
-    for request in (Hello(), DropFrame(3), EncodeRequest(4, [[3, 3]])):
-        assert REQUESTS.decode(REQUESTS.encode(request)) == request
-    failed = EncodeFailed(instance="a", facts={"n": 1}, request=4, reason="full", is_out_of_memory=True)
-    assert REPLIES.decode(REPLIES.encode(failed)) == failed
-    with pytest.raises(CodecError, match="unknown kind 'EncodeFailed'"):
-        REQUESTS.decode(REPLIES.encode(failed))

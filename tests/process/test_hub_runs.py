@@ -10,7 +10,7 @@ import pytest
 
 from stream.config import Options
 from stream.doctor.clip import Case, reading
-from stream.errors import ExitCode, ModelUnavailableError, UsageError, exit_code_of
+from stream.errors import ExitCode
 from stream.run.prepare import prepare
 from stream.sources.remote import hub as remote_hub
 from stream.sources.remote.address import parse_address
@@ -171,19 +171,3 @@ def test_a_worker_without_ranges_is_downloaded(hub: Hub, tmp_path: Path, command
     assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
     again = run(hub, tmp_path, EGO_100K.worker, "--cache-source", *GRID, "--loop")
     assert (again.returncode, "--loop replays one clip" in again.stderr) == (ExitCode.USAGE, True)
-
-
-def test_without_the_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing package is exit 5 and a command that installs it."""
-    monkeypatch.setattr("models.packages.find_spec", lambda _: None)
-    with pytest.raises(
-        ModelUnavailableError, match=r"huggingface_hub is not installed: pip install -e '\.\[hub\]'"
-    ) as error:
-        parse_address(CLIP)
-    assert exit_code_of(error.value) == ExitCode.MODEL_MISSING
-
-
-def test_offline_and_the_hub_contradict(tmp_path: Path) -> None:
-    """--offline fetches nothing, and says that this clip would have to be."""
-    with pytest.raises(UsageError, match=r"--offline and hf://.* contradict each other"):
-        prepare(Options(source=CLIP).replace({"runtime.offline": True, "output.folder": tmp_path}))

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from stream.records.schema import events
-from stream.ui.view import JsonView
 from tests.support.clips import make_clip
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, write_intrinsics
 
@@ -70,18 +69,6 @@ def test_warnings_of_a_process_say_whose_they_are(clip: Path, tmp_path: Path) ->
     assert [(line["level"], line["process"]) for line in said] == [("warning", "annotate"), ("error", None)]
     assert said[0]["message"].startswith("nobody answers at http://127.0.0.1:9/v1")
     assert {line["run_id"] for line in said} == {manifest(tmp_path / "clip")["run_id"]}
-
-
-def test_bad_news_has_its_level(capsys: pytest.CaptureFixture[str]) -> None:
-    """A segment that fails is a warning that names it; what has no segment says null."""
-    view = JsonView()
-    view.begin("r")
-    view.event(events.SegmentFailed(time="t", segment_id="s0007", reason="no JSON"))
-    view.event(events.SourceDamaged(time="t", t_start_s=1, t_end_s=2, reason="lost", packets=3))
-    told = lines(capsys.readouterr().out)
-    assert [(line["level"], line["segment_id"], line["run_id"]) for line in told] == [
-        ("warning", "s0007", "r"), ("warning", None, "r"),
-    ]  # fmt: skip
 
 
 def test_death_of_a_process_is_the_last_line(clip: Path, tmp_path: Path) -> None:

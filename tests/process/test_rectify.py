@@ -1,105 +1,17 @@
-"""``rectify``: the rectified video alone, with every frame at its own time."""
+"""``rectify`` on real clips, stopped, and on a full disk."""
 
-import json
 import signal
 import subprocess
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import av
-import cv2
-import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
-from stream.commands.rectify import rectify
-from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError
-from stream.geometry.camera import fit_camera, read_intrinsics
-from stream.geometry.frame_format import frame_format_of
-from stream.geometry.remap import FusedRemap
-from stream.geometry.viewport import keyframe_view, source_map
-from stream.pipeline.items import Picture, UInt8
-from stream.pipeline.stage import drive
-from stream.sources.table import open_clip
-from stream.stages.decode import Decode
-from stream.video.container import read_facts
-from stream.video.packets import packets
-from tests.support.clips import into_tar, make_clip, remux
+from stream.errors import ExitCode
+from tests.support.clips import make_clip
+from tests.support.rectified import FINE, assert_rectified, calibration, frames_of, invoke
 from tests.support.runs import DEADLINE_S, program, started, write_intrinsics
-from tests.unit.test_frame_remap import psnr_db
 
 _ODD = Path(__file__).parents[2].parent / "shared" / "data" / "odd_containers"
-_FINE = ("--crf", "4", "--preset", "ultrafast")
-_QUICK = ("--preset", "ultrafast")
-
-
-def invoke(*words: str | Path) -> Result:
-    return CliRunner().invoke(rectify, [str(word) for word in words], catch_exceptions=False)
-
-
-def calibration(folder: Path, width: int, height: int) -> Path:
-    """The lens of ``write_intrinsics``, for pictures of another size."""
-    scale = width / 128
-    centre = {"cx": (width - 1) / 2, "cy": (height - 1) / 2}
-    size = {"image_width": width, "image_height": height, "fx": 40.0 * scale, "fy": 40.0 * scale}
-    return write_intrinsics(folder, **centre, **size)
-
-
-def pictures_of(clip: Path) -> list[Picture]:
-    source = open_clip(str(clip))
-    return [
-        item for item in drive(Decode(source.name, read_facts(source)), packets(source)) if isinstance(item, Picture)
-    ]
-
-
-def frames_of(video: Path) -> list[av.VideoFrame]:
-    """What libav's own loop decodes."""
-    with av.open(str(video)) as container:
-        return list(container.decode(video=0))
-
-
-def exact_times_s(frames: list[av.VideoFrame], video: Path) -> list[Fraction]:
-    """Seconds from the first frame on, in ticks of the file's own clock."""
-    tick = Fraction(read_facts(open_clip(str(video))).time_base)
-    return [((frame.pts or 0) - (frames[0].pts or 0)) * tick for frame in frames]
-
-
-def described(out: Path, stem: str = "clip") -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((out / f"{stem}_intrinsics.json").read_text())
-    return read
-
-
-def rgb_of(frame: av.VideoFrame) -> UInt8:
-    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    write_intrinsics(tmp_path)
-    return make_clip(tmp_path / "clip.mp4", frames=12)
-
-
-def halved(rgb: UInt8) -> UInt8:
-    """At the size at which 4:2:0 has colour."""
-    return np.asarray(cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def assert_rectified(clip: Path, calibration: Path, video: Path, least_db: float) -> None:
-    """Every frame stands at its own time, to the tick, and looks as the chain's own keyframe does at full size."""
-    given, made = pictures_of(clip), frames_of(video)
-    assert exact_times_s(made, video) == exact_times_s([picture.frame for picture in given], clip)
-    assert made[0].pts == 0
-    frame_format = frame_format_of(given[0].frame)
-    width, height = frame_format.upright_size
-    camera = fit_camera(read_intrinsics(calibration), width, height)
-    keyframe = FusedRemap(
-        frame_format, source_map(keyframe_view(width, height, max(width, height)), width, height, camera)
-    )
-    for number in (0, len(made) // 2, len(made) - 1):
-        expected = keyframe(given[number].frame)[: made[0].height, : made[0].width]
-        assert psnr_db(halved(rgb_of(made[number])), halved(expected)) >= least_db
 
 
 @pytest.mark.skipif(not _ODD.is_dir(), reason=f"the real files are not at {_ODD}")
@@ -116,206 +28,12 @@ def assert_rectified(clip: Path, calibration: Path, video: Path, least_db: float
 def test_real_clips_keep_their_times_and_look_as_keyframes_do(name: str, size: tuple[int, int], tmp_path: Path) -> None:
     """10 bit, B-frames, MPEG-TS from 1.467 s on, variable rate, full range and rotation come out right."""
     lens = calibration(tmp_path, *size)
-    result = invoke(_ODD / name, "--intrinsics", lens, "--out", tmp_path / "out", *_FINE)
+    result = invoke(_ODD / name, "--intrinsics", lens, "--out", tmp_path / "out", *FINE)
     assert result.exit_code == 0
     video = tmp_path / "out" / f"{Path(name).stem}_rectified.mp4"
     assert_rectified(_ODD / name, lens, video, least_db=36.0)
     (first, *_) = frames_of(video)
     assert (first.width, first.height) == size
-
-
-def test_times_that_vary_are_kept_to_the_tick(tmp_path: Path) -> None:
-    """Odd gaps, a start that is not 0, and B-frames change no frame's time."""
-    write_intrinsics(tmp_path)
-    times_s = [0.0, 0.04, 0.0401, 0.5, 0.51, 0.777, 1.7, 1.7333]
-    clip = make_clip(tmp_path / "clip.mp4", times_s=times_s, frames=8, start_s=3.0, b_frames=2)
-    assert invoke(clip, "--out", tmp_path, *_FINE).exit_code == 0
-    assert_rectified(clip, tmp_path / "intrinsics.json", tmp_path / "clip_rectified.mp4", least_db=34.0)
-    video = tmp_path / "clip_rectified.mp4"
-    assert float(exact_times_s(frames_of(video), video)[-1]) == pytest.approx(1.7333, abs=1e-5)
-
-
-def test_odd_sides_lose_their_last_line(tmp_path: Path) -> None:
-    """4:2:0 has even sides: the last column and row of an odd picture go, and the camera stays what it was."""
-    lens = calibration(tmp_path, 127, 95)
-    clip = make_clip(tmp_path / "clip.mp4", width_px=127, height_px=95, frames=6, pixel_format="yuv444p")
-    assert invoke(clip, "--out", tmp_path / "out", *_FINE).exit_code == 0
-    said = described(tmp_path / "out")
-    assert (said["image_width"], said["image_height"]) == (126, 94)
-    assert said["fx"] == fit_camera(read_intrinsics(lens), 127, 95).new_k[0, 0]
-    (first, *_) = frames_of(tmp_path / "out" / "clip_rectified.mp4")
-    assert (first.width, first.height) == (126, 94)
-
-
-def grid_through_the_lens(lens: Path, width: int, height: int) -> tuple[UInt8, np.ndarray[Any, np.dtype[np.float64]]]:
-    """A fisheye picture of straight white lines, and the rows at which they lie in the rectified picture."""
-    camera = fit_camera(read_intrinsics(lens), width, height)
-    rows = np.linspace(0.2, 0.8, 4) * height
-    across, down = np.meshgrid(np.arange(float(width)), np.arange(float(height)))
-    points = np.stack([across, down], axis=-1).reshape(-1, 1, 2)
-    seen = cv2.fisheye.undistortPoints(points, camera.k, camera.d, None, camera.new_k).reshape(height, width, 2)
-    distance = np.abs(seen[..., 1:] - rows).min(axis=-1)
-    light = (255 * np.clip(2.5 - distance, 0.0, 1.0)).astype(np.uint8)
-    return np.ascontiguousarray(np.repeat(light[..., None], 3, axis=2)), rows
-
-
-def heights_of_line(gray: UInt8, row: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Where the bright line near ``row`` lies in each column, by its centre of mass."""
-    top = int(row) - 12
-    part = gray[top : top + 25].astype(np.float64)
-    part[part < 100] = 0.0
-    lit = part.sum(axis=0) > 0
-    return np.asarray((part * np.arange(top, top + 25)[:, None]).sum(axis=0)[lit] / part.sum(axis=0)[lit], np.float64)
-
-
-def test_straight_lines_become_straight(tmp_path: Path) -> None:
-    """Lines that the lens bends by many pixels lie within half a pixel of where a pinhole camera shows them."""
-    lens = calibration(tmp_path, 512, 384)
-    drawn, rows = grid_through_the_lens(lens, 512, 384)
-    clip = make_clip(tmp_path / "clip.mp4", pictures=[drawn] * 3)
-    assert invoke(clip, "--out", tmp_path, *_FINE).exit_code == 0
-    (first, *_) = frames_of(tmp_path / "clip_rectified.mp4")
-    gray = first.to_ndarray(format="gray")
-    for row in rows:
-        line = heights_of_line(np.asarray(gray, np.uint8), row)
-        assert len(line) > 500
-        assert np.abs(line - row).max() < 0.5
-    assert np.ptp(heights_of_line(drawn[..., 0], rows[0])) > 3.0
-
-
-def test_the_camera_and_the_mask_belong_to_the_video(clip: Path, tmp_path: Path) -> None:
-    """Scaled down, camera matrix, mask and video have one size; black is where the mask is black."""
-    words = ("--longest-px", "64", "--balance", "1", "--fov-scale", "1.5")
-    assert invoke(clip, "--out", tmp_path, *words, *_FINE).exit_code == 0
-    said, mask = described(tmp_path), cv2.imread(str(tmp_path / "clip_mask.png"), cv2.IMREAD_UNCHANGED)
-    assert mask is not None
-    assert mask.shape == (48, 64) == (said["image_height"], said["image_width"])
-    assert set(np.unique(mask)) == {0, 255}
-    assert said["valid_fraction"] == pytest.approx(float((mask == 255).mean()))
-    whole = fit_camera(read_intrinsics(tmp_path / "intrinsics.json"), 128, 96, 1.0, 1.5).new_k
-    assert said["fx"] == pytest.approx(whole[0, 0] / 2)
-    assert said["cx"] == pytest.approx((whole[0, 2] + 0.5) / 2 - 0.5)
-    dark = rgb_of(frames_of(tmp_path / "clip_rectified.mp4")[0]).max(axis=2) < 30
-    inside = cv2.erode(255 - np.asarray(mask, np.uint8), np.ones((5, 5), np.uint8)) == 255
-    assert inside.any()
-    assert dark[inside].all()
-
-
-@pytest.mark.parametrize(("codec", "tag"), [("hevc", "hvc1"), ("h264", "avc1")])
-def test_codec_and_colour_tags(codec: str, tag: str, tmp_path: Path) -> None:
-    """The codec asked for is written; 10 bits become 8, and the clip's colour tags are the video's."""
-    write_intrinsics(tmp_path)
-    tags = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=limited"
-    clip = make_clip(tmp_path / "clip.mp4", frames=4, pixel_format="yuv420p10le", x265=tags)
-    assert invoke(clip, "--codec", codec, "--out", tmp_path / "out", *_QUICK).exit_code == 0
-    with av.open(str(tmp_path / "out" / "clip_rectified.mp4")) as container:
-        context = container.streams.video[0].codec_context
-        assert (context.name, context.codec_tag, context.pix_fmt) == (codec, tag, "yuv420p")
-        assert (context.colorspace, context.color_range, context.color_primaries, context.color_trc) == (1, 1, 1, 1)
-
-
-def test_what_a_clip_does_not_say_of_its_colours_stays_unsaid(clip: Path, tmp_path: Path) -> None:
-    """No tag is invented: 2 is "unspecified"."""
-    assert invoke(clip, "--out", tmp_path / "out", *_QUICK).exit_code == 0
-    (first, *_) = frames_of(tmp_path / "out" / "clip_rectified.mp4")
-    assert (first.colorspace, first.color_primaries, first.color_trc) == (2, 2, 2)
-
-
-def test_damage_is_told_and_exits_4(tmp_path: Path) -> None:
-    """Lost packets leave a gap in the video's times, a line with theirs, and code 4."""
-    write_intrinsics(tmp_path)
-    whole = make_clip(tmp_path / "whole.mp4", frames=40)
-    clip = remux(whole, tmp_path / "clip.mp4", without=range(15, 18))
-    result = invoke(clip, "--out", tmp_path / "out", *_QUICK)
-    assert result.exit_code == ExitCode.PARTIAL
-    assert "source damaged  0:00:00.6 to 0:00:00.7, 2 packets lost" in result.output
-    video = tmp_path / "out" / "clip_rectified.mp4"
-    gaps = [later - earlier for earlier, later in pairwise(exact_times_s(frames_of(video), video))]
-    assert max(gaps) > Fraction(1, 10)
-
-
-def test_what_exists_is_not_overwritten_unasked(clip: Path, tmp_path: Path) -> None:
-    """Other options, or another clip of the name, are refused and change nothing; --overwrite makes it again."""
-    out = tmp_path / "out"
-    assert invoke(clip, "--out", out, *_QUICK).exit_code == 0
-    before = {path: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(UsageError, match=r"clip_rectified\.mp4 exists already, of another clip or with other options"):
-        invoke(clip, "--out", out, *_QUICK, "--crf", "30")
-    make_clip(clip, frames=13)
-    with pytest.raises(UsageError, match=r"clip_rectified\.mp4 exists already"):
-        invoke(clip, "--out", out, *_QUICK)
-    assert {path: path.read_bytes() for path in out.iterdir()} == before
-    assert invoke(clip, "--out", out, "--overwrite", *_QUICK).exit_code == 0
-    assert sorted(out.iterdir()) == sorted(before)
-    assert len(frames_of(out / "clip_rectified.mp4")) == 13
-
-
-def test_a_series_goes_on(tmp_path: Path) -> None:
-    """The same call again makes what is missing, and touches nothing that is whole."""
-    write_intrinsics(tmp_path)
-    tar = into_tar(tmp_path / "part000.tar", *(make_clip(tmp_path / f"{name}.mp4", frames=4) for name in ("a", "b")))
-    out = tmp_path / "out"
-    assert invoke(tar, "--out", out, *_QUICK).exit_code == 0
-    (out / "b_mask.png").unlink()
-    (out / "b_rectified.mp4").unlink()
-    (out / "b_intrinsics.json").unlink()
-    kept = (out / "a_rectified.mp4").stat()
-    again = invoke(tar, "--out", out, *_QUICK)
-    assert again.exit_code == 0
-    assert again.output.count("nothing to do: ") == 2, "once when it is seen, once in the summary"
-    assert (out / "a_rectified.mp4").stat() == kept
-    assert (out / "b_rectified.mp4").is_file()
-
-
-def test_a_sidecar_that_disagrees_is_told_of(clip: Path, tmp_path: Path) -> None:
-    """The clip is believed, and done; what its sidecar says otherwise is said."""
-    clip.with_suffix(".json").write_text('{"width": 64}')
-    done = invoke(clip, "--out", tmp_path / "out", *_QUICK)
-    assert done.exit_code == 0
-    assert "sidecar clip.json disagrees with the clip, which is believed: width 64 (the clip: 128)" in done.output
-
-
-def test_a_clip_is_never_its_own_output(clip: Path, tmp_path: Path) -> None:
-    """Where the output's name leads to the clip itself, --overwrite does not help."""
-    link = tmp_path / "clip_rectified.mp4"
-    link.symlink_to(clip)
-    before = clip.read_bytes()
-    with pytest.raises(UsageError, match="would be overwritten by what is made of it"):
-        invoke(clip, "--out", tmp_path, "--overwrite")
-    assert clip.read_bytes() == before
-
-
-def test_what_cannot_be_done_leaves_nothing(clip: Path, tmp_path: Path) -> None:
-    """No calibration, no video, an output that cannot be made: one error each, and not a file."""
-    lonely = tmp_path / "lonely"
-    lonely.mkdir()
-    alone = make_clip(lonely / "alone.mp4", frames=2)
-    (tmp_path / "notes.mp4").write_text("no video at all\n" * 500)
-    with pytest.raises(IntrinsicsError, match=r"no intrinsics\.json lies beside"):
-        invoke(alone, "--out", tmp_path / "out")
-    with pytest.raises(SourceError, match="is not a video"):
-        invoke(tmp_path / "notes.mp4", "--out", tmp_path / "out")
-    with pytest.raises(UsageError, match="cannot be made"):
-        invoke(clip, "--out", clip / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_whole_tar_in_order_and_one_bad_clip_does_not_stop_it(tmp_path: Path) -> None:
-    """Every mp4 of a tar is done; the bad one is named in the summary, and its code is the command's."""
-    write_intrinsics(tmp_path)
-    clips = [make_clip(tmp_path / f"{name}.mp4", frames=4) for name in ("one", "three")]
-    bad = tmp_path / "two.mp4"
-    bad.write_text("no video at all\n" * 500)
-    tar = into_tar(tmp_path / "part000.tar", clips[0], bad, clips[1])
-    result = invoke(tar, "--out", tmp_path / "out", *_QUICK)
-    assert result.exit_code == ExitCode.INPUT
-    made = sorted(path.name for path in (tmp_path / "out").glob("*.mp4"))
-    assert made == ["one_rectified.mp4", "three_rectified.mp4"]
-    *_, first, second, third, total = result.output.splitlines()
-    assert first.startswith(f"  0  {tar}::one.mp4: 4 frames")
-    assert second.startswith(f"  3  {tar}::two.mp4: {tar}::two.mp4 is not a video")
-    assert third.startswith(f"  0  {tar}::three.mp4: 4 frames")
-    assert total == "2 of 3 clips done, 1 not done; 0:00:00.3 of video"
 
 
 def test_stopped_halfway_it_leaves_nothing(tmp_path: Path) -> None:
@@ -337,7 +55,7 @@ def test_on_a_full_disk_it_leaves_nothing(clip: Path, tmp_path: Path) -> None:
     mount = f"mount -t tmpfs -o size=8k tmpfs {disk}"
     if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode:
         pytest.skip("this system does not let a test mount a small disk")
-    command = " ".join(program("rectify", clip, "--out", disk, *_FINE))
+    command = " ".join(program("rectify", clip, "--out", disk, *FINE))
     words = ["unshare", "-rm", "sh", "-c", f"{mount} && {command}; echo $? $(ls -A {disk})"]
     result = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert result.stdout.splitlines()[-1] == "6"

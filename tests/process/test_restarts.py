@@ -10,29 +10,14 @@ import pytest
 from stream.errors import StageFailedError
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
-from stream.runtime.restart_policy import FURTHER_S, Restarts
+from stream.runtime.restart_policy import Restarts
 from tests.support.resumed import GRID, QUICK, assert_same
 from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named
-
-
-def killed(code: int = 70) -> StageFailedError:
-    """A process that a signal has ended."""
-    return StageFailedError("killed", code, "encode", transient=True)
 
 
 def fault(code: int = 70) -> StageFailedError:
     """A process that has ended with an error."""
     return StageFailedError("input/output error", code, "encode", transient=False)
-
-
-def test_budget_is_for_deaths_at_one_place() -> None:
-    """So many deaths within half a minute of stream and no more; whoever comes further has the whole budget again."""
-    restarts = Restarts(3)
-    assert [restarts.allow(killed(), t_s) for t_s in (50.0, 51.0, 79.9, 79.9)] == [True, True, True, False]
-    restarts = Restarts(1)
-    months = [number * FURTHER_S for number in range(100)]
-    assert all(restarts.allow(killed(), t_s) for t_s in months)
-    assert not Restarts(0).allow(killed(), 1e6)
 
 
 def test_fault_that_comes_again_ends_the_run() -> None:

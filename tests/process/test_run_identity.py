@@ -6,10 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from stream.errors import UsageError
-from stream.records.schema.layout import RunLayout
-from stream.records.store.attempt import Fence, begin_attempt
-from stream.stages.store import EmbeddingWriter
 from tests.support.clips import make_clip
 from tests.support.runs import manifest, run_cli, write_intrinsics
 
@@ -57,13 +53,3 @@ def test_moved_clip_is_the_same(clip: Path, tmp_path: Path) -> None:
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
     assert manifest(tmp_path / "runs" / "clip") == before
-
-
-def test_other_weights_are_refused(tmp_path: Path) -> None:
-    """Embeddings of two models do not come into one array."""
-    layout = RunLayout(tmp_path, "clip")
-    begin_attempt(layout)
-    state = EmbeddingWriter(layout, Fence(layout, 1), "a" * 64).snapshot()
-    EmbeddingWriter(layout, Fence(layout, 1), "a" * 64).restore(state)
-    with pytest.raises(UsageError, match="aaaaaaaaaaaa then, bbbbbbbbbbbb now"):
-        EmbeddingWriter(layout, Fence(layout, 1), "b" * 64).restore(state)

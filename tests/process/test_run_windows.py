@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from stream.commands.export_onnx import export_onnx
 from stream.config import Options
 from stream.errors import ModelUnavailableError, UsageError
-from stream.run.prepare import prepare, with_encoder
+from stream.run.prepare import prepare
 from tests.support.clips import make_clip
 from tests.support.runs import manifest, run_cli, write_intrinsics
 from tests.support.tiny_models import TINY_DIMS, save_tiny_vjepa2
@@ -46,23 +46,6 @@ def test_a_run_with_short_sparse_windows_in_batches_by_onnx(tmp_path: Path) -> N
     assert (windows["sampling"], windows["windows"], windows["source_fps"]) == ("16@8", 5, 25.0)
     assert windows["repeated_share"] == 0.0
     assert 0 < windows["farthest_ms"] <= 20.0
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"encoder.runtime": "onnx"}, "--encoder-runtime onnx and --encoder-onnx None contradict each other"),
-        ({"encoder.onnx": Path("e.onnx")}, "--encoder-runtime torch and --encoder-onnx e.onnx contradict"),
-        (
-            {"encoder.name": "grid", "encoder.runtime": "onnx", "encoder.onnx": Path("e.onnx")},
-            "grid encoder is not run by",
-        ),
-    ],
-)
-def test_contradictions_are_usage_errors(changes: dict[str, object], said: str) -> None:
-    """An option that would be ignored, or misses its other half, is refused before anything starts."""
-    with pytest.raises(UsageError, match=said):
-        with_encoder(Options(source="clip.mp4").replace(changes))
 
 
 def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:

@@ -1,17 +1,12 @@
-"""The ``.json`` beside a clip is set against the clip, reported where it differs, and never believed."""
+"""A run records how a sidecar differs from its clip."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from stream.sources.sidecar import Sidecar, read_sidecar
-from stream.sources.table import open_clip
-from stream.video.container import read_facts
-from tests.support.clips import into_tar, make_clip
+from tests.support.clips import make_clip
 from tests.support.runs import manifest, run_cli, write_intrinsics
-
-_TAR = Path(__file__).parents[2].parent / "shared/data/egocentric100k_like/factory001/worker001/part000.tar"
 
 
 @pytest.fixture
@@ -30,84 +25,6 @@ def write_sidecar(clip: Path, **changes: object) -> Path:
     return path
 
 
-def compared(spec: Path | str) -> Sidecar | None:
-    source = open_clip(str(spec))
-    return read_sidecar(source, read_facts(source))
-
-
-def test_a_clip_without_a_sidecar_has_none(clip: Path) -> None:
-    """Nothing is missed."""
-    assert compared(clip) is None
-
-
-def test_a_true_sidecar_has_nothing_to_complain_of(clip: Path) -> None:
-    """Facts that agree, names of the codec and rounding included, and keys that say nothing of the video."""
-    write_sidecar(clip, fps=29.97, duration_sec=1.04, video_index=7)
-    found = compared(clip)
-    assert found == Sidecar("clip.json")
-    assert found.complaint is None
-
-
-@pytest.mark.parametrize(
-    ("key", "wrong", "own"),
-    [
-        ("fps", 25, 30.0),
-        ("fps", "30", 30.0),
-        ("fps", [30], 30.0),
-        ("duration_sec", 180.0, 1.0),
-        ("width", 1920, 128),
-        ("height", 128, 96),
-        ("codec", "h264", "hevc"),
-        ("codec", 265, "hevc"),
-    ],
-)
-def test_each_fact_is_compared(clip: Path, key: str, wrong: object, own: object) -> None:
-    """One wrong fact is one disagreement, with both values."""
-    write_sidecar(clip, **{key: wrong})
-    found = compared(clip)
-    assert found is not None
-    (disagreement,) = found.disagreements
-    assert (disagreement.field, disagreement.clip) == (key, own)
-    assert disagreement.sidecar == (wrong if not isinstance(wrong, list) else "[30]")
-    assert str(found.complaint).startswith("sidecar clip.json disagrees with the clip, which is believed: " + key)
-
-
-def test_what_is_no_number_disagrees(clip: Path) -> None:
-    """NaN, which JSON does not know and some writers write, is reported by its name."""
-    write_sidecar(clip, fps=float("nan"))
-    found = compared(clip)
-    assert found is not None
-    assert [(each.field, each.sidecar) for each in found.disagreements] == [("fps", "NaN")]
-
-
-def test_a_cut_off_clip_is_seen_by_its_size(clip: Path) -> None:
-    """A size that is not the clip's says that a download did not end."""
-    write_sidecar(clip, size_bytes=10_000_000)
-    found = compared(clip)
-    assert found is not None
-    assert [each.field for each in found.disagreements] == ["size_bytes"]
-
-
-@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe", b"", b'{"a":' * 10_000, b'{"fps": 1' + b"0" * 5000])
-def test_what_is_no_sidecar_is_told(clip: Path, content: bytes) -> None:
-    """A file of that name that holds no facts is a complaint, not an error."""
-    clip.with_suffix(".json").write_bytes(content)
-    found = compared(clip)
-    assert found is not None
-    assert "JSON" in str(found.complaint)
-
-
-def test_in_a_tar_the_sidecar_is_the_member_beside(clip: Path, tmp_path: Path) -> None:
-    """``clip.json`` in the tar counts, and one outside, beside the tar, does not."""
-    sidecar = write_sidecar(clip, fps=10)
-    with_it = into_tar(tmp_path / "with.tar", clip, sidecar)
-    without = into_tar(tmp_path / "without.tar", clip)
-    found = compared(f"{with_it}::clip.mp4")
-    assert found is not None
-    assert [(each.field, each.sidecar) for each in found.disagreements] == [("fps", 10)]
-    assert compared(f"{without}::clip.mp4") is None
-
-
 def test_the_record_and_the_user_are_told(clip: Path, tmp_path: Path) -> None:
     """``run.json`` holds the disagreements, one line is shown, and the run goes by the clip's own facts."""
     write_intrinsics(tmp_path)
@@ -121,11 +38,3 @@ def test_the_record_and_the_user_are_told(clip: Path, tmp_path: Path) -> None:
         {"field": "duration_sec", "sidecar": 60.0, "clip": 1.0},
     ]
     assert "finished: 0:00:01.0 of video" in result.stdout
-
-
-@pytest.mark.skipif(not _TAR.exists(), reason="the real clips are not part of the project")
-@pytest.mark.parametrize("number", [0, 1])
-def test_real_sidecars_agree(number: int) -> None:
-    """Those of the real clips in their tar, whose every fact is true."""
-    stem = f"factory_001_worker_001_000{number}"
-    assert compared(f"{_TAR}::{stem}.mp4") == Sidecar(f"{stem}.json")

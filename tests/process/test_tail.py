@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stream.commands.tail import Pace, show_table
-from stream.records import follow
+from stream.commands.tail import Pace
 from stream.records.schema import events
 from stream.records.schema.health import Health
-from stream.records.store.event_log import EventLog
-from stream.ui.view import LiveView, PlainView
+from stream.ui.view import LiveView
 from tests.support.clips import make_clip
 from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, write_intrinsics
 
@@ -71,64 +69,6 @@ def test_reader_that_goes_away_is_no_error(clip: Path, tmp_path: Path) -> None:
             tail.stdout.close()
             assert tail.wait(DEADLINE_S) == 0
             assert tail.stderr.read() == ""
-
-
-def test_follow_goes_on_while_the_log_grows(tmp_path: Path) -> None:
-    """Events that are written while tail waits are given in order, up to the run's last."""
-    path = tmp_path / "events.jsonl"
-    todo: list[events.Event] = [
-        events.RunStarted(run_id="r", source="c.mp4", stem="c", encoder="grid", annotator="none"),
-        events.SegmentOpened(segment_id="s0000", t_start_s=0.0, kind="typical", detected_at_s=0.0),
-        events.RunFailed(reason="stopped by SIGTERM", exit_code=143, decoded_s=0.0),
-    ]
-
-    def write_next() -> None:
-        with EventLog(path) as log:
-            log.append(todo.pop(0))
-
-    assert [event.event for event, _ in follow(tmp_path / "events.jsonl", 0, write_next)] == [
-        "run.started",
-        "segment.opened",
-        "run.failed",
-    ]
-
-
-def test_terminal_gets_a_table() -> None:
-    """In a terminal the newest segments stand in a table: open ones as open, closed ones with their times and kind."""
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=120)
-    opened = events.SegmentOpened(segment_id="s0007", t_start_s=61.5, kind="anomalous", detected_at_s=65.0)
-    failed = events.RunFailed(reason="stopped by SIGTERM", exit_code=143, decoded_s=0.0)
-    show_table(iter([(opened, b""), (failed, b"")]), LiveView(console))
-    text = screen.getvalue()
-    assert "s0007" in text
-    assert "0:01:01.5" in text
-    assert "stopped by SIGTERM" in text
-
-
-def test_words_of_others_cannot_act_on_a_terminal() -> None:
-    """What a model or a server says is shown as words: no escape, markup or line break of theirs gets through."""
-    evil = "\x1b[2J\x1b]0;title\x07 [red]turn[/red]\r\nscrew \x9b31m \u202e"
-    closed = events.SegmentClosed(
-        segment_id="s0001", t_start_s=0.0, t_end_s=5.0, kind="typical", closed_by="state_change", detected_at_s=5.0,
-        windows=0, score_mean=None, score_max=None, theta_on=None, theta_off=None, period_s=None, cycles=None,
-        damaged_s=0.0, keyframes=1, frames_digest="",
-    )  # fmt: skip
-    annotated = events.SegmentAnnotated(segment_id="s0001", actions=1, subtasks=(evil,), objects=("bolt",))
-    failed = events.SegmentFailed(segment_id="s0002", reason=evil)
-    live, plain = io.StringIO(), io.StringIO()
-    show_table(
-        iter([(closed, b""), (annotated, b""), (failed, b"")]),
-        LiveView(Console(file=live, force_terminal=True, width=200)),
-    )
-    view = PlainView(Console(file=plain))
-    for event in (annotated, failed):
-        view.event(event)
-    for text in (live.getvalue(), plain.getvalue()):
-        assert "[red]turn[/red] screw" in text
-        assert "(bolt)" in text
-        assert not [mark for mark in ("\x1b[2J", "\x1b]0", "\x07", "\x9b", "\u202e") if mark in text]
-    assert "\x1b" not in plain.getvalue()
 
 
 def test_terminal_shows_position_speed_and_time_left(clip: Path, tmp_path: Path) -> None:

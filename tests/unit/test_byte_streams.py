@@ -1,0 +1,221 @@
+"""Streams of bytes: over HTTP, through a pipe, from a growing file; and files on a server."""
+
+import os
+import threading
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from stream.errors import SourceError, UnreachableError
+from stream.pipeline.items import Packet
+from stream.pipeline.stage import drive
+from stream.sources.clip import Clip
+from stream.sources.live.byte_streams import GrowingFile
+from stream.sources.live.feed import LiveFeed
+from stream.sources.live.http_file import HttpFile
+from stream.sources.live.options import LiveOptions
+from stream.sources.live.source import LiveSource
+from stream.sources.table import open_source
+from stream.stages.decode import Decode
+from stream.video.container import read_facts
+from tests.support.clips import Decoded, decode, make_clip, remux
+from tests.support.live_http import serving
+from tests.support.live_packets import Clock
+
+QUICK = LiveOptions(read_timeout_s=5.0, reconnect_timeout_s=0.3)
+
+
+ENDINGS = ["ts", "mkv", "h265"]
+
+
+def _fed(source: LiveSource) -> Decoded:
+    """What decoding makes of all that a live source gives."""
+    stage, decoded = Decode(source.name, read_facts(source)), Decoded()
+    given = [packet for packet in LiveFeed(source).packets() if packet is not None]
+    decoded.add(drive(stage, given))
+    decoded.end = stage.end("end_of_stream")
+    return decoded
+
+
+def _live(spec: str, options: LiveOptions = QUICK) -> LiveSource:
+    source = open_source(spec, options)
+    assert isinstance(source, LiveSource)
+    return source
+
+
+def _fragmented(clip: Path, path: Path) -> Path:
+    """The clip as fragmented MP4, which needs no index."""
+    import av
+
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(str(clip)) as given, av.open(str(path), "w", options=options) as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                made.mux(packet)
+    return path
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One clip of four seconds in every container that can be streamed."""
+    folder = tmp_path_factory.mktemp("streams")
+    whole = make_clip(folder / "whole.mp4", frames=120, key_every=15, x265="repeat-headers=1")
+    made = {ending: remux(whole, folder / f"clip.{ending}") for ending in ("ts", "mkv")}
+    made["h265"] = make_clip(folder / "clip.h265", frames=120, key_every=15, x265="repeat-headers=1")
+    made["mp4"] = _fragmented(whole, folder / "clip.mp4")
+    return made
+
+
+def test_a_file_on_a_server_is_a_file(clips: dict[str, Path]) -> None:
+    """Where the server gives parts, all is as for a file on disk: its length, its end, and reading it again."""
+    with serving(clips["mp4"].read_bytes(), "ranges", "clip.mp4?token=geheim7") as served:
+        source = open_source(served.url, LiveOptions())
+        assert isinstance(source, Clip)
+        assert source.size_bytes == clips["mp4"].stat().st_size
+        assert source.origin() == {
+            "url": f"{served.url.partition('?')[0]}?token=***", "etag": '"one"', "member": None, "offset": 0,
+        }  # fmt: skip
+        with source.open() as first, source.open() as second:
+            assert first.read() == second.read() == clips["mp4"].read_bytes()
+
+
+def test_a_part_of_a_file_that_is_cut_off_is_asked_for_again(clips: dict[str, Path]) -> None:
+    """What came is kept, and not asked for twice."""
+    data = clips["mp4"].read_bytes()
+    with serving(data, "ranges") as served:
+        source = open_source(served.url, LiveOptions())
+        assert isinstance(source, Clip)
+        served.cut_after = [1000, 500]
+        with source.open() as file:
+            assert file.read() == data
+        assert served.sent_bytes <= len(data) + 1  # one to find out that it is a file
+
+
+def test_a_file_that_changes_on_the_server_is_an_error(clips: dict[str, Path]) -> None:
+    """Two contents are never mixed."""
+    with serving(clips["mp4"].read_bytes(), "ranges") as served:
+        source = open_source(served.url, LiveOptions())
+        assert isinstance(source, Clip)
+        assert isinstance(source.file, HttpFile)
+        served.etag = '"two"'
+        with source.open() as file, pytest.raises(SourceError, match="has changed on the server"):
+            file.read()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_stream_over_http_ends_where_it_says_so(clips: dict[str, Path], ending: str) -> None:
+    """Chunked, all of it came, and the last chunk says that it is the last: nothing is lost or sought again."""
+    with serving(clips[ending].read_bytes(), "chunked") as served:
+        decoded = _fed(_live(served.url))
+    assert decoded.digests == decode(clips[ending]).digests
+    assert not decoded.damage
+
+
+def test_a_download_without_parts_is_never_skipped(clips: dict[str, Path]) -> None:
+    """It has a length, so it is no camera, however fast it comes."""
+    with serving(clips["ts"].read_bytes(), "length") as served:
+        source = _live(served.url)
+        assert (source.kind, source.is_camera) == ("download", False)
+        assert _fed(source).times_s == pytest.approx(decode(clips["ts"]).times_s)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (401, SourceError, "as http://USER:PASSWORD@HOST/PATH"),
+        (None, UnreachableError, "refused"),
+    ],
+)
+def test_a_server_that_gives_nothing(status: int | None, error: type[SourceError], words: str) -> None:
+    """The sentence helps, and holds no password."""
+    with serving(b"", "length", authorization="Basic other") as served:
+        url = served.url.replace("http://", "http://u:geheim7@")
+        if status:
+            with pytest.raises(error, match=words) as raised:
+                open_source(url, QUICK)
+    if not status:
+        with pytest.raises(error, match=words) as raised:
+            open_source(url, QUICK)
+    assert "geheim7" not in str(raised.value)
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, "mp4"])
+def test_standard_input_is_read_to_its_end(clips: dict[str, Path], ending: str) -> None:
+    """Every picture, also those that were read to learn what the stream is, and none twice."""
+    read_fd, write_fd = os.pipe()
+
+    def fill() -> None:
+        with open(write_fd, "wb") as pipe:  # noqa: PTH123 - a file descriptor
+            pipe.write(clips[ending].read_bytes())
+
+    writer = threading.Thread(target=fill)
+    writer.start()
+    head = os.memfd_create("head")
+    try:
+        looked = LiveSource("-", "stdin", LiveOptions(kind="pipe", stdin_fds=(read_fd, head)), keep_head=True)
+        facts = read_facts(looked)
+        source = LiveSource("-", "stdin", looked.options)
+        stage, decoded = Decode("-", facts), Decoded()
+        decoded.add(drive(stage, [packet for packet in LiveFeed(source).packets() if packet is not None]))
+    finally:
+        writer.join()
+        os.close(read_fd)
+        os.close(head)
+    assert decoded.digests == decode(clips[ending]).digests
+    assert not decoded.damage
+
+
+def test_a_growing_file_ends_after_its_idle_time(tmp_path: Path) -> None:
+    """Counted from the last growth, on the monotonic clock, and once: libav reads several times at an end."""
+    path, clock = tmp_path / "a.ts", Clock()
+    path.write_bytes(b"abc")
+
+    def grow(seconds: float) -> None:
+        clock.wait(seconds)
+        if len(clock.waits_s) == 25:
+            with path.open("ab") as file:
+                file.write(b"def")
+
+    with GrowingFile(path, 5.0, clock=clock, wait=grow) as file:
+        assert [file.read(10) for _ in range(5)] == [b"abc", b"def", b"", b"", b""]
+    assert sum(clock.waits_s) == pytest.approx(2.5 + 5.0, abs=0.2)
+
+
+def test_a_lag_may_be_asked_for_where_a_source_could_wait(clips: dict[str, Path]) -> None:
+    """Its packets then have times of arrival, as a camera's."""
+    with serving(clips["ts"].read_bytes(), "length") as served:
+        given = [item for item in LiveFeed(_live(served.url, LiveOptions(max_lag_s=60.0))).packets() if item]
+    assert all(item.arrived_at is not None for item in given if isinstance(item, Packet))
+
+
+def test_an_error_of_the_reading_thread_is_the_chains() -> None:
+    """A source that cannot be opened ends the run with its sentence, not with silence."""
+    source = LiveSource("gone.ts", "gone", LiveOptions(kind="growing"), path=Path("gone.ts"))
+    with pytest.raises(SourceError, match=r"gone\.ts cannot be read: No such file"):
+        list(LiveFeed(source).packets())
+
+
+@pytest.mark.parametrize("ending", ["ts", "mkv", "mp4"])
+def test_a_file_that_grows_is_read_as_it_grows(tmp_path: Path, clips: dict[str, Path], ending: str) -> None:
+    """All of it, though it is written while it is read; it ends when it no longer grows."""
+    data, path = clips[ending].read_bytes(), tmp_path / f"growing.{ending}"
+    path.write_bytes(data[: len(data) // 4])
+    source = _live(str(path), QUICK.model_copy(update={"follow": True}))
+    facts, feed = read_facts(source), LiveFeed(source).packets()
+    stage, decoded = Decode(source.name, facts), Decoded()
+    for part in range(1, 4):
+        decoded.add(out for packet in islice(feed, 5) if packet is not None for out in stage.on_item(packet))
+        with path.open("ab") as file:
+            file.write(data[part * len(data) // 4 : (part + 1) * len(data) // 4])
+    decoded.add(drive(stage, [packet for packet in feed if packet is not None]))
+    assert decoded.digests == decode(clips[ending]).digests
+    assert not decoded.damage
+
+
+def test_a_duration_ends_a_stream_that_waits(clips: dict[str, Path]) -> None:
+    """By the stream's own time."""
+    source = _live(str(clips["ts"]), QUICK.model_copy(update={"follow": True, "duration_s": 2.0}))
+    assert _fed(source).times_s == pytest.approx([number / 30 for number in range(60)], abs=1e-3)

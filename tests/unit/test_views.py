@@ -1,0 +1,69 @@
+"""What a terminal and programs see of a run."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from stream.commands.tail import show_table
+from stream.records.schema import events
+from stream.ui.view import JsonView, LiveView, PlainView
+
+
+def test_terminal_gets_a_table() -> None:
+    """In a terminal the newest segments stand in a table: open ones as open, closed ones with their times and kind."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    opened = events.SegmentOpened(segment_id="s0007", t_start_s=61.5, kind="anomalous", detected_at_s=65.0)
+    failed = events.RunFailed(reason="stopped by SIGTERM", exit_code=143, decoded_s=0.0)
+    show_table(iter([(opened, b""), (failed, b"")]), LiveView(console))
+    text = screen.getvalue()
+    assert "s0007" in text
+    assert "0:01:01.5" in text
+    assert "stopped by SIGTERM" in text
+
+
+def test_words_of_others_cannot_act_on_a_terminal() -> None:
+    """What a model or a server says is shown as words: no escape, markup or line break of theirs gets through."""
+    evil = "\x1b[2J\x1b]0;title\x07 [red]turn[/red]\r\nscrew \x9b31m \u202e"
+    closed = events.SegmentClosed(
+        segment_id="s0001", t_start_s=0.0, t_end_s=5.0, kind="typical", closed_by="state_change", detected_at_s=5.0,
+        windows=0, score_mean=None, score_max=None, theta_on=None, theta_off=None, period_s=None, cycles=None,
+        damaged_s=0.0, keyframes=1, frames_digest="",
+    )  # fmt: skip
+    annotated = events.SegmentAnnotated(segment_id="s0001", actions=1, subtasks=(evil,), objects=("bolt",))
+    failed = events.SegmentFailed(segment_id="s0002", reason=evil)
+    live, plain = io.StringIO(), io.StringIO()
+    show_table(
+        iter([(closed, b""), (annotated, b""), (failed, b"")]),
+        LiveView(Console(file=live, force_terminal=True, width=200)),
+    )
+    view = PlainView(Console(file=plain))
+    for event in (annotated, failed):
+        view.event(event)
+    for text in (live.getvalue(), plain.getvalue()):
+        assert "[red]turn[/red] screw" in text
+        assert "(bolt)" in text
+        assert not [mark for mark in ("\x1b[2J", "\x1b]0", "\x07", "\x9b", "\u202e") if mark in text]
+    assert "\x1b" not in plain.getvalue()
+
+
+def lines(printed: str) -> list[dict[str, Any]]:
+    """Each line, read; all of them have the fields that a log is sorted by."""
+    read = [json.loads(line) for line in printed.splitlines()]
+    assert all({"time", "level", "run_id", "segment_id"} <= line.keys() for line in read)
+    return read
+
+
+def test_bad_news_has_its_level(capsys: pytest.CaptureFixture[str]) -> None:
+    """A segment that fails is a warning that names it; what has no segment says null."""
+    view = JsonView()
+    view.begin("r")
+    view.event(events.SegmentFailed(time="t", segment_id="s0007", reason="no JSON"))
+    view.event(events.SourceDamaged(time="t", t_start_s=1, t_end_s=2, reason="lost", packets=3))
+    told = lines(capsys.readouterr().out)
+    assert [(line["level"], line["segment_id"], line["run_id"]) for line in told] == [
+        ("warning", "s0007", "r"), ("warning", None, "r"),
+    ]  # fmt: skip
