@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from io import StringIO
 from types import FrameType
 from typing import NoReturn
 
 import click
 
+from stream.commands.command import write_examples
+from stream.commands.version import PROGRAM, show_version
 from stream.errors import ExitCode, printable
 from stream.ui.notes import Note, forward_notes, report_error
 
@@ -28,12 +29,13 @@ COMMANDS = {
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",
+    "completion": "stream.commands.completion:completion",
 }
-"""Where each command stands; a module is imported when its command is used."""
+"""The function of each command; a module is imported when its command is used."""
 
 
 class LazyGroup(click.Group):
-    """Commands by name; without one the words belong to ``run``."""
+    """Commands by name; arguments without a command belong to ``run``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -52,9 +54,31 @@ class LazyGroup(click.Group):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Examples"):
+            write_examples(formatter, _EXAMPLES)
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["--help"], "max_content_width": 110})
-@click.version_option(version("egoclean-stream"), prog_name="egoclean-stream")
+
+_EXAMPLES = (
+    ("A first run, without weights or a camera", "demo"),
+    ("Segment a clip", "clip.mp4"),
+    ("Follow it from another terminal", "tail runs/clip"),
+    ("Check this machine before a long run", "doctor clip.mp4"),
+    ("The options of a command", "run --help"),
+)
+_SETTINGS = {"help_option_names": ["--help"], "max_content_width": 110, "auto_envvar_prefix": "EGOCLEAN"}
+
+
+@click.group(cls=LazyGroup, context_settings=_SETTINGS)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    allow_from_autoenv=False,
+    help="Show the version and the commit, and exit.",
+)
 def cli() -> None:
     """Stream first-person video into rectified, segmented, described records while the clip plays.
 
@@ -99,7 +123,7 @@ def main() -> None:
     sys.unraisablehook = _unraisable
     forward_notes(_say)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name=PROGRAM, standalone_mode=False)
     except click.ClickException as error:
         _show(error)
         code = ExitCode.USAGE

@@ -72,7 +72,7 @@ class DamagedError(UsageError):
 
     def __init__(self, path: Path, what: str) -> None:
         """``what`` is wrong with it, in a few words."""
-        super().__init__(f"{path} is damaged ({what}): begin anew with --overwrite")
+        super().__init__(f"{path} is damaged ({what}): start over with --overwrite")
         self.what = what
 
 

@@ -7,7 +7,8 @@ import click
 
 from exporters.run_view import RunView, Span, open_views
 from exporters.table import EXPORTERS, export
-from stream.errors import InputError, printable
+from stream.commands.command import command
+from stream.errors import ExitCode, InputError, printable
 from stream.evaluation.readers import read_json
 from stream.evaluation.track import anomalies_of
 
@@ -15,7 +16,14 @@ _PATH = click.Path(path_type=Path)
 _FORMATS = ("detection", "diagnostics", "anomalies")
 
 
-@click.command()
+_EXAMPLES = (
+    ("Figures of a finished run, in its directory", "analyze runs/clip"),
+    ("With the true anomalies, elsewhere", "analyze runs/clip --truth truth.json --out figures"),
+)
+_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.MODEL_MISSING, ExitCode.INTERNAL)
+
+
+@command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("run", type=_PATH)
 @click.option("--truth", type=_PATH, help="The true anomalies, as truth.json.  [default: truth.json beside the clip]")
 @click.option("--out", type=_PATH, help="Folder for the results.  [default: RUN]")

@@ -38,7 +38,7 @@ class Command(click.Command):
     """
 
     examples: Sequence[tuple[str, str]] = ()
-    """What each does, and its command line without the program's name."""
+    """What each does, and its command line; the program's name is put before one that does not have it."""
     exit_codes: Sequence[ExitCode] = ()
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -67,9 +67,7 @@ class Command(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
             with formatter.section("Examples"):
-                for does, words in self.examples:
-                    formatter.write(f"{'':{formatter.current_indent}}# {does}\n")
-                    formatter.write(f"{'':{formatter.current_indent}}egoclean-stream {words}\n")
+                write_examples(formatter, self.examples)
         if self.exit_codes:
             with formatter.section("Exit codes"):
                 formatter.write_dl([(str(int(code)), _CODES[code]) for code in self.exit_codes])
@@ -77,6 +75,14 @@ class Command(click.Command):
 
     def _is_long(self, params: Sequence[click.Parameter]) -> bool:
         return sum(isinstance(param, click.Option) for param in params) > SHORT_HELP
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[tuple[str, str]]) -> None:
+    """Each as a comment and a command line, which is not wrapped."""
+    indent = " " * formatter.current_indent
+    for does, words in examples:
+        line = words if "egoclean-stream" in words else f"egoclean-stream {words}"
+        formatter.write(f"{indent}# {does}\n{indent}{line}\n")
 
 
 def command(

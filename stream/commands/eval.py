@@ -1,7 +1,6 @@
 """``egoclean-stream eval PREDICTED TRUTH``: how good are the segments that were found."""
 
 import json
-import math
 import re
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.errors import UsageError, printable
+from stream.commands.command import Real, Whole, command
+from stream.errors import ExitCode, UsageError, printable
 from stream.evaluation.document import document
 from stream.evaluation.evaluation import evaluate as judge_clips
 from stream.evaluation.pairing import Case, left_out, make_case, paired
@@ -21,16 +21,23 @@ from stream.evaluation.track import LONGEST_S, Track
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("eval")
+_EXAMPLES = (
+    ("How good is a run", "eval runs/clip truth.json"),
+    ("Of several runs, as JSON", "eval runs/ truth.json --json"),
+)
+_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
+
+
+@command("eval", examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("predicted", type=_PATH)
 @click.argument("truth", type=_PATH)
-@click.option("--clip", metavar="STEM", help="The clip to judge, where a side holds several.")
-@click.option("--duration-s", type=click.FloatRange(0, LONGEST_S, min_open=True), help="Length of the one clip.")
+@click.option("--clip", metavar="STEM", help="Clip to judge, if a side holds several.")
+@click.option("--duration-s", type=Real(0, LONGEST_S, min_open=True), help="Length of the clip, in seconds.")
 @click.option(
-    "--anomalous", metavar="PATTERN", help="Regular expression: rows of transcripts and logs that are anomalous."
+    "--anomalous", metavar="PATTERN", help="Regular expression for the rows of transcripts and logs that are anomalous."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random control.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every figure and event.")
+@click.option("--seed", type=Whole(min=0), default=0, show_default=True, help="Seed of the random control.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all figures and events.")
 def evaluate(
     predicted: Path,
     truth: Path,
@@ -40,14 +47,14 @@ def evaluate(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Judge PREDICTED segments against TRUTH, and chance.
+    """Compare PREDICTED segments with TRUTH, and with chance.
 
-    Either side is a run directory, a directory of them, truth.json, a JSON array as `detect` prints it, a CSV with
-    a start and an end column, or a transcript of lines like `[00:01:22 - 00:01:24] what happens`.
+    Either side is a run directory, a folder of run directories, truth.json, a JSON array as `detect` prints it, a CSV
+    file with a start and an end column, or a transcript with lines like `[00:01:22 - 00:01:24] what happens`.
 
     Events are matched one to one. F1@0.5 counts matches with an IoU of at least 0.5, F1±5s those with both edges
-    within 5 s; false/h are predictions that touch no true event, by the hour. The random detector has as many events
-    of the same lengths, anywhere in the clip.
+    within 5 s. false/h is the number of predictions per hour that touch no true event. The random control has as many
+    events of the same lengths, anywhere in the clip.
     """
     true = read_tracks(truth)
     chosen = paired(read_tracks(predicted), true, clip)
@@ -74,8 +81,6 @@ def make_cases(
         InputError: if the events of a clip do not fit together.
     """
     pattern = _compiled(anomalous)
-    if duration_s is not None and math.isnan(duration_s):
-        raise UsageError("--duration-s nan: expected a number of seconds")
     if duration_s is not None and len(chosen) > 1:
         raise UsageError(f"--duration-s {duration_s:g} is one clip's length, and here are {len(chosen)}: use --clip")
     if pattern and not any(track.described for _, *sides in chosen for track in sides):

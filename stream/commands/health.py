@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from stream.commands.command import command
 from stream.errors import printable
 from stream.records.reading import layout_of
 from stream.records.schema.health import now, read_health
@@ -17,17 +18,23 @@ _START_TIME = 19
 """Of the fields of ``/proc/PID/stat`` behind the name (proc(5)): clock ticks after the machine's start."""
 
 
-@click.command()
-@click.option("--since-start", is_flag=True, help="Of a container: pass over what is older than its main process.")
+_EXAMPLES = (
+    ("The newest run in runs/", "health"),
+    ("In a Dockerfile: HEALTHCHECK CMD", "health --since-start"),
+)
+
+
+@command(examples=_EXAMPLES)
+@click.option("--since-start", is_flag=True, help="Ignore runs that are older than the container's main process.")
 @click.argument("run", type=click.Path(path_type=Path), default=RUNS, envvar="EGOCLEAN_OUT")
 def health(run: Path, *, since_start: bool) -> None:
-    """Say in one sentence how a run is.
+    """Report in one sentence whether a run is healthy.
 
-    Exit 0 if it makes progress or has finished, 1 if not. With --since-start, as in a container's HEALTHCHECK, only a
-    run that this container has begun counts; while there is none (clips are looked for, weights fetched, or another
-    command was given) all is well as long as the main process lives.
+    Exits with 0 if the run makes progress or has finished, otherwise with 1. With --since-start, for a container's
+    HEALTHCHECK, only runs that this container has started count; until there is one (while clips are listed or
+    weights downloaded, or if another command was given), the container is healthy as long as its main process lives.
 
-    RUN is a run directory, or a directory of them, of which the newest run counts.  [default: runs, or
+    RUN is a run directory, or a folder of run directories, of which the newest counts. [default: runs, or
     EGOCLEAN_OUT]
     """
     well, sentence = judge(run, began_at() if since_start else None)
@@ -36,12 +43,13 @@ def health(run: Path, *, since_start: bool) -> None:
 
 
 def judge(run: Path, since: datetime | None = None) -> tuple[bool, str]:
-    """Whether the newest run at ``run`` is well, and a sentence that says so; none ``since`` then is well, too."""
+    """Whether the newest run at ``run`` is healthy, and a sentence on it; healthy, too, if none has begun ``since``."""
     try:
         path = _newest(run)
         seen = read_health(path) if path else None
     except (OSError, ValueError) as error:
-        return False, f"{run}: its heartbeat cannot be read ({type(error).__name__}): has the run just begun anew?"
+        why = f"its health.json cannot be read ({type(error).__name__})"
+        return False, f"{run}: {why}; a run that is just starting writes it within a second"
     if since and (seen is None or datetime.fromisoformat(seen.time) < since):
         return True, f"{run}: no run has begun since the container started"
     if path is None or seen is None:

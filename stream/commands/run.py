@@ -19,13 +19,13 @@ EXAMPLES: Final = (
     ),
     ("Follow a camera for an hour", "run rtsp://camera/stream --intrinsics lens.json --duration-s 3600"),
     ("Run a folder of clips, four at a time", "run clips/ --jobs 4 --out /data/runs"),
-    ("Keep the options in a file", "run clip.mp4 --show-config > run.toml"),
+    ("Keep the options in a file", "run --show-config > run.toml"),
     ("and use them", "run other.mp4 --config run.toml"),
 )
 
 
 @command(examples=EXAMPLES, exit_codes=ALL_CODES)
-@click.argument("sources", metavar="CLIP...", nargs=-1, required=True, type=ClipName())
+@click.argument("sources", metavar="CLIP...", nargs=-1, type=ClipName())
 @run_options(
     "lens", "encoder", "window", "annotator", "keyframes", "detector", "input", "live", "output", "clips", "runtime",
     "machine", "monitoring",
@@ -53,6 +53,8 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     from stream.ui.text import print_line
     from stream.ui.view import JsonView
 
+    if not sources:
+        raise click.UsageError("Missing argument 'CLIP...'.", click.get_current_context())
     options = chosen.options(sources[0])
     is_json, download = options.output.log_format == "json", options.input.cache_source
     jobs, fail_fast = options.clips.jobs, options.clips.fail_fast

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from stream.commands.command import Whole, command
+from stream.errors import ExitCode
 from stream.records.follow import follow, pause
 from stream.records.reading import layout_of
 from stream.records.schema.events import Event
@@ -17,15 +19,27 @@ from stream.records.schema.manifest import read_manifest
 from stream.records.schema.options import by_path
 from stream.ui.view import LiveView, View
 
+_EXAMPLES = (
+    ("Follow a run in a terminal", "tail runs/clip"),
+    ("Print new events only, as JSON lines", "egoclean-stream tail runs/clip --since 120 | jq .event"),
+)
 
-@click.command()
+
+@command(examples=_EXAMPLES, exit_codes=(ExitCode.DONE, ExitCode.USAGE, ExitCode.INTERNAL, ExitCode.SIGINT))
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--since", default=0, show_default=True, metavar="SEQ", help="Begin with the event of this number.")
+@click.option(
+    "--since",
+    type=Whole(min=0),
+    default=0,
+    show_default=True,
+    metavar="SEQ",
+    help="First event to show, by its number.",
+)
 def tail(run: Path, since: int) -> None:
     """Follow the run directory RUN.
 
-    It is a live table in a terminal, and one JSON line an event in a pipe. RUN need not exist yet. The command ends
-    after the run's last event; stopping it earlier does not disturb the run.
+    In a terminal, shows a live table; in a pipe, prints each event as one line of JSON. RUN need not exist yet. The
+    command ends after the run's last event; stopping it earlier does not disturb the run.
     """
     console = Console()
     if console.is_terminal:
@@ -59,7 +73,7 @@ class Pace:
         """Show it, and pause."""
         try:
             self._show(read_health(self._layout.health))
-        except (OSError, ValueError):  # the run has not begun, or is just beginning anew
+        except (OSError, ValueError):  # the run has not begun, or is just starting over
             self._first = None
         pause()
 

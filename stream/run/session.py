@@ -28,6 +28,7 @@ from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.records.store.run_lock import RunLock, clear, earlier_run
 from stream.records.verify import require_whole
+from stream.run.overwrite import announce_removal
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, go_on
 from stream.run.usage import Spent, spent, usage
@@ -80,16 +81,18 @@ def _begin(prepared: Prepared, claim: RunLock, view: View, outside: Monitor, sto
         if is_complete and (finish := finish_of(layout.events)):
             view.begin(earlier.run_id)
             view.event(finish)
-            view.note(Note(f"nothing to do: {layout.root} holds this run, --overwrite begins it anew"))
+            view.note(Note(f"nothing to do: {layout.root} is complete; use --overwrite to run it again"))
             return finish.exit_code
         if source.is_standard_input:
             raise UsageError(
-                f"{layout.root} holds a run of standard input that ended early, and what it gave is gone: "
-                "give another --out, or begin anew with --overwrite"
+                f"{layout.root} holds an interrupted run of standard input, which cannot be read again: "
+                "choose another --out, or start over with --overwrite"
             )
         if _goes_on(prepared, layout):
             require_whole(layout)
             return _Run(prepared, claim, view, outside, go_on(earlier, asked), stopped).resume()
+    if options.output.overwrite and (removal := announce_removal(options, layout)):
+        view.note(Note(removal, "warning"))
     clear(layout)
     return _Run(prepared, claim, view, outside, asked, stopped).start()
 

@@ -55,7 +55,7 @@ class EmbeddingWriter(Stage):
         if before != now:
             raise UsageError(
                 f"the encoder's weights are others than the run began with (SHA-256 {before[:12]} then, {now[:12]} "
-                "now): use those, give another --out, or begin anew with --overwrite"
+                "now): use those, give another --out, or start over with --overwrite"
             )
 
     def _write(self, item: Embedding) -> None:

@@ -94,7 +94,7 @@ def test_what_is_damaged_is_named(
     result = run_cli(worker_clip, *GRID, *QUICK, "--out", out)
     assert result.returncode == 2
     assert result.stderr.startswith(f"egoclean-stream: {out / 'clip' / name} is damaged (")
-    assert result.stderr.endswith("): begin anew with --overwrite\n")
+    assert result.stderr.endswith("): start over with --overwrite\n")
     assert result.stderr.count("\n") == 1
     assert (out / "clip" / "events.jsonl").read_bytes() == before
     assert run_cli(worker_clip, *GRID, *QUICK, "--out", out, "--overwrite").returncode == 0

@@ -1,11 +1,14 @@
 """The main job for one clip, from its options to what became of it."""
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from stream.config import Options
 from stream.engines.batch import Outcome
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import finish_of
+from stream.run.overwrite import with_consent
 from stream.run.prepare import prepare
 from stream.run.session import run
 from stream.runtime.supervisor import Stopped
@@ -24,9 +27,11 @@ def run_clip(clip: str, options: Options) -> Outcome:
     if json_view:
         forward_notes(json_view.note)
     prepared = prepare(options.model_copy(update={"source": clip}))
+    run_dir = options.output.folder / prepared.source.stem
+    options = with_consent(prepared.options, RunLayout(run_dir, prepared.source.stem))
+    prepared = replace(prepared, options=options)
     stopped = Stopped()
     code = run(prepared, json_view or make_view(Console()), stopped)
-    run_dir = options.output.folder / prepared.source.stem
     finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
     if finish is None:
         return Outcome(clip, code, "stopped: the same command goes on where it was", run_dir=run_dir)

@@ -93,7 +93,7 @@ class ReplayedLog(EventLog):
         if told > len(self._expected):
             raise EgocleanError(
                 f"the state knows {told} events of the chain, but {len(self._expected)} are on disk: "
-                "events.jsonl has been cut; begin anew with --overwrite"
+                "events.jsonl has been cut; start over with --overwrite"
             )
         for _ in range(told):
             self._expected.popleft()
@@ -108,7 +108,7 @@ class ReplayedLog(EventLog):
         if before != event:
             raise EgocleanError(
                 f"the run went another way than before (event {before.seq}: {before.event} then, {event.event} now): "
-                "the clip or the program has changed; begin anew with --overwrite"
+                "the clip or the program has changed; start over with --overwrite"
             )
         return before
 

@@ -86,7 +86,7 @@ class HttpFile:
     def _require_same(self, answer: HTTPResponse, start: int, stop: int) -> None:
         given = answer.headers.get("Content-Range", "")
         if answer.headers.get("ETag") != self.oid or given != f"bytes {start}-{stop - 1}/{self.size_bytes}":
-            raise SourceError(f"{self.name} has changed on the server while it was read: begin anew with --overwrite")
+            raise SourceError(f"{self.name} has changed on the server while it was read: start over with --overwrite")
 
 
 def file_of(address: Address, answer: HTTPResponse, timeout_s: float) -> HttpFile:

@@ -81,7 +81,7 @@ class Ranges:
         if etag not in (None, self.etag) or size not in ("", "*", str(self.size_bytes)):
             raise SourceError(
                 f"{self.name} has changed on the hub while it was read: name a commit with @COMMIT, "
-                "and begin anew with --overwrite"
+                "and start over with --overwrite"
             )
 
     def _require_part(self, response: "httpx2.Response", start: int, stop: int) -> None:

@@ -1,0 +1,120 @@
+"""The help of every command, shell completion, and the version."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.shell_completion import BashComplete
+from click.testing import CliRunner, Result
+
+from stream.cli import COMMANDS, cli
+from stream.commands import version
+from stream.commands.completion import VARIABLE
+from stream.config import OPTIONS
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def helped(*words: str) -> Result:
+    """The result of a help."""
+    return CliRunner().invoke(cli, list(words), catch_exceptions=False)
+
+
+def every_command() -> Iterator[tuple[str, ...]]:
+    """Each command, those of groups included."""
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        yield (name,)
+        if isinstance(command, click.Group):
+            yield from ((name, each) for each in command.commands)
+
+
+def flags_in(text: str) -> list[str]:
+    """The options that are listed."""
+    return re.findall(r"^  (--[a-z0-9-]+)", text, re.MULTILINE)
+
+
+def test_the_help_of_run_is_short_and_in_groups() -> None:
+    """About fifteen daily options, under titles; all others by ``--help-all``, none of them twice."""
+    short, whole = helped("run", "--help").output, helped("run", "--help-all").output
+    assert 12 <= len(flags_in(short)) <= 20
+    assert "more options: egoclean-stream run --help-all" in short.replace("cli run", "egoclean-stream run")
+    for each in OPTIONS.values():
+        assert flags_in(whole).count(each.flag) == 1
+        assert (each.flag in flags_in(short)) == each.extra["daily"]
+    titles = re.findall(r"^([A-Z][A-Za-z ]+):$", whole, re.MULTILINE)
+    assert {"Lens", "Encoder", "Annotator", "Detector", "Live sources", "Output", "Runtime"} <= set(titles)
+    assert titles[-3:] == ["Options", "Examples", "Exit codes"]
+
+
+@pytest.mark.parametrize("path", list(OPTIONS))
+def test_every_option_is_explained(path: str) -> None:
+    """A sentence with its default: a value, or what stands for none."""
+    each = OPTIONS[path]
+    assert each.extra["help"].endswith(".")
+    if each.field.default is None:
+        assert each.extra["unset"] or each.path in {"annotator.url", "annotator.task", "encoder.onnx"}
+
+
+@pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
+def test_every_command_has_examples(words: tuple[str, ...]) -> None:
+    """Examples stand at the end of each help, and name commands that exist."""
+    text = helped(*words, "--help").output
+    command = cli.get_command(click.Context(cli), words[0])
+    if isinstance(command, click.Group) and len(words) == 1:
+        return
+    examples = re.findall(r"^  (?:eval \"\$\()?egoclean-stream (\S+)", text.partition("Examples:")[2], re.MULTILINE)
+    assert examples
+    assert all(name in COMMANDS or name == "clip.mp4" for name in examples)
+
+
+def completed(*words: str) -> set[str]:
+    """What a shell offers for the last word."""
+    complete = BashComplete(cli, {}, "egoclean-stream", VARIABLE)
+    return {item.value for item in complete.get_completions(list(words[:-1]), words[-1])}
+
+
+def test_a_shell_completes_commands_options_and_choices() -> None:
+    """Also without the word ``run``."""
+    assert {"run", "rectify", "models"} <= completed("r") | completed("m")
+    assert "--encoder-model" in completed("run", "--enc")
+    assert "--encoder-model" in completed("clip.mp4", "--enc")
+    assert completed("run", "--pace", "") == {"realtime", "fast"}
+    assert completed("run", "clip.mp4", "--encoder", "v") == {"vjepa2"}
+    assert completed("rectify", "--codec", "h2") == {"h264"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str) -> None:
+    """It asks the program by the variable that the program looks for."""
+    text = helped("completion", shell).output
+    assert VARIABLE in text
+    assert "egoclean-stream" in text
+    assert "_{}_COMPLETE".format("egoclean-stream".replace("-", "_")).upper() == VARIABLE
+
+
+def test_version_names_the_commit(tmp_path: Path) -> None:
+    """From the file of a build, else from the checkout; without either it does not fail."""
+    built = tmp_path / "stream" / "COMMIT"
+    assert re.fullmatch(r"egoclean-stream \S+", version.version_text(built))
+    built.parent.mkdir()
+    built.write_text(f"{COMMIT}\n")
+    assert version.version_text(built).endswith("(0123456789ab)")
+    assert helped("--version").output.startswith("egoclean-stream ")
+
+
+def test_version_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``git`` says it; without the program, or outside a repository, the version stands alone."""
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@x", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    built = tmp_path / "stream" / "COMMIT"
+    assert version.commit_of(built) is None, "no commit yet"
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    assert version.commit_of(built) == head
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert version.commit_of(built) is None

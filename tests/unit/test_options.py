@@ -1,0 +1,234 @@
+"""The options: identity, validation, and where their values come from."""
+
+import tomllib
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stream.cli import cli
+from stream.config import OPTIONS, Options, validate
+from stream.errors import UsageError
+from stream.records.schema.layout import RunLayout
+from stream.records.schema.manifest import Manifest, Source
+from stream.records.schema.options import OptionGroup, option, options_of
+from stream.records.store.run_lock import earlier_run
+
+RUN = ("run", "clip.mp4")
+
+
+def invoked(*words: str | Path) -> Result:
+    """The result of a command line; errors of ours are raised."""
+    return CliRunner().invoke(cli, [str(word) for word in words], catch_exceptions=False)
+
+
+def shown(*words: str | Path) -> dict[str, dict[str, object]]:
+    """The options that a command would use."""
+    result = invoked(*RUN, *words, "--show-config")
+    assert result.exit_code == 0, result.output
+    return tomllib.loads(result.stdout)
+
+
+def origin(name: str, *words: str | Path) -> str:
+    """Where the value of an option comes from, as it is printed."""
+    lines = invoked(*RUN, *words, "--show-config").stdout.splitlines()
+    return next(line.partition("  # ")[2] for line in lines if line.startswith(f"{name} ="))
+
+
+def written(folder: Path, text: str) -> Path:
+    """A TOML file."""
+    path = folder / "run.toml"
+    path.write_text(text)
+    return path
+
+
+class MoreEncoder(OptionGroup):
+    """A group with an option that older runs do not have."""
+
+    title: ClassVar[str] = "More"
+
+    added: int = option(3, "An option that is added later.")
+
+
+class MoreOptions(Options):
+    """Options of a later version."""
+
+    more: MoreEncoder = MoreEncoder()
+
+
+def test_an_added_option_leaves_the_identity_as_it_was() -> None:
+    """Only a marked field decides which run it is; a new one without the mark decides nothing."""
+    before, after = Options(source="clip.mp4"), MoreOptions(source="clip.mp4")
+    assert "more.added" in {each.path for each in options_of(MoreOptions)}
+    assert after.identity() == before.identity()
+    assert after.replace({"more.added": 4}).identity() == before.identity()
+
+
+@pytest.mark.parametrize("path", [path for path, each in OPTIONS.items() if each.extra["identity"]])
+def test_marked_options_are_the_identity(path: str) -> None:
+    """Each is in it under its path, and nothing else is but the source."""
+    identity = Options(source="clip.mp4").identity()
+    assert path in identity
+    assert set(identity) <= {"source", *OPTIONS}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input.decoder": "nvdec"},
+        {"input.cache_source": True},
+        {"encoder.batch": 4},
+        {"encoder.max_wait_s": 2.0},
+        {"annotator.url": "http://elsewhere/v1", "annotator.request_timeout_s": 9.0},
+        {"live.read_timeout_s": 3.0},
+        {"output.folder": Path("elsewhere"), "output.overwrite": True, "clips.jobs": 3},
+        {"runtime.max_restarts": 9, "machine.price_per_hour": 2.0, "monitoring.metrics_port": 0},
+    ],
+)
+def test_how_a_run_is_carried_out_is_not_its_identity(tmp_path: Path, changes: dict[str, object]) -> None:
+    """A run that chose NVDEC, another batch, a port or a price is resumed with other ones."""
+    first = Options(source="clip.mp4").replace(changes)
+    layout = RunLayout(tmp_path, "clip")
+    layout.events.write_text("")
+    recorded(first).write(layout.manifest)
+    now = Options(source="clip.mp4").replace({"input.decoder": "cpu"})
+    assert earlier_run(layout, recorded(now), now.identity(), lambda: None) is not None
+    other = now.replace({"window.stride_s": 2.0})
+    with pytest.raises(UsageError, match=r"window\.stride_s: 1\.0 then, 2\.0 now"):
+        earlier_run(layout, recorded(other), other.identity(), lambda: None)
+
+
+def recorded(options: Options) -> Manifest:
+    """The manifest of a run with these options."""
+    return Manifest(
+        run_id="r", state="running", started="", source=Source(name="clip.mp4", size_bytes=1),
+        intrinsics=None, options=options.recorded(),
+    )  # fmt: skip
+
+
+def test_records_hold_no_secret_and_nothing_that_is_not_an_option() -> None:
+    """Options that are read from a record are those that were written to it."""
+    options = Options(source="rtsp://me:hidden@host/x").replace({"resolved.encoder_endpoint": "ipc:///tmp/x"})
+    assert "hidden" not in str(options.recorded())
+    assert "resolved" not in options.recorded()
+    assert validate(options.recorded()).identity() == options.identity()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--detector-alpha", "7"], "--detector-alpha 7: must be above 0 and at most 1"),
+        (["--detector-alpha", "x"], "--detector-alpha x: must be a finite number, above 0 and at most 1"),
+        (["--encoder-batch", "1.5"], "--encoder-batch 1.5: must be a whole number, at least 1 and at most 64"),
+        (["--keyframe-cache-mib", "0"], "--keyframe-cache-mib 0: must be at least 1"),
+        (["--balance", "nan"], "--balance nan: must be a finite number, at least 0 and at most 1"),
+        (["--jobs", "0"], "--jobs 0: must be at least 1"),
+        (["--duration-s", "0"], "--duration-s 0: must be above 0"),
+        (["--encoder", "best"], "--encoder best: must be one of auto, "),
+        (["--pace", "slow"], "--pace slow: must be one of realtime, fast"),
+        (["--on-cache-full", "wait"], "--on-cache-full wait: must be one of block, skip"),
+    ],
+)
+def test_values_are_refused_in_one_style(words: list[str], message: str) -> None:
+    """The flag, its value, and what it must be; the exit code is 2."""
+    with pytest.raises(UsageError) as caught:
+        invoked(*RUN, *words)
+    assert str(caught.value).startswith(message)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["check-rectify", "clip.mp4", "--at", "-1"], "--at -1: must be at least 0"),
+        (["rectify", "clip.mp4", "--crf", "99"], "--crf 99: must be at least 0 and at most 51"),
+        (["rectify", "clip.mp4", "--longest-px", "x"], "--longest-px x: must be a whole number, at least 32"),
+        (["rectify", "clip.mp4", "--codec", "av1"], "--codec av1: must be one of hevc, h264"),
+        (["demo", "--seconds", "inf"], "--seconds inf: must be a finite number, at least 10"),
+    ],
+)
+def test_other_commands_refuse_values_in_the_same_style(words: list[str], message: str) -> None:
+    """Options that are no run's are no exception."""
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        invoked(*words)
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each origin is named; what is nowhere has its default."""
+    file = written(tmp_path, '[window]\nstride_s = 2.0\n[detector]\nalpha = 0.5\n[encoder]\nname = "grid"\n')
+    monkeypatch.setenv("EGOCLEAN_STRIDE_S", "3")
+    monkeypatch.setenv("EGOCLEAN_DETECTOR_ALPHA", "0.25")
+    words = ("--config", file, "--stride-s", "4")
+    found = shown(*words)
+    assert (found["window"]["stride_s"], found["detector"]["alpha"], found["encoder"]["name"]) == (4, 0.25, "grid")
+    assert found["detector"]["hysteresis"] == 0.5
+    assert origin("stride_s", *words) == "--stride-s"
+    assert origin("alpha", *words) == "EGOCLEAN_DETECTOR_ALPHA"
+    assert origin("name", *words) == str(file)
+    assert origin("hysteresis", *words) == "default"
+
+
+def test_what_is_printed_is_a_file_that_says_the_same(tmp_path: Path) -> None:
+    """``--show-config`` prints what ``--config`` reads, text with quotes included."""
+    words = ("--task", 'the "left" \\ part', "--no-rectify", "--max-lag-s", "2.5", "--follow")
+    file = written(tmp_path, invoked(*RUN, *words, "--show-config").stdout)
+    assert shown("--config", file) == shown(*words)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[detecor]\nalpha = 0.2", r"there is no option detecor\.alpha: did you mean detector\.alpha\?"),
+        ("[encoder]\nnme = 'grid'", r"there is no option encoder\.nme: did you mean encoder\.name\?"),
+        ("stride_s = 1", r"there is no option stride_s: window\.stride_s is meant"),
+        ("[detector]\nalpha = 7", r"run\.toml: detector\.alpha = 7: must be above 0 and at most 1"),
+        ("[lens]\nrectify = 'perhaps'", r"run\.toml: lens\.rectify = perhaps: must be true or false"),
+        ("[encoder", "is not TOML"),
+    ],
+)
+def test_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    """An unknown key names the nearest one; a value is refused as on the command line, and says where it is from."""
+    with pytest.raises(UsageError, match=message):
+        invoked(*RUN, "--config", written(tmp_path, text))
+    with pytest.raises(UsageError, match=r"gone\.toml cannot be read: No such file"):
+        invoked(*RUN, "--config", tmp_path / "gone.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("EGOCLEAN_DETECTOR_ALPHA", "7", "EGOCLEAN_DETECTOR_ALPHA=7: must be above 0 and at most 1"),
+        ("EGOCLEAN_LOOP", "perhaps", "EGOCLEAN_LOOP=perhaps: must be true or false"),
+    ],
+)
+def test_the_environment_is_named_in_errors(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    """A variable that is out of range is found by its name."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        invoked(*RUN)
+
+
+def test_every_option_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the name of its flag, for every command that has it; a command's own option under the command's name."""
+    monkeypatch.setenv("EGOCLEAN_OUT", "/data/runs")
+    monkeypatch.setenv("EGOCLEAN_BALANCE", "0.5")
+    assert shown()["output"]["folder"] == "/data/runs"
+    assert "balance = 0.5" in invoked("rectify", "clip.mp4", "--show-config").stdout
+    monkeypatch.setenv("EGOCLEAN_RECTIFY_CRF", "99")
+    with pytest.raises(UsageError, match=r"^--crf 99: must be at least 0 and at most 51$"):
+        invoked("rectify", "clip.mp4")
+
+
+@pytest.mark.parametrize("words", [("3",), ("--overwrite", "3"), ("clip.mp4", "--overwrite", "1.5"), ("-", "2")])
+@pytest.mark.parametrize("command", [("run",), ()])
+def test_a_number_is_not_a_clip(command: tuple[str, ...], words: tuple[str, ...], tmp_path: Path) -> None:
+    """It was meant for an option that takes none: nothing runs, and nothing is removed."""
+    with pytest.raises(UsageError, match=r"^[\d.]+ is not a clip: .*--max-restarts [\d.]+") as caught:
+        invoked(*command, "--out", tmp_path / "runs", *words)
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "runs").exists()

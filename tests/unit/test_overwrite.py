@@ -1,0 +1,88 @@
+"""``--overwrite`` says what it removes, and does not remove paid annotations by mistake."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from stream.config import Options
+from stream.errors import UsageError
+from stream.records.schema import events
+from stream.records.schema.layout import RunLayout
+from stream.records.store.event_log import EventLog
+from stream.run.overwrite import announce_removal, with_consent
+from tests.support.annotated import clip, options, play
+from tests.support.fake_annotators import FakeAnnotator
+
+SEGMENTS = 3
+OVERWRITE = options({"output.overwrite": True, "machine.price_per_hour": 36.0})
+
+
+def run(folder: Path, *, annotator: str = "openai") -> RunLayout:
+    """A finished run with descriptions, or without."""
+    layout = RunLayout(folder / "clip", "clip")
+    layout.root.mkdir()
+    with EventLog(layout.events) as log:
+        log.append(events.RunStarted(run_id="r", source="clip.mp4", stem="clip", encoder="grid", annotator=annotator))
+    chosen = options({"annotator.name": annotator, "annotator.price_in": 1e6, "annotator.price_out": 0.0})
+    play(layout, chosen, FakeAnnotator(), clip(SEGMENTS))
+    return layout
+
+
+def agreed() -> Options:
+    """The options with the user's consent."""
+    return OVERWRITE.replace({"output.yes": True})
+
+
+def test_a_described_run_is_not_removed_without_consent(tmp_path: Path) -> None:
+    """The refusal names the directory, its state, its segments, and how many were described at what price."""
+    layout = run(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        announce_removal(OVERWRITE, layout)
+    said = str(caught.value)
+    assert said.startswith(f"--overwrite would remove {layout.root}, a finished run with 3 segments, 3 of them ")
+    assert "described for $" in said
+    assert said.endswith("add --yes to agree, or choose another --out")
+
+
+def test_with_consent_it_is_announced(tmp_path: Path) -> None:
+    """What is removed is named before it is gone."""
+    layout = run(tmp_path)
+    said = announce_removal(agreed(), layout)
+    assert said is not None
+    assert said.startswith(f"--overwrite removes {layout.root}, a finished run with 3 segments, 3 of them described")
+
+
+def test_what_cost_nothing_needs_no_consent(tmp_path: Path) -> None:
+    """A run without descriptions, one that was interrupted, a damaged one, and an empty place."""
+    layout = run(tmp_path, annotator="none")
+    assert announce_removal(OVERWRITE, layout) == (
+        f"--overwrite removes {layout.root}, a finished run with 3 segments, 0 of them described"
+    )
+    lines = layout.events.read_bytes().splitlines(keepends=True)
+    layout.events.write_bytes(b"".join(lines[:-1]))
+    assert "an interrupted run with 3 segments" in str(announce_removal(OVERWRITE, layout))
+    layout.events.write_bytes(b"".join([lines[0], b"what\n", *lines[1:]]))
+    assert "a damaged run" in str(announce_removal(OVERWRITE, layout))
+    assert announce_removal(OVERWRITE, RunLayout(tmp_path / "other", "other")) is None
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_terminal_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> None:
+    """Only there, and only where consent is needed; elsewhere the options stay as they are."""
+    layout, asked = run(tmp_path), []
+
+    def confirm(text: str, **_: object) -> bool:
+        asked.append(text)
+        return answer
+
+    monkeypatch.setattr(click, "confirm", confirm)
+    assert with_consent(OVERWRITE, layout) == OVERWRITE, "nobody can answer in a pipe"
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert with_consent(OVERWRITE, layout).output.yes == answer
+    assert len(asked) == 1
+    assert "3 of them described" in asked[0]
+    assert with_consent(agreed(), layout) == agreed()
+    assert with_consent(options(), layout) == options()
+    assert len(asked) == 1
