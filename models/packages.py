@@ -1,4 +1,4 @@
-"""The heavy packages that models need, which may be missing or not fit together."""
+"""Checks for the heavy packages that models need, which may be missing or incompatible."""
 
 import os
 import sys
@@ -10,14 +10,14 @@ from typing import Final
 from models.errors import ModelUnavailableError
 
 _IMAGE: Final = "EGOCLEAN_IMAGE"
-"""Names the image that this runs in; set by the Dockerfile."""
+"""Environment variable, set by the Dockerfile, that names the running image."""
 
 
 def require_packages(names: Iterable[str], *, extra: str) -> None:
-    """Make sure that packages are installed, without importing them.
+    """Check that packages are installed, without importing them.
 
     Raises:
-        ModelUnavailableError: one is not; the sentence says which extra of the distribution brings it.
+        ModelUnavailableError: one is missing; the message names the extra that installs it.
     """
     missing = [name for name in names if find_spec(name) is None]
     if missing:
@@ -26,22 +26,22 @@ def require_packages(names: Iterable[str], *, extra: str) -> None:
 
 
 def how_to_install(words: str) -> str:
-    """What brings a missing package: pip with ``words``; in the project's image, where pip helps nobody, another."""
+    """How to install a missing package: pip with ``words``, or another image inside the project's images."""
     match os.environ.get(_IMAGE):
         case None:
             return f"pip install {words}"
         case "cpu":
-            return "this is the image without torch, build the other one, without --target cpu"
+            return "this image has no torch; build the default image, without --target cpu"
         case _:
-            return "build an image of your own on this one, with the package in /opt/venv"
+            return "build your own image on top of this one, with the package in /opt/venv"
 
 
 def make_torchvision_importable() -> None:
-    """Let transformers import an installed torchvision whose C++ operators do not fit the installed torch.
+    """Let transformers import an installed torchvision whose C++ operators do not match the installed torch.
 
-    PyPI's torchvision is built for CUDA. Beside a CPU torch its library does not load, ``import torchvision`` then
-    fails on operators that were never declared, and transformers fails with it. Nothing here calls those operators: it
-    is enough to declare them. Without torchvision, or with one that fits, nothing is done.
+    PyPI's torchvision is built for CUDA. With a CPU build of torch its library does not load, so ``import torchvision``
+    fails on undeclared operators, and transformers fails with it. Nothing here calls those operators, so declaring them
+    is enough. Does nothing without torchvision, or with a matching one.
     """
     try:
         import_module("torchvision")

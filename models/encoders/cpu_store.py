@@ -1,4 +1,4 @@
-"""Frames in the host's memory, for encoders that compute there or take a whole window at a time."""
+"""A frame store in host memory, for encoders that run on the CPU or take whole windows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from models.encoders.encoder import ClipEmbedding, ClipEncoder, UInt8, check_fra
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An encoding that was done when it was asked for."""
+    """An encoding that is complete from the start."""
 
     embeddings: Sequence[ClipEmbedding]
 
@@ -24,7 +24,7 @@ class Done:
 
 
 class CpuFrameStore:
-    """A ``FrameStore`` that embeds as soon as it is asked to."""
+    """A ``FrameStore`` that encodes synchronously."""
 
     def __init__(
         self, embed: Callable[[Sequence[UInt8]], Sequence[ClipEmbedding]], frames: int, encoder_px: int
@@ -38,7 +38,7 @@ class CpuFrameStore:
 
     @classmethod
     def one_by_one(cls, encoder: ClipEncoder) -> Self:
-        """A store for an encoder that embeds its windows one after the other."""
+        """A store for an encoder that takes one window at a time."""
         return cls(lambda windows: [encoder.encode(window) for window in windows], encoder.frames, encoder.encoder_px)
 
     def put(self, frame: UInt8) -> int:

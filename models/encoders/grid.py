@@ -1,20 +1,21 @@
-"""``grid``: a clip encoder without weights, for machines where V-JEPA 2 is not to be had.
+"""``grid``: a clip encoder without weights, for machines that cannot run V-JEPA 2.
 
-It has learned nothing and knows no actions. It measures what the picture looks like in each of 8x8 cells, and how much
-moves there. That tells one place, posture or amount of motion from another; it does not tell two uses of the same
-hands at the same bench apart, and it takes a change of viewpoint for a change of work.
+It is not learned and recognises no actions. It measures the appearance of each of 8x8 cells and the amount of motion
+there. That distinguishes places, postures and amounts of motion. It does not distinguish two activities of the same
+hands at the same bench, and a change of viewpoint looks like a change of work.
 
-Each cell holds four histograms, 16 numbers, of the first frame of every tubelet:
+Each cell holds four histograms, 16 numbers in total, of the first frame of every tubelet:
 
-- brightness, 4 bins, against the frame's own mean and deviation: exposure drops out;
-- directions of edges, 4 bins, each pixel voting with its gradient;
-- colours, 6 bins: logarithms of red to green and of blue to green, three each: brightness drops out;
-- motion, 2 bins, still and moving: the mean change since the tubelet before (the window's first has none).
+- brightness, 4 bins, relative to the frame's own mean and deviation, which cancels exposure;
+- edge directions, 4 bins, each pixel weighted by its gradient magnitude;
+- colour, 6 bins: log ratios of red to green and blue to green, three each, which cancels brightness;
+- motion, 2 bins, still and moving: mean change since the previous tubelet (none for the first of a window).
 
-Votes are soft, shared between the two nearest bins, so that a small drift of light or viewpoint moves little weight.
-The numbers are the histograms' square roots: the cosine of two windows is then a mean of Bhattacharyya coefficients
-(Bhattacharyya 1943), in which strong edges do not drown the weak. As every token of a video transformer sees the whole
-window, each token is mixed with the window's mean, which steadies it against the phase of a repeated movement.
+Votes are soft: each is split between the two nearest bins, so that a small drift of light or viewpoint moves little
+weight. The embedding consists of the histograms' square roots, so that the cosine of two windows is a mean of
+Bhattacharyya coefficients (Bhattacharyya 1943), in which strong edges do not dominate weak ones. Every token of a video
+transformer sees the whole window; likewise, each token here is mixed with the window's mean, which makes it less
+sensitive to the phase of a repeated movement.
 """
 
 from typing import Final
@@ -39,11 +40,11 @@ CELLS: Final = 8
 CHANNELS: Final = 16
 DIMS: Final = CELLS * CELLS * CHANNELS
 OWN_SHARE: Final = 0.7
-"""Share of a token that is its own; the rest is the window's mean."""
+"""Weight of a token itself; the rest is the window's mean."""
 _FINE_PX: Final = 64
 _COARSE_PX: Final = 32
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
-"""Weights of red, green and blue, ITU-R BT.601."""
+"""Luma weights of red, green and blue, ITU-R BT.601."""
 
 
 class GridEncoder:
@@ -53,7 +54,7 @@ class GridEncoder:
     encoder_px: Final = ENCODER_PX
 
     def __init__(self, frames: int = FRAMES) -> None:
-        """Make an encoder of windows of ``frames`` frames.
+        """Create an encoder for windows of ``frames`` frames.
 
         Raises:
             ValueError: ``frames`` is odd or not positive.
@@ -104,7 +105,7 @@ def _directions(luma: Float32) -> Float32:
     dx[:, :, 1:-1] = luma[:, :, 2:] - luma[:, :, :-2]
     dy[:, 1:-1] = luma[:, 2:] - luma[:, :-2]
     magnitude, angle = (part.reshape(luma.shape) for part in cv2.cartToPolar(dx.ravel(), dy.ravel()))
-    eighths = angle * np.float32(4 / np.pi)  # of a full turn; a direction and its opposite are one
+    eighths = angle * np.float32(4 / np.pi)  # of a full turn; opposite directions count as one
     away = np.abs(np.where(eighths < 4, eighths, eighths - 4) - _bins(4))
     return _pooled(magnitude * np.maximum(0, 1 - np.minimum(away, 4 - away)), CELLS)
 
@@ -123,19 +124,19 @@ def _motion(luma: Float32) -> Float32:
 
 
 def _votes(values: Float32, *, reach: float, bins: int) -> Float32:
-    """(...) to (bins, ...): soft votes for bins spread evenly over -reach to +reach, summing to 1."""
+    """(...) to (bins, ...): soft votes, summing to 1, for bins spaced evenly over -reach to +reach."""
     place = np.clip((values / reach + 1) * ((bins - 1) / 2), 0, bins - 1)
     votes: Float32 = np.maximum(0, 1 - np.abs(place - _bins(bins)))
     return votes
 
 
 def _bins(count: int) -> Float32:
-    """0, 1, 2, ... along a new first axis before three others."""
+    """0, 1, 2, ... along a new first axis, followed by three singleton axes."""
     return np.arange(count, dtype=np.float32).reshape(-1, 1, 1, 1)
 
 
 def _block(histograms: Float32, *, weight: float) -> Float32:
-    """(C, N, 8, 8), the same: mixed over time, square roots, the mean square norm of a token = weight."""
+    """(C, N, 8, 8) to the same shape: mixed over time, square-rooted, scaled to a mean squared token norm of ``weight``."""
     mean = histograms.mean(axis=1, keepdims=True)
     roots = np.sqrt(mean + OWN_SHARE * (histograms - mean))
     tokens = histograms.shape[1]
@@ -154,7 +155,7 @@ def _shrunk(frame: UInt8) -> cv2.typing.MatLike:
 
 
 def _pooled(maps: Float32, side: int) -> Float32:
-    """(..., S, S) to (..., side, side): means over squares, S a multiple of side; computed as one tall picture."""
+    """(..., S, S) to (..., side, side): means over squares; S is a multiple of side. Computed as one tall picture."""
     *leading, rows, columns = maps.shape
     tall = maps.reshape(-1, columns)
     pooled = cv2.resize(tall, (side, len(tall) * side // rows), interpolation=cv2.INTER_AREA)

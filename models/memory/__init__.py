@@ -1,1 +1,1 @@
-"""GPU memory: what is there, what models need, and how running out of it is recognised."""
+"""GPU memory: how much there is, how it is shared out, and how running out of it is recognised."""

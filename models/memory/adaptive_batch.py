@@ -1,4 +1,4 @@
-"""Too little memory for a batch is no reason to stop: half of it may fit."""
+"""Batches that halve when they do not fit into memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -10,13 +10,13 @@ R = TypeVar("R")
 
 
 class AdaptiveBatch:
-    """The size of a batch, which halves whenever the memory is full and stays there.
+    """A batch size that halves whenever memory is full.
 
-    It never grows again: what did not fit once may fail again at any time, and each failure costs a batch's work.
+    It never grows again: a size that failed once may fail again at any time, and each failure costs a batch's work.
     """
 
     def __init__(self, size: int) -> None:
-        """Begin with batches of ``size``.
+        """Start with batches of ``size``.
 
         Raises:
             ValueError: ``size`` is not positive.
@@ -24,19 +24,19 @@ class AdaptiveBatch:
         if size < 1:
             raise ValueError(f"a batch of {size} holds nothing: expected 1 or more")
         self.size = size
-        """Items of the next batch, at most."""
+        """Maximum number of items in the next batch."""
         self.halvings = 0
-        """How often the memory was full: ``memory_halvings`` of a model's facts."""
+        """Number of times that memory was full; ``memory_halvings`` in a model's facts."""
 
     def run(self, items: Sequence[T], work: Callable[[Sequence[T]], Sequence[R]]) -> Iterator[R]:
-        """Give ``work`` of all items in their order, batch by batch; what did not fit is done again in halves.
+        """Yield the results of ``work`` for all items in order, batch by batch; a batch that does not fit is halved.
 
         Args:
-            items: All that is to be done.
-            work: Does a batch, or fails because the memory is full; it is called again for those items.
+            items: all items.
+            work: processes a batch; if it fails because memory is full, it is called again for those items.
 
         Raises:
-            Exception: as ``work`` raises it, if it is not about memory, or if a single item does not fit.
+            Exception: any error of ``work`` that is not about memory, or that a single item causes.
         """
         done = 0
         while done < len(items):
@@ -52,4 +52,4 @@ class AdaptiveBatch:
                 yield from results
                 done += len(batch)
                 continue
-            release_cached_memory()  # only here: while the error lives, its traceback holds the batch's tensors
+            release_cached_memory()  # only here: until the error is gone, its traceback holds the batch's tensors

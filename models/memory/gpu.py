@@ -1,4 +1,4 @@
-"""The GPU as its driver sees it, through NVML: asked without torch, and without taking any of its memory."""
+"""The GPU as its driver reports it through NVML, without torch and without using any GPU memory."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """The card that CUDA calls number 0."""
+    """The GPU that is CUDA device 0."""
 
     name: str
     total_bytes: int
@@ -20,7 +20,7 @@ class Gpu:
 
 
 def find_gpu() -> Gpu | None:
-    """The GPU that a model would run on; None where there is none, or no driver."""
+    """The GPU that a model would run on; None if there is none, or no driver."""
     import pynvml
 
     with nvml_device() as device:
@@ -32,7 +32,7 @@ def find_gpu() -> Gpu | None:
 
 @contextmanager
 def nvml_device() -> "Iterator[c_nvmlDevice_t | None]":
-    """NVML's handle of that GPU while the block runs; None where there is none. Not run on a GPU yet."""
+    """NVML's handle of that GPU inside the block; None if there is none. Not tested on a GPU yet."""
     import pynvml
 
     try:
@@ -47,7 +47,7 @@ def nvml_device() -> "Iterator[c_nvmlDevice_t | None]":
 
 
 def _first_visible() -> "c_nvmlDevice_t | None":
-    """CUDA's number 0: the first of ``CUDA_VISIBLE_DEVICES``, by index or by UUID, else NVML's first."""
+    """CUDA device 0: the first of ``CUDA_VISIBLE_DEVICES``, by index or UUID, or else NVML's first."""
     import pynvml
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

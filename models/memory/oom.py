@@ -1,4 +1,4 @@
-"""The many ways to say that memory is full, under Python's one name for it."""
+"""Recognises the out-of-memory errors of torch, CUDA's libraries and ONNX Runtime."""
 
 import sys
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Final
 
 _OF_THE_GPU: Final = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-"""In a ``RuntimeError``, or a ``torch.AcceleratorError``, which is one: of the driver and of CUDA's libraries, whose
-own allocations pass torch's allocator by."""
+"""In a ``RuntimeError`` or its subclass ``torch.AcceleratorError``: from the driver and CUDA's libraries, whose own
+allocations bypass torch's allocator."""
 _OF_THE_CPU: Final = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
@@ -15,11 +15,11 @@ _OF_THE_CPU: Final = (
 )
 _ONNX_ARENA: Final = "BFCArena"
 _ONNX_FULL: Final = ("Failed to allocate memory", "Available memory of")
-"""What ONNX Runtime says of its allocator, in errors of its own, whose only common base is ``Exception``."""
+"""Messages of ONNX Runtime's allocator, in errors whose only common base class is ``Exception``."""
 
 
 def is_memory_full(error: BaseException) -> bool:
-    """Whether the error says that the device's or the host's memory is full; torch need not be installed."""
+    """Whether an error means that the memory of the device or the host is full. Does not need torch."""
     if isinstance(error, MemoryError):
         return True
     words = str(error)
@@ -30,7 +30,7 @@ def is_memory_full(error: BaseException) -> bool:
 
 @contextmanager
 def full_memory_as_memory_error() -> Iterator[None]:
-    """Whatever says that memory is full becomes ``MemoryError``; every other error stays what it is."""
+    """Turn out-of-memory errors into ``MemoryError``; other errors pass unchanged."""
     try:
         yield
     except RuntimeError as error:
@@ -42,7 +42,7 @@ def full_memory_as_memory_error() -> Iterator[None]:
 
 
 def release_cached_memory() -> None:
-    """Give back to the GPU what torch keeps for later: pieces left by larger batches may be of no use for smaller."""
+    """Release torch's cached GPU memory: fragments of larger batches may not serve smaller ones."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,7 +1,7 @@
-"""VRAM is a budget: shared out among the processes that use the GPU before any of them takes a byte.
+"""Divides a budget of GPU memory among the processes that use the GPU, before any of them allocates.
 
-Not run on a GPU yet: the constants below are chosen to be too large rather than too small, and where they are not
-large enough, batches halve (``models.memory.adaptive_batch``).
+Not tested on a GPU yet: the constants below are chosen too large rather than too small, and if one is still too small,
+batches halve (``models.memory.adaptive_batch``).
 """
 
 import sys
@@ -12,61 +12,61 @@ from typing import Final
 
 GIB: Final = 1 << 30
 MARGIN_BYTES: Final = GIB
-"""Of a card, left alone where no budget is given: for its desktop, and what nobody thought of."""
+"""GPU memory left unused if no budget is given: for the desktop and for anything not planned."""
 CONTEXT_BYTES: Final = 3 * GIB // 4
-"""Of each process: CUDA's context with torch's kernels, and cuBLAS's workspaces. torch's allocator knows of neither."""
+"""For each process: CUDA's context with torch's kernels, and cuBLAS's workspaces; torch's allocator counts neither."""
 DECODER_BYTES: Final = GIB // 2
-"""NVDEC's surfaces, some 20 of 12 MiB for a picture of 4K, and the remap's maps and pictures. Not measured."""
+"""NVDEC's surfaces, about 20 of 12 MiB for 4K video, and the maps and pictures of the remap. Not measured."""
 SLACK: Final = 1.25
-"""By how much activations are overestimated, for an allocator's fragments and a kernel's workspaces."""
+"""Factor on estimated activations, for the allocator's fragmentation and kernel workspaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a process takes of the GPU's memory."""
+    """GPU memory that a process needs."""
 
     weights_bytes: int
     each_bytes: int
-    """For each element of a batch: a window's activations, or a request's with its KV cache."""
+    """For each element of a batch: the activations of a window, or of a request with its KV cache."""
     batch_max: int
-    """More at a time brings nothing."""
+    """Largest useful batch."""
     cache_bytes: int = 0
-    """Of ``each_bytes``, the KV cache; the rest are activations."""
+    """KV cache, as part of ``each_bytes``; the rest are activations."""
 
     @property
     def least_bytes(self) -> int:
-        """With a batch of one."""
+        """Memory for a batch of one, with the CUDA context."""
         return CONTEXT_BYTES + self.weights_bytes + self.each_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a process is given."""
+    """GPU memory assigned to a process."""
 
     need: Need
     batch: int
-    """Elements at a time, for a start."""
+    """Initial batch size."""
     limit_bytes: int
-    """The most that it may take, its context included."""
+    """Maximum, including the CUDA context."""
 
     @property
     def allocator_bytes(self) -> int:
-        """Of it, what is left for an allocator, which knows nothing of the context."""
+        """Maximum for the allocator, which does not count the context."""
         return max(0, self.limit_bytes - CONTEXT_BYTES)
 
 
 def decoder_need() -> Need:
-    """What decoding by NVDEC and rectifying on the GPU take, beside the context."""
+    """GPU memory for decoding with NVDEC and rectifying on the GPU."""
     return Need(0, DECODER_BYTES, 1)
 
 
 def share_out(budget_bytes: int, needs: Mapping[str, Need]) -> dict[str, Share]:
-    """Give every process what it needs for one element, then one more to each in turn while the budget lasts.
+    """Give every process memory for a batch of one, then for one more element each in turn until the budget is used up.
 
-    What is left over at the end raises their limits evenly.
+    The remainder is divided evenly.
 
     Raises:
-        MemoryError: the budget does not suffice for a batch of one of each.
+        MemoryError: the budget is too small for a batch of one in each process.
     """
     if not needs:
         return {}
@@ -94,14 +94,14 @@ def _too_little(budget_bytes: int, needs: Mapping[str, Need]) -> str:
     least_bytes = sum(need.least_bytes for need in needs.values())
     return (
         f"a VRAM budget of {budget_bytes / GIB:.1f} GiB is too small for these models, which take at least "
-        f"{least_bytes / GIB:.1f} GiB ({parts}): free some of the card, raise --vram-budget-gib, or take smaller models"
+        f"{least_bytes / GIB:.1f} GiB ({parts}): free GPU memory, raise --vram-budget-gib, or choose smaller models"
     )
 
 
 def limit_process(limit_bytes: int) -> None:
-    """Keep this process's torch from taking more of the GPU; nothing where either is missing. Not run on a GPU yet.
+    """Limit the GPU memory of torch in this process. Does nothing without torch or a GPU. Not tested on a GPU yet.
 
-    Beyond it torch raises ``OutOfMemoryError``, as if the card were full, and the other process does not feel it.
+    Beyond the limit torch raises ``OutOfMemoryError``, as if the GPU were full, and other processes are not affected.
     """
     if find_spec("torch") is None:
         return
@@ -110,13 +110,13 @@ def limit_process(limit_bytes: int) -> None:
     if not torch.cuda.is_available():
         return
     total_bytes = torch.cuda.get_device_properties(0).total_memory
-    # The context is taken in any case, and is none of the allocator's.
+    # The context is always allocated, and not by torch's allocator.
     fraction = max(0.0, limit_bytes - CONTEXT_BYTES) / total_bytes
     torch.cuda.set_per_process_memory_fraction(min(1.0, fraction))
 
 
 def facts() -> dict[str, int]:
-    """``peak_vram_bytes``: the most that this process's torch has held of the GPU; empty where it holds nothing."""
+    """``peak_vram_bytes``, the most GPU memory that torch has reserved in this process; empty without torch or a GPU."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return {}

@@ -206,7 +206,7 @@ def test_damaged_files_are_refused(file: Path, name: str) -> None:
     """A copy that broke off is an error that names the file."""
     part = file.parent / name
     part.write_bytes(part.read_bytes()[:-100])
-    with pytest.raises(ModelUnavailableError, match=f"{name} is damaged or half-copied"):
+    with pytest.raises(ModelUnavailableError, match=f"{name} is damaged or incomplete"):
         OnnxEncoder(file, TINY_FRAMES)
 
 
@@ -218,7 +218,7 @@ def test_missing_or_foreign_facts_are_refused(file: Path) -> None:
     with pytest.raises(ModelUnavailableError, match="does not describe an exported encoder: frames"):
         read_facts(file)
     path.write_text(json.dumps({**facts, "files_sha256": {"other.onnx": "0" * 64}}))
-    with pytest.raises(ModelUnavailableError, match=r"is not about encoder\.onnx, but other\.onnx"):
+    with pytest.raises(ModelUnavailableError, match=r"does not describe encoder\.onnx, but other\.onnx"):
         OnnxEncoder(file, TINY_FRAMES)
     path.unlink()
     with pytest.raises(ModelUnavailableError, match=r"cannot be read .* export both with"):

@@ -61,6 +61,24 @@ def test_positions_are_computed_once(folder: Path, frames: UInt8, monkeypatch: p
     encoder.encode(frames[:TINY_FRAMES])
 
 
+def test_another_rotation_keeps_the_models_own_code(
+    folder: Path, frames: UInt8, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a version of transformers rotates otherwise, the tables are left out, and this is logged."""
+    from transformers.models.vjepa2 import modeling_vjepa2
+
+    def shifted(self: Any, qk: Any, pos_ids: Any) -> Any:  # noqa: ANN401 - transformers leaves it unannotated
+        return original(self, qk, pos_ids) + qk.flip(-1)  # type: ignore[no-untyped-call]  # as above
+
+    attention = modeling_vjepa2.VJEPA2RopeAttention
+    original = attention.apply_rotary_embeddings
+    monkeypatch.setattr(attention, "apply_rotary_embeddings", shifted)
+    encoder = VJepa2Encoder(folder, TINY_FRAMES)
+    assert "runs without tables" in caplog.text
+    assert all("apply_rotary_embeddings" not in vars(layer.attention) for layer in encoder._graph._encoder.layer)
+    assert np.isfinite(encoder.encode(frames[:TINY_FRAMES]).mean).all()
+
+
 def test_the_predictor_is_never_built(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither memory nor time is spent on the part that gives no embedding."""
     from transformers.models.vjepa2 import modeling_vjepa2

@@ -1,1 +1,1 @@
-"""V-JEPA 2 as an ONNX file, and ONNX Runtime."""
+"""V-JEPA 2 as an ONNX file, run by ONNX Runtime."""

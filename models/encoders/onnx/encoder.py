@@ -1,7 +1,7 @@
-"""An exported V-JEPA 2 through ONNX Runtime.
+"""An exported V-JEPA 2, run by ONNX Runtime.
 
-Whole windows of bytes go to the runtime; the graph normalises, encodes and pools. On TensorRT and CUDA this has not
-been run.
+The runtime receives whole windows of bytes; the graph normalises, encodes and pools. Not tested on TensorRT or CUDA
+yet.
 """
 
 import io
@@ -29,30 +29,30 @@ Provider: TypeAlias = Literal["auto", "tensorrt", "cuda", "cpu"]
 """Execution provider of ONNX Runtime; ``auto`` takes the first of the others that works."""
 PACKAGES: Final = ("onnxruntime",)
 BATCH_MAX: Final = 64
-"""Windows computed at a time, at most."""
+"""Maximum number of windows encoded at a time."""
 _PROVIDERS: Final = {
     "tensorrt": "TensorrtExecutionProvider",
     "cuda": "CUDAExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
-"""The fastest first; each leaves to those after it what it cannot do."""
+"""Fastest first; each leaves operators that it does not support to those after it."""
 _LOG = logging.getLogger(__name__)
 
 
 class OnnxEncoder:
-    """The clip encoder in an ONNX file that ``models.encoders.onnx.export`` made."""
+    """The clip encoder in an ONNX file written by ``models.encoders.onnx.export``."""
 
     def __init__(self, file: Path, frames: int, provider: Provider = "auto", memory_bytes: int | None = None) -> None:
-        """Load ``file`` and the facts beside it.
+        """Load ``file`` and the JSON facts beside it.
 
         Args:
-            file: Of the graph.
-            frames: T, the frames of a window.
-            provider: What runs it.
-            memory_bytes: The most that the runtime may take of a GPU, its context aside; None for as much as there is.
+            file: the ONNX graph.
+            frames: T, frames in a window.
+            provider: execution provider.
+            memory_bytes: GPU memory that the runtime may take, excluding its context; None for no limit.
 
         Raises:
-            ModelUnavailableError: a package, a file or the provider is missing, or the file does not fit.
+            ModelUnavailableError: a package, a file or the provider is missing, or the file is for other windows.
             MemoryError: it does not fit into the device's memory.
         """
         require_packages(PACKAGES, extra="onnx")
@@ -63,7 +63,7 @@ class OnnxEncoder:
         with _full_memory_as_memory_error(file):
             self._session, self._provider, self._fell_back_from = _open(file, provider, settings)
         self._file: Final = file
-        self._halving: Final = AdaptiveBatch(BATCH_MAX)
+        self._batch: Final = AdaptiveBatch(BATCH_MAX)
         self._busy_s = 0.0
         self.name: Final = f"vjepa2:{self._about.model}"
         self.frames: Final = self._about.frames
@@ -83,7 +83,7 @@ class OnnxEncoder:
             "runtime": f"onnxruntime {onnxruntime.__version__}, {self._provider}, opset {about.opset}",
             "frames": about.frames,
             "dims": about.dims,
-            "memory_halvings": self._halving.halvings,
+            "memory_halvings": self._batch.halvings,
             "device_busy_s": round(self._busy_s, 6),
             **fell_back,
         }
@@ -98,11 +98,11 @@ class OnnxEncoder:
     def _embed(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
         began_at = time.perf_counter()
         with _full_memory_as_memory_error(self._file):
-            made = list(self._halving.run(windows, self._computed))
+            made = list(self._batch.run(windows, self._encode_batch))
         self._busy_s += time.perf_counter() - began_at
         return made
 
-    def _computed(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
+    def _encode_batch(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
         means, temporals = self._session.run(["mean", "temporal"], {"frames": np.stack(windows)})
         pairs = zip(np.asarray(means, np.float32), np.asarray(temporals, np.float16), strict=True)
         return [ClipEmbedding(mean, temporal) for mean, temporal in pairs]
@@ -110,7 +110,7 @@ class OnnxEncoder:
 
 @contextmanager
 def _full_memory_as_memory_error(file: Path) -> Iterator[None]:
-    """Python's own error for a full memory in place of the runtime's."""
+    """Raise ``MemoryError`` in place of the runtime's own errors for a full memory."""
     try:
         yield
     except Exception as error:
@@ -122,7 +122,7 @@ def _full_memory_as_memory_error(file: Path) -> Iterator[None]:
 def _open(
     file: Path, provider: Provider, settings: Mapping[str, dict[str, str]]
 ) -> tuple["onnxruntime.InferenceSession", str, list[str]]:
-    """A session, the provider that it runs on, and those that were there and did not work."""
+    """A session, its provider, and the providers that were available but failed."""
     import onnxruntime
 
     wanted = list(_PROVIDERS.values()) if provider == "auto" else [_PROVIDERS[provider]]
@@ -141,9 +141,9 @@ def _open(
 
 
 def _load_cuda() -> None:
-    """Load CUDA and cuDNN out of NVIDIA's Python packages: ONNX Runtime's own search knows the system's folders alone.
+    """Load CUDA and cuDNN from NVIDIA's Python packages; ONNX Runtime itself searches only the system's folders.
 
-    What is not there it says in many lines on standard output; that it cannot be used is said here.
+    It prints missing libraries at length to standard output. That is suppressed: the caller reports unusable providers.
     """
     import onnxruntime
 
@@ -155,14 +155,14 @@ def _session(file: Path, providers: list[tuple[str, dict[str, str]]]) -> "onnxru
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors: which provider runs is said here
+    options.log_severity_level = 3  # errors only: the caller reports the provider
     return onnxruntime.InferenceSession(file, options, providers)
 
 
 def _settings(file: Path, dtype: str, memory_bytes: int | None) -> dict[str, dict[str, str]]:
-    """Of each provider. TensorRT builds an engine for minutes: it lies beside the file from then on.
+    """Options by provider. TensorRT takes minutes to build an engine, which is cached beside the file.
 
-    CUDA's arena grows by what is asked for, instead of doubling: so a share is not left half empty.
+    CUDA's arena grows by the requested size instead of doubling, so that the process's share of the GPU is used fully.
     """
     limit = None if memory_bytes is None else str(max(1, memory_bytes))
     return {

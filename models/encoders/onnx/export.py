@@ -1,4 +1,4 @@
-"""V-JEPA 2's encoder as an ONNX file, for machines that run it with TensorRT or without PyTorch."""
+"""Exports V-JEPA 2's encoder to ONNX, for TensorRT or for machines without PyTorch."""
 
 import tempfile
 import warnings
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 OPSET: Final = 20
-"""Attention is written out in it: the operator of opset 23 is new to TensorRT."""
+"""Attention is written out in this opset; TensorRT support for opset 23's attention operator is still new."""
 
 
 def export_onnx(
@@ -24,14 +24,14 @@ def export_onnx(
 ) -> OnnxFacts:
     """Write the model in ``folder`` to ``out``, its weights to ``<out>.data``, and its facts beside them.
 
-    The graph goes from bytes to embedding: ``frames`` (windows, frames, encoder_px, encoder_px, 3) uint8 in, ``mean``
-    (windows, D) and ``temporal`` (windows, frames/2, D) float32 out, for any number of windows. The files appear when
-    they are whole, the facts last.
+    The graph maps bytes to embeddings, for any number of windows: input ``frames`` (windows, frames, encoder_px,
+    encoder_px, 3) uint8, outputs ``mean`` (windows, D) and ``temporal`` (windows, frames/2, D) float32. Files appear
+    only when complete, the facts last.
 
     Raises:
         ValueError: ``frames`` is odd or not positive, or ``out`` does not end in ``.onnx``.
-        ModelUnavailableError: a package is missing, or the folder holds no whole V-JEPA 2.
-        MemoryError: it does not fit into the memory.
+        ModelUnavailableError: a package is missing, or the folder does not hold a complete V-JEPA 2.
+        MemoryError: the model does not fit into memory.
         OSError: ``out`` cannot be written.
     """
     if out.suffix != ".onnx":
@@ -73,7 +73,7 @@ def _export(graph: "torch.nn.Module", out: Path, frames: "torch.Tensor") -> None
     import torch
 
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch's exporter uses what PyTorch itself deprecates
+        warnings.simplefilter("ignore")  # PyTorch's exporter calls APIs that PyTorch deprecates
         torch.onnx.export(
             graph,
             (frames,),

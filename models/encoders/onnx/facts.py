@@ -1,4 +1,4 @@
-"""What lies beside an exported encoder: of which model it is, and whether it is whole."""
+"""The JSON file beside an exported encoder: which model it is, and the digests of its files."""
 
 import hashlib
 from pathlib import Path
@@ -20,53 +20,53 @@ class OnnxFacts(BaseModel):
     model: str
     revision: str
     weights_sha256: str
-    """Of the checkpoint that was exported."""
+    """Digest of the exported checkpoint."""
     dtype: Literal["float32", "float16"]
     frames: int
-    """T of the windows that it takes."""
+    """T, frames in a window."""
     encoder_px: int
     dims: int
     shape: EncoderShape
-    """What it costs follows from it."""
+    """Determines what a window costs."""
     opset: int
     torch: str
-    """Version that exported it."""
+    """Version of torch that exported it."""
     transformers: str
     files_sha256: dict[str, str]
-    """By name: the graph, and the weights beside it."""
+    """Digests of the graph and of the weights beside it, by file name."""
 
 
 def facts_path(file: Path) -> Path:
-    """Where the facts of an ONNX file lie."""
+    """Path of the facts of an ONNX file."""
     return file.with_suffix(".json")
 
 
 def read_facts(file: Path) -> OnnxFacts:
-    """The facts of an exported encoder.
+    """Read the facts of an exported encoder.
 
     Raises:
-        ModelUnavailableError: they cannot be read, or are none.
+        ModelUnavailableError: they cannot be read, or are not valid.
     """
     path = facts_path(file)
     try:
         return OnnxFacts.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ModelUnavailableError(
-            f"{path}, which says what {file.name} is, cannot be read ({error.strerror}): "
+            f"{path}, which describes {file.name}, cannot be read ({error.strerror}): "
             "export both with `egoclean-stream models export-onnx`"
         ) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ModelUnavailableError(
             f"{path} does not describe an exported encoder: {'.'.join(map(str, first['loc']))}, {first['msg'].lower()}"
-            "; export it anew with `egoclean-stream models export-onnx`"
+            "; export the model again with `egoclean-stream models export-onnx`"
         ) from error
 
 
 def onnx_need(facts: OnnxFacts) -> Need:
-    """GPU memory that an exported encoder takes in ONNX Runtime, where attention is written out.
+    """GPU memory that an exported encoder takes in ONNX Runtime, where attention is not fused.
 
-    One window at a time: for a batch of another size TensorRT would build another engine.
+    The batch is one window: TensorRT builds another engine for every other batch size.
     """
     number_bytes = 2 if facts.dtype == "float16" else 4
     activations = facts.shape.activation_bytes(facts.frames, number_bytes, fused=False)
@@ -74,10 +74,10 @@ def onnx_need(facts: OnnxFacts) -> Need:
 
 
 def check_fits(file: Path, facts: OnnxFacts, frames: int, weights_sha256: str | None = None) -> None:
-    """Refuse an exported encoder of other windows, or of other weights.
+    """Refuse an encoder that was exported for other windows or from other weights.
 
     Raises:
-        ModelUnavailableError: it does not fit.
+        ModelUnavailableError: it was.
     """
     if facts.frames != frames:
         raise ModelUnavailableError(
@@ -86,25 +86,27 @@ def check_fits(file: Path, facts: OnnxFacts, frames: int, weights_sha256: str | 
     if weights_sha256 not in (None, facts.weights_sha256):
         raise ModelUnavailableError(
             f"{file} was exported from other weights ({facts.weights_sha256[:12]}) than those of --encoder-model "
-            f"({weights_sha256[:12]}): export it anew, or leave --encoder-model out"
+            f"({weights_sha256[:12]}): export it again, or omit --encoder-model"
         )
 
 
 def check_files(file: Path, facts: OnnxFacts) -> None:
-    """Make sure that the graph and its weights are those that were exported.
+    """Check that the graph and its weights are the exported files.
 
     Raises:
-        ModelUnavailableError: one is missing, or has been changed.
+        ModelUnavailableError: a file is missing or was changed.
     """
     if file.name not in facts.files_sha256:
-        raise ModelUnavailableError(f"{facts_path(file)} is not about {file.name}, but {', '.join(facts.files_sha256)}")
+        raise ModelUnavailableError(
+            f"{facts_path(file)} does not describe {file.name}, but {', '.join(facts.files_sha256)}"
+        )
     for name, sha256 in facts.files_sha256.items():
         if _sha256(file.parent / name) != sha256:
-            raise ModelUnavailableError(f"{file.parent / name} is damaged or half-copied: its digest is another")
+            raise ModelUnavailableError(f"{file.parent / name} is damaged or incomplete: its SHA-256 does not match")
 
 
 def digests(files: list[Path]) -> dict[str, str]:
-    """SHA-256 of files, by name."""
+    """SHA-256 of files, by file name."""
     return {path.name: _sha256(path) for path in files}
 
 

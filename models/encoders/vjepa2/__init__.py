@@ -1,1 +1,1 @@
-"""V-JEPA 2, through transformers and torch."""
+"""V-JEPA 2 (arXiv:2506.09985), run by transformers and torch."""

@@ -1,4 +1,4 @@
-"""Loading the encoder of a V-JEPA 2 checkpoint; its predictor is neither built nor read."""
+"""Loads the encoder of a V-JEPA 2 checkpoint; its predictor is neither built nor read."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from models.weights.loading import load_pretrained
 
 
 class EncoderAlone(VJEPA2PreTrainedModel):  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
-    """What ``from_pretrained`` fills: a V-JEPA 2 without its predictor."""
+    """A V-JEPA 2 without its predictor, for ``from_pretrained``."""
 
     def __init__(self, config: VJEPA2Config) -> None:
         super().__init__(config)
@@ -21,10 +21,10 @@ class EncoderAlone(VJEPA2PreTrainedModel):  # type: ignore[no-untyped-call]  # t
 
 
 def load_encoder(folder: Path, dtype: torch.dtype, device: torch.device) -> VJEPA2Encoder:
-    """The encoder of the model in ``folder``, ready to infer.
+    """Load the encoder of the model in ``folder`` for inference.
 
     Raises:
-        ModelUnavailableError: the folder holds no whole V-JEPA 2.
+        ModelUnavailableError: the folder does not hold a complete V-JEPA 2.
         MemoryError: it does not fit into the device's memory.
     """
     with full_memory_as_memory_error():

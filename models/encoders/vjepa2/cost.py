@@ -1,4 +1,4 @@
-"""What a window costs in a V-JEPA 2 encoder: arithmetic and memory, from its configuration alone."""
+"""Arithmetic and memory of a V-JEPA 2 encoder for one window, from its configuration alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from models.weights.weights import read_json
 
 _HALF_BYTES: Final = 2
 _BATCH_MAX: Final = 4
-"""One window of ViT-L has 8192 tokens and fills a GPU by itself: more windows at a time bring little."""
+"""Windows at a time. One window of ViT-L has 8192 tokens and fills a GPU by itself, so larger batches gain little."""
 _DEFAULTS: Final = {
     "hidden_size": 1024,
     "num_hidden_layers": 24,
@@ -21,44 +21,44 @@ _DEFAULTS: Final = {
     "in_chans": 3,
     "num_attention_heads": 16,
 }
-"""Of transformers' ``VJEPA2Config``, for keys that a ``config.json`` leaves out: ViT-L."""
+"""Defaults of transformers' ``VJEPA2Config`` (ViT-L), for keys that a ``config.json`` leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderShape:
-    """The numbers of a ViT encoder that decide what it costs; the defaults are ViT-L's."""
+    """The dimensions of a ViT encoder that determine its cost; the defaults are ViT-L's."""
 
     dims: int = 1024
     """D, width of a token."""
     layers: int = 24
-    """L."""
+    """L, transformer layers."""
     mlp_ratio: float = 4.0
-    """m: the hidden layer of a block's MLP has m D units."""
+    """m: the hidden layer of each MLP has m D units."""
     patch_px: int = 16
     tubelet_frames: int = 2
     encoder_px: int = 256
     channels: int = 3
     heads: int = 16
-    """Of the attention."""
+    """Attention heads."""
 
     def tokens(self, frames: int) -> int:
-        """N, the tokens of one window."""
+        """N, tokens in one window."""
         return frames // self.tubelet_frames * (self.encoder_px // self.patch_px) ** 2
 
     @property
     def patch_inputs(self) -> int:
-        """P, the numbers that one token is made from."""
+        """P, input values of one token."""
         return self.channels * self.tubelet_frames * self.patch_px**2
 
     def flop(self, frames: int) -> int:
-        """Floating point operations of one window; a multiplication and an addition are two.
+        """Floating-point operations for one window; a multiply-add counts as two.
 
-        Matrix products alone, as ``torch.utils.flop_counter`` counts them::
+        Only matrix products are counted, as by ``torch.utils.flop_counter``::
 
             2 N P D  +  L ((8 + 4 m) N D^2  +  4 N^2 D)
 
-        Of each layer: queries, keys, values and the projection are 2 N D^2 each, the MLP's two products 2 m N D^2 each,
-        the attention's two 2 N^2 D each. ViT-L, 64 frames of 256 pixels: 11.57 TFLOP.
+        For each layer: queries, keys, values and the output projection take 2 N D^2 each, the MLP's two products
+        2 m N D^2 each, the attention's two products 2 N^2 D each. ViT-L, 64 frames of 256 pixels: 11.57 TFLOP.
         """
         tokens, dims = self.tokens(frames), self.dims
         layer = (8 + 4 * self.mlp_ratio) * tokens * dims**2 + 4 * tokens**2 * dims
@@ -66,25 +66,26 @@ class EncoderShape:
 
     @property
     def parameters(self) -> int:
-        """Numbers that the encoder has learned, without the predictor's."""
+        """Number of parameters of the encoder, without the predictor."""
         dims, hidden = self.dims, round(self.mlp_ratio * self.dims)
         attention, mlp, norms = 4 * dims * (dims + 1), hidden * (dims + 1) + dims * (hidden + 1), 4 * dims
         return dims * (self.patch_inputs + 1) + self.layers * (attention + mlp + norms) + 2 * dims
 
     def activation_bytes(self, frames: int, number_bytes: int, *, fused: bool = True) -> int:
-        """Most memory that one window takes at a time beside the weights.
+        """Peak memory for one window, in addition to the weights.
 
-        Of a layer, in units of N D numbers: the MLP's hidden layer before and after its activation (2 m), and four of
-        width D: the layer's input, the sum after attention, its norm and one in the making. Attention holds 7, fewer
-        where m is 2 or more. It is what torch's profiler shows on the CPU for attention in a fused kernel, which keeps
-        no N x N matrix; one that is written out keeps two for each head, before and after its softmax, 2 GiB each for
-        64 frames through ViT-L in float16. The pixels come on top: as bytes, twice in float32 while they are
-        normalised, and twice in the model's numbers, once as they are and once as the patches' product wants them.
+        For one layer, in units of N D values: the MLP's hidden layer before and after its activation (2 m), and four of
+        width D: the layer's input, the sum after attention, its norm and one being computed. Attention holds 7, which
+        is fewer if m is 2 or more. This is what torch's profiler shows on the CPU for attention in a fused kernel,
+        which stores no N x N matrix. Attention that is written out stores two for each head, before and after the
+        softmax: 2 GiB each for 64 frames through ViT-L in float16. The pixels come on top: as bytes, twice in float32
+        during normalisation, and twice in the model's dtype, once as they are and once in the layout of the patch
+        embedding.
 
         Args:
-            frames: T, the frames of the window.
-            number_bytes: Of one activation: 2 for float16, 4 for float32.
-            fused: Whether a kernel does the whole attention.
+            frames: T, frames in the window.
+            number_bytes: size of one activation: 2 for float16, 4 for float32.
+            fused: whether attention runs in one fused kernel.
         """
         tokens = self.tokens(frames)
         matrices = 0 if fused else 2 * self.heads * tokens**2
@@ -95,10 +96,10 @@ class EncoderShape:
 
 
 def encoder_shape(folder: Path) -> EncoderShape:
-    """The shape of the encoder in ``folder``, read from its ``config.json``.
+    """Read the shape of the encoder in ``folder`` from its ``config.json``.
 
     Raises:
-        ModelUnavailableError: it cannot be read, or a number in it is none.
+        ModelUnavailableError: it cannot be read, or one of its values is not a positive number.
     """
     config = {**_DEFAULTS, **read_json(folder / "config.json")}
     dims, layers, mlp_ratio, *others = (_positive(folder, key, config[key]) for key in _DEFAULTS)

@@ -1,8 +1,8 @@
-"""Frames in the memory of the device that computes: each goes up once, as bytes, and windows are gathered there.
+"""A frame store in the memory of the compute device: each frame is uploaded once, as bytes; windows are gathered there.
 
-On CUDA nothing here waits for the device: frames and slots go up from page-locked memory, results come down into it,
-and an event says when they are there. All work is on one stream, so that a slot may be filled again while a window that
-used it is still under way. On the CPU the same code runs, and is done at once; on CUDA it has not been run.
+On CUDA nothing here waits for the device: frames and slots are uploaded from pinned memory, results are copied back
+into it, and an event signals their arrival. All work is on one CUDA stream, so a slot may be refilled while a window
+that uses it is still being encoded. On the CPU the same code runs synchronously. Not tested on CUDA yet.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from models.memory.oom import full_memory_as_memory_error
 
 
 class DeviceEncoding:
-    """A batch under way: its results are on their way down."""
+    """A batch in progress, whose results are being copied to the host."""
 
     def __init__(self, mean: Tensor, temporal: Tensor) -> None:
-        """Fetch (B, D) float32 and (B, T/2, D) float32; the second arrives as float16."""
-        self._mean = _fetched(mean)
-        self._temporal = _fetched(temporal.half())
+        """Copy (B, D) float32 and (B, T/2, D) float32 to the host; the second is converted to float16."""
+        self._mean = _to_host(mean)
+        self._temporal = _to_host(temporal.half())
         self._arrived: torch.cuda.Event | None = None
         if mean.is_cuda:
             self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
@@ -40,7 +40,7 @@ class DeviceEncoding:
 
 
 class DeviceFrameStore:
-    """A ``FrameStore`` on the device of a ``WindowGraph``; it doubles when all slots are taken."""
+    """A ``FrameStore`` on the device of a ``WindowGraph``; its capacity doubles when all slots are taken."""
 
     def __init__(
         self,
@@ -48,19 +48,19 @@ class DeviceFrameStore:
         device: torch.device,
         frames: int,
         encoder_px: int,
-        halving: AdaptiveBatch,
+        batch: AdaptiveBatch,
         clock: DeviceClock,
     ) -> None:
-        """Begin with room for twice ``frames`` frames: a window, and what comes while it is waited for.
+        """Start with room for ``2 * frames`` frames: one window, and the frames that arrive while it is encoded.
 
-        ``halving`` says how many windows are computed at a time, and counts when the memory was full; ``clock`` adds up
+        ``batch`` sets how many windows are encoded at a time and counts when the memory was full; ``clock`` measures
         how long the device works on them.
         """
         self._graph: Final = graph
         self._device: Final = device
         self._frames: Final = frames
         self._encoder_px: Final = encoder_px
-        self._halving: Final = halving
+        self._batch: Final = batch
         self._clock: Final = clock
         self._pinned: Final = device.type == "cuda"
         self._stored = torch.empty((2 * frames, encoder_px, encoder_px, 3), dtype=torch.uint8, device=device)
@@ -82,11 +82,11 @@ class DeviceFrameStore:
     def encode(self, windows: Sequence[Sequence[int]]) -> DeviceEncoding:
         check_windows(windows, self._frames)
         with torch.inference_mode(), full_memory_as_memory_error(), self._clock.running():
-            mean, temporal = zip(*self._halving.run(windows, self._computed), strict=True)
+            mean, temporal = zip(*self._batch.run(windows, self._encode_batch), strict=True)
             return DeviceEncoding(torch.stack(mean), torch.stack(temporal))
 
-    def _computed(self, windows: Sequence[Sequence[int]]) -> list[tuple[Tensor, Tensor]]:
-        """(D,) and (T/2, D) float32 of each window, on the device."""
+    def _encode_batch(self, windows: Sequence[Sequence[int]]) -> list[tuple[Tensor, Tensor]]:
+        """(D,) and (T/2, D) float32 for each window, on the device."""
         slots = torch.tensor(windows, pin_memory=self._pinned).to(self._device, non_blocking=True)
         mean, temporal = self._graph(self._stored[slots])
         return list(zip(mean, temporal, strict=True))
@@ -98,8 +98,8 @@ class DeviceFrameStore:
         self._free = list(range(taken, 2 * taken))
 
 
-def _fetched(tensor: Tensor) -> Tensor:
-    """The tensor in the host's memory, once all that the device was asked to do until now is done."""
+def _to_host(tensor: Tensor) -> Tensor:
+    """The tensor in host memory; on CUDA it is valid only after the work queued so far is complete."""
     if not tensor.is_cuda:
         return tensor
     return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)

@@ -1,4 +1,4 @@
-"""V-JEPA 2 (arXiv:2506.09985), Meta's video encoder, through transformers."""
+"""V-JEPA 2 (arXiv:2506.09985), Meta's video encoder, run by transformers."""
 
 import math
 from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from models.encoders.vjepa2.graph import WindowGraph
 
 BATCH_MAX: Final = 64
-"""Windows computed at a time, at most."""
+"""Maximum number of windows encoded at a time."""
 HUB_NAME: Final = "facebook/vjepa2-vitl-fpc64-256@b3c1679b7c34d3255ef3547f27c7b226aefab26f"
 PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub")
 Precision = Literal["float32", "float16", "bfloat16"]
@@ -40,19 +40,19 @@ _PREPROCESSORS: Final = ("video_preprocessor_config.json", "preprocessor_config.
 class VJepa2Encoder:
     """The encoder of a V-JEPA 2 checkpoint, without its predictor.
 
-    It runs in float16 on CUDA (three bits of mantissa more than bfloat16) and in float32 on the CPU. Attention is
-    PyTorch's ``scaled_dot_product_attention``, which takes a flash kernel of its own in half precision: the separate
-    flash-attn package has nothing to add. Frames are expected in the geometry of transformers'
-    ``VJEPA2VideoProcessor``: the picture's shortest edge scaled to int(encoder_px * 256 / 224), then a centre crop of
-    ``encoder_px``, its offset rounded down.
+    It runs in float16 on CUDA (three more mantissa bits than bfloat16) and in float32 on the CPU. Attention is
+    PyTorch's ``scaled_dot_product_attention``, which has its own flash kernel in half precision, so the separate
+    flash-attn package is not needed. Frames are expected in the geometry of transformers' ``VJEPA2VideoProcessor``: the
+    picture's shortest edge scaled to int(encoder_px * 256 / 224), then a centre crop of ``encoder_px``, its offset
+    rounded down.
     """
 
     def __init__(self, folder: Path, frames: int = FRAMES, precision: Precision | None = None) -> None:
-        """Load the model in ``folder``; nothing is fetched.
+        """Load the model in ``folder``; nothing is downloaded.
 
         Raises:
             ValueError: ``frames`` is odd or not positive.
-            ModelUnavailableError: a package is missing, or the folder holds no whole V-JEPA 2.
+            ModelUnavailableError: a package is missing, or the folder does not hold a complete V-JEPA 2.
             MemoryError: it does not fit into the device's memory.
         """
         self.frames: Final = check_frame_count(frames)
@@ -70,7 +70,7 @@ class VJepa2Encoder:
         self._graph = load_graph(folder, frames, self._precision, self._device)
         self._sha256 = weights_sha256(folder)
         self.encoder_px: Final = self._graph.encoder_px
-        self._halving: Final = AdaptiveBatch(BATCH_MAX)
+        self._batch: Final = AdaptiveBatch(BATCH_MAX)
         self._clock: Final = DeviceClock(self._device)
 
     def facts(self) -> Facts:
@@ -87,7 +87,7 @@ class VJepa2Encoder:
             "runtime": f"torch {torch.__version__}, transformers {transformers.__version__}, sdpa",
             "frames": self.frames,
             "dims": self._graph.dims,
-            "memory_halvings": self._halving.halvings,
+            "memory_halvings": self._batch.halvings,
             "device_busy_s": round(self._clock.busy_s, 6),
         }
 
@@ -99,14 +99,14 @@ class VJepa2Encoder:
     def frame_store(self) -> "DeviceFrameStore":
         from models.encoders.vjepa2.device_store import DeviceFrameStore
 
-        return DeviceFrameStore(self._graph, self._device, self.frames, self.encoder_px, self._halving, self._clock)
+        return DeviceFrameStore(self._graph, self._device, self.frames, self.encoder_px, self._batch, self._clock)
 
 
 def load_graph(folder: Path, frames: int, precision: Precision, device: "torch.device") -> "WindowGraph":
-    """The model in ``folder`` from bytes to embedding, on its device.
+    """Load the model in ``folder`` to its device, as a graph from bytes to embedding.
 
     Raises:
-        ModelUnavailableError: the folder holds no whole V-JEPA 2.
+        ModelUnavailableError: the folder does not hold a complete V-JEPA 2.
         MemoryError: it does not fit into the device's memory.
     """
     check_architecture(folder)
@@ -124,10 +124,10 @@ def load_graph(folder: Path, frames: int, precision: Precision, device: "torch.d
 
 
 def check_architecture(folder: Path) -> None:
-    """Make sure that ``config.json`` describes a V-JEPA 2 that gives one token for every two frames.
+    """Check that ``config.json`` describes a V-JEPA 2 that gives one token for every two frames.
 
     Raises:
-        ModelUnavailableError: it describes something else, or cannot be read.
+        ModelUnavailableError: it describes another model, or cannot be read.
     """
     config = read_json(folder / "config.json")
     kind = config.get("model_type")
@@ -141,10 +141,10 @@ def check_architecture(folder: Path) -> None:
 
 
 def encoder_px(folder: Path) -> int:
-    """Side of the frames that the model in ``folder`` was trained on, before it is loaded.
+    """Side of the frames that the model in ``folder`` expects, read without loading it.
 
     Raises:
-        ModelUnavailableError: its ``config.json`` cannot be read, or has no sane ``crop_size``.
+        ModelUnavailableError: its ``config.json`` cannot be read, or its ``crop_size`` is out of range.
     """
     side = read_json(folder / "config.json").get("crop_size", ENCODER_PX)
     if not isinstance(side, int) or not 16 <= side <= 4096:
@@ -153,7 +153,7 @@ def encoder_px(folder: Path) -> int:
 
 
 def _normalisation(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each colour, on the scale 0-1: the checkpoint's own, else ImageNet's."""
+    """Mean and standard deviation of each channel on a 0-1 scale: the checkpoint's own, or else ImageNet's."""
     for name in _PREPROCESSORS:
         if (folder / name).is_file():
             settings = read_json(folder / name)

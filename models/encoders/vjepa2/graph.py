@@ -1,4 +1,4 @@
-"""From bytes to embedding in one graph: what runs on the device, and what an ONNX file holds."""
+"""The graph from bytes to embedding that runs on the device and is exported to ONNX."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,13 @@ class WindowGraph(nn.Module):
     """Normalises, encodes and pools windows of one size."""
 
     def __init__(self, encoder: "VJEPA2Encoder", frames: int, mean: Colour, std: Colour) -> None:
-        """Take an encoder over for windows of ``frames`` frames; it is of no use for others afterwards.
+        """Take over ``encoder`` for windows of ``frames`` frames; afterwards it accepts no others.
 
         Args:
-            encoder: on its device, in its dtype.
+            encoder: on its device, in its final dtype.
             frames: T.
-            mean: of each colour, on the scale 0-1.
-            std: likewise.
+            mean: mean of each channel, on a 0-1 scale.
+            std: standard deviation of each channel, on the same scale.
         """
         super().__init__()
         config = encoder.config
@@ -33,7 +33,7 @@ class WindowGraph(nn.Module):
         self.encoder_px: int = config.crop_size
         self._steps = frames // TUBELET_FRAMES
         self._dtype = weight.dtype
-        # Frames are bytes: the processor's scaling by 1/255 is folded into its mean and deviation, as it does itself.
+        # Frames are bytes: scaling by 1/255 is folded into mean and deviation, as transformers' processor does.
         self._mean = 255 * torch.tensor(mean, device=weight.device).reshape(3, 1, 1)
         self._std = 255 * torch.tensor(std, device=weight.device).reshape(3, 1, 1)
         attentions: list[Any] = [layer.attention for layer in encoder.layer]
@@ -42,7 +42,7 @@ class WindowGraph(nn.Module):
         self._encoder = encoder
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Embed windows.
+        """Encode windows.
 
         Args:
             frames: (B, T, encoder_px, encoder_px, 3) uint8, RGB.
@@ -52,6 +52,6 @@ class WindowGraph(nn.Module):
         """
         video = (frames.permute(0, 1, 4, 2, 3) - self._mean) / self._std
         tokens = self._encoder(pixel_values_videos=video.to(self._dtype)).last_hidden_state
-        # Tokens run over time first, then over rows and columns.
+        # Tokens are ordered by time, then by row and column.
         temporal = tokens.float().unflatten(1, (self._steps, -1)).mean(dim=2)
         return temporal.mean(dim=1), temporal

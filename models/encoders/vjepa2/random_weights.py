@@ -1,4 +1,4 @@
-"""V-JEPA 2 with random weights in the real format: what it costs is real, what it says means nothing."""
+"""V-JEPA 2 with random weights in the real format: its cost is real, its embeddings are meaningless."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -17,16 +17,16 @@ _SMALL: Final[dict[str, Any]] = {
     "pred_num_hidden_layers": 1,
     "pred_num_mask_tokens": 1,
 }
-"""As many tokens a window as the real one has, and a width and depth that a CPU can bear."""
+"""As many tokens in a window as the real model, with a width and depth that a CPU can handle."""
 
 
 def save_random_vjepa2(folder: Path, size: RandomSize, *, seed: int = 0) -> Path:
-    """Write a whole V-JEPA 2, predictor included, as ``save_pretrained`` does; the same seed gives the same weights.
+    """Write a complete V-JEPA 2, predictor included, with ``save_pretrained``; the same seed gives the same weights.
 
     Args:
-        folder: Where it goes; made if it is not there.
-        size: ``random`` is ViT-L as published (0.65 GB in float16), ``random-small`` has 0.2 million weights.
-        seed: Of the weights.
+        folder: destination; created if missing.
+        size: ``random`` is ViT-L as published (0.65 GB in float16), ``random-small`` has 0.2 million parameters.
+        seed: seed of the weights.
 
     Raises:
         ModelUnavailableError: a package is missing.
