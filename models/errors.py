@@ -1,5 +1,5 @@
-"""What can go wrong in a model, apart from a wrong argument (``ValueError``)."""
+"""Errors of the models, apart from invalid arguments (``ValueError``)."""
 
 
 class ModelUnavailableError(Exception):
-    """A package, a model or its weights are not there, or are not what they should be: one sentence, with the cure."""
+    """A package, a model or its weights are missing or invalid. The message is one sentence that says what to do."""

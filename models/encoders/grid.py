@@ -136,7 +136,7 @@ def _bins(count: int) -> Float32:
 
 
 def _block(histograms: Float32, *, weight: float) -> Float32:
-    """(C, N, 8, 8) to the same shape: mixed over time, square-rooted, scaled to a mean squared token norm of ``weight``."""
+    """(C, N, 8, 8) to the same shape: mixed over time, square-rooted, with mean squared token norm ``weight``."""
     mean = histograms.mean(axis=1, keepdims=True)
     roots = np.sqrt(mean + OWN_SHARE * (histograms - mean))
     tokens = histograms.shape[1]

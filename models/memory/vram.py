@@ -116,7 +116,7 @@ def limit_process(limit_bytes: int) -> None:
 
 
 def facts() -> dict[str, int]:
-    """``peak_vram_bytes``, the most GPU memory that torch has reserved in this process; empty without torch or a GPU."""
+    """``peak_vram_bytes``, the peak GPU memory that torch has reserved in this process; empty without torch or GPU."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return {}

@@ -57,12 +57,12 @@ def test_cache_that_cannot_be_written_is_a_sentence(tmp_path: Path, hub: Hub) ->
 
 @pytest.mark.parametrize(
     ("image", "cure"),
-    [(None, "pip install -e '.[vjepa]'"), ("cpu", "without --target cpu"), ("gpu", "an image of your own on this one")],
+    [(None, "pip install -e '.[vjepa]'"), ("cpu", "without --target cpu"), ("gpu", "your own image on top of this")],
 )
 def test_missing_package_has_the_cure_of_the_place(
     image: str | None, cure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the project's image pip serves nobody: another image is what helps."""
+    """Inside the image, where pip cannot be used, the message names another image."""
     monkeypatch.delenv("EGOCLEAN_IMAGE", raising=False)
     if image:
         monkeypatch.setenv("EGOCLEAN_IMAGE", image)

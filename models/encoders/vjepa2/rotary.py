@@ -30,7 +30,7 @@ class Rotary:
     """Rotates queries and keys of windows of one size."""
 
     def __init__(self, attention: "VJEPA2RopeAttention", tokens: int, dtype: torch.dtype) -> None:
-        """Read the tables off ``attention`` in float32, for ``tokens`` tokens in a window, and store them in ``dtype``."""
+        """Read the tables off ``attention`` in float32, for ``tokens`` tokens a window, and store them in ``dtype``."""
         first = torch.zeros(1, 1, tokens, attention.attention_head_size, device=attention.query.weight.device)
         first[..., 0::2] = 1
         from_first, from_second = _rotate_by_model(attention, first), _rotate_by_model(attention, 1 - first)
