@@ -15,7 +15,7 @@ from models.annotators.qwen import loading as qwen_loading
 from models.annotators.qwen.memory import Quantization
 from models.errors import ModelUnavailableError
 from models.packages import require_packages
-from models.weights.hub.fetch import Report, unreported
+from models.weights.fetch import Report, unreported
 from models.weights.weights import locate
 
 

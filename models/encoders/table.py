@@ -16,7 +16,7 @@ from models.encoders.spec import EncoderProfile, EncoderSpec
 from models.encoders.vjepa2 import encoder as vjepa2
 from models.errors import ModelUnavailableError
 from models.packages import require_packages
-from models.weights.hub.fetch import Report, unreported
+from models.weights.fetch import Report, unreported
 from models.weights.weights import locate, weights_sha256
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import ModelUnavailableError
-from models.weights.hub.fetch import Report, fetch, unreported
+from models.weights.digest import has_digest
+from models.weights.fetch import Report, fetch, unreported
 
 FILES: Final = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
 """What is fetched of a hub repository, at its first level: configuration, tokenizer, weights; no code, no pickles."""
@@ -158,9 +159,18 @@ def _shards(folder: Path) -> tuple[Path, ...]:
 
 
 def _file_sha256(path: Path) -> str:
-    """Of a large file in the hub's cache it is the name of its blob, whose content was checked as it came."""
+    """SHA-256 of a file; a large one in the hub's cache is named by it, and is read only to check that, once.
+
+    Raises:
+        ModelUnavailableError: a file in the hub's cache is damaged.
+    """
     blob = path.resolve()
     if path.is_symlink() and blob.parent.name == "blobs" and _SHA256.fullmatch(blob.name):
+        if not has_digest(blob, blob.name):
+            raise ModelUnavailableError(
+                f"{path} is damaged, its SHA-256 is not {blob.name}: remove it, and fetch it with "
+                "`egoclean-stream models fetch`"
+            )
         return blob.name
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from models.annotators.annotator import Annotator
-from models.weights.hub.fetch import Report, unreported
+from models.weights.fetch import Report, unreported
 from stream.config import Options
 from stream.errors import UsageError
 

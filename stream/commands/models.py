@@ -52,7 +52,7 @@ def fetch_models(chosen: Chosen, revision: str | None) -> None:
 def list_models() -> None:
     """List the models in Hugging Face's cache: NAME@COMMIT, its branches, its size, and whether it is complete."""
     from models.packages import require_packages
-    from models.weights.hub.cached import cached_models
+    from models.weights.hub_cache import cached_models
     from stream.doctor.check import size
 
     require_packages(("huggingface_hub",), extra="hub")

@@ -26,7 +26,7 @@ from stream.video.decoder import Decoder, choose_decoder
 from stream.video.facts import StreamFacts
 
 if TYPE_CHECKING:
-    from models.weights.hub.fetch import Report
+    from models.weights.fetch import Report
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,13 @@ def _at_recorded_commit(options: Options) -> str:
     if not (layout.events.exists() and layout.manifest.exists()):
         return options.source
     read = read_manifest(layout.manifest).source.origin
-    if read is None or (read["data_set"], read["path"], read["member"]) != (asked.data_set, asked.path, asked.member):
+    if read is None or (read.get("data_set"), read.get("path"), read["member"]) != (
+        asked.data_set,
+        asked.path,
+        asked.member,
+    ):
         return options.source
-    return str(asked.at(read["commit"])) if asked.asks_for(read["revision"], read["commit"]) else options.source
+    return str(asked.at(read["commit"])) if asked.names_commit(read["revision"], read["commit"]) else options.source
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:

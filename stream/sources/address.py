@@ -8,6 +8,9 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from stream.errors import SourceError
 
 STANDARD_INPUT = "-"
 FILE = "file"
@@ -49,6 +52,15 @@ class Address:
     def stem(self) -> str:
         """The name of the run directory."""
         return stem_of(self.spec)
+
+
+class ClipSpec(NamedTuple):
+    """A clip that an argument stands for."""
+
+    spec: str
+    """As ``stream.sources.table.open_source`` takes it."""
+    fault: SourceError | None = None
+    """Why it could not be determined which clips this stands for: it is not opened, and this is its error."""
 
 
 def scheme_of(spec: str) -> str:

@@ -14,7 +14,7 @@ from stream.pipeline.items import Packet, SourceEvent
 from stream.sources.live.options import LiveOptions
 from stream.sources.local import File, LocalFile
 from stream.sources.member import SEPARATOR, ask_for_member, find_member, is_tar
-from stream.sources.remote.hub import find_on_hub
+from stream.sources.remote.listing import find_remote
 from stream.sources.source import START, ResumePoint
 
 if TYPE_CHECKING:
@@ -173,15 +173,16 @@ def open_local(spec: str, in_container: Callable[[], bool] = in_container) -> Cl
         return _checked(*_find_on_disk(spec, in_container), spec)
 
 
-def open_on_hub(spec: str, options: LiveOptions, *, download: bool = False) -> Clip:  # noqa: ARG001  (for live ones)
-    """The clip at ``hf://datasets/OWNER/NAME[@REVISION]/PATH[::MEMBER]``; raises as ``open_file``.
+def open_remote(spec: str, options: LiveOptions, *, download: bool = False) -> Clip:  # noqa: ARG001  (for live ones)
+    """The clip at ``hf://datasets/OWNER/NAME[@REVISION]/PATH[::MEMBER]`` or ``s3://BUCKET/PATH[::MEMBER]``.
 
     Raises:
-        ModelUnavailableError: the package that speaks with the hub is not installed.
+        SourceError: as ``open_file``.
+        ModelUnavailableError: the package that reads this storage is not installed.
         NoRoomError: a download does not fit on the disk.
     """
     with _unreadable_as_source_error(spec):
-        return _checked(*find_on_hub(spec, download=download), spec)
+        return _checked(*find_remote(spec, download=download), spec)
 
 
 @contextmanager

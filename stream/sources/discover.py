@@ -5,12 +5,11 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from stream.errors import SourceError, UsageError
-from stream.sources.address import redacted, stem_of
+from stream.sources.address import ClipSpec, redacted, stem_of
 from stream.sources.local import LocalFile
 from stream.sources.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
-from stream.sources.named import Named
-from stream.sources.remote.address import is_on_hub
-from stream.sources.remote.listing import clips_on_hub
+from stream.sources.remote.address import is_remote
+from stream.sources.remote.listing import list_remote_clips
 
 LIST_MARK = "@"
 """Before the name of a text file that names a clip on each line."""
@@ -21,7 +20,7 @@ _LIST_CHARS_MAX = 1 << 24
 _VIDEO, _TAR = ".mp4", ".tar"
 
 
-def list_clips(specs: Sequence[str], *, download: bool = False) -> list[Named]:
+def list_clips(specs: Sequence[str], *, download: bool = False) -> list[ClipSpec]:
     """Every clip that is named, in order.
 
     A tar stands for its ``.mp4`` members in their order; a folder for its ``.mp4`` files and the members of its tars,
@@ -63,20 +62,20 @@ def _lines(spec: str) -> list[str]:
     return named
 
 
-def _clips_of(spec: str, *, download: bool) -> list[Named]:
+def _clips_of(spec: str, *, download: bool) -> list[ClipSpec]:
     try:
-        return _inside(spec, download=download) or [Named(spec)]
+        return _inside(spec, download=download) or [ClipSpec(spec)]
     except OSError as error:
-        return [Named(spec, SourceError(f"{redacted(spec)} cannot be read: {error.strerror}"))]
+        return [ClipSpec(spec, SourceError(f"{redacted(spec)} cannot be read: {error.strerror}"))]
     except SourceError as error:
-        return [Named(spec, error)]
+        return [ClipSpec(spec, error)]
 
 
-def _inside(spec: str, *, download: bool) -> list[Named]:
+def _inside(spec: str, *, download: bool) -> list[ClipSpec]:
     """What a pattern, a folder or a tar stands for; nothing for a clip."""
     path = Path(spec)
-    if is_on_hub(spec):
-        return clips_on_hub(spec, download=download)
+    if is_remote(spec):
+        return list_remote_clips(spec, download=download)
     if has_magic(spec) and not path.exists():
         matches = sorted(glob(spec))  # noqa: PTH207  (Path.glob takes no absolute pattern)
         return [clip for match in matches if not is_sidecar(match) for clip in _clips_of(match, download=download)]
@@ -85,7 +84,7 @@ def _inside(spec: str, *, download: bool) -> list[Named]:
         shown = [str(each) for each in inside if not is_hidden(each.name)]
         return [clip for each in shown for clip in _clips_of(each, download=download)]
     if path.is_file() and is_tar(tar := LocalFile(path)):
-        return [Named(f"{spec}{SEPARATOR}{name}") for name in clips_in(tar)]
+        return [ClipSpec(f"{spec}{SEPARATOR}{name}") for name in clips_in(tar)]
     return []
 
 

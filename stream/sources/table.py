@@ -4,7 +4,7 @@ from typing import Final, Protocol
 
 from stream.errors import SourceError, UsageError
 from stream.sources.address import FILE, redacted, scheme_of
-from stream.sources.clip import Clip, open_file, open_on_hub
+from stream.sources.clip import Clip, open_file, open_remote
 from stream.sources.live.options import LiveOptions
 from stream.sources.live.source import open_camera, open_growing, open_http, open_standard_input
 from stream.sources.source import Source
@@ -32,7 +32,9 @@ class Opener(Protocol):
 
 OPENERS: Final[dict[str, Opener]] = {
     FILE: open_file,
-    "hf": open_on_hub,
+    "hf": open_remote,
+    "s3": open_remote,
+    "gs": open_remote,
     "http": open_http,
     "https": open_http,
     "rtsp": open_camera,

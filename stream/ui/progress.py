@@ -28,8 +28,8 @@ from stream.errors import printable
 from stream.ui.text import clock, print_line
 
 if TYPE_CHECKING:
-    from models.weights.hub.fetch import Progress as Fetched
-    from models.weights.hub.fetch import Report
+    from models.weights.fetch import Progress as Fetched
+    from models.weights.fetch import Report
 
 _LOG = logging.getLogger(__name__)
 _LINES_MAX: Final = 10
@@ -93,9 +93,7 @@ def fetch_progress(console: Console, name: str, *, as_notes: bool = False) -> "I
     with progress(console, name, BYTES, as_notes=as_notes) as job:
 
         def report(now: "Fetched") -> None:
-            job.update(
-                now.done_bytes, now.total_bytes, f"the hub asks to wait {now.wait_s:.0f} s" if now.wait_s else ""
-            )
+            job.update(now.done_bytes, now.total_bytes)
 
         yield report
 

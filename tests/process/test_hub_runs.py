@@ -12,9 +12,9 @@ from stream.config import Options
 from stream.doctor.clip import Case, reading
 from stream.errors import ExitCode
 from stream.run.prepare import prepare
-from stream.sources.remote import hub as remote_hub
 from stream.sources.remote.address import parse_address
-from stream.sources.remote.hub import BLOCK_BYTES
+from stream.sources.remote.file import BLOCK_BYTES
+from stream.sources.remote.storage import pinned_commit
 from tests.support.data_hub import EGO_100K, clip_bytes, tar_bytes, worker_repo
 from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, environment, point_client_at, serving, sha256
 from tests.support.runs import DEADLINE_S, manifest, program
@@ -59,7 +59,7 @@ def test_a_clip_is_run_where_it_lies(hub: Hub, tmp_path: Path, noisy: bytes) -> 
     hub.faults = {EGO_100K.shard: [Fault(status=429, headers={"Retry-After": "0"}, first_byte=MIDDLE)]}
     result = run(hub, tmp_path, CLIP, *GRID, HF_TOKEN=TOKEN)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "the hub has had too many requests from here: it is asked again in 0 s" in result.stdout
+    assert "the hub limits the rate of requests: trying again in 1 s" in result.stdout
     source = manifest(tmp_path / "runs" / STEM)["source"]
     shard = hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"]
     assert source["name"] == str(parse_address(CLIP).at(COMMIT))
@@ -84,7 +84,7 @@ def test_a_run_goes_on_at_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pyte
     source = manifest(tmp_path / "runs" / STEM)["source"]
     assert (source["origin"]["commit"], source["origin"]["revision"]) == (COMMIT, None)
     point_client_at(hub, tmp_path, monkeypatch)
-    remote_hub._commit_of.cache_clear()
+    pinned_commit.cache_clear()
     options = Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"})
     assert COMMIT in prepare(options).options.source
     assert COMMIT in prepare(options.model_copy(update={"source": str(parse_address(CLIP).at(COMMIT))})).source.name
@@ -123,7 +123,7 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
     """Its checks of a clip are those of any other."""
     point_client_at(hub, tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    remote_hub._commit_of.cache_clear()
+    pinned_commit.cache_clear()
     made = list(reading(Case(Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path}))))
     assert [(check.name, check.level) for check in made] == [
         ("source", "ok"),

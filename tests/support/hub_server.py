@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,8 +15,11 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Lock, Thread
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from stream.sources.remote.storage import pinned_commit
 
 if TYPE_CHECKING:
     import pytest
@@ -173,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
             everything = _tree(repo, "", recursive=True)
             self._json([entry for entry in everything if entry["path"] in wanted])
         else:
-            siblings = [{"rfilename": name} for name in repo.files]
+            siblings = [_sibling(*each, with_metadata="blobs" in query) for each in repo.files.items()]
             self._json({"id": repo.name, "sha": repo.commit, "siblings": siblings, "private": False, "tags": []})
 
     def _page(self, entries: list[dict[str, Any]], first: int) -> None:
@@ -273,6 +277,15 @@ def _entry(name: str, content: bytes) -> dict[str, Any]:
     return entry
 
 
+def _sibling(name: str, content: bytes, *, with_metadata: bool) -> dict[str, Any]:
+    """A file in the description of a repository."""
+    if not with_metadata:
+        return {"rfilename": name}
+    entry = _entry(name, content)
+    lfs = {"sha256": sha256(content), **entry["lfs"]} if "lfs" in entry else None
+    return {"rfilename": name, "size": len(content), "blobId": entry["oid"], **({"lfs": lfs} if lfs else {})}
+
+
 @contextmanager
 def serving(*repos: Repo) -> Iterator[Hub]:
     """A hub that serves until the block ends."""
@@ -312,6 +325,10 @@ def point_client_at(hub: Hub, home: Path, patch: "pytest.MonkeyPatch") -> None:
     patch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
     for name in ("HF_TOKEN", "HF_KEY", "HUGGING_FACE_HUB_TOKEN"):
         patch.delenv(name, raising=False)
+    patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    patch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda _: None))  # it does not wait
+    patch.setattr("huggingface_hub.file_download.time", SimpleNamespace(sleep=lambda _: None, time=time.time))
+    pinned_commit.cache_clear()
     patch.chdir(home)  # where no .env lies
 
 

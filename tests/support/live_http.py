@@ -35,6 +35,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.served.authorization not in (None, self.headers.get("Authorization")):
             self.send_error(401)
             return
+        if self.headers.get("If-Match") not in (None, self.served.etag):
+            self.send_error(412)
+            return
         asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if self.served.way == "ranges" and asked:
             self._give_part(int(asked[1]), int(asked[2]) + 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import stamina
 
-from tests.support.hub_server import Hub, Repo, point_client_at, serving, sha256
+from tests.support.hub_server import Hub, Repo, point_client_at, serving
 
 NAME = "someone/tiny"
 WEIGHTS = bytes(range(256)) * 4000
@@ -22,8 +22,3 @@ def tiny_hub(home: Path, patch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with serving(Repo(NAME, files)) as hub, stamina.set_testing(True, attempts=3):
         point_client_at(hub, home, patch)
         yield hub
-
-
-def partial_weights(home: Path) -> Path:
-    """What has come of the weights so far."""
-    return home / "hub" / "models--someone--tiny" / "blobs" / f"{sha256(WEIGHTS)}.incomplete"

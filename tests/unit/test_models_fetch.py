@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from models.errors import ModelUnavailableError
-from models.weights.hub.cached import cached_models
-from models.weights.hub.fetch import Progress
+from models.weights.fetch import Progress
+from models.weights.hub_cache import cached_models
 from models.weights.token import hub_token, openai_key
-from models.weights.weights import cached, fetched, split_revision
-from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub
-from tests.support.tiny_hub import NAME, STORED, WEIGHTS, partial_weights, tiny_hub
+from models.weights.weights import cached, fetched, split_revision, weights_sha256
+from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, sha256
+from tests.support.tiny_hub import NAME, STORED, WEIGHTS, tiny_hub
 
 
 @pytest.fixture
@@ -56,21 +56,23 @@ def test_progress_adds_up(hub: Hub) -> None:
     assert hub.asked("model.safetensors")
 
 
-def test_cut_connection_goes_on_with_a_range(hub: Hub) -> None:
+def test_cut_connection_goes_on_with_a_range(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a connection is cut the rest is asked for, as often as it happens."""
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500)
     hub.faults[STORED] = [Fault(cut_after=1000), Fault(cut_after=500)]
     assert _weights(fetched(NAME)) == WEIGHTS
-    assert [made.range for made in hub.asked(STORED)] == ["bytes=0-", "bytes=1000-", "bytes=1500-"]
+    assert [made.range for made in hub.asked(STORED)] == [None, "bytes=1000-", "bytes=1500-"]
 
 
-def test_broken_off_fetch_goes_on_later(tmp_path: Path, hub: Hub) -> None:
-    """What an ended fetch left is kept, and the next one goes on from there."""
-    hub.faults[STORED] = [Fault(cut_after=300_000), *[Fault(status=503)] * 3]
+def test_broken_off_fetch_goes_on_later(hub: Hub) -> None:
+    """What an ended fetch has completed is kept, and the next one fetches the rest."""
+    hub.faults[STORED] = [Fault(cut_after=300_000), *[Fault(status=503)] * 9]
     assert _refused().endswith("the hub answered 503 Service Unavailable; try again later")
-    assert partial_weights(tmp_path).stat().st_size == 300_000
+    hub.faults.clear()
     hub.requests.clear()
     assert _weights(fetched(NAME)) == WEIGHTS
-    assert [made.range for made in hub.asked(STORED)] == ["bytes=300000-"]
+    assert len(hub.asked(STORED)) == 1
+    assert hub.asked("tokenizer.json") == []
 
 
 def test_server_without_ranges_begins_anew(hub: Hub) -> None:
@@ -82,14 +84,38 @@ def test_server_without_ranges_begins_anew(hub: Hub) -> None:
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_wrong_content_never_enters_the_cache(tmp_path: Path, hub: Hub, name: str) -> None:
-    """A file that is not what its digest says is refused and removed; the next fetch brings the right one."""
+    """A file that is not what its digest says is fetched twice, refused and removed; later the right one comes."""
     right = hub.repos[0].files[name]
     hub.served[name] = bytes(len(right))
     assert "fetch it again" in _refused()
+    assert len(hub.asked(f"/{name}" if name == "config.json" else STORED)) == 2
     blobs = tmp_path / "hub" / "models--someone--tiny" / "blobs"
     assert bytes(len(right)) not in [path.read_bytes() for path in blobs.iterdir()]
     hub.served.clear()
     assert (fetched(NAME) / name).read_bytes() == right
+
+
+def test_a_file_that_was_damaged_once_is_fetched_again(hub: Hub) -> None:
+    """Bits that were turned on the way cost a second fetch, and nothing else."""
+    hub.served["model.safetensors"] = bytes(len(WEIGHTS))
+
+    def heal(now: Progress) -> None:
+        if now.done_bytes == now.total_bytes:
+            hub.served.clear()
+
+    assert _weights(fetched(NAME, report=heal)) == WEIGHTS
+    assert len(hub.asked(STORED)) == 2
+
+
+def test_a_cached_file_is_checked_before_it_is_used(hub: Hub) -> None:
+    """Weights that were damaged in the cache are refused by their digest, and fetched again."""
+    blob = (fetched(NAME) / "model.safetensors").resolve()
+    blob.write_bytes(bytes(len(WEIGHTS)))
+    with pytest.raises(ModelUnavailableError, match="is damaged, its SHA-256 is not"):
+        weights_sha256(cached(NAME))
+    hub.requests.clear()
+    assert _weights(fetched(NAME)) == WEIGHTS
+    assert weights_sha256(cached(NAME)) == sha256(WEIGHTS)
 
 
 def test_new_commit_brings_only_what_changed(hub: Hub) -> None:
@@ -112,13 +138,15 @@ def test_revision_is_part_of_a_name() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_waits_as_long_as_the_hub_asks(hub: Hub, status: int) -> None:
-    """A hub that is busy is asked again after its own Retry-After, and the wait is reported."""
+def test_waits_as_long_as_the_hub_asks(hub: Hub, status: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A hub that is busy is asked again after its own Retry-After, and the user is told of the wait."""
     hub.faults["/revision/main"] = [Fault(status, {"Retry-After": "7"})]
     hub.faults[STORED] = [Fault(status, {"RateLimit": '"api";r=0;t=9'} if status == 429 else {"Retry-After": "9"})]
-    seen: list[Progress] = []
-    assert _weights(fetched(NAME, report=seen.append)) == WEIGHTS
-    assert [now.wait_s for now in seen if now.wait_s] == [7.0, 9.0]
+    assert _weights(fetched(NAME)) == WEIGHTS
+    # the client itself waits a second more
+    waits_s = [7, 10] if status == 429 else [7, 9]
+    messages = [record.getMessage() for record in caplog.records if record.name.startswith("models.")]
+    assert messages == [f"the hub limits the rate of requests: trying again in {each} s" for each in waits_s]
 
 
 def test_hub_that_asks_for_too_much_patience_is_left(hub: Hub) -> None:
@@ -159,7 +187,7 @@ def test_private_model_opens_to_its_token(hub: Hub, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "revision", "said"),
     [
-        ("someone/else", None, "the model 'someone/else' cannot be had: the hub has none"),
+        ("someone/else", None, "the model 'someone/else' cannot be fetched: there is no repository"),
         (NAME, "v2", "has no such revision"),
         ("a/b/c", None, "'a/b/c' is neither a folder nor a name on the hub"),
     ],
@@ -235,8 +263,9 @@ def test_impossible_token_is_refused_unseen(monkeypatch: pytest.MonkeyPatch, val
 def test_cached_models_and_what_they_lack(hub: Hub) -> None:
     """The cache's models are listed with commit, branch and size; half of one is said to be half."""
     assert cached_models() == ()
-    hub.faults[STORED] = [Fault(status=503)] * 3
+    hub.faults[STORED] = [Fault(status=503)] * 9
     _refused()
+    hub.faults.clear()
     [half] = cached_models()
     assert (half.name, half.commit, half.revisions) == (NAME, COMMIT, ())
     assert half.fault is not None

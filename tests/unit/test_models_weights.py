@@ -12,6 +12,7 @@ import pytest
 
 from models.encoders.table import Choice, choose, make_encoder
 from models.errors import ModelUnavailableError
+from models.weights.digest import has_digest
 from models.weights.weights import identity, locate, weight_files, weights_sha256
 from tests.support.hub_server import COMMIT, Hub, Repo, serving
 
@@ -135,7 +136,7 @@ def test_unreachable_weights_say_what_helps(
 def test_unknown_name_is_unavailable(tmp_path: Path, hub: Hub) -> None:
     """A model that the hub does not know is the same error, not a traceback of the hub's client."""
     said = _locate(tmp_path, "someone/else", allow_download=True, HF_ENDPOINT=hub.endpoint)
-    assert said.startswith("the model 'someone/else' cannot be had: the hub has none of that name")
+    assert said.startswith("the model 'someone/else' cannot be fetched: there is no repository of this name")
 
 
 def test_impossible_name_is_unavailable(tmp_path: Path) -> None:
@@ -184,10 +185,13 @@ def test_hash_of_one_file_is_its_own(tmp_path: Path) -> None:
     assert weights_sha256(_whole(tmp_path)) == hashlib.sha256(b"weights").hexdigest()
 
 
-def test_hash_in_the_hubs_cache_is_the_blobs_name(tmp_path: Path) -> None:
-    """Gigabytes are not read again: the cache names a large file by its digest, which was checked as it came."""
+def test_hash_in_the_hubs_cache_is_the_blobs_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache names a large file by its digest: gigabytes are read once to check that, and not again."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     blob = tmp_path / "blobs" / hashlib.sha256(b"weights").hexdigest()
-    _write(blob.parent, {blob.name: b"not read"})
+    _write(blob.parent, {blob.name: b"weights"})
+    assert has_digest(blob, blob.name)
+    monkeypatch.setattr("models.weights.digest._digest", lambda *_, **__: "read again")
     folder = _write(tmp_path / "snapshots" / COMMIT, {"config.json": CONFIG})
     (folder / "model.safetensors").symlink_to(blob)
     assert weights_sha256(folder) == blob.name

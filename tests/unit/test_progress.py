@@ -6,7 +6,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from models.weights.hub.fetch import Progress
+from models.weights.fetch import Progress
 from stream.ui.progress import BYTES, SECONDS, STEPS, Unit, fetch_progress, progress
 
 

@@ -13,7 +13,6 @@ from stream.pipeline.items import Packet, SourceEvent
 from stream.sources.address import Address
 from stream.sources.live.byte_streams import GrowingFile, Pipe, ReadOnce
 from stream.sources.live.http import HttpStream, ask
-from stream.sources.live.http_file import file_of
 from stream.sources.live.options import CAMERAS, Kind, LiveOptions
 from stream.sources.source import START, ResumePoint, Source
 
@@ -173,8 +172,12 @@ def open_standard_input(spec: str, options: LiveOptions, *, download: bool = Fal
     return replace(_live("pipe", options.model_copy(update={"stdin_fds": fds}), address), keep_head=True)
 
 
-def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Source:  # noqa: ARG001
-    """A file that the server gives in parts, or a stream: the first byte alone is requested to find out which.
+def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Source:
+    """A file or a stream, told apart by a request for the first byte alone.
+
+    A server that answers with a part (206) and the size of the whole serves a file: it is a clip, read in place. One
+    that sends everything (200) with a length serves a file that can be read once from front to back; without a length,
+    a stream that goes on until the server ends it. ``download`` fetches a clip whole.
 
     Raises:
         SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed.
@@ -184,8 +187,10 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
         return _live(options.kind, options, address)
     with ask(address, options.read_timeout_s, Range="bytes=0-0") as answer:
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
-            file = file_of(address, answer, options.read_timeout_s)
-            return Clip(address.name, address.stem, file, 0, file.size_bytes)
+            from stream.sources.remote.http import http_file
+
+            file = http_file(address, answer, options.read_timeout_s)
+            return Clip(address.name, address.stem, file.fetched() if download else file, 0, file.size_bytes)
         return _live("http" if answer.length is None else "download", options, address)
 
 

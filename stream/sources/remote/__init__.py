@@ -1,1 +1,1 @@
-"""Clips that lie on the hub: found, and read where they are."""
+"""Clips in remote storage, read in place through fsspec: the Hugging Face hub, S3, Google Cloud Storage, HTTP."""

@@ -1,76 +1,104 @@
-"""Which clips an address on the hub stands for: a clip, a shard, a worker's folder, or all that a pattern matches."""
+"""Which clips a remote address stands for: a clip, a shard, a folder, or everything that a pattern matches."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from glob import has_magic
 from pathlib import PurePosixPath
 
 from stream.errors import SourceError
+from stream.sources.address import ClipSpec
 from stream.sources.member import clips_in, is_hidden, is_sidecar
-from stream.sources.named import Named
-from stream.sources.remote.address import Address, parse_address
-from stream.sources.remote.hub import DataSet, data_set_of
-from stream.sources.remote.ranges import WholeFilesOnlyError
+from stream.sources.remote.address import RemoteAddress, parse_address
+from stream.sources.remote.errors import WholeFilesOnlyError
+from stream.sources.remote.file import RemoteFile
+from stream.sources.remote.storage import Storage, storage_of
 
 _VIDEO, _TAR = ".mp4", ".tar"
 
 
-def clips_on_hub(spec: str, *, download: bool = False) -> list[Named]:
-    """Every clip, in order; none if there is none.
+def find_remote(spec: str, *, download: bool) -> tuple[RemoteFile, str | None]:
+    """The file at an address, and the member of it that the address names.
+
+    Raises:
+        SourceError: there is none, it is a folder, or it cannot be read.
+        NoRoomError: the disk is full.
+    """
+    address = parse_address(spec)
+    storage = storage_of(address)
+    file = storage.file_if_any(address.path) if address.path else None
+    if file is None:
+        problem = "is a folder, and no clip in it is named" if _is_folder(storage, address.path) else "does not exist"
+        raise SourceError(f"{spec} {problem}: name a clip, or a member of a tar as TAR::MEMBER")
+    return file.fetched() if download else file, address.member
+
+
+def list_remote_clips(spec: str, *, download: bool = False) -> list[ClipSpec]:
+    """Every clip at an address, in order; empty if there is none.
 
     A shard stands for its ``.mp4`` members, a folder for its ``.mp4`` files and the members of its shards. Each part
-    of the path may be a pattern as for a shell, but for ``**``; with a slash at the end it matches folders alone.
-    A folder or a shard that cannot be looked into stays as it is, with the reason; the others are not held up by it.
+    of the path may be a pattern as for a shell; with a slash at its end a pattern matches folders alone. A folder or a
+    shard that cannot be listed stays in the list with its error, and does not stop the others.
 
     Args:
         spec: The address.
-        download: A shard whose server gives whole files only is fetched.
+        download: Whether a shard is fetched whole if the server does not serve parts of it.
 
     Raises:
-        SourceError: the hub does not tell.
+        SourceError: the storage cannot be listed.
         NoRoomError: a shard does not fit on the disk.
     """
-    asked = parse_address(spec)
-    if asked.member is not None:
-        return [Named(spec)]
-    data_set = data_set_of(asked)
-    folders_alone = spec.endswith("/")
-    if has_magic(asked.path):
-        places = list(_matching(data_set, PurePosixPath(asked.path).parts, "", folders_alone=folders_alone))
+    address = parse_address(spec)
+    if address.member is not None:
+        return [ClipSpec(spec)]
+    storage = storage_of(address)
+    folders_only = spec.endswith("/")
+    if has_magic(address.path):
+        found = [
+            (path, is_folder)
+            for path, is_folder in storage.matches(address.path)
+            if (is_folder or not folders_only) and not is_hidden(path) and not is_sidecar(path)
+        ]
     else:
-        places = [(asked.path, folders_alone or not PurePosixPath(asked.path).suffix)]
-    clips: list[Named] = []
-    for path, is_folder in places:
-        look = _in_folder if is_folder else _in_file
-        clips += look(data_set, replace(asked, path=path), download=download)
+        found = [(address.path, folders_only or not PurePosixPath(address.path).suffix)]
+    clips: list[ClipSpec] = []
+    for path, is_folder in found:
+        list_clips = _in_folder if is_folder else _in_file
+        clips += list_clips(storage, replace(address, path=path), download=download)
     return clips
 
 
-def _in_folder(data_set: DataSet, folder: Address, *, download: bool) -> list[Named]:
-    """The clips in it, and those in its shards."""
+def _is_folder(storage: Storage, path: str) -> bool:
     try:
-        entries = data_set.entries(folder.path)
+        return bool(storage.entries(path))
     except SourceError as error:
-        return [Named(str(folder), error)]
+        if isinstance(error.__cause__, FileNotFoundError) and error.__cause__.__cause__ is None:
+            return False
+        raise
+
+
+def _in_folder(storage: Storage, folder: RemoteAddress, *, download: bool) -> list[ClipSpec]:
+    """The clips in a folder, and those in its shards."""
+    try:
+        entries = storage.entries(folder.path)
+    except SourceError as error:
+        return [ClipSpec(str(folder), error)]
     paths = [path for path, is_folder in entries if not is_folder and not is_hidden(path)]
     files = [replace(folder, path=path) for path in paths if path.lower().endswith((_VIDEO, _TAR))]
-    return [clip for file in files for clip in _in_file(data_set, file, download=download)]
+    return [clip for file in files for clip in _in_file(storage, file, download=download)]
 
 
-def _in_file(data_set: DataSet, file: Address, *, download: bool) -> list[Named]:
-    """A shard stands for its clips, and all else for itself."""
+def _in_file(storage: Storage, file: RemoteAddress, *, download: bool) -> list[ClipSpec]:
+    """A shard stands for its clips, any other file for itself."""
     if not file.path.lower().endswith(_TAR):
-        return [Named(str(file))]
+        return [ClipSpec(str(file))]
     try:
-        members = _members(data_set, file.path, download=download)
+        members = _members(storage, file.path, download=download)
     except SourceError as error:
-        return [Named(str(file), error)]
-    return [Named(str(replace(file, member=name))) for name in members] or [Named(str(file))]
+        return [ClipSpec(str(file), error)]
+    return [ClipSpec(str(replace(file, member=name))) for name in members] or [ClipSpec(str(file))]
 
 
-def _members(data_set: DataSet, path: str, *, download: bool) -> list[str]:
-    shard = data_set.file_if_any(path)
+def _members(storage: Storage, path: str, *, download: bool) -> list[str]:
+    shard = storage.file_if_any(path)
     if shard is None:
         return []
     try:
@@ -79,20 +107,3 @@ def _members(data_set: DataSet, path: str, *, download: bool) -> list[str]:
         if not download:
             raise
         return clips_in(shard.fetched())
-
-
-def _matching(
-    data_set: DataSet, patterns: tuple[str, ...], folder: str, *, folders_alone: bool
-) -> Iterator[tuple[str, bool]]:
-    """Paths below ``folder`` whose parts match the patterns, by name, each with whether it is a folder.
-
-    Only folders that match are looked into.
-    """
-    first, *rest = patterns
-    for path, is_folder in data_set.entries(folder):
-        if not fnmatchcase(PurePosixPath(path).name, first) or is_hidden(path):
-            continue
-        if rest and is_folder:
-            yield from _matching(data_set, tuple(rest), path, folders_alone=folders_alone)
-        elif not rest and (is_folder or not folders_alone) and not is_sidecar(path):
-            yield path, is_folder

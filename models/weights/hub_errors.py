@@ -1,9 +1,9 @@
-"""What the hub's refusals mean, in words that help."""
+"""Errors of the hub's client as sentences that say what helps."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from models.weights.hub.retry import Kind, asked_wait_s
+from models.weights.hub_client import Kind, requested_wait_s
 from models.weights.token import hub_token
 
 if TYPE_CHECKING:
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def explain(error: Exception, name: str, kind: Kind = "model") -> str:
-    """What an error of the hub's client means for who wants the repository ``name``, and what helps: one sentence."""
+    """One sentence on an error of the hub's client about the repository ``name``: what it means, and what helps."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
         return explain(error.__cause__, name, kind)  # the client's wrapping says nothing of its own
     thing = "data set" if kind == "dataset" else "model"
     why = _refused(error, name, kind) if isinstance(error, HfHubHTTPError) else _unheard(error)
-    return f"the {thing} {name!r} cannot be had: {why}"
+    return f"the {thing} {name!r} cannot be fetched: {why}"
 
 
 def cannot_use_cache(error: OSError) -> str:
-    """What an error of this machine's disk means for the hub's cache, and what helps."""
+    """One sentence on an error of this machine's disk while the hub's cache is used."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     return (
@@ -33,7 +33,7 @@ def cannot_use_cache(error: OSError) -> str:
 
 
 def _unheard(error: Exception) -> str:
-    """No answer, or none that a hub gives."""
+    """There was no answer, or not a hub's."""
     from huggingface_hub.constants import ENDPOINT
     from huggingface_hub.errors import FileMetadataError
 
@@ -49,9 +49,9 @@ def _refused(error: "HfHubHTTPError", name: str, kind: Kind) -> str:
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{name}"
     match error:
         case errors.GatedRepoError():
-            return f"it is gated; {_how_to_be_let_in(page)}"
+            return f"it is gated; {_how_to_get_access(page)}"
         case errors.RepositoryNotFoundError():
-            return f"the hub has none of that name, or it is private; check the name, {_or_a_token()}"
+            return f"there is no repository of this name, or it is private; check the name, {_or_a_token()}"
         case errors.RevisionNotFoundError():
             return f"it has no such revision; {page} lists its branches, tags and commits"
         case errors.RemoteEntryNotFoundError():
@@ -67,14 +67,14 @@ def _by_status(response: "httpx2.Response") -> str:
         case HTTPStatus.FORBIDDEN:
             return "the token in HF_TOKEN has no permission to read it; give it that, or set another"
         case HTTPStatus.TOO_MANY_REQUESTS:
-            wait_s = asked_wait_s(response)
+            wait_s = requested_wait_s(response)
             when = "later" if wait_s is None else f"in {wait_s:.0f} s"
             return f"the hub has had too many requests from here (429); try again {when}, {_or_a_token()}"
         case status:
             return f"the hub answered {status} {response.reason_phrase}; try again later"
 
 
-def _how_to_be_let_in(page: str) -> str:
+def _how_to_get_access(page: str) -> str:
     if hub_token() is None:
         return f"ask for access at {page}, then set HF_TOKEN to a token of that account"
     return f"ask for access at {page} with the account whose token HF_TOKEN holds"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ModelUnavailableError
-from models.weights.hub.refusals import cannot_use_cache
+from models.weights.hub_errors import cannot_use_cache
 from models.weights.weights import weight_files
 
 

@@ -1,1 +1,0 @@
-"""Weights from the Hugging Face hub, and the hub's own cache."""
