@@ -23,14 +23,12 @@ LATER_COMMIT = "f" * 40
 CLIP = EGO_100K.clip(2)
 STEM = EGO_100K.stem.format(2)
 GRID = ("--encoder", "grid")
-MIDDLE = 3 * BLOCK_BYTES
-"""Of the shard, and of the noisy clip in it: a block that is read for decoding alone."""
 
 
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A clip of a second and of several blocks."""
-    return clip_bytes(tmp_path_factory.mktemp("made"), frames=30, noise=True)
+    """A clip of two seconds and of several blocks."""
+    return clip_bytes(tmp_path_factory.mktemp("made"), frames=60, noise=True)
 
 
 @pytest.fixture
@@ -38,6 +36,13 @@ def hub(noisy: bytes) -> Iterator[Hub]:
     """A hub with one worker's folder."""
     with serving(worker_repo(EGO_100K, noisy)) as hub:
         yield hub
+
+
+def middle(hub: Hub, noisy: bytes) -> int:
+    """Where a block of the noisy clip begins in its shard that is read for decoding alone."""
+    start = hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"].index(noisy)
+    assert len(noisy) > 5 * BLOCK_BYTES
+    return start + 3 * BLOCK_BYTES
 
 
 def run(hub: Hub, home: Path, *args: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +61,7 @@ def series(home: Path) -> dict[str, Any]:
 def test_a_clip_is_run_where_it_lies(hub: Hub, tmp_path: Path, noisy: bytes) -> None:
     """It is named by its commit; bytes are counted; a busy hub is waited for and the user told; no token is written."""
     hub.repos[0].access = "private"
-    hub.faults = {EGO_100K.shard: [Fault(status=429, headers={"Retry-After": "0"}, first_byte=MIDDLE)]}
+    hub.faults = {EGO_100K.shard: [Fault(status=429, headers={"Retry-After": "0"}, first_byte=middle(hub, noisy))]}
     result = run(hub, tmp_path, CLIP, *GRID, HF_TOKEN=TOKEN)
     assert (result.returncode, result.stderr) == (0, "")
     assert "the hub limits the rate of requests: trying again in 1 s" in result.stdout
@@ -72,9 +77,11 @@ def test_a_clip_is_run_where_it_lies(hub: Hub, tmp_path: Path, noisy: bytes) -> 
     assert max(path.stat().st_size for path in kept) < len(noisy)
 
 
-def test_a_run_goes_on_at_its_commit(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_at_its_commit(hub: Hub, tmp_path: Path, noisy: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault ends it with 3; the same command goes on with the commit it began with; --overwrite takes the newest."""
-    hub.faults = {EGO_100K.shard: [Fault(status=404, headers={"X-Error-Code": "EntryNotFound"}, first_byte=MIDDLE)]}
+    hub.faults = {
+        EGO_100K.shard: [Fault(status=404, headers={"X-Error-Code": "EntryNotFound"}, first_byte=middle(hub, noisy))]
+    }
     result = run(hub, tmp_path, CLIP, *GRID)
     assert result.returncode == ExitCode.INPUT
     assert result.stderr.count("cannot be read: ") == 1
