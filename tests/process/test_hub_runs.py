@@ -177,4 +177,4 @@ def test_a_worker_without_ranges_is_downloaded(hub: Hub, tmp_path: Path, command
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
     again = run(hub, tmp_path, EGO_100K.worker, "--cache-source", *GRID, "--loop")
-    assert (again.returncode, "--loop replays one clip" in again.stderr) == (ExitCode.USAGE, True)
+    assert (again.returncode, "--loop replays a single clip" in again.stderr) == (ExitCode.USAGE, True)

@@ -38,7 +38,7 @@ def as_source_errors(name: str) -> Iterator[None]:
         raise SourceError(f"{name} cannot be read: {error}") from error
     except RangeIgnoredError as error:
         raise WholeFilesOnlyError(
-            f"{name} cannot be read in parts, the server gives whole files only: fetch it with --download"
+            f"{name} cannot be read in parts, the server gives whole files only: fetch it with --cache-source"
         ) from error
     except Exception as error:
         raise (_of_hub if scheme_of(name) == HUB else _of_storage)(error, name) from error
