@@ -70,6 +70,9 @@ class AnnotationFailure:
     seconds: float = 0.0
 
 
+AnnotationResponse: TypeAlias = AnnotationAnswer | AnnotationFailure
+
+
 class Annotator(Protocol):
     """Describes segments in batches."""
 
@@ -88,7 +91,7 @@ class Annotator(Protocol):
         """
         ...
 
-    def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+    def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationResponse]:
         """Describe at most ``batch_max`` segments; each is given as soon as it is there, in any order.
 
         A model that makes a batch's answers in step has them all at once.

@@ -1,1 +1,1 @@
-"""From a closed segment to its description: what is asked, in which company, and how an answer becomes a record."""
+"""From a closed segment to its description: selection, queue, batches, requests, responses, cost."""

@@ -1,81 +1,81 @@
-"""One batch put to the annotator: something comes back for every segment, whatever the annotator does."""
+"""Asks the annotator for one batch: every task gets a response, whatever the annotator does."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Annotator
+from models.annotators.annotator import AnnotationFailure, AnnotationRequest, AnnotationResponse, Annotator
 from models.errors import ModelUnavailableError
-from stream.annotation.request import FramesGoneError, frames_of, hint_of, request_without_frames
-from stream.pipeline.items import AnnotationOrder, AnnotatorAway
+from stream.annotation.request import FramesMissingError, hint_of, read_frames, request_of
+from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable
+from stream.records.schema.reasons import NO_RESPONSE
 from stream.ui.notes import print_traceback
 
-Said: TypeAlias = AnnotationAnswer | AnnotationFailure
-
-NO_ANSWER: Final = "the annotator gave no answer"
 _GPU_LOST: Final = "AcceleratorError"
-"""Of torch, which need not be installed: after it a process can do nothing on the GPU any more."""
+"""An exception of torch, which need not be installed: after it a process can do nothing more on the GPU."""
 _RAW_BYTES_MAX: Final = 128 * 1024
-"""Twice what the parser takes: whatever is longer is no answer."""
+"""Twice the parser's limit: anything longer is no answer."""
+_REASON_CHARS_MAX: Final = 1000
 
 
 class AnnotatorClient:
-    """An annotator, and what it is shown."""
+    """An annotator, and the frames that it is shown."""
 
     def __init__(self, annotator: Annotator, keyframes: Path, *, hint: bool) -> None:
+        """``keyframes`` is the directory of the spool; ``hint``: whether requests hold the detector's result."""
         self._annotator = annotator
         self._keyframes = keyframes
         self._hint = hint
 
-    def ask(self, orders: Sequence[AnnotationOrder]) -> Iterator[Said | AnnotatorAway]:
-        """All that the annotator says, as it says it; then a failure for each segment that it has not spoken of.
+    def annotate(self, tasks: Sequence[AnnotationTask]) -> Iterator[AnnotationResponse | AnnotatorUnavailable]:
+        """All responses as they come, then a failure for each segment without one.
 
-        Nothing is held back here that answers another question: who receives it knows what was asked. Where the model
-        can answer none at all, that comes before the failures.
+        A response that belongs to no request is passed on: the receiver knows what was requested. If the model can
+        answer no request at all, ``AnnotatorUnavailable`` comes before the failures.
         """
         requests: list[AnnotationRequest] = []
-        for order in orders:
+        for task in tasks:
             try:
-                requests.append(self._request(order))
-            except FramesGoneError as error:
-                yield AnnotationFailure(order.segment_id, order.frames_digest, str(error))
+                requests.append(self._request(task))
+            except FramesMissingError as error:
+                yield AnnotationFailure(task.segment.segment_id, task.segment.frames_digest, str(error))
         if requests:
-            yield from self._asked(requests)
+            yield from self._responses(requests)
 
-    def _request(self, order: AnnotationOrder) -> AnnotationRequest:
-        frames = frames_of(order, self._keyframes)
-        return replace(request_without_frames(order, hint_of(order) if self._hint else None), frames=frames)
+    def _request(self, task: AnnotationTask) -> AnnotationRequest:
+        segment = task.segment
+        return request_of(segment, read_frames(segment, self._keyframes), hint_of(segment) if self._hint else None)
 
-    def _asked(self, requests: Sequence[AnnotationRequest]) -> Iterator[Said | AnnotatorAway]:
-        silent = {(request.segment_id, request.frames_digest): request for request in requests}
-        reason, broke = NO_ANSWER, False
+    def _responses(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationResponse | AnnotatorUnavailable]:
+        unanswered = {(request.segment_id, request.frames_digest): request for request in requests}
+        reason, has_crashed = NO_RESPONSE, False
         try:
-            for said in self._annotator.annotate(requests):
-                silent.pop((said.segment_id, said.frames_digest), None)
-                yield _fit_to_send(said)
+            for response in self._annotator.annotate(requests):
+                unanswered.pop((response.segment_id, response.frames_digest), None)
+                yield _bounded(response)
         except ModelUnavailableError as error:
-            reason = _utf8(str(error)[:1000])
-            yield AnnotatorAway(reason)
+            reason = _utf8(str(error)[:_REASON_CHARS_MAX])
+            yield AnnotatorUnavailable(reason)
         except Exception as error:
             if type(error).__name__ == _GPU_LOST:
                 raise
             print_traceback(error)
-            reason, broke = f"the annotator failed, {type(error).__name__}: {error}", True
-        if broke and len(requests) > 1:  # one of them may be the cause: the others are not to suffer for it
-            for request in silent.values():
-                yield from self._asked([request])
+            reason, has_crashed = f"the annotator failed, {type(error).__name__}: {error}", True
+        if has_crashed and len(requests) > 1:  # one request may be the cause: the others must not suffer for it
+            for request in unanswered.values():
+                yield from self._responses([request])
             return
-        for request in silent.values():
-            yield _fit_to_send(AnnotationFailure(request.segment_id, request.frames_digest, reason))
+        for request in unanswered.values():
+            yield _bounded(AnnotationFailure(request.segment_id, request.frames_digest, reason))
 
 
-def _fit_to_send(said: Said) -> Said:
-    """Words that can be written as UTF-8 and are not endless: a server may have sent anything."""
-    if isinstance(said, AnnotationFailure):
-        said = replace(said, reason=_utf8(said.reason[:1000]))
-    raw = _utf8(said.raw[:_RAW_BYTES_MAX])
-    return replace(said, raw=raw.encode()[:_RAW_BYTES_MAX].decode(errors="ignore"))
+def _bounded(response: AnnotationResponse) -> AnnotationResponse:
+    """The response with text of limited length that can be written as UTF-8: a server may have sent anything."""
+    if isinstance(response, AnnotationFailure):
+        response = replace(response, reason=_utf8(response.reason[:_REASON_CHARS_MAX]))
+    raw = _utf8(response.raw[:_RAW_BYTES_MAX])
+    return replace(response, raw=raw.encode()[:_RAW_BYTES_MAX].decode(errors="ignore"))
 
 
 def _utf8(text: str) -> str:

@@ -1,232 +1,343 @@
-"""Closed segments on their way to the annotator and back. It runs in the process that writes the records.
+"""Which closed segments wait for the annotator, and for what: a pure state machine.
 
-No deadlock can come of it. Orders go out only while the annotator is there and has room, at most ``ASKED_MAX`` ahead of
-their answers, so that sending never waits and answers are always taken; so the annotator can always send, and returns
-to its orders. Each order is answered, the last ones after ``annotator_latency_s`` at the latest, or the annotator dies,
-which the supervisor tells; and only while a segment is open may the spool hold up the chain.
+Events go in, instructions come out; the worker state machine of dask.distributed is the model. There is no disk, clock,
+socket or log in here: ``stream.annotation.executor`` carries out the instructions, in their order and each to its end,
+and reports what came of them as further events.
 
-When the annotator dies, what was out is asked again, one after another, for one of them may be the cause: the segment
-over which it dies once more, alone, has failed. That is forgotten when the run ends, on purpose: where everything was
-killed, nothing is known about any one segment.
+A segment that is to be described is *waiting*, then *outstanding* (sent, and not answered yet), then *recording* (its
+outcome is being written). A segment that is similar to one of those is *held* until that one's outcome is known: it is
+skipped if that one was described, and selected again if not. Then it is settled, and the queue forgets it.
+
+Why no segment waits forever: requests are sent only while the annotator is ready, at most ``OUTSTANDING_MAX`` ahead of
+its responses, so that sending never blocks and responses are always received. Every request is answered, or the
+annotator's process exits, which is an event.
+
+When that process exits, the outstanding segments are suspects: one of them may have caused it. They are sent again, one
+at a time, before all others, and the segment over which the process exits again, alone, has failed. Suspects are
+forgotten when the run ends, on purpose: when every process was killed, no single segment is to blame.
 """
 
-import logging
-import sys
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
-from stream.annotation.client import Said
-from stream.annotation.outcome import Outcomes
-from stream.annotation.raw_responses import read_responses
-from stream.annotation.request import order_of
-from stream.annotation.selection import Selection
-from stream.config import Options
-from stream.errors import ModelUnavailableError
-from stream.pipeline.items import AnnotationOrder, End
-from stream.records.schema import events
-from stream.records.schema.layout import RunLayout
-from stream.records.store.event_log import ReplayedLog, read_events
-from stream.records.store.keyframes import Spool
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
+from stream.pipeline.facts import SegmentClosed
+from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable, End, WorkerExited, WorkerReady
+from stream.records.schema.events import SegmentSkipped
+from stream.records.schema.reasons import NO_ANNOTATOR, NO_RESPONSE
 
-_LOG = logging.getLogger(__name__)
+OUTSTANDING_MAX: Final = 64
+"""Requests that may be with the annotator at the same time."""
 
-ASKED_MAX: Final = 64
-"""Orders that may be with the annotator at once."""
-_Like: TypeAlias = tuple[events.SegmentClosed, events.SegmentSkipped]
-"""A segment, and how it is skipped if the one that it is like is described."""
+
+@dataclass(frozen=True, slots=True)
+class SegmentSelected:
+    """It is decided whether a closed segment is to be described. Its event and its keyframes are durable."""
+
+    task: AnnotationTask
+    skip: SegmentSkipped | None = None
+    """None: it is to be described."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRecorded:
+    """The outcome of a segment is durable."""
+
+    segment_id: str
+    is_annotated: bool
+    """Whether the response described it; otherwise it has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReplayed:
+    """A response that was on disk when the run resumed."""
+
+    response: AnnotationResponse
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReady:
+    """The channel to the annotator can take one more message."""
+
+
+Event: TypeAlias = (
+    SegmentSelected | OutcomeRecorded | ResponseReplayed | ChannelReady
+    | AnnotationResponse | WorkerReady | WorkerExited | AnnotatorUnavailable | End
+)  # fmt: skip
+"""The first ``End`` comes from the chain; the same one comes back from the annotator after its last response."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepKeyframes:
+    """The keyframes of this segment must stay."""
+
+    segment: SegmentClosed
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseKeyframes:
+    """The keyframes of this segment may go when room is needed."""
+
+    segment: SegmentClosed
+
+
+@dataclass(frozen=True, slots=True)
+class DropKeyframes:
+    """The keyframes of this segment are no longer needed."""
+
+    segment: SegmentClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the annotator its next task, or the end, after which no task follows."""
+
+    message: AnnotationTask | End
+
+
+@dataclass(frozen=True, slots=True)
+class RecordResponse:
+    """Make the response and what follows from it durable, then report ``OutcomeRecorded``."""
+
+    segment: SegmentClosed
+    response: AnnotationResponse
+    is_on_disk: bool = False
+    """Whether the raw response is durable already."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSkip:
+    """Record that this segment is skipped."""
+
+    skip: SegmentSkipped
+
+
+@dataclass(frozen=True, slots=True)
+class SelectAgain:
+    """Decide again whether this segment is to be described, and report ``SegmentSelected``."""
+
+    segment: SegmentClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Report that this response answers no open request."""
+
+    response: AnnotationResponse
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRestart:
+    """Record that the annotator's process exited and is started again."""
+
+    process: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRun:
+    """The annotator cannot work, and this run makes no sense without it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Every segment is settled, and no more will come. Nothing follows."""
+
+    end: End
+
+
+Instruction: TypeAlias = (
+    KeepKeyframes | ReleaseKeyframes | DropKeyframes | Send | RecordResponse | RecordSkip | SelectAgain
+    | Refuse | RecordRestart | StopRun | Finish
+)  # fmt: skip
 
 
 class AnnotationQueue:
-    """Knows what each closed segment waits for.
+    """Every segment that it is given ends in exactly one outcome, whatever happens to the annotator, and when."""
 
-    Its memory is the disk: a run that goes on finds its open work there.
-    """
+    def __init__(
+        self,
+        *,
+        has_annotator: bool = True,
+        tolerates_absence: bool = False,
+        outstanding_max: int = OUTSTANDING_MAX,
+    ) -> None:
+        """``tolerates_absence``: whether the run continues even if the annotator was never able to answer.
 
-    def __init__(self, layout: RunLayout, log: ReplayedLog, spool: Spool, options: Options) -> None:
-        self._log = log
-        self._spool = spool
-        self._blocks = options.keyframes.on_cache_full != "skip"
-        self._keyframe_bytes_max = options.keyframes.px**2  # a JPEG has less than a byte a pixel
-        self._selection = Selection(layout, options)
-        self._outcomes = Outcomes(layout, log, options)
-        self._waiting: dict[str, AnnotationOrder] = {}
-        self._asked: dict[str, AnnotationOrder] = {}
-        self._held: dict[str, list[_Like]] = {}
-        """Segments that are like one that is open, by that one: what becomes of it decides about them."""
+        A run that has had an answer continues in any case.
+        """
+        self._tolerates_absence = tolerates_absence
+        self._outstanding_max = outstanding_max
+        self._waiting: dict[str, AnnotationTask] = {}
+        self._outstanding: dict[str, AnnotationTask] = {}
+        self._recording: dict[str, SegmentClosed] = {}
+        self._held: dict[str, list[SegmentSelected]] = {}
+        """By the segment that they are similar to."""
+        self._selecting: set[str] = set()
+        """Held ones that are being selected again."""
         self._suspects: set[str] = set()
-        """Segments that were with the annotator when it died: they wait before all others."""
-        self._is_there = True
-        self._gone: str = ""
-        """Why nobody annotates any more."""
-        self._bears_absence = options.resolved.stream is not None
-        """Whether the run goes on where the annotator can answer nothing: a live one, or one that has had an answer."""
+        self._is_ready = False
+        """Whether the annotator can be asked."""
+        self._gone_because = None if has_annotator else NO_ANNOTATOR
+        """Why nothing is annotated any more."""
         self._end: End | None = None
-        self._end_is_out = False
+        """The chain's."""
+        self._end_is_sent = False
+        self._is_finished = False
         self.refused = 0
-        """Answers that were to no segment that was asked about."""
-        self._take_up(layout)
-
-    @property
-    def ready(self) -> bool:
-        """Whether there is room for another keyframe, or no use in waiting for it."""
-        return not (self._blocks and self.open_segments) or self._spool.fits(self._keyframe_bytes_max)
+        """Responses that answered no open request."""
 
     @property
     def open_segments(self) -> int:
-        """Closed segments without an outcome."""
-        return len(self._waiting) + len(self._asked) + sum(map(len, self._held.values()))
-
-    def close(self, closed: events.SegmentClosed) -> None:
-        """Take a closed segment, whose event and keyframes are durable: order its description, or skip it.
-
-        One that was closed before the run went on comes twice; the second time nothing is left to do.
-        """
-        self._close(closed, self._spool.count(closed.t_start_s, closed.t_end_s))
-        if self._gone:
-            self.give_up(self._gone)
-
-    def _close(self, closed: events.SegmentClosed, keyframes_there: int) -> None:
-        span = closed.t_start_s, closed.t_end_s
-        match self._log.outcomes.get(closed.segment_id):
-            case "segment.annotated":
-                self._selection.remember(closed)
-                self._spool.drop(*span)
-            case "segment.failed" | "segment.skipped":
-                self._spool.release(*span)
-            case _ if not self._is_open(closed.segment_id):
-                self._decide(closed, keyframes_there)
-
-    def take(self, said: Said, *, heard: bool = False) -> None:
-        """Record what was said of a segment; what answers no open question is refused."""
-        order = self._asked.get(said.segment_id) or self._waiting.get(said.segment_id)
-        if order is None or order.frames_digest != said.frames_digest:
-            self.refused += 1
-            _LOG.warning(
-                "refused an answer to segment %a, frames %a",
-                said.segment_id,
-                said.frames_digest,
-                extra={"segment_id": said.segment_id},
-            )
-            return
-        self._bears_absence |= not heard and isinstance(said, AnnotationAnswer)
-        self._settle(order, said, heard=heard)
+        """Segments without an outcome."""
+        held = sum(map(len, self._held.values()))
+        return len(self._waiting) + len(self._outstanding) + len(self._recording) + len(self._selecting) + held
 
     @property
-    def is_due(self) -> bool:
-        """Whether ``due`` has something to give."""
-        can_ask = bool(self._waiting) and len(self._asked) < (1 if self._suspects else ASKED_MAX)
-        has_end = self._end is not None and not (self._end_is_out or self._waiting or self._held)
-        return self._is_there and (can_ask or has_end)
+    def has_message(self) -> bool:
+        """Whether the answer to ``ChannelReady`` is a message."""
+        if not self._is_ready or self._gone_because is not None:
+            return False
+        if self._waiting:
+            return len(self._outstanding) < (1 if self._suspects else self._outstanding_max)
+        return self._end is not None and not (self._end_is_sent or self._held or self._selecting)
 
-    def due(self) -> Iterator[AnnotationOrder | End]:
-        """Orders that the annotator may have now, and the ``End`` after the last."""
-        while self._is_there and self._waiting and len(self._asked) < (1 if self._suspects else ASKED_MAX):
-            order = self._waiting.pop(next(iter(self._waiting)))
-            self._asked[order.segment_id] = order
-            yield order
-        if self._is_there and self._end and not (self._end_is_out or self._waiting or self._held):
-            self._end_is_out = True
-            yield self._end
+    def handle(self, event: Event) -> list[Instruction]:
+        """Take one event; returns what is to be done about it, in order."""
+        if self._is_finished:
+            return []
+        instructions = list(self._on(event))
+        if self._end is not None and self._gone_because is not None and not self.open_segments:
+            self._is_finished = True
+            instructions.append(Finish(self._end))
+        return instructions
 
-    def end(self, end: End) -> None:
-        """No segment comes any more."""
-        self._end = end
+    def _on(self, event: Event) -> Iterator[Instruction]:
+        match event:
+            case SegmentSelected():
+                yield from self._select(event)
+            case OutcomeRecorded():
+                yield from self._settle(event)
+            case ResponseReplayed(response):
+                yield from self._replay(response)
+            case ChannelReady():
+                yield from self._send()
+            case End() if self._end is None:
+                self._end = event
+            case _:
+                yield from self._on_annotator(event)
 
-    def away(self, reason: str) -> None:
-        """The annotator can answer nothing at present: a live run, and one that it has answered, bear that.
+    def _on_annotator(
+        self, event: AnnotationResponse | WorkerReady | WorkerExited | AnnotatorUnavailable | End
+    ) -> Iterator[Instruction]:
+        match event:
+            case AnnotationAnswer() | AnnotationFailure():
+                yield from self._receive(event)
+            case WorkerReady():
+                self._is_ready = True
+            case WorkerExited(restarts=True):
+                yield RecordRestart(event.process, event.reason)
+                yield from self._restart(event.reason)
+            case WorkerExited():
+                yield from self._give_up(event.reason)
+            case AnnotatorUnavailable() if not self._tolerates_absence:
+                yield StopRun(event.reason)
+            case End():
+                yield from self._give_up(NO_RESPONSE)
 
-        Raises:
-            ModelUnavailableError: another one.
-        """
-        if not self._bears_absence:
-            raise ModelUnavailableError(reason)
-
-    def died(self, reason: str) -> None:
-        """The annotator has died, and comes again: what was with it waits, before all others."""
-        self._is_there = self._end_is_out = False
-        out, self._asked = self._asked, {}
-        if out.keys() <= self._suspects:  # one, alone
-            for order in out.values():
-                self._settle(order, _failure(order, f"the annotator died of it twice: {reason}"))
-        else:
-            self._suspects |= out.keys()
-            self._waiting = out | self._waiting
-
-    @property
-    def is_given_up(self) -> bool:
-        """Whether nobody annotates any more."""
-        return bool(self._gone)
-
-    def is_there(self) -> None:
-        """The annotator can be asked."""
-        self._is_there = True
-
-    def give_up(self, reason: str) -> None:
-        """Nobody annotates any more: what is open has failed, and so has what comes."""
-        self._gone = reason
-        while orders := [*self._asked.values(), *self._waiting.values()]:
-            for order in orders:
-                self._settle(order, _failure(order, reason))
-
-    def close_files(self) -> None:
-        """Nothing more will be said."""
-        self._outcomes.close()
-
-    def _take_up(self, layout: RunLayout) -> None:
-        """Go on where the run was: segments without an outcome are open work, and what was said of them is not lost."""
-        open_since_s = 0.0
-        for event in read_events(layout.events):
-            if isinstance(event, events.SegmentClosed):
-                self._close(event, event.keyframes)  # where some have gone since, the asking finds it
-                open_since_s = event.t_end_s
-        self._spool.keep(open_since_s, sys.maxsize)
-        said_before = {answer.segment_id: answer for answer in read_responses(layout.raw_responses)}
-        for order in [order for order in self._waiting.values() if order.segment_id in said_before]:
-            answer = said_before[order.segment_id]
-            if answer.frames_digest == order.frames_digest and order.segment_id not in self._log.reopened:
-                self.take(answer, heard=True)
-
-    def _settle(self, order: AnnotationOrder, said: Said, *, heard: bool = False) -> None:
-        """An order is no more; its outcome is on record, and decides about those that are like it."""
-        self._asked.pop(order.segment_id, None)
-        self._waiting.pop(order.segment_id, None)
-        self._suspects.discard(order.segment_id)
-        is_described = self._outcomes.settle(order, said, heard=heard)
-        if is_described:
-            self._spool.drop(order.t_start_s, order.t_end_s)
-        else:
-            self._selection.forget(order.segment_id)
-            self._spool.release(order.t_start_s, order.t_end_s)
-        for closed, skipped in self._held.pop(order.segment_id, []):
-            if is_described:
-                self._skip(closed, skipped)
-            else:
-                self._decide(closed, self._spool.count(closed.t_start_s, closed.t_end_s))
-
-    def _decide(self, closed: events.SegmentClosed, keyframes_there: int) -> None:
-        span = closed.t_start_s, closed.t_end_s
-        skipped = self._selection.skipped(closed, keyframes_there)
-        if skipped and skipped.same_as and self._is_open(skipped.same_as):
-            self._spool.keep(*span)
-            self._held.setdefault(skipped.same_as, []).append((closed, skipped))
+    def _select(self, event: SegmentSelected) -> Iterator[Instruction]:
+        segment, segment_id = event.task.segment, event.task.segment.segment_id
+        if self._is_open(segment_id):
             return
-        if skipped:
-            self._skip(closed, skipped)
+        was_held = segment_id in self._selecting
+        self._selecting.discard(segment_id)
+        if event.skip is not None and not self._is_pending(event.skip.same_as):
+            yield from self._skip(event)
             return
-        self._selection.remember(closed)
-        self._spool.keep(*span)
-        self._waiting[closed.segment_id] = order_of(closed, time.monotonic())
+        if not was_held:
+            yield KeepKeyframes(segment)
+        if event.skip is not None and event.skip.same_as is not None:
+            self._held.setdefault(event.skip.same_as, []).append(event)
+        elif self._gone_because is None:
+            self._waiting[segment_id] = event.task
+        else:
+            yield self._fail(segment, self._gone_because)
 
-    def _skip(self, closed: events.SegmentClosed, skipped: events.SegmentSkipped) -> None:
-        self._log.append(skipped)
-        self._spool.release(closed.t_start_s, closed.t_end_s)
+    def _is_pending(self, segment_id: str | None) -> bool:
+        """Whether the annotator is still to decide about this segment."""
+        return segment_id in self._waiting or segment_id in self._outstanding or segment_id in self._recording
 
     def _is_open(self, segment_id: str) -> bool:
-        held = (closed.segment_id for likes in self._held.values() for closed, _ in likes)
-        return segment_id in self._waiting or segment_id in self._asked or segment_id in held
+        held = (event.task.segment.segment_id for events in self._held.values() for event in events)
+        return self._is_pending(segment_id) or segment_id in held
 
+    def _send(self) -> Iterator[Instruction]:
+        """One message at most: the next request, or the end."""
+        if not self.has_message:
+            return
+        if self._waiting:
+            segment_id = next(iter(self._waiting))
+            task = self._outstanding[segment_id] = self._waiting.pop(segment_id)
+            yield Send(task)
+        elif self._end is not None:
+            self._end_is_sent = True
+            yield Send(self._end)
 
-def _failure(order: AnnotationOrder, reason: str) -> AnnotationFailure:
-    return AnnotationFailure(order.segment_id, order.frames_digest, reason)
+    def _receive(self, response: AnnotationResponse) -> Iterator[Instruction]:
+        """Responses of a process that has exited may come late: they answer segments that wait again."""
+        task = self._outstanding.get(response.segment_id) or self._waiting.get(response.segment_id)
+        if task is None or task.segment.frames_digest != response.frames_digest:
+            self.refused += 1
+            yield Refuse(response)
+            return
+        self._tolerates_absence |= isinstance(response, AnnotationAnswer)
+        yield self._record(task.segment, response)
+
+    def _replay(self, response: AnnotationResponse) -> Iterator[Instruction]:
+        task = self._waiting.get(response.segment_id)
+        if task is not None and task.segment.frames_digest == response.frames_digest:
+            yield self._record(task.segment, response, is_on_disk=True)
+
+    def _restart(self, reason: str) -> Iterator[Instruction]:
+        self._is_ready = self._end_is_sent = False
+        lost, self._outstanding = self._outstanding, {}
+        if lost.keys() <= self._suspects:  # at most one: suspects are sent one at a time
+            for task in lost.values():
+                yield self._fail(task.segment, f"the annotator died of it twice: {reason}")
+        else:
+            self._suspects |= lost.keys()
+            self._waiting = lost | self._waiting
+
+    def _give_up(self, reason: str) -> Iterator[Instruction]:
+        """Nothing is annotated any more: what is open has failed, and so has what follows."""
+        self._gone_because = reason
+        for task in (*self._outstanding.values(), *self._waiting.values()):
+            yield self._fail(task.segment, reason)
+
+    def _fail(self, segment: SegmentClosed, reason: str) -> Instruction:
+        return self._record(segment, AnnotationFailure(segment.segment_id, segment.frames_digest, reason))
+
+    def _record(self, segment: SegmentClosed, response: AnnotationResponse, *, is_on_disk: bool = False) -> Instruction:
+        self._outstanding.pop(segment.segment_id, None)
+        self._waiting.pop(segment.segment_id, None)
+        self._suspects.discard(segment.segment_id)
+        self._recording[segment.segment_id] = segment
+        return RecordResponse(segment, response, is_on_disk)
+
+    def _settle(self, outcome: OutcomeRecorded) -> Iterator[Instruction]:
+        segment = self._recording.pop(outcome.segment_id)
+        yield DropKeyframes(segment) if outcome.is_annotated else ReleaseKeyframes(segment)
+        for event in self._held.pop(outcome.segment_id, ()):
+            if outcome.is_annotated:
+                yield from self._skip(event)
+            else:
+                self._selecting.add(event.task.segment.segment_id)
+                yield SelectAgain(event.task.segment)
+
+    def _skip(self, event: SegmentSelected) -> Iterator[Instruction]:
+        if event.skip is not None:
+            yield RecordSkip(event.skip)
+            yield ReleaseKeyframes(event.task.segment)

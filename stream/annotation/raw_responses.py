@@ -1,4 +1,4 @@
-"""``<stem>_raw_response.txt``: what the model said, before anything is made of it; one JSON object a line."""
+"""``<stem>_raw_response.txt``: the responses of the annotator, unparsed, one JSON object a line."""
 
 import json
 from collections.abc import Iterator
@@ -8,25 +8,24 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
-from stream.annotation.client import Said
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
 from stream.records.store.append_log import Lines
 from stream.records.store.corruption import reading
 
-_SAID: TypeAdapter[Said] = TypeAdapter(
-    Annotated[AnnotationFailure | AnnotationAnswer, Field(union_mode="left_to_right")]  # the first has a reason
+_RESPONSE: TypeAdapter[AnnotationResponse] = TypeAdapter(
+    Annotated[AnnotationFailure | AnnotationAnswer, Field(union_mode="left_to_right")]  # only a failure has a reason
 )
 
 
 class RawResponses(Lines):
     """The writing end. A response is durable when ``append`` returns."""
 
-    def append(self, said: Said) -> None:
-        """Write one response, in ASCII: what a model says may hold anything."""
-        self.write(json.dumps(asdict(said)).encode())
+    def append(self, response: AnnotationResponse) -> None:
+        """Write one response, in ASCII: a model's text may hold anything."""
+        self.write(json.dumps(asdict(response)).encode())
 
 
-def read_responses(path: Path) -> Iterator[Said]:
+def read_responses(path: Path) -> Iterator[AnnotationResponse]:
     """All whole responses so far; none if there is no file.
 
     Raises:
@@ -38,5 +37,5 @@ def read_responses(path: Path) -> Iterator[Said]:
         for line in file:
             if line.endswith(b"\n"):
                 with reading(path):
-                    said = _SAID.validate_json(line)
-                yield said
+                    response = _RESPONSE.validate_json(line)
+                yield response

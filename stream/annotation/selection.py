@@ -1,4 +1,4 @@
-"""Which closed segments are described. The others are skipped, each with its reason."""
+"""Which closed segments are described. The others are skipped, each with a reason."""
 
 from collections.abc import Mapping
 
@@ -17,54 +17,64 @@ from stream.records.schema.reasons import (
 
 
 class Selection:
-    """Decides in the order in which segments close; what it decides follows from the options and the disk alone."""
+    """Selects in the order in which segments close; the result follows from the options and the disk alone."""
 
     def __init__(self, layout: RunLayout, options: Options) -> None:
         self._options = options
         self._novelty = Novelty(layout, options.annotator.novelty_threshold)
 
-    def skipped(self, closed: events.SegmentClosed, keyframes_there: int) -> events.SegmentSkipped | None:
-        """Why a segment is not described; None if it is to be."""
-        if reason := self._reason(closed, keyframes_there):
-            return events.SegmentSkipped(segment_id=closed.segment_id, reason=reason)
-        if self._options.annotator.segments != "novel" or closed.kind == "anomalous":
-            return None
-        if (like := self._novelty.like(closed)) is None:
-            return None
-        same_as, similarity = like
-        return events.SegmentSkipped(
-            segment_id=closed.segment_id, reason=SAME_AS, same_as=same_as, similarity=similarity
-        )
+    def select(self, segment: events.SegmentClosed, keyframes_there: int) -> events.SegmentSkipped | None:
+        """Why a segment is skipped; None if it is to be described, which is remembered.
 
-    def remember(self, closed: events.SegmentClosed) -> None:
-        """Note a segment that is described, or is to be: later ones may be like it."""
+        ``keyframes_there``: how many of its keyframes are in the spool.
+        """
+        skip = self._skip(segment, keyframes_there)
+        if skip is None:
+            self.remember(segment)
+        return skip
+
+    def remember(self, segment: events.SegmentClosed) -> None:
+        """Note a segment that is described, or is to be: later ones are compared with it."""
         if self._options.annotator.segments == "novel":
-            self._novelty.remember(closed)
+            self._novelty.remember(segment)
 
     def forget(self, segment_id: str) -> None:
-        """Nobody could describe it: later ones are not like it."""
+        """Note that a segment could not be described: later ones are not compared with it."""
         self._novelty.forget(segment_id)
 
-    def _reason(self, closed: events.SegmentClosed, keyframes_there: int) -> str | None:
+    def _skip(self, segment: events.SegmentClosed, keyframes_there: int) -> events.SegmentSkipped | None:
+        if reason := self._reason(segment, keyframes_there):
+            return events.SegmentSkipped(segment_id=segment.segment_id, reason=reason)
+        if self._options.annotator.segments != "novel" or segment.kind == "anomalous":
+            return None
+        if (similar := self._novelty.most_similar(segment)) is None:
+            return None
+        same_as, similarity = similar
+        return events.SegmentSkipped(
+            segment_id=segment.segment_id, reason=SAME_AS, same_as=same_as, similarity=similarity
+        )
+
+    def _reason(self, segment: events.SegmentClosed, keyframes_there: int) -> str | None:
         if self._options.annotator.name == "none":
             return NO_ANNOTATOR
-        if self._options.annotator.segments == "anomalous" and closed.kind == "typical":
+        if self._options.annotator.segments == "anomalous" and segment.kind == "typical":
             return ONLY_ANOMALOUS
-        if not closed.keyframes:
+        if not segment.keyframes:
             return NO_KEYFRAMES
-        if not closed.keyframe_width_px:
+        if not segment.keyframe_width_px:
             return SEVERAL_SIZES
-        return SPOOL_FULL if keyframes_there < closed.keyframes else None
+        return SPOOL_FULL if keyframes_there < segment.keyframes else None
 
 
-def may_be_asked_again(outcome: events.Outcome, outcomes: Mapping[str, events.Outcome], options: Options) -> bool:
-    """Whether a finished run's segment is taken up again, by what became of all of them.
+def may_be_reopened(outcome: events.Outcome, outcomes: Mapping[str, events.Outcome], options: Options) -> bool:
+    """Whether a segment of a finished run is queued again, given the outcomes of all of its segments.
 
-    It is if it failed, if these options do not leave it out, or if it is like one that is not described after all.
+    It is if it failed, if it was skipped for a reason that these options do not give, or if it was skipped because it
+    is similar to a segment that is not described after all.
     """
     if isinstance(outcome, events.SegmentSkipped):
         if outcome.same_as and not isinstance(outcomes.get(outcome.same_as), events.SegmentAnnotated):
             return True
-        left_out = set() if options.annotator.segments == "all" else {ONLY_ANOMALOUS, SAME_AS}
-        return outcome.reason in {NO_ANNOTATOR, ONLY_ANOMALOUS, SAME_AS} - left_out
+        still_skipped = set() if options.annotator.segments == "all" else {ONLY_ANOMALOUS, SAME_AS}
+        return outcome.reason in {NO_ANNOTATOR, ONLY_ANOMALOUS, SAME_AS} - still_skipped
     return isinstance(outcome, events.SegmentFailed)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
-from stream.pipeline.facts import ClipFact, Kind, SourceLost
+from stream.pipeline.facts import ClipFact, SegmentClosed, SourceLost
 
 if TYPE_CHECKING:  # libav is needed by the processes that decode, not by those that only pass items on
     import av
@@ -137,21 +137,11 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotationOrder:
-    """A closed segment that is to be described. It is recorded, and its keyframes lie in the run's spool."""
+class AnnotationTask:
+    """A closed segment that is to be described. It is recorded, and its keyframes are in the run's spool."""
 
-    segment_id: str
-    t_start_s: float
-    t_end_s: float
-    kind: Kind
-    frames_digest: str
-    """SHA-256 over the digests of its keyframes, hexadecimal."""
-    keyframes: int
-    width_px: int
-    """Of its keyframes."""
-    height_px: int
-    period_s: float | None
-    ordered_at_s: float
+    segment: SegmentClosed
+    queued_at_s: float
     """On this machine's monotonic clock."""
 
 
@@ -163,8 +153,8 @@ class WorkerReady:
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotatorAway:
-    """The annotator can answer nothing at present; what it was asked about comes behind this as failures."""
+class AnnotatorUnavailable:
+    """The annotator can answer nothing at present; a failure follows for each segment that was requested."""
 
     reason: str
 
@@ -202,7 +192,7 @@ class End:
 
 WireItem: TypeAlias = (
     ClipFact | EncoderFrame | Keyframe | Embedding | Barrier | End
-    | AnnotationOrder | AnnotationAnswer | AnnotationFailure | WorkerReady | AnnotatorAway | WorkerExited
+    | AnnotationTask | AnnotationAnswer | AnnotationFailure | WorkerReady | AnnotatorUnavailable | WorkerExited
 )  # fmt: skip
 Item: TypeAlias = Packet | SourceEvent | Picture | WireItem
 

@@ -9,14 +9,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
-from stream.annotation.client import Said
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
+from stream.annotation.executor import AnnotationExecutor
 from stream.annotation.factory import make
-from stream.annotation.queue import AnnotationQueue
-from stream.annotation.selection import may_be_asked_again
+from stream.annotation.selection import may_be_reopened
 from stream.config import Options, validate
 from stream.errors import ModelUnavailableError, UsageError
-from stream.pipeline.items import AnnotatorAway, Item
+from stream.pipeline.items import AnnotatorUnavailable, Item, WorkerReady
 from stream.records.accounting import account
 from stream.records.follow import Follower
 from stream.records.schema import events
@@ -73,7 +72,7 @@ def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
 
 def _annotate(layout: RunLayout, options: Options, view: View) -> int:
     try:
-        with ReplayedLog(layout.events, partial(may_be_asked_again, options=options)) as log:
+        with ReplayedLog(layout.events, partial(may_be_reopened, options=options)) as log:
             if log.reopened:
                 _describe(layout, log, options, view)
             else:
@@ -85,40 +84,40 @@ def _annotate(layout: RunLayout, options: Options, view: View) -> int:
 
 
 def _describe(layout: RunLayout, log: ReplayedLog, options: Options, view: View) -> None:
-    """The chain's last two processes in one: what the desk orders, the annotator answers at once."""
+    """Do the work of the chain's last two processes in one: each request is answered at once."""
     annotator = make(limited_alone(options, ANNOTATE))
     follower = Follower(layout.events, since=log.count)
-    desk = AnnotationQueue(layout, log, Spool(layout.keyframes, options.keyframes.cache_mib * 2**20), options)
+    executor = AnnotationExecutor(layout, log, Spool(layout.keyframes, options.keyframes.cache_mib * 2**20), options)
+    executor.handle(WorkerReady(ANNOTATE))
     try:
-        for said in _said(desk, Annotate(annotator, layout.keyframes, options)):
-            desk.take(said)
+        for response in _responses(executor, Annotate(annotator, layout.keyframes, options)):
+            executor.handle(response)
             for event, _ in follower.poll():
                 view.event(event)
     finally:
-        desk.close_files()
+        executor.close()
         follower.close()
-        facts = {**annotator.facts(), "answers_refused": desk.refused}
+        facts = {**annotator.facts(), **executor.facts()["annotator"]}
         manifest = read_manifest(layout.manifest)
         manifest.annotated_later.append(AnnotatedLater(time=now().isoformat(timespec="milliseconds"), annotator=facts))
         manifest.write(layout.manifest)
 
 
-def _said(desk: AnnotationQueue, annotate: Annotate) -> Iterator[Said]:
-    """All answers; whatever is given is taken before the next orders are asked for."""
-    while orders := list(desk.due()):
-        for order in orders:
-            yield from _answers(annotate.on_item(order))
-        yield from _answers(annotate.on_end())
-
-
-def _answers(items: Iterator[Item]) -> Iterator[Said]:
-    """What is said of segments.
+def _responses(executor: AnnotationExecutor, annotate: Annotate) -> Iterator[AnnotationResponse]:
+    """All responses; the caller handles each before the next requests are made.
 
     Raises:
-        ModelUnavailableError: the annotator can answer nothing: what is left stays as it was, for another call.
+        ModelUnavailableError: the annotator can answer no request: what is left stays as it was, for another call.
     """
+    while tasks := list(executor.messages()):
+        for task in tasks:
+            yield from _only_responses(annotate.on_item(task))
+        yield from _only_responses(annotate.on_end())
+
+
+def _only_responses(items: Iterator[Item]) -> Iterator[AnnotationResponse]:
     for item in items:
-        if isinstance(item, AnnotatorAway):
+        if isinstance(item, AnnotatorUnavailable):
             raise ModelUnavailableError(item.reason)
         if isinstance(item, AnnotationAnswer | AnnotationFailure):
             yield item

@@ -10,7 +10,7 @@ from types import FrameType
 
 import zmq
 
-from stream.annotation.queue import ASKED_MAX
+from stream.annotation.queue import OUTSTANDING_MAX
 from stream.config import Options
 from stream.errors import ExitCode, StageFailedError
 from stream.monitoring.monitor import Monitor
@@ -257,11 +257,11 @@ class Supervisor:
     def _orders_hop(self) -> Channel:
         """It takes all that may wait for an answer, and ``End``."""
         largest = 4096
-        return Channel(self._sockets.endpoint(ANNOTATE), largest, 2 * largest * (ASKED_MAX + 1), loose=True)
+        return Channel(self._sockets.endpoint(ANNOTATE), largest, 2 * largest * (OUTSTANDING_MAX + 1), loose=True)
 
     def _answers_hop(self) -> Channel:
         largest = HEADER_BYTES_MAX
-        return Channel(self._sockets.endpoint("answers"), largest, 2 * largest * ASKED_MAX)
+        return Channel(self._sockets.endpoint("answers"), largest, 2 * largest * OUTSTANDING_MAX)
 
     def _log(self, process: str) -> Path:
         return self._layout.logs / f"{process}.log"

@@ -1,4 +1,4 @@
-"""Annotate: orders in, what the annotator says of them out, the moment it is said."""
+"""Annotate: tasks in, the annotator's responses out, as soon as they come."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,40 +7,40 @@ from models.annotators.annotator import Annotator
 from stream.annotation.batcher import Batcher
 from stream.annotation.client import AnnotatorClient
 from stream.config import Options
-from stream.pipeline.items import AnnotationOrder, Item
+from stream.pipeline.items import AnnotationTask, Item
 from stream.pipeline.stage import Facts, Stage
 
 
 class Annotate(Stage):
-    """Gives at least one answer or failure for every order. It has no state: open work is ordered again."""
+    """Gives at least one response for every task. It has no state: open tasks are sent again when the run resumes."""
 
     name = "annotate"
 
     def __init__(self, annotator: Annotator, keyframes: Path, options: Options) -> None:
         self._annotator = annotator
-        self._asking = AnnotatorClient(annotator, keyframes, hint=options.annotator.hint)
+        self._client = AnnotatorClient(annotator, keyframes, hint=options.annotator.hint)
         size_max = min(options.annotator.batch or annotator.batch_max, annotator.batch_max)
         self._batches = Batcher(size_max, options.annotator.max_wait_s)
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        """Let an order wait for others of its batch; ``on_notify`` asks about them."""
-        if isinstance(item, AnnotationOrder):
+        """Let a task wait for others of its batch; ``on_notify`` requests them together."""
+        if isinstance(item, AnnotationTask):
             self._batches.add(item)
         else:
             yield item
 
     def on_end(self) -> Iterator[Item]:
-        """Ask about all that wait: no others come."""
+        """Request all that wait: no others come."""
         while batch := self._batches.rest():
-            yield from self._asking.ask(batch)
+            yield from self._client.annotate(batch)
 
     def notify_at(self) -> float | None:
         return self._batches.due_at()
 
     def on_notify(self, now_s: float) -> Iterator[Item]:
-        """Ask about the batch that is due, if one is."""
+        """Request the batch that is due, if one is."""
         if batch := self._batches.due(now_s):
-            yield from self._asking.ask(batch)
+            yield from self._client.annotate(batch)
 
     def facts(self) -> Facts:
         return {"annotator": self._annotator.facts()}

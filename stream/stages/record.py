@@ -1,14 +1,12 @@
 """The end of the chain: everything that is known becomes durable, then it is announced."""
 
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import replace
+from typing import Final
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
-from stream.annotation.client import NO_ANSWER, Said
-from stream.annotation.queue import AnnotationQueue
+from stream.annotation.executor import AnnotationExecutor
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.pipeline.codec import unpack
@@ -21,244 +19,175 @@ from stream.pipeline.facts import (
     SourceLost,
     StreamOverload,
 )
-from stream.pipeline.items import AnnotatorAway, Barrier, Embedding, End, Item, Keyframe, WorkerExited, WorkerReady
+from stream.pipeline.items import (
+    AnnotatorUnavailable,
+    Barrier,
+    Embedding,
+    End,
+    Item,
+    Keyframe,
+    WorkerExited,
+    WorkerReady,
+)
 from stream.pipeline.stage import Facts, Gauges, Stage, State
 from stream.pipeline.state import take
-from stream.records.accounting import DamageInside, account, to_us
+from stream.records.accounting import account, to_us
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
-from stream.records.store.atomic import sync_file
 from stream.records.store.attempt import Fence
-from stream.records.store.checkpoint import StateFiles, Totals
 from stream.records.store.event_log import ReplayedLog, read_events
-from stream.records.store.keyframes import Spool, digest, in_ms
+from stream.records.store.keyframes import Spool
+from stream.stages.checkpoints import Checkpoints
+from stream.stages.open_keyframes import OpenKeyframes
 from stream.stages.overload import OverloadAggregator
+from stream.stages.run_totals import RunTotals
 
-CHECKPOINT_S = 30.0
-"""Stream time between two checkpoints."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A keyframe, as its segment's event needs it."""
-
-    name_ms: int
-    sha256: str
-    size: tuple[int, int]
+_ACCOUNTING_ERROR_MAX_US: Final = 1000
 
 
 class Record(Stage):
     """The one writer of a run's events, keyframes, annotations and states.
 
-    Closed segments go to the annotator, where there is one, and its answers come back here: that is remembered by the
-    disk alone. A barrier makes all that came before it something that no process's death can undo; once in
-    ``CHECKPOINT_S`` it is a checkpoint, which no power cut can undo. What is given again behind it is found on disk.
+    A barrier makes everything before it safe from the death of any process; every ``CHECKPOINT_S`` one is a checkpoint,
+    which is safe from a power cut, too. What a resumed chain repeats after its barrier is found on disk. Closed
+    segments and everything that comes from the annotator go to the annotation queue, whose state is the disk.
     """
 
     name = "record"
 
     def __init__(self, layout: RunLayout, options: Options, attempt: int = 0) -> None:
         self._layout = layout
-        self._has_annotator = options.annotator.name != "none"
         self._fence = Fence(layout, attempt)
         self._fence.check()
-        self._states = StateFiles(layout, attempt)
         self._log = ReplayedLog(layout.events)
         self._spool = Spool(layout.keyframes, options.keyframes.cache_mib * 2**20)
-        self._desk = AnnotationQueue(layout, self._log, self._spool, options)
-        self._damage_inside = DamageInside()
-        self._dropped_inside = DamageInside()
+        self._keyframes = OpenKeyframes(self._spool)
+        self._checkpoints = Checkpoints(layout, attempt, self._spool)
+        self._totals = RunTotals()
         self._overload = OverloadAggregator()
-        self._seen: list[_Seen] = []
-        """Keyframes of the segments that are still open."""
-        self._windows = self._segments = self._anomalous = 0
-        self._row_shapes: list[list[int]] = []
-        """Of the arrays, in their order."""
-        self._checkpoint_at_s = CHECKPOINT_S
-        self._chain_end: End | None = None
-        self._began_at = time.monotonic()
+        self._annotation = AnnotationExecutor(layout, self._log, self._spool, options, on_finish=self._finish)
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        """Take an item of the chain, or what came back from the annotator; ``on_notify`` returns the orders."""
+        """Take an item of the chain, or one that comes from the annotator; ``on_notify`` returns what goes to it."""
         self._fence.check()
         match item:
             case Keyframe():
-                self._keyframe(item)
+                self._keyframes.add(item)
             case Embedding():
-                self._windows += 1
-                self._row_shapes = [list(item.mean.shape), list(item.temporal.shape), []]
-            case SourceDamaged():
-                self._damage_inside.add(item.t_start_s, item.t_end_s)
-                self._log.append(item)
-            case SourceLost() | SourceGap() | StreamOverload():
-                self._of_live_source(item)
-            case SegmentOpened():
-                self._log.append(item)
+                self._totals.add_window(item)
             case SegmentClosed():
-                self._closed(item)
-            case AnnotationAnswer() | AnnotationFailure() | WorkerReady() | AnnotatorAway() | WorkerExited():
-                self._of_annotator(item)
-            case Barrier():
-                self._barrier(item)
+                self._close_segment(item)
+            case SegmentOpened() | SourceLost() | SourceGap() | SourceDamaged() | StreamOverload():
+                self._record(item)
+            case AnnotationAnswer() | AnnotationFailure() | WorkerReady() | WorkerExited() | AnnotatorUnavailable():
+                self._annotation.handle(item)
             case End(reason="end_of_stream"):
-                self._ended(item)
+                self._annotation.handle(item)
+            case Barrier():
+                self._write_states(item)
             case _:
                 pass
         return iter(())
 
     def notify_at(self) -> float | None:
-        """At once, where the annotator may be sent an order."""
-        return -math.inf if self._desk.is_due else None
+        """At once, if there is a message for the annotator."""
+        return -math.inf if self._annotation.has_message else None
 
-    def on_notify(self, now_s: float) -> Iterator[Item]:  # noqa: ARG002 - orders are due at once
-        """Return orders for the annotator."""
-        return self._desk.due()
+    def on_notify(self, now_s: float) -> Iterator[Item]:  # noqa: ARG002 - messages are due at once
+        """Return messages for the annotator."""
+        return self._annotation.messages()
 
     def ready(self) -> bool:
-        """Whether the chain may go on: not while the spool is full of what the annotator has yet to see."""
-        return self._desk.ready
+        """Whether the chain may go on: not while the spool is full of keyframes that the annotator has yet to see."""
+        return self._annotation.has_room
 
     def facts(self) -> Facts:
-        return {"annotator": {"answers_refused": self._desk.refused}} if self._has_annotator else {}
+        return self._annotation.facts()
 
     def gauges(self) -> Gauges:
         """Closed segments without an outcome, and bytes of keyframes on disk."""
-        return {"waiting_segments": self._desk.open_segments, "spool_bytes": self._spool.size_bytes}
+        return {"waiting_segments": self._annotation.open_segments, "spool_bytes": self._spool.size_bytes}
 
     def close(self) -> None:
         """Close the files."""
-        self._desk.close_files()
+        self._annotation.close()
         self._log.close()
 
     def snapshot(self) -> State:
         return {
-            "told": self._log.told,
-            "damage_inside": self._damage_inside.snapshot(),
-            "seen": [[seen.name_ms, seen.sha256, list(seen.size)] for seen in self._seen],
-            "windows": self._windows,
-            "row_shapes": self._row_shapes,
-            "segments": self._segments,
-            "anomalous": self._anomalous,
-            "checkpoint_at_s": self._checkpoint_at_s,
-            "wall_s": self._wall_s(),
+            "events": self._log.told,
+            "keyframes": self._keyframes.snapshot(),
+            "checkpoints": self._checkpoints.snapshot(),
+            "totals": self._totals.snapshot(),
         }
 
     def restore(self, state: State) -> None:
-        self._log.skip(take(state, "told", int))
-        self._damage_inside.restore(take(state, "damage_inside", dict))
-        self._seen = [_Seen(name_ms, sha256, (size[0], size[1])) for name_ms, sha256, size in take(state, "seen", list)]
-        self._spool.keep_named(seen.name_ms for seen in self._seen)
-        self._windows, self._segments = take(state, "windows", int), take(state, "segments", int)
-        self._anomalous = take(state, "anomalous", int)
-        self._row_shapes = take(state, "row_shapes", list)
-        self._checkpoint_at_s = take(state, "checkpoint_at_s", float)
-        self._began_at -= take(state, "wall_s", float)
+        self._log.skip(take(state, "events", int))
+        self._keyframes.restore(take(state, "keyframes", dict))
+        self._checkpoints.restore(take(state, "checkpoints", dict))
+        self._totals.restore(take(state, "totals", dict))
 
     def catch_up(self, recorded: Sequence[Fact]) -> None:
         """After ``restore``: what was recorded stays; only keyframes of segments that are still open count."""
         self._log.skip_all()
-        closed = [event for event in recorded if isinstance(event, events.SegmentClosed)]
-        self._segments += len(closed)
-        self._anomalous += sum(event.kind == "anomalous" for event in closed)
-        end_s = max((event.t_end_s for event in closed), default=0.0)
-        self._seen = [seen for seen in self._seen if seen.name_ms >= in_ms(end_s)]
+        closed = [event for event in recorded if isinstance(event, SegmentClosed)]
+        for segment in closed:
+            self._totals.count_segment(segment)
+        self._keyframes.forget_before(max((segment.t_end_s for segment in closed), default=0.0))
 
-    def _wall_s(self) -> float:
-        """Since the run began, without the time in which none of it was there."""
-        return time.monotonic() - self._began_at
-
-    def _keyframe(self, item: Keyframe) -> None:
-        self._spool.add(item.t_s, item.jpeg)
-        self._seen.append(_Seen(in_ms(item.t_s), sha256(item.jpeg).hexdigest(), (item.width, item.height)))
-
-    def _barrier(self, barrier: Barrier) -> None:
-        self._tell_overload(barrier.t_s)
-        is_checkpoint = barrier.t_s >= self._checkpoint_at_s
-        if is_checkpoint:
-            self._checkpoint(barrier.t_s)
-        totals = Totals(self._windows, self._row_shapes, self._log.told, self._wall_s())
-        states = {**unpack(barrier.states), self.name: self.snapshot()}
-        self._states.write(barrier.t_s, totals, states, durably=is_checkpoint)
-
-    def _of_live_source(self, item: SourceLost | SourceGap | StreamOverload) -> None:
-        match item:
-            case SourceLost() | SourceGap():
-                self._log.append(item)
+    def _record(self, fact: SegmentOpened | SourceLost | SourceGap | SourceDamaged | StreamOverload) -> None:
+        match fact:
             case StreamOverload():
-                if item.packets_dropped:
-                    self._dropped_inside.add(item.t_start_s, item.t_end_s)
-                self._overload.add(item)
-                self._tell_overload(item.t_end_s)
+                self._totals.add_overload(fact)
+                self._overload.add(fact)
+                self._record_overload(fact.t_end_s)
+                return
+            case SourceDamaged():
+                self._totals.add_damage(fact)
+        self._log.append(fact)
 
-    def _tell_overload(self, t_s: float) -> None:
-        if (told := self._overload.due(t_s)) is not None:
-            self._log.append(told)
+    def _record_overload(self, t_s: float) -> None:
+        if (overload := self._overload.due(t_s)) is not None:
+            self._log.append(overload)
 
-    def _checkpoint(self, t_s: float) -> None:
-        self._sync()
-        self._log.append(events.Checkpoint(t_s=t_s, windows=self._windows, segments=self._segments))
-        self._checkpoint_at_s = (t_s // CHECKPOINT_S + 1) * CHECKPOINT_S
-
-    def _sync(self) -> None:
-        for path in self._layout.arrays:
-            sync_file(path)
-        self._spool.sync()
-
-    def _closed(self, item: SegmentClosed) -> None:
-        inside = [seen for seen in self._seen if seen.name_ms < in_ms(item.t_end_s)]
-        self._seen = self._seen[len(inside) :]
-        sizes = {seen.size for seen in inside}
-        width, height = sizes.pop() if len(sizes) == 1 else (0, 0)
-        self._segments += 1
-        self._anomalous += item.kind == "anomalous"
-        closed = replace(
-            item,
-            damaged_s=self._damage_inside.close(item.t_start_s, item.t_end_s),
-            dropped_s=self._dropped_inside.close(item.t_start_s, item.t_end_s),
-            keyframes=len(inside),
-            keyframe_width_px=width,
-            keyframe_height_px=height,
-            frames_digest=digest(seen.sha256 for seen in inside),
+    def _close_segment(self, segment: SegmentClosed) -> None:
+        damaged_s, dropped_s = self._totals.close_segment(segment)
+        keyframes = self._keyframes.close_segment(segment.t_end_s)
+        segment = replace(
+            segment,
+            damaged_s=damaged_s,
+            dropped_s=dropped_s,
+            keyframes=keyframes.count,
+            keyframe_width_px=keyframes.width_px,
+            keyframe_height_px=keyframes.height_px,
+            frames_digest=keyframes.digest,
         )
-        self._sync()
-        self._log.append(closed)
-        self._desk.close(closed)
+        self._checkpoints.sync()
+        self._log.append(segment)
+        self._annotation.close_segment(segment)
 
-    def _ended(self, end: End) -> None:
-        """The chain has ended, or, if it had before, the annotator."""
-        if self._has_annotator and not self._desk.is_given_up and self._chain_end is None:
-            self._chain_end = end
-            self._desk.end(end)
-        else:
-            self._desk.give_up(NO_ANSWER)
-            self._finish(end)
-
-    def _of_annotator(self, news: Said | WorkerReady | AnnotatorAway | WorkerExited) -> None:
-        """When it has died its place is taken by another one, or by nobody: then the chain's end is the run's."""
-        match news:
-            case AnnotationAnswer() | AnnotationFailure():
-                self._desk.take(news)
-            case WorkerReady():
-                self._desk.is_there()
-            case AnnotatorAway():
-                self._desk.away(news.reason)
-            case WorkerExited(restarts=True):
-                self._log.append(events.StageRestarted(process=news.process, reason=news.reason))
-                self._desk.died(news.reason)
-            case WorkerExited():
-                self._desk.give_up(news.reason)
-                if self._chain_end is not None:
-                    self._finish(self._chain_end)
+    def _write_states(self, barrier: Barrier) -> None:
+        self._record_overload(barrier.t_s)
+        is_checkpoint = self._checkpoints.is_due(barrier.t_s)
+        if is_checkpoint:
+            self._checkpoints.sync()
+            totals = self._totals
+            self._log.append(events.Checkpoint(t_s=barrier.t_s, windows=totals.windows, segments=totals.segments))
+            self._checkpoints.note(barrier.t_s)
+        states = {**unpack(barrier.states), self.name: self.snapshot()}
+        runo_far = self._totals.at_barrier(self._log.told)
+        self._checkpoints.write(barrier.t_s, runo_far, states, durably=is_checkpoint)
 
     def _finish(self, end: End) -> None:
-        self._tell_overload(math.inf)
+        self._record_overload(math.inf)
         books = account(read_events(self._layout.events))
-        if books.unsettled or abs(to_us(books.total_s) - to_us(end.decoded_s)) > 1000:
+        error_us = abs(to_us(books.total_s) - to_us(end.decoded_s))
+        if books.unsettled or error_us > _ACCOUNTING_ERROR_MAX_US:
             raise EgocleanError(
-                f"the books do not close: {end.decoded_s} s decoded, {books.seconds} accounted for, "
+                f"the accounting does not add up: {end.decoded_s} s decoded, outcomes {books.seconds}, "
                 f"segments without an outcome: {books.unsettled}"
             )
-        self._sync()
+        self._checkpoints.sync()
         self._log.append(
             events.RunFinished(
                 decoded_s=end.decoded_s - books.seconds["gap_s"] - books.seconds["dropped_s"],
@@ -266,11 +195,11 @@ class Record(Stage):
                 windows_skipped=books.windows_skipped,
                 frames=end.frames,
                 packets_lost=end.packets_lost,
-                windows=self._windows,
-                segments=self._segments,
-                anomalous=self._anomalous,
+                windows=self._totals.windows,
+                segments=self._totals.segments,
+                anomalous=self._totals.anomalous,
                 annotation=books.annotation,
-                wall_s=round(self._wall_s(), 3),
+                wall_s=round(self._totals.wall_s, 3),
                 exit_code=4 if books.incomplete or end.packets_lost else 0,
             )
         )

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from stream.errors import ModelUnavailableError
-from stream.pipeline.items import AnnotationOrder, AnnotatorAway
+from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.video.facts import StreamFacts
@@ -156,6 +156,6 @@ def test_live_run_bears_a_server_that_never_comes(tmp_path: Path) -> None:
             for item in segment(0):
                 list(record.on_item(item))
             (order,) = record.on_notify(0.0)
-            assert isinstance(order, AnnotationOrder)
+            assert isinstance(order, AnnotationTask)
             with pytest.raises(ModelUnavailableError, match="away") if ends else nullcontext():
-                list(record.on_item(AnnotatorAway("it is away")))
+                list(record.on_item(AnnotatorUnavailable("it is away")))

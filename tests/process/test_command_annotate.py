@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from models.annotators.annotator import AnnotationResponse
 from stream.errors import ModelUnavailableError, UsageError
 from stream.evaluation.runs import read_run
 from stream.records import follow
@@ -24,7 +25,7 @@ from stream.ui.view import PlainView
 from tests.support.annotated import SECONDS, clip, of_kind, options, play, told
 from tests.support.echo_server import MODEL
 from tests.support.facts import without
-from tests.support.fake_annotators import Batch, FakeAnnotator, Said, answer_to
+from tests.support.fake_annotators import Batch, FakeAnnotator, answer_to
 from tests.support.openai_server import Reply, Server, serving
 from tests.support.runs import run_cli
 
@@ -107,7 +108,7 @@ def test_run_without_annotator_is_described_later(tmp_path: Path, server: Server
 def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -> None:
     """Only what failed is taken up, also by another model; what was described keeps its words; 4 becomes 0."""
 
-    def fails(batch: Batch) -> list[Said]:
+    def fails(batch: Batch) -> list[AnnotationResponse]:
         return [answer_to(each, "nonsense" if each.segment_id in ALL[1:3] else None) for each in batch]
 
     layout = finished_run(tmp_path, FakeAnnotator(fails))
@@ -160,7 +161,7 @@ def test_choice_holds_as_in_a_run(tmp_path: Path, server: Server) -> None:
 def test_novel_segments_are_chosen_anew(tmp_path: Path, server: Server) -> None:
     """Where nobody could describe any of those that are alike, the first of them is asked about, and stands for all."""
 
-    def fails(batch: Batch) -> list[Said]:
+    def fails(batch: Batch) -> list[AnnotationResponse]:
         return [answer_to(each, "nonsense") for each in batch]
 
     layout = finished_run(tmp_path, FakeAnnotator(fails), {"annotator.segments": "novel"})

@@ -3,14 +3,15 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
 from stream.config import Options
 from stream.pipeline.facts import Kind, SegmentClosed, SegmentOpened
-from stream.pipeline.items import Embedding, End, Item, Keyframe
+from stream.pipeline.items import AnnotationTask, Embedding, End, Item, Keyframe, WorkerReady
 from stream.pipeline.stage import drive, feed
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
@@ -40,6 +41,13 @@ def closed(number: int, kind: Kind = "typical") -> SegmentClosed:
     return SegmentClosed(
         f"s{number:04}", start_s, start_s + SECONDS, kind, "state_change", start_s + SECONDS, SECONDS, period_s=2.5
     )
+
+
+def task(segment_id: str, queued_at_s: float = 0.0, **recorded: Any) -> AnnotationTask:  # noqa: ANN401
+    """The task to describe a segment from 10.5 s to 15.25 s, with what else is recorded of it."""
+    facts: dict[str, Any] = {"keyframe_width_px": 64, "keyframe_height_px": 36, "frames_digest": "0" * 64, **recorded}
+    segment = SegmentClosed(segment_id, 10.5, 15.25, "typical", "state_change", 16.0, 4)
+    return AnnotationTask(replace(segment, **facts), queued_at_s)
 
 
 def jpeg(second: int) -> bytes:
@@ -73,9 +81,11 @@ def end(count: int) -> End:
 
 @contextmanager
 def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
-    """The writer of a run's records, closed in the end."""
+    """The writer of a run's records, with an annotator that is ready; closed in the end."""
     record = Record(layout, given)
     try:
+        if given.annotator.name != "none":
+            list(record.on_item(WorkerReady("annotate")))
         yield record
     finally:
         record.close()

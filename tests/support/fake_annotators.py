@@ -4,10 +4,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
+from models.annotators.annotator import AnnotationAnswer, AnnotationRequest, AnnotationResponse, Facts
 from models.annotators.response.schema import duration_ds, echo_of
 
-Said: TypeAlias = AnnotationAnswer | AnnotationFailure
 Batch: TypeAlias = Sequence[AnnotationRequest]
 
 
@@ -37,7 +36,9 @@ def answer_to(request: AnnotationRequest, raw: str | None = None) -> AnnotationA
 class FakeAnnotator:
     """Answers each request as ``says`` has it, and remembers what it was asked."""
 
-    def __init__(self, says: Callable[[Batch], Iterable[Said]] | None = None, *, batch_max: int = 4) -> None:
+    def __init__(
+        self, says: Callable[[Batch], Iterable[AnnotationResponse]] | None = None, *, batch_max: int = 4
+    ) -> None:
         self.batch_max = batch_max
         self.asked: list[list[AnnotationRequest]] = []
         self._says = says or (lambda batch: [answer_to(request) for request in batch])
@@ -45,6 +46,6 @@ class FakeAnnotator:
     def facts(self) -> Facts:
         return {"model": "fake"}
 
-    def annotate(self, requests: Batch) -> Iterator[Said]:
+    def annotate(self, requests: Batch) -> Iterator[AnnotationResponse]:
         self.asked.append(list(requests))
         yield from self._says(requests)

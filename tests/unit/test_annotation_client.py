@@ -9,26 +9,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Annotator
+from models.annotators.annotator import (
+    AnnotationAnswer,
+    AnnotationFailure,
+    AnnotationRequest,
+    AnnotationResponse,
+    Annotator,
+)
 from models.errors import ModelUnavailableError
 from stream.annotation.batcher import Batcher
-from stream.annotation.client import NO_ANSWER, AnnotatorClient
-from stream.annotation.request import FramesGoneError, frames_of, hint_of
-from stream.pipeline.items import AnnotationOrder, AnnotatorAway
+from stream.annotation.client import AnnotatorClient
+from stream.annotation.request import FramesMissingError, hint_of, read_frames
+from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable
+from stream.records.schema.reasons import NO_RESPONSE
 from stream.records.store.keyframes import Spool, digest
 from stream.runtime import wire
-from tests.support.fake_annotators import FakeAnnotator, Said, answer_to
+from tests.support.annotated import task
+from tests.support.fake_annotators import FakeAnnotator, answer_to
 
 
-def order(number: int = 0, *, ordered_at_s: float = 0.0, keyframes: Sequence[bytes] = ()) -> AnnotationOrder:
+def order(number: int = 0, *, queued_at_s: float = 0.0, keyframes: Sequence[bytes] = ()) -> AnnotationTask:
     """An order for segment ``number``, whose keyframes come once a second from 10.5 s on."""
-    return AnnotationOrder(
-        f"s{number:04}", 10.5, 15.25, "typical", digest(sha256(jpeg).hexdigest() for jpeg in keyframes),
-        len(keyframes), 64, 36, None, ordered_at_s,
-    )  # fmt: skip
+    frames_digest = digest(sha256(jpeg).hexdigest() for jpeg in keyframes)
+    return task(f"s{number:04}", queued_at_s, keyframes=len(keyframes), frames_digest=frames_digest)
 
 
-def spooled(directory: Path, jpegs: Sequence[bytes]) -> AnnotationOrder:
+def spooled(directory: Path, jpegs: Sequence[bytes]) -> AnnotationTask:
     """An order whose keyframes lie in a spool, between those of its neighbours."""
     spool = Spool(directory, 10_000)
     for second, jpeg in enumerate([b"before", *jpegs, b"after"], start=-1):
@@ -53,7 +59,7 @@ def test_full_batch_goes_at_once() -> None:
 def test_small_batch_goes_when_its_oldest_has_waited() -> None:
     """An order waits for company for so long and no longer, counted from when it was ordered."""
     batches = Batcher(4, wait_max_s=5.0)
-    orders = [order(0, ordered_at_s=100.0), order(1, ordered_at_s=104.0)]
+    orders = [order(0, queued_at_s=100.0), order(1, queued_at_s=104.0)]
     for each in orders:
         batches.add(each)
     assert batches.due(104.9) == []
@@ -64,21 +70,21 @@ def test_small_batch_goes_when_its_oldest_has_waited() -> None:
 @given(st.lists(st.floats(0, 20), max_size=30).map(sorted), st.integers(1, 5), st.floats(0, 8))
 def test_every_order_goes_once_and_in_order(arrivals: list[float], size_max: int, wait_max_s: float) -> None:
     """Whenever orders come, each is in one batch, none is larger than allowed, and none waits for longer."""
-    batches, gone = Batcher(size_max, wait_max_s), list[AnnotationOrder]()
+    batches, gone = Batcher(size_max, wait_max_s), list[AnnotationTask]()
     for number, now_s in enumerate(arrivals):
-        batches.add(order(number, ordered_at_s=now_s))
+        batches.add(order(number, queued_at_s=now_s))
         while batch := batches.due(now_s):
             assert len(batch) <= size_max
             gone += batch
-        assert all(now_s - each.ordered_at_s < wait_max_s for each in batches._waiting)
+        assert all(now_s - each.queued_at_s < wait_max_s for each in batches._waiting)
     while batch := batches.rest():
         gone += batch
-    assert [each.segment_id for each in gone] == [f"s{number:04}" for number in range(len(arrivals))]
+    assert [each.segment.segment_id for each in gone] == [f"s{number:04}" for number in range(len(arrivals))]
 
 
 def test_frames_are_the_segments_own(tmp_path: Path) -> None:
     """The frames of a segment, and no neighbour's, come with their times from its start."""
-    frames = frames_of(spooled(tmp_path, [b"one", b"two", b"three"]), tmp_path)
+    frames = read_frames(spooled(tmp_path, [b"one", b"two", b"three"]).segment, tmp_path)
     assert [(frame.t_s, frame.jpeg) for frame in frames] == [(0.0, b"one"), (1.0, b"two"), (2.0, b"three")]
 
 
@@ -93,18 +99,19 @@ def test_other_frames_are_never_shown(tmp_path: Path, change: str) -> None:
             (tmp_path / "0000010500.jpg").write_bytes(b"One")
         case _:
             (tmp_path / "0000012000.jpg").write_bytes(b"more")
-    with pytest.raises(FramesGoneError, match="keyframes"):
-        frames_of(asked, tmp_path)
+    with pytest.raises(FramesMissingError, match="keyframes"):
+        read_frames(asked.segment, tmp_path)
 
 
 def test_hint_says_what_the_detector_found(tmp_path: Path) -> None:
     """The annotator is told kind and period, or, where it is not to be told, nothing."""
-    found = replace(spooled(tmp_path, [b"one"]), kind="anomalous", period_s=4.92)
+    asked = spooled(tmp_path, [b"one"])
+    found = replace(asked.segment, kind="anomalous", period_s=4.92)
     assert hint_of(found).startswith("anomalous")
     assert "4.9 s" in hint_of(found)
     for hint in (True, False):
         annotator = FakeAnnotator()
-        list(AnnotatorClient(annotator, tmp_path, hint=hint).ask([found]))
+        list(AnnotatorClient(annotator, tmp_path, hint=hint).annotate([replace(asked, segment=found)]))
         assert annotator.asked[0][0].hint == (hint_of(found) if hint else None)
 
 
@@ -112,20 +119,20 @@ def test_every_order_gets_an_answer(tmp_path: Path) -> None:
     """A segment that the annotator does not speak of has failed, and so has one whose frames are gone; none is lost."""
     here = spooled(tmp_path, [b"one"])
     gone = order(1, keyframes=[b"gone"])
-    said = list(AnnotatorClient(FakeAnnotator(lambda _: []), tmp_path, hint=True).ask([gone, here]))
+    said = list(AnnotatorClient(FakeAnnotator(lambda _: []), tmp_path, hint=True).annotate([gone, here]))
     assert [(each.segment_id, each.reason) for each in said if isinstance(each, AnnotationFailure)] == [
         ("s0001", "its keyframes in the spool are not those it was closed with"),
-        ("s0000", NO_ANSWER),
+        ("s0000", NO_RESPONSE),
     ]
 
 
 def test_answer_for_other_frames_is_no_answer(tmp_path: Path) -> None:
     """An answer that names another digest is handed on to be refused, and the segment counts as not answered."""
 
-    def lies(batch: Sequence[AnnotationRequest]) -> list[Said]:
+    def lies(batch: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
         return [replace(answer_to(request), frames_digest="f" * 64) for request in batch]
 
-    wrong, failure = AnnotatorClient(FakeAnnotator(lies), tmp_path, hint=True).ask([spooled(tmp_path, [b"one"])])
+    wrong, failure = AnnotatorClient(FakeAnnotator(lies), tmp_path, hint=True).annotate([spooled(tmp_path, [b"one"])])
     assert isinstance(wrong, AnnotationAnswer)
     assert wrong.frames_digest == "f" * 64
     assert isinstance(failure, AnnotationFailure)
@@ -134,7 +141,7 @@ def test_answer_for_other_frames_is_no_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("raw", ["\ud800 half a character", "\N{PILE OF POO}" * 200_000, "\x1b[31m"])
 def test_any_words_can_be_sent(tmp_path: Path, raw: str) -> None:
     """Words that are no Unicode, or endless, or control a terminal, still cross to the record."""
-    (said,) = AnnotatorClient(FakeAnnotator(lambda batch: [answer_to(batch[0], raw)]), tmp_path, hint=True).ask(
+    (said,) = AnnotatorClient(FakeAnnotator(lambda batch: [answer_to(batch[0], raw)]), tmp_path, hint=True).annotate(
         [spooled(tmp_path, [b"one"])]
     )
     assert wire.decode(wire.encode(said)) == said
@@ -143,33 +150,36 @@ def test_any_words_can_be_sent(tmp_path: Path, raw: str) -> None:
 def test_unavailable_model_says_so_first(tmp_path: Path) -> None:
     """Of a model that can answer nothing comes its own sentence, then each segment that it was asked about, failed."""
 
-    def away(_: Sequence[AnnotationRequest]) -> list[Said]:
+    def away(_: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
         raise ModelUnavailableError("the server says 401: give its key")
 
     annotator: Annotator = FakeAnnotator(away)
     asked = spooled(tmp_path, [b"one"])
     reason = "the server says 401: give its key"
-    assert list(AnnotatorClient(annotator, tmp_path, hint=True).ask([asked])) == [
-        AnnotatorAway(reason),
-        AnnotationFailure(asked.segment_id, asked.frames_digest, reason),
+    assert list(AnnotatorClient(annotator, tmp_path, hint=True).annotate([asked])) == [
+        AnnotatorUnavailable(reason),
+        AnnotationFailure(asked.segment.segment_id, asked.segment.frames_digest, reason),
     ]
 
 
 def test_fault_costs_the_segment_that_met_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Where a batch ends in any error each of the rest is asked about alone; one that fails then says what it was."""
     jpegs = [b"one", b"two"]
-    orders = [replace(spooled(tmp_path, jpegs), segment_id=f"s{number:04}") for number in range(4)]
+    frames = spooled(tmp_path, jpegs).segment
+    orders = [AnnotationTask(replace(frames, segment_id=f"s{number:04}"), 0.0) for number in range(4)]
 
-    def breaks(batch: Sequence[AnnotationRequest]) -> Iterator[Said]:
+    def breaks(batch: Sequence[AnnotationRequest]) -> Iterator[AnnotationResponse]:
         for request in batch:
             if request.segment_id == "s0001":
                 raise ZeroDivisionError("no such token")
             yield answer_to(request)
 
     annotator = FakeAnnotator(breaks)
-    said = list(AnnotatorClient(annotator, tmp_path, hint=True).ask(orders))
+    said = list(AnnotatorClient(annotator, tmp_path, hint=True).annotate(orders))
     assert [len(batch) for batch in annotator.asked] == [4, 1, 1, 1]
-    reasons = {each.segment_id: getattr(each, "reason", None) for each in said if not isinstance(each, AnnotatorAway)}
+    reasons = {
+        each.segment_id: getattr(each, "reason", None) for each in said if not isinstance(each, AnnotatorUnavailable)
+    }
     why = "the annotator failed, ZeroDivisionError: no such token"
     assert reasons == {"s0000": None, "s0001": why, "s0002": None, "s0003": None}
     assert "Traceback" in capfd.readouterr().err

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from models.annotators.annotator import AnnotationRequest
+from models.annotators.annotator import AnnotationRequest, AnnotationResponse
 from stream.annotation import novelty
-from stream.annotation.selection import may_be_asked_again
+from stream.annotation.selection import may_be_reopened
 from stream.pipeline.facts import Kind
 from stream.pipeline.items import Item
 from stream.pipeline.stage import drive
@@ -20,7 +20,7 @@ from stream.records.store.attempt import Fence
 from stream.stages.annotate import Annotate
 from stream.stages.store import EmbeddingWriter
 from tests.support.annotated import end, exchange, of_kind, options, play, recording, segment, told
-from tests.support.fake_annotators import FakeAnnotator, Said, answer_to
+from tests.support.fake_annotators import FakeAnnotator, answer_to
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def alike(count: int) -> Iterator[Item]:
 def failing(*names: str) -> FakeAnnotator:
     """One that has no sensible word for these segments."""
 
-    def says(batch: Sequence[AnnotationRequest]) -> list[Said]:
+    def says(batch: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
         return [answer_to(each, "nonsense" if each.segment_id in names else None) for each in batch]
 
     return FakeAnnotator(says, batch_max=1)
@@ -160,7 +160,7 @@ def test_all_that_is_alike_fails_with_its_first(layout: RunLayout) -> None:
         write_windows(layout, [*alike(3)])
         for item in [*alike(3), end(3)]:
             list(record.on_item(item))
-        assert [type(order).__name__ for order in record.on_notify(0.0)] == ["AnnotationOrder"]
+        assert [type(order).__name__ for order in record.on_notify(0.0)] == ["AnnotationTask"]
         list(record.on_item(end(3)))
     assert kinds(layout) == {f"s{number:04}": ["failed"] for number in range(3)}
 
@@ -174,7 +174,7 @@ def test_what_is_like_a_failed_one_is_taken_up_again() -> None:
         (events.SegmentAnnotated(segment_id="s0000", actions=1), False),
     ):
         outcomes["s0000"] = last
-        assert may_be_asked_again(skipped, outcomes, options({"annotator.segments": "novel"})) == again
+        assert may_be_reopened(skipped, outcomes, options({"annotator.segments": "novel"})) == again
 
 
 def test_memory_of_what_is_described_is_bounded(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,21 +9,20 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from models.annotators.annotator import AnnotationFailure, AnnotationRequest
-from stream.annotation.client import NO_ANSWER
+from models.annotators.annotator import AnnotationFailure, AnnotationRequest, AnnotationResponse
 from stream.annotation.outcome import annotator_name
-from stream.annotation.queue import ASKED_MAX
+from stream.annotation.queue import OUTSTANDING_MAX
 from stream.annotation.raw_responses import read_responses
 from stream.pipeline.facts import SegmentClosed
-from stream.pipeline.items import AnnotationOrder
+from stream.pipeline.items import AnnotationTask
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations
 from stream.records.schema.generate import schemas
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.reasons import ONLY_ANOMALOUS, SPOOL_FULL
+from stream.records.schema.reasons import NO_RESPONSE, ONLY_ANOMALOUS, SPOOL_FULL
 from stream.stages.annotate import Annotate
 from tests.support.annotated import SECONDS, clip, end, exchange, of_kind, options, play, recording, segment, told
-from tests.support.fake_annotators import FakeAnnotator, Said, answer_to, words_for
+from tests.support.fake_annotators import FakeAnnotator, answer_to, words_for
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_dollars_are_the_tokens_price_or_the_machines_time(
         validator.validate(json.loads(line))
 
 
-def cut_off(batch: Sequence[AnnotationRequest]) -> list[Said]:
+def cut_off(batch: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
     """What a server with too low a limit says."""
     return [
         AnnotationFailure(each.segment_id, each.frames_digest, "it was cut off", '{"request":"\ud800', 1234, 56, 2.0)
@@ -123,14 +122,14 @@ def test_failed_answer_is_recorded_and_paid_for(layout: RunLayout) -> None:
 
 def test_failed_answer_is_heard_again_after_a_kill(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between the words of a failure and its event, a run goes on without asking, or writing them, again."""
-    from stream.annotation.outcome import Outcomes
+    from stream.annotation.outcome import OutcomeWriter
 
     def cut(*_: object) -> None:
         raise PowerCutError
 
     first, second = FakeAnnotator(cut_off), FakeAnnotator()
     with monkeypatch.context() as patched:
-        patched.setattr(Outcomes, "_failed", cut)
+        patched.setattr(OutcomeWriter, "_record_failed", cut)
         with pytest.raises(PowerCutError):
             play(layout, options(), first, clip(1))
     play(layout, options(), second, clip(1))
@@ -155,7 +154,7 @@ def test_events_name_the_model(tmp_path: Path) -> None:
 def test_keyframes_leave_the_spool_with_their_description(layout: RunLayout) -> None:
     """Keyframes are removed when their segment is described, and kept when it has failed."""
 
-    def fails(batch: Sequence[AnnotationRequest]) -> list[Said]:
+    def fails(batch: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
         return [answer_to(each, "no JSON" if each.segment_id == "s0001" else None) for each in batch]
 
     play(layout, options(), FakeAnnotator(fails), clip(3))
@@ -190,9 +189,9 @@ def test_words_are_durable_before_the_event(layout: RunLayout, monkeypatch: pyte
     assert seen == [(1, 2), (2, 4), (3, 6)]
 
 
-def hostile(batch: Sequence[AnnotationRequest], late: list[Said]) -> list[Said]:
+def hostile(batch: Sequence[AnnotationRequest], late: list[AnnotationResponse]) -> list[AnnotationResponse]:
     """Shuffled, doubled, late, missing, of another run, and for other frames; never a word on the wrong segment."""
-    answers: list[Said] = [answer_to(request) for request in batch]
+    answers: list[AnnotationResponse] = [answer_to(request) for request in batch]
     missing = next((said for said in answers if said.segment_id == "s0004"), None)
     wrong = [replace(said, frames_digest="0" * 64) for said in answers[:1]]
     foreign = [replace(said, segment_id="s9999") for said in answers[:1]]
@@ -205,7 +204,7 @@ def hostile(batch: Sequence[AnnotationRequest], late: list[Said]) -> list[Said]:
 
 def test_no_words_on_the_wrong_segment(layout: RunLayout) -> None:
     """Whatever a hostile annotator says, every segment has its own words or a failure with its reason, once."""
-    late: list[Said] = []
+    late: list[AnnotationResponse] = []
     play(
         layout,
         options({"annotator.max_wait_s": 1e9}),
@@ -215,7 +214,7 @@ def test_no_words_on_the_wrong_segment(layout: RunLayout) -> None:
     described = {f"s{number:04}": f"work on s{number:04}" for number in range(9) if number != 4}
     assert subtasks(layout) == described
     (failed,) = of_kind(layout, events.SegmentFailed)
-    assert (failed.segment_id, failed.reason) == ("s0004", NO_ANSWER)
+    assert (failed.segment_id, failed.reason) == ("s0004", NO_RESPONSE)
     settled = [event.segment_id for event in told(layout) if isinstance(event, events.Outcome)]
     assert sorted(settled) == [f"s{number:04}" for number in range(9)]
 
@@ -223,7 +222,7 @@ def test_no_words_on_the_wrong_segment(layout: RunLayout) -> None:
 def test_words_about_another_segment_are_no_answer(layout: RunLayout) -> None:
     """An answer under the right name whose words repeat another segment's request has failed."""
 
-    def swapped(batch: Sequence[AnnotationRequest]) -> list[Said]:
+    def swapped(batch: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
         return [answer_to(one, words_for(other)) for one, other in zip(batch, reversed(batch), strict=True)]
 
     play(layout, options({"annotator.max_wait_s": 1e9}), FakeAnnotator(swapped, batch_max=3), clip(3))
@@ -250,23 +249,23 @@ def test_refused_answers_are_counted(layout: RunLayout, caplog: pytest.LogCaptur
 
 def test_orders_ahead_of_answers_are_bounded(layout: RunLayout) -> None:
     """However slow the annotator is, no more orders are sent than its hop holds; End comes after the last."""
-    count = ASKED_MAX + 10
+    count = OUTSTANDING_MAX + 10
     with recording(layout, options()) as record:
         for item in clip(count):
             list(record.on_item(item))
         first = list(record.on_notify(0.0))
-        assert len(first) == ASKED_MAX
+        assert len(first) == OUTSTANDING_MAX
         assert list(record.on_notify(0.0)) == []
         for order in first:
-            assert isinstance(order, AnnotationOrder)
-            list(record.on_item(AnnotationFailure(order.segment_id, order.frames_digest, "no")))
+            assert isinstance(order, AnnotationTask)
+            list(record.on_item(AnnotationFailure(order.segment.segment_id, order.segment.frames_digest, "no")))
         *rest, last = record.on_notify(0.0)
         assert (len(rest), last) == (10, end(count))
         assert list(record.on_notify(0.0)) == []
         list(record.on_item(end(count)))
     assert [
         event.reason for event in of_kind(layout, events.SegmentFailed) if isinstance(event, events.SegmentFailed)
-    ] == ["no"] * ASKED_MAX + [NO_ANSWER] * 10
+    ] == ["no"] * OUTSTANDING_MAX + [NO_RESPONSE] * 10
 
 
 def test_only_anomalous_segments(layout: RunLayout) -> None:
@@ -291,7 +290,7 @@ def test_killed_between_words_and_event(layout: RunLayout, monkeypatch: pytest.M
 
     where: dict[str, tuple[object, str]] = {
         "words": (outcome, "parse_answer"),
-        "actions": (outcome.Outcomes, "_price"),
+        "actions": (outcome, "cost_of"),
         "event": (Spool, "drop"),
     }
 
@@ -325,7 +324,7 @@ def test_full_spool_holds_up_the_chain_until_answers_come(layout: RunLayout) -> 
                 list(record.on_item(item))
             orders = list(record.on_notify(0.0))
         (order,) = orders
-        assert isinstance(order, AnnotationOrder)
+        assert isinstance(order, AnnotationTask)
         held = sum(path.stat().st_size for path in layout.keyframes.iterdir())
         assert held + 1018**2 > 2**20
         for asked in [*of_kind(layout, events.SegmentClosed)][:2]:

@@ -17,10 +17,10 @@ import stream.stages
 from stream.detection.options import DetectorOptions
 from stream.geometry.camera import Intrinsics
 from stream.pipeline.codec import pack, unpack
-from stream.pipeline.facts import SourceDamaged, StreamOverload
+from stream.pipeline.facts import SegmentClosed, SourceDamaged, StreamOverload
 from stream.pipeline.items import (
-    AnnotationOrder,
-    AnnotatorAway,
+    AnnotationTask,
+    AnnotatorUnavailable,
     Barrier,
     Embedding,
     EncoderFrame,
@@ -55,7 +55,7 @@ Items: TypeAlias = list[Item]
 UNKNOWN: Items = [
     WorkerReady("other"),
     StreamOverload(0.0, 0.5, "slow", 1, 0),
-    AnnotatorAway("gone"),
+    AnnotatorUnavailable("gone"),
     SourceDamaged(0.0, 0.1, "lost", 1),
 ]
 
@@ -126,7 +126,7 @@ def orders_of(folder: Path) -> Items:
     layout.keyframes.mkdir(parents=True, exist_ok=True)
     (layout.keyframes / "00000000000.jpg").write_bytes(jpeg(0))
     orders = [
-        AnnotationOrder(f"s{number:04}", number, number + 1.0, "typical", "0" * 64, 1, 64, 36, None, 0.0)
+        AnnotationTask(SegmentClosed(f"s{number:04}", number, number + 1.0, "typical", "state_change", 8.0, 1), 0.0)
         for number in range(6)
     ]
     return [*orders, End("end_of_stream", 6.0, 180)]
@@ -135,7 +135,7 @@ def orders_of(folder: Path) -> Items:
 def open_orders(items: Items, _cut: int, _state: State, head: Items) -> Items:
     """The annotator has no state: what it has not answered is ordered again."""
     settled = {getattr(item, "segment_id", None) for item in head}
-    return [item for item in items if not (isinstance(item, AnnotationOrder) and item.segment_id in settled)]
+    return [item for item in items if not (isinstance(item, AnnotationTask) and item.segment.segment_id in settled)]
 
 
 def story(layout: RunLayout) -> object:

@@ -80,7 +80,7 @@ def test_events_match_the_schema_and_the_books_close(record: Record, layout: Run
 def test_open_books_are_an_error(record: Record) -> None:
     """A run whose segments do not add up to the decoded time does not claim to have finished."""
     give(record, closed(0, 0.0, 60.0))
-    with pytest.raises(EgocleanError, match="books do not close"):
+    with pytest.raises(EgocleanError, match="accounting does not add up"):
         record.on_item(End("end_of_stream", 61.0, 1830))
 
 

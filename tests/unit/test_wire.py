@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
 from stream.pipeline.codec import DTYPES, CodecError, pack, unpack
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
-from stream.pipeline.items import AnnotationOrder, Barrier, Embedding, EncoderFrame, End, Item, Keyframe
+from stream.pipeline.items import AnnotationTask, Barrier, Embedding, EncoderFrame, End, Item, Keyframe
 from stream.runtime import wire
 
 RNG = np.random.default_rng(0)
@@ -22,7 +22,7 @@ ITEMS: list[Item] = [
     Embedding(7, 7.0, 9.1, RNG.normal(size=8).astype(np.float32), RNG.normal(size=(2, 8)).astype(np.float16)),
     SegmentOpened("s0001", 1.0, "anomalous", 4.0),
     SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, 0.1, 0.2, 0.3, 0.25, 5.0, 0.8),
-    AnnotationOrder("s0001", 1.0, 5.0, "typical", "0" * 64, 4, 854, 480, None, 17.5),
+    AnnotationTask(SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, frames_digest="0" * 64), 17.5),
     AnnotationAnswer("s0001", "0" * 64, '{"said": "\N{SNOWMAN}"}', 4, 1200, 150, 3.5, [448, 252]),
     AnnotationFailure("s0001", "0" * 64, "it gave no answer"),
     Barrier(4.0, b"packed"),

@@ -1,0 +1,196 @@
+"""Carries out the instructions of the annotation queue: event log, keyframes, raw responses, annotations.
+
+It runs in the process that writes the records. The order of writes is fixed: the raw response, the actions, the event
+that refers to them; then the keyframes may go. So the disk holds the queue's state: after a kill, closed segments
+without an outcome are queued again, and responses that were written before it are used instead of requested again.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from models.annotators.annotator import AnnotationResponse
+from stream.annotation.outcome import OutcomeWriter
+from stream.annotation.queue import (
+    AnnotationQueue,
+    ChannelReady,
+    DropKeyframes,
+    Event,
+    Finish,
+    Instruction,
+    KeepKeyframes,
+    OutcomeRecorded,
+    RecordResponse,
+    RecordRestart,
+    RecordSkip,
+    Refuse,
+    ReleaseKeyframes,
+    ResponseReplayed,
+    SegmentSelected,
+    SelectAgain,
+    Send,
+    StopRun,
+)
+from stream.annotation.raw_responses import read_responses
+from stream.annotation.selection import Selection
+from stream.config import Options
+from stream.errors import ModelUnavailableError
+from stream.pipeline.items import AnnotationTask, End
+from stream.records.schema import events
+from stream.records.schema.layout import RunLayout
+from stream.records.store.event_log import ReplayedLog, read_events
+from stream.records.store.keyframes import Spool
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class AnnotationExecutor:
+    """The annotation queue of a run, and everything that it has an effect on."""
+
+    def __init__(
+        self,
+        layout: RunLayout,
+        log: ReplayedLog,
+        spool: Spool,
+        options: Options,
+        *,
+        on_finish: Callable[[End], None] = lambda _: None,
+    ) -> None:
+        """Queue what an earlier attempt left open. ``on_finish`` is called once, when all segments are settled."""
+        self._log = log
+        self._spool = spool
+        self._blocks = options.keyframes.on_cache_full != "skip"
+        self._keyframe_bytes_max = options.keyframes.px**2  # a JPEG has less than a byte a pixel
+        self._on_finish = on_finish
+        self._selection = Selection(layout, options)
+        self._outcomes = OutcomeWriter(layout, log, options)
+        self._has_annotator = options.annotator.name != "none"
+        self._queue = AnnotationQueue(
+            has_annotator=self._has_annotator, tolerates_absence=options.resolved.stream is not None
+        )
+        self._resume(layout)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another keyframe fits, or waiting for room would be of no use."""
+        return not (self._blocks and self.open_segments) or self._spool.fits(self._keyframe_bytes_max)
+
+    @property
+    def open_segments(self) -> int:
+        """Closed segments without an outcome."""
+        return self._queue.open_segments
+
+    def facts(self) -> dict[str, dict[str, int]]:
+        """For ``run.json``: responses that answered no open request. Nothing without an annotator."""
+        return {"annotator": {"answers_refused": self._queue.refused}} if self._has_annotator else {}
+
+    @property
+    def has_message(self) -> bool:
+        """Whether ``messages`` has something to give."""
+        return self._queue.has_message
+
+    def close_segment(self, segment: events.SegmentClosed) -> None:
+        """Take a closed segment whose event and keyframes are durable.
+
+        On a resumed run it may come for the second time; then nothing is left to do.
+        """
+        self._take(segment, self._spool.count(segment.t_start_s, segment.t_end_s))
+
+    def handle(self, event: Event) -> None:
+        """Give the queue an event, and carry out what it says, each instruction to its end.
+
+        Raises:
+            ModelUnavailableError: the annotator cannot work, and the run makes no sense without it.
+        """
+        for instruction in self._queue.handle(event):
+            self._execute(instruction)
+
+    def messages(self) -> Iterator[AnnotationTask | End]:
+        """What the annotator may be sent now; ask for the next one only when there is room for it."""
+        while instructions := self._queue.handle(ChannelReady()):
+            for instruction in instructions:
+                if isinstance(instruction, Send):
+                    yield instruction.message
+                else:
+                    self._execute(instruction)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._outcomes.close()
+
+    def _execute(self, instruction: Instruction) -> None:
+        match instruction:
+            case RecordResponse():
+                self._record(instruction)
+            case RecordSkip(skip):
+                self._log.append(skip)
+            case RecordRestart(process, reason):
+                self._log.append(events.StageRestarted(process=process, reason=reason))
+            case SelectAgain(segment):
+                self._select(segment, self._spool.count(segment.t_start_s, segment.t_end_s))
+            case Refuse(response):
+                _warn(response)
+            case StopRun(reason):
+                raise ModelUnavailableError(reason)
+            case Finish(end):
+                self._on_finish(end)
+            case KeepKeyframes() | ReleaseKeyframes() | DropKeyframes():
+                self._execute_on_spool(instruction)
+            case Send():
+                raise RuntimeError("the annotation queue sent a message before the channel was ready")
+
+    def _execute_on_spool(self, instruction: KeepKeyframes | ReleaseKeyframes | DropKeyframes) -> None:
+        span = instruction.segment.t_start_s, instruction.segment.t_end_s
+        match instruction:
+            case KeepKeyframes():
+                self._spool.keep(*span)
+            case ReleaseKeyframes():
+                self._spool.release(*span)
+            case DropKeyframes():
+                self._spool.drop(*span)
+
+    def _record(self, instruction: RecordResponse) -> None:
+        segment = instruction.segment
+        is_annotated = self._outcomes.record(segment, instruction.response, is_on_disk=instruction.is_on_disk)
+        if not is_annotated:
+            self._selection.forget(segment.segment_id)
+        self.handle(OutcomeRecorded(segment.segment_id, is_annotated))
+
+    def _take(self, segment: events.SegmentClosed, keyframes_there: int) -> None:
+        span = segment.t_start_s, segment.t_end_s
+        match self._log.outcomes.get(segment.segment_id):
+            case "segment.annotated":
+                self._selection.remember(segment)
+                self._spool.drop(*span)
+            case "segment.failed" | "segment.skipped":
+                self._spool.release(*span)
+            case _:
+                self._select(segment, keyframes_there)
+
+    def _select(self, segment: events.SegmentClosed, keyframes_there: int) -> None:
+        task = AnnotationTask(segment, queued_at_s=time.monotonic())
+        self.handle(SegmentSelected(task, self._selection.select(segment, keyframes_there)))
+
+    def _resume(self, layout: RunLayout) -> None:
+        """Queue the segments that an earlier attempt closed and did not settle, and use the responses that it had."""
+        open_since_s = 0.0
+        for event in read_events(layout.events):
+            if isinstance(event, events.SegmentClosed):
+                self._take(event, event.keyframes)  # if some have gone since, the request for them will fail
+                open_since_s = event.t_end_s
+        self._spool.keep(open_since_s, sys.maxsize)
+        last = {response.segment_id: response for response in read_responses(layout.raw_responses)}
+        for segment_id, response in last.items():
+            if segment_id not in self._log.reopened:
+                self.handle(ResponseReplayed(response))
+
+
+def _warn(refused: AnnotationResponse) -> None:
+    _LOG.warning(
+        "refused a response to segment %a, frames %a",
+        refused.segment_id,
+        refused.frames_digest,
+        extra={"segment_id": refused.segment_id},
+    )

@@ -1,0 +1,46 @@
+"""When a run becomes durable: safe from dying processes at every barrier, from power cuts at every checkpoint."""
+
+from typing import Final
+
+from stream.pipeline.state import State, take
+from stream.records.schema.layout import RunLayout
+from stream.records.store.atomic import sync_file
+from stream.records.store.checkpoint import StateFiles, Totals
+from stream.records.store.keyframes import Spool
+
+CHECKPOINT_S: Final = 30.0
+"""Stream time between two checkpoints."""
+
+
+class Checkpoints:
+    """Writes the states of all stages, and forces to disk what they refer to."""
+
+    def __init__(self, layout: RunLayout, attempt: int, spool: Spool) -> None:
+        self._layout = layout
+        self._spool = spool
+        self._files = StateFiles(layout, attempt)
+        self._next_s = CHECKPOINT_S
+
+    def is_due(self, t_s: float) -> bool:
+        """Whether the barrier at ``t_s`` is a checkpoint."""
+        return t_s >= self._next_s
+
+    def sync(self) -> None:
+        """Force the arrays and the keyframes to disk."""
+        for path in self._layout.arrays:
+            sync_file(path)
+        self._spool.sync()
+
+    def note(self, t_s: float) -> None:
+        """Note that the checkpoint at ``t_s`` is recorded: when is the next one due."""
+        self._next_s = (t_s // CHECKPOINT_S + 1) * CHECKPOINT_S
+
+    def write(self, t_s: float, totals: Totals, states: State, *, durably: bool) -> None:
+        """Write the states at a barrier; ``durably`` at a checkpoint."""
+        self._files.write(t_s, totals, states, durably=durably)
+
+    def snapshot(self) -> State:
+        return {"next_s": self._next_s}
+
+    def restore(self, state: State) -> None:
+        self._next_s = take(state, "next_s", float)

@@ -1,0 +1,344 @@
+"""The annotation queue alone: whatever happens to the annotator, and when, every segment ends in one outcome."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
+from stream.annotation.queue import (
+    AnnotationQueue,
+    ChannelReady,
+    DropKeyframes,
+    Event,
+    Finish,
+    Instruction,
+    KeepKeyframes,
+    OutcomeRecorded,
+    RecordResponse,
+    RecordRestart,
+    RecordSkip,
+    Refuse,
+    ReleaseKeyframes,
+    ResponseReplayed,
+    SegmentSelected,
+    SelectAgain,
+    Send,
+    StopRun,
+)
+from stream.pipeline.facts import SegmentClosed
+from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable, End, WorkerExited, WorkerReady
+from stream.records.schema.events import SegmentSkipped
+
+END = End("end_of_stream", 10.0, 300)
+OUTSTANDING_MAX = 3
+EXITED = "killed by SIGKILL"
+
+
+def closed(segment_id: str) -> SegmentClosed:
+    """A closed segment; its digest follows from its name."""
+    segment = SegmentClosed(segment_id, 0.0, 1.0, "typical", "state_change", 1.0, 1)
+    return replace(segment, keyframes=1, frames_digest=f"digest of {segment_id}")
+
+
+def task(segment_id: str) -> AnnotationTask:
+    """The task to describe it."""
+    return AnnotationTask(closed(segment_id), queued_at_s=0.0)
+
+
+def response(segment_id: str, *, fails: bool = False, digest: str | None = None) -> AnnotationResponse:
+    """A response to the request for a segment, or one that gives another digest."""
+    digest = digest or f"digest of {segment_id}"
+    if fails:
+        return AnnotationFailure(segment_id, digest, "no")
+    return AnnotationAnswer(segment_id, digest, "words", 1, 1000, 100, 2.0)
+
+
+class Environment:
+    """Gives a queue events, and holds what it instructs against a model of what was sent, recorded and released.
+
+    Each step does nothing where it cannot happen. Results of instructions are reported at any later time.
+    """
+
+    def __init__(self, random: Random, segments_max: int, *, has_annotator: bool, tolerates: bool) -> None:
+        """The chain ends after ``segments_max`` segments; only then may the annotator exit for good."""
+        self.queue = AnnotationQueue(
+            has_annotator=has_annotator, tolerates_absence=tolerates, outstanding_max=OUTSTANDING_MAX
+        )
+        self.random = random
+        self.segments_max = segments_max
+        self.has_annotator, self.tolerates = has_annotator, tolerates
+        self.is_ready, self.is_gone = False, not has_annotator
+        self.chain_ended = self.end_is_out = self.finished = False
+        self.segments: list[str] = []
+        self.to_describe: set[str] = set()
+        """Waiting or outstanding, in the queue's words."""
+        self.outstanding: set[str] = set()
+        self.suspects: set[str] = set()
+        self.annotated: set[str] = set()
+        self.outcomes: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        self.released: Counter[str] = Counter()
+        self.unreported: list[RecordResponse | SelectAgain] = []
+        self.refused = 0
+
+    def give(self, event: Event) -> list[Instruction]:
+        """Give an event; check and note each instruction."""
+        instructions = self.queue.handle(event)
+        for instruction in instructions:
+            assert not self.finished, f"{instruction} after Finish"
+            self.note(instruction)
+        assert self.queue.refused == self.refused
+        return instructions
+
+    def note(self, instruction: Instruction) -> None:
+        """Check and note one instruction."""
+        match instruction:
+            case Send(AnnotationTask(segment)):
+                self.note_sent(segment.segment_id)
+            case Send(End() as end):
+                assert self.is_ready
+                assert self.chain_ended
+                assert end == END
+                self.end_is_out = True
+            case RecordResponse(segment, said):
+                self.note_recording(segment.segment_id, said)
+                self.unreported.append(instruction)
+            case SelectAgain():
+                self.unreported.append(instruction)
+            case RecordSkip(skip):
+                assert skip.same_as is None or skip.same_as in self.annotated
+                self.note_outcome(skip.segment_id)
+            case KeepKeyframes(segment):
+                assert not self.released[segment.segment_id]
+                self.kept[segment.segment_id] += 1
+                assert self.kept[segment.segment_id] == 1
+            case ReleaseKeyframes(segment) | DropKeyframes(segment):
+                assert self.outcomes[segment.segment_id], "keyframes go before the outcome is recorded"
+                assert isinstance(instruction, DropKeyframes) == (segment.segment_id in self.annotated)
+                self.released[segment.segment_id] += 1
+                assert self.released[segment.segment_id] == 1
+            case Finish(end):
+                assert end == END
+                self.note_finished()
+
+    def note_sent(self, segment_id: str) -> None:
+        """Requests are bounded, and only of a segment that waits; suspects go first, and one at a time."""
+        assert self.is_ready
+        assert not self.is_gone
+        assert not self.end_is_out, "a request after the end"
+        assert segment_id in self.to_describe - self.outstanding
+        if self.suspects:
+            assert segment_id in self.suspects
+            assert not self.outstanding
+        self.outstanding.add(segment_id)
+        assert len(self.outstanding) <= OUTSTANDING_MAX
+
+    def note_recording(self, segment_id: str, said: AnnotationResponse) -> None:
+        """A segment gets its own response, and no second one."""
+        assert (said.segment_id, said.frames_digest) == (segment_id, f"digest of {segment_id}")
+        self.note_outcome(segment_id)
+        for names in (self.to_describe, self.outstanding, self.suspects):
+            names.discard(segment_id)
+
+    def note_outcome(self, segment_id: str) -> None:
+        """There is one."""
+        self.outcomes[segment_id] += 1
+        assert self.outcomes[segment_id] == 1
+
+    def note_finished(self) -> None:
+        """Nothing is left."""
+        self.finished = True
+        assert self.chain_ended
+        assert self.is_gone
+        assert not self.unreported
+        assert dict(self.outcomes) == dict(self.released) == dict.fromkeys(self.segments, 1)
+
+    def selection(self, segment_id: str) -> SegmentSelected:
+        """Describe it, or skip it: for a reason of its own, or as similar to one that is described or is to be."""
+        recording = {each.segment.segment_id for each in self.unreported if isinstance(each, RecordResponse)}
+        similar = sorted((self.to_describe | self.annotated | recording) - {segment_id})
+        match self.random.choice(["describe", "describe", "skip", "similar"]):
+            case "describe" if self.has_annotator:
+                self.to_describe.add(segment_id)
+                return SegmentSelected(task(segment_id))
+            case "similar" if similar:
+                skip = SegmentSkipped(segment_id=segment_id, reason="same_as", same_as=self.random.choice(similar))
+                return SegmentSelected(task(segment_id), skip)
+        return SegmentSelected(task(segment_id), SegmentSkipped(segment_id=segment_id, reason="its own"))
+
+    def close(self) -> None:
+        """A segment closes."""
+        if len(self.segments) < self.segments_max and not self.chain_ended:
+            self.segments.append(f"s{len(self.segments):04}")
+            self.give(self.selection(self.segments[-1]))
+
+    def close_again(self) -> None:
+        """A segment that is open already closes."""
+        if self.to_describe:
+            assert self.give(SegmentSelected(task(self.random.choice(sorted(self.to_describe))))) == []
+
+    def channel(self) -> None:
+        """The channel can take a message: the next segment if it may go, or the end if that alone is left."""
+        may_send = len(self.outstanding) < (1 if self.suspects else OUTSTANDING_MAX)
+        undecided = set(self.segments) - self.outcomes.keys() - self.outstanding
+        has_message = self.chain_ended and not self.end_is_out
+        if undecided:
+            has_message = may_send and bool(undecided & self.to_describe)
+        has_message &= self.is_ready and not self.is_gone
+        assert self.queue.has_message == has_message
+        messages = self.give(ChannelReady())
+        assert len(messages) == has_message
+        assert all(isinstance(message, Send) for message in messages)
+
+    def respond(self) -> None:
+        """A response comes, mostly the right one."""
+        segment_id = self.random.choice([*sorted(self.outstanding), *self.segments[-2:], "s9999"])
+        is_wrong, fails = self.random.random() < 0.2, self.random.random() < 0.3
+        said = response(segment_id, fails=fails, digest="of others" if is_wrong else None)
+        fits = segment_id in self.to_describe and not is_wrong
+        self.refused += not (fits or self.finished)
+        self.tolerates |= fits and not fails
+        instructions = self.give(said)
+        assert [type(each) for each in instructions] == ([] if self.finished else [RecordResponse if fits else Refuse])
+
+    def replay(self) -> None:
+        """A response is found on disk."""
+        if waiting := sorted(self.to_describe - self.outstanding):
+            said = response(self.random.choice(waiting))
+            assert self.give(ResponseReplayed(said)) == [RecordResponse(closed(said.segment_id), said, is_on_disk=True)]
+
+    def report(self) -> None:
+        """The result of an instruction is reported."""
+        if not self.unreported:
+            return
+        match self.unreported.pop(self.random.randrange(len(self.unreported))):
+            case RecordResponse(segment, said):
+                is_annotated = isinstance(said, AnnotationAnswer) and self.random.random() < 0.7
+                self.annotated |= {segment.segment_id} if is_annotated else set()
+                self.give(OutcomeRecorded(segment.segment_id, is_annotated))
+            case SelectAgain(segment):
+                self.give(self.selection(segment.segment_id))
+
+    def ready(self) -> None:
+        """The annotator is ready."""
+        if not self.is_gone:
+            self.is_ready = True
+            assert self.give(WorkerReady("annotate")) == []
+
+    def exit(self) -> None:
+        """The annotator exits and restarts: what was outstanding is suspect, or, a suspect alone, has failed."""
+        if self.is_gone:
+            return
+        lost, self.outstanding = self.outstanding, set()
+        died_twice = lost if lost <= self.suspects else set()
+        self.suspects |= lost
+        self.is_ready = self.end_is_out = False
+        first, *failed = self.give(WorkerExited("annotate", EXITED, restarts=True))
+        assert first == RecordRestart("annotate", EXITED)
+        assert {each.segment.segment_id for each in failed if isinstance(each, RecordResponse)} == died_twice
+        assert len(died_twice) <= 1
+
+    def exit_for_good(self) -> None:
+        """The annotator exits and is not started again: nothing waits for it."""
+        if len(self.segments) == self.segments_max and not self.is_gone:
+            self.is_gone = True
+            self.give(WorkerExited("annotate", EXITED, restarts=False))
+            assert not self.to_describe
+
+    def unavailable(self) -> None:
+        """The annotator can answer nothing."""
+        if not self.is_gone:
+            assert self.give(AnnotatorUnavailable("away")) == ([] if self.tolerates else [StopRun("away")])
+
+    def end(self) -> None:
+        """The chain ends; or its end comes back from the annotator, and nothing waits for that any more."""
+        if not self.chain_ended:
+            self.chain_ended = len(self.segments) == self.segments_max
+            if self.chain_ended:
+                self.give(END)
+        elif self.end_is_out and not self.is_gone:
+            self.is_gone = True
+            self.give(END)
+            assert not self.to_describe
+
+    def complete(self) -> None:
+        """Close what is missing, end the chain, and let the annotator work: in bounded steps all is settled."""
+        while len(self.segments) < self.segments_max:
+            self.close()
+        if not self.chain_ended:
+            self.end()
+        for _ in range(10 * len(self.segments) + 10):
+            if self.unreported:
+                self.report()
+            elif not (self.is_ready or self.is_gone):
+                self.ready()
+            elif self.queue.has_message:
+                self.channel()
+            elif self.outstanding:
+                self.give(response(min(self.outstanding)))
+            else:
+                self.end()
+        assert self.finished, f"{self.queue.open_segments} segments wait forever"
+
+
+OFTEN = [Environment.close, Environment.channel, Environment.channel, Environment.report]
+SOMETIMES = [Environment.respond, Environment.ready, Environment.exit, Environment.end, Environment.unavailable]
+SELDOM = [Environment.close_again, Environment.replay, Environment.exit_for_good]
+STEPS = [*OFTEN * 4, *SOMETIMES * 2, *SELDOM]
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(
+    st.lists(st.sampled_from(STEPS), min_size=20, max_size=150),
+    st.randoms(use_true_random=False),
+    st.integers(0, 20),
+    st.sampled_from([True] * 9 + [False]),
+    st.booleans(),
+)
+def test_every_segment_settles_once_whatever_happens_when(
+    steps: list[Callable[[Environment], None]],
+    random: Random,
+    segments_max: int,
+    has_annotator: bool,  # noqa: FBT001
+    tolerates: bool,  # noqa: FBT001
+) -> None:
+    """After any events in any order every segment has one outcome, its keyframes went once, and the run finishes."""
+    environment = Environment(random, segments_max, has_annotator=has_annotator, tolerates=tolerates)
+    for step in steps:
+        step(environment)
+    environment.complete()
+
+
+def test_a_run_without_an_annotator_finishes_with_the_chain() -> None:
+    """Nothing is sent, and the end of the chain is the end of the run."""
+    queue = AnnotationQueue(has_annotator=False)
+    skip = SegmentSkipped(segment_id="s0000", reason="annotator: none")
+    assert queue.handle(SegmentSelected(task("s0000"), skip)) == [
+        RecordSkip(skip),
+        ReleaseKeyframes(closed("s0000")),
+    ]
+    assert queue.handle(END) == [Finish(END)]
+
+
+@pytest.mark.parametrize("exits", [1, 2])
+def test_only_the_segment_over_which_it_exits_twice_alone_fails(exits: int) -> None:
+    """After one exit both are sent again, one at a time; after a second one the first of them has failed."""
+    queue = AnnotationQueue()
+    queue.handle(WorkerReady("annotate"))
+    for segment_id in ("s0000", "s0001"):
+        queue.handle(SegmentSelected(task(segment_id)))
+        assert queue.handle(ChannelReady()) == [Send(task(segment_id))]
+    for _ in range(exits):
+        last = queue.handle(WorkerExited("annotate", EXITED, restarts=True))
+        queue.handle(WorkerReady("annotate"))
+        if len(last) == 1:
+            assert queue.handle(ChannelReady()) == [Send(task("s0000"))]
+            assert queue.handle(ChannelReady()) == []
+    reason = f"the annotator died of it twice: {EXITED}"
+    failed = RecordResponse(closed("s0000"), AnnotationFailure("s0000", "digest of s0000", reason))
+    assert last == [RecordRestart("annotate", EXITED), *([failed] if exits > 1 else [])]
