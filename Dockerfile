@@ -43,7 +43,9 @@ RUN --mount=type=bind,source=docker/requirements-build.lock,target=/requirements
 FROM builder AS app
 WORKDIR /src
 COPY . .
-RUN /build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+ARG REVISION=unknown
+RUN if [ "$REVISION" != unknown ]; then echo "$REVISION" > stream/COMMIT; fi \
+    && /build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-index --no-deps --prefix /app /wheels/*.whl \
     && install -D -m 755 entrypoint.sh /app/bin/entrypoint.sh
 WORKDIR /app/share/egoclean-stream

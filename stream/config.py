@@ -59,7 +59,7 @@ class EncoderOptions(OptionGroup):
     title: ClassVar[str] = "Encoder"
     prefix: ClassVar[str] = "encoder"
 
-    name: Annotated[str, OneOf(encoder_names())] = option(
+    name: Annotated[str, OneOf(encoder_names)] = option(
         "auto",
         f"Video encoder. auto takes {AUTO}, and fails if that is unavailable; {WEIGHTLESS} needs no weights.",
         flag="--encoder",
@@ -250,8 +250,9 @@ def validate(values: Mapping[str, Any], place: Callable[[str, object], str] | No
     Raises:
         UsageError: naming the first option that is out of range.
     """
+    place = place or flag_and_value
     try:
-        return Options.model_validate(values)
+        options = Options.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
@@ -259,8 +260,12 @@ def validate(values: Mapping[str, Any], place: Callable[[str, object], str] | No
             first["type"] == "value_error" and path not in OPTIONS
         ):  # options that contradict each other: the sentence names them
             raise UsageError(requirement(path, first)) from error
-        named = (place or flag_and_value)(path, first["input"])
-        raise UsageError(f"{named}: {requirement(path, first)}") from error
+        raise UsageError(f"{place(path, first['input'])}: {requirement(path, first)}") from error
+    for path, each in OPTIONS.items():
+        value = by_path(values, path)
+        if value not in (None, each.field.default) and each.choices and value not in each.choices:
+            raise UsageError(f"{place(path, value)}: must be one of {', '.join(each.choices)}")
+    return options
 
 
 def flag_and_value(path: str, value: object) -> str:

@@ -1,8 +1,15 @@
 """The options of the annotator, and of the keyframes that are kept for it."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from stream.records.schema.options import OptionGroup, option, switch
+from stream.records.schema.options import OneOf, OptionGroup, option, switch
+
+
+def annotator_names() -> tuple[str, ...]:
+    """``none``, and the rows of the table of annotators."""
+    from models.annotators.table import ANNOTATORS  # it needs OpenCV, which not every process loads
+
+    return "none", *ANNOTATORS
 
 
 class KeyframeOptions(OptionGroup):
@@ -29,7 +36,7 @@ class AnnotatorOptions(OptionGroup):
     title: ClassVar[str] = "Annotator"
     prefix: ClassVar[str] = "annotator"
 
-    name: Literal["none", "qwen", "openai"] = option(
+    name: Annotated[str, OneOf(annotator_names)] = option(
         "none",
         "Model that describes the segments: qwen runs on this machine, openai is an OpenAI-compatible server.",
         flag="--annotator",

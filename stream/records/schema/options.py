@@ -4,7 +4,7 @@ The command line, the environment, a TOML file and ``run.json`` are all derived 
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,8 @@ from types import UnionType
 from typing import Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
-from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 Value: TypeAlias = bool | int | float | str | Path | None
 
@@ -79,17 +78,9 @@ def identity_field() -> Any:  # noqa: ANN401 - as above
 
 @dataclass(frozen=True)
 class OneOf:
-    """Annotation of a text that is one of several names, as of the rows of a table."""
+    """Annotation of a text that names a row of a table, which is imported only when it is asked for its names."""
 
-    names: tuple[str, ...]
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_after_validator_function(self._require, handler(source))
-
-    def _require(self, name: str) -> str:
-        if name not in self.names:
-            raise ValueError(f"must be one of {', '.join(self.names)}")
-        return name
+    names: Callable[[], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -131,7 +122,7 @@ class OptionField:
     @cached_property
     def choices(self) -> tuple[str, ...]:
         """The words that it may be; empty where it is no choice."""
-        named = [word for each in self.field.metadata if isinstance(each, OneOf) for word in each.names]
+        named = [word for each in self.field.metadata if isinstance(each, OneOf) for word in each.names()]
         literals = [each for each in _alternatives(self.field.annotation) if get_origin(each) is Literal]
         return (*named, *(str(word) for each in literals for word in get_args(each)))
 
