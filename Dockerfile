@@ -1,19 +1,19 @@
-# docker build -t egoclean-stream .                   the image with V-JEPA 2, for a GPU
-# docker build --target cpu -t egoclean-stream:cpu .  without torch, a tenth of the size
+# docker build -t egoclean-stream .                   GPU image, with V-JEPA 2
+# docker build --target cpu -t egoclean-stream:cpu .  CPU image, without torch, a tenth of the size
 #
-# Every Python package comes from a lock file with hashes (docker/lock.sh writes them). Behind a proxy with its own
-# certificate: --secret id=ca_bundle,src=FILE; it is seen by pip alone and stays in no layer. Another base, such as a
-# digest that you have checked: --build-arg BASE=python@sha256:...
+# Every Python package comes from a lock file with hashes (written by docker/lock.sh). Behind a proxy with its own
+# certificate, use --secret id=ca_bundle,src=FILE: only pip sees it, and no layer keeps it. For another base image, such
+# as a digest that you have verified, use --build-arg BASE=python@sha256:...
 
 ARG BASE=python:3.11.14-slim-bookworm
 FROM $BASE AS base
-# Pinned to upstream's version: Debian keeps only its newest rebuild of it on the mirrors.
+# Pinned to the upstream version only: the mirrors keep just Debian's newest rebuild of it.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends 'tini=0.19.*' \
     && rm -rf /var/lib/apt/lists/*
 
 
-# ---- dependencies: the large layers, which change with the lock files alone
+# ---- dependencies: the large layers, which change only with the lock files
 
 FROM base AS venv-cpu
 RUN --mount=type=bind,source=docker/requirements-cpu.lock,target=/requirements.lock \
@@ -31,7 +31,7 @@ RUN --mount=type=bind,source=docker/requirements-gpu.lock,target=/requirements.l
         -r /requirements.lock
 
 
-# ---- the application: a tree of its own, laid over the environment at the end
+# ---- the application: a separate tree, copied over the environment at the end
 
 FROM venv-cpu AS builder
 RUN --mount=type=bind,source=docker/requirements-build.lock,target=/requirements.lock \
@@ -53,7 +53,7 @@ RUN PYTHONPATH=/app/lib/python3.11/site-packages /opt/venv/bin/python -c \
     "from pathlib import Path; from stream.demo.render import render_demo; render_demo(Path('demo.mp4'))"
 
 
-# ---- the bill of materials: what the lock files name, with hashes, as CycloneDX
+# ---- the bill of materials (CycloneDX): the packages of the lock files, with hashes
 
 FROM base AS sbom
 RUN --mount=type=bind,source=docker/requirements-sbom.lock,target=/requirements.lock \
@@ -69,7 +69,7 @@ RUN for target in cpu gpu; do \
     done
 
 
-# ---- what is run
+# ---- the runtime images
 
 FROM base AS runtime
 ENV PATH=/opt/venv/bin:$PATH \
@@ -81,7 +81,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     MPLCONFIGDIR=/tmp/matplotlib \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
-# Any user may write here, where the root file system may be written at all; /weights holds the hub's cache, and ours.
+# Writable by any user, unless the root file system is read-only. /weights holds the Hugging Face cache, and our own.
 RUN install -d -m 1777 /run/egoclean /weights
 WORKDIR /data
 USER 1000:1000
@@ -97,7 +97,7 @@ LABEL org.opencontainers.image.title="egoclean-stream" \
 FROM runtime AS cpu
 ENV EGOCLEAN_ENCODER=grid \
     EGOCLEAN_IMAGE=cpu
-LABEL org.opencontainers.image.description="First-person video into segmented records while it plays; no torch, encoder grid (no learned weights)"
+LABEL org.opencontainers.image.description="Segments first-person video while it plays; encoder grid (no learned weights), without torch"
 COPY --from=venv-cpu /opt/venv /opt/venv
 COPY --from=app /app /opt/venv
 COPY --from=sbom /sbom/cpu.json /opt/venv/share/egoclean-stream/sbom.json
@@ -105,7 +105,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.revision=$REVISION
 
 FROM runtime AS gpu
-LABEL org.opencontainers.image.description="First-person video into segmented records while it plays; V-JEPA 2 on a GPU"
+LABEL org.opencontainers.image.description="Segments first-person video while it plays; V-JEPA 2 on a GPU"
 ENV EGOCLEAN_IMAGE=gpu
 COPY --from=venv-gpu /opt/venv /opt/venv
 COPY --from=app /app /opt/venv

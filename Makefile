@@ -1,8 +1,8 @@
-# Two commands do all the set-up on a fresh machine with Python 3.11:
-#   make demo   render a clip, run the whole chain on it, show its segments
-#   make test   lint, types, import rule, all tests
+# On a fresh machine with Python 3.11, each of these does its own set-up:
+#   make demo   render a clip, run the whole chain on it, print its segments
+#   make test   linters, type checker, import rule, all tests
 # While you work:
-#   make test-fast   the tests that start no process, in a minute
+#   make test-fast   only the tests that start no process, in a minute
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin

@@ -1,10 +1,10 @@
 #!/bin/sh
-# What the image runs: settles where results go, then becomes egoclean-stream. Also the healthcheck's way in.
+# The image's entry point, also of its healthcheck: chooses the folder for results, then runs egoclean-stream.
 set -eu
 
 DEMO_CLIP=/opt/venv/share/egoclean-stream/demo.mp4
 
-can_fill() { # whether we may write into the directory $1, or make it
+can_fill() { # whether the directory $1 is writable or can be created
     [ -w "$1" ] || { [ ! -e "$1" ] && [ -w "$(dirname "$1")" ]; }
 }
 
@@ -24,17 +24,17 @@ if [ -z "${EGOCLEAN_OUT:-}" ] && ! names_out "$@" && ! can_fill runs; then
         rectify | annotate | bench | tail | health | doctor | models | detect | eval | analyze | check-rectify) ;;
         *) # run, demo, or a clip
             if mountpoint -q "$PWD"; then
-                echo "egoclean-stream: user $(id -u) cannot write to $PWD/runs, in the folder that you have mounted: add" \
-                    "--user \"\$(id -u):\$(id -g)\", or name another place with --env EGOCLEAN_OUT=FOLDER" >&2
+                echo "egoclean-stream: user $(id -u) cannot write to $PWD/runs, in the mounted folder: add" \
+                    "--user \"\$(id -u):\$(id -g)\", or choose another folder with --env EGOCLEAN_OUT=FOLDER" >&2
                 exit 2
             fi
             echo "egoclean-stream: user $(id -u) cannot write to $PWD/runs: results go to $EGOCLEAN_OUT inside the" \
-                "container; to keep them, mount a folder of yours at $PWD and add --user \"\$(id -u):\$(id -g)\"" >&2
+                "container; to keep them, mount a folder at $PWD and add --user \"\$(id -u):\$(id -g)\"" >&2
             ;;
     esac
 fi
 
-# The demo's clip lies in the image, rendered when it was built.
+# The demo clip was rendered when the image was built.
 [ "$*" != demo ] || set -- run "$DEMO_CLIP" --encoder grid --overwrite
 
 exec egoclean-stream "$@"

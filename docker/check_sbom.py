@@ -1,4 +1,7 @@
-"""Run in the image by ``test_image.sh``: its bill of materials names what is installed, each with a hash."""
+"""Check that the image's bill of materials lists exactly the installed packages, with hashes.
+
+``test_image.sh`` runs this file inside the image.
+"""
 
 import json
 import re
@@ -10,12 +13,12 @@ BILL = json.loads(Path("/opt/venv/share/egoclean-stream/sbom.json").read_text())
 
 
 def normalized(name: str) -> str:
-    """The name as the index writes it."""
+    """The package's name as the package index spells it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def with_hash(component: dict[str, object]) -> bool:
-    """Whether it says which files it may have come from."""
+    """Whether the component lists the hashes of the files that it may be installed from."""
     return '"alg": "SHA-256"' in json.dumps(component)
 
 
@@ -23,4 +26,4 @@ root = BILL["metadata"]["component"]
 listed = {(normalized(each["name"]), each["version"]) for each in [root, *filter(with_hash, BILL["components"])]}
 installed = {(normalized(each.name), each.version) for each in distributions()}
 print(f"{BILL['bomFormat']} {BILL['specVersion']}: {len(listed)} listed, {len(installed)} installed")  # noqa: T201
-sys.exit(f"they differ: {sorted(listed ^ installed)}" if listed != installed else 0)
+sys.exit(f"bill of materials and installed packages differ: {sorted(listed ^ installed)}" if listed != installed else 0)

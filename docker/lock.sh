@@ -1,10 +1,10 @@
 #!/bin/sh
-# Writes the lock files that the image is installed from, every file with its SHA-256; run it after a change of
-# dependencies in pyproject.toml. Needs uv (pip install uv==0.13.8); reads the index's metadata, installs nothing.
+# Writes the lock files that the image is installed from, with the SHA-256 of every file. Run it after changing
+# dependencies in pyproject.toml. It needs uv (pip install uv==0.13.8), reads the index's metadata and installs nothing.
 set -eu
 cd "$(dirname "$0")/.."
 
-lock() { # lock NAME [what uv is asked for ...]
+lock() { # lock NAME [ARGUMENT OF uv pip compile ...]
     name=$1
     shift
     uv pip compile --quiet --no-config --default-index https://pypi.org/simple --generate-hashes \
