@@ -141,6 +141,9 @@ class RuntimeOptions(OptionGroup):
 
     title: ClassVar[str] = "Runtime"
 
+    engine: Literal["local", "inline"] = option(
+        "local", "Run each part of the chain in a process of its own, or the whole chain in one, for debugging."
+    )
     offline: bool = switch("Do not use the network: fail if weights are missing on this machine.", daily=True)
     max_restarts: int = option(
         3, "Maximum restarts without progress before the run fails. The annotator has its own, equal budget.", ge=0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.encoders.vjepa2.cost import EncoderShape
-from stream.runtime.processes import PROCESSES
+from stream.runtime.processes import ENCODE, INGEST, PROCESSES
 
 Row = dict[str, Any]
 
@@ -96,7 +96,7 @@ def utilisation(run: Finished, window_flop: int, ceiling_flop_s: float) -> Row:
     """
     encoder = run.manifest["encoder"]
     done_flop = window_flop * run.last["windows"]
-    busy_s = max(run.manifest["usage"]["processes"]["encode"]["device_busy_s"], 1e-3)
+    busy_s = max(run.manifest["usage"]["processes"][ENCODE.name]["device_busy_s"], 1e-3)
     return {
         "window_tflop": _significant(window_flop / 1e12),
         "ceiling_tflop_s": _significant(ceiling_flop_s / 1e12),
@@ -124,7 +124,7 @@ def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float
     frames = run.manifest["encoder"]["frames"]
     window_s = EncoderShape().flop(int(frames)) / (RTX_3090_FLOP_S * (mfu or 1.0))
     gpu_x = stride_s / window_s
-    cpu_x = stages(run)["ingest"]["x_real_time"]
+    cpu_x = stages(run)[INGEST.name]["x_real_time"]
     return {
         "card": "RTX 3090",
         "model": f"V-JEPA 2 ViT-L, {frames} frames a window, one every {stride_s:g} s",

@@ -15,13 +15,13 @@ from stream.bench.ceiling import ceiling_flop_s
 from stream.bench.figures import Finished, Row
 from stream.bench.gpu_meter import GpuMeter
 from stream.config import Options
+from stream.engines.table import run_prepared
 from stream.errors import ExitCode
 from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.schema.manifest import machine
 from stream.run.prepare import Prepared
-from stream.run.session import run
-from stream.runtime.gpu_budget import encoder_profile
+from stream.runtime.processes import encoder_profile
 from stream.ui.view import PlainView
 
 
@@ -49,7 +49,7 @@ def measure(prepared: Prepared) -> Row:
     """
     options = prepared.options
     with GpuMeter() as meter:
-        code = run(prepared, view := NotesView())
+        code = run_prepared(prepared, view := NotesView())
     if code not in (ExitCode.DONE, ExitCode.PARTIAL):
         raise SystemExit(code)
     finished = read_run(options.output.folder / prepared.source.stem)

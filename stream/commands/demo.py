@@ -8,7 +8,7 @@ from rich.console import Console
 from models.encoders.table import WEIGHTLESS
 from stream.commands.command import ALL_CODES, Real, Whole, command
 from stream.commands.options import Chosen, run_options
-from stream.run.session import run
+from stream.engines.table import run_prepared
 from stream.ui.text import print_line
 from stream.ui.view import make_view
 
@@ -33,6 +33,6 @@ def demo(chosen: Chosen, seconds: float, seed: int) -> None:
     print_line(console, f"rendering {seconds:.0f} s of fisheye video to {clip}")
     render_demo(clip, seconds=seconds, seed=seed)
     options = chosen.options(str(clip), {"encoder.name": WEIGHTLESS, "output.overwrite": True})
-    code = run(prepare(options), make_view(console))
+    code = run_prepared(prepare(options), make_view(console))
     print_line(console, f"run directory: {out / clip.stem}")
     sys.exit(code)

@@ -46,8 +46,8 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     file. Names end in their unit: _s and -s are seconds.
     """
     from stream.engines.batch import run_named
-    from stream.engines.jobs.clip import run_clip
-    from stream.engines.jobs.pool import at_once
+    from stream.engines.clip import run_clip
+    from stream.engines.pool import at_once
     from stream.sources.discover import list_clips
     from stream.ui.notes import forward_notes
     from stream.ui.text import print_line

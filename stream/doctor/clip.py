@@ -17,9 +17,10 @@ from stream.errors import EgocleanError
 from stream.pipeline.items import EncoderFrame, Item
 from stream.records.schema.layout import RunLayout
 from stream.run.prepare import with_encoder, with_intrinsics
-from stream.runtime.encoder import own_encoder
-from stream.runtime.gpu_budget import encoder_profile
-from stream.runtime.processes import build
+from stream.runtime.gpu_budget import allocator_bytes
+from stream.runtime.processes import ENCODE, INGEST, encoder_profile
+from stream.runtime.stage_builders import load_encoder
+from stream.runtime.work import build
 from stream.sources.sidecar import read_sidecar
 from stream.sources.source import Source
 from stream.sources.table import open_source
@@ -190,7 +191,7 @@ def speed(case: Case) -> Finding:
     each_s = (time.monotonic() - began_at) / (frames[-1].t_s + frames[-1].duration_s)
     by = "decoding and rectifying alone"
     if not encoder_spec(case.encoder.encoder.name).has_weights:
-        encoder = own_encoder(case.encoder)
+        encoder = load_encoder(case.encoder, allocator_bytes(case.encoder, ENCODE))
         each_s, by = (
             max(each_s, _window_s(encoder, frames) / case.options.window.stride_s),
             "as the slowest of its processes",
@@ -201,7 +202,7 @@ def speed(case: Case) -> Finding:
 
 def _ingested(options: Options) -> Iterator[Item]:
     """What the first process of a run would give."""
-    work = build("ingest", options, RunLayout(options.output.folder, options.output.folder.name))
+    work = build(INGEST, options, RunLayout(options.output.folder, options.output.folder.name))
     if work.source is None:
         raise EgocleanError("the first process has no source")
     for packet in work.source.packets():

@@ -1,6 +1,7 @@
 """What others can see of a run: metrics, health and its heartbeat file."""
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
@@ -11,7 +12,6 @@ from stream.records.schema import events
 from stream.records.schema.health import Health, State, now
 from stream.records.schema.layout import RunLayout
 from stream.runtime.heartbeat import Status
-from stream.runtime.processes import processes
 
 if TYPE_CHECKING:
     from stream.monitoring.metrics import Metrics
@@ -23,15 +23,15 @@ BEAT_S = 1.0
 class Monitor:
     """Follows the statuses and events of one run over all its chains. The port is open within its context."""
 
-    def __init__(self, options: Options, layout: RunLayout) -> None:
-        """Open the metrics port if ``--metrics-port`` is set.
+    def __init__(self, options: Options, layout: RunLayout, patience_s: Mapping[str, float]) -> None:
+        """Open the metrics port if ``--metrics-port`` is set; ``patience_s`` is as of ``StallDetector``.
 
         Raises:
             UsageError: the port cannot be bound.
         """
         self._path = layout.health
         self._stall = StallDetector(
-            options.monitoring.progress_timeout_s, processes(options), away_s=options.live.unhealthy_after_s
+            options.monitoring.progress_timeout_s, patience_s, away_s=options.live.unhealthy_after_s
         )
         self._latency = EdgeLatency()
         self._metrics: Metrics | None = None

@@ -2,24 +2,21 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from stream.records.schema.health import State
 from stream.runtime.heartbeat import Status
-from stream.runtime.processes import ANNOTATE, PROCESSES
 
 GRACE_S = 600.0
 """Time to start: a process hashes and loads its model first, which may be large."""
-THINKING_S = 600.0
-"""For the annotator: a large model takes minutes for a batch, and so may a server."""
 
 
 class StallDetector:
     """Follows the statuses of one chain. The chain has stalled when, for ``stall_s``,
 
     - a running process has reported no work: a process that waits (for work, for the clock, for the next process)
-      reports that twice a second, so the others wait for the silent one. The annotator may take longer as long as its
-      process sends statuses; or
+      reports that twice a second, so the others wait for the silent one. A process with patience may take longer as
+      long as it sends statuses; or
     - all processes report and none has done anything.
 
     A live source may be disconnected for up to ``away_s``.
@@ -28,19 +25,20 @@ class StallDetector:
     def __init__(
         self,
         stall_s: float,
-        processes: Sequence[str] = PROCESSES,
+        patience_s: Mapping[str, float],
         clock: Callable[[], float] = time.monotonic,
         away_s: float = math.inf,
     ) -> None:
+        """``patience_s``: of each process, by name, how long one piece of work may take, if longer than ``stall_s``."""
         self._stall_s = stall_s
         self._away_s = away_s
-        self._all = processes
+        self._patience_s = patience_s
         self._clock = clock
         self.begin()
 
     def begin(self, since_s: float = 0.0, windows: int = 0) -> None:
         """Watch a chain of new processes, which begins after so many seconds and windows."""
-        self._processes = self._all
+        self._processes = list(self._patience_s)
         self._since_s = since_s
         self._windows_before = windows
         self._began_at = self._moved_at = self._clock()
@@ -75,13 +73,12 @@ class StallDetector:
     @property
     def decoded_s(self) -> float:
         """Stream time of the last frame that was decoded."""
-        return max(self._since_s, self._last["ingest"].t_s) if "ingest" in self._last else self._since_s
+        return max([self._since_s, *(last.t_s for last in self._last.values())])
 
     @property
     def windows(self) -> int:
         """Windows embedded so far."""
-        given = self._last["encode"].given if "encode" in self._last else {}
-        return self._windows_before + given.get("Embedding", 0)
+        return self._windows_before + max((last.given.get("Embedding", 0) for last in self._last.values()), default=0)
 
     def judge(self) -> tuple[State, str]:
         """The chain's state, and the reason if it has stalled or waits for its source."""
@@ -95,12 +92,12 @@ class StallDetector:
         running = [name for name in self._processes if self._last[name].state == "running"]
         for name in sorted(running, key=self._worked_at.__getitem__):
             busy_s = now - self._worked_at[name]
-            if now - self._heard_at[name] > self._stall_s or busy_s > self._patience_s(name):
+            if now - self._heard_at[name] > self._stall_s or busy_s > max(self._stall_s, self._patience_s[name]):
                 return "stalled", f"the {name} process has done nothing for {busy_s:.0f} s, {self._place(name)}"
         if self._away:
             return self._waiting(now - self._away_since)
         if running and (still_s := now - self._moved_at) > self._stall_s and not self._is_thinking(now):
-            return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place('ingest')}"
+            return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place(self._processes[0])}"
         return "running", ""
 
     def _waiting(self, away_s: float) -> tuple[State, str]:
@@ -109,11 +106,9 @@ class StallDetector:
         return "stalled", f"the source has been away for {away_s:.0f} s: {self._away}"
 
     def _is_thinking(self, now: float) -> bool:
-        """Whether the others may be waiting for the annotator, which has worked on one batch for about as long."""
-        return now - self._worked_at.get(ANNOTATE, now) > self._stall_s / 2
-
-    def _patience_s(self, name: str) -> float:
-        return max(THINKING_S, self._stall_s) if name == ANNOTATE else self._stall_s
+        """Whether the others may be waiting for a process with patience, which has been busy for about as long."""
+        patient = [name for name in self._processes if self._patience_s[name] > self._stall_s]
+        return any(now - self._worked_at.get(name, now) > self._stall_s / 2 for name in patient)
 
     def _is_starting(self, name: str) -> bool:
         return name not in self._last or self._last[name].state == "starting"

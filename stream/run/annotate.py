@@ -27,7 +27,7 @@ from stream.records.store.event_log import EventLog, ReplayedLog, finish_of, rea
 from stream.records.store.keyframes import Spool
 from stream.records.store.run_lock import RunLock
 from stream.run.prepare import with_annotator
-from stream.runtime.gpu_budget import limited_alone
+from stream.runtime.gpu_budget import limit_gpu_alone
 from stream.runtime.processes import ANNOTATE
 from stream.stages.annotate import Annotate
 from stream.ui.notes import Note
@@ -85,10 +85,10 @@ def _annotate(layout: RunLayout, options: Options, view: View) -> int:
 
 def _describe(layout: RunLayout, log: ReplayedLog, options: Options, view: View) -> None:
     """Do the work of the chain's last two processes in one: each request is answered at once."""
-    annotator = make(limited_alone(options, ANNOTATE))
+    annotator = make(limit_gpu_alone(options, ANNOTATE))
     follower = Follower(layout.events, since=log.count)
     executor = AnnotationExecutor(layout, log, Spool(layout.keyframes, options.keyframes.cache_mib * 2**20), options)
-    executor.handle(WorkerReady(ANNOTATE))
+    executor.handle(WorkerReady(ANNOTATE.name))
     try:
         for response in _responses(executor, Annotate(annotator, layout.keyframes, options)):
             executor.handle(response)

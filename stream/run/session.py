@@ -1,4 +1,4 @@
-"""One run from its options to its exit code: check everything first, then let the supervisor run the chain."""
+"""One run from its options to its exit code: it is begun or resumed, and an engine runs its chain."""
 
 import threading
 import time
@@ -32,51 +32,54 @@ from stream.run.overwrite import announce_removal
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, go_on
 from stream.run.usage import Spent, spent, usage
+from stream.runtime.chain_run import ChainRun, Engine, Observer
 from stream.runtime.restart_policy import Restarts
-from stream.runtime.supervisor import Stopped, Supervisor, signals_caught
+from stream.runtime.signals import StopRequest, signals_caught
 from stream.ui.notes import Note
 from stream.ui.view import View
 
 _STEP_S = 0.1
 HASH_GRACE_S = 1.0
-"""A run that is stopped does not wait for the hash of a large source: it has it when it is complete."""
+"""A run that is stopped does not wait longer for the hash of a large source; it is added when the run is complete."""
 
 
-def run(prepared: Prepared, view: View, stopped: Stopped | None = None) -> int:
-    """Make a run directory from a prepared source, or go on with the run that lies there.
+def run(prepared: Prepared, view: View, engine: Engine, stop: StopRequest | None = None) -> int:
+    """Make a run directory from a prepared source, or resume the run in it.
 
     Args:
         prepared: What is run.
-        view: Where it is shown.
-        stopped: Where signals are noted while it lasts, also one that comes too late to stop it.
+        view: Shows the run.
+        engine: Runs the chain.
+        stop: Where signals are noted while it lasts, also one that comes too late to stop it.
 
     Returns:
         The documented exit code.
 
     Raises:
-        UsageError: if the run directory cannot be used, or is damaged.
-        StageFailedError: if a process failed; ``run.failed`` is in the records.
+        UsageError: the run directory cannot be used, or is damaged.
+        StageFailedError: a process failed; ``run.failed`` is in the event log.
     """
     layout = RunLayout(prepared.options.output.folder / prepared.source.stem, prepared.source.stem)
-    claim = RunLock(layout)
+    lock = RunLock(layout)
     try:
-        with Monitor(prepared.options, layout) as outside:
+        with Monitor(prepared.options, layout, engine.patience_s(prepared.options)) as monitor:
             if is_network(kind := file_system(layout.root)):
-                view.note(Note(f"{layout.root} lies on {kind}: {NETWORK_ADVICE}", "warning"))
-            if outside.address:
-                view.note(Note(f"metrics at {outside.address}/metrics"))
-            return _begin(prepared, claim, view, outside, stopped or Stopped())
+                view.note(Note(f"{layout.root} is on {kind}: {NETWORK_ADVICE}", "warning"))
+            if monitor.address:
+                view.note(Note(f"metrics at {monitor.address}/metrics"))
+            return _begin(_Session(prepared, lock, view, engine, monitor, stop or StopRequest()))
     finally:
         view.close()
-        claim.release()
+        lock.release()
 
 
-def _begin(prepared: Prepared, claim: RunLock, view: View, outside: Monitor, stopped: Stopped) -> int:
-    options, source, layout = prepared.options, prepared.source, claim.layout
-    asked = begin(prepared)
-    earlier = None if options.output.overwrite else earlier_run(layout, asked, options.identity().keys(), source.sha256)
+def _begin(session: "_Session") -> int:
+    prepared, layout, view = session.prepared, session.layout, session.view
+    options, source = prepared.options, prepared.source
+    new = begin(prepared)
+    earlier = None if options.output.overwrite else earlier_run(layout, new, options.identity().keys(), source.sha256)
     if earlier is not None:
-        # A run that was killed between its last event and the completion of run.json plays its last second once more.
+        # A run that was killed between its last event and the completion of run.json plays its last second again.
         is_complete = earlier.state == "finished" or source.is_live
         if is_complete and (finish := finish_of(layout.events)):
             view.begin(earlier.run_id)
@@ -88,138 +91,148 @@ def _begin(prepared: Prepared, claim: RunLock, view: View, outside: Monitor, sto
                 f"{layout.root} holds an interrupted run of standard input, which cannot be read again: "
                 "choose another --out, or start over with --overwrite"
             )
-        if _goes_on(prepared, layout):
+        if _can_resume(prepared, layout):
             require_whole(layout)
-            return _Run(prepared, claim, view, outside, go_on(earlier, asked), stopped).resume()
+            return session.resume(go_on(earlier, new))
     if options.output.overwrite and (removal := announce_removal(options, layout)):
         view.note(Note(removal, "warning"))
     clear(layout)
-    return _Run(prepared, claim, view, outside, asked, stopped).start()
+    return session.start(new)
 
 
-def _goes_on(prepared: Prepared, layout: RunLayout) -> bool:
-    """Whether a run that has begun can go on. A soak has no end to reach; a camera's needs a state to go on from."""
+def _can_resume(prepared: Prepared, layout: RunLayout) -> bool:
+    """Whether a run can be resumed: not one with ``--loop``, and one of a camera only if it has saved a state."""
     source = prepared.source
     if not source.plays_again:
         return source.is_camera and newest_state(layout) is not None
     return not prepared.options.input.loop
 
 
-class _Run:
-    """A run under way: its manifest, and the events that no process of the chain can write."""
+class _Session:
+    """A run under way: its manifest, its attempts, and the events that no process of the chain can write."""
 
     def __init__(
-        self,
-        prepared: Prepared,
-        claim: RunLock,
-        view: View,
-        outside: Monitor,
-        manifest: Manifest,
-        stopped: Stopped,
+        self, prepared: Prepared, lock: RunLock, view: View, engine: Engine, monitor: Monitor, stop: StopRequest
     ) -> None:
-        self._prepared = prepared
+        self.prepared = prepared
+        self.layout = lock.layout
+        self.view = view
         self._options = prepared.options
-        self._claim = claim
-        self._layout = layout = claim.layout
-        self._view = view
-        self._outside = outside
-        self._manifest = manifest
-        self._stopped = stopped
-        self._attempt = begin_attempt(layout)
+        self._lock = lock
+        self._engine = engine
+        self._monitor = monitor
+        self._stop = stop
         self._spent = Spent()
         self._began_at = time.monotonic()
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
 
-    def start(self) -> int:
-        if (sidecar := self._prepared.sidecar) and (complaint := sidecar.complaint):
-            self._view.note(Note(complaint, "warning"))
-        if self._prepared.decoder.fell_back:
-            self._view.note(Note(f"decoding on the CPU, {self._prepared.decoder.reason}", "warning"))
-        self._manifest.write(self._layout.manifest)
-        write_annotations(self._layout.annotations, [])
-        return self._run(_started(self._manifest, self._prepared))
+    def start(self, manifest: Manifest) -> int:
+        """Begin a new run."""
+        self._begin(manifest)
+        if (sidecar := self.prepared.sidecar) and (complaint := sidecar.complaint):
+            self.view.note(Note(complaint, "warning"))
+        if self.prepared.decoder.fell_back:
+            self.view.note(Note(f"decoding on the CPU, {self.prepared.decoder.reason}", "warning"))
+        self._manifest.write(self.layout.manifest)
+        write_annotations(self.layout.annotations, [])
+        return self._run(_started(self._manifest, self.prepared))
 
-    def resume(self) -> int:
-        windows = rows_in(self._layout.arrays)
-        self._spent = spent(self._manifest, newest_state(self._layout), self._options.machine.price_per_hour)
-        self._outside.spent(self._spent.dollars)
-        self._manifest.write(self._layout.manifest)
+    def resume(self, manifest: Manifest) -> int:
+        """Continue an earlier run."""
+        self._begin(manifest)
+        windows = rows_in(self.layout.arrays)
+        self._spent = spent(self._manifest, newest_state(self.layout), self._options.machine.price_per_hour)
+        self._monitor.spent(self._spent.dollars)
+        self._manifest.write(self.layout.manifest)
         return self._run(events.RunResumed(run_id=self._manifest.run_id, windows=windows))
 
+    def _begin(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._attempt = begin_attempt(self.layout)
+
     def _run(self, first: events.Event) -> int:
-        self._view.begin(self._manifest.run_id)
+        self.view.begin(self._manifest.run_id)
         self._hash.start()
-        with signals_caught(self._stopped):
+        with signals_caught(self._stop):
             try:
-                code = self._outcome(self._play(self._stopped, self._append(first)))
+                code = self._outcome(self._play(self._append(first)))
             except (EgocleanError, ModelUnavailableError) as error:
                 self._record_failure(error)
                 raise
             if self._is_hashed(code):
                 self._complete(code)
                 return code
-        self._view.note(Note("stopped before run.json was complete: the same command completes it"))
-        return self._stopped.code or code
+        self.view.note(Note("stopped before run.json was complete: run the same command again to complete it"))
+        return self._stop.code or code
 
-    def _play(self, stopped: Stopped, first: events.Event) -> ExitCode | None:
-        """Run the chain; when one of its processes has died, run it again and go on, within the budget."""
-        endless = self._options.input.loop or self._prepared.source.is_live
-        duration_s = None if endless else self._prepared.stream.declared_s
+    def _play(self, first: events.Event) -> ExitCode | None:
+        """Run the chain; if one of its processes dies, run it again from the last state, within the budget."""
+        endless = self._options.input.loop or self.prepared.source.is_live
+        duration_s = None if endless else self.prepared.stream.declared_s
         restarts = Restarts(self._options.runtime.max_restarts)
         while True:
-            self._supervisor = Supervisor(
-                self._options, self._layout, self._view, self._outside, duration_s, self._claim.fd
+            self._observer = Observer(self.layout, self.view, self._monitor, duration_s, first.seq)
+            chain = ChainRun(
+                options=self._options,
+                layout=self.layout,
+                attempt=self._attempt,
+                state=self._state(),
+                lock_fd=self._lock.fd,
+                stop=self._stop,
+                observer=self._observer,
             )
             try:
-                return self._supervisor.run(stopped, self._attempt, self._state(), since=first.seq)
+                return self._engine.run(chain)
             except StageFailedError as error:
-                can_go_on = restarts.allow(error, self._reached_s()) and _goes_on(self._prepared, self._layout)
-                if stopped.signals or not can_go_on:
+                can_continue = restarts.allow(error, self._reached_s()) and _can_resume(self.prepared, self.layout)
+                if self._stop.signals or not can_continue:
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
-                self._attempt = begin_attempt(self._layout)
+                self._attempt = begin_attempt(self.layout)
+            finally:
+                self._observer.close()
 
     def _reached_s(self) -> float:
         """Stream time of the newest state."""
-        state = newest_state(self._layout)
+        state = newest_state(self.layout)
         return read_state(state).t_s if state else 0.0
 
     def _state(self) -> Path | None:
-        """The state to go on from; None: from the clip's start, also where windows that a state knows are missing.
+        """The state to continue from; None: from the clip's start, also if windows that a state knows are missing.
 
-        Of a camera, windows behind the state are not found again: their rows make room.
+        A camera does not repeat the windows after the state, so their rows are cut off.
 
         Raises:
-            DamagedError: of a camera, windows are missing: they cannot be had again.
+            DamagedError: windows of a camera are missing, and it cannot be played again.
         """
-        state = newest_state(self._layout)
+        state = newest_state(self.layout)
         if state is None:
             return None
-        saved, source = read_state(state), self._prepared.source
+        saved, source = read_state(state), self.prepared.source
         is_camera = source.is_camera
-        arrays = self._layout.arrays
+        arrays = self.layout.arrays
         windows = saved.totals.windows
         rows = cut_back(arrays, windows, saved.totals.row_shapes) if is_camera else rows_in(arrays)
         if rows >= windows:
             return state
         if is_camera:
-            raise DamagedError(self._layout.root, f"its arrays hold {rows} of {windows} windows")
-        forget_states(self._layout)
+            raise DamagedError(self.layout.root, f"its arrays hold {rows} of {windows} windows")
+        forget_states(self.layout)
         return None
 
     def _outcome(self, signalled: ExitCode | None) -> int:
-        """The exit code: what the record says of a finished run, else what the signal asks for."""
-        if finish := finish_of(self._layout.events):
+        """The exit code: that of the finished run in the event log, else that of the signal."""
+        if finish := finish_of(self.layout.events):
             return finish.exit_code
         if signalled is None:
-            raise EgocleanError("every process of the chain has ended, but the record has no end")
+            raise EgocleanError("the chain has ended, but its event log has no end")
         reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
         self._failed(reason, signalled)
-        self._view.note(Note("the same command goes on where it was"))
+        self.view.note(Note("run the same command again to resume"))
         return signalled
 
     def _record_failure(self, error: Exception) -> None:
-        """Say in the records how the run ended; on a full disk they end where they are."""
+        """Record how the run ended; on a full disk the records end where they are."""
         try:
             self._failed(sentence_of(error), exit_code_of(error))
             self._is_hashed(exit_code_of(error))
@@ -227,49 +240,49 @@ class _Run:
         except OSError as full:
             if exit_code_of(full) != ExitCode.NO_ROOM:
                 raise
-            self._view.note(Note(f"the records do not say how the run ended: {sentence_of(full)}", "error"))
+            self.view.note(Note(f"how the run ended is not recorded: {sentence_of(full)}", "error"))
 
     def _failed(self, reason: str, code: int) -> None:
-        decoded_s = max(self._outside.decoded_s, latest_s(read_events(self._layout.events)))
+        decoded_s = max(self._monitor.decoded_s, latest_s(read_events(self.layout.events)))
         failed = self._append(events.RunFailed(reason=reason, exit_code=code, decoded_s=decoded_s))
-        self._view.event(failed)
-        self._outside.on_event(failed)
+        self.view.event(failed)
+        self._monitor.on_event(failed)
 
     def _append(self, event: events.Event) -> events.Event:
         """Write an event while no process of the chain holds the log."""
-        with EventLog(self._layout.events) as log:
+        with EventLog(self.layout.events) as log:
             return log.append(event)
 
     def _is_hashed(self, code: int) -> bool:
-        """Wait for the source's hash, but no signal, and no run that has failed, waits for long.
+        """Wait for the source's hash, but not for long after a signal or a failure.
 
         Returns:
-            Whether ``run.json`` can be completed: one that has failed does without.
+            Whether ``run.json`` can be completed: that of a failed run needs no hash.
         """
         has_failed = code not in (ExitCode.DONE, ExitCode.PARTIAL)
         waited_s = 0.0
-        while self._hash.is_alive() and waited_s < HASH_GRACE_S and len(self._stopped.signals) < 2:
+        while self._hash.is_alive() and waited_s < HASH_GRACE_S and len(self._stop.signals) < 2:
             self._hash.join(_STEP_S)
-            waited_s += _STEP_S if has_failed or self._stopped.signals else 0.0
+            waited_s += _STEP_S if has_failed or self._stop.signals else 0.0
         return has_failed or not self._hash.is_alive()
 
     def _complete(self, code: int) -> None:
-        board, manifest = self._supervisor.board, self._manifest
-        complete(manifest, code, self._prepared, board)
+        board, manifest = self._observer.board, self._manifest
+        complete(manifest, code, self.prepared, board)
         manifest.usage = {
             **usage(board, self._spent, self._began_at, time.monotonic(), self._options.machine.price_per_hour),
             "attempts": self._attempt,
-            "windows_encoded": self._layout.encoded.stat().st_size if self._layout.encoded.exists() else 0,
-            "latency": (latency := {**latencies(read_events(self._layout.events)), **self._outside.latencies()}),
+            "windows_encoded": self.layout.encoded.stat().st_size if self.layout.encoded.exists() else 0,
+            "latency": (latency := {**latencies(read_events(self.layout.events)), **self._monitor.latencies()}),
         }
-        manifest.write(self._layout.manifest)
+        manifest.write(self.layout.manifest)
         if manifest.state == "finished":
-            forget_states(self._layout)
+            forget_states(self.layout)
             if latency:
-                self._view.note(Note(in_words(latency)))
+                self.view.note(Note(in_words(latency)))
 
     def _hash_source(self) -> None:
-        self._manifest.source.sha256 = self._prepared.source.sha256()
+        self._manifest.source.sha256 = self.prepared.source.sha256()
 
 
 def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:

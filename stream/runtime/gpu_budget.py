@@ -1,67 +1,22 @@
 """How a run's VRAM is shared out: from its options to each GPU process's share."""
 
-from pathlib import Path
-
-from models.annotators.qwen.vram import qwen_need
-from models.encoders.spec import EncoderProfile
-from models.encoders.table import WEIGHTLESS, profile_of
+from models.encoders.table import WEIGHTLESS
 from models.memory.gpu import find_gpu
-from models.memory.vram import (
-    GIB,
-    MARGIN_BYTES,
-    Need,
-    Share,
-    decoder_need,
-    limit_process,
-    share_out,
-)
+from models.memory.vram import GIB, MARGIN_BYTES, Need, Share, limit_process, share_out
 from stream.config import Options
 from stream.errors import NoRoomError
+from stream.runtime.process_spec import ProcessSpec
+from stream.runtime.processes import ENCODE, processes
 
 
 def needs(options: Options) -> dict[str, Need]:
-    """What each process that uses the GPU takes; ``options`` have their models settled.
+    """What each process that uses the GPU takes, by name; ``options`` have their models settled.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.
     """
-    found = {"ingest": decoder_need() if options.input.decoder == "nvdec" else None}
-    found["encode"] = _encoder_need(options)
-    found["annotate"] = _annotator_need(options)
-    return {process: need for process, need in found.items() if need is not None}
-
-
-def encoder_profile(options: Options) -> EncoderProfile | None:
-    """What the run's encoder takes, gives and costs; None while its weights are not known.
-
-    Raises:
-        ModelUnavailableError: its configuration cannot be read.
-    """
-    return profile_of(
-        options.encoder.name,
-        options.encoder.model,
-        frames=options.sampling.frames,
-        onnx=options.encoder.onnx,
-        provider=options.encoder.onnx_provider,
-    )
-
-
-def _encoder_need(options: Options) -> Need | None:
-    if options.resolved.encoder_endpoint is not None:
-        return None
-    profile = encoder_profile(options)
-    return None if profile is None else profile.vram
-
-
-def _annotator_need(options: Options) -> Need | None:
-    if options.annotator.name != "qwen" or options.annotator.model is None:
-        return None
-    return qwen_need(
-        Path(options.annotator.model),
-        options.annotator.frames,
-        options.annotator.batch,
-        options.annotator.quantization,
-    )
+    found = {spec.name: spec.gpu_need(options) for spec in processes(options)}
+    return {name: need for name, need in found.items() if need is not None}
 
 
 def with_budget(options: Options) -> Options:
@@ -80,7 +35,7 @@ def with_budget(options: Options) -> Options:
     if options.machine.vram_budget_gib is None:
         free_gib = max(card.free_bytes - MARGIN_BYTES, 0) / GIB
         options = options.replace({"machine.vram_budget_gib": round(free_gib, 3)})
-    encode = shares(options).get("encode")
+    encode = shares(options).get(ENCODE.name)
     return _with_batch(options, encode.batch if encode else 1)
 
 
@@ -103,22 +58,32 @@ def shares(options: Options) -> dict[str, Share]:
         raise NoRoomError(str(error)) from error
 
 
-def limited(options: Options, process: str) -> int | None:
-    """Keep this process, one of the run's, to its share; what is left in it for an allocator, None without a budget.
+def limit_gpu(options: Options, *specs: ProcessSpec) -> None:
+    """Limit this process, which does the work of these rows of the table, to their share; without a budget nothing.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.
         NoRoomError: the models do not fit into the budget.
     """
-    if (share := shares(options).get(process)) is None:
-        return None
-    if process != "encode" or options.encoder.onnx is None:  # which keeps to it by its own options, without torch
-        limit_process(share.limit_bytes)
-    return share.allocator_bytes
+    given = shares(options)
+    limits = [given[spec.name].limit_bytes for spec in specs if spec.name in given and spec.limits_allocator(options)]
+    if limits:
+        limit_process(sum(limits))
 
 
-def limited_alone(options: Options, process: str) -> Options:
-    """The options of a process that runs without its chain, and has the budget for itself; it is kept to that.
+def allocator_bytes(options: Options, spec: ProcessSpec) -> int | None:
+    """What a process's share leaves for an allocator; None without a budget.
+
+    Raises:
+        ModelUnavailableError: a model's files cannot be read.
+        NoRoomError: the models do not fit into the budget.
+    """
+    share = shares(options).get(spec.name)
+    return None if share is None else share.allocator_bytes
+
+
+def limit_gpu_alone(options: Options, spec: ProcessSpec) -> Options:
+    """Limit a process that runs without its chain and has the whole budget; returns its options.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.
@@ -126,5 +91,5 @@ def limited_alone(options: Options, process: str) -> Options:
     """
     alone = {"encoder.name": WEIGHTLESS, "encoder.model": None, "encoder.onnx": None, "input.decoder": "cpu"}
     options = with_budget(options.replace(alone))
-    limited(options, process)
+    limit_gpu(options, spec)
     return options

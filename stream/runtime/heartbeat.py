@@ -1,10 +1,11 @@
-"""What a stage's process tells the supervisor: that it lives, where it is, and why it ended."""
+"""Heartbeats: how a worker reports that it lives, where it is, and why it ended; and what they add up to."""
 
 import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -12,7 +13,8 @@ import psutil
 import zmq
 
 from stream.pipeline.codec import Codec
-from stream.pipeline.stage import Facts
+from stream.pipeline.items import Arrived, Item, Packet, Timed
+from stream.pipeline.stage import Facts, Gauges
 from stream.ui.notes import Note
 
 State: TypeAlias = Literal["starting", "running", "done", "failed"]
@@ -65,57 +67,65 @@ _CODEC: Final = Codec(Status, nested=[Note], header_bytes_max=16 * 2**20)
 
 
 class Reporter:
-    """The sending end, one a process. Never blocks: a heartbeat that finds no room is dropped."""
+    """Makes the heartbeats of one process, and hands them to ``send``."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, process: str) -> None:
-        self._socket = context.socket(zmq.PUSH)
-        self._socket.setsockopt(zmq.LINGER, 2000)
-        self._socket.connect(endpoint)
-        self._name = process
-        self._process = psutil.Process()
+    def __init__(self, process: str, send: Callable[[Status], None]) -> None:
+        self.process: Final = process
+        self._send = send
+        self._system = psutil.Process()
         self._state: State = "starting"
-        self._told_at = time.monotonic()
-        self._lock = threading.Lock()
+        self._reported_at = time.monotonic()
         self.t_s = 0.0
         self.items = 0
         self.given: Counter[str] = Counter()
         self.blocked_s = 0.0
         self.queue_s: float | None = None
         self.queue_items: Callable[[], int | None] = lambda: None
-        self._gauges: dict[str, float] = {}
+        self._gauges: Gauges = {}
         self.idle_s = 0.0
         self.ready_at: float | None = None
         """On the monotonic clock; None until the process is ready to work."""
         self.lag_s: float | None = None
         self.arrival: tuple[float, float] | None = None
 
-    @property
-    def process(self) -> str:
-        """Who reports."""
-        return self._name
+    def take(self, item: Item | None) -> None:
+        """Count an item that has come in, if one has, and note where in the stream it is."""
+        self.items += item is not None
+        if isinstance(item, Timed):
+            self.t_s = item.t_s
+        if isinstance(item, Arrived) and item.arrived_at is not None:
+            self.lag_s = max(0.0, time.monotonic() - item.arrived_at)
+            if not isinstance(item, Packet):
+                self.arrival = item.t_s, item.arrived_at
+
+    def give(self, item: Item) -> None:
+        """Count an item that goes out."""
+        if isinstance(item, Timed):
+            self.t_s = item.t_s
+        self.given[type(item).__name__] += 1
 
     def note(self, note: Note) -> None:
-        """Tell the user something now; from any thread."""
+        """Report something to the user now; from any thread."""
         self._send(self._now(note=note))
 
-    def report(self, state: State, facts: Facts, gauges: dict[str, float]) -> None:
-        """Send one heartbeat, from the process's own work."""
-        self._state, self._gauges, self._told_at = state, gauges, time.monotonic()
+    def report(self, state: State, facts: Facts, gauges: Gauges) -> None:
+        """Send a heartbeat from the process's own work."""
+        self._state, self._gauges, self._reported_at = state, gauges, time.monotonic()
         self._send(self._now(facts=facts))
 
     def pulse(self) -> None:
-        """Say that the process lives, whatever its work is at; from any thread."""
+        """Report that the process lives, whatever its work is at; from any thread."""
         self._send(self._now())
 
     def fail(self, message: str, exit_code: int) -> None:
-        """Say why the process ends."""
+        """Report why the process ends."""
         self._state = "failed"
         self._send(self._now(message=message, exit_code=exit_code))
 
-    def _now(self, **said: Any) -> Status:  # noqa: ANN401 - fields of a status, as they are there
-        times = self._process.cpu_times()
+    def _now(self, **more: Any) -> Status:  # noqa: ANN401 - fields of a status, as they are there
+        times = self._system.cpu_times()
         return Status(
-            process=self._name,
+            process=self.process,
             state=self._state,
             t_s=self.t_s,
             items=self.items,
@@ -125,87 +135,109 @@ class Reporter:
             queue_items=self.queue_items(),
             gauges=self._gauges,
             idle_s=self.idle_s,
-            busy_s=time.monotonic() - self._told_at,
+            busy_s=time.monotonic() - self._reported_at,
             up_s=0.0 if self.ready_at is None else time.monotonic() - self.ready_at,
             lag_s=self.lag_s,
             arrival=self.arrival,
-            rss_bytes=self._process.memory_info().rss,
+            rss_bytes=self._system.memory_info().rss,
             cpu_s=times.user + times.system,
-            **said,
+            **more,
         )
 
-    def _send(self, status: Status) -> None:
+
+class StatusSender:
+    """Sends heartbeats to the supervisor; from any thread. It never blocks while the process runs."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
+        self._socket = context.socket(zmq.PUSH)
+        self._socket.setsockopt(zmq.LINGER, 2000)
+        self._socket.connect(endpoint)
+        self._lock = threading.Lock()
+
+    def send(self, status: Status) -> None:
+        """Send one; if there is no room for it, it is dropped: the next one reports the same and more."""
         flags = zmq.NOBLOCK if status.state == "running" else 0
-        try:
-            with self._lock:
-                self._socket.send_multipart(_CODEC.encode(status), flags)
-        except zmq.Again:
-            return  # the supervisor is busy: the next heartbeat says the same and more
+        with self._lock, suppress(zmq.Again):
+            self._socket.send_multipart(_CODEC.encode(status), flags)
 
     def close(self) -> None:
         self._socket.close()
 
 
-class Board:
-    """The receiving end, in the supervisor: the last status of every process, and all facts so far."""
+class StatusReceiver:
+    """Receives the heartbeats of all processes, in the supervisor."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
         self._socket = context.socket(zmq.PULL)
         self._socket.bind(endpoint)
+
+    def receive(self, timeout_ms: int) -> list[Status]:
+        """All that have arrived, waiting up to ``timeout_ms`` for the first."""
+        received: list[Status] = []
+        while self._socket.poll(0 if received else timeout_ms, zmq.POLLIN):
+            received.append(_CODEC.decode(self._socket.recv_multipart()))
+        return received
+
+    def close(self) -> None:
+        self._socket.close(linger=0)
+
+
+class Board:
+    """The last heartbeat of every process of a chain, and all facts so far."""
+
+    def __init__(self) -> None:
         self.last: dict[str, Status] = {}
         self.facts: dict[str, Facts] = {}
         self.rss_bytes_max: dict[str, int] = {}
         self.ready_at: dict[str, float] = {}
-        """When each process was first heard to be ready, on the monotonic clock."""
+        """When each process first reported to be ready, on the monotonic clock."""
         self.ready_cpu_s: dict[str, float] = {}
-        """What each process had taken of the CPU by then."""
+        """CPU time that each process had used by then."""
         self._heard_at: dict[str, float] = {}
 
-    def collect(self, timeout_ms: int) -> list[Status]:
-        """All that has arrived, waiting up to ``timeout_ms`` for the first."""
-        news: list[Status] = []
-        while self._socket.poll(0 if news else timeout_ms, zmq.POLLIN):
-            status = _CODEC.decode(self._socket.recv_multipart())
-            self.last[status.process] = status
-            self._heard_at[status.process] = time.monotonic()
-            if status.state in ("running", "done"):
-                self.ready_at.setdefault(status.process, self._heard_at[status.process])
-                self.ready_cpu_s.setdefault(status.process, status.cpu_s)
-            self.rss_bytes_max[status.process] = max(self.rss_bytes_max.get(status.process, 0), status.rss_bytes)
-            self.facts.setdefault(status.process, {}).update(status.facts)
-            news.append(status)
-        return news
+    def add(self, status: Status) -> None:
+        """Take one heartbeat."""
+        name = status.process
+        self.last[name] = status
+        self._heard_at[name] = time.monotonic()
+        if status.state in ("running", "done"):
+            self.ready_at.setdefault(name, self._heard_at[name])
+            self.ready_cpu_s.setdefault(name, status.cpu_s)
+        self.rss_bytes_max[name] = max(self.rss_bytes_max.get(name, 0), status.rss_bytes)
+        self.facts.setdefault(name, {}).update(status.facts)
 
     def section(self, name: str) -> dict[str, Any]:
-        """One section of the facts, of all processes together; empty where none has it."""
+        """One section of the facts, of all processes together; empty if none has it."""
         return {key: value for facts in self.facts.values() for key, value in facts.get(name, {}).items()}
 
+    @property
+    def t_s(self) -> float:
+        """Stream time of the process that is furthest: the one that decodes."""
+        return max((last.t_s for last in self.last.values()), default=0.0)
+
     def begins(self, process: str) -> None:
-        """A process is started again: what the one before it said is no sign of life."""
+        """Note that a process is started again: heartbeats of the one before it are no sign of life."""
         self.last[process] = Status(process, "starting")
         self._heard_at[process] = time.monotonic()
 
     def expect(self, processes: Iterable[str]) -> None:
-        """These have been started now: from now on their silence counts."""
+        """Note that these have been started: from now on their silence counts."""
         self._heard_at = dict.fromkeys(processes, time.monotonic()) | self._heard_at
 
     def silences(self) -> dict[str, float]:
-        """Seconds since the work of each unfinished process was heard of last, or since it was started."""
+        """Seconds since the work of each unfinished process last reported, or since the process was started."""
         now = time.monotonic()
         busy_s = {name: last.busy_s for name, last in self.last.items()}
         done = {name for name, last in self.last.items() if last.state == "done"}
         return {name: now - at + busy_s.get(name, 0.0) for name, at in self._heard_at.items() if name not in done}
 
     def flowing_s(self) -> float:
-        """From when the last process was ready, its model loaded, to the last word of any."""
+        """Seconds from when the last process was ready, its model loaded, to the last heartbeat of any."""
         if not self.ready_at:
             return 0.0
         return max(0.0, max(self._heard_at.values()) - self.flows_from)
 
     @property
     def flows_from(self) -> float:
-        """When the last process was ready, on the monotonic clock; infinity where none is."""
+        """When the last process was ready, on the monotonic clock; infinity while none is."""
         return max(self.ready_at.values(), default=math.inf)
-
-    def close(self) -> None:
-        self._socket.close(linger=0)

@@ -1,34 +1,23 @@
-"""Starts the chain, watches over it, drains it in order, and says truthfully how it ended."""
+"""Runs a chain of processes: starts them, watches over them, drains them in order, and reports how it ended."""
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from types import FrameType
+from itertools import pairwise
 
 import zmq
 
-from stream.annotation.queue import OUTSTANDING_MAX
 from stream.config import Options
 from stream.errors import ExitCode, StageFailedError
-from stream.monitoring.monitor import Monitor
-from stream.pipeline.codec import HEADER_BYTES_MAX
 from stream.pipeline.items import End, Item, WorkerExited
-from stream.records.follow import Follower
-from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import read_state
+from stream.runtime.chain_run import ChainRun
 from stream.runtime.channels import Channel, Sender
-from stream.runtime.child import Child
-from stream.runtime.heartbeat import Board
-from stream.runtime.processes import ANNOTATE, PROCESSES, processes
+from stream.runtime.heartbeat import StatusReceiver
+from stream.runtime.process_spec import ProcessSpec, Requests
+from stream.runtime.processes import processes
 from stream.runtime.socket_folder import SocketFolder
 from stream.runtime.worker import WorkerConfig
-from stream.ui.view import View
+from stream.runtime.worker_process import WorkerProcess
 
-DRAIN_S = 6.0
-"""After a signal: time for what is under way to be recorded before the rest is ended."""
 _POLL_MS = 100
 _STATE_BYTES = 2**20
 """32 tokens of 1408 float64 numbers, the most that a V-JEPA 2 has, are 352 KiB."""
@@ -36,235 +25,172 @@ _WINDOW_BYTES = 1024
 """What the detector keeps of a window in its sketches, 512 bytes and a time, and twice that."""
 
 
-class Stopped:
-    """Which signals have arrived."""
-
-    def __init__(self) -> None:
-        self.signals: list[int] = []
-        self.at = 0.0
-
-    def __call__(self, number: int, _: FrameType | None) -> None:
-        self.at = self.at or time.monotonic()
-        self.signals.append(number)
-
-    @property
-    def code(self) -> ExitCode | None:
-        """The exit code that the first signal asks for."""
-        if not self.signals:
-            return None
-        return ExitCode.SIGINT if self.signals[0] == signal.SIGINT else ExitCode.SIGTERM
-
-    @property
-    def at_once(self) -> bool:
-        """A second signal, or the time to drain is over."""
-        return len(self.signals) > 1 or bool(self.signals and time.monotonic() - self.at > DRAIN_S)
-
-
-@contextmanager
-def signals_caught(stopped: Stopped) -> Iterator[None]:
-    """SIGINT and SIGTERM are noted instead of acted on."""
-    before = {number: signal.signal(number, stopped) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class Supervisor:
     """Runs one chain to its end."""
 
-    def __init__(
-        self,
-        options: Options,
-        layout: RunLayout,
-        view: View,
-        outside: Monitor,
-        duration_s: float | None,
-        lock_fd: int,
-    ) -> None:
-        """``lock_fd`` holds the run's lock, which every process of the chain inherits."""
-        self._options = options
-        self._layout = layout
-        self._view = view
-        self._outside = outside
-        self._duration_s = duration_s
-        self._lock_fd = lock_fd
+    def __init__(self, chain: ChainRun) -> None:
+        self._chain = chain
+        self._options = chain.options
+        self._stop = chain.stop
+        self._observer = chain.observer
+        self._board = chain.observer.board
+        self._specs = processes(chain.options)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets = SocketFolder()
-        self.board = Board(self._context, self._sockets.endpoint("status"))
-        self._children: list[Child] = []
-        self._annotators_left = options.runtime.max_restarts
-        self._to_record: Sender | None = None
-        """The way of the annotator's answers, where it has died."""
-        self._began_at = time.monotonic()
+        self._statuses = StatusReceiver(self._context, self._sockets.endpoint("status"))
+        self._workers: list[WorkerProcess] = []
+        self._most = chain.options.runtime.max_restarts
+        self._restarts_left = {spec.name: self._most for spec in self._specs if spec.restarts_alone}
+        self._answers: dict[str, Sender] = {}
+        """By worker: the channel of its answers, over which its client hears what became of it."""
 
-    def run(self, stopped: Stopped, attempt: int, state: Path | None, since: int = 0) -> ExitCode | None:
-        """Run the chain until its source is exhausted, or until a signal has drained it.
-
-        Args:
-            stopped: Where signals are noted.
-            attempt: Its number: a process of an older one may not write any more.
-            state: The file with the states to go on from; None: from the clip's start.
-            since: The first event to show.
-
-        Returns:
-            None at the source's end, else the exit code of the signal.
-
-        Raises:
-            StageFailedError: if a process ended before its work did; all others are ended, too.
-        """
-        self._stopped = stopped
-        self._events = Follower(self._layout.events, since)
-        saved = read_state(state) if state else None
-        self._since_s = saved.t_s if saved else 0.0
-        self._outside.begin(self._since_s, saved.totals.windows if saved else 0)
+    def run(self) -> ExitCode | None:
+        """As of ``Engine.run``."""
+        self._observer.begin(self._chain.saved(), time.monotonic())
         try:
-            self._children = [
-                Child(order, self._log(order.process), self._lock_fd) for order in self._orders(attempt, state)
-            ]
-            self.board.expect(child.name for child in self._children)
+            self._workers = [self._started(spec, config) for spec, config in self._configs().items()]
+            self._board.expect(worker.name for worker in self._workers)
             self._watch()
         finally:
             self._end_all()
-        return stopped.code
+        return self._stop.code
 
     def _watch(self) -> None:
-        told = False
-        while any(child.code is None for child in self._waited_for()):
-            if self._stopped.at_once:
+        stopping = False
+        while any(worker.code is None for worker in self._waited_for()):
+            if self._stop.at_once:
                 return
-            if self._stopped.signals and not told:
-                told = True
-                for child in self._children:
-                    child.stop()
+            if self._stop.signals and not stopping:
+                stopping = True
+                for worker in self._workers:
+                    worker.stop()
             self._collect(_POLL_MS)
-            self._show()
+            self._observer.show(time.monotonic())
             self._check()
         self._check()
-        self._show()
+        self._observer.show(time.monotonic())
 
-    def _waited_for(self) -> list[Child]:
-        """A model that is thinking holds up no stop: what it has not answered stays open work."""
-        return [child for child in self._children if child.name != ANNOTATE or not self._stopped.signals]
+    def _waited_for(self) -> list[WorkerProcess]:
+        """A stop does not wait for a model that computes: what it has not answered stays open work."""
+        return [worker for worker in self._workers if worker.spec.drains or not self._stop.signals]
 
     def _check(self) -> None:
-        """Raise if a process has failed, or has been silent for too long. The annotator's place is taken by another."""
-        for child in tuple(self._children):
-            if (fault := self._fault(child)) is None:
+        """Raise if a process has failed, or has been silent for too long; one that restarts alone is restarted."""
+        for worker in tuple(self._workers):
+            if (fault := self._fault(worker)) is None:
                 continue
-            if child.name != ANNOTATE or not (fault.transient or ANNOTATE in self.board.ready_at):
+            has_worked = fault.transient or worker.name in self._board.ready_at
+            if not (worker.spec.restarts_alone and has_worked):
                 raise fault
-            self._replace(child, str(fault))
+            self._restart(worker, str(fault))
 
-    def _fault(self, child: Child) -> StageFailedError | None:
-        if child.code:
+    def _fault(self, worker: WorkerProcess) -> StageFailedError | None:
+        if worker.code:
             self._collect(_POLL_MS)
-            message, code = child.failure(self.board.last.get(child.name))
-            return StageFailedError(message, code, child.name, transient=child.was_killed)
-        silent_s = self.board.silences().get(child.name, 0.0)
-        server = self._options.annotator
-        waits_s = server.connect_timeout_s + server.request_timeout_s if child.name == ANNOTATE else 0.0
-        if child.code is None and silent_s > self._options.runtime.liveness_timeout_s + waits_s:
-            message = f"the {child.name} process has said nothing for {silent_s:.0f} s: it hangs"
-            return StageFailedError(message, ExitCode.INTERNAL, child.name, transient=True)
+            message, code = worker.failure(self._board.last.get(worker.name))
+            return StageFailedError(message, code, worker.name, transient=worker.was_killed)
+        silent_s = self._board.silences().get(worker.name, 0.0)
+        if worker.code is None and silent_s > self._options.runtime.liveness_timeout_s + worker.spec.waits_s(
+            self._options
+        ):
+            message = f"the {worker.name} process has reported nothing for {silent_s:.0f} s: it hangs"
+            return StageFailedError(message, ExitCode.INTERNAL, worker.name, transient=True)
         return None
 
-    def _replace(self, annotator: Child, reason: str) -> None:
-        """Start it again, it alone: nobody waits for it. When it has died too often the chain goes on without."""
-        self._children.remove(annotator)
-        annotator.kill()
-        annotator.close()
-        if self._stopped.signals:
+    def _restart(self, worker: WorkerProcess, reason: str) -> None:
+        """Start it again while the others run on. If it has died too often the chain continues without it."""
+        self._workers.remove(worker)
+        worker.kill()
+        worker.close()
+        if self._stop.signals:
             return
-        if self._annotators_left:
-            self._annotators_left -= 1
-            self._tell_record(WorkerExited(ANNOTATE, reason, restarts=True))
-            self.board.begins(ANNOTATE)
-            self._children.append(Child(annotator.order, annotator.log, self._lock_fd))
+        if self._restarts_left[worker.name]:
+            self._restarts_left[worker.name] -= 1
+            self._tell_client(worker, WorkerExited(worker.name, reason, restarts=True))
+            self._board.begins(worker.name)
+            self._workers.append(self._started(worker.spec, worker.config))
         else:
-            most = self._options.runtime.max_restarts
-            last = f"{reason}, and has been started again as often as --max-restarts {most} allows"
-            self._tell_record(WorkerExited(ANNOTATE, last, restarts=False), End("stopped", 0.0, 0))
-            self._outside.does_without(ANNOTATE)
+            last = f"{reason}, and has been started again as often as --max-restarts {self._most} allows"
+            self._tell_client(worker, WorkerExited(worker.name, last, restarts=False), End("stopped", 0.0, 0))
+            self._observer.monitor.does_without(worker.name)
 
-    def _tell_record(self, *items: Item) -> None:
-        """What has become of the annotator. A record that has ended needs no telling."""
-        self._to_record = to = self._to_record or Sender(self._context, replace(self._answers_hop(), loose=True))
-        record = next(child for child in self._children if child.name == PROCESSES[-1])
-        while not to.takes_now():
-            if record.code is not None or self._stopped.signals:
+    def _tell_client(self, worker: WorkerProcess, *items: Item) -> None:
+        """Send items to the client of a worker in its place. A client that has ended needs none."""
+        client = next(client for client, spec in pairwise(self._specs) if spec == worker.spec)
+        process = next(each for each in self._workers if each.spec == client)
+        if worker.config.outlet is None:
+            raise RuntimeError(f"the {worker.name} process has no channel for its answers")
+        if worker.name not in self._answers:
+            self._answers[worker.name] = Sender(self._context, replace(worker.config.outlet, loose=True))
+        answers = self._answers[worker.name]
+        while not answers.takes_now():
+            if process.code is not None or self._stop.signals:
                 return
             self._collect(_POLL_MS)
         for item in items:
-            to.send(item, while_full=lambda: None)
-
-    def _show(self) -> None:
-        if (ingest := self.board.last.get("ingest")) is not None:
-            speed = max(0.0, ingest.t_s - self._since_s) / (time.monotonic() - self._began_at)
-            self._view.progress(ingest.t_s, self._duration_s, speed)
-        for event, _ in self._events.poll():
-            self._view.event(event)
-            self._outside.on_event(event)
-        self._outside.tick()
+            answers.send(item, while_full=lambda: None)
 
     def _collect(self, timeout_ms: int) -> None:
-        for status in self.board.collect(timeout_ms):
-            self._outside.on_status(status)
-            if status.note:
-                self._view.note(status.note)
+        for status in self._statuses.receive(timeout_ms):
+            self._observer.on_status(status)
 
     def _end_all(self) -> None:
-        for child in self._children:
-            if child.code is None:
-                child.kill()
-            child.close()
+        for worker in self._workers:
+            if worker.code is None:
+                worker.kill()
+            worker.close()
         self._collect(0)
-        if self._to_record is not None:
-            self._to_record.close()
-        self.board.close()
-        self._events.close()
+        for answers in self._answers.values():
+            answers.close()
+        self._statuses.close()
         self._context.term()
         self._sockets.remove()
 
-    def _orders(self, attempt: int, state: Path | None) -> list[WorkerConfig]:
-        """Each hop leads from a process to the next; the last process may answer the one before it."""
-        names = processes(self._options)
-        hops = [self._orders_hop() if name == ANNOTATE else self._hop(name) for name in names[1:]]
-        answers = self._answers_hop() if ANNOTATE in names else None
-        return [
-            WorkerConfig(
-                process=process,
-                options=self._options,
-                run_dir=self._layout.root,
-                attempt=attempt,
-                state=state,
-                status_endpoint=self._sockets.endpoint("status"),
-                inlet=inlet,
-                outlet=outlet,
-                back=answers if process == PROCESSES[-1] else None,
-                announces=process == ANNOTATE,
-            )
-            for process, inlet, outlet in zip(names, [None, *hops], [*hops, answers], strict=True)
-        ]
+    def _started(self, spec: ProcessSpec, config: WorkerConfig) -> WorkerProcess:
+        log = self._chain.layout.logs / f"{spec.name}.log"
+        return WorkerProcess(spec, config, log, self._chain.lock_fd)
 
-    def _hop(self, to: str) -> Channel:
-        """Large enough for a frame, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square."""
+    def _configs(self) -> dict[ProcessSpec, WorkerConfig]:
+        """Each channel leads from a process to the next; one that has requests sends its answers back."""
+        chain, endpoint = self._chain, self._sockets.endpoint
+        inlets: list[Channel | None] = [None, *(self._channel_to(spec) for spec in self._specs[1:])]
+        answers = [
+            _answers_of(spec.requests, endpoint(f"answer{number}")) if spec.requests else None
+            for number, spec in enumerate(self._specs)
+        ]
+        return {
+            spec: WorkerConfig(
+                process=spec.name,
+                options=chain.options,
+                run_dir=chain.layout.root,
+                attempt=chain.attempt,
+                state=chain.state,
+                status_endpoint=endpoint("status"),
+                inlet=inlet,
+                outlet=own_answers or next_inlet,
+                back=next_answers,
+            )
+            for spec, inlet, own_answers, next_inlet, next_answers in zip(
+                self._specs, inlets, answers, [*inlets[1:], None], [*answers[1:], None], strict=True
+            )
+        }
+
+    def _channel_to(self, spec: ProcessSpec) -> Channel:
+        """Large enough for a frame, a barrier and any keyframe: a JPEG has less than a byte a pixel of its square.
+
+        The channel of requests takes all that may be unanswered, and ``End``.
+        """
+        endpoint = self._sockets.endpoint(spec.name)
+        if spec.requests is not None:
+            largest = spec.requests.request_bytes_max
+            return Channel(endpoint, largest, 2 * largest * (spec.requests.open_max + 1), loose=True)
         options = self._options
         largest = max(3 * options.resolved.encoder_px**2, options.keyframes.px**2, _state_bytes(options)) + 4096
-        return Channel(self._sockets.endpoint(to), largest, options.runtime.queue_mib * 1024 * 1024)
+        return Channel(endpoint, largest, options.runtime.queue_mib * 1024 * 1024)
 
-    def _orders_hop(self) -> Channel:
-        """It takes all that may wait for an answer, and ``End``."""
-        largest = 4096
-        return Channel(self._sockets.endpoint(ANNOTATE), largest, 2 * largest * (OUTSTANDING_MAX + 1), loose=True)
 
-    def _answers_hop(self) -> Channel:
-        largest = HEADER_BYTES_MAX
-        return Channel(self._sockets.endpoint("answers"), largest, 2 * largest * OUTSTANDING_MAX)
-
-    def _log(self, process: str) -> Path:
-        return self._layout.logs / f"{process}.log"
+def _answers_of(requests: Requests, endpoint: str) -> Channel:
+    return Channel(endpoint, requests.answer_bytes_max, 2 * requests.answer_bytes_max * requests.open_max)
 
 
 def _state_bytes(options: Options) -> int:

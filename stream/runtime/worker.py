@@ -21,19 +21,21 @@ from pathlib import Path
 import zmq
 from pydantic import BaseModel
 
-from models.memory import vram
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.pipeline.codec import pack
-from stream.pipeline.items import Arrived, Barrier, EncoderFrame, End, EndReason, Item, Packet, Timed, WorkerReady
+from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerReady
 from stream.pipeline.source import PacketSource
-from stream.pipeline.stage import Facts, Stage, feed
+from stream.pipeline.stage import Stage, feed
 from stream.pipeline.state import with_states
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_state
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
-from stream.runtime.heartbeat import Reporter, State
-from stream.runtime.processes import Work, build
+from stream.runtime.gpu_budget import limit_gpu
+from stream.runtime.heartbeat import Reporter, State, StatusSender
+from stream.runtime.process_spec import Work
+from stream.runtime.processes import PROCESSES
+from stream.runtime.work import build
 from stream.ui.notes import forward_notes, print_traceback
 
 HEARTBEAT_S = 0.5
@@ -57,8 +59,6 @@ class WorkerConfig(BaseModel):
     outlet: Channel | None
     back: Channel | None = None
     """From the process after it, where that one answers."""
-    announces: bool = False
-    """Whether it says that it is ready, to the process that it answers."""
 
 
 class Control(threading.Thread):
@@ -99,14 +99,8 @@ class WorkerPort:
 
     def take(self, item: Item | None, waited_s: float | None = None) -> None:
         """Note an item that has come in, and how long it had waited to; or that there was none for a while."""
-        self._reporter.items += item is not None
         self._reporter.queue_s = waited_s
-        if isinstance(item, Timed):
-            self._reporter.t_s = item.t_s
-        if isinstance(item, Arrived) and item.arrived_at is not None:
-            self._reporter.lag_s = max(0.0, time.monotonic() - item.arrived_at)
-            if not isinstance(item, Packet):
-                self._reporter.arrival = item.t_s, item.arrived_at
+        self._reporter.take(item)
         self.tick()
 
     def idle(self, since: float) -> None:
@@ -122,10 +116,7 @@ class WorkerPort:
 
     def report(self, state: State) -> None:
         """Send a heartbeat with the facts and gauges of the work."""
-        facts: Facts = {**self._work.stage.facts(), "gpu": dict(vram.facts())}
-        if self._work.source is not None:
-            facts |= self._work.source.facts()
-        self._reporter.report(state, facts, self._work.stage.gauges())
+        self._reporter.report(state, self._work.facts(), self._work.stage.gauges())
 
     def send(self, item: Item) -> None:
         """Hand an item on, a barrier with the states of this process, waiting while the next one is behind."""
@@ -133,12 +124,10 @@ class WorkerPort:
             item = replace(item, states=with_states(item.states, self._work.stage.snapshot()))
         if self._outlet is None:
             raise EgocleanError(f"the last process of the chain gave a {type(item).__name__}, but nobody follows it")
-        if isinstance(item, Timed):
-            self._reporter.t_s = item.t_s
         self._offered_at = time.monotonic()
         self._outlet.send(item, while_full=self._wait)
         self._note_waiting()
-        self._reporter.given[type(item).__name__] += 1
+        self._reporter.give(item)
 
     def notify(self) -> float:
         """Notify the stage if that is due and its items can be sent; returns how long to wait for the next item, s."""
@@ -232,13 +221,15 @@ def serve(order: WorkerConfig, context: zmq.Context[zmq.Socket[bytes]], control:
     """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
     with ExitStack() as stack:
         saved = read_state(order.state) if order.state else None
-        work = build(order.process, order.options, RunLayout(order.run_dir, order.run_dir.name), order.attempt, saved)
+        spec = PROCESSES[order.process]
+        limit_gpu(order.options, spec)
+        work = build(spec, order.options, RunLayout(order.run_dir, order.run_dir.name), order.attempt, saved)
         stack.callback(work.stage.close)
         outlet = stack.enter_context(Sender(context, order.outlet)) if order.outlet else None
         port = WorkerPort(work, outlet, control, reporter)
         port.tick()
-        if order.announces:
-            port.send(WorkerReady(order.process))
+        if spec.restarts_alone:
+            port.send(WorkerReady(spec.name))
         if work.source is not None:
             run_source(work.source, work.stage, port)
         elif order.inlet is not None:
@@ -279,7 +270,8 @@ def main() -> None:
     control = Control(line_in, order)
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    reporter = Reporter(context, order.status_endpoint, order.process)
+    statuses = StatusSender(context, order.status_endpoint)
+    reporter = Reporter(order.process, statuses.send)
     forward_notes(reporter.note, order.process)
     reporter.report("starting", {}, {})
     code = int(ExitCode.DONE)
@@ -290,7 +282,7 @@ def main() -> None:
         code = exit_code_of(error)
         print_traceback(error)
         reporter.fail(sentence_of(error), code)
-    reporter.close()
+    statuses.close()
     context.term()
     sys.exit(code)
 

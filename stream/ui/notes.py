@@ -6,7 +6,8 @@
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -14,6 +15,7 @@ from stream.errors import EgocleanError, ExitCode, exit_code_of, printable, sent
 
 _LOG = logging.getLogger(__name__)
 
+_LOGGERS = ("stream", "models")
 Level: TypeAlias = Literal["info", "warning", "error"]
 
 
@@ -43,9 +45,21 @@ class _NoteHandler(logging.Handler):
         self._forward(Note(record.getMessage(), _level(record.levelno), self._process, segment_id, trace))
 
 
+@contextmanager
+def forwarded_notes(forward: Callable[[Note], None], process: str | None = None) -> Iterator[None]:
+    """As ``forward_notes``, for the time of the block."""
+    before = {name: logging.getLogger(name).handlers for name in _LOGGERS}
+    forward_notes(forward, process)
+    try:
+        yield
+    finally:
+        for name, handlers in before.items():
+            logging.getLogger(name).handlers = handlers
+
+
 def forward_notes(forward: Callable[[Note], None], process: str | None = None) -> None:
     """Forward the messages of the project's loggers in this process to a function, perhaps from several threads."""
-    for name in ("stream", "models"):
+    for name in _LOGGERS:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         logger.handlers = [_NoteHandler(forward, process)]

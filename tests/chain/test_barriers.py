@@ -22,7 +22,8 @@ from stream.pipeline.state import State, replay_from_s
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import Saved, Totals
 from stream.records.store.event_log import read_events
-from stream.runtime.processes import build
+from stream.runtime.processes import INGEST
+from stream.runtime.work import build
 from stream.stages.detect import Detect
 from stream.stages.embed import Embed
 from stream.stages.record import Record
@@ -97,7 +98,7 @@ class Chain:
                 "keyframes.px": 64,
             }
         )
-        self._work = build("ingest", options, RunLayout(Path(), "clip"), saved=saved)
+        self._work = build(INGEST, options, RunLayout(Path(), "clip"), saved=saved)
         self._rest: dict[str, Stage] = {
             "encode": Pipeline([Embed(Thumbnails(), 1.0)]),
             "detect": Pipeline([Detect(DETECTOR)]),
@@ -216,7 +217,7 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     barrier = next(islice((item for item in Chain(clip).play() if isinstance(item, Barrier)), 9, None))
     saved = Saved(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
     options = Options(source=str(clip)).replace({"lens.rectify": False, "resolved.encoder_px": 32, "keyframes.px": 64})
-    work = build("ingest", options, RunLayout(tmp_path, "clip"), saved=saved)
+    work = build(INGEST, options, RunLayout(tmp_path, "clip"), saved=saved)
     assert work.source is not None
     given = [item for packet in work.source.packets() if packet for item in work.stage.on_item(packet)]
     again = [item for item in given if isinstance(item, EncoderFrame | Keyframe | Picture) and item.t_s <= barrier.t_s]

@@ -13,7 +13,7 @@ from stream.config import Options
 from stream.errors import ModelUnavailableError, UsageError
 from stream.records.schema import events
 from stream.run.prepare import prepare
-from stream.runtime.supervisor import DRAIN_S
+from stream.runtime.signals import DRAIN_S
 from tests.support.described import actions, hang_after, is_annotated, release, told, words
 from tests.support.echo_server import MODEL
 from tests.support.openai_server import Server, serving

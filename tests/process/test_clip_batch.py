@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from stream.config import Options
+from stream.engines.table import run_prepared
 from stream.errors import ExitCode
 from stream.records.schema.events import Event, RunFinished
 from stream.run.prepare import prepare
-from stream.run.session import run
-from stream.runtime.supervisor import Stopped
+from stream.runtime.signals import StopRequest
 from stream.ui.view import PlainView
 from tests.support.clips import into_tar, make_clip, remux
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
@@ -99,6 +99,6 @@ def test_signal_after_the_end_of_a_run_is_noted(tmp_path: Path) -> None:
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "clip.mp4", frames=20)
     prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"}))
-    stopped = Stopped()
-    assert run(prepared, LateSignal(Console(file=io.StringIO())), stopped) == ExitCode.DONE
+    stopped = StopRequest()
+    assert run_prepared(prepared, LateSignal(Console(file=io.StringIO())), stopped) == ExitCode.DONE
     assert stopped.code == ExitCode.SIGTERM

@@ -11,7 +11,7 @@ import pytest
 from models.encoders.encoder import UInt8
 from models.encoders.grid import GridEncoder
 from stream.config import Options
-from stream.engines.jobs.encoder import EncoderProcess
+from stream.engines.encoder_process import EncoderProcess
 from stream.errors import ExitCode, StageFailedError, exit_code_of
 from stream.runtime.encoder_service.client import RemoteEncoder
 from stream.runtime.socket_folder import SocketFolder

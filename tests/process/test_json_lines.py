@@ -44,7 +44,7 @@ def test_standard_output_is_the_events(clip: Path, tmp_path: Path) -> None:
     assert {line["segment_id"] for line in told if line["event"] == "segment.closed"} >= {"s0000"}
     assert (told[-1]["event"], told[-1]["level"]) == ("run.failed", "error")
     (note,) = lines(notes)
-    assert (note["message"], note["level"], note["process"]) == ("the same command goes on where it was", "info", None)
+    assert (note["message"], note["level"], note["process"]) == ("run the same command again to resume", "info", None)
     assert note["run_id"] == run_id
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from stream.config import Options
+from stream.engines.table import run_prepared
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import finish_of, read_events
 from stream.run.prepare import prepare
-from stream.run.session import run
 from stream.sources.clip import Clip
 from stream.ui.view import JsonView
 from tests.support.clips import make_clip
@@ -66,7 +66,7 @@ def test_signal_while_the_source_is_hashed(clip: Path, tmp_path: Path, monkeypat
 
     monkeypatch.setattr(Clip, "sha256", hash_for_ever)
     prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
-    assert run(prepared, JsonView()) == 143
+    assert run_prepared(prepared, JsonView()) == 143
     assert manifest(layout.root)["state"] == "running"
     assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
     completed = manifest(layout.root)

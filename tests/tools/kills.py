@@ -17,23 +17,21 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 import psutil
 
-from stream.annotation.raw_responses import read_responses
 from stream.bench.clips import repeat_clip
 from stream.demo.render import render_demo
 from stream.errors import ExitCode
-from stream.records.schema.events import TOLD_BY_CHAIN, Outcome
 from stream.records.schema.layout import RunLayout
-from stream.records.store.event_log import as_json, finish_of, read_events
-from stream.runtime.processes import ANNOTATE, PROCESSES
+from stream.runtime.processes import PROCESSES
+from tests.support.compared import answers_of, differences
 from tests.support.echo_server import MODEL, answering
 
-_WORKERS = (*PROCESSES, ANNOTATE)
+_WORKERS = tuple(PROCESSES)
 TARGETS = (*_WORKERS, "supervisor", "all")
 _GENTLE = (
     "--encoder",
@@ -46,8 +44,6 @@ _GENTLE = (
     "12",
 )
 """The detector as quick as it can be: a short clip then has segments of both kinds."""
-_NOT_COMPARED = ("seq", "time", "wall_s", "seconds", "dollars")
-"""Of events and answers: times of day, and what hangs on them."""
 _LONGEST_WAIT_S = 4.0
 """Before a kill: longer than a start, so that some kills come before the first item and some after many."""
 _LEAVE_S = 10.0
@@ -94,7 +90,7 @@ class Tormentor:
         """Kill ``times`` times, in as many runs as that takes."""
         figures, began_at = Figures(), time.monotonic()
         whole = self._run(0, Counter())
-        figures.described = len(_answers(whole))
+        figures.described = len(answers_of(whole))
         while (left := times - figures.kills.total()) > 0:
             killed: Counter[str] = Counter()
             run = self._run(left, killed)
@@ -168,53 +164,10 @@ class Tormentor:
         return [*map(str, alive), *map(str, parts), *map(str, (self._folder / "tmp").iterdir())]
 
 
-def differences(run: RunLayout, whole: RunLayout) -> list[str]:
-    """What differs between two finished runs, times of day aside."""
-    named = {
-        "annotations": (run.annotations.read_bytes(), whole.annotations.read_bytes()),
-        "answers": (_answers(run), _answers(whole)),
-        "events": (_story(run), _story(whole)),
-        "outcomes": (_outcomes(run), _outcomes(whole)),
-        "keyframes": (_pictures(run), _pictures(whole)),
-        **{
-            path.name: (path.read_bytes(), other.read_bytes())
-            for path, other in zip(run.arrays, whole.arrays, strict=True)
-        },
-    }
-    return [f"{run.root}: {name}" for name, (one, other) in named.items() if one != other]
-
-
 def encoded(run: RunLayout) -> int:
     """Windows that were given to the encoder, in all attempts, as ``run.json`` says it."""
     usage: dict[str, int] = json.loads(run.manifest.read_text())["usage"]
     return usage["windows_encoded"]
-
-
-def _story(run: RunLayout) -> list[dict[str, object]]:
-    told = [as_json(event) for event in read_events(run.events) if event.event in TOLD_BY_CHAIN]
-    if finish := finish_of(run.events):
-        told.append(as_json(finish))
-    return [_timeless(event) for event in told]
-
-
-def _outcomes(run: RunLayout) -> list[dict[str, object]]:
-    """What became of the segments, in their order: answers come in any."""
-    settled = [as_json(event) for event in read_events(run.events) if isinstance(event, Outcome)]
-    return sorted(map(_timeless, settled), key=lambda event: str(event["segment_id"]))
-
-
-def _answers(run: RunLayout) -> list[dict[str, object]]:
-    said = [_timeless(asdict(answer)) for answer in read_responses(run.raw_responses)]
-    return sorted(said, key=lambda answer: str(answer["segment_id"]))
-
-
-def _timeless(fields: dict[str, object]) -> dict[str, object]:
-    kept = {name: value for name, value in fields.items() if name not in _NOT_COMPARED}
-    return {name: _timeless(value) if isinstance(value, dict) else value for name, value in kept.items()}
-
-
-def _pictures(run: RunLayout) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in run.keyframes.iterdir()}
 
 
 def _log_of(worker: psutil.Process) -> str:

@@ -21,7 +21,8 @@ from stream.pipeline.items import Embedding, Packet, SourceEvent
 from stream.pipeline.stage import Pipeline, drive
 from stream.records.schema.layout import RunLayout
 from stream.run.prepare import prepare
-from stream.runtime.processes import build
+from stream.runtime.processes import INGEST
+from stream.runtime.work import build
 from stream.sources.clip import Clip
 from stream.stages.embed import Embed
 from stream.video.packets import packets
@@ -83,7 +84,7 @@ def test_each_clip_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_series_are_what_the_chain_embeds(clip: Path) -> None:
     """The grid's row sees the embeddings that a run makes of the clip, at the same times."""
     prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid"}))
-    work = build("ingest", prepared.options, RunLayout(Path(), "clip"))
+    work = build(INGEST, prepared.options, RunLayout(Path(), "clip"))
     chain = Pipeline([work.stage, Embed(GridEncoder(), 1.0)])
     made = [item for item in drive(chain, packets(prepared.source)) if isinstance(item, Embedding)]
     seen = record(prepared, {"grid": GridEncoder()}, Console(file=io.StringIO()))

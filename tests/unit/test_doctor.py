@@ -15,9 +15,9 @@ from stream.config import Options
 from stream.doctor import machine, software
 from stream.doctor.check import check
 from stream.doctor.clip import Case, reading
+from stream.engines.table import run_prepared
 from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, UsageError
 from stream.run.prepare import prepare
-from stream.run.session import run
 from stream.ui.view import PlainView
 from tests.support.clips import make_clip
 from tests.support.runs import write_intrinsics
@@ -75,9 +75,9 @@ def test_run_on_a_network(
     monkeypatch.setattr("stream.run.session._begin", lambda *_: 0)
     for kind in ("ext4", "fuse.sshfs"):
         monkeypatch.setattr(psutil, "disk_partitions", lambda kind=kind, **_: [Mount(str(tmp_path), kind)])
-        assert run(prepared, PlainView(Console(width=400))) == 0
+        assert run_prepared(prepared, PlainView(Console(width=400))) == 0
     (warning,) = capsys.readouterr().out.splitlines()
-    assert "lies on fuse.sshfs: locks and fsync may be slow" in warning
+    assert "is on fuse.sshfs: locks and fsync may be slow" in warning
 
 
 def test_out_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

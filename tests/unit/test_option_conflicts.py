@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stream.config import Options
-from stream.engines.jobs.pool import check_together
+from stream.engines.pool import check_together
 from stream.errors import ExitCode, ModelUnavailableError, UsageError, exit_code_of
 from stream.run.prepare import prepare, with_encoder
 from stream.sources.remote.address import parse_address

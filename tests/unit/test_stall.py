@@ -1,15 +1,18 @@
 """A stall is detected by the work that gets done, and the process that holds up the others is named."""
 
 from stream.monitoring.stall import GRACE_S, StallDetector
+from stream.runtime import processes
 from stream.runtime.heartbeat import Status
-from stream.runtime.processes import ANNOTATE, PROCESSES
 from tests.support.live_packets import Clock
+
+ANNOTATE = processes.ANNOTATE.name
+CHAIN = {name: spec.patience_s for name, spec in processes.PROCESSES.items() if name != ANNOTATE}
 
 
 def chain_at(clock: Clock) -> StallDetector:
     """A chain under way, with a ``--progress-timeout-s`` of a minute."""
-    progress = StallDetector(stall_s=60, clock=clock)
-    for name in PROCESSES:
+    progress = StallDetector(60, CHAIN, clock)
+    for name in CHAIN:
         progress.on_status(Status(name, "running", items=40, t_s=1.5))
     return progress
 
@@ -32,7 +35,7 @@ def test_life_without_work_is_a_stall() -> None:
     progress = chain_at(clock)
     for _ in range(61):
         clock.now_s += 1
-        for name in PROCESSES:
+        for name in CHAIN:
             progress.on_status(Status(name, "running", items=40, t_s=1.5))
     assert progress.judge() == (
         "stalled", "no process has done anything for 61 s, after 40 items, at 1.5 s of the source",
@@ -56,12 +59,12 @@ def test_one_that_works_is_enough() -> None:
 def test_annotator_may_think_for_minutes() -> None:
     """While the annotator is at one batch the run is well, also when all others wait for it; not for ever."""
     clock = Clock()
-    progress = StallDetector(60, (*PROCESSES, ANNOTATE), clock)
-    for name in (*PROCESSES, ANNOTATE):
+    progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
+    for name in (*CHAIN, ANNOTATE):
         progress.on_status(Status(name, "running"))
     for seconds, state in ((300, "running"), (301, "stalled")):
         clock.now_s += seconds
-        for name in PROCESSES:
+        for name in CHAIN:
             progress.on_status(Status(name, "running"))
         progress.on_status(Status(ANNOTATE, "running", busy_s=clock.now_s - 100))
         assert progress.judge()[0] == state
@@ -71,10 +74,10 @@ def test_annotator_may_think_for_minutes() -> None:
 def test_annotator_without_a_pulse_is_a_stall() -> None:
     """A thinking process has a pulse: one that says nothing at all is blamed like any other."""
     clock = Clock()
-    progress = StallDetector(60, (*PROCESSES, ANNOTATE), clock)
+    progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
     progress.on_status(Status(ANNOTATE, "running", items=3))
     clock.now_s += 61
-    for name in PROCESSES:
+    for name in CHAIN:
         progress.on_status(Status(name, "running"))
     assert progress.judge() == (
         "stalled", "the annotate process has done nothing for 61 s, after 3 items, at 0.0 s of the source",
@@ -84,9 +87,9 @@ def test_annotator_without_a_pulse_is_a_stall() -> None:
 def test_idle_annotator_excuses_nobody() -> None:
     """When all live and nothing moves, an annotator that waits for work is no reason."""
     clock = Clock()
-    progress = StallDetector(60, (*PROCESSES, ANNOTATE), clock)
+    progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
     for _ in range(62):
-        for name in (*PROCESSES, ANNOTATE):
+        for name in (*CHAIN, ANNOTATE):
             progress.on_status(Status(name, "running"))
         clock.now_s += 1
     assert progress.judge()[0] == "stalled"
@@ -96,7 +99,7 @@ def test_nothing_left_to_do_is_no_stall() -> None:
     """When every process is done, the run is not blamed while its books are closed."""
     clock = Clock()
     progress = chain_at(clock)
-    for name in PROCESSES:
+    for name in CHAIN:
         progress.on_status(Status(name, "done", items=40))
     clock.now_s += 61
     assert progress.judge() == ("running", "")
@@ -105,7 +108,7 @@ def test_nothing_left_to_do_is_no_stall() -> None:
 def test_starting_has_its_grace_and_no_more() -> None:
     """A chain whose processes are not all ready is starting, for a while; a new chain gets that time again."""
     clock = Clock()
-    progress = StallDetector(stall_s=60, clock=clock)
+    progress = StallDetector(60, CHAIN, clock)
     progress.on_status(Status("ingest", "running"))
     progress.on_status(Status("encode", "starting"))
     clock.now_s += GRACE_S
@@ -119,20 +122,20 @@ def test_starting_has_its_grace_and_no_more() -> None:
 def test_a_run_that_waits_for_its_camera_has_not_stalled() -> None:
     """Up to a limit; a process that hangs meanwhile is a stall all the same."""
     clock = Clock()
-    progress = StallDetector(stall_s=60.0, away_s=300.0, clock=clock)
+    progress = StallDetector(60.0, CHAIN, clock, away_s=300.0)
 
     def beat(*names: str) -> None:
         for name in names:
             progress.on_status(Status(name, "running", items=7))
 
-    beat(*PROCESSES)
+    beat(*CHAIN)
     progress.away("it ended the stream")
     for _ in range(6):
         clock.wait(50.0)
-        beat(*PROCESSES)
+        beat(*CHAIN)
     assert progress.judge() == ("running", "the source is away: it ended the stream")
     clock.wait(50.0)
-    beat(*PROCESSES)
+    beat(*CHAIN)
     assert progress.judge() == ("stalled", "the source has been away for 350 s: it ended the stream")
     progress.away("")
     assert progress.judge() == ("running", "")

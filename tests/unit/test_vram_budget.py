@@ -14,7 +14,8 @@ from stream.config import Options
 from stream.doctor.vram import plan
 from stream.errors import ModelUnavailableError, NoRoomError
 from stream.runtime import gpu_budget as vram
-from stream.runtime.gpu_budget import limited, limited_alone, needs, shares, with_budget
+from stream.runtime.gpu_budget import allocator_bytes, limit_gpu, limit_gpu_alone, needs, shares, with_budget
+from stream.runtime.processes import ANNOTATE, DETECT, ENCODE, INGEST
 from tests.support.tiny_models import save_tiny_vjepa2
 from tests.support.tiny_qwen import save_tiny_qwen
 
@@ -112,9 +113,13 @@ def test_gpus_decoder_has_a_share(options: Options, monkeypatch: pytest.MonkeyPa
     given = shares(both)
     assert list(given) == ["ingest", "encode"]
     assert given["ingest"].need.each_bytes == DECODER_BYTES
-    assert limited(both, "ingest") == given["ingest"].limit_bytes - CONTEXT_BYTES
+    limit_gpu(both, INGEST)
+    assert allocator_bytes(both, INGEST) == given["ingest"].limit_bytes - CONTEXT_BYTES
     assert limits == [given["ingest"].limit_bytes]
-    assert limited(both, "detect") is None
+    limit_gpu(both, DETECT)
+    assert allocator_bytes(both, DETECT) is None
+    limit_gpu(both, INGEST, DETECT, ENCODE)
+    assert limits[1:] == [sum(share.limit_bytes for share in given.values())]
 
 
 def test_annotator_by_itself_has_the_whole_budget(
@@ -126,8 +131,8 @@ def test_annotator_by_itself_has_the_whole_budget(
     card_with(monkeypatch, 20.0)
     qwen = save_tiny_qwen(tmp_path / "qwen", "qwen2_5_vl")
     recorded = options.replace({"annotator.name": "qwen", "annotator.model": str(qwen), "input.decoder": "nvdec"})
-    limited_alone(recorded, "annotate")
-    limited_alone(recorded.replace({"machine.vram_budget_gib": 6.0}), "annotate")
+    limit_gpu_alone(recorded, ANNOTATE)
+    limit_gpu_alone(recorded.replace({"machine.vram_budget_gib": 6.0}), ANNOTATE)
     assert limits == [pytest.approx(19 * GIB, abs=16), 6 * GIB]
 
 

@@ -20,7 +20,6 @@ from models.encoders.encoder import ClipEncoder, Facts
 from models.memory import vram
 from stream.config import Options
 from stream.errors import ExitCode, exit_code_of, sentence_of
-from stream.runtime.encoder import own_encoder
 from stream.runtime.encoder_service.messages import (
     QUEUE_MESSAGES,
     REPLIES,
@@ -36,6 +35,9 @@ from stream.runtime.encoder_service.messages import (
     Request,
 )
 from stream.runtime.encoder_service.shared import Result, SharedEncoder
+from stream.runtime.gpu_budget import allocator_bytes, limit_gpu
+from stream.runtime.processes import ENCODE
+from stream.runtime.stage_builders import load_encoder
 
 _BUSY_POLL_MS = 1
 _IDLE_POLL_MS = 1000
@@ -133,7 +135,8 @@ def serve(config: ServiceConfig) -> None:
         MemoryError: it does not fit into the device's memory.
     """
     options = config.options
-    encoder = own_encoder(options)
+    limit_gpu(options, ENCODE)
+    encoder = load_encoder(options, allocator_bytes(options, ENCODE))
     with zmq.Context[zmq.Socket[bytes]]() as context, context.socket(zmq.ROUTER) as socket:
         socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
         socket.setsockopt(zmq.LINGER, 0)

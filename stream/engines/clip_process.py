@@ -1,4 +1,4 @@
-"""The process of one clip among several: ``python -m stream.engines.jobs.job``, its order as one line on standard
+"""The process of one clip among several: ``python -m stream.engines.clip_process``, its order as one line on standard
 input.
 
 That pipe stays open: when it closes, whoever started the job is gone, and the run drains as after SIGTERM.
@@ -18,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from stream.config import Options
 from stream.engines.batch import Outcome, attempt
-from stream.engines.jobs.clip import run_clip
+from stream.engines.clip import run_clip
 from stream.errors import ExitCode, printable
 from stream.ui.notes import Note, forward_notes
 

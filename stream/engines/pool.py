@@ -14,13 +14,13 @@ from typing import Final
 from models.encoders.table import encoder_spec
 from stream.config import Options
 from stream.engines.batch import Outcome, Say, ends_series
-from stream.engines.jobs.encoder import EncoderProcess
-from stream.engines.jobs.job import OUTCOME, JobConfig
+from stream.engines.clip_process import OUTCOME, JobConfig
+from stream.engines.encoder_process import EncoderProcess
 from stream.errors import UsageError
 from stream.run.prepare import with_encoder
 from stream.runtime.gpu_budget import with_budget
+from stream.runtime.signals import DRAIN_S, StopRequest, signals_caught
 from stream.runtime.socket_folder import SocketFolder
-from stream.runtime.supervisor import DRAIN_S, Stopped, signals_caught
 from stream.sources.address import redacted
 
 _LOOK_EVERY_S: Final = 0.2
@@ -76,7 +76,7 @@ class _Job:
     def __init__(self, order: JobConfig, say: Say, done: Callable[["_Job"], None]) -> None:
         self._order = order
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stream.engines.jobs.job"],
+            [sys.executable, "-P", "-m", "stream.engines.clip_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone
@@ -133,7 +133,7 @@ class _Pool:
 
     def run(self, jobs: int, *, fail_fast: bool, check: Callable[[], None]) -> Iterator[Outcome]:
         """Give outcomes until all have ended; after a signal, or one that ends a series, nothing new is begun."""
-        stopped, told = Stopped(), 0
+        stopped, told = StopRequest(), 0
         with signals_caught(stopped):
             while self._running or (self._waiting and not stopped.signals):
                 while self._waiting and len(self._running) < jobs and not stopped.signals:

@@ -6,12 +6,12 @@ from rich.console import Console
 
 from stream.config import Options
 from stream.engines.batch import Outcome
+from stream.engines.table import run_prepared
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import finish_of
 from stream.run.overwrite import with_consent
 from stream.run.prepare import prepare
-from stream.run.session import run
-from stream.runtime.supervisor import Stopped
+from stream.runtime.signals import StopRequest
 from stream.ui.notes import forward_notes
 from stream.ui.text import describe
 from stream.ui.view import JsonView, make_view
@@ -30,9 +30,9 @@ def run_clip(clip: str, options: Options) -> Outcome:
     run_dir = options.output.folder / prepared.source.stem
     options = with_consent(prepared.options, RunLayout(run_dir, prepared.source.stem))
     prepared = replace(prepared, options=options)
-    stopped = Stopped()
-    code = run(prepared, json_view or make_view(Console()), stopped)
+    stop = StopRequest()
+    code = run_prepared(prepared, json_view or make_view(Console()), stop)
     finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
     if finish is None:
-        return Outcome(clip, code, "stopped: the same command goes on where it was", run_dir=run_dir)
-    return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir, stopped.code)
+        return Outcome(clip, code, "stopped: run the same command again to resume", run_dir=run_dir)
+    return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir, stop.code)

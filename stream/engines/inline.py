@@ -1,0 +1,254 @@
+"""The inline engine: the whole chain in this process and thread, without a socket or a child.
+
+It drives the same stages with the same barriers and events as the local engine, so the run directory holds the same
+bytes, and a run that one of them began can be resumed by the other. It is for tests, for a debugger, and for whoever
+brings processes of their own, as the workers of a cluster do. While the annotator answers, nothing else is done.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from typing import Final
+
+from threadpoolctl import ThreadpoolController
+
+from stream.config import Options
+from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
+from stream.pipeline.codec import pack
+from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerExited, WorkerReady
+from stream.pipeline.source import PacketSource
+from stream.pipeline.stage import Facts, Gauges, feed
+from stream.pipeline.state import with_states
+from stream.runtime.chain_run import ChainRun
+from stream.runtime.gpu_budget import limit_gpu
+from stream.runtime.heartbeat import Reporter, State
+from stream.runtime.process_spec import ProcessSpec, Work
+from stream.runtime.processes import processes
+from stream.runtime.work import build
+from stream.ui.notes import forwarded_notes, print_traceback
+
+NAME: Final = "inline"
+"""Of the one process, in heartbeats and records."""
+_BEAT_S: Final = 0.5
+_WAIT_S: Final = 0.05
+"""Longest sleep: a signal is seen that soon."""
+
+
+class InlineEngine:
+    """An ``Engine`` that needs no process but its own."""
+
+    def patience_s(self, options: Options) -> Mapping[str, float]:
+        return {NAME: max(spec.patience_s for spec in processes(options))}
+
+    def run(self, chain: ChainRun) -> ExitCode | None:
+        reporter = Reporter(NAME, chain.observer.on_status)
+        try:
+            with (
+                forwarded_notes(reporter.note, NAME),
+                _interrupted_by_second_signal(chain),
+                _numpy_on_one_thread(),
+                ExitStack() as closing,
+            ):
+                _InlineChain(chain, reporter, closing).run()
+        except KeyboardInterrupt:
+            if not chain.stop.signals:
+                raise
+        except Exception as error:
+            print_traceback(error)
+            raise StageFailedError(sentence_of(error), exit_code_of(error), NAME, transient=False) from error
+        finally:
+            chain.observer.show(time.monotonic())
+        return chain.stop.code
+
+
+def _numpy_on_one_thread() -> AbstractContextManager[object]:
+    """As the table of processes has it for all who use numpy's: sums on more threads differ in their last bits."""
+    limit: AbstractContextManager[object] = ThreadpoolController().select(internal_api="openblas").limit(limits=1)
+    return limit
+
+
+@contextmanager
+def _interrupted_by_second_signal(chain: ChainRun) -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` at a second signal, whatever is computed or waited for."""
+    chain.stop.interrupts = True
+    try:
+        yield
+    finally:
+        chain.stop.interrupts = False
+
+
+class _InlineChain:
+    """One chain, as a list of works: what one returns goes into the next at once."""
+
+    def __init__(self, chain: ChainRun, reporter: Reporter, closing: ExitStack) -> None:
+        self._chain = chain
+        self._stop = chain.stop
+        self._reporter = reporter
+        self._closing = closing
+        self._specs = processes(chain.options)
+        self._works: list[Work] = []
+        self._most = chain.options.runtime.max_restarts
+        self._restarts_left = {spec.name: self._most for spec in self._specs if spec.restarts_alone}
+        self._unanswered = {row for row, spec in enumerate(self._specs) if spec.requests}
+        """Rows from which the ``End`` has not come back yet."""
+        self._gone: set[int] = set()
+        """Rows that have died too often."""
+        self._beat_at = self._began_at = 0.0
+
+    def run(self) -> None:
+        """Play the source to its end, or until a signal."""
+        saved = self._chain.saved()
+        self._chain.observer.begin(saved, time.monotonic())
+        self._reporter.report("starting", {}, {})
+        limit_gpu(self._chain.options, *self._specs)
+        self._works = [self._built(spec) for spec in self._specs]
+        self._reporter.ready_at = time.monotonic()
+        self._report("running")
+        for row, spec in enumerate(self._specs):
+            if spec.restarts_alone:
+                self._give(row - 1, WorkerReady(spec.name))
+        source = self._works[0].source
+        if source is None:
+            raise EgocleanError(f"the {self._specs[0].name} process begins the chain, but has no source")
+        self._began_at = time.monotonic() - source.since_s
+        self._play(source)
+        while self._unanswered and not self._stop.signals:
+            self._wait(self._notify())
+        self._report("done")
+
+    def _built(self, spec: ProcessSpec) -> Work:
+        work = build(spec, self._chain.options, self._chain.layout, self._chain.attempt, self._chain.saved())
+        self._closing.callback(work.stage.close)
+        return work
+
+    def _play(self, source: PacketSource) -> None:
+        """Make items until the source is exhausted, or a signal comes; the latter leaves the rest for later."""
+        stage = self._works[0].stage
+        reason: EndReason = "end_of_stream"
+        for packet in source.packets():
+            self._reporter.take(packet)
+            self._tick()
+            if self._stop.signals:
+                reason = "stopped"
+                break
+            self._notify()
+            for item in stage.on_item(packet) if packet else ():
+                if source.realtime and isinstance(item, Timed):
+                    self._wait_until(item.t_s)
+                self._route(0, item)
+                if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
+                    self._route(0, Barrier(item.t_s, pack({})))
+        if reason == "end_of_stream":
+            self._drain(0, stage.on_end())
+        self._route(0, source.end(reason))
+
+    def _route(self, row: int, item: Item) -> None:
+        """Pass on what a row has returned: to the next one, or, if it answers requests, to the one before."""
+        if isinstance(item, Barrier):
+            item = replace(item, states=with_states(item.states, self._works[row].stage.snapshot()))
+        self._reporter.give(item)
+        self._tick()
+        if self._specs[row].requests is not None:
+            if isinstance(item, End):
+                self._unanswered.discard(row)
+            self._give(row - 1, item)
+        elif row + 1 == len(self._specs):
+            raise EgocleanError(f"the last process of the chain returned a {type(item).__name__}, but no other follows")
+        elif row + 1 not in self._gone and self._is_ready(row + 1):
+            self._give(row + 1, item)
+
+    def _give(self, row: int, item: Item) -> None:
+        self._drain(row, feed(self._works[row].stage, item))
+
+    def _drain(self, row: int, items: Iterable[Item]) -> None:
+        """Pass on all that a row returns; one that restarts alone is rebuilt if it fails."""
+        returned = iter(items)
+        while True:
+            try:
+                item = next(returned, None)
+            except Exception as error:
+                if not self._specs[row].restarts_alone:
+                    raise
+                self._restart(row, error)
+                return
+            if item is None:
+                return
+            self._route(row, item)
+
+    def _restart(self, row: int, error: Exception) -> None:
+        """Build a row again. If it has failed too often the chain continues without it."""
+        spec, reason = self._specs[row], sentence_of(error)
+        print_traceback(error)
+        while self._restarts_left[spec.name]:
+            self._restarts_left[spec.name] -= 1
+            self._give(row - 1, WorkerExited(spec.name, reason, restarts=True))
+            self._works[row].stage.close()
+            try:
+                self._works[row] = self._built(spec)
+            except Exception as again:  # noqa: BLE001 - as above
+                reason = sentence_of(again)
+                continue
+            self._give(row - 1, WorkerReady(spec.name))
+            return
+        self._gone.add(row)
+        self._unanswered.discard(row)
+        last = f"{reason}, and has been started again as often as --max-restarts {self._most} allows"
+        self._give(row - 1, WorkerExited(spec.name, last, restarts=False))
+
+    def _is_ready(self, row: int) -> bool:
+        """Wait until a row can take an item of the chain; False if a signal has come first: it is left for later."""
+        stage = self._works[row].stage
+        while not stage.ready():
+            if self._stop.signals:
+                return False
+            self._wait(self._notify(row))
+        return True
+
+    def _notify(self, first_row: int = 0) -> float:
+        """Notify the rows that are due, from ``first_row`` on; returns the seconds until the next one is.
+
+        Rows before ``first_row`` wait for it to take an item, so nothing that comes after that may leave them.
+        """
+        wait_s = _WAIT_S
+        for row in range(first_row, len(self._works)):
+            stage = self._works[row].stage
+            if row in self._gone or row + 1 in self._gone or (at := stage.notify_at()) is None:
+                continue
+            if at <= (now := time.monotonic()):
+                due = stage.on_notify(now)
+                # Answers go out as they come; requests are collected first, for their answers change what is due.
+                self._drain(row, due if self._specs[row].requests else list(due))
+                wait_s = 0.0
+            else:
+                wait_s = min(wait_s, at - now)
+        return wait_s
+
+    def _wait_until(self, t_s: float) -> None:
+        """Wait until the clock has reached stream time ``t_s``, or for a signal."""
+        while not self._stop.signals and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
+            self._wait(min(left_s, self._notify()))
+
+    def _wait(self, for_s: float) -> None:
+        began_at = time.monotonic()
+        time.sleep(for_s)
+        self._reporter.idle_s += time.monotonic() - began_at
+        self._tick()
+
+    def _tick(self) -> None:
+        """Report and show how things are, when it is time to."""
+        if self._stop.at_once:
+            raise KeyboardInterrupt
+        if (now := time.monotonic()) >= self._beat_at:
+            self._beat_at = now + _BEAT_S
+            self._report("running")
+            self._chain.observer.show(now)
+
+    def _report(self, state: State) -> None:
+        facts: Facts = {}
+        gauges: Gauges = {}
+        for work in self._works:
+            for section, values in work.facts().items():
+                facts[section] = {**facts.get(section, {}), **values}
+            gauges |= work.stage.gauges()
+        self._reporter.report(state, facts, gauges)

@@ -1,1 +1,0 @@
-"""Several clips at once: a process for each, and the encoder that they share."""

@@ -1,0 +1,124 @@
+"""The stages of each process, built where they work: the packages that a stage needs are imported there alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stream.config import Options
+from stream.pipeline.stage import Pipeline
+from stream.records.store.attempt import Fence
+from stream.runtime.process_spec import Work, WorkContext
+from stream.runtime.source_reader import SourceReader
+
+if TYPE_CHECKING:
+    from models.encoders.encoder import ClipEncoder
+
+
+def ingest(context: WorkContext) -> Work:
+    """Rectified frames and keyframes from the source."""
+    import cv2
+
+    from stream.geometry.camera import read_intrinsics
+    from stream.sources.table import open_source
+    from stream.stages.decode import Decode
+    from stream.stages.rectify import Rectify
+    from stream.video.container import read_facts
+    from stream.video.decoder import NVDEC_FORMATS, accelerator, torch_device
+
+    cv2.setNumThreads(1)
+    options = context.options
+    source = open_source(options.source, options.live, download=options.input.cache_source)
+    stream, device = options.resolved.stream or read_facts(source), torch_device(options.input.decoder)
+    hwaccel = accelerator(options.input.decoder, on_device=device is not None)
+    if hwaccel is not None:
+        stream = replace(stream, pixel_format=NVDEC_FORMATS[stream.pixel_format])
+    decode = Decode(source.name, stream)
+    rectify = Rectify(
+        read_intrinsics(options.lens.intrinsics) if options.lens.intrinsics else None,
+        balance=options.lens.balance,
+        fov_scale=options.lens.fov_scale,
+        encoder_px=options.resolved.encoder_px,
+        geometry=options.encoder.resize_mode,
+        keyframe_px=options.keyframes.px,
+        keyframe_fps=options.keyframes.fps,
+        device=device,
+    )
+    return Work(Pipeline([decode, rectify]), SourceReader(options, source, decode, hwaccel, context.saved))
+
+
+def encode(context: WorkContext) -> Work:
+    """Embeddings of windows of frames, written to the run's arrays."""
+    from stream.stages.cached_encoder import CachedEncoder
+    from stream.stages.embed import Embed
+    from stream.stages.store import EmbeddingWriter
+
+    options, saved = context.options, context.saved
+    encoder, close = _encoder(context)
+    embed = Embed(
+        CachedEncoder(encoder, context.layout, first=saved.totals.windows if saved else 0),
+        options.window.stride_s,
+        rate_fps=options.sampling.rate_fps,
+        batch=options.encoder.batch or 1,
+        max_latency_s=options.encoder.max_wait_s,
+        max_lag_s=options.live.lag_s,
+        close=close,
+    )
+    writer = EmbeddingWriter(
+        context.layout, Fence(context.layout, context.attempt), str(encoder.facts()["weights_sha256"])
+    )
+    return Work(Pipeline([embed, writer]))
+
+
+def load_encoder(options: Options, memory_bytes: int | None) -> "ClipEncoder":
+    """Load the encoder of a run whose options name its weights.
+
+    Args:
+        options: Of the run.
+        memory_bytes: What its allocator may take of the GPU; None: no limit.
+
+    Raises:
+        ModelUnavailableError: its packages or weights are not there.
+        MemoryError: it does not fit into the device's memory.
+    """
+    from models.encoders.table import make_encoder
+
+    return make_encoder(
+        options.encoder.name,
+        options.encoder.model,
+        frames=options.sampling.frames,
+        onnx=options.encoder.onnx,
+        provider=options.encoder.onnx_provider,
+        memory_bytes=memory_bytes,
+    )
+
+
+def _encoder(context: WorkContext) -> "tuple[ClipEncoder, Callable[[], None]]":
+    """The encoder in this process, or the client of the one that several runs share; and what closes it."""
+    if context.options.resolved.encoder_endpoint is not None:
+        from stream.runtime.encoder_service.client import RemoteEncoder
+
+        served = RemoteEncoder(context.options.resolved.encoder_endpoint)
+        return served, served.close
+    return load_encoder(context.options, context.memory_bytes), lambda: None
+
+
+def detect(context: WorkContext) -> Work:
+    """Segments from embeddings."""
+    from stream.stages.detect import Detect
+
+    return Work(Pipeline([Detect(context.options.detector)]))
+
+
+def record(context: WorkContext) -> Work:
+    """The run directory, and what the annotator is asked."""
+    from stream.stages.record import Record
+
+    return Work(Pipeline([Record(context.layout, context.options, context.attempt)]))
+
+
+def annotate(context: WorkContext) -> Work:
+    """Answers of the annotator."""
+    from stream.annotation.factory import make
+    from stream.stages.annotate import Annotate
+
+    return Work(Pipeline([Annotate(make(context.options), context.layout.keyframes, context.options)]))

@@ -1,0 +1,24 @@
+"""Builds the work of one process, and puts it where an earlier attempt at the run was."""
+
+from stream.config import Options
+from stream.records.replay import told_behind
+from stream.records.schema.layout import RunLayout
+from stream.records.store.checkpoint import Saved
+from stream.runtime.gpu_budget import allocator_bytes
+from stream.runtime.process_spec import ProcessSpec, Work, WorkContext
+from stream.sources.live.options import CAMERAS
+
+
+def build(spec: ProcessSpec, options: Options, layout: RunLayout, attempt: int = 0, saved: Saved | None = None) -> Work:
+    """Build the stages of a process, which continue from ``saved`` if that is given.
+
+    Raises:
+        EgocleanError: what the process needs is missing.
+        NoRoomError: the models do not fit into the GPU's memory.
+    """
+    work = spec.build(WorkContext(options, layout, attempt, saved, allocator_bytes(options, spec)))
+    if saved is not None:
+        work.stage.restore(saved.states)
+        if options.live.kind in CAMERAS:
+            work.stage.catch_up(told_behind(layout, saved))
+    return work

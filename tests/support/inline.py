@@ -1,0 +1,35 @@
+"""Running the program in this process, by the inline engine: no other process is started."""
+
+import contextlib
+import io
+import signal
+import sys
+from pathlib import Path
+from subprocess import CompletedProcess
+from unittest.mock import patch
+
+from stream.cli import main
+from stream.ui.notes import forwarded_notes
+
+
+def run_inline(*args: str | Path, cwd: Path | None = None) -> CompletedProcess[str]:
+    """As ``tests.support.runs.run_cli`` for the command ``run``: its exit code, and what it printed."""
+    words = ["egoclean-stream", *map(str, args), "--engine", "inline"]
+    out, err = io.StringIO(), io.StringIO()
+    before, hook = signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    try:
+        with (
+            patch.object(sys, "argv", words),
+            contextlib.chdir(cwd or Path.cwd()),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            forwarded_notes(lambda _note: None),
+        ):
+            main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
+        return CompletedProcess(words, code, out.getvalue(), err.getvalue())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        sys.unraisablehook = hook
+    raise AssertionError("the program did not end with an exit code")
