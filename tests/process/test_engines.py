@@ -80,7 +80,7 @@ def test_a_source_over_http(folder: Path, tmp_path: Path, way: str) -> None:
 
 
 def test_a_growing_file(folder: Path, tmp_path: Path) -> None:
-    assert_alike(tmp_path, ("--follow", folder / "clip.ts", "--follow-timeout-s", "0.3"))
+    assert_alike(tmp_path, ("--follow", folder / "clip.ts", "--read-timeout-s", "0.3"))
 
 
 def test_standard_input(folder: Path, tmp_path: Path) -> None:
