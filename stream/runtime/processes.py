@@ -9,7 +9,6 @@
 from pathlib import Path
 from typing import Final
 
-from models.annotators.qwen.vram import qwen_need
 from models.encoders.spec import EncoderProfile
 from models.encoders.table import profile_of
 from models.memory.vram import Need, decoder_need
@@ -50,6 +49,8 @@ def _encoder_need(options: Options) -> Need | None:
 def _annotator_need(options: Options) -> Need | None:
     if options.annotator.name != "qwen" or options.annotator.model is None:
         return None
+    from models.annotators.qwen.vram import qwen_need  # it imports OpenCV, which not every process has in memory
+
     return qwen_need(
         Path(options.annotator.model),
         options.annotator.frames,
