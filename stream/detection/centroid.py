@@ -1,4 +1,4 @@
-"""What the usual work looks like: one sum of unit vectors, and nothing else."""
+"""The running centroid of the usual work: a decaying sum of unit vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stream.pipeline.state import take
 
 
 def unit_vector(vector: npt.NDArray[np.floating]) -> Float64 | None:
-    """``vector``, of any shape, flattened and L2-normalised; None where it is zero or not finite."""
+    """``vector``, of any shape, flattened and L2-normalised; None if it is zero or not finite."""
     flat = np.ravel(vector).astype(np.float64)
     norm = float(np.linalg.norm(flat))
     if norm == 0 or not np.isfinite(norm):
@@ -23,7 +23,7 @@ def unit_vector(vector: npt.NDArray[np.floating]) -> Float64 | None:
 
 
 def unit_rows(embeddings: npt.NDArray[np.floating]) -> Iterator[Float64]:
-    """The rows of (N, ...) embeddings as unit vectors (D,), one at a time; ``InputError`` for a row that has none."""
+    """Yield the rows of (N, ...) embeddings as unit vectors (D,). Raises ``InputError`` for a zero or infinite row."""
     for row, vector in enumerate(embeddings):
         unit = unit_vector(vector)
         if unit is None:
@@ -32,10 +32,10 @@ def unit_rows(embeddings: npt.NDArray[np.floating]) -> Iterator[Float64]:
 
 
 class RunningCentroid:
-    """The sum of the unit vectors learned so far, in memory that does not grow: D numbers.
+    """The sum of all learned unit vectors, in constant memory: D numbers.
 
     The mean cosine of a vector to all n learned ones is one dot product with their sum: x . (x_1 + ... + x_n) / n.
-    The older vectors fade so that all together never weigh more than ``memory``.
+    Older vectors decay, so that the total weight never exceeds ``memory``.
     """
 
     def __init__(self, memory: int) -> None:
@@ -45,22 +45,22 @@ class RunningCentroid:
 
     @property
     def weight(self) -> float:
-        """How many vectors the reference stands for."""
+        """Number of vectors that the sum represents, after decay."""
         return self._weight
 
     def score(self, unit: Float64) -> float | None:
-        """1 - the mean cosine to what was learned, in [0, 2]; None while nothing was learned.
+        """1 - the mean cosine to the learned vectors, in [0, 2]; None before the first.
 
-        Raises ``InputError`` when the vector's length differs from that of the learned ones.
+        Raises ``InputError`` if the vector's length differs from that of the learned ones.
         """
         if self._weight == 0:
             return None
         if unit.shape != self._sum.shape:
-            raise InputError(f"an embedding has {unit.size} numbers, but the ones before it have {self._sum.size}")
+            raise InputError(f"an embedding has {unit.size} values, but earlier ones have {self._sum.size}")
         return 1 - float(unit @ self._sum) / self._weight
 
     def learn(self, unit: Float64) -> None:
-        """Count one more vector among the usual ones."""
+        """Add a vector of the usual work."""
         if self._weight == 0:
             self._sum = np.zeros_like(unit)
         elif self._weight > self._memory - 1:

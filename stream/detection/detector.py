@@ -1,4 +1,4 @@
-"""The detector that sees one window after the other: score first, then learn."""
+"""The causal detector, which scores each window before it learns from it."""
 
 from __future__ import annotations
 
@@ -18,42 +18,41 @@ from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 
 EDGE_WINDOWS = 256
-"""Recent scores that are kept to find edges in: no edge is back-dated further."""
+"""Number of recent scores stored to find edges in; no edge is back-dated further."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From ``t_s`` on the work is of ``kind``."""
+    """A change of state: from ``t_s`` on the work is of ``kind``."""
 
     t_s: float
     kind: Kind
     closed_by: ClosedBy
-    """What ended the stretch before: ``max_duration`` where an anomaly became the new normal."""
+    """What ended the previous stretch; ``max_duration`` if an anomaly became the new normal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one window made known. A field is None where there was nothing to compare with."""
+    """The detector's result for one window. Fields are None if there was nothing to compare with."""
 
     t_start_s: float
     score: float | None = None
-    """1 - mean cosine to the usual work; None for the first window, and for a vector that says nothing."""
+    """1 - mean cosine to normal work; None for the first window and for a window without a unit vector."""
     smoothed: float | None = None
     """EMA of the scores."""
     thresholds: Thresholds | None = None
-    """What ``smoothed`` was held against; None during the warm-up."""
+    """The thresholds for ``smoothed``; None during the warm-up."""
     change: Change | None = None
     pending: bool = False
-    """Whether an edge may soon be found before this window: the EMA lags what the score shows already."""
+    """Whether an edge may yet be found before this window, since the EMA lags the score."""
 
 
 class CausalDetector:
-    """Finds the stretches of unusual work while they happen.
+    """Detects anomalous work as it happens.
 
-    A window is scored against the reference and held against the thresholds as they were before it; then, unless
-    it is unusual itself, it is learned. A window without a unit vector (``unit_vector``) says nothing: it is neither
-    scored nor learned, and breaks no run of windows. Memory does not grow: two histograms, ``EDGE_WINDOWS`` scores and
-    one sum of D float64 numbers.
+    A window is scored and compared with the thresholds as they were before it; unless it is anomalous, it is then
+    learned. A window without a unit vector (``unit_vector``) is neither scored nor learned, and does not interrupt a
+    run of windows. Memory is constant: two histograms, ``EDGE_WINDOWS`` scores and one sum of D float64 numbers.
     """
 
     def __init__(self, options: DetectorOptions) -> None:
@@ -61,20 +60,20 @@ class CausalDetector:
         self._usual = NormalModel(options)
         self._last_s: float | None = None
         self._run = 0
-        """Windows in a row beyond the threshold that would change the state."""
+        """Number of consecutive windows beyond the threshold that would change the state."""
         self._anomaly_since_s: float | None = None
         self._anomaly_windows = 0
-        """Windows since the anomaly was known."""
+        """Number of windows since the anomaly was detected."""
         self._recent: deque[tuple[float, float]] = deque(maxlen=EDGE_WINDOWS)
-        """(start in seconds, score) of the windows since the last edge or warm-up."""
+        """(start in seconds, score) of the windows since the last edge or the warm-up."""
 
     def push(self, t_start_s: float, unit: Float64 | None) -> Step:
-        """Take the unit vector (D,) of the window that starts at ``t_start_s``, or None where it has none.
+        """Process the window that starts at ``t_start_s``, with its unit vector (D,), or None if it has none.
 
-        Raises ``InputError`` when the time is not later than the one before, or when D differs.
+        Raises ``InputError`` if the time is not later than the previous one, or if D differs.
         """
         if self._last_s is not None and not t_start_s > self._last_s:
-            raise InputError(f"a window at {t_start_s} s comes after one at {self._last_s} s: times must ascend")
+            raise InputError(f"a window at {t_start_s} s follows one at {self._last_s} s: times must ascend")
         self._last_s = t_start_s
         if unit is None:
             return Step(t_start_s)
@@ -88,7 +87,7 @@ class CausalDetector:
         change = None
         if thresholds:
             self._recent.append((t_start_s, score))
-            change = self._judge(t_start_s, smoothed, thresholds)
+            change = self._update_state(t_start_s, smoothed, thresholds)
         unusual = self._anomaly_since_s is not None or (thresholds is not None and smoothed > thresholds.on)
         if not unusual and change is None:
             self._usual.learn(t_start_s, unit, smoothed)
@@ -96,12 +95,12 @@ class CausalDetector:
         return Step(t_start_s, score, smoothed, thresholds, change, pending)
 
     def finish(self) -> Change | None:
-        """Nothing follows the last window: the end of an anomaly that is over, where the EMA still lags."""
+        """After the last window: the end of an anomaly that is over by its score although the EMA still lags."""
         thresholds = None if self._last_s is None else self._usual.thresholds(self._last_s)
         return self._ended(thresholds) if thresholds and self._anomaly_since_s is not None else None
 
     def interrupt(self) -> None:
-        """The next window follows a gap: what was learned stays, what was going on is over."""
+        """Before a window that follows a gap: end the current state, and retain what was learned."""
         self._usual.interrupt()
         self._anomaly_since_s, self._run = None, 0
         self._recent.clear()
@@ -125,8 +124,8 @@ class CausalDetector:
         recent = take(state, "recent", np.ndarray).tolist()
         self._recent = deque(((t_s, score) for t_s, score in recent), maxlen=EDGE_WINDOWS)
 
-    def _judge(self, t_s: float, smoothed: float, thresholds: Thresholds) -> Change | None:
-        """The change of state that the newest window brings, if any."""
+    def _update_state(self, t_s: float, smoothed: float, thresholds: Thresholds) -> Change | None:
+        """The change of state caused by the latest window, if any."""
         if self._anomaly_since_s is None:
             self._run = self._run + 1 if smoothed > thresholds.on else 0
             return self._opened(thresholds) if self._run >= self._options.debounce_on else None
@@ -140,7 +139,7 @@ class CausalDetector:
         return None
 
     def _is_quiet(self, thresholds: Thresholds) -> bool:
-        """Whether the unsmoothed score has been usual for long enough, where the EMA still lags."""
+        """Whether the unsmoothed score has been normal for long enough although the EMA still lags."""
         return len(self._recent) - offset(self._scores(), thresholds.off) >= self._options.quiet_windows
 
     def _is_pending(self, smoothed: float, thresholds: Thresholds) -> bool:
@@ -149,13 +148,13 @@ class CausalDetector:
         return self._end_of_anomaly(thresholds) < len(self._recent)
 
     def _opened(self, thresholds: Thresholds) -> Change | None:
-        """An anomaly, unless what lifted the EMA is too short, or no more than a few freak windows."""
-        scores = self._scores()[1:]  # not where the last one ended: a stretch lies between
+        """Open an anomaly, unless the rise of the EMA is too short or caused by a few outliers."""
+        scores = self._scores()[1:]  # not where the last one ended: there is a stretch between them
         if not len(scores):
             return None
         start, evidence = onset(scores, thresholds)
         start_s, before_s, now_s = (self._recent[i][0] for i in (start + 1, -2, -1))
-        lasted_s = now_s - start_s + (now_s - before_s)  # the newest window stands for one more stride
+        lasted_s = now_s - start_s + (now_s - before_s)  # the latest window represents one more stride
         if lasted_s < self._options.shortest_s or evidence < self._options.evidence:
             return None
         self._anomaly_since_s, self._anomaly_windows = start_s, 0
@@ -163,7 +162,7 @@ class CausalDetector:
         return Change(start_s, "anomalous", "state_change")
 
     def _end_of_anomaly(self, thresholds: Thresholds) -> int:
-        """Index in ``recent`` of the first window that is usual again; one past the last if none is."""
+        """Index in ``recent`` of the first window that is normal again; one past the last if there is none."""
         scores = self._scores()
         height = float(scores.mean()) - thresholds.median
         level = max(thresholds.off, thresholds.median + self._options.fade_ratio * height)
@@ -172,25 +171,25 @@ class CausalDetector:
         return earliest + offset(scores[earliest:], level)
 
     def _ended(self, thresholds: Thresholds) -> Change | None:
-        """The end of an anomaly that the score shows, although the EMA has not fallen yet."""
+        """The end of an anomaly by the score, although the EMA has not fallen yet."""
         end = self._end_of_anomaly(thresholds)
         return self._closed(end) if len(self._recent) - end >= self._options.debounce_off else None
 
     def _closed(self, end: int) -> Change:
-        """The anomaly ends with the window ``end``, at the latest with the newest one."""
+        """End the anomaly at the window ``end``, or at the latest window if that is earlier."""
         self._begin_at(min(end, len(self._recent) - 1))
         self._anomaly_since_s = None
         return Change(self._recent[0][0], "typical", "state_change")
 
     def _adopted(self, t_s: float) -> Change:
-        """The anomaly lasted too long, or longer than all that was learned: it is the new normal."""
+        """Accept the anomaly as the new normal, since it outlasts the limit or all that was learned."""
         self._begin_at(len(self._recent))
         self._anomaly_since_s = None
         self._usual = NormalModel(self._options)
         return Change(t_s, "typical", "max_duration")
 
     def _begin_at(self, index: int) -> None:
-        """An edge lies before the recent window ``index``: nothing looks back beyond it any more."""
+        """Discard the windows before the recent window ``index``, where an edge is."""
         for _ in range(index):
             self._recent.popleft()
         self._run = 0

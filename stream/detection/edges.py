@@ -1,8 +1,8 @@
-"""Where exactly did it begin, and end: edges from the unsmoothed score.
+"""Finds the exact start and end of an anomaly from the unsmoothed score.
 
-The EMA lags its score by several windows, so its crossings open late and close later still. Both edges are
-found as the change point between scores below and above a level: where the cumulative sum of their distances
-from it has its extremum (Page, "Continuous inspection schemes", Biometrika 41, 1954).
+The EMA lags the score by several windows, so its threshold crossings open an anomaly late and close it even later. Both
+edges are change points between scores below and above a level: the extremum of the cumulative sum of their distances
+from that level (Page, "Continuous inspection schemes", Biometrika 41, 1954).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from stream.pipeline.items import Float64
 
 
 class Onset(NamedTuple):
-    """The last stretch above theta_on."""
+    """The most recent stretch above theta_on."""
 
     start: int
-    """Index at which it begins."""
+    """Index of its first window."""
     evidence: float
-    """Sum of its windows' heights above theta_on, in heights of theta_on above the median, each from -1 to 1."""
+    """Sum over its windows of the height above theta_on, in units of theta_on - median, each clipped to -1 to 1."""
 
 
 def onset(scores: Float64, thresholds: Thresholds) -> Onset:
-    """Of all tails of ``scores`` (n,), n >= 1, not empty, the one with most evidence. No window counts for more than
-    1: a freak score alone is little evidence."""
+    """The tail of ``scores`` (n,), n >= 1, with the most evidence. No window counts for more than 1, so that a single
+    outlier is little evidence."""
     rise = thresholds.on - thresholds.median
     tails = np.cumsum(np.clip((scores[::-1] - thresholds.on) / rise, -1, 1))
     longest = int(np.argmax(tails))
@@ -34,6 +34,6 @@ def onset(scores: Float64, thresholds: Thresholds) -> Onset:
 
 
 def offset(scores: Float64, level: float) -> int:
-    """Index at which the last stretch below ``level`` begins: of all tails of ``scores`` (n,), the empty one among
-    them, the one that falls below it most."""
+    """Index at which the most recent stretch below ``level`` begins: the start of the tail of ``scores`` (n,), possibly
+    empty, that falls below the level by the largest sum."""
     return len(scores) - int(np.argmax(np.cumsum(np.append(0.0, level - scores[::-1]))))

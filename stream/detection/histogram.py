@@ -1,4 +1,4 @@
-"""A distribution in constant memory: a histogram that finds its own range, and forgets."""
+"""A distribution in constant memory: a histogram that adapts its range and lets old samples decay."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from stream.pipeline.state import take
 BINS = 4096
 FINEST_EXPONENT = -30
 FORGOTTEN = 1e-6
-"""A bin that has faded to less than this share of one sample is empty."""
+"""A bin whose weight has decayed below this fraction of a sample counts as empty."""
 
 
 class DecayingHistogram:
-    """Weights over bins ``[k 2^e, (k + 1) 2^e)``, at most ``BINS`` neighbours, with one integer ``e`` for all.
+    """Weights over at most ``BINS`` adjacent bins ``[k 2^e, (k + 1) 2^e)``, with one integer ``e`` for all.
 
-    The bins begin 1e-9 wide. A value out of reach doubles the width until it fits, and pairs of bins fall
-    together exactly, so the result is the histogram that all values would give in the final bins. A sample
-    weighs 1; the older ones fade so that all together never weigh more than ``memory``.
+    Bins start 1e-9 wide. A value outside their range doubles the width until it fits. Pairs of bins merge exactly, so
+    the result equals the histogram of all values over the final bins. A new sample has weight 1; older ones decay, so
+    that the total weight never exceeds ``memory``.
     """
 
     def __init__(self, memory: int) -> None:
@@ -32,16 +32,16 @@ class DecayingHistogram:
 
     @property
     def width(self) -> float:
-        """Width of a bin: how far a statistic of the histogram can be from that of the samples."""
+        """Width of a bin, which bounds the error of statistics compared with those of the samples."""
         return math.ldexp(1.0, self._exponent)
 
     @property
     def empty(self) -> bool:
-        """Whether no sample was counted yet."""
+        """Whether there are no samples yet."""
         return not self._weights.any()
 
     def add(self, value: float) -> None:
-        """Count one finite sample."""
+        """Add a finite sample."""
         weight = float(self._weights.sum())
         if weight > self._memory - 1:
             self._weights *= (self._memory - 1) / weight
@@ -53,7 +53,7 @@ class DecayingHistogram:
         self._weights[index - self._first] += 1
 
     def points(self) -> WeightedSamples:
-        """The middles of the bins that are not empty, with their weights."""
+        """The centres of the bins that are not empty, with their weights."""
         occupied = np.flatnonzero(self._weights)
         middles = (self._first + occupied + 0.5) * np.float64(self.width)
         return WeightedSamples(middles, self._weights[occupied])
@@ -67,7 +67,7 @@ class DecayingHistogram:
         self._weights = np.array(take(state, "weights", np.ndarray))
 
     def _make_room(self, index: int) -> bool:
-        """Move the bins so that ``index`` is one of them; False when it lies too far from the occupied ones."""
+        """Shift the bins to include ``index``; False if it is too far from the occupied ones."""
         if 0 <= index - self._first < BINS:
             return True
         occupied = self._first + np.flatnonzero(self._weights)

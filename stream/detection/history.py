@@ -1,4 +1,4 @@
-"""The last minutes in small: enough to say where the work changed most, and whether it repeats."""
+"""Sketches of recent windows, enough to find where the work changed most and whether it repeats."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from stream.pipeline.stage import State
 from stream.pipeline.state import take
 
 SKETCH_SIZE = 128
-"""Numbers kept of a window: inner products of sketches are right to about 1 / sqrt(128) = 9%."""
+"""Values in the sketch of a window; inner products of sketches are accurate to about 1 / sqrt(128) = 9%."""
 SKETCH_SEED = 20260101
 EVEN_STRIDE = 0.1
-"""Windows are evenly spaced when no stride differs from the newest one by more than this share of it."""
+"""Windows count as evenly spaced if no stride differs from the latest one by more than this fraction of it."""
 
 
 @lru_cache(maxsize=1)
 def random_signs(size: int) -> npt.NDArray[np.int8]:
-    """``size`` times -1 or 1, always the same."""
+    """``size`` random values of -1 or 1, always the same."""
     return np.random.default_rng(SKETCH_SEED).integers(0, 2, size, dtype=np.int8) * np.int8(2) - np.int8(1)
 
 
@@ -59,7 +59,7 @@ class WindowHistory:
         return max(changes, key=lambda change: change[0])[1] if changes else None
 
     def period_s(self, start_s: float, end_s: float) -> float | None:
-        """Repetition period of the work in ``[start_s, end_s)``, as far as it is remembered without a gap."""
+        """Repetition period of the work in ``[start_s, end_s)``, from the windows still stored without a gap."""
         windows = [(t_s, vector) for t_s, vector in self._ring if start_s <= t_s < end_s]
         if len(windows) < 2:
             return None

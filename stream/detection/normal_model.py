@@ -1,4 +1,4 @@
-"""The usual work: what it looks like, how its scores are spread, and so what is unusual."""
+"""The model of normal work: its centroid, the distribution of its scores, and the thresholds that follow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stream.pipeline.state import take, take_optional
 
 
 class NormalModel:
-    """Everything that the causal detector has learned."""
+    """Everything that the causal detector learns."""
 
     def __init__(self, options: DetectorOptions) -> None:
         self._options = options
@@ -24,35 +24,35 @@ class NormalModel:
 
     @property
     def windows(self) -> float:
-        """How many windows were learned, at most ``memory_windows``."""
+        """Number of learned windows after decay, at most ``memory_windows``."""
         return self._reference.weight
 
     def score(self, unit: Float64) -> float | None:
-        """1 - mean cosine to the usual work; None before anything was learned."""
+        """1 - mean cosine to the learned windows; None before the first."""
         return self._reference.score(unit)
 
     def smooth(self, score: float) -> float:
-        """Take the next score into the EMA, and give the EMA."""
+        """Update the EMA with the next score and return it."""
         alpha = self._options.alpha
         self._smoothed = score if self._smoothed is None else alpha * score + (1 - alpha) * self._smoothed
         return self._smoothed
 
     def interrupt(self) -> None:
-        """What comes next does not follow what was: the EMA begins anew."""
+        """Reset the EMA, because the next window does not follow the last one."""
         self._smoothed = None
 
     def thresholds(self, t_s: float) -> Thresholds | None:
-        """What the EMA at ``t_s`` is held against; None during the warm-up."""
+        """The thresholds for the EMA at ``t_s``; None during the warm-up."""
         if self._since_s is None or t_s - self._since_s < self._options.warmup_s or self._normal.empty:
             return None
         return causal_thresholds(self._normal.points(), self._seen.points(), self._options)
 
     def see(self, smoothed: float) -> None:
-        """Count an EMA value, usual or not: Otsu needs both classes."""
+        """Add an EMA value, normal or not: Otsu needs both classes."""
         self._seen.add(smoothed)
 
     def learn(self, t_s: float, unit: Float64, smoothed: float | None) -> None:
-        """Count a window as usual. The very first has no EMA value; the warm-up begins with it."""
+        """Learn a normal window. The very first has no EMA value and starts the warm-up."""
         if self._since_s is None:
             self._since_s = t_s
         self._reference.learn(unit)

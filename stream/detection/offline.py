@@ -1,9 +1,9 @@
-"""The published detection, which needs the whole clip: the yardstick of the causal one.
+"""The published detection, which needs the whole clip; the reference for the causal detector.
 
 EgoClean (calicartels/EgoClean on GitHub): typicality of a window = mean cosine to all other windows; score =
 1 - typicality; EMA with alpha 0.15; theta_on = Otsu's threshold of the EMA; theta_off = median + 0.5 (theta_on -
-median); debounce 3 and 3; shortest 3 s. Otsu parts also what has no second class: on a clip without any
-anomaly this finds some all the same, which is what the causal detector's floor is for.
+median); debounce 3 and 3; shortest 3 s. Otsu splits even a distribution with only one class: this detector finds
+anomalies on a clip that has none. The causal detector's floor prevents that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OTSU_BINS = 256
 
 
 class OfflineResult(NamedTuple):
-    """All that the published figures show."""
+    """The data of the published figures."""
 
     scores: Float64
     """(N,) 1 - typicality."""
@@ -37,8 +37,8 @@ class OfflineResult(NamedTuple):
 def typicality_scores(embeddings: npt.NDArray[np.floating]) -> Float64:
     """(N, ...) embeddings, N >= 2, to (N,) scores in [0, 2]: 1 - mean cosine to all others.
 
-    A mean of cosines is one dot product with the sum of the unit vectors, so this takes O(N D) time, and O(D) memory
-    beside the embeddings. Raises ``InputError`` for an embedding that is zero or not finite.
+    A mean of cosines is one dot product with the sum of the unit vectors, so this takes O(N D) time and O(D) memory in
+    addition to the embeddings. Raises ``InputError`` for an embedding that is zero or not finite.
     """
     total: Float64 = functools.reduce(np.add, unit_rows(embeddings))
     others = len(embeddings) - 1
@@ -46,7 +46,7 @@ def typicality_scores(embeddings: npt.NDArray[np.floating]) -> Float64:
 
 
 def moving_average(scores: Float64, alpha: float) -> Float64:
-    """(N,) exponential moving average that begins at the first score."""
+    """(N,) exponential moving average that starts at the first score."""
     smoothed = scores.copy()
     for i in range(1, len(scores)):
         smoothed[i] = alpha * scores[i] + (1 - alpha) * smoothed[i - 1]
@@ -54,9 +54,9 @@ def moving_average(scores: Float64, alpha: float) -> Float64:
 
 
 def published_thresholds(smoothed: Float64, hysteresis: float) -> Thresholds:
-    """Otsu's threshold of a histogram of 256 bins over the range of the values, and its hysteresis.
+    """Otsu's threshold of a 256-bin histogram over the range of the values, with hysteresis.
 
-    Values that differ by rounding alone have no two classes: nothing lies above their threshold.
+    Values that differ only by rounding do not form two classes: none exceeds their threshold.
     """
     median = float(np.median(smoothed))
     if np.ptp(smoothed) < SMALLEST_RISE:
@@ -84,8 +84,8 @@ def debounce(smoothed: Float64, thresholds: Thresholds, on_windows: int, off_win
 
 
 def window_edges_s(times_s: Float64) -> Float64:
-    """Starts of N windows to N + 1 edges: a window stands for the time until the next, the last for as long as the
-    one before it, and a single one for 1 s."""
+    """N window starts to N + 1 edges: a window lasts until the next one, the last as long as the one before it, and a
+    single one 1 s."""
     stride_s = times_s[-1] - times_s[-2] if len(times_s) > 1 else 1.0
     return np.append(times_s, times_s[-1] + stride_s)
 

@@ -1,4 +1,4 @@
-"""Does the work repeat? The period of a sequence of vectors, where one is significant."""
+"""Finds the repetition period of a sequence of vectors, if it is significant."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy as np
 from stream.pipeline.items import Float64
 
 FEWEST_CYCLES = 3
-"""A period must fit so often into what is looked at."""
+"""Minimum number of periods in the sequence."""
 SIGNIFICANT_SIGMAS = 5.0
-"""How far a peak of the autocorrelation must stand out, in standard errors: there are tens of lags to choose from."""
+"""Prominence of an autocorrelation peak in standard errors; high, since it is the best of tens of lags."""
 SMALLEST_PEAK = 0.1
-"""A repetition that explains less of the variance than this is of no use to anyone."""
+"""A repetition that explains a smaller fraction of the variance is not useful."""
 SAME_PEAK = 0.7
-"""The peaks at a period and its multiples are about as high as the highest: at least this share of it."""
+"""Peaks at a period and its multiples are at least this fraction of the highest one."""
 MOST_CYCLES = 4
-"""A period is measured on its multiples, up to this one: their peaks are as sharp, but further off."""
+"""A period is refined on its multiples up to this one: their peaks are as sharp, but at larger lags."""
 NEAR = 0.25
-"""A peak belongs to a multiple of the period when it is no further off than this share of the period."""
+"""A peak belongs to a multiple of the period if it is within this fraction of the period."""
 
 
 def autocorrelation(vectors: Float64, lags: int) -> Float64:
@@ -28,15 +28,15 @@ def autocorrelation(vectors: Float64, lags: int) -> Float64:
 
 
 def effective_dimension(vectors: Float64) -> float:
-    """In how many independent directions (n, k) vectors vary: (trace of their covariance)^2 / |covariance|^2."""
+    """Number of independent directions in which (n, k) vectors vary: (trace of covariance)^2 / |covariance|^2."""
     centred = vectors - vectors.mean(axis=0)
     gram = centred @ centred.T
     return float(np.trace(gram) ** 2 / np.sum(gram**2))
 
 
 def significant_peaks(vectors: Float64) -> list[tuple[float, float]]:
-    """Lag, in samples, and height of each significant peak (``peak_limit``) of the autocorrelation of (n, k) vectors,
-    in order."""
+    """Lag in samples and height of each significant peak (``peak_limit``) of the autocorrelation of (n, k) vectors, in
+    ascending order."""
     lags = len(vectors) // FEWEST_CYCLES
     if lags < 3 or not np.any(np.ptp(vectors, axis=0)):
         return []
@@ -50,20 +50,19 @@ def significant_peaks(vectors: Float64) -> list[tuple[float, float]]:
 
 
 def peak_limit(r: Float64, samples: int, dimensions: float) -> Float64:
-    """What a peak must exceed at each lag of an autocorrelation ``r`` (lags + 1,) of ``samples`` vectors.
+    """The height that a peak must exceed at each lag of an autocorrelation ``r`` (lags + 1,) of ``samples`` vectors.
 
     A peak must rise above the trough before it by ``SIGNIFICANT_SIGMAS`` standard errors (Bartlett, "On the theoretical
     specification and sampling properties of autocorrelated time-series", 1946; the vectors count as many independent
-    series as they have effective dimensions): noise with a memory has an autocorrelation that falls, and does not
-    rise again.
+    series as they have effective dimensions): the autocorrelation of correlated noise falls and does not rise again.
     """
     error = np.sqrt((2 * np.cumsum(r**2) - 1) / ((samples - np.arange(len(r))) * dimensions))
     return np.maximum(np.minimum.accumulate(r) + SIGNIFICANT_SIGMAS * error, SMALLEST_PEAK)
 
 
 def repetition_period(vectors: Float64) -> float | None:
-    """Period of a sequence of vectors (n, k), in samples: the first high peak of their autocorrelation, measured on
-    its multiples. None where no peak is significant."""
+    """Period in samples of a sequence of vectors (n, k): the first high peak of the autocorrelation, refined on its
+    multiples. None if no peak is significant."""
     peaks = significant_peaks(vectors)
     highest = max((height for _, height in peaks), default=0.0)
     high = [lag for lag, height in peaks if height >= SAME_PEAK * highest]
@@ -78,6 +77,6 @@ def repetition_period(vectors: Float64) -> float | None:
 
 
 def top_of_parabola(x: int, left: float, middle: float, right: float) -> tuple[float, float]:
-    """Position and height of the top of the parabola through the values at ``x - 1``, ``x`` and ``x + 1``."""
+    """Position and height of the vertex of the parabola through the values at ``x - 1``, ``x`` and ``x + 1``."""
     shift = (left - right) / (left - 2 * middle + right) / 2
     return x + float(shift), float(middle - (left - right) * shift / 4)

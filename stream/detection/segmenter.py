@@ -1,4 +1,4 @@
-"""The time line in segments: no gap, no overlap, each with its number, its kind and what was measured in it."""
+"""Divides the time line into numbered segments without gaps or overlaps, each with its kind and its measurements."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]
 
 
 _MICROSECOND_S = 1e-6
-"""Times are recorded to it: what is shorter is a rounding error, and no segment."""
+"""Resolution of recorded times; anything shorter is a rounding error, not a segment."""
 _MARK = "s"
 
 
 def number_of(segment_id: str) -> int:
-    """0, 1, 2, ...: the segment's place among all."""
+    """The segment's index: 0, 1, 2, ..."""
     return int(segment_id.removeprefix(_MARK))
 
 
 class Segmenter:
-    """Cuts ``[0, decoded_s)``, but for gaps, into segments: by the detector's changes and the longest length allowed.
+    """Divides ``[0, decoded_s)``, except for gaps, into segments at the detector's changes and at the maximum length.
 
-    ``known_s`` is always the stream time at which what is said was known. Memory: the windows of the open segment,
-    and sketches of the recent ones.
+    ``known_s`` is always the stream time at which a result became known. Memory: the windows of the open segment, and
+    sketches of recent windows.
     """
 
     def __init__(self, options: DetectorOptions) -> None:
@@ -41,24 +41,24 @@ class Segmenter:
         self._recent = WindowHistory(options.period_windows)
         self._number = 0
         self._start_s: float | None = None
-        """Start of the open segment; None before the first, and while the source is away."""
+        """Start of the open segment; None before the first one and while the source is disconnected."""
         self._next_s: float | None = 0.0
-        """Where the next segment begins when none is open; None while the source is away."""
+        """Start of the next segment while none is open; None while the source is disconnected."""
         self._kind: Kind = "typical"
         self._stretch_start_s = 0.0
-        """Since when the work is of this kind: a stretch may be several segments long."""
+        """Start of the current stretch of this kind, which may span several segments."""
         self._windows: list[tuple[float, float | None]] = []
         """(start in seconds, score) of the windows that start in the open segment."""
         self._thresholds: Thresholds | None = None
 
     def begin(self, known_s: float) -> Segments:
-        """Open the first segment, at 0 or after a gap, unless it is open."""
+        """Open the first segment, at 0 or after a gap, unless one is open."""
         if self._start_s is None and self._next_s is not None:
             self._start_s = self._stretch_start_s = self._next_s
             yield self._opened(known_s)
 
     def window(self, step: Step, unit: Float64 | None, known_s: float) -> Segments:
-        """Count a window, with its unit vector (None if it has none), and follow what the detector made of it."""
+        """Take a window with its unit vector (None if it has none) and the detector's result for it."""
         self._windows.append((step.t_start_s, step.score))
         if unit is not None:
             self._recent.add(step.t_start_s, unit)
@@ -69,13 +69,13 @@ class Segmenter:
             yield from self._cut(step.t_start_s, known_s)
 
     def change(self, change: Change, known_s: float) -> Segments:
-        """Go over to the other kind of work where the change says, but not where the open segment begins."""
+        """Switch to the other kind at the time of the change, but not at the start of the open segment."""
         yield from self._cut(change.t_s, known_s)
         second_s = next(t_s for t_s, _ in self._windows if t_s > self._open_since())
         yield from self._turn(max(change.t_s, second_s), change.closed_by, change.kind, known_s)
 
     def end(self, t_s: float, closed_by: ClosedBy) -> Segments:
-        """Close the last segment where the time line ends or a gap begins; none is empty."""
+        """Close the last segment at the end of the time line or the start of a gap; no segment is empty."""
         if self._next_s is not None and t_s > self._next_s:
             yield from self.begin(t_s)
         if self._start_s is not None:
@@ -85,11 +85,11 @@ class Segmenter:
         self._start_s, self._next_s, self._kind, self._windows = None, None, "typical", []
 
     def resume(self, t_s: float) -> None:
-        """The source is back: the next segment begins there."""
+        """Start the next segment where the source is connected again."""
         self._next_s = t_s
 
     def go_on(self, number: int, kind: Kind, *, start_s: float | None = None, next_s: float | None = None) -> None:
-        """Take up from what is known of the segments: number ``number`` began at ``start_s``, or will at ``next_s``."""
+        """Continue from recorded segments: segment ``number`` started at ``start_s``, or will start at ``next_s``."""
         self._number, self._kind, self._start_s, self._next_s = number, kind, start_s, next_s
         since_s = start_s if start_s is not None else next_s or 0.0
         self._stretch_start_s = since_s
@@ -120,7 +120,7 @@ class Segmenter:
         self._thresholds = Thresholds(*thresholds) if thresholds else None
 
     def _cut(self, now_s: float, known_s: float) -> Segments:
-        """Cut the open segment while it is longer than allowed, where the work changes most near the limit."""
+        """Cut the open segment while it exceeds the maximum length, at the strongest change near the limit."""
         longest_s = self._options.max_segment_s
         while now_s - self._open_since() > longest_s + _MICROSECOND_S:
             limit_s = self._open_since() + longest_s
@@ -128,7 +128,7 @@ class Segmenter:
             yield from self._turn(limit_s if natural_s is None else natural_s, "max_duration", self._kind, known_s)
 
     def _turn(self, t_s: float, closed_by: ClosedBy, kind: Kind, known_s: float) -> Segments:
-        """One segment ends at ``t_s``, the next begins there."""
+        """End one segment at ``t_s`` and start the next one there."""
         yield self._closed(t_s, closed_by, known_s)
         if kind != self._kind:
             self._stretch_start_s = t_s

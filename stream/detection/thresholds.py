@@ -1,4 +1,4 @@
-"""Robust location, spread and threshold of weighted values: the formulas, free of any state."""
+"""Robust location, spread and thresholds of weighted samples: stateless formulas."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from stream.detection.options import DetectorOptions
 from stream.pipeline.items import Float64
 
 MAD_TO_SIGMA = 1.4826
-"""1 / the upper quartile of the standard normal distribution: makes a MAD a standard deviation."""
+"""1 / the upper quartile of the standard normal distribution: scales a MAD to a standard deviation."""
 SMALLEST_RISE = 1e-6
-"""Differences of a cosine below this are rounding (float32 embeddings)."""
+"""Cosine differences below this are rounding errors (float32 embeddings)."""
 
 
 class WeightedSamples(NamedTuple):
-    """Values in ascending order, with the weight of each."""
+    """Values in ascending order with their weights."""
 
     values: Float64
     """(n,) float64, ascending."""
@@ -26,17 +26,17 @@ class WeightedSamples(NamedTuple):
 
 
 class OtsuSplit(NamedTuple):
-    """Where Otsu's method parts a distribution in two."""
+    """The split of a distribution by Otsu's method."""
 
     threshold: float
     separability: float
-    """Variance between the classes over the total variance: 0.64 for a normal distribution, 0.75 for a uniform
-    one, 1 for two points."""
+    """Between-class variance over total variance: 0.64 for a normal distribution, 0.75 for a uniform one, 1 for two
+    points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The hysteresis of the detector: an anomaly opens above ``on`` and closes below ``off``."""
+    """The detector's hysteresis: an anomaly opens above ``on`` and closes below ``off``."""
 
     median: float
     on: float
@@ -44,19 +44,19 @@ class Thresholds:
 
 
 def weighted_samples(samples: Float64) -> WeightedSamples:
-    """Samples (n,) as points of weight 1."""
+    """Samples (n,) with weight 1 each."""
     return WeightedSamples(np.sort(samples), np.ones(len(samples)))
 
 
 def weighted_median(values: Float64, weights: Float64) -> float:
-    """The lower weighted median: the smallest value that half of the weight does not exceed. Any order."""
+    """The lower weighted median: the smallest value whose cumulative weight is at least half. Values in any order."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
     return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
 
 
 def median_and_sigma(points: WeightedSamples) -> tuple[float, float]:
-    """Median, and 1.4826 times the median absolute deviation from it."""
+    """The median, and 1.4826 times the median absolute deviation (MAD) from it."""
     median = weighted_median(*points)
     return median, MAD_TO_SIGMA * weighted_median(np.abs(points.values - median), points.weights)
 
@@ -64,7 +64,7 @@ def median_and_sigma(points: WeightedSamples) -> tuple[float, float]:
 def otsu(points: WeightedSamples) -> OtsuSplit:
     """Otsu's threshold (IEEE Trans. SMC 9, 1979): the split with the greatest variance between its two classes.
 
-    It lies midway between the neighbours that it parts. One distinct value cannot be split: it is the
+    The threshold is midway between the two neighbouring values. A single distinct value cannot be split: it is the
     threshold itself, with separability 0.
     """
     values, weights = points
@@ -80,11 +80,11 @@ def otsu(points: WeightedSamples) -> OtsuSplit:
 
 
 def causal_thresholds(normal: WeightedSamples, seen: WeightedSamples, options: DetectorOptions) -> Thresholds:
-    """The thresholds in force, from the smoothed scores so far.
+    """The current thresholds, from the smoothed scores so far.
 
-    ``normal`` are those of the usual work, ``seen`` are all of them. theta_on is Otsu's threshold of what was
-    seen, where that has two classes at all (it finds a split in any noise), kept between a floor and a cap that
-    are counted in robust standard deviations of the usual work.
+    ``normal`` are the scores of the usual work, ``seen`` are all scores. theta_on is Otsu's threshold of ``seen`` if
+    those have two classes at all (Otsu finds a split in any noise), limited to a floor and a cap in robust standard
+    deviations of ``normal``.
     """
     median, sigma = median_and_sigma(normal)
     few = 1 + (options.settle_windows / float(normal.weights.sum())) ** 2

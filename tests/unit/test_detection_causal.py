@@ -205,7 +205,7 @@ def test_times_must_ascend() -> None:
     detector = CausalDetector(SHORT)
     detector.push(3.0, scene(1, 0, 0)[0])
     for t_s in (3.0, 2.0, float("nan")):
-        with pytest.raises(InputError, match=r"comes after one at 3\.0 s: times must ascend"):
+        with pytest.raises(InputError, match=r"follows one at 3\.0 s: times must ascend"):
             detector.push(t_s, scene(1, 0, 1)[0])
 
 

@@ -54,7 +54,7 @@ def test_a_vector_of_another_length_is_refused() -> None:
     """Embeddings of two encoders do not mix: the error names both lengths."""
     reference = RunningCentroid(10)
     reference.learn(units(0, 1)[0])
-    with pytest.raises(InputError, match="5 numbers, but the ones before it have 7"):
+    with pytest.raises(InputError, match="5 values, but earlier ones have 7"):
         reference.score(units(0, 1, 5)[0])
 
 
