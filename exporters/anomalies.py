@@ -12,7 +12,7 @@ from stream.pipeline.facts import Seconds
 from stream.records.store.atomic import replace_file
 
 
-class Anomaly(BaseModel):
+class AnomalyRecord(BaseModel):
     """One anomalous segment, [t_start_s, t_end_s)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,7 +37,7 @@ class Anomaly(BaseModel):
     """The detector's options."""
 
 
-ANOMALIES: TypeAdapter[list[Anomaly]] = TypeAdapter(list[Anomaly])
+ANOMALIES: TypeAdapter[list[AnomalyRecord]] = TypeAdapter(list[AnomalyRecord])
 
 
 def export(runs: Sequence[RunView], destination: Path) -> list[Path]:
@@ -50,17 +50,17 @@ def export(runs: Sequence[RunView], destination: Path) -> list[Path]:
     return [path]
 
 
-def read_anomalies(path: Path) -> list[Anomaly]:
+def read_anomalies(path: Path) -> list[AnomalyRecord]:
     """Read a file that ``export`` wrote."""
     return ANOMALIES.validate_json(path.read_bytes())
 
 
-def causal_anomalies(run: RunView) -> Iterator[Anomaly]:
+def causal_anomalies(run: RunView) -> Iterator[AnomalyRecord]:
     """The anomalies that a run announced; for a bare folder, those of the replay."""
     opened = opened_segments(run)
     for segment in closed_segments(run):
         if segment.kind == "anomalous":
-            yield Anomaly(
+            yield AnomalyRecord(
                 clip=run.stem,
                 mode="causal",
                 segment_id=segment.segment_id,
@@ -75,12 +75,12 @@ def causal_anomalies(run: RunView) -> Iterator[Anomaly]:
             )
 
 
-def offline_anomalies(run: RunView) -> Iterator[Anomaly]:
+def offline_anomalies(run: RunView) -> Iterator[AnomalyRecord]:
     """The anomalies that the whole clip shows."""
     analysis = analysis_of(run)
     offline = analysis.offline
     for (start, stop), span in zip(offline.anomalies, analysis.offline_spans, strict=True):
-        yield Anomaly(
+        yield AnomalyRecord(
             clip=run.stem,
             mode="offline",
             segment_id=None,

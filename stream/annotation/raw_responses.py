@@ -9,15 +9,15 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
-from stream.records.store.append_log import Lines
-from stream.records.store.corruption import reading
+from stream.records.store.append_log import AppendLog
+from stream.records.store.atomic import reading
 
 _RESPONSE: TypeAdapter[AnnotationResponse] = TypeAdapter(
     Annotated[AnnotationFailure | AnnotationAnswer, Field(union_mode="left_to_right")]  # only a failure has a reason
 )
 
 
-class RawResponses(Lines):
+class RawResponses(AppendLog):
     """The writing end. A response is durable when ``append`` returns."""
 
     def append(self, response: AnnotationResponse) -> None:

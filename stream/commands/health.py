@@ -54,7 +54,7 @@ def judge(run: Path, since: datetime | None = None) -> tuple[bool, str]:
         return True, f"{run}: no run has begun since the container started"
     if path is None or seen is None:
         return False, f"{run}: no run has begun here"
-    complaint = seen.complaint(now())
+    complaint = seen.problem(now())
     return complaint is None, f"{path.parent}: {complaint or seen.summary()}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from stream.evaluation.chance import DRAWS, HEADLINE
 from stream.evaluation.evaluation import Evaluation
 from stream.evaluation.judgement import Judgement, Match
-from stream.evaluation.types import Anomaly, Clip
+from stream.evaluation.types import Clip, Stretch
 
 
 def document(evaluation: Evaluation, notes: Sequence[str], broken: Sequence[str]) -> dict[str, Any]:
@@ -50,5 +50,5 @@ def _match(match: Match) -> dict[str, Any]:
     }
 
 
-def _span(event: Anomaly) -> dict[str, float]:
+def _span(event: Stretch) -> dict[str, float]:
     return {"t_start_s": event.t_start_s, "t_end_s": event.t_end_s}

@@ -9,7 +9,7 @@ import numpy as np
 
 from stream.evaluation.counts import CRITERIA, Counts, count, ious, ratio
 from stream.evaluation.matching import Float64, best_pairs
-from stream.evaluation.types import Anomaly, edges_of, joined
+from stream.evaluation.types import Stretch, edges_of, joined
 
 Row: TypeAlias = dict[str, float | int | None]
 """Figures by name. None: not defined, for want of events, or of times at which they were known."""
@@ -19,8 +19,8 @@ Row: TypeAlias = dict[str, float | int | None]
 class Match:
     """A true event and the one prediction that stands for it."""
 
-    predicted: Anomaly
-    true: Anomaly
+    predicted: Stretch
+    true: Stretch
     iou: float
 
     @property
@@ -54,9 +54,9 @@ class Judgement:
     counts: Counts
     matches: tuple[Match, ...]
     """One-to-one, with the largest total IoU; what does not overlap is not matched."""
-    missed: tuple[Anomaly, ...]
+    missed: tuple[Stretch, ...]
     """True events without a match."""
-    unmatched: tuple[Anomaly, ...]
+    unmatched: tuple[Stretch, ...]
     """Predictions without a match: false events and second pieces of found ones."""
     false_events: int
     """Predictions that touch no true event at all."""
@@ -104,7 +104,7 @@ class Judgement:
         return row
 
 
-def judge(predicted: Sequence[Anomaly], true: Sequence[Anomaly], duration_s: float) -> Judgement:
+def judge(predicted: Sequence[Stretch], true: Sequence[Stretch], duration_s: float) -> Judgement:
     """Judge predictions over one clip; ``judge(...).row()`` is what a table of experiments needs.
 
     Args:
@@ -131,7 +131,7 @@ def as_float(value: Float64 | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _without(events: Sequence[Anomaly], taken: set[int]) -> tuple[Anomaly, ...]:
+def _without(events: Sequence[Stretch], taken: set[int]) -> tuple[Stretch, ...]:
     return tuple(event for index, event in enumerate(events) if index not in taken)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from stream.errors import InputError, UsageError
-from stream.evaluation.types import Anomaly, joined
+from stream.evaluation.types import Stretch, joined
 
 _CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,3}):(?P<seconds>\d{1,2}(?:\.\d+)?)")
 
@@ -22,7 +22,7 @@ class Row:
 
     where: str
     """File and place, for messages."""
-    span: Anomaly
+    span: Stretch
     kind: str
     text: str
     """Description in words; empty if the file has none."""
@@ -71,7 +71,7 @@ def make_row(
         raise InputError(f"{where}: its end, {end}, is not after its start, {start}")
     if kind not in ("typical", "anomalous"):
         raise InputError(f"{where}: its kind is {kind!r}, expected 'typical' or 'anomalous'")
-    return Row(where, Anomaly(t_start_s, t_end_s, *known_at_s), str(kind), text)
+    return Row(where, Stretch(t_start_s, t_end_s, *known_at_s), str(kind), text)
 
 
 def described_track(where: str, stem: str, lines: Iterable[tuple[str, object, object, str]]) -> Track:
@@ -107,7 +107,7 @@ def fitted(track: Track, duration_s: float) -> Track:
     return replace(track, rows=kept, broken=(*track.broken, *broken))
 
 
-def anomalies_of(track: Track, pattern: re.Pattern[str] | None) -> tuple[Anomaly, ...]:
+def anomalies_of(track: Track, pattern: re.Pattern[str] | None) -> tuple[Stretch, ...]:
     """The anomalous events of a track, in order; touching rows are one event.
 
     Raises:

@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _healthz(self) -> None:
         health = self._health()
-        complaint = health.complaint(now())
+        complaint = health.problem(now())
         status = HTTPStatus.OK if complaint is None else HTTPStatus.SERVICE_UNAVAILABLE
         body = {**health.model_dump(mode="json"), "reason": complaint or ""}
         self._answer(status, "application/json", json.dumps(body).encode() + b"\n")

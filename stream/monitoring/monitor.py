@@ -9,7 +9,7 @@ from stream.config import Options
 from stream.monitoring.latency import EdgeLatency
 from stream.monitoring.stall import StallDetector
 from stream.records.schema import events
-from stream.records.schema.health import Health, State, now
+from stream.records.schema.health import Health, HealthState, now
 from stream.records.schema.layout import RunLayout
 from stream.runtime.heartbeat import Status
 
@@ -107,7 +107,7 @@ class Monitor:
         if self._metrics and took_s is not None:
             self._metrics.on_wall_latency(event, took_s)
 
-    def _beat(self, state: State, reason: str, exit_code: int | None, decoded_s: float) -> None:
+    def _beat(self, state: HealthState, reason: str, exit_code: int | None, decoded_s: float) -> None:
         self._beat_at = time.monotonic() + BEAT_S
         self._health = Health(
             time=now().isoformat(timespec="milliseconds"),

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
-from stream.records.schema.health import State
+from stream.records.schema.health import HealthState
 from stream.runtime.heartbeat import Status
 
 GRACE_S = 600.0
@@ -80,7 +80,7 @@ class StallDetector:
         """Windows embedded so far."""
         return self._windows_before + max((last.given.get("Embedding", 0) for last in self._last.values()), default=0)
 
-    def judge(self) -> tuple[State, str]:
+    def judge(self) -> tuple[HealthState, str]:
         """The chain's state, and the reason if it has stalled or waits for its source."""
         now = self._clock()
         if starting := [name for name in self._processes if self._is_starting(name)]:
@@ -100,7 +100,7 @@ class StallDetector:
             return "stalled", f"no process has done anything for {still_s:.0f} s, {self._place(self._processes[0])}"
         return "running", ""
 
-    def _waiting(self, away_s: float) -> tuple[State, str]:
+    def _waiting(self, away_s: float) -> tuple[HealthState, str]:
         if away_s <= self._away_s:
             return "running", f"the source is away: {self._away}"
         return "stalled", f"the source has been away for {away_s:.0f} s: {self._away}"

@@ -40,7 +40,7 @@ class SegmentOpened(Fact):
     t_start_s: Seconds
     kind: Kind
     detected_at_s: Seconds
-    """Stream time at which it was known."""
+    """Stream time of its detection."""
 
 
 _ALWAYS_RECORDED: Final = (
@@ -58,7 +58,7 @@ def _require_in_schema(schema: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", json_schema_extra=_require_in_schema))
 class SegmentClosed(Fact):
-    """A segment is complete, its keyframes are on disk, and it will not change."""
+    """A segment is complete, its keyframes are on disk, and it will not change any more."""
 
     event: Literal["segment.closed"] = field(default="segment.closed", kw_only=True)
     segment_id: str
@@ -67,19 +67,19 @@ class SegmentClosed(Fact):
     kind: Kind
     closed_by: ClosedBy
     detected_at_s: Seconds
-    windows: Annotated[int, Field(ge=0, description="windows whose time lies in it; 0: it was never scored")]
+    windows: Annotated[int, Field(ge=0, description="windows that start in it; 0: it was never scored")]
     score_mean: float | None = None
     score_max: float | None = None
     theta_on: float | None = None
     theta_off: float | None = None
-    period_s: Annotated[float | None, Field(description="repetition period, where one is significant")] = None
+    period_s: Annotated[float | None, Field(description="repetition period in seconds, if one is significant")] = None
     cycles: float | None = None
-    damaged_s: Annotated[Duration, Field(description="of this segment, lost")] = 0.0
+    damaged_s: Annotated[Duration, Field(description="lost from this segment")] = 0.0
     """This and all that follows is filled in by the record stage."""
-    dropped_s: Annotated[Duration, Field(description="of this segment, not decoded: this machine was too slow")] = 0.0
+    dropped_s: Annotated[Duration, Field(description="left out of it because this machine was too slow")] = 0.0
     keyframes: Count = 0
     keyframe_width_px: Annotated[
-        Count, Field(description="boxes are in these pixels; 0: keyframes of several sizes")
+        Count, Field(description="boxes are in pixels of this size; 0: keyframes of several sizes")
     ] = 0
     keyframe_height_px: Count = 0
     frames_digest: Annotated[str, Field(description="SHA-256 over the SHA-256 of its keyframes, in order")] = ""
@@ -94,19 +94,19 @@ class SegmentClosed(Fact):
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class SourceDamaged(Fact):
-    """A stretch of the source was lost."""
+    """A stretch of the source could not be decoded."""
 
     event: Literal["source.damaged"] = field(default="source.damaged", kw_only=True)
     t_start_s: Seconds
     t_end_s: Seconds
     reason: str
     packets: Count
-    """Packets lost in it."""
+    """Number of packets lost."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class SourceLost(Fact):
-    """A live source has gone; ``source.gap`` says when it is back."""
+    """A live source was lost; ``source.gap`` reports when it is back."""
 
     event: Literal["source.lost"] = field(default="source.lost", kw_only=True)
     t_s: Seconds
@@ -116,7 +116,7 @@ class SourceLost(Fact):
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class SourceGap(Fact):
-    """A stretch of time in which a live source was away. It is no part of any segment, and of no decoded time."""
+    """A stretch of time without a live source. It is not part of a segment, nor of the decoded time."""
 
     event: Literal["source.gap"] = field(default="source.gap", kw_only=True)
     t_start_s: Seconds
@@ -126,14 +126,14 @@ class SourceGap(Fact):
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class StreamOverload(Fact):
-    """This machine was too slow for a live source. What was skipped lies in this stretch; it need not fill it."""
+    """This machine was too slow for a live source. Everything skipped is in this stretch, which it need not fill."""
 
     event: Literal["stream.overload"] = field(default="stream.overload", kw_only=True)
     t_start_s: Seconds
     t_end_s: Seconds
     reason: str
-    windows_skipped: Annotated[Count, Field(description="decoded, and not embedded")]
-    packets_dropped: Annotated[Count, Field(description="not even decoded; segment.closed says for how long")]
+    windows_skipped: Annotated[Count, Field(description="decoded but not embedded")]
+    packets_dropped: Annotated[Count, Field(description="not decoded; segment.closed has their duration")]
 
 
 ClipFact: TypeAlias = SegmentOpened | SegmentClosed | SourceDamaged | SourceLost | SourceGap | StreamOverload

@@ -1,6 +1,6 @@
-"""The books of a run: every decoded second ends as annotated, failed, skipped or damaged, exactly once.
+"""The accounting of a run: every decoded second ends as annotated, failed, skipped or damaged, exactly once.
 
-Sums are made in whole microseconds: they are exact, so that the books close.
+Times are added up in whole microseconds, so the sums are exact and can be compared with the decoded time.
 """
 
 from collections import Counter
@@ -30,13 +30,13 @@ def to_us(t_s: float) -> int:
 
 @dataclass(slots=True)
 class DamageInside:
-    """Tells each closed segment how much of it was lost; memory is bounded by the damage after the last one's end."""
+    """Sums up what was lost inside each closed segment; keeps only losses after the end of the last one."""
 
     _damage: list[tuple[int, int]] = field(default_factory=list)
     """Microseconds, in order, disjoint."""
 
     def add(self, t_start_s: float, t_end_s: float) -> None:
-        """Note a stretch that was lost. Overlaps count once."""
+        """Add a stretch that was lost. Overlaps count once."""
         start, end = to_us(t_start_s), to_us(t_end_s)
         if self._damage:
             start = max(start, self._damage[-1][1])
@@ -44,7 +44,7 @@ class DamageInside:
             self._damage.append((start, end))
 
     def close(self, t_start_s: float, t_end_s: float) -> float:
-        """Seconds of damage in a segment that is closed, after all that came before it."""
+        """Seconds lost in a segment, which must be closed in order of time."""
         start, end = to_us(t_start_s), to_us(t_end_s)
         lost = sum(max(0, min(end, b) - max(start, a)) for a, b in self._damage)
         self._damage = [(max(a, end), b) for a, b in self._damage if b > end]
@@ -57,8 +57,8 @@ class DamageInside:
         self._damage = [(start, end) for start, end in take(state, "damage", list)]
 
 
-class Seconds(TypedDict):
-    """What became of the source's time. All but ``gap_s`` and ``dropped_s`` was decoded."""
+class OutcomeSeconds(TypedDict):
+    """The source's time by its outcome. All of it but ``gap_s`` and ``dropped_s`` was decoded."""
 
     annotated_s: float
     failed_s: float
@@ -70,33 +70,33 @@ class Seconds(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What became of the source's time, and what describing it took."""
+    """The source's time by its outcome, and the cost of its annotation."""
 
-    seconds: Seconds
+    seconds: OutcomeSeconds
     total_s: float
-    """The sum of these."""
+    """Their sum."""
     unsettled: tuple[str, ...]
     """Closed segments without an outcome."""
     annotation: Annotation
     windows_skipped: int
     is_away: bool
-    """Whether a live source has gone, and has not come back."""
+    """Whether a live source was lost and has not come back."""
 
     @property
     def incomplete(self) -> bool:
-        """Whether something of the source is not in the record, or not described though it should be."""
+        """Whether part of the source is missing from the records, or should be annotated and is not."""
         lost = (self.seconds["damaged_s"], self.seconds["failed_s"], self.seconds["gap_s"], self.seconds["dropped_s"])
         return any(lost) or self.windows_skipped > 0 or self.is_away
 
 
-def account(told: Iterable[Event]) -> Account:
-    """Add up a run's events. Of a segment with several outcomes the last one counts; each of them had its price."""
+def account(recorded: Iterable[Event]) -> Account:
+    """Add up a run's events. If a segment has several outcomes, the last one counts, and the cost of all of them."""
     lengths_us: dict[str, int] = {}
     outcomes: dict[str, str] = {}
-    asked: list[SegmentAnnotated | SegmentFailed] = []
+    requests: list[SegmentAnnotated | SegmentFailed] = []
     sums_us: Counter[str] = Counter()
     live = _LiveSource()
-    for event in told:
+    for event in recorded:
         if isinstance(event, SegmentClosed):
             damaged_us, dropped_us = to_us(event.damaged_s), to_us(event.dropped_s)
             sums_us.update(damaged=damaged_us, dropped=dropped_us)
@@ -104,13 +104,13 @@ def account(told: Iterable[Event]) -> Account:
         elif isinstance(event, Outcome):
             outcomes[event.segment_id] = event.event.removeprefix("segment.")
             if not isinstance(event, SegmentSkipped):
-                asked.append(event)
+                requests.append(event)
         else:
-            live.hear(event)
+            live.add(event)
     for segment_id, outcome in outcomes.items():
         sums_us[outcome] += lengths_us[segment_id]
     return Account(
-        seconds=Seconds(
+        seconds=OutcomeSeconds(
             annotated_s=sums_us["annotated"] / 1e6,
             failed_s=sums_us["failed"] / 1e6,
             skipped_s=sums_us["skipped"] / 1e6,
@@ -121,10 +121,10 @@ def account(told: Iterable[Event]) -> Account:
         total_s=(sums_us.total() + live.gap_us) / 1e6,
         unsettled=tuple(segment_id for segment_id in lengths_us if segment_id not in outcomes),
         annotation=Annotation(
-            tokens_in=sum(event.tokens_in for event in asked),
-            tokens_out=sum(event.tokens_out for event in asked),
-            seconds=round(sum(event.seconds for event in asked), 6),
-            dollars=_sum_if_known([event.dollars for event in asked]),
+            tokens_in=sum(event.tokens_in for event in requests),
+            tokens_out=sum(event.tokens_out for event in requests),
+            seconds=round(sum(event.seconds for event in requests), 6),
+            dollars=_sum_if_known([event.dollars for event in requests]),
         ),
         windows_skipped=live.windows_skipped,
         is_away=live.is_away,
@@ -138,13 +138,13 @@ def _sum_if_known(dollars: Sequence[float | None]) -> float | None:
 
 @dataclass(slots=True)
 class _LiveSource:
-    """What the events say of a live source."""
+    """Totals of a live source."""
 
     gap_us: int = 0
     windows_skipped: int = 0
     is_away: bool = False
 
-    def hear(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         match event:
             case SourceLost():
                 self.is_away = True

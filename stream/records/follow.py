@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from stream.records.schema.events import EVENT, FINAL, Event
-from stream.records.store.corruption import reading
+from stream.records.store.atomic import reading
 
 POLL_S: Final = 0.1
 

@@ -1,11 +1,11 @@
 """Reading a run directory, growing or finished: nothing here writes, and nothing disturbs the run."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from stream.errors import DamagedError, InputError
 from stream.records.follow import follow
@@ -13,9 +13,11 @@ from stream.records.schema.annotations import Action, read_annotations
 from stream.records.schema.events import Event, RunFinished, RunStarted, SegmentClosed
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, read_manifest
-from stream.records.store.arrays import load
 from stream.records.store.event_log import finish_of, read_events
 from stream.records.store.keyframes import keyframes_within
+
+if TYPE_CHECKING:  # a program that reads no arrays starts without numpy
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,15 @@ class Run:
 
     def timestamps(self) -> npt.NDArray[Any]:
         """(N,) float64, seconds: the time of each window. Memory-mapped, as are the arrays below."""
-        return load(self.layout.timestamps)
+        return _array(self.layout.timestamps)
 
     def embeddings(self) -> npt.NDArray[Any]:
         """(N, D) float32: the mean embedding of each window."""
-        return load(self.layout.embeddings)
+        return _array(self.layout.embeddings)
 
     def temporal_tokens(self) -> npt.NDArray[Any]:
         """(N, T, D) float16: the embedding of each tubelet of each window."""
-        return load(self.layout.temporal)
+        return _array(self.layout.temporal)
 
     def keyframes(self, segment: SegmentClosed) -> list[Path]:
         """JPEG files of a segment's keyframes that are still there, in order of time."""
@@ -67,6 +69,12 @@ class Run:
     def follow(self, since: int = 0) -> Iterator[Event]:
         """Events from number ``since`` on as they are written; ends after the run's last one."""
         return (event for event, _ in follow(self.layout.events, since))
+
+
+def _array(path: Path) -> npt.NDArray[Any]:
+    from stream.records.store.arrays import load
+
+    return load(path)
 
 
 def open_run(directory: Path | str) -> Run:

@@ -1,20 +1,33 @@
-"""What the chain of an earlier attempt told behind the barrier that a run goes on from."""
+"""What an earlier attempt recorded: checked before a run resumes, and the part of it that is past its checkpoint."""
 
 from collections.abc import Iterable, Sequence
 
 from stream.pipeline.facts import Fact
-from stream.records.schema.events import TOLD_BY_CHAIN, Event
+from stream.records.schema.annotations import read_annotations
+from stream.records.schema.events import CHAIN_EVENTS, Event
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import Saved
 from stream.records.store.event_log import read_events
 
 
-def told_behind(layout: RunLayout, saved: Saved) -> Sequence[Event]:
-    """The events behind the barrier. A clip tells them again; a camera cannot."""
-    return [event for event in read_events(layout.events) if event.event in TOLD_BY_CHAIN][saved.totals.events :]
+def verify_records(layout: RunLayout) -> None:
+    """Read all events and annotations of an interrupted run before anything is appended to them.
+
+    Raises:
+        DamagedError: a line or the file is not what a run writes.
+    """
+    for _ in read_events(layout.events):
+        pass
+    if layout.annotations.exists():
+        read_annotations(layout.annotations)
+
+
+def events_past(layout: RunLayout, saved: Saved) -> Sequence[Event]:
+    """The chain's events that were recorded after a checkpoint. A clip produces them again; a camera cannot."""
+    return [event for event in read_events(layout.events) if event.event in CHAIN_EVENTS][saved.totals.events :]
 
 
 def latest_s(facts: Iterable[Fact]) -> float:
-    """The latest stream time that events speak of as past; 0 if there is none."""
+    """The latest stream time that the facts mention as past, in seconds; 0 if there is none."""
     times_s = (getattr(fact, name, 0.0) for fact in facts for name in ("t_start_s", "t_end_s", "t_s"))
     return max(times_s, default=0.0)

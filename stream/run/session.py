@@ -15,8 +15,8 @@ from stream.errors import (
     sentence_of,
 )
 from stream.monitoring.monitor import Monitor
-from stream.records.latencies import in_words, latencies
-from stream.records.replay import latest_s
+from stream.records.latencies import latencies, summary_line
+from stream.records.replay import latest_s, verify_records
 from stream.records.schema import events
 from stream.records.schema.annotations import write_annotations
 from stream.records.schema.layout import RunLayout
@@ -27,7 +27,6 @@ from stream.records.store.checkpoint import forget_states, newest_state, read_st
 from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.records.store.run_lock import RunLock, clear, earlier_run
-from stream.records.verify import require_whole
 from stream.run.overwrite import announce_removal
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, go_on
@@ -92,7 +91,7 @@ def _begin(session: "_Session") -> int:
                 "choose another --out, or start over with --overwrite"
             )
         if _can_resume(prepared, layout):
-            require_whole(layout)
+            verify_records(layout)
             return session.resume(go_on(earlier, new))
     if options.output.overwrite and (removal := announce_removal(options, layout)):
         view.note(Note(removal, "warning"))
@@ -279,7 +278,7 @@ class _Session:
         if manifest.state == "finished":
             forget_states(self.layout)
             if latency:
-                self.view.note(Note(in_words(latency)))
+                self.view.note(Note(summary_line(latency)))
 
     def _hash_source(self) -> None:
         self._manifest.source.sha256 = self.prepared.source.sha256()

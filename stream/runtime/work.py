@@ -1,7 +1,7 @@
 """Builds the work of one process, and puts it where an earlier attempt at the run was."""
 
 from stream.config import Options
-from stream.records.replay import told_behind
+from stream.records.replay import events_past
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import Saved
 from stream.runtime.gpu_budget import allocator_bytes
@@ -20,5 +20,5 @@ def build(spec: ProcessSpec, options: Options, layout: RunLayout, attempt: int =
     if saved is not None:
         work.stage.restore(saved.states)
         if options.live.kind in CAMERAS:
-            work.stage.catch_up(told_behind(layout, saved))
+            work.stage.catch_up(events_past(layout, saved))
     return work

@@ -162,7 +162,7 @@ def test_a_camera_that_stays_away_is_unhealthy(tmp_path: Path, units: list[Unit]
         run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
         with started(camera.url(), *OPTIONS, "--out", tmp_path, "--unhealthy-after-s", "0.1") as process:
             _wait_for_health(run_dir, lambda health: health.state == "stalled", process)
-            complaint = read_health(run_dir / "health.json").complaint(now())
+            complaint = read_health(run_dir / "health.json").problem(now())
             assert process.poll() is None
     assert complaint is not None
     assert complaint.startswith("stalled: the source has been away for ")

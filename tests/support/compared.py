@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from stream.annotation.raw_responses import read_responses
-from stream.records.schema.events import TOLD_BY_CHAIN, Outcome
+from stream.records.schema.events import CHAIN_EVENTS, Outcome
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import as_json, finish_of, read_events
 
@@ -28,7 +28,7 @@ def differences(run: RunLayout, whole: RunLayout) -> list[str]:
 
 
 def _story(run: RunLayout) -> list[dict[str, object]]:
-    told = [as_json(event) for event in read_events(run.events) if event.event in TOLD_BY_CHAIN]
+    told = [as_json(event) for event in read_events(run.events) if event.event in CHAIN_EVENTS]
     if finish := finish_of(run.events):
         told.append(as_json(finish))
     return [_timeless(event) for event in told]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.evaluation.types import Anomaly
+from stream.evaluation.types import Stretch
 from stream.pipeline.facts import ClosedBy, Kind
 from stream.records.schema import events
 from stream.records.store.event_log import EventLog
@@ -21,7 +21,7 @@ def file(tmp_path: Path, name: str, text: str) -> Path:
     return path
 
 
-def spans(found: tuple[Anomaly, ...]) -> list[tuple[float, float]]:
+def spans(found: tuple[Stretch, ...]) -> list[tuple[float, float]]:
     """Edges only."""
     return [(each.t_start_s, each.t_end_s) for each in found]
 

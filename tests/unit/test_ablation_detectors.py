@@ -15,7 +15,7 @@ from stream.detection.detector import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, InputError, UsageError
 from stream.evaluation.readers import read_json
-from stream.evaluation.types import Anomaly
+from stream.evaluation.types import Stretch
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
 from stream.pipeline.items import Embedding, End, Float32
 from stream.pipeline.stage import drive
@@ -141,16 +141,16 @@ def test_adjacent_windows_tell_edges_and_no_events() -> None:
     vectors[50] = 0.0  # says nothing: passed over
     found = adjacent_windows(series(vectors), DEFAULT)
     assert (found.edges_s.tolist(), found.anomalies) == ([20.0, 40.0], None)
-    row = outcome(found, (Anomaly(20, 43),), 61.0).row()
+    row = outcome(found, (Stretch(20, 43),), 61.0).row()
     assert (row["edges"], row["right_edges"], row["predicted_events"]) == (2, 1, None)
 
 
 def test_separability_counts_robust_deviations() -> None:
     """Separability is the distance of the medians over 1.4826 MAD of the normal scores, whatever is predicted."""
     found = Found(np.arange(8.0), np.array([1.0, 2, 3, 4, 5, 20, 30, 40]), np.zeros(0), ())
-    assert outcome(found, (Anomaly(5, 8),), 8.0).row()["separability"] == pytest.approx((30 - 3) / 1.4826)
+    assert outcome(found, (Stretch(5, 8),), 8.0).row()["separability"] == pytest.approx((30 - 3) / 1.4826)
     assert outcome(found, (), 8.0).row()["separability"] is None
-    assert outcome(found, (Anomaly(0, 8),), 8.0).row()["separability"] is None
+    assert outcome(found, (Stretch(0, 8),), 8.0).row()["separability"] is None
 
 
 def test_clips_are_pooled(tmp_path: Path) -> None:

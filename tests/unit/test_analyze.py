@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from exporters.anomalies import Anomaly, causal_anomalies, read_anomalies
+from exporters.anomalies import AnomalyRecord, causal_anomalies, read_anomalies
 from exporters.figures import style
 from exporters.figures.detection import causal_track
 from exporters.run_view import RunView, Span, view_run
@@ -36,7 +36,7 @@ def only_view(folder: Path, truth: Path | None = None) -> RunView:
     return view
 
 
-def announced_spans(anomalies: Iterable[Anomaly]) -> list[tuple[str | None, float, float]]:
+def announced_spans(anomalies: Iterable[AnomalyRecord]) -> list[tuple[str | None, float, float]]:
     """Which segments, from when to when."""
     return [(found.segment_id, found.t_start_s, found.t_end_s) for found in anomalies if found.mode == "causal"]
 

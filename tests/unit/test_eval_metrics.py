@@ -10,25 +10,30 @@ from hypothesis import strategies as st
 from stream.evaluation.counts import CRITERIA, EDGE_MOST_S, IOU_LEAST, count, ious
 from stream.evaluation.judgement import judge
 from stream.evaluation.matching import Float64, best_pairs, extend
-from stream.evaluation.types import Anomaly, edges_of, joined
+from stream.evaluation.types import Stretch, edges_of, joined
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=150)
 
 EVENTS = st.lists(st.integers(0, 300), max_size=12, unique=True).map(
-    lambda edges: tuple(Anomaly(float(a), float(b)) for a, b in zip(*[iter(sorted(edges))] * 2, strict=False))
+    lambda edges: tuple(Stretch(float(a), float(b)) for a, b in zip(*[iter(sorted(edges))] * 2, strict=False))
 )
 """Up to six disjoint events on whole seconds."""
 
 
-def events(*spans: tuple[float, float]) -> tuple[Anomaly, ...]:
+def events(*spans: tuple[float, float]) -> tuple[Stretch, ...]:
     """Events from their edges."""
-    return tuple(Anomaly(start, end) for start, end in spans)
+    return tuple(Stretch(start, end) for start, end in spans)
 
 
 def test_pieces_that_touch_are_one_event() -> None:
     """Pieces that touch or overlap join, whatever their order, and keep the first opening and the last closing."""
-    pieces = [Anomaly(20, 30, 24, 33), Anomaly(0, 10, 4, 10), Anomaly(10, 15, 10, 18), Anomaly(2, 5, 3, 6)]
-    assert joined(pieces) == (Anomaly(0, 15, 4, 18), Anomaly(20, 30, 24, 33))
+    pieces = [
+        Stretch(20, 30, 24, 33),
+        Stretch(0, 10, 4, 10),
+        Stretch(10, 15, 10, 18),
+        Stretch(2, 5, 3, 6),
+    ]
+    assert joined(pieces) == (Stretch(0, 15, 4, 18), Stretch(20, 30, 24, 33))
 
 
 def test_hand_reckoned_clip() -> None:
@@ -56,7 +61,7 @@ def test_hand_reckoned_clip() -> None:
 def test_latency_is_from_the_true_edge_to_the_moment_it_was_known() -> None:
     """Latencies take the true edges, not the predicted ones; where the moment is not known they are left out."""
     true = events((10, 20), (100, 140), (300, 310))
-    predicted = (Anomaly(12, 20, 15, 26), Anomaly(99, 140, 98, 143), Anomaly(300, 310))
+    predicted = (Stretch(12, 20, 15, 26), Stretch(99, 140, 98, 143), Stretch(300, 310))
     row = judge(predicted, true, 400.0).row()
     assert (row["opening_latency_median_s"], row["opening_latency_worst_s"]) == (1.5, 5.0)
     assert (row["closing_latency_median_s"], row["closing_latency_worst_s"]) == (4.5, 6.0)
@@ -132,7 +137,7 @@ def test_pooling_sums_first() -> None:
 
 @PROPERTY
 @given(true=EVENTS)
-def test_perfect_predictions_have_no_fault(true: tuple[Anomaly, ...]) -> None:
+def test_perfect_predictions_have_no_fault(true: tuple[Stretch, ...]) -> None:
     """Predictions equal to the truth have 1 in every quality and no false or missed event."""
     judgement = judge(true, true, 301.0)
     assert {float(value) for value in judgement.counts.qualities().values() if value is not None} <= {1.0}
@@ -141,7 +146,7 @@ def test_perfect_predictions_have_no_fault(true: tuple[Anomaly, ...]) -> None:
 
 @PROPERTY
 @given(one=EVENTS, other=EVENTS)
-def test_sides_may_be_swapped(one: tuple[Anomaly, ...], other: tuple[Anomaly, ...]) -> None:
+def test_sides_may_be_swapped(one: tuple[Stretch, ...], other: tuple[Stretch, ...]) -> None:
     """Every F1 and the seconds in common are the same with the sides exchanged; precision and recall change places."""
     there, back = (judge(*sides, 301.0).row() for sides in ((one, other), (other, one)))
     for name in CRITERIA:
@@ -153,7 +158,7 @@ def test_sides_may_be_swapped(one: tuple[Anomaly, ...], other: tuple[Anomaly, ..
 
 @PROPERTY
 @given(predicted=EVENTS, true=EVENTS)
-def test_stricter_rules_find_no_more(predicted: tuple[Anomaly, ...], true: tuple[Anomaly, ...]) -> None:
+def test_stricter_rules_find_no_more(predicted: tuple[Stretch, ...], true: tuple[Stretch, ...]) -> None:
     """Hits grow neither with the IoU asked for, nor with a smaller tolerance, nor beyond the events there are."""
     hits = judge(predicted, true, 301.0).counts.hits
     by_iou = [float(hits[f"iou_{least}"]) for least in IOU_LEAST]
@@ -165,7 +170,7 @@ def test_stricter_rules_find_no_more(predicted: tuple[Anomaly, ...], true: tuple
 
 @PROPERTY
 @given(predicted=EVENTS, true=EVENTS)
-def test_matches_are_one_to_one(predicted: tuple[Anomaly, ...], true: tuple[Anomaly, ...]) -> None:
+def test_matches_are_one_to_one(predicted: tuple[Stretch, ...], true: tuple[Stretch, ...]) -> None:
     """No event of either side is matched twice, and matched and other events together are all events."""
     judgement = judge(predicted, true, 301.0)
     found = [*(match.predicted for match in judgement.matches), *judgement.unmatched]
@@ -185,7 +190,7 @@ def best_of_all(worth: Float64) -> float:
 
 @PROPERTY
 @given(predicted=EVENTS.map(lambda some: some[:5]), true=EVENTS.map(lambda some: some[:5]))
-def test_matching_is_the_best_of_all_assignments(predicted: tuple[Anomaly, ...], true: tuple[Anomaly, ...]) -> None:
+def test_matching_is_the_best_of_all_assignments(predicted: tuple[Stretch, ...], true: tuple[Stretch, ...]) -> None:
     """The order-keeping matching equals brute force, for the total IoU and for the hits of every criterion."""
     found, wanted = edges_of(predicted), edges_of(true)
     iou = ious(found, wanted)

@@ -9,7 +9,7 @@ import pytest
 from stream.errors import EgocleanError, InputError, UsageError
 from stream.evaluation.readers import read_tracks
 from stream.evaluation.track import anomalies_of, seconds_of
-from stream.evaluation.types import Anomaly
+from stream.evaluation.types import Stretch
 from tests.support.eval_files import LOGS, file, needs_logs, spans, write_run
 
 
@@ -38,7 +38,7 @@ def test_run_directory(tmp_path: Path) -> None:
     """A run gives its stem, its decoded length, and its anomalous stretches with the moments they were known."""
     (track,) = read_tracks(write_run(tmp_path / "any", "demo"))
     assert (track.stem, track.duration_s, track.note) == ("demo", 200.0, None)
-    assert anomalies_of(track, None) == (Anomaly(60, 100, 64, 103), Anomaly(180, 200, 184, None))
+    assert anomalies_of(track, None) == (Stretch(60, 100, 64, 103), Stretch(180, 200, 184, None))
 
 
 def test_unfinished_run_says_so(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_truth_json(tmp_path: Path) -> None:
         ' {"t_start_s": 9, "t_end_s": 20, "kind": "typical"}], "b": []}',
     )
     tracks = {track.stem: anomalies_of(track, None) for track in read_tracks(path)}
-    assert tracks == {"a": (Anomaly(5, 9),), "b": ()}
+    assert tracks == {"a": (Stretch(5, 9),), "b": ()}
 
 
 def test_json_array_of_detections(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_json_array_of_detections(tmp_path: Path) -> None:
         '[{"t_start_s": 208.0, "t_end_s": 262, "kind": "anomalous", "score_max": 0.3, "detected_at_s": 214}]',
     )
     (track,) = read_tracks(path)
-    assert (track.stem, anomalies_of(track, None)) == (None, (Anomaly(208, 262, 214),))
+    assert (track.stem, anomalies_of(track, None)) == (None, (Stretch(208, 262, 214),))
 
 
 def test_csv_of_events(tmp_path: Path) -> None:
@@ -91,9 +91,9 @@ def test_csv_of_events(tmp_path: Path) -> None:
         "\ufeffstart,end,kind,detected_at_s\n03:28,04:22,anomalous,3:34\n05:00,06:00,typical,\n07:00,07:13,anomalous,\n",
     )
     (track,) = read_tracks(path)
-    assert anomalies_of(track, None) == (Anomaly(208, 262, 214), Anomaly(420, 433))
+    assert anomalies_of(track, None) == (Stretch(208, 262, 214), Stretch(420, 433))
     (bare,) = read_tracks(file(tmp_path, "b.csv", "t_end_s,t_start_s\n9.5,5\n"))
-    assert anomalies_of(bare, None) == (Anomaly(5, 9.5),)
+    assert anomalies_of(bare, None) == (Stretch(5, 9.5),)
 
 
 def test_event_log_names_its_clips(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_overlapping_events_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"segment 1: it begins at 8 s, before .* segment 2 ends at 9 s"):
         anomalies_of(read_tracks(path)[0], None)
     touching = file(tmp_path, "b.json", '[{"t_start_s": 9, "t_end_s": 20}, {"t_start_s": 5, "t_end_s": 9}]')
-    assert anomalies_of(read_tracks(touching)[0], None) == (Anomaly(5, 20),)
+    assert anomalies_of(read_tracks(touching)[0], None) == (Stretch(5, 20),)
 
 
 def test_words_need_a_pattern(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ def test_old_heartbeat_is_none() -> None:
     """A run that was last heard a while ago is not well, whatever it said; a finished one need not repeat it."""
     beat = Health(time=now().isoformat(), state="running", decoded_s=1, windows=1)
     later = now() + timedelta(seconds=OLD_S + 10)
-    assert beat.complaint(now()) is None
-    assert "no heartbeat for 40 s" in (beat.complaint(later) or "")
-    assert beat.model_copy(update={"state": "finished"}).complaint(later) is None
+    assert beat.problem(now()) is None
+    assert "no heartbeat for 40 s" in (beat.problem(later) or "")
+    assert beat.model_copy(update={"state": "finished"}).problem(later) is None
 
 
 def test_health_is_light() -> None:
@@ -31,5 +31,5 @@ def test_health_says_what_a_run_waits_for() -> None:
     health = Health(
         time=now().isoformat(), state="running", reason="the source is away: cut", decoded_s=12.0, windows=9
     )
-    assert health.complaint(now()) is None
+    assert health.problem(now()) is None
     assert health.summary() == "running (the source is away: cut), 12.0 s decoded, 9 windows embedded"

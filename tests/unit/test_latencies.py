@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from stream.pipeline.facts import ClosedBy
-from stream.records.latencies import in_words, latencies, quantiles
+from stream.records.latencies import latencies, quantiles, summary_line
 from stream.records.schema import events
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_each_is_measured_from_where_it_began() -> None:
     assert found["opening"] == {"count": 1, "p50_s": 4.5, "p95_s": 4.5, "p99_s": 4.5}
     assert found["closing"] == {"count": 2, "p50_s": 0.0, "p95_s": 4.0, "p99_s": 4.0}
     assert found["annotation"] == {"count": 2, "p50_s": 1.0, "p95_s": 2.5, "p99_s": 2.5}
-    assert in_words({"opening": found["opening"]}) == "latency p50 / p95 / p99: opening 4.5 / 4.5 / 4.5 s"
+    assert summary_line({"opening": found["opening"]}) == "latency p50 / p95 / p99: opening 4.5 / 4.5 / 4.5 s"
 
 
 def test_what_never_happened_is_left_out() -> None:

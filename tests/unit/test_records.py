@@ -19,7 +19,7 @@ from stream.records.schema import events
 from stream.records.schema.annotations import Action, read_annotations, write_annotations
 from stream.records.schema.generate import path_of, schemas
 from stream.records.schema.layout import RunLayout
-from stream.records.store.append_log import Lines
+from stream.records.store.append_log import AppendLog
 from stream.records.store.arrays import GrowingArray
 from stream.records.store.event_log import EventLog, ReplayedLog, read_events
 from stream.records.store.keyframes import Spool, digest, keyframes_within
@@ -312,7 +312,7 @@ def test_new_files_have_durable_names(tmp_path: Path, monkeypatch: pytest.Monkey
     for module in ("append_log", "arrays"):
         monkeypatch.setattr(f"stream.records.store.{module}.sync_dir", synced.append)
     for _ in range(2):
-        Lines(tmp_path / "events.jsonl").close()
+        AppendLog(tmp_path / "events.jsonl").close()
         GrowingArray(tmp_path / "a.npy", (), "<f8").close()
     assert synced == [tmp_path, tmp_path]
 

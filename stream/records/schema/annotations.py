@@ -1,4 +1,4 @@
-"""``<stem>_annotations.json``: the action segments, in the shape of the original pipeline and traceable."""
+"""``<stem>_annotations.json``: the action segments, in the shape of the original pipeline, each with its segment."""
 
 import math
 import os
@@ -9,8 +9,7 @@ from typing import Annotated, BinaryIO, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from stream.pipeline.facts import Kind, Seconds
-from stream.records.store.atomic import replace_file, replaced_when_whole
-from stream.records.store.corruption import reading
+from stream.records.store.atomic import reading, replace_file, replaced_when_whole
 
 
 class _Strict(BaseModel):
@@ -18,7 +17,7 @@ class _Strict(BaseModel):
 
 
 class SceneObject(_Strict):
-    """Something that is handled or in the way."""
+    """An object that is handled or in the way."""
 
     object_name: str
     bbox: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2, pixels of the rectified keyframe")
@@ -57,7 +56,7 @@ ACTIONS: TypeAdapter[list[Action]] = TypeAdapter(list[Action])
 
 
 def write_annotations(path: Path, actions: list[Action]) -> None:
-    """Replace the file, durably: it is valid JSON at every instant."""
+    """Replace the file durably; it is valid JSON at every instant."""
     replace_file(path, ACTIONS.dump_json(actions, indent=1) + b"\n")
 
 
@@ -65,21 +64,21 @@ def read_annotations(path: Path) -> list[Action]:
     """The action segments so far.
 
     Raises:
-        DamagedError: the file holds something else.
+        DamagedError: the file is not a list of actions.
     """
     with reading(path):
         return ACTIONS.validate_json(path.read_bytes())
 
 
 TAIL_MAX: Final = 256
-"""Actions at the file's end that are held in memory: answers come out of order by a few segments."""
+"""Number of actions at the file's end that are held in memory: answers come out of order by a few segments."""
 
 
 class AnnotationsFile:
-    """The file as it grows. A reader sees it before or after a change, never in between.
+    """The growing file. A reader sees it before or after a change, never in between.
 
-    It is replaced as a whole, but what lies before its last ``TAIL_MAX`` actions is neither read nor made again: the
-    system copies the bytes. So neither memory nor computing grows with the file; what is written for one segment does.
+    It is replaced as a whole, but everything before its last ``TAIL_MAX`` actions is copied by the system, and neither
+    parsed nor serialised again. So memory and computation do not grow with the file; only the bytes written do.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +86,7 @@ class AnnotationsFile:
         self._load()
 
     def put(self, segment_id: str, actions: Sequence[Action]) -> None:
-        """Put a segment's actions in their place by time, instead of those that it had, and number all that follow."""
+        """Insert a segment's actions in order of time, replacing its earlier ones, and number everything after them."""
         start_s = min((action.t_start_s for action in actions), default=-math.inf)
         if self._before and start_s < self._tail[0].t_end_s:
             self._load()
@@ -95,22 +94,22 @@ class AnnotationsFile:
         tail = numbered([*others, *actions], first=self._before + 1)
         elements = list(_elements(tail))
         self._write(elements)
-        self._keep(tail, elements)
+        self._trim(tail, elements)
 
     def _load(self) -> None:
-        """Hold all of the file: what comes belongs further up than the tail, or nothing is known yet."""
+        """Load the whole file: new actions belong before the tail, or nothing was loaded yet."""
         self._before = self._bytes_before = 0
-        """Actions that are not held, and their bytes, up to where the first that is held begins."""
+        """Number of actions before the tail, and their bytes, up to the beginning of the tail."""
         self._tail = read_annotations(self._path) if self._path.exists() else []
 
-    def _keep(self, tail: list[Action], elements: list[bytes]) -> None:
-        """Hold the last of the actions."""
-        gone = max(0, len(tail) - TAIL_MAX)
-        if gone and not self._before:
+    def _trim(self, tail: list[Action], elements: list[bytes]) -> None:
+        """Keep the last actions as the tail."""
+        moved = max(0, len(tail) - TAIL_MAX)
+        if moved and not self._before:
             self._bytes_before = len(_OPEN)
-        self._bytes_before += sum(len(element) + len(_COMMA) for element in elements[:gone])
-        self._before += gone
-        self._tail = tail[gone:]
+        self._bytes_before += sum(len(element) + len(_COMMA) for element in elements[:moved])
+        self._before += moved
+        self._tail = tail[moved:]
 
     def _write(self, elements: list[bytes]) -> None:
         with replaced_when_whole(self._path) as part, part.open("wb") as new:
@@ -126,12 +125,12 @@ _OPEN, _COMMA, _CLOSE = b"[\n", b",\n", b"\n]\n"
 
 
 def _elements(actions: Iterable[Action]) -> Iterator[bytes]:
-    """Each action as it stands in the array."""
+    """The JSON of each action as an element of the array."""
     return (ACTIONS.dump_json([action], indent=1)[len(_OPEN) : 1 - len(_CLOSE)] for action in actions)
 
 
 def _copy(old: BinaryIO, new: BinaryIO, count: int) -> None:
-    """The first bytes of a file into a new one, without taking them into this process."""
+    """Copy the first ``count`` bytes of a file to a new one within the kernel."""
     done = 0
     while done < count:
         done += os.sendfile(new.fileno(), old.fileno(), done, count - done)
@@ -139,6 +138,6 @@ def _copy(old: BinaryIO, new: BinaryIO, count: int) -> None:
 
 
 def numbered(actions: Iterable[Action], first: int = 1) -> list[Action]:
-    """The actions in order of time, each with its place in it."""
+    """The actions in order of time, numbered from ``first``."""
     in_order = sorted(actions, key=lambda action: (action.t_start_s, action.t_end_s))
     return [action.model_copy(update={"action_id": place}) for place, action in enumerate(in_order, first)]

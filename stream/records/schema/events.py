@@ -24,9 +24,9 @@ from stream.pipeline.facts import (
 )
 
 __all__ = [
+    "CHAIN_EVENTS",
     "EVENT",
     "FINAL",
-    "TOLD_BY_CHAIN",
     "Annotation",
     "Checkpoint",
     "Event",
@@ -52,31 +52,31 @@ Dollars: TypeAlias = Annotated[float, Field(ge=0.0, description="dollars")]
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class RunStarted(Fact):
-    """A run has begun; ``run.json`` says how."""
+    """A run has begun; ``run.json`` has its provenance."""
 
     event: Literal["run.started"] = "run.started"
     run_id: str
     source: str
     stem: str
-    encoder: Annotated[str, Field(description="what makes the embeddings; 'grid' is no learned model")]
+    encoder: Annotated[str, Field(description="the encoder of the embeddings; 'grid' is not a learned model")]
     annotator: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class RunResumed(Fact):
-    """A run that had ended early goes on."""
+    """An interrupted run was resumed."""
 
     event: Literal["run.resumed"] = "run.resumed"
     run_id: str
-    windows: Annotated[Count, Field(description="embedded before, and not embedded again")]
+    windows: Annotated[Count, Field(description="embedded before the interruption, and not embedded again")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class _Asked(Fact):
-    annotator: Annotated[str, Field(description="who was asked; run.json says all about it")] = ""
+class _Inference(Fact):
+    annotator: Annotated[str, Field(description="the model that was asked; run.json has the details")] = ""
     tokens_in: Count = 0
     tokens_out: Count = 0
-    seconds: Annotated[Duration, Field(description="of the model, for this segment")] = 0.0
+    seconds: Annotated[Duration, Field(description="inference time for this segment")] = 0.0
     dollars: Annotated[
         Dollars | None,
         Field(
@@ -87,20 +87,20 @@ class _Asked(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class SegmentAnnotated(_Asked):
-    """A segment's actions are in the annotations."""
+class SegmentAnnotated(_Inference):
+    """A segment's actions have been added to the annotations."""
 
     event: Literal["segment.annotated"] = "segment.annotated"
     segment_id: str
     actions: Count
-    frames: Annotated[Count, Field(description="that the model was shown")] = 0
-    subtasks: Annotated[tuple[str, ...], Field(description="of its active actions, in order of time")] = ()
-    objects: Annotated[tuple[str, ...], Field(description="in it, each once")] = ()
+    frames: Annotated[Count, Field(description="shown to the model")] = 0
+    subtasks: Annotated[tuple[str, ...], Field(description="subtasks of its active actions, in order of time")] = ()
+    objects: Annotated[tuple[str, ...], Field(description="names of its objects, each once")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class SegmentFailed(_Asked):
-    """A segment could not be described."""
+class SegmentFailed(_Inference):
+    """A segment could not be annotated."""
 
     event: Literal["segment.failed"] = "segment.failed"
     segment_id: str
@@ -109,18 +109,18 @@ class SegmentFailed(_Asked):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class SegmentSkipped(Fact):
-    """Nobody was asked to describe a segment."""
+    """A segment was not sent to the annotator."""
 
     event: Literal["segment.skipped"] = "segment.skipped"
     segment_id: str
     reason: str
-    same_as: Annotated[str | None, Field(description="the segment that it is like, and that was described")] = None
-    similarity: Annotated[float | None, Field(description="cosine of the mean embeddings of the two")] = None
+    same_as: Annotated[str | None, Field(description="the annotated segment that it resembles")] = None
+    similarity: Annotated[float | None, Field(description="cosine similarity of the two mean embeddings")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Checkpoint(Fact):
-    """All that came before is durable, the arrays too."""
+    """Everything before this event is durable, including the arrays."""
 
     event: Literal["checkpoint"] = "checkpoint"
     t_s: Seconds
@@ -130,7 +130,7 @@ class Checkpoint(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class StageRestarted(Fact):
-    """A process died; the chain was started again and went on. The annotator is started again alone."""
+    """A process died, and the chain was restarted from its last barrier. The annotator is restarted alone."""
 
     event: Literal["stage.restarted"] = "stage.restarted"
     process: str
@@ -139,20 +139,20 @@ class StageRestarted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Annotation:
-    """What describing the segments took, also those that failed."""
+    """The cost of annotating the segments, including those that failed."""
 
     tokens_in: Count = 0
     tokens_out: Count = 0
     seconds: Duration = 0.0
-    dollars: Annotated[Dollars | None, Field(description="null: not all of it is known")] = 0.0
+    dollars: Annotated[Dollars | None, Field(description="null: part of it is unknown")] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class RunFinished(Fact):
-    """The end, with closed books: decoded = annotated + failed + skipped + damaged.
+    """The end of a run and its accounting: decoded = annotated + failed + skipped + damaged.
 
-    Segments may be annotated after it; the books are closed anew then, and the last of them count. From the source's
-    first picture to its last are decoded + gap + dropped.
+    If segments are annotated later, this event is written again, and the last one counts. The source's length from its
+    first frame to its last is decoded + gap + dropped.
     """
 
     event: Literal["run.finished"] = "run.finished"
@@ -161,9 +161,9 @@ class RunFinished(Fact):
     skipped_s: Duration
     failed_s: Duration
     damaged_s: Duration
-    gap_s: Annotated[Duration, Field(description="in which a live source was away")] = 0.0
-    dropped_s: Annotated[Duration, Field(description="of a live source, not decoded: this machine was too slow")] = 0.0
-    windows_skipped: Annotated[Count, Field(description="of a live source: this machine was too slow")] = 0
+    gap_s: Annotated[Duration, Field(description="time without a live source")] = 0.0
+    dropped_s: Annotated[Duration, Field(description="not decoded because this machine was too slow")] = 0.0
+    windows_skipped: Annotated[Count, Field(description="not embedded because this machine was too slow")] = 0
     frames: Count
     packets_lost: Count
     windows: Count
@@ -181,7 +181,7 @@ class RunFailed(Fact):
     event: Literal["run.failed"] = "run.failed"
     reason: str
     exit_code: int
-    decoded_s: Annotated[Duration, Field(description="of the source, so far")]
+    decoded_s: Annotated[Duration, Field(description="of the source so far")]
 
 
 Event: TypeAlias = (
@@ -192,12 +192,12 @@ Event: TypeAlias = (
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
 Outcome: TypeAlias = SegmentAnnotated | SegmentFailed | SegmentSkipped
-"""What becomes of a closed segment."""
+"""The outcome of a closed segment."""
 
-TOLD_BY_CHAIN = frozenset({
+CHAIN_EVENTS = frozenset({
     "segment.opened", "segment.closed", "source.damaged", "source.lost", "source.gap", "stream.overload", "checkpoint",
 })  # fmt: skip
-"""Events that follow from the clip and the options alone: the same run tells the same ones again."""
+"""Events that follow from the clip and the options alone: a replay produces the same ones again."""
 
 FINAL = frozenset({"run.finished", "run.failed"})
 """Events that end a run; after ``run.failed`` it may be resumed."""

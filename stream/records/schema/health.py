@@ -1,4 +1,4 @@
-"""``health.json``: how a run is, for whoever looks from outside and has no port to ask."""
+"""``health.json``: the state of a run, for programs that have no port to query."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-State: TypeAlias = Literal["starting", "running", "stalled", "finished", "failed"]
+HealthState: TypeAlias = Literal["starting", "running", "stalled", "finished", "failed"]
 
 OLD_S = 30.0
-"""The file is written once a second while a run lasts; thirty missed beats mean that nobody writes it any more."""
+"""The file is written once a second during a run; after thirty missed heartbeats the run is taken for dead."""
 
 
 class Health(BaseModel):
@@ -19,14 +19,14 @@ class Health(BaseModel):
 
     v: Literal[1] = 1
     time: str = Field(description="time of day, ISO 8601 in UTC")
-    state: State
-    reason: str = Field(default="", description="why it is stalled or failed, or waits for a source that is away")
+    state: HealthState
+    reason: str = Field(default="", description="why it is stalled or failed, or what it waits for")
     decoded_s: float = Field(ge=0.0, description="seconds of the source decoded so far")
     windows: int = Field(ge=0, description="windows embedded so far")
-    exit_code: int | None = Field(default=None, description="of a run that has ended")
+    exit_code: int | None = Field(default=None, description="exit code of a run that has ended")
 
-    def complaint(self, now: datetime) -> str | None:
-        """What is wrong with the run at ``now``; None if it is well, or has finished."""
+    def problem(self, now: datetime) -> str | None:
+        """What is wrong with the run at ``now``; None if it is healthy or has finished."""
         if self.state == "finished":
             return None
         if self.state in ("stalled", "failed"):
@@ -35,12 +35,12 @@ class Health(BaseModel):
         return f"no heartbeat for {age_s:.0f} s, last seen {self.state}" if age_s > OLD_S else None
 
     def summary(self) -> str:
-        """State and progress in half a sentence."""
+        """State and progress in one phrase."""
         waits = f" ({self.reason})" if self.state == "running" and self.reason else ""
         return f"{self.state}{waits}, {self.decoded_s:.1f} s decoded, {self.windows} windows embedded"
 
     def write(self, path: Path) -> None:
-        """Replace the file. It speaks of the present only, so it need not outlive a power cut: no fsync."""
+        """Replace the file, without fsync: it describes the present only and need not survive a power cut."""
         part = path.with_name(path.name + ".part")
         try:
             part.write_text(self.model_dump_json(ensure_ascii=True) + "\n")
@@ -53,12 +53,12 @@ def read_health(path: Path) -> Health:
     """The last heartbeat of a run.
 
     Raises:
-        OSError: there is none.
+        OSError: the file is missing.
         ValueError: the file is not a heartbeat.
     """
     return Health.model_validate_json(path.read_bytes())
 
 
 def now() -> datetime:
-    """The time of day as records use it."""
+    """The time of day, in UTC, as in the records."""
     return datetime.now(UTC)

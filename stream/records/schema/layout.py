@@ -1,4 +1,4 @@
-"""Names of everything in a run directory: the one place that knows them."""
+"""Names of everything in a run directory; no other module knows them."""
 
 from dataclasses import dataclass
 from glob import escape
@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Final
 
 RUNS: Final = Path("runs")
-"""Where run directories are made, unless another place is named."""
+"""Default parent of run directories."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunLayout:
-    """Paths of one run, ``OUT/<clip stem>/``. Nothing here touches the disk but ``owned``."""
+    """Paths of one run, ``OUT/<clip stem>/``. Only ``owned`` touches the disk."""
 
     root: Path
     stem: str
 
     @property
     def events(self) -> Path:
-        """The contract: one JSON object a line, append-only."""
+        """The contract: one JSON object per line, append-only."""
         return self.root / "events.jsonl"
 
     @property
@@ -28,7 +28,7 @@ class RunLayout:
 
     @property
     def health(self) -> Path:
-        """How the run is, written anew once a second while it lasts: old means that nobody watches over it."""
+        """The state of the run, replaced once a second while it lasts."""
         return self.root / "health.json"
 
     @property
@@ -48,37 +48,37 @@ class RunLayout:
 
     @property
     def timestamps(self) -> Path:
-        """(N,) float64, seconds: when windows start; of windows longer than the published ones, their middle."""
+        """(N,) float64, seconds: the start of each window; the middle of windows longer than the published."""
         return self.root / f"{self.stem}_ts.npy"
 
     @property
     def arrays(self) -> tuple[Path, Path, Path]:
-        """All three: a row in each for every window."""
+        """All three arrays; each has one row per window."""
         return self.embeddings, self.temporal, self.timestamps
 
     @property
     def states(self) -> tuple[Path, Path]:
-        """Where the run can go on, written in turn: ``stream.records.store.checkpoint``."""
+        """Checkpoints for a resume after a kill, written in turn: ``stream.records.store.checkpoint``."""
         return self.root / "state" / "0.state", self.root / "state" / "1.state"
 
     @property
     def durable_state(self) -> Path:
-        """Where it can go on after a power cut."""
+        """Checkpoint for a resume after a power cut."""
         return self.root / "state" / "durable.state"
 
     @property
     def attempt(self) -> Path:
-        """Number of the attempt that may write here."""
+        """Number of the current attempt, the only one that may write."""
         return self.root / "state" / "attempt"
 
     @property
     def encoded(self) -> Path:
-        """One byte for every window that was given to the encoder, in all attempts."""
+        """One byte for every window that was encoded, over all attempts."""
         return self.root / "state" / "encoded"
 
     @property
     def raw_responses(self) -> Path:
-        """What the annotator said, before anything was made of it: one JSON object a line."""
+        """The annotator's raw responses: one JSON object per line."""
         return self.root / f"{self.stem}_raw_response.txt"
 
     @property
@@ -88,16 +88,16 @@ class RunLayout:
 
     @property
     def logs(self) -> Path:
-        """What the processes said on standard error; empty logs are removed."""
+        """Standard error of the processes; empty logs are removed."""
         return self.root / "logs"
 
     @property
     def lock(self) -> Path:
-        """Held by the one run that writes here."""
+        """Lock file of the run that writes here."""
         return self.root / ".lock"
 
     def owned(self) -> list[Path]:
-        """All files here that a run has made, so that a new run may replace them and nothing else."""
+        """All files that a run writes here: a new run may replace these and nothing else."""
         stem = escape(self.stem)
         patterns = (
             "events.jsonl", "run.json", "health.json", "anomalies.json",

@@ -1,4 +1,4 @@
-"""``run.json``: where every number of a run comes from."""
+"""``run.json``: the provenance of a run."""
 
 import hashlib
 import importlib.metadata
@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from stream.records.store.atomic import replace_file
-from stream.records.store.corruption import reading
+from stream.records.store.atomic import reading, replace_file
 
 _PACKAGES = (
     "egoclean-stream", "av", "opencv-python-headless", "numpy", "pyzmq", "msgpack", "pydantic",
@@ -24,30 +23,30 @@ class Source(BaseModel):
 
     name: str
     size_bytes: int | None
-    """None of a live source."""
+    """None for a live source."""
     sha256: str | None = None
-    """Of the clip's own bytes, also inside a tar; None until the run is complete, and where it would cost fetching."""
+    """Of the clip's own bytes, also inside a tar; None until the run is complete, and for remote clips."""
     edges_sha256: str | None = None
-    """Of its first and last MiB, known from the beginning; None of a live source, and of a clip on the hub."""
+    """Of its first and last MiB, known from the beginning; None for live sources and clips on the hub."""
     mtime_ns: int | None = None
-    """When its file was changed last; None if it does not lie on disk."""
+    """Modification time of its file; None if it is not on disk."""
     origin: dict[str, Any] | None = None
-    """Of a clip on the hub: data set, revision and its commit, path, oid (of large files their SHA-256) and size of the
-    file, the member and its offset. These name its bytes for ever."""
+    """For a clip on the hub: data set, revision and commit, path, oid (the SHA-256 of large files) and size of the
+    file, member and its offset. Together they identify its bytes permanently."""
     fetched_bytes: int | None = None
-    """What came over the network for it in the last attempt; None for a clip on disk."""
+    """Bytes downloaded for it in the last attempt; None for a clip on disk."""
     stream: dict[str, Any] = {}
-    """Codec, size, rate and the like, as the container says them."""
+    """Codec, size, rate and so on, as the container states them."""
     sidecar: dict[str, Any] | None = None
-    """Where the clip's ``.json`` disagrees with that; None without one. Nothing in it is believed."""
+    """Where the clip's ``.json`` disagrees with that; None without one. The container's values are used."""
 
 
 class AnnotatedLater(BaseModel):
-    """Segments were described after the run had finished."""
+    """Segments were annotated after the run had finished."""
 
     time: str
     annotator: dict[str, Any]
-    """As in the run's own."""
+    """The same fields as for the run itself."""
 
 
 class Manifest(BaseModel):
@@ -63,29 +62,29 @@ class Manifest(BaseModel):
     exit_code: int | None = None
     source: Source
     intrinsics: dict[str, Any] | None
-    """As read from the file; None without rectification."""
+    """As read from the calibration file; None without rectification."""
     decoder: dict[str, Any] = {}
-    """What decoded the clip, and why that."""
+    """The decoder, and why it was chosen."""
     rectification: dict[str, Any] = {}
     """K, D and new K in pixels, the map's hash, the valid fraction, the colour conversion."""
     options: dict[str, Any]
-    """Every option of the run, also those that decide nothing of what is recorded."""
+    """Every option of the run, including those that do not affect the records."""
     schemas: dict[str, str] = {}
     """SHA-256 of the JSON Schema files that the records follow."""
     windows: dict[str, Any] = {}
-    """How frames were picked for the windows: the sampling, the source's own rate, how many had to stand twice, and how
-    far one was from its time at most; of the last attempt, where a run was resumed."""
+    """How frames were sampled for the windows: the sampling, the source's rate, how many frames were repeated, and the
+    largest distance of a frame from its nominal time; if the run was resumed, for the last attempt."""
     encoder: dict[str, Any] = {}
     annotator: dict[str, Any] = {}
-    """Model, revision, hashes of prompt and schema; empty where nobody annotates."""
+    """Model, revision, hashes of prompt and schema; empty without an annotator."""
     annotated_later: list[AnnotatedLater] = []
     packages: dict[str, str] = {}
     machine: dict[str, Any] = {}
     usage: dict[str, Any] = {}
-    """Time and dollars of all attempts; of each process CPU seconds and memory; how long segments took to be known."""
+    """Time and dollars of all attempts, CPU seconds and memory of each process, and latencies."""
 
     def write(self, path: Path) -> None:
-        """Replace the file, durably."""
+        """Replace the file durably."""
         replace_file(path, (self.model_dump_json(indent=1, ensure_ascii=True) + "\n").encode())
 
 
@@ -93,14 +92,14 @@ def read_manifest(path: Path) -> Manifest:
     """The manifest of a run, growing or finished.
 
     Raises:
-        DamagedError: the file holds something else.
+        DamagedError: the file is not a manifest.
     """
     with reading(path):
         return Manifest.model_validate_json(path.read_bytes())
 
 
 def packages() -> dict[str, str]:
-    """Versions of what is installed of the packages that decide results."""
+    """Versions of the installed packages that affect the results."""
     found = {}
     for name in _PACKAGES:
         try:
@@ -111,7 +110,7 @@ def packages() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """What the run was made on; no host name, no user."""
+    """The machine of the run, without host or user name."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "arch": platform.machine(),

@@ -1,4 +1,4 @@
-"""A file of lines that one writer appends to, each of them durable."""
+"""A file of lines to which one writer appends durably."""
 
 import os
 from pathlib import Path
@@ -7,23 +7,23 @@ from typing import BinaryIO, Self
 from stream.records.store.atomic import sync_dir
 
 
-class Lines:
+class AppendLog:
     """The writing end. A line is durable when ``write`` returns."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file and go on after its last whole line; a torn last line is cut off."""
-        begun = path.exists()
+        """Open or create the file and continue after its last whole line; a torn last line is cut off."""
+        exists = path.exists()
         self._file: BinaryIO = path.open("ab+", buffering=0)
-        if not begun:
+        if not exists:
             sync_dir(path.parent)
-        self.count = self._mend()
+        self.count = self._cut_torn_line()
         """Whole lines so far."""
 
     def write(self, line: bytes) -> None:
-        """Append a line, given without its line feed; where there is no room for all of it, nothing.
+        """Append a line, which is passed without its line feed; if there is no room for all of it, none is written.
 
         Raises:
-            OSError: there is no room.
+            OSError: the disk is full, or fails.
         """
         end = self._file.seek(0, os.SEEK_END)
         left = memoryview(line + b"\n")
@@ -45,7 +45,7 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _mend(self) -> int:
+    def _cut_torn_line(self) -> int:
         self._file.seek(0)
         whole = lines = 0
         for line in self._file:

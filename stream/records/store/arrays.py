@@ -1,4 +1,4 @@
-"""``.npy`` files that grow by one row at a time and can be loaded at every instant."""
+"""``.npy`` files that grow row by row and can be loaded at every instant."""
 
 import io
 import math
@@ -11,17 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import DamagedError
-from stream.records.store.atomic import sync_dir
-from stream.records.store.corruption import reading
+from stream.records.store.atomic import reading, sync_dir
 
 DTYPES: Final = ("<f4", "<f2", "<f8")
-"""Of a run's arrays, in the order of ``RunLayout.arrays``."""
+"""Dtypes of a run's arrays, in the order of ``RunLayout.arrays``."""
 
 
 class GrowingArray:
-    """An array on disk, new or gone on with. Rows are written first, then the header that counts them.
+    """An array on disk, new or resumed. Rows are written first, then the header that counts them.
 
-    ``numpy.load`` reads as many rows as the header says, so a row that is still being written is not seen.
+    ``numpy.load`` reads as many rows as the header says, so a row that is still being written is invisible.
     numpy pads the header so that the length of its text does not change as axis 0 grows
     (``numpy.lib.format``, GROWTH_AXIS_MAX_DIGITS): it is overwritten in place.
     """
@@ -30,19 +29,19 @@ class GrowingArray:
         """Open or create the file.
 
         Raises:
-            DamagedError: if no array, or one of other rows, lies there.
+            DamagedError: the file is not an array, or has rows of another shape or dtype.
         """
         self._row_shape = row_shape
         self._dtype = np.dtype(dtype)
-        begun = path.exists() and path.stat().st_size > 0
-        self._rows = self._rows_there(path) if begun else 0
-        self._file: BinaryIO = path.open("r+b" if begun else "wb", buffering=0)
+        exists = path.exists() and path.stat().st_size > 0
+        self._rows = self._existing_rows(path) if exists else 0
+        self._file: BinaryIO = path.open("r+b" if exists else "wb", buffering=0)
         self._data_offset = self._write_header()
-        if not begun:
+        if not exists:
             sync_dir(path.parent)
 
     def put(self, index: int, row: npt.NDArray[Any]) -> None:
-        """Write row ``index``, converted to the declared dtype: the next one, or one that is there, over again.
+        """Write row ``index``, converted to the declared dtype: the next one, or an existing one again.
 
         Raises:
             ValueError: if the row has another shape, or would leave a hole.
@@ -62,12 +61,12 @@ class GrowingArray:
         os.fsync(self._file.fileno())
         self._file.close()
 
-    def _rows_there(self, path: Path) -> int:
-        there = load(path)
-        if there.dtype != self._dtype or there.shape[1:] != self._row_shape:
+    def _existing_rows(self, path: Path) -> int:
+        existing = load(path)
+        if existing.dtype != self._dtype or existing.shape[1:] != self._row_shape:
             wanted = f"{self._dtype} rows {self._row_shape}"
-            raise DamagedError(path, f"it holds {there.dtype} rows {there.shape[1:]}, expected {wanted}")
-        return len(there)
+            raise DamagedError(path, f"it holds {existing.dtype} rows {existing.shape[1:]}, expected {wanted}")
+        return len(existing)
 
     def _write_header(self) -> int:
         header = _header(self._dtype, (self._rows, *self._row_shape))
@@ -82,24 +81,24 @@ class GrowingArray:
 
 
 def rows_in(paths: Iterable[Path]) -> int:
-    """Rows that all of these arrays have; 0 where one is missing.
+    """Number of rows that all of these arrays have; 0 if one is missing.
 
     Raises:
-        DamagedError: one is no array, or shorter than it says.
+        DamagedError: one is not an array, or is shorter than its header says.
     """
     return min(len(load(path)) if path.exists() and path.stat().st_size else 0 for path in paths)
 
 
 def cut_back(paths: Sequence[Path], rows: int, row_shapes: Sequence[Sequence[int]]) -> int:
-    """Let each of a run's arrays have the first ``rows`` rows and no more, whatever its header says and if it has one.
+    """Cut each of a run's arrays back to its first ``rows`` rows, whatever its header says, and if it has none.
 
     Args:
         paths: As in ``RunLayout.arrays``.
-        rows: Removed is what has none.
+        rows: An array without rows is removed.
         row_shapes: In the same order; empty if no row was ever written.
 
     Returns:
-        How many of these rows all of them have: fewer where a file ends before them.
+        How many of these rows all of them have: fewer if a file ends before them.
     """
     if not row_shapes:
         rows, row_shapes = 0, [()] * len(DTYPES)
@@ -107,17 +106,17 @@ def cut_back(paths: Sequence[Path], rows: int, row_shapes: Sequence[Sequence[int
     left = min(rows, *(_rows_on_disk(path, *kind) for path, kind in zip(paths, kinds, strict=True)))
     for path, kind in zip(paths, kinds, strict=True):
         if left:
-            _write_anew(path, left, *kind)
+            _rewrite_header(path, left, *kind)
         else:
             path.unlink(missing_ok=True)
     return left
 
 
 def load(path: Path) -> npt.NDArray[Any]:
-    """The array that lies there, mapped, read-only.
+    """The array in a file, memory-mapped and read-only.
 
     Raises:
-        DamagedError: it is no array, or shorter than it says.
+        DamagedError: the file is not an array, or is shorter than its header says.
     """
     with reading(path):
         loaded: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
@@ -125,13 +124,13 @@ def load(path: Path) -> npt.NDArray[Any]:
 
 
 def _rows_on_disk(path: Path, dtype: np.dtype[Any], row_shape: tuple[int, ...]) -> int:
-    """Whole rows for which the file is long enough."""
+    """Number of whole rows for which the file is long enough."""
     size = path.stat().st_size if path.exists() else 0
     return max(0, size - len(_header(dtype, (0, *row_shape)))) // _row_bytes(dtype, row_shape)
 
 
-def _write_anew(path: Path, rows: int, dtype: np.dtype[Any], row_shape: tuple[int, ...]) -> None:
-    """Header and length for so many rows, durably."""
+def _rewrite_header(path: Path, rows: int, dtype: np.dtype[Any], row_shape: tuple[int, ...]) -> None:
+    """Write header and length for so many rows, durably."""
     header = _header(dtype, (rows, *row_shape))
     with path.open("r+b") as file:
         file.write(header)

@@ -1,13 +1,17 @@
-"""Files that are valid at every instant."""
+"""Files that are valid at every instant, and the one sentence about a file that is not."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from stream.errors import DamagedError
+
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a whole file durably: a reader sees the old content or the new, never a part."""
+    """Replace a whole file durably: a reader sees the old content or the new, never a part of it."""
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
@@ -22,9 +26,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replaced_when_whole(path: Path) -> Iterator[Path]:
-    """The name to write a large file under: it takes the place of ``path``, durably, if the block ends well.
+    """Yield the path to write a large file to: it replaces ``path``, durably, if the block ends without an error.
 
-    Otherwise nothing of it is left.
+    Otherwise nothing of it remains.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -38,7 +42,7 @@ def replaced_when_whole(path: Path) -> Iterator[Path]:
 
 
 def sync_file(path: Path) -> None:
-    """Make the content of a file durable, whoever writes it; one that is not there has none."""
+    """Make the content of a file durable, whichever process writes it; a missing file has none."""
     if path.exists():
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -51,3 +55,25 @@ def sync_dir(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Read ``path``, or a part of it, in this block.
+
+    Raises:
+        DamagedError: the content is not what a run writes.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, EOFError) as error:
+        raise DamagedError(path, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, on one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"{place}: {first['msg']}" if place else str(first["msg"])
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -8,9 +8,8 @@ from stream.errors import EgocleanError
 from stream.records.schema.events import SegmentClosed
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import cut_back
-from stream.records.store.atomic import replace_file, sync_dir
+from stream.records.store.atomic import reading, replace_file, sync_dir
 from stream.records.store.checkpoint import whole_state
-from stream.records.store.corruption import reading
 from stream.records.store.event_log import read_events
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

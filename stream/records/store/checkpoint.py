@@ -36,7 +36,7 @@ class Totals:
     row_shapes: list[list[int]]
     """Of the run's arrays; empty before the first window."""
     events: int
-    """Written by the chain, as ``stream.records.schema.events.TOLD_BY_CHAIN`` lists them."""
+    """Written by the chain, as ``stream.records.schema.events.CHAIN_EVENTS`` lists them."""
     wall_s: float
     """Time that the run has taken, in all its attempts."""
 

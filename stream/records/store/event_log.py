@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from stream.errors import EgocleanError
-from stream.records.schema.events import EVENT, TOLD_BY_CHAIN, Event, Outcome, RunFinished
-from stream.records.store.append_log import Lines
-from stream.records.store.corruption import reading
+from stream.records.schema.events import CHAIN_EVENTS, EVENT, Event, Outcome, RunFinished
+from stream.records.store.append_log import AppendLog
+from stream.records.store.atomic import reading
 
 Reopens: TypeAlias = Callable[[Outcome, Mapping[str, Outcome]], bool]
 
@@ -20,7 +20,7 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         """Open or create a log and go on after its last whole line; a torn last line is cut off."""
-        self._lines = Lines(path)
+        self._lines = AppendLog(path)
 
     @property
     def count(self) -> int:
@@ -59,7 +59,7 @@ class ReplayedLog(EventLog):
         """Events that the chain has told so far."""
         outcomes: dict[str, Outcome] = {}
         for event in read_events(path):
-            if event.event in TOLD_BY_CHAIN:
+            if event.event in CHAIN_EVENTS:
                 self._expected.append(event)
             elif isinstance(event, Outcome):
                 outcomes[event.segment_id] = event
@@ -78,7 +78,7 @@ class ReplayedLog(EventLog):
             if event.segment_id in self.outcomes:
                 raise EgocleanError(f"segment {event.segment_id} is {self.outcomes[event.segment_id]} already")
             self.outcomes[event.segment_id] = event.event
-        elif event.event in TOLD_BY_CHAIN:
+        elif event.event in CHAIN_EVENTS:
             self.told += 1
             if self._expected:
                 return self._compared(event)

@@ -1,6 +1,6 @@
 """The keyframe spool: JPEGs on disk, named by their time in milliseconds, bounded in bytes.
 
-A keyframe belongs to the segment in which its millisecond lies: names alone say which are a segment's.
+A keyframe belongs to the segment that contains its millisecond, so file names alone say which segment it is of.
 """
 
 import os
@@ -12,20 +12,20 @@ from stream.records.store.atomic import sync_dir
 
 
 def in_ms(t_s: float) -> int:
-    """A keyframe's name, or the edge of a segment, in whole milliseconds."""
+    """Stream time in whole milliseconds: the name of a keyframe, or the edge of a segment."""
     return round(t_s * 1000)
 
 
 def keyframes_within(directory: Path, t_start_s: float, t_end_s: float) -> list[Path]:
-    """The files of a segment's keyframes, in order of time, as far as they are there."""
+    """The existing files of a segment's keyframes, in order of time."""
     names = range(in_ms(t_start_s), in_ms(t_end_s))
     return sorted(path for path in directory.glob("*.jpg") if int(path.stem) in names)
 
 
 class Spool:
-    """Keyframes are kept until they are released or dropped; room is made of released ones, the oldest first.
+    """Keeps keyframes until they are released or dropped; to make room it removes released ones, the oldest first.
 
-    A keyframe that comes again, because a run goes on where it was, finds itself there.
+    A keyframe that is added again, because a run was resumed, is found and not written twice.
     """
 
     def __init__(self, directory: Path, bytes_max: int) -> None:
@@ -33,11 +33,11 @@ class Spool:
         self._directory = directory
         self._bytes_max = bytes_max
         self._kept: dict[int, int] = {}
-        """Bytes of each, by its name; so are the released ones."""
+        """Size in bytes by name; the same for the released ones."""
         self._released = {int(path.stem): path.stat().st_size for path in directory.glob("*.jpg")}
 
     def add(self, t_s: float, jpeg: bytes) -> bool:
-        """Write one keyframe durably and keep it; False if there is no room beside the others that are kept."""
+        """Write one keyframe durably and keep it; False if the kept ones leave no room for it."""
         name, size = in_ms(t_s), len(jpeg)
         before = self._released.pop(name, None) or self._kept.pop(name, None)
         if not self.fits(size):
@@ -51,15 +51,15 @@ class Spool:
 
     @property
     def size_bytes(self) -> int:
-        """Of all keyframes that are here."""
+        """Bytes of all keyframes on disk."""
         return sum(self._kept.values()) + sum(self._released.values())
 
     def fits(self, size: int) -> bool:
-        """Whether there is room for so many bytes beside what is kept."""
+        """Whether the kept keyframes leave room for so many bytes."""
         return sum(self._kept.values()) + size <= self._bytes_max
 
     def count(self, t_start_s: float, t_end_s: float) -> int:
-        """How many of a segment's keyframes are here."""
+        """Number of a segment's keyframes on disk."""
         names = range(in_ms(t_start_s), in_ms(t_end_s))
         return sum(name in names for held in (self._kept, self._released) for name in held)
 
@@ -68,22 +68,22 @@ class Spool:
         self._move(self._released, self._kept, t_start_s, t_end_s)
 
     def keep_named(self, names_ms: Iterable[int]) -> None:
-        """Keep these keyframes, as far as they are there."""
+        """Keep those of these keyframes that are on disk."""
         self._kept |= {name: self._released.pop(name) for name in names_ms if name in self._released}
 
     def release(self, t_start_s: float, t_end_s: float) -> None:
-        """A segment's keyframes may go when room is needed."""
+        """Allow a segment's keyframes to be removed when room is needed."""
         self._move(self._kept, self._released, t_start_s, t_end_s)
 
     def drop(self, t_start_s: float, t_end_s: float) -> None:
-        """Remove a segment's keyframes: nobody will ask for them again."""
+        """Remove a segment's keyframes, which are not needed again."""
         self.release(t_start_s, t_end_s)
         names = range(in_ms(t_start_s), in_ms(t_end_s))
         for name in [name for name in self._released if name in names]:
             self._remove(name)
 
     def sync(self) -> None:
-        """Make the names durable, too."""
+        """Make the file names durable as well."""
         sync_dir(self._directory)
 
     def _make_room(self, size: int) -> None:
@@ -104,7 +104,7 @@ class Spool:
 
 
 def _write(path: Path, jpeg: bytes) -> None:
-    """Durably the whole file, or, where there is no room for it, none."""
+    """Write the whole file durably, or none of it if there is no room."""
     try:
         with path.open("wb") as file:
             file.write(jpeg)
@@ -116,5 +116,5 @@ def _write(path: Path, jpeg: bytes) -> None:
 
 
 def digest(hashes: Iterable[str]) -> str:
-    """Identity of a segment's keyframes: SHA-256 over their own, hexadecimal, in order of time."""
+    """Identity of a segment's keyframes: SHA-256 over their SHA-256, hexadecimal, in order of time."""
     return sha256("".join(hashes).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""One run, one directory: claiming it, and what to do with an earlier run that lies there."""
+"""One run, one directory: locking it, and deciding whether an earlier run in it is resumed."""
 
 import fcntl
 import json
@@ -13,22 +13,23 @@ from stream.records.schema.manifest import Manifest, read_manifest
 from stream.records.schema.options import by_path
 from stream.records.store.attempt import read_attempt
 
-CLAIM_WAIT_S: Final = 5.0
-"""For the processes of a supervisor that was killed: they see it and go, and until then the directory is theirs."""
-_LOOK_S: Final = 0.05
+LOCK_WAIT_S: Final = 5.0
+"""The processes of a killed supervisor notice it and exit, and hold the directory until then."""
+_POLL_S: Final = 0.05
 
 
 class RunLock:
-    """An exclusive hold on a run directory, kept until ``release`` or the process's end.
+    """An exclusive lock on a run directory, held until ``release`` or the end of the process.
 
-    Processes that inherit ``fd`` hold it, too: it is free when the last of them has gone.
+    Processes that inherit ``fd`` hold it, too: it is free when the last of them has exited.
     """
 
-    def __init__(self, layout: RunLayout, wait_s: float = CLAIM_WAIT_S) -> None:
-        """Make the directory and lock it, waiting up to ``wait_s`` for those who have it.
+    def __init__(self, layout: RunLayout, wait_s: float = LOCK_WAIT_S) -> None:
+        """Create the directory and lock it, waiting up to ``wait_s`` for the processes that hold it.
 
         Raises:
-            UsageError: if it cannot be made or written, or another run writes there.
+            UsageError: the directory cannot be created or written, or another run is writing to it.
+            NoRoomError: the disk is full.
         """
         self.layout = layout
         try:
@@ -42,17 +43,17 @@ class RunLock:
                 "give another one with --out, or mount it writable"
             ) from error
         until = time.monotonic() + wait_s
-        while not self._is_mine():
+        while not self._acquires():
             if time.monotonic() > until:
                 os.close(self.fd)
                 raise UsageError(f"another run is writing to {layout.root}: wait for it, or give another --out")
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_S)
 
     def release(self) -> None:
-        """Let others have it, as far as this process is concerned."""
+        """Release the lock, as far as this process holds it."""
         os.close(self.fd)
 
-    def _is_mine(self) -> bool:
+    def _acquires(self) -> bool:
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -61,26 +62,26 @@ class RunLock:
 
 
 def earlier_run(
-    layout: RunLayout, asked: Manifest, identity: Collection[str], sha256: Callable[[], str | None]
+    layout: RunLayout, requested: Manifest, identity: Collection[str], sha256: Callable[[], str | None]
 ) -> Manifest | None:
-    """The run that lies here, if it is the one that is asked for: of the same source, with the same options.
+    """The earlier run in the directory, if it is the requested one: of the same source, with the same options.
 
-    A clip and a calibration are told by what is in them, not by where they lie.
+    A clip and a calibration are identified by their content, not by their path.
 
     Args:
         layout: Of the run.
-        asked: What a new run would begin with.
+        requested: The manifest with which a new run would begin.
         identity: Paths of the options that decide what is recorded.
-        sha256: Of the clip; it is asked for only where the file has been touched since, and its hash is known.
+        sha256: Of the clip; only called if the file was modified since, and the hash of the earlier run is known.
 
     Raises:
-        UsageError: if another run lies here; the message names what differs.
+        UsageError: the directory holds another run; the message names the differences.
     """
     if not layout.events.exists() or not layout.manifest.exists():
         return None
     manifest = read_manifest(layout.manifest)
-    before, now = _identity(manifest, identity), _identity(asked, identity)
-    if before == now and manifest.source.sha256 and manifest.source.mtime_ns != asked.source.mtime_ns:
+    before, now = _identity(manifest, identity), _identity(requested, identity)
+    if before == now and manifest.source.sha256 and manifest.source.mtime_ns != requested.source.mtime_ns:
         before["sha256"], now["sha256"] = manifest.source.sha256, sha256()
     differing = sorted(name for name in now if before.get(name) != now[name])
     if differing:
@@ -93,7 +94,7 @@ def earlier_run(
 
 
 def _identity(manifest: Manifest, paths: Collection[str]) -> dict[str, Any]:
-    """All that decides what is recorded, by name."""
+    """Everything that decides what is recorded, by name."""
     by_content = {"lens.intrinsics"} | ({"source"} if manifest.source.edges_sha256 else set())
     lens = manifest.model_dump(mode="json")["intrinsics"] or {}
     return {
@@ -105,7 +106,7 @@ def _identity(manifest: Manifest, paths: Collection[str]) -> dict[str, Any]:
 
 
 def clear(layout: RunLayout) -> None:
-    """Remove what an earlier run has made here, and nothing else; attempts are counted on, where they can be."""
+    """Remove the files of an earlier run and nothing else; the numbering of attempts continues if it can be read."""
     for path in layout.owned():
         path.unlink()
     try:

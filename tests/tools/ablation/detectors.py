@@ -8,7 +8,7 @@ from stream.detection.detector import CausalDetector, Change
 from stream.detection.offline import detect_offline
 from stream.detection.options import DetectorOptions
 from stream.detection.replay import consecutive_distances
-from stream.evaluation.types import Anomaly, edges_of, joined
+from stream.evaluation.types import Stretch, edges_of, joined
 from stream.pipeline.items import Float64
 from tests.tools.ablation.series import Series
 
@@ -26,7 +26,7 @@ class Found:
     """(M,) unsmoothed: how unusual each is."""
     edges_s: Float64
     """(E,) where it says that the work changes."""
-    anomalies: tuple[Anomaly, ...] | None
+    anomalies: tuple[Stretch, ...] | None
     """None for a detector that knows only edges, not what lies between them."""
 
 
@@ -52,7 +52,7 @@ def offline(series: Series, options: DetectorOptions) -> Found:
     usable = series.usable()
     told = detect_offline(usable.units, usable.t_s, options)
     edges_s = np.append(usable.t_s, series.duration_s)
-    events = [Anomaly(float(edges_s[start]), float(edges_s[stop])) for start, stop in told.anomalies]
+    events = [Stretch(float(edges_s[start]), float(edges_s[stop])) for start, stop in told.anomalies]
     return _with_events(usable.t_s, told.scores, events)
 
 
@@ -69,19 +69,19 @@ def adjacent_windows(series: Series, _: DetectorOptions) -> Found:
     return Found(usable.t_s[1:], distances, usable.t_s[1:][peaks], None)
 
 
-def _with_events(scored_at_s: Float64, scores: Float64, events: list[Anomaly]) -> Found:
+def _with_events(scored_at_s: Float64, scores: Float64, events: list[Stretch]) -> Found:
     anomalies = joined(events)
     return Found(scored_at_s, scores, edges_of(anomalies).ravel(), anomalies)
 
 
-def _anomalies(changes: list[tuple[Change, float | None]], duration_s: float) -> list[Anomaly]:
+def _anomalies(changes: list[tuple[Change, float | None]], duration_s: float) -> list[Stretch]:
     """The stretches between two changes, each with the times at which its edges were known; the kinds alternate."""
     starts, ends = changes[::2], changes[1::2]
     events = [
-        Anomaly(start.t_s, end.t_s, opened_at_s, closed_at_s)
+        Stretch(start.t_s, end.t_s, opened_at_s, closed_at_s)
         for (start, opened_at_s), (end, closed_at_s) in zip(starts, ends, strict=False)
     ]
     if len(starts) > len(ends):
         start, opened_at_s = starts[-1]
-        events.append(Anomaly(start.t_s, duration_s, opened_at_s))
+        events.append(Stretch(start.t_s, duration_s, opened_at_s))
     return events

@@ -8,7 +8,7 @@ import numpy as np
 from stream.detection.thresholds import median_and_sigma, weighted_samples
 from stream.evaluation.counts import EDGE_MOST_S
 from stream.evaluation.judgement import Judgement, Row, judge
-from stream.evaluation.types import Anomaly, edges_of
+from stream.evaluation.types import Stretch, edges_of
 from stream.pipeline.items import Float64
 from tests.tools.ablation.detectors import Found
 
@@ -47,7 +47,7 @@ class Outcome:
         }
 
 
-def outcome(found: Found, true: Sequence[Anomaly], duration_s: float) -> Outcome:
+def outcome(found: Found, true: Sequence[Stretch], duration_s: float) -> Outcome:
     """Hold what was found in a clip of ``duration_s`` against what is true there."""
     true_edges_s = edges_of(true).ravel()
     errors_s = np.abs(found.edges_s[:, None] - true_edges_s).min(axis=1, initial=np.inf)
@@ -59,7 +59,7 @@ def outcome(found: Found, true: Sequence[Anomaly], duration_s: float) -> Outcome
     )
 
 
-def separations(found: Found, true: Sequence[Anomaly]) -> Float64:
+def separations(found: Found, true: Sequence[Stretch]) -> Float64:
     """(n,) for the n scores of windows that start in a true anomaly: their distance from the median of all others, over
     1.4826 times the others' median absolute deviation.
 
