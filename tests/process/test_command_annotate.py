@@ -4,11 +4,13 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from models.annotators.annotator import AnnotationResponse
+from stream.config import OPTIONS
 from stream.errors import ModelUnavailableError, UsageError
 from stream.evaluation.runs import read_run
 from stream.records import follow
@@ -18,7 +20,7 @@ from stream.records.schema.annotations import read_annotations, write_annotation
 from stream.records.schema.health import Health, now, read_health
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, Source, read_manifest
-from stream.records.schema.options import nest
+from stream.records.schema.options import by_path, nest
 from stream.records.store.event_log import EventLog, finish_of
 from stream.run.annotate import annotate_run
 from stream.ui.view import PlainView
@@ -182,9 +184,10 @@ def test_renamed_run_keeps_its_files_names(tmp_path: Path, server: Server) -> No
     assert not list(moved.root.glob("another*"))
 
 
-def words_of(given: dict[str, object]) -> list[str]:
+def words_of(given: Mapping[str, Any]) -> list[str]:
     """Options as words of a command line."""
-    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    found = ((each.flag, by_path(given, path)) for path, each in OPTIONS.items())
+    return [word for flag, value in found if value is not None for word in (flag, str(value))]
 
 
 @pytest.mark.parametrize("stem", ["../../clip", "a/b", ""])

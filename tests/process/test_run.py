@@ -199,7 +199,7 @@ def test_finished_run_is_not_repeated(clip: Path, tmp_path: Path) -> None:
     """The same command again finds the finished run, says so, and changes nothing; --overwrite runs it anew."""
     assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
     before = (tmp_path / "clip" / "events.jsonl").read_bytes()
-    again = run_cli(clip, *GRID, "--out", tmp_path, "--resume")
+    again = run_cli(clip, *GRID, "--out", tmp_path)
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
     assert (tmp_path / "clip" / "events.jsonl").read_bytes() == before
