@@ -129,7 +129,12 @@ class ClipName(click.ParamType[str]):
 
 
 class Real(click.FloatRange):
-    """A finite number in a range, refused as every other option is."""
+    """A finite number in a range, refused and described as every other option is."""
+
+    name = "number"
+
+    def _describe_range(self) -> str:
+        return range_text(_bounds(self))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
         try:
@@ -142,7 +147,12 @@ class Real(click.FloatRange):
 
 
 class Whole(click.IntRange):
-    """A whole number in a range, refused as every other option is."""
+    """A whole number in a range, refused and described as every other option is."""
+
+    name = "integer"
+
+    def _describe_range(self) -> str:
+        return range_text(_bounds(self))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
         try:
@@ -164,13 +174,17 @@ class Choice(click.Choice[str]):
 def _refusal(
     bounds: click.FloatRange | click.IntRange, kind: type, value: object, param: click.Parameter | None
 ) -> str:
-    lower = {"gt" if bounds.min_open else "ge": bounds.min} if bounds.min is not None else {}
-    upper = {"lt" if bounds.max_open else "le": bounds.max} if bounds.max is not None else {}
     try:
         out_of_range = math.isfinite(kind(value))
     except ValueError:
         out_of_range = False
-    return f"{_named(param)} {value}: {must_be(kind, range_text({**lower, **upper}), out_of_range=out_of_range)}"
+    return f"{_named(param)} {value}: {must_be(kind, range_text(_bounds(bounds)), out_of_range=out_of_range)}"
+
+
+def _bounds(bounds: click.FloatRange | click.IntRange) -> dict[str, float]:
+    lower = {"gt" if bounds.min_open else "ge": bounds.min} if bounds.min is not None else {}
+    upper = {"lt" if bounds.max_open else "le": bounds.max} if bounds.max is not None else {}
+    return {**lower, **upper}
 
 
 def _named(param: click.Parameter | None) -> str:

@@ -67,9 +67,13 @@ class RunOption(click.Option):
         )
 
     def get_help_extra(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's dictionary
-        extra = super().get_help_extra(ctx)
+        extra, default = super().get_help_extra(ctx), self.declared.field.default
         if self.declared.extra["unset"]:
             extra["default"] = self.declared.extra["unset"]
+        elif default is True:
+            extra["default"] = "on"
+        elif isinstance(default, float):
+            extra["default"] = f"{default:g}"
         if self.declared.range:
             extra["range"] = self.declared.range
         return extra
@@ -126,7 +130,7 @@ def run_options(*wanted: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
         with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
         params = [RunOption(each) for each in chosen]
         own = getattr(command, "__click_params__", [])
-        with_options.__click_params__ = [*own, *reversed([*params, _config(), _show_config()])]  # type: ignore[attr-defined]
+        with_options.__click_params__ = [_show_config(), _config(), *own, *reversed(params)]  # type: ignore[attr-defined]
         return with_options
 
     return decorate

@@ -22,86 +22,94 @@ class DetectorOptions(OptionGroup):
     )
     warmup_s: float = option(
         30.0,
-        "Time in which the usual work is learned and no anomaly may open; again after each re-learning.",
+        "Warm-up, in seconds, in which normal work is learned and no anomaly can open; repeated after "
+        "each re-learning.",
         identity=True,
         ge=0,
     )
     memory_windows: int = option(
-        1800, "Windows that the reference and the statistics stand for; beyond, the oldest fade.", identity=True, ge=10
+        1800, "Windows that the reference and the statistics remember; older ones fade.", identity=True, ge=10
     )
     floor_mads: float = option(
         4.7,
-        "theta_on lies at least this many robust standard deviations (1.4826 MAD) above the median.",
+        "Minimum distance of theta_on above the median, in robust standard deviations (1.4826 MAD).",
         identity=True,
         ge=0,
     )
     settle_windows: float = option(
         40.0,
-        "That floor times 1 + (this / n)^2: a spread known from only n windows is not trusted.",
+        "After n windows, that minimum is multiplied by 1 + (this / n)^2: a spread estimated from few "
+        "windows is unreliable.",
         identity=True,
         ge=0,
     )
     floor_ratio: float = option(
-        0.05, "theta_on lies at least this share of the median above it, however small the spread.", identity=True, ge=0
+        0.05,
+        "Minimum distance of theta_on above the median, as a share of the median, however small the spread.",
+        identity=True,
+        ge=0,
     )
     separability: float = option(
         0.75,
-        "Otsu's threshold counts where its classes explain this share of the variance (0.75: uniform).",
+        "Otsu's threshold is used only if its two classes explain this share of the variance (uniform scores: 0.75).",
         identity=True,
         ge=0,
         le=1,
     )
     otsu_cap_mads: float = option(
         20.0,
-        "Otsu lifts theta_on no further than this: an extreme anomaly must not hide the next one.",
+        "Otsu's threshold raises theta_on at most to this many robust standard deviations above the "
+        "median, so that an extreme anomaly does not hide the next one.",
         identity=True,
         ge=0,
     )
     hysteresis: float = option(
-        0.5, "theta_off = median + this (theta_on - median) (published).", identity=True, ge=0, le=1
+        0.5, "theta_off = median + this * (theta_on - median) (published).", identity=True, ge=0, le=1
     )
     debounce_on: int = option(
-        3, "Windows in a row above theta_on before an anomaly opens (published).", identity=True, ge=1
+        3, "Consecutive windows above theta_on that open an anomaly (published).", identity=True, ge=1
     )
     debounce_off: int = option(
-        3, "Windows in a row below theta_off before one closes (published).", identity=True, ge=1
+        3, "Consecutive windows below theta_off that close an anomaly (published).", identity=True, ge=1
     )
     quiet_windows: int = option(
         8,
-        "An anomaly also closes when its unsmoothed score has been usual for so long: the EMA lags.",
+        "An anomaly also closes after this many windows with a normal unsmoothed score: the moving "
+        "average lags behind.",
         identity=True,
         ge=1,
     )
     evidence: float = option(
         4.0,
-        "Sum of the unsmoothed heights above theta_on that opens an anomaly; a window counts -1 (at the median) to 1.",
+        "Sum of the unsmoothed heights above theta_on that opens an anomaly; a window counts from -1 "
+        "(at the median) to 1.",
         identity=True,
         ge=0,
     )
     fade_ratio: float = option(
         0.25,
-        "An anomaly ends where its unsmoothed score falls under this share of its mean height.",
+        "An anomaly ends where its unsmoothed score falls below this share of its mean height.",
         identity=True,
         ge=0,
         le=1,
     )
-    shortest_s: float = option(3.0, "Shortest anomaly (published).", identity=True, ge=0)
+    shortest_s: float = option(3.0, "Shortest anomaly, in seconds (published).", identity=True, ge=0)
     longest_anomaly_s: float = option(
         180.0,
-        "After this, or when it outweighs all that was learned, an anomaly is the new usual work.",
+        "An anomaly that lasts this long, in seconds, or outweighs all that was learned, becomes the new normal work.",
         identity=True,
         ge=1,
     )
-    max_segment_s: float = option(30.0, "Longest segment; a longer stretch is cut.", identity=True, ge=1)
+    max_segment_s: float = option(30.0, "Longest segment, in seconds; longer stretches are cut.", identity=True, ge=1)
     cut_ratio: float = option(
         0.25,
-        "A cut falls on the strongest change within this last share of the longest segment.",
+        "A cut is placed at the strongest change within this last share of the longest segment.",
         identity=True,
         ge=0,
         le=1,
     )
     period_windows: int = option(
-        120, "Windows in which a repetition is looked for; it must fit in three times.", identity=True, ge=1
+        120, "Windows that are searched for a repetition, which must fit into them three times.", identity=True, ge=1
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Everything that can be found wrong before the first frame is decoded, is found here."""
+"""Check and settle everything that a run needs, before its first frame is decoded."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from stream.geometry.camera import fit_camera, read_intrinsics
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import read_manifest
 from stream.records.schema.options import by_path
-from stream.run.probe import reach
+from stream.run.probe import probe
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.socket_folder import require_short_path
 from stream.sources.remote.address import is_on_hub, parse_address
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run that may begin."""
+    """A run that is ready to start."""
 
     options: Options
-    """With all that was left open settled: the commit of a source on the hub, the calibration's file, the decoder, the
-    encoder, and where the models' weights lie; of a live source what it is, and its facts."""
+    """With every open choice settled: the commit of a remote source, the calibration file, the decoder, the encoder and
+    the folders of the models' weights; for a live source, its kind and stream facts."""
     source: Source
     stream: StreamFacts
     intrinsics: dict[str, Any] | None
-    """As read; None without rectification."""
+    """Contents of the calibration file; None without rectification."""
     sidecar: Sidecar | None
-    """What the clip's ``.json`` says, set against the clip; None without one."""
+    """The clip's sidecar ``.json``, compared with the clip; None without one."""
     decoder: Decoder
-    """What decodes it, and why."""
+    """The decoder, and why it was chosen."""
 
 
 def prepare(options: Options) -> Prepared:
@@ -59,7 +59,7 @@ def prepare(options: Options) -> Prepared:
     require_short_path()
     if options.runtime.offline and is_on_hub(options.source):
         raise UsageError(f"--offline and {options.source} contradict each other: a clip on the hub needs the network")
-    source, stream = reach(options.model_copy(update={"source": _at_recorded_commit(options)}))
+    source, stream = probe(options.model_copy(update={"source": _at_recorded_commit(options)}))
     if source.live_options is not None:
         policy = options.keyframes.on_cache_full or ("skip" if source.is_camera else None)
         options = options.replace({
@@ -76,7 +76,7 @@ def prepare(options: Options) -> Prepared:
 
 
 def _at_recorded_commit(options: Options) -> str:
-    """The source; one on the hub at the commit that the run which lies there has read, if it reads the same."""
+    """The source; a remote one at the commit of the earlier run in this directory, if it is the same source."""
     if options.output.overwrite or not is_on_hub(options.source):
         return options.source
     asked = parse_address(options.source)
@@ -95,7 +95,7 @@ def _at_recorded_commit(options: Options) -> str:
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
-    """The options with the calibration's file, and what is in it; None without rectification.
+    """The options with the calibration file, and its contents; None without rectification.
 
     Raises:
         IntrinsicsError: the calibration is missing or does not fit.
@@ -108,7 +108,7 @@ def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tu
     path = options.lens.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
-            f"no intrinsics.json lies beside {source.name}: give the lens's calibration with --intrinsics FILE, "
+            f"there is no intrinsics.json beside {source.name}: name the lens's calibration with --intrinsics FILE, "
             "or leave the picture as it is with --no-rectify"
         )
     intrinsics = read_intrinsics(path)
@@ -153,7 +153,7 @@ def with_annotator(options: Options) -> Options:
 
 
 def _with_recorded_batch(options: Options, source: Source) -> Options:
-    """A run that goes on keeps its batch, where no other is asked for: how much memory is free changes by the hour."""
+    """A resumed run keeps its batch size unless another is given: the amount of free memory changes by the hour."""
     layout = RunLayout(options.output.folder / source.stem, source.stem)
     if options.encoder.batch is not None or options.output.overwrite or not layout.manifest.exists():
         return options
@@ -166,7 +166,7 @@ def _fetch_progress(options: Options, model: str | None) -> "AbstractContextMana
 
 
 def _onnx_file(options: Options) -> Path | None:
-    """The file that the encoder is to be run from; None for torch."""
+    """The exported encoder; None for torch."""
     if (options.encoder.runtime == "onnx") != (options.encoder.onnx is not None):
         raise UsageError(
             f"--encoder-runtime {options.encoder.runtime} and --encoder-onnx {options.encoder.onnx} contradict each "

@@ -1,4 +1,4 @@
-"""The first contact with a source; a live one that is not there is sought for a while."""
+"""Probe a source; a live source that is not available yet is tried again for a while."""
 
 import logging
 import threading
@@ -16,32 +16,32 @@ from stream.video.facts import StreamFacts
 _LOG = logging.getLogger(__name__)
 
 FIRST_CONTACT_S = 30.0
-"""How long a camera is sought that was never reached, unless ``--reconnect-timeout-s`` says otherwise."""
+"""How long a camera that was never reached is tried, in seconds, unless ``--reconnect-timeout-s`` is given."""
 
 
-def reach(options: Options) -> tuple[Source, StreamFacts]:
-    """The source, and what it says of itself. Why a live one cannot be reached is logged, each reason once.
+def probe(options: Options) -> tuple[Source, StreamFacts]:
+    """Open the source and read its stream facts. A live source is tried again; each reason is logged once.
 
     Raises:
-        SourceError: it cannot be read, or not be reached in time.
+        SourceError: it cannot be read, or cannot be reached in time.
         UsageError: options do not fit the source.
     """
     if scheme_of(options.source) == FILE:
-        return _look(options)
+        return _open(options)
     backoff = Backoff(options.live.reconnect_timeout_s or FIRST_CONTACT_S)
-    told: set[str] = set()
+    logged: set[str] = set()
     while True:
         try:
-            return _in_thread(lambda: _look(options))
+            return _in_thread(lambda: _open(options))
         except UnreachableError as error:
-            if str(error) not in told:
-                told.add(str(error))
+            if str(error) not in logged:
+                logged.add(str(error))
                 _LOG.warning("%s; trying again", error)
             if not backoff.wait():
                 raise
 
 
-def _look(options: Options) -> tuple[Source, StreamFacts]:
+def _open(options: Options) -> tuple[Source, StreamFacts]:
     source = open_source(options.source, options.live, download=options.input.cache_source)
     _require_fitting(options, source)
     return source, read_facts(source)
@@ -51,19 +51,19 @@ def _require_fitting(options: Options, source: Source) -> None:
     if source.is_live:
         wrong = ["--loop"] * options.input.loop + ["--pace realtime"] * (options.input.pace == "realtime")
         if wrong:
-            raise UsageError(f"{wrong[0]} is for clips, and {source.name} is a live source: leave it out")
+            raise UsageError(f"{wrong[0]} is for clips, but {source.name} is a live source: omit it")
     elif given := options.live.changed_flags():
-        raise UsageError(f"{given[0]} is for live sources, and {source.name} is a clip: leave it out")
+        raise UsageError(f"{given[0]} is for live sources, but {source.name} is a clip: omit it")
 
 
-def _in_thread(look: Callable[[], tuple[Source, StreamFacts]]) -> tuple[Source, StreamFacts]:
-    """Do it where it may take its time: a signal's handler runs in this thread, and only while it is not in libav."""
+def _in_thread(opening: Callable[[], tuple[Source, StreamFacts]]) -> tuple[Source, StreamFacts]:
+    """Open it in another thread: signals are handled in this one, and only while it is not inside libav."""
     found: list[tuple[Source, StreamFacts]] = []
     errors: list[Exception] = []
 
     def run() -> None:
         try:
-            found.append(look())
+            found.append(opening())
         except Exception as error:  # noqa: BLE001 - it is raised below
             errors.append(error)
 

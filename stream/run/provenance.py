@@ -1,4 +1,4 @@
-"""``run.json`` as the runner fills it: what is known before the first frame, and what is known after the last."""
+"""Fill ``run.json``: at the start with source, options and versions, at the end with models and results."""
 
 from dataclasses import asdict
 
@@ -11,7 +11,7 @@ from stream.runtime.heartbeat import Board
 
 
 def begin(prepared: Prepared) -> Manifest:
-    """What is known before the first frame is decoded."""
+    """The manifest of a new run, before its first frame is decoded."""
     options = prepared.options.recorded()
     source = prepared.source
     began = _now()
@@ -38,7 +38,7 @@ def begin(prepared: Prepared) -> Manifest:
 
 
 def go_on(earlier: Manifest, asked: Manifest) -> Manifest:
-    """The manifest of a run that goes on: its clip and its calibration may lie elsewhere than before."""
+    """The manifest of a resumed run, whose clip and calibration may have been moved."""
     earlier.state, earlier.ended, earlier.exit_code = "running", None, None
     if asked.source.edges_sha256:
         earlier.source.name, earlier.source.mtime_ns = asked.source.name, asked.source.mtime_ns
@@ -48,7 +48,7 @@ def go_on(earlier: Manifest, asked: Manifest) -> Manifest:
 
 
 def complete(manifest: Manifest, code: int, prepared: Prepared, board: Board) -> None:
-    """Add how the run ended, and what its processes know of their parts."""
+    """Add the outcome of the run, and the facts that its processes reported."""
     manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
     manifest.ended = _now()
     manifest.exit_code = code
@@ -60,7 +60,7 @@ def complete(manifest: Manifest, code: int, prepared: Prepared, board: Board) ->
 
 
 def _fetched_bytes(prepared: Prepared, board: Board) -> int | None:
-    """By this process, which looked at the clip, and by the one that read it."""
+    """Bytes fetched by this process, which probed the clip, and by the one that read it."""
     looking = prepared.source.fetched_bytes
     return None if looking is None else looking + (board.section("source").get("fetched_bytes") or 0)
 

@@ -1,4 +1,4 @@
-"""What a run has used: the last part of ``run.json``."""
+"""Time, money and memory that a run has used: the last part of ``run.json``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +9,19 @@ from stream.records.store.checkpoint import read_state
 from stream.runtime.heartbeat import Board, Status
 
 _OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s")
-"""Of a model's facts, whichever model it is; of an encoder that several runs share, of all of them."""
+"""Facts that every model reports; an encoder that several runs share reports them for all of its runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """On a run, by attempts that have ended."""
+    """Time and money of the attempts that have ended."""
 
     wall_s: float = 0.0
     dollars: float = 0.0
 
 
 def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent:
-    """What ``run.json`` says, and where an attempt was killed before it could add its share, what its state knows."""
+    """The totals in ``run.json``, plus the time of an attempt that was killed, from its newest checkpoint."""
     wall_s, dollars = (float(earlier.usage.get(name, 0.0)) for name in ("wall_s", "dollars"))
     known_s = read_state(state).totals.wall_s if state else 0.0
     unpaid_s = max(0.0, known_s - wall_s)
@@ -29,7 +29,7 @@ def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent
 
 
 def usage(board: Board, before: Spent, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
-    """Time and dollars of all attempts, those ``before`` and this one; the rest is of this one alone.
+    """Time and dollars of all attempts, those ``before`` and this one; all other figures are of this attempt alone.
 
     Times are on the monotonic clock. ``flowing_s`` is what grows with a clip's length; ``starting_s`` was before it.
     """

@@ -99,7 +99,7 @@ def test_what_cannot_be_done_is_said(demo: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     kept = demo.with_name("intrinsics.json")
     out = tmp_path / "sheet.png"
-    with pytest.raises(IntrinsicsError, match=r"no intrinsics\.json lies beside"):
+    with pytest.raises(IntrinsicsError, match=r"there is no intrinsics\.json beside"):
         invoke(lonely, "--out", out)
     with pytest.raises(SourceError, match="at or after 99 s"):
         invoke(demo, "--at", "99", "--out", out)
