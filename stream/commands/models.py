@@ -36,11 +36,11 @@ models.add_command(export_onnx)
 def fetch_models(chosen: Chosen, revision: str | None) -> None:
     """Download the weights that a run with these options needs.
 
-    They are stored in Hugging Face's cache; an interrupted download is resumed. Only configuration, tokenizer and
-    safetensors files are fetched, and each is verified against its digest. The default models are pinned to a commit.
-    To pin another model, pass the NAME@COMMIT that this command prints to `run`. A token is read from HF_TOKEN or
-    HF_KEY, also in `.env`, and is sent to Hugging Face only. With --offline, nothing is downloaded: the command only
-    checks that the files are complete.
+    They are stored in Hugging Face's cache; files that an interrupted download has completed are not downloaded again.
+    Only configuration, tokenizer and safetensors files are fetched, and each is verified against its digest. The
+    default models are pinned to a commit. To pin another model, pass the NAME@COMMIT that this command prints to `run`.
+    A token is read from HF_TOKEN or HF_KEY, also in `.env`, and is sent to Hugging Face only. With --offline, nothing
+    is downloaded: the command only checks that the files are complete.
     """
     options = chosen.options("-")
     encoder, annotator = options.encoder, options.annotator
