@@ -66,7 +66,7 @@ class AnnotationExecutor:
         self._on_finish = on_finish
         self._selection = Selection(layout, options)
         self._outcomes = OutcomeWriter(layout, log, options)
-        self._has_annotator = options.annotator.name != "none"
+        self._has_annotator = options.annotator.enabled
         self._queue = AnnotationQueue(
             has_annotator=self._has_annotator, tolerates_absence=options.resolved.stream is not None
         )

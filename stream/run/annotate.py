@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
+from models.annotators.table import NO_ANNOTATOR
 from stream.annotation.executor import AnnotationExecutor
 from stream.annotation.factory import make
 from stream.annotation.selection import may_be_reopened
@@ -61,11 +62,11 @@ def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int
 def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
     recorded = read_manifest(layout.manifest).options
     before = recorded["annotator"]
-    if before["name"] not in ("none", by_path(given, "annotator.name") or before["name"]):
+    if before["name"] not in (NO_ANNOTATOR, by_path(given, "annotator.name") or before["name"]):
         before = {name: value for name, value in before.items() if name not in _OF_ONE_ANNOTATOR}
     budget = nest({"machine.vram_budget_gib": None})
     options = validate(merge(merge({**recorded, "annotator": before}, budget), given))
-    if options.annotator.name == "none":
+    if not options.annotator.enabled:
         raise UsageError(f"{layout.root} was made without an annotator: name one with --annotator")
     return options
 

@@ -84,7 +84,7 @@ def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
     """The writer of a run's records, with an annotator that is ready; closed in the end."""
     record = Record(layout, given)
     try:
-        if given.annotator.name != "none":
+        if given.annotator.enabled:
             list(record.on_item(WorkerReady("annotate")))
         yield record
     finally:
