@@ -24,7 +24,7 @@ from stream.records.schema.health import now, read_health
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import AnnotatedLater, read_manifest
 from stream.records.schema.options import by_path, merge, nest
-from stream.records.store.event_log import EventLog, ReplayedLog, finish_of, read_events
+from stream.records.store.event_log import EventLog, ResumableLog, finish_of, read_events
 from stream.records.store.keyframes import Spool
 from stream.records.store.run_lock import RunLock
 from stream.run.prepare import with_annotator
@@ -73,7 +73,7 @@ def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
 
 def _annotate(layout: RunLayout, options: Options, view: View) -> int:
     try:
-        with ReplayedLog(layout.events, partial(may_be_reopened, options=options)) as log:
+        with ResumableLog(layout.events, partial(may_be_reopened, options=options)) as log:
             if log.reopened:
                 _describe(layout, log, options, view)
             else:
@@ -84,7 +84,7 @@ def _annotate(layout: RunLayout, options: Options, view: View) -> int:
     return finish.exit_code
 
 
-def _describe(layout: RunLayout, log: ReplayedLog, options: Options, view: View) -> None:
+def _describe(layout: RunLayout, log: ResumableLog, options: Options, view: View) -> None:
     """Do the work of the chain's last two processes in one: each request is answered at once."""
     annotator = make(limit_gpu_alone(options, ANNOTATE))
     follower = Follower(layout.events, since=log.count)

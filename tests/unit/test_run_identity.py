@@ -6,7 +6,7 @@ import pytest
 
 from stream.errors import UsageError
 from stream.records.schema.layout import RunLayout
-from stream.records.store.attempt import Fence, begin_attempt
+from stream.records.store.attempt import AttemptGuard, begin_attempt
 from stream.stages.store import EmbeddingWriter
 from tests.support.clips import make_clip
 from tests.support.runs import run_cli, write_intrinsics
@@ -28,7 +28,7 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     """Embeddings of two models do not come into one array."""
     layout = RunLayout(tmp_path, "clip")
     begin_attempt(layout)
-    state = EmbeddingWriter(layout, Fence(layout, 1), "a" * 64).snapshot()
-    EmbeddingWriter(layout, Fence(layout, 1), "a" * 64).restore(state)
+    state = EmbeddingWriter(layout, AttemptGuard(layout, 1), "a" * 64).snapshot()
+    EmbeddingWriter(layout, AttemptGuard(layout, 1), "a" * 64).restore(state)
     with pytest.raises(UsageError, match="aaaaaaaaaaaa then, bbbbbbbbbbbb now"):
-        EmbeddingWriter(layout, Fence(layout, 1), "b" * 64).restore(state)
+        EmbeddingWriter(layout, AttemptGuard(layout, 1), "b" * 64).restore(state)
