@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from stream.errors import SourceError, UsageError
 from stream.sources.address import ClipSpec, redacted, stem_of
@@ -91,7 +91,8 @@ def _inside(spec: str, *, download: bool) -> list[ClipSpec]:
 def _require_own_stems(clips: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for clip in clips:
-        stem = stem_of(clip.partition(SEPARATOR)[2] or clip)
+        file_name = clip.partition(SEPARATOR)[2] or (PurePosixPath(clip).name if is_remote(clip) else clip)
+        stem = stem_of(file_name)
         if stem in seen:
             raise UsageError(
                 f"{redacted(seen[stem])} and {redacted(clip)} would both be written as {stem!r}: "

@@ -150,7 +150,7 @@ def storage_of(address: RemoteAddress) -> Storage:
     if address.scheme != HUB:
         from fsspec import filesystem
 
-        return Storage(root, None, filesystem(address.scheme))
+        return Storage(root, None, filesystem(address.scheme, skip_instance_cache=True))
     configure_client()
     from huggingface_hub import HfFileSystem, constants
 
