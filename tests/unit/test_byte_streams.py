@@ -12,8 +12,8 @@ from stream.pipeline.items import Packet
 from stream.pipeline.stage import drive
 from stream.sources.clip import Clip
 from stream.sources.live.byte_streams import GrowingFile
-from stream.sources.live.feed import LiveFeed
 from stream.sources.live.options import LiveOptions
+from stream.sources.live.reader import LiveReader
 from stream.sources.live.source import LiveSource
 from stream.sources.table import open_source
 from stream.stages.decode import Decode
@@ -31,7 +31,7 @@ ENDINGS = ["ts", "mkv", "h265"]
 def _fed(source: LiveSource) -> Decoded:
     """What decoding makes of all that a live source gives."""
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
-    given = [packet for packet in LiveFeed(source).packets() if packet is not None]
+    given = [packet for packet in LiveReader(source).packets() if packet is not None]
     decoded.add(drive(stage, given))
     decoded.end = stage.end("end_of_stream")
     return decoded
@@ -157,7 +157,7 @@ def test_standard_input_is_read_to_its_end(clips: dict[str, Path], ending: str) 
         facts = read_facts(looked)
         source = LiveSource("-", "stdin", looked.options)
         stage, decoded = Decode("-", facts), Decoded()
-        decoded.add(drive(stage, [packet for packet in LiveFeed(source).packets() if packet is not None]))
+        decoded.add(drive(stage, [packet for packet in LiveReader(source).packets() if packet is not None]))
     finally:
         writer.join()
         os.close(read_fd)
@@ -185,7 +185,7 @@ def test_a_growing_file_ends_after_its_idle_time(tmp_path: Path) -> None:
 def test_a_lag_may_be_asked_for_where_a_source_could_wait(clips: dict[str, Path]) -> None:
     """Its packets then have times of arrival, as a camera's."""
     with serving(clips["ts"].read_bytes(), "length") as served:
-        given = [item for item in LiveFeed(_live(served.url, LiveOptions(max_lag_s=60.0))).packets() if item]
+        given = [item for item in LiveReader(_live(served.url, LiveOptions(max_lag_s=60.0))).packets() if item]
     assert all(item.arrived_at is not None for item in given if isinstance(item, Packet))
 
 
@@ -193,7 +193,7 @@ def test_an_error_of_the_reading_thread_is_the_chains() -> None:
     """A source that cannot be opened ends the run with its sentence, not with silence."""
     source = LiveSource("gone.ts", "gone", LiveOptions(kind="growing"), path=Path("gone.ts"))
     with pytest.raises(SourceError, match=r"gone\.ts cannot be read: No such file"):
-        list(LiveFeed(source).packets())
+        list(LiveReader(source).packets())
 
 
 @pytest.mark.parametrize("ending", ["ts", "mkv", "mp4"])
@@ -202,7 +202,7 @@ def test_a_file_that_grows_is_read_as_it_grows(tmp_path: Path, clips: dict[str, 
     data, path = clips[ending].read_bytes(), tmp_path / f"growing.{ending}"
     path.write_bytes(data[: len(data) // 4])
     source = _live(str(path), QUICK.model_copy(update={"follow": True}))
-    facts, feed = read_facts(source), LiveFeed(source).packets()
+    facts, feed = read_facts(source), LiveReader(source).packets()
     stage, decoded = Decode(source.name, facts), Decoded()
     for part in range(1, 4):
         decoded.add(out for packet in islice(feed, 5) if packet is not None for out in stage.on_item(packet))

@@ -59,7 +59,7 @@ def _watched(
     clock = Clock()
     camera = Camera(clock, connections)
     backoff = Backoff(budget_s, clock=clock, wait=clock.wait, chance=lambda: 0.0)
-    return list(CameraPackets(camera.connect, backoff, has_end=has_end, silence_s=10.0, clock=clock)), camera
+    return list(CameraPackets(camera.connect, backoff, has_end=has_end, read_timeout_s=10.0, clock=clock)), camera
 
 
 def _pictures(arrived_at: float, clock_s: float, count: int = 3) -> list[Arrival | Exception]:

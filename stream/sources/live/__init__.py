@@ -1,1 +1,1 @@
-"""Sources that are read while they are made: cameras, streams, growing files."""
+"""Sources that are read while they are produced: cameras, streams, growing files."""

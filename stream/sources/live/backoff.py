@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt to reach a camera."""
+"""Exponential backoff between attempts to reach a camera."""
 
 import random
 import time
@@ -10,10 +10,9 @@ _SHORTEST_S = 0.001
 
 
 class Backoff:
-    """Waits that double from ``FIRST_S`` to ``LONGEST_S``, each shortened by up to a half at random.
+    """Waits that double from ``FIRST_S`` to ``LONGEST_S``, each shortened at random by up to a half.
 
-    So that many programs that lost one camera at one instant do not come back all at once. ``wait`` waits so many
-    seconds.
+    The randomness keeps many programs that lost one camera at once from reconnecting at once.
     """
 
     def __init__(
@@ -24,7 +23,7 @@ class Backoff:
         wait: Callable[[float], object] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """``budget_s``: for how long to try, from the first failure on."""
+        """``budget_s``: how long to try, from the first failure on; ``wait`` sleeps for a number of seconds."""
         self._budget_s = budget_s
         self._clock = clock
         self._wait = wait
@@ -32,12 +31,12 @@ class Backoff:
         self.reset()
 
     def reset(self) -> None:
-        """All is well again: the next failure is a first one."""
+        """An attempt succeeded: the next failure counts as the first."""
         self._since: float | None = None
         self._next_s = FIRST_S
 
     def wait(self) -> bool:
-        """Wait before the next attempt; False if the budget leaves none."""
+        """Wait before the next attempt; return False if the budget is used up."""
         now = self._clock()
         if self._since is None:
             self._since = now

@@ -1,4 +1,4 @@
-"""Bytes that can be read once, from front to back, as files for libav: standard input, and a growing file."""
+"""Byte streams that can be read once, from front to back, as files for libav: standard input and a growing file."""
 
 import io
 import os
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.1
 
 
-class ReadOnce(io.RawIOBase):
-    """A read-only file without a way back."""
+class ForwardOnlyFile(io.RawIOBase):
+    """A read-only file that cannot seek."""
 
     def readable(self) -> bool:
         return True
@@ -23,11 +23,11 @@ class ReadOnce(io.RawIOBase):
         return False
 
 
-class Pipe(ReadOnce):
-    """First ``head``, what was read of a pipe before, then what the pipe ``fd`` still gives; neither is closed.
+class StandardInput(ForwardOnlyFile):
+    """The bytes in the file ``head``, which were read from the pipe ``fd`` before, then the rest of the pipe.
 
-    With ``keep`` all that is read of the pipe is added to ``head``: so that its beginning can be looked at, and yet be
-    read again.
+    With ``keep``, everything that is read from the pipe is appended to ``head``, so that the beginning can be probed
+    and read again. Neither descriptor is closed.
     """
 
     def __init__(self, fd: int, head: int, *, keep: bool) -> None:
@@ -48,10 +48,10 @@ class Pipe(ReadOnce):
         return count
 
 
-class GrowingFile(ReadOnce):
-    """A file that another program still writes: it ends for good when it has not grown for ``idle_s`` seconds.
+class GrowingFile(ForwardOnlyFile):
+    """A file that another program still writes: it ends once it has not grown for ``idle_s`` seconds.
 
-    libav reads on at an end: it may ask several times before it takes it for one.
+    libav may read several times at an end before it accepts it.
     """
 
     def __init__(

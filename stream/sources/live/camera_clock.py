@@ -1,4 +1,4 @@
-"""One line of time for a camera whose own clock starts anew, is set, or wraps."""
+"""One time line for a camera whose own clock restarts, is set, or wraps."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,42 +7,42 @@ if TYPE_CHECKING:
     import av
 
 WRAP_TICKS = 1 << 33
-"""PTS and DTS of MPEG-TS have 33 bits (ISO/IEC 13818-1, 2.4.3.7): at 90 kHz they start anew every 26.5 hours."""
+"""PTS and DTS of MPEG-TS have 33 bits (ISO/IEC 13818-1, 2.4.3.7): at 90 kHz they wrap every 26.5 hours."""
 BACK_S = 1.0
-"""Decode times never go back within a stream: by more than this a clock was set, less is a jitter."""
+"""Decode times never go back within a stream: by more than this the clock was set; less is jitter."""
 AHEAD_S = 10.0
-"""A camera that is silent for so long counts as cut off: where its time leaps further, its clock was set."""
+"""A camera that is silent for so long counts as disconnected: if its time jumps further, its clock was set."""
 GAP_S = 0.5
-"""Where a clock was set and packets came so much later, too, time is missing; less cannot be told from jitter."""
+"""If the clock was set and packets also arrived so much later, time is missing; less is jitter."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPosition:
-    """Where an earlier attempt at a run has left the line; times on the packets' clock, with their offset."""
+    """Where an earlier attempt at a run left the time line; times on the packets' clock, with their offset."""
 
     last_s: float
-    """Of its last picture."""
+    """Start of its last picture."""
     end_s: float
     last_at: float
-    """When that picture arrived, on the monotonic clock; before the machine was started that is less than 0."""
+    """When that picture arrived, on the monotonic clock; negative if that was before the machine started."""
 
 
 class CameraClock:
-    """Puts the packets of a camera on one line of time, across its connections.
+    """Puts the packets of a camera on one time line, across its connections.
 
-    Within a connection the line follows the packets' own times. Where those say nothing (another connection, a clock
-    that was set) it follows the monotonic clock, by which packets arrive: time is neither stretched nor compressed.
+    Within a connection the line follows the packets' own times. Where those are of no use (a new connection, a clock
+    that was set) it follows the monotonic clock of their arrival, so time is neither stretched nor compressed.
     """
 
     def __init__(self, since: CameraPosition | None = None) -> None:
         self.offset_s = 0.0
-        """To be added to the times of the packets that are taken now."""
+        """Added to the times of the present packets, in seconds."""
         self._shift = 0
-        """Ticks by which the camera's clock was set in this connection."""
+        """Ticks by which the camera's clock was corrected in this connection."""
         self._last_ticks: int | None = None
         """Decode time of the last packet of this connection."""
         self._last_s = since.last_s if since else None
-        """Where the last packet stands on the line."""
+        """Time of the last packet on the line."""
         self._end_s = since.end_s if since else 0.0
         """The latest end of a packet on the line."""
         self._last_at = since.last_at if since else 0.0
@@ -50,18 +50,18 @@ class CameraClock:
 
     @property
     def began(self) -> bool:
-        """Whether any packet stands on the line."""
+        """Whether there is a packet on the line."""
         return self._last_s is not None
 
     def connect(self) -> None:
-        """What comes next is of another connection."""
+        """The next packet belongs to a new connection."""
         self._last_ticks, self._shift = None, 0
 
     def fit(self, packet: "av.Packet[av.VideoStream]", arrived_at: float) -> bool:
-        """Put a packet on the line where its own time, changed if need be, says.
+        """Put a packet on the line by its own time, corrected if necessary.
 
         Returns:
-            False where the packet cannot stand there: it is the connection's first, or time is missing before it.
+            False if that is impossible: the packet is the first of its connection, or time is missing before it.
         """
         if self._last_ticks is None:
             return False
@@ -73,7 +73,7 @@ class CameraClock:
         return True
 
     def restart(self, packet: "av.Packet[av.VideoStream]", arrived_at: float) -> float:
-        """Put a packet on the line where the monotonic clock says; returns that place in seconds."""
+        """Put a packet on the line by the monotonic clock; return its time in seconds."""
         start_s = 0.0
         if self._last_s is not None:
             start_s = max(self._end_s, self._last_s + arrived_at - self._last_at)
@@ -87,7 +87,7 @@ class CameraClock:
         return -BACK_S <= self._step(packet) * _tick_s(packet) <= AHEAD_S
 
     def _set_again(self, packet: "av.Packet[av.VideoStream]", arrived_at: float) -> bool:
-        """The camera's clock has wrapped, or was set while packets went on coming: move the packet accordingly."""
+        """The camera's clock has wrapped, or was set while packets kept coming: correct the packet's time."""
         shift = round(-self._step(packet) / WRAP_TICKS) * WRAP_TICKS
         if not -BACK_S <= (self._step(packet) + shift) * _tick_s(packet) <= AHEAD_S:
             if arrived_at - self._last_at >= GAP_S:
@@ -108,12 +108,12 @@ class CameraClock:
 
 
 def start_s(packet: "av.Packet[av.VideoStream]") -> float:
-    """Where a packet begins by its own time, in seconds; 0 if it has none."""
+    """Start of a packet by its own time, in seconds; 0 if it has none."""
     return (_ticks(packet) or 0) * _tick_s(packet)
 
 
 def end_s(packet: "av.Packet[av.VideoStream]") -> float:
-    """Where a packet ends by its own time, in seconds; 0 if it has none."""
+    """End of a packet by its own time, in seconds; 0 if it has none."""
     return start_s(packet) + (packet.duration or 0) * _tick_s(packet)
 
 
@@ -129,7 +129,7 @@ def _ticks(packet: "av.Packet[av.VideoStream]") -> int | None:
 
 
 def _decode_ticks(packet: "av.Packet[av.VideoStream]") -> int | None:
-    """Of RTP with B-frames only the presentation times are known; they go back and forth by little."""
+    """RTP with B-frames has presentation times alone; they go back and forth a little."""
     return packet.pts if packet.dts is None else packet.dts
 
 

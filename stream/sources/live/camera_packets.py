@@ -1,4 +1,4 @@
-"""The packets of a camera, across its connections: what is lost between them is a gap, and told once."""
+"""The packets of a camera across its connections, with an event for each outage between them."""
 
 import logging
 import math
@@ -41,7 +41,7 @@ class CameraPackets:
         backoff: Backoff,
         *,
         has_end: bool,
-        silence_s: float = math.inf,
+        read_timeout_s: float = math.inf,
         since: CameraPosition | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -50,15 +50,15 @@ class CameraPackets:
         Args:
             connect: Opens the camera, as ``stream.video.container.open_stream`` does.
             backoff: How long to wait between attempts, and when to give up.
-            has_end: Whether a stream that ends without an error is complete; that of a camera has been cut off.
-            silence_s: A camera that sends nothing for so long has been cut off.
-            since: Where an earlier attempt at the run has left off: there a gap begins.
+            has_end: Whether a stream that ends without an error is complete; a camera's has been cut off.
+            read_timeout_s: A camera that sends nothing for so many seconds has been cut off.
+            since: Where an earlier attempt at the run left the camera: the gap begins there.
             clock: The monotonic clock, seconds.
         """
         self._connect = connect
         self._backoff = backoff
         self._has_end = has_end
-        self._silence_s = silence_s
+        self._read_timeout_s = read_timeout_s
         self._clock = clock
         self._line = CameraClock(since)
         self._reasons = [INTERRUPTED] if since else []
@@ -99,7 +99,7 @@ class CameraPackets:
         arrived_at = math.inf
         for packet in demuxed(container, stream):
             last_at, arrived_at = arrived_at, self._clock()
-            silent = arrived_at - last_at >= self._silence_s
+            silent = arrived_at - last_at >= self._read_timeout_s
             if silent:  # libav has waited for a packet that tells where this one ends, and gives it up
                 arrived_at = last_at
             if packet.size == 0:  # codes nothing; a decoder would take it for the end

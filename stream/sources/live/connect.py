@@ -16,12 +16,12 @@ _RTSP = {
 }
 
 
-def connect(camera: Address, silence_s: float, decoder_options: dict[str, str]) -> "InputContainer":
-    """Open a camera. When it sends nothing for ``silence_s`` seconds, now or later, libav raises ``av.ExitError``.
+def connect(camera: Address, read_timeout_s: float, decoder_options: dict[str, str]) -> "InputContainer":
+    """Open a camera. When it sends nothing for ``read_timeout_s`` seconds, now or later, libav raises ``av.ExitError``.
 
     Args:
         camera: An RTSP address, or a device of this machine.
-        silence_s: The longest time without data, in seconds.
+        read_timeout_s: The longest time without data, in seconds.
         decoder_options: Options for libav's decoder.
 
     Raises:
@@ -42,7 +42,7 @@ def connect(camera: Address, silence_s: float, decoder_options: dict[str, str]) 
             container_options={} if is_device else _RTSP,
             options=decoder_options,
             metadata_errors="replace",
-            timeout=(silence_s, silence_s),
+            timeout=(read_timeout_s, read_timeout_s),
         )
     except lasting as error:
         raise SourceError(f"{camera.name} cannot be read: {error.strerror}") from None  # its text holds the address
@@ -51,7 +51,7 @@ def connect(camera: Address, silence_s: float, decoder_options: dict[str, str]) 
 
 
 def outage(error: Exception) -> str:
-    """Why a camera sends nothing: without its name, and without its address, which may hold a password."""
+    """Why a camera sends nothing, without its name and its address, which may hold a password."""
     import av
 
     match error:

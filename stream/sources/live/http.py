@@ -1,4 +1,4 @@
-"""What lies behind ``http://``: a file that can be read anywhere, or a stream that comes as it comes."""
+"""Requests to HTTP servers, and a response's body as a stream."""
 
 import base64
 import http.client
@@ -10,33 +10,33 @@ from typing import TYPE_CHECKING
 
 from stream.errors import SourceError, UnreachableError
 from stream.sources.address import Address
-from stream.sources.live.byte_streams import ReadOnce
+from stream.sources.live.byte_streams import ForwardOnlyFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _PATIENCE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
-"""Refusals that may be gone at the next attempt, beside all of the server's own faults."""
+"""Refusals that a later attempt may not meet, in addition to all 5xx."""
 
 
-class HttpStream(ReadOnce):
-    """The body of one answer. One that is cut off, or whose end cannot be told from a cut, ends in an ``OSError``."""
+class HttpStream(ForwardOnlyFile):
+    """The body of one response. If it is cut off, or its end looks the same as a cut, reading raises ``OSError``."""
 
     def __init__(self, address: Address, timeout_s: float) -> None:
-        """Ask for it.
+        """Send the request.
 
         Raises:
-            SourceError: the server refuses; ``UnreachableError``: it may be otherwise later.
+            SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed.
         """
         super().__init__()
-        self._answer = ask(address, timeout_s)
+        self._answer = send_get(address, timeout_s)
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         room = memoryview(buffer).cast("B")
         try:
             data = self._answer.read1(len(room))
         except http.client.HTTPException as error:
-            raise ConnectionResetError(0, "the server broke off in mid-answer") from error
+            raise ConnectionResetError(0, "the server broke off its response") from error
         if not data and not (self._answer.chunked or self._answer.length == 0):
             raise ConnectionResetError(0, "the server closed the connection")
         room[: len(data)] = data
@@ -47,16 +47,16 @@ class HttpStream(ReadOnce):
         super().close()
 
 
-def ask(address: Address, timeout_s: float, **headers: str) -> http.client.HTTPResponse:
-    """Send a GET request; the caller closes the answer.
+def send_get(address: Address, timeout_s: float, **headers: str) -> http.client.HTTPResponse:
+    """Send a GET request; the caller closes the response.
 
     Args:
-        address: User and password in it are sent as Basic authorization, and not to where it may redirect.
-        timeout_s: For connecting, and for each read of the answer.
-        headers: More of them; ``_`` stands for ``-``.
+        address: User and password in it are sent as Basic authorization, but not to a server that it redirects to.
+        timeout_s: For connecting, and for each read of the response.
+        headers: Additional headers; ``_`` stands for ``-``.
 
     Raises:
-        SourceError: the server refuses; ``UnreachableError``: it may be otherwise later.
+        SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed.
     """
     request = _request(address, headers)
     try:
@@ -84,7 +84,7 @@ def _request(address: Address, headers: dict[str, str]) -> urllib.request.Reques
 
 
 def _refusal(address: Address, status: int, reason: str) -> SourceError:
-    words = f"the server answers {status} {reason}".rstrip()
+    words = f"the server answered {status} {reason}".rstrip()
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PATIENCE:
         return UnreachableError(f"{address.name} cannot be reached: {words}")
     cure = ""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from stream.errors import SourceError, UsageError
 from stream.pipeline.items import Packet, SourceEvent
 from stream.sources.address import Address
-from stream.sources.live.byte_streams import GrowingFile, Pipe, ReadOnce
-from stream.sources.live.http import HttpStream, ask
+from stream.sources.live.byte_streams import ForwardOnlyFile, GrowingFile, StandardInput
+from stream.sources.live.http import HttpStream, send_get
 from stream.sources.live.options import CAMERAS, Kind, LiveOptions
 from stream.sources.source import START, ResumePoint, Source
 
@@ -24,23 +24,23 @@ from stream.sources.clip import Clip
 
 @dataclass(frozen=True, slots=True)
 class LiveSource:
-    """A source without a size, which can be read once from front to back, or from now on."""
+    """A source of unknown size, which can be read once from front to back, or from the present on."""
 
     name: str
-    """As records call it: without secrets."""
+    """Its address or path, without secrets."""
     stem: str
-    """It names the run directory."""
+    """The name of the run directory."""
     options: LiveOptions
     address: Address | None = None
     """None for a growing file."""
     path: Path | None = None
     """Of a growing file."""
     keep_head: bool = False
-    """Of standard input: what is read is kept, to be read again by the run."""
+    """For standard input: keep what is read, so that the run can read it again."""
 
     @property
     def kind(self) -> Kind:
-        """What it is."""
+        """The kind of source, once it has been determined."""
         if self.options.kind is None:
             raise TypeError(f"the kind of the live source {self.name} has not been determined")
         return self.options.kind
@@ -67,17 +67,17 @@ class LiveSource:
 
     @property
     def is_camera(self) -> bool:
-        """Whether it sends what it sees, read or not."""
+        """Whether it sends data at its own pace, whether or not anything reads it."""
         return self.kind in CAMERAS
 
     @property
     def plays_again(self) -> bool:
-        """Whether it can be read once more from its beginning, with the same result."""
+        """Whether it can be read again from its beginning with the same result."""
         return self.kind in ("growing", "download") and self.options.max_lag_s is None
 
     @property
     def has_end(self) -> bool:
-        """Whether it is complete where it ends without an error."""
+        """Whether an end without an error means that it is complete."""
         return self.kind not in ("rtsp", "device")
 
     def connect(self, decoder_options: dict[str, str]) -> "InputContainer | None":
@@ -96,11 +96,11 @@ class LiveSource:
         hwaccel: "HWAccel | None" = None,  # noqa: ARG002
     ) -> Iterator[Packet | SourceEvent | None]:
         """Read in a thread of their own; ``loop`` and ``hwaccel`` are for clips."""
-        from stream.sources.live.feed import LiveFeed
+        from stream.sources.live.reader import LiveReader
 
-        return LiveFeed(self, resume.camera).packets()
+        return LiveReader(self, resume.camera).packets()
 
-    def open(self) -> ReadOnce:
+    def open(self) -> ForwardOnlyFile:
         """Its bytes, of a source that libav does not connect to by itself.
 
         Raises:
@@ -112,7 +112,7 @@ class LiveSource:
             except OSError as error:
                 raise SourceError(f"{self.name} cannot be read: {error.strerror}") from error
         if self.options.stdin_fds is not None:
-            return Pipe(*self.options.stdin_fds, keep=self.keep_head)
+            return StandardInput(*self.options.stdin_fds, keep=self.keep_head)
         if self.address is None:
             raise TypeError(f"{self.name} has neither a path nor an address")
         return HttpStream(self.address, self.options.read_timeout_s)
@@ -134,7 +134,7 @@ class LiveSource:
         """There is no file beside it."""
 
     def intrinsics_path(self) -> Path | None:
-        """``intrinsics.json`` beside a growing file."""
+        """``intrinsics.json`` beside a growing file; None for every other kind."""
         beside = self.path.with_name("intrinsics.json") if self.path else None
         return beside if beside and beside.is_file() else None
 
@@ -185,7 +185,7 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
     address = Address(spec)
     if options.kind is not None:
         return _live(options.kind, options, address)
-    with ask(address, options.read_timeout_s, Range="bytes=0-0") as answer:
+    with send_get(address, options.read_timeout_s, Range="bytes=0-0") as answer:
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
             from stream.sources.remote.http import http_file
 

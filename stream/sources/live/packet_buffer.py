@@ -1,4 +1,4 @@
-"""What a live source has sent and nobody has decoded yet: bounded in bytes, and for a camera in age."""
+"""Packets of a live source that are not decoded yet: bounded in bytes, and for a camera in age."""
 
 import math
 import time
@@ -13,12 +13,12 @@ MOST_BYTES = 64 * 1024 * 1024
 """A minute of 8 Mb/s."""
 
 
-class Backlog:
-    """Packets from the thread that reads to the one that decodes.
+class PacketBuffer:
+    """A queue of packets from the thread that reads to the one that decodes.
 
-    A source that can wait waits when the backlog is full. A camera cannot: of it whole groups of pictures are dropped,
-    from the oldest packet up to the next key picture, while the oldest is older than ``max_lag_s`` or the backlog is
-    too large. A ``PacketsDropped`` stands for them. ``clock`` is the one of ``Packet.arrived_at``.
+    A source that can wait waits while the buffer is full. A camera cannot wait: while its oldest packet is older than
+    ``max_lag_s`` or the buffer is too large, whole groups of pictures are dropped, from the oldest packet up to the
+    next keyframe, and replaced by one ``PacketsDropped``. ``clock`` is the clock of ``Packet.arrived_at``.
     """
 
     def __init__(
@@ -30,14 +30,14 @@ class Backlog:
         self._items: deque[Packet | SourceEvent] = deque()
         self._bytes = 0
         self._dropped: PacketsDropped | None = None
-        """What was dropped before the oldest packet."""
+        """Stands for the packets dropped before the oldest one."""
         self._headless = False
-        """What comes continues a group of which the beginning was dropped."""
+        """Whether the next packet continues a group of pictures whose beginning was dropped."""
         self._ended = False
         self._changed = Condition()
 
     def put(self, item: Packet | SourceEvent) -> None:
-        """Add a packet; of a source that can wait, when there is room."""
+        """Append an item; for a source that can wait, block until there is room."""
         with self._changed:
             if isinstance(item, Packet) and item.arrived_at is None:
                 self._changed.wait_for(lambda: self._ended or self._bytes < self._most_bytes)
@@ -51,7 +51,7 @@ class Backlog:
             self._changed.notify_all()
 
     def take(self, timeout_s: float) -> Packet | SourceEvent | None:
-        """The oldest packet; None if there is none within ``timeout_s``, or none will come."""
+        """The oldest item; None if none arrives within ``timeout_s`` seconds, or none will."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ended, timeout_s)
             self._drop_late()
@@ -66,14 +66,14 @@ class Backlog:
             return item
 
     def end(self) -> None:
-        """Nothing more is put, or nothing more will be taken."""
+        """Nothing more will be put, or nothing more will be taken."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing is left and nothing will come."""
+        """Whether the buffer is empty and will stay so."""
         return self._ended and not self._items
 
     def _drop_late(self) -> None:

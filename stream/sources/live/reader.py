@@ -1,4 +1,4 @@
-"""A live source as the chain reads it: a thread that only reads, a bounded backlog, and an end when it is time."""
+"""Reading a live source: in a thread of its own, into a bounded buffer, until ``--duration-s`` or its end."""
 
 import math
 import threading
@@ -7,37 +7,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from stream.pipeline.items import Flush, Packet, SourceEvent
-from stream.sources.live.backlog import Backlog
 from stream.sources.live.backoff import Backoff
 from stream.sources.live.camera_clock import CameraPosition, start_s
 from stream.sources.live.camera_packets import CameraPackets
+from stream.sources.live.packet_buffer import PacketBuffer
 from stream.sources.live.source import LiveSource
 from stream.video.container import open_stream
 from stream.video.packets import packets
 
 _TAKE_S = 0.1
-"""The longest time without a word from ``LiveFeed``."""
+"""The longest time between two items of ``LiveReader.packets``."""
 _LEAVE_S = 1.0
-"""For the thread to say goodbye to a camera; one that waits for a camera that is away is left behind."""
+"""How long the thread may take to disconnect; one that waits for an absent camera is abandoned."""
 
 
-class LiveFeed:
-    """The packets of a live source, read in a thread of their own: a camera is read also while nobody takes them."""
+class LiveReader:
+    """The packets of a live source, read in their own thread, so that a camera is read even while decoding stalls."""
 
     def __init__(
         self, source: LiveSource, since: CameraPosition | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """``since``: where an earlier attempt at a camera's run has left off."""
+        """``since``: where an earlier attempt at a run left a camera."""
         self._source = source
         self._since = since
         self._clock = clock
         self._leaving = threading.Event()
-        self._backlog = Backlog(source.options.lag_s, clock=clock)
+        self._buffer = PacketBuffer(source.options.lag_s, clock=clock)
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._read, name="live source", daemon=True)
 
     def packets(self) -> Iterator[Packet | SourceEvent | None]:
-        """Packets and a ``Flush`` at the end; None whenever there is none for now. The thread ends with the iterator.
+        """Packets and events, a ``Flush`` last; None whenever there is none yet. The thread ends with the iterator.
 
         Raises:
             SourceError: it cannot be read.
@@ -47,17 +47,17 @@ class LiveFeed:
             yield from self._until_due()
         finally:
             self._leaving.set()
-            self._backlog.end()
+            self._buffer.end()
             self._thread.join(_LEAVE_S)
         if self._error is not None:
             raise self._error
 
     def _until_due(self) -> Iterator[Packet | SourceEvent | None]:
-        """What the thread reads, up to ``duration_s``; the time in which a camera is away counts."""
+        """What the thread reads, up to ``duration_s``; the time during which a camera is away counts."""
         duration_s = self._source.options.duration_s or math.inf
         first_s = began_at = None
-        while not self._backlog.exhausted:
-            packet = self._backlog.take(_TAKE_S)
+        while not self._buffer.exhausted:
+            packet = self._buffer.take(_TAKE_S)
             if isinstance(packet, Packet):
                 t_s = start_s(packet.packet) + packet.offset_s
                 first_s, began_at = (t_s, self._clock()) if first_s is None else (first_s, began_at)
@@ -79,11 +79,11 @@ class LiveFeed:
             for packet in self._arriving():
                 if self._leaving.is_set():
                     return
-                self._backlog.put(packet)
+                self._buffer.put(packet)
         except Exception as error:  # noqa: BLE001 - it belongs to whoever takes the packets
             self._error = error
         finally:
-            self._backlog.end()
+            self._buffer.end()
 
     def _arriving(self) -> Iterator[Packet | SourceEvent]:
         if self._source.is_camera:
@@ -92,7 +92,7 @@ class LiveFeed:
                 lambda: open_stream(self._source),
                 Backoff(options.reconnect_timeout_s or math.inf, wait=self._leaving.wait),
                 has_end=self._source.has_end,
-                silence_s=options.read_timeout_s,
+                read_timeout_s=options.read_timeout_s,
                 since=self._since,
             )
         elif math.isfinite(self._source.options.lag_s):

@@ -5,20 +5,20 @@ import threading
 from collections.abc import Sequence
 
 from stream.pipeline.items import ConnectionLost, ConnectionRestored, Packet, PacketsDropped, SourceEvent
-from stream.sources.live.backlog import Backlog
 from stream.sources.live.backoff import FIRST_S, LONGEST_S, Backoff
+from stream.sources.live.packet_buffer import PacketBuffer
 from tests.support.live_packets import Clock, group, times_s
 
 DEADLINE_S = 20.0
 
 
-def _filled(backlog: Backlog, *groups: Sequence[Packet | SourceEvent]) -> None:
+def _filled(backlog: PacketBuffer, *groups: Sequence[Packet | SourceEvent]) -> None:
     for packets in groups:
         for item in packets:
             backlog.put(item)
 
 
-def _taken(backlog: Backlog) -> list[Packet | SourceEvent]:
+def _taken(backlog: PacketBuffer) -> list[Packet | SourceEvent]:
     taken = []
     while (item := backlog.take(0.0)) is not None:
         taken.append(item)
@@ -28,7 +28,7 @@ def _taken(backlog: Backlog) -> list[Packet | SourceEvent]:
 def test_what_is_young_enough_comes_in_order() -> None:
     """Nothing is dropped while the oldest packet is young."""
     clock = Clock()
-    backlog = Backlog(5.0, clock=clock)
+    backlog = PacketBuffer(5.0, clock=clock)
     given = group(0.0, clock())
     _filled(backlog, given)
     clock.wait(5.0)
@@ -38,7 +38,7 @@ def test_what_is_young_enough_comes_in_order() -> None:
 def test_late_packets_are_dropped_up_to_a_key_picture() -> None:
     """Whole groups go, from the oldest packet on; one ``PacketsDropped`` says how many and up to when."""
     clock = Clock()
-    backlog = Backlog(5.0, clock=clock)
+    backlog = PacketBuffer(5.0, clock=clock)
     _filled(backlog, group(0.0, 100.0), group(1.0, 101.0), group(2.0, 104.0))
     begun = [backlog.take(0.0) for _ in range(4)]
     clock.now_s = 107.0
@@ -52,7 +52,7 @@ def test_late_packets_are_dropped_up_to_a_key_picture() -> None:
 def test_a_group_of_which_the_beginning_was_dropped_is_not_begun_in_its_middle() -> None:
     """What comes of it later is dropped, too, up to the next key picture."""
     clock = Clock()
-    backlog = Backlog(5.0, clock=clock)
+    backlog = PacketBuffer(5.0, clock=clock)
     first = group(0.0, 100.0)
     _filled(backlog, first[:5])
     clock.now_s = 110.0
@@ -68,7 +68,7 @@ def test_a_group_of_which_the_beginning_was_dropped_is_not_begun_in_its_middle()
 def test_a_cut_is_never_dropped() -> None:
     """That a camera was lost, and since when it is back, comes through between what is dropped."""
     clock = Clock()
-    backlog = Backlog(5.0, clock=clock)
+    backlog = PacketBuffer(5.0, clock=clock)
     _filled(
         backlog,
         group(0.0, 100.0),
@@ -84,7 +84,7 @@ def test_a_cut_is_never_dropped() -> None:
 def test_the_bytes_are_bounded_while_nobody_takes() -> None:
     """A camera that is not read for long fills no memory: the oldest groups go."""
     clock = Clock()
-    backlog = Backlog(math.inf, most_bytes=3500, clock=clock)
+    backlog = PacketBuffer(math.inf, most_bytes=3500, clock=clock)
     for number in range(100):
         _filled(backlog, group(float(number), clock(), size=100))
     dropped, *rest = _taken(backlog)
@@ -95,7 +95,7 @@ def test_the_bytes_are_bounded_while_nobody_takes() -> None:
 
 def test_a_source_that_can_wait_waits() -> None:
     """Without times of arrival nothing is dropped: the reader is held until there is room."""
-    backlog = Backlog(most_bytes=100)
+    backlog = PacketBuffer(most_bytes=100)
     given = [item for number in range(5) for item in group(float(number), None)]
 
     def fill() -> None:
