@@ -2,28 +2,31 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from models.annotators.annotator import Annotator
-from models.annotators.spec import AnnotatorChoice
-from models.annotators.table import choose_annotator, make_annotator, vram_of
-from models.memory.vram import Need
 from models.weights.fetch import Report, unreported
 from stream.config import Options
 from stream.errors import UsageError
 
+if TYPE_CHECKING:
+    from models.annotators.table import AnnotatorChoice
 
-def settle(options: Options, *, allow_download: bool = True, report: Report = unreported) -> Options:
-    """The options with the annotator's model settled: the folder of its weights, if it has any.
 
-    ``report`` receives the progress of their download.
+def settled(options: Options, *, allow_download: bool = True, report: Report = unreported) -> Options:
+    """The options with the annotator's model made definite: a folder, where it has weights.
+
+    ``report`` hears how far their fetching is.
 
     Raises:
-        ModelUnavailableError: its packages or weights are missing.
-        UsageError: it cannot take an option.
+        ModelUnavailableError: its packages or weights are not there.
+        UsageError: it cannot do what was asked for.
     """
-    if not options.annotator.enabled:
+    if options.annotator.name == "none":
         return options
-    with _value_error_as_usage_error():
+    from models.annotators.table import choose_annotator
+
+    with _told_as_ours():
         choice = choose_annotator(_choice(options), allow_download=allow_download, report=report)
     return options.replace({"annotator.model": choice.model})
 
@@ -32,40 +35,34 @@ def make(options: Options) -> Annotator:
     """Make the annotator from what is on this machine.
 
     Raises:
-        ModelUnavailableError: its packages or weights are missing.
-        UsageError: it cannot take an option.
+        ModelUnavailableError: its packages or weights are not there.
+        UsageError: it cannot do what was asked for.
         MemoryError: it does not fit into the device's memory.
     """
-    with _value_error_as_usage_error():
+    from models.annotators.table import make_annotator
+
+    with _told_as_ours():
         return make_annotator(_choice(options))
 
 
-def vram_need(options: Options) -> Need | None:
-    """GPU memory that the annotator needs; None without one, if it needs none, or while it is not settled.
+def _choice(options: Options) -> "AnnotatorChoice":
+    from models.annotators.table import AnnotatorChoice
 
-    Raises:
-        ModelUnavailableError: its configuration cannot be read.
-    """
-    return vram_of(_choice(options)) if options.annotator.enabled else None
-
-
-def _choice(options: Options) -> AnnotatorChoice:
-    annotator = options.annotator
     return AnnotatorChoice(
-        kind=annotator.name,
-        model=annotator.model,
-        url=annotator.url,
-        task=annotator.task,
-        batch_max=annotator.batch,
-        frames_max=annotator.frames,
-        quantization=annotator.quantization,
-        wait_s=annotator.connect_timeout_s,
-        timeout_s=annotator.request_timeout_s,
+        kind=options.annotator.name,
+        model=options.annotator.model,
+        url=options.annotator.url,
+        task=options.annotator.task,
+        batch_max=options.annotator.batch,
+        frames_max=options.annotator.frames,
+        quantization=options.annotator.quantization,
+        wait_s=options.annotator.connect_timeout_s,
+        timeout_s=options.annotator.request_timeout_s,
     )
 
 
 @contextmanager
-def _value_error_as_usage_error() -> Iterator[None]:
+def _told_as_ours() -> Iterator[None]:
     try:
         yield
     except ValueError as error:

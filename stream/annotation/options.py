@@ -1,11 +1,15 @@
 """The options of the annotator, and of the keyframes that are kept for it."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
-from models.annotators.table import ANNOTATORS, NO_ANNOTATOR, annotator_names
 from stream.records.schema.options import OneOf, OptionGroup, option, switch
 
-_SUMMARIES: Final = ", ".join(f"{name} {spec.summary}" for name, spec in ANNOTATORS.items())
+
+def annotator_names() -> tuple[str, ...]:
+    """``none``, and the rows of the table of annotators."""
+    from models.annotators.table import ANNOTATORS  # it needs OpenCV, which not every process loads
+
+    return "none", *ANNOTATORS
 
 
 class KeyframeOptions(OptionGroup):
@@ -33,8 +37,8 @@ class AnnotatorOptions(OptionGroup):
     prefix: ClassVar[str] = "annotator"
 
     name: Annotated[str, OneOf(annotator_names)] = option(
-        NO_ANNOTATOR,
-        f"Model that describes the segments: {_SUMMARIES}.",
+        "none",
+        "Model that describes the segments: qwen runs on this machine, openai is an OpenAI-compatible server.",
         flag="--annotator",
         identity=True,
         daily=True,
@@ -89,8 +93,3 @@ class AnnotatorOptions(OptionGroup):
     price_out: float | None = option(
         None, "Price of a million output tokens, in dollars, for the record.", unset="none", ge=0.0
     )
-
-    @property
-    def enabled(self) -> bool:
-        """Whether there is an annotator."""
-        return self.name != NO_ANNOTATOR

@@ -9,33 +9,85 @@
 What is exported here is the public interface; the modules below may change.
 """
 
-from stream.errors import DamagedError
-from stream.records.follow import Follower, follow
-from stream.records.reading import Run, open_run
-from stream.records.schema.annotations import Action, Ecot, SceneObject, read_annotations
-from stream.records.schema.events import (
-    Checkpoint,
-    Event,
-    Outcome,
-    RunFailed,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-    SegmentAnnotated,
-    SegmentClosed,
-    SegmentFailed,
-    SegmentOpened,
-    SegmentSkipped,
-    SourceDamaged,
-    SourceGap,
-    SourceLost,
-    StageRestarted,
-    StreamOverload,
-)
-from stream.records.schema.health import Health, read_health
-from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import Manifest, read_manifest
-from stream.records.store.event_log import read_events
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from stream.errors import DamagedError
+    from stream.records.follow import Follower, follow
+    from stream.records.reading import Run, open_run
+    from stream.records.schema.annotations import Action, Ecot, SceneObject, read_annotations
+    from stream.records.schema.events import (
+        Checkpoint,
+        Event,
+        Outcome,
+        RunFailed,
+        RunFinished,
+        RunResumed,
+        RunStarted,
+        SegmentAnnotated,
+        SegmentClosed,
+        SegmentFailed,
+        SegmentOpened,
+        SegmentSkipped,
+        SourceDamaged,
+        SourceGap,
+        SourceLost,
+        StageRestarted,
+        StreamOverload,
+    )
+    from stream.records.schema.health import Health, read_health
+    from stream.records.schema.layout import RunLayout
+    from stream.records.schema.manifest import Manifest, read_manifest
+    from stream.records.store.event_log import read_events
+
+_MODULES: Final = {
+    "stream.errors": ("DamagedError",),
+    "stream.records.follow": (
+        "Follower",
+        "follow",
+    ),
+    "stream.records.reading": (
+        "Run",
+        "open_run",
+    ),
+    "stream.records.schema.annotations": (
+        "Action",
+        "Ecot",
+        "SceneObject",
+        "read_annotations",
+    ),
+    "stream.records.schema.events": (
+        "Checkpoint",
+        "Event",
+        "Outcome",
+        "RunFailed",
+        "RunFinished",
+        "RunResumed",
+        "RunStarted",
+        "SegmentAnnotated",
+        "SegmentClosed",
+        "SegmentFailed",
+        "SegmentOpened",
+        "SegmentSkipped",
+        "SourceDamaged",
+        "SourceGap",
+        "SourceLost",
+        "StageRestarted",
+        "StreamOverload",
+    ),
+    "stream.records.schema.health": (
+        "Health",
+        "read_health",
+    ),
+    "stream.records.schema.layout": ("RunLayout",),
+    "stream.records.schema.manifest": (
+        "Manifest",
+        "read_manifest",
+    ),
+    "stream.records.store.event_log": ("read_events",),
+}
+"""Where the names are; a module is imported when one of its names is used: processes and commands need few of them."""
 
 __all__ = [
     "Action",
@@ -71,3 +123,10 @@ __all__ = [
     "read_health",
     "read_manifest",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - of all types
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

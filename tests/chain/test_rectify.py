@@ -29,6 +29,13 @@ from tests.support.runs import write_intrinsics
 _QUICK = ("--preset", "ultrafast")
 
 
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A short clip, with its calibration beside it."""
+    write_intrinsics(tmp_path)
+    return make_clip(tmp_path / "clip.mp4", frames=12)
+
+
 def described(out: Path, stem: str = "clip") -> dict[str, Any]:
     read: dict[str, Any] = json.loads((out / f"{stem}_intrinsics.json").read_text())
     return read

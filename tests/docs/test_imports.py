@@ -41,3 +41,32 @@ def test_processes_that_decode_nothing_need_no_decoder() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_health_is_light() -> None:
+    """`health` imports nothing that decodes, computes or talks to a network."""
+    program = (
+        "import sys, stream.cli, stream.commands.health;"
+        "print(sorted({'torch', 'av', 'cv2', 'numpy', 'zmq', 'prometheus_client', 'rich'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def _python(code: str, *arguments: str | Path) -> str:
+    """Run code in a fresh interpreter and give what it printed."""
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_light_import() -> None:
+    """Naming and choosing an encoder, and making the grid, loads neither torch nor the packages around it."""
+    code = """
+import sys
+import models.encoders.table, models.encoders.encoder, models.encoders.grid
+models.encoders.table.make_encoder("grid")
+print(sorted({"torch", "transformers", "huggingface_hub", "torchvision"} & set(sys.modules)))
+"""
+    assert _python(code) == "[]"

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.config import Options
-from stream.errors import ModelUnavailableError, UsageError
 from stream.records.schema import events
-from stream.run.prepare import prepare
 from stream.runtime.signals import DRAIN_S
 from tests.support.described import actions, hang_after, is_annotated, release, told, words
 from tests.support.echo_server import MODEL
@@ -157,24 +154,3 @@ def test_server_that_lets_nobody_in_ends_the_run(described_clip: Path, tmp_path:
         last = told(tmp_path / "clip")[-1]
         assert isinstance(last, events.RunFailed)
         assert last.exit_code == 5
-
-
-@pytest.mark.parametrize(
-    ("given", "error", "help_"),
-    [
-        ({"annotator.name": "openai"}, UsageError, "address"),
-        (
-            {"annotator.name": "qwen", "annotator.model": "nowhere/at-all", "runtime.offline": True},
-            ModelUnavailableError,
-            "none",
-        ),
-        ({"annotator.name": "qwen", "annotator.task": "two\nlines"}, UsageError, "one line"),
-    ],
-)
-def test_choice_is_settled_before_the_run(
-    described_clip: Path, given: dict[str, object], error: type[Exception], help_: str
-) -> None:
-    """An annotator that cannot work is found before anything is decoded or written, with what helps."""
-    options = Options(source=str(described_clip)).replace({"encoder.name": "grid", **given})
-    with pytest.raises(error, match=help_):
-        prepare(options)

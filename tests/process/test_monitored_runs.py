@@ -7,7 +7,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.commands.health import began_at, judge
+from stream.commands.health import began_at
 from stream.records.schema import events
 from stream.records.schema.generate import schemas
 from stream.records.schema.health import Health, now
@@ -188,19 +187,6 @@ def test_health_looks_at_the_newest_run(tmp_path: Path) -> None:
     assert (told.returncode, told.stdout) == (0, f"{tmp_path / 'a'}: running, 1.0 s decoded, 1 windows embedded\n")
     (tmp_path / "a" / "health.json").write_text("{")
     assert run_cli("health", tmp_path).returncode == 1
-
-
-def test_a_container_is_well_before_it_has_a_run(tmp_path: Path) -> None:
-    """Before its first run, and with other commands, a main process that lives is enough; older runs do not count."""
-    began = now()
-    assert judge(tmp_path, began) == (True, f"{tmp_path}: no run has begun since the container started")
-    assert judge(tmp_path) == (False, f"{tmp_path}: no run has begun here")
-    (tmp_path / "a").mkdir()
-    for told_at, well in ((began - timedelta(hours=1), True), (now(), False)):
-        told = {"time": told_at.isoformat(), "state": "failed", "reason": "no", "decoded_s": 1, "windows": 1}
-        Health.model_validate(told).write(tmp_path / "a" / "health.json")
-        assert judge(tmp_path, began)[0] is well
-        assert not judge(tmp_path)[0]
 
 
 def test_the_main_process_began_when_the_kernel_says(tmp_path: Path) -> None:

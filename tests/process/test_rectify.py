@@ -14,6 +14,13 @@ from tests.support.runs import DEADLINE_S, program, started, write_intrinsics
 _ODD = Path(__file__).parents[2].parent / "shared" / "data" / "odd_containers"
 
 
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A short clip, with its calibration beside it."""
+    write_intrinsics(tmp_path)
+    return make_clip(tmp_path / "clip.mp4", frames=12)
+
+
 @pytest.mark.skipif(not _ODD.is_dir(), reason=f"the real files are not at {_ODD}")
 @pytest.mark.parametrize(
     ("name", "size"),

@@ -6,7 +6,6 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import pytest
 from click.testing import CliRunner, Result
 
 from stream.commands.rectify import rectify
@@ -20,7 +19,6 @@ from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
-from tests.support.clips import make_clip
 from tests.support.runs import write_intrinsics
 from tests.unit.test_frame_remap import psnr_db
 
@@ -60,12 +58,6 @@ def exact_times_s(frames: list[av.VideoFrame], video: Path) -> list[Fraction]:
 
 def rgb_of(frame: av.VideoFrame) -> UInt8:
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    write_intrinsics(tmp_path)
-    return make_clip(tmp_path / "clip.mp4", frames=12)
 
 
 def halved(rgb: UInt8) -> UInt8:

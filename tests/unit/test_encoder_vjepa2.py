@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,6 @@ from models.encoders.vjepa2.encoder import VJepa2Encoder
 from models.errors import ModelUnavailableError
 from models.packages import make_torchvision_importable
 from tests.support.tiny_models import TINY_DIMS, TINY_FRAMES, hf_frame, hf_processor, save_tiny_vjepa2, textured_frame
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -250,50 +246,3 @@ def test_odd_windows_are_refused(folder: Path) -> None:
     """Two frames share a token: an odd window cannot be encoded."""
     with pytest.raises(ValueError, match="window of 3 frames"):
         VJepa2Encoder(folder, 3)
-
-
-def _python(code: str, *arguments: str | Path) -> str:
-    """Run code in a fresh interpreter and give what it printed."""
-    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def test_torchvision_is_not_needed(saved: Path) -> None:
-    """The encoder runs where torchvision is not installed."""
-    code = """
-import sys
-sys.modules["torchvision"] = None  # the interpreter's way to say: not installed
-import numpy as np
-from models.encoders.table import make_encoder
-print(make_encoder("vjepa2", sys.argv[1], frames=4).encode(np.zeros((4, 256, 256, 3), np.uint8)).mean.shape)
-"""
-    assert _python(code, saved) == f"({TINY_DIMS},)"
-
-
-def test_missing_packages_are_named_with_the_cure(saved: Path) -> None:
-    """Without torch the error says which command brings it."""
-    code = """
-import sys
-sys.modules["torch"] = None
-from models.encoders.table import make_encoder
-from models.errors import ModelUnavailableError
-try:
-    make_encoder("vjepa2", sys.argv[1])
-except ModelUnavailableError as error:
-    print(error)
-"""
-    said = "the Python package torch is not installed: pip install -e '.[vjepa]' in the project's folder"
-    assert _python(code, saved) == said
-
-
-def test_light_import() -> None:
-    """Naming and choosing an encoder, and making the grid, loads neither torch nor the packages around it."""
-    code = """
-import sys
-import models.encoders.table, models.encoders.encoder, models.encoders.grid
-models.encoders.table.make_encoder("grid")
-print(sorted({"torch", "transformers", "huggingface_hub", "torchvision"} & set(sys.modules)))
-"""
-    assert _python(code) == "[]"

@@ -1,9 +1,9 @@
 """The heartbeat file: when a run counts as healthy, and what it says otherwise."""
 
-import subprocess
-import sys
 from datetime import timedelta
+from pathlib import Path
 
+from stream.commands.health import judge
 from stream.records.schema.health import OLD_S, Health, now
 
 
@@ -16,16 +16,6 @@ def test_old_heartbeat_is_none() -> None:
     assert beat.model_copy(update={"state": "finished"}).problem(later) is None
 
 
-def test_health_is_light() -> None:
-    """`health` imports nothing that decodes, computes or talks to a network."""
-    program = (
-        "import sys, stream.cli, stream.commands.health;"
-        "print(sorted({'torch', 'av', 'cv2', 'numpy', 'zmq', 'prometheus_client', 'rich'} & set(sys.modules)))"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
-
-
 def test_health_says_what_a_run_waits_for() -> None:
     """It is well, and yet it says that its camera is away."""
     health = Health(
@@ -33,3 +23,16 @@ def test_health_says_what_a_run_waits_for() -> None:
     )
     assert health.problem(now()) is None
     assert health.summary() == "running (the source is away: cut), 12.0 s decoded, 9 windows embedded"
+
+
+def test_a_container_is_well_before_it_has_a_run(tmp_path: Path) -> None:
+    """Before its first run, and with other commands, a main process that lives is enough; older runs do not count."""
+    began = now()
+    assert judge(tmp_path, began) == (True, f"{tmp_path}: no run has begun since the container started")
+    assert judge(tmp_path) == (False, f"{tmp_path}: no run has begun here")
+    (tmp_path / "a").mkdir()
+    for told_at, well in ((began - timedelta(hours=1), True), (now(), False)):
+        told = {"time": told_at.isoformat(), "state": "failed", "reason": "no", "decoded_s": 1, "windows": 1}
+        Health.model_validate(told).write(tmp_path / "a" / "health.json")
+        assert judge(tmp_path, began)[0] is well
+        assert not judge(tmp_path)[0]

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +13,6 @@ from models.weights.digest import has_digest
 from models.weights.weights import identity, locate, weight_files, weights_sha256
 from tests.support.hub_server import COMMIT, Hub, Repo, serving
 
-ROOT = Path(__file__).parents[2]
 NAME = "someone/vjepa2-tiny"
 CONFIG = b'{"model_type": "vjepa2"}'
 
@@ -52,91 +48,8 @@ def hub() -> Iterator[Hub]:
         yield hub
 
 
-def _locate(home: Path, name: str, *, allow_download: bool, **changes: str) -> str:
-    """What ``locate`` gives in a fresh interpreter: the hub's client reads its environment once, at its import."""
-    code = """
-import sys
-from models.errors import ModelUnavailableError
-from models.weights.weights import locate
-try:
-    print(locate(sys.argv[1], allow_download=sys.argv[2] == "True"))
-except ModelUnavailableError as error:
-    print(error)
-"""
-    command = [sys.executable, "-c", code, name, str(allow_download)]
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
-    done = subprocess.run(
-        command, cwd=ROOT, env={**inherited, "HF_HOME": str(home), **changes},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def _snapshot(home: Path) -> Path:
     return home / "hub" / f"models--{NAME.replace('/', '--')}" / "snapshots" / COMMIT
-
-
-def _cached(home: Path) -> Path:
-    """The hub cache's layout, written by hand."""
-    _write(_snapshot(home).parents[1] / "refs", {"main": COMMIT.encode()})
-    return _snapshot(home)
-
-
-def test_fetched_once_then_from_the_cache(tmp_path: Path, hub: Hub) -> None:
-    """The hub is asked the first time; the second time nothing goes over the network."""
-    first = _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint)
-    assert first == str(_snapshot(tmp_path))
-    assert (Path(first) / "model.safetensors").read_bytes() == b"weights"
-    hub.requests.clear()
-    assert _locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint) == first
-    assert hub.requests == []
-
-
-def test_neither_code_nor_pickles_are_fetched(tmp_path: Path, hub: Hub) -> None:
-    """Only configuration and safetensors come from the hub."""
-    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint))
-    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
-
-
-def test_broken_off_download_is_completed(tmp_path: Path, hub: Hub) -> None:
-    """A cached snapshot that lacks its weights is fetched again, not returned."""
-    _write(_cached(tmp_path), {"config.json": CONFIG})
-    folder = Path(_locate(tmp_path, NAME, allow_download=True, HF_ENDPOINT=hub.endpoint))
-    assert (folder / "model.safetensors").read_bytes() == b"weights"
-
-
-def test_cache_is_enough_without_the_hub(tmp_path: Path) -> None:
-    """What was fetched before is found without any network."""
-    _whole(_cached(tmp_path))
-    said = _locate(tmp_path, NAME, allow_download=False, HF_ENDPOINT="http://127.0.0.1:9")
-    assert said == str(_snapshot(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("allow_download", "environment", "helps"),
-    [
-        (False, {}, "`egoclean-stream models fetch`"),
-        (True, {"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE forbids the network"),
-        (True, {"HF_ENDPOINT": "http://127.0.0.1:9"}, "check the network, or HF_ENDPOINT"),
-    ],
-    ids=["not allowed", "offline mode", "no connection"],
-)
-def test_unreachable_weights_say_what_helps(
-    tmp_path: Path, hub: Hub, *, allow_download: bool, environment: dict[str, str], helps: str
-) -> None:
-    """Where the weights cannot be had, the error says what helps, and a forbidden network is left alone."""
-    said = _locate(tmp_path, NAME, allow_download=allow_download, **{"HF_ENDPOINT": hub.endpoint, **environment})
-    assert repr(NAME) in said
-    assert helps in said
-    assert "\n" not in said
-    assert hub.requests == []
-
-
-def test_unknown_name_is_unavailable(tmp_path: Path, hub: Hub) -> None:
-    """A model that the hub does not know is the same error, not a traceback of the hub's client."""
-    said = _locate(tmp_path, "someone/else", allow_download=True, HF_ENDPOINT=hub.endpoint)
-    assert said.startswith("the model 'someone/else' cannot be fetched: there is no repository of this name")
 
 
 def test_impossible_name_is_unavailable(tmp_path: Path) -> None:
