@@ -1,15 +1,15 @@
-"""Every error a user can meet, and the exit code it ends with.
+"""Every error that a user can see, and its exit code.
 
-    EgocleanError                     70  internal: a fault of ours
+    EgocleanError                     70  internal: a bug in this program
     ├── UsageError                     2  an option, or a combination of options, makes no sense
     │   └── DamagedError                  a file of the run directory is not what a run writes
     ├── InputError                     3  the input cannot be read
     │   ├── SourceError                   the clip, the tar or the stream inside it
-    │   │   └── UnreachableError          a live source that may be there later
+    │   │   └── UnreachableError          a live source that may be available later
     │   └── IntrinsicsError               the camera's calibration
     ├── NoRoomError                    6  disk, memory or VRAM is full
-    └── StageFailedError              any  a stage's process died; carries that stage's own code
-    ModelUnavailableError              5  a package, a model or its weights are not there (``models.errors``)
+    └── StageFailedError              any  a stage's process died; has that stage's exit code
+    ModelUnavailableError              5  a package, a model or its weights are missing (``models.errors``)
 
 A message is one sentence: it names the thing, its value, and what would be right.
 """
@@ -41,7 +41,7 @@ __all__ = [
 
 
 class ExitCode(IntEnum):
-    """What the process says to the shell."""
+    """Exit status of the process."""
 
     DONE = 0
     USAGE = 2
@@ -71,7 +71,7 @@ class DamagedError(UsageError):
     """A file of the run directory is not what a run writes: nothing can go on from it."""
 
     def __init__(self, path: Path, what: str) -> None:
-        """``what`` is wrong with it, in a few words."""
+        """``what`` is wrong with the file, in a few words."""
         super().__init__(f"{path} is damaged ({what}): start over with --overwrite")
         self.what = what
 
@@ -91,7 +91,7 @@ class UnreachableError(SourceError):
 
 
 class IntrinsicsError(InputError):
-    """The calibration is missing, incomplete, not finite, or made for another picture."""
+    """The calibration is missing, incomplete, not finite, or made for another frame size."""
 
 
 class NoRoomError(EgocleanError):
@@ -101,10 +101,10 @@ class NoRoomError(EgocleanError):
 
 
 class StageFailedError(EgocleanError):
-    """A stage's process ended before its work did."""
+    """A stage's process ended before its work was done."""
 
     def __init__(self, message: str, code: int, process: str, *, transient: bool) -> None:
-        """``transient``: it was killed or hung, and may do better when it is started again."""
+        """``transient``: it was killed or hung, and may succeed when it is restarted."""
         super().__init__(message)
         self.code = code
         self.process = process
@@ -112,7 +112,7 @@ class StageFailedError(EgocleanError):
 
 
 def exit_code_of(error: BaseException) -> int:
-    """The documented exit code for any exception, also one that is not ours."""
+    """The documented exit code for any exception, including those of other packages."""
     match error:
         case StageFailedError():
             return error.code
@@ -129,7 +129,7 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def sentence_of(error: BaseException) -> str:
-    """One sentence for the user, also for an error that is not ours; safe to show, whatever names stand in it."""
+    """One sentence for the user about any exception; safe to print, whatever names it contains."""
     return printable(_words_of(error))
 
 
@@ -147,7 +147,7 @@ def _words_of(error: BaseException) -> str:
 
 _MARK = "\N{REPLACEMENT CHARACTER}"
 _NOT_A_SPACE_ONLY = re.compile(r" *[^\S ]\s*")
-"""White space with more in it than spaces."""
+"""White space that is not only spaces."""
 
 
 def printable(text: str) -> str:

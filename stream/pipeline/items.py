@@ -41,10 +41,10 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """The end of a stretch of packets that share one clock: the decoder gives what it holds, and starts over."""
+    """The end of a stretch of packets that share one clock: the decoder is flushed and starts over."""
 
     lost_packets: int = 0
-    """Packets that the container's index names and that never came; 1 where it breaks off without naming any."""
+    """Number of packets that the container's index lists and that are missing; 1 if it ends without listing any."""
     lost_until_s: float | None = None
     """Where they would have ended, on the packets' clock with its offset; None if unknown."""
     reason: str = ""
@@ -60,10 +60,10 @@ class ConnectionLost:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRestored:
-    """The packets of a camera come again."""
+    """A camera sends packets again."""
 
     from_s: float
-    """Where the first of them stands, on the packets' clock with its offset."""
+    """Time of the first of them, on the packets' clock with its offset."""
     reason: str
     """Why the camera was away."""
 
@@ -106,7 +106,7 @@ class EncoderFrame:
     rgb: UInt8
     """(encoder_px, encoder_px, 3) uint8, RGB."""
     arrived_at: float | None = None
-    """As its packet's: the monotonic clock is one for all processes of a machine."""
+    """As its packet's; all processes of a machine share one monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,12 @@ class Keyframe:
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """What an encoder made of one window of frames."""
+    """The embedding of one window of frames."""
 
     index: int
     """0, 1, 2, ...: the row of the run's ``*.npy`` files."""
     t_sample_s: float
-    """The time that the window stands for: that of its first frame, of a long window that of its middle."""
+    """The time that represents the window: its first frame's, or the middle of a long window."""
     t_end_s: float
     """End of the window's last frame."""
     mean: Float32
@@ -138,7 +138,7 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationTask:
-    """A closed segment that is to be described. It is recorded, and its keyframes are in the run's spool."""
+    """A closed segment that is to be annotated. It is recorded, and its keyframes are in the run's spool."""
 
     segment: SegmentClosed
     queued_at_s: float
@@ -154,7 +154,7 @@ class WorkerReady:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorUnavailable:
-    """The annotator can answer nothing at present; a failure follows for each segment that was requested."""
+    """The annotator cannot answer at present; a failure follows for each segment that was requested."""
 
     reason: str
 
@@ -176,7 +176,7 @@ class Barrier:
     t_s: float
     """Of the frame that it follows."""
     states: bytes
-    """The states of the stages that it has passed, by name, packed by ``stream.pipeline.state``."""
+    """The states of the stages that it has passed, by name, packed by ``stream.pipeline.codec``."""
 
 
 @dataclass(frozen=True, slots=True)

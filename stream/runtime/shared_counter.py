@@ -1,4 +1,4 @@
-"""A number that one process counts up and another reads: eight bytes of a file that both map into their memory."""
+"""A counter that one process increments and another reads: eight bytes of a memory-mapped file."""
 
 import mmap
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class SharedCounter:
-    """Counts; it goes on where the last one of that file ended. One process at a time may add."""
+    """Continues from the value in the file. Only one process at a time may add."""
 
     def __init__(self, path: Path) -> None:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -21,5 +21,5 @@ class SharedCounter:
         return self._number[0]
 
     def add(self) -> None:
-        """Count one more."""
+        """Increment by one."""
         self._number[0] += 1
