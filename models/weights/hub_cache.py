@@ -1,4 +1,4 @@
-"""The models that lie in the hub's cache on this machine."""
+"""The models in the hub's cache on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path

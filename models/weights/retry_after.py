@@ -1,4 +1,4 @@
-"""How long a server that is busy asks to be left alone."""
+"""How long a busy server asks its clients to wait."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 LONGEST_WAIT_S: Final = 300.0
-"""A server that asks for more patience is given up."""
+"""A longer wait is not worth it: the request fails."""
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

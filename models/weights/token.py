@@ -1,4 +1,4 @@
-"""Secrets that a server asks for: read from the environment, handed on by value, never written.
+"""Tokens and keys for servers: read from the environment, passed on by value, never written.
 
 The hub's token alone may also stand in a ``.env`` in the working directory, which is read, not exported: child
 processes and crash reports do not see what is in it.
@@ -29,7 +29,7 @@ def hub_token() -> str | None:
 
 
 def openai_key() -> str | None:
-    """The key for an OpenAI-compatible server, from the environment only; None: the server must do without.
+    """The key for an OpenAI-compatible server, from the environment only; None: no key is sent.
 
     Raises:
         ModelUnavailableError: it holds what no key can hold.

@@ -1,4 +1,4 @@
-"""Where a model's weights lie, whether they are whole, and which they are.
+"""Where a model's weights are, whether they are complete, and their identity.
 
 Only safetensors are ever opened: a pickled checkpoint can run code.
 """
@@ -14,7 +14,7 @@ from models.weights.digest import has_digest
 from models.weights.fetch import Report, fetch, unreported
 
 FILES: Final = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
-"""What is fetched of a hub repository, at its first level: configuration, tokenizer, weights; no code, no pickles."""
+"""The files that are fetched of a hub repository, at its first level: configuration, tokenizer and weights."""
 _NESTED: Final = "*/*"
 _SINGLE: Final = "model.safetensors"
 _INDEX: Final = "model.safetensors.index.json"
@@ -32,10 +32,10 @@ def locate(
             ``@`` and a revision.
         revision: branch, tag or commit on the hub; None for the one in the name, or else the main branch.
         allow_download: whether the network may be used; ``HF_HUB_OFFLINE=1`` forbids it all the same.
-        report: hears how far the fetching is.
+        report: called with the progress of a download.
 
     Raises:
-        ModelUnavailableError: the model is nowhere to be had, or it is incomplete.
+        ModelUnavailableError: the model cannot be found, or is incomplete.
         OSError: the disk is full.
     """
     folder = Path(name_or_path).expanduser()

@@ -1,1 +1,1 @@
-"""Where a clip's bytes are: on this disk, in a tar, on the hub; and which clips a word names."""
+"""Sources of video: files, members of tars, remote storage and live sources; and which clips an argument names."""

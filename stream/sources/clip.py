@@ -1,4 +1,4 @@
-"""From a name on the command line to the bytes of one clip: a file, or a member of a tar."""
+"""A clip: a file, or a member of a tar, local or remote."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
-"""Files that Docker and Podman put into every container they start."""
+"""Files that Docker and Podman create in every container."""
 
 _SIDECAR_BYTES = 64 * 1024
 """More than any sidecar has: what is longer is something else, and no JSON when it is cut off."""

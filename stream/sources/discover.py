@@ -1,4 +1,4 @@
-"""Which clips the words on a command line name: files, members of tars, whole tars, folders, and lists of these."""
+"""Which clips the arguments name: files, members of tars, whole tars, folders, patterns, and lists of these."""
 
 from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
@@ -12,10 +12,10 @@ from stream.sources.remote.address import is_remote
 from stream.sources.remote.listing import list_remote_clips
 
 LIST_MARK = "@"
-"""Before the name of a text file that names a clip on each line."""
+"""Precedes the name of a text file with one clip per line."""
 
 _LIST_CHARS_MAX = 1 << 24
-"""Of a hundred thousand clips, with long names."""
+"""Enough for a hundred thousand clips with long names."""
 
 _VIDEO, _TAR = ".mp4", ".tar"
 
@@ -24,13 +24,13 @@ def list_clips(specs: Sequence[str], *, download: bool = False) -> list[ClipSpec
     """Every clip that is named, in order.
 
     A tar stands for its ``.mp4`` members in their order; a folder for its ``.mp4`` files and the members of its tars,
-    by name; a pattern for all that it matches, by name; ``@list.txt`` for its lines, but for empty ones and those that
-    begin with ``#``. On this machine's disk and on the hub alike. What is missing, or holds no clip, stays as it was
-    named: opening it says what is wrong, in its turn. So does what could not be looked into, with the reason.
+    by name; a pattern for everything that it matches, by name; ``@list.txt`` for its lines, except empty ones and those
+    that begin with ``#``. This holds for local and for remote storage. What is missing, or contains no clip, stays as
+    it was named, and opening it reports the error; so does what could not be listed, with the reason.
 
     Args:
-        specs: The words.
-        download: A shard on the hub whose server gives whole files only may be fetched to see what is in it.
+        specs: The arguments.
+        download: Whether a remote shard may be fetched whole to list it, if the server does not serve parts.
 
     Raises:
         SourceError: a list cannot be read, or is empty.

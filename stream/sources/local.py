@@ -1,4 +1,4 @@
-"""Where bytes lie: what a clip's source asks of a file, and the file on this machine's disk."""
+"""Files as clips need them: the contract of a file, and a file on this machine's disk."""
 
 import io
 import os
@@ -11,49 +11,49 @@ if TYPE_CHECKING:
 
 
 class File(Protocol):
-    """Bytes of a known number that can be read anywhere: the clip itself, or the tar that holds it."""
+    """A file of known size that can be read at any position: the clip itself, or the tar that contains it."""
 
     @property
     def name(self) -> str:
-        """As messages and records call it."""
+        """Its name in messages and records."""
         ...
 
     @property
     def size_bytes(self) -> int:
-        """How many."""
+        """Its size, in bytes."""
         ...
 
     @property
     def path(self) -> Path | None:
-        """Where it lies on this machine's disk; None if it does not."""
+        """Its path on this machine's disk; None if it is elsewhere."""
         ...
 
     @property
     def oid(self) -> str | None:
-        """What names its content wherever it is kept, if that is known without reading it: its SHA-256, as a rule."""
+        """An identifier of its content that is known without reading it, usually its SHA-256; None if there is none."""
         ...
 
     @property
     def origin(self) -> dict[str, Any] | None:
-        """Where it comes from, for the record; None for a file that was given by its path."""
+        """Where it comes from, for the record; None for a file on this disk."""
         ...
 
     @property
     def fetched_bytes(self) -> int | None:
-        """What has come over the network since it was found, also of files beside it; None if it needs none."""
+        """Bytes received over the network so far, including files beside it; None for a file on this disk."""
         ...
 
     def open(self, offset: int, size_bytes: int) -> io.RawIOBase:
         """The bytes ``[offset, offset + size_bytes)`` as a read-only, seekable file of their own, at its start.
 
         Raises:
-            OSError: it has gone, or may no longer be read.
-            SourceError: likewise, of a file that is not on this machine.
+            OSError: it is gone, or can no longer be read.
+            SourceError: likewise, for a remote file.
         """
         ...
 
     def skim(self) -> io.RawIOBase:
-        """All of it, for looking at a few bytes here and there: nothing else is fetched. Raises as ``open``."""
+        """The whole file, for reading a few bytes here and there: little else is fetched. Raises as ``open``."""
         ...
 
     def beside(self, name: str) -> "File | None":
@@ -61,7 +61,7 @@ class File(Protocol):
         ...
 
     def on_disk(self) -> Path:
-        """Where it lies on this machine's disk; what does not is fetched whole."""
+        """Its path on this machine's disk; a remote file is fetched whole."""
         ...
 
 
@@ -135,7 +135,7 @@ class ByteRange(io.RawIOBase):
         return count
 
     def _read_at(self, position: int, room: memoryview) -> int:
-        """Fill ``room``, or its beginning, with what stands at ``position`` of the larger thing; how much it was."""
+        """Fill ``room``, or its beginning, with the bytes at ``position`` of the whole; return how many were read."""
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""A member of a tar, read in place: nothing is unpacked to disk, and nothing but the chunk asked for is in memory."""
+"""Members of a tar, read in place: nothing is unpacked to disk, and only the requested chunk is in memory."""
 
 from pathlib import PurePosixPath
 
@@ -7,18 +7,18 @@ from stream.sources.local import File
 from stream.sources.tar import contents_of
 
 SEPARATOR = "::"
-"""Stands between a tar and its member: ``part000.tar::factory_001_worker_001_0000.mp4``."""
+"""Separates a tar from its member: ``part000.tar::factory_001_worker_001_0000.mp4``."""
 
 _NAMED_IN_ERRORS = 3
 _MAGIC_AT, _MAGIC = 257, b"ustar"
-"""Of POSIX.1-1988 and of GNU tar."""
+"""In the header of POSIX.1-1988 and GNU tar."""
 
 
 def find_member(tar: File, name: str) -> tuple[int, int]:
     """Offset and size, in bytes, of the data of member ``name`` in an uncompressed ``tar``.
 
-    Where a name occurs twice the later one counts, as everywhere with tars. Of a member that the tar was cut off in,
-    or whose header claims more than there is, the size is that of what is left.
+    If a name occurs twice the later member counts, as usual for tars. If the tar was cut off within the member, or its
+    header claims more than there is, the size is what is left.
 
     Raises:
         SourceError: not a tar, or compressed; no such member; or one whose bytes do not lie in one piece in the tar.
@@ -45,19 +45,19 @@ def clips_in(tar: File) -> list[str]:
 
 
 def is_tar(file: File, offset: int = 0, size_bytes: int | None = None) -> bool:
-    """Whether what stands at ``offset`` of the file, to its end if no size is given, is a tar."""
+    """Whether the bytes from ``offset`` on, up to the end of the file if no size is given, are a tar."""
     with file.open(offset, file.size_bytes - offset if size_bytes is None else size_bytes) as opened:
         opened.seek(_MAGIC_AT)
         return opened.read(len(_MAGIC)) == _MAGIC
 
 
 def is_hidden(path: str) -> bool:
-    """Such as ``._clip.mp4``, which macOS puts beside a clip into every tar, and which is none."""
+    """Whether a file is hidden, such as ``._clip.mp4``, which macOS adds beside every clip and which is no clip."""
     return PurePosixPath(path).name.startswith(".")
 
 
 def is_sidecar(path: str) -> bool:
-    """Such as ``clip.json`` and ``intrinsics.json``, which a pattern for clips may match as well."""
+    """Whether a file is JSON, such as ``clip.json`` and ``intrinsics.json``, which a pattern may match as well."""
     return path.lower().endswith(".json")
 
 

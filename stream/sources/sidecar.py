@@ -1,4 +1,4 @@
-"""The facts that a data set keeps in a ``.json`` beside each clip: set against the clip, and never believed."""
+"""The facts in the ``.json`` that a data set keeps beside each clip: compared with the clip, whose own facts count."""
 
 import json
 from collections.abc import Iterator
@@ -36,12 +36,12 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What comparing a sidecar with its clip has shown."""
+    """The result of comparing a sidecar with its clip."""
 
     name: str
     disagreements: tuple[Disagreement, ...] = ()
     fault: str | None = None
-    """Why nothing could be compared."""
+    """Why nothing could be compared; None if something was."""
 
     @property
     def complaint(self) -> str | None:

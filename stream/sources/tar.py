@@ -1,4 +1,4 @@
-"""What is in a tar, from its headers alone; of a tar on the hub it is kept, for finding out takes many questions."""
+"""The members of a tar, from its headers alone; those of a remote tar are cached, for that takes many requests."""
 
 import hashlib
 import io
@@ -20,9 +20,9 @@ from stream.sources.local import File
 _LOG = logging.getLogger(__name__)
 
 MOST_MEMBERS = 100_000
-"""A shard of a gigabyte holds some hundred clips; what holds more than this is something else, and has no end."""
+"""A shard of a gigabyte has some hundred clips; a tar with more members than this is not a shard."""
 _HEADER_BYTES = 1 << 20
-"""A member's headers, long names and all: no real ones are larger, and what is read of them is held in memory."""
+"""A member's headers, with long names: real ones are not larger, and they are read into memory."""
 _PROGRESS_EVERY_S = 5.0
 
 
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     offset: int
     """Of its bytes in the tar."""
     size_bytes: int
-    """As its header says."""
+    """Size by its header."""
     target: str = ""
     """Of a link."""
 
@@ -98,7 +98,7 @@ def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
 
 
 class _HeaderFile(io.BufferedReader):
-    """A tar of which headers alone may be read: a name of gigabytes would fill the memory."""
+    """A tar of which only headers can be read: a name of gigabytes would fill the memory."""
 
     left = _HEADER_BYTES
 
@@ -133,12 +133,12 @@ def _read_kept(path: Path) -> Contents | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        _LOG.info("%s is passed over, it cannot be read: %s", path, error)
+        _LOG.info("ignoring the cached list %s, which cannot be read: %s", path, error)
         return None
 
 
 def _keep(path: Path, contents: Contents) -> None:
-    """Put it there as a whole; without a place that can be written it is found out anew the next time."""
+    """Write it atomically; if that fails, the tar is read again the next time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -146,4 +146,4 @@ def _keep(path: Path, contents: Contents) -> None:
             part.write_text(contents.model_dump_json(), encoding="utf-8")
             part.replace(path)
     except OSError as error:
-        _LOG.info("what is in the tar is not kept: %s", error)
+        _LOG.info("the members of the tar are not cached: %s", error)

@@ -176,7 +176,7 @@ class Decode(Stage):
             self._line.lose(item.lost_until_s, item.lost_packets, item.reason)
         yield from self._close()
         if self._line.pictures == 0:
-            raise SourceError(f"{self._clip} holds no picture that can be decoded")
+            raise SourceError(f"{self._clip} contains no picture that can be decoded")
 
     def _interrupted(self, item: ConnectionLost | ConnectionRestored | PacketsDropped) -> Iterator[Item]:
         """The packets that follow do not continue those before."""

@@ -1,1 +1,1 @@
-"""Reading video: where the bytes are, what is in the container, what the lens did."""
+"""Reading and writing video: containers, packets, decoders and the time line of pictures."""

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 _FORMATS = "mov,matroska,mpegts,avi,hevc,h264"
-"""libav's demuxers that hold video and open no second file or address by themselves, as playlists do."""
+"""libav's demuxers for video that do not open a second file or address by themselves, as playlists do."""
 
 _MAX_SIDE_PX = 16384
 _MAX_PIXELS = 8192 * 4352
-"""The largest picture of H.265 up to level 6.2 (ITU-T H.265, table A.8). What claims more is a broken header: a decoder
-holds a score of pictures, so that a few kilobytes would take gigabytes."""
+"""The largest picture of H.265 up to level 6.2 (ITU-T H.265, table A.8). A larger claim is a broken header: a
+decoder holds a score of pictures, so a few kilobytes could take gigabytes."""
 
 _MAX_BITS = 16
-"""Of a sample. What has more is no camera's, and libav converts only some of it."""
+"""Bits of a sample. No camera has more, and libav converts only some such formats."""
 
 _SANE_RATES_FPS = (1e-3, 1e3)
 _LONGEST_S = 366 * 86400.0
-"""A header that says more than this is broken."""
+"""A header that claims more than this is broken."""
 
 _READ_CHUNK_BYTES = 256 * 1024
 
@@ -43,7 +43,7 @@ def read_facts(source: Source) -> StreamFacts:
         picture = _first_picture(container, stream)
         if picture is None:
             raise SourceError(
-                f"{source.name} holds no picture that can be decoded ({stream.codec_context.name} video; "
+                f"{source.name} contains no picture that can be decoded ({stream.codec_context.name} video; "
                 f"at most {_MAX_SIDE_PX} pixels a side and {_MAX_PIXELS} in all can be)"
             )
         _require_sane_depth(picture, source)

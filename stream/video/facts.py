@@ -1,4 +1,4 @@
-"""What is known of a clip's video stream before it is decoded."""
+"""Facts about a video stream, known before it is decoded."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """What the container and the first picture say about the chosen stream."""
+    """The facts that the container and the first picture give about the chosen stream."""
 
     codec: str
     width_px: int
     """Of the decoded picture, before any rotation, as is ``height_px``."""
     height_px: int
     rotation_deg: int
-    """How far a viewer turns the picture, clockwise: 0, 90, 180 or 270. The decoded pixels are not turned."""
+    """Clockwise rotation for display: 0, 90, 180 or 270 degrees. The decoded pixels are not rotated."""
     display_width_px: int
     """After that rotation, as is ``display_height_px``."""
     display_height_px: int
     fps: float | None
-    """Nominal; None if unknown, or not to be believed. Times come from each frame's own PTS, never from this."""
+    """Nominal rate; None if unknown or implausible. Times come from each frame's own PTS, never from this."""
     time_base: str
     """Seconds per tick of the PTS, a fraction."""
     pixel_format: str
@@ -29,9 +29,9 @@ class StreamFacts:
     start_pts: int | None
     """In ticks; None if the container does not say."""
     declared_s: float | None
-    """Duration by the header, None if it has none that could be. It may lie."""
+    """Duration by the header, seconds, which may be wrong; None if there is none or it is implausible."""
     declared_frames: int | None
-    """Likewise."""
+    """Number of frames by the header; likewise."""
 
 
 def upright_deg(frame: "av.VideoFrame") -> int:

@@ -1,4 +1,4 @@
-"""Which packets still owe a picture: how a loss is seen that the decoder keeps to itself."""
+"""Packets whose pictures have not come yet: how a loss is detected that the decoder does not report."""
 
 import heapq
 from dataclasses import dataclass, field
@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import av
 
-_MOST_OWED = 512
-"""More than any decoder holds back: 16 pictures by the standards, and one a thread."""
+_MAX_PENDING = 512
+"""More than any decoder holds back: 16 pictures by the standards, and one per thread."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PendingPacket:
-    """One packet whose picture has not come; in ticks of the stream."""
+    """A packet whose picture has not come; times in ticks of the stream."""
 
     pts: int
     duration: int = field(compare=False)
 
 
 class PacketTracker:
-    """Packets sent to a decoder, set against the pictures that come out of it.
+    """Compares the packets sent to a decoder with the pictures that come out of it.
 
-    A picture carries the PTS of its packet, and pictures come in the order of display. So when one comes, packets of an
-    earlier PTS that still owe theirs will never give it. In a stream whose PTS are not in the order of display (the
-    first picture that goes back shows it) that is known only at the end. Packets without PTS are counted, no more.
+    A picture carries the PTS of its packet, and pictures come in the order of display. So when one comes, pending
+    packets of an earlier PTS will never give a picture. In a stream whose PTS are not in the order of display (the
+    first picture that goes back reveals it) that is known only at the end. Packets without PTS are merely counted.
     """
 
     def __init__(self) -> None:
         self._begin()
 
     def _begin(self) -> None:
-        self._owed: list[PendingPacket] = []  # a heap: the earliest PTS first
+        self._pending: list[PendingPacket] = []  # a heap: the earliest PTS first
         self._first_key_pts: int | None = None
         self._latest_pts: int | None = None
         self._in_order = True
@@ -43,7 +43,7 @@ class PacketTracker:
         return self._in_order and not self._unplaced
 
     def send(self, packet: "av.Packet[av.VideoStream]") -> list[PendingPacket]:
-        """Expect a picture of the packet; gives what no decoder would hold back so long, in order."""
+        """Expect a picture of the packet; return packets that no decoder would hold back so long, in order."""
         if packet.is_discard:  # cut away by an edit list: decoded, because others refer to it, and not shown
             return []
         if packet.pts is None:
@@ -53,26 +53,26 @@ class PacketTracker:
             self._first_key_pts = packet.pts
         if self._first_key_pts is not None and packet.pts < self._first_key_pts:
             return []  # a leading picture: it refers to what was cut off before it, and every decoder leaves it out
-        heapq.heappush(self._owed, PendingPacket(packet.pts, packet.duration or 0))
-        return [heapq.heappop(self._owed)] if len(self._owed) > _MOST_OWED else []
+        heapq.heappush(self._pending, PendingPacket(packet.pts, packet.duration or 0))
+        return [heapq.heappop(self._pending)] if len(self._pending) > _MAX_PENDING else []
 
     def receive(self, pts: int | None) -> list[PendingPacket]:
-        """A picture of this PTS has come: gives the earlier ones that did not, in order."""
+        """A picture of this PTS has come: return the earlier packets without one, in order."""
         if pts is None:
             self._unplaced -= 1
             return []
         self._in_order &= self._latest_pts is None or pts >= self._latest_pts
         self._latest_pts = pts
         lost = []
-        while self._in_order and self._owed and self._owed[0].pts < pts:
-            lost.append(heapq.heappop(self._owed))
-        if (own := PendingPacket(pts, 0)) in self._owed:
-            self._owed.remove(own)
-            heapq.heapify(self._owed)
+        while self._in_order and self._pending and self._pending[0].pts < pts:
+            lost.append(heapq.heappop(self._pending))
+        if (own := PendingPacket(pts, 0)) in self._pending:
+            self._pending.remove(own)
+            heapq.heapify(self._pending)
         return lost
 
     def close(self) -> tuple[list[PendingPacket], int]:
-        """Nothing more comes: gives what is owed, in order, and how many packets without PTS still owe a picture."""
-        owed, unplaced = sorted(self._owed), max(0, self._unplaced)
+        """No more pictures come: return the pending packets, in order, and how many packets without PTS are pending."""
+        pending, unplaced = sorted(self._pending), max(0, self._unplaced)
         self._begin()
-        return owed, unplaced
+        return pending, unplaced

@@ -1,4 +1,4 @@
-"""Where decoding can begin anew: key pictures, each with the time line as it was right before it."""
+"""Keyframes from which decoding can begin again, each with the time line as it was right before it."""
 
 from collections import deque
 from dataclasses import astuple, dataclass
@@ -10,58 +10,58 @@ from stream.pipeline.state import take
 if TYPE_CHECKING:
     import av
 
-_KEPT = 64
+_MAX_POINTS = 64
 _APART_S = 1.0
-"""Between two that are kept: with ``_KEPT`` they reach back a minute, beyond any window and any batch of them."""
+"""Least distance of two seek points: ``_MAX_POINTS`` of them cover a minute, more than any window and batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeekPoint:
-    """One key picture from which decoding can begin."""
+    """A keyframe from which decoding can begin."""
 
     t_s: float
     pts: int
-    """In ticks of the stream; with ``position`` it is how its packet is known."""
+    """In ticks of the stream; together with ``position`` it identifies the packet."""
     position: int
-    """Of its packet, in bytes from the clip's start."""
+    """Of its packet: byte offset from the clip's start."""
     line: State
-    """The time line before the picture was put on it."""
+    """The state of the time line before the picture was placed on it."""
 
 
 class SeekPoints:
-    """The last key pictures that came out of the decoder whole, and in order.
+    """The latest keyframes that the decoder gave undamaged and in order.
 
-    From a key picture on all that is displayed after it decodes as it did before, whatever stood before it: H.265
-    (8.1.3, RASL pictures) and every encoder's open GOP alter only what is displayed before it. So an entry counts from
-    its own PTS on, and what a fresh decoder gives before that is left out.
+    From a keyframe on, everything displayed after it decodes the same, whatever came before it: H.265 (8.1.3, RASL
+    pictures) and the open GOP of any encoder affect only what is displayed before it. So a seek point is valid from
+    its own PTS on, and what a new decoder gives before that is ignored.
     """
 
     def __init__(self) -> None:
         self._sent: dict[int, int] = {}
-        self._kept: deque[SeekPoint] = deque(maxlen=_KEPT)
+        self._points: deque[SeekPoint] = deque(maxlen=_MAX_POINTS)
 
     def send(self, packet: "av.Packet[av.VideoStream]") -> None:
-        """A packet with which decoding may begin goes to the decoder."""
+        """Note a packet with which decoding may begin, as it goes to the decoder."""
         if packet.pts is not None and packet.pos is not None:
             self._sent[packet.pts] = packet.pos
 
     def takes(self, frame: "av.VideoFrame") -> bool:
-        """Whether the picture that comes out of the decoder is one to be kept."""
+        """Whether a picture from the decoder is a seek point."""
         return frame.key_frame and frame.pts in self._sent
 
     def receive(self, frame: "av.VideoFrame", t_s: float, line: State) -> None:
-        """Keep it, at its place ``t_s``, and with the time line as it was before."""
+        """Add a seek point at ``t_s``, with the state of the time line before it."""
         pts = frame.pts or 0
-        if not self._kept or t_s >= self._kept[-1].t_s + _APART_S:
-            self._kept.append(SeekPoint(t_s, pts, self._sent[pts], line))
+        if not self._points or t_s >= self._points[-1].t_s + _APART_S:
+            self._points.append(SeekPoint(t_s, pts, self._sent[pts], line))
         self._sent = {sent: position for sent, position in self._sent.items() if sent > pts}
 
     def last_before(self, t_s: float) -> SeekPoint | None:
-        """The last one at or before ``t_s``; None if none is known."""
-        return next((entry for entry in reversed(self._kept) if entry.t_s <= t_s), None)
+        """The last seek point at or before ``t_s``; None if there is none."""
+        return next((point for point in reversed(self._points) if point.t_s <= t_s), None)
 
     def snapshot(self) -> State:
-        return {"kept": [list(astuple(entry)) for entry in self._kept]}
+        return {"kept": [list(astuple(point)) for point in self._points]}
 
     def restore(self, state: State) -> None:
-        self._kept.extend(SeekPoint(*entry) for entry in take(state, "kept", list))
+        self._points.extend(SeekPoint(*point) for point in take(state, "kept", list))

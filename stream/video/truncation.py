@@ -1,4 +1,4 @@
-"""Whether a file was cut off, as the framing of its container says where libav says nothing."""
+"""Whether a file was cut off, by the framing of its container, where libav does not report it."""
 
 from io import BufferedReader, RawIOBase
 
@@ -6,7 +6,7 @@ from stream.sources.source import Source
 
 _TS_SYNC = b"\x47"
 _TS_FORMS = ((188, 0), (192, 4), (204, 0))
-"""Bytes of a transport packet, and where in it the sync byte stands: ISO/IEC 13818-1; as Blu-ray and DVB store it."""
+"""Bytes of a transport packet, and the offset of its sync byte: ISO/IEC 13818-1, and as Blu-ray and DVB store it."""
 _TS_PROBED = 5
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
@@ -14,10 +14,10 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def is_cut_off(source: Source, format_name: str) -> bool:
-    """Whether a clip ends before it should; ``format_name`` is libav's, of its demuxer.
+    """Whether a clip ends too early; ``format_name`` is the name of libav's demuxer.
 
-    A transport stream ends with a whole packet, a Matroska file where its header says, unless it was written to a pipe.
-    Of all other containers the index tells, or nothing does.
+    A transport stream ends with a whole packet, and a Matroska file where its header says, unless it was written to a
+    pipe. For all other containers only the index can tell.
     """
     size_bytes = source.size_bytes
     if size_bytes is None:
@@ -54,7 +54,7 @@ def _is_cut_matroska(file: BufferedReader | RawIOBase, size_bytes: int) -> bool:
 
 
 def _vint(file: BufferedReader | RawIOBase) -> int | None:
-    """A length of one to eight bytes (RFC 8794, 4 and 6.2); None where it is left open or there is none."""
+    """A length of one to eight bytes (RFC 8794, 4 and 6.2); None if it is unknown or malformed."""
     first = file.read(1)
     width = 9 - first[0].bit_length() if first else 9
     if width > 8:

@@ -256,10 +256,10 @@ def test_a_clip_without_one_picture_is_refused(tmp_path: Path, clip: Path) -> No
     """All frames lost is an input error, both when the facts are asked for and when decoding comes to its end."""
     facts = _facts(clip)
     nothing = remux(clip, tmp_path / "nothing.mp4", without={0, 10, 20})
-    with pytest.raises(SourceError, match=r"nothing\.mp4 holds no picture that can be decoded"):
+    with pytest.raises(SourceError, match=r"nothing\.mp4 contains no picture that can be decoded"):
         _facts(nothing)
     undecodable = drive(Decode("nothing.mp4", facts), packets(open_clip(str(nothing))))
-    with pytest.raises(SourceError, match=r"nothing\.mp4 holds no picture that can be decoded"):
+    with pytest.raises(SourceError, match=r"nothing\.mp4 contains no picture that can be decoded"):
         list(undecodable)
 
 
