@@ -1,150 +1,124 @@
-"""Annotators by name: which one a run uses is decided once, and a wish that cannot be met is an error.
+"""The table of annotators, and the functions that choose and make one by its name.
 
-That there is none, ``--annotator none``, is no annotator's name: whoever asks for one wants words.
+An annotator is one module with the protocol of ``models.annotators.annotator`` and one line in ``ANNOTATORS``.
+Everything that depends on which annotator a run uses reads its row there: options, weights, the VRAM plan, the doctor.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from models.annotators.annotator import Annotator
-from models.annotators.openai import annotator as openai
+from models.annotators.openai import spec as openai
 from models.annotators.prompt import Prompt
-from models.annotators.qwen import annotator as qwen
-from models.annotators.qwen import loading as qwen_loading
-from models.annotators.qwen.memory import Quantization
+from models.annotators.qwen import spec as qwen
+from models.annotators.spec import AnnotatorChoice, AnnotatorSpec
 from models.errors import ModelUnavailableError
+from models.memory.vram import Need
 from models.packages import require_packages
 from models.weights.fetch import Report, unreported
-from models.weights.weights import locate
+from models.weights.weights import identity, locate
+
+ANNOTATORS: Final[dict[str, AnnotatorSpec]] = {
+    "qwen": qwen.SPEC,
+    "openai": openai.SPEC,
+}
+NO_ANNOTATOR: Final = "none"
+"""What a user writes to have nothing described; no row has this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnnotatorChoice:
-    """Arguments for ``make_annotator``, small enough to hand to another process."""
-
-    kind: str
-    """A key of ``ANNOTATORS``."""
-    model: str | None = None
-    """A folder, a hub name or a server's name of a model; None for the annotator's own default."""
-    url: str | None = None
-    """Of the server, where one answers."""
-    task: str | None = None
-    """What the worker is doing, in the user's words."""
-    batch_max: int | None = None
-    """The most segments at once; None for the annotator's own bound."""
-    frames_max: int = qwen.FRAMES_MAX
-    """The most frames of a segment that are shown."""
-    quantization: Quantization = "none"
-    wait_s: float = openai.WAIT_S
-    """How long a server may be away."""
-    timeout_s: float = openai.ANSWERS_WITHIN_S
-    """How long one answer of a server may take."""
+def annotator_names() -> tuple[str, ...]:
+    """The names that a user may give: ``none`` and every row of the table."""
+    return (NO_ANNOTATOR, *ANNOTATORS)
 
 
-@dataclass(frozen=True, slots=True)
-class Fetching:
-    """Whether weights may be fetched, and who hears how far that is."""
+def annotator_spec(kind: str) -> AnnotatorSpec:
+    """The row of an annotator.
 
-    allowed: bool = True
-    report: Report = unreported
-
-
-@dataclass(frozen=True, slots=True)
-class _Builder:
-    """How one kind of annotator comes to be."""
-
-    settle: Callable[[AnnotatorChoice, Fetching], AnnotatorChoice]
-    """See that it can be made, without importing anything heavy."""
-    make: Callable[[AnnotatorChoice], Annotator]
+    Raises:
+        ValueError: no annotator has that name.
+    """
+    if kind not in ANNOTATORS:
+        raise ValueError(f"there is no annotator {kind!r}: expected one of {', '.join(ANNOTATORS)}")
+    return ANNOTATORS[kind]
 
 
 def choose_annotator(
     choice: AnnotatorChoice, *, allow_download: bool = True, report: Report = unreported
 ) -> AnnotatorChoice:
-    """Settle which annotator a run uses, and see that it can be made, before anything heavy is imported.
+    """Settle which annotator a run uses, and check that it can be made, before anything heavy is imported.
 
     Args:
-        choice: the wish.
+        choice: what the user wants.
         allow_download: whether weights may be fetched.
-        report: hears how far the fetching is.
+        report: receives the progress of the download.
 
     Returns:
-        The wish with its model made definite: a folder where weights are needed.
+        The choice; its model is the folder of the weights, if there are any.
 
     Raises:
-        ValueError: no annotator is called that, or the task is more than words.
-        ModelUnavailableError: its packages or its weights are not there.
+        ValueError: no annotator has that name, or it cannot take an option.
+        ModelUnavailableError: its packages or its weights are missing.
     """
     Prompt(choice.task)
-    return _builder(choice.kind).settle(choice, Fetching(allow_download, report))
+    spec = annotator_spec(choice.kind)
+    try:
+        require_packages(spec.packages, extra=spec.extra)
+        wanted = weights_of(choice.kind, choice.model)
+        folder = None if wanted is None else locate(wanted, allow_download=allow_download, report=report)
+        spec.check(choice, folder)
+    except ModelUnavailableError as error:
+        if not spec.has_weights:
+            raise
+        raise ModelUnavailableError(
+            f"{error}; or choose --annotator {NO_ANNOTATOR}, which describes nothing"
+        ) from error
+    return choice if folder is None else replace(choice, model=str(folder))
 
 
 def make_annotator(choice: AnnotatorChoice) -> Annotator:
     """Make the annotator from what is on this machine; nothing is fetched.
 
     Raises:
-        ValueError: no annotator is called that, or the task is more than words.
-        ModelUnavailableError: its packages or its weights are not there.
+        ValueError: no annotator has that name, or it cannot take an option.
+        ModelUnavailableError: its packages or its weights are missing.
         MemoryError: it does not fit into the device's memory.
     """
-    return _builder(choice.kind).make(choice)
+    spec = annotator_spec(choice.kind)
+    require_packages(spec.packages, extra=spec.extra)
+    wanted = weights_of(choice.kind, choice.model)
+    return spec.load(choice, None if wanted is None else locate(wanted, allow_download=False))
 
 
-def _builder(kind: str) -> _Builder:
-    if kind not in ANNOTATORS:
-        raise ValueError(f"there is no annotator {kind!r}: expected one of {', '.join(ANNOTATORS)}")
-    return ANNOTATORS[kind]
+def weights_of(kind: str, model: str | None = None) -> str | None:
+    """Hub name or folder of the weights that an annotator loads: ``model``, else its default; None without weights.
+
+    Raises:
+        ValueError: no annotator has that name.
+    """
+    spec = annotator_spec(kind)
+    return (model or spec.default_model) if spec.has_weights else None
 
 
-def _settle_qwen(choice: AnnotatorChoice, fetching: Fetching) -> AnnotatorChoice:
-    try:
-        require_packages(qwen_loading.PACKAGES, extra="qwen")
-        name = choice.model or qwen_loading.HUB_NAME
-        folder = locate(name, allow_download=fetching.allowed, report=fetching.report)
-        qwen_loading.check_checkpoint(folder, choice.quantization)
-    except ModelUnavailableError as error:
-        raise ModelUnavailableError(f"{error}; or choose --annotator none, which describes nothing") from error
-    return replace(choice, model=str(folder))
+def vram_of(choice: AnnotatorChoice) -> Need | None:
+    """GPU memory that a chosen annotator needs; None if it needs none, or while its weights are not known.
+
+    Raises:
+        ValueError: no annotator has that name.
+        ModelUnavailableError: its configuration cannot be read.
+    """
+    spec = annotator_spec(choice.kind)
+    return None if spec.vram is None or choice.model is None else spec.vram(choice, Path(choice.model))
 
 
-def _make_qwen(choice: AnnotatorChoice) -> Annotator:
-    settings = qwen.QwenSettings(
-        task=choice.task,
-        batch_max=choice.batch_max or qwen.BATCH_MAX,
-        frames_max=choice.frames_max,
-        quantization=choice.quantization,
-    )
-    require_packages(qwen_loading.PACKAGES, extra="qwen")
-    folder = locate(choice.model or qwen_loading.HUB_NAME, allow_download=False)
-    return qwen.QwenAnnotator(folder, settings)
+def name_of(kind: str, model: str | None) -> str:
+    """An annotator and its model as a record names them: short, and without a path of this machine.
 
-
-def _settle_openai(choice: AnnotatorChoice, _: Fetching) -> AnnotatorChoice:
-    _make_openai(choice)
-    return choice
-
-
-def _make_openai(choice: AnnotatorChoice) -> Annotator:
-    if choice.url is None or choice.model is None:
-        raise ValueError(
-            "the annotator openai asks a server: expected its address, such as http://localhost:8000/v1, "
-            "and the name by which it calls its model"
-        )
-    return openai.OpenAIAnnotator(
-        openai.OpenAISettings(
-            url=choice.url,
-            model=choice.model,
-            task=choice.task,
-            batch_max=choice.batch_max or openai.BATCH_MAX,
-            frames_max=choice.frames_max,
-            wait_s=choice.wait_s,
-            timeout_s=choice.timeout_s,
-        )
-    )
-
-
-ANNOTATORS: Final[dict[str, _Builder]] = {
-    "openai": _Builder(_settle_openai, _make_openai),
-    "qwen": _Builder(_settle_qwen, _make_qwen),
-}
+    Raises:
+        ValueError: no annotator has that name.
+    """
+    if model is None:
+        return kind
+    if annotator_spec(kind).has_weights:
+        model, _ = identity(Path(model))
+    return f"{kind} {Path(model).name if Path(model).is_absolute() else model}"

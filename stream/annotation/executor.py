@@ -40,7 +40,7 @@ from stream.errors import ModelUnavailableError
 from stream.pipeline.items import AnnotationTask, End
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
-from stream.records.store.event_log import ReplayedLog, read_events
+from stream.records.store.event_log import ResumableLog, read_events
 from stream.records.store.keyframes import Spool
 
 _LOG: Final = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class AnnotationExecutor:
     def __init__(
         self,
         layout: RunLayout,
-        log: ReplayedLog,
+        log: ResumableLog,
         spool: Spool,
         options: Options,
         *,
@@ -66,7 +66,7 @@ class AnnotationExecutor:
         self._on_finish = on_finish
         self._selection = Selection(layout, options)
         self._outcomes = OutcomeWriter(layout, log, options)
-        self._has_annotator = options.annotator.name != "none"
+        self._has_annotator = options.annotator.enabled
         self._queue = AnnotationQueue(
             has_annotator=self._has_annotator, tolerates_absence=options.resolved.stream is not None
         )

@@ -2,31 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from models.annotators.annotator import Annotator
+from models.annotators.spec import AnnotatorChoice
+from models.annotators.table import choose_annotator, make_annotator, vram_of
+from models.memory.vram import Need
 from models.weights.fetch import Report, unreported
 from stream.config import Options
 from stream.errors import UsageError
 
-if TYPE_CHECKING:
-    from models.annotators.table import AnnotatorChoice
 
+def settle(options: Options, *, allow_download: bool = True, report: Report = unreported) -> Options:
+    """The options with the annotator's model settled: the folder of its weights, if it has any.
 
-def settled(options: Options, *, allow_download: bool = True, report: Report = unreported) -> Options:
-    """The options with the annotator's model made definite: a folder, where it has weights.
-
-    ``report`` hears how far their fetching is.
+    ``report`` receives the progress of their download.
 
     Raises:
-        ModelUnavailableError: its packages or weights are not there.
-        UsageError: it cannot do what was asked for.
+        ModelUnavailableError: its packages or weights are missing.
+        UsageError: it cannot take an option.
     """
-    if options.annotator.name == "none":
+    if not options.annotator.enabled:
         return options
-    from models.annotators.table import choose_annotator
-
-    with _told_as_ours():
+    with _value_error_as_usage_error():
         choice = choose_annotator(_choice(options), allow_download=allow_download, report=report)
     return options.replace({"annotator.model": choice.model})
 
@@ -35,34 +32,40 @@ def make(options: Options) -> Annotator:
     """Make the annotator from what is on this machine.
 
     Raises:
-        ModelUnavailableError: its packages or weights are not there.
-        UsageError: it cannot do what was asked for.
+        ModelUnavailableError: its packages or weights are missing.
+        UsageError: it cannot take an option.
         MemoryError: it does not fit into the device's memory.
     """
-    from models.annotators.table import make_annotator
-
-    with _told_as_ours():
+    with _value_error_as_usage_error():
         return make_annotator(_choice(options))
 
 
-def _choice(options: Options) -> "AnnotatorChoice":
-    from models.annotators.table import AnnotatorChoice
+def vram_need(options: Options) -> Need | None:
+    """GPU memory that the annotator needs; None without one, if it needs none, or while it is not settled.
 
+    Raises:
+        ModelUnavailableError: its configuration cannot be read.
+    """
+    return vram_of(_choice(options)) if options.annotator.enabled else None
+
+
+def _choice(options: Options) -> AnnotatorChoice:
+    annotator = options.annotator
     return AnnotatorChoice(
-        kind=options.annotator.name,
-        model=options.annotator.model,
-        url=options.annotator.url,
-        task=options.annotator.task,
-        batch_max=options.annotator.batch,
-        frames_max=options.annotator.frames,
-        quantization=options.annotator.quantization,
-        wait_s=options.annotator.connect_timeout_s,
-        timeout_s=options.annotator.request_timeout_s,
+        kind=annotator.name,
+        model=annotator.model,
+        url=annotator.url,
+        task=annotator.task,
+        batch_max=annotator.batch,
+        frames_max=annotator.frames,
+        quantization=annotator.quantization,
+        wait_s=annotator.connect_timeout_s,
+        timeout_s=annotator.request_timeout_s,
     )
 
 
 @contextmanager
-def _told_as_ours() -> Iterator[None]:
+def _value_error_as_usage_error() -> Iterator[None]:
     try:
         yield
     except ValueError as error:

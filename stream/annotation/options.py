@@ -1,15 +1,11 @@
 """The options of the annotator, and of the keyframes that are kept for it."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
+from models.annotators.table import ANNOTATORS, NO_ANNOTATOR, annotator_names
 from stream.records.schema.options import OneOf, OptionGroup, option, switch
 
-
-def annotator_names() -> tuple[str, ...]:
-    """``none``, and the rows of the table of annotators."""
-    from models.annotators.table import ANNOTATORS  # it needs OpenCV, which not every process loads
-
-    return "none", *ANNOTATORS
+_SUMMARIES: Final = ", ".join(f"{name} {spec.summary}" for name, spec in ANNOTATORS.items())
 
 
 class KeyframeOptions(OptionGroup):
@@ -37,8 +33,8 @@ class AnnotatorOptions(OptionGroup):
     prefix: ClassVar[str] = "annotator"
 
     name: Annotated[str, OneOf(annotator_names)] = option(
-        "none",
-        "Model that describes the segments: qwen runs on this machine, openai is an OpenAI-compatible server.",
+        NO_ANNOTATOR,
+        f"Model that describes the segments: {_SUMMARIES}.",
         flag="--annotator",
         identity=True,
         daily=True,
@@ -93,3 +89,8 @@ class AnnotatorOptions(OptionGroup):
     price_out: float | None = option(
         None, "Price of a million output tokens, in dollars, for the record.", unset="none", ge=0.0
     )
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is an annotator."""
+        return self.name != NO_ANNOTATOR

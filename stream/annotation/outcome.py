@@ -1,12 +1,11 @@
 """From a response to the record: the raw response, then the actions, then the event that refers to them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
 from models.annotators.response.parse import AnswerError, DescribedAction, parse_answer
-from models.weights.weights import identity
+from models.annotators.table import name_of
 from stream.annotation.cost import cost_of
 from stream.annotation.raw_responses import RawResponses
 from stream.annotation.request import request_of
@@ -28,7 +27,8 @@ class OutcomeWriter:
         self._log = log
         self._raw = RawResponses(layout.raw_responses)
         self._annotations = AnnotationsFile(layout.annotations)
-        self._annotator = annotator_name(options)
+        annotator = options.annotator
+        self._annotator = name_of(annotator.name, annotator.model) if annotator.enabled else annotator.name
         self._options = options
 
     def record(self, segment: SegmentClosed, response: AnnotationResponse, *, is_on_disk: bool) -> bool:
@@ -78,16 +78,6 @@ class OutcomeWriter:
                 **cost_of(response, self._options),
             )
         )
-
-
-def annotator_name(options: Options) -> str:
-    """The annotator and its model, short and without a path of this machine."""
-    model = options.annotator.model
-    if model is None:
-        return options.annotator.name
-    if options.annotator.name == "qwen":
-        model, _ = identity(Path(model))
-    return f"{options.annotator.name} {Path(model).name if Path(model).is_absolute() else model}"
 
 
 def _action(segment: SegmentClosed, described: DescribedAction) -> Action:

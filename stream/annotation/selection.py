@@ -55,7 +55,7 @@ class Selection:
         )
 
     def _reason(self, segment: events.SegmentClosed, keyframes_there: int) -> str | None:
-        if self._options.annotator.name == "none":
+        if not self._options.annotator.enabled:
             return NO_ANNOTATOR
         if self._options.annotator.segments == "anomalous" and segment.kind == "typical":
             return ONLY_ANOMALOUS

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from models.encoders.table import weights_of
+from models.annotators import table as annotators
+from models.encoders import table as encoders
 from stream.commands.command import command
 from stream.commands.export_onnx import export_onnx
 from stream.commands.options import Chosen, run_options
@@ -36,11 +37,11 @@ models.add_command(export_onnx)
 def fetch_models(chosen: Chosen, revision: str | None) -> None:
     """Download the weights that a run with these options needs.
 
-    They are stored in Hugging Face's cache; an interrupted download is resumed. Only configuration, tokenizer and
-    safetensors files are fetched, and each is verified against its digest. The default models are pinned to a commit.
-    To pin another model, pass the NAME@COMMIT that this command prints to `run`. A token is read from HF_TOKEN or
-    HF_KEY, also in `.env`, and is sent to Hugging Face only. With --offline, nothing is downloaded: the command only
-    checks that the files are complete.
+    They are stored in Hugging Face's cache; files that an interrupted download has completed are not downloaded again.
+    Only configuration, tokenizer and safetensors files are fetched, and each is verified against its digest. The
+    default models are pinned to a commit. To pin another model, pass the NAME@COMMIT that this command prints to `run`.
+    A token is read from HF_TOKEN or HF_KEY, also in `.env`, and is sent to Hugging Face only. With --offline, nothing
+    is downloaded: the command only checks that the files are complete.
     """
     options = chosen.options("-")
     encoder, annotator = options.encoder, options.annotator
@@ -69,12 +70,11 @@ models.add_command(list_models)
 
 def _needed(encoder: str, encoder_model: str | None, annotator: str, annotator_model: str | None) -> Iterator[str]:
     """Names of the models that a run would load."""
-    from models.annotators.qwen import loading as qwen
-
-    if (weights := weights_of(encoder, encoder_model)) is not None:
+    if (weights := encoders.weights_of(encoder, encoder_model)) is not None:
         yield str(weights)
-    if annotator == "qwen":
-        yield annotator_model or qwen.HUB_NAME
+    if annotator != annotators.NO_ANNOTATOR:
+        name = annotators.weights_of(annotator, annotator_model)
+        yield from () if name is None else (name,)
 
 
 def _fetched(wanted: str, revision: str | None, *, offline: bool) -> str:

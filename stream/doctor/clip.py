@@ -10,7 +10,7 @@ import numpy as np
 from models.encoders.encoder import FRAMES, TUBELET_FRAMES, ClipEncoder
 from models.encoders.table import encoder_spec
 from models.weights.weights import weight_files
-from stream.annotation.factory import settled
+from stream.annotation.factory import settle
 from stream.config import Options
 from stream.doctor.check import Check, Finding, check, size
 from stream.errors import EgocleanError
@@ -69,7 +69,7 @@ class Case:
     @cached_property
     def annotator(self) -> Options:
         """The options with encoder and annotator settled, of what is on this machine."""
-        return settled(self.encoder, allow_download=False)
+        return settle(self.encoder, allow_download=False)
 
     @property
     def weights_bytes(self) -> int:
@@ -161,7 +161,7 @@ def encoder(case: Case) -> Finding:
 
 def annotator(case: Case) -> Finding:
     """What describes the segments, and that its packages, weights or address are here; no server is asked."""
-    found = settled(case.options, allow_download=False).annotator
+    found = settle(case.options, allow_download=False).annotator
     name = f"{found.name} {found.model or ''}".strip()
     return Finding(name if found.url is None else f"{name} at {found.url}")
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
+from models.annotators.table import annotator_spec
 from models.encoders.table import encoder_spec
 from stream.config import Options
 from stream.engines.batch import Outcome, Say, ends_series
@@ -34,9 +35,10 @@ def check_together(options: Options, clips: Sequence[str]) -> None:
     Raises:
         UsageError: they would be in each other's way.
     """
-    if options.annotator.name == "qwen":
+    annotator = options.annotator
+    if annotator.enabled and annotator_spec(annotator.name).has_weights:
         raise UsageError(
-            "--jobs and --annotator qwen contradict each other, since each job would load the model: "
+            f"--jobs and --annotator {annotator.name} contradict each other, since each job would load the model: "
             "serve it once and name the server with --annotator openai, or describe later with annotate"
         )
     if options.monitoring.metrics_port:

@@ -29,7 +29,7 @@ def to_us(t_s: float) -> int:
 
 
 @dataclass(slots=True)
-class DamageInside:
+class LossTracker:
     """Sums up what was lost inside each closed segment; keeps only losses after the end of the last one."""
 
     _damage: list[tuple[int, int]] = field(default_factory=list)

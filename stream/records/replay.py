@@ -6,7 +6,7 @@ from stream.pipeline.facts import Fact
 from stream.records.schema.annotations import read_annotations
 from stream.records.schema.events import CHAIN_EVENTS, Event
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import Saved
+from stream.records.store.checkpoint import SavedCheckpoint
 from stream.records.store.event_log import read_events
 
 
@@ -22,7 +22,7 @@ def verify_records(layout: RunLayout) -> None:
         read_annotations(layout.annotations)
 
 
-def events_past(layout: RunLayout, saved: Saved) -> Sequence[Event]:
+def events_past(layout: RunLayout, saved: SavedCheckpoint) -> Sequence[Event]:
     """The chain's events that were recorded after a checkpoint. A clip produces them again; a camera cannot."""
     return [event for event in read_events(layout.events) if event.event in CHAIN_EVENTS][saved.totals.events :]
 

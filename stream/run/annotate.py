@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
+from models.annotators.table import NO_ANNOTATOR
 from stream.annotation.executor import AnnotationExecutor
 from stream.annotation.factory import make
 from stream.annotation.selection import may_be_reopened
@@ -23,7 +24,7 @@ from stream.records.schema.health import now, read_health
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import AnnotatedLater, read_manifest
 from stream.records.schema.options import by_path, merge, nest
-from stream.records.store.event_log import EventLog, ReplayedLog, finish_of, read_events
+from stream.records.store.event_log import EventLog, ResumableLog, finish_of, read_events
 from stream.records.store.keyframes import Spool
 from stream.records.store.run_lock import RunLock
 from stream.run.prepare import with_annotator
@@ -61,18 +62,18 @@ def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int
 def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
     recorded = read_manifest(layout.manifest).options
     before = recorded["annotator"]
-    if before["name"] not in ("none", by_path(given, "annotator.name") or before["name"]):
+    if before["name"] not in (NO_ANNOTATOR, by_path(given, "annotator.name") or before["name"]):
         before = {name: value for name, value in before.items() if name not in _OF_ONE_ANNOTATOR}
     budget = nest({"machine.vram_budget_gib": None})
     options = validate(merge(merge({**recorded, "annotator": before}, budget), given))
-    if options.annotator.name == "none":
+    if not options.annotator.enabled:
         raise UsageError(f"{layout.root} was made without an annotator: name one with --annotator")
     return options
 
 
 def _annotate(layout: RunLayout, options: Options, view: View) -> int:
     try:
-        with ReplayedLog(layout.events, partial(may_be_reopened, options=options)) as log:
+        with ResumableLog(layout.events, partial(may_be_reopened, options=options)) as log:
             if log.reopened:
                 _describe(layout, log, options, view)
             else:
@@ -83,7 +84,7 @@ def _annotate(layout: RunLayout, options: Options, view: View) -> int:
     return finish.exit_code
 
 
-def _describe(layout: RunLayout, log: ReplayedLog, options: Options, view: View) -> None:
+def _describe(layout: RunLayout, log: ResumableLog, options: Options, view: View) -> None:
     """Do the work of the chain's last two processes in one: each request is answered at once."""
     annotator = make(limit_gpu_alone(options, ANNOTATE))
     follower = Follower(layout.events, since=log.count)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from models.encoders.table import choose
-from stream.annotation.factory import settled
+from stream.annotation.factory import settle
 from stream.config import Options
 from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.camera import fit_camera, read_intrinsics
@@ -149,7 +149,7 @@ def with_annotator(options: Options) -> Options:
         UsageError: it cannot do what was asked for.
     """
     with _fetch_progress(options, options.annotator.model) as report:
-        return settled(options, allow_download=not options.runtime.offline, report=report)
+        return settle(options, allow_download=not options.runtime.offline, report=report)
 
 
 def _with_recorded_batch(options: Options, source: Source) -> Options:

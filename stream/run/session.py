@@ -23,7 +23,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest
 from stream.records.store.arrays import cut_back, rows_in
 from stream.records.store.attempt import begin_attempt
-from stream.records.store.checkpoint import forget_states, newest_state, read_state
+from stream.records.store.checkpoint import newest_checkpoint, read_checkpoint, remove_checkpoints
 from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.file_system import NETWORK_ADVICE, file_system, is_network
 from stream.records.store.run_lock import RunLock, clear, earlier_run
@@ -103,7 +103,7 @@ def _can_resume(prepared: Prepared, layout: RunLayout) -> bool:
     """Whether a run can be resumed: not one with ``--loop``, and one of a camera only if it has saved a state."""
     source = prepared.source
     if not source.plays_again:
-        return source.is_camera and newest_state(layout) is not None
+        return source.is_camera and newest_checkpoint(layout) is not None
     return not prepared.options.input.loop
 
 
@@ -140,7 +140,7 @@ class _Session:
         """Continue an earlier run."""
         self._begin(manifest)
         windows = rows_in(self.layout.arrays)
-        self._spent = spent(self._manifest, newest_state(self.layout), self._options.machine.price_per_hour)
+        self._spent = spent(self._manifest, newest_checkpoint(self.layout), self._options.machine.price_per_hour)
         self._monitor.spent(self._spent.dollars)
         self._manifest.write(self.layout.manifest)
         return self._run(events.RunResumed(run_id=self._manifest.run_id, windows=windows))
@@ -193,8 +193,8 @@ class _Session:
 
     def _reached_s(self) -> float:
         """Stream time of the newest state."""
-        state = newest_state(self.layout)
-        return read_state(state).t_s if state else 0.0
+        state = newest_checkpoint(self.layout)
+        return read_checkpoint(state).t_s if state else 0.0
 
     def _state(self) -> Path | None:
         """The state to continue from; None: from the clip's start, also if windows that a state knows are missing.
@@ -204,10 +204,10 @@ class _Session:
         Raises:
             DamagedError: windows of a camera are missing, and it cannot be played again.
         """
-        state = newest_state(self.layout)
+        state = newest_checkpoint(self.layout)
         if state is None:
             return None
-        saved, source = read_state(state), self.prepared.source
+        saved, source = read_checkpoint(state), self.prepared.source
         is_camera = source.is_camera
         arrays = self.layout.arrays
         windows = saved.totals.windows
@@ -216,7 +216,7 @@ class _Session:
             return state
         if is_camera:
             raise DamagedError(self.layout.root, f"its arrays hold {rows} of {windows} windows")
-        forget_states(self.layout)
+        remove_checkpoints(self.layout)
         return None
 
     def _outcome(self, signalled: ExitCode | None) -> int:
@@ -276,7 +276,7 @@ class _Session:
         }
         manifest.write(self.layout.manifest)
         if manifest.state == "finished":
-            forget_states(self.layout)
+            remove_checkpoints(self.layout)
             if latency:
                 self.view.note(Note(summary_line(latency)))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.records.schema.manifest import Manifest
-from stream.records.store.checkpoint import read_state
+from stream.records.store.checkpoint import read_checkpoint
 from stream.runtime.heartbeat import Board, Status
 
 _OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s")
@@ -23,7 +23,7 @@ class Spent:
 def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent:
     """The totals in ``run.json``, plus the time of an attempt that was killed, from its newest checkpoint."""
     wall_s, dollars = (float(earlier.usage.get(name, 0.0)) for name in ("wall_s", "dollars"))
-    known_s = read_state(state).totals.wall_s if state else 0.0
+    known_s = read_checkpoint(state).totals.wall_s if state else 0.0
     unpaid_s = max(0.0, known_s - wall_s)
     return Spent(wall_s + unpaid_s, dollars + unpaid_s / 3600 * price_per_hour)
 

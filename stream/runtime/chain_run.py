@@ -10,7 +10,7 @@ from stream.errors import ExitCode
 from stream.monitoring.monitor import Monitor
 from stream.records.follow import Follower
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import Saved, read_state
+from stream.records.store.checkpoint import SavedCheckpoint, read_checkpoint
 from stream.runtime.heartbeat import Board, Status
 from stream.runtime.signals import StopRequest
 from stream.ui.view import View
@@ -30,7 +30,7 @@ class Observer:
         self._events = Follower(layout.events, first_event)
         self._since_s = self._began_at = 0.0
 
-    def begin(self, saved: Saved | None, now_s: float) -> None:
+    def begin(self, saved: SavedCheckpoint | None, now_s: float) -> None:
         """A chain begins at ``now_s`` of the monotonic clock, from a saved state or from the start of its source."""
         self._began_at = now_s
         self._since_s = saved.t_s if saved else 0.0
@@ -73,9 +73,9 @@ class ChainRun:
     """Where signals are noted."""
     observer: Observer
 
-    def saved(self) -> Saved | None:
+    def saved(self) -> SavedCheckpoint | None:
         """The state to continue from."""
-        return read_state(self.state) if self.state else None
+        return read_checkpoint(self.state) if self.state else None
 
 
 class Engine(Protocol):

@@ -8,7 +8,7 @@ from stream.config import Options
 from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import Facts, Stage
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import Saved
+from stream.records.store.checkpoint import SavedCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class WorkContext:
     layout: RunLayout
     attempt: int
     """At the run: stages of an older one may not write any more."""
-    saved: Saved | None
+    saved: SavedCheckpoint | None
     """The state from which the run continues; None: from the start of the source."""
     memory_bytes: int | None
     """Of the GPU, for the process's allocator; None: no limit."""

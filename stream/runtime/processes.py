@@ -6,12 +6,12 @@
 ``annotate`` exists only if there is an annotator. Nothing outside this table depends on the name of a process.
 """
 
-from pathlib import Path
 from typing import Final
 
 from models.encoders.spec import EncoderProfile
 from models.encoders.table import profile_of
 from models.memory.vram import Need, decoder_need
+from stream.annotation.factory import vram_need
 from stream.annotation.queue import OUTSTANDING_MAX
 from stream.config import Options
 from stream.pipeline.codec import HEADER_BYTES_MAX
@@ -46,19 +46,6 @@ def _encoder_need(options: Options) -> Need | None:
     return None if profile is None else profile.vram
 
 
-def _annotator_need(options: Options) -> Need | None:
-    if options.annotator.name != "qwen" or options.annotator.model is None:
-        return None
-    from models.annotators.qwen.vram import qwen_need  # it imports OpenCV, which not every process has in memory
-
-    return qwen_need(
-        Path(options.annotator.model),
-        options.annotator.frames,
-        options.annotator.batch,
-        options.annotator.quantization,
-    )
-
-
 INGEST: Final = ProcessSpec(
     "ingest",
     stage_builders.ingest,
@@ -77,7 +64,7 @@ RECORD: Final = ProcessSpec("record", stage_builders.record, mmap_threshold_byte
 ANNOTATE: Final = ProcessSpec(
     "annotate",
     stage_builders.annotate,
-    is_in=lambda options: options.annotator.name != "none",
+    is_in=lambda options: options.annotator.enabled,
     restarts_alone=True,
     drains=False,
     requests=Requests(open_max=OUTSTANDING_MAX, request_bytes_max=4096, answer_bytes_max=HEADER_BYTES_MAX),
@@ -85,7 +72,7 @@ ANNOTATE: Final = ProcessSpec(
     waits_s=lambda options: options.annotator.connect_timeout_s + options.annotator.request_timeout_s,
     threads=None,
     cpus=0.5,
-    gpu_need=_annotator_need,
+    gpu_need=vram_need,
 )
 PROCESSES: Final = {spec.name: spec for spec in (INGEST, ENCODE, DETECT, RECORD, ANNOTATE)}
 """By name, in the order of the chain."""

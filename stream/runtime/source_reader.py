@@ -8,7 +8,7 @@ from stream.pipeline.barriers import Barriers
 from stream.pipeline.items import End, EndReason, Packet, SourceEvent
 from stream.pipeline.stage import Facts
 from stream.pipeline.state import replay_from_s
-from stream.records.store.checkpoint import Saved
+from stream.records.store.checkpoint import SavedCheckpoint
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
@@ -21,7 +21,12 @@ class SourceReader:
     """A ``PacketSource``: a clip, once or in a loop, or a live source."""
 
     def __init__(
-        self, options: Options, source: "Source", decode: "Decode", hwaccel: "HWAccel | None", saved: Saved | None
+        self,
+        options: Options,
+        source: "Source",
+        decode: "Decode",
+        hwaccel: "HWAccel | None",
+        saved: SavedCheckpoint | None,
     ) -> None:
         """``decode`` is the stage that takes the packets: it knows where they must begin, and where they end."""
         self.realtime = options.input.pace == "realtime"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream.config import Options
 from stream.pipeline.stage import Pipeline
-from stream.records.store.attempt import Fence
+from stream.records.store.attempt import AttemptGuard
 from stream.runtime.process_spec import Work, WorkContext
 from stream.runtime.source_reader import SourceReader
 
@@ -64,7 +64,7 @@ def encode(context: WorkContext) -> Work:
         close=close,
     )
     writer = EmbeddingWriter(
-        context.layout, Fence(context.layout, context.attempt), str(encoder.facts()["weights_sha256"])
+        context.layout, AttemptGuard(context.layout, context.attempt), str(encoder.facts()["weights_sha256"])
     )
     return Work(Pipeline([embed, writer]))
 

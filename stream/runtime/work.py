@@ -3,13 +3,15 @@
 from stream.config import Options
 from stream.records.replay import events_past
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import Saved
+from stream.records.store.checkpoint import SavedCheckpoint
 from stream.runtime.gpu_budget import allocator_bytes
 from stream.runtime.process_spec import ProcessSpec, Work, WorkContext
 from stream.sources.live.options import CAMERAS
 
 
-def build(spec: ProcessSpec, options: Options, layout: RunLayout, attempt: int = 0, saved: Saved | None = None) -> Work:
+def build(
+    spec: ProcessSpec, options: Options, layout: RunLayout, attempt: int = 0, saved: SavedCheckpoint | None = None
+) -> Work:
     """Build the stages of a process, which continue from ``saved`` if that is given.
 
     Raises:

@@ -29,7 +29,7 @@ from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import Stage, feed
 from stream.pipeline.state import with_states
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import read_state
+from stream.records.store.checkpoint import read_checkpoint
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
 from stream.runtime.gpu_budget import limit_gpu
 from stream.runtime.heartbeat import Reporter, State, StatusSender
@@ -220,7 +220,7 @@ def run_stage(stage: Stage, inlet: Receiver, back: Receiver | None, port: Worker
 def serve(order: WorkerConfig, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
     """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
     with ExitStack() as stack:
-        saved = read_state(order.state) if order.state else None
+        saved = read_checkpoint(order.state) if order.state else None
         spec = PROCESSES[order.process]
         limit_gpu(order.options, spec)
         work = build(spec, order.options, RunLayout(order.run_dir, order.run_dir.name), order.attempt, saved)

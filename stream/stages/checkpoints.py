@@ -5,7 +5,7 @@ from typing import Final
 from stream.pipeline.state import State, take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import sync_file
-from stream.records.store.checkpoint import StateFiles, Totals
+from stream.records.store.checkpoint import CheckpointFiles, Totals
 from stream.records.store.keyframes import Spool
 
 CHECKPOINT_S: Final = 30.0
@@ -18,7 +18,7 @@ class Checkpoints:
     def __init__(self, layout: RunLayout, attempt: int, spool: Spool) -> None:
         self._layout = layout
         self._spool = spool
-        self._files = StateFiles(layout, attempt)
+        self._files = CheckpointFiles(layout, attempt)
         self._next_s = CHECKPOINT_S
 
     def is_due(self, t_s: float) -> bool:

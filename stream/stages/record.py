@@ -34,8 +34,8 @@ from stream.pipeline.state import take
 from stream.records.accounting import account, to_us
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
-from stream.records.store.attempt import Fence
-from stream.records.store.event_log import ReplayedLog, read_events
+from stream.records.store.attempt import AttemptGuard
+from stream.records.store.event_log import ResumableLog, read_events
 from stream.records.store.keyframes import Spool
 from stream.stages.checkpoints import Checkpoints
 from stream.stages.open_keyframes import OpenKeyframes
@@ -57,9 +57,9 @@ class Record(Stage):
 
     def __init__(self, layout: RunLayout, options: Options, attempt: int = 0) -> None:
         self._layout = layout
-        self._fence = Fence(layout, attempt)
-        self._fence.check()
-        self._log = ReplayedLog(layout.events)
+        self._guard = AttemptGuard(layout, attempt)
+        self._guard.check()
+        self._log = ResumableLog(layout.events)
         self._spool = Spool(layout.keyframes, options.keyframes.cache_mib * 2**20)
         self._keyframes = OpenKeyframes(self._spool)
         self._checkpoints = Checkpoints(layout, attempt, self._spool)
@@ -69,7 +69,7 @@ class Record(Stage):
 
     def on_item(self, item: Item) -> Iterator[Item]:
         """Take an item of the chain, or one that comes from the annotator; ``on_notify`` returns what goes to it."""
-        self._fence.check()
+        self._guard.check()
         match item:
             case Keyframe():
                 self._keyframes.add(item)
@@ -115,7 +115,7 @@ class Record(Stage):
 
     def snapshot(self) -> State:
         return {
-            "events": self._log.told,
+            "events": self._log.chain_events,
             "keyframes": self._keyframes.snapshot(),
             "checkpoints": self._checkpoints.snapshot(),
             "totals": self._totals.snapshot(),
@@ -175,8 +175,8 @@ class Record(Stage):
             self._log.append(events.Checkpoint(t_s=barrier.t_s, windows=totals.windows, segments=totals.segments))
             self._checkpoints.note(barrier.t_s)
         states = {**unpack(barrier.states), self.name: self.snapshot()}
-        runo_far = self._totals.at_barrier(self._log.told)
-        self._checkpoints.write(barrier.t_s, runo_far, states, durably=is_checkpoint)
+        at_barrier = self._totals.at_barrier(self._log.chain_events)
+        self._checkpoints.write(barrier.t_s, at_barrier, states, durably=is_checkpoint)
 
     def _finish(self, end: End) -> None:
         self._record_overload(math.inf)

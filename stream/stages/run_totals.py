@@ -5,7 +5,7 @@ import time
 from stream.pipeline.facts import SegmentClosed, SourceDamaged, StreamOverload
 from stream.pipeline.items import Embedding
 from stream.pipeline.state import State, take
-from stream.records.accounting import DamageInside
+from stream.records.accounting import LossTracker
 from stream.records.store.checkpoint import Totals
 
 
@@ -19,8 +19,8 @@ class RunTotals:
         """Segments of that kind."""
         self._row_shapes: list[list[int]] = []
         """Of the run's arrays, in their order."""
-        self._damaged = DamageInside()
-        self._dropped = DamageInside()
+        self._damaged = LossTracker()
+        self._dropped = LossTracker()
         self._began_at = time.monotonic()
 
     @property

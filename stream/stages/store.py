@@ -12,7 +12,7 @@ from stream.pipeline.stage import Stage, State
 from stream.pipeline.state import take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import DTYPES, GrowingArray
-from stream.records.store.attempt import Fence
+from stream.records.store.attempt import AttemptGuard
 
 
 class EmbeddingWriter(Stage):
@@ -23,16 +23,16 @@ class EmbeddingWriter(Stage):
 
     name = "store"
 
-    def __init__(self, layout: RunLayout, fence: Fence, weights_sha256: str = "") -> None:
+    def __init__(self, layout: RunLayout, guard: AttemptGuard, weights_sha256: str = "") -> None:
         """``weights_sha256`` is of the encoder that makes the embeddings."""
         self._layout = layout
-        self._fence = fence
+        self._guard = guard
         self._weights_sha256 = weights_sha256
         self._arrays: tuple[GrowingArray, ...] = ()
 
     def on_item(self, item: Item) -> Iterator[Item]:
         if isinstance(item, Embedding):
-            self._fence.check()
+            self._guard.check()
             self._write(item)
         yield item
 

@@ -20,7 +20,7 @@ from stream.pipeline.items import Barrier, Embedding, EncoderFrame, End, Item, K
 from stream.pipeline.stage import Pipeline, Stage, feed
 from stream.pipeline.state import State, replay_from_s
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import Saved, Totals
+from stream.records.store.checkpoint import SavedCheckpoint, Totals
 from stream.records.store.event_log import read_events
 from stream.runtime.processes import INGEST
 from stream.runtime.work import build
@@ -89,7 +89,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 class Chain:
     """The whole chain but for its processes: what crosses their borders, and the states at each barrier."""
 
-    def __init__(self, clip: Path, saved: Saved | None = None) -> None:
+    def __init__(self, clip: Path, saved: SavedCheckpoint | None = None) -> None:
         options = Options(source=str(clip)).replace(
             {
                 "lens.rectify": False,
@@ -159,7 +159,7 @@ def test_what_follows_is_the_same_at_every_barrier(kind: str, tmp_path: Path) ->
     for number in cuts[::2]:
         barrier = whole[number]
         assert isinstance(barrier, Barrier)
-        rest = list(Chain(clip, Saved(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))).play())
+        rest = list(Chain(clip, SavedCheckpoint(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))).play())
         assert comparable(rest) == comparable(whole[number + 1 :])
 
 
@@ -185,7 +185,7 @@ def test_a_record_goes_on_from_its_state(later: int, tmp_path: Path) -> None:
 def record_all(root: Path, items: list[Item], options: Options, state_at: int = -1) -> tuple[int, State]:
     """Record the items; how many events came of them, and the record's own state behind one of them."""
     layout, state = RunLayout(root, "clip"), {}
-    layout.durable_state.parent.mkdir(parents=True)
+    layout.durable_checkpoint.parent.mkdir(parents=True)
     with closing(Record(layout, options)) as record:
         for number, item in enumerate(items):
             list(record.on_item(item))
@@ -215,7 +215,7 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     """Frames come again from where the encoder needs them, and keyframes not at all."""
     clip = CLIPS["open GOP"](tmp_path)
     barrier = next(islice((item for item in Chain(clip).play() if isinstance(item, Barrier)), 9, None))
-    saved = Saved(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
+    saved = SavedCheckpoint(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
     options = Options(source=str(clip)).replace({"lens.rectify": False, "resolved.encoder_px": 32, "keyframes.px": 64})
     work = build(INGEST, options, RunLayout(tmp_path, "clip"), saved=saved)
     assert work.source is not None

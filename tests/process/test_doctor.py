@@ -68,9 +68,9 @@ def test_exit_code_is_the_runs(tmp_path: Path, fault: str) -> None:
 @pytest.mark.parametrize("named", ["someone/qwen", None], ids=["by its name", "the default"])
 def test_annotator_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str | None) -> None:
     """An annotator that lies in the hub's cache, by its name or as the default, has its share in the plan."""
-    from models.annotators.qwen.loading import HUB_NAME
+    from models.annotators.qwen.spec import SPEC
 
-    name, _, commit = (named or HUB_NAME).partition("@")
+    name, _, commit = (named or SPEC.default_model or "").partition("@")
     cache = tmp_path / "hub" / f"models--{name.replace('/', '--')}"
     save_tiny_qwen(cache / "snapshots" / (commit or "c" * 40), "qwen2_5_vl")
     (cache / "refs").mkdir()

@@ -13,7 +13,7 @@ from models.annotators.openai.annotator import OpenAIAnnotator
 from stream.pipeline.items import Item
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import newest_state
+from stream.records.store.checkpoint import newest_checkpoint
 from stream.records.store.event_log import read_events
 from stream.stages.detect import Detect
 from tests.support.clips import into_tar, make_clip, remux
@@ -176,7 +176,7 @@ def test_a_fault_of_a_stage_is_met_again_from_the_last_state(
     assert differences(*runs) == []
     (restart,) = (event for event in read_events(runs[1].events) if isinstance(event, events.StageRestarted))
     assert (restart.process, "input/output error" in restart.reason) == ("inline", True)
-    assert newest_state(runs[1]) is None
+    assert newest_checkpoint(runs[1]) is None
 
 
 @pytest.mark.parametrize("deaths", [1, 9])

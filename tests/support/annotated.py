@@ -15,7 +15,7 @@ from stream.pipeline.items import AnnotationTask, Embedding, End, Item, Keyframe
 from stream.pipeline.stage import drive, feed
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
-from stream.records.store.attempt import Fence
+from stream.records.store.attempt import AttemptGuard
 from stream.records.store.event_log import read_events
 from stream.stages.annotate import Annotate
 from stream.stages.record import Record
@@ -84,7 +84,7 @@ def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
     """The writer of a run's records, with an annotator that is ready; closed in the end."""
     record = Record(layout, given)
     try:
-        if given.annotator.name != "none":
+        if given.annotator.enabled:
             list(record.on_item(WorkerReady("annotate")))
         yield record
     finally:
@@ -93,7 +93,7 @@ def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
 
 def play(layout: RunLayout, given: Options, annotator: FakeAnnotator, items: Iterable[Item]) -> None:
     """Play the items into a record; whatever it orders is asked about before the next one."""
-    annotate, keep = Annotate(annotator, layout.keyframes, given), EmbeddingWriter(layout, Fence(layout, 0))
+    annotate, keep = Annotate(annotator, layout.keyframes, given), EmbeddingWriter(layout, AttemptGuard(layout, 0))
     with closing(keep), recording(layout, given) as record:
         for item in drive(keep, items):
             list(record.on_item(item))

@@ -13,7 +13,7 @@ from stream.pipeline.stage import Pipeline, drive
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, Source
-from stream.records.store.attempt import Fence
+from stream.records.store.attempt import AttemptGuard
 from stream.records.store.event_log import EventLog
 from stream.stages.detect import Detect
 from stream.stages.record import Record
@@ -59,7 +59,7 @@ def write_run(folder: Path, windows: Float16, *, source: str = "clip.mp4", finis
     ).write(layout.manifest)  # fmt: skip
     with EventLog(layout.events) as log:
         log.append(events.RunStarted(run_id="r", source=source, stem=layout.stem, encoder="grid", annotator="none"))
-    record, keep = Record(layout, Options(source=source)), EmbeddingWriter(layout, Fence(layout, 0))
+    record, keep = Record(layout, Options(source=source)), EmbeddingWriter(layout, AttemptGuard(layout, 0))
     with closing(record), closing(keep):
         list(drive(Pipeline([keep, Detect(DetectorOptions()), record]), _items(windows, finished=finished)))
     return layout

@@ -16,7 +16,7 @@ from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.reasons import SAME_AS
-from stream.records.store.attempt import Fence
+from stream.records.store.attempt import AttemptGuard
 from stream.stages.annotate import Annotate
 from stream.stages.store import EmbeddingWriter
 from tests.support.annotated import end, exchange, of_kind, options, play, recording, segment, told
@@ -140,7 +140,7 @@ def test_when_one_fails_the_next_like_it_is_described(layout: RunLayout, at_once
 
 def write_windows(layout: RunLayout, items: list[Item]) -> None:
     """Embed everything before anything is recorded."""
-    with closing(EmbeddingWriter(layout, Fence(layout, 0))) as keep:
+    with closing(EmbeddingWriter(layout, AttemptGuard(layout, 0))) as keep:
         list(drive(keep, items))
 
 

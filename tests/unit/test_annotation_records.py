@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from models.annotators.annotator import AnnotationFailure, AnnotationRequest, AnnotationResponse
-from stream.annotation.outcome import annotator_name
+from models.annotators.table import name_of
 from stream.annotation.queue import OUTSTANDING_MAX
 from stream.annotation.raw_responses import read_responses
 from stream.pipeline.facts import SegmentClosed
@@ -144,11 +144,10 @@ def test_events_name_the_model(tmp_path: Path) -> None:
         tmp_path / "models--Qwen--Qwen2.5-VL-7B-Instruct" / "snapshots" / "cc594898137f460bfe9f0759e9844b3ce807cfb5"
     )
     cached.mkdir(parents=True)
-    named = {"annotator.name": "qwen", "annotator.model": str(cached)}
-    assert annotator_name(options(named)) == "qwen Qwen/Qwen2.5-VL-7B-Instruct"
-    assert annotator_name(options({"annotator.name": "qwen", "annotator.model": str(tmp_path / "mine")})) == "qwen mine"
-    assert annotator_name(options({"annotator.model": "org/model"})) == "openai org/model"
-    assert annotator_name(options({"annotator.model": "/weights/model.gguf"})) == "openai model.gguf"
+    assert name_of("qwen", str(cached)) == "qwen Qwen/Qwen2.5-VL-7B-Instruct"
+    assert name_of("qwen", str(tmp_path / "mine")) == "qwen mine"
+    assert name_of("openai", "org/model") == "openai org/model"
+    assert name_of("openai", "/weights/model.gguf") == "openai model.gguf"
 
 
 def test_keyframes_leave_the_spool_with_their_description(layout: RunLayout) -> None:

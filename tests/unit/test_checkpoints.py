@@ -18,8 +18,14 @@ from stream.pipeline.state import State, replay_from_s, take, take_optional
 from stream.records.schema.events import SegmentClosed
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import rows_in
-from stream.records.store.attempt import Fence, begin_attempt
-from stream.records.store.checkpoint import StateFiles, Totals, forget_states, newest_state, read_state
+from stream.records.store.attempt import AttemptGuard, begin_attempt
+from stream.records.store.checkpoint import (
+    CheckpointFiles,
+    Totals,
+    newest_checkpoint,
+    read_checkpoint,
+    remove_checkpoints,
+)
 from stream.records.store.event_log import EventLog
 from stream.stages.store import EmbeddingWriter
 
@@ -39,13 +45,13 @@ def totals(windows: int) -> Totals:
 
 def newest(layout: RunLayout) -> tuple[int, float] | None:
     """Attempt and time of the newest state."""
-    path = newest_state(layout)
-    return None if path is None else (read_state(path).attempt, read_state(path).t_s)
+    path = newest_checkpoint(layout)
+    return None if path is None else (read_checkpoint(path).attempt, read_checkpoint(path).t_s)
 
 
 def keep(layout: RunLayout, windows: int, attempt: int = 1) -> None:
     """Embed so many windows."""
-    stage = EmbeddingWriter(layout, Fence(layout, attempt))
+    stage = EmbeddingWriter(layout, AttemptGuard(layout, attempt))
     for index in range(windows):
         row = np.full(4, index, np.float32), np.full((2, 4), index, np.float16)
         list(stage.on_item(Embedding(index, float(index), index + 2.1, *row)))
@@ -55,11 +61,11 @@ def keep(layout: RunLayout, windows: int, attempt: int = 1) -> None:
 def test_the_newest_whole_state_counts(layout: RunLayout) -> None:
     """Each state replaces the one before the last; where the newest is torn, the one before it is there."""
     assert newest(layout) is None
-    files = StateFiles(layout, 1)
+    files = CheckpointFiles(layout, 1)
     for number in range(5):
         files.write(float(number), totals(number), {}, durably=number == 2)
         assert newest(layout) == (1, float(number))
-    for path, cut in zip(layout.states, (0, 0.5), strict=True):
+    for path, cut in zip(layout.checkpoints, (0, 0.5), strict=True):
         whole = path.read_bytes()
         path.write_bytes(whole[: round(len(whole) * cut)])
     assert newest(layout) == (1, 2.0)
@@ -67,37 +73,37 @@ def test_the_newest_whole_state_counts(layout: RunLayout) -> None:
 
 def test_a_newer_attempt_counts_more(layout: RunLayout) -> None:
     """What a newer attempt has written is newer, though an older one had come further."""
-    StateFiles(layout, 1).write(50.0, totals(48), {}, durably=False)
-    StateFiles(layout, 2).write(31.0, totals(29), {}, durably=True)
+    CheckpointFiles(layout, 1).write(50.0, totals(48), {}, durably=False)
+    CheckpointFiles(layout, 2).write(31.0, totals(29), {}, durably=True)
     assert newest(layout) == (2, 31.0)
-    forget_states(layout)
+    remove_checkpoints(layout)
     assert newest(layout) is None
 
 
 def test_flipped_bits_are_seen(layout: RunLayout) -> None:
     """A state in which a bit is wrong is no state."""
-    StateFiles(layout, 1).write(1.0, totals(1), {}, durably=True)
-    data = bytearray(layout.durable_state.read_bytes())
+    CheckpointFiles(layout, 1).write(1.0, totals(1), {}, durably=True)
+    data = bytearray(layout.durable_checkpoint.read_bytes())
     data[-1] ^= 1
-    layout.durable_state.write_bytes(data)
-    with pytest.raises(ValueError, match="not a whole state"):
-        read_state(layout.durable_state)
+    layout.durable_checkpoint.write_bytes(data)
+    with pytest.raises(ValueError, match="not an intact checkpoint"):
+        read_checkpoint(layout.durable_checkpoint)
 
 
 def test_a_state_of_another_format_is_refused(layout: RunLayout) -> None:
     """A state that an earlier version wrote is refused in one sentence that says what to do, whichever file has it."""
     state = {"attempt": 1, "number": 0, "t_s": 5.0, "states": {"record": {"windows": 3}}}
-    for path, old in product((*layout.states, layout.durable_state), (pack(state), msgpack.packb(state))):
+    for path, old in product((*layout.checkpoints, layout.durable_checkpoint), (pack(state), msgpack.packb(state))):
         path.write_bytes(zlib.crc32(old).to_bytes(4, "little") + old)
         with pytest.raises(UsageError, match="state format 1, and this version reads format 2: finish the run"):
-            newest_state(layout)
+            newest_checkpoint(layout)
         path.unlink()
 
 
 def test_attempts_are_numbered(layout: RunLayout) -> None:
     """On the same boot nothing is forgotten, and each attempt is the next."""
     keep(layout, 7)
-    StateFiles(layout, 1).write(5.0, totals(3), {}, durably=False)
+    CheckpointFiles(layout, 1).write(5.0, totals(3), {}, durably=False)
     assert begin_attempt(layout, "one") == 2
     assert newest(layout) == (1, 5.0)
     assert rows_in(layout.arrays) == 7
@@ -107,7 +113,7 @@ def test_attempts_are_numbered(layout: RunLayout) -> None:
 def test_after_a_power_cut_only_what_was_durable_counts(layout: RunLayout, in_segments: int, rows: int) -> None:
     """On another boot: the last checkpoint's state, its windows, and those of segments that were closed."""
     keep(layout, 9)
-    files = StateFiles(layout, 1)
+    files = CheckpointFiles(layout, 1)
     files.write(30.0, totals(4), {}, durably=True)
     files.write(31.0, totals(5), {}, durably=False)
     with EventLog(layout.events) as log:
@@ -132,7 +138,7 @@ def segment(windows: int) -> SegmentClosed:
 def test_without_anything_durable_it_begins_anew(layout: RunLayout) -> None:
     """A power cut before the first checkpoint leaves nothing to go on from, and no row that could be wrong."""
     keep(layout, 3)
-    StateFiles(layout, 1).write(2.0, totals(2), {}, durably=False)
+    CheckpointFiles(layout, 1).write(2.0, totals(2), {}, durably=False)
     begin_attempt(layout, "two")
     assert newest(layout) is None
     assert rows_in(layout.arrays) == 0

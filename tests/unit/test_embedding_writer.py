@@ -12,7 +12,7 @@ from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Embedding, End, Item
 from stream.pipeline.stage import drive
 from stream.records.schema.layout import RunLayout
-from stream.records.store.attempt import Fence, begin_attempt
+from stream.records.store.attempt import AttemptGuard, begin_attempt
 from stream.stages.cached_encoder import CachedEncoder
 from stream.stages.store import EmbeddingWriter
 
@@ -32,7 +32,7 @@ def embedding(index: int) -> Embedding:
 
 def test_arrays_are_loadable_and_agree_mid_run(layout: RunLayout) -> None:
     """When a window is passed on the three arrays load, with a row for it, in the declared dtypes."""
-    keep = EmbeddingWriter(layout, Fence(layout, 1))
+    keep = EmbeddingWriter(layout, AttemptGuard(layout, 1))
     for index in range(40):
         assert [item for item in keep.on_item(embedding(index)) if isinstance(item, Embedding)]
         mean, temporal, starts = (np.load(path) for path in layout.arrays)
@@ -45,13 +45,13 @@ def test_arrays_are_loadable_and_agree_mid_run(layout: RunLayout) -> None:
 def test_all_else_passes(layout: RunLayout) -> None:
     """Items that are no embedding go on unchanged; no window, no file."""
     others: list[Item] = [SourceDamaged(0.0, 1.0, "lost", 2), End("end_of_stream", 1.0, 30)]
-    assert list(drive(EmbeddingWriter(layout, Fence(layout, 1)), others)) == others
+    assert list(drive(EmbeddingWriter(layout, AttemptGuard(layout, 1)), others)) == others
     assert not any(path.exists() for path in layout.arrays)
 
 
 def test_an_older_attempt_writes_no_row(layout: RunLayout) -> None:
     """When a newer attempt has begun, what an older one embeds is not kept."""
-    keep = EmbeddingWriter(layout, Fence(layout, 1))
+    keep = EmbeddingWriter(layout, AttemptGuard(layout, 1))
     list(keep.on_item(embedding(0)))
     begin_attempt(layout)
     with pytest.raises(EgocleanError, match="attempt 2 has begun"):
@@ -81,7 +81,7 @@ class Counting:
 
 def test_what_is_kept_is_not_embedded_again(layout: RunLayout) -> None:
     """Batches whose rows are there come from the disk; others are embedded whole, as they were before, and counted."""
-    keep = EmbeddingWriter(layout, Fence(layout, 1))
+    keep = EmbeddingWriter(layout, AttemptGuard(layout, 1))
     for index in range(5):
         list(keep.on_item(embedding(index)))
     keep.close()
@@ -100,7 +100,7 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     """Embeddings of two models do not come into one array."""
     layout = RunLayout(tmp_path, "clip")
     begin_attempt(layout)
-    state = EmbeddingWriter(layout, Fence(layout, 1), "a" * 64).snapshot()
-    EmbeddingWriter(layout, Fence(layout, 1), "a" * 64).restore(state)
+    state = EmbeddingWriter(layout, AttemptGuard(layout, 1), "a" * 64).snapshot()
+    EmbeddingWriter(layout, AttemptGuard(layout, 1), "a" * 64).restore(state)
     with pytest.raises(UsageError, match="aaaaaaaaaaaa then, bbbbbbbbbbbb now"):
-        EmbeddingWriter(layout, Fence(layout, 1), "b" * 64).restore(state)
+        EmbeddingWriter(layout, AttemptGuard(layout, 1), "b" * 64).restore(state)

@@ -11,7 +11,8 @@ import pytest
 from models.annotators.annotator import AnnotationAnswer
 from models.annotators.openai.annotator import OpenAIAnnotator, OpenAISettings
 from models.annotators.response.schema import echo_of
-from models.annotators.table import AnnotatorChoice, choose_annotator, make_annotator
+from models.annotators.spec import AnnotatorChoice
+from models.annotators.table import choose_annotator, make_annotator
 from models.errors import ModelUnavailableError
 from tests.support.echo_server import MODEL
 from tests.support.openai_asked import annotator, asked, outcomes, segment

@@ -14,7 +14,8 @@ from models.annotators.prompt import Prompt
 from models.annotators.qwen.annotator import QwenAnnotator, QwenSettings
 from models.annotators.response.parse import parse_answer
 from models.annotators.response.schema import schema_sha256
-from models.annotators.table import AnnotatorChoice, choose_annotator, make_annotator
+from models.annotators.spec import AnnotatorChoice
+from models.annotators.table import choose_annotator, make_annotator
 from models.errors import ModelUnavailableError
 from models.weights.weights import weights_sha256
 from tests.support.tiny_qwen import FAMILIES, Family, noise_segment, noise_segments, save_tiny_qwen

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stream.errors import DamagedError, EgocleanError, UsageError
-from stream.records.accounting import DamageInside, account
+from stream.records.accounting import LossTracker, account
 from stream.records.follow import Follower
 from stream.records.schema import events
 from stream.records.schema.annotations import Action, read_annotations, write_annotations
@@ -21,7 +21,7 @@ from stream.records.schema.generate import path_of, schemas
 from stream.records.schema.layout import RunLayout
 from stream.records.store.append_log import AppendLog
 from stream.records.store.arrays import GrowingArray
-from stream.records.store.event_log import EventLog, ReplayedLog, read_events
+from stream.records.store.event_log import EventLog, ResumableLog, read_events
 from stream.records.store.keyframes import Spool, digest, keyframes_within
 from stream.records.store.run_lock import RunLock
 
@@ -80,6 +80,9 @@ def test_growing_array_goes_on(tmp_path: Path) -> None:
         GrowingArray(path, (2,), "<f4")
 
 
+DIVERGED = r"replay diverged at event 1 \(recorded segment.opened t_start_s=1.0, now segment.opened t_start_s=7.0\)"
+
+
 def opened(number: int) -> events.SegmentOpened:
     """What the chain tells of a segment's beginning."""
     return events.SegmentOpened(segment_id=f"s{number:04}", t_start_s=number, kind="typical", detected_at_s=number)
@@ -91,11 +94,17 @@ def test_replayed_log_writes_nothing_twice(tmp_path: Path) -> None:
     with EventLog(path) as log:
         for event in (STARTED, opened(1), skipped(1), opened(2)):
             log.append(event)
-    with ReplayedLog(path) as log:
+    with ResumableLog(path) as log:
         for number in (1, 2, 3):
             log.append(opened(number))
     assert [event.seq for event in read_events(path)] == [0, 1, 2, 3, 4]
-    with ReplayedLog(path) as log, pytest.raises(EgocleanError, match="another way"):
+    with (
+        ResumableLog(path) as log,
+        pytest.raises(
+            EgocleanError,
+            match=DIVERGED,
+        ),
+    ):
         log.append(opened(7))
 
 
@@ -105,7 +114,7 @@ def test_replayed_log_knows_outcomes_by_segment(tmp_path: Path) -> None:
     with EventLog(path) as log:
         for event in (opened(1), opened(2), skipped(2)):
             log.append(event)
-    with ReplayedLog(path) as log:
+    with ResumableLog(path) as log:
         assert log.outcomes == {"s0002": "segment.skipped"}
         for event in (skipped(1), opened(1), opened(2)):
             log.append(event)
@@ -226,7 +235,7 @@ def test_books_close_to_the_millisecond(cuts: list[float], damage: list[tuple[fl
     """However the time is cut and damaged, the outcomes and the damage add up to the decoded time."""
     edges = [0.0, *sorted(cuts), 101.0]
     lost = sorted((start, min(start + length, 101.0)) for start, length in damage)
-    inside = DamageInside()
+    inside = LossTracker()
     for start, end in lost:
         inside.add(start, end)
     told: list[events.Event] = []

@@ -32,7 +32,7 @@ from stream.pipeline.items import (
 )
 from stream.pipeline.stage import Stage, State, drive
 from stream.records.schema.layout import RunLayout
-from stream.records.store.attempt import Fence, begin_attempt
+from stream.records.store.attempt import AttemptGuard, begin_attempt
 from stream.records.store.event_log import read_events
 from stream.sources.table import open_source
 from stream.stages.annotate import Annotate
@@ -148,7 +148,7 @@ CASES: dict[type[Stage], Case] = {
         lambda _: Rectify(Intrinsics.model_validate(INTRINSICS), encoder_px=32, keyframe_fps=7.0), pictures_of
     ),
     Embed: Case(lambda _: Embed(Spy(), 1.0, batch=2), encoder_frames_of, encoder_frames_again),
-    EmbeddingWriter: Case(lambda layout: EmbeddingWriter(layout, Fence(layout, 1), "a" * 64), embeddings_of),
+    EmbeddingWriter: Case(lambda layout: EmbeddingWriter(layout, AttemptGuard(layout, 1), "a" * 64), embeddings_of),
     Detect: Case(lambda _: Detect(DetectorOptions(warmup_s=6, settle_windows=0, max_segment_s=9)), embeddings_of),
     Record: Case(lambda layout: Record(layout, options({"annotator.name": "none"}), 1), segments_of, sink=story),
     Annotate: Case(lambda layout: Annotate(FakeAnnotator(), layout.keyframes, options()), orders_of, open_orders),

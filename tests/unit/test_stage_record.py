@@ -18,7 +18,7 @@ from stream.records.schema import events
 from stream.records.schema.generate import schemas
 from stream.records.schema.layout import RunLayout
 from stream.records.store.attempt import begin_attempt
-from stream.records.store.checkpoint import newest_state, read_state
+from stream.records.store.checkpoint import newest_checkpoint, read_checkpoint
 from stream.records.store.event_log import read_events
 from stream.stages.record import Record
 
@@ -86,15 +86,15 @@ def test_open_books_are_an_error(record: Record) -> None:
 
 def test_checkpoints_come_with_stream_time(record: Record, layout: RunLayout) -> None:
     """There is one checkpoint for each 30 s of stream, at a barrier, and it counts the windows before that."""
-    layout.durable_state.parent.mkdir()
+    layout.durable_checkpoint.parent.mkdir()
     for index in range(95):
         give(record, [embedding(index), Barrier(index + 2.0, pack({}))])
     marks = [event for event in read_events(layout.events) if isinstance(event, events.Checkpoint)]
     assert [(mark.t_s, mark.windows) for mark in marks] == [(30.0, 29), (60.0, 59), (90.0, 89)]
-    assert read_state(layout.durable_state).t_s == 90.0
-    newest = newest_state(layout)
+    assert read_checkpoint(layout.durable_checkpoint).t_s == 90.0
+    newest = newest_checkpoint(layout)
     assert newest is not None
-    assert (read_state(newest).t_s, read_state(newest).totals.windows) == (96.0, 95)
+    assert (read_checkpoint(newest).t_s, read_checkpoint(newest).totals.windows) == (96.0, 95)
 
 
 def test_an_older_attempt_writes_nothing_more(record: Record, layout: RunLayout) -> None:

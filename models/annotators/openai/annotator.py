@@ -25,8 +25,10 @@ from models.annotators.openai.chat import (
 )
 from models.annotators.openai.errors import TooLongError, is_away, why_failed, why_unavailable
 from models.annotators.openai.patience import Absence, Patience
+from models.annotators.openai.spec import SPEC
 from models.annotators.prompt import Prompt
 from models.annotators.response.schema import schema_sha256
+from models.annotators.spec import CONNECT_TIMEOUT_S, FRAMES_MAX, REQUEST_TIMEOUT_S
 from models.errors import ModelUnavailableError
 from models.packages import require_packages
 from models.weights.token import openai_key
@@ -36,14 +38,9 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI
 
-PACKAGES: Final = ("openai",)
 BATCH_MAX: Final = 8
-FRAMES_MAX: Final = 32
 PIXELS_MAX: Final = 256 * SIDE_PX**2
 """256 tokens a frame of Qwen2.5-VL, 200,704 pixels: as the annotator qwen shows them."""
-WAIT_S: Final = 300.0
-"""A server that loads its model may take minutes."""
-ANSWERS_WITHIN_S: Final = 300.0
 _CONNECTS_WITHIN_S: Final = 10.0
 
 _Outcome: TypeAlias = AnnotationAnswer | AnnotationFailure | ModelUnavailableError
@@ -65,9 +62,9 @@ class OpenAISettings:
     """The most frames of a segment that are sent."""
     pixels_max: int = PIXELS_MAX
     """The most pixels that a frame is sent with."""
-    wait_s: float = WAIT_S
+    wait_s: float = CONNECT_TIMEOUT_S
     """How long a server may be away."""
-    timeout_s: float = ANSWERS_WITHIN_S
+    timeout_s: float = REQUEST_TIMEOUT_S
     """How long one answer may take."""
 
 
@@ -100,7 +97,7 @@ class OpenAIAnnotator:
             ValueError: the address is none, or holds a password, or the task is more than words.
             ModelUnavailableError: the package is missing, or the key cannot be one.
         """
-        require_packages(PACKAGES, extra="openai")
+        require_packages(SPEC.packages, extra=SPEC.extra)
         check_url(settings.url)
         self._settings: Final = settings
         self._prompt: Final = Prompt(settings.task)

@@ -16,12 +16,12 @@ from models.annotators.qwen.frames import Clip, make_clip
 from models.annotators.qwen.loading import free_bytes, load_qwen
 from models.annotators.qwen.memory import Quantization, Row, footprint, visual_tokens
 from models.annotators.response.schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
+from models.annotators.spec import FRAMES_MAX
 from models.memory.adaptive_batch import AdaptiveBatch
 from models.memory.oom import full_memory_as_memory_error, release_cached_memory
 from models.weights.weights import identity, read_json, weights_sha256
 
 BATCH_MAX: Final = 8
-FRAMES_MAX: Final = 32
 PIXELS_MAX: Final = 256 * 28 * 28
 """256 visual tokens of Qwen2.5-VL for two pictures: 588x336 of a picture of 854x480."""
 _SHARE_OF_MEMORY: Final = 0.8

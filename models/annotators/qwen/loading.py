@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from models.annotators.qwen.memory import GPU_NUMBER_BYTES, Quantization, weights_bytes
 from models.annotators.qwen.positions import put_words_after_videos
+from models.annotators.qwen.spec import SPEC
 from models.errors import ModelUnavailableError
 from models.memory.oom import full_memory_as_memory_error
 from models.packages import how_to_install, make_torchvision_importable, require_packages
@@ -20,8 +21,6 @@ from models.weights.weights import read_json
 if TYPE_CHECKING:
     import torch
 
-HUB_NAME: Final = "Qwen/Qwen2.5-VL-7B-Instruct@cc594898137f460bfe9f0759e9844b3ce807cfb5"
-PACKAGES: Final = ("torch", "transformers", "safetensors", "huggingface_hub", "torchvision", "llguidance")
 KINDS: Final = ("qwen2_5_vl", "qwen3_vl")
 _TOKENIZERS: Final = ("tokenizer.json", "vocab.json")
 
@@ -45,7 +44,7 @@ def check_checkpoint(folder: Path, quantization: Quantization = "none") -> str:
     Raises:
         ModelUnavailableError: a package is missing, or the folder holds another kind of model, or no tokenizer.
     """
-    require_packages(PACKAGES, extra="qwen")
+    require_packages(SPEC.packages, extra=SPEC.extra)
     missing = [name for name in ("bitsandbytes", "accelerate") if quantization == "4bit" and find_spec(name) is None]
     if missing:
         raise ModelUnavailableError(

@@ -57,12 +57,12 @@ class RunLayout:
         return self.embeddings, self.temporal, self.timestamps
 
     @property
-    def states(self) -> tuple[Path, Path]:
+    def checkpoints(self) -> tuple[Path, Path]:
         """Checkpoints for a resume after a kill, written in turn: ``stream.records.store.checkpoint``."""
         return self.root / "state" / "0.state", self.root / "state" / "1.state"
 
     @property
-    def durable_state(self) -> Path:
+    def durable_checkpoint(self) -> Path:
         """Checkpoint for a resume after a power cut."""
         return self.root / "state" / "durable.state"
 

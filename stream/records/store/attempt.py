@@ -1,4 +1,4 @@
-"""Attempts at one run: each has a number, and only the newest may write."""
+"""Attempts at one run: they are numbered, and only the newest may write (fencing)."""
 
 from pathlib import Path
 
@@ -9,56 +9,56 @@ from stream.records.schema.events import SegmentClosed
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import cut_back
 from stream.records.store.atomic import reading, replace_file, sync_dir
-from stream.records.store.checkpoint import whole_state
+from stream.records.store.checkpoint import intact_checkpoint
 from stream.records.store.event_log import read_events
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class Fence:
-    """Held by a process that writes: it must not when a newer attempt has begun."""
+class AttemptGuard:
+    """Checks, for a process that writes, that no newer attempt has begun."""
 
     def __init__(self, layout: RunLayout, attempt: int) -> None:
         self._path = layout.attempt
         self._attempt = attempt
 
     def check(self) -> None:
-        """Ask before each write.
+        """Must be called before each write.
 
         Raises:
-            EgocleanError: another attempt is the present one.
+            EgocleanError: a newer attempt has begun.
         """
         if (now := read_attempt(self._path)[0]) != self._attempt:
             raise EgocleanError(f"attempt {self._attempt} at this run must not write any more: attempt {now} has begun")
 
 
 def begin_attempt(layout: RunLayout, boot: str | None = None) -> int:
-    """Number the next attempt, and forget what an earlier boot has not made durable.
+    """Number the next attempt, and discard what was not durable when the machine rebooted.
 
     Args:
         layout: Of the run.
-        boot: Identity of the machine's present boot; None: ask the system.
+        boot: Identity of the machine's current boot; default: the system's.
 
     Returns:
-        The number of the attempt, from 1 on.
+        The number of the attempt, counted from 1.
     """
     boot = boot or _boot()
     layout.attempt.parent.mkdir(exist_ok=True)
     sync_dir(layout.root)
     number, last_boot = read_attempt(layout.attempt)
     if last_boot not in ("", boot):
-        _forget_what_is_not_durable(layout)
+        _discard_what_is_not_durable(layout)
     replace_file(layout.attempt, f"{number + 1} {boot}\n".encode())
     return number + 1
 
 
-def _forget_what_is_not_durable(layout: RunLayout) -> None:
-    """What is durable: the windows before the last checkpoint, and those of all segments that were closed."""
-    for path in layout.states:
+def _discard_what_is_not_durable(layout: RunLayout) -> None:
+    """Durable are the windows before the last checkpoint, and those of all closed segments."""
+    for path in layout.checkpoints:
         path.unlink(missing_ok=True)
-    durable = whole_state(layout.durable_state)
-    told = read_events(layout.events) if layout.events.exists() else ()
-    in_segments = sum(event.windows for event in told if isinstance(event, SegmentClosed))
+    durable = intact_checkpoint(layout.durable_checkpoint)
+    recorded = read_events(layout.events) if layout.events.exists() else ()
+    in_segments = sum(event.windows for event in recorded if isinstance(event, SegmentClosed))
     if durable is None:
         cut_back(layout.arrays, 0, ())
     else:
@@ -66,10 +66,10 @@ def _forget_what_is_not_durable(layout: RunLayout) -> None:
 
 
 def read_attempt(path: Path) -> tuple[int, str]:
-    """Number and boot of the attempt that has begun last; 0 where none has.
+    """Number and boot of the newest attempt; 0 before the first.
 
     Raises:
-        DamagedError: the file holds something else.
+        DamagedError: the file is not a number and a boot.
     """
     if not path.exists():
         return 0, ""
@@ -79,5 +79,5 @@ def read_attempt(path: Path) -> tuple[int, str]:
 
 
 def _boot() -> str:
-    """Changes when the machine is started anew; on systems that have no identity for it, its time."""
+    """Identity of the boot, which changes when the machine restarts; its time, on systems without one."""
     return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else str(round(psutil.boot_time()))

@@ -1,15 +1,15 @@
-"""Where a run can go on: the states of all its stages at one barrier, in files that one writer keeps.
+"""Checkpoints: the snapshots of all stages at one barrier, in files with one writer.
 
-    state/0.state, state/1.state   written in turn, at every barrier, and never forced to disk: while one is written the
-                                   other is whole, so the newest whole one outlives every death of a process
-    state/durable.state            replaced at every checkpoint, after all that it speaks of was forced to disk: it
-                                   outlives a power cut
-    state/attempt                  number of the present attempt, and the boot of the machine that it began on
+    state/0.state, state/1.state   written in turn at every barrier, without fsync: while one is written the other is
+                                   intact, so the newest intact one survives the death of any process
+    state/durable.state            replaced every 30 s of stream time, after everything that it refers to was forced to
+                                   disk: it survives a power cut
+    state/attempt                  number of the current attempt, and the boot of the machine on which it began
 
-A state in ``0`` or ``1`` may speak of rows that a power cut has taken. So these two count only on the boot on which
-they were written: the first attempt on another boot removes them, cuts the arrays back to what ``durable`` speaks of,
-and goes on from there (``stream.records.store.attempt``). What a header of an array says is not believed then: the
-state itself knows the shapes of the rows.
+``0`` and ``1`` may refer to rows that a power cut has destroyed, so they are valid only on the boot on which they were
+written: the first attempt on another boot removes them, cuts the arrays back to the rows of ``durable``, and resumes
+from there (``stream.records.store.attempt``). The headers of the arrays are not trusted then: the checkpoint has the
+shapes of the rows.
 """
 
 import zlib
@@ -42,21 +42,21 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """The state of a run at one barrier."""
+class SavedCheckpoint:
+    """A run at one barrier."""
 
     attempt: int
     number: int
     """0, 1, 2, ... within the attempt."""
     t_s: float
-    """Of its barrier."""
+    """Stream time of its barrier."""
     totals: Totals
     states: State
-    """By the names of the stages."""
+    """Snapshots by the names of the stages."""
 
 
-class StateFiles:
-    """The writing end."""
+class CheckpointFiles:
+    """The writer."""
 
     def __init__(self, layout: RunLayout, attempt: int) -> None:
         self._layout = layout
@@ -64,36 +64,36 @@ class StateFiles:
         self._number = 0
 
     def write(self, t_s: float, totals: Totals, states: State, *, durably: bool) -> None:
-        """Keep one more state; when this returns a killed process no longer matters to it."""
+        """Write a checkpoint; when this returns it survives the death of this process."""
         where = {"attempt": self._attempt, "number": self._number, "t_s": t_s}
         data = pack({"format": FORMAT, **where, "totals": asdict(totals), "states": states})
         data = zlib.crc32(data).to_bytes(_CRC_BYTES, "little") + data
         if durably:
-            replace_file(self._layout.durable_state, data)
+            replace_file(self._layout.durable_checkpoint, data)
         else:
-            path = self._layout.states[self._number % 2]
-            with path.open("r+b" if path.exists() else "wb") as file:  # emptied first it would be forced to disk
+            path = self._layout.checkpoints[self._number % 2]
+            with path.open("r+b" if path.exists() else "wb") as file:  # truncating it first would force it to disk
                 file.write(data)
                 file.truncate()
         self._number += 1
 
 
-def newest_state(layout: RunLayout) -> Path | None:
-    """The file with the newest whole state; None if there is none."""
-    whole = ((saved.attempt, saved.number, path) for path, saved in _whole(layout))
-    return max(whole, default=(0, 0, None), key=lambda found: found[:2])[2]
+def newest_checkpoint(layout: RunLayout) -> Path | None:
+    """The file with the newest intact checkpoint; None if there is none."""
+    intact = ((saved.attempt, saved.number, path) for path, saved in _intact(layout))
+    return max(intact, default=(0, 0, None), key=lambda found: found[:2])[2]
 
 
-def read_state(path: Path) -> Saved:
-    """Read one of these files.
+def read_checkpoint(path: Path) -> SavedCheckpoint:
+    """Read a checkpoint.
 
     Raises:
-        ValueError: it is not whole.
+        ValueError: it is torn or damaged.
         UsageError: another version of the program wrote it.
     """
     data = path.read_bytes()
     if zlib.crc32(data[_CRC_BYTES:]) != int.from_bytes(data[:_CRC_BYTES], "little") or len(data) <= _CRC_BYTES:
-        raise ValueError(f"{path} is not a whole state")
+        raise ValueError(f"{path} is not an intact checkpoint")
     try:
         state = unpack(data[_CRC_BYTES:])
     except CodecError:  # it is whole, so an earlier version packed it
@@ -104,7 +104,7 @@ def read_state(path: Path) -> Saved:
             "that began it, or begin again with --overwrite"
         )
     totals = take(state, "totals", dict)
-    return Saved(
+    return SavedCheckpoint(
         take(state, "attempt", int),
         take(state, "number", int),
         take(state, "t_s", float),
@@ -118,21 +118,21 @@ def read_state(path: Path) -> Saved:
     )
 
 
-def forget_states(layout: RunLayout) -> None:
-    """A run that has finished does not go on."""
-    for path in (*layout.states, layout.durable_state):
+def remove_checkpoints(layout: RunLayout) -> None:
+    """Remove the checkpoints of a finished run, which cannot be resumed."""
+    for path in (*layout.checkpoints, layout.durable_checkpoint):
         path.unlink(missing_ok=True)
 
 
-def whole_state(path: Path) -> Saved | None:
-    """What such a file holds; None if it is not there, or was being written when its process died."""
+def intact_checkpoint(path: Path) -> SavedCheckpoint | None:
+    """The checkpoint in a file; None if it is missing, or torn because its writer died."""
     try:
-        return read_state(path) if path.exists() else None
+        return read_checkpoint(path) if path.exists() else None
     except ValueError:
         return None
 
 
-def _whole(layout: RunLayout) -> Iterator[tuple[Path, Saved]]:
-    for path in (*layout.states, layout.durable_state):
-        if saved := whole_state(path):
+def _intact(layout: RunLayout) -> Iterator[tuple[Path, SavedCheckpoint]]:
+    for path in (*layout.checkpoints, layout.durable_checkpoint):
+        if saved := intact_checkpoint(path):
             yield path, saved

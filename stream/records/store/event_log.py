@@ -16,15 +16,15 @@ Reopens: TypeAlias = Callable[[Outcome, Mapping[str, Outcome]], bool]
 
 
 class EventLog:
-    """The writing end. An event is durable when ``append`` returns."""
+    """The writer. An event is durable when ``append`` returns."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create a log and go on after its last whole line; a torn last line is cut off."""
+        """Open or create a log and continue after its last whole line; a torn last line is cut off."""
         self._lines = AppendLog(path)
 
     @property
     def count(self) -> int:
-        """Events so far: the number of the next one."""
+        """Number of events so far, which is the ``seq`` of the next one."""
         return self._lines.count
 
     def append(self, event: Event) -> Event:
@@ -44,19 +44,19 @@ class EventLog:
         self.close()
 
 
-class ReplayedLog(EventLog):
-    """The log of a run that may go on where it was.
+class ResumableLog(EventLog):
+    """The log of a run that may be resumed.
 
-    What the chain tells again is checked, in its order, instead of written twice. What became of a closed segment is
-    known by the segment's name: answers come in any order.
+    Events that the chain replays are compared with the recorded ones, in order, instead of being written twice. The
+    outcomes of segments come in any order; they are known by their segment.
     """
 
     def __init__(self, path: Path, reopens: Reopens = lambda _, __: False) -> None:
-        """``reopens`` says of a segment's last outcome whether it may get another one, and is shown those of all."""
+        """``reopens(outcome, all_outcomes)`` decides whether a segment with that last outcome may get another one."""
         super().__init__(path)
         self._expected: deque[Event] = deque()
-        self.told = 0
-        """Events that the chain has told so far."""
+        self.chain_events = 0
+        """Number of events of the chain so far, including replayed ones."""
         outcomes: dict[str, Outcome] = {}
         for event in read_events(path):
             if event.event in CHAIN_EVENTS:
@@ -64,60 +64,67 @@ class ReplayedLog(EventLog):
             elif isinstance(event, Outcome):
                 outcomes[event.segment_id] = event
         self.reopened = frozenset(name for name, outcome in outcomes.items() if reopens(outcome, outcomes))
-        """Segments that have had an outcome, and may get another one."""
+        """Segments that have an outcome and may get another one."""
         self.outcomes = {name: outcomes[name].event for name in outcomes.keys() - self.reopened}
-        """Kind of the event that settled each of the other segments."""
+        """Type of the outcome event of every other segment that has one."""
 
     def append(self, event: Event) -> Event:
-        """Append a new event; one that the chain has told before is only compared.
+        """Append a new event, or compare a replayed one; returns it as recorded.
 
         Raises:
-            EgocleanError: if the chain tells another story than it did before, or a segment is settled twice.
+            EgocleanError: the replay diverges from the records, or a segment gets a second outcome.
         """
         if isinstance(event, Outcome):
             if event.segment_id in self.outcomes:
-                raise EgocleanError(f"segment {event.segment_id} is {self.outcomes[event.segment_id]} already")
+                recorded = self.outcomes[event.segment_id]
+                raise EgocleanError(f"segment {event.segment_id} has the outcome {recorded} already, not {event.event}")
             self.outcomes[event.segment_id] = event.event
         elif event.event in CHAIN_EVENTS:
-            self.told += 1
+            self.chain_events += 1
             if self._expected:
-                return self._compared(event)
+                return self._replayed(event)
         return super().append(event)
 
-    def skip(self, told: int) -> None:
-        """The chain goes on behind its first ``told`` events.
+    def skip(self, count: int) -> None:
+        """Expect the chain to continue after its first ``count`` events.
 
         Raises:
             EgocleanError: fewer are on disk.
         """
-        if told > len(self._expected):
+        if count > len(self._expected):
             raise EgocleanError(
-                f"the state knows {told} events of the chain, but {len(self._expected)} are on disk: "
-                "events.jsonl has been cut; start over with --overwrite"
+                f"the checkpoint counts {count} events of the chain, but events.jsonl has {len(self._expected)}: "
+                "the file was truncated; start over with --overwrite"
             )
-        for _ in range(told):
+        for _ in range(count):
             self._expected.popleft()
-        self.told += told
+        self.chain_events += count
 
     def skip_all(self) -> None:
-        """What the chain has told it cannot tell again."""
+        """Expect no recorded event again, as the source cannot be replayed."""
         self.skip(len(self._expected))
 
-    def _compared(self, event: Event) -> Event:
-        before = self._expected.popleft()
-        if before != event:
+    def _replayed(self, event: Event) -> Event:
+        recorded = self._expected.popleft()
+        if recorded != event:
             raise EgocleanError(
-                f"the run went another way than before (event {before.seq}: {before.event} then, {event.event} now): "
-                "the clip or the program has changed; start over with --overwrite"
+                f"replay diverged at event {recorded.seq} (recorded {_brief(recorded)}, now {_brief(event)}): the "
+                "input or the software changed since the run was interrupted; start over with --overwrite"
             )
-        return before
+        return recorded
+
+
+def _brief(event: Event) -> str:
+    """The type of an event and its stream time, if it has one."""
+    times = [f"{name}={getattr(event, name)}" for name in ("t_s", "t_start_s", "t_end_s") if hasattr(event, name)]
+    return " ".join([event.event, *times])
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """All whole events so far; a last line still being written is left for later.
+    """All complete events so far; a last line that is still being written is left out.
 
     Raises:
-        DamagedError: a line is no event.
+        DamagedError: a line is not an event.
     """
     with path.open("rb") as file:
         for line in file:
@@ -128,7 +135,7 @@ def read_events(path: Path) -> Iterator[Event]:
 
 
 def finish_of(path: Path) -> RunFinished | None:
-    """The last word on a finished run; None while it has not finished. Segments may be annotated after it."""
+    """The last ``run.finished`` event; None before the run has finished."""
     finishes = [event for event in read_events(path) if isinstance(event, RunFinished)] if path.exists() else []
     return finishes[-1] if finishes else None
 

@@ -1,0 +1,70 @@
+"""What the program knows of an annotator before it loads it: the type of a row in ``models.annotators.table``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from models.annotators.annotator import Annotator
+from models.annotators.qwen.memory import Quantization
+from models.memory.vram import Need
+
+FRAMES_MAX: Final = 32
+CONNECT_TIMEOUT_S: Final = 300.0
+"""A server that loads its model may take minutes."""
+REQUEST_TIMEOUT_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorChoice:
+    """Which annotator a run uses, and with what options; small enough to hand to another process."""
+
+    kind: str
+    """A key of ``ANNOTATORS``."""
+    model: str | None = None
+    """A folder, a hub name or a server's name of a model; None for the annotator's own default."""
+    url: str | None = None
+    """Address of the server, for an annotator that is one."""
+    task: str | None = None
+    """What the worker is doing, in the user's words."""
+    batch_max: int | None = None
+    """Most segments in a batch; None for the annotator's own bound."""
+    frames_max: int = FRAMES_MAX
+    """Most frames of a segment that are shown."""
+    quantization: Quantization = "none"
+    wait_s: float = CONNECT_TIMEOUT_S
+    """How long a server may be unreachable."""
+    timeout_s: float = REQUEST_TIMEOUT_S
+    """How long a server may take for one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorSpec:
+    """A row of the table of annotators. Reading one imports nothing heavy."""
+
+    summary: str
+    """Predicate of a sentence about it, for the help."""
+    load: Callable[[AnnotatorChoice, Path | None], Annotator]
+    """Load the annotator from the folder of its weights (None without weights). Packages and weights were located.
+
+    Raises ``ValueError`` for options that it cannot take, ``ModelUnavailableError`` for weights that it cannot load,
+    ``MemoryError`` if it does not fit into the device's memory.
+    """
+    check: Callable[[AnnotatorChoice, Path | None], object]
+    """Check, with the same arguments, that ``load`` can work, without importing anything heavy; raises the same."""
+    default_model: str | None = None
+    """Hub name of the weights, ``owner/name@commit``; None for an annotator without weights on this machine."""
+    packages: tuple[str, ...] = ()
+    """Python packages that it needs, beyond those that are always installed."""
+    extra: str = ""
+    """The extra of ``pyproject.toml`` that brings them."""
+    vram: Callable[[AnnotatorChoice, Path], Need] | None = None
+    """GPU memory that it needs, from the configuration in the folder of its weights; None if it needs none.
+
+    Raises ``ModelUnavailableError`` if the configuration cannot be read.
+    """
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it loads weights on this machine: they are fetched, take memory, and every run loads them again."""
+        return self.default_model is not None
