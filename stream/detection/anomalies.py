@@ -1,4 +1,4 @@
-"""The stretches of unusual work in a whole array of embeddings, found either way."""
+"""Finds the anomalies in a whole array of embeddings, with either detector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stream.pipeline.items import Float64
 
 @dataclass(frozen=True)
 class Anomaly:
-    """One stretch of unusual work, ``[t_start_s, t_end_s)``."""
+    """One stretch of anomalous work, ``[t_start_s, t_end_s)``."""
 
     t_start_s: float
     t_end_s: float
@@ -28,14 +28,14 @@ class Anomaly:
     theta_on: float
     theta_off: float
     detected_at_s: float | None = None
-    """Start of the window with which it was known, and by whose thresholds; None where the whole clip was known."""
+    """Start of the window that detected it, whose thresholds these are; None for the offline detector."""
 
 
 def find_offline(embeddings: npt.NDArray[np.floating], times_s: Float64, options: DetectorOptions) -> list[Anomaly]:
     """The published detection over embeddings (N, ...) of windows that start at ``times_s`` (N,), ascending.
 
-    A single window has nothing to be compared with: no anomaly. Raises ``InputError`` for an embedding that is zero or
-    not finite.
+    A single window cannot be compared with others, so it gives no anomaly. Raises ``InputError`` for an embedding that
+    is zero or not finite.
     """
     if len(embeddings) < 2:
         return []
@@ -48,7 +48,7 @@ def find_offline(embeddings: npt.NDArray[np.floating], times_s: Float64, options
 
 
 def find_causally(embeddings: npt.NDArray[np.floating], times_s: Float64, options: DetectorOptions) -> list[Anomaly]:
-    """What the causal detector says of the same, window after window. None can be found during the warm-up.
+    """The causal detection over the same input, window by window. It finds none during the warm-up.
 
     Raises ``InputError`` for an embedding that is zero or not finite, and for times that do not ascend.
     """

@@ -1,4 +1,4 @@
-"""Embeddings and their times from NPY and NPZ files, checked."""
+"""Loads and validates embeddings and their times from NPY and NPZ files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _checked_times(times_s: npt.NDArray[Any], windows: int, path: Path) -> Float
 
 
 def _read(path: Path, name: str) -> dict[str, npt.NDArray[Any]]:
-    """The arrays in a file, one of them called ``name``, as that of an NPY file is. Pickles are refused."""
+    """The arrays in a file by name; the array of an NPY file is called ``name``. Pickles are refused."""
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):

@@ -28,9 +28,9 @@ def random_signs(size: int) -> npt.NDArray[np.int8]:
 
 
 def sketch(unit: Float64) -> Float32:
-    """``unit`` (D,) in ``SKETCH_SIZE`` float32 numbers that keep inner products on average.
+    """Reduce ``unit`` (D,) to ``SKETCH_SIZE`` float32 values that preserve inner products in expectation.
 
-    Random signs, then sums of D / ``SKETCH_SIZE`` numbers: a count sketch (Charikar, Chen, Farach-Colton, "Finding
+    Random signs, then sums of D / ``SKETCH_SIZE`` values: a count sketch (Charikar, Chen, Farach-Colton, "Finding
     frequent items in data streams", 2002) that folds in order instead of hashing.
     """
     folded = np.zeros(-(-unit.size // SKETCH_SIZE) * SKETCH_SIZE)
@@ -40,13 +40,13 @@ def sketch(unit: Float64) -> Float32:
 
 
 class WindowHistory:
-    """Sketches of the last windows, in memory that does not grow."""
+    """Sketches of the latest windows, in constant memory."""
 
     def __init__(self, windows: int) -> None:
         self._ring: deque[tuple[float, Float32]] = deque(maxlen=windows)
 
     def add(self, t_start_s: float, unit: Float64) -> None:
-        """Keep the window that starts at ``t_start_s``."""
+        """Add the window that starts at ``t_start_s``."""
         self._ring.append((t_start_s, sketch(unit)))
 
     def strongest_change_s(self, after_s: float, until_s: float) -> float | None:

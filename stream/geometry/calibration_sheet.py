@@ -1,4 +1,4 @@
-"""A sheet that shows what rectification does: the picture as recorded and rectified, a straight grid over both."""
+"""A calibration sheet: a frame as recorded and rectified, side by side, with a straight grid over both."""
 
 from typing import TypeAlias
 
@@ -23,18 +23,18 @@ _SEEN: Color = (92, 214, 255)
 _ENCODER_FRAME: Color = (255, 176, 64)
 _HATCH: tuple[Color, Color] = ((52, 44, 58), (84, 66, 92))
 _PANEL_PX = 900, 640
-"""Both pictures are made to fit into this."""
+"""Maximum size of each picture."""
 _MARGIN_PX, _TITLE_PX, _CAPTION_PX, _LEGEND_PX = 32, 64, 66, 52
 _GRID_LINES = 8
-"""Fields of the grid along the picture's height."""
+"""Grid cells along the picture's height."""
 _GRID_ALPHA = 0.32
 
 
 class CalibrationSheet:
-    """A frame before and after, and how much of the rectified picture was recorded at all."""
+    """A frame before and after rectification, with the part of the result that was recorded."""
 
     def __init__(self, frame: av.VideoFrame, camera: Camera) -> None:
-        """Rectify ``frame`` with ``camera``, which is for its upright size."""
+        """Rectify ``frame`` with ``camera``, which must be for its upright size."""
         frame_format = frame_format_of(frame)
         width, height = frame_format.upright_size
         self._scale = min(_PANEL_PX[0] / width, _PANEL_PX[1] / height)
@@ -52,7 +52,7 @@ class CalibrationSheet:
         self._size = f"{width} x {height}"
         across, down = camera.fov_deg
         self.summary = f"{across:.1f}° x {down:.1f}°  ·  {100 * self._maps[_SEEN].valid_fraction:.1f} % recorded"
-        """Field of view and valid share of the rectified picture, for the eye."""
+        """Field of view and valid fraction of the rectified picture, as text."""
         self._font = cv2.FontFace("sans")
 
     def draw(self, title: str, settings: str) -> UInt8:
@@ -107,7 +107,7 @@ class CalibrationSheet:
 
 
 def _with_grid(panel: UInt8) -> UInt8:
-    """Straight lines to hold the picture's edges against, the same on both sides."""
+    """Draw the same straight grid over a panel, to compare the picture's edges with."""
     height, width = panel.shape[:2]
     lines = panel.copy()
     pitch = height / _GRID_LINES
@@ -119,14 +119,14 @@ def _with_grid(panel: UInt8) -> UInt8:
 
 
 def _hatching(height: int, width: int) -> UInt8:
-    """(height, width, 3) diagonal stripes: here is no picture."""
+    """(height, width, 3) diagonal stripes for areas without a picture."""
     stripes = (np.arange(height)[:, None] + np.arange(width)) // 8 % 2
     hatching: UInt8 = np.array(_HATCH, np.uint8)[stripes]
     return hatching
 
 
 def _outlines(source: SourceMap) -> list[Float64]:
-    """Where the edges of what a view shows lie in the source picture, each (N, 2) pixels."""
+    """Outlines of the visible parts of a view in the source picture, each (N, 2) pixels."""
     contours, _ = cv2.findContours(source.valid.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     columns_rows: list[npt.NDArray[np.int32]] = [np.asarray(contour, np.int32)[:, 0] for contour in contours]
     return [np.stack([source.x[at[:, 1], at[:, 0]], source.y[at[:, 1], at[:, 0]]], axis=1) for at in columns_rows]

@@ -21,14 +21,14 @@ from stream.errors import IntrinsicsError, UsageError
 from stream.pipeline.items import Float32, Float64
 
 ASPECT_TOLERANCE = 0.01
-"""A calibration may serve a scaled picture: 456x256 is 1920x1080 with the sides rounded, 0.2 % off its aspect."""
+"""A calibration may be used for a scaled picture: 456x256 is 1920x1080 with rounded sides, 0.2 % off its aspect."""
 WIDEST_RAD = np.radians(80.0)
-"""No pinhole is fitted to rays farther out: at 80 degrees it already shrinks the middle to a sixth."""
+"""No pinhole camera is fitted to rays farther out: at 80 degrees it already shrinks the centre to a sixth."""
 NEGLIGIBLE = 1e-12
-"""Of a lens coefficient: at most 1e-7 of the derivative at pi."""
+"""A lens coefficient below this contributes at most 1e-7 of the derivative at pi."""
 
 _LARGEST = 1e6
-"""Beyond what any camera has, in pixels or as a lens coefficient; up to it nothing in the model overflows."""
+"""Larger than any real value in pixels or lens coefficient; up to it nothing in the model overflows."""
 _FILE_BYTES_MAX = 64 * 1024
 
 Finite = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
@@ -37,7 +37,7 @@ Side = Annotated[int, Field(gt=0, le=65536)]
 
 
 class Intrinsics(BaseModel):
-    """A calibration as published beside the clips: pixels of the upright picture, and the lens polynomial."""
+    """A calibration as published with the clips: in pixels of the upright picture, with the lens polynomial."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
@@ -55,11 +55,10 @@ class Intrinsics(BaseModel):
 
 
 def read_intrinsics(path: Path) -> Intrinsics:
-    """Read a calibration; keys that are not part of it are ignored.
+    """Read a calibration file; unknown keys are ignored.
 
     Raises:
-        IntrinsicsError: the file is missing, is too large, is not JSON, lacks a key, has one twice, or holds a value
-            that no camera has.
+        IntrinsicsError: the file is missing, too large or not JSON, or a key is missing, duplicated or out of range.
     """
     try:
         with path.open("rb") as file:
@@ -67,30 +66,28 @@ def read_intrinsics(path: Path) -> Intrinsics:
     except OSError as error:
         raise IntrinsicsError(f"intrinsics {path} cannot be read: {error.strerror}") from error
     if len(content) > _FILE_BYTES_MAX:
-        raise IntrinsicsError(f"intrinsics {path}: more than {_FILE_BYTES_MAX} bytes, which no calibration has")
+        raise IntrinsicsError(f"intrinsics {path}: larger than {_FILE_BYTES_MAX} bytes, so it is not a calibration")
     try:
-        return Intrinsics.model_validate(json.loads(content, object_pairs_hook=_each_key_once))
+        return Intrinsics.model_validate(json.loads(content, object_pairs_hook=_unique_keys))
     except ValidationError as error:
         raise IntrinsicsError(f"intrinsics {path}: {_first_problem(error)}") from error
-    except _TwiceError as error:
-        raise IntrinsicsError(
-            f"intrinsics {path}: the key {error.key!r} stands there twice: which one counts?"
-        ) from error
-    except (ValueError, RecursionError) as error:  # no JSON, no Unicode, a number of 5000 digits; nested a thousandfold
+    except _DuplicateKeyError as error:
+        raise IntrinsicsError(f"intrinsics {path}: the key {error.key!r} occurs twice; remove one") from error
+    except (ValueError, RecursionError) as error:  # not JSON or Unicode, a number of 5000 digits; or nested too deeply
         raise IntrinsicsError(f"intrinsics {path}: not JSON") from error
 
 
-class _TwiceError(Exception):
+class _DuplicateKeyError(Exception):
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.key = key
 
 
-def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
-            raise _TwiceError(key)
+            raise _DuplicateKeyError(key)
         found[key] = value
     return found
 
@@ -102,7 +99,7 @@ def _first_problem(error: ValidationError) -> str:
         case "missing":
             return f"'{key}' is missing; a fisheye calibration has {', '.join(Intrinsics.model_fields)}"
         case "model_type":
-            return "no JSON object"
+            return "not a JSON object"
         case _:
             message = problem["msg"][0].lower() + problem["msg"][1:]
             return f"'{key}' is {reprlib.repr(problem['input'])}, {message}" if key else message
@@ -110,7 +107,7 @@ def _first_problem(error: ValidationError) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A fisheye camera for pictures of one size, and the pinhole camera that takes its place."""
+    """A fisheye camera for pictures of one size, and the pinhole camera that replaces it."""
 
     width: int
     height: int
@@ -123,12 +120,12 @@ class Camera:
 
     @property
     def theta_max_rad(self) -> float:
-        """The angle up to which the lens has an inverse."""
+        """The angle up to which the lens model is invertible, radians."""
         return fold_angle(self.d)
 
     @property
     def fov_deg(self) -> tuple[float, float]:
-        """What the rectified picture spans across and down, between the centres of its outer pixels."""
+        """Horizontal and vertical field of view of the rectified picture, between the centres of its outer pixels."""
         focal, centre = np.diag(self.new_k)[:2], self.new_k[:2, 2]
         last = np.array([self.width - 1, self.height - 1])
         across, down = np.degrees(np.arctan(centre / focal) + np.arctan((last - centre) / focal))
@@ -138,13 +135,13 @@ class Camera:
         """Find where the pixels of a pinhole picture lie in the fisheye picture.
 
         Args:
-            pinhole: (3, 3) camera matrix of the picture to be made, which looks the same way.
-            width: Of that picture.
-            height: Of that picture.
+            pinhole: (3, 3) camera matrix of the pinhole picture, with the same optical axis.
+            width: its width, pixels.
+            height: its height, pixels.
 
         Returns:
-            (height, width) x and y in the fisheye picture, pixels, and whether the lens can see that ray at all:
-            beyond ``theta_max_rad`` the polynomial folds back, and x and y mean nothing.
+            (height, width) x and y in the fisheye picture, pixels, and whether the lens sees that ray: beyond
+            ``theta_max_rad`` the polynomial folds back, and x and y are meaningless.
         """
         x, y = cv2.fisheye.initUndistortRectifyMap(self.k, self.d, np.eye(3), pinhole, (width, height), cv2.CV_32FC1)
         across = (np.arange(width) - pinhole[0, 2]) / pinhole[0, 0]
@@ -157,14 +154,14 @@ def fit_camera(intrinsics: Intrinsics, width: int, height: int, balance: float =
     """Scale a calibration to pictures of ``width`` x ``height`` (upright) and choose the pinhole camera.
 
     Args:
-        intrinsics: The calibration, possibly made at another size of the same picture.
-        width: Pixels of the clip's upright picture.
-        height: The same.
-        balance: 0 shows only what the source has, 1 shows the whole field of view with black borders.
-        fov_scale: Above 1 widens the view.
+        intrinsics: the calibration, possibly for another size of the same picture.
+        width: width of the clip's upright picture, pixels.
+        height: its height, pixels.
+        balance: 0 shows only recorded pixels, 1 shows the whole field of view with black borders.
+        fov_scale: a value above 1 widens the view.
 
     Raises:
-        IntrinsicsError: the calibration is for a picture of another shape, or its rays all go one way.
+        IntrinsicsError: the calibration is for another aspect ratio, or its rays are degenerate.
         UsageError: ``balance`` or ``fov_scale`` is out of range.
     """
     if not 0.0 <= balance <= 1.0:
@@ -180,7 +177,7 @@ def fold_angle(d: Float64) -> float:
     """The angle, radians, at which ``theta_d`` stops growing; pi for a lens that never folds.
 
     It is the first root of the derivative ``1 + 3 k1 s + 5 k2 s^2 + 7 k3 s^3 + 9 k4 s^4`` with ``s = theta^2``.
-    Coefficients that change nothing below pi would only upset the root finder, and count as zero.
+    Coefficients with no effect below pi would only disturb the root finder, so they count as zero.
     """
     k1, k2, k3, k4 = np.where(np.abs(d) < NEGLIGIBLE, 0.0, d)
     roots = np.roots([9 * k4, 7 * k3, 5 * k2, 3 * k1, 1.0])
@@ -192,8 +189,8 @@ def _scaled_matrix(intrinsics: Intrinsics, width: int, height: int) -> Float64:
     scale_x, scale_y = width / intrinsics.image_width, height / intrinsics.image_height
     if abs(scale_x / scale_y - 1.0) > ASPECT_TOLERANCE:
         raise IntrinsicsError(
-            f"the intrinsics are for {intrinsics.image_width}x{intrinsics.image_height}, which is not the shape of "
-            f"the clip's {width}x{height}; give the intrinsics of the camera that took it, or --no-rectify"
+            f"the intrinsics are for {intrinsics.image_width}x{intrinsics.image_height}, and the clip's "
+            f"{width}x{height} has another aspect ratio; give the recording camera's intrinsics, or --no-rectify"
         )
     return np.array(
         [
@@ -207,8 +204,8 @@ def _scaled_matrix(intrinsics: Intrinsics, width: int, height: int) -> Float64:
 def _pinhole_matrix(k: Float64, d: Float64, size: tuple[int, int], balance: float, fov_scale: float) -> Float64:
     """Choose the new camera as ``cv2.fisheye.estimateNewCameraMatrixForUndistortRectify`` does.
 
-    OpenCV looks at the middles of the four sides; where such a point lies beyond the fold it has no ray, and OpenCV
-    gives -1e6 (a focal length of 0) or the wrong branch. Here it is taken at the fold.
+    OpenCV undistorts the midpoints of the four sides. If such a point is beyond the fold it has no ray, and OpenCV
+    returns -1e6 (a focal length of 0) or the wrong branch. Here it is clamped to the fold.
     """
     width, height = size
     sides = np.array([[width // 2, 0], [width, height // 2], [width // 2, height], [0, height // 2]], np.float64)
@@ -219,7 +216,7 @@ def _pinhole_matrix(k: Float64, d: Float64, size: tuple[int, int], balance: floa
     half = np.array([width, height * aspect]) / 2
     reach = np.array([centre - rays.min(axis=0), rays.max(axis=0) - centre])
     if not (reach > 0.0).all():
-        raise IntrinsicsError("the rays of these intrinsics all go one way; check fx, fy, cx, cy and k1 to k4")
+        raise IntrinsicsError("the rays of these intrinsics all point to one side; check fx, fy, cx, cy and k1 to k4")
     candidates = half / reach
     focal = (balance * candidates.min() + (1.0 - balance) * candidates.max()) / fov_scale
     new_centre = half - centre * focal
@@ -227,7 +224,7 @@ def _pinhole_matrix(k: Float64, d: Float64, size: tuple[int, int], balance: floa
 
 
 def _undistort(points: Float64, d: Float64) -> Float64:
-    """From the fisheye plane to the pinhole plane, both (N, 2) in focal lengths; clamped where the lens ends."""
+    """Map points (N, 2) from the fisheye plane to the pinhole plane, both in focal lengths; clamped at the fold."""
     theta = np.linspace(0.0, min(fold_angle(d), WIDEST_RAD), 100_001)
     theta_d = theta * np.polynomial.polynomial.polyval(theta**2, [1.0, *d])
     radius = np.hypot(points[:, 0], points[:, 1])

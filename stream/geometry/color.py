@@ -1,8 +1,7 @@
-"""How Y'CbCr becomes RGB: which matrix and range a frame says it has, and the 3x4 matrix that follows.
+"""Conversion of Y'CbCr to RGB: the matrix and range of a frame's tags, and the resulting 3x4 matrix.
 
-The numbers of matrices and ranges are those of ITU-T H.273, which libav uses. A frame that says nothing is taken
-as BT.601, limited range: so do FFmpeg's swscale, OpenCV and decord, whatever the picture's size, and so did
-the pipelines that encoders were trained with.
+Tags are numbered as in ITU-T H.273, which libav uses. A frame without tags is taken as BT.601, limited range, as by
+FFmpeg's swscale, OpenCV and decord at any picture size, and by the pipelines that encoders were trained with.
 """
 
 from typing import NamedTuple
@@ -24,7 +23,7 @@ _FULL_RANGE_TAG = 2
 
 
 class Color(NamedTuple):
-    """How to read a frame's planes."""
+    """How to interpret a frame's planes."""
 
     matrix: str
     full_range: bool
@@ -51,6 +50,6 @@ class Color(NamedTuple):
 
 
 def color_of(colorspace: int, color_range: int, pixel_format: str) -> Color:
-    """Read a frame's tags; an unknown or absent matrix is BT.601, an absent range is limited but for ``yuvj*``."""
+    """Interpret a frame's tags. An unknown matrix is BT.601; an unknown range is limited, except for ``yuvj*``."""
     full = color_range == _FULL_RANGE_TAG or pixel_format.startswith("yuvj")
     return Color(_MATRIX_OF_TAG.get(colorspace, "bt601"), full)

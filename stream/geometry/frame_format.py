@@ -1,4 +1,4 @@
-"""What all maps of a frame depend on, and what may change from one frame to the next."""
+"""The format of a decoded frame: everything that its maps depend on, which may change between frames."""
 
 from typing import NamedTuple
 
@@ -14,38 +14,38 @@ class FrameFormat(NamedTuple):
     """Size, pixel format, rotation and colour tags."""
 
     width: int
-    """Of the coded picture, pixels."""
+    """Width of the coded picture, pixels."""
     height: int
     pixel_format: str
     rotation_deg: int
-    """Counterclockwise, what makes the coded picture upright; a multiple of 90."""
+    """Counterclockwise rotation that makes the coded picture upright; a multiple of 90."""
     colorspace: int
     color_range: int
 
     @property
     def quarter_turns(self) -> int:
-        """Counterclockwise, 0 to 3."""
+        """Counterclockwise quarter turns, 0 to 3."""
         return self.rotation_deg // 90 % 4
 
     @property
     def upright_size(self) -> tuple[int, int]:
-        """Width and height of the picture as it is shown."""
+        """Width and height of the picture as displayed."""
         return (self.height, self.width) if self.quarter_turns % 2 else (self.width, self.height)
 
     @property
     def zero_copy(self) -> bool:
-        """Whether the planes are used as the decoder left them."""
+        """Whether the decoder's planes are used without conversion."""
         return self.pixel_format in _ZERO_COPY
 
     @property
     def color(self) -> Color:
-        """How to read the planes; a converted frame keeps its tags."""
+        """How to interpret the planes; a converted frame retains its tags."""
         return color_of(self.colorspace, self.color_range, self.pixel_format if self.zero_copy else "yuv420p")
 
 
 def frame_format_of(frame: av.VideoFrame) -> FrameFormat:
     """The format of a decoded frame."""
-    pixels = (frame.sw_format or frame.format).name  # the first where the pixels lie on a device
+    pixels = (frame.sw_format or frame.format).name  # sw_format is set if the pixels are on a device
     return FrameFormat(
         frame.width, frame.height, pixels, upright_deg(frame), int(frame.colorspace), int(frame.color_range)
     )

@@ -36,12 +36,12 @@ class FrameRemap:
         """Compute the maps.
 
         Args:
-            frame_format: Of the frames to come.
-            camera: For the upright size of that format; None leaves the lens's picture as it is.
-            encoder_px: Side of the encoder frame.
-            geometry: How a picture that is no square becomes one.
-            keyframe_px: Longest side of a keyframe, at most.
-            device: torch's, for frames that lie there or may be brought there; None: OpenCV on the CPU.
+            frame_format: format of the frames.
+            camera: for the upright size of that format; None leaves frames unrectified.
+            encoder_px: side of the encoder frame, pixels.
+            geometry: how a picture becomes a square.
+            keyframe_px: maximum for the longest side of a keyframe, pixels.
+            device: torch device that remaps the frames; None for OpenCV on the CPU.
         """
         width, height = frame_format.upright_size
         encoder_source = source_map(encoder_view(width, height, encoder_px, geometry), width, height, camera)
@@ -63,7 +63,7 @@ class FrameRemap:
         return self._keyframe(frame)
 
     def facts(self) -> dict[str, object]:
-        """What was done to the pixels, for the record; JSON's types only."""
+        """How pixels were processed, for the record; JSON types only."""
         encoder_valid, picture_valid = self._valid_fractions
         color = self._frame_format.color
         return {
@@ -93,7 +93,7 @@ def _make_remap(frame_format: FrameFormat, source: SourceMap, device: str | None
 
 
 def lens_facts(camera: Camera | None) -> dict[str, object]:
-    """The camera as the record names it."""
+    """The camera, for the record."""
     if camera is None:
         return {"rectified": False}
     return {
@@ -107,7 +107,7 @@ def lens_facts(camera: Camera | None) -> dict[str, object]:
 
 
 def encode_picture(rgb: UInt8, ending: Literal[".jpg", ".png"]) -> bytes:
-    """Compress an (H, W, 3) uint8 RGB picture, as a file of that ending holds it."""
+    """Compress an (H, W, 3) uint8 RGB picture to JPEG or PNG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if ending == ".jpg" else []
     done, data = cv2.imencode(ending, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:

@@ -1,4 +1,4 @@
-"""The whole rectified picture of every frame, in the planes that a video encoder takes."""
+"""Rectifies whole frames into the planes that a video encoder takes."""
 
 import av
 import cv2
@@ -14,20 +14,20 @@ from stream.pipeline.items import Float64, UInt8
 class FullFrameRectifier:
     """Rectifies frames of one format; several threads may use it at once.
 
-    Luma and chroma are remapped as they are and never become RGB, so that a frame's colour tags hold for what is made
-    of it as well. Frames of other formats (10 bit, 4:2:2, RGB) are brought to 8-bit 4:2:0 first.
+    Luma and chroma are remapped without conversion to RGB, so a frame's colour tags also hold for the result. Frames in
+    other formats (10 bit, 4:2:2, RGB) are converted to 8-bit 4:2:0 first.
     """
 
     def __init__(self, frame_format: FrameFormat, camera: Camera, longest_px: int | None = None) -> None:
         """Compute the map.
 
         Args:
-            frame_format: Of the frames to come.
-            camera: For the upright size of that format.
-            longest_px: Longest side of the picture to be made, at most; None: full size.
+            frame_format: format of the frames.
+            camera: for the upright size of that format.
+            longest_px: maximum for the longest side of the result; None for full size.
 
         Raises:
-            IntrinsicsError: through this lens nothing of the picture is seen.
+            IntrinsicsError: no pixel of the picture is visible through this lens.
         """
         view = coded_view(*frame_format.upright_size, longest_px)
         source = source_map(view, *frame_format.upright_size, camera)
@@ -35,14 +35,14 @@ class FullFrameRectifier:
         self._remap = FusedRemap(frame_format, source)
         self.width, self.height = view.width, view.height
         self.matrix: Float64 = view.matrix @ camera.new_k
-        """(3, 3) camera matrix of the picture that is made, pixels."""
+        """(3, 3) camera matrix of the result, pixels."""
         self.valid_fraction = source.valid_fraction
-        """Share of the picture that the camera recorded; the rest is black."""
+        """Fraction of the result that the camera recorded; the rest is black."""
         self.mask: UInt8 = np.where(source.valid, np.uint8(255), np.uint8(0))
-        """(height, width) uint8, 255 where the camera recorded something and 0 elsewhere."""
+        """(height, width) uint8, 255 where the camera recorded a pixel and 0 elsewhere."""
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """A new ``yuv420p`` frame, upright, without a time and without colour tags."""
+        """Rectify a frame: a new upright ``yuv420p`` frame without time or colour tags."""
         ycbcr = self._remap.ycbcr(frame)
         half = self.width // 2, self.height // 2
         planes = np.empty((self.height * 3 // 2, self.width), np.uint8)

@@ -1,8 +1,8 @@
-"""The fused remap: from a decoder's planes straight to a small rectified RGB picture.
+"""The fused remap, from a decoder's planes directly to a small rectified RGB picture.
 
-Order matters: planes are halved by area averaging as far as the scale calls for, only where they are needed, and luma
-is blurred a little where that is not far enough; luma and chroma are brought to one size and go through ONE remap;
-colour is converted last, on the small picture. Lens, scale, crop and rotation are all in the map, and cost nothing.
+The order matters. The needed part of the planes is halved by area averaging as often as the scale allows, and luma is
+blurred slightly to make up for the rest. Luma and chroma are brought to one size and go through ONE remap. Colour is
+converted last, on the small picture. Lens, scale, crop and rotation are all part of the map and cost nothing extra.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ from stream.geometry.viewport import SourceMap
 from stream.pipeline.items import UInt8
 
 _OUTSIDE = -2.0
-"""A coordinate whose bilinear neighbours all lie outside the picture: it becomes the border's black."""
+"""A coordinate whose bilinear neighbours are all outside the picture, so that it becomes the border's black."""
 
 
 class FusedRemap:
-    """Makes one view of every frame of one format; several threads may use it at once."""
+    """Makes one view of frames of one format; several threads may use it at once."""
 
     def __init__(self, frame_format: FrameFormat, source: SourceMap) -> None:
         self._frame_format = frame_format
@@ -33,16 +33,16 @@ class FusedRemap:
         self._black = frame_format.color.black
         self._to_rgb = frame_format.color.to_rgb()
         self.halvings, self.blur, self._roi, x, y = plan_sampling(frame_format, source)
-        """How often luma is halved before the remap, and by how much it is blurred across and down after that."""
+        """Number of halvings of luma before the remap, and its blur across and down afterwards."""
         x[~source.valid] = y[~source.valid] = _OUTSIDE
         self._map = cv2.convertMaps(x, y, cv2.CV_16SC2)
 
     def __call__(self, frame: av.VideoFrame) -> UInt8:
-        """(height, width, 3) uint8 RGB of a frame of this format; what the source does not show is black."""
+        """(height, width, 3) uint8 RGB of a frame of this format; pixels that the source does not show are black."""
         return np.asarray(cv2.transform(self.ycbcr(frame), self._to_rgb), np.uint8)
 
     def ycbcr(self, frame: av.VideoFrame) -> UInt8:
-        """The same before its colour is converted: (height, width, 3) uint8, Y'CbCr as the frame's tags mean it."""
+        """The same before colour conversion: (height, width, 3) uint8 Y'CbCr, according to the frame's tags."""
         luma, *chroma = self._planes(frame)
         working = [self._working_luma(luma), *(self._working_chroma(plane) for plane in chroma)]
         remapped = cv2.remap(
@@ -72,10 +72,10 @@ class FusedRemap:
         return _blurred(_halve(self._roi.cut(luma, self.halvings), self.halvings), self.blur)
 
     def _working_chroma(self, chroma: UInt8) -> UInt8:
-        """Chroma has half of luma's size already: one halving less, or, beside full luma, one doubling.
+        """Chroma is already half of luma's size: it is halved once less, or doubled if luma is not halved.
 
-        Its samples are taken to lie between luma's, as swscale does for frames that do not say where. A narrow blur
-        would change nothing that can be seen in it, and is left out.
+        Its samples are assumed to be centred between luma's, as swscale does for frames without a chroma location. A
+        narrow blur has no visible effect on chroma and is omitted.
         """
         part = self._roi.cut(chroma, self.halvings - 1)
         if self.halvings:
@@ -101,7 +101,7 @@ def _blurred(plane: UInt8, blur: tuple[BlurKernel, BlurKernel]) -> UInt8:
 
 
 def _halve(plane: UInt8, times: int) -> UInt8:
-    """Average 2x2 pixels, again and again: OpenCV has a fast path for exactly a half. An odd last line is dropped."""
+    """Average 2x2 pixels ``times`` times; OpenCV has a fast path for exactly a half. An odd last line is dropped."""
     for _ in range(times):
         height, width = plane.shape[0] // 2, plane.shape[1] // 2
         halved = cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)

@@ -1,7 +1,7 @@
-"""The fused remap in torch, for frames that lie in the GPU's memory: what comes down from there is the small picture.
+"""The fused remap in torch, for frames in GPU memory, so that only the small picture is copied to the host.
 
-The same steps as ``stream.geometry.remap``, in float32 and without its rounding in between. It is tested on
-torch's CPU against that one; on a GPU, and with frames that NVDEC left there, it has not been run.
+It takes the same steps as ``stream.geometry.remap``, in float32 and without intermediate rounding, and is tested
+against it with torch on the CPU. Not tested on a GPU yet, nor with frames decoded by NVDEC.
 """
 
 import hashlib
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     import torch
 
 _BITS = {"nv12": 8, "p010le": 16}
-"""Of a sample as it is stored; p010le has its ten in the upper bits."""
+"""Bits of a stored sample; p010le holds ten bits in the upper part."""
 
 
 class TorchRemap:
-    """Makes one view of every frame of one format, on one device; in use and result as ``FusedRemap``."""
+    """Makes one view of frames of one format on one device; equivalent to ``FusedRemap``."""
 
     def __init__(self, frame_format: FrameFormat, source: SourceMap, device: str) -> None:
-        """Compute the map, and put it on torch's ``device``."""
+        """Compute the map and copy it to torch's ``device``."""
         import torch
 
         self._plan: SamplingPlan = plan_sampling(frame_format, source)
         self._device = torch.device(device)
         roi = self._plan.roi
-        # grid_sample counts from -1, the first pixel's centre, to 1, the last one's.
+        # grid_sample's coordinates run from -1, the first pixel's centre, to 1, the last one's.
         x = self._plan.x * (2.0 / max(1, roi.right - roi.left - 1)) - 1.0
         y = self._plan.y * (2.0 / max(1, roi.bottom - roi.top - 1)) - 1.0
         self._grid = torch.from_numpy(np.stack([x, y], axis=-1)[None]).to(self._device)
@@ -43,16 +43,16 @@ class TorchRemap:
 
     @property
     def halvings(self) -> int:
-        """How often luma is halved before the remap."""
+        """Number of halvings of luma before the remap."""
         return self._plan.halvings
 
     @property
     def blur(self) -> tuple[BlurKernel, BlurKernel]:
-        """By how much it is blurred across and down after that."""
+        """Blur of luma across and down afterwards."""
         return self._plan.blur
 
     def __call__(self, frame: av.VideoFrame) -> UInt8:
-        """(height, width, 3) uint8 RGB, in the host's memory; what the source does not show is black."""
+        """(height, width, 3) uint8 RGB in host memory; pixels that the source does not show are black."""
         import torch
 
         with torch.inference_mode():
@@ -89,7 +89,7 @@ class TorchRemap:
         return doubled[..., : roi.bottom - roi.top, : roi.right - roi.left]
 
     def _blurred(self, picture: "torch.Tensor") -> "torch.Tensor":
-        """(1, C, H, W), each channel by itself; at the border the picture is reflected, as OpenCV does."""
+        """Blur each channel of (1, C, H, W); the border is reflected, as in OpenCV."""
         from torch.nn.functional import conv2d, pad
 
         across, down = self._blur
@@ -102,8 +102,8 @@ class TorchRemap:
 def planes(frame: av.VideoFrame, device: "torch.device") -> "tuple[torch.Tensor, torch.Tensor]":
     """Luma (1, 1, H, W) and chroma (1, 2, H/2, W/2) of an NV12 or P010 frame: float32 on ``device``, 0 to 255.
 
-    Taken by DLPack from where they are. PyAV has no stream to wait on: the decoder works on CUDA's default stream, as
-    torch does, and that keeps the order.
+    They are shared through DLPack. PyAV exposes no stream to wait for, but the decoder works on CUDA's default stream,
+    as torch does, which preserves the order.
 
     Raises:
         EgocleanError: the frame has another pixel format.
@@ -120,7 +120,7 @@ def planes(frame: av.VideoFrame, device: "torch.device") -> "tuple[torch.Tensor,
 
 
 def _halve(plane: "torch.Tensor", times: int) -> "torch.Tensor":
-    """Average 2x2 pixels, again and again; an odd last line is dropped."""
+    """Average 2x2 pixels ``times`` times; an odd last line is dropped."""
     from torch.nn.functional import avg_pool2d
 
     for _ in range(times):
@@ -129,7 +129,7 @@ def _halve(plane: "torch.Tensor", times: int) -> "torch.Tensor":
 
 
 def _weights(blur: BlurKernel, device: "torch.device") -> "torch.Tensor":
-    """(taps,) weights of a Gaussian, summing to 1, as ``cv2.getGaussianKernel`` has them."""
+    """(taps,) weights of a Gaussian, summing to 1, as from ``cv2.getGaussianKernel``."""
     import torch
 
     if blur.taps == 1:

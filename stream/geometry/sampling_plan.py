@@ -1,4 +1,4 @@
-"""Where the pixels of a view lie in a decoder's planes, and how much of those is averaged into one."""
+"""Where a view's pixels are in a decoder's planes, and how the planes are filtered before they are sampled."""
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 P = TypeVar("P", UInt8, "torch.Tensor")
 
 _OF_THREE_PX2 = 0.75
-"""The most that a blur of 3 pixels is to stand for: what is left of one more halving, of a picture in its shape."""
+"""Largest variance for a 3-tap blur: the remainder below one more halving of a picture that keeps its shape."""
 _WIDE = 9
-"""Pixels of the blur along the side that a squashed picture loses more of."""
+"""Taps of the blur along the side that a stretched picture reduces more."""
 
 
 class RegionOfInterest(NamedTuple):
-    """The part of the planes that a map uses, in pixels of the size at which the remap works."""
+    """The part of the planes that a map uses, in pixels at the remap's working size."""
 
     left: int
     right: int
@@ -28,7 +28,7 @@ class RegionOfInterest(NamedTuple):
     bottom: int
 
     def cut(self, plane: P, level: int) -> P:
-        """Slice this part out of a plane ``level`` halvings above the working size; -1: one doubling below it.
+        """Slice this part out of a plane that is ``level`` halvings larger than the working size; -1 is half of it.
 
         Rows and columns are the last two dimensions.
         """
@@ -38,10 +38,10 @@ class RegionOfInterest(NamedTuple):
 
 
 class BlurKernel(NamedTuple):
-    """A Gaussian along one axis."""
+    """A Gaussian kernel along one axis."""
 
     taps: int
-    """1 for none."""
+    """1 for no blur."""
     sigma_px: float
 
 
@@ -49,17 +49,17 @@ class SamplingPlan(NamedTuple):
     """How a view is sampled from the planes of a frame format."""
 
     halvings: int
-    """How often luma is halved before the remap."""
+    """Number of halvings of luma before the remap."""
     blur: tuple[BlurKernel, BlurKernel]
-    """By how much it is blurred across and down after that."""
+    """Blur of luma across and down afterwards."""
     roi: RegionOfInterest
     x: Float32
-    """(height, width) float32, pixels of that part; what the source does not show may be anywhere in it."""
+    """(height, width) float32, pixels of that part; arbitrary where the source shows nothing."""
     y: Float32
 
 
 def plan_sampling(frame_format: FrameFormat, source: SourceMap) -> SamplingPlan:
-    """Where each pixel of a view lies in the planes."""
+    """Plan how a view is sampled from the planes."""
     halvings, blur = antialiasing(source.blur_px2)
     width, height = frame_format.width >> halvings, frame_format.height >> halvings
     x, y = (_working(coordinate, halvings) for coordinate in _to_coded(frame_format, source))
@@ -69,22 +69,22 @@ def plan_sampling(frame_format: FrameFormat, source: SourceMap) -> SamplingPlan:
 
 
 def is_wide_blur(blur: tuple[BlurKernel, BlurKernel]) -> bool:
-    """Whether a blur is so wide that chroma needs it, too."""
+    """Whether a blur is wide enough to be needed for chroma as well."""
     return _WIDE in (axis.taps for axis in blur)
 
 
 def antialiasing(blur_px2: tuple[float, float]) -> tuple[int, tuple[BlurKernel, BlurKernel]]:
-    """How often to halve, and how much to blur after it, so that sampling blurs as much as an antialiased resize.
+    """Number of halvings, and the blur after them, that together filter as much as an antialiased resize.
 
-    Kernels whose variances are equal look nearly alike. After ``n`` halvings, ``k = 2^n``, linear interpolation has the
-    variance ``k^2 / 6`` and the average of ``k`` pixels ``(k^2 - 1) / 12``; the rest is left to a blur, of 3 pixels
-    where the picture keeps its shape.
+    Kernels of equal variance look nearly the same. After ``n`` halvings, ``k = 2^n``, linear interpolation has the
+    variance ``k^2 / 6`` and the average of ``k`` pixels ``(k^2 - 1) / 12``; the remainder is left to a blur, of 3 taps
+    if the picture keeps its shape.
 
     Args:
-        blur_px2: Variance to reach across and down, source pixels squared.
+        blur_px2: target variance across and down, source pixels squared.
 
     Returns:
-        The number of halvings, and the blur across and down the halved picture.
+        The number of halvings, and the blur across and down on the halved picture.
     """
     halvings = 0
     while _sampling_px2(halvings + 1) <= min(blur_px2):
@@ -94,12 +94,12 @@ def antialiasing(blur_px2: tuple[float, float]) -> tuple[int, tuple[BlurKernel, 
 
 
 def _blur(variance_px2: float) -> BlurKernel:
-    """The blur of that variance, of 3 pixels if a wider one is not called for."""
+    """A blur of that variance, with 3 taps unless a wider one is needed."""
     if variance_px2 < 0.01:
         return BlurKernel(1, 0.0)
     if variance_px2 > _OF_THREE_PX2:
         return BlurKernel(_WIDE, float(np.sqrt(variance_px2)))
-    # Of the weights (a, 1 - 2a, a) the variance is 2a, and a / (1 - 2a) = exp(-1 / (2 sigma^2)); flat at a = 1/3.
+    # The variance of the weights (a, 1 - 2a, a) is 2a, and a / (1 - 2a) = exp(-1 / (2 sigma^2)); flat at a = 1/3.
     side = min(variance_px2 / 2.0, 0.32)
     return BlurKernel(3, float(np.sqrt(-0.5 / np.log(side / (1.0 - 2.0 * side)))))
 
@@ -125,10 +125,10 @@ def _to_coded(frame_format: FrameFormat, source: SourceMap) -> tuple[Float32, Fl
 
 
 def _working(coordinate: Float32, halvings: int) -> Float32:
-    """The same place in a picture that has been halved so often."""
+    """The same position in a picture after so many halvings."""
     return (coordinate + np.float32(0.5)) / np.float32(1 << halvings) - np.float32(0.5)
 
 
 def _span(used: Float32, size: int) -> tuple[int, int]:
-    """First and one past the last pixel that interpolation may touch, beginning at an even one: chroma's grid."""
+    """First and one past the last pixel that interpolation may touch; the first is even, to fit chroma's grid."""
     return max(0, int(used.min()) - 2) // 2 * 2, min(size, int(used.max()) + 4)

@@ -1,6 +1,6 @@
-"""Which pictures are made of a frame, and where each of their pixels lies in the source picture.
+"""The pictures that are made from a frame, and where their pixels are in the source picture.
 
-All of it is geometry of the upright picture, the one a viewer sees; no pixel is touched here.
+This is pure geometry of the upright picture, as a viewer sees it; no pixel is touched here.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ResizeMode: TypeAlias = Literal["center-crop", "stretch", "letterbox"]
 """How a picture becomes the square encoder frame: a centre crop, stretched, or whole between black bars."""
 TRIANGLE_PX2 = 1.0 / 6.0
-"""Variance of linear interpolation: of a triangle of half width 1."""
+"""Variance of linear interpolation, whose kernel is a triangle of half width 1."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Viewport:
     """Viewport pixels per picture pixel."""
     scale_y: float
     left: int = 0
-    """Viewport pixels cut off on the left; where less than 0, black is put there instead."""
+    """Viewport pixels cropped on the left; a negative value adds a black bar."""
     top: int = 0
 
     @property
@@ -41,19 +41,19 @@ class Viewport:
         return across, down
 
     def shows(self, width: int, height: int) -> npt.NDArray[np.bool_]:
-        """(height, width) of the view: whether there is a picture of ``width`` x ``height``, or a bar beside it."""
+        """(height, width) of the view: whether a pixel shows a picture of ``width`` x ``height``, and not a bar."""
         across, down = self._picture_pixels()
         return ((down > -0.5) & (down < height - 0.5))[:, None] & ((across > -0.5) & (across < width - 0.5))[None, :]
 
     def straight(self) -> tuple[Float32, Float32]:
-        """(height, width) each: where the view's pixels lie in the picture."""
+        """(height, width) x and y of the view's pixels in the picture."""
         across, down = self._picture_pixels()
         x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
         return x, y
 
     @property
     def matrix(self) -> Float64:
-        """(3, 3) from picture pixels to view pixels; edges, not centres, keep their place when scaling."""
+        """(3, 3) from picture pixels to view pixels; scaling fixes edges, not pixel centres."""
         return np.array(
             [
                 [self.scale_x, 0.0, 0.5 * self.scale_x - 0.5 - self.left],
@@ -63,7 +63,7 @@ class Viewport:
         )
 
     def _picture_pixels(self) -> tuple[Float64, Float64]:
-        """(width,) and (height,): where the view's columns and rows lie in the picture."""
+        """(width,) and (height,): positions of the view's columns and rows in the picture."""
         across = (np.arange(self.width, dtype=np.float64) + self.left + 0.5) / self.scale_x - 0.5
         down = (np.arange(self.height, dtype=np.float64) + self.top + 0.5) / self.scale_y - 0.5
         return across, down
@@ -71,20 +71,20 @@ class Viewport:
 
 @dataclass(frozen=True, eq=False)
 class SourceMap:
-    """Where the pixels of a view lie in the upright source picture."""
+    """The positions of a view's pixels in the upright source picture."""
 
     x: Float32
     """(height, width) float32, source pixels."""
     y: Float32
     valid: npt.NDArray[np.bool_]
-    """(height, width), whether the source shows it: within the picture, and not beyond the lens's fold."""
+    """(height, width): whether the source shows it: inside the picture and not beyond the lens's fold."""
     blur_px2: tuple[float, float]
-    """Variance across and down, source pixels squared, of what the slow way blurs: the full-size remap, then an
-    antialiased resize."""
+    """Variance across and down, source pixels squared, of the blur of a full-size remap followed by an antialiased
+    resize."""
 
     @property
     def valid_fraction(self) -> float:
-        """Share of the view that shows something."""
+        """Fraction of the view that the source shows."""
         return float(self.valid.mean())
 
 
@@ -102,7 +102,7 @@ def encoder_view(width: int, height: int, encoder_px: int, geometry: ResizeMode 
 def _cropped(width: int, height: int, encoder_px: int) -> Viewport:
     """The V-JEPA 2 video processor's crop: shortest edge to 8/7 of ``encoder_px`` (292 for 256), then a centre crop.
 
-    As transformers' ``VJEPA2VideoProcessor`` does it, which floors the long edge and the crop's offset.
+    Like transformers' ``VJEPA2VideoProcessor``, it rounds down the long edge and the crop's offset.
     """
     shortest = encoder_px * 256 // 224
     if width <= height:
@@ -114,7 +114,7 @@ def _cropped(width: int, height: int, encoder_px: int) -> Viewport:
 
 
 def _letterboxed(width: int, height: int, encoder_px: int) -> Viewport:
-    """The long edge to the frame's side, the short one rounded; bars of equal size, the odd pixel below or right."""
+    """The long edge scaled to the frame's side, the short one rounded; equal bars, an odd pixel goes below or right."""
     scale = encoder_px / max(width, height)
     resized_w, resized_h = max(1, round(width * scale)), max(1, round(height * scale))
     left, top = -((encoder_px - resized_w) // 2), -((encoder_px - resized_h) // 2)
@@ -129,9 +129,9 @@ def keyframe_view(width: int, height: int, longest_px: int) -> Viewport:
 
 
 def coded_view(width: int, height: int, longest_px: int | None) -> Viewport:
-    """The whole picture for a video, not enlarged, and with even sides, which 4:2:0 needs.
+    """The whole picture for a video, not enlarged, with the even sides that 4:2:0 needs.
 
-    Pixels stay square: where a side is odd its last line is left out, nothing is stretched.
+    Pixels stay square: the last line of an odd side is cropped, nothing is stretched.
     """
     scale = 1.0 if longest_px is None else min(1.0, longest_px / max(width, height))
     return Viewport(_even(width * scale), _even(height * scale), scale, scale)
@@ -142,16 +142,16 @@ def _even(side: float) -> int:
 
 
 def source_map(view: Viewport, width: int, height: int, camera: "Camera | None") -> SourceMap:
-    """Look from a view into the source picture, through the lens, or straight where there is no camera.
+    """Locate a view's pixels in the source picture, through the lens, or directly if there is no camera.
 
     Args:
-        view: What is to be made.
-        width: Of the upright source picture, pixels.
-        height: The same.
-        camera: For that size; None leaves the picture as it is.
+        view: the view.
+        width: width of the upright source picture, pixels.
+        height: its height, pixels.
+        camera: for that size; None leaves the picture unrectified.
 
     Raises:
-        IntrinsicsError: through this lens nothing of the picture is seen.
+        IntrinsicsError: no pixel of the picture is visible through this lens.
     """
     if camera is None:
         x, y = view.straight()
@@ -162,7 +162,7 @@ def source_map(view: Viewport, width: int, height: int, camera: "Camera | None")
     valid = seen & view.shows(width, height) & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     if not valid.any():
         raise IntrinsicsError(
-            "through the lens of these intrinsics nothing of the picture is seen; check k1 to k4, cx and cy"
+            "no pixel of the picture is visible through the lens of these intrinsics; check k1 to k4, cx and cy"
         )
     across, down = (remap_px2 + TRIANGLE_PX2 * steps**2 for steps in _kernel_px(x, y, view))
     return SourceMap(x, y, valid, (across, down))

@@ -118,7 +118,7 @@ def test_rounded_sides_are_the_same_picture_and_another_shape_is_not() -> None:
     for width, height in ((456, 256), (854, 480), (1280, 720)):
         assert fit_camera(intrinsics, width, height).k[0, 0] == pytest.approx(300.0 * width / 1920)
     for width, height in ((640, 480), (1080, 1920), (1280, 640)):
-        with pytest.raises(IntrinsicsError, match=f"1920x1080, which is not the shape of the clip's {width}x{height}"):
+        with pytest.raises(IntrinsicsError, match=f"1920x1080, and the clip's {width}x{height} has another aspect"):
             fit_camera(intrinsics, width, height)
 
 

@@ -237,7 +237,7 @@ def test_the_10k_cards_fold_is_masked() -> None:
 
 def test_a_lens_that_shows_nothing_is_refused() -> None:
     """A calibration whose picture lies wholly outside the frame is an error, not a black film."""
-    with pytest.raises(IntrinsicsError, match="nothing of the picture"):
+    with pytest.raises(IntrinsicsError, match="no pixel of the picture"):
         FrameRemap(FrameFormat(*SMALL, "yuv420p", 0, 2, 0), camera_for(SMALL, cx=5000.0))
 
 

@@ -1,0 +1,166 @@
+"""ARCHITECTURE.md says what adds an encoder, a stage, an exporter or a source: one module and one line.
+
+Each test adds a toy, written here as its module would be, by one line in the table that ARCHITECTURE.md names, and runs
+a clip with it. Nothing else is touched.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import exporters.table
+import models.encoders.table
+import stream.runtime.processes
+import stream.sources.table
+from exporters.run_view import RunView, view_run
+from exporters.table import EXPORTERS, Exporter
+from models.encoders.cpu_store import CpuFrameStore
+from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_window
+from models.encoders.spec import EncoderProfile, EncoderSpec
+from stream.config import Options
+from stream.engines.table import run_prepared
+from stream.errors import ExitCode, UsageError
+from stream.pipeline.items import Embedding, Item
+from stream.pipeline.stage import Stage
+from stream.run.prepare import prepare
+from stream.runtime.process_spec import ProcessSpec, Work, WorkContext
+from stream.runtime.processes import PROCESSES
+from stream.sources.clip import open_file
+from stream.sources.live.options import LiveOptions
+from stream.sources.source import Source
+from stream.ui.view import PlainView
+from tests.support.clips import make_clip
+from tests.support.runs import manifest
+
+ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
+
+
+def is_named_for(what: str, table: ModuleType) -> bool:
+    """Whether ARCHITECTURE.md's row "add ``what``" names this module as the place of the line."""
+    path = table.__name__.replace(".", "/") + ".py"
+    (row,) = [line for line in ARCHITECTURE.read_text().splitlines() if line.startswith(f"| add {what}")]
+    return f"`{path}`" in row
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Four seconds, which is three windows."""
+    return make_clip(tmp_path / "clip.mp4", frames=125)
+
+
+def run(source: str | Path, out: Path, **options: object) -> Path:
+    """Run a clip by the inline engine, and return its run directory."""
+    chosen = {"lens.rectify": False, "encoder.name": "grid", "output.folder": out, "runtime.engine": "inline"}
+    prepared = prepare(Options(source=str(source)).replace({**chosen, **options}))
+    assert run_prepared(prepared, PlainView(Console(file=io.StringIO()))) == ExitCode.DONE
+    return out / prepared.source.stem
+
+
+class ToyEncoder:
+    """The mean colour of each tubelet."""
+
+    name = "toy-v1"
+    encoder_px = 32
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+
+    def facts(self) -> Facts:
+        return {"model": self.name, "weights_sha256": "none", "device": "cpu", "frames": self.frames, "dims": 3}
+
+    def encode(self, window: UInt8) -> ClipEmbedding:
+        check_window(window, self.frames, self.encoder_px)
+        tokens = window.reshape(self.frames // 2, -1, 3).mean(axis=1, dtype=np.float32)
+        return ClipEmbedding(tokens.mean(axis=0), tokens.astype(np.float16))
+
+    def frame_store(self) -> CpuFrameStore:
+        return CpuFrameStore.one_by_one(self)
+
+
+TOY_ENCODER = EncoderSpec(
+    load=lambda _folder, frames: ToyEncoder(frames), profile=lambda *_: EncoderProfile(dims=3, encoder_px=32)
+)
+
+
+def test_an_encoder(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is made by the toy, at its frame size, and its record and arrays are the toy's."""
+    assert is_named_for("an encoder", models.encoders.table)
+    with pytest.raises(UsageError, match="there is no encoder 'toy': expected one of auto, grid, vjepa2"):
+        run(clip, tmp_path / "runs", **{"encoder.name": "toy"})
+    monkeypatch.setitem(models.encoders.table.ENCODERS, "toy", TOY_ENCODER)
+    folder = run(clip, tmp_path / "runs", **{"encoder.name": "toy"})
+    assert manifest(folder)["encoder"]["model"] == "toy-v1"
+    assert np.load(folder / "clip_emb.npy").shape == (3, 3)
+    assert np.load(folder / "clip_temb.npy").shape == (3, 32, 3)
+
+
+class ToyStage(Stage):
+    """Counts embeddings, and passes on all items."""
+
+    name = "toy"
+    counts: list[int]
+
+    def __init__(self, counts: list[int]) -> None:
+        self.counts = counts
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        if isinstance(item, Embedding):
+            self.counts.append(item.index)
+        yield item
+
+
+def test_a_stage(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A toy stage in a process of its own, between two others, sees what goes through; the results stay the same."""
+    assert is_named_for("a stage", stream.runtime.processes)
+    without = run(clip, tmp_path / "without")
+    seen: list[int] = []
+
+    def build(_: WorkContext) -> Work:
+        return Work(ToyStage(seen))
+
+    toy = ProcessSpec("toy", build)
+    rows = {**dict(list(PROCESSES.items())[:2]), toy.name: toy, **dict(list(PROCESSES.items())[2:])}
+    monkeypatch.setattr(stream.runtime.processes, "PROCESSES", rows)
+    with_toy = run(clip, tmp_path / "with")
+    assert len(seen) == 3
+    for name in ("clip_emb.npy", "clip_temb.npy", "clip_ts.npy"):
+        assert (with_toy / name).read_bytes() == (without / name).read_bytes()
+
+
+def export_durations(views: Sequence[RunView], destination: Path) -> list[Path]:
+    """The toy exporter: one line per segment."""
+    path = destination / "durations.txt"
+    path.write_text("".join(f"{s.segment_id} {s.t_end_s - s.t_start_s:.3f}\n" for view in views for s in view.closed))
+    return [path]
+
+
+def test_an_exporter(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy format is written from a run by its name."""
+    assert is_named_for("an exporter", exporters.table)
+    rows = {**EXPORTERS, "durations": Exporter("durations of segments", export_durations)}
+    monkeypatch.setattr(exporters.table, "EXPORTERS", rows)
+    view = view_run(run(clip, tmp_path / "runs"))
+    (path,) = exporters.table.export(["durations"], [view], tmp_path / "exported")
+    assert path.read_text() == "s0000 4.167\n"
+
+
+def open_toy(spec: str, options: LiveOptions, *, download: bool) -> Source:
+    """The toy source: ``toy://NAME`` is a clip in a fixed folder."""
+    return open_file(spec.replace("toy://", f"{TOY_FOLDER[0]}/"), options, download=download)
+
+
+TOY_FOLDER: list[Path] = []
+
+
+def test_a_source(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address with the toy's scheme is run as any other clip."""
+    assert is_named_for("a kind of source", stream.sources.table)
+    TOY_FOLDER[:] = [clip.parent]
+    monkeypatch.setitem(stream.sources.table.OPENERS, "toy", open_toy)
+    folder = run("toy://clip.mp4", tmp_path / "runs")
+    assert np.load(folder / "clip_ts.npy").shape == (3,)
