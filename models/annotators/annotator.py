@@ -1,7 +1,7 @@
-"""The contract of an annotator: closed segments in, what the model said of each out.
+"""The contract of an annotator: requests for closed segments in, responses out.
 
-An annotator knows no stream and no disk. It gets a segment's frames and says what it sees; whoever asked checks that
-the answer is for that very segment, and puts it on the stream's time line.
+An annotator knows no stream and no disk. It gets a segment's frames and describes them; the caller checks that the
+response is for that very segment, and converts it to stream time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,31 +35,31 @@ class AnnotationRequest:
     height_px: int
     """Size of the frames."""
     hint: str | None = None
-    """The detector's view in words; None where it is withheld."""
+    """The detector's result in words; None if it is withheld."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotationAnswer:
-    """What the model said of one segment."""
+    """The model's answer for one segment."""
 
     segment_id: str
     frames_digest: str
-    """Both as in the request: an answer that names others is nobody's."""
+    """Both as in the request: an answer with others is refused."""
     raw: str
-    """The words of the model, unparsed."""
+    """The text of the model, unparsed."""
     frames: int
-    """Frames that the model was shown: fewer than there were, where the memory did not suffice."""
+    """Frames that the model was shown: fewer than in the request if the memory did not suffice."""
     tokens_in: int
     tokens_out: int
     seconds: float
-    """Time of the model for this segment; a batch's time is shared out among its segments."""
+    """Time of the model for this segment; the time of a batch is divided among its segments."""
     box_space: Sequence[int] | None = None
-    """Width and height of the grid that its boxes were asked for in; None: the request's own pixels."""
+    """Width and height of the grid of its boxes; None: the request's own pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotationFailure:
-    """A segment that could not be described, and why; with what the model said and took all the same."""
+    """A segment that could not be described, and why; with the text of the model and what it cost, if any."""
 
     segment_id: str
     frames_digest: str
@@ -78,11 +78,11 @@ class Annotator(Protocol):
 
     @property
     def batch_max(self) -> int:
-        """The most segments that are worth being given at once."""
+        """Most segments in a batch."""
         ...
 
     def facts(self) -> Facts:
-        """What a record needs to ask the same again.
+        """What a record needs to repeat a request.
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``prompt``,
         ``prompt_sha256``, ``schema_sha256``, ``frames_max``, ``pixels_max``, ``quantization``, ``temperature``,
@@ -92,11 +92,11 @@ class Annotator(Protocol):
         ...
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationResponse]:
-        """Describe at most ``batch_max`` segments; each is given as soon as it is there, in any order.
+        """Describe at most ``batch_max`` segments; each response is returned as soon as it is known, in any order.
 
-        A model that makes a batch's answers in step has them all at once.
+        A model that generates a batch in step returns all of them at once.
 
         Raises:
-            ModelUnavailableError: the model can answer none at all, now or later.
+            ModelUnavailableError: the model cannot answer any request, now or later.
         """
         ...

@@ -18,7 +18,7 @@ _STRIDE_MAX: Final = 256
 
 
 def spread_choice(count: int, most: int) -> list[int]:
-    """At most ``most`` of ``count`` frames, the first and the last among them; for a model that is told each's time."""
+    """At most ``most`` of ``count`` frames, the first and the last among them; for a model that reads each time."""
     chosen: list[int] = np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()
     return chosen
 

@@ -1,4 +1,4 @@
-"""What a model is asked. The words are files in ``prompts/``; a new wording is a new file."""
+"""The prompt of a request. Wordings are files in ``prompts/``; a new wording is a new file."""
 
 import hashlib
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ class Prompt:
         Args:
             request: the segment.
             box_space: the grid of the boxes, as given to ``answer_schema``; None for the request's own pixels.
-            grid: of the pictures' times; None where each picture's own time is told beside it.
+            grid: of the pictures' times; None if each picture's own time is written beside it.
         """
         values = dict(_values(request, box_space or (request.width_px, request.height_px)))
         if grid:

@@ -83,18 +83,13 @@ class OutcomeWriter:
 def _action(segment: SegmentClosed, described: DescribedAction) -> Action:
     """The action in stream time, within its segment; the file gives it its number."""
     t_start_s, t_end_s = (_stream_s(segment, t_s) for t_s in (described.t_start_s, described.t_end_s))
-    ecot = described.ecot
     return Action(
         action_id=1,
         t_start_s=t_start_s,
         t_end_s=t_end_s,
         active=described.active,
-        objects=tuple(
-            SceneObject(object_name=seen.object_name, bbox=seen.bbox, rigid=seen.rigid) for seen in described.objects
-        ),
-        ecot=Ecot(scene=ecot.scene, subtask=ecot.subtask, motion=ecot.motion, prediction=ecot.prediction)
-        if ecot
-        else None,
+        objects=tuple(SceneObject(**seen.model_dump()) for seen in described.objects),
+        ecot=Ecot(**described.ecot.model_dump()) if described.ecot else None,
         segment_id=segment.segment_id,
         kind=segment.kind,
     )

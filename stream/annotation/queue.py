@@ -180,7 +180,7 @@ class AnnotationQueue:
         """Held ones that are being selected again."""
         self._suspects: set[str] = set()
         self._is_ready = False
-        """Whether the annotator can be asked."""
+        """Whether the annotator takes tasks."""
         self._gone_because = None if has_annotator else NO_ANNOTATOR
         """Why nothing is annotated any more."""
         self._end: End | None = None

@@ -1,4 +1,4 @@
-"""Describing the segments of a run that has finished: those that nobody described yet, and those that failed.
+"""Annotate a finished run later: its segments that were never described, and those that failed.
 
 Nothing is decoded again: the segments are in the log, and their keyframes in the spool. It may be ended at any moment,
 and called again.
@@ -132,12 +132,12 @@ def _tell_health(layout: RunLayout, finish: events.RunFinished) -> None:
 
 
 def _close_books(layout: RunLayout) -> events.RunFinished:
-    """The run's last word, said anew where something has changed since."""
-    told = list(read_events(layout.events))
-    finish = [event for event in told if isinstance(event, events.RunFinished)][-1]
-    if told[-1] == finish:
+    """The last ``run.finished`` event, written again if something has changed since."""
+    recorded = list(read_events(layout.events))
+    finish = [event for event in recorded if isinstance(event, events.RunFinished)][-1]
+    if recorded[-1] == finish:
         return finish
-    books = account(told)
+    books = account(recorded)
     code: Literal[0, 4] = 4 if books.incomplete or finish.packets_lost else 0
     with EventLog(layout.events) as log:
         log.append(again := replace(finish, **books.seconds, annotation=books.annotation, exit_code=code))

@@ -131,7 +131,7 @@ def test_server_that_goes_costs_what_it_was_asked(described_clip: Path, tmp_path
     last = told(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
     assert round(last.annotated_s + last.failed_s, 6) == 21.0
-    assert all("has not been there for 0 s" in reason for reason in failures(run_dir).values())
+    assert all("has been unreachable for 0 s" in reason for reason in failures(run_dir).values())
     with serving() as server:
         assert run_cli("annotate", run_dir, "--annotator-url", server.url).returncode == 0
     assert len({action["segment_id"] for action in actions(run_dir)}) == len(outcomes(run_dir))

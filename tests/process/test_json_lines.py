@@ -67,7 +67,7 @@ def test_warnings_of_a_process_say_whose_they_are(clip: Path, tmp_path: Path) ->
     assert result.returncode == 5
     said = lines(result.stderr)
     assert [(line["level"], line["process"]) for line in said] == [("warning", "annotate"), ("error", None)]
-    assert said[0]["message"].startswith("nobody answers at http://127.0.0.1:9/v1")
+    assert said[0]["message"].startswith("http://127.0.0.1:9/v1 does not respond")
     assert {line["run_id"] for line in said} == {manifest(tmp_path / "clip")["run_id"]}
 
 

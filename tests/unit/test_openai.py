@@ -11,7 +11,7 @@ import pytest
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Frame
 from models.annotators.openai.chat import BOX_SPACE
-from models.annotators.openai.patience import TRIES
+from models.annotators.openai.retry_policy import TRIES
 from models.annotators.response.parse import AnswerError, parse_answer
 from models.annotators.response.schema import answer_schema, echo_of, longest_json_bytes
 from tests.support.echo_server import MODEL, TOKENS_IN, TOKENS_OUT

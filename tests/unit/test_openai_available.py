@@ -28,7 +28,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.mark.parametrize(
     ("key", "sent", "said"),
-    [("", None, "set OPENAI_API_KEY"), ("sk-expired", "Bearer sk-expired", "another key in OPENAI_API_KEY is needed")],
+    [
+        ("", None, "set OPENAI_API_KEY"),
+        ("sk-expired", "Bearer sk-expired", "the key in OPENAI_API_KEY is not accepted"),
+    ],
 )
 def test_refused_key_ends_it_at_once(
     server: Server, monkeypatch: pytest.MonkeyPatch, key: str, sent: str | None, said: str
@@ -57,7 +60,7 @@ def test_key_comes_from_the_environment_only(server: Server, tmp_path: Path, mon
 
 def test_unknown_model_ends_it_at_once(server: Server) -> None:
     """A server without that model can answer nothing: the error says so."""
-    with pytest.raises(ModelUnavailableError, match=r"knows no such model, or its address is another \(404\)"):
+    with pytest.raises(ModelUnavailableError, match=r"does not have this model, or its address is wrong \(404\)"):
         outcomes(server, segment(), model="other")
 
 
@@ -96,18 +99,18 @@ def test_server_that_is_not_up_yet_is_waited_for() -> None:
     with ExitStack() as stack:
         port = stack.enter_context(free_port())
         handler = _StartsServer(stack, port)
-        logger = logging.getLogger("models.annotators.openai.patience")
+        logger = logging.getLogger("models.annotators.openai.retry_policy")
         logger.addHandler(handler)
         stack.callback(logger.removeHandler, handler)
         asks = OpenAIAnnotator(OpenAISettings(f"http://127.0.0.1:{port}/v1", MODEL))
         [outcome] = asks.annotate([segment()])
     assert isinstance(outcome, AnnotationAnswer)
-    assert handler.said == [f"nobody answers at http://127.0.0.1:{port}/v1: waiting for up to 300 s"]
+    assert handler.said == [f"http://127.0.0.1:{port}/v1 does not respond: waiting for up to 300 s"]
 
 
 def test_server_that_stays_away_is_unavailable() -> None:
     """Where nobody comes within the time, the annotator can answer nothing, and says what helps."""
-    with free_port() as port, pytest.raises(ModelUnavailableError, match="has not been there for 0 s: start it"):
+    with free_port() as port, pytest.raises(ModelUnavailableError, match="has been unreachable for 0 s: start it"):
         list(OpenAIAnnotator(OpenAISettings(f"http://127.0.0.1:{port}/v1", MODEL, wait_s=0)).annotate([segment()]))
 
 
@@ -117,15 +120,15 @@ def test_server_that_dies_midway_is_unavailable_not_a_failure(tmp_path: Path, mo
     with serving() as server:
         asks = annotator(server, wait_s=0)
         assert [type(outcome) for outcome in asks.annotate([segment(1)])] == [AnnotationAnswer]
-    with pytest.raises(ModelUnavailableError, match="has not been there"):
+    with pytest.raises(ModelUnavailableError, match="has been unreachable"):
         list(asks.annotate([segment(2)]))
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("localhost:8000", "is no server's: expected one like http"),
-        ("ftp://host/v1", "is no server's"),
+        ("localhost:8000", "is not that of a server: expected one like http"),
+        ("ftp://host/v1", "is not that of a server"),
         ("http://me:secret@host/v1", "a key belongs in OPENAI_API_KEY"),
         ("http://host/v1?api_key=secret", "a key belongs in OPENAI_API_KEY"),
     ],

@@ -139,6 +139,20 @@ def test_words_come_after_the_video(annotators: dict[Family, QwenAnnotator], fam
         assert int(mask[row].sum() + deltas[row]) == int(behind.max()) + 1
 
 
+def test_transformers_still_needs_the_correction(annotators: dict[Family, QwenAnnotator]) -> None:
+    """If this fails, transformers computes the positions correctly: delete ``models.annotators.qwen.positions``."""
+    annotator = annotators["qwen2_5_vl"]
+    inputs = asked(annotator, [noise_segment([float(index) for index in range(12)])])
+    model, types = annotator._qwen.model.model, inputs["mm_token_type_ids"]
+    given = {"attention_mask": inputs["attention_mask"], "video_grid_thw": inputs["video_grid_thw"]}
+    given |= {"second_per_grid_ts": inputs["second_per_grid_ts"]}
+    positions, _ = type(model).get_rope_index(model, inputs["input_ids"], types, **given)
+    words = int((types[0] == VIDEO).nonzero()[-1]) + 1
+    assert int(positions[0, 0, words]) <= int(positions[:, 0, :words].max()), (
+        "delete models/annotators/qwen/positions.py"
+    )
+
+
 def test_batch_leaves_memory_for_what_the_plan_does_not_know(
     annotators: dict[Family, QwenAnnotator], monkeypatch: pytest.MonkeyPatch
 ) -> None:

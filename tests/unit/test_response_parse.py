@@ -40,7 +40,7 @@ def times(raw: str) -> list[tuple[float, float]]:
 def test_answer_is_read() -> None:
     """Every field arrives where it belongs, in seconds and pixels."""
     first, second = parse_answer(answer(busy(0, 41, [1, 2, 30, 40]), idle(41, 60)), REQUEST)
-    screw = DescribedObject("screw", (1, 2, 30, 40), rigid=True)
+    screw = DescribedObject(object_name="screw", bbox=(1, 2, 30, 40), rigid=True)
     assert first == DescribedAction(0.0, 4.1, active=True, objects=(screw,), ecot=Ecot(**ECOT))
     assert second == DescribedAction(4.1, 6.0, active=False, objects=(), ecot=None)
 

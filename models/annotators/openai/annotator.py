@@ -1,7 +1,7 @@
-"""``openai``: an annotator that asks any OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a hosted one.
+"""``openai``: an annotator behind any OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a hosted one.
 
-All segments of a batch are asked for at once. A server that is not there, not yet or not any more, is waited for; one
-that stays away, or lets nobody in, makes the annotator unavailable. Any other fault costs the one segment that met it.
+All segments of a batch are requested concurrently. While the server is unreachable, the annotator waits for it; if it
+stays unreachable or refuses access, the annotator is unavailable. Any other error fails only its own segment.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from models.annotators.openai.chat import (
     shown,
 )
 from models.annotators.openai.errors import TooLongError, is_away, why_failed, why_unavailable
-from models.annotators.openai.patience import Absence, Patience
+from models.annotators.openai.retry_policy import Outage, RetryPolicy
 from models.annotators.openai.spec import SPEC
 from models.annotators.prompt import Prompt
 from models.annotators.response.schema import schema_sha256
@@ -48,7 +48,7 @@ _Outcome: TypeAlias = AnnotationAnswer | AnnotationFailure | ModelUnavailableErr
 
 @dataclass(frozen=True, slots=True)
 class OpenAISettings:
-    """Which server is asked, and how."""
+    """The server, and how requests are made."""
 
     url: str
     """As in ``http://host:8000/v1``."""
@@ -57,20 +57,20 @@ class OpenAISettings:
     task: str | None = None
     """What the worker is doing, in the user's words."""
     batch_max: int = BATCH_MAX
-    """The most segments that are asked for at once."""
+    """Most segments that are requested concurrently."""
     frames_max: int = FRAMES_MAX
-    """The most frames of a segment that are sent."""
+    """Most frames of a segment that are sent."""
     pixels_max: int = PIXELS_MAX
-    """The most pixels that a frame is sent with."""
+    """Most pixels of a frame that is sent."""
     wait_s: float = CONNECT_TIMEOUT_S
-    """How long a server may be away."""
+    """How long the server may be unreachable."""
     timeout_s: float = REQUEST_TIMEOUT_S
     """How long one answer may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A request as the server is asked it."""
+    """A request in the form that is sent to the server."""
 
     request: AnnotationRequest
     frames: int
@@ -82,16 +82,16 @@ class _Question:
         return AnnotationAnswer(of.segment_id, of.frames_digest, reply.words, frames, *tokens, seconds, BOX_SPACE)
 
     def failure(self, reason: str, reply: Reply | None = None, seconds: float = 0.0) -> AnnotationFailure:
-        of, said = self.request, reply or Reply("")
-        took = said.tokens_in, said.tokens_out, seconds
-        return AnnotationFailure(of.segment_id, of.frames_digest, reason, said.words, *took)
+        of, reply = self.request, reply or Reply("")
+        took = reply.tokens_in, reply.tokens_out, seconds
+        return AnnotationFailure(of.segment_id, of.frames_digest, reason, reply.words, *took)
 
 
 class OpenAIAnnotator:
     """A model behind a server's address."""
 
     def __init__(self, settings: OpenAISettings) -> None:
-        """Nobody is asked yet.
+        """Check the options; nothing is sent yet.
 
         Raises:
             ValueError: the address is none, or holds a password, or the task is more than words.
@@ -102,7 +102,7 @@ class OpenAIAnnotator:
         self._settings: Final = settings
         self._prompt: Final = Prompt(settings.task)
         self._key: Final = openai_key()
-        self._absence: Final = Absence(settings.url, settings.wait_s)
+        self._outage: Final = Outage(settings.url, settings.wait_s)
         self.batch_max: Final = settings.batch_max
 
     def facts(self) -> Facts:
@@ -134,23 +134,23 @@ class OpenAIAnnotator:
         return _Question(request, len(frames), question(request, frames, self._prompt))
 
     def _outcomes(self, questions: list[_Question]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
-        """Ask all at once; each outcome is given as soon as it is there."""
+        """Make all requests concurrently; each outcome is returned as soon as it is known."""
         with asyncio.Runner() as runner:
             client = self._client()
             loop = runner.get_loop()
-            asked = {loop.create_task(self._outcome(client, asks, len(questions))) for asks in questions}
+            tasks = {loop.create_task(self._outcome(client, question, len(questions))) for question in questions}
             try:
-                while asked:
-                    done, asked = runner.run(_first_of(asked))
+                while tasks:
+                    done, tasks = runner.run(_first_of(tasks))
                     yield from _known(task.result() for task in done)
             finally:
-                runner.run(_leave(client, asked))
+                runner.run(_leave(client, tasks))
 
     def _client(self) -> "AsyncOpenAI":
         import httpx2
         from openai import AsyncOpenAI
 
-        from models.annotators.openai.bounded import BoundedClient
+        from models.annotators.openai.limited_client import LimitedClient
 
         # One answer's limit is the whole request's, not that of each silence; what is tried again is decided here.
         limits = httpx2.Timeout(None, connect=_CONNECTS_WITHIN_S)
@@ -159,83 +159,83 @@ class OpenAIAnnotator:
             api_key=self._key or "none",
             timeout=limits,
             max_retries=0,
-            http_client=BoundedClient(timeout=limits, verify=_tls()),
+            http_client=LimitedClient(timeout=limits, verify=_tls()),
         )
 
-    async def _outcome(self, client: "AsyncOpenAI", asks: _Question, sharers: int) -> _Outcome:
-        """What became of one segment; nothing is raised, so that what became of the others is not lost."""
+    async def _outcome(self, client: "AsyncOpenAI", question: _Question, sharers: int) -> _Outcome:
+        """The outcome of one segment. Nothing is raised, so that the outcomes of the others are not lost."""
         from openai import OpenAIError
 
         try:
-            body, took_s = await self._body(client, asks.chat)
+            body, took_s = await self._body(client, question.chat)
         except (OpenAIError, TimeoutError, TooLongError) as error:
             if (unavailable := self._why_unavailable(error)) is not None:
                 return ModelUnavailableError(f"the server at {self._settings.url} {unavailable}")
             lost_s = self._settings.timeout_s if isinstance(error, TimeoutError) else 0.0
-            return asks.failure(why_failed(error), seconds=lost_s / sharers)
+            return question.failure(why_failed(error), seconds=lost_s / sharers)
         try:
-            return asks.answer(read_reply(body), took_s / sharers)
+            return question.answer(read_reply(body), took_s / sharers)
         except NoAnswerError as error:
-            return asks.failure(str(error), error.reply, took_s / sharers)
+            return question.failure(str(error), error.reply, took_s / sharers)
 
     async def _body(self, client: "AsyncOpenAI", chat: dict[str, Any]) -> tuple[str, float]:
-        """The reply to a chat, asked for again as long as that is of use, and the seconds that it took."""
+        """The reply to a chat, retried as long as the policy allows, and the seconds that the last try took."""
         import stamina
         from openai import Omit
         from stamina.instrumentation import set_on_retry_hooks
 
-        set_on_retry_hooks(())  # its own words, "stamina.retry_scheduled", help nobody
+        set_on_retry_hooks(())  # its own log line, "stamina.retry_scheduled", is of no use to the user
         headers = {} if self._key else {"Authorization": Omit()}
         create = client.chat.completions.with_raw_response.create
-        async for attempt in stamina.retry_context(Patience(self._absence), attempts=None, timeout=None):
+        async for attempt in stamina.retry_context(RetryPolicy(self._outage), attempts=None, timeout=None):
             with attempt:
                 began_s = time.monotonic()
                 async with asyncio.timeout(self._settings.timeout_s):
                     reply = await create(model=self._settings.model, extra_headers=headers, **chat)
-        self._absence.end()
+        self._outage.end()
         return reply.text, time.monotonic() - began_s
 
     def _why_unavailable(self, error: Exception) -> str | None:
         if is_away(error):
-            return f"has not been there for {self._settings.wait_s:.0f} s: start it, or name another address"
+            return f"has been unreachable for {self._settings.wait_s:.0f} s: start it, or name another address"
         return why_unavailable(error, has_key=self._key is not None)
 
 
 @cache
 def _tls() -> "SSLContext":
-    """Once for all batches: reading the certificates takes longer than many a request, and half a MiB."""
+    """Made once for all batches: reading the certificates takes longer than many requests, and half a MiB."""
     import httpx2
 
     return httpx2.create_ssl_context()
 
 
 def check_url(url: str) -> None:
-    """Refuse an address that is none, or that has a secret in it.
+    """Check that an address is one, and holds no secret.
 
     Raises:
-        ValueError: it is so.
+        ValueError: it is not one, or it holds a secret.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"the address {url!r} is no server's: expected one like http://localhost:8000/v1")
+        raise ValueError(f"the address {url!r} is not that of a server: expected one like http://localhost:8000/v1")
     if parts.username or parts.password or parts.query:
         raise ValueError(f"the address of {parts.hostname} holds more than an address: a key belongs in OPENAI_API_KEY")
 
 
-async def _first_of(asked: set["asyncio.Task[_Outcome]"]) -> tuple[set["asyncio.Task[_Outcome]"], ...]:
+async def _first_of(tasks: set["asyncio.Task[_Outcome]"]) -> tuple[set["asyncio.Task[_Outcome]"], ...]:
     """Those that are done, at least one, and those that are not."""
-    return await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    return await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _leave(client: "AsyncOpenAI", asked: set["asyncio.Task[_Outcome]"]) -> None:
-    for task in asked:
+async def _leave(client: "AsyncOpenAI", tasks: set["asyncio.Task[_Outcome]"]) -> None:
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*asked, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
     await client.close()
 
 
 def _known(outcomes: Iterable[_Outcome]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
-    """What came; after that, that no more will come."""
+    """The outcomes; if the server is unavailable, that is raised after the others."""
     for outcome in sorted(outcomes, key=lambda outcome: isinstance(outcome, ModelUnavailableError)):
         if isinstance(outcome, ModelUnavailableError):
             raise outcome

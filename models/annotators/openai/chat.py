@@ -1,8 +1,8 @@
-"""What an OpenAI-compatible server is asked for one segment, and what counts as an answer.
+"""The request to an OpenAI-compatible server for one segment, and what counts as an answer.
 
 Requests and replies are those of chat completions, https://platform.openai.com/docs/api-reference/chat, as vLLM,
-SGLang and llama.cpp serve them too. Boxes are asked for in thousandths of the picture: what size a server shrinks it to
-is not known here.
+SGLang and llama.cpp serve them too. Boxes are requested in thousandths of the picture, since the size to which a
+server shrinks it is not known.
 """
 
 from base64 import b64encode
@@ -22,15 +22,15 @@ from models.annotators.response.schema import BoxSpace, answer_schema, longest_j
 
 BOX_SPACE: Final[BoxSpace] = (1000, 1000)
 TEMPERATURE: Final = 0.0
-"""The likeliest token each time: what is described is not to hang on chance."""
+"""Always the most likely token: a description must not depend on chance."""
 SIDE_PX: Final = 28
-"""Of the square that becomes one token of Qwen2.5-VL: pictures of whole squares are not scaled again."""
+"""Side of the square that becomes one token of Qwen2.5-VL: pictures of whole squares are not scaled again."""
 _JPEG_QUALITY: Final = 92
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server said of one segment."""
+    """The reply of a server for one segment."""
 
     words: str
     tokens_in: int = 0
@@ -38,7 +38,7 @@ class Reply:
 
 
 class NoAnswerError(Exception):
-    """The server replied, but not with an answer: why, in a clause, and what it said instead."""
+    """The server replied, but not with an answer: the reason in a clause, and the reply."""
 
     def __init__(self, reason: str, reply: Reply) -> None:
         super().__init__(reason)
@@ -46,7 +46,7 @@ class NoAnswerError(Exception):
 
 
 def shown(request: AnnotationRequest, *, frames_max: int, pixels_max: int) -> list[Frame]:
-    """What the server is sent of a segment: frames from all over it, shrunk if they have more than ``pixels_max``.
+    """The frames of a segment that are sent: evenly chosen, and shrunk if they have more than ``pixels_max``.
 
     Raises:
         ValueError: a frame that has to be shrunk is no picture, or has another size than the request says.
@@ -81,7 +81,7 @@ def read_reply(body: str) -> Reply:
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError as error:
-        raise NoAnswerError(f"what the server sent is no chat completion: {_beginning(body)}", Reply(body)) from error
+        raise NoAnswerError(f"the server's reply is no chat completion: {_beginning(body)}", Reply(body)) from error
     usage = completion.usage or _Usage()
     if not completion.choices:
         raise NoAnswerError("the server's reply has no choice in it", Reply(body, *usage.tokens))
@@ -141,5 +141,5 @@ def _shrunk(picture: cv2.typing.MatLike, size: tuple[int, int]) -> bytes:
 
 
 def _beginning(text: str) -> str:
-    """The first words of what a server said, harmless to print."""
+    """The beginning of a server's reply, safe to print."""
     return ascii(" ".join(text.split())[:80])

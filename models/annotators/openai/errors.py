@@ -1,4 +1,4 @@
-"""What a failed request to an OpenAI-compatible server means: wait, ask again, give the segment up, or all of them."""
+"""What a failed request to an OpenAI-compatible server means: wait, retry, give up the segment, or give up all."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from openai import APIStatusError
 
 _AWAY: Final = frozenset({502, 503})
-"""Nobody is behind the address yet, or any more: a model is loaded, or a proxy waits for it."""
+"""The server is not available: it loads its model, or a proxy has no server behind it."""
 _PASSING: Final = frozenset({408, 409, 429})
 _QUOTED_CHARS_MAX: Final = 200
 
 
 class TooLongError(Exception):
-    """The body of a reply is longer than any that holds an answer."""
+    """The body of a reply is too long to be an answer."""
 
 
 def is_away(error: Exception) -> bool:
-    """Whether nobody is there to answer, which says nothing of the request."""
+    """Whether the server is unreachable, which says nothing about the request."""
     import httpx2
     from openai import APIConnectionError, APIStatusError
 
@@ -31,7 +31,7 @@ def is_away(error: Exception) -> bool:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same request may do better when it is made again."""
+    """Whether the same request may succeed if it is made again."""
     from openai import APIConnectionError, APIStatusError
 
     if isinstance(error, APIStatusError):
@@ -39,28 +39,28 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, APIConnectionError)
 
 
-def asked_wait_s(error: Exception) -> float | None:
-    """Seconds that the server asks to be left alone; None if it does not."""
+def retry_after(error: Exception) -> float | None:
+    """Seconds to wait before a retry, as the server asks; None if it does not."""
     from openai import APIStatusError
 
     return retry_after_s(error.response.headers) if isinstance(error, APIStatusError) else None
 
 
 def why_unavailable(error: Exception, *, has_key: bool) -> str | None:
-    """Why the server will answer no request at all; None if it may answer others."""
+    """Why the server cannot answer any request, in a clause; None if it may answer others."""
     from openai import AuthenticationError, NotFoundError, PermissionDeniedError
 
     match error:
         case AuthenticationError() | PermissionDeniedError():
-            cure = "another key in OPENAI_API_KEY is needed" if has_key else "set OPENAI_API_KEY"
+            cure = "the key in OPENAI_API_KEY is not accepted" if has_key else "set OPENAI_API_KEY"
             return f"refuses access ({error.status_code}): {cure}"
         case NotFoundError():
-            return "knows no such model, or its address is another (404): most end in /v1"
+            return "does not have this model, or its address is wrong (404): most addresses end in /v1"
     return None
 
 
 def why_failed(error: Exception) -> str:
-    """Why one segment got no answer, in a clause."""
+    """Why one segment has no answer, in a clause."""
     from openai import APIStatusError
 
     match error:

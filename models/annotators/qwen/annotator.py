@@ -33,22 +33,22 @@ _THOUSANDTHS: Final = (1000, 1000)
 
 @dataclass(frozen=True, slots=True)
 class QwenSettings:
-    """What decides what the model is asked, and how it answers."""
+    """What determines the requests to the model, and its answers."""
 
     task: str | None = None
     """What the worker is doing, in the user's words."""
     batch_max: int = BATCH_MAX
-    """The most segments at once, where the memory allows as many."""
+    """Most segments in a batch, if the memory allows it."""
     frames_max: int = FRAMES_MAX
-    """The most frames of a segment that are shown."""
+    """Most frames of a segment that are shown."""
     pixels_max: int = PIXELS_MAX
-    """The most pixels that a frame is shown with."""
+    """Most pixels of a frame that is shown."""
     quantization: Quantization = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A request as the model is asked it."""
+    """A request in the form that the model takes."""
 
     request: AnnotationRequest
     clip: Clip

@@ -27,7 +27,7 @@ _TOKENIZERS: Final = ("tokenizer.json", "vocab.json")
 
 @dataclass(frozen=True, slots=True)
 class LoadedQwen:
-    """A model that can be asked."""
+    """A loaded model and its processor."""
 
     kind: str
     """The configuration's ``model_type``, one of ``KINDS``."""
@@ -89,7 +89,7 @@ def load_qwen(folder: Path, quantization: Quantization) -> LoadedQwen:
 
 
 def free_bytes(device: "torch.device") -> int:
-    """Memory that a batch can have: what nobody uses and this process may take, and what torch keeps unused."""
+    """Memory available to a batch: what is free and this process may take, and what torch has reserved and not used."""
     import psutil
     import torch
 

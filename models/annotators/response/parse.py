@@ -1,6 +1,6 @@
-"""From a model's words to actions, strictly: what does not meet the schema is refused, and nothing is made up.
+"""From a model's text to actions, strictly: text that does not meet the schema is refused, and nothing is made up.
 
-What a schema cannot say is put right here, so that any answer that meets it gives at least one action:
+What a schema cannot express is corrected here, so that any answer that meets it gives at least one action:
 
 - the two times of an action are put in order, and one that starts and ends in the same decisecond lasts it;
 - actions are put in order of their start; each ends, at the latest, where the next one starts, and of two that start
@@ -37,27 +37,35 @@ _NUMBER_MAX: Final = 1_000_000
 
 
 class AnswerError(Exception):
-    """The model's words are no answer to the request: one sentence."""
+    """The model's text is no answer to the request: one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class DescribedObject:
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+_Words: TypeAlias = Annotated[str, Field(pattern=words_pattern(WORDS_CHARS_MAX))]
+_Natural: TypeAlias = Annotated[int, Field(ge=0, le=_NUMBER_MAX)]
+_Positive: TypeAlias = Annotated[int, Field(ge=1, le=_NUMBER_MAX)]
+
+
+class DescribedObject(_Strict):
     """Something that is handled or in the way."""
 
-    object_name: str
-    bbox: tuple[int, int, int, int]
-    """x1 < x2, y1 < y2, pixels of the request's frames."""
+    object_name: Annotated[str, Field(pattern=words_pattern(NAME_CHARS_MAX))]
+    bbox: tuple[_Natural, _Natural, _Natural, _Natural]
+    """x1, y1, x2, y2: in an answer in its grid, corners in any order; once parsed, x1 < x2, y1 < y2 in pixels of the
+    request's frames."""
     rigid: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Ecot:
+class Ecot(_Strict):
     """Embodied chain of thought."""
 
-    scene: str
-    subtask: str
-    motion: str
-    prediction: str
+    scene: _Words
+    subtask: _Words
+    motion: _Words
+    prediction: _Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,46 +83,24 @@ class DescribedAction:
 def parse_answer(
     raw: str, request: AnnotationRequest, box_space: Sequence[int] | None = None
 ) -> tuple[DescribedAction, ...]:
-    """The actions that a model's words stand for: at least one, ordered, disjoint, within [0, duration].
+    """The actions in a model's text: at least one, ordered, disjoint, within [0, duration].
 
     Args:
-        raw: the words.
-        request: what was asked.
-        box_space: width and height of the grid that the boxes were asked for in, as given to ``answer_schema``; None
+        raw: the text.
+        request: the request that it answers.
+        box_space: width and height of the grid of the boxes, as given to ``answer_schema``; None
             for the request's own pixels.
 
     Raises:
-        AnswerError: the words do not meet the request's schema, or their boxes lie in another grid.
+        AnswerError: the text does not meet the request's schema, or their boxes lie in another grid.
     """
     answer = _of_schema(raw, request, tuple(box_space or (request.width_px, request.height_px)))
     return tuple(_in_turn([_described(action, answer.box_space, request) for action in answer.actions]))
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-_Words: TypeAlias = Annotated[str, Field(pattern=words_pattern(WORDS_CHARS_MAX))]
-_Natural: TypeAlias = Annotated[int, Field(ge=0, le=_NUMBER_MAX)]
-_Positive: TypeAlias = Annotated[int, Field(ge=1, le=_NUMBER_MAX)]
-
-
-class _Object(_Strict):
-    object_name: Annotated[str, Field(pattern=words_pattern(NAME_CHARS_MAX))]
-    bbox: tuple[_Natural, _Natural, _Natural, _Natural]
-    rigid: bool
-
-
-class _Ecot(_Strict):
-    scene: _Words
-    subtask: _Words
-    motion: _Words
-    prediction: _Words
-
-
 class _Action(_Strict):
-    ecot: _Ecot | None
-    objects: Annotated[tuple[_Object, ...], Field(max_length=OBJECTS_MAX)]
+    ecot: Ecot | None
+    objects: Annotated[tuple[DescribedObject, ...], Field(max_length=OBJECTS_MAX)]
     active: bool
     start_ds: _Natural
     end_ds: _Positive
@@ -182,19 +168,20 @@ def _check_bounds(answer: _Answer, request: AnnotationRequest, box_space: tuple[
 
 
 def _described(action: _Action, box_space: BoxSpace, request: AnnotationRequest) -> DescribedAction:
-    boxes = [(seen, _pixels(seen.bbox, box_space, request)) for seen in action.objects]
     start_ds, end_ds = sorted((action.start_ds, action.end_ds))
+    objects = (_in_pixels(seen, box_space, request) for seen in action.objects)
     return DescribedAction(
         t_start_s=_seconds(start_ds, request),
         t_end_s=_seconds(max(end_ds, start_ds + 1), request),
         active=action.active,
-        objects=tuple(
-            DescribedObject(seen.object_name.rstrip(), box, seen.rigid)
-            for seen, box in boxes
-            if box[0] < box[2] and box[1] < box[3]
-        ),
+        objects=tuple(seen for seen in objects if seen.bbox[0] < seen.bbox[2] and seen.bbox[1] < seen.bbox[3]),
         ecot=Ecot(**{field: words.rstrip() for field, words in action.ecot}) if action.ecot else None,
     )
+
+
+def _in_pixels(seen: DescribedObject, box_space: BoxSpace, request: AnnotationRequest) -> DescribedObject:
+    bbox = _pixels(seen.bbox, box_space, request)
+    return DescribedObject(object_name=seen.object_name.rstrip(), bbox=bbox, rigid=seen.rigid)
 
 
 def _seconds(time_ds: int, request: AnnotationRequest) -> float:

@@ -1,4 +1,4 @@
-"""A client that reads no more of a reply than an answer can have: a server may send without end."""
+"""A client that limits the size of replies: a server may send without end."""
 
 from typing import Any, Final
 
@@ -8,12 +8,12 @@ from openai import DefaultAsyncHttpxClient
 from models.annotators.openai.errors import TooLongError
 
 BODY_BYTES_MAX: Final = 1 << 20
-"""Some 16 times the longest answer."""
+"""About 16 times the longest answer."""
 _OF_THE_CODING: Final = ("content-encoding", "content-length", "transfer-encoding")
 
 
-class BoundedClient(DefaultAsyncHttpxClient):
-    """httpx's client; every reply it gives is read already, whatever its status."""
+class LimitedClient(DefaultAsyncHttpxClient):
+    """httpx's client; every reply that it returns has been read completely, whatever its status."""
 
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:  # noqa: ANN401  (httpx's own)
         """Send a request.
