@@ -1,10 +1,11 @@
-"""ARCHITECTURE.md says what adds an encoder, a stage, an exporter or a source: one module and one line.
+"""ARCHITECTURE.md says what adds an encoder, an annotator, a stage, an exporter or a source: one module and one line.
 
 Each test adds a toy, written here as its module would be, by one line in the table that ARCHITECTURE.md names, and runs
 a clip with it. Nothing else is touched.
 """
 
 import io
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -14,11 +15,14 @@ import pytest
 from rich.console import Console
 
 import exporters.table
+import models.annotators.table
 import models.encoders.table
 import stream.runtime.processes
 import stream.sources.table
 from exporters.run_view import RunView, view_run
 from exporters.table import EXPORTERS, Exporter
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest
+from models.annotators.spec import AnnotatorSpec
 from models.encoders.cpu_store import CpuFrameStore
 from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_window
 from models.encoders.spec import EncoderProfile, EncoderSpec
@@ -35,6 +39,7 @@ from stream.sources.live.options import LiveOptions
 from stream.sources.source import Source
 from stream.ui.view import PlainView
 from tests.support.clips import make_clip
+from tests.support.fake_annotators import answer_to
 from tests.support.runs import manifest
 
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
@@ -97,6 +102,35 @@ def test_an_encoder(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert manifest(folder)["encoder"]["model"] == "toy-v1"
     assert np.load(folder / "clip_emb.npy").shape == (3, 3)
     assert np.load(folder / "clip_temb.npy").shape == (3, 32, 3)
+
+
+class ToyAnnotator:
+    """Says the same of every segment."""
+
+    batch_max = 4
+
+    def facts(self) -> Facts:
+        return {"model": "toy-v1"}
+
+    def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+        yield from map(answer_to, requests)
+
+
+TOY_ANNOTATOR = AnnotatorSpec(
+    summary="says the same of every segment",
+    load=lambda _choice, _folder: ToyAnnotator(),
+    check=lambda _choice, _folder: None,
+)
+
+
+def test_an_annotator(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy describes the segment, and the record names it."""
+    assert is_named_for("an annotator", models.annotators.table)
+    monkeypatch.setitem(models.annotators.table.ANNOTATORS, "toy", TOY_ANNOTATOR)
+    folder = run(clip, tmp_path / "runs", **{"annotator.name": "toy"})
+    assert manifest(folder)["annotator"]["model"] == "toy-v1"
+    described = json.loads((folder / "clip_annotations.json").read_text())
+    assert [(action["segment_id"], action["active"]) for action in described] == [("s0000", True), ("s0000", False)]
 
 
 class ToyStage(Stage):
