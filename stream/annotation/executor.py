@@ -13,8 +13,8 @@ from typing import Final
 
 from models.annotators.annotator import AnnotationResponse
 from stream.annotation.outcome import OutcomeWriter
-from stream.annotation.queue import (
-    AnnotationQueue,
+from stream.annotation.queue import AnnotationQueue
+from stream.annotation.queue_messages import (
     ChannelReady,
     DropKeyframes,
     Event,

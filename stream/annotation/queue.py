@@ -18,141 +18,34 @@ forgotten when the run ends, on purpose: when every process was killed, no singl
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
+from stream.annotation.queue_messages import (
+    ChannelReady,
+    DropKeyframes,
+    Event,
+    Finish,
+    Instruction,
+    KeepKeyframes,
+    OutcomeRecorded,
+    RecordResponse,
+    RecordRestart,
+    RecordSkip,
+    Refuse,
+    ReleaseKeyframes,
+    ResponseReplayed,
+    SegmentSelected,
+    SelectAgain,
+    Send,
+    StopRun,
+)
 from stream.pipeline.facts import SegmentClosed
 from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable, End, WorkerExited, WorkerReady
-from stream.records.schema.events import SegmentSkipped
 from stream.records.schema.reasons import NO_ANNOTATOR, NO_RESPONSE
 
 OUTSTANDING_MAX: Final = 64
 """Requests that may be with the annotator at the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentSelected:
-    """It is decided whether a closed segment is to be described. Its event and its keyframes are durable."""
-
-    task: AnnotationTask
-    skip: SegmentSkipped | None = None
-    """None: it is to be described."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeRecorded:
-    """The outcome of a segment is durable."""
-
-    segment_id: str
-    is_annotated: bool
-    """Whether the response described it; otherwise it has failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseReplayed:
-    """A response that was on disk when the run resumed."""
-
-    response: AnnotationResponse
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelReady:
-    """The channel to the annotator can take one more message."""
-
-
-Event: TypeAlias = (
-    SegmentSelected | OutcomeRecorded | ResponseReplayed | ChannelReady
-    | AnnotationResponse | WorkerReady | WorkerExited | AnnotatorUnavailable | End
-)  # fmt: skip
-"""The first ``End`` comes from the chain; the same one comes back from the annotator after its last response."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeepKeyframes:
-    """The keyframes of this segment must stay."""
-
-    segment: SegmentClosed
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseKeyframes:
-    """The keyframes of this segment may go when room is needed."""
-
-    segment: SegmentClosed
-
-
-@dataclass(frozen=True, slots=True)
-class DropKeyframes:
-    """The keyframes of this segment are no longer needed."""
-
-    segment: SegmentClosed
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send the annotator its next task, or the end, after which no task follows."""
-
-    message: AnnotationTask | End
-
-
-@dataclass(frozen=True, slots=True)
-class RecordResponse:
-    """Make the response and what follows from it durable, then report ``OutcomeRecorded``."""
-
-    segment: SegmentClosed
-    response: AnnotationResponse
-    is_on_disk: bool = False
-    """Whether the raw response is durable already."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSkip:
-    """Record that this segment is skipped."""
-
-    skip: SegmentSkipped
-
-
-@dataclass(frozen=True, slots=True)
-class SelectAgain:
-    """Decide again whether this segment is to be described, and report ``SegmentSelected``."""
-
-    segment: SegmentClosed
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Report that this response answers no open request."""
-
-    response: AnnotationResponse
-
-
-@dataclass(frozen=True, slots=True)
-class RecordRestart:
-    """Record that the annotator's process exited and is started again."""
-
-    process: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class StopRun:
-    """The annotator cannot work, and this run makes no sense without it."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Every segment is settled, and no more will come. Nothing follows."""
-
-    end: End
-
-
-Instruction: TypeAlias = (
-    KeepKeyframes | ReleaseKeyframes | DropKeyframes | Send | RecordResponse | RecordSkip | SelectAgain
-    | Refuse | RecordRestart | StopRun | Finish
-)  # fmt: skip
 
 
 class AnnotationQueue:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
-from stream.annotation.queue import (
-    AnnotationQueue,
+from stream.annotation.queue import AnnotationQueue
+from stream.annotation.queue_messages import (
     ChannelReady,
     DropKeyframes,
     Event,
