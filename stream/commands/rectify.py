@@ -74,7 +74,7 @@ def rectify(
     """
     import cv2
 
-    from stream.engines.batch import run_named
+    from stream.engines.batch import run_clips
     from stream.run.rectify import Wish
     from stream.video.writer import Coding
 
@@ -85,7 +85,7 @@ def rectify(
     console = Console()
     job = partial(rectify_clip, wish=wish, console=console, download=download)
     sys.exit(
-        run_named(sources, job, partial(print_line, console), download=download, fail_fast=options.clips.fail_fast)
+        run_clips(sources, job, partial(print_line, console), download=download, fail_fast=options.clips.fail_fast)
     )
 
 

@@ -45,9 +45,9 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     --encoder-model), or in a TOML file (--config). The command line wins over the environment, and that over the
     file. Names end in their unit: _s and -s are seconds.
     """
-    from stream.engines.batch import run_named
+    from stream.engines.batch import run_clips
     from stream.engines.clip import run_clip
-    from stream.engines.pool import at_once
+    from stream.engines.pool import run_concurrently
     from stream.sources.discover import list_clips
     from stream.ui.notes import forward_notes
     from stream.ui.text import print_line
@@ -64,8 +64,16 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
         raise UsageError("--loop replays a single clip, and several are named: name one")
     to_user = say_json if is_json else partial(print_line, Console())
     job, record = partial(run_clip, options=options), options.output.folder / "series.json"
-    together = partial(at_once, options=options, jobs=jobs, say=to_user, fail_fast=fail_fast) if jobs > 1 else None
-    sys.exit(run_named(sources, job, to_user, download=download, fail_fast=fail_fast, record=record, at_once=together))
+    together = (
+        partial(run_concurrently, options=options, jobs=jobs, write_line=to_user, fail_fast=fail_fast)
+        if jobs > 1
+        else None
+    )
+    sys.exit(
+        run_clips(
+            sources, job, to_user, download=download, fail_fast=fail_fast, record=record, run_concurrently=together
+        )
+    )
 
 
 def say_json(line: str) -> None:

@@ -1,4 +1,4 @@
-"""One job for each of several clips: one that goes wrong does not stop the rest, and the last words sum them up."""
+"""A clip batch, several clips in one command: one that fails does not stop the rest, and a summary comes last."""
 
 import json
 import time
@@ -15,13 +15,13 @@ from stream.ui.notes import report_error
 from stream.ui.text import clock
 
 _ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGINT, ExitCode.SIGTERM)
-"""What the next clip would meet as well, or what the user asked for."""
+"""Failures that the next clip would have, too, and stops that the user asked for."""
 _DONE = (ExitCode.DONE, ExitCode.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one clip."""
+    """The outcome of one clip."""
 
     clip: str
     code: int
@@ -31,34 +31,34 @@ class Outcome:
     video_s: float = 0.0
     """Seconds of video that are done."""
     run_dir: Path | None = None
-    """Where its results lie; None if nothing was begun."""
+    """Its run directory; None if nothing was begun."""
     stopped: int | None = None
-    """The exit code of a signal that came too late for this clip: no other is begun."""
+    """The exit code of a signal that came too late to stop this clip: no other is begun."""
     wall_s: float = 0.0
-    """Time that the job took."""
+    """Time that the clip took."""
 
 
 Job = Callable[[str], Outcome]
-Say = Callable[[str], None]
+WriteLine = Callable[[str], None]
 
 
-AtOnce = Callable[[Sequence[str]], Iterable[Outcome]]
-"""Runs all clips, several at a time, and gives what became of each as it ends."""
+ConcurrentRun = Callable[[Sequence[str]], Iterable[Outcome]]
+"""Runs all clips, several at a time, and yields the outcome of each as it ends."""
 
 
-def run_named(
+def run_clips(
     specs: Sequence[str],
     job: Job,
-    say: Say,
+    write_line: WriteLine,
     *,
     download: bool = False,
     fail_fast: bool,
     record: Path | None = None,
-    at_once: AtOnce | None = None,
+    run_concurrently: ConcurrentRun | None = None,
 ) -> int:
-    """Do the job for all that ``specs`` name; one clip that is named itself is no series, and its errors are raised.
+    """Do the job for all clips that ``specs`` name. One clip named by itself is no batch: its errors are raised.
 
-    ``record`` is the file that says what became of each clip of a series; ``at_once`` does a series in its own way.
+    ``record`` is the file with the outcomes of a batch; ``run_concurrently`` runs a batch in its own way.
     What ``download`` means is said at ``stream.sources.discover.list_clips``.
 
     Returns:
@@ -79,31 +79,33 @@ def run_named(
     clips = [clip.spec for clip in named]
     if clips == list(specs) and len(clips) == 1:
         return checked(clips[0]).code
-    if at_once is not None:
+    if run_concurrently is not None:
         refused = (attempt(clip, checked) for clip in faults)
-        ended = chain(refused, at_once([clip for clip in clips if clip not in faults]))
-        return conclude(clips, ended, say, record=record)
-    return run_series(clips, checked, say, fail_fast=fail_fast, record=record)
+        ended = chain(refused, run_concurrently([clip for clip in clips if clip not in faults]))
+        return conclude(clips, ended, write_line, record=record)
+    return run_in_turn(clips, checked, write_line, fail_fast=fail_fast, record=record)
 
 
-def run_series(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool, record: Path | None = None) -> int:
-    """Do the job for each clip in turn, then say what became of them all.
+def run_in_turn(
+    clips: Sequence[str], job: Job, write_line: WriteLine, *, fail_fast: bool, record: Path | None = None
+) -> int:
+    """Do the job for each clip in turn, then print a summary.
 
     Args:
         clips: As ``stream.sources.discover`` gives them.
         job: Its errors are reported and counted, not raised.
-        say: Takes a line for the user.
-        fail_fast: Stop at the first clip that is not done. Missing weights, a full disk and a signal stop always.
+        write_line: Prints a line for the user.
+        fail_fast: Stop at the first clip that fails. Missing weights, a full disk and a signal always stop.
         record: A file for programs, replaced as a whole after each clip.
 
     Returns:
         The gravest exit code.
     """
-    return conclude(clips, _one_by_one(clips, job, say, fail_fast=fail_fast), say, record=record)
+    return conclude(clips, _one_by_one(clips, job, write_line, fail_fast=fail_fast), write_line, record=record)
 
 
-def conclude(clips: Sequence[str], ended: Iterable[Outcome], say: Say, *, record: Path | None) -> int:
-    """Note what becomes of the clips as they end, and sum it up; returns the gravest exit code."""
+def conclude(clips: Sequence[str], ended: Iterable[Outcome], write_line: WriteLine, *, record: Path | None) -> int:
+    """Record the outcomes as the clips end, and print a summary; returns the gravest exit code."""
     outcomes: list[Outcome] = []
     left = dict.fromkeys(clips)
     for outcome in ended:
@@ -112,26 +114,26 @@ def conclude(clips: Sequence[str], ended: Iterable[Outcome], say: Say, *, record
         if record:
             write_record(record, outcomes, list(left))
     for line in summary(outcomes, len(clips)):
-        say(line)
+        write_line(line)
     signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and left]
     return gravest([*(outcome.code for outcome in outcomes), *signalled])
 
 
-def ends_series(outcome: Outcome, *, fail_fast: bool) -> bool:
-    """Whether no other clip is begun after this one."""
+def ends_batch(outcome: Outcome, *, fail_fast: bool) -> bool:
+    """Whether no other clip begins after this one."""
     return bool(outcome.stopped) or outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE)
 
 
-def _one_by_one(clips: Sequence[str], job: Job, say: Say, *, fail_fast: bool) -> Iterator[Outcome]:
+def _one_by_one(clips: Sequence[str], job: Job, write_line: WriteLine, *, fail_fast: bool) -> Iterator[Outcome]:
     for number, clip in enumerate(clips, start=1):
-        say(f"[{number} of {len(clips)}] {redacted(clip)}")
+        write_line(f"[{number} of {len(clips)}] {redacted(clip)}")
         yield (outcome := attempt(clip, job))
-        if ends_series(outcome, fail_fast=fail_fast):
+        if ends_batch(outcome, fail_fast=fail_fast):
             return
 
 
 def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -> None:
-    """What became of each clip so far, and which are ``left``, as JSON.
+    """Write the outcomes so far, and the clips that are ``left``, as JSON.
 
     Raises:
         UsageError: it cannot be written.
@@ -161,7 +163,7 @@ def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -
 
 
 def gravest(codes: Iterable[int]) -> int:
-    """The greatest code, but that 4 (done, some time damaged) weighs less than any clip that is not done."""
+    """The greatest code, except that 4 (done, with damage) counts less than any failure."""
     return max(codes, key=lambda code: 1 if code == ExitCode.PARTIAL else code, default=ExitCode.DONE)
 
 
@@ -182,7 +184,7 @@ def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
 
 
 def attempt(clip: str, job: Job) -> Outcome:
-    """Do the job for one clip: whatever goes wrong is reported, and in its outcome."""
+    """Do the job for one clip; an error is reported, and is in the outcome."""
     began_at = time.monotonic()
     return replace(_outcome(clip, job), wall_s=time.monotonic() - began_at)
 

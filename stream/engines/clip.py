@@ -1,4 +1,4 @@
-"""The main job for one clip, from its options to what became of it."""
+"""The main job for one clip, from its options to its outcome."""
 
 from dataclasses import replace
 
@@ -18,10 +18,10 @@ from stream.ui.view import JsonView, make_view
 
 
 def run_clip(clip: str, options: Options) -> Outcome:
-    """Run the chain on one clip, or go on with the run of it.
+    """Run the chain on one clip, or resume its run.
 
     Raises:
-        EgocleanError: as ``prepare`` and ``run``.
+        EgocleanError: as ``prepare`` and ``run_prepared``.
     """
     json_view = JsonView() if options.output.log_format == "json" else None
     if json_view:

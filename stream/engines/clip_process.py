@@ -1,7 +1,7 @@
-"""The process of one clip among several: ``python -m stream.engines.clip_process``, its order as one line on standard
-input.
+"""The process of one clip among several: ``python -m stream.engines.clip_process``.
 
-That pipe stays open: when it closes, whoever started the job is gone, and the run drains as after SIGTERM.
+The first line of standard input is its ``ClipConfig``. The pipe stays open: if it closes, the parent is gone, and the
+run drains as after SIGTERM.
 """
 
 import os
@@ -25,28 +25,28 @@ from stream.ui.notes import Note, forward_notes
 OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
 
-class JobConfig(BaseModel):
-    """Which clip, how, and where to say what became of it."""
+class ClipConfig(BaseModel):
+    """Which clip to run, how, and the file for its outcome."""
 
     clip: str
     options: Options
     outcome: Path
 
 
-def _say(note: Note) -> None:
-    """For people; where a program reads, the run's own view says it."""
+def _print_note(note: Note) -> None:
+    """Print a note for people; for programs the run's own view prints it."""
     for line in [*(note.trace or "").splitlines(), note.text]:
         click.echo(printable(line))
 
 
 def _stopped(number: int, _frame: FrameType | None) -> NoReturn:
-    """A signal while nothing runs yet that would have to be drained."""
+    """Exit at a signal before anything runs that would have to be drained."""
     sys.exit(128 + number)
 
 
-def _drain_with_the_line(line_in: FileIO) -> None:
-    """Nobody reads any more what the run says, and nobody else would end it."""
-    line_in.readall()
+def _drain_without_parent(pipe: FileIO) -> None:
+    """Wait until the parent is gone; then nobody reads the output any more, and the run is to end."""
+    pipe.readall()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.dup2(nowhere, sys.stderr.fileno())
@@ -57,12 +57,12 @@ def main() -> None:
     """Entry of the process; its exit code is the one that the clip would have had alone."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stopped)
-    line_in = FileIO(sys.stdin.fileno(), closefd=False)
-    order = JobConfig.model_validate_json(line_in.readline())
-    threading.Thread(target=_drain_with_the_line, args=(line_in,), daemon=True).start()
-    forward_notes(_say)
-    outcome = attempt(order.clip, lambda clip: run_clip(clip, order.options))
-    order.outcome.write_bytes(OUTCOME.dump_json(outcome))
+    pipe = FileIO(sys.stdin.fileno(), closefd=False)
+    config = ClipConfig.model_validate_json(pipe.readline())
+    threading.Thread(target=_drain_without_parent, args=(pipe,), daemon=True).start()
+    forward_notes(_print_note)
+    outcome = attempt(config.clip, lambda clip: run_clip(clip, config.options))
+    config.outcome.write_bytes(OUTCOME.dump_json(outcome))
     sys.exit(ExitCode(outcome.code))
 
 

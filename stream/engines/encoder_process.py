@@ -1,25 +1,25 @@
-"""The encoder that several jobs share, as their parent holds it: started, started again, ended."""
+"""The process of the encoder that several clips share, as their parent holds it."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 from stream.config import Options
-from stream.engines.batch import Say
+from stream.engines.batch import WriteLine
 from stream.errors import ExitCode, StageFailedError
 from stream.runtime.encoder_service.server import ServiceConfig
 
 _FINAL = (ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM)
-"""Another attempt would meet the same."""
+"""Another attempt would end in the same way."""
 
 
 class EncoderProcess:
-    """``python -m stream.runtime.encoder_service.server``; one that dies is started again, ``--max-restarts`` times."""
+    """``python -m stream.runtime.encoder_service.server``; restarted if it dies, ``--max-restarts`` times."""
 
-    def __init__(self, options: Options, endpoint: str, log: Path, say: Say) -> None:
-        self._order = ServiceConfig(options=options, endpoint=endpoint)
+    def __init__(self, options: Options, endpoint: str, log: Path, write_line: WriteLine) -> None:
+        self._config = ServiceConfig(options=options, endpoint=endpoint)
         self._log = log
-        self._say = say
+        self._write_line = write_line
         self._restarts_left = options.runtime.max_restarts
         self._process = self._started()
 
@@ -28,10 +28,10 @@ class EncoderProcess:
         return self._process.pid
 
     def check(self) -> None:
-        """Start it again if it has died.
+        """Restart it if it has died.
 
         Raises:
-            StageFailedError: it may not be, or another attempt would be of no use.
+            StageFailedError: it has died too often, or another attempt would end in the same way.
         """
         if (code := self._process.poll()) is None:
             return
@@ -41,11 +41,11 @@ class EncoderProcess:
             known = code if code in _FINAL else ExitCode.INTERNAL
             raise StageFailedError(f"the shared encoder has failed: {reason}", known, "encoder", transient=False)
         self._restarts_left -= 1
-        self._say(f"the shared encoder is started again: {reason}")
+        self._write_line(f"the shared encoder is restarted: {reason}")
         self._process = self._started()
 
     def close(self) -> None:
-        """End it at once: it keeps nothing."""
+        """End it at once: it holds nothing that its clients do not have."""
         self._process.kill()
         self._end()
 
@@ -59,8 +59,8 @@ class EncoderProcess:
                 start_new_session=True,
             )
         if process.stdin is None:
-            raise RuntimeError("the shared encoder has no line of control")
-        process.stdin.write(self._order.model_dump_json().encode() + b"\n")
+            raise RuntimeError("the shared encoder has no control pipe")
+        process.stdin.write(self._config.model_dump_json().encode() + b"\n")
         process.stdin.flush()
         return process
 

@@ -42,7 +42,7 @@ class InlineEngine:
         return {NAME: max(spec.patience_s for spec in processes(options))}
 
     def run(self, chain: ChainRun) -> ExitCode | None:
-        reporter = Reporter(NAME, chain.observer.on_status)
+        reporter = Reporter(NAME, chain.observer.on_heartbeat)
         try:
             with (
                 forwarded_notes(reporter.note, NAME),

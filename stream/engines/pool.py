@@ -1,4 +1,4 @@
-"""As many jobs at once as are wanted: each clip has a process, and all share one encoder where it has weights."""
+"""Several clips at a time: each has a process of its own, and all share one encoder if it has weights."""
 
 import os
 import queue
@@ -14,8 +14,8 @@ from typing import Final
 from models.annotators.table import annotator_spec
 from models.encoders.table import encoder_spec
 from stream.config import Options
-from stream.engines.batch import Outcome, Say, ends_series
-from stream.engines.clip_process import OUTCOME, JobConfig
+from stream.engines.batch import Outcome, WriteLine, ends_batch
+from stream.engines.clip_process import OUTCOME, ClipConfig
 from stream.engines.encoder_process import EncoderProcess
 from stream.errors import UsageError
 from stream.run.prepare import with_encoder
@@ -24,16 +24,16 @@ from stream.runtime.signals import DRAIN_S, StopRequest, signals_caught
 from stream.runtime.socket_folder import SocketFolder
 from stream.sources.address import redacted
 
-_LOOK_EVERY_S: Final = 0.2
+_POLL_S: Final = 0.2
 _GRACE_S: Final = DRAIN_S + 3.0
-"""A job that was told to stop and has not ended by then is killed."""
+"""A clip's process that has not ended this long after it was asked to stop is killed."""
 
 
-def check_together(options: Options, clips: Sequence[str]) -> None:
-    """See that these clips can be run at once.
+def check_concurrent(options: Options, clips: Sequence[str]) -> None:
+    """Check that these clips can be run at the same time.
 
     Raises:
-        UsageError: they would be in each other's way.
+        UsageError: they would get in each other's way.
     """
     annotator = options.annotator
     if annotator.enabled and annotator_spec(annotator.name).has_weights:
@@ -49,51 +49,53 @@ def check_together(options: Options, clips: Sequence[str]) -> None:
         raise UsageError("standard input cannot be one of several clips: run it alone")
 
 
-def at_once(clips: Sequence[str], options: Options, jobs: int, say: Say, *, fail_fast: bool) -> Iterator[Outcome]:
-    """Run ``jobs`` clips at a time; gives what became of each as it ends.
+def run_concurrently(
+    clips: Sequence[str], options: Options, jobs: int, write_line: WriteLine, *, fail_fast: bool
+) -> Iterator[Outcome]:
+    """Run ``jobs`` clips at a time; yields the outcome of each as it ends.
 
     Raises:
         ModelUnavailableError: the encoder's weights are not there.
-        StageFailedError: the encoder that they share cannot be kept alive.
-        UsageError: as ``check_together``.
+        StageFailedError: the shared encoder has died too often.
+        UsageError: as ``check_concurrent``.
     """
-    check_together(options, clips)
+    check_concurrent(options, clips)
     with ExitStack() as stack:
         folder = stack.enter_context(SocketFolder())
         options = with_encoder(options, allow_download=not options.runtime.offline)
         encoder: EncoderProcess | None = None
         if encoder_spec(options.encoder.name).has_weights:
             endpoint = folder.endpoint("encoder")
-            encoder = EncoderProcess(with_budget(options), endpoint, folder.path / "encoder.log", say)
+            encoder = EncoderProcess(with_budget(options), endpoint, folder.path / "encoder.log", write_line)
             stack.callback(encoder.close)
             options = options.replace({"resolved.encoder_endpoint": endpoint, "encoder.batch": 1})
-        pool = _Pool(clips, options, folder.path, say)
+        pool = _Pool(clips, options, folder.path, write_line)
         stack.callback(pool.close)
         yield from pool.run(jobs, fail_fast=fail_fast, check=encoder.check if encoder else lambda: None)
 
 
-class _Job:
-    """One process, and a thread that hands its lines on."""
+class _ClipProcess:
+    """The process of one clip, and a thread that passes on the lines that it prints."""
 
-    def __init__(self, order: JobConfig, say: Say, done: Callable[["_Job"], None]) -> None:
-        self._order = order
+    def __init__(self, config: ClipConfig, write_line: WriteLine, done: Callable[["_ClipProcess"], None]) -> None:
+        self._config = config
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "stream.engines.clip_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone
         )
-        self._thread = threading.Thread(target=self._read, args=(say, done), daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(write_line, done), daemon=True)
         self._thread.start()
         if self._process.stdin is not None:
-            self._process.stdin.write(order.model_dump_json().encode() + b"\n")
+            self._process.stdin.write(config.model_dump_json().encode() + b"\n")
             self._process.stdin.flush()
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 
     def end(self, timeout_s: float) -> None:
-        """Wait for its end, and kill it where that does not come."""
+        """Wait for its end, and kill it if that does not come in time."""
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -105,71 +107,71 @@ class _Job:
                 pipe.close()
 
     def outcome(self) -> Outcome:
-        """What became of it, once it has ended."""
+        """The outcome of the clip, once the process has ended."""
         self.end(_GRACE_S)
         code = self._process.returncode
-        if self._order.outcome.exists():
-            return OUTCOME.validate_json(self._order.outcome.read_bytes())
+        if self._config.outcome.exists():
+            return OUTCOME.validate_json(self._config.outcome.read_bytes())
         if code < 0:
-            return Outcome(self._order.clip, 70, f"the job was killed by {signal.Signals(-code).name}")
-        return Outcome(self._order.clip, code, "stopped before it had begun" if code > 128 else f"it ended with {code}")
+            return Outcome(self._config.clip, 70, f"its process was killed by {signal.Signals(-code).name}")
+        return Outcome(self._config.clip, code, "stopped before it began" if code > 128 else f"it ended with {code}")
 
-    def _read(self, say: Say, done: Callable[["_Job"], None]) -> None:
+    def _read(self, write_line: WriteLine, done: Callable[["_ClipProcess"], None]) -> None:
         if self._process.stdout is not None:
             for line in self._process.stdout:
-                say(line.decode(errors="replace").rstrip("\n"))
+                write_line(line.decode(errors="replace").rstrip("\n"))
         done(self)
 
 
 class _Pool:
-    """Jobs that wait, and jobs that run."""
+    """The clips that wait, and the processes that run."""
 
-    def __init__(self, clips: Sequence[str], options: Options, folder: Path, say: Say) -> None:
+    def __init__(self, clips: Sequence[str], options: Options, folder: Path, write_line: WriteLine) -> None:
         self._waiting = list(enumerate(clips, start=1))[::-1]
         self._of = len(clips)
         self._options = options
         self._folder = folder
-        self._say = say
-        self._running: set[_Job] = set()
-        self._ended: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._write_line = write_line
+        self._running: set[_ClipProcess] = set()
+        self._ended: queue.SimpleQueue[_ClipProcess] = queue.SimpleQueue()
 
     def run(self, jobs: int, *, fail_fast: bool, check: Callable[[], None]) -> Iterator[Outcome]:
-        """Give outcomes until all have ended; after a signal, or one that ends a series, nothing new is begun."""
-        stopped, told = StopRequest(), 0
-        with signals_caught(stopped):
-            while self._running or (self._waiting and not stopped.signals):
-                while self._waiting and len(self._running) < jobs and not stopped.signals:
+        """Yield outcomes until all have ended; after a signal, or an outcome that ends the batch, none begins."""
+        stop, forwarded = StopRequest(), 0
+        with signals_caught(stop):
+            while self._running or (self._waiting and not stop.signals):
+                while self._waiting and len(self._running) < jobs and not stop.signals:
                     self._begin()
-                for number in stopped.signals[told:]:
+                for number in stop.signals[forwarded:]:
                     self._signal(number)
-                told = len(stopped.signals)
+                forwarded = len(stop.signals)
                 check()
                 with suppress(queue.Empty):
-                    yield (outcome := self._outcome(self._ended.get(timeout=_LOOK_EVERY_S)))
-                    if ends_series(outcome, fail_fast=fail_fast) and not stopped.signals:
+                    yield (outcome := self._outcome(self._ended.get(timeout=_POLL_S)))
+                    if ends_batch(outcome, fail_fast=fail_fast) and not stop.signals:
                         self._waiting.clear()
                         self._signal(signal.SIGTERM)
 
     def close(self) -> None:
-        """End what still runs, in order."""
+        """Stop the processes that still run, and wait for them."""
         self._signal(signal.SIGTERM)
         for job in self._running:
             job.end(_GRACE_S)
 
     def _begin(self) -> None:
         number, clip = self._waiting.pop()
-        self._say(f"[{number} of {self._of}] {redacted(clip)}")
-        order = JobConfig(clip=clip, options=self._options, outcome=self._folder / f"{number}.json")
-        self._running.add(_Job(order, self._said(clip), self._ended.put))
+        self._write_line(f"[{number} of {self._of}] {redacted(clip)}")
+        config = ClipConfig(clip=clip, options=self._options, outcome=self._folder / f"{number}.json")
+        self._running.add(_ClipProcess(config, self._prefixed(clip), self._ended.put))
 
-    def _said(self, clip: str) -> Say:
-        """Lines for people begin with the clip's name; those for programs name their run."""
+    def _prefixed(self, clip: str) -> WriteLine:
+        """Prefix lines for people with the clip's name; lines for programs name their run."""
         if self._options.output.log_format == "json":
             return lambda line: print(line, flush=True)  # noqa: T201 - it is a line of JSON already
         name = redacted(clip).rpartition("::")[2].rpartition("/")[2]
-        return lambda line: self._say(f"{name}  {line}")
+        return lambda line: self._write_line(f"{name}  {line}")
 
-    def _outcome(self, job: _Job) -> Outcome:
+    def _outcome(self, job: _ClipProcess) -> Outcome:
         outcome = job.outcome()
         self._running.discard(job)
         return outcome

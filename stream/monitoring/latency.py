@@ -7,7 +7,7 @@ from typing import Final
 
 from stream.records.latencies import closing_s, opening_s, quantiles
 from stream.records.schema import events
-from stream.runtime.heartbeat import Status
+from stream.runtime.heartbeat import Heartbeat
 
 _ARRIVALS_MAX: Final = 2400
 """Twenty minutes at two a second: an edge is announced within seconds or, under overload, after the lag."""
@@ -29,7 +29,7 @@ class EdgeLatency:
         """Stream times, in order, each with the time of day of its arrival."""
         self._took_s: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_VALUES_MAX))
 
-    def on_status(self, status: Status) -> None:
+    def on_heartbeat(self, status: Heartbeat) -> None:
         if status.arrival is None:
             return
         t_s, arrived_at = status.arrival

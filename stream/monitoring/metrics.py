@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from stream.records.latencies import closing_s, opening_s
 from stream.records.schema import events
-from stream.runtime.heartbeat import Status
+from stream.runtime.heartbeat import Heartbeat
 
 _LATENCY_BUCKETS_S: Final = (0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60)
 """Around the delay of a debounce of three windows, one a second and 2.1 s long."""
@@ -50,8 +50,8 @@ class Metrics:
         """Add the cost of the run's earlier attempts."""
         self._chain.spent_dollars = dollars
 
-    def on_status(self, status: Status) -> None:
-        self._chain.on_status(status)
+    def on_heartbeat(self, status: Heartbeat) -> None:
+        self._chain.on_heartbeat(status)
 
     def on_event(self, event: events.Event) -> None:
         self._segments.on_event(event)
@@ -186,9 +186,9 @@ class ChainCollector(Collector):
     def begin(self, since_s: float = 0.0) -> None:
         self._since_s = since_s
         self._chain_began_at = self._clock()
-        self._last: Mapping[str, Status] = {}
+        self._last: Mapping[str, Heartbeat] = {}
 
-    def on_status(self, status: Status) -> None:
+    def on_heartbeat(self, status: Heartbeat) -> None:
         self._last = {**self._last, status.process: status}  # a new one: the server's threads read the old one
 
     def collect(self) -> Iterator[Metric]:
@@ -197,7 +197,7 @@ class ChainCollector(Collector):
         yield from self._progress(list(last.values()))
         yield from _processes(last)
 
-    def _progress(self, last: Sequence[Status]) -> Iterator[Metric]:
+    def _progress(self, last: Sequence[Heartbeat]) -> Iterator[Metric]:
         now = self._clock()
         decoded_s = max([self._since_s, *(status.t_s for status in last)])
         chain_s = now - self._chain_began_at
@@ -216,19 +216,19 @@ class ChainCollector(Collector):
         yield _gauge("spool_bytes", "Bytes of keyframes on disk.", gauges.get("spool_bytes", 0.0))
 
 
-def _items(last: Sequence[Status], kind: str) -> int:
+def _items(last: Sequence[Heartbeat], kind: str) -> int:
     """How many items of a kind the chain has made: later processes, which pass them on, have handed on no more."""
     return max((status.given.get(kind, 0) for status in last), default=0)
 
 
-def _processes(last: Mapping[str, Status]) -> Iterator[Metric]:
+def _processes(last: Mapping[str, Heartbeat]) -> Iterator[Metric]:
     """Resources and queues, by process; a process that reports no value has no sample."""
 
     def each(
         family: type[CounterMetricFamily | GaugeMetricFamily],
         name: str,
         text: str,
-        value: Callable[[Status], float | None],
+        value: Callable[[Heartbeat], float | None],
     ) -> Metric:
         metric = family(f"egoclean_process_{name}", text, labels=["process"])
         for process, status in last.items():
@@ -246,7 +246,7 @@ def _processes(last: Mapping[str, Status]) -> Iterator[Metric]:
     yield each(counter, "blocked_seconds", "Time blocked on the next process.", lambda status: status.blocked_s)
 
 
-def _peak_vram_bytes(status: Status) -> float | None:
+def _peak_vram_bytes(status: Heartbeat) -> float | None:
     parts = [part for part in status.facts.values() if isinstance(part, dict)]
     return next((part["peak_vram_bytes"] for part in parts if "peak_vram_bytes" in part), None)
 

@@ -11,7 +11,7 @@ from stream.monitoring.stall import StallDetector
 from stream.records.schema import events
 from stream.records.schema.health import Health, HealthState, now
 from stream.records.schema.layout import RunLayout
-from stream.runtime.heartbeat import Status
+from stream.runtime.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
     from stream.monitoring.metrics import Metrics
@@ -65,11 +65,11 @@ class Monitor:
         """Stream time of the last frame that was decoded."""
         return self._stall.decoded_s
 
-    def on_status(self, status: Status) -> None:
-        self._stall.on_status(status)
-        self._latency.on_status(status)
+    def on_heartbeat(self, status: Heartbeat) -> None:
+        self._stall.on_heartbeat(status)
+        self._latency.on_heartbeat(status)
         if self._metrics:
-            self._metrics.on_status(status)
+            self._metrics.on_heartbeat(status)
 
     def on_event(self, event: events.Event) -> None:
         if self._metrics:

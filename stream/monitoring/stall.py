@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from stream.records.schema.health import HealthState
-from stream.runtime.heartbeat import Status
+from stream.runtime.heartbeat import Heartbeat
 
 GRACE_S = 600.0
 """Time to start: a process hashes and loads its model first, which may be large."""
@@ -42,7 +42,7 @@ class StallDetector:
         self._since_s = since_s
         self._windows_before = windows
         self._began_at = self._moved_at = self._clock()
-        self._last: dict[str, Status] = {}
+        self._last: dict[str, Heartbeat] = {}
         self._heard_at: dict[str, float] = {}
         self._worked_at: dict[str, float] = {}
         self._started_at: dict[str, float] = {}
@@ -60,7 +60,7 @@ class StallDetector:
         self._away = reason
         self._moved_at = self._away_since = self._clock()
 
-    def on_status(self, status: Status) -> None:
+    def on_heartbeat(self, status: Heartbeat) -> None:
         before = self._last.get(status.process)
         if before is not None and before.state != "starting" == status.state:
             self._started_at[status.process] = self._clock()  # restarted alone

@@ -7,7 +7,7 @@ from stream.records.schema.generate import hashes as schema_hashes
 from stream.records.schema.health import now
 from stream.records.schema.manifest import Manifest, Source, digest_of, machine, packages
 from stream.run.prepare import Prepared
-from stream.runtime.heartbeat import Board
+from stream.runtime.heartbeat import ChainStatus
 
 
 def begin(prepared: Prepared) -> Manifest:
@@ -47,22 +47,22 @@ def go_on(earlier: Manifest, asked: Manifest) -> Manifest:
     return earlier
 
 
-def complete(manifest: Manifest, code: int, prepared: Prepared, board: Board) -> None:
+def complete(manifest: Manifest, code: int, prepared: Prepared, status: ChainStatus) -> None:
     """Add the outcome of the run, and the facts that its processes reported."""
     manifest.state = "finished" if code in (ExitCode.DONE, ExitCode.PARTIAL) else "failed"
     manifest.ended = _now()
     manifest.exit_code = code
-    manifest.rectification = board.section("rectification")
-    manifest.windows = board.section("windows")
-    manifest.encoder = board.section("encoder")
-    manifest.source.fetched_bytes = _fetched_bytes(prepared, board)
-    manifest.annotator = board.section("annotator")
+    manifest.rectification = status.section("rectification")
+    manifest.windows = status.section("windows")
+    manifest.encoder = status.section("encoder")
+    manifest.source.fetched_bytes = _fetched_bytes(prepared, status)
+    manifest.annotator = status.section("annotator")
 
 
-def _fetched_bytes(prepared: Prepared, board: Board) -> int | None:
+def _fetched_bytes(prepared: Prepared, status: ChainStatus) -> int | None:
     """Bytes fetched by this process, which probed the clip, and by the one that read it."""
     looking = prepared.source.fetched_bytes
-    return None if looking is None else looking + (board.section("source").get("fetched_bytes") or 0)
+    return None if looking is None else looking + (status.section("source").get("fetched_bytes") or 0)
 
 
 def _now() -> str:

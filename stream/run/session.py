@@ -266,10 +266,10 @@ class _Session:
         return has_failed or not self._hash.is_alive()
 
     def _complete(self, code: int) -> None:
-        board, manifest = self._observer.board, self._manifest
-        complete(manifest, code, self.prepared, board)
+        status, manifest = self._observer.status, self._manifest
+        complete(manifest, code, self.prepared, status)
         manifest.usage = {
-            **usage(board, self._spent, self._began_at, time.monotonic(), self._options.machine.price_per_hour),
+            **usage(status, self._spent, self._began_at, time.monotonic(), self._options.machine.price_per_hour),
             "attempts": self._attempt,
             "windows_encoded": self.layout.encoded.stat().st_size if self.layout.encoded.exists() else 0,
             "latency": (latency := {**latencies(read_events(self.layout.events)), **self._monitor.latencies()}),

@@ -6,7 +6,7 @@ from typing import Any
 
 from stream.records.schema.manifest import Manifest
 from stream.records.store.checkpoint import read_checkpoint
-from stream.runtime.heartbeat import Board, Status
+from stream.runtime.heartbeat import ChainStatus, Heartbeat
 
 _OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s")
 """Facts that every model reports; an encoder that several runs share reports them for all of its runs."""
@@ -28,7 +28,9 @@ def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent
     return Spent(wall_s + unpaid_s, dollars + unpaid_s / 3600 * price_per_hour)
 
 
-def usage(board: Board, before: Spent, began_at: float, ended_at: float, price_per_hour: float) -> dict[str, Any]:
+def usage(
+    status: ChainStatus, before: Spent, began_at: float, ended_at: float, price_per_hour: float
+) -> dict[str, Any]:
     """Time and dollars of all attempts, those ``before`` and this one; all other figures are of this attempt alone.
 
     Times are on the monotonic clock. ``flowing_s`` is what grows with a clip's length; ``starting_s`` was before it.
@@ -36,25 +38,25 @@ def usage(board: Board, before: Spent, began_at: float, ended_at: float, price_p
     wall_s = ended_at - began_at
     return {
         "wall_s": round(before.wall_s + wall_s, 3),
-        "starting_s": round(min(board.flows_from - began_at, wall_s), 3),
-        "flowing_s": round(board.flowing_s(), 3),
+        "starting_s": round(min(status.flows_from - began_at, wall_s), 3),
+        "flowing_s": round(status.flowing_s(), 3),
         "dollars": round(before.dollars + wall_s / 3600 * price_per_hour, 6),
         "price_per_hour": price_per_hour,
-        "processes": {name: _of_process(board, last) for name, last in board.last.items()},
+        "processes": {name: _of_process(status, last) for name, last in status.last.items()},
     }
 
 
-def _of_process(board: Board, last: Status) -> dict[str, Any]:
+def _of_process(status: ChainStatus, last: Heartbeat) -> dict[str, Any]:
     """``busy_s`` is the time in which it neither waited for an item nor for the next process.
 
     A GPU works on while its process waits: ``device_busy_s`` is the GPU's own time.
     """
-    parts = [part for part in board.facts.get(last.process, {}).values() if isinstance(part, dict)]
+    parts = [part for part in status.facts.get(last.process, {}).values() if isinstance(part, dict)]
     return {
         "cpu_s": round(last.cpu_s, 3),
-        "starting_cpu_s": round(board.ready_cpu_s.get(last.process, last.cpu_s), 3),
+        "starting_cpu_s": round(status.ready_cpu_s.get(last.process, last.cpu_s), 3),
         "busy_s": round(max(0.0, last.up_s - last.idle_s - last.blocked_s), 3),
-        "rss_bytes_max": board.rss_bytes_max[last.process],
+        "rss_bytes_max": status.rss_bytes_max[last.process],
         "items": last.items,
         **{key: part[key] for part in parts for key in _OF_THE_DEVICE if key in part},
     }

@@ -11,7 +11,7 @@ from stream.monitoring.monitor import Monitor
 from stream.records.follow import Follower
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import SavedCheckpoint, read_checkpoint
-from stream.runtime.heartbeat import Board, Status
+from stream.runtime.heartbeat import ChainStatus, Heartbeat
 from stream.runtime.signals import StopRequest
 from stream.ui.view import View
 
@@ -23,7 +23,7 @@ class Observer:
         self, layout: RunLayout, view: View, monitor: Monitor, duration_s: float | None, first_event: int
     ) -> None:
         """``duration_s`` of the clip, if it is known; events are shown from the number ``first_event`` on."""
-        self.board = Board()
+        self.status = ChainStatus()
         self.monitor = monitor
         self._view = view
         self._duration_s = duration_s
@@ -36,18 +36,18 @@ class Observer:
         self._since_s = saved.t_s if saved else 0.0
         self.monitor.begin(self._since_s, saved.totals.windows if saved else 0)
 
-    def on_status(self, status: Status) -> None:
+    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Take a heartbeat."""
-        self.board.add(status)
-        self.monitor.on_status(status)
-        if status.note:
-            self._view.note(status.note)
+        self.status.add(heartbeat)
+        self.monitor.on_heartbeat(heartbeat)
+        if heartbeat.note:
+            self._view.note(heartbeat.note)
 
     def show(self, now_s: float) -> None:
         """Show how far the chain is, and the events since the last call."""
-        if self.board.last:
-            speed = max(0.0, self.board.t_s - self._since_s) / max(now_s - self._began_at, 1e-3)
-            self._view.progress(self.board.t_s, self._duration_s, speed)
+        if self.status.last:
+            speed = max(0.0, self.status.t_s - self._since_s) / max(now_s - self._began_at, 1e-3)
+            self._view.progress(self.status.t_s, self._duration_s, speed)
         for event, _ in self._events.poll():
             self._view.event(event)
             self.monitor.on_event(event)

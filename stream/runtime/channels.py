@@ -1,14 +1,16 @@
-"""The hops between processes: ZeroMQ PUSH/PULL over ipc, each queue bounded in bytes.
+"""Channels between processes: ZeroMQ PUSH/PULL over ipc, each queue bounded in bytes.
 
-ZeroMQ bounds queues by count, so a hop's high-water mark is its byte budget over its largest legal message,
-and the receiver drops the connection of a sender that exceeds that. Half of the budget lies on either side.
+ZeroMQ bounds queues by count, so a channel's high-water mark is its byte budget divided by its largest legal message,
+and the receiver drops the connection of a sender that exceeds that. Each side has half of the budget.
 
-How many items wait in a hop ZeroMQ does not say: the sender counts what it has sent where the receiver sees it, which
-knows what it has taken. How long an item has waited stands before its message, as the time when it was sent, on the
-clock that all processes share.
+ZeroMQ does not report how many items wait in a channel. So the sender counts what it has sent in a file that both map
+into memory, and the receiver knows what it has taken. Each message begins with the time when it was sent, on the clock
+that all processes share, which tells how long it has waited.
 """
 
 import math
+import mmap
+import os
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -24,11 +26,33 @@ from stream.errors import EgocleanError
 from stream.pipeline.codec import CodecError
 from stream.pipeline.items import Item, WireItem
 from stream.runtime import wire
-from stream.runtime.shared_counter import SharedCounter
 
 _POLL_MS = 100
 _SENT_AT = struct.Struct("<d")
 """Seconds of the monotonic clock."""
+
+
+class SharedCounter:
+    """A number that one process counts up and another reads: eight bytes of a file that both map into memory.
+
+    It continues from what the file holds. One process at a time may add.
+    """
+
+    def __init__(self, path: Path) -> None:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(file, 8)
+            self._number = memoryview(mmap.mmap(file, 8)).cast("Q")  # aligned: written in one piece
+        finally:
+            os.close(file)
+
+    @property
+    def value(self) -> int:
+        return self._number[0]
+
+    def add(self) -> None:
+        """Add one."""
+        self._number[0] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +62,18 @@ class Channel:
     endpoint: str
     """``ipc://`` path in a directory that only this user can enter."""
     message_bytes_max: int
-    """The largest message: a bigger one is a fault of ours and is refused by the sender."""
+    """The largest message. A larger one is a bug, and the sender refuses it."""
     queue_bytes: int
-    """What may wait in this hop, both sides together."""
+    """What may wait in the channel, on both sides together."""
     loose: bool = False
-    """The receiver may come later than the sender, go and come again, and need not take what is left at the end.
+    """The receiver may start after the sender, exit and be restarted, and need not take what is left at the end.
 
-    Nobody waits for it: ``takes_now`` says when to send. What was on its way to a receiver that went is lost.
+    Nothing waits for it: ``takes_now`` tells when to send. Items on their way to a receiver that exits are lost.
     """
 
     @property
-    def tally(self) -> Path:
-        """The file in which it is counted what was sent."""
+    def counter(self) -> Path:
+        """The file that counts the items sent."""
         return Path(f"{self.endpoint.removeprefix('ipc://')}.sent")
 
     @property
@@ -59,99 +83,99 @@ class Channel:
 
 
 class Sender:
-    """The sending end of a hop."""
+    """The sending end of a channel."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], hop: Channel) -> None:
-        self._hop = hop
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], channel: Channel) -> None:
+        self._channel = channel
         self._socket = context.socket(zmq.PUSH)
-        self._socket.setsockopt(zmq.SNDHWM, hop.high_water_mark)
+        self._socket.setsockopt(zmq.SNDHWM, channel.high_water_mark)
         self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a peer that is not there
-        self._hung_up = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._disconnects = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._has_sent = False
-        self._sent = SharedCounter(hop.tally)
-        self._socket.connect(hop.endpoint)
+        self._sent = SharedCounter(channel.counter)
+        self._socket.connect(channel.endpoint)
 
     def send(self, item: Item, while_full: Callable[[], None]) -> None:
         """Send one item, waiting while the queue is full; ``while_full`` is called every 0.1 s of waiting.
 
         Raises:
-            EgocleanError: if the item is larger than the hop allows.
+            EgocleanError: the item is larger than the channel allows.
         """
         parts = wire.encode(item)
         size = sum(len(part) for part in parts)
-        if size > self._hop.message_bytes_max:
-            limit = self._hop.message_bytes_max
-            raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its hop's limit of {limit}")
-        if not self._hop.loose:
+        if size > self._channel.message_bytes_max:
+            limit = self._channel.message_bytes_max
+            raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its channel's limit of {limit}")
+        if not self._channel.loose:
             self.wait_for_room(while_full)
         sent_at = _SENT_AT.pack(time.monotonic())
-        flags = zmq.NOBLOCK if self._hop.loose else 0
-        with suppress(zmq.Again):  # the receiver of a loose hop has gone this very moment
+        flags = zmq.NOBLOCK if self._channel.loose else 0
+        with suppress(zmq.Again):  # the receiver of a loose channel has just exited
             self._socket.send_multipart([sent_at, *parts], flags, copy=size < zmq.COPY_THRESHOLD)
             self._sent.add()
         self._has_sent = True
 
     def takes_now(self) -> bool:
-        """Whether an item can be sent: in a loose hop, only while its receiver is there and has room."""
-        return not self._hop.loose or bool(self._socket.poll(0, zmq.POLLOUT))
+        """Whether an item can be sent: in a loose channel, only while its receiver runs and has room."""
+        return not self._channel.loose or bool(self._socket.poll(0, zmq.POLLOUT))
 
     def wait_for_room(self, while_full: Callable[[], None]) -> None:
-        """Wait until the next process is there and takes more; ``while_full`` is called every 0.1 s of waiting."""
+        """Wait until the next process runs and has room; ``while_full`` is called every 0.1 s of waiting."""
         while not self._socket.poll(_POLL_MS, zmq.POLLOUT):
             while_full()
 
     def wait_until_taken(self) -> None:
-        """Wait until the receiver has taken all and hung up; in a loose hop it need not.
+        """Wait until the receiver has taken all and disconnected; that of a loose channel need not.
 
-        A sender that leaves first loses what is on its way: while the receiver's queue is full libzmq does not read,
+        A sender that exits first loses what is on its way: while the receiver's queue is full, libzmq does not read,
         and takes the end of the connection for the end of what was sent.
         """
-        if self._has_sent and not self._hop.loose:
-            self._hung_up.poll()
+        if self._has_sent and not self._channel.loose:
+            self._disconnects.poll()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        """Wait until all is sent; after an error, or in a loose hop, drop what is still queued."""
-        self.close(linger=-1 if kind is None and not self._hop.loose else 0)
+        """Wait until all is sent; after an error, or in a loose channel, drop what is still queued."""
+        self.close(linger=-1 if kind is None and not self._channel.loose else 0)
 
     def close(self, linger: int = 0) -> None:
-        """Send nothing more, and drop what is still queued after ``linger`` ms, -1: never."""
+        """Send nothing more, and drop what is still queued after ``linger`` ms; -1: never."""
         self._socket.disable_monitor()
-        self._hung_up.close(linger=0)
+        self._disconnects.close(linger=0)
         self._socket.close(linger=linger)
 
 
 class Receiver:
-    """The receiving end of a hop."""
+    """The receiving end of a channel."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], hop: Channel) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], channel: Channel) -> None:
         self._socket = context.socket(zmq.PULL)
-        self._socket.setsockopt(zmq.RCVHWM, hop.high_water_mark)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, hop.message_bytes_max)
-        self._sent = SharedCounter(hop.tally)
+        self._socket.setsockopt(zmq.RCVHWM, channel.high_water_mark)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, channel.message_bytes_max)
+        self._sent = SharedCounter(channel.counter)
         self._taken = self._sent.value
-        """With what was lost with a receiver before this one."""
-        self._socket.bind(hop.endpoint)
+        """With the items that were lost with an earlier receiver."""
+        self._socket.bind(channel.endpoint)
         self.waited_s = 0.0
-        """How long the last item had lain in the hop."""
+        """How long the last item waited in the channel."""
 
     @property
     def waiting(self) -> int:
-        """Items that were sent and are not yet taken."""
+        """Items sent and not taken yet."""
         return max(0, self._sent.value - self._taken)
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
-        """For waiting on several inlets at once."""
+        """For waiting on several receivers at once."""
         return self._socket
 
     def receive(self, timeout_ms: int) -> WireItem | None:
         """The next item, or None if there is none within ``timeout_ms``.
 
         Raises:
-            CodecError: if the message is not one of ours.
+            CodecError: the message is not one of ours.
         """
         if not self._socket.poll(timeout_ms, zmq.POLLIN):
             return None
@@ -167,7 +191,7 @@ class Receiver:
         return bool(self._socket.poll(0, zmq.POLLIN))
 
     def close(self) -> None:
-        """Take nothing more: the sender may go."""
+        """Take nothing more: the sender may exit."""
         self._socket.close(linger=0)
 
     def __enter__(self) -> Self:
@@ -177,10 +201,10 @@ class Receiver:
         self.close()
 
 
-def first_waiting(inlets: Sequence[Receiver], timeout_s: float) -> Receiver | None:
-    """The first of the inlets at which an item waits, or None if none comes within ``timeout_s``."""
+def first_waiting(receivers: Sequence[Receiver], timeout_s: float) -> Receiver | None:
+    """The first of the receivers at which an item waits, or None if none comes within ``timeout_s``."""
     poller = zmq.Poller()
-    for inlet in inlets:
-        poller.register(inlet.socket, zmq.POLLIN)
+    for receiver in receivers:
+        poller.register(receiver.socket, zmq.POLLIN)
     waiting = dict(poller.poll(math.ceil(timeout_s * 1000)))
-    return next((inlet for inlet in inlets if inlet.socket in waiting), None)
+    return next((receiver for receiver in receivers if receiver.socket in waiting), None)

@@ -10,7 +10,7 @@ from stream.runtime.processes import ENCODE, processes
 
 
 def needs(options: Options) -> dict[str, Need]:
-    """What each process that uses the GPU takes, by name; ``options`` have their models settled.
+    """What each process that uses the GPU takes, by name; ``options`` name the models' folders.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.
@@ -20,10 +20,10 @@ def needs(options: Options) -> dict[str, Need]:
 
 
 def with_budget(options: Options) -> Options:
-    """The options with a budget, their own, else what the card has free, less a margin; and with the batch it allows.
+    """The options with a budget, their own or what the card has free less a margin, and with the batch that it allows.
 
-    It is settled once, before any process takes memory of the card: they all share out the same. Without a GPU there
-    is no budget.
+    It is fixed once, before any process takes memory of the card, so that all of them compute the same shares. Without
+    a GPU there is no budget.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.
@@ -44,7 +44,7 @@ def _with_batch(options: Options, batch: int) -> Options:
 
 
 def shares(options: Options) -> dict[str, Share]:
-    """Each GPU process's share of the budget; none where there is no budget.
+    """Each GPU process's share of the budget, by name; empty if there is no budget.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.

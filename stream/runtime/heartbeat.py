@@ -1,4 +1,4 @@
-"""Heartbeats: how a worker reports that it lives, where it is, and why it ended; and what they add up to."""
+"""Heartbeats, by which a process reports that it works, where it is, and why it ended; and the chain's status."""
 
 import math
 import threading
@@ -21,7 +21,7 @@ State: TypeAlias = Literal["starting", "running", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Heartbeat:
     """One heartbeat."""
 
     process: str
@@ -31,45 +31,45 @@ class Status:
     items: int = 0
     """Items taken so far."""
     given: dict[str, int] = field(default_factory=dict)
-    """Items handed on so far, by kind."""
+    """Items sent on so far, by kind."""
     blocked_s: float = 0.0
-    """Time spent handing items on: nearly all of it is waiting for a next process that is behind."""
+    """Time spent sending items: nearly all of it waiting for a next process that is behind."""
     queue_s: float | None = None
-    """How long the item that was taken last had waited for this process; None where nothing comes in."""
+    """How long the last item waited in the channel to this process; None if it has none."""
     queue_items: int | None = None
-    """Items that wait for this process; None where nothing comes in."""
+    """Items that wait in the channel to this process; None if it has none."""
     gauges: dict[str, float] = field(default_factory=dict)
-    """What the process holds at present, by name."""
+    """What the process holds at present, by name, for the metrics."""
     idle_s: float = 0.0
     """Time spent waiting for an item to come."""
     up_s: float = 0.0
-    """Time since the process was ready to work; what of it was neither blocked nor idle was work."""
+    """Time since the process was ready; what of it was neither blocked nor idle was work."""
     busy_s: float = 0.0
-    """For how long the process has been at one thing: its last word of its own, not of its pulse, is so old."""
+    """Age of the last heartbeat from the work itself, not from the pulse: how long one piece of work takes."""
     lag_s: float | None = None
-    """How long ago what is worked on came from a camera, or was due in real time; None where nothing is."""
+    """How long ago the current item came from a camera, or was due in real time; None for other sources."""
     arrival: tuple[float, float] | None = None
-    """Stream time of the last picture that has come in, and when it came, or was due, on the monotonic clock."""
+    """Stream time of the last frame, and when it arrived, or was due, on the monotonic clock."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
     """User and system time of the process so far."""
     message: str = ""
     """With ``failed``: the sentence for the user."""
     note: Note | None = None
-    """Something for the user to know, said once."""
+    """A message for the user, sent once."""
     exit_code: int = 0
     facts: Facts = field(default_factory=dict)
     """What is known about the process's work, for ``run.json``; sent when known."""
 
 
-_CODEC: Final = Codec(Status, nested=[Note], header_bytes_max=16 * 2**20)
-"""The header holds all of a status: facts, and the trace of a fault."""
+_CODEC: Final = Codec(Heartbeat, nested=[Note], header_bytes_max=16 * 2**20)
+"""The header holds all of a heartbeat: facts, and the traceback of a fault."""
 
 
 class Reporter:
     """Makes the heartbeats of one process, and hands them to ``send``."""
 
-    def __init__(self, process: str, send: Callable[[Status], None]) -> None:
+    def __init__(self, process: str, send: Callable[[Heartbeat], None]) -> None:
         self.process: Final = process
         self._send = send
         self._system = psutil.Process()
@@ -122,9 +122,9 @@ class Reporter:
         self._state = "failed"
         self._send(self._now(message=message, exit_code=exit_code))
 
-    def _now(self, **more: Any) -> Status:  # noqa: ANN401 - fields of a status, as they are there
+    def _now(self, **more: Any) -> Heartbeat:  # noqa: ANN401 - fields of a heartbeat
         times = self._system.cpu_times()
-        return Status(
+        return Heartbeat(
             process=self.process,
             state=self._state,
             t_s=self.t_s,
@@ -145,7 +145,7 @@ class Reporter:
         )
 
 
-class StatusSender:
+class HeartbeatSender:
     """Sends heartbeats to the supervisor; from any thread. It never blocks while the process runs."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
@@ -154,26 +154,26 @@ class StatusSender:
         self._socket.connect(endpoint)
         self._lock = threading.Lock()
 
-    def send(self, status: Status) -> None:
+    def send(self, heartbeat: Heartbeat) -> None:
         """Send one; if there is no room for it, it is dropped: the next one reports the same and more."""
-        flags = zmq.NOBLOCK if status.state == "running" else 0
+        flags = zmq.NOBLOCK if heartbeat.state == "running" else 0
         with self._lock, suppress(zmq.Again):
-            self._socket.send_multipart(_CODEC.encode(status), flags)
+            self._socket.send_multipart(_CODEC.encode(heartbeat), flags)
 
     def close(self) -> None:
         self._socket.close()
 
 
-class StatusReceiver:
+class HeartbeatReceiver:
     """Receives the heartbeats of all processes, in the supervisor."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str) -> None:
         self._socket = context.socket(zmq.PULL)
         self._socket.bind(endpoint)
 
-    def receive(self, timeout_ms: int) -> list[Status]:
+    def receive(self, timeout_ms: int) -> list[Heartbeat]:
         """All that have arrived, waiting up to ``timeout_ms`` for the first."""
-        received: list[Status] = []
+        received: list[Heartbeat] = []
         while self._socket.poll(0 if received else timeout_ms, zmq.POLLIN):
             received.append(_CODEC.decode(self._socket.recv_multipart()))
         return received
@@ -182,11 +182,11 @@ class StatusReceiver:
         self._socket.close(linger=0)
 
 
-class Board:
+class ChainStatus:
     """The last heartbeat of every process of a chain, and all facts so far."""
 
     def __init__(self) -> None:
-        self.last: dict[str, Status] = {}
+        self.last: dict[str, Heartbeat] = {}
         self.facts: dict[str, Facts] = {}
         self.rss_bytes_max: dict[str, int] = {}
         self.ready_at: dict[str, float] = {}
@@ -195,16 +195,16 @@ class Board:
         """CPU time that each process had used by then."""
         self._heard_at: dict[str, float] = {}
 
-    def add(self, status: Status) -> None:
+    def add(self, heartbeat: Heartbeat) -> None:
         """Take one heartbeat."""
-        name = status.process
-        self.last[name] = status
+        name = heartbeat.process
+        self.last[name] = heartbeat
         self._heard_at[name] = time.monotonic()
-        if status.state in ("running", "done"):
+        if heartbeat.state in ("running", "done"):
             self.ready_at.setdefault(name, self._heard_at[name])
-            self.ready_cpu_s.setdefault(name, status.cpu_s)
-        self.rss_bytes_max[name] = max(self.rss_bytes_max.get(name, 0), status.rss_bytes)
-        self.facts.setdefault(name, {}).update(status.facts)
+            self.ready_cpu_s.setdefault(name, heartbeat.cpu_s)
+        self.rss_bytes_max[name] = max(self.rss_bytes_max.get(name, 0), heartbeat.rss_bytes)
+        self.facts.setdefault(name, {}).update(heartbeat.facts)
 
     def section(self, name: str) -> dict[str, Any]:
         """One section of the facts, of all processes together; empty if none has it."""
@@ -217,7 +217,7 @@ class Board:
 
     def begins(self, process: str) -> None:
         """Note that a process is started again: heartbeats of the one before it are no sign of life."""
-        self.last[process] = Status(process, "starting")
+        self.last[process] = Heartbeat(process, "starting")
         self._heard_at[process] = time.monotonic()
 
     def expect(self, processes: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""How often a chain may be started again: a budget, which is full again when the run has come further."""
+"""How often a chain may be restarted: a budget, which is refilled when the run has made progress."""
 
 import math
 from typing import Final
@@ -6,21 +6,21 @@ from typing import Final
 from stream.errors import ExitCode, StageFailedError
 
 FURTHER_S: Final = 30.0
-"""Of the stream: so much behind the failure that the budget began with, it is full again."""
+"""Progress, in stream time behind the failure that opened the budget, that refills it."""
 
 
 class Restarts:
-    """One for a run. What is spent is for failures at about one place: a camera that runs for months meets others."""
+    """The restart budget of one run. It counts failures at about one place, since a camera may run for months."""
 
     def __init__(self, most: int) -> None:
         self._most = self._left = most
         self._full_at_s = self._fault_at_s = -math.inf
 
     def allow(self, error: StageFailedError, reached_s: float) -> bool:
-        """Whether the chain may be started again, behind a state at ``reached_s`` of the stream.
+        """Whether the chain may be restarted from a state at ``reached_s`` of the stream.
 
-        A process that was killed or hung may do better, and so may one that met a fault, of a disk or of a GPU; but a
-        fault that comes again before anything new was saved would come for ever.
+        A process that was killed or hung may succeed next time, and so may one that met a fault of a disk or a GPU. But
+        a fault that occurs again before anything new was saved would occur every time.
         """
         if error.code != ExitCode.INTERNAL:
             return False

@@ -1,9 +1,9 @@
-"""The private folder in which the processes of one chain find each other's sockets.
+"""The private folder for the sockets of one chain's processes.
 
-Whoever is killed cannot clean up. So the owner of a folder holds a lock on it, which the system releases at its death,
-and whoever makes the next one removes those that nobody holds any more. They lie in the system's folder for temporary
-files and not in the run directory: the path of a socket has at most 107 bytes, and not every file system that results
-are written to takes sockets.
+A process that is killed cannot clean up. So the owner of a folder holds a lock on it, which the system releases when it
+dies, and the next one to make a folder removes those that no process holds any more. The folders are in the system's
+folder for temporary files, not in the run directory: the path of a socket has at most 107 bytes, and not every file
+system supports sockets.
 """
 
 import fcntl
@@ -29,10 +29,10 @@ class SocketFolder:
     """A new folder that only this user can enter; it is removed at the end of the block, or after this process."""
 
     def __init__(self) -> None:
-        """Make the folder, and remove those of this user whose owners have gone.
+        """Make the folder, and remove those of this user whose owners are dead.
 
         Raises:
-            UsageError: the folder for temporary files has too long a path.
+            UsageError: the path of the folder for temporary files is too long.
         """
         require_short_path()
         for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
@@ -55,7 +55,7 @@ class SocketFolder:
 
 
 def require_short_path() -> None:
-    """See whether the system takes sockets in the folder for temporary files.
+    """Check that sockets can be made in the folder for temporary files.
 
     Raises:
         UsageError: its path is too long.

@@ -11,7 +11,7 @@ from stream.errors import ExitCode, StageFailedError
 from stream.pipeline.items import End, Item, WorkerExited
 from stream.runtime.chain_run import ChainRun
 from stream.runtime.channels import Channel, Sender
-from stream.runtime.heartbeat import StatusReceiver
+from stream.runtime.heartbeat import HeartbeatReceiver
 from stream.runtime.process_spec import ProcessSpec, Requests
 from stream.runtime.processes import processes
 from stream.runtime.socket_folder import SocketFolder
@@ -33,11 +33,11 @@ class Supervisor:
         self._options = chain.options
         self._stop = chain.stop
         self._observer = chain.observer
-        self._board = chain.observer.board
+        self._status = chain.observer.status
         self._specs = processes(chain.options)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets = SocketFolder()
-        self._statuses = StatusReceiver(self._context, self._sockets.endpoint("status"))
+        self._heartbeats = HeartbeatReceiver(self._context, self._sockets.endpoint("beats"))
         self._workers: list[WorkerProcess] = []
         self._most = chain.options.runtime.max_restarts
         self._restarts_left = {spec.name: self._most for spec in self._specs if spec.restarts_alone}
@@ -49,7 +49,7 @@ class Supervisor:
         self._observer.begin(self._chain.saved(), time.monotonic())
         try:
             self._workers = [self._started(spec, config) for spec, config in self._configs().items()]
-            self._board.expect(worker.name for worker in self._workers)
+            self._status.expect(worker.name for worker in self._workers)
             self._watch()
         finally:
             self._end_all()
@@ -79,7 +79,7 @@ class Supervisor:
         for worker in tuple(self._workers):
             if (fault := self._fault(worker)) is None:
                 continue
-            has_worked = fault.transient or worker.name in self._board.ready_at
+            has_worked = fault.transient or worker.name in self._status.ready_at
             if not (worker.spec.restarts_alone and has_worked):
                 raise fault
             self._restart(worker, str(fault))
@@ -87,9 +87,9 @@ class Supervisor:
     def _fault(self, worker: WorkerProcess) -> StageFailedError | None:
         if worker.code:
             self._collect(_POLL_MS)
-            message, code = worker.failure(self._board.last.get(worker.name))
+            message, code = worker.failure(self._status.last.get(worker.name))
             return StageFailedError(message, code, worker.name, transient=worker.was_killed)
-        silent_s = self._board.silences().get(worker.name, 0.0)
+        silent_s = self._status.silences().get(worker.name, 0.0)
         if worker.code is None and silent_s > self._options.runtime.liveness_timeout_s + worker.spec.waits_s(
             self._options
         ):
@@ -107,7 +107,7 @@ class Supervisor:
         if self._restarts_left[worker.name]:
             self._restarts_left[worker.name] -= 1
             self._tell_client(worker, WorkerExited(worker.name, reason, restarts=True))
-            self._board.begins(worker.name)
+            self._status.begins(worker.name)
             self._workers.append(self._started(worker.spec, worker.config))
         else:
             last = f"{reason}, and has been started again as often as --max-restarts {self._most} allows"
@@ -131,8 +131,8 @@ class Supervisor:
             answers.send(item, while_full=lambda: None)
 
     def _collect(self, timeout_ms: int) -> None:
-        for status in self._statuses.receive(timeout_ms):
-            self._observer.on_status(status)
+        for heartbeat in self._heartbeats.receive(timeout_ms):
+            self._observer.on_heartbeat(heartbeat)
 
     def _end_all(self) -> None:
         for worker in self._workers:
@@ -142,7 +142,7 @@ class Supervisor:
         self._collect(0)
         for answers in self._answers.values():
             answers.close()
-        self._statuses.close()
+        self._heartbeats.close()
         self._context.term()
         self._sockets.remove()
 
@@ -165,7 +165,7 @@ class Supervisor:
                 run_dir=chain.layout.root,
                 attempt=chain.attempt,
                 state=chain.state,
-                status_endpoint=endpoint("status"),
+                heartbeat_endpoint=endpoint("beats"),
                 inlet=inlet,
                 outlet=own_answers or next_inlet,
                 back=next_answers,

@@ -1,8 +1,8 @@
-"""One process of the chain: sockets, control, heartbeats and exit codes around stages that know none of them.
+"""The worker: sockets, control, heartbeats and exit codes around the stages of one process, which know none of them.
 
-Started by the supervisor as ``python -m stream.runtime.worker``. The first line of standard input is its
-``WorkerConfig``; after that the input is the line of control: ``stop`` asks the source to end early, and its closing
-means that the supervisor is gone, so the process ends at once and leaves no orphan.
+The supervisor starts it as ``python -m stream.runtime.worker``. The first line of standard input is its
+``WorkerConfig``; after that, standard input is the control pipe: ``stop`` asks the source to end early, and if the pipe
+closes, the supervisor is gone, so the process ends at once and leaves no orphan.
 """
 
 import faulthandler
@@ -26,13 +26,13 @@ from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.pipeline.codec import pack
 from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerReady
 from stream.pipeline.source import PacketSource
-from stream.pipeline.stage import Stage, feed
+from stream.pipeline.stage import feed
 from stream.pipeline.state import with_states
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_checkpoint
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
 from stream.runtime.gpu_budget import limit_gpu
-from stream.runtime.heartbeat import Reporter, State, StatusSender
+from stream.runtime.heartbeat import HeartbeatSender, Reporter, State
 from stream.runtime.process_spec import Work
 from stream.runtime.processes import PROCESSES
 from stream.runtime.work import build
@@ -44,207 +44,203 @@ _RECEIVE_S = 0.1
 
 
 class WorkerConfig(BaseModel):
-    """Everything a process needs to know, in one line of JSON."""
+    """Everything that a worker needs to know, in one line of JSON."""
 
     process: str
+    """Its row in the table of processes."""
     options: Options
     run_dir: Path
     attempt: int
     """At the run: a process of an older one may not write any more."""
     state: Path | None
-    """The file with the states from which the run goes on; None: from the clip's start."""
-    status_endpoint: str
+    """The file with the states to continue from; None: from the start of the source."""
+    heartbeat_endpoint: str
     inlet: Channel | None
     """From the process before it."""
     outlet: Channel | None
+    """To the process after it; of one that answers requests, to its client."""
     back: Channel | None = None
-    """From the process after it, where that one answers."""
+    """From the process after it, if that one answers requests."""
 
 
-class Control(threading.Thread):
+class ControlPipe(threading.Thread):
     """Listens to the supervisor, also while the stage computes or a socket waits."""
 
-    def __init__(self, line_in: FileIO, order: WorkerConfig) -> None:
+    def __init__(self, pipe: FileIO, config: WorkerConfig) -> None:
         super().__init__(name="control", daemon=True)
         self.stop = threading.Event()
-        self._line_in = line_in
-        self._sockets = Path(order.status_endpoint.removeprefix("ipc://")).parent
+        self._pipe = pipe
+        self._sockets = Path(config.heartbeat_endpoint.removeprefix("ipc://")).parent
 
     def run(self) -> None:
-        """Note ``stop``; at end of file leave at once, and leave no sockets: nobody is left to do it."""
-        for line in self._line_in:
+        """Note ``stop``; at end of file exit at once, and remove the sockets, which the supervisor no longer can."""
+        for line in self._pipe:
             if line.strip() == b"stop":
                 self.stop.set()
         shutil.rmtree(self._sockets, ignore_errors=True)
         os._exit(ExitCode.INTERNAL)
 
 
-class WorkerPort:
-    """What connects a piece of work with the world: its outlet, the control line and the heartbeat."""
+class Worker:
+    """Feeds the stages of one process, and sends what they return to the next one."""
 
-    def __init__(self, work: Work, outlet: Sender | None, control: Control, reporter: Reporter) -> None:
+    def __init__(self, work: Work, outlet: Sender | None, stop: threading.Event, reporter: Reporter) -> None:
+        """``stop`` is set when the source is to end early."""
         self._work = work
+        self._stage = work.stage
         self._outlet = outlet
-        self._control = control
+        self._stop = stop
         self._reporter = reporter
-        self._beat_at = 0.0
-        self._offered_at = reporter.ready_at = time.monotonic()
-        self._began_at = self._offered_at - (work.source.since_s if work.source else 0.0)
+        self._heartbeat_at = 0.0
+        self._send_began_at = reporter.ready_at = time.monotonic()
+        self._began_at = self._send_began_at - (work.source.since_s if work.source else 0.0)
         self._due_s: float | None = None
 
-    @property
-    def stopping(self) -> bool:
-        """Whether the supervisor has asked the source to end."""
-        return self._control.stop.is_set()
+    def run_source(self, source: PacketSource) -> None:
+        """Send items until the source is exhausted, or until a stop, which leaves the rest for later."""
+        reason: EndReason = "end_of_stream"
+        if source.live and self._outlet is not None:
+            self._outlet.wait_for_room(self.tick)  # a camera sends from the moment on that it is opened
+        for packet in source.packets():
+            self._take(packet)
+            if self._stop.is_set():
+                reason = "stopped"
+                break
+            self._notify()
+            for item in self._stage.on_item(packet) if packet else ():
+                if source.realtime and isinstance(item, Timed):
+                    self._wait_until(item.t_s)
+                self.send(item)
+                if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
+                    self.send(Barrier(item.t_s, pack({})))
+        if reason == "end_of_stream":
+            for item in self._stage.on_end():
+                self.send(item)
+        self.send(source.end(reason))
 
-    def take(self, item: Item | None, waited_s: float | None = None) -> None:
-        """Note an item that has come in, and how long it had waited to; or that there was none for a while."""
-        self._reporter.queue_s = waited_s
-        self._reporter.take(item)
-        self.tick()
+    def run_stage(self, inlet: Receiver, back: Receiver | None) -> None:
+        """Feed the stage with what arrives, until ``End`` has come from every receiver.
 
-    def idle(self, since: float) -> None:
-        """Note that nothing has come in since that time of the monotonic clock."""
-        self._reporter.idle_s += time.monotonic() - since
+        Answers are always received, and first; items of the chain only when the stage is ready for them. A stop does
+        not wait for answers after the chain's end, nor for the stage to be ready: items that come then are dropped,
+        and come again when the run is resumed.
+        """
+        receivers = [inlet] if back is None else [back, inlet]
+        drops = False
+        while receivers and not (self._stop.is_set() and inlet not in receivers):
+            # An answer may change what is due: that its process has exited, for one.
+            has_answer = back is not None and back in receivers and back.has_item()
+            wait_s = 0.0 if has_answer else self._notify()
+            is_ready = self._stage.ready()
+            drops |= self._stop.is_set() and not is_ready
+            receiver = self._first_waiting([r for r in receivers if r is not inlet or is_ready or drops], wait_s)
+            item = receiver.receive(0) if receiver else None
+            if receiver is None or item is None:
+                self.tick()
+                continue
+            self._take(item, receiver.waited_s)
+            if receiver is not inlet or not drops:
+                for result in feed(self._stage, item):
+                    self.send(result)
+            if isinstance(item, End):
+                receiver.close()
+                receivers.remove(receiver)
+
+    def send(self, item: Item) -> None:
+        """Send an item, with the states of this process if it is a barrier; wait while the next process is behind."""
+        if isinstance(item, Barrier):
+            item = replace(item, states=with_states(item.states, self._stage.snapshot()))
+        if self._outlet is None:
+            raise EgocleanError(f"the last process of the chain returned a {type(item).__name__}, but no other follows")
+        self._send_began_at = time.monotonic()
+        self._outlet.send(item, while_full=self._while_full)
+        self._count_blocked()
+        self._reporter.give(item)
 
     def tick(self) -> None:
-        """Tell the supervisor how things are, when it is time to."""
+        """Send a heartbeat if one is due."""
         now = time.monotonic()
-        if now >= self._beat_at:
-            self._beat_at = now + HEARTBEAT_S
+        if now >= self._heartbeat_at:
+            self._heartbeat_at = now + HEARTBEAT_S
             self.report("running")
 
     def report(self, state: State) -> None:
         """Send a heartbeat with the facts and gauges of the work."""
-        self._reporter.report(state, self._work.facts(), self._work.stage.gauges())
+        self._reporter.report(state, self._work.facts(), self._stage.gauges())
 
-    def send(self, item: Item) -> None:
-        """Hand an item on, a barrier with the states of this process, waiting while the next one is behind."""
-        if isinstance(item, Barrier):
-            item = replace(item, states=with_states(item.states, self._work.stage.snapshot()))
-        if self._outlet is None:
-            raise EgocleanError(f"the last process of the chain gave a {type(item).__name__}, but nobody follows it")
-        self._offered_at = time.monotonic()
-        self._outlet.send(item, while_full=self._wait)
-        self._note_waiting()
-        self._reporter.give(item)
+    def _take(self, item: Item | None, waited_s: float | None = None) -> None:
+        """Count an item that has come in, and how long it waited in its channel."""
+        self._reporter.queue_s = waited_s
+        self._reporter.take(item)
+        self.tick()
 
-    def notify(self) -> float:
-        """Notify the stage if that is due and its items can be sent; returns how long to wait for the next item, s."""
-        if (self._outlet is not None and not self._outlet.takes_now()) or (at := self._work.stage.notify_at()) is None:
+    def _notify(self) -> float:
+        """Notify the stage if that is due and its items can be sent; returns the seconds to wait for an item."""
+        if (self._outlet is not None and not self._outlet.takes_now()) or (at := self._stage.notify_at()) is None:
             return _RECEIVE_S
         if at <= (now := time.monotonic()):
-            for item in self._work.stage.on_notify(now):
+            for item in self._stage.on_notify(now):
                 self.send(item)
             return 0.0
         return min(_RECEIVE_S, at - now)
 
-    def wait_for_next(self) -> None:
-        """Wait until the next process is there: a camera sends from the moment on that it is asked to."""
-        if self._outlet is not None:
-            self._outlet.wait_for_room(self.tick)
+    def _first_waiting(self, receivers: list[Receiver], wait_s: float) -> Receiver | None:
+        """The first receiver with an item, or None if none comes in time; the wait counts as idle."""
+        began_at = time.monotonic()
+        receiver = first_waiting(receivers, wait_s)
+        self._reporter.idle_s += time.monotonic() - began_at
+        return receiver
 
-    def _wait(self) -> None:
-        """The next process is behind."""
-        self._note_waiting()
+    def _while_full(self) -> None:
+        self._count_blocked()
         self.tick()
 
-    def _note_waiting(self) -> None:
+    def _count_blocked(self) -> None:
         now = time.monotonic()
-        self._reporter.blocked_s += now - self._offered_at
-        self._offered_at = now
+        self._reporter.blocked_s += now - self._send_began_at
+        self._send_began_at = now
         if self._due_s is not None:
             self._reporter.lag_s = max(0.0, now - self._began_at - self._due_s)
 
-    def wait_until(self, t_s: float) -> None:
-        """Wait until the clock has reached stream time ``t_s``, or until told to stop."""
+    def _wait_until(self, t_s: float) -> None:
+        """Wait until the clock has reached stream time ``t_s``, or for a stop."""
         self._due_s = t_s
         self._reporter.arrival = t_s, self._began_at + t_s
-        while not self.stopping and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
-            self._control.stop.wait(min(left_s, HEARTBEAT_S))
+        while not self._stop.is_set() and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
+            self._stop.wait(min(left_s, HEARTBEAT_S))
             self.tick()
 
 
-def run_source(source: PacketSource, stage: Stage, port: WorkerPort) -> None:
-    """Make items until the source is exhausted or the supervisor says stop; the latter leaves the rest for later."""
-    reason: EndReason = "end_of_stream"
-    if source.live:
-        port.wait_for_next()
-    for packet in source.packets():
-        port.take(packet)
-        if port.stopping:
-            reason = "stopped"
-            break
-        port.notify()
-        for item in stage.on_item(packet) if packet else ():
-            if source.realtime and isinstance(item, Timed):
-                port.wait_until(item.t_s)
-            port.send(item)
-            if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
-                port.send(Barrier(item.t_s, pack({})))
-    if reason == "end_of_stream":
-        for item in stage.on_end():
-            port.send(item)
-    port.send(source.end(reason))
-
-
-def run_stage(stage: Stage, inlet: Receiver, back: Receiver | None, port: WorkerPort) -> None:
-    """Feed the stage with what arrives, until ``End`` has come in by every inlet.
-
-    What comes back is always taken, and first; what comes along the chain, when the stage is ready for it. A run that
-    is stopped does not wait for what would come back after the chain's end, nor for the stage to be ready: what comes
-    then is left for the day when it goes on.
-    """
-    listened = [inlet] if back is None else [back, inlet]
-    is_leaving = False
-    while listened and not (port.stopping and inlet not in listened):
-        is_answered = back in listened and back is not None and back.has_item()  # it may say that no one is asked now
-        wait_s = 0.0 if is_answered else port.notify()
-        asked_at = time.monotonic()
-        is_open = stage.ready()
-        is_leaving |= port.stopping and not is_open
-        waiting = first_waiting([each for each in listened if each is not inlet or is_open or is_leaving], wait_s)
-        item = waiting.receive(0) if waiting else None
-        port.idle(since=asked_at)
-        if waiting is None or item is None:
-            port.tick()
-            continue
-        port.take(item, waiting.waited_s)
-        for given in feed(stage, item) if waiting is not inlet or not is_leaving else ():
-            port.send(given)
-        if isinstance(item, End):
-            waiting.close()
-            listened.remove(waiting)
-
-
-def serve(order: WorkerConfig, context: zmq.Context[zmq.Socket[bytes]], control: Control, reporter: Reporter) -> None:
-    """Build the work of this process and do it to its end; what is sent has been taken when this returns."""
+def serve(
+    config: WorkerConfig, context: zmq.Context[zmq.Socket[bytes]], stop: threading.Event, reporter: Reporter
+) -> None:
+    """Build the stages of this process and run them to the end; what is sent has been received when this returns."""
+    spec, layout = PROCESSES[config.process], RunLayout(config.run_dir, config.run_dir.name)
     with ExitStack() as stack:
-        saved = read_checkpoint(order.state) if order.state else None
-        spec = PROCESSES[order.process]
-        limit_gpu(order.options, spec)
-        work = build(spec, order.options, RunLayout(order.run_dir, order.run_dir.name), order.attempt, saved)
+        saved = read_checkpoint(config.state) if config.state else None
+        limit_gpu(config.options, spec)
+        work = build(spec, config.options, layout, config.attempt, saved)
         stack.callback(work.stage.close)
-        outlet = stack.enter_context(Sender(context, order.outlet)) if order.outlet else None
-        port = WorkerPort(work, outlet, control, reporter)
-        port.tick()
+        outlet = stack.enter_context(Sender(context, config.outlet)) if config.outlet else None
+        worker = Worker(work, outlet, stop, reporter)
+        worker.tick()
         if spec.restarts_alone:
-            port.send(WorkerReady(spec.name))
+            worker.send(WorkerReady(spec.name))
         if work.source is not None:
-            run_source(work.source, work.stage, port)
-        elif order.inlet is not None:
-            back = stack.enter_context(Receiver(context, order.back)) if order.back else None
-            inlet = stack.enter_context(Receiver(context, order.inlet))
+            worker.run_source(work.source)
+        elif config.inlet is not None:
+            back = stack.enter_context(Receiver(context, config.back)) if config.back else None
+            inlet = stack.enter_context(Receiver(context, config.inlet))
             reporter.queue_items = lambda: inlet.waiting
-            run_stage(work.stage, inlet, back, port)
-        port.report("done")
+            worker.run_stage(inlet, back)
+        worker.report("done")
         if outlet is not None:
             outlet.wait_until_taken()
 
 
 @contextmanager
 def pulsing(reporter: Reporter) -> Iterator[None]:
-    """Let a thread say that the process lives, also while its work computes for minutes."""
+    """Send heartbeats from a thread, also while the stages compute for minutes."""
     over = threading.Event()
 
     def pulse() -> None:
@@ -261,28 +257,28 @@ def pulsing(reporter: Reporter) -> Iterator[None]:
 
 
 def main() -> None:
-    """Entry of a child process."""
+    """Entry of a worker's process."""
     faulthandler.enable()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the supervisor gets them, and drains the chain in order
-    line_in = FileIO(sys.stdin.fileno(), closefd=False)  # unbuffered: a thread holds no lock of it at exit
-    order = WorkerConfig.model_validate_json(line_in.readline())
-    control = Control(line_in, order)
+    pipe = FileIO(sys.stdin.fileno(), closefd=False)  # unbuffered: a thread holds no lock of it at exit
+    config = WorkerConfig.model_validate_json(pipe.readline())
+    control = ControlPipe(pipe, config)
     control.start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    statuses = StatusSender(context, order.status_endpoint)
-    reporter = Reporter(order.process, statuses.send)
-    forward_notes(reporter.note, order.process)
+    heartbeats = HeartbeatSender(context, config.heartbeat_endpoint)
+    reporter = Reporter(config.process, heartbeats.send)
+    forward_notes(reporter.note, config.process)
     reporter.report("starting", {}, {})
     code = int(ExitCode.DONE)
     try:
         with pulsing(reporter):
-            serve(order, context, control, reporter)
-    except Exception as error:  # noqa: BLE001 - the way out of the process: every error is told to the supervisor
+            serve(config, context, control.stop, reporter)
+    except Exception as error:  # noqa: BLE001 - the way out of the process: the supervisor reports every error
         code = exit_code_of(error)
         print_traceback(error)
         reporter.fail(sentence_of(error), code)
-    statuses.close()
+    heartbeats.close()
     context.term()
     sys.exit(code)
 

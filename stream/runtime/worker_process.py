@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from stream.runtime.heartbeat import Status
+from stream.runtime.heartbeat import Heartbeat
 from stream.runtime.process_spec import ProcessSpec
 from stream.runtime.worker import WorkerConfig
 
@@ -56,7 +56,7 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
 
-    def failure(self, last: Status | None) -> tuple[str, int]:
+    def failure(self, last: Heartbeat | None) -> tuple[str, int]:
         """Why it ended, as a sentence, and the exit code for that."""
         code = self._process.wait()
         if code < 0:

@@ -37,8 +37,7 @@ def describe(event: events.Event) -> str | None:  # noqa: C901, PLR0911 - one li
         case events.SourceLost() | events.SourceGap() | events.StreamOverload():
             return _of_live_source(event)
         case events.StageRestarted():
-            what = "annotator" if event.process == "annotate" else "chain"
-            return f"the {what} was restarted: {event.reason}"
+            return f"restarted: {event.reason}"
         case events.RunResumed():
             return f"run {event.run_id} resumes, {event.windows} windows are embedded already"
         case events.RunFinished():

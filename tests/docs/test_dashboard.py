@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 
 from stream.monitoring.metrics import Metrics
 from stream.records.schema import events
-from stream.runtime.heartbeat import Status
+from stream.runtime.heartbeat import Heartbeat
 
 DASHBOARD = Path(__file__).parents[2] / "docker" / "monitoring" / "chain.json"
 CLOSED: dict[str, Any] = {
@@ -25,7 +25,7 @@ def families() -> list[Metric]:
     """All metrics of a run to which everything has happened."""
     metrics = Metrics(price_per_hour=0.2)
     facts = {"encoder": {"peak_vram_bytes": 1}}
-    metrics.on_status(Status("ingest", "running", t_s=50.0, lag_s=2, queue_s=0.1, queue_items=2, facts=facts))
+    metrics.on_heartbeat(Heartbeat("ingest", "running", t_s=50.0, lag_s=2, queue_s=0.1, queue_items=2, facts=facts))
     for event in (
         events.SegmentOpened(segment_id="s0", t_start_s=10.0, kind="typical", detected_at_s=14.1),
         events.SegmentClosed(**CLOSED),

@@ -16,7 +16,7 @@ from exporters.figures.style import figure_file, title
 from stream.cli import _say
 from stream.commands.doctor import _shown
 from stream.doctor.check import Check
-from stream.engines.batch import Outcome, run_series
+from stream.engines.batch import Outcome, run_in_turn
 from stream.errors import ExitCode, SourceError, printable, sentence_of
 from stream.monitoring.metrics import Metrics
 from stream.records.schema import events
@@ -160,7 +160,7 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
         job.update(50.0)
     with progress(Console(file=screen, width=400), HOSTILE, SECONDS, 100.0) as job:
         job.update(50.0)
-    run_series([HOSTILE], lambda clip: Outcome(clip, 3, clip), lambda line: print_line(console, line), fail_fast=False)
+    run_in_turn([HOSTILE], lambda clip: Outcome(clip, 3, clip), lambda line: print_line(console, line), fail_fast=False)
     assert harmless(screen.getvalue().replace("\r", "").replace("\x1b[2K", ""))
     list(_shown([Check("clip", "FAIL", HOSTILE, HOSTILE)]))
     logging.getLogger("stream.sources.tar").info("finding the clips in %s", LOGGED)

@@ -77,7 +77,7 @@ def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -
         process.check()
         after = under_way.result()[0]
         np.testing.assert_array_equal(after.mean, before.mean)
-        assert said == ["the shared encoder is started again: it ended with status -9"]
+        assert said == ["the shared encoder is restarted: it ended with status -9"]
     finally:
         process.close()
     client.close()

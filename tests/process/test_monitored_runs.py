@@ -56,7 +56,7 @@ def scraped(url: str) -> dict[str, dict[tuple[str, ...], float]]:
 
 
 def healthz(url: str) -> tuple[int, dict[str, Any]]:
-    """Status and body of ``/healthz``."""
+    """Heartbeat and body of ``/healthz``."""
     try:
         with urlopen(f"{url}/healthz", timeout=DEADLINE_S) as answer:  # noqa: S310 - our own server
             return answer.status, json.load(answer)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stream.engines.batch import Outcome, gravest, run_named, run_series
+from stream.engines.batch import Outcome, gravest, run_clips, run_in_turn
 from stream.errors import ExitCode, ModelUnavailableError, NoRoomError, SourceError, UsageError
 from stream.sources.table import open_clip
 from tests.support.clips import clips_named
@@ -108,7 +108,7 @@ def job(clip: str) -> Outcome:
 
 def series(*clips: str, fail_fast: bool = False) -> tuple[int, list[str]]:
     said: list[str] = []
-    return run_series(clips, job, said.append, fail_fast=fail_fast), said
+    return run_in_turn(clips, job, said.append, fail_fast=fail_fast), said
 
 
 def test_one_bad_clip_does_not_stop_the_rest() -> None:
@@ -141,9 +141,9 @@ def test_what_every_clip_would_meet_stops_at_once(clip: str, code: int) -> None:
 def test_one_clip_named_by_itself_is_no_series() -> None:
     """Its error is raised as ever, and nothing is summed up."""
     said: list[str] = []
-    assert run_named(["torn"], job, said.append, fail_fast=False) == ExitCode.PARTIAL
+    assert run_clips(["torn"], job, said.append, fail_fast=False) == ExitCode.PARTIAL
     with pytest.raises(SourceError, match="bad is no video"):
-        run_named(["bad"], job, said.append, fail_fast=False)
+        run_clips(["bad"], job, said.append, fail_fast=False)
     assert said == []
 
 
@@ -151,9 +151,9 @@ def test_signal_that_comes_too_late_for_one_clip_ends_the_series() -> None:
     """The clip was done, and counts as done; no other is begun, and the code is the signal's where one was left."""
     late = Outcome("a", ExitCode.DONE, "done", 30.0, stopped=ExitCode.SIGTERM)
     said: list[str] = []
-    assert run_series(["a", "b"], lambda _: late, said.append, fail_fast=False) == ExitCode.SIGTERM
+    assert run_in_turn(["a", "b"], lambda _: late, said.append, fail_fast=False) == ExitCode.SIGTERM
     assert said[-1] == "1 of 2 clips done, 1 not begun; 0:00:30.0 of video"
-    assert run_series(["a"], lambda _: late, said.append, fail_fast=False) == ExitCode.DONE
+    assert run_in_turn(["a"], lambda _: late, said.append, fail_fast=False) == ExitCode.DONE
 
 
 def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
         seen.append(json.loads(record.read_text()) if record.exists() else {})
         return Outcome(clip, ExitCode.DONE, "done", 30.0, tmp_path / clip)
 
-    run_series(["a", "bad", "b"], lambda clip: job(clip) if clip == "bad" else look(clip), print, fail_fast=False,
+    run_in_turn(["a", "bad", "b"], lambda clip: job(clip) if clip == "bad" else look(clip), print, fail_fast=False,
                record=record)  # fmt: skip
     before, between = seen
     assert before == {}
@@ -182,4 +182,4 @@ def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """A folder that is a file is a wrong option, not a fault of the program."""
     (tmp_path / "runs").write_text("")
     with pytest.raises(UsageError, match=r"series\.json cannot be written"):
-        run_series(["a"], job, print, fail_fast=False, record=tmp_path / "runs" / "series.json")
+        run_in_turn(["a"], job, print, fail_fast=False, record=tmp_path / "runs" / "series.json")

@@ -4,7 +4,7 @@ import pytest
 
 from stream.monitoring.metrics import Metrics
 from stream.records.schema import events
-from stream.runtime.heartbeat import Status
+from stream.runtime.heartbeat import Heartbeat
 from tests.support.live_packets import Clock
 
 
@@ -14,10 +14,10 @@ def test_metrics_add_up() -> None:
     metrics = Metrics(price_per_hour=0.36, clock=clock)
     metrics.spent(0.25)
     clock.now_s += 10
-    metrics.on_status(
-        Status("ingest", "running", t_s=50.0, items=1500, given={"EncoderFrame": 1490, "Keyframe": 50}, lag_s=2)
+    metrics.on_heartbeat(
+        Heartbeat("ingest", "running", t_s=50.0, items=1500, given={"EncoderFrame": 1490, "Keyframe": 50}, lag_s=2)
     )
-    metrics.on_status(Status("encode", "running", cpu_s=4.5, rss_bytes=7, given={"Embedding": 48}, blocked_s=0.5))
+    metrics.on_heartbeat(Heartbeat("encode", "running", cpu_s=4.5, rss_bytes=7, given={"Embedding": 48}, blocked_s=0.5))
     opened = events.SegmentOpened(segment_id="s0", t_start_s=10.0, kind="anomalous", detected_at_s=14.1)
     for event in (
         opened,
@@ -55,9 +55,9 @@ def test_annotator_is_measured_by_the_clock() -> None:
     clock = Clock()
     metrics = Metrics(price_per_hour=0.2, clock=clock)
     value = metrics.registry.get_sample_value
-    metrics.on_status(Status("record", "running", gauges={"waiting_segments": 3, "spool_bytes": 4096}))
+    metrics.on_heartbeat(Heartbeat("record", "running", gauges={"waiting_segments": 3, "spool_bytes": 4096}))
     facts = {"annotator": {"peak_vram_bytes": 5}}
-    metrics.on_status(Status("annotate", "running", queue_s=1.5, queue_items=3, facts=facts))
+    metrics.on_heartbeat(Heartbeat("annotate", "running", queue_s=1.5, queue_items=3, facts=facts))
     assert value("egoclean_annotator_waiting_segments") == 3
     assert value("egoclean_spool_bytes") == 4096
     assert value("egoclean_process_vram_peak_bytes", {"process": "annotate"}) == 5
@@ -77,7 +77,7 @@ def test_annotator_is_measured_by_the_clock() -> None:
 def test_metrics_keep_to_themselves() -> None:
     """Two runs in one process do not share a metric, and a chain that is started again begins its own figures anew."""
     one, other = Metrics(0.2), Metrics(0.2)
-    one.on_status(Status("ingest", "running", t_s=9.0))
+    one.on_heartbeat(Heartbeat("ingest", "running", t_s=9.0))
     assert other.registry.get_sample_value("egoclean_decoded_seconds") == 0
     one.begin()
     assert one.registry.get_sample_value("egoclean_decoded_seconds") == 0
@@ -86,9 +86,9 @@ def test_metrics_keep_to_themselves() -> None:
 def test_metrics_of_a_live_source_add_up() -> None:
     """Gaps, what was skipped, and the greatest lag of all processes."""
     metrics = Metrics(price_per_hour=0.0)
-    metrics.on_status(Status("ingest", "running", lag_s=0.2))
-    metrics.on_status(Status("encode", "running", lag_s=4.5))
-    metrics.on_status(Status("detect", "running"))
+    metrics.on_heartbeat(Heartbeat("ingest", "running", lag_s=0.2))
+    metrics.on_heartbeat(Heartbeat("encode", "running", lag_s=4.5))
+    metrics.on_heartbeat(Heartbeat("detect", "running"))
     for event in (
         events.SourceLost(t_s=10.0, reason="cut"),
         events.SourceGap(t_start_s=10.0, t_end_s=14.5, reason="cut"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stream.config import Options
-from stream.engines.pool import check_together
+from stream.engines.pool import check_concurrent
 from stream.errors import ExitCode, ModelUnavailableError, UsageError, exit_code_of
 from stream.run.prepare import prepare, with_encoder
 from stream.sources.remote.address import parse_address
@@ -40,7 +40,7 @@ def test_contradictions_are_usage_errors(changes: dict[str, object], said: str) 
 def test_what_cannot_be_shared_is_refused(changes: dict[str, object], clips: list[str], said: str) -> None:
     """Jobs that would be in each other's way are a usage error, before any begins."""
     with pytest.raises(UsageError, match=said):
-        check_together(Options(source="a.mp4").replace(changes), clips)
+        check_concurrent(Options(source="a.mp4").replace(changes), clips)
 
 
 CLIP = EGO_100K.clip(2)

@@ -2,7 +2,7 @@
 
 from stream.monitoring.stall import GRACE_S, StallDetector
 from stream.runtime import processes
-from stream.runtime.heartbeat import Status
+from stream.runtime.heartbeat import Heartbeat
 from tests.support.live_packets import Clock
 
 ANNOTATE = processes.ANNOTATE.name
@@ -13,7 +13,7 @@ def chain_at(clock: Clock) -> StallDetector:
     """A chain under way, with a ``--progress-timeout-s`` of a minute."""
     progress = StallDetector(60, CHAIN, clock)
     for name in CHAIN:
-        progress.on_status(Status(name, "running", items=40, t_s=1.5))
+        progress.on_heartbeat(Heartbeat(name, "running", items=40, t_s=1.5))
     return progress
 
 
@@ -23,7 +23,7 @@ def test_the_process_that_holds_the_others_up_is_named() -> None:
     progress = chain_at(clock)
     clock.now_s += 61
     for name in ("ingest", "detect", "record"):
-        progress.on_status(Status(name, "running", items=41))
+        progress.on_heartbeat(Heartbeat(name, "running", items=41))
     state, reason = progress.judge()
     assert state == "stalled"
     assert reason == "the encode process has done nothing for 61 s, after 40 items, at 1.5 s of the source"
@@ -36,7 +36,7 @@ def test_life_without_work_is_a_stall() -> None:
     for _ in range(61):
         clock.now_s += 1
         for name in CHAIN:
-            progress.on_status(Status(name, "running", items=40, t_s=1.5))
+            progress.on_heartbeat(Heartbeat(name, "running", items=40, t_s=1.5))
     assert progress.judge() == (
         "stalled", "no process has done anything for 61 s, after 40 items, at 1.5 s of the source",
     )  # fmt: skip
@@ -46,12 +46,12 @@ def test_one_that_works_is_enough() -> None:
     """While one process does something and the others say that they wait, all is well; also when some are done."""
     clock = Clock()
     progress = chain_at(clock)
-    progress.on_status(Status("ingest", "done", items=40))
+    progress.on_heartbeat(Heartbeat("ingest", "done", items=40))
     for items in range(61):
         clock.now_s += 1
-        progress.on_status(Status("encode", "running", items=40, given={"Embedding": items}))
+        progress.on_heartbeat(Heartbeat("encode", "running", items=40, given={"Embedding": items}))
         for name in ("detect", "record"):
-            progress.on_status(Status(name, "running", items=40))
+            progress.on_heartbeat(Heartbeat(name, "running", items=40))
     assert progress.judge() == ("running", "")
     assert progress.windows == 60
 
@@ -61,12 +61,12 @@ def test_annotator_may_think_for_minutes() -> None:
     clock = Clock()
     progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
     for name in (*CHAIN, ANNOTATE):
-        progress.on_status(Status(name, "running"))
+        progress.on_heartbeat(Heartbeat(name, "running"))
     for seconds, state in ((300, "running"), (301, "stalled")):
         clock.now_s += seconds
         for name in CHAIN:
-            progress.on_status(Status(name, "running"))
-        progress.on_status(Status(ANNOTATE, "running", busy_s=clock.now_s - 100))
+            progress.on_heartbeat(Heartbeat(name, "running"))
+        progress.on_heartbeat(Heartbeat(ANNOTATE, "running", busy_s=clock.now_s - 100))
         assert progress.judge()[0] == state
     assert "annotate" in progress.judge()[1]
 
@@ -75,10 +75,10 @@ def test_annotator_without_a_pulse_is_a_stall() -> None:
     """A thinking process has a pulse: one that says nothing at all is blamed like any other."""
     clock = Clock()
     progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
-    progress.on_status(Status(ANNOTATE, "running", items=3))
+    progress.on_heartbeat(Heartbeat(ANNOTATE, "running", items=3))
     clock.now_s += 61
     for name in CHAIN:
-        progress.on_status(Status(name, "running"))
+        progress.on_heartbeat(Heartbeat(name, "running"))
     assert progress.judge() == (
         "stalled", "the annotate process has done nothing for 61 s, after 3 items, at 0.0 s of the source",
     )  # fmt: skip
@@ -90,7 +90,7 @@ def test_idle_annotator_excuses_nobody() -> None:
     progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
     for _ in range(62):
         for name in (*CHAIN, ANNOTATE):
-            progress.on_status(Status(name, "running"))
+            progress.on_heartbeat(Heartbeat(name, "running"))
         clock.now_s += 1
     assert progress.judge()[0] == "stalled"
 
@@ -100,7 +100,7 @@ def test_nothing_left_to_do_is_no_stall() -> None:
     clock = Clock()
     progress = chain_at(clock)
     for name in CHAIN:
-        progress.on_status(Status(name, "done", items=40))
+        progress.on_heartbeat(Heartbeat(name, "done", items=40))
     clock.now_s += 61
     assert progress.judge() == ("running", "")
 
@@ -109,8 +109,8 @@ def test_starting_has_its_grace_and_no_more() -> None:
     """A chain whose processes are not all ready is starting, for a while; a new chain gets that time again."""
     clock = Clock()
     progress = StallDetector(60, CHAIN, clock)
-    progress.on_status(Status("ingest", "running"))
-    progress.on_status(Status("encode", "starting"))
+    progress.on_heartbeat(Heartbeat("ingest", "running"))
+    progress.on_heartbeat(Heartbeat("encode", "starting"))
     clock.now_s += GRACE_S
     assert progress.judge() == ("starting", "")
     clock.now_s += 1
@@ -126,7 +126,7 @@ def test_a_run_that_waits_for_its_camera_has_not_stalled() -> None:
 
     def beat(*names: str) -> None:
         for name in names:
-            progress.on_status(Status(name, "running", items=7))
+            progress.on_heartbeat(Heartbeat(name, "running", items=7))
 
     beat(*CHAIN)
     progress.away("it ended the stream")
