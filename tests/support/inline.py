@@ -1,4 +1,4 @@
-"""Running the program in this process, by the inline engine: no other process is started."""
+"""Run the program in this process; with the inline engine, a whole run starts no other process."""
 
 import contextlib
 import io
@@ -13,8 +13,13 @@ from stream.ui.notes import forwarded_notes
 
 
 def run_inline(*args: str | Path, cwd: Path | None = None) -> CompletedProcess[str]:
-    """As ``tests.support.runs.run_cli`` for the command ``run``: its exit code, and what it printed."""
-    words = ["egoclean-stream", *map(str, args), "--engine", "inline"]
+    """As ``tests.support.runs.run_cli`` for the command ``run``: its exit code, and its output."""
+    return run_here(*args, "--engine", "inline", cwd=cwd)
+
+
+def run_here(*args: str | Path, cwd: Path | None = None) -> CompletedProcess[str]:
+    """As ``tests.support.runs.run_cli``, for any command that starts no process itself."""
+    words = ["egoclean-stream", *map(str, args)]
     out, err = io.StringIO(), io.StringIO()
     before, hook = signal.getsignal(signal.SIGTERM), sys.unraisablehook
     try:

@@ -1,17 +1,22 @@
-"""Streams of bytes: over HTTP, through a pipe, out of a growing file; and a device that is not there."""
+"""Runs of byte streams: over HTTP, through a pipe, from a growing file; and of a device that does not exist."""
 
 import os
 import shutil
-import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
+from unittest.mock import patch
 
 import pytest
 
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
 from tests.support.clips import make_clip, remux
+from tests.support.inline import run_inline
 from tests.support.live_http import serving
-from tests.support.runs import DEADLINE_S, manifest, program, run_cli, write_intrinsics
+from tests.support.runs import manifest, write_intrinsics
 
 RUN = ("--no-rectify", "--encoder", "grid")
 
@@ -41,11 +46,37 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made
 
 
+@contextmanager
+def standard_input(fd: int) -> Iterator[None]:
+    """The file ``fd`` is standard input during the block."""
+    with open(fd, closefd=False) as stdin, patch.object(sys, "stdin", stdin):
+        yield
+
+
+@contextmanager
+def piped(data: bytes) -> Iterator[None]:
+    """These bytes come through a pipe on standard input during the block."""
+    read_fd, write_fd = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(write_fd, "wb") as pipe:
+            pipe.write(data)
+
+    writer = Thread(target=write)
+    writer.start()
+    try:
+        with standard_input(read_fd):
+            yield
+        writer.join()
+    finally:
+        os.close(read_fd)
+
+
 def test_a_run_of_a_file_on_a_server(tmp_path: Path, clips: dict[str, Path]) -> None:
-    """With its length, and finished for good: the same command has nothing to do."""
+    """Its length is known, and once it is finished, the same command has nothing to do."""
     with serving(clips["ts"].read_bytes(), "ranges") as served:
-        first = run_cli(served.url, *RUN, "--out", tmp_path)
-        again = run_cli(served.url, *RUN, "--out", tmp_path)
+        first = run_inline(served.url, *RUN, "--out", tmp_path)
+        again = run_inline(served.url, *RUN, "--out", tmp_path)
     assert (first.returncode, again.returncode) == (0, 0), first.stderr
     assert "0:00:04.0 of video" in first.stdout
     assert "nothing to do" in again.stdout
@@ -53,11 +84,11 @@ def test_a_run_of_a_file_on_a_server(tmp_path: Path, clips: dict[str, Path]) -> 
 
 @pytest.mark.parametrize("way", ["chunked", "until closed"])
 def test_a_stream_that_breaks_off_is_asked_for_again(tmp_path: Path, clips: dict[str, Path], way: str) -> None:
-    """As a camera's; where nothing tells an end from a cut, it is a cut."""
+    """As a camera's is. Where an end cannot be told from a cut, it counts as a cut."""
     with serving(clips["ts"].read_bytes(), way, authorization="Basic dTpnZWhlaW03") as served:  # type: ignore[arg-type]
         url = served.url.replace("http://", "http://u:geheim7@")
         served.cut_after = [10**9, 10**9, len(served.data) // 2, *[0] * 99]
-        done = run_cli(url, *RUN, "--out", tmp_path, "--reconnect-timeout-s", "0.5")
+        done = run_inline(url, *RUN, "--out", tmp_path, "--reconnect-timeout-s", "0.5")
     assert done.returncode == 4, done.stderr
     (run_dir,) = tmp_path.iterdir()
     told = list(read_events(run_dir / "events.jsonl"))
@@ -68,11 +99,9 @@ def test_a_stream_that_breaks_off_is_asked_for_again(tmp_path: Path, clips: dict
 
 
 def test_a_run_of_standard_input(tmp_path: Path, clips: dict[str, Path]) -> None:
-    """Nothing is skipped, though it comes at once; the run has no hash and no size, and is named after nothing."""
-    given = clips["ts"].read_bytes()
-    done = subprocess.run(
-        program("-", *RUN, "--out", tmp_path), input=given, capture_output=True, timeout=DEADLINE_S, check=False
-    )
+    """No window is skipped, although all data comes at once; the record has neither a hash nor a size."""
+    with piped(clips["ts"].read_bytes()):
+        done = run_inline("-", *RUN, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     finish = list(read_events(tmp_path / "stdin" / "events.jsonl"))[-1]
     assert isinstance(finish, events.RunFinished)
@@ -81,27 +110,26 @@ def test_a_run_of_standard_input(tmp_path: Path, clips: dict[str, Path]) -> None
     assert (source["name"], source["size_bytes"], source["sha256"]) == ("-", None, None)
 
 
-def test_standard_input_that_is_no_video_is_said_so(tmp_path: Path) -> None:
-    """With the input's exit code."""
-    done = subprocess.run(
-        program("-", *RUN, "--out", tmp_path), input=b"x" * 9999, capture_output=True, timeout=DEADLINE_S, check=False
-    )
+def test_standard_input_that_is_no_video_is_refused(tmp_path: Path) -> None:
+    """The exit code is that of an unreadable input."""
+    with piped(b"x" * 9999):
+        done = run_inline("-", *RUN, "--out", tmp_path)
     assert done.returncode == 3
-    assert b"- is not a video that can be read" in done.stderr
+    assert "- is not a video that can be read" in done.stderr
 
 
 def test_a_run_of_a_growing_file(tmp_path: Path, clips: dict[str, Path]) -> None:
-    """The calibration lies beside it; options of its own are taken."""
+    """The calibration beside it is used, and so are the options for growing files."""
     clip = Path(shutil.copy(clips["ts"], tmp_path / "grows.ts"))
     write_intrinsics(tmp_path)
-    done = run_cli("--follow", clip, "--read-timeout-s", "0.3", "--encoder", "grid", "--out", tmp_path / "runs")
+    done = run_inline("--follow", clip, "--read-timeout-s", "0.3", "--encoder", "grid", "--out", tmp_path / "runs")
     assert done.returncode == 0, done.stderr
     assert "0:00:04.0 of video" in done.stdout
 
 
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:
-    """One sentence, at once: a camera that is not plugged in is not sought."""
-    done = run_cli("/dev/video99", *RUN, "--out", tmp_path)
+    """One sentence, at once: there is no waiting for a camera that is not plugged in."""
+    done = run_inline("/dev/video99", *RUN, "--out", tmp_path)
     assert done.returncode == 3
     assert done.stderr == "egoclean-stream: /dev/video99 cannot be read: No such file or directory\n"
 
@@ -118,18 +146,17 @@ def test_live_options_that_make_no_sense(
     tmp_path: Path, clips: dict[str, Path], args: list[str], sentence: str
 ) -> None:
     """They are refused before anything is read."""
-    done = run_cli(*(arg.format(clip=clips["ts"]) for arg in args), *RUN, "--out", tmp_path)
+    done = run_inline(*(arg.format(clip=clips["ts"]) for arg in args), *RUN, "--out", tmp_path)
     assert done.returncode == 2
     assert sentence in done.stderr
 
 
 def test_a_terminal_is_no_source(tmp_path: Path) -> None:
-    """A person who types ``-`` alone would wait for ever."""
+    """Otherwise, a person who types ``-`` alone would wait in vain."""
     leader, terminal = os.openpty()
-    done = subprocess.run(
-        program("-", *RUN, "--out", tmp_path), stdin=terminal, capture_output=True, timeout=DEADLINE_S, check=False
-    )
+    with standard_input(terminal):
+        done = run_inline("-", *RUN, "--out", tmp_path)
     os.close(terminal)
     os.close(leader)
     assert done.returncode == 2
-    assert b"standard input is a terminal" in done.stderr
+    assert "standard input is a terminal" in done.stderr
