@@ -6,6 +6,7 @@ brings processes of their own, as the workers of a cluster do. While the annotat
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -88,6 +89,8 @@ class _InlineChain:
         self._closing = closing
         self._specs = processes(chain.options)
         self._works: list[Work] = []
+        self._counts: list[Counter[str]] = [Counter() for _ in self._specs]
+        """By row, how many items of each kind it has returned."""
         self._most = chain.options.runtime.max_restarts
         self._restarts_left = {spec.name: self._most for spec in self._specs if spec.restarts_alone}
         self._unanswered = {row for row, spec in enumerate(self._specs) if spec.requests}
@@ -147,7 +150,10 @@ class _InlineChain:
         """Pass on what a row has returned: to the next one, or, if it answers requests, to the one before."""
         if isinstance(item, Barrier):
             item = replace(item, states=with_states(item.states, self._works[row].stage.snapshot()))
-        self._reporter.give(item)
+        kind, counts = type(item).__name__, self._counts[row]
+        counts[kind] += 1
+        if counts[kind] > self._reporter.given[kind]:  # an item that passes several rows counts once
+            self._reporter.give(item)
         self._tick()
         if self._specs[row].requests is not None:
             if isinstance(item, End):

@@ -29,25 +29,6 @@ def lines(printed: str) -> list[dict[str, Any]]:
     return read
 
 
-def test_standard_output_is_the_events(clip: Path, tmp_path: Path) -> None:
-    """Events are printed as they are on disk, each with its run and its segment; what is said besides is JSON, too."""
-    run_dir = tmp_path / "clip"
-    with started(clip, *JSON, "--out", tmp_path, "--loop", "--detector-max-segment-s", "4") as process:
-        wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentSkipped), process)
-        process.terminate()
-        printed, notes = process.communicate(timeout=DEADLINE_S)
-    told = lines(printed)
-    on_disk = [json.loads(line) for line in (run_dir / "events.jsonl").read_text().splitlines()]
-    assert [{name: line[name] for name in event} for line, event in zip(told, on_disk, strict=True)] == on_disk
-    run_id = manifest(run_dir)["run_id"]
-    assert {line["run_id"] for line in told} == {run_id}
-    assert {line["segment_id"] for line in told if line["event"] == "segment.closed"} >= {"s0000"}
-    assert (told[-1]["event"], told[-1]["level"]) == ("run.failed", "error")
-    (note,) = lines(notes)
-    assert (note["message"], note["level"], note["process"]) == ("run the same command again to resume", "info", None)
-    assert note["run_id"] == run_id
-
-
 def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:
     """`egoclean-stream CLIP --log-format json | head -n 1` takes the first event; the run goes on to its end."""
     with started(clip, *JSON, "--out", tmp_path) as process:
@@ -80,15 +61,3 @@ def test_death_of_a_process_is_the_last_line(clip: Path, tmp_path: Path) -> None
     last = lines(notes)[-1]
     assert (last["level"], last["message"]) == ("error", "the encode process was killed by SIGKILL")
     assert last["run_id"] == manifest(tmp_path / "clip")["run_id"]
-
-
-def test_errors_before_the_run_are_lines_of_none(tmp_path: Path) -> None:
-    """A clip that cannot be read has no run yet: its error says so, also between the runs of others."""
-    write_intrinsics(tmp_path)
-    good = make_clip(tmp_path / "good.mp4", frames=20)
-    result = run_cli(good, tmp_path / "none.mp4", *JSON, "--out", tmp_path / "runs")
-    assert result.returncode == 3
-    said = lines(result.stderr)
-    (error,) = [line for line in said if line["level"] == "error"]
-    assert (error["run_id"], "none.mp4" in error["message"]) == (None, True)
-    assert {line["run_id"] for line in said} == {None}

@@ -1,9 +1,7 @@
 """The run seen from outside: metrics and health over HTTP, the heartbeat file, and JSON on standard output."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -18,10 +16,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.commands.health import began_at
 from stream.records.schema import events
 from stream.records.schema.generate import schemas
-from stream.records.schema.health import Health, now
 from tests.support.clips import make_clip
 from tests.support.echo_server import MODEL, TOKENS_OUT
 from tests.support.openai_server import serving
@@ -158,63 +154,8 @@ def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> N
         assert {name for (name,) in seen[queue]} >= {"encode", "detect", "record", "annotate"}
 
 
-def test_heartbeat_lasts_to_the_end(clip: Path, tmp_path: Path) -> None:
-    """A finished run is well and says what it decoded; one that was stopped is not, and says why."""
-    assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
-    said = read(tmp_path / "clip")
-    assert (said["state"], said["exit_code"], said["decoded_s"], said["windows"]) == ("finished", 0, 6.0, 4)
-    assert run_cli("health", tmp_path).returncode == 0
-    with started(clip, *GRID, "--out", tmp_path, "--loop", "--overwrite") as process:
-        wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.Checkpoint), process)
-        assert run_cli("health", tmp_path / "clip").returncode == 0
-        process.terminate()
-        assert process.wait(DEADLINE_S) == 143
-    said = read(tmp_path / "clip")
-    assert (said["state"], said["reason"], said["exit_code"]) == ("failed", "stopped by SIGTERM", 143)
-    told = run_cli("health", tmp_path)
-    assert (told.returncode, told.stdout) == (1, f"{tmp_path / 'clip'}: failed: stopped by SIGTERM\n")
-
-
-def test_health_looks_at_the_newest_run(tmp_path: Path) -> None:
-    """`health` on a directory of runs speaks of the one that was heard last; without any it is 1, as on a torn file."""
-    assert run_cli("health", tmp_path / "nowhere").returncode == 1
-    for name, state, heard_at in (("a", "running", 2000), ("b", "failed", 1000)):
-        (tmp_path / name).mkdir()
-        path = tmp_path / name / "health.json"
-        Health.model_validate({"time": now().isoformat(), "state": state, "decoded_s": 1, "windows": 1}).write(path)
-        os.utime(path, (heard_at, heard_at))
-    told = run_cli("health", tmp_path)
-    assert (told.returncode, told.stdout) == (0, f"{tmp_path / 'a'}: running, 1.0 s decoded, 1 windows embedded\n")
-    (tmp_path / "a" / "health.json").write_text("{")
-    assert run_cli("health", tmp_path).returncode == 1
-
-
-def test_the_main_process_began_when_the_kernel_says(tmp_path: Path) -> None:
-    """Process 1 of a container is what was asked for, and `--since-start` goes by it."""
-    assert abs(began_at().timestamp() - psutil.Process(1).create_time()) < 2.0
-    told = run_cli("health", "--since-start", tmp_path)
-    assert (told.returncode, told.stdout) == (0, f"{tmp_path}: no run has begun since the container started\n")
-
-
-def test_port_that_is_taken_is_a_usage_error(clip: Path, tmp_path: Path) -> None:
-    """A port that somebody else holds ends the run before it touches anything, with 2 and a sentence that names it."""
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
-        result = run_cli(clip, *GRID, "--out", tmp_path, "--metrics-port", str(port))
-    assert result.returncode == 2
-    assert f"--metrics-port {port}" in result.stderr
-    assert not (tmp_path / "clip" / "events.jsonl").exists()
-
-
 def test_nobody_listens_unless_asked(clip: Path, tmp_path: Path) -> None:
     """Without --metrics-port a run opens no port."""
     with started(clip, *GRID, "--out", tmp_path, "--loop") as process:
         wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.SegmentOpened), process)
         assert psutil.Process(process.pid).net_connections("inet") == []
-
-
-def test_run_outlives_a_heartbeat_that_cannot_be_written(clip: Path, tmp_path: Path) -> None:
-    """Where the heartbeat cannot be written the run still ends well: the missing file is what tells."""
-    (tmp_path / "clip" / "health.json.part").mkdir(parents=True)
-    assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
-    assert not (tmp_path / "clip" / "health.json").exists()

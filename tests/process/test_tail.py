@@ -1,19 +1,15 @@
 """``tail`` follows a run from outside: early, whole, and without disturbing it."""
 
-import io
 import json
 import signal
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from stream.commands.tail import Pace
 from stream.records.schema import events
-from stream.records.schema.health import Health
-from stream.ui.view import LiveView
 from tests.support.clips import make_clip
-from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, write_intrinsics
+from tests.support.inline import run_inline
+from tests.support.runs import DEADLINE_S, started, wait_for_event, write_intrinsics
 
 
 @pytest.fixture(scope="module")
@@ -28,26 +24,17 @@ def test_tail_that_starts_first_sees_everything_and_ends(clip: Path, tmp_path: P
     """A tail that was there before the run prints every event as it was written, and exits 0 after the last."""
     run_dir = tmp_path / "clip"
     with started("tail", run_dir) as tail:
-        assert run_cli(clip, "--encoder", "grid", "--out", tmp_path).returncode == 0
+        assert run_inline(clip, "--encoder", "grid", "--out", tmp_path).returncode == 0
         printed, complaints = tail.communicate(timeout=DEADLINE_S)
     assert (tail.returncode, complaints) == (0, "")
     assert printed == (run_dir / "events.jsonl").read_text()
-
-
-def test_since_begins_with_that_number(clip: Path, tmp_path: Path) -> None:
-    """``--since 2`` on a finished run prints the events from number 2 on."""
-    run_cli(clip, "--encoder", "grid", "--out", tmp_path)
-    result = run_cli("tail", tmp_path / "clip", "--since", "2")
-    assert result.returncode == 0
-    numbers = [json.loads(line)["seq"] for line in result.stdout.splitlines()]
-    assert numbers == list(range(2, numbers[-1] + 1))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_stopping_tail_does_not_disturb_the_run(clip: Path, tmp_path: Path, how: int) -> None:
     """A run whose follower is stopped or killed goes on."""
     run_dir = tmp_path / "clip"
-    with started(clip, "--encoder", "grid", "--out", tmp_path, "--loop") as run:
+    with started(clip, "--encoder", "grid", "--out", tmp_path, "--loop", "--engine", "inline") as run:
         first = wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), run)
         with started("tail", run_dir) as tail:
             assert tail.stdout is not None
@@ -60,7 +47,7 @@ def test_stopping_tail_does_not_disturb_the_run(clip: Path, tmp_path: Path, how:
 
 def test_reader_that_goes_away_is_no_error(clip: Path, tmp_path: Path) -> None:
     """A pipe that is closed while tail has more to say ends it quietly, with 0."""
-    with started(clip, "--encoder", "grid", "--out", tmp_path, "--loop") as run:
+    with started(clip, "--encoder", "grid", "--out", tmp_path, "--loop", "--engine", "inline") as run:
         wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.Checkpoint), run)
         with started("tail", tmp_path / "clip") as tail:
             assert tail.stdout is not None
@@ -69,17 +56,3 @@ def test_reader_that_goes_away_is_no_error(clip: Path, tmp_path: Path) -> None:
             tail.stdout.close()
             assert tail.wait(DEADLINE_S) == 0
             assert tail.stderr.read() == ""
-
-
-def test_terminal_shows_position_speed_and_time_left(clip: Path, tmp_path: Path) -> None:
-    """While no event comes, the heartbeats move the bar: of six seconds two are left, at twice real time one more."""
-    assert run_cli(clip, "--encoder", "grid", "--out", tmp_path).returncode == 0
-    screen = io.StringIO()
-    view = LiveView(Console(file=screen, force_terminal=True, width=120))
-    pace = Pace(tmp_path / "clip", view)
-    for second, decoded_s in ((0, 0.0), (2, 4.0)):
-        beat = Health(time=f"2026-01-01T00:00:0{second}+00:00", state="running", decoded_s=decoded_s, windows=1)
-        beat.write(tmp_path / "clip" / "health.json")
-        pace.wait()
-    view.close()
-    assert "0:00:04.0  2.0 x real time, 0:00:01.0 left" in screen.getvalue()
