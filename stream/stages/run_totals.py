@@ -64,6 +64,7 @@ class RunTotals:
             "anomalous": self.anomalous,
             "row_shapes": self._row_shapes,
             "damaged": self._damaged.snapshot(),
+            "dropped": self._dropped.snapshot(),
             "wall_s": self.wall_s,
         }
 
@@ -73,4 +74,5 @@ class RunTotals:
         self.anomalous = take(state, "anomalous", int)
         self._row_shapes = take(state, "row_shapes", list)
         self._damaged.restore(take(state, "damaged", dict))
+        self._dropped.restore(take(state, "dropped", dict))
         self._began_at -= take(state, "wall_s", float)
