@@ -1,4 +1,4 @@
-"""``egoclean-stream eval PREDICTED TRUTH``: how good are the segments that were found."""
+"""``egoclean-stream eval PREDICTED TRUTH``: compares predicted segments with true ones."""
 
 import json
 import re
@@ -22,8 +22,8 @@ _PATH = click.Path(path_type=Path)
 
 
 _EXAMPLES = (
-    ("How good is a run", "eval runs/clip truth.json"),
-    ("Of several runs, as JSON", "eval runs/ truth.json --json"),
+    ("Evaluate a run", "eval runs/clip truth.json"),
+    ("Evaluate several runs, print JSON", "eval runs/ truth.json --json"),
 )
 _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 
@@ -61,7 +61,7 @@ def evaluate(
     cases = make_cases(chosen, duration_s, anomalous)
     broken = [sentence for case in cases for sentence in case.broken]
     for sentence in broken:
-        click.echo(printable(f"put aside: {sentence}"), err=True)
+        click.echo(printable(f"left out: {sentence}"), err=True)
     notes = [note for case in cases for note in case.notes]
     notes.extend(left_out(true, chosen))
     evaluation = judge_clips([case.clip for case in cases], seed)
@@ -74,17 +74,19 @@ def evaluate(
 def make_cases(
     chosen: Sequence[tuple[str, Track, Track]], duration_s: float | None, anomalous: str | None
 ) -> list[Case]:
-    """The clips to judge, from the name, prediction and truth of each and what was said on the command line.
+    """The clips to evaluate, from the name, predictions and truth of each and the options of the command.
 
     Raises:
-        UsageError: if an option does not fit what there is.
-        InputError: if the events of a clip do not fit together.
+        UsageError: an option does not apply to these clips.
+        InputError: the events of a clip contradict each other.
     """
     pattern = _compiled(anomalous)
     if duration_s is not None and len(chosen) > 1:
-        raise UsageError(f"--duration-s {duration_s:g} is one clip's length, and here are {len(chosen)}: use --clip")
+        raise UsageError(
+            f"--duration-s {duration_s:g} is the length of one clip, and there are {len(chosen)}: choose with --clip"
+        )
     if pattern and not any(track.described for _, *sides in chosen for track in sides):
-        raise UsageError(f"--anomalous {anomalous} chooses rows of transcripts and event logs, and neither side is one")
+        raise UsageError(f"--anomalous {anomalous} selects rows of transcripts and event logs, and neither side is one")
     return [make_case(*each, pattern, duration_s) for each in chosen]
 
 

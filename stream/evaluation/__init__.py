@@ -1,1 +1,1 @@
-"""How good are predicted anomalous segments: pure metrics, a random control, and readers of what both sides may be."""
+"""Evaluation of predicted anomalous segments: metrics, a random control, and readers of the accepted file formats."""

@@ -1,4 +1,4 @@
-"""The control: what a detector scores that knows how many events there are and how long, but not where."""
+"""The random control: what detectors score that know how many events there are, and how long, but not where."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,39 +7,38 @@ from operator import add
 
 import numpy as np
 
-from stream.evaluation.counts import Counts, count
-from stream.evaluation.matching import Float64
+from stream.evaluation.metrics import Counts, Float64, count
 from stream.evaluation.types import Clip, edges_of
 
 DRAWS = 1000
-"""Random detectors: enough to know the 95th percentile to within one or two percentiles."""
+"""Number of random detectors; it gives the 95th percentile to within one or two percentiles."""
 HEADLINE = "mean_iou"
-"""The figure by which predictions beat the control or do not: it knows no threshold, and so tells luck from skill also
-where a clip has two or three events and every F1 takes only a few values."""
-_SLACK = 1e-9  # equal figures may differ in the last digit, for the sums were made in another order
+"""The metric that decides whether predictions beat the control. It has no threshold, so it separates skill from luck
+even if a clip has only two or three events and F1 takes only a few values."""
+_SLACK = 1e-9  # equal values may differ in the last digit, because their sums were taken in another order
 
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """One figure, beside what random detectors reach in it."""
+    """One metric, and what random detectors reach in it."""
 
     value: float
     random_mean: float
     random_p95: float
     p_value: float
-    """(1 + random detectors at least as good) / (1 + all of them) (Phipson and Smyth, 2010)."""
+    """(1 + number of random detectors at least as good) / (1 + number of all) (Phipson and Smyth, 2010)."""
     beats: bool
-    """Above the random detectors' 95th percentile."""
+    """Whether the value is above the 95th percentile of the random detectors."""
 
 
 def control(clips: Iterable[Clip], seed: int, draws: int = DRAWS) -> Counts:
-    """Counts, pooled over the clips, of ``draws`` random detectors with the predictions' number and durations."""
+    """Pooled counts of ``draws`` random detectors, whose events have the number and durations of the predictions."""
     rng = np.random.default_rng(seed)
     return reduce(add, (count(_scattered(clip, rng, draws), edges_of(clip.true)) for clip in clips))
 
 
 def compare(actual: Counts, random: Counts) -> dict[str, Chance | None]:
-    """Each quality beside chance; None where it is not defined."""
+    """Each metric beside chance; None if it is undefined."""
     return {
         name: None if value is None or drawn is None else _chance(float(value), drawn)
         for (name, value), drawn in zip(actual.qualities().items(), random.qualities().values(), strict=True)
@@ -47,9 +46,18 @@ def compare(actual: Counts, random: Counts) -> dict[str, Chance | None]:
 
 
 def scatter(lengths_s: Float64, duration_s: float, rng: np.random.Generator, draws: int) -> Float64:
-    """(draws, N, 2) disjoint intervals of the N given lengths, uniform over all ways to place them in the clip.
+    """Place disjoint intervals of the given lengths at random, uniformly over all ways to place them in the clip.
 
-    The free time is cut at N uniform points, and the intervals, in random order, are laid at the cuts.
+    The free time is cut at N uniform points, and the intervals are inserted at the cuts in random order.
+
+    Args:
+        lengths_s: (N,) in seconds.
+        duration_s: length of the clip.
+        rng: source of randomness.
+        draws: number of independent placements.
+
+    Returns:
+        (draws, N, 2) starts and ends in seconds, sorted along N.
     """
     shape = (draws, len(lengths_s))
     free_s = max(0.0, duration_s - float(lengths_s.sum()))

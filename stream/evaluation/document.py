@@ -1,17 +1,16 @@
-"""The result for programs: one JSON object that holds everything."""
+"""The result as one JSON object."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from stream.evaluation.chance import DRAWS, HEADLINE
-from stream.evaluation.evaluation import Evaluation
-from stream.evaluation.judgement import Judgement, Match
+from stream.evaluation.evaluation import Evaluation, Judgement, Match
 from stream.evaluation.types import Clip, Stretch
 
 
 def document(evaluation: Evaluation, notes: Sequence[str], broken: Sequence[str]) -> dict[str, Any]:
-    """Plain JSON types. What is not defined is null, never NaN."""
+    """All results in plain JSON types; undefined values are null, never NaN."""
     return {
         "v": 1,
         "clips": [_clip(*each) for each in zip(evaluation.clips, evaluation.judgements, strict=True)],

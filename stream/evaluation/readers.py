@@ -1,4 +1,4 @@
-"""Readers of the files and directories that either side of an evaluation may be."""
+"""Readers of the files and directories that are accepted as predictions or truth."""
 
 import csv
 import io
@@ -139,9 +139,7 @@ def _column(path: Path, columns: list[str], names: Iterable[str]) -> str:
     for name in names:
         if name in columns:
             return name
-    raise InputError(
-        f"{path} has the columns {', '.join(columns) or 'of no header'}, and none is named {' or '.join(names)}"
-    )
+    raise InputError(f"{path} has the columns {', '.join(columns) or 'of no header'}, but none of {', '.join(names)}")
 
 
 _TRANSCRIPT_LINE = re.compile(r"\[\s*(?P<start>[^\]]+?)\s+-\s+(?P<end>[^\]]+?)\s*\]\s*(?P<text>.*)")
@@ -191,8 +189,8 @@ def read_tracks(path: Path) -> list[Track]:
     """Read all clips of a file or directory.
 
     Raises:
-        InputError: it is missing or not what its name says.
-        UsageError: no reader knows the file's suffix.
+        InputError: it does not exist, or its content does not match its suffix.
+        UsageError: there is no reader for the suffix of the file.
     """
     if path.is_dir():
         return read_run(path) if holds_run(path) else read_runs(path)
@@ -200,5 +198,5 @@ def read_tracks(path: Path) -> list[Track]:
         raise InputError(f"{path} does not exist")
     reader = FORMATS.get(path.suffix.lower())
     if reader is None:
-        raise UsageError(f"{path} is no run directory, and its name ends in none of {', '.join(FORMATS)}")
+        raise UsageError(f"{path} is neither a run directory nor a file that ends in {' or '.join(FORMATS)}")
     return reader(path)

@@ -1,4 +1,4 @@
-"""The result for people: tables, ruled in a terminal, plain and aligned in a pipe."""
+"""The result as tables: with rules in a terminal, plain and aligned in a pipe."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,19 @@ from rich.table import Table
 
 from stream.errors import printable
 from stream.evaluation.chance import Chance
-from stream.evaluation.counts import CRITERIA, EDGE_MOST_S, IOU_LEAST
-from stream.evaluation.evaluation import Evaluation
-from stream.evaluation.judgement import Row
+from stream.evaluation.evaluation import Evaluation, Row
+from stream.evaluation.metrics import CRITERIA, EDGE_ERROR_MAX_S, IOU_MIN
 
 PIPE_WIDTH = 300
-"""Columns of a pipe, which has no edge: no line of ours is wrapped there."""
-GUESSED = "~ the clip's length is not known: the last end that either side knows stands for it"
+"""Columns of a pipe: wide enough that no line is wrapped."""
+GUESSED = "~ the length of the clip is unknown; the last end in either file is used instead"
 
 _LABELS = dict(
-    zip(CRITERIA, (*(f"IoU {least}" for least in IOU_LEAST), *(f"±{most:g} s" for most in EDGE_MOST_S)), strict=True)
+    zip(
+        CRITERIA,
+        (*(f"IoU {minimum}" for minimum in IOU_MIN), *(f"±{limit:g} s" for limit in EDGE_ERROR_MAX_S)),
+        strict=True,
+    )
 )
 _CLIP_COLUMNS = {
     "true": "true_events",
@@ -28,7 +31,7 @@ _CLIP_COLUMNS = {
     "IoU": "mean_iou",
     "false/h": "false_events_per_hour",
 }
-"""Few enough for a terminal of 80 columns; the JSON has all figures of every clip."""
+"""Few enough for a terminal of 80 columns; the JSON has all metrics of every clip."""
 _TIMES = {
     "opened after the true start": "opening_latency",
     "closed after the true end": "closing_latency",
@@ -38,7 +41,7 @@ _TIMES = {
 
 
 def show(evaluation: Evaluation, notes: Sequence[str], console: Console) -> None:
-    """Print the clips, the pooled figures beside chance, the times of matched events, the notes and the verdict."""
+    """Print the clips, the pooled metrics beside chance, the times of matched events, the notes and the verdict."""
     for table in (_clips(evaluation), _qualities(evaluation), _times(evaluation.pooled.row())):
         table.box = SIMPLE_HEAD if console.is_terminal else None
         console.print(table)
@@ -49,7 +52,7 @@ def show(evaluation: Evaluation, notes: Sequence[str], console: Console) -> None
 
 
 def cell(value: float | None) -> str:
-    """A figure as people read it; ``-`` where it is not defined."""
+    """A value for display; ``-`` if it is undefined."""
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) else f"{value:.2f}"
@@ -69,17 +72,17 @@ def _clips(evaluation: Evaluation) -> Table:
 
 def _qualities(evaluation: Evaluation) -> Table:
     row = evaluation.pooled.row()
-    table = _table("found by", "hits", "precision", "recall", "F1", "random", "95 of 100", "beaten")
+    table = _table("criterion", "hits", "precision", "recall", "F1", "random", "95 of 100", "beats it")
     for name, label in _LABELS.items():
         figures = (row[f"hits_{name}"], row[f"precision_{name}"], row[f"recall_{name}"], row[f"f1_{name}"])
-        table.add_row(label, *map(cell, figures), *_beside(evaluation.chances[f"f1_{name}"]))
+        table.add_row(label, *map(cell, figures), *_chance_cells(evaluation.chances[f"f1_{name}"]))
     seconds = (row["time_precision"], row["time_recall"], row["time_f1"])
-    table.add_row("seconds", "", *map(cell, seconds), *_beside(evaluation.chances["time_f1"]))
-    table.add_row("mean IoU", "", "", "", cell(row["mean_iou"]), *_beside(evaluation.chances["mean_iou"]))
+    table.add_row("seconds", "", *map(cell, seconds), *_chance_cells(evaluation.chances["time_f1"]))
+    table.add_row("mean IoU", "", "", "", cell(row["mean_iou"]), *_chance_cells(evaluation.chances["mean_iou"]))
     return table
 
 
-def _beside(chance: Chance | None) -> tuple[str, str, str]:
+def _chance_cells(chance: Chance | None) -> tuple[str, str, str]:
     if chance is None:
         return "-", "-", "-"
     return cell(chance.random_mean), cell(chance.random_p95), "yes" if chance.beats else "no"

@@ -1,4 +1,4 @@
-"""The rows that a file gives for one clip, and which of them are anomalous events."""
+"""The rows of one clip in a file, and the anomalous events among them."""
 
 import re
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from stream.evaluation.types import Stretch, joined
 _CLOCK = re.compile(r"(?:(?P<hours>\d{1,3}):)?(?P<minutes>\d{1,3}):(?P<seconds>\d{1,2}(?:\.\d+)?)")
 
 LONGEST_S = 1e7
-"""Sixteen weeks; a time beyond that is refused."""
+"""About 16 weeks; later times are refused."""
 ROUNDING_S = 1.0
-"""A row may end this much after its clip: people and models write whole seconds."""
+"""A row may end this much after its clip, since people and models write whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,11 @@ def fitted(track: Track, duration_s: float) -> Track:
     limit_s = duration_s + ROUNDING_S
     kept = tuple(row for row in track.rows if row.span.t_end_s <= limit_s)
     late = (row for row in track.rows if row.span.t_end_s > limit_s)
-    broken = [f"{row.where}: it ends at {row.span.t_end_s:g} s, and the clip at {duration_s:g} s" for row in late]
+    broken = [
+        f"{row.where}: it ends at {row.span.t_end_s:g} s, after the end of the clip at {duration_s:g} s" for row in late
+    ]
     if broken and not track.described:
-        raise InputError(f"{broken[0]}: is it of another clip?")
+        raise InputError(f"{broken[0]}: it may belong to another clip")
     return replace(track, rows=kept, broken=(*track.broken, *broken))
 
 

@@ -1,4 +1,4 @@
-"""The two sides of an evaluation: anomalies, and the clips that hold them."""
+"""Anomalous events and the clips that contain them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One stretch of anomalous time, ``[t_start_s, t_end_s)`` in seconds of the clip, longer than nothing."""
+    """A stretch of anomalous time, ``[t_start_s, t_end_s)`` in seconds of the clip; never empty."""
 
     t_start_s: float
     t_end_s: float
     opened_at_s: float | None = None
-    """Stream time at which its beginning was known; None where nobody recorded it."""
+    """Stream time at which its start was detected; None if not recorded."""
     closed_at_s: float | None = None
-    """Stream time at which its end was known."""
+    """Stream time at which its end was detected; None if not recorded."""
 
 
 def joined(pieces: Iterable[Stretch]) -> tuple[Stretch, ...]:
-    """The maximal stretches that the pieces cover, in order: pieces that touch or overlap are one event.
+    """The maximal stretches that the pieces cover, in order; pieces that touch or overlap become one event.
 
-    A detector's longest duration cuts one event into several touching segments; they count once.
+    A detector with a maximum duration splits a long event into touching segments, which must count once.
     """
     events: list[Stretch] = []
     for piece in sorted(pieces, key=lambda piece: (piece.t_start_s, piece.t_end_s)):
@@ -50,4 +50,4 @@ class Clip:
     true: tuple[Stretch, ...]
     duration_s: float
     duration_known: bool = True
-    """False where the last end that either side knows stands for the clip's length."""
+    """False if the length is unknown and the last end of either side is used instead."""

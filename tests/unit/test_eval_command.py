@@ -12,7 +12,7 @@ from rich.console import Console
 from stream.commands.eval import evaluate
 from stream.errors import EgocleanError, InputError, UsageError
 from stream.evaluation.evaluation import evaluate as judge_clips
-from stream.evaluation.judgement import judge
+from stream.evaluation.evaluation import judge
 from stream.evaluation.tables import show
 from stream.evaluation.types import Clip, Stretch
 from tests.support.eval_files import LOGS, SHARED, file, needs_logs, write_run
@@ -59,7 +59,7 @@ def test_directory_of_runs_is_pooled(tmp_path: Path) -> None:
     said = as_json(tmp_path / "runs", truth)
     assert [clip["clip"] for clip in said["clips"]] == ["one", "two"]
     assert (said["pooled"]["duration_s"], said["pooled"]["predicted_events"]) == (400.0, 4)
-    assert said["notes"] == ["left out, for want of predictions: 'three'"]
+    assert said["notes"] == ["left out, because there are no predictions for them: 'three'"]
     lines = run(tmp_path / "runs", truth).stdout.splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["clip", "one", "two", "pooled"]
 
@@ -74,7 +74,7 @@ def test_table_in_a_pipe_is_plain_and_aligned(tmp_path: Path) -> None:
     head, row = out.splitlines()[:2]
     assert row.split() == [stem, "~100.00", "1", "1", "1.00", "1.00", "1.00", "0.00"]
     assert head.index("true") + len("true") == row.index(" 1 ") + 2
-    assert "the last end that either side knows" in out
+    assert "the last end in either file" in out
     assert "the predictions beat chance" in out
 
 
@@ -104,7 +104,7 @@ def test_broken_lines_are_said_on_standard_error(tmp_path: Path) -> None:
     """A transcript's broken line is named on standard error and in the JSON, and the rest is judged."""
     told = file(tmp_path, "one.txt", "[00:00:58 - 00:01:38] Refills.\n[00:02:00 - 00:01:59] Refills.\n")
     result = run(write_run(tmp_path / "one", "one"), told, "--anomalous", "^refills")
-    assert result.stderr == f"put aside: {told}, line 2: its end, 00:01:59, is not after its start, 00:02:00\n"
+    assert result.stderr == f"left out: {told}, line 2: its end, 00:01:59, is not after its start, 00:02:00\n"
     said = as_json(tmp_path / "one", told, "--anomalous", "^refills")
     assert (len(said["broken_rows"]), said["pooled"]["hits_edges_2s"]) == (1, 1)
 
@@ -120,11 +120,11 @@ def test_one_seed_one_output(tmp_path: Path) -> None:
     ("words", "kind", "message"),
     [
         (["missing.json", "truth.json"], InputError, "does not exist"),
-        (["list.json", "truth.json"], UsageError, "which clip is it"),
+        (["list.json", "truth.json"], UsageError, "several clips could be meant"),
         (["list.json", "truth.json", "--clip", "four"], UsageError, "no such clip"),
-        (["truth.json", "truth.json", "--duration-s", "9"], UsageError, "one clip's length, and here are 2"),
+        (["truth.json", "truth.json", "--duration-s", "9"], UsageError, "the length of one clip, and there are 2"),
         (["list.json", "list.json", "--duration-s", "nan"], UsageError, "--duration-s nan"),
-        (["list.json", "list.json", "--duration-s", "9"], InputError, "is it of another clip"),
+        (["list.json", "list.json", "--duration-s", "9"], InputError, "may belong to another clip"),
         (["list.json", "list.json", "--anomalous", "x"], UsageError, "neither side is one"),
         (["list.json", "list.json", "--anomalous", "("], UsageError, "not a regular expression"),
         (["list.json", "told.txt"], UsageError, "--anomalous PATTERN"),

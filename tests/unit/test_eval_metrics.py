@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.evaluation.counts import CRITERIA, EDGE_MOST_S, IOU_LEAST, count, ious
-from stream.evaluation.judgement import judge
-from stream.evaluation.matching import Float64, best_pairs, extend
+from stream.evaluation.evaluation import judge
+from stream.evaluation.metrics import CRITERIA, EDGE_ERROR_MAX_S, IOU_MIN, Float64, best_pairs, count, extend, ious
 from stream.evaluation.types import Stretch, edges_of, joined
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=150)
@@ -161,8 +160,8 @@ def test_sides_may_be_swapped(one: tuple[Stretch, ...], other: tuple[Stretch, ..
 def test_stricter_rules_find_no_more(predicted: tuple[Stretch, ...], true: tuple[Stretch, ...]) -> None:
     """Hits grow neither with the IoU asked for, nor with a smaller tolerance, nor beyond the events there are."""
     hits = judge(predicted, true, 301.0).counts.hits
-    by_iou = [float(hits[f"iou_{least}"]) for least in IOU_LEAST]
-    by_edge = [float(hits[f"edges_{most:g}s"]) for most in EDGE_MOST_S]
+    by_iou = [float(hits[f"iou_{least}"]) for least in IOU_MIN]
+    by_edge = [float(hits[f"edges_{most:g}s"]) for most in EDGE_ERROR_MAX_S]
     assert by_iou == sorted(by_iou, reverse=True)
     assert by_edge == sorted(by_edge)
     assert max(*by_iou, *by_edge) <= min(len(predicted), len(true))
@@ -197,9 +196,9 @@ def test_matching_is_the_best_of_all_assignments(predicted: tuple[Stretch, ...],
     error_s = np.abs(found[:, None] - wanted[None]).max(axis=-1)
     counts = count(found, wanted)
     assert float(counts.iou_sum) == pytest.approx(best_of_all(iou))
-    for least in IOU_LEAST:
+    for least in IOU_MIN:
         assert counts.hits[f"iou_{least}"] == best_of_all((iou >= least - 1e-9).astype(float))
-    for most in EDGE_MOST_S:
+    for most in EDGE_ERROR_MAX_S:
         assert counts.hits[f"edges_{most:g}s"] == best_of_all((error_s <= most).astype(float))
 
 

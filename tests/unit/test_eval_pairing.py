@@ -12,10 +12,12 @@ from tests.support.eval_files import LOGS, file, needs_logs, spans, write_run
 
 
 def test_rows_past_the_end_of_the_clip(tmp_path: Path) -> None:
-    """Where the clip's length is known, a listed event past it is an error, a transcript's line is put aside."""
+    """Where the clip's length is known, a listed event past it is an error, a transcript's line is left out."""
     run = read_tracks(write_run(tmp_path / "clip", "clip"))[0]
     listed = read_tracks(file(tmp_path, "a.json", '[{"t_start_s": 190, "t_end_s": 300}]'))[0]
-    with pytest.raises(InputError, match="ends at 300 s, and the clip at 200 s: is it of another clip"):
+    with pytest.raises(
+        InputError, match="ends at 300 s, after the end of the clip at 200 s: it may belong to another clip"
+    ):
         make_case("clip", run, listed, None, None)
     told = file(
         tmp_path, "clip.txt", "[00:01:00 - 00:01:30] Pause.\n[00:03:10 - 00:03:21] Pause.\n[01:01:00 - 01:01:21] Pause."
@@ -23,7 +25,7 @@ def test_rows_past_the_end_of_the_clip(tmp_path: Path) -> None:
     case = make_case("clip", run, read_tracks(told)[0], re.compile("Pause"), None)
     assert spans(case.clip.true) == [(60, 90), (190, 201)]
     assert (case.clip.duration_s, case.clip.duration_known) == (201.0, True)
-    assert case.broken == (f"{told}, line 3: it ends at 3681 s, and the clip at 200 s",)
+    assert case.broken == (f"{told}, line 3: it ends at 3681 s, after the end of the clip at 200 s",)
 
 
 def test_clip_length_is_the_given_the_runs_or_the_last_end(tmp_path: Path) -> None:
@@ -48,26 +50,31 @@ def test_clips_are_paired_by_name(tmp_path: Path) -> None:
     for predicted, true, stem, message in (
         ([run], truth[1:], None, "the truth has no clip 'one', only 'two'"),
         ([unnamed], truth, None, "one of 'one', 'two'"),
-        ([run], truth, "three", "--clip three: there is no such clip, only 'one', 'two'"),
-        (truth, [run, unnamed], "two", "--clip two: one side has no such clip, only 'one'"),
+        ([run], truth, "three", "--clip three: there is no such clip; expected one of 'one', 'two'"),
+        (truth, [run, unnamed], "two", "--clip two: one side has no such clip; expected one of 'one'"),
     ):
         with pytest.raises(UsageError, match=re.escape(message)):
             paired(predicted, true, stem)
 
 
 @needs_logs
-def test_known_broken_times_are_put_aside() -> None:
+def test_known_broken_times_are_left_out() -> None:
     """The clip whose minutes were written as hours keeps no row past its 20 minutes, and names each one lost."""
     tracks = {track.stem: track for track in read_tracks(LOGS / "factory_001.csv")}
     told = tracks["factory001_worker010_00001"]
     case = make_case("clip", told, told, re.compile(""), 1200.0)
     assert case.clip.duration_s == 1200.0
     assert len(case.broken) == 2 * sum(row.span.t_end_s > 1201 for row in told.rows) > 0
-    assert all(re.search(r"line \d+: it ends at \d+ s, and the clip at 1200 s", sentence) for sentence in case.broken)
+    assert all(
+        re.search(r"line \d+: it ends at \d+ s, after the end of the clip at 1200 s", sentence)
+        for sentence in case.broken
+    )
 
 
 def test_truth_that_nobody_predicted_is_named(tmp_path: Path) -> None:
     """Where several clips are judged a note names those of the truth without predictions."""
     truth = read_tracks(file(tmp_path, "truth.json", '{"a": [], "b": [], "c": []}'))
-    assert left_out(truth, paired(truth[:2], truth, None)) == ("left out, for want of predictions: 'c'",)
+    assert left_out(truth, paired(truth[:2], truth, None)) == (
+        "left out, because there are no predictions for them: 'c'",
+    )
     assert left_out(truth, paired(truth[:1], truth, None)) == ()

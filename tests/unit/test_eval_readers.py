@@ -144,7 +144,7 @@ def test_transcript_puts_broken_lines_aside_by_name(tmp_path: Path) -> None:
         ("a.json", '[{"t_start_s": 5, "t_end_s": 5}]', "segment 1: its end, 5, is not after its start, 5"),
         ("a.json", '[{"t_start_s": 5, "t_end_s": 6, "kind": "odd"}]', "kind is 'odd'"),
         ("a.csv", "", "of no header"),
-        ("a.csv", "from,to\n1,2\n", "columns from, to, and none is named t_start_s"),
+        ("a.csv", "from,to\n1,2\n", "columns from, to, but none of t_start_s"),
         ("a.csv", "start,end\n1,2\n3\n", "line 3: a time is missing"),
         ("a.csv", "source_file,activity,start,end\n", "without rows"),
         ("a.txt", "Once upon a time\n", "no valid row"),
@@ -168,9 +168,9 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
     wanted: dict[str, tuple[type[EgocleanError], str]] = {
         "nothing.json": (InputError, "does not exist"),
         "bytes.csv": (InputError, "not UTF-8"),
-        "clip.mp4": (UsageError, ".json, .csv, .txt"),
-        "torn": (InputError, "no event of a run"),
-        "empty": (InputError, "no run directory and holds none"),
+        "clip.mp4": (UsageError, ".json or .csv or .txt"),
+        "torn": (InputError, "a line that is not an event"),
+        "empty": (InputError, "not a run directory and contains none"),
     }
     for name, (kind, message) in wanted.items():
         with pytest.raises(kind, match=re.escape(message)):

@@ -8,7 +8,7 @@ from operator import add
 from rich.console import Console
 
 from stream.errors import InputError
-from stream.evaluation.judgement import Row
+from stream.evaluation.evaluation import Row
 from stream.evaluation.pairing import make_case
 from stream.evaluation.track import Track
 from stream.ui.progress import STEPS, progress

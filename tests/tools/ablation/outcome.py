@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.detection.thresholds import median_and_sigma, weighted_samples
-from stream.evaluation.counts import EDGE_MOST_S
-from stream.evaluation.judgement import Judgement, Row, judge
+from stream.evaluation.evaluation import Judgement, Row, judge
+from stream.evaluation.metrics import EDGE_ERROR_MAX_S
 from stream.evaluation.types import Stretch, edges_of
 from stream.pipeline.items import Float64
 from tests.tools.ablation.detectors import Found
 
-NEAR_S = EDGE_MOST_S[0]
+NEAR_S = EDGE_ERROR_MAX_S[0]
 """An edge is right when a true one lies within this many seconds."""
 _NO_EVENTS: Row = dict.fromkeys(judge((), (), 0.0).row())
 
