@@ -12,7 +12,10 @@ lock() { # lock NAME [ARGUMENT OF uv pip compile ...]
         --custom-compile-command docker/lock.sh --output-file "docker/requirements-$name.lock" "$@"
 }
 
-lock cpu pyproject.toml --extra plots --extra hub --extra openai
-lock gpu pyproject.toml --extra plots --extra openai --extra qwen --extra onnx-gpu --constraint docker/requirements-cpu.lock
+both="--extra plots --extra openai --extra http --extra s3 --extra gs"
+# shellcheck disable=SC2086  # split on purpose
+lock cpu pyproject.toml $both --extra hub
+# shellcheck disable=SC2086
+lock gpu pyproject.toml $both --extra qwen --extra onnx-gpu --constraint docker/requirements-cpu.lock
 sed -n 's/^requires = \["\(setuptools==.*\)"\]$/\1/p' pyproject.toml | lock build -
 echo cyclonedx-bom==7.5.0 | lock sbom -

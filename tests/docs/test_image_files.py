@@ -120,7 +120,11 @@ def test_the_build_sees_every_package_of_the_project() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [("cpu", ["plots", "hub", "openai"]), ("gpu", ["plots", "openai", "vjepa", "qwen", "onnx-gpu"])]
+    ("lock", "extras"),
+    [
+        ("cpu", ["plots", "openai", "hub", "http", "s3", "gs"]),
+        ("gpu", ["plots", "openai", "http", "s3", "gs", "vjepa", "qwen", "onnx-gpu"]),
+    ],
 )
 def test_locks_hold_what_the_project_asks_for(lock: str, extras: list[str]) -> None:
     """Every pin of pyproject.toml is in the lock file; else docker/lock.sh has to be run again."""
