@@ -79,7 +79,7 @@ def _annotate(layout: RunLayout, options: Options, view: View) -> int:
             else:
                 view.note(Note(f"nothing to do: no segment of {layout.root} is left to be described"))
     finally:
-        finish = _close_books(layout)
+        finish = _update_accounting(layout)
     view.event(finish)
     return finish.exit_code
 
@@ -131,16 +131,16 @@ def _tell_health(layout: RunLayout, finish: events.RunFinished) -> None:
         health.model_copy(update={"exit_code": finish.exit_code, "time": now().isoformat()}).write(layout.health)
 
 
-def _close_books(layout: RunLayout) -> events.RunFinished:
+def _update_accounting(layout: RunLayout) -> events.RunFinished:
     """The last ``run.finished`` event, written again if something has changed since."""
     recorded = list(read_events(layout.events))
     finish = [event for event in recorded if isinstance(event, events.RunFinished)][-1]
     if recorded[-1] == finish:
         return finish
-    books = account(recorded)
-    code: Literal[0, 4] = 4 if books.incomplete or finish.packets_lost else 0
+    accounting = account(recorded)
+    code: Literal[0, 4] = 4 if accounting.incomplete or finish.packets_lost else 0
     with EventLog(layout.events) as log:
-        log.append(again := replace(finish, **books.seconds, annotation=books.annotation, exit_code=code))
+        log.append(again := replace(finish, **accounting.seconds, annotation=accounting.annotation, exit_code=code))
     manifest = read_manifest(layout.manifest)
     manifest.exit_code = again.exit_code
     manifest.write(layout.manifest)

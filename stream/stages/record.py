@@ -180,26 +180,26 @@ class Record(Stage):
 
     def _finish(self, end: End) -> None:
         self._record_overload(math.inf)
-        books = account(read_events(self._layout.events))
-        error_us = abs(to_us(books.total_s) - to_us(end.decoded_s))
-        if books.unsettled or error_us > _ACCOUNTING_ERROR_MAX_US:
+        accounting = account(read_events(self._layout.events))
+        error_us = abs(to_us(accounting.total_s) - to_us(end.decoded_s))
+        if accounting.unsettled or error_us > _ACCOUNTING_ERROR_MAX_US:
             raise EgocleanError(
-                f"the accounting does not add up: {end.decoded_s} s decoded, outcomes {books.seconds}, "
-                f"segments without an outcome: {books.unsettled}"
+                f"the accounting does not add up: {end.decoded_s} s decoded, outcomes {accounting.seconds}, "
+                f"segments without an outcome: {accounting.unsettled}"
             )
         self._checkpoints.sync()
         self._log.append(
             events.RunFinished(
-                decoded_s=end.decoded_s - books.seconds["gap_s"] - books.seconds["dropped_s"],
-                **books.seconds,
-                windows_skipped=books.windows_skipped,
+                decoded_s=end.decoded_s - accounting.seconds["gap_s"] - accounting.seconds["dropped_s"],
+                **accounting.seconds,
+                windows_skipped=accounting.windows_skipped,
                 frames=end.frames,
                 packets_lost=end.packets_lost,
                 windows=self._totals.windows,
                 segments=self._totals.segments,
                 anomalous=self._totals.anomalous,
-                annotation=books.annotation,
+                annotation=accounting.annotation,
                 wall_s=round(self._totals.wall_s, 3),
-                exit_code=4 if books.incomplete or end.packets_lost else 0,
+                exit_code=4 if accounting.incomplete or end.packets_lost else 0,
             )
         )

@@ -1,4 +1,4 @@
-"""The run directory's files are valid at every instant, and the books close."""
+"""The run directory's files are valid at every instant, and the accounting is exact."""
 
 import json
 from dataclasses import replace
@@ -231,7 +231,7 @@ def closed(segment_id: str, t_start_s: float, t_end_s: float, damaged_s: float =
 
 @settings(deadline=None, derandomize=True)
 @given(cuts=st.lists(st.floats(0.001, 100), max_size=12, unique=True), damage=SPANS)
-def test_books_close_to_the_millisecond(cuts: list[float], damage: list[tuple[float, float]]) -> None:
+def test_accounting_is_exact_to_the_millisecond(cuts: list[float], damage: list[tuple[float, float]]) -> None:
     """However the time is cut and damaged, the outcomes and the damage add up to the decoded time."""
     edges = [0.0, *sorted(cuts), 101.0]
     lost = sorted((start, min(start + length, 101.0)) for start, length in damage)
@@ -247,11 +247,11 @@ def test_books_close_to_the_millisecond(cuts: list[float], damage: list[tuple[fl
     union = np.zeros(101_000, bool)
     for start, end in lost:
         union[round(start * 1000) : round(end * 1000)] = True
-    books = account(told)
-    assert not books.unsettled
-    assert abs(books.total_s - 101.0) < 1e-3
-    assert abs(books.total_s - sum(books.seconds.values())) < 1e-6  # type: ignore[arg-type]  # a TypedDict's values are objects to mypy
-    assert abs(books.seconds["damaged_s"] - union.sum() / 1000) < 1e-3 * (len(lost) + 1)
+    accounting = account(told)
+    assert not accounting.unsettled
+    assert abs(accounting.total_s - 101.0) < 1e-3
+    assert abs(accounting.total_s - sum(accounting.seconds.values())) < 1e-6  # type: ignore[arg-type]  # a TypedDict's values are objects to mypy
+    assert abs(accounting.seconds["damaged_s"] - union.sum() / 1000) < 1e-3 * (len(lost) + 1)
 
 
 def test_last_outcome_counts_and_every_attempt_has_its_price() -> None:
@@ -260,11 +260,11 @@ def test_last_outcome_counts_and_every_attempt_has_its_price() -> None:
     annotated = events.SegmentAnnotated(
         segment_id="a", actions=1, tokens_in=20, tokens_out=2, seconds=3.0, dollars=0.25
     )
-    books = account([closed("a", 0.0, 4.0), closed("b", 4.0, 5.0), failed, annotated])
+    accounting = account([closed("a", 0.0, 4.0), closed("b", 4.0, 5.0), failed, annotated])
     others = {"failed_s": 0.0, "skipped_s": 0.0, "damaged_s": 0.0, "gap_s": 0.0, "dropped_s": 0.0}
-    assert books.seconds == {"annotated_s": 4.0, **others}
-    assert books.unsettled == ("b",)
-    assert books.annotation == events.Annotation(tokens_in=30, tokens_out=3, seconds=5.0, dollars=0.75)
+    assert accounting.seconds == {"annotated_s": 4.0, **others}
+    assert accounting.unsettled == ("b",)
+    assert accounting.annotation == events.Annotation(tokens_in=30, tokens_out=3, seconds=5.0, dollars=0.75)
     unpriced = replace(failed, dollars=None)
     assert account([closed("a", 0.0, 4.0), unpriced, annotated]).annotation.dollars is None
 

@@ -57,8 +57,8 @@ def give(record: Record, items: list[Item]) -> None:
         assert list(record.on_item(item)) == []
 
 
-def test_events_match_the_schema_and_the_books_close(record: Record, layout: RunLayout) -> None:
-    """A run with damage and both kinds of segments gives valid events, a gapless partition and closed books."""
+def test_events_match_the_schema_and_the_accounting_is_exact(record: Record, layout: RunLayout) -> None:
+    """A run with damage and both kinds of segments gives valid events, a gapless partition and an exact accounting."""
     give(
         record, [SourceDamaged(3.0, 3.5, "packet lost", 15), *closed(0, 0.0, 60.0), *closed(1, 60.0, 72.5, "anomalous")]
     )
@@ -77,7 +77,7 @@ def test_events_match_the_schema_and_the_books_close(record: Record, layout: Run
     assert (end.damaged_s, end.exit_code, end.segments, end.anomalous) == (0.5, 4, 3, 1)
 
 
-def test_open_books_are_an_error(record: Record) -> None:
+def test_an_accounting_mismatch_is_an_error(record: Record) -> None:
     """A run whose segments do not add up to the decoded time does not claim to have finished."""
     give(record, closed(0, 0.0, 60.0))
     with pytest.raises(EgocleanError, match="accounting does not add up"):
