@@ -232,6 +232,8 @@ class _InlineChain:
 
     def _wait_until(self, t_s: float) -> None:
         """Wait until the clock has reached stream time ``t_s``, or for a signal."""
+        self._reporter.arrival = t_s, self._began_at + t_s
+        self._reporter.lag_s = max(0.0, time.monotonic() - self._began_at - t_s)
         while not self._stop.signals and (left_s := t_s - (time.monotonic() - self._began_at)) > 0:
             self._wait(min(left_s, self._notify()))
 

@@ -16,6 +16,7 @@ from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
 from stream.video.packets import packets
 from tests.support.clips import decode
+from tests.support.rectified import FINE, assert_rectified, calibration, frames_of, invoke
 
 _DATA = Path(__file__).parents[2].parent / "shared" / "data"
 _ODD = _DATA / "odd_containers"
@@ -139,3 +140,26 @@ def test_a_long_clip_in_a_tar_is_decoded_whole(number: str, frames: int, decoded
     assert [t_s for _, t_s in given] == pytest.approx([index / 30 for index in range(frames)])
     assert (end.frames, end.packets_lost) == (frames, 0)
     assert end.decoded_s == pytest.approx(decoded_s)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("tc_h265_10bits.mp4", (200, 200)),
+        ("tc_h265_video.mp4", (128, 128)),
+        ("exo_sample_h265.ts", (854, 480)),
+        ("exo_sample_android_slow_motion.mp4", (1280, 720)),
+        ("decord_video_90.mov", (320, 568)),
+    ],
+)
+def test_a_rectified_file_keeps_times_and_looks_as_keyframes_do(
+    name: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    """10 bit, B-frames, MPEG-TS from 1.467 s on, variable rate, full range and rotation are rectified correctly."""
+    lens = calibration(tmp_path, *size)
+    result = invoke(_ODD / name, "--intrinsics", lens, "--out", tmp_path / "out", *FINE)
+    assert result.exit_code == 0
+    video = tmp_path / "out" / f"{Path(name).stem}_rectified.mp4"
+    assert_rectified(_ODD / name, lens, video, least_db=36.0)
+    (first, *_) = frames_of(video)
+    assert (first.width, first.height) == size

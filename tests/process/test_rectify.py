@@ -1,4 +1,4 @@
-"""``rectify`` on real clips, stopped, and on a full disk."""
+"""``rectify`` when it is stopped, and on a full disk."""
 
 import signal
 import subprocess
@@ -8,10 +8,8 @@ import pytest
 
 from stream.errors import ExitCode
 from tests.support.clips import make_clip
-from tests.support.rectified import FINE, assert_rectified, calibration, frames_of, invoke
+from tests.support.rectified import FINE
 from tests.support.runs import DEADLINE_S, program, started, write_intrinsics
-
-_ODD = Path(__file__).parents[2].parent / "shared" / "data" / "odd_containers"
 
 
 @pytest.fixture
@@ -19,28 +17,6 @@ def clip(tmp_path: Path) -> Path:
     """A short clip, with its calibration beside it."""
     write_intrinsics(tmp_path)
     return make_clip(tmp_path / "clip.mp4", frames=12)
-
-
-@pytest.mark.skipif(not _ODD.is_dir(), reason=f"the real files are not at {_ODD}")
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [
-        ("tc_h265_10bits.mp4", (200, 200)),
-        ("tc_h265_video.mp4", (128, 128)),
-        ("exo_sample_h265.ts", (854, 480)),
-        ("exo_sample_android_slow_motion.mp4", (1280, 720)),
-        ("decord_video_90.mov", (320, 568)),
-    ],
-)
-def test_real_clips_keep_their_times_and_look_as_keyframes_do(name: str, size: tuple[int, int], tmp_path: Path) -> None:
-    """10 bit, B-frames, MPEG-TS from 1.467 s on, variable rate, full range and rotation come out right."""
-    lens = calibration(tmp_path, *size)
-    result = invoke(_ODD / name, "--intrinsics", lens, "--out", tmp_path / "out", *FINE)
-    assert result.exit_code == 0
-    video = tmp_path / "out" / f"{Path(name).stem}_rectified.mp4"
-    assert_rectified(_ODD / name, lens, video, least_db=36.0)
-    (first, *_) = frames_of(video)
-    assert (first.width, first.height) == size
 
 
 def test_stopped_halfway_it_leaves_nothing(tmp_path: Path) -> None:

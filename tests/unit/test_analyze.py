@@ -13,6 +13,7 @@ from exporters.anomalies import AnomalyRecord, causal_anomalies, read_anomalies
 from exporters.figures import style
 from exporters.figures.detection import causal_track
 from exporters.run_view import RunView, Span, view_run
+from exporters.table import export
 from stream.commands.analyze import analyze, views_with_truth
 from stream.detection.options import DetectorOptions
 from stream.errors import EgocleanError, InputError, ModelUnavailableError, exit_code_of
@@ -41,6 +42,12 @@ def announced_spans(anomalies: Iterable[AnomalyRecord]) -> list[tuple[str | None
     return [(found.segment_id, found.t_start_s, found.t_end_s) for found in anomalies if found.mode == "causal"]
 
 
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures have few pixels, which are quick to draw and to compress."""
+    monkeypatch.setattr(style, "DPI", 40)
+
+
 def test_bare_folder_gives_all_three_files(tmp_path: Path) -> None:
     """Both pictures at their size, and the anomalies of both detectors with every option that made them."""
     write_bare(tmp_path, working_windows(220))
@@ -58,6 +65,7 @@ def test_bare_folder_gives_all_three_files(tmp_path: Path) -> None:
         assert anomaly["score_mean"] <= anomaly["score_max"]
 
 
+@pytest.mark.usefixtures("coarse")
 def test_run_directory_gives_what_was_announced(tmp_path: Path) -> None:
     """The causal anomalies are the anomalous segments of the run's own events, number for number."""
     layout = write_run(tmp_path / "clip", working_windows(220))
@@ -91,8 +99,8 @@ def test_growing_run_is_shown_up_to_now(tmp_path: Path) -> None:
     (span,) = causal_track(view).spans
     assert span.t_start_s == pytest.approx(EVENT_S[0], abs=3)
     assert span.t_end_s == 134.0
-    analyzed(layout.root)
-    assert announced_spans(read_anomalies(layout.root / "anomalies.json")) == []
+    (written,) = export(["anomalies"], [view], layout.root)
+    assert announced_spans(read_anomalies(written)) == []
 
 
 def test_truth_is_found_beside_the_source(tmp_path: Path) -> None:
@@ -126,6 +134,7 @@ def test_truth_that_is_none_is_named(tmp_path: Path, content: str) -> None:
         analyzed(tmp_path)
 
 
+@pytest.mark.usefixtures("coarse")
 def test_every_clip_of_a_folder_is_drawn(tmp_path: Path) -> None:
     """A folder of the original pipeline holds several clips: each has its pictures, all share one file."""
     write_bare(tmp_path / "in", working_windows(220), stem="one")
@@ -137,6 +146,7 @@ def test_every_clip_of_a_folder_is_drawn(tmp_path: Path) -> None:
     assert {found.clip for found in read_anomalies(tmp_path / "out" / "anomalies.json")} == {"one", "two"}
 
 
+@pytest.mark.usefixtures("coarse")
 @pytest.mark.parametrize("count", [1, 2, 5, 20])
 def test_short_clips_are_drawn(tmp_path: Path, count: int) -> None:
     """Fewer windows than the warm-up, down to one: pictures, and nothing announced."""
@@ -145,6 +155,7 @@ def test_short_clips_are_drawn(tmp_path: Path, count: int) -> None:
     assert announced_spans(read_anomalies(tmp_path / "anomalies.json")) == []
 
 
+@pytest.mark.usefixtures("coarse")
 def test_windows_that_say_nothing_are_left_out_and_counted(tmp_path: Path) -> None:
     """NaN in an embedding does not stop the analysis: the picture says how many windows it lacks."""
     layout = write_bare(tmp_path, working_windows(60))

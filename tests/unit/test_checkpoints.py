@@ -158,7 +158,7 @@ def plain(value: object) -> object:
     return (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
 
 
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=40)
 @given(state=STATES)
 def test_states_are_packed_whole(state: State) -> None:
     """What is packed is unpacked equal, arrays bit for bit with their dtype and shape."""

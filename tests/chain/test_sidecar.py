@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.clips import make_clip
-from tests.support.runs import manifest, run_cli, write_intrinsics
+from tests.support.inline import run_inline
+from tests.support.runs import manifest, write_intrinsics
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_the_record_and_the_user_are_told(clip: Path, tmp_path: Path) -> None:
     """``run.json`` holds the disagreements, one line is shown, and the run goes by the clip's own facts."""
     write_intrinsics(tmp_path)
     write_sidecar(clip, fps=15, duration_sec=60.0)
-    result = run_cli(clip, "--encoder", "grid", "--out", tmp_path / "runs")
+    result = run_inline(clip, "--encoder", "grid", "--out", tmp_path / "runs")
     assert result.returncode == 0
     assert result.stdout.count("fps 15 (the clip: 30.0), duration_sec 60.0 (the clip: 1.0)") == 1
     said = manifest(tmp_path / "runs" / "clip")["source"]["sidecar"]

@@ -1,10 +1,10 @@
-"""The program on clips of the hub: what is recorded, what the user is told, and how it goes on after a fault."""
+"""Runs of clips on the hub: their records, the messages to the user, and how a run resumes after a fault."""
 
 import json
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from subprocess import CompletedProcess
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -16,8 +16,9 @@ from stream.sources.remote.address import parse_address
 from stream.sources.remote.file import BLOCK_BYTES
 from stream.sources.remote.storage import pinned_commit
 from tests.support.data_hub import EGO_100K, clip_bytes, tar_bytes, worker_repo
-from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, environment, point_client_at, serving, sha256
-from tests.support.runs import DEADLINE_S, manifest, program
+from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, point_client_at, serving, sha256
+from tests.support.inline import run_here, run_inline
+from tests.support.runs import manifest
 
 LATER_COMMIT = "f" * 40
 CLIP = EGO_100K.clip(2)
@@ -45,12 +46,20 @@ def middle(hub: Hub, noisy: bytes) -> int:
     return start + 3 * BLOCK_BYTES
 
 
-def run(hub: Hub, home: Path, *args: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The program with this hub, its cache and its results below ``home``."""
-    env = {**environment(hub, home), "XDG_CACHE_HOME": str(home / "cache"), **variables}
-    return subprocess.run(
-        program(*args), capture_output=True, text=True, timeout=DEADLINE_S, check=False, cwd=home, env=env
-    )
+Program: TypeAlias = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """The program in this process with this hub, its cache and its results below ``tmp_path``."""
+    point_client_at(hub, tmp_path, monkeypatch)
+
+    def run(*args: str | Path) -> CompletedProcess[str]:
+        pinned_commit.cache_clear()  # as in a new process
+        is_other_command = args[0] in ("rectify", "check-rectify")
+        return run_here(*args) if is_other_command else run_inline(*args)
+
+    return run
 
 
 def series(home: Path) -> dict[str, Any]:
@@ -58,11 +67,14 @@ def series(home: Path) -> dict[str, Any]:
     return read
 
 
-def test_a_clip_is_run_where_it_lies(hub: Hub, tmp_path: Path, noisy: bytes) -> None:
+def test_a_clip_is_run_where_it_lies(
+    run: Program, hub: Hub, tmp_path: Path, noisy: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is named by its commit; bytes are counted; a busy hub is waited for and the user told; no token is written."""
     hub.repos[0].access = "private"
     hub.faults = {EGO_100K.shard: [Fault(status=429, headers={"Retry-After": "0"}, first_byte=middle(hub, noisy))]}
-    result = run(hub, tmp_path, CLIP, *GRID, HF_TOKEN=TOKEN)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    result = run(CLIP, *GRID)
     assert (result.returncode, result.stderr) == (0, "")
     assert "the hub limits the rate of requests: trying again in 1 s" in result.stdout
     source = manifest(tmp_path / "runs" / STEM)["source"]
@@ -77,20 +89,19 @@ def test_a_clip_is_run_where_it_lies(hub: Hub, tmp_path: Path, noisy: bytes) -> 
     assert max(path.stat().st_size for path in kept) < len(noisy)
 
 
-def test_a_run_goes_on_at_its_commit(hub: Hub, tmp_path: Path, noisy: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_at_its_commit(run: Program, hub: Hub, tmp_path: Path, noisy: bytes) -> None:
     """A fault ends it with 3; the same command goes on with the commit it began with; --overwrite takes the newest."""
     hub.faults = {
         EGO_100K.shard: [Fault(status=404, headers={"X-Error-Code": "EntryNotFound"}, first_byte=middle(hub, noisy))]
     }
-    result = run(hub, tmp_path, CLIP, *GRID)
+    result = run(CLIP, *GRID)
     assert result.returncode == ExitCode.INPUT
     assert result.stderr.count("cannot be read: ") == 1
     assert manifest(tmp_path / "runs" / STEM)["state"] == "failed"
     hub.repos[0].commit, hub.repos[0].earlier = LATER_COMMIT, (COMMIT,)
-    assert run(hub, tmp_path, CLIP, *GRID).returncode == 0
+    assert run(CLIP, *GRID).returncode == 0
     source = manifest(tmp_path / "runs" / STEM)["source"]
     assert (source["origin"]["commit"], source["origin"]["revision"]) == (COMMIT, None)
-    point_client_at(hub, tmp_path, monkeypatch)
     pinned_commit.cache_clear()
     options = Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"})
     assert COMMIT in prepare(options).options.source
@@ -98,12 +109,12 @@ def test_a_run_goes_on_at_its_commit(hub: Hub, tmp_path: Path, noisy: bytes, mon
     assert LATER_COMMIT in prepare(options.replace({"output.overwrite": True})).source.name
 
 
-def test_every_clip_of_a_worker_has_its_line(hub: Hub, tmp_path: Path) -> None:
+def test_every_clip_of_a_worker_has_its_line(run: Program, hub: Hub, tmp_path: Path) -> None:
     """One that is none does not stop the others, and series.json says what became of each."""
     clip = clip_bytes(tmp_path, frames=20)
     members = [("a.mp4", clip), ("b.mp4", b"no video" * 100), ("c.mp4", clip)]
     hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes(members)
-    result = run(hub, tmp_path, EGO_100K.worker, *GRID)
+    result = run(EGO_100K.worker, *GRID)
     assert result.returncode == ExitCode.INPUT
     assert result.stdout.splitlines()[-1].startswith("2 of 3 clips done, 1 not done;")
     record = series(tmp_path)
@@ -117,11 +128,11 @@ def test_every_clip_of_a_worker_has_its_line(hub: Hub, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "made"), [("rectify", f"made/{STEM}_rectified.mp4"), ("check-rectify", "made/sheet.png")]
 )
-def test_every_command_reads_there(hub: Hub, tmp_path: Path, command: str, made: str) -> None:
+def test_every_command_reads_there(run: Program, hub: Hub, tmp_path: Path, command: str, made: str) -> None:
     """Whatever takes a clip takes one on the hub, with the calibration beside its shard."""
     hub.repos[0] = worker_repo(EGO_100K, clip_bytes(tmp_path, frames=20))
     args = ("--preset", "ultrafast", "--out", "made") if command == "rectify" else ("--out", made)
-    result = run(hub, tmp_path, command, CLIP, *args)
+    result = run(command, CLIP, *args)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / made).is_file()
 
@@ -141,22 +152,22 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
     ]
 
 
-def test_a_download_is_recorded_with_its_hash(hub: Hub, tmp_path: Path, noisy: bytes) -> None:
+def test_a_download_is_recorded_with_its_hash(run: Program, hub: Hub, tmp_path: Path, noisy: bytes) -> None:
     """--cache-source serves where ranges are not to be had, and the clip's own hash is known."""
     hub.ranges = False
-    assert run(hub, tmp_path, CLIP, "--cache-source", *GRID).returncode == 0
+    assert run(CLIP, "--cache-source", *GRID).returncode == 0
     source = manifest(tmp_path / "runs" / STEM)["source"]
     assert source["sha256"] == sha256(noisy)
     assert source["fetched_bytes"] >= len(hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"])
 
 
-def test_a_series_reports_what_the_hub_answered(hub: Hub, tmp_path: Path) -> None:
+def test_a_series_reports_what_the_hub_answered(run: Program, hub: Hub, tmp_path: Path) -> None:
     """A shard that was refused while clips were looked for has its line, its code and the reason; others are run."""
     clip = clip_bytes(tmp_path, frames=20)
     hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes([("a.mp4", clip)])
     hub.repos[0].files[f"{EGO_100K.folder}/part001.tar"] = tar_bytes([("b.mp4", clip)])
     hub.faults = {"/part001.tar": [Fault(status=503, headers={"Retry-After": "0"})] * 6}
-    result = run(hub, tmp_path, EGO_100K.worker, *GRID)
+    result = run(EGO_100K.worker, *GRID)
     assert result.returncode == ExitCode.INPUT
     good, bad = series(tmp_path)["clips"]
     assert (good["exit_code"], bad["exit_code"]) == (0, 3)
@@ -167,14 +178,15 @@ def test_a_series_reports_what_the_hub_answered(hub: Hub, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("command", ["run", "rectify"])
-def test_a_worker_without_ranges_is_downloaded(hub: Hub, tmp_path: Path, command: str) -> None:
+def test_a_worker_without_ranges_is_downloaded(run: Program, hub: Hub, tmp_path: Path, command: str) -> None:
     """With --cache-source every clip of the folder is found and done, also where the server gives whole files only."""
     clip = clip_bytes(tmp_path, frames=20)
     hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes([("a.mp4", clip), ("b.mp4", clip)])
     hub.ranges = False
     args = GRID if command == "run" else ("--preset", "ultrafast")
-    result = run(hub, tmp_path, command, EGO_100K.worker, "--cache-source", *args)
+    words = (EGO_100K.worker, "--cache-source", *args)
+    result = run(*words) if command == "run" else run(command, *words)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
-    again = run(hub, tmp_path, EGO_100K.worker, "--cache-source", *GRID, "--loop")
+    again = run(EGO_100K.worker, "--cache-source", *GRID, "--loop")
     assert (again.returncode, "--loop replays a single clip" in again.stderr) == (ExitCode.USAGE, True)
