@@ -1,59 +1,26 @@
-"""Several clips in one run of the real program."""
+"""Several clips in one command, with processes; tests/chain/test_clip_batch.py has what needs none."""
 
-import io
-import json
-import os
 import signal
 from pathlib import Path
 
-from rich.console import Console
-
-from stream.config import Options
-from stream.engines.table import run_prepared
 from stream.errors import ExitCode
-from stream.records.schema.events import Event, RunFinished
-from stream.run.prepare import prepare
-from stream.runtime.signals import StopRequest
-from stream.ui.view import PlainView
-from tests.support.clips import into_tar, make_clip, remux
+from tests.support.clips import make_clip
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
 
 GRID = ("--encoder", "grid")
 
 
-def test_a_worker_folder_is_run_clip_by_clip(tmp_path: Path) -> None:
-    """A folder with good, torn and bad clips, one in a tar: a run each, a summary, and the gravest code."""
-    folder, out = tmp_path / "worker", tmp_path / "runs"
-    folder.mkdir()
-    write_intrinsics(folder)
-    whole = make_clip(folder / "a.mp4", frames=90)
-    remux(whole, folder / "torn.mp4", without=range(35, 38))
-    (folder / "bad.mp4").write_text("no video at all\n" * 500)
-    into_tar(folder / "part000.tar", make_clip(tmp_path / "member.mp4", frames=20))
-    result = run_cli(folder, *GRID, "--out", out)
-    assert result.returncode == ExitCode.INPUT
-    assert result.stderr.count("bad.mp4 is not a video") == 1
-    assert sorted(path.name for path in out.iterdir()) == ["a", "member", "series.json", "torn"]
-    assert [manifest(out / name)["exit_code"] for name in ("a", "member", "torn")] == [0, 0, 4]
-    *_, first, second, third, fourth, total = result.stdout.splitlines()
-    assert first.startswith(f"  0  {folder}/a.mp4: finished: 0:00:03.0 of video")
-    assert second.startswith(f"  3  {folder}/bad.mp4: {folder}/bad.mp4 is not a video")
-    assert third.startswith(f"  0  {folder}/part000.tar::member.mp4: finished")
-    assert fourth.startswith(f"  4  {folder}/torn.mp4: finished")
-    assert total == "3 of 4 clips done, 1 of them with damage, 1 not done; 0:00:06.7 of video"
-
-
-def test_finished_clips_are_not_repeated(tmp_path: Path) -> None:
-    """A series that is given again does what is left, and changes nothing of the rest."""
+def test_the_processes_run_one_clip_after_another(tmp_path: Path) -> None:
+    """The processes of one command run both clips, in the order of the command line."""
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=20) for name in ("a", "b")]
-    assert run_cli(clips[0], *GRID, "--out", tmp_path / "runs").returncode == 0
-    before = (tmp_path / "runs" / "a" / "events.jsonl").read_bytes()
     result = run_cli(*clips, *GRID, "--out", tmp_path / "runs")
-    assert result.returncode == 0
-    assert result.stdout.count("nothing to do") == 1
-    assert (tmp_path / "runs" / "a" / "events.jsonl").read_bytes() == before
-    assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
+    assert (result.returncode, result.stderr) == (0, "")
+    *_, first, second, total = result.stdout.splitlines()
+    assert first.startswith(f"  0  {clips[0]}: finished")
+    assert second.startswith(f"  0  {clips[1]}: finished")
+    assert total.startswith("2 of 2 clips done;")
+    assert [manifest(tmp_path / "runs" / name)["exit_code"] for name in ("a", "b")] == [0, 0]
 
 
 def test_a_signal_ends_the_series(tmp_path: Path) -> None:
@@ -67,38 +34,3 @@ def test_a_signal_ends_the_series(tmp_path: Path) -> None:
     assert process.returncode == ExitCode.SIGTERM
     assert said.splitlines()[-1].startswith("0 of 2 clips done, 1 not done, 1 not begun;")
     assert not (tmp_path / "runs" / "b").exists()
-
-
-def test_several_clips_cannot_be_replayed_for_ever(tmp_path: Path) -> None:
-    """--loop never comes to the second clip, so it takes one."""
-    result = run_cli(tmp_path / "a.mp4", tmp_path / "b.mp4", *GRID, "--loop")
-    assert (result.returncode, "--loop" in result.stderr) == (2, True)
-
-
-def test_events_as_json_stay_alone_on_standard_output(tmp_path: Path) -> None:
-    """With --log-format json every line of standard output is an event; the summary goes to standard error."""
-    write_intrinsics(tmp_path)
-    clips = [make_clip(tmp_path / f"{name}.mp4", frames=20) for name in ("a", "b")]
-    result = run_cli(*clips, *GRID, "--out", tmp_path / "runs", "--log-format", "json")
-    assert result.returncode == 0
-    told = [json.loads(line)["event"] for line in result.stdout.splitlines()]
-    assert told.count("run.finished") == 2
-    assert json.loads(result.stderr.splitlines()[-1])["message"].startswith("2 of 2 clips done;")
-
-
-class LateSignal(PlainView):
-    """Sends this process a SIGTERM when it hears that the run has finished."""
-
-    def event(self, event: Event) -> None:
-        if isinstance(event, RunFinished):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def test_signal_after_the_end_of_a_run_is_noted(tmp_path: Path) -> None:
-    """The run has finished, and says so; that there was a signal is not lost."""
-    write_intrinsics(tmp_path)
-    clip = make_clip(tmp_path / "clip.mp4", frames=20)
-    prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"}))
-    stopped = StopRequest()
-    assert run_prepared(prepared, LateSignal(Console(file=io.StringIO())), stopped) == ExitCode.DONE
-    assert stopped.code == ExitCode.SIGTERM

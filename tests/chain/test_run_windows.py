@@ -11,7 +11,8 @@ from stream.config import Options
 from stream.errors import ModelUnavailableError, UsageError
 from stream.run.prepare import prepare
 from tests.support.clips import make_clip
-from tests.support.runs import manifest, run_cli, write_intrinsics
+from tests.support.inline import run_inline
+from tests.support.runs import manifest, write_intrinsics
 from tests.support.tiny_models import TINY_DIMS, save_tiny_vjepa2
 
 
@@ -30,7 +31,7 @@ def test_a_run_with_short_sparse_windows_in_batches_by_onnx(tmp_path: Path) -> N
     assert said == f"{file}: model, float32, windows of 16 frames of 64 px\n"
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "clip.mp4", frames=150, fps=25)
-    result = run_cli(
+    result = run_inline(
         "run", clip, "--out", tmp_path / "runs", "--encoder", "vjepa2", "--encoder-model", model,
         "--encoder-runtime", "onnx", "--encoder-onnx", file, "--onnx-provider", "cpu",
         "--window", "16@8", "--encoder-batch", "3", "--encoder-max-wait-s", "1.5", "--resize-mode", "letterbox",
@@ -79,8 +80,8 @@ def test_a_run_that_goes_on_keeps_its_batch(tmp_path: Path) -> None:
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "clip.mp4", frames=90)
     usual = ("run", clip, "--encoder", "grid", "--out", tmp_path / "runs")
-    assert run_cli(*usual, "--encoder-batch", "3").returncode == 0
-    assert "nothing to do" in run_cli(*usual).stdout
+    assert run_inline(*usual, "--encoder-batch", "3").returncode == 0
+    assert "nothing to do" in run_inline(*usual).stdout
     options = Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path / "runs"})
     assert prepare(options).options.encoder.batch == 3
     assert prepare(options.replace({"encoder.batch": 2})).options.encoder.batch == 2

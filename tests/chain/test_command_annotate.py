@@ -13,7 +13,7 @@ from models.annotators.annotator import AnnotationResponse
 from stream.config import OPTIONS
 from stream.errors import ModelUnavailableError, UsageError
 from stream.evaluation.runs import read_run
-from stream.records import follow
+from stream.records.follow import follow
 from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations, write_annotations
@@ -28,8 +28,8 @@ from tests.support.annotated import SECONDS, clip, of_kind, options, play, told
 from tests.support.echo_server import MODEL
 from tests.support.facts import without
 from tests.support.fake_annotators import Batch, FakeAnnotator, answer_to
+from tests.support.inline import run_here
 from tests.support.openai_server import Reply, Server, serving
-from tests.support.runs import run_cli
 
 SEGMENTS = 6
 ALL = [f"s{number:04}" for number in range(SEGMENTS)]
@@ -178,7 +178,7 @@ def test_renamed_run_keeps_its_files_names(tmp_path: Path, server: Server) -> No
     layout = run_without(tmp_path)
     moved = layout_of(layout.root.rename(tmp_path / "another"))
     assert (moved.root.name, moved.stem) == ("another", "clip")
-    result = run_cli("annotate", moved.root, *words_of(asks(server)))
+    result = run_here("annotate", moved.root, *words_of(asks(server)))
     assert (result.returncode, result.stderr) == (0, "")
     assert described(moved) == ALL
     assert not list(moved.root.glob("another*"))
@@ -266,7 +266,7 @@ def test_what_cannot_be_annotated_is_refused(tmp_path: Path, lacks: str) -> None
 def test_command_line(tmp_path: Path, server: Server) -> None:
     """The program takes a run directory and the annotator's options; those not given are the run's own."""
     layout = run_without(tmp_path, {"machine.price_per_hour": 36.0, "annotator.url": server.url})
-    result = run_cli("annotate", layout.root, "--annotator", "openai", "--annotator-model", MODEL)
+    result = run_here("annotate", layout.root, "--annotator", "openai", "--annotator-model", MODEL)
     assert (result.returncode, result.stderr) == (0, "")
     assert "s0003  tightens a screw (screwdriver)" in result.stdout
     assert "0:00:30.0 annotated" in result.stdout
