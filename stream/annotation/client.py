@@ -9,7 +9,7 @@ from models.annotators.annotator import AnnotationFailure, AnnotationRequest, An
 from models.errors import ModelUnavailableError
 from stream.annotation.request import FramesMissingError, hint_of, read_frames, request_of
 from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable
-from stream.records.schema.reasons import NO_RESPONSE
+from stream.records.schema.events import NO_RESPONSE
 from stream.ui.notes import print_traceback
 
 _GPU_LOST: Final = "AcceleratorError"
@@ -23,7 +23,7 @@ class AnnotatorClient:
     """An annotator, and the frames that it is shown."""
 
     def __init__(self, annotator: Annotator, keyframes: Path, *, hint: bool) -> None:
-        """``keyframes`` is the directory of the spool; ``hint``: whether requests hold the detector's result."""
+        """``keyframes`` is the keyframe cache's folder; with ``hint`` requests hold the detector's result."""
         self._annotator = annotator
         self._keyframes = keyframes
         self._hint = hint

@@ -41,7 +41,7 @@ from stream.pipeline.items import AnnotationTask, End
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import ResumableLog, read_events
-from stream.records.store.keyframes import Spool
+from stream.records.store.keyframes import KeyframeCache
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -53,14 +53,14 @@ class AnnotationExecutor:
         self,
         layout: RunLayout,
         log: ResumableLog,
-        spool: Spool,
+        cache: KeyframeCache,
         options: Options,
         *,
         on_finish: Callable[[End], None] = lambda _: None,
     ) -> None:
         """Queue what an earlier attempt left open. ``on_finish`` is called once, when all segments are settled."""
         self._log = log
-        self._spool = spool
+        self._cache = cache
         self._blocks = options.keyframes.on_cache_full != "skip"
         self._keyframe_bytes_max = options.keyframes.px**2  # a JPEG has less than a byte a pixel
         self._on_finish = on_finish
@@ -75,7 +75,7 @@ class AnnotationExecutor:
     @property
     def has_room(self) -> bool:
         """Whether another keyframe fits, or waiting for room would be of no use."""
-        return not (self._blocks and self.open_segments) or self._spool.fits(self._keyframe_bytes_max)
+        return not (self._blocks and self.open_segments) or self._cache.fits(self._keyframe_bytes_max)
 
     @property
     def open_segments(self) -> int:
@@ -96,7 +96,7 @@ class AnnotationExecutor:
 
         On a resumed run it may come for the second time; then nothing is left to do.
         """
-        self._take(segment, self._spool.count(segment.t_start_s, segment.t_end_s))
+        self._take(segment, self._cache.count(segment.t_start_s, segment.t_end_s))
 
     def handle(self, event: Event) -> None:
         """Give the queue an event, and carry out what it says, each instruction to its end.
@@ -129,7 +129,7 @@ class AnnotationExecutor:
             case RecordRestart(process, reason):
                 self._log.append(events.StageRestarted(process=process, reason=reason))
             case SelectAgain(segment):
-                self._select(segment, self._spool.count(segment.t_start_s, segment.t_end_s))
+                self._select(segment, self._cache.count(segment.t_start_s, segment.t_end_s))
             case Refuse(response):
                 _warn(response)
             case StopRun(reason):
@@ -137,19 +137,19 @@ class AnnotationExecutor:
             case Finish(end):
                 self._on_finish(end)
             case KeepKeyframes() | ReleaseKeyframes() | DropKeyframes():
-                self._execute_on_spool(instruction)
+                self._execute_on_cache(instruction)
             case Send():
                 raise RuntimeError("the annotation queue sent a message before the channel was ready")
 
-    def _execute_on_spool(self, instruction: KeepKeyframes | ReleaseKeyframes | DropKeyframes) -> None:
+    def _execute_on_cache(self, instruction: KeepKeyframes | ReleaseKeyframes | DropKeyframes) -> None:
         span = instruction.segment.t_start_s, instruction.segment.t_end_s
         match instruction:
             case KeepKeyframes():
-                self._spool.keep(*span)
+                self._cache.keep(*span)
             case ReleaseKeyframes():
-                self._spool.release(*span)
+                self._cache.release(*span)
             case DropKeyframes():
-                self._spool.drop(*span)
+                self._cache.drop(*span)
 
     def _record(self, instruction: RecordResponse) -> None:
         segment = instruction.segment
@@ -163,9 +163,9 @@ class AnnotationExecutor:
         match self._log.outcomes.get(segment.segment_id):
             case "segment.annotated":
                 self._selection.remember(segment)
-                self._spool.drop(*span)
+                self._cache.drop(*span)
             case "segment.failed" | "segment.skipped":
-                self._spool.release(*span)
+                self._cache.release(*span)
             case _:
                 self._select(segment, keyframes_there)
 
@@ -180,7 +180,7 @@ class AnnotationExecutor:
             if isinstance(event, events.SegmentClosed):
                 self._take(event, event.keyframes)  # if some have gone since, the request for them will fail
                 open_since_s = event.t_end_s
-        self._spool.keep(open_since_s, sys.maxsize)
+        self._cache.keep(open_since_s, sys.maxsize)
         last = {response.segment_id: response for response in read_responses(layout.raw_responses)}
         for segment_id, response in last.items():
             if segment_id not in self._log.reopened:

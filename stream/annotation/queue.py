@@ -42,7 +42,7 @@ from stream.annotation.queue_messages import (
 )
 from stream.pipeline.facts import SegmentClosed
 from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable, End, WorkerExited, WorkerReady
-from stream.records.schema.reasons import NO_ANNOTATOR, NO_RESPONSE
+from stream.records.schema.events import NO_ANNOTATOR, NO_RESPONSE
 
 OUTSTANDING_MAX: Final = 64
 """Requests that may be with the annotator at the same time."""

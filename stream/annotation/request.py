@@ -1,4 +1,4 @@
-"""From a closed segment to the request that the annotator gets, with its frames from the keyframe spool."""
+"""From a closed segment to the request that the annotator gets, with its frames from the keyframe cache."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +9,7 @@ from stream.records.store.keyframes import digest, in_ms, keyframes_within
 
 
 class FramesMissingError(Exception):
-    """The keyframes of a segment are no longer in the spool, or not as they were: one sentence."""
+    """The keyframes of a segment are no longer in the keyframe cache, or not as they were: one sentence."""
 
 
 def request_of(segment: SegmentClosed, frames: tuple[Frame, ...] = (), hint: str | None = None) -> AnnotationRequest:
@@ -26,20 +26,20 @@ def request_of(segment: SegmentClosed, frames: tuple[Frame, ...] = (), hint: str
 
 
 def read_frames(segment: SegmentClosed, keyframes: Path) -> tuple[Frame, ...]:
-    """A segment's frames from the spool in ``keyframes``, checked against its digest.
+    """A segment's frames from the keyframe cache in ``keyframes``, checked against its digest.
 
     Raises:
-        FramesMissingError: the spool does not hold them as they were when the segment was closed.
+        FramesMissingError: the keyframe cache does not hold them as they were when the segment was closed.
     """
     paths = keyframes_within(keyframes, segment.t_start_s, segment.t_end_s)
     try:
         jpegs = [path.read_bytes() for path in paths]
     except FileNotFoundError as error:
-        raise FramesMissingError("its keyframes left the spool while they were read") from error
+        raise FramesMissingError("its keyframes left the keyframe cache while they were read") from error
     if len(jpegs) != segment.keyframes:
-        raise FramesMissingError(f"of its {segment.keyframes} keyframes {len(jpegs)} are in the spool")
+        raise FramesMissingError(f"of its {segment.keyframes} keyframes {len(jpegs)} are in the keyframe cache")
     if digest(sha256(jpeg).hexdigest() for jpeg in jpegs) != segment.frames_digest:
-        raise FramesMissingError("its keyframes in the spool are not those it was closed with")
+        raise FramesMissingError("its keyframes in the keyframe cache are not those it was closed with")
     start_ms = in_ms(segment.t_start_s)
     return tuple(Frame((int(path.stem) - start_ms) / 1000, jpeg) for path, jpeg in zip(paths, jpegs, strict=True))
 

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from stream.annotation.novelty import Novelty
 from stream.config import Options
 from stream.records.schema import events
-from stream.records.schema.layout import RunLayout
-from stream.records.schema.reasons import (
+from stream.records.schema.events import (
+    CACHE_FULL,
     NO_ANNOTATOR,
     NO_KEYFRAMES,
     ONLY_ANOMALOUS,
     SAME_AS,
     SEVERAL_SIZES,
-    SPOOL_FULL,
 )
+from stream.records.schema.layout import RunLayout
 
 
 class Selection:
@@ -26,7 +26,7 @@ class Selection:
     def select(self, segment: events.SegmentClosed, keyframes_there: int) -> events.SegmentSkipped | None:
         """Why a segment is skipped; None if it is to be described, which is remembered.
 
-        ``keyframes_there``: how many of its keyframes are in the spool.
+        ``keyframes_there``: how many of its keyframes are in the keyframe cache.
         """
         skip = self._skip(segment, keyframes_there)
         if skip is None:
@@ -63,7 +63,7 @@ class Selection:
             return NO_KEYFRAMES
         if not segment.keyframe_width_px:
             return SEVERAL_SIZES
-        return SPOOL_FULL if keyframes_there < segment.keyframes else None
+        return CACHE_FULL if keyframes_there < segment.keyframes else None
 
 
 def may_be_reopened(outcome: events.Outcome, outcomes: Mapping[str, events.Outcome], options: Options) -> bool:

@@ -38,4 +38,4 @@ def annotate(chosen: Chosen, run: Path) -> None:
     from stream.ui.view import make_view
 
     chosen.options("-")
-    sys.exit(annotate_run(layout_of(run), nest(chosen.given), make_view(Console())))
+    sys.exit(annotate_run(layout_of(run), nest(chosen.values), make_view(Console())))

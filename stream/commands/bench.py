@@ -94,9 +94,9 @@ def chain(chosen: Chosen, weights: str | None, *, as_json: bool, out: Path | Non
     from stream.bench.measure import measure
     from stream.run.prepare import prepare
 
-    given = chosen.given.get("encoder.name")
+    given = chosen.values.get("encoder.name")
     named = None if given == "auto" else given
-    encoder, weights = settled(named, weights, chosen.given.get("encoder.model"))
+    encoder, weights = settled(named, weights, chosen.values.get("encoder.model"))
     with _prepared(chosen, encoder=encoder, weights=weights, **clip) as (options, _):
         _tell(measure(prepare(options)), out, as_json=as_json)
 
@@ -142,7 +142,7 @@ def _prepared(
     chosen: Chosen, *, encoder: str, weights: str, clip: str | None, size: str, seconds: float
 ) -> Iterator[tuple[Options, Path]]:
     """Options of a run in a temporary folder, and that folder: with a rendered clip and random weights, if wanted."""
-    if not ENCODERS[encoder].has_weights and (weights in _RANDOM or chosen.given.get("encoder.model")):
+    if not ENCODERS[encoder].has_weights and (weights in _RANDOM or chosen.values.get("encoder.model")):
         raise UsageError(f"--encoder {encoder} has no weights: omit --weights {weights} and --encoder-model")
     with tempfile.TemporaryDirectory(prefix="egoclean-bench-") as name:
         folder = Path(name)

@@ -30,7 +30,7 @@ _DOT: Final = "__"
 class Chosen:
     """The options that a command was given, and where each came from."""
 
-    given: Mapping[str, Any]
+    values: Mapping[str, Any]
     """By path, without those that are at their default."""
     places: Mapping[str, Callable[[object], str]] = field(default_factory=dict)
     """How a message names each with its value."""
@@ -41,7 +41,7 @@ class Chosen:
         Raises:
             UsageError: naming the first option that is out of range.
         """
-        return validate(nest({**self.given, **(changes or {}), "source": source}), self._place)
+        return validate(nest({**self.values, **(changes or {}), "source": source}), self._place)
 
     def _place(self, path: str, value: object) -> str:
         return self.places[path](value) if path in self.places else flag_and_value(path, value)
@@ -138,13 +138,13 @@ def run_options(*wanted: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
 
 def given_options(ctx: click.Context, chosen: Iterable[OptionField]) -> Chosen:
     """Those of the options that the command line, the environment or a file gave to a command."""
-    given, places = {}, {}
+    values, places = {}, {}
     for each in chosen:
         name = each.path.replace(".", _DOT)
         if (source := ctx.get_parameter_source(name)) != ParameterSource.DEFAULT:
-            given[each.path] = ctx.params[name]
+            values[each.path] = ctx.params[name]
             places[each.path] = _place(ctx, each, source)
-    return Chosen(given, places)
+    return Chosen(values, places)
 
 
 def _place(ctx: click.Context, each: OptionField, source: ParameterSource | None) -> Callable[[object], str]:

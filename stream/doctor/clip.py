@@ -94,7 +94,7 @@ class Case:
         return windows * row_bytes + int(duration_s) * _EVENT_BYTES
 
     def _keyframe_bytes(self, duration_s: float) -> int:
-        """A JPEG has less than a byte a pixel, and the spool has a bound."""
+        """A JPEG has less than a byte a pixel, and the keyframe cache has a bound."""
         width, height = self.stream.display_width_px, self.stream.display_height_px
         scale = min(1.0, self.options.keyframes.px / max(width, height))
         frames = int(duration_s * self.options.keyframes.fps) + 1

@@ -8,7 +8,7 @@ import zmq
 
 from stream.doctor.check import Finding, size
 from stream.errors import EgocleanError, NoRoomError, UsageError
-from stream.records.store.file_system import NETWORK_ADVICE, file_system, is_network
+from stream.records.store.run_lock import NETWORK_ADVICE, file_system, is_network
 from stream.runtime.socket_folder import SocketFolder
 
 _MIB, _GIB = 2**20, 2**30

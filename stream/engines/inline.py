@@ -101,8 +101,8 @@ class _InlineChain:
 
     def run(self) -> None:
         """Play the source to its end, or until a signal."""
-        saved = self._chain.saved()
-        self._chain.observer.begin(saved, time.monotonic())
+        checkpoint = self._chain.checkpoint()
+        self._chain.observer.begin(checkpoint, time.monotonic())
         self._reporter.report("starting", {}, {})
         limit_gpu(self._chain.options, *self._specs)
         self._works = [self._built(spec) for spec in self._specs]
@@ -121,7 +121,7 @@ class _InlineChain:
         self._report("done")
 
     def _built(self, spec: ProcessSpec) -> Work:
-        work = build(spec, self._chain.options, self._chain.layout, self._chain.attempt, self._chain.saved())
+        work = build(spec, self._chain.options, self._chain.layout, self._chain.attempt, self._chain.checkpoint())
         self._closing.callback(work.stage.close)
         return work
 

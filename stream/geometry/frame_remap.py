@@ -29,7 +29,7 @@ class FrameRemap:
         camera: Camera | None,
         *,
         encoder_px: int = ENCODER_PX,
-        geometry: ResizeMode = "center-crop",
+        resize_mode: ResizeMode = "center-crop",
         keyframe_px: int = KEYFRAME_PX,
         device: str | None = None,
     ) -> None:
@@ -39,16 +39,16 @@ class FrameRemap:
             frame_format: format of the frames.
             camera: for the upright size of that format; None leaves frames unrectified.
             encoder_px: side of the encoder frame, pixels.
-            geometry: how a picture becomes a square.
+            resize_mode: how a picture becomes a square.
             keyframe_px: maximum for the longest side of a keyframe, pixels.
             device: torch device that remaps the frames; None for OpenCV on the CPU.
         """
         width, height = frame_format.upright_size
-        encoder_source = source_map(encoder_view(width, height, encoder_px, geometry), width, height, camera)
+        encoder_source = source_map(encoder_view(width, height, encoder_px, resize_mode), width, height, camera)
         keyframe_source = source_map(keyframe_view(width, height, keyframe_px), width, height, camera)
         self._frame_format = frame_format
         self._camera = camera
-        self._geometry = geometry
+        self._resize_mode = resize_mode
         self._device = device
         self._encoder_map = _make_remap(frame_format, encoder_source, device)
         self._keyframe = _make_remap(frame_format, keyframe_source, device)
@@ -74,7 +74,7 @@ class FrameRemap:
             "colour_matrix": color.matrix,
             "colour_range": "full" if color.full_range else "limited",
             "remapped_by": f"torch on {self._device}" if self._device else "opencv",
-            "geometry": self._geometry,
+            "geometry": self._resize_mode,
             "tile_halvings": self._encoder_map.halvings,
             "tile_blur": [list(blur) for blur in self._encoder_map.blur],
             "tile_map_sha256": self._encoder_map.sha256(),

@@ -88,9 +88,9 @@ class SourceMap:
         return float(self.valid.mean())
 
 
-def encoder_view(width: int, height: int, encoder_px: int, geometry: ResizeMode = "center-crop") -> Viewport:
+def encoder_view(width: int, height: int, encoder_px: int, resize_mode: ResizeMode = "center-crop") -> Viewport:
     """The encoder frame of a picture of ``width`` x ``height``, a square of ``encoder_px``."""
-    match geometry:
+    match resize_mode:
         case "center-crop":
             return _cropped(width, height, encoder_px)
         case "stretch":

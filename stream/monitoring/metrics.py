@@ -218,7 +218,7 @@ class ChainCollector(Collector):
 
 def _items(last: Sequence[Heartbeat], kind: str) -> int:
     """How many items of a kind the chain has made: later processes, which pass them on, have handed on no more."""
-    return max((status.given.get(kind, 0) for status in last), default=0)
+    return max((status.items_out.get(kind, 0) for status in last), default=0)
 
 
 def _processes(last: Mapping[str, Heartbeat]) -> Iterator[Metric]:

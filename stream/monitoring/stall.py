@@ -67,7 +67,11 @@ class StallDetector:
         self._last[status.process] = status
         self._heard_at[status.process] = self._clock()
         self._worked_at[status.process] = self._clock() - status.busy_s
-        if before is None or (before.state, before.items, before.given) != (status.state, status.items, status.given):
+        if before is None or (before.state, before.items, before.items_out) != (
+            status.state,
+            status.items,
+            status.items_out,
+        ):
             self._moved_at = self._clock()
 
     @property
@@ -78,7 +82,9 @@ class StallDetector:
     @property
     def windows(self) -> int:
         """Windows embedded so far."""
-        return self._windows_before + max((last.given.get("Embedding", 0) for last in self._last.values()), default=0)
+        return self._windows_before + max(
+            (last.items_out.get("Embedding", 0) for last in self._last.values()), default=0
+        )
 
     def judge(self) -> tuple[HealthState, str]:
         """The chain's state, and the reason if it has stalled or waits for its source."""

@@ -1,7 +1,7 @@
 """What travels along the chain. One dataclass a kind of item; times are seconds since the first decoded frame.
 
 ``Packet`` and ``Picture`` hold libav objects and live inside one process; all others cross process borders
-(``stream.runtime.wire``) and hold nothing but numbers, strings, bytes and numpy arrays.
+(``stream.runtime.channels``) and hold nothing but numbers, strings, bytes and numpy arrays.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationTask:
-    """A closed segment that is to be annotated. It is recorded, and its keyframes are in the run's spool."""
+    """A closed segment that is to be annotated. It is recorded, and its keyframes are in the run's keyframe cache."""
 
     segment: SegmentClosed
     queued_at_s: float

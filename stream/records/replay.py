@@ -22,9 +22,9 @@ def verify_records(layout: RunLayout) -> None:
         read_annotations(layout.annotations)
 
 
-def events_past(layout: RunLayout, saved: SavedCheckpoint) -> Sequence[Event]:
+def events_past(layout: RunLayout, checkpoint: SavedCheckpoint) -> Sequence[Event]:
     """The chain's events that were recorded after a checkpoint. A clip produces them again; a camera cannot."""
-    return [event for event in read_events(layout.events) if event.event in CHAIN_EVENTS][saved.totals.events :]
+    return [event for event in read_events(layout.events) if event.event in CHAIN_EVENTS][checkpoint.totals.events :]
 
 
 def latest_s(facts: Iterable[Fact]) -> float:

@@ -1,7 +1,7 @@
 """Annotate a finished run later: its segments that were never described, and those that failed.
 
-Nothing is decoded again: the segments are in the log, and their keyframes in the spool. It may be ended at any moment,
-and called again.
+Nothing is decoded again: the segments are in the event log, and their keyframes in the keyframe cache. The command may
+be stopped at any moment and called again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import AnnotatedLater, read_manifest
 from stream.records.schema.options import by_path, merge, nest
 from stream.records.store.event_log import EventLog, ResumableLog, finish_of, read_events
-from stream.records.store.keyframes import Spool
+from stream.records.store.keyframes import KeyframeCache
 from stream.records.store.run_lock import RunLock
 from stream.run.prepare import with_annotator
 from stream.runtime.gpu_budget import limit_gpu_alone
@@ -88,7 +88,9 @@ def _describe(layout: RunLayout, log: ResumableLog, options: Options, view: View
     """Do the work of the chain's last two processes in one: each request is answered at once."""
     annotator = make(limit_gpu_alone(options, ANNOTATE))
     follower = Follower(layout.events, since=log.count)
-    executor = AnnotationExecutor(layout, log, Spool(layout.keyframes, options.keyframes.cache_mib * 2**20), options)
+    executor = AnnotationExecutor(
+        layout, log, KeyframeCache(layout.keyframes, options.keyframes.cache_mib * 2**20), options
+    )
     executor.handle(WorkerReady(ANNOTATE.name))
     try:
         for response in _responses(executor, Annotate(annotator, layout.keyframes, options)):

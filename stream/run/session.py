@@ -25,14 +25,12 @@ from stream.records.store.arrays import cut_back, rows_in
 from stream.records.store.attempt import begin_attempt
 from stream.records.store.checkpoint import newest_checkpoint, read_checkpoint, remove_checkpoints
 from stream.records.store.event_log import EventLog, finish_of, read_events
-from stream.records.store.file_system import NETWORK_ADVICE, file_system, is_network
-from stream.records.store.run_lock import RunLock, clear, earlier_run
+from stream.records.store.run_lock import NETWORK_ADVICE, RunLock, clear, earlier_run, file_system, is_network
 from stream.run.overwrite import announce_removal
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, go_on
 from stream.run.usage import Spent, spent, usage
-from stream.runtime.chain_run import ChainRun, Engine, Observer
-from stream.runtime.restart_policy import Restarts
+from stream.runtime.chain_run import ChainRun, Engine, Observer, Restarts
 from stream.runtime.signals import StopRequest, signals_caught
 from stream.ui.notes import Note
 from stream.ui.view import View
@@ -207,11 +205,11 @@ class _Session:
         state = newest_checkpoint(self.layout)
         if state is None:
             return None
-        saved, source = read_checkpoint(state), self.prepared.source
+        checkpoint, source = read_checkpoint(state), self.prepared.source
         is_camera = source.is_camera
         arrays = self.layout.arrays
-        windows = saved.totals.windows
-        rows = cut_back(arrays, windows, saved.totals.row_shapes) if is_camera else rows_in(arrays)
+        windows = checkpoint.totals.windows
+        rows = cut_back(arrays, windows, checkpoint.totals.row_shapes) if is_camera else rows_in(arrays)
         if rows >= windows:
             return state
         if is_camera:

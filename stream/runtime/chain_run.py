@@ -1,12 +1,13 @@
-"""What an engine is given to run a chain, and what it reports to."""
+"""One attempt at a run: the engine's inputs, the observer that it reports to, and the budget for further attempts."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from stream.config import Options
-from stream.errors import ExitCode
+from stream.errors import ExitCode, StageFailedError
 from stream.monitoring.monitor import Monitor
 from stream.records.follow import Follower
 from stream.records.schema.layout import RunLayout
@@ -30,11 +31,11 @@ class Observer:
         self._events = Follower(layout.events, first_event)
         self._since_s = self._began_at = 0.0
 
-    def begin(self, saved: SavedCheckpoint | None, now_s: float) -> None:
+    def begin(self, checkpoint: SavedCheckpoint | None, now_s: float) -> None:
         """A chain begins at ``now_s`` of the monotonic clock, from a saved state or from the start of its source."""
         self._began_at = now_s
-        self._since_s = saved.t_s if saved else 0.0
-        self.monitor.begin(self._since_s, saved.totals.windows if saved else 0)
+        self._since_s = checkpoint.t_s if checkpoint else 0.0
+        self.monitor.begin(self._since_s, checkpoint.totals.windows if checkpoint else 0)
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Take a heartbeat."""
@@ -70,16 +71,16 @@ class ChainRun:
     lock_fd: int
     """Holds the run's lock; every process that writes to the run directory inherits it."""
     stop: StopRequest
-    """Where signals are noted."""
+    """Records the signals that have come."""
     observer: Observer
 
-    def saved(self) -> SavedCheckpoint | None:
+    def checkpoint(self) -> SavedCheckpoint | None:
         """The state to continue from."""
         return read_checkpoint(self.state) if self.state else None
 
 
 class Engine(Protocol):
-    """Runs a chain: where, is its own business; the same clip gives the same bytes by each."""
+    """Runs a chain. The same clip gives the same bytes with every engine."""
 
     def patience_s(self, options: Options) -> Mapping[str, float]:
         """The processes that report to the observer, each with its patience as of ``StallDetector``."""
@@ -95,3 +96,31 @@ class Engine(Protocol):
             StageFailedError: a process ended before its work did; all others are ended, too.
         """
         ...
+
+
+FURTHER_S: Final = 30.0
+"""Progress in stream time, past the failure that opened the budget, after which it is refilled."""
+
+
+class Restarts:
+    """The restart budget of one run, refilled when the run has made progress, since a camera may run for months."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+        self._full_at_s = self._fault_at_s = -math.inf
+
+    def allow(self, error: StageFailedError, reached_s: float) -> bool:
+        """Whether the chain may be restarted from a state at ``reached_s`` of the stream.
+
+        A process that was killed or hung may succeed next time, and so may one that met a fault of a disk or a GPU. But
+        a fault that occurs again before anything new was saved would occur every time.
+        """
+        if error.code != ExitCode.INTERNAL:
+            return False
+        if reached_s >= self._full_at_s + FURTHER_S:
+            self._left, self._full_at_s = self._most, reached_s
+        self._left -= 1
+        if error.transient:
+            return self._left >= 0
+        is_new, self._fault_at_s = reached_s > self._fault_at_s, reached_s
+        return is_new and self._left >= 0

@@ -18,16 +18,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self, get_args
 
 import zmq
 
 from stream.errors import EgocleanError
-from stream.pipeline.codec import CodecError
+from stream.pipeline.codec import Buffer, Codec, CodecError
 from stream.pipeline.items import Item, WireItem
-from stream.runtime import wire
 
 _POLL_MS = 100
+_CODEC: Final[Codec[WireItem]] = Codec(*get_args(WireItem))
 _SENT_AT = struct.Struct("<d")
 """Seconds of the monotonic clock."""
 
@@ -101,7 +101,7 @@ class Sender:
         Raises:
             EgocleanError: the item is larger than the channel allows.
         """
-        parts = wire.encode(item)
+        parts = encode(item)
         size = sum(len(part) for part in parts)
         if size > self._channel.message_bytes_max:
             limit = self._channel.message_bytes_max
@@ -184,7 +184,7 @@ class Receiver:
         if len(sent_at) != _SENT_AT.size:
             raise CodecError(f"a message begins with {len(sent_at)} bytes, expected the {_SENT_AT.size} of a time")
         self.waited_s = max(0.0, time.monotonic() - _SENT_AT.unpack(sent_at)[0])
-        return wire.decode(parts)
+        return decode(parts)
 
     def has_item(self) -> bool:
         """Whether an item waits."""
@@ -208,3 +208,21 @@ def first_waiting(receivers: Sequence[Receiver], timeout_s: float) -> Receiver |
         poller.register(receiver.socket, zmq.POLLIN)
     waiting = dict(poller.poll(math.ceil(timeout_s * 1000)))
     return next((receiver for receiver in receivers if receiver.socket in waiting), None)
+
+
+def encode(item: Item) -> list[Buffer]:
+    """The parts to send. Arrays are not copied: do not change them before they are sent.
+
+    Raises:
+        CodecError: for an item that may not leave its process.
+    """
+    return _CODEC.encode(item)  # type: ignore[arg-type]  # the codec refuses the others
+
+
+def decode(parts: Sequence[Buffer]) -> WireItem:
+    """The item in a received message. Its arrays are read-only views of the message's own memory.
+
+    Raises:
+        CodecError: the message is not what ``encode`` makes.
+    """
+    return _CODEC.decode(parts)

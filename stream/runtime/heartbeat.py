@@ -30,7 +30,7 @@ class Heartbeat:
     """Stream time of the last item seen."""
     items: int = 0
     """Items taken so far."""
-    given: dict[str, int] = field(default_factory=dict)
+    items_out: dict[str, int] = field(default_factory=dict)
     """Items sent on so far, by kind."""
     blocked_s: float = 0.0
     """Time spent sending items: nearly all of it waiting for a next process that is behind."""
@@ -77,7 +77,7 @@ class Reporter:
         self._reported_at = time.monotonic()
         self.t_s = 0.0
         self.items = 0
-        self.given: Counter[str] = Counter()
+        self.items_out: Counter[str] = Counter()
         self.blocked_s = 0.0
         self.queue_s: float | None = None
         self.queue_items: Callable[[], int | None] = lambda: None
@@ -102,7 +102,7 @@ class Reporter:
         """Count an item that goes out."""
         if isinstance(item, Timed):
             self.t_s = item.t_s
-        self.given[type(item).__name__] += 1
+        self.items_out[type(item).__name__] += 1
 
     def note(self, note: Note) -> None:
         """Report something to the user now; from any thread."""
@@ -129,7 +129,7 @@ class Reporter:
             state=self._state,
             t_s=self.t_s,
             items=self.items,
-            given=dict(self.given),
+            items_out=dict(self.items_out),
             blocked_s=self.blocked_s,
             queue_s=self.queue_s,
             queue_items=self.queue_items(),

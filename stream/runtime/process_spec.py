@@ -19,7 +19,7 @@ class WorkContext:
     layout: RunLayout
     attempt: int
     """At the run: stages of an older one may not write any more."""
-    saved: SavedCheckpoint | None
+    checkpoint: SavedCheckpoint | None
     """The state from which the run continues; None: from the start of the source."""
     memory_bytes: int | None
     """Of the GPU, for the process's allocator; None: no limit."""

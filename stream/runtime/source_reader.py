@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stream.config import Options
-from stream.pipeline.barriers import Barriers
 from stream.pipeline.items import End, EndReason, Packet, SourceEvent
+from stream.pipeline.source import Barriers
 from stream.pipeline.stage import Facts
 from stream.pipeline.state import replay_from_s
 from stream.records.store.checkpoint import SavedCheckpoint
@@ -26,14 +26,14 @@ class SourceReader:
         source: "Source",
         decode: "Decode",
         hwaccel: "HWAccel | None",
-        saved: SavedCheckpoint | None,
+        checkpoint: SavedCheckpoint | None,
     ) -> None:
         """``decode`` is the stage that takes the packets: it knows where they must begin, and where they end."""
         self.realtime = options.input.pace == "realtime"
         self.live = source.is_live
-        self.since_s = saved.t_s if saved else 0.0
-        self.barriers = Barriers(options.window.stride_s, saved.t_s if saved else None)
-        self._replay_from_s = replay_from_s(saved.states) if saved and source.plays_again else None
+        self.since_s = checkpoint.t_s if checkpoint else 0.0
+        self.barriers = Barriers(options.window.stride_s, checkpoint.t_s if checkpoint else None)
+        self._replay_from_s = replay_from_s(checkpoint.states) if checkpoint and source.plays_again else None
         self._source = source
         self._loop = options.input.loop
         self._decode = decode

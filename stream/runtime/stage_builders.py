@@ -38,12 +38,12 @@ def ingest(context: WorkContext) -> Work:
         balance=options.lens.balance,
         fov_scale=options.lens.fov_scale,
         encoder_px=options.resolved.encoder_px,
-        geometry=options.encoder.resize_mode,
+        resize_mode=options.encoder.resize_mode,
         keyframe_px=options.keyframes.px,
         keyframe_fps=options.keyframes.fps,
         device=device,
     )
-    return Work(Pipeline([decode, rectify]), SourceReader(options, source, decode, hwaccel, context.saved))
+    return Work(Pipeline([decode, rectify]), SourceReader(options, source, decode, hwaccel, context.checkpoint))
 
 
 def encode(context: WorkContext) -> Work:
@@ -52,10 +52,10 @@ def encode(context: WorkContext) -> Work:
     from stream.stages.embed import Embed
     from stream.stages.store import EmbeddingWriter
 
-    options, saved = context.options, context.saved
+    options, checkpoint = context.options, context.checkpoint
     encoder, close = _encoder(context)
     embed = Embed(
-        CachedEncoder(encoder, context.layout, first=saved.totals.windows if saved else 0),
+        CachedEncoder(encoder, context.layout, first=checkpoint.totals.windows if checkpoint else 0),
         options.window.stride_s,
         rate_fps=options.sampling.rate_fps,
         batch=options.encoder.batch or 1,

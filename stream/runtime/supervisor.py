@@ -46,7 +46,7 @@ class Supervisor:
 
     def run(self) -> ExitCode | None:
         """As of ``Engine.run``."""
-        self._observer.begin(self._chain.saved(), time.monotonic())
+        self._observer.begin(self._chain.checkpoint(), time.monotonic())
         try:
             self._workers = [self._started(spec, config) for spec, config in self._configs().items()]
             self._status.expect(worker.name for worker in self._workers)

@@ -10,17 +10,17 @@ from stream.sources.live.options import CAMERAS
 
 
 def build(
-    spec: ProcessSpec, options: Options, layout: RunLayout, attempt: int = 0, saved: SavedCheckpoint | None = None
+    spec: ProcessSpec, options: Options, layout: RunLayout, attempt: int = 0, checkpoint: SavedCheckpoint | None = None
 ) -> Work:
-    """Build the stages of a process, which continue from ``saved`` if that is given.
+    """Build the stages of a process, which continue from ``checkpoint`` if that is given.
 
     Raises:
         EgocleanError: what the process needs is missing.
         NoRoomError: the models do not fit into the GPU's memory.
     """
-    work = spec.build(WorkContext(options, layout, attempt, saved, allocator_bytes(options, spec)))
-    if saved is not None:
-        work.stage.restore(saved.states)
+    work = spec.build(WorkContext(options, layout, attempt, checkpoint, allocator_bytes(options, spec)))
+    if checkpoint is not None:
+        work.stage.restore(checkpoint.states)
         if options.live.kind in CAMERAS:
-            work.stage.catch_up(events_past(layout, saved))
+            work.stage.catch_up(events_past(layout, checkpoint))
     return work

@@ -217,9 +217,9 @@ def serve(
     """Build the stages of this process and run them to the end; what is sent has been received when this returns."""
     spec, layout = PROCESSES[config.process], RunLayout(config.run_dir, config.run_dir.name)
     with ExitStack() as stack:
-        saved = read_checkpoint(config.state) if config.state else None
+        checkpoint = read_checkpoint(config.state) if config.state else None
         limit_gpu(config.options, spec)
-        work = build(spec, config.options, layout, config.attempt, saved)
+        work = build(spec, config.options, layout, config.attempt, checkpoint)
         stack.callback(work.stage.close)
         outlet = stack.enter_context(Sender(context, config.outlet)) if config.outlet else None
         worker = Worker(work, outlet, stop, reporter)

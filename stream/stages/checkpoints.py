@@ -6,7 +6,7 @@ from stream.pipeline.state import State, take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import sync_file
 from stream.records.store.checkpoint import CheckpointFiles, Totals
-from stream.records.store.keyframes import Spool
+from stream.records.store.keyframes import KeyframeCache
 
 CHECKPOINT_S: Final = 30.0
 """Stream time between two checkpoints."""
@@ -15,9 +15,9 @@ CHECKPOINT_S: Final = 30.0
 class Checkpoints:
     """Writes the states of all stages, and forces to disk what they refer to."""
 
-    def __init__(self, layout: RunLayout, attempt: int, spool: Spool) -> None:
+    def __init__(self, layout: RunLayout, attempt: int, cache: KeyframeCache) -> None:
         self._layout = layout
-        self._spool = spool
+        self._cache = cache
         self._files = CheckpointFiles(layout, attempt)
         self._next_s = CHECKPOINT_S
 
@@ -29,7 +29,7 @@ class Checkpoints:
         """Force the arrays and the keyframes to disk."""
         for path in self._layout.arrays:
             sync_file(path)
-        self._spool.sync()
+        self._cache.sync()
 
     def note(self, t_s: float) -> None:
         """Note that the checkpoint at ``t_s`` is recorded: when is the next one due."""

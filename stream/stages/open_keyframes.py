@@ -1,11 +1,11 @@
-"""The keyframes of the segments that are still open: their files are in the spool, their digests here."""
+"""The keyframes of the segments that are still open: their files are in the keyframe cache, their digests here."""
 
 from dataclasses import dataclass
 from hashlib import sha256
 
 from stream.pipeline.items import Keyframe
 from stream.pipeline.state import State, take
-from stream.records.store.keyframes import Spool, digest, in_ms
+from stream.records.store.keyframes import KeyframeCache, digest, in_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class _Entry:
     """What the event of its segment needs of a keyframe."""
 
     time_ms: int
-    """Its name in the spool."""
+    """Its name in the keyframe cache."""
     sha256: str
     size: tuple[int, int]
     """Width and height in pixels."""
@@ -33,14 +33,14 @@ class SegmentKeyframes:
 class OpenKeyframes:
     """Takes each keyframe as it comes, and gives each closed segment its own."""
 
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
+    def __init__(self, cache: KeyframeCache) -> None:
+        self._cache = cache
         self._entries: list[_Entry] = []
         """In order of time."""
 
     def add(self, keyframe: Keyframe) -> None:
-        """Write a keyframe to the spool; where there is no room for it, only its digest is kept."""
-        self._spool.add(keyframe.t_s, keyframe.jpeg)
+        """Write a keyframe to the keyframe cache; where there is no room for it, only its digest is kept."""
+        self._cache.add(keyframe.t_s, keyframe.jpeg)
         size = keyframe.width, keyframe.height
         self._entries.append(_Entry(in_ms(keyframe.t_s), sha256(keyframe.jpeg).hexdigest(), size))
 
@@ -62,4 +62,4 @@ class OpenKeyframes:
     def restore(self, state: State) -> None:
         entries = take(state, "entries", list)
         self._entries = [_Entry(time_ms, sha256, (size[0], size[1])) for time_ms, sha256, size in entries]
-        self._spool.keep_named(entry.time_ms for entry in self._entries)
+        self._cache.keep_named(entry.time_ms for entry in self._entries)

@@ -36,7 +36,7 @@ from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.records.store.attempt import AttemptGuard
 from stream.records.store.event_log import ResumableLog, read_events
-from stream.records.store.keyframes import Spool
+from stream.records.store.keyframes import KeyframeCache
 from stream.stages.checkpoints import Checkpoints
 from stream.stages.open_keyframes import OpenKeyframes
 from stream.stages.overload import OverloadAggregator
@@ -60,12 +60,12 @@ class Record(Stage):
         self._guard = AttemptGuard(layout, attempt)
         self._guard.check()
         self._log = ResumableLog(layout.events)
-        self._spool = Spool(layout.keyframes, options.keyframes.cache_mib * 2**20)
-        self._keyframes = OpenKeyframes(self._spool)
-        self._checkpoints = Checkpoints(layout, attempt, self._spool)
+        self._cache = KeyframeCache(layout.keyframes, options.keyframes.cache_mib * 2**20)
+        self._keyframes = OpenKeyframes(self._cache)
+        self._checkpoints = Checkpoints(layout, attempt, self._cache)
         self._totals = RunTotals()
         self._overload = OverloadAggregator()
-        self._annotation = AnnotationExecutor(layout, self._log, self._spool, options, on_finish=self._finish)
+        self._annotation = AnnotationExecutor(layout, self._log, self._cache, options, on_finish=self._finish)
 
     def on_item(self, item: Item) -> Iterator[Item]:
         """Take an item of the chain, or one that comes from the annotator; ``on_notify`` returns what goes to it."""
@@ -98,7 +98,7 @@ class Record(Stage):
         return self._annotation.messages()
 
     def ready(self) -> bool:
-        """Whether the chain may go on: not while the spool is full of keyframes that the annotator has yet to see."""
+        """Whether the chain may continue: not while waiting keyframes fill the keyframe cache."""
         return self._annotation.has_room
 
     def facts(self) -> Facts:
@@ -106,7 +106,7 @@ class Record(Stage):
 
     def gauges(self) -> Gauges:
         """Closed segments without an outcome, and bytes of keyframes on disk."""
-        return {"waiting_segments": self._annotation.open_segments, "spool_bytes": self._spool.size_bytes}
+        return {"waiting_segments": self._annotation.open_segments, "spool_bytes": self._cache.size_bytes}
 
     def close(self) -> None:
         """Close the files."""

@@ -30,7 +30,7 @@ class Rectify(Stage):
         balance: float = 0.0,
         fov_scale: float = 1.0,
         encoder_px: int = ENCODER_PX,
-        geometry: ResizeMode = "center-crop",
+        resize_mode: ResizeMode = "center-crop",
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
         device: str | None = None,
@@ -43,7 +43,7 @@ class Rectify(Stage):
         self._balance = balance
         self._fov_scale = fov_scale
         self._encoder_px = encoder_px
-        self._geometry = geometry
+        self._resize_mode = resize_mode
         self._keyframe_px = keyframe_px
         self._keyframe_fps = keyframe_fps
         self._device = device
@@ -97,7 +97,7 @@ class Rectify(Stage):
             frame_format,
             camera,
             encoder_px=self._encoder_px,
-            geometry=self._geometry,
+            resize_mode=self._resize_mode,
             keyframe_px=self._keyframe_px,
             device=self._device,
         )

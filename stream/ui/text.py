@@ -6,7 +6,7 @@ from rich.console import Console
 
 from stream.errors import printable
 from stream.records.schema import events
-from stream.records.schema.reasons import SPOOL_FULL
+from stream.records.schema.events import CACHE_FULL
 
 
 def print_line(console: Console, text: str) -> None:
@@ -84,7 +84,7 @@ def _outcome(event: events.Outcome) -> str | None:
         case events.SegmentSkipped(same_as=str()):
             return f"{event.segment_id}  like {event.same_as}, cosine {event.similarity:.3f}: not annotated"
         case _:
-            return f"{event.segment_id}  skipped: {event.reason}" if event.reason == SPOOL_FULL else None
+            return f"{event.segment_id}  skipped: {event.reason}" if event.reason == CACHE_FULL else None
 
 
 def action_text(event: events.SegmentAnnotated) -> str:

@@ -13,10 +13,10 @@ from models.encoders.cpu_store import CpuFrameStore
 from models.encoders.encoder import ClipEmbedding, Facts, FrameStore, UInt8
 from stream.config import Options
 from stream.detection.options import DetectorOptions
-from stream.pipeline.barriers import Barriers
 from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
 from stream.pipeline.items import Barrier, Embedding, EncoderFrame, End, Item, Keyframe, Picture
+from stream.pipeline.source import Barriers
 from stream.pipeline.stage import Pipeline, Stage, feed
 from stream.pipeline.state import State, replay_from_s
 from stream.records.schema.layout import RunLayout
@@ -89,7 +89,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 class Chain:
     """The whole chain but for its processes: what crosses their borders, and the states at each barrier."""
 
-    def __init__(self, clip: Path, saved: SavedCheckpoint | None = None) -> None:
+    def __init__(self, clip: Path, checkpoint: SavedCheckpoint | None = None) -> None:
         options = Options(source=str(clip)).replace(
             {
                 "lens.rectify": False,
@@ -98,13 +98,13 @@ class Chain:
                 "keyframes.px": 64,
             }
         )
-        self._work = build(INGEST, options, RunLayout(Path(), "clip"), saved=saved)
+        self._work = build(INGEST, options, RunLayout(Path(), "clip"), checkpoint=checkpoint)
         self._rest: dict[str, Stage] = {
             "encode": Pipeline([Embed(Thumbnails(), 1.0)]),
             "detect": Pipeline([Detect(DETECTOR)]),
         }
-        for stage in self._rest.values() if saved else ():
-            stage.restore(saved.states if saved else {})
+        for stage in self._rest.values() if checkpoint else ():
+            stage.restore(checkpoint.states if checkpoint else {})
 
     def play(self) -> Iterator[Item]:
         """All that reaches the record; a barrier carries the states of all before it."""
@@ -215,13 +215,13 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     """Frames come again from where the encoder needs them, and keyframes not at all."""
     clip = CLIPS["open GOP"](tmp_path)
     barrier = next(islice((item for item in Chain(clip).play() if isinstance(item, Barrier)), 9, None))
-    saved = SavedCheckpoint(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
+    checkpoint = SavedCheckpoint(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
     options = Options(source=str(clip)).replace({"lens.rectify": False, "resolved.encoder_px": 32, "keyframes.px": 64})
-    work = build(INGEST, options, RunLayout(tmp_path, "clip"), saved=saved)
+    work = build(INGEST, options, RunLayout(tmp_path, "clip"), checkpoint=checkpoint)
     assert work.source is not None
     given = [item for packet in work.source.packets() if packet for item in work.stage.on_item(packet)]
     again = [item for item in given if isinstance(item, EncoderFrame | Keyframe | Picture) and item.t_s <= barrier.t_s]
     assert {type(item) for item in again} == {EncoderFrame}
-    assert again[0].t_s == replay_from_s(saved.states)
+    assert again[0].t_s == replay_from_s(checkpoint.states)
     assert 2.0 <= barrier.t_s - again[0].t_s <= 3.2
     assert work.source.since_s == barrier.t_s

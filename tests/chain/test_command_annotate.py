@@ -87,7 +87,7 @@ def described(layout: RunLayout) -> list[str]:
 
 
 def test_run_without_annotator_is_described_later(tmp_path: Path, server: Server) -> None:
-    """Every skipped segment is described from the spool, the books are closed anew, and run.json names who did it."""
+    """Skipped segments are described from the keyframe cache, the accounting is updated, run.json names the model."""
     layout = run_without(tmp_path)
     before = finish_of(layout.events)
     view, paper = shown()
@@ -139,12 +139,15 @@ def test_nothing_left_is_said(tmp_path: Path, server: Server) -> None:
 
 
 def test_segment_without_its_keyframes_fails(tmp_path: Path, server: Server) -> None:
-    """A segment whose keyframes have left the spool fails with that reason, and the others are described."""
+    """A segment whose keyframes have left the keyframe cache fails with that reason, and the others are described."""
     layout = run_without(tmp_path)
     next(iter(sorted(layout.keyframes.iterdir()))).unlink()
     assert annotate(layout, asks(server)) == 4
     (failed,) = of_kind(layout, events.SegmentFailed)
-    assert (failed.segment_id, failed.reason) == ("s0000", f"of its {SECONDS} keyframes {SECONDS - 1} are in the spool")
+    assert (failed.segment_id, failed.reason) == (
+        "s0000",
+        f"of its {SECONDS} keyframes {SECONDS - 1} are in the keyframe cache",
+    )
     assert described(layout) == ALL[1:]
 
 

@@ -41,7 +41,7 @@ def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def assert_described_alike(run_dir: Path, undisturbed: Path) -> None:
-    """The same actions as in the undisturbed run, each segment settled exactly once, books closed, spool empty."""
+    """The same actions as in the undisturbed run, each segment settled once, accounting closed, cache empty."""
     assert actions(run_dir) == actions(undisturbed)
     settled = [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentAnnotated)]
     assert sorted(settled) == [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentClosed)]
@@ -89,7 +89,7 @@ def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, ser
     with started(*given) as process:
         while sum(path.stat().st_size for path in run_dir.glob("keyframes/*.jpg")) + 128**2 <= 2**20:
             with suppress(subprocess.TimeoutExpired):
-                assert process.wait(0.02) is None, "it has ended: its spool was never full"
+                assert process.wait(0.02) is None, "it has ended: its keyframe cache was never full"
         began_s = time.monotonic()
         process.terminate()
         assert process.wait(DEADLINE_S) == 143

@@ -101,7 +101,7 @@ def test_with_an_annotator(described_clip: Path, tmp_path: Path) -> None:
 
 
 def test_a_full_spool_waits_for_the_annotator(described_clip: Path, tmp_path: Path) -> None:
-    """The spool holds one segment's keyframes: the chain waits in this process, too, and none is skipped."""
+    """The cache holds one segment's keyframes: the chain waits in this process, too, and none is skipped."""
     with answering() as url:
         asks = ("--annotator", "openai", "--annotator-url", url, "--annotator-model", MODEL)
         noisy = ("--keyframe-px", "854", "--keyframe-fps", "10", "--keyframe-cache-mib", "1")

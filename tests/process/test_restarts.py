@@ -10,7 +10,7 @@ import pytest
 from stream.errors import StageFailedError
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
-from stream.runtime.restart_policy import Restarts
+from stream.runtime.chain_run import Restarts
 from tests.support.resumed import GRID, QUICK, assert_same
 from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named
 

@@ -5,7 +5,7 @@
     python -m tests.tools.soak hours --annotated      the same, every 5 s of it described by a server of the bench
 
 Of every process of the program: resident memory, open files, threads and mappings of shared memory; besides, entries
-in the folder for temporary files, and bytes of the keyframe spool. What is judged is the slope, over a thousand clips
+in the folder for temporary files, and bytes of the keyframe cache. What is judged is the slope, over a thousand clips
 or an hour of video, after the first fifth: it is the median of the slopes between all pairs of looks (Theil and Sen),
 so that a peak here and there does not count; ``from`` and ``to`` are medians, too. ``--wall-s`` ends a soak early; the
 slopes are of what was done by then.

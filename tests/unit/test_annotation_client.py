@@ -21,9 +21,9 @@ from stream.annotation.batcher import Batcher
 from stream.annotation.client import AnnotatorClient
 from stream.annotation.request import FramesMissingError, hint_of, read_frames
 from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable
-from stream.records.schema.reasons import NO_RESPONSE
-from stream.records.store.keyframes import Spool, digest
-from stream.runtime import wire
+from stream.records.schema.events import NO_RESPONSE
+from stream.records.store.keyframes import KeyframeCache, digest
+from stream.runtime import channels
 from tests.support.annotated import task
 from tests.support.fake_annotators import FakeAnnotator, answer_to
 
@@ -35,10 +35,10 @@ def order(number: int = 0, *, queued_at_s: float = 0.0, keyframes: Sequence[byte
 
 
 def spooled(directory: Path, jpegs: Sequence[bytes]) -> AnnotationTask:
-    """An order whose keyframes lie in a spool, between those of its neighbours."""
-    spool = Spool(directory, 10_000)
+    """An order whose keyframes lie in a keyframe cache, between those of its neighbours."""
+    cache = KeyframeCache(directory, 10_000)
     for second, jpeg in enumerate([b"before", *jpegs, b"after"], start=-1):
-        spool.add(10.5 + second if second < len(jpegs) else 15.25, jpeg)
+        cache.add(10.5 + second if second < len(jpegs) else 15.25, jpeg)
     return order(keyframes=jpegs)
 
 
@@ -121,7 +121,7 @@ def test_every_order_gets_an_answer(tmp_path: Path) -> None:
     gone = order(1, keyframes=[b"gone"])
     said = list(AnnotatorClient(FakeAnnotator(lambda _: []), tmp_path, hint=True).annotate([gone, here]))
     assert [(each.segment_id, each.reason) for each in said if isinstance(each, AnnotationFailure)] == [
-        ("s0001", "its keyframes in the spool are not those it was closed with"),
+        ("s0001", "its keyframes in the keyframe cache are not those it was closed with"),
         ("s0000", NO_RESPONSE),
     ]
 
@@ -144,7 +144,7 @@ def test_any_words_can_be_sent(tmp_path: Path, raw: str) -> None:
     (said,) = AnnotatorClient(FakeAnnotator(lambda batch: [answer_to(batch[0], raw)]), tmp_path, hint=True).annotate(
         [spooled(tmp_path, [b"one"])]
     )
-    assert wire.decode(wire.encode(said)) == said
+    assert channels.decode(channels.encode(said)) == said
 
 
 def test_unavailable_model_says_so_first(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from stream.pipeline.items import Item
 from stream.pipeline.stage import drive
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations
+from stream.records.schema.events import SAME_AS
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.reasons import SAME_AS
 from stream.records.store.attempt import AttemptGuard
 from stream.stages.annotate import Annotate
 from stream.stages.store import EmbeddingWriter

@@ -17,9 +17,9 @@ from stream.pipeline.facts import SegmentClosed
 from stream.pipeline.items import AnnotationTask
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations
+from stream.records.schema.events import CACHE_FULL, NO_RESPONSE, ONLY_ANOMALOUS
 from stream.records.schema.generate import schemas
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.reasons import NO_RESPONSE, ONLY_ANOMALOUS, SPOOL_FULL
 from stream.stages.annotate import Annotate
 from tests.support.annotated import SECONDS, clip, end, exchange, of_kind, options, play, recording, segment, told
 from tests.support.fake_annotators import FakeAnnotator, answer_to, words_for
@@ -285,12 +285,12 @@ class PowerCutError(Exception):
 def test_killed_between_words_and_event(layout: RunLayout, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Killed after the words, after the actions or after the event were written, a run goes on without asking again."""
     from stream.annotation import outcome
-    from stream.records.store.keyframes import Spool
+    from stream.records.store.keyframes import KeyframeCache
 
     where: dict[str, tuple[object, str]] = {
         "words": (outcome, "parse_answer"),
         "actions": (outcome, "cost_of"),
-        "event": (Spool, "drop"),
+        "event": (KeyframeCache, "drop"),
     }
 
     def cut(*_: object) -> None:
@@ -309,14 +309,14 @@ def test_killed_between_words_and_event(layout: RunLayout, monkeypatch: pytest.M
     assert finish(layout).annotated_s == 5.0
 
 
-def small_spool(policy: str, **given: object) -> dict[str, object]:
+def small_cache(policy: str, **given: object) -> dict[str, object]:
     """Room for about 10 of the fake keyframes beside one of the largest possible."""
     return {"keyframes.on_cache_full": policy, "keyframes.cache_mib": 1, "keyframes.px": 1018, **given}
 
 
-def test_full_spool_holds_up_the_chain_until_answers_come(layout: RunLayout) -> None:
-    """With ``block`` the chain waits while the spool is full of what is asked about, and goes on with each answer."""
-    with recording(layout, options(small_spool("block"))) as record:
+def test_full_cache_holds_up_the_chain_until_answers_come(layout: RunLayout) -> None:
+    """With ``block`` the chain waits while the keyframe cache is full, and continues with each answer."""
+    with recording(layout, options(small_cache("block"))) as record:
         numbers = iter(range(100))
         while record.ready():
             for item in segment(next(numbers)):
@@ -332,7 +332,7 @@ def test_full_spool_holds_up_the_chain_until_answers_come(layout: RunLayout) -> 
         assert not of_kind(layout, events.SegmentSkipped)
 
 
-def test_full_spool_leaves_segments_out_where_asked_to(layout: RunLayout) -> None:
+def test_full_cache_leaves_segments_out_where_asked_to(layout: RunLayout) -> None:
     """With ``skip`` the chain never waits: a segment whose keyframes found no room is skipped, and says so."""
     with recording(layout, options({"keyframes.on_cache_full": "skip", "keyframes.cache_mib": 1})) as record:
         for number in range(215):
@@ -344,11 +344,11 @@ def test_full_spool_leaves_segments_out_where_asked_to(layout: RunLayout) -> Non
     reasons = [
         event.reason for event in of_kind(layout, events.SegmentSkipped) if isinstance(event, events.SegmentSkipped)
     ]
-    assert reasons == [SPOOL_FULL] * (215 - 2**20 // (SECONDS * 1000))
+    assert reasons == [CACHE_FULL] * (215 - 2**20 // (SECONDS * 1000))
 
 
 def test_segment_larger_than_the_spool_does_not_wait_for_ever(layout: RunLayout) -> None:
-    """A segment whose own keyframes fill the spool is skipped: no answer could make room for it."""
+    """A segment whose own keyframes fill the keyframe cache is skipped: no answer could make room for it."""
     from stream.pipeline.items import Keyframe
 
     with recording(layout, options({"keyframes.cache_mib": 1})) as record:
@@ -359,4 +359,4 @@ def test_segment_larger_than_the_spool_does_not_wait_for_ever(layout: RunLayout)
         list(record.on_item(long))
         assert list(record.on_notify(0.0)) == []
     (skipped,) = of_kind(layout, events.SegmentSkipped)
-    assert skipped.reason == SPOOL_FULL
+    assert skipped.reason == CACHE_FULL

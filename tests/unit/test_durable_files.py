@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stream.records.store.atomic import replace_file
-from stream.records.store.keyframes import Spool
+from stream.records.store.keyframes import KeyframeCache
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_replaced_file_stays_what_it_was(tmp_path: Path, request: pytest.Fixtu
 @pytest.mark.usefixtures("no_room")
 def test_a_keyframe_is_whole_or_not_there(tmp_path: Path) -> None:
     """Of a keyframe for which there is no room nothing is left."""
-    spool = Spool(tmp_path / "keyframes", 1000)
+    cache = KeyframeCache(tmp_path / "keyframes", 1000)
     with pytest.raises(OSError, match="No space"):
-        spool.add(1.0, b"jpeg")
+        cache.add(1.0, b"jpeg")
     assert list((tmp_path / "keyframes").iterdir()) == []

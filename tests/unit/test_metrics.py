@@ -15,9 +15,11 @@ def test_metrics_add_up() -> None:
     metrics.spent(0.25)
     clock.now_s += 10
     metrics.on_heartbeat(
-        Heartbeat("ingest", "running", t_s=50.0, items=1500, given={"EncoderFrame": 1490, "Keyframe": 50}, lag_s=2)
+        Heartbeat("ingest", "running", t_s=50.0, items=1500, items_out={"EncoderFrame": 1490, "Keyframe": 50}, lag_s=2)
     )
-    metrics.on_heartbeat(Heartbeat("encode", "running", cpu_s=4.5, rss_bytes=7, given={"Embedding": 48}, blocked_s=0.5))
+    metrics.on_heartbeat(
+        Heartbeat("encode", "running", cpu_s=4.5, rss_bytes=7, items_out={"Embedding": 48}, blocked_s=0.5)
+    )
     opened = events.SegmentOpened(segment_id="s0", t_start_s=10.0, kind="anomalous", detected_at_s=14.1)
     for event in (
         opened,

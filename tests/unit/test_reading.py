@@ -11,7 +11,7 @@ from stream.records import RunFinished, RunStarted, SegmentClosed, open_run
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import GrowingArray
 from stream.records.store.event_log import EventLog
-from stream.records.store.keyframes import Spool
+from stream.records.store.keyframes import KeyframeCache
 
 STARTED = RunStarted(run_id="r", source="clip.mp4", stem="clip", encoder="grid", annotator="none")
 CLOSED = SegmentClosed("s0000", 0.0, 2.0, "typical", "end_of_stream", 2.0, windows=1)
@@ -35,7 +35,7 @@ def test_growing_run_is_read(tmp_path: Path) -> None:
         log.append(STARTED)
         run = open_run(str(layout.root))
         assert (list(run.events()), run.segments(), run.actions(), run.finish()) == ([STARTED], [], [], None)
-        Spool(layout.keyframes, 100).add(1.0, b"jpeg")
+        KeyframeCache(layout.keyframes, 100).add(1.0, b"jpeg")
         for path, row in zip(layout.arrays, (np.ones(3), np.ones((2, 3)), np.array(0.5)), strict=True):
             array = GrowingArray(path, row.shape, "<f4")
             array.put(0, row)

@@ -22,7 +22,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.append_log import AppendLog
 from stream.records.store.arrays import GrowingArray
 from stream.records.store.event_log import EventLog, ResumableLog, read_events
-from stream.records.store.keyframes import Spool, digest, keyframes_within
+from stream.records.store.keyframes import KeyframeCache, digest, keyframes_within
 from stream.records.store.run_lock import RunLock
 
 STARTED = events.RunStarted(run_id="r", source="clip.mp4", stem="clip", encoder="grid", annotator="none")
@@ -171,43 +171,43 @@ def test_follower_begins_with_the_asked_number(tmp_path: Path) -> None:
     follower.close()
 
 
-def names_in(spool: Path) -> list[str]:
+def names_in(cache: Path) -> list[str]:
     """The keyframes on disk."""
-    return sorted(path.stem for path in spool.iterdir())
+    return sorted(path.stem for path in cache.iterdir())
 
 
 def test_spool_is_bounded_and_makes_room_of_what_is_released(tmp_path: Path) -> None:
     """The keyframes on disk never exceed the bound: the oldest released ones go, those that are kept stay."""
-    spool = Spool(tmp_path / "keyframes", bytes_max=1000)
+    cache = KeyframeCache(tmp_path / "keyframes", bytes_max=1000)
     for number in range(30):
-        assert spool.add(float(number), bytes([number]) * 120)
+        assert cache.add(float(number), bytes([number]) * 120)
         assert sum(path.stat().st_size for path in (tmp_path / "keyframes").iterdir()) <= 1000
         if number not in (3, 4):
-            spool.release(number, number + 1)
+            cache.release(number, number + 1)
     assert names_in(tmp_path / "keyframes") == [f"{second * 1000:010d}" for second in (3, 4, *range(24, 30))]
-    assert spool.count(3.0, 26.0) == 4
+    assert cache.count(3.0, 26.0) == 4
 
 
 def test_spool_refuses_what_does_not_fit_beside_the_kept(tmp_path: Path) -> None:
     """A keyframe for which there is no room is not written; after a segment is dropped there is."""
-    spool = Spool(tmp_path / "keyframes", bytes_max=300)
-    assert [spool.add(float(number), bytes(120)) for number in range(3)] == [True, True, False]
-    assert not spool.fits(120)
-    spool.drop(0.0, 1.0)
-    assert spool.add(2.0, bytes(120))
+    cache = KeyframeCache(tmp_path / "keyframes", bytes_max=300)
+    assert [cache.add(float(number), bytes(120)) for number in range(3)] == [True, True, False]
+    assert not cache.fits(120)
+    cache.drop(0.0, 1.0)
+    assert cache.add(2.0, bytes(120))
     assert names_in(tmp_path / "keyframes") == ["0000001000", "0000002000"]
 
 
 def test_spool_finds_itself_again(tmp_path: Path) -> None:
-    """A spool that is opened again knows what lies there; a keyframe that comes again is kept and not written anew."""
+    """A cache that is opened again knows what lies there; a keyframe that comes again is kept and not written anew."""
     directory = tmp_path / "keyframes"
-    before = Spool(directory, bytes_max=1000)
+    before = KeyframeCache(directory, bytes_max=1000)
     before.add(1.0, b"one")
     before.add(2.5, b"two")
     written_ns = (directory / "0000001000.jpg").stat().st_mtime_ns
-    spool = Spool(directory, bytes_max=1000)
-    assert spool.count(0.0, 3.0) == 2
-    assert spool.add(1.0, b"one")
+    cache = KeyframeCache(directory, bytes_max=1000)
+    assert cache.count(0.0, 3.0) == 2
+    assert cache.add(1.0, b"one")
     assert (directory / "0000001000.jpg").stat().st_mtime_ns == written_ns
     assert keyframes_within(directory, 1.0, 2.5) == [directory / "0000001000.jpg"]
 

@@ -43,11 +43,11 @@ def test_lens_left_as_it_is() -> None:
     assert psnr_db(on_cpu(frame), in_torch(frame)) > 40
 
 
-@pytest.mark.parametrize("geometry", ["stretch", "letterbox"])
-def test_other_geometries(geometry: ResizeMode) -> None:
+@pytest.mark.parametrize("resize_mode", ["stretch", "letterbox"])
+def test_other_geometries(resize_mode: ResizeMode) -> None:
     """Frames that are squashed, and blurred more along one side, or letterboxed agree as well."""
     frame = frame_of(scene(FULL_HD), "nv12")
-    on_cpu, in_torch = both(frame, encoder_view(*FULL_HD, 256, geometry), camera_for(FULL_HD))
+    on_cpu, in_torch = both(frame, encoder_view(*FULL_HD, 256, resize_mode), camera_for(FULL_HD))
     assert psnr_db(on_cpu(frame), in_torch(frame)) > 40
 
 

@@ -1,7 +1,7 @@
 """The budget of restarts."""
 
 from stream.errors import StageFailedError
-from stream.runtime.restart_policy import FURTHER_S, Restarts
+from stream.runtime.chain_run import FURTHER_S, Restarts
 
 
 def killed(code: int = 70) -> StageFailedError:

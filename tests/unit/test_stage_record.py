@@ -111,7 +111,7 @@ def test_an_older_attempt_writes_nothing_more(record: Record, layout: RunLayout)
 
 
 def test_keyframes_are_durable_before_their_segment_is_announced(record: Record, layout: RunLayout) -> None:
-    """When a segment is closed its keyframes are in the spool, counted, and identified by their digest."""
+    """When a segment is closed its keyframes are in the keyframe cache, counted, and identified by their digest."""
     give(record, [Keyframe(float(t), 64, 36, b"jpeg%d" % t) for t in range(12)])
     give(record, [*closed(0, 0.0, 5.0), *closed(1, 5.0, 12.0)])
     first, second = (e for e in read_events(layout.events) if isinstance(e, events.SegmentClosed))

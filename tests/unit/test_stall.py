@@ -49,7 +49,7 @@ def test_one_that_works_is_enough() -> None:
     progress.on_heartbeat(Heartbeat("ingest", "done", items=40))
     for items in range(61):
         clock.now_s += 1
-        progress.on_heartbeat(Heartbeat("encode", "running", items=40, given={"Embedding": items}))
+        progress.on_heartbeat(Heartbeat("encode", "running", items=40, items_out={"Embedding": items}))
         for name in ("detect", "record"):
             progress.on_heartbeat(Heartbeat(name, "running", items=40))
     assert progress.judge() == ("running", "")

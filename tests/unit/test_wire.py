@@ -12,7 +12,7 @@ from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
 from stream.pipeline.codec import DTYPES, CodecError, pack, unpack
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
 from stream.pipeline.items import AnnotationTask, Barrier, Embedding, EncoderFrame, End, Item, Keyframe
-from stream.runtime import wire
+from stream.runtime import channels
 
 RNG = np.random.default_rng(0)
 ITEMS: list[Item] = [
@@ -40,14 +40,14 @@ def same(a: object, b: object) -> bool:
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: type(item).__name__)
 def test_round_trip(item: Item) -> None:
     """Every item that may leave a process arrives equal, field by field."""
-    back = wire.decode(wire.encode(item))
+    back = channels.decode(channels.encode(item))
     assert type(back) is type(item)
     assert all(same(getattr(back, name), getattr(item, name)) for name in type(item).__dataclass_fields__)
 
 
 def test_arrays_arrive_read_only() -> None:
     """A received array is a view of the message and cannot be written to."""
-    tile = wire.decode(wire.encode(ITEMS[0]))
+    tile = channels.decode(channels.encode(ITEMS[0]))
     assert isinstance(tile, EncoderFrame)
     with pytest.raises(ValueError, match="read-only"):
         tile.rgb[0, 0, 0] = 1
@@ -104,26 +104,26 @@ def nested(depth: int) -> msgpack.ExtType:
 def test_foreign_messages_are_refused(header: bytes, complaint: str) -> None:
     """A message that ``encode`` would not make is a CodecError that says what is wrong."""
     with pytest.raises(CodecError, match=complaint):
-        wire.decode([header, b"abc"])
+        channels.decode([header, b"abc"])
 
 
 def test_facts_are_validated() -> None:
     """A fact with values that the log could not hold is refused when it arrives."""
-    (good,) = wire.encode(SourceDamaged(1.0, 2.0, "lost", 3))
-    assert wire.decode([good]) == SourceDamaged(1.0, 2.0, "lost", 3)
+    (good,) = channels.encode(SourceDamaged(1.0, 2.0, "lost", 3))
+    assert channels.decode([good]) == SourceDamaged(1.0, 2.0, "lost", 3)
     (bad,) = (bytes(good).replace(msgpack.packb(1.0), msgpack.packb(-1.0)),)
     with pytest.raises(CodecError, match="greater than or equal to 0"):
-        wire.decode([bad])
+        channels.decode([bad])
 
 
 def test_only_listed_kinds_and_dtypes_are_encoded() -> None:
     """What could not be decoded is refused where it is sent."""
     with pytest.raises(CodecError, match="a dict cannot be sent"):
-        wire.encode({})  # type: ignore[arg-type]
+        channels.encode({})  # type: ignore[arg-type]
     with pytest.raises(CodecError, match="<i2 cannot be encoded"):
-        wire.encode(EncoderFrame(0, 0.0, 0.1, np.zeros((1, 1, 3), "<i2")))
+        channels.encode(EncoderFrame(0, 0.0, 0.1, np.zeros((1, 1, 3), "<i2")))
     with pytest.raises(CodecError, match="a PosixPath in a End cannot be sent"):
-        wire.encode(End(Path(), 0.0, 0))  # type: ignore[arg-type]
+        channels.encode(End(Path(), 0.0, 0))  # type: ignore[arg-type]
 
 
 def test_packed_snapshots_come_back(tmp_path: Path) -> None:
@@ -147,4 +147,4 @@ def test_packed_snapshots_come_back(tmp_path: Path) -> None:
 def test_noise_is_refused(parts: list[bytes]) -> None:
     """Random bytes are never an item, and never another exception."""
     with pytest.raises(CodecError):
-        wire.decode(parts)
+        channels.decode(parts)

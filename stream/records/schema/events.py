@@ -4,7 +4,7 @@ What travels along the chain is defined in ``stream.pipeline.facts``; here are t
 ``events.schema.json`` beside this file is the output of ``python -m stream.records.schema.generate``.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -201,3 +201,13 @@ CHAIN_EVENTS = frozenset({
 
 FINAL = frozenset({"run.finished", "run.failed"})
 """Events that end a run; after ``run.failed`` it may be resumed."""
+
+
+NO_ANNOTATOR: Final = "annotator: none"
+ONLY_ANOMALOUS: Final = "only anomalous segments are described"
+SAME_AS: Final = "same_as"
+NO_KEYFRAMES: Final = "it has no keyframe"
+SEVERAL_SIZES: Final = "its keyframes are of several sizes"
+CACHE_FULL: Final = "the keyframe cache is full"
+
+NO_RESPONSE: Final = "the annotator gave no answer"

@@ -83,7 +83,7 @@ class RunLayout:
 
     @property
     def keyframes(self) -> Path:
-        """The spool: JPEGs named by their time in milliseconds."""
+        """The keyframe cache: JPEGs named by their time in milliseconds."""
         return self.root / "keyframes"
 
     @property

@@ -1,4 +1,4 @@
-"""The keyframe spool: JPEGs on disk, named by their time in milliseconds, bounded in bytes.
+"""The keyframe cache: JPEGs on disk, named by their time in milliseconds, bounded in bytes.
 
 A keyframe belongs to the segment that contains its millisecond, so file names alone say which segment it is of.
 """
@@ -22,7 +22,7 @@ def keyframes_within(directory: Path, t_start_s: float, t_end_s: float) -> list[
     return sorted(path for path in directory.glob("*.jpg") if int(path.stem) in names)
 
 
-class Spool:
+class KeyframeCache:
     """Keeps keyframes until they are released or dropped; to make room it removes released ones, the oldest first.
 
     A keyframe that is added again, because a run was resumed, is found and not written twice.

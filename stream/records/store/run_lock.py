@@ -4,8 +4,11 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, Final
+
+import psutil
 
 from stream.errors import DamagedError, NoRoomError, UsageError, exit_code_of, sentence_of
 from stream.records.schema.layout import RunLayout
@@ -120,3 +123,24 @@ def clear(layout: RunLayout) -> None:
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "davfs"}
+_NETWORK_FUSE = {"fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.ceph", "fuse.glusterfs", "fuse.davfs2"}
+NETWORK_ADVICE = "locks and fsync may be slow or unreliable there: a local disk is safer"
+
+
+def file_system(path: Path, mounts: Mapping[Path, str] | None = None) -> str:
+    """The file system type of an existing path; ``mounts`` maps mount points to types (default: the system's)."""
+    real = path.resolve()
+    mounts = _mounts() if mounts is None else mounts
+    return next((mounts[place] for place in (real, *real.parents) if place in mounts), "an unknown file system")
+
+
+def is_network(kind: str) -> bool:
+    """Whether file systems of this type are on another machine."""
+    return kind in _NETWORK | _NETWORK_FUSE
+
+
+def _mounts() -> dict[Path, str]:
+    return {Path(mount.mountpoint): mount.fstype for mount in psutil.disk_partitions(all=True)}
