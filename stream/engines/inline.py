@@ -152,7 +152,7 @@ class _InlineChain:
             item = replace(item, states=with_states(item.states, self._works[row].stage.snapshot()))
         kind, counts = type(item).__name__, self._counts[row]
         counts[kind] += 1
-        if counts[kind] > self._reporter.given[kind]:  # an item that passes several rows counts once
+        if counts[kind] > self._reporter.items_out[kind]:  # an item that passes several rows counts once
             self._reporter.give(item)
         self._tick()
         if self._specs[row].requests is not None:
