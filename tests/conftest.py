@@ -8,6 +8,7 @@ import pytest
 from tests.support.clips import Decoded, decode, make_clip
 from tests.support.described import make_described_clip
 from tests.support.resumed import GRID, QUICK, make_worker_clip
+from tests.support.rtsp_server import Unit, units_of
 from tests.support.runs import run_cli
 
 
@@ -41,6 +42,13 @@ def uninterrupted(worker_clip: Path, tmp_path_factory: pytest.TempPathFactory) -
 def described_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of which a run has something to describe every few seconds, and its calibration."""
     return make_described_clip(tmp_path_factory.mktemp("described"))
+
+
+@pytest.fixture(scope="session")
+def units(tmp_path_factory: pytest.TempPathFactory) -> list[Unit]:
+    """Ten seconds of a camera, a key picture every half second."""
+    folder = tmp_path_factory.mktemp("camera")
+    return units_of(make_clip(folder / "clip.ts", frames=300, key_every=15, x265="repeat-headers=1"))
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,13 @@
 
 import io
 import json
-from collections.abc import Generator
+import tarfile
+from collections.abc import Generator, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -34,6 +37,7 @@ from tests.tools.ablation.encoders import VIEWS, ThumbnailEncoder, appearance, m
 from tests.tools.ablation.record import record
 
 SECONDS = 6
+WORKER = Path(__file__).parents[2].parent / "shared" / "data" / "egocentric100k_like" / "factory001" / "worker001"
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +172,37 @@ def test_thumbnail_sees_one_frame() -> None:
     brighter = encoder.encode(np.stack([dark + np.uint8(50)] * 2)).mean
     np.testing.assert_allclose(encoder.encode(np.stack([dark] * 2)).mean, brighter, atol=1e-3)
     assert made.temporal.shape == (1, made.mean.size)
+
+
+def _seconds_of_frames(video: bytes, last_s: int) -> Iterator[UInt8]:
+    """Windows of 64 frames, one for every second, frames cut from the middle of the raw picture."""
+    import av
+
+    recent: list[UInt8] = []
+    with av.open(BytesIO(video), "r") as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index > last_s * 30 + FRAMES:
+                return
+            picture = cv2.resize(frame.to_ndarray(format="rgb24"), (520, 292))
+            recent = [*recent[1 - FRAMES :], picture[18:274, 132:388].astype(np.uint8, copy=False)]
+            if index >= FRAMES - 1 and (index - FRAMES + 1) % 30 == 0:
+                yield np.stack(recent)
+
+
+def test_finds_other_work_in_a_real_recording() -> None:
+    """In a real first-person recording every window of the spliced-in work scores above every usual one."""
+    if not WORKER.is_dir():
+        pytest.skip(f"the recording {WORKER} is not on this machine")
+    stem = "factory_001_worker_001_0001"
+    truth = json.loads((WORKER / "truth.json").read_text())[stem][0]
+    start_s, end_s = truth["t_start_s"], 90
+    with tarfile.open(WORKER / "part000.tar") as shard:
+        member = shard.extractfile(f"{stem}.mp4")
+        assert member is not None
+        video = member.read()
+    encoder = GridEncoder()
+    tokens = [encoder.encode(frames).temporal.astype(np.float32).ravel() for frames in _seconds_of_frames(video, end_s)]
+    units = np.stack([token / np.linalg.norm(token) for token in tokens])
+    reference = units[:30].mean(axis=0)
+    scores = 1 - units @ reference
+    assert scores[start_s + 1 : end_s].min() > 1.5 * scores[30 : start_s - 3].max()

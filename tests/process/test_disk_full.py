@@ -1,35 +1,27 @@
 """A full disk ends a run with 6, what is on it stays valid, and the run goes on when there is room."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stream.annotation.raw_responses import read_responses
-from stream.errors import exit_code_of
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import EventLog, read_events
-from tests.support.annotated import clip as annotated
-from tests.support.annotated import options, play
 from tests.support.clips import make_clip
 from tests.support.facts import without
-from tests.support.fake_annotators import FakeAnnotator
+from tests.support.inline import run_inline
 from tests.support.runs import DEADLINE_S, program, run_cli, write_intrinsics
 
 _KIB = 1024
 _ROOM_BYTES = 700 * _KIB
 """For the state, and for ten rows of temporal tokens, 64 KiB each."""
-_SEGMENTS = 3
-"""That an annotator describes."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +36,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> RunLayout:
     """The run for which there was room."""
     out = tmp_path_factory.mktemp("whole")
-    assert run_cli(*words(clip, out)).returncode == 0
+    assert run_inline(*words(clip, out)).returncode == 0
     return RunLayout(out / "clip", "clip")
 
 
@@ -123,79 +115,8 @@ def test_a_full_disk(clip: Path, whole: RunLayout, tmp_path: Path, size_kib: int
         assert "no room left" in result.stderr
         assert_valid(layout)
         grow(65_536)
-        assert run_cli(*words(clip, layout.root.parent)).returncode == 0
+        assert run_inline(*words(clip, layout.root.parent)).returncode == 0
         assert_same(layout, whole)
-
-
-_FILES_OF_WORDS = ("clip_raw_response.txt", "clip_annotations.json", "events.jsonl")
-
-
-@pytest.mark.parametrize("name", _FILES_OF_WORDS)
-def test_no_room_for_what_an_annotator_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever write fails: the code is 6, all files are valid, and with room the end is the same."""
-    whole = RunLayout(tmp_path / "whole", "clip")
-    whole.root.mkdir()
-    play(whole, options(), FakeAnnotator(), annotated(_SEGMENTS))
-    number = 0
-    while True:
-        layout = RunLayout(tmp_path / str(number), "clip")
-        layout.root.mkdir()
-        with monkeypatch.context() as patch:
-            disk = FullDisk(name, number)
-            patch.setattr(os, "fsync", disk.fsync)
-            code = _code_of(partial(play, layout, options(), FakeAnnotator(), annotated(_SEGMENTS)))
-        assert code == (6 if disk.was_full else 0)
-        assert [event.seq for event in read_events(layout.events)] == list(range(disk.lines(layout.events)))
-        assert all(answer.raw for answer in read_responses(layout.raw_responses))
-        assert len(read_annotations(layout.annotations) if layout.annotations.exists() else []) <= 2 * _SEGMENTS
-        assert not list(layout.root.rglob("*.part"))
-        if not disk.was_full:
-            break
-        play(layout, options(), FakeAnnotator(), annotated(_SEGMENTS))
-        assert _words(layout) == _words(whole)
-        number += 1
-    assert number >= _SEGMENTS
-
-
-def _code_of(work: Callable[[], None]) -> int:
-    """With which a process ends that does this work."""
-    try:
-        work()
-    except OSError as error:
-        return exit_code_of(error)
-    return 0
-
-
-class FullDisk:
-    """Has no room for one write: the one with that number to files of that name."""
-
-    def __init__(self, name: str, number: int) -> None:
-        self._name = name
-        self._left = number
-        self.was_full = False
-
-    def fsync(self, fd: int) -> None:
-        """Refuse once; then there is room, so that what is half written can be taken back."""
-        if self._name in Path(f"/proc/self/fd/{fd}").resolve().name and not self.was_full:
-            self._left -= 1
-            if self._left < 0:
-                self.was_full = True
-                raise OSError(28, "No space left on device")
-
-    def lines(self, path: Path) -> int:
-        """Whole ones."""
-        return path.read_bytes().count(b"\n")
-
-
-def _words(layout: RunLayout) -> object:
-    """What was said, and what became of it, in the order of segments."""
-    told = {
-        event.segment_id: without(event, "seq", "time")
-        for event in read_events(layout.events)
-        if isinstance(event, events.Outcome)
-    }
-    said = sorted(answer.raw for answer in read_responses(layout.raw_responses))
-    return layout.annotations.read_bytes(), told, said
 
 
 def test_an_event_is_whole_or_not_there(tmp_path: Path) -> None:

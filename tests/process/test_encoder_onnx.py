@@ -17,7 +17,11 @@ from models.encoders.onnx.facts import read_facts
 from models.encoders.table import choose, make_encoder
 from models.encoders.vjepa2.encoder import VJepa2Encoder
 from models.errors import ModelUnavailableError
+from models.memory.gpu import Gpu
+from models.memory.vram import GIB
 from models.weights.weights import weights_sha256
+from stream.config import Options
+from stream.runtime import gpu_budget
 from tests.support.tiny_models import TINY_DIMS, TINY_FRAMES, save_tiny_vjepa2, textured_frame
 
 
@@ -229,3 +233,18 @@ def test_the_grid_has_no_onnx(exported: Path) -> None:
     """An option that would be ignored is an error."""
     with pytest.raises(ValueError, match="grid encoder is not run by ONNX Runtime"):
         choose("grid", onnx=exported)
+
+
+def test_onnx_runtime_has_a_share(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The VRAM budget includes an exported encoder without --encoder-model; on the CPU it takes no VRAM."""
+    monkeypatch.setattr(gpu_budget, "find_gpu", lambda: Gpu("A card", 24 * GIB, 20 * GIB))
+    options = Options(source="clip.mp4").replace(
+        {"encoder.name": "vjepa2", "encoder.runtime": "onnx", "encoder.onnx": exported}
+    )
+    settled = gpu_budget.with_budget(options)
+    assert (settled.machine.vram_budget_gib, settled.encoder.batch) == (19.0, 1)
+    need = gpu_budget.shares(settled)["encode"].need
+    shape = read_facts(exported).shape
+    assert need.weights_bytes == 4 * shape.parameters
+    assert need.each_bytes > shape.activation_bytes(4, 4)
+    assert gpu_budget.needs(options.replace({"encoder.onnx_provider": "cpu"})) == {}

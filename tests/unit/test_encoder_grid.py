@@ -1,20 +1,11 @@
 """The grid: low scores for the same work under other light, other scores for another place."""
 
-import json
-import tarfile
-from collections.abc import Iterator
-from io import BytesIO
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 
 from models.encoders.encoder import FRAMES, ClipEmbedding, UInt8
 from models.encoders.grid import GridEncoder
 from tests.support.tiny_models import textured_frame
-
-WORKER = Path(__file__).parents[2].parent / "shared" / "data" / "egocentric100k_like" / "factory001" / "worker001"
 
 
 def _distance(first: ClipEmbedding, second: ClipEmbedding) -> float:
@@ -106,37 +97,3 @@ def test_odd_windows_are_refused(frames: int) -> None:
     """A window that is no whole number of tubelets is an error that names it."""
     with pytest.raises(ValueError, match=f"window of {frames} frames"):
         GridEncoder(frames)
-
-
-def _seconds_of_frames(video: bytes, last_s: int) -> Iterator[UInt8]:
-    """Windows of 64 frames, one for every second, frames cut from the middle of the raw picture."""
-    import av
-
-    recent: list[UInt8] = []
-    with av.open(BytesIO(video), "r") as container:
-        for index, frame in enumerate(container.decode(video=0)):
-            if index > last_s * 30 + FRAMES:
-                return
-            picture = cv2.resize(frame.to_ndarray(format="rgb24"), (520, 292))
-            recent = [*recent[1 - FRAMES :], picture[18:274, 132:388].astype(np.uint8, copy=False)]
-            if index >= FRAMES - 1 and (index - FRAMES + 1) % 30 == 0:
-                yield np.stack(recent)
-
-
-def test_finds_other_work_in_a_real_recording() -> None:
-    """In a real first-person recording every window of the spliced-in work scores above every usual one."""
-    if not WORKER.is_dir():
-        pytest.skip(f"the recording {WORKER} is not on this machine")
-    stem = "factory_001_worker_001_0001"
-    truth = json.loads((WORKER / "truth.json").read_text())[stem][0]
-    start_s, end_s = truth["t_start_s"], 90
-    with tarfile.open(WORKER / "part000.tar") as shard:
-        member = shard.extractfile(f"{stem}.mp4")
-        assert member is not None
-        video = member.read()
-    encoder = GridEncoder()
-    tokens = [encoder.encode(frames).temporal.astype(np.float32).ravel() for frames in _seconds_of_frames(video, end_s)]
-    units = np.stack([token / np.linalg.norm(token) for token in tokens])
-    reference = units[:30].mean(axis=0)
-    scores = 1 - units @ reference
-    assert scores[start_s + 1 : end_s].min() > 1.5 * scores[30 : start_s - 3].max()

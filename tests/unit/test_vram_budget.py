@@ -6,7 +6,6 @@ import pytest
 
 from models.annotators.qwen.memory import GPU_NUMBER_BYTES, weights_bytes
 from models.annotators.qwen.vram import qwen_need
-from models.encoders.onnx.export import export_onnx
 from models.memory import gpu
 from models.memory.gpu import Gpu
 from models.memory.vram import CONTEXT_BYTES, DECODER_BYTES, GIB
@@ -88,21 +87,6 @@ def test_annotator_has_a_share_of_its_own(options: Options, tmp_path: Path) -> N
     given = shares(both)
     assert list(given) == ["encode", "annotate"]
     assert sum(share.limit_bytes for share in given.values()) <= 8 * GIB
-
-
-def test_onnx_runtime_has_a_share(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exported encoder needs no --encoder-model to be planned for; on the CPU it takes nothing of the card."""
-    about = export_onnx(folder, tmp_path / "encoder.onnx", frames=4)
-    card_with(monkeypatch, 20.0)
-    exported = Options(source="clip.mp4").replace(
-        {"encoder.name": "vjepa2", "encoder.runtime": "onnx", "encoder.onnx": tmp_path / "encoder.onnx"}
-    )
-    settled = with_budget(exported)
-    assert (settled.machine.vram_budget_gib, settled.encoder.batch) == (19.0, 1)
-    need = shares(settled)["encode"].need
-    assert need.weights_bytes == 4 * about.shape.parameters
-    assert need.each_bytes > about.shape.activation_bytes(4, 4)
-    assert needs(exported.replace({"encoder.onnx_provider": "cpu"})) == {}
 
 
 def test_gpus_decoder_has_a_share(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,14 @@ class Backoff:
         wait: Callable[[float], object] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """``budget_s``: how long to try, from the first failure on; ``wait`` sleeps for a number of seconds."""
+        """Set up.
+
+        Args:
+            budget_s: How long to try, from the first failure on.
+            clock: The monotonic clock, seconds.
+            wait: Sleeps for a number of seconds; returns True to end the attempts, as ``threading.Event.wait`` does.
+            chance: A random number in [0, 1).
+        """
         self._budget_s = budget_s
         self._clock = clock
         self._wait = wait
@@ -36,13 +43,13 @@ class Backoff:
         self._next_s = FIRST_S
 
     def wait(self) -> bool:
-        """Wait before the next attempt; return False if the budget is used up."""
+        """Wait before the next attempt; return False if there is to be none."""
         now = self._clock()
         if self._since is None:
             self._since = now
         left_s = self._budget_s - (now - self._since)
         if left_s < _SHORTEST_S:
             return False
-        self._wait(min(left_s, self._next_s * (1 - self._chance() / 2)))
+        is_over = self._wait(min(left_s, self._next_s * (1 - self._chance() / 2)))
         self._next_s = min(LONGEST_S, 2 * self._next_s)
-        return True
+        return not is_over

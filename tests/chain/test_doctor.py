@@ -8,7 +8,8 @@ import pytest
 from stream.config import Options
 from stream.doctor.clip import Case
 from tests.support.clips import make_clip
-from tests.support.runs import run_cli, write_intrinsics
+from tests.support.inline import run_here, run_inline
+from tests.support.runs import write_intrinsics
 from tests.support.tiny_qwen import save_tiny_qwen
 
 GRID = ("--encoder", "grid")
@@ -24,7 +25,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_good_clip_on_this_machine(clip: Path, tmp_path: Path) -> None:
     """Where a run would end well nothing fails, every line says ok or warn, and nothing is written."""
-    result = run_cli("doctor", clip, *GRID, "--out", tmp_path / "runs")
+    result = run_here("doctor", clip, *GRID, "--out", tmp_path / "runs")
     assert (result.returncode, result.stderr) == (0, "")
     levels = {line[5:24].strip(): line[:5].strip() for line in result.stdout.splitlines()}
     assert {levels[name] for name in ("hevc", "source", "stream", "lens", "encoder", "size", "speed")} == {"ok"}
@@ -35,7 +36,7 @@ def test_good_clip_on_this_machine(clip: Path, tmp_path: Path) -> None:
 
 def test_json_says_the_same(tmp_path: Path) -> None:
     """With --json one object holds every check, and the exit code; without a clip only the machine is looked at."""
-    result = run_cli("doctor", *GRID, "--out", tmp_path, "--json")
+    result = run_here("doctor", *GRID, "--out", tmp_path, "--json")
     said = json.loads(result.stdout)
     assert said["exit_code"] == result.returncode == 0
     names = [made["name"] for made in said["checks"]]
@@ -58,7 +59,7 @@ def test_exit_code_is_the_runs(tmp_path: Path, fault: str) -> None:
             words = [*words[:3], "--encoder", "vjepa2", "--encoder-model", tmp_path / "empty"]
         case "out":
             (tmp_path / "runs").touch()
-    run, doctor = run_cli(*words), run_cli("doctor", *words)
+    run, doctor = run_inline(*words), run_here("doctor", *words)
     assert doctor.returncode == run.returncode != 0
     (failed,) = [line for line in doctor.stdout.splitlines() if line.startswith("FAIL")]
     if fault != "out":
@@ -75,9 +76,9 @@ def test_annotator_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     save_tiny_qwen(cache / "snapshots" / (commit or "c" * 40), "qwen2_5_vl")
     (cache / "refs").mkdir()
     (cache / "refs" / "main").write_text("c" * 40)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     words = ("--annotator-model", named) if named else ()
-    result = run_cli("doctor", *GRID, "--annotator", "qwen", *words, "--vram-budget-gib", "23", "--out", tmp_path)
+    result = run_here("doctor", *GRID, "--annotator", "qwen", *words, "--vram-budget-gib", "23", "--out", tmp_path)
     (said,) = [line for line in result.stdout.splitlines() if line[5:].split()[0] == "vram"]
     assert (result.returncode, said[:5].strip()) == (0, "ok"), result.stdout
     assert "annotate 23.0 GiB at most" in said
@@ -86,7 +87,7 @@ def test_annotator_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_expected_size_is_an_upper_bound(clip: Path, tmp_path: Path) -> None:
     """A run takes no more than was expected of it, and not much less than its arrays alone."""
     case = Case(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
-    assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
+    assert run_inline(clip, *GRID, "--out", tmp_path).returncode == 0
     files = [path for path in (tmp_path / "clip").rglob("*") if path.is_file() and path.suffix != ".json"]
     taken = sum(path.stat().st_size for path in files)
     assert case.expected_bytes is not None
