@@ -1,21 +1,16 @@
-"""What an annotator that dies, or whose server does, costs a run: what nobody can describe, and no more."""
+"""An annotator that dies costs a run what it could not describe, and no more; see tests/chain for its server."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from stream.errors import ModelUnavailableError
-from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable
 from stream.records.schema import events
-from stream.records.schema.layout import RunLayout
-from stream.video.facts import StreamFacts
-from tests.support.annotated import options, recording, segment
-from tests.support.described import actions, hang_after, is_annotated, release, told, words
-from tests.support.openai_server import Reply, Server, serving
-from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named
+from tests.support.described import actions, failures, hang_after, is_annotated, outcomes, release, told, words
+from tests.support.inline import run_here
+from tests.support.openai_server import Server, serving
+from tests.support.runs import DEADLINE_S, started, wait_for_event, worker_named
 
 
 @pytest.fixture
@@ -29,22 +24,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def is_restarted(event: events.Event) -> bool:
     """Whether a process was started again."""
     return isinstance(event, events.StageRestarted)
-
-
-def outcomes(run_dir: Path) -> dict[str, list[str]]:
-    """What became of each closed segment: exactly one thing, if all is well."""
-    found: dict[str, list[str]] = {
-        event.segment_id: [] for event in told(run_dir) if isinstance(event, events.SegmentClosed)
-    }
-    for event in told(run_dir):
-        if isinstance(event, events.Outcome):
-            found[event.segment_id].append(event.event.removeprefix("segment."))
-    return found
-
-
-def failures(run_dir: Path) -> dict[str, str]:
-    """Why segments failed."""
-    return {event.segment_id: event.reason for event in told(run_dir) if isinstance(event, events.SegmentFailed)}
 
 
 def restarted(run_dir: Path) -> list[str]:
@@ -112,50 +91,6 @@ def test_chain_goes_on_without_its_annotator(described_clip: Path, server: Serve
         "and has been started again as often as --max-restarts 0 allows"
     }
     release(server)
-    again = run_cli("annotate", run_dir)
+    again = run_here("annotate", run_dir)
     assert (again.returncode, again.stderr) == (0, "")
     assert len({action["segment_id"] for action in actions(run_dir)}) == len(found)
-
-
-def test_server_that_goes_costs_what_it_was_asked(described_clip: Path, tmp_path: Path) -> None:
-    """A file whose server was there once is segmented to its end; what nobody described fails, and is asked later."""
-    run_dir = tmp_path / "clip"
-    with ExitStack() as there:
-        gone = there.enter_context(serving())
-        hang_after(gone, 1)
-        given = words(described_clip, tmp_path, gone, "--annotator-batch", "1", "--annotator-connect-timeout-s", "0")
-        with started(*given) as process:
-            wait_for_event(run_dir, is_annotated, process)
-            there.close()
-            assert process.wait(DEADLINE_S) == 4
-    last = told(run_dir)[-1]
-    assert isinstance(last, events.RunFinished)
-    assert round(last.annotated_s + last.failed_s, 6) == 21.0
-    assert all("has been unreachable for 0 s" in reason for reason in failures(run_dir).values())
-    with serving() as server:
-        assert run_cli("annotate", run_dir, "--annotator-url", server.url).returncode == 0
-    assert len({action["segment_id"] for action in actions(run_dir)}) == len(outcomes(run_dir))
-
-
-def test_answer_that_does_not_come_costs_one_segment(described_clip: Path, server: Server, tmp_path: Path) -> None:
-    """After --annotator-request-timeout-s a request that hangs is given up, and the others are described."""
-    server.replies[:] = [Reply(hangs=True)]
-    result = run_cli(*words(described_clip, tmp_path, server, "--annotator-request-timeout-s", "1"))
-    assert (result.returncode, result.stderr) == (4, "")
-    assert list(failures(tmp_path / "clip").values()) == ["the server gave no answer in time"]
-    assert sum(became == ["annotated"] for became in outcomes(tmp_path / "clip").values()) >= 3
-
-
-def test_live_run_bears_a_server_that_never_comes(tmp_path: Path) -> None:
-    """What cannot be played again is not given up for its words."""
-    live = StreamFacts("h264", 64, 36, 0, 64, 36, 30.0, "1/90000", "yuv420p", 8, None, None, None)
-    for stream, ends in ((None, True), (live, False)):
-        layout = RunLayout(tmp_path / str(ends), "clip")
-        layout.root.mkdir()
-        with recording(layout, options({"resolved.stream": stream})) as record:
-            for item in segment(0):
-                list(record.on_item(item))
-            (order,) = record.on_notify(0.0)
-            assert isinstance(order, AnnotationTask)
-            with pytest.raises(ModelUnavailableError, match="away") if ends else nullcontext():
-                list(record.on_item(AnnotatorUnavailable("it is away")))

@@ -1,4 +1,4 @@
-"""Runs of the real program with an annotator behind a real server: described, held up, killed, stopped, resumed."""
+"""Runs by processes with an annotator behind a real server: held up, killed, stopped, resumed."""
 
 import signal
 import subprocess
@@ -11,8 +11,8 @@ import pytest
 
 from stream.records.schema import events
 from stream.runtime.signals import DRAIN_S
-from tests.support.described import actions, hang_after, is_annotated, release, told, words
-from tests.support.echo_server import MODEL
+from tests.support.described import actions, assert_described_alike, hang_after, is_annotated, release, told, words
+from tests.support.inline import run_inline
 from tests.support.openai_server import Server, serving
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
 
@@ -35,37 +35,9 @@ def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) 
     """The run directory of a run that nothing befell."""
     out = tmp_path_factory.mktemp("whole")
     with serving() as server:
-        result = run_cli(*words(described_clip, out, server))
+        result = run_inline(*words(described_clip, out, server))
     assert (result.returncode, result.stderr) == (0, "")
     return out / "clip"
-
-
-def assert_described_alike(run_dir: Path, undisturbed: Path) -> None:
-    """The same actions as in the undisturbed run, each segment settled once, accounting closed, cache empty."""
-    assert actions(run_dir) == actions(undisturbed)
-    settled = [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentAnnotated)]
-    assert sorted(settled) == [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentClosed)]
-    last = told(run_dir)[-1]
-    assert isinstance(last, events.RunFinished)
-    assert (round(last.annotated_s, 6), round(last.decoded_s, 6), last.exit_code) == (21.0, 21.0, 0)
-    assert not list((run_dir / "keyframes").iterdir())
-
-
-def test_clip_is_described_while_it_plays(undisturbed: Path) -> None:
-    """Every segment is annotated, with its words in event and file; run.json says by whom; keyframes have gone."""
-    assert_described_alike(undisturbed, undisturbed)
-    annotated = [event for event in told(undisturbed) if isinstance(event, events.SegmentAnnotated)]
-    assert len(annotated) >= 4
-    assert {event.subtasks for event in annotated} == {("tightens a screw",)}
-    assert {event.annotator for event in annotated} == {f"openai {MODEL}"}
-    last = told(undisturbed)[-1]
-    assert isinstance(last, events.RunFinished)
-    assert last.annotation.tokens_in == 1234 * len(annotated)
-    facts = manifest(undisturbed)["annotator"]
-    assert facts["model"] == MODEL
-    assert facts["answers_refused"] == 0
-    assert len(facts["prompt_sha256"]) == 64
-    assert set(manifest(undisturbed)["usage"]["processes"]) == {"ingest", "encode", "detect", "record", "annotate"}
 
 
 def test_tiny_spool_never_deadlocks(described_clip: Path, undisturbed: Path, server: Server, tmp_path: Path) -> None:
@@ -77,6 +49,8 @@ def test_tiny_spool_never_deadlocks(described_clip: Path, undisturbed: Path, ser
     ]
     assert spans[0] == spans[1]
     assert not [event for event in told(tmp_path / "clip") if isinstance(event, events.SegmentSkipped)]
+    processes = manifest(tmp_path / "clip")["usage"]["processes"]
+    assert set(processes) == {"ingest", "encode", "detect", "record", "annotate"}
 
 
 def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, server: Server, tmp_path: Path) -> None:
@@ -95,7 +69,7 @@ def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, ser
         assert process.wait(DEADLINE_S) == 143
         assert time.monotonic() - began_s < DRAIN_S
     release(server)
-    assert run_cli(*given).returncode == 0
+    assert run_inline(*given).returncode == 0
     last = told(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
     assert (round(last.annotated_s, 6), last.skipped_s) == (21.0, 0.0)
@@ -142,15 +116,3 @@ def test_ended_run_goes_on(
     assert run_cli(*words(described_clip, tmp_path, server)).returncode == 0
     assert_described_alike(run_dir, undisturbed)
     assert len(server.asked) <= len(actions(run_dir)) - len(before)
-
-
-def test_server_that_lets_nobody_in_ends_the_run(described_clip: Path, tmp_path: Path) -> None:
-    """A server that wants a key ends the run with 5, and a sentence that says where the key belongs."""
-    with serving() as server:
-        server.key = "sk-secret"
-        result = run_cli(*words(described_clip, tmp_path, server))
-        assert result.returncode == 5
-        assert "OPENAI_API_KEY" in result.stderr
-        last = told(tmp_path / "clip")[-1]
-        assert isinstance(last, events.RunFailed)
-        assert last.exit_code == 5

@@ -53,3 +53,30 @@ def release(server: Server) -> None:
     """All is well from now on."""
     server.replies.clear()
     server.released.set()
+
+
+def assert_described_alike(run_dir: Path, undisturbed: Path) -> None:
+    """The same actions as in the undisturbed run, one outcome per segment, closed accounting, no keyframe left."""
+    assert actions(run_dir) == actions(undisturbed)
+    settled = [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentAnnotated)]
+    assert sorted(settled) == [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentClosed)]
+    last = told(run_dir)[-1]
+    assert isinstance(last, events.RunFinished)
+    assert (round(last.annotated_s, 6), round(last.decoded_s, 6), last.exit_code) == (21.0, 21.0, 0)
+    assert not list((run_dir / "keyframes").iterdir())
+
+
+def outcomes(run_dir: Path) -> dict[str, list[str]]:
+    """Outcomes of each closed segment: exactly one, if all is well."""
+    found: dict[str, list[str]] = {
+        event.segment_id: [] for event in told(run_dir) if isinstance(event, events.SegmentClosed)
+    }
+    for event in told(run_dir):
+        if isinstance(event, events.Outcome):
+            found[event.segment_id].append(event.event.removeprefix("segment."))
+    return found
+
+
+def failures(run_dir: Path) -> dict[str, str]:
+    """Why segments failed."""
+    return {event.segment_id: event.reason for event in told(run_dir) if isinstance(event, events.SegmentFailed)}
