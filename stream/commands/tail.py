@@ -11,7 +11,7 @@ from rich.console import Console
 
 from stream.commands.command import Whole, command
 from stream.errors import ExitCode
-from stream.records.follow import follow, pause
+from stream.records.follower import follow, pause
 from stream.records.reading import layout_of
 from stream.records.schema.events import Event
 from stream.records.schema.health import Health, read_health

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from stream.errors import DamagedError
-    from stream.records.follow import Follower, follow
+    from stream.records.follower import Follower, follow
     from stream.records.reading import Run, open_run
     from stream.records.schema.annotations import Action, Ecot, SceneObject, read_annotations
     from stream.records.schema.events import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _MODULES: Final = {
     "stream.errors": ("DamagedError",),
-    "stream.records.follow": (
+    "stream.records.follower": (
         "Follower",
         "follow",
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream.errors import DamagedError, InputError
-from stream.records.follow import follow
+from stream.records.follower import follow
 from stream.records.schema.annotations import Action, read_annotations
 from stream.records.schema.events import Event, RunFinished, RunStarted, SegmentClosed
 from stream.records.schema.layout import RunLayout

@@ -18,7 +18,7 @@ from stream.config import Options, validate
 from stream.errors import ModelUnavailableError, UsageError
 from stream.pipeline.items import AnnotatorUnavailable, Item, WorkerReady
 from stream.records.accounting import account
-from stream.records.follow import Follower
+from stream.records.follower import Follower
 from stream.records.schema import events
 from stream.records.schema.health import now, read_health
 from stream.records.schema.layout import RunLayout

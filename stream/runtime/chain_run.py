@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from stream.config import Options
 from stream.errors import ExitCode, StageFailedError
 from stream.monitoring.monitor import Monitor
-from stream.records.follow import Follower
+from stream.records.follower import Follower
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import SavedCheckpoint, read_checkpoint
 from stream.runtime.heartbeat import ChainStatus, Heartbeat

@@ -13,7 +13,7 @@ from models.annotators.annotator import AnnotationResponse
 from stream.config import OPTIONS
 from stream.errors import ModelUnavailableError, UsageError
 from stream.evaluation.runs import read_run
-from stream.records.follow import follow
+from stream.records.follower import follow
 from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations, write_annotations

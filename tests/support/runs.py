@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import psutil
 
-from stream.records.follow import Follower
+from stream.records.follower import Follower
 from stream.records.schema import events
 
 DEADLINE_S = 60.0

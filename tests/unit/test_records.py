@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from stream.errors import DamagedError, EgocleanError, UsageError
 from stream.records.accounting import LossTracker, account
-from stream.records.follow import Follower
+from stream.records.follower import Follower
 from stream.records.schema import events
 from stream.records.schema.annotations import Action, read_annotations, write_annotations
 from stream.records.schema.generate import path_of, schemas
