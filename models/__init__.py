@@ -1,1 +1,1 @@
-"""What runs on the GPU, behind one-method protocols. Knows nothing of streams."""
+"""Encoders and annotators behind small protocols. They know nothing about streams."""

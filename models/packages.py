@@ -26,7 +26,7 @@ def require_packages(names: Iterable[str], *, extra: str) -> None:
 
 
 def how_to_install(words: str) -> str:
-    """How to install a missing package: pip with ``words``, or another image inside the project's images."""
+    """A clause on installing a missing package: pip with ``words``, or another image inside the project's images."""
     match os.environ.get(_IMAGE):
         case None:
             return f"pip install {words}"

@@ -30,7 +30,7 @@ class AnnotationRequest:
     """SHA-256 over the digests of all of the segment's keyframes, as 64 hexadecimal digits."""
     duration_s: float
     frames: tuple[Frame, ...]
-    """At least one, in ascending order of time."""
+    """One or more frames in ascending order of time."""
     width_px: int
     height_px: int
     """Size of the frames."""
@@ -82,7 +82,7 @@ class Annotator(Protocol):
         ...
 
     def facts(self) -> Facts:
-        """What a record needs to repeat a request.
+        """Facts that a record needs to repeat a request.
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``prompt``,
         ``prompt_sha256``, ``schema_sha256``, ``frames_max``, ``pixels_max``, ``quantization``, ``temperature``,

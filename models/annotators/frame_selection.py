@@ -1,4 +1,4 @@
-"""Which frames of a segment a model is shown, where it cannot be shown them all, or knows no time but an even one."""
+"""Selects the frames of a segment for a model that takes only so many, or only evenly spaced ones."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -6,29 +6,29 @@ from typing import Final
 import numpy as np
 
 OFF_SHARE_MAX: Final = 0.1
-"""Of an even grid's step, by which a frame may miss its time: so little that the pace that is seen is the true one."""
+"""Tolerance of a frame's time as a share of the grid's step: too small for the model to see a wrong pace."""
 OFF_S_MAX: Final = 0.05
-"""A frame may miss it so far in any case: half of what an answer's times can say, a tenth of what Qwen2.5-VL can
-tell apart. A camera of 24 frames a second that is looked at ten times a second is as far off."""
+"""Tolerance of a frame's time in any case: half of the resolution of an answer's times, a tenth of that of Qwen2.5-VL.
+Frames of a 24 fps camera that are sampled at 10 fps deviate as much."""
 _REASONABLE_SHARE: Final = 1 / 3
 _REASONABLE_FRAMES: Final = 4
 _THIN_TO: Final = 4
-"""Times ``most``: of so many frames there is an even choice as good as of all."""
+"""Factor of ``most``: a choice from that many frames is as even as one from all."""
 _STRIDE_MAX: Final = 256
 
 
 def spread_choice(count: int, most: int) -> list[int]:
-    """At most ``most`` of ``count`` frames, the first and the last among them; for a model that reads each time."""
+    """Choose at most ``most`` of ``count`` frames, the first and the last among them, for a model that reads times."""
     chosen: list[int] = np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()
     return chosen
 
 
 def even_choice(times_s: Sequence[float], most: int) -> list[int]:
-    """At most ``most`` frames at even times; for a model that knows one step of time for all.
+    """Choose at most ``most`` evenly spaced frames, for a model that assumes one time step.
 
-    Where frames are missing a wider step may lead over the gap, and else one side of it has to do: of all choices with
-    a reasonable number of frames it is the one from which those that are left out lie least far (by their squared
-    distance in time); where none has as many, the one with the most frames.
+    Where frames are missing, the choice has a wider step that spans the gap, or covers one side of it. Of all choices
+    with a reasonable number of frames it is the one to which the frames left out are closest (by squared distance in
+    time); if no choice has that many, it is the one with the most frames.
     """
     frames = np.asarray(times_s)
     wanted = min(len(frames), most, max(_REASONABLE_FRAMES, int(min(len(frames), most) * _REASONABLE_SHARE)))
@@ -42,7 +42,7 @@ def even_choice(times_s: Sequence[float], most: int) -> list[int]:
 
 
 def is_even(times_s: Sequence[float]) -> bool:
-    """Whether each time is, but for what is allowed, that of the even grid from the first to the last."""
+    """Whether the times are evenly spaced from the first to the last, within the tolerance."""
     if len(times_s) <= 2:
         return True
     grid, step_s = np.linspace(times_s[0], times_s[-1], len(times_s), retstep=True)
@@ -50,7 +50,7 @@ def is_even(times_s: Sequence[float]) -> bool:
 
 
 def _chains(times_s: Sequence[float], indices: Sequence[int]) -> Iterator[list[int]]:
-    """Frames that follow each other at the same number of slots, each chain as long as it gets."""
+    """All maximal chains of frames that are the same number of slots apart."""
     slots = _slots([times_s[index] for index in indices])
     at = dict(zip(slots, indices, strict=True))
     for stride in range(1, min(slots[-1], _STRIDE_MAX) + 1):
@@ -62,7 +62,7 @@ def _chains(times_s: Sequence[float], indices: Sequence[int]) -> Iterator[list[i
 
 
 def _slots(times_s: Sequence[float]) -> list[int]:
-    """The frames' places on the clock that they were taken by; where frames are missing, places are left out."""
+    """Number the frames by the camera's clock; missing frames leave numbers out."""
     steps_s = np.diff(times_s)
     if not len(steps_s):
         return [0]
@@ -77,7 +77,7 @@ def _middle(chain: list[int], most: int) -> list[int]:
 
 
 def _even_parts(times_s: Sequence[float], chain: list[int]) -> Iterator[list[int]]:
-    """The chain, or its even parts."""
+    """The chain if it is evenly spaced, else the parts of it that are."""
     if is_even([times_s[index] for index in chain]):
         yield chain
         return

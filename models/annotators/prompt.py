@@ -36,7 +36,7 @@ class Prompt:
     """A wording, and what the user says of the work."""
 
     task: str | None = None
-    """What the worker is doing, in the user's words; None where they say nothing."""
+    """The user's description of the work; None if there is none."""
     name: str = PROMPT
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class Prompt:
 
     @property
     def sha256(self) -> str:
-        """Of the wording, without the task: hexadecimal."""
+        """SHA-256 of the prompt without the task, hexadecimal."""
         return hashlib.sha256(self._wording().encode()).hexdigest()
 
     def _wording(self) -> str:

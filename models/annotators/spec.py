@@ -1,4 +1,4 @@
-"""What the program knows of an annotator before it loads it: the type of a row in ``models.annotators.table``."""
+"""Describes an annotator that is not loaded yet: the type of a row in ``models.annotators.table``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ REQUEST_TIMEOUT_S: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorChoice:
-    """Which annotator a run uses, and with what options; small enough to hand to another process."""
+    """The annotator of a run and its options, in a form that is easily passed to another process."""
 
     kind: str
     """A key of ``ANNOTATORS``."""
@@ -26,16 +26,16 @@ class AnnotatorChoice:
     url: str | None = None
     """Address of the server, for an annotator that is one."""
     task: str | None = None
-    """What the worker is doing, in the user's words."""
+    """The user's description of the work."""
     batch_max: int | None = None
     """Most segments in a batch; None for the annotator's own bound."""
     frames_max: int = FRAMES_MAX
     """Most frames of a segment that are shown."""
     quantization: Quantization = "none"
     wait_s: float = CONNECT_TIMEOUT_S
-    """How long a server may be unreachable."""
+    """Maximum time that a server may be unreachable."""
     timeout_s: float = REQUEST_TIMEOUT_S
-    """How long a server may take for one answer."""
+    """Maximum time of a server for one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +66,5 @@ class AnnotatorSpec:
 
     @property
     def has_weights(self) -> bool:
-        """Whether it loads weights on this machine: they are fetched, take memory, and every run loads them again."""
+        """Whether it loads weights on this machine, which are downloaded, take memory and are loaded by every run."""
         return self.default_model is not None

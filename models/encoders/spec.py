@@ -1,4 +1,4 @@
-"""What the program knows of an encoder before it loads it: the type of a row in ``models.encoders.table``."""
+"""Describes an encoder that is not loaded yet: the type of a row in ``models.encoders.table``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ RandomSize: TypeAlias = Literal["random", "random-small"]
 
 @dataclass(frozen=True, slots=True)
 class EncoderProfile:
-    """What an encoder takes and gives, and what it costs, for windows of one length."""
+    """Input, output and memory of an encoder, for windows of one length."""
 
     dims: int
     """D, numbers in an embedding."""
@@ -55,5 +55,5 @@ class EncoderSpec:
 
     @property
     def has_weights(self) -> bool:
-        """Whether it has learned weights, which are fetched, take GPU memory and are worth sharing between runs."""
+        """Whether it has learned weights, which are downloaded, take GPU memory and are worth sharing between runs."""
         return self.default_model is not None

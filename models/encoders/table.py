@@ -167,7 +167,7 @@ def profile_of(
     onnx: Path | None = None,
     provider: onnx_runtime.Provider = "auto",
 ) -> EncoderProfile | None:
-    """What the settled encoder of a run takes, gives and costs; None while its weights are not known.
+    """Input, output and memory of a run's encoder; None while its weights are not known.
 
     Raises:
         ValueError: no encoder has that name.
@@ -184,7 +184,7 @@ def profile_of(
 
 
 def are_packages_installed(kind: str) -> bool:
-    """Whether the packages of an encoder are here; they are not imported."""
+    """Whether the packages of an encoder are installed; they are not imported."""
     return all(find_spec(name) for name in encoder_spec(kind).packages)
 
 

@@ -26,7 +26,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much of a model has been fetched."""
+    """Progress of a download."""
 
     done_bytes: int
     total_bytes: int
@@ -175,7 +175,7 @@ class _Fetch:
 
 
 def _progress_bar(received: Callable[[int], None]) -> Any:  # noqa: ANN401  (the client asks for a class like tqdm's)
-    """What the client takes for a progress bar: it calls ``received`` with the bytes of every piece."""
+    """Serves the client as a progress bar; calls ``received`` with the bytes of every piece."""
 
     class ProgressBar:
         def __init__(self, *_: object, **__: object) -> None:

@@ -130,7 +130,7 @@ def _require_range(response: "httpx2.Response") -> None:
 
 
 class _RateLimitHandler(logging.Handler):
-    """Passes on that the client waits because the hub asks it to; its other lines quote addresses and help nobody."""
+    """Lets through only the client's notice that the hub asks it to wait; its other lines do not help the user."""
 
     def emit(self, record: logging.LogRecord) -> None:
         words = record.getMessage().split()  # "Rate limited. Waiting 4.0s before retry [Retry 1/5]."

@@ -10,7 +10,7 @@ from models.errors import ModelUnavailableError
 
 
 def load_pretrained(auto_class: Any, folder: Path, **settings: Any) -> Any:  # noqa: ANN401  (transformers is untyped here)
-    """What ``auto_class.from_pretrained`` makes of ``folder``, whole.
+    """Load a complete model from ``folder`` with ``auto_class.from_pretrained``.
 
     Raises:
         ModelUnavailableError: it cannot be loaded, or lacks weights.

@@ -1,4 +1,4 @@
-"""How long a busy server asks its clients to wait."""
+"""The time that a busy server asks its clients to wait."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

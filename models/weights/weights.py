@@ -1,4 +1,4 @@
-"""Where a model's weights are, whether they are complete, and their identity.
+"""Finds a model's weights, checks that they are complete, and identifies them.
 
 Only safetensors are ever opened: a pickled checkpoint can run code.
 """

@@ -65,7 +65,7 @@ class ChainRun:
     options: Options
     layout: RunLayout
     attempt: int
-    """Its number: processes of an older one may not write any more."""
+    """Number of the attempt; processes of an older one may not write any more."""
     state: Path | None
     """The file with the states to continue from; None: from the start of the source."""
     lock_fd: int

@@ -1,4 +1,4 @@
-"""How a run's VRAM is shared out: from its options to each GPU process's share."""
+"""Divides a run's GPU memory budget among its GPU processes."""
 
 from models.encoders.table import WEIGHTLESS
 from models.memory.gpu import find_gpu
@@ -10,20 +10,20 @@ from stream.runtime.processes import ENCODE, processes
 
 
 def needs(options: Options) -> dict[str, Need]:
-    """What each process that uses the GPU takes, by name; ``options`` name the models' folders.
+    """The need of each GPU process, by name; ``options`` name the models' folders.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.
     """
-    found = {spec.name: spec.gpu_need(options) for spec in processes(options)}
-    return {name: need for name, need in found.items() if need is not None}
+    all_needs = {spec.name: spec.gpu_need(options) for spec in processes(options)}
+    return {name: need for name, need in all_needs.items() if need is not None}
 
 
 def with_budget(options: Options) -> Options:
-    """The options with a budget, their own or what the card has free less a margin, and with the batch that it allows.
+    """The options with a budget, by default the free memory minus a margin, and with the batch size that it allows.
 
-    It is fixed once, before any process takes memory of the card, so that all of them compute the same shares. Without
-    a GPU there is no budget.
+    The budget is fixed before any process allocates GPU memory, so that all compute the same shares. Without a GPU
+    there is no budget.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.
@@ -59,20 +59,21 @@ def shares(options: Options) -> dict[str, Share]:
 
 
 def limit_gpu(options: Options, *specs: ProcessSpec) -> None:
-    """Limit this process, which does the work of these rows of the table, to their share; without a budget nothing.
+    """Limit this process, which does the work of ``specs``, to their shares; without a budget do nothing.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.
         NoRoomError: the models do not fit into the budget.
     """
-    given = shares(options)
-    limits = [given[spec.name].limit_bytes for spec in specs if spec.name in given and spec.limits_allocator(options)]
+    by_name = shares(options)
+    limited = [spec for spec in specs if spec.name in by_name and spec.limits_allocator(options)]
+    limits = [by_name[spec.name].limit_bytes for spec in limited]
     if limits:
         limit_process(sum(limits))
 
 
 def allocator_bytes(options: Options, spec: ProcessSpec) -> int | None:
-    """What a process's share leaves for an allocator; None without a budget.
+    """The part of a process's share that is left for its allocator; None without a budget.
 
     Raises:
         ModelUnavailableError: a model's files cannot be read.

@@ -1,4 +1,4 @@
-"""What a row of the table of processes says about one process of the chain."""
+"""The type of a row in the table of processes, and of the work of a process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,36 +13,36 @@ from stream.records.store.checkpoint import SavedCheckpoint
 
 @dataclass(frozen=True, slots=True)
 class WorkContext:
-    """What the stages of a process are built from."""
+    """The arguments for building the stages of a process."""
 
     options: Options
     layout: RunLayout
     attempt: int
-    """At the run: stages of an older one may not write any more."""
+    """Number of the attempt; stages of an older one may not write any more."""
     checkpoint: SavedCheckpoint | None
-    """The state from which the run continues; None: from the start of the source."""
+    """The checkpoint from which the run is resumed; None: it starts at the beginning."""
     memory_bytes: int | None
-    """Of the GPU, for the process's allocator; None: no limit."""
+    """GPU memory for the process's allocator; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The stages of a process, and for the first process what feeds them."""
+    """The stages of a process, and for the first process its packet source."""
 
     stage: Stage
     source: PacketSource | None = None
 
     def facts(self) -> Facts:
-        """What is known about the work so far, for ``run.json``."""
+        """Facts about the work for ``run.json``, as far as they are known."""
         return {**self.stage.facts(), **(self.source.facts() if self.source else {}), "gpu": {**vram.facts()}}
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """How a process is asked and answers: its client is the process before it in the chain."""
+    """Limits of the requests and answers of a process, whose client is the previous process in the chain."""
 
     open_max: int
-    """Requests that may be unanswered at once."""
+    """Maximum number of unanswered requests."""
     request_bytes_max: int
     answer_bytes_max: int
 
@@ -53,30 +53,30 @@ def _always(_: Options) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """One process of the chain. Only ``name`` and ``build`` must be given."""
+    """One process of the chain. Only ``name`` and ``build`` have no default."""
 
     name: str
     build: Callable[[WorkContext], Work]
-    """Imports the stages: they are needed in this process alone."""
+    """Builds the stages; it imports them itself, since only this process needs them."""
     is_in: Callable[[Options], bool] = _always
     """Whether a run with these options has the process."""
     restarts_alone: bool = False
-    """If it dies it is started again while the others run on; else the whole chain is restarted from the last state."""
+    """Whether it is restarted alone if it dies; otherwise the whole chain is restarted from the last checkpoint."""
     drains: bool = True
-    """Whether a run that is stopped waits for it."""
+    """Whether a run that is being stopped waits for it."""
     requests: Requests | None = None
-    """Of a process that answers the one before it; None: items go through it."""
+    """Set if it answers the previous process; None: items pass through it."""
     patience_s: float = 0.0
-    """How long one piece of its work may take before the run counts as stalled, if that is longer than for others."""
+    """Maximum time for one piece of work before the run counts as stalled, if longer than for others."""
     waits_s: Callable[[Options], float] = lambda _: 0.0
-    """How much longer than the others it may be silent before it counts as hung."""
+    """Additional silence, compared with the others, before it counts as hung."""
     threads: int | None = 1
-    """Of numerical libraries; None: one for each core."""
+    """Threads of numerical libraries; None: one for each core."""
     mmap_threshold_bytes: int | None = None
-    """Buffers from this size on are given back to the system as soon as they are free; None: the C library decides."""
+    """Freed buffers of at least this size are returned to the system at once; None: the C library decides."""
     cpus: float = 1.0
-    """Cores that it keeps busy, for whoever places chains on machines."""
+    """Cores that it keeps busy, for placing chains on machines."""
     gpu_need: Callable[[Options], vram.Need | None] = lambda _: None
-    """What it takes of the GPU's memory; None: nothing."""
+    """Its need of GPU memory; None: it uses no GPU."""
     limits_allocator: Callable[[Options], bool] = _always
-    """Whether torch's allocator is to be limited to the process's share of the GPU's memory."""
+    """Whether torch's allocator is limited to the process's share of the GPU memory."""

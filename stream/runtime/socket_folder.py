@@ -1,7 +1,7 @@
 """The private folder for the sockets of one chain's processes.
 
 A process that is killed cannot clean up. So the owner of a folder holds a lock on it, which the system releases when it
-dies, and the next one to make a folder removes those that no process holds any more. The folders are in the system's
+dies, and the next process that makes a folder removes those without an owner. The folders are in the system's
 folder for temporary files, not in the run directory: the path of a socket has at most 107 bytes, and not every file
 system supports sockets.
 """
@@ -20,9 +20,9 @@ from stream.errors import UsageError
 
 PREFIX = "egoclean-run-"
 _RANDOM_BYTES = 8
-"""What ``mkdtemp`` appends to it."""
+"""Length of the suffix that ``mkdtemp`` appends."""
 _NAME_BYTES_MAX = 8
-"""Of a socket: ``annotate``."""
+"""Length of the longest socket name, ``annotate``."""
 
 
 class SocketFolder:
@@ -78,7 +78,7 @@ def _new_folder() -> tuple[Path, int]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if path.exists():
                 return path, lock
-            os.close(lock)  # before it was locked another process took it for one that was left
+            os.close(lock)  # another process removed it before it was locked
 
 
 def _remove_if_left(path: Path) -> None:
@@ -92,7 +92,7 @@ def _remove_if_left(path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(path, ignore_errors=True)
     except BlockingIOError:
-        return  # its owner lives
+        return  # its owner is alive
     finally:
         os.close(lock)
 

@@ -1,4 +1,4 @@
-"""What feeds a run's chain: its source, together with the decoder that knows where it was left."""
+"""Reads the source of a run from the position that the decode stage asks for."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ class SourceReader:
         hwaccel: "HWAccel | None",
         checkpoint: SavedCheckpoint | None,
     ) -> None:
-        """``decode`` is the stage that takes the packets: it knows where they must begin, and where they end."""
+        """``decode`` takes the packets: it knows where to resume, and counts them for ``End``."""
         self.realtime = options.input.pace == "realtime"
         self.live = source.is_live
         self.since_s = checkpoint.t_s if checkpoint else 0.0

@@ -1,4 +1,4 @@
-"""The stages of each process, built where they work: the packages that a stage needs are imported there alone."""
+"""Builds the stages of each process, in that process alone: it imports the packages that its stages need."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def ingest(context: WorkContext) -> Work:
-    """Rectified frames and keyframes from the source."""
+    """Read the source; return rectified frames and keyframes."""
     import cv2
 
     from stream.geometry.camera import read_intrinsics
@@ -47,7 +47,7 @@ def ingest(context: WorkContext) -> Work:
 
 
 def encode(context: WorkContext) -> Work:
-    """Embeddings of windows of frames, written to the run's arrays."""
+    """Embed windows of frames and write the embeddings to the run's arrays."""
     from stream.stages.cached_encoder import CachedEncoder
     from stream.stages.embed import Embed
     from stream.stages.store import EmbeddingWriter
@@ -73,11 +73,11 @@ def load_encoder(options: Options, memory_bytes: int | None) -> "ClipEncoder":
     """Load the encoder of a run whose options name its weights.
 
     Args:
-        options: Of the run.
-        memory_bytes: What its allocator may take of the GPU; None: no limit.
+        options: The options of the run.
+        memory_bytes: Limit of its allocator on the GPU; None: no limit.
 
     Raises:
-        ModelUnavailableError: its packages or weights are not there.
+        ModelUnavailableError: its packages or weights are missing.
         MemoryError: it does not fit into the device's memory.
     """
     from models.encoders.table import make_encoder
@@ -93,7 +93,7 @@ def load_encoder(options: Options, memory_bytes: int | None) -> "ClipEncoder":
 
 
 def _encoder(context: WorkContext) -> "tuple[ClipEncoder, Callable[[], None]]":
-    """The encoder in this process, or the client of the one that several runs share; and what closes it."""
+    """The encoder in this process, or the client of one that several runs share, and the function that closes it."""
     if context.options.resolved.encoder_endpoint is not None:
         from stream.runtime.encoder_service.client import RemoteEncoder
 
@@ -103,21 +103,21 @@ def _encoder(context: WorkContext) -> "tuple[ClipEncoder, Callable[[], None]]":
 
 
 def detect(context: WorkContext) -> Work:
-    """Segments from embeddings."""
+    """Find segments in the embeddings."""
     from stream.stages.detect import Detect
 
     return Work(Pipeline([Detect(context.options.detector)]))
 
 
 def record(context: WorkContext) -> Work:
-    """The run directory, and what the annotator is asked."""
+    """Write the run directory and send requests to the annotator."""
     from stream.stages.record import Record
 
     return Work(Pipeline([Record(context.layout, context.options, context.attempt)]))
 
 
 def annotate(context: WorkContext) -> Work:
-    """Answers of the annotator."""
+    """Answer requests with the annotator."""
     from stream.annotation.factory import make
     from stream.stages.annotate import Annotate
 

@@ -1,4 +1,4 @@
-"""Builds the work of one process, and puts it where an earlier attempt at the run was."""
+"""Builds the work of one process, and restores it from a checkpoint."""
 
 from stream.config import Options
 from stream.records.replay import events_past
@@ -12,10 +12,10 @@ from stream.sources.live.options import CAMERAS
 def build(
     spec: ProcessSpec, options: Options, layout: RunLayout, attempt: int = 0, checkpoint: SavedCheckpoint | None = None
 ) -> Work:
-    """Build the stages of a process, which continue from ``checkpoint`` if that is given.
+    """Build the stages of a process, and restore them if there is a ``checkpoint``.
 
     Raises:
-        EgocleanError: what the process needs is missing.
+        EgocleanError: something that the process needs is missing.
         NoRoomError: the models do not fit into the GPU's memory.
     """
     work = spec.build(WorkContext(options, layout, attempt, checkpoint, allocator_bytes(options, spec)))

@@ -1,4 +1,4 @@
-"""When a run becomes durable: safe from dying processes at every barrier, from power cuts at every checkpoint."""
+"""Writes checkpoints: each barrier is safe from dying processes, and every 30 s one is safe from power cuts."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ CHECKPOINT_S: Final = 30.0
 
 
 class Checkpoints:
-    """Writes the states of all stages, and forces to disk what they refer to."""
+    """Writes the snapshots of all stages, and syncs the files that they refer to."""
 
     def __init__(self, layout: RunLayout, attempt: int, cache: KeyframeCache) -> None:
         self._layout = layout
@@ -22,7 +22,7 @@ class Checkpoints:
         self._next_s = CHECKPOINT_S
 
     def is_due(self, t_s: float) -> bool:
-        """Whether the barrier at ``t_s`` is a checkpoint."""
+        """Whether the checkpoint at ``t_s`` is to be synced to disk."""
         return t_s >= self._next_s
 
     def sync(self) -> None:
@@ -32,7 +32,7 @@ class Checkpoints:
         self._cache.sync()
 
     def note(self, t_s: float) -> None:
-        """Note that the checkpoint at ``t_s`` is recorded: when is the next one due."""
+        """Schedule the checkpoint after the one at ``t_s``."""
         self._next_s = (t_s // CHECKPOINT_S + 1) * CHECKPOINT_S
 
     def write(self, t_s: float, totals: Totals, states: State, *, durably: bool) -> None:

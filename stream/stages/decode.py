@@ -1,24 +1,24 @@
-"""Packets in, pictures and damage out: the stage that decodes.
+"""The stage that decodes: it takes packets and returns pictures and damage.
 
-What counts as damage, and how it is seen:
+Damage is detected as follows:
 
-- Each packet is decoded by itself with the error caught around it, so that one bad packet costs no other.
-- A loss that libav keeps to itself is seen in the books (``stream.video.packet_tracker``): libav raises nothing when
-  an HEVC picture refers to one that is missing; it withholds it and all that follows, up to the next key picture. A
-  picture whose packet came and that does not come out is damage. For codecs other than HEVC, where a packet may
-  rightly give no picture (hidden frames of VP8, second fields of H.264), only if libav raised an error.
-- A picture that libav marks as corrupt, whose size or pixel format is not the stream's, or whose time leaps by an hour
-  is damage and not given: a stretch of time has pictures or is damaged, not both. A packet that the container marks as
-  corrupt (its last, cut off) is not decoded.
-- The tail that the container's index names and does not hold is damage, and so is what a file lacks that was cut off in
-  its framing (``stream.video.truncation``). What a header merely claims is not.
-- More than a second, and ten of the clip's periods, without any packet (``stream.video.timeline``).
+- Packets are decoded one by one, so that an error in one does not affect the others.
+- Losses that libav does not report are found by matching packets with pictures (``stream.video.packet_tracker``):
+  libav raises nothing when an HEVC picture refers to a missing one; it withholds that picture and all that follow, up
+  to the next key picture. A packet without a picture is damage. For other codecs, where a packet may have no picture
+  (hidden frames of VP8, second fields of H.264), it is damage only if libav raised an error.
+- A picture that libav marks as corrupt, whose size or pixel format is not the stream's, or whose time jumps by an hour
+  is damage and not returned: a stretch of time has pictures or is damaged, never both. A packet that the container
+  marks as corrupt (the last one, truncated) is not decoded.
+- Packets that the index of the container lists but the file lacks are damage, and so is the missing end of a file whose
+  framing shows that it was truncated (``stream.video.truncation``). A mere claim of a header is not.
+- More than a second, and more than ten frame periods, without a packet are damage (``stream.video.timeline``).
 
-What is not seen: a shorter hole in a stream, or the missing end of a bare one, where no picture that came refers to
-what is lost; what an edit list cuts away; flipped bits that leave a picture's syntax valid, which libav
-decodes to wrong pixels under every setting, and H.264 pictures that refer to a lost one, which it conceals unmarked.
-``err_detect=explode`` would find a few more, and lose every picture of a stream whose SEI messages are malformed; so it
-is left at libav's default.
+Not detected are: a shorter hole in a stream, or the missing end of a raw one, if no later picture refers to the lost
+ones; packets that an edit list removes; flipped bits that leave the syntax valid, which libav decodes to wrong pixels
+under every setting; and H.264 pictures that refer to a lost one, which libav conceals without a mark.
+``err_detect=explode`` would find a few more, but lose every picture of a stream with malformed SEI messages, so libav's
+default is used.
 """
 
 import math
@@ -57,13 +57,13 @@ _DEFAULT_FPS = 25.0
 
 
 class Decode(Stage):
-    """``Packet`` to ``Picture`` and ``Damage``, in the order of time; all else is passed on.
+    """Turns packets into pictures and damage, in the order of time; other items are passed on.
 
-    ``Picture.frame`` shares the decoder's buffers by reference count: it stays valid for as long as it is kept, also
-    after the clip is closed, and a buffer is reused only when it is let go. So let go of it soon.
+    ``Picture.frame`` shares the decoder's buffers by reference count: it stays valid while there is a reference, even
+    after the clip is closed, and its buffer is reused only afterwards. So release it soon.
 
     Raises:
-        SourceError: at the ``Flush`` of a clip that gave not one picture.
+        SourceError: at the ``Flush`` of a clip without a single picture.
     """
 
     name = "decode"
@@ -78,20 +78,20 @@ class Decode(Stage):
         self._offset_s = 0.0
         self._arrived_at: float | None = None
         self._shape = (facts.width_px, facts.height_px, facts.pixel_format)
-        self._complaint = ""  # of libav or of the container, not yet the reason of any damage
-        self._ledger = PacketTracker()
+        self._complaint = ""  # by libav or the container, not yet the reason for any damage
+        self._tracker = PacketTracker()
         self._line = TimeLine(self._period_s)
         self._entries = SeekPoints()
         self._awaited: SeekPoint | None = None
-        """With ``resume``: the picture before which all that comes is known."""
+        """After ``resume``: the key picture from which pictures are new."""
         self._known_pictures = self._known_damages = 0
-        """Given before."""
+        """Returned by an earlier attempt."""
         self._replay_from_s = math.inf
         self._left_off: tuple[State, float | None] = {}, None
-        """With ``restore``: the time line, and when its last picture arrived."""
+        """After ``restore``: the time line, and the arrival of its last picture."""
 
     def on_item(self, item: Item) -> Iterable[Item]:
-        """Decode a packet; the pictures given may be of earlier packets."""
+        """Decode a packet; the returned pictures may belong to earlier packets."""
         match item:
             case Packet():
                 return self._decode(item)
@@ -103,7 +103,7 @@ class Decode(Stage):
                 return (item,)
 
     def on_end(self) -> Iterator[Item]:
-        """Give the pictures that the decoder still holds; there are none after a ``Flush``."""
+        """Return the pictures that the decoder still holds; there are none after a ``Flush``."""
         yield from self._drain()
         yield from self._close()
 
@@ -112,7 +112,7 @@ class Decode(Stage):
         return End(reason, self._line.end_s, self._line.pictures, self._line.packets_lost)
 
     def snapshot(self) -> State:
-        """How much was given, and where decoding can begin to go on from there; what the decoder holds is not saved."""
+        """Count the pictures returned so far and list the seek points; pictures in the decoder are not saved."""
         return {
             "pictures": self._line.pictures,
             "damages": self._line.damages,
@@ -122,22 +122,22 @@ class Decode(Stage):
         }
 
     def restore(self, state: State) -> None:
-        """Go on behind what was given: of packets that come again, from the clip's start, it is not given twice."""
+        """Continue after the pictures returned so far; those of packets that are read again are not returned twice."""
         self._known_pictures, self._known_damages = take(state, "pictures", int), take(state, "damages", int)
         self._entries.restore(take(state, "entries", dict))
         self._left_off = take(state, "line", dict), take_optional(state, "arrived_unix_s", float)
 
     def catch_up(self, recorded: Sequence[Fact]) -> None:
-        """After ``restore``: continue the time line behind the last recorded event."""
+        """After ``restore``: continue the time line after the last recorded event."""
         self._line.restore(self._left_off[0])
         self._line.advance(latest_s(recorded))
 
     def resume(self, replay_from_s: float | None) -> ResumePoint:
-        """Where packets may begin again; they may begin earlier, too.
+        """The latest point from which packets may be read again; an earlier one is possible, too.
 
         Args:
-            replay_from_s: After ``restore``, of a source that can be played again: pictures from this time on are given
-                once more. None: none is.
+            replay_from_s: After ``restore``, for a source that can be played again: pictures from this time on are
+                returned again. None: no picture is.
         """
         if replay_from_s is not None:
             self._replay_from_s = replay_from_s
@@ -145,14 +145,14 @@ class Decode(Stage):
         return ResumePoint(self._awaited, self._camera_position())
 
     def _camera_position(self) -> CameraPosition | None:
-        """After ``catch_up``: where a camera was left; None where the run has not begun before."""
+        """After ``catch_up``: the camera's last position; None if there was no earlier attempt."""
         unix_s = self._left_off[1]
         if unix_s is None:
             return None
         return CameraPosition(*self._line.left_off(), time.monotonic() - (time.time() - unix_s))
 
     def _arrived_unix_s(self) -> float | None:
-        """When the last packet arrived: the monotonic clock means nothing to another boot of the machine."""
+        """Arrival of the last packet in Unix time, since the monotonic clock does not survive a reboot."""
         return None if self._arrived_at is None else time.time() - (time.monotonic() - self._arrived_at)
 
     def _decode(self, item: Packet) -> Iterator[Item]:
@@ -160,7 +160,7 @@ class Decode(Stage):
         self._codec = packet.stream.codec_context
         self._tick_s, self._offset_s = float(packet.time_base), item.offset_s
         self._arrived_at = item.arrived_at
-        self._lose(self._ledger.send(packet))
+        self._lose(self._tracker.send(packet))
         if item.is_entry:
             self._entries.send(packet)
         if packet.is_corrupt:
@@ -183,7 +183,7 @@ class Decode(Stage):
         yield from self._drain()
         yield from self._close()
         if self._line.pictures == 0:
-            return  # the line of time has not begun
+            return  # the time line has not begun
         match item:
             case ConnectionLost():
                 yield SourceLost(self._line.end_s, item.reason)
@@ -193,13 +193,13 @@ class Decode(Stage):
                 yield StreamOverload(*self._line.skip(item.until_s), item.reason, 0, item.packets)
 
     def _drain(self) -> Iterator[Item]:
-        """Take what the decoder holds, and make it ready for another stream."""
+        """Return the pictures that the decoder holds, and prepare it for another stream."""
         if self._codec is None:
             return
         yield from self._pictures(None)
         self._codec.flush_buffers()
         self._codec = None
-        owed, unplaced = self._ledger.close()
+        owed, unplaced = self._tracker.close()
         self._lose(owed)
         if unplaced and (reason := self._reason()):
             self._line.lose(None, unplaced, reason)
@@ -219,7 +219,7 @@ class Decode(Stage):
             yield from self._picture(frame)
 
     def _picture(self, frame: "av.VideoFrame") -> Iterator[Item]:
-        self._lose(self._ledger.receive(frame.pts))
+        self._lose(self._tracker.receive(frame.pts))
         if self._is_known(frame):
             return
         ticks = frame.dts if frame.pts is None else frame.pts
@@ -240,17 +240,17 @@ class Decode(Stage):
             yield Picture(place.index, place.t_s, shown_s, frame, self._arrived_at)
 
     def _is_known(self, frame: "av.VideoFrame") -> bool:
-        """Whether the picture stands before the entry that is awaited; the time line goes on with that entry."""
+        """Whether the picture precedes the awaited seek point, from which the time line continues."""
         if self._awaited is not None and frame.key_frame and frame.pts == self._awaited.pts:
             self._line.restore(self._awaited.line)
             self._awaited = None
         return self._awaited is not None
 
     def _is_entry(self, frame: "av.VideoFrame") -> bool:
-        return self._entries.takes(frame) and self._ledger.is_sound and not self._complaint
+        return self._entries.takes(frame) and self._tracker.is_sound and not self._complaint
 
     def _new(self, damages: Iterable[SourceDamaged]) -> Iterator[SourceDamaged]:
-        """Of the damage up to here what was not given before."""
+        """The damage up to here that was not returned before."""
         if self._line.damages > self._known_damages:
             yield from damages
 
@@ -259,7 +259,7 @@ class Decode(Stage):
             yield from self._new(list(self._line.close()))
 
     def _fault(self, frame: "av.VideoFrame") -> str:
-        """Why the picture is not to be trusted; empty if it is."""
+        """The reason not to trust the picture; empty if there is none."""
         if frame.is_corrupt:
             return "marked corrupt by the decoder"
         shape = (frame.width, frame.height, (frame.sw_format or frame.format).name)
@@ -276,7 +276,7 @@ class Decode(Stage):
         self._complaint = ""
 
     def _reason(self) -> str:
-        """Why a picture did not come; empty if none had to."""
+        """The reason for a missing picture; empty if none was due."""
         return self._complaint or ("refers to a missing picture" if self._picture_from_each_packet else "")
 
     def _clock_s(self, ticks: int) -> float:

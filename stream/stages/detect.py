@@ -1,4 +1,4 @@
-"""Detect: embeddings pass through, segments come beside them."""
+"""The stage that detects: it passes embeddings on and adds segments."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from stream.records.schema import events
 
 
 class Detect(Stage):
-    """Gives ``SegmentOpened`` and ``SegmentClosed`` that partition ``[0, decoded_s)``, but for gaps of a live source.
+    """Adds ``SegmentOpened`` and ``SegmentClosed``; segments partition ``[0, decoded_s)`` except for gaps.
 
-    All else is passed on in order. The first segment is opened at 0 before the first picture or embedding; a segment
-    that an embedding ends, or begins, comes right after it; the last one is closed right before ``End``, and the one
-    that a gap ends right before ``SourceLost``. Where the run was stopped it stays open instead: such a run can be
-    resumed. No frame, no segment. An embedding that is zero or not finite counts as a window of its segment, without
-    a score; nothing is learned from it. Raises ``InputError`` when embeddings do not come in ascending time, or differ
-    in their number of elements.
+    All items are passed on in order. The first segment is opened at 0 before the first picture or embedding. A segment
+    that begins or ends with an embedding follows right after it. The last one is closed right before ``End``, and one
+    that a gap ends right before ``SourceLost``. If the run was stopped, the segment stays open, since the run can be
+    resumed. Without frames there is no segment. An embedding that is zero or not finite counts as a window of its
+    segment, but has no score, and the detector does not learn from it.
+
+    Raises:
+        InputError: embeddings do not come in ascending time, or differ in their number of elements.
     """
 
     name = "detect"
@@ -59,7 +61,7 @@ class Detect(Stage):
         self._segmenter.restore(take(state, "partition", dict))
 
     def catch_up(self, recorded: Sequence[Fact]) -> None:
-        """After ``restore``: continue behind the segments that were recorded."""
+        """After ``restore``: continue after the recorded segments."""
         for event in recorded:
             match event:
                 case events.SegmentOpened():
@@ -71,7 +73,7 @@ class Detect(Stage):
                     self._segmenter.resume(event.t_end_s)
 
     def _end(self, t_s: float, closed_by: ClosedBy) -> Iterator[Item]:
-        """Close the open segment, if there is one, where the source ends or goes away."""
+        """Close the open segment, if there is one, when the source ends or is lost."""
         if (change := self._detector.finish()) is not None:
             yield from self._segmenter.change(change, t_s)
         yield from self._segmenter.end(t_s, closed_by)

@@ -1,4 +1,4 @@
-"""The rolling window: rectified frames in, one embedding every stride out."""
+"""The stage that embeds windows of rectified frames, one window every stride."""
 
 import math
 import time
@@ -18,7 +18,7 @@ from stream.video.sampling import PUBLISHED, Sampling
 
 POLL_S: Final = 0.05
 UNDER_WAY_MAX: Final = 2
-"""Batches that the encoder works on while frames come in; a third one waits."""
+"""Batches that the encoder may have while frames come in; a third one waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,21 @@ class _Batch:
     encoding: Encoding
     windows: Sequence[PendingWindow]
     first_index: int
-    """Of the first one's embedding."""
+    """Index of the first window's embedding."""
 
 
 class Embed(Stage):
-    """Gathers whole windows, lets the encoder embed them in batches, and passes all else on in order.
+    """Collects complete windows, has the encoder embed them in batches, and passes on other items in order.
 
     A batch is full with the last of ``batch`` windows in a row, counted from the stream's beginning, and is sent then;
-    before that when stream time has gone on by ``max_latency_s`` since its oldest window was complete, and at the end.
-    So the batches follow from the clip and the options alone, and a run that goes on makes the same ones.
+    earlier if ``max_latency_s`` of stream time have passed since its oldest window was complete, and at the end. So the
+    batches depend on the clip and the options alone, and a resumed run has the same ones.
 
-    The encoder may work on while frames come in. What comes after a batch waits behind it, so that the order of what
-    leaves does not hang on the encoder's speed.
+    The encoder works while frames come in. Items that follow a batch wait for it, so that the order of items does not
+    depend on the encoder's speed.
 
-    A window of a live source whose newest frame came more than ``max_lag_s`` ago is skipped: so the encoder is never
-    further behind than that. ``clock`` is the one of ``EncoderFrame.arrived_at``. No window spans a gap.
+    A window of a live source whose newest frame arrived more than ``max_lag_s`` ago is skipped, so the encoder is never
+    further behind. ``clock`` is the clock of ``EncoderFrame.arrived_at``. No window spans a gap.
     """
 
     name = "embed"
@@ -73,7 +73,7 @@ class Embed(Stage):
         self._ready: list[PendingWindow] = []
         """Windows that wait for their batch."""
         self._sent = 0
-        """Windows that were given to the encoder."""
+        """Windows sent to the encoder."""
         self._out: deque[Item | _Batch] = deque()
         self._polled_at = -math.inf
 
@@ -86,29 +86,29 @@ class Embed(Stage):
                 self._out.append(item)
             case _:
                 self._out.append(item)
-        return self._given(0 if isinstance(item, End) else UNDER_WAY_MAX)
+        return self._finished(0 if isinstance(item, End) else UNDER_WAY_MAX)
 
     def on_end(self) -> Iterator[Item]:
-        """A window that is not full is not encoded: its embedding would mean something else."""
+        """Send the last batch; an incomplete window is not encoded, since its embedding would not be comparable."""
         self._send()
         self._picking.clear(self._picking.next_number)
-        return self._given(0)
+        return self._finished(0)
 
     def notify_at(self) -> float | None:
         """The encoder cannot call back, so it is polled while a batch is under way."""
         return self._polled_at + POLL_S if self._out else None
 
     def on_notify(self, now_s: float) -> Iterator[Item]:
-        """Return what the encoder has finished since the last item, also while no frame comes in."""
+        """Return the embeddings that are finished, even while no frame comes in."""
         self._polled_at = now_s
-        return self._given(UNDER_WAY_MAX)
+        return self._finished(UNDER_WAY_MAX)
 
     def facts(self) -> Facts:
-        """The encoder, the memory that it has taken, and how the frames of windows were picked."""
+        """Facts about the encoder, its memory, and the sampling of frames."""
         return {"encoder": {**self._encoder.facts(), **vram.facts()}, "windows": self._picking.facts()}
 
     def snapshot(self) -> State:
-        """As if the windows that have not left had not been seen."""
+        """The state without the windows whose embeddings were not returned yet."""
         under_way = next((item for item in self._out if isinstance(item, _Batch)), None)
         waiting = under_way.windows if under_way else self._ready
         return {
@@ -146,7 +146,7 @@ class Embed(Stage):
         return StreamOverload(start_s, start_s + self._stride_s, "the encoder is too slow", 1, 0)
 
     def _interrupt(self, item: SourceLost | SourceGap) -> None:
-        """What is ready does not wait for its batch, and what is not whole never will be."""
+        """Send the complete windows, and drop the others, which will never be complete."""
         self._send()
         first = self._picking.next_number
         if isinstance(item, SourceGap):
@@ -154,7 +154,7 @@ class Embed(Stage):
         self._picking.clear(first)
 
     def _send(self) -> None:
-        """Let the encoder begin with what is ready."""
+        """Send the complete windows to the encoder."""
         if self._ready:
             encoding = self._store.encode([[frame.slot for frame in window.frames] for window in self._ready])
             self._out.append(_Batch(encoding, tuple(self._ready), self._sent))
@@ -162,8 +162,8 @@ class Embed(Stage):
             self._ready.clear()
         self._picking.forget()
 
-    def _given(self, under_way_max: int) -> Iterator[Item]:
-        """What may leave; waits for the encoder as long as it has more batches than ``under_way_max``."""
+    def _finished(self, under_way_max: int) -> Iterator[Item]:
+        """Yield the items that are done; wait while the encoder has more batches than ``under_way_max``."""
         while self._out:
             head = self._out[0]
             under_way = sum(isinstance(item, _Batch) for item in self._out)
@@ -176,6 +176,6 @@ class Embed(Stage):
                 yield head
 
     def _embeddings(self, batch: _Batch) -> Iterator[Embedding]:
-        for number, (window, made) in enumerate(zip(batch.windows, batch.encoding.result(), strict=True)):
+        for number, (window, embedding) in enumerate(zip(batch.windows, batch.encoding.result(), strict=True)):
             t_sample_s = self._sampling.sample_s(window.first_s, window.t_end_s)
-            yield Embedding(batch.first_index + number, t_sample_s, window.t_end_s, made.mean, made.temporal)
+            yield Embedding(batch.first_index + number, t_sample_s, window.t_end_s, embedding.mean, embedding.temporal)

@@ -10,7 +10,7 @@ from stream.records.store.keyframes import KeyframeCache, digest, in_ms
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What the event of its segment needs of a keyframe."""
+    """The properties of a keyframe that its segment's event needs."""
 
     time_ms: int
     """Its name in the keyframe cache."""
@@ -45,7 +45,7 @@ class OpenKeyframes:
         self._entries.append(_Entry(in_ms(keyframe.t_s), sha256(keyframe.jpeg).hexdigest(), size))
 
     def close_segment(self, t_end_s: float) -> SegmentKeyframes:
-        """The keyframes of the segment that ends at ``t_end_s``: all that came since the one before it."""
+        """The keyframes of the segment that ends at ``t_end_s``: all since the previous segment."""
         inside = [entry for entry in self._entries if entry.time_ms < in_ms(t_end_s)]
         self._entries = self._entries[len(inside) :]
         sizes = {entry.size for entry in inside}

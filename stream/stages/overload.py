@@ -1,19 +1,19 @@
-"""Sums up overload: what is skipped window by window is reported as one stretch."""
+"""Aggregates overload: windows that are skipped one by one are reported as one stretch."""
 
 from stream.pipeline.facts import StreamOverload
 
-TOLD_EVERY_S = 10.0
-"""Stream time that one word covers at most, unless a single piece is longer."""
+REPORT_EVERY_S = 10.0
+"""Maximum stream time of one report, unless a single piece is longer."""
 
 
 class OverloadAggregator:
-    """Adds up what was skipped and dropped until it is told."""
+    """Adds up skipped windows and dropped packets until they are reported."""
 
     def __init__(self) -> None:
         self._pending: StreamOverload | None = None
 
     def add(self, piece: StreamOverload) -> None:
-        """Note another piece."""
+        """Add a piece."""
         before = self._pending
         if before is None:
             self._pending = piece
@@ -27,8 +27,8 @@ class OverloadAggregator:
         )
 
     def due(self, t_s: float) -> StreamOverload | None:
-        """What is to be told at stream time ``t_s``; it is forgotten then."""
-        if self._pending is None or t_s - self._pending.t_start_s < TOLD_EVERY_S:
+        """The report that is due at stream time ``t_s``, if one is; the sums then start over."""
+        if self._pending is None or t_s - self._pending.t_start_s < REPORT_EVERY_S:
             return None
-        told, self._pending = self._pending, None
-        return told
+        report, self._pending = self._pending, None
+        return report

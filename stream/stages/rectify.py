@@ -1,4 +1,4 @@
-"""The stage between decoder and encoder: pictures in, rectified frames and keyframes out."""
+"""The stage that turns pictures into rectified encoder frames and keyframes."""
 
 from collections.abc import Iterator
 
@@ -11,14 +11,14 @@ from stream.pipeline.stage import Facts, Stage, State
 from stream.pipeline.state import take
 
 _ROUNDING = 1e-6
-"""Share of a keyframe's period by which a PTS may fall short of its multiple: times are rounded to float64."""
+"""Share of a keyframe's period by which a PTS may precede its multiple, since times are rounded to float64."""
 
 
 class Rectify(Stage):
-    """An ``EncoderFrame`` for every ``Picture``, and before it a ``Keyframe`` where one is due; all else is passed on.
+    """Turns a ``Picture`` into an ``EncoderFrame``, preceded by a ``Keyframe`` if one is due; passes on other items.
 
     A keyframe is the first picture at or after each multiple of ``1 / keyframe_fps`` seconds of stream time. Maps are
-    made at the first picture, and again whenever the size, format, rotation or colour tags of the frames change.
+    computed at the first picture, and again when the size, format, rotation or color tags of the frames change.
     """
 
     name = "rectify"
@@ -35,9 +35,9 @@ class Rectify(Stage):
         keyframe_fps: float = 1.0,
         device: str | None = None,
     ) -> None:
-        """Set up; ``intrinsics`` None leaves the lens's picture as it is (``--no-rectify``).
+        """Set up; without ``intrinsics`` pictures are not rectified (``--no-rectify``).
 
-        ``device`` is torch's, where the decoder leaves its pictures on the GPU; None: they are in the host's memory.
+        ``device`` is the torch device if the decoder leaves pictures on the GPU; None if they are in host memory.
         """
         self._intrinsics = intrinsics
         self._balance = balance
@@ -56,7 +56,7 @@ class Rectify(Stage):
         """Rectify a picture.
 
         Raises:
-            IntrinsicsError: the calibration is for a picture of another shape.
+            IntrinsicsError: the calibration is for pictures of another aspect ratio.
         """
         if not isinstance(item, Picture):
             yield item
@@ -74,7 +74,7 @@ class Rectify(Stage):
         self._last_keyframe = take(state, "last_keyframe", int)
 
     def facts(self) -> Facts:
-        """What is done to the pixels; empty before the first picture."""
+        """Facts about the rectification; empty before the first picture."""
         return {"rectification": self._facts}
 
     def _keyframe_is_due(self, t_s: float) -> bool:

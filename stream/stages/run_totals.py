@@ -1,4 +1,4 @@
-"""What a run counts as it goes: windows, segments, lost time, wall time."""
+"""The running totals of a run: windows, segments, lost time, wall time."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Which encoder frames make up which window, by the frames' own times."""
+"""The frame sampler, which chooses the frames of each window by their times."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from stream.pipeline.items import EncoderFrame, Float64
 from stream.video.sampling import Sampling
 
 ROUNDING_S: Final = 1e-6
-"""By which a PTS may fall short of the time that is wanted: times are rounded to float64."""
+"""Tolerance by which a PTS may precede the wanted time, since times are rounded to float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class Frame:
 
 @dataclass(slots=True)
 class PendingWindow:
-    """The frames of one window, so far."""
+    """The frames that one window has so far."""
 
     number: int
-    """0, 1, 2, ...: it begins with the frame nearest to ``number * stride_s``."""
+    """0, 1, 2, ...: its first frame is the one nearest to ``number * stride_s``."""
     wanted_s: Float64
-    """(T,) the times that its frames are to be nearest to; the first is the first frame's own."""
+    """(T,) the wanted times of its frames; the first is the first frame's own time."""
     frames: list[Frame] = field(default_factory=list)
     whole: bool = False
-    """Whether it is complete, begins where it should, and holds no long stretch without frames."""
+    """Whether it has all frames, begins near its wanted time, and has no long hole."""
 
     @property
     def first_s(self) -> float:
@@ -49,7 +49,7 @@ class PendingWindow:
 
 
 class SamplingStats:
-    """How well the source's frames met the times that were wanted."""
+    """Statistics on how closely the source's frames match the wanted times."""
 
     def __init__(self) -> None:
         self._first_s = self._last_s = 0.0
@@ -63,7 +63,7 @@ class SamplingStats:
         self._received += 1
 
     def window(self, window: PendingWindow) -> None:
-        """Count a complete window; the frames of one that is not whole say nothing."""
+        """Count a complete window; frames of one with a hole do not count."""
         if not window.whole:
             self._broken += 1
             return
@@ -74,7 +74,7 @@ class SamplingStats:
         self._farthest_s = max(self._farthest_s, float(np.abs(times_s - window.wanted_s).max()))
 
     def facts(self) -> dict[str, object]:
-        """For the record; JSON's types only."""
+        """Statistics for the record; JSON types only."""
         span_s = self._last_s - self._first_s
         return {
             "windows": self._windows,
@@ -86,12 +86,12 @@ class SamplingStats:
 
 
 class FrameSampler:
-    """Picks the frames of windows as encoder frames arrive, and stores only those.
+    """Chooses the frames of windows as encoder frames arrive, and stores only those.
 
     Window ``k`` begins with the frame nearest to ``k * stride_s`` and takes the frames nearest to that frame's
     time plus 0, 1, 2, ... periods of the sampling's rate: every frame of a 30 fps or 29.97 fps source at 30, every
-    second one of 60 fps, some twice at 25 fps. Which frame is nearest is known as soon as one at or after the time has
-    come, so that beside the picked ones only the newest two need be there.
+    second one of 60 fps, some twice at 25 fps. The nearest frame is known once one at or after the wanted time has
+    arrived, so that besides the chosen ones only the newest two are needed.
     """
 
     def __init__(self, sampling: Sampling, stride_s: float, store: FrameStore) -> None:
@@ -105,7 +105,7 @@ class FrameSampler:
         """The next window to open."""
         self._frames: dict[int, Frame] = {}
         """The frames in the store, by their index."""
-        self._tally = SamplingStats()
+        self._stats = SamplingStats()
 
     @property
     def next_number(self) -> int:
@@ -120,10 +120,10 @@ class FrameSampler:
         return self._newest.t_s if self._newest else 0.0
 
     def add(self, frame: EncoderFrame) -> Iterator[PendingWindow]:
-        """Take the next frame; give the windows that it completes, in order."""
+        """Take the next frame; yield the windows that it completes, in order."""
         before = self._newest or frame
         self._newest = frame
-        self._tally.received(frame.t_s)
+        self._stats.received(frame.t_s)
         while (start_s := self._next * self._stride_s) <= frame.t_s + ROUNDING_S:
             first_s = _nearest(before, frame, start_s).t_s
             self._open.append(PendingWindow(self._next, self._sampling.wanted_s(first_s)))
@@ -133,17 +133,17 @@ class FrameSampler:
         while self._open and len(self._open[0].frames) == self._sampling.frames:
             window = self._open.popleft()
             window.whole = self._is_whole(window)
-            self._tally.window(window)
+            self._stats.window(window)
             yield window
 
     def forget(self) -> None:
-        """Drop the frames that none of the windows to come needs."""
+        """Drop the frames that no later window needs."""
         needed_from_s = self.needed_from_s
         for index in [index for index, frame in self._frames.items() if frame.t_s < needed_from_s]:
             self._store.drop(self._frames.pop(index).slot)
 
     def clear(self, next_number: int) -> None:
-        """Drop all frames and windows, and begin anew with the window ``next_number``."""
+        """Drop all frames and windows, and continue with the window ``next_number``."""
         self._newest, self._next = None, next_number
         self._open.clear()
         for frame in self._frames.values():
@@ -151,32 +151,32 @@ class FrameSampler:
         self._frames.clear()
 
     def facts(self) -> dict[str, object]:
-        """How frames were picked, for the record; JSON's types only."""
-        return {"sampling": str(self._sampling), "stride_s": self._stride_s, **self._tally.facts()}
+        """The sampling and its statistics, for the record; JSON types only."""
+        return {"sampling": str(self._sampling), "stride_s": self._stride_s, **self._stats.facts()}
 
     def _pick(self, window: PendingWindow, before: EncoderFrame, frame: EncoderFrame) -> None:
         """Add the frames whose wanted time has come: ``before`` or ``frame``, whichever is nearer."""
         for wanted_s in window.wanted_s[len(window.frames) :]:
             if wanted_s > frame.t_s + ROUNDING_S:
                 return
-            window.frames.append(self._kept(_nearest(before, frame, wanted_s)))
+            window.frames.append(self._stored(_nearest(before, frame, wanted_s)))
 
     def _is_whole(self, window: PendingWindow) -> bool:
         late_s = abs(window.first_s - window.number * self._stride_s)
         longest_s = max(after.t_s - before.t_s for before, after in pairwise(window.frames))
-        farthest_s = float(np.abs(_times_s(window) - window.wanted_s).max())  # a hole at the end shows in this alone
+        farthest_s = float(np.abs(_times_s(window) - window.wanted_s).max())  # only this finds a hole at the end
         is_covered = longest_s <= self._sampling.hole_s and farthest_s <= self._sampling.hole_s / 2 + ROUNDING_S
         return late_s < self._stride_s / 2 and is_covered
 
-    def _kept(self, frame: EncoderFrame) -> Frame:
-        """The frame in the store."""
+    def _stored(self, frame: EncoderFrame) -> Frame:
+        """Put the frame into the store, if it is not there yet."""
         if frame.index not in self._frames:
             self._frames[frame.index] = Frame(frame.t_s, frame.duration_s, self._store.put(frame.rgb))
         return self._frames[frame.index]
 
 
 def _times_s(window: PendingWindow) -> Float64:
-    """(T,) of its frames."""
+    """(T,) times of the window's frames."""
     return np.array([frame.t_s for frame in window.frames])
 
 

@@ -1,4 +1,4 @@
-"""What is embedded is kept before it goes on: no window is embedded twice, however a run ends."""
+"""The embedding writer stores embeddings before it passes them on, so that no window is embedded twice."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,15 +16,15 @@ from stream.records.store.attempt import AttemptGuard
 
 
 class EmbeddingWriter(Stage):
-    """The one writer of a run's arrays; all items are passed on.
+    """The only writer of a run's arrays; all items are passed on.
 
-    Rows outlive the death of every process, and a power cut from the next checkpoint on (``stream.stages.record``).
+    Rows survive the death of any process, and power cuts after the next durable checkpoint (``stream.stages.record``).
     """
 
     name = "store"
 
     def __init__(self, layout: RunLayout, guard: AttemptGuard, weights_sha256: str = "") -> None:
-        """``weights_sha256`` is of the encoder that makes the embeddings."""
+        """``weights_sha256`` is that of the encoder of the embeddings."""
         self._layout = layout
         self._guard = guard
         self._weights_sha256 = weights_sha256
@@ -46,16 +46,16 @@ class EmbeddingWriter(Stage):
         return {"weights_sha256": self._weights_sha256}
 
     def restore(self, state: State) -> None:
-        """There is nothing to put back that the disk does not hold.
+        """Check the encoder; everything else is on disk.
 
         Raises:
-            UsageError: the rows that are there were made by other weights.
+            UsageError: the rows on disk come from other weights.
         """
         before, now = take(state, "weights_sha256", str), self._weights_sha256
         if before != now:
             raise UsageError(
-                f"the encoder's weights are others than the run began with (SHA-256 {before[:12]} then, {now[:12]} "
-                "now): use those, give another --out, or start over with --overwrite"
+                f"the encoder's weights are not those that the run began with (SHA-256 {before[:12]} then, {now[:12]} "
+                "now): use the same weights, choose another --out, or start over with --overwrite"
             )
 
     def _write(self, item: Embedding) -> None:

@@ -212,7 +212,7 @@ def test_batches_follow_the_free_memory(annotator: QwenAnnotator, monkeypatch: p
         (lambda folder: (folder / "chat_template.jinja").unlink(), "it has no chat template"),
         (lambda folder: (folder / "processor_config.json").unlink(), "cannot be loaded"),
         (lambda folder: (folder / "config.json").write_text('{"model_type": "llama"}'), "is of type 'llama', expected"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b""), "no whole safetensors"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b""), "not a complete safetensors"),
     ],
 )
 def test_damaged_checkpoint_is_refused(folder: Path, damage: Callable[[Path], object], said: str) -> None:

@@ -58,7 +58,7 @@ def test_footprint_from_both_kinds_of_config(config: dict[str, Any]) -> None:
 
 def test_config_without_sizes_is_refused() -> None:
     """A configuration that lacks a size is an error that names it."""
-    with pytest.raises(ModelUnavailableError, match="says nothing of 'intermediate_size'"):
+    with pytest.raises(ModelUnavailableError, match="has no 'intermediate_size'"):
         footprint({"text_config": TEXT_7B, "vision_config": {"hidden_size": 1280}}, 2)
 
 
@@ -101,5 +101,5 @@ def test_weights_without_a_header_are_refused(tmp_path: Path, data: bytes) -> No
     """A file that is cut off, or no safetensors, is an error that names it."""
     (tmp_path / "config.json").write_text(json.dumps({}))
     (tmp_path / "model.safetensors").write_bytes(data)
-    with pytest.raises(ModelUnavailableError, match=r"model\.safetensors is no whole safetensors file"):
+    with pytest.raises(ModelUnavailableError, match=r"model\.safetensors is not a complete safetensors file"):
         weights_bytes(tmp_path, 2)

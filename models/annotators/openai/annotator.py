@@ -51,11 +51,11 @@ class OpenAISettings:
     """The server, and how requests are made."""
 
     url: str
-    """As in ``http://host:8000/v1``."""
+    """The base URL, such as ``http://host:8000/v1``."""
     model: str
-    """As the server calls it."""
+    """The server's name for it."""
     task: str | None = None
-    """What the worker is doing, in the user's words."""
+    """The user's description of the work."""
     batch_max: int = BATCH_MAX
     """Most segments that are requested concurrently."""
     frames_max: int = FRAMES_MAX
@@ -63,9 +63,9 @@ class OpenAISettings:
     pixels_max: int = PIXELS_MAX
     """Most pixels of a frame that is sent."""
     wait_s: float = CONNECT_TIMEOUT_S
-    """How long the server may be unreachable."""
+    """Maximum time that the server may be unreachable."""
     timeout_s: float = REQUEST_TIMEOUT_S
-    """How long one answer may take."""
+    """Maximum time for one answer."""
 
 
 @dataclass(frozen=True, slots=True)

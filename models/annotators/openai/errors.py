@@ -1,4 +1,4 @@
-"""What a failed request to an OpenAI-compatible server means: wait, retry, give up the segment, or give up all."""
+"""Classifies failed requests to an OpenAI-compatible server: wait, retry, give up the segment, or give up all."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +31,7 @@ def is_away(error: Exception) -> bool:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same request may succeed if it is made again."""
+    """Whether the same request may succeed if it is repeated."""
     from openai import APIConnectionError, APIStatusError
 
     if isinstance(error, APIStatusError):
@@ -47,7 +47,7 @@ def retry_after(error: Exception) -> float | None:
 
 
 def why_unavailable(error: Exception, *, has_key: bool) -> str | None:
-    """Why the server cannot answer any request, in a clause; None if it may answer others."""
+    """A clause on why the server cannot answer any request; None if it may answer others."""
     from openai import AuthenticationError, NotFoundError, PermissionDeniedError
 
     match error:
@@ -60,7 +60,7 @@ def why_unavailable(error: Exception, *, has_key: bool) -> str | None:
 
 
 def why_failed(error: Exception) -> str:
-    """Why one segment has no answer, in a clause."""
+    """A clause on why one segment has no answer."""
     from openai import APIStatusError
 
     match error:

@@ -1,4 +1,4 @@
-"""When a request to an OpenAI-compatible server is made again, and when it is given up."""
+"""The retry policy for requests to an OpenAI-compatible server."""
 
 import logging
 import time
@@ -37,7 +37,7 @@ class Outage:
 
 
 class RetryPolicy:
-    """Whether to request one segment again: a hook for ``stamina``."""
+    """Whether to repeat the request for a segment; a hook for ``stamina``."""
 
     def __init__(self, outage: Outage) -> None:
         self._outage = outage

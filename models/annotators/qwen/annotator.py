@@ -1,8 +1,9 @@
 """Qwen2.5-VL (arXiv:2502.13923) and Qwen3-VL (arXiv:2511.21631), through transformers, as annotators.
 
-Answers are constrained to the request's schema (``models.annotators.response.grammar``), and a row may become as long
-as the longest answer: nothing is ever cut short. Not run on a GPU so far; all that does not need one is tested on the
-CPU."""
+Answers are constrained to the request's schema (``models.annotators.response.grammar``), and every row has room for the
+longest answer, so no answer is truncated. It has not been run on a GPU yet; everything that does not need one is tested
+on the CPU.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,32 +24,32 @@ from models.weights.weights import identity, read_json, weights_sha256
 
 BATCH_MAX: Final = 8
 PIXELS_MAX: Final = 256 * 28 * 28
-"""256 visual tokens of Qwen2.5-VL for two pictures: 588x336 of a picture of 854x480."""
+"""256 visual tokens of Qwen2.5-VL for two frames: a frame of 854x480 is shown at 588x336."""
 _SHARE_OF_MEMORY: Final = 0.8
-"""Of the free memory that is planned with; the rest is for what the plan does not know."""
+"""Share of the free memory that batches are planned with; the rest is a reserve."""
 STAMP_TOKENS: Final = 16
-"""At most, of the time and the marks that Qwen3-VL writes around two pictures."""
+"""Upper bound for the time and the marks that Qwen3-VL inserts around two frames."""
 _THOUSANDTHS: Final = (1000, 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class QwenSettings:
-    """What determines the requests to the model, and its answers."""
+    """Settings that determine the model's input and output."""
 
     task: str | None = None
-    """What the worker is doing, in the user's words."""
+    """The user's description of the work."""
     batch_max: int = BATCH_MAX
-    """Most segments in a batch, if the memory allows it."""
+    """Maximum number of segments in a batch, if the memory allows it."""
     frames_max: int = FRAMES_MAX
-    """Most frames of a segment that are shown."""
+    """Maximum number of frames of a segment that are shown."""
     pixels_max: int = PIXELS_MAX
-    """Most pixels of a frame that is shown."""
+    """Maximum number of pixels of a frame that is shown."""
     quantization: Quantization = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A request in the form that the model takes."""
+    """A request as the model takes it."""
 
     request: AnnotationRequest
     clip: Clip
@@ -59,14 +60,14 @@ class _Question:
 
 
 class QwenAnnotator:
-    """The model of a checkpoint's folder."""
+    """An annotator with the Qwen-VL model of a folder."""
 
     def __init__(self, folder: Path, settings: QwenSettings | None = None) -> None:
         """Load the model; nothing is fetched.
 
         Raises:
-            ValueError: the task is more than words.
-            ModelUnavailableError: a package is missing, or the folder holds no whole Qwen-VL.
+            ValueError: the task holds more than plain words.
+            ModelUnavailableError: a package is missing, or the folder holds no complete Qwen-VL.
             MemoryError: it does not fit into the device's memory.
         """
         from models.annotators.response.grammar import Grammar
@@ -86,7 +87,7 @@ class QwenAnnotator:
         self._halving: Final = AdaptiveBatch(self.batch_max)
 
     def vocabulary(self) -> tuple[Any, int]:
-        """The model's tokenizer, and how many logits it has, which may be more than there are tokens."""
+        """The model's tokenizer and its number of logits, which may exceed the number of tokens."""
         return self._qwen.processor.tokenizer, self._qwen.model.get_output_embeddings().weight.shape[0]
 
     def facts(self) -> Facts:
@@ -140,7 +141,7 @@ class QwenAnnotator:
         return _Question(request, clip, text, space, schema, row)
 
     def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
-        """The grid that each family learned its boxes in: pixels of what it sees, or thousandths of the picture."""
+        """The grid of boxes that each family was trained with: pixels of the shown frame, or thousandths of it."""
         return (width_px, height_px) if self._knows_one_step else _THOUSANDTHS
 
     def _chat(self, words: str) -> str:
@@ -149,10 +150,10 @@ class QwenAnnotator:
         return text
 
     def _answers(self, questions: Sequence[_Question]) -> list[AnnotationAnswer | AnnotationFailure]:
-        """Of all ``questions`` at once.
+        """Answer ``questions`` as one batch; a single one is asked with fewer frames if the memory is short.
 
         Raises:
-            MemoryError: of several, where the memory does not suffice; one alone is answered from fewer frames.
+            MemoryError: several questions do not fit into the memory.
         """
         if len(questions) > 1:
             return [*self._generate(questions)]
@@ -161,7 +162,7 @@ class QwenAnnotator:
             try:
                 return [*self._generate([question])]
             except MemoryError as error:
-                reason = str(error)  # no more of it: its traceback holds on to the very memory that is short
+                reason = str(error)  # the text alone: the traceback would keep the memory occupied
             release_cached_memory()
             self._halving.halvings += 1
             if frames := frames // 2:
@@ -169,24 +170,24 @@ class QwenAnnotator:
         return [AnnotationFailure(question.request.segment_id, question.request.frames_digest, reason)]
 
     def _generate(self, questions: Sequence[_Question]) -> list[AnnotationAnswer]:
-        """One batch.
+        """Generate the answers of one batch.
 
         Raises:
-            MemoryError: the memory does not suffice.
+            MemoryError: the batch does not fit into the memory.
         """
         import torch
 
         started = monotonic()
         with torch.inference_mode(), full_memory_as_memory_error():
             inputs = self._inputs(questions)
-            made = self._qwen.model.generate(
+            generated = self._qwen.model.generate(
                 **inputs,
                 max_new_tokens=max(question.row.new_tokens_max for question in questions),
                 logits_processor=[self._grammar.constraint([question.schema for question in questions])],
             )[:, inputs["input_ids"].shape[1] :].tolist()
         tokens_in = inputs["attention_mask"].sum(dim=1).tolist()
         seconds = (monotonic() - started) / len(questions)
-        rows = zip(questions, made, tokens_in, strict=True)
+        rows = zip(questions, generated, tokens_in, strict=True)
         return [self._answer(question, tokens, prompt, seconds) for question, tokens, prompt in rows]
 
     def _inputs(self, questions: Sequence[_Question]) -> Any:  # noqa: ANN401  (a BatchFeature, which is untyped)
@@ -218,7 +219,7 @@ class QwenAnnotator:
         )
 
     def _generation_config(self) -> Any:  # noqa: ANN401  (transformers types it loosely)
-        """Ours, not the checkpoint's: its repetition penalty would forbid the keys of the second action."""
+        """Replace the checkpoint's configuration, whose repetition penalty would forbid the keys of a second action."""
         import transformers
 
         config: Any = transformers.GenerationConfig  # its constructor is untyped
@@ -227,6 +228,6 @@ class QwenAnnotator:
         self._qwen.model.generation_config = config(
             eos_token_id=ends,
             pad_token_id=self._qwen.processor.tokenizer.pad_token_id,
-            do_sample=False,  # the likeliest token each time: company in the batch must not matter
+            do_sample=False,  # the likeliest token, so that answers do not depend on the batch
         )
         return self._qwen.model.generation_config

@@ -1,7 +1,7 @@
-"""What of a segment is shown to a Qwen-VL model: pictures of a size its patches divide, at times that are true.
+"""Prepares the frames of a segment for a Qwen-VL model: sizes are multiples of its patches, and times are true.
 
-Qwen2.5-VL knows one step of time for a whole video: it is shown frames that lie evenly. Qwen3-VL reads a time in the
-text before every pair of pictures: it is shown any, each with its own time.
+Qwen2.5-VL assumes one time step for a whole video, so it is shown evenly spaced frames. Qwen3-VL reads a time in the
+text before every pair of frames, so it is shown any frames, each with its own time.
 """
 
 import math
@@ -16,21 +16,21 @@ from models.annotators.frame_selection import even_choice, spread_choice
 from models.encoders.encoder import UInt8
 
 TICKS: Final = 1_000_000
-"""A second in the metadata's whole numbers: times are then true to a microsecond."""
+"""Ticks a second in the metadata, whose times are whole numbers: precise to a microsecond."""
 _STEP_OF_ONE_S: Final = 1.0
-"""Of a single picture, which has none: it decides nothing."""
+"""Placeholder for a single frame, which has no step; it has no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The pictures of a segment that the model sees."""
+    """The frames of a segment that the model is shown."""
 
     pictures: UInt8
     """(T, height, width, 3) uint8, RGB."""
     times_s: tuple[float, ...]
-    """T times from the segment's start."""
+    """T times, in seconds from the segment's start."""
     step_s: float
-    """Between two pictures, on average; every step, where the choice was an even one."""
+    """Mean time between two frames; each step equals it if the choice was even."""
 
     def metadata(self) -> dict[str, object]:
         """``VideoMetadata`` for transformers: ``timestamps`` are the times, and ``sampled_fps`` is 1 / step."""
@@ -43,14 +43,14 @@ class Clip:
 
 
 def make_clip(request: AnnotationRequest, *, frames_max: int, even: bool, side_px: int, pixels_max: int) -> Clip:
-    """Choose, decode and scale the pictures of a segment.
+    """Choose, decode and scale the frames of a segment.
 
     Args:
         request: the segment.
-        frames_max: T is at most this.
-        even: whether the times have to follow one step.
-        side_px: of the square that becomes one visual token; it divides width and height.
-        pixels_max: a picture has at most as many.
+        frames_max: upper bound of T.
+        even: whether the times must be evenly spaced.
+        side_px: side of the square that becomes one visual token; width and height are multiples of it.
+        pixels_max: maximum number of pixels of a frame.
 
     Raises:
         ValueError: a frame is no picture, or has another size than the request says.
@@ -65,7 +65,7 @@ def make_clip(request: AnnotationRequest, *, frames_max: int, even: bool, side_p
 
 
 def shown_size(width_px: int, height_px: int, *, side_px: int, pixels_max: int) -> tuple[int, int]:
-    """Width and height that a picture is shown at: whole squares, at most ``pixels_max``, and hardly ever enlarged."""
+    """Width and height at which a frame is shown: multiples of ``side_px``, at most ``pixels_max``, hardly enlarged."""
     scale = min(1.0, math.sqrt(pixels_max / (width_px * height_px)))
     columns, rows = (max(1, round(length * scale / side_px)) for length in (width_px, height_px))
     while columns * rows * side_px**2 > pixels_max and max(columns, rows) > 1:

@@ -1,7 +1,7 @@
-"""From a checkpoint's folder to a Qwen-VL model and its processor, in the form that suits the device.
+"""Loads a Qwen-VL model and its processor from a folder, in the form that suits the device.
 
-On CUDA: bfloat16 where the GPU has it, else float16; flash attention 2 where it is installed; 4 bits a weight on
-request. On the CPU: float32. The CUDA side was not run on a GPU so far.
+On CUDA: bfloat16 if the GPU has it, else float16; flash attention 2 if it is installed; 4 bits a weight on request.
+On the CPU: float32. The CUDA part has not been run on a GPU yet.
 """
 
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def load_qwen(folder: Path, quantization: Quantization) -> LoadedQwen:
     """Load the model in ``folder``; nothing is fetched.
 
     Raises:
-        ModelUnavailableError: a package is missing, or the folder holds no whole Qwen-VL.
+        ModelUnavailableError: a package is missing, or the folder holds no complete Qwen-VL.
         MemoryError: it does not fit into the device's memory.
     """
     kind = check_checkpoint(folder, quantization)
@@ -89,7 +89,7 @@ def load_qwen(folder: Path, quantization: Quantization) -> LoadedQwen:
 
 
 def free_bytes(device: "torch.device") -> int:
-    """Memory available to a batch: what is free and this process may take, and what torch has reserved and not used."""
+    """Memory available to a batch: free memory that this process may take, and memory reserved by torch but unused."""
     import psutil
     import torch
 

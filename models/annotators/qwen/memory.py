@@ -1,7 +1,7 @@
-"""How much memory a Qwen-VL model needs, and how many segments fit into it at once: arithmetic, before anything runs.
+"""Computes the memory that a Qwen-VL model needs, and how many segments fit into a batch, before anything runs.
 
-Weights and the KV cache are exact. What the layers hold for a moment is an estimate from their widths; it was not
-measured on a GPU, and where it is too low, the batch is halved (``models.annotators.qwen.annotator``).
+Weights and the KV cache are exact. The memory of the layers' intermediate results is estimated from their widths; the
+estimate was not measured on a GPU. If it is too low, the batch is halved (``models.annotators.qwen.annotator``).
 """
 
 import json
@@ -17,16 +17,16 @@ from models.weights.weights import weight_files
 Quantization: TypeAlias = Literal["none", "4bit"]
 
 GPU_NUMBER_BYTES: Final[dict[Quantization, float]] = {"none": 2.0, "4bit": 0.7}
-"""Memory of a weight on a GPU; of 4 bits about: 4.5 bits of most, 16 of the embeddings, which stay as they are."""
+"""Bytes of a weight on a GPU; with 4 bits an average: 4.5 bits for most weights, 16 for the embeddings."""
 PATCHES_PER_TOKEN: Final = 4
-"""A visual token is 2 x 2 patches, in Qwen2-VL (arXiv:2409.12191) and all that follow."""
+"""A visual token is 2 x 2 patches, in Qwen2-VL (arXiv:2409.12191) and its successors."""
 FRAMES_PER_TOKEN: Final = 2
 _WIDTHS_HELD: Final = 8
-"""Copies of a layer's width held at a time: residual, norm, queries, keys, values, attention, output, and its cast."""
+"""Vectors of a layer's width held at once: residual, norm, queries, keys, values, attention, output and its cast."""
 _MLP_WIDTHS_HELD: Final = 3
-"""Copies of the MLP's width held at a time: gate, up and their product."""
+"""Vectors of the MLP's width held at once: gate, up and their product."""
 _HEADER_BYTES_MAX: Final = 100_000_000
-"""The safetensors format's own bound on its header."""
+"""The safetensors format's limit for its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +34,24 @@ class Row:
     """One segment's part in a batch."""
 
     prompt_tokens: int
-    """Of the words and the pictures."""
+    """Tokens of the text and the frames."""
     visual_tokens: int
     new_tokens_max: int
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a model's tokens cost, in bytes."""
+    """Memory for each token of a model, in bytes."""
 
     kv_token: int
-    """A token in the KV cache."""
+    """For a token in the KV cache."""
     text_token: int
-    """A token on its way through a layer of the language model."""
+    """For a token in a layer of the language model."""
     visual_token: int
-    """A visual token on its way through a layer of the vision tower."""
+    """For a visual token in a layer of the vision tower."""
 
     def batch_bytes(self, rows: Sequence[Row]) -> int:
-        """The most that a batch holds at a time: its cache when every row is full, and one layer's work."""
+        """Peak memory of a batch: its KV cache with all rows full, and one layer's intermediate results."""
         prompt = max(row.prompt_tokens for row in rows)
         new = max(row.new_tokens_max for row in rows)
         cache = len(rows) * (prompt + new) * self.kv_token
@@ -60,13 +60,13 @@ class Footprint:
         return cache + max(text, vision)
 
     def batch_for(self, budget_bytes: int, rows: Sequence[Row]) -> int:
-        """How many of the first ``rows`` fit into ``budget_bytes`` together; at least 1, for that is worth a try."""
+        """The number of leading ``rows`` that fit into ``budget_bytes`` together; at least 1, which is always tried."""
         fitting = (count for count in range(len(rows), 1, -1) if self.batch_bytes(rows[:count]) <= budget_bytes)
         return next(fitting, 1)
 
 
 def footprint(config: Mapping[str, Any], number_bytes: int) -> Footprint:
-    """What tokens cost in a model of this ``config.json``, whose numbers have ``number_bytes``.
+    """Memory for each token of a model with this ``config.json`` and numbers of ``number_bytes``.
 
     Raises:
         ModelUnavailableError: the configuration lacks a size.
@@ -77,12 +77,12 @@ def footprint(config: Mapping[str, Any], number_bytes: int) -> Footprint:
         vision_held = _WIDTHS_HELD * vision["hidden_size"] + _MLP_WIDTHS_HELD * vision["intermediate_size"]
         kv_token = kv_bytes_per_token(text, number_bytes)
     except (KeyError, TypeError) as error:
-        raise ModelUnavailableError(f"config.json says nothing of {error}: it is no Qwen-VL's") from error
+        raise ModelUnavailableError(f"config.json has no {error}: it does not belong to a Qwen-VL model") from error
     return Footprint(kv_token, text_held * number_bytes, PATCHES_PER_TOKEN * vision_held * number_bytes)
 
 
 def kv_bytes_per_token(text: Mapping[str, Any], number_bytes: int) -> int:
-    """Keys and values of one token: 2 x layers x KV heads x head's width x bytes. 57,344 of a 7B Qwen2.5-VL.
+    """Keys and values of one token: 2 x layers x KV heads x head width x bytes; 57,344 for a 7B Qwen2.5-VL.
 
     Raises:
         KeyError: a size is missing.
@@ -94,7 +94,7 @@ def kv_bytes_per_token(text: Mapping[str, Any], number_bytes: int) -> int:
 
 
 def visual_tokens(frames: int, width_px: int, height_px: int, side_px: int) -> int:
-    """One for each square of ``side_px`` in each two pictures: 144 of a pair of 448x252 at 28."""
+    """Visual tokens: one for each square of ``side_px`` in every two frames; 144 for two of 448x252 at 28."""
     return math.ceil(frames / FRAMES_PER_TOKEN) * (width_px // side_px) * (height_px // side_px)
 
 
@@ -102,17 +102,17 @@ def weights_bytes(folder: Path, number_bytes: float) -> int:
     """Memory of the weights in ``folder`` when each number takes ``number_bytes``, from the files' headers.
 
     Raises:
-        ModelUnavailableError: a file is missing, or is no safetensors.
+        ModelUnavailableError: a file is missing, or is not a safetensors file.
     """
     return math.ceil(number_bytes * sum(map(_numbers, weight_files(folder))))
 
 
 def _numbers(path: Path) -> int:
-    """How many numbers a safetensors file holds. Its header: a length of 8 bytes, then as much JSON."""
+    """Count the numbers in a safetensors file, whose header is a length of 8 bytes and JSON of that length."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length) if length <= _HEADER_BYTES_MAX else b"")
         return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
     except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
-        raise ModelUnavailableError(f"{path} is no whole safetensors file: its header cannot be read") from error
+        raise ModelUnavailableError(f"{path} is not a complete safetensors file: its header cannot be read") from error

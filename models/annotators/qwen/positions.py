@@ -1,8 +1,8 @@
-"""The words after a video come after it in time, as Qwen-VL learned it.
+"""Corrects the positions of words that follow a video, so that they come after it in time, as in Qwen-VL's training.
 
-In M-RoPE each part of the input starts one behind the greatest position of the part before (Qwen2-VL,
-arXiv:2409.12191, section 2.1). transformers 5.23 starts the words behind a video's width or height instead: where a
-video lasts longer, as most do, they then lie in the middle of its frames, and the answer lies far behind the question.
+In M-RoPE each part of the input starts one past the greatest position of the previous part (Qwen2-VL, arXiv:2409.12191,
+section 2.1). transformers 5.23 starts the words past the video's width or height instead. If the video is longer, as
+most are, the words are then placed among its frames, and the answer far after the question.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -15,16 +15,16 @@ VIDEO: Final = 2
 
 
 def put_words_after_videos(model: Any) -> None:  # noqa: ANN401  (transformers types its models loosely)
-    """Correct the positions that a loaded model computes; where they are right, nothing changes."""
+    """Correct the positions that a loaded model computes; correct ones do not change."""
     transformers_own = model.model.get_rope_index
 
     def get_rope_index(
         input_ids: "torch.Tensor",
         mm_token_type_ids: "torch.Tensor",
-        **given: Any,  # noqa: ANN401
+        **arguments: Any,  # noqa: ANN401
     ) -> "tuple[torch.Tensor, torch.Tensor]":
-        positions, _ = transformers_own(input_ids, mm_token_type_ids, **given)
-        return words_after_videos(positions, mm_token_type_ids, given["attention_mask"])
+        positions, _ = transformers_own(input_ids, mm_token_type_ids, **arguments)
+        return words_after_videos(positions, mm_token_type_ids, arguments["attention_mask"])
 
     model.model.get_rope_index = get_rope_index
 
@@ -32,15 +32,15 @@ def put_words_after_videos(model: Any) -> None:  # noqa: ANN401  (transformers t
 def words_after_videos(
     positions: "torch.Tensor", token_types: "torch.Tensor", attention_mask: "torch.Tensor"
 ) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Positions with the words behind each row's last video moved behind its last frame.
+    """Move the words after each row's last video past its last frame.
 
     Args:
         positions: (3, B, L): time, height and width.
         token_types: (B, L): ``VIDEO`` for a video's tokens.
-        attention_mask: (B, L): 0 for padding, which stands left of a row.
+        attention_mask: (B, L): 0 for padding, which is on the left.
 
     Returns:
-        The positions, and for each row what the next token's place in it lacks to its position, (B, 1).
+        The positions, and for each row the next token's position minus its index, (B, 1).
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""GPU memory that a Qwen-VL takes, for the VRAM plan."""
+"""GPU memory that a Qwen-VL model needs, for the VRAM plan."""
 
 import math
 from pathlib import Path
@@ -23,11 +23,11 @@ _FRAME_PX: Final = (854, 480)
 _TOKEN_PX: Final = 28
 """Side of the square that is one visual token, in Qwen2.5-VL."""
 _WORDS_TOKENS: Final = 1024
-"""Of the prompt's words, which are 2.2 KB of English."""
+"""Upper bound for the prompt's text, which is 2.2 KB of English."""
 
 
 def qwen_need(folder: Path, frames_max: int, batch_max: int | None, quantization: Quantization = "none") -> Need:
-    """What the Qwen-VL in ``folder`` takes, in float16 but for quantised weights.
+    """GPU memory that the Qwen-VL in ``folder`` needs, with float16 except for quantised weights.
 
     Segments are planned with ``frames_max`` of the largest frames.
 

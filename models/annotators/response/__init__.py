@@ -1,1 +1,1 @@
-"""What a model may answer, and what is made of it."""
+"""The schema of a model's answers, and their parsing."""

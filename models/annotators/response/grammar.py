@@ -19,7 +19,7 @@ WORD_BITS: Final = 32
 
 
 class Grammar:
-    """Makes the constraint of a batch; made once for a tokenizer."""
+    """Creates the constraints of batches; create one for a tokenizer."""
 
     def __init__(self, tokenizer: Any, logits_width: int, end_ids: Sequence[int]) -> None:  # noqa: ANN401
         """Read the vocabulary.
@@ -52,7 +52,7 @@ class Grammar:
 
 
 class Constraint:
-    """What transformers calls with the tokens so far and the next logits, at every step of one batch."""
+    """The logits processor of one batch: transformers calls it at every step with the tokens so far."""
 
     def __init__(self, matchers: "list[LLMatcher]", logits_width: int) -> None:
         self._matchers = matchers
@@ -63,7 +63,7 @@ class Constraint:
         """Logits (B, V) with -inf wherever a token of row B may not follow ``input_ids`` (B, L).
 
         Raises:
-            RuntimeError: a token was made that had been forbidden.
+            RuntimeError: a forbidden token was generated.
         """
         import torch
 
@@ -75,7 +75,7 @@ class Constraint:
 
     def _follow(self, tokens: list[int]) -> None:
         for row, (matcher, token) in enumerate(zip(self._matchers, tokens, strict=True)):
-            # Behind the end of a row stands its end mark, and then padding.
+            # A finished row continues with its end mark and padding.
             if not matcher.is_stopped() and not matcher.consume_token(token):
                 raise RuntimeError(f"token {token} cannot follow in row {row}: {matcher.get_error()}")
 

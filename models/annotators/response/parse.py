@@ -145,7 +145,7 @@ def _no_number(constant: str) -> NoReturn:
 
 
 def _first_fault(error: ValidationError) -> str:
-    """Where and what, in words of ours: a model may have named a field as it liked."""
+    """The place and the fault in our own words: names of fields may come from a model."""
     fault = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in fault["loc"] if re.fullmatch(r"[a-z_]{1,20}|\d", str(part)))
     return f"{place or 'the whole'}: {fault['msg']}"
@@ -156,8 +156,8 @@ def _check_bounds(answer: _Answer, request: AnnotationRequest, box_space: tuple[
         raise AnswerError(f"the answer is to request {answer.request[:20]!a}, expected {echo_of(request)!a}")
     last_ds, (width, height) = duration_ds(request), answer.box_space
     if answer.box_space != box_space:
-        asked = "x".join(map(str, box_space))
-        raise AnswerError(f"the answer's boxes lie in a grid of {width}x{height}, expected {asked}")
+        expected = "x".join(map(str, box_space))
+        raise AnswerError(f"the answer's boxes are in a grid of {width}x{height}, expected {expected}")
     for action in answer.actions:
         if action.start_ds >= last_ds or action.end_ds > last_ds:
             raise AnswerError(f"an action is at {action.start_ds}-{action.end_ds} ds, the segment ends at {last_ds} ds")

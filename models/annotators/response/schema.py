@@ -29,7 +29,7 @@ NAME_CHARS_MAX: Final = 40
 ECHO_CHARS: Final = 12
 """Of the frames' digest, hexadecimal: 48 bits."""
 _CHARS: Final = r"A-Za-z0-9 ,.;:'()/%+_\-"
-"""What words are made of: nothing that ends a JSON string, starts an escape of a terminal, or marks up HTML."""
+"""Characters allowed in text: none that ends a JSON string, starts a terminal escape, or is HTML markup."""
 
 
 def words_pattern(chars_max: int) -> str:
@@ -38,7 +38,7 @@ def words_pattern(chars_max: int) -> str:
 
 
 def echo_of(request: AnnotationRequest) -> str:
-    """What an answer has to repeat, so that one for other frames is known."""
+    """Fields that an answer repeats, so that an answer to other frames is detected."""
     return request.frames_digest[:ECHO_CHARS]
 
 

@@ -98,9 +98,9 @@ class OnnxEncoder:
     def _embed(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
         began_at = time.perf_counter()
         with _full_memory_as_memory_error(self._file):
-            made = list(self._batch.run(windows, self._encode_batch))
+            embeddings = list(self._batch.run(windows, self._encode_batch))
         self._busy_s += time.perf_counter() - began_at
-        return made
+        return embeddings
 
     def _encode_batch(self, windows: Sequence[UInt8]) -> list[ClipEmbedding]:
         means, temporals = self._session.run(["mean", "temporal"], {"frames": np.stack(windows)})

@@ -1,4 +1,4 @@
-"""A chain's encoder when another process holds it: the same contract as an encoder of its own."""
+"""The client of the encoder service, with the same contract as an encoder in this process."""
 
 import os
 import uuid
@@ -33,11 +33,11 @@ from stream.runtime.encoder_service.messages import (
 )
 
 _HELLO_EVERY_MS: Final = 1000
-"""How often a chain that waits asks whether the service is there: another process may have taken its place."""
+"""A waiting client sends ``Hello`` this often, since a new process may have replaced the service."""
 
 
 class Connection:
-    """The socket to the service."""
+    """A connection to the service."""
 
     def __init__(self, endpoint: str) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -48,19 +48,19 @@ class Connection:
         self._socket.connect(endpoint)
         self._instance = ""
         self.facts: Facts = {}
-        """About the encoder, as of the last reply."""
+        """Facts about the encoder, from the last reply."""
         self.on_restart: Callable[[], None] = lambda: None
         """Called when a reply comes from another process than before."""
 
     def send(self, message: Request) -> None:
-        """Send a message; waits while the service is behind, or away."""
+        """Send a message; waits while the service is behind or absent."""
         self._socket.send_multipart(REQUESTS.encode(message))
 
     def receive(self, timeout_ms: int) -> Reply | None:
-        """The next reply within that time, if there is one.
+        """The next reply within ``timeout_ms``, if there is one.
 
         Raises:
-            CodecError: something else came.
+            CodecError: the message is not a reply.
         """
         if not self._socket.poll(timeout_ms):
             return None
@@ -72,7 +72,7 @@ class Connection:
         return reply
 
     def wait(self) -> Reply | None:
-        """The next reply within a second; if there is none, ask whether the service is there."""
+        """The next reply within a second; if there is none, send ``Hello``."""
         if (reply := self.receive(_HELLO_EVERY_MS)) is None:
             self.send(Hello())
         return reply
@@ -85,11 +85,11 @@ class Connection:
 class RemoteEncoder:
     """A ``ClipEncoder`` whose frames and windows go to another process.
 
-    That process may die and be started again: what is still needed is then sent once more, and nothing is lost.
+    That process may die and be restarted. Everything that is still needed is then sent again, so nothing is lost.
     """
 
     def __init__(self, endpoint: str) -> None:
-        """Wait until the encoder is loaded; whoever started its process ends this one if that fails."""
+        """Wait until the encoder is loaded. If that fails, the parent of both processes ends this one."""
         self._connection = Connection(endpoint)
         self._connection.send(Hello())
         while not isinstance(ready := self._connection.wait(), Ready):
@@ -100,7 +100,7 @@ class RemoteEncoder:
         self._store = RemoteFrameStore(self._connection, self.frames, self.encoder_px)
 
     def facts(self) -> Facts:
-        """About the service, all its chains together."""
+        """Facts about the service, for all of its chains together."""
         return self._connection.facts
 
     def encode(self, window: UInt8) -> ClipEmbedding:
@@ -120,7 +120,7 @@ class RemoteEncoder:
 
 
 class RemoteFrameStore:
-    """A ``FrameStore`` in another process; what may have to be sent again is also kept here."""
+    """A ``FrameStore`` in another process. Data that may have to be sent again is kept here, too."""
 
     def __init__(self, connection: Connection, frames: int, encoder_px: int) -> None:
         self._connection = connection
@@ -129,9 +129,9 @@ class RemoteFrameStore:
         self._numbers = count()
         self._stored: dict[int, UInt8] = {}
         self._dropped: set[int] = set()
-        """Slots that only requests without a reply need."""
+        """Dropped slots that pending requests still need."""
         self._pending: dict[int, EncodeRequest] = {}
-        """Requests without a reply, by number."""
+        """Requests without a reply, by their numbers."""
         self._results: dict[int, Sequence[ClipEmbedding]] = {}
         connection.on_restart = self._send_again
 
@@ -155,11 +155,11 @@ class RemoteFrameStore:
         return RemoteEncoding(self, request.request)
 
     def is_ready(self, request: int) -> bool:
-        """Whether the embeddings of a request are here.
+        """Whether the embeddings of a request have arrived.
 
         Raises:
             MemoryError: the batch did not fit into the device's memory.
-            EgocleanError: it could not be embedded.
+            EgocleanError: the batch could not be embedded.
         """
         while request not in self._results and (reply := self._connection.receive(0)) is not None:
             self._take(reply)

@@ -42,12 +42,12 @@ class EncodeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reply:
-    """What every reply carries."""
+    """The fields of every reply."""
 
     instance: str
-    """Tells a process from the one that takes its place."""
+    """Identifies the process; a restarted service has another one."""
     facts: Facts
-    """About the encoder, for ``run.json``."""
+    """Facts about the encoder, for ``run.json``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Ready(_Reply):
 
     name: str
     frames: int
-    """In a window."""
+    """Frames in a window."""
     encoder_px: int
     """Width and height of a frame."""
 

@@ -1,7 +1,7 @@
 """The process that holds the encoder of several chains.
 
 It is started as ``python -m stream.runtime.encoder_service.server``, with a ``ServiceConfig`` as one line of JSON on
-standard input. That pipe stays open: when it closes, the process that started this one has gone, and this one ends.
+standard input. That pipe stays open. When it closes, the parent has exited, and this process ends, too.
 """
 
 import os
@@ -44,14 +44,14 @@ _IDLE_POLL_MS = 1000
 
 
 class ServiceConfig(BaseModel):
-    """Which encoder is served, and at which endpoint."""
+    """The options of the encoder, and the endpoint of the service."""
 
     options: Options
     endpoint: str
 
 
 class Server:
-    """Takes the requests of all chains, and sends each its own replies."""
+    """Takes the requests of all chains, and sends each chain its replies."""
 
     def __init__(self, encoder: ClipEncoder, socket: zmq.Socket[bytes], batch_max: int) -> None:
         self._encoder = encoder
@@ -63,7 +63,7 @@ class Server:
         """Serve until the process ends.
 
         Raises:
-            CodecError: what came is not a request.
+            CodecError: a message is not a request.
         """
         while True:
             if self._socket.poll(_BUSY_POLL_MS if self._shared.is_busy else _IDLE_POLL_MS):
@@ -74,7 +74,7 @@ class Server:
                 self._send_result(result)
 
     def _receive(self) -> None:
-        """Take all requests that have come."""
+        """Take all requests that have arrived."""
         while self._socket.poll(0):
             client, *parts = self._socket.recv_multipart()
             self._take(client, REQUESTS.decode(parts))
@@ -131,7 +131,7 @@ def serve(config: ServiceConfig) -> None:
     """Load the encoder and serve it.
 
     Raises:
-        ModelUnavailableError: its packages or weights are not there.
+        ModelUnavailableError: its packages or weights are missing.
         MemoryError: it does not fit into the device's memory.
     """
     options = config.options

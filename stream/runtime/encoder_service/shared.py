@@ -1,4 +1,4 @@
-"""Windows of several chains in one batch: which frames belong to whom, and who gets which embedding. No sockets."""
+"""Batches windows of several chains: assigns frames and embeddings to clients. It uses no sockets."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Final
 from models.encoders.encoder import ClipEmbedding, ClipEncoder, Encoding, UInt8, check_frame
 
 UNDER_WAY_MAX: Final = 2
-"""Batches that the device works on at once: one runs, and one is ready behind it."""
+"""Batches that the device works on at once: one runs, and the next one is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class PendingRequest:
     client: bytes
     request: int
     windows: tuple[tuple[int, ...], ...]
-    """Slots of the one store."""
+    """Slots of the shared store."""
 
     @property
     def slots(self) -> set[int]:
@@ -28,7 +28,7 @@ class PendingRequest:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of a request: its embeddings, or why it failed."""
+    """The outcome of a request: its embeddings, or its failure."""
 
     client: bytes
     request: int
@@ -37,13 +37,13 @@ class Result:
 
 
 class SharedEncoder:
-    """Gathers the requests of all clients into batches.
+    """Combines the requests of all clients into batches.
 
-    No request waits for others to join it: a batch is what has come by the time the device has room, in that order.
+    No request waits for others: a batch holds the requests that have arrived when the device has room, in that order.
     """
 
     def __init__(self, encoder: ClipEncoder, batch_max: int) -> None:
-        """At most ``batch_max`` windows go together, but a single request is never split."""
+        """A batch has at most ``batch_max`` windows, but a single request is never split."""
         self._encoder_px = encoder.encoder_px
         self._store = encoder.frame_store()
         self._batch_max = batch_max
@@ -89,8 +89,8 @@ class SharedEncoder:
     def request(self, client: bytes, request: int, windows: Sequence[Sequence[int]]) -> None:
         """Take a request.
 
-        A request whose frames are missing was meant for an earlier process: its client will learn that this is another
-        one, and repeat it.
+        A request whose frames are missing was meant for an earlier process and is ignored: its client will notice the
+        restart and repeat it.
         """
         own = self._slots.get(client, {})
         if own.keys() >= set(chain.from_iterable(windows)):
@@ -98,13 +98,13 @@ class SharedEncoder:
             self._waiting.append(PendingRequest(client, request, stored))
 
     def remove(self, client: bytes) -> None:
-        """A client has gone: release its frames, and drop its waiting requests."""
+        """Release the frames of a client that has exited, and drop its waiting requests."""
         self._waiting = deque(each for each in self._waiting if each.client != client)
         self._releasable.update(self._slots.pop(client, {}).values())
         self._release()
 
     def step(self) -> Iterator[Result]:
-        """Start the batches for which there is room; returns the results of those that are done, in their order."""
+        """Start the batches for which there is room; yield the results of those that are done, in order."""
         while self._waiting and len(self._under_way) < UNDER_WAY_MAX:
             yield from self._begin(self._batch())
         while self._under_way and self._under_way[0][0].ready():
@@ -139,7 +139,7 @@ class SharedEncoder:
 
 
 def _results(encoding: Encoding, requests: Sequence[PendingRequest]) -> Iterator[Result]:
-    """Each request's part of a batch that is done."""
+    """The result of each request in a batch that is done."""
     try:
         embeddings = iter(encoding.result())
     except MemoryError as error:
