@@ -16,7 +16,7 @@ from stream.records.store.run_lock import clear
 from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from tests.support.clips import clips_named, make_clip
-from tests.support.runs import run_cli
+from tests.support.inline import run_inline
 
 _TERABYTE = 1 << 40
 
@@ -99,10 +99,10 @@ def test_a_name_that_no_run_directory_could_have_is_refused(tmp_path: Path, clip
 
 
 def test_the_longest_name_is_run(tmp_path: Path, clip: Path) -> None:
-    """Of 200 bytes every file of the run still finds its name."""
+    """With a name of 200 bytes, every file of the run can still be named."""
     stem = "x" * 200
     (tmp_path / f"{stem}.mp4").symlink_to(clip)
-    result = run_cli(tmp_path / f"{stem}.mp4", "--no-rectify", "--encoder", "grid", "--out", tmp_path / "runs")
+    result = run_inline(tmp_path / f"{stem}.mp4", "--no-rectify", "--encoder", "grid", "--out", tmp_path / "runs")
     assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / "runs" / stem / f"{stem}_annotations.json").exists()
 

@@ -25,7 +25,8 @@ from stream.video.packets import packets
 from stream.video.writer import Clock, Coding, Tags, video_writer
 from tests.support.clips import decode, join_streams, make_audio, make_clip
 from tests.support.hostile import box, patched, with_coded_size
-from tests.support.runs import INTRINSICS, run_cli
+from tests.support.inline import run_inline
+from tests.support.runs import INTRINSICS
 
 _MEMORY_BYTES = 2 << 30
 
@@ -186,9 +187,9 @@ def test_x265_gets_no_picture_that_it_would_write_beyond(tmp_path: Path, size: t
 
 
 def test_the_program_says_the_limit(bare: Path, tmp_path: Path) -> None:
-    """Exit 3 and one line, from the real program."""
+    """The program exits with 3 and one line."""
     path = with_coded_size(bare, tmp_path / "huge.hevc", 30_000, 30_000)
-    result = run_cli(path, "--no-rectify", "--encoder", "grid", "--out", tmp_path / "runs")
+    result = run_inline(path, "--no-rectify", "--encoder", "grid", "--out", tmp_path / "runs")
     assert result.returncode == ExitCode.INPUT
     assert "at most 16384 pixels a side" in result.stderr
     assert len(result.stderr.splitlines()) == 1

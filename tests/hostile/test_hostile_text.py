@@ -27,6 +27,7 @@ from stream.ui.progress import SECONDS, progress
 from stream.ui.text import print_line
 from stream.ui.view import JsonView, LiveView, PlainView, View
 from tests.support.clips import make_clip
+from tests.support.inline import run_here
 from tests.support.runs import run_cli
 
 _MARK = "\N{REPLACEMENT CHARACTER}"
@@ -202,6 +203,6 @@ def test_a_run_in_a_folder_of_any_name(tmp_path: Path) -> None:
 
 def test_a_word_of_the_command_line_is_shown_harmless() -> None:
     """A pattern of the shell may put the name of a file where an option is expected."""
-    result = run_cli("run", f"--{HOSTILE.split(chr(0), maxsplit=1)[0]}")
+    result = run_here("run", f"--{HOSTILE.split(chr(0), maxsplit=1)[0]}")
     assert result.returncode == ExitCode.USAGE
     assert harmless(result.stderr)

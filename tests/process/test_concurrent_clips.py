@@ -9,10 +9,13 @@ import psutil
 
 from stream.errors import ExitCode
 from tests.support.clips import make_clip
+from tests.support.inline import run_inline
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, write_intrinsics
 from tests.support.tiny_models import save_tiny_vjepa2
 
 GRID = ("--encoder", "grid")
+INLINE = ("--engine", "inline")
+"""One process for each clip, where its chain is not what is tested."""
 
 
 def test_two_at_a_time_make_what_one_after_the_other_would(tmp_path: Path) -> None:
@@ -21,7 +24,7 @@ def test_two_at_a_time_make_what_one_after_the_other_would(tmp_path: Path) -> No
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=frames) for name, frames in (("a", 150), ("b", 180))]
     asks = ("--encoder", "vjepa2", "--encoder-model", model, "--window", "16@8")
-    assert run_cli(clips[0], *asks, "--out", tmp_path / "alone").returncode == 0
+    assert run_inline(clips[0], *asks, "--out", tmp_path / "alone").returncode == 0
     result = run_cli(*clips, *asks, "--out", tmp_path / "runs", "--jobs", "2", "--encoder-batch", "4")
     assert result.returncode == 0, result.stderr
     for kind in ("emb", "temb", "ts"):
@@ -42,7 +45,7 @@ def test_a_bad_clip_does_not_stop_the_others(tmp_path: Path) -> None:
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=20) for name in ("a", "b")]
     (tmp_path / "bad.mp4").write_text("no video at all\n" * 500)
-    words = (clips[0], tmp_path / "bad.mp4", clips[1], *GRID, "--out", tmp_path / "runs", "--jobs", "3")
+    words = (clips[0], tmp_path / "bad.mp4", clips[1], *GRID, *INLINE, "--out", tmp_path / "runs", "--jobs", "3")
     result = run_cli(*words)
     assert result.returncode == ExitCode.INPUT
     assert "bad.mp4  " in result.stdout
@@ -54,7 +57,7 @@ def test_lines_for_programs_stay_whole(tmp_path: Path) -> None:
     """With --log-format json every line of standard output is an event, and says of which run."""
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=20) for name in ("a", "b")]
-    result = run_cli(*clips, *GRID, "--out", tmp_path / "runs", "--jobs", "2", "--log-format", "json")
+    result = run_cli(*clips, *GRID, *INLINE, "--out", tmp_path / "runs", "--jobs", "2", "--log-format", "json")
     assert result.returncode == 0, result.stderr
     told = [json.loads(line) for line in result.stdout.splitlines()]
     finished = [event["run_id"] for event in told if event["event"] == "run.finished"]
