@@ -2,16 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from stream.bench import baseline
 from stream.bench import compare as comparing
 from stream.bench import measure as measuring
 from stream.config import Options
 from stream.errors import EgocleanError
+from tests.support.baseline import baseline_in_this_process
 from tests.support.clips import make_clip
 from tests.support.echo_server import MODEL, TOKENS_OUT
 from tests.support.openai_server import serving
@@ -68,7 +67,7 @@ def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatc
         {"encoder.name": "vjepa2", "encoder.model": str(model), "output.folder": out}
     )
     monkeypatch.setattr(measuring, "ceiling_flop_s", lambda _: 1e15)
-    monkeypatch.setattr(comparing, "run_baseline", _baseline_in_this_process)
+    monkeypatch.setattr(comparing, "run_baseline", baseline_in_this_process)
     measured = comparing.compare(options, tmp_path)
     assert measured["baseline"]["windows"] == measured["chain"]["windows"] == 2
     assert measured["cosine_min"] > 0.99
@@ -81,30 +80,6 @@ def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatc
     assert measured["projection"]["is_bound"]
 
 
-def _baseline_in_this_process(options: Options, embeddings: Path) -> dict[str, Any]:
-    """The program of ``stream.bench.baseline``, without starting another interpreter."""
-    result = CliRunner().invoke(baseline.main, baseline.words(options, embeddings), catch_exceptions=False)
-    figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    return figures
-
-
-@pytest.mark.parametrize("lens", ["none", "elsewhere"])
-def test_compare_takes_the_runs_lens_and_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lens: str) -> None:
-    """Without rectification, or with a calibration that lies elsewhere, both ways see the same pictures."""
-    clip = make_clip(tmp_path / "clip.mp4", frames=120)
-    (tmp_path / "lens").mkdir()
-    calibration = write_intrinsics(tmp_path / "lens")
-    chosen: dict[str, Any] = {"none": {"lens.rectify": False}, "elsewhere": {"lens.intrinsics": calibration}}
-    model = save_tiny_vjepa2(tmp_path / "model", encoder_px=64)
-    changes = {"encoder.name": "vjepa2", "encoder.model": str(model), "output.folder": tmp_path / "runs"}
-    options = Options(source=str(clip)).replace({**changes, "window.preset": "16@8", **chosen[lens]})
-    monkeypatch.setattr(measuring, "ceiling_flop_s", lambda _: 1e15)
-    monkeypatch.setattr(comparing, "run_baseline", _baseline_in_this_process)
-    measured = comparing.compare(options, tmp_path)
-    assert measured["baseline"]["windows"] == measured["chain"]["windows"] >= 2
-    assert measured["cosine_min"] > 0.99
-
-
 def test_baseline_that_fails_is_said(tmp_path: Path) -> None:
     """A sequential way that ends badly is one sentence, without a traceback of this program."""
     options = Options(source=str(tmp_path / "gone.mp4")).replace(
@@ -112,18 +87,3 @@ def test_baseline_that_fails_is_said(tmp_path: Path) -> None:
     )
     with pytest.raises(EgocleanError, match=r"sequential way on .*gone\.mp4 ended with status 1"):
         baseline.run_baseline(options, tmp_path / "theirs.npy")
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
-        (("--encoder", "grid", "--weights", "random"), 2, "--encoder grid has no weights"),
-        (("missing.mp4",), 3, "missing.mp4 does not exist"),
-        (("--encoder-model", "no/such-model", "--seconds", "3"), 5, "no/such-model"),
-    ],
-)
-def test_errors_are_those_of_a_run(tmp_path: Path, words: tuple[str, ...], code: int, said: str) -> None:
-    """A bench that cannot be done ends with a run's exit code and one sentence."""
-    result = run_cli("bench", *words, cwd=tmp_path)
-    assert result.returncode == code
-    assert said in result.stderr
