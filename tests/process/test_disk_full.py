@@ -125,7 +125,7 @@ def test_an_event_is_whole_or_not_there(tmp_path: Path) -> None:
     skipped = events.SegmentSkipped(segment_id="s0000", reason="none")
     program = (
         "import resource, sys; from pathlib import Path; from stream.records.store.event_log import EventLog; "
-        "from stream.records import events; log = EventLog(Path(sys.argv[1])); "
+        "from stream.records.schema import events; log = EventLog(Path(sys.argv[1])); "
         "skipped = events.SegmentSkipped(segment_id='s0000', reason='none'); log.append(skipped); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (Path(sys.argv[1]).stat().st_size + 10,) * 2); log.append(skipped)"
     )
