@@ -123,6 +123,13 @@ def test_waits_double_with_jitter_up_to_a_bound() -> None:
     assert clock.waits_s[-1] == 0.75 * FIRST_S
 
 
+def test_no_attempt_follows_an_interrupted_wait() -> None:
+    """A reader that is to end does not reconnect once more."""
+    waits = iter([False, True])
+    backoff = Backoff(math.inf, wait=lambda _: next(waits))
+    assert [backoff.wait(), backoff.wait()] == [True, False]
+
+
 def test_the_budget_counts_from_the_first_failure() -> None:
     """The last wait ends with the budget, and then there is one more attempt, and no other."""
     clock = Clock()
