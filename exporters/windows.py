@@ -60,7 +60,7 @@ class Windows:
 
 
 def stems(folder: Path) -> list[str]:
-    """Clips of which at least one array lies in a folder."""
+    """Clips with at least one array in a folder."""
     suffixes = ("_emb.npy", "_temb.npy", "_ts.npy")
     return sorted({path.name.removesuffix(end) for end in suffixes for path in folder.glob(f"*{end}")})
 
@@ -107,8 +107,8 @@ def _open(path: Path, ndim: int) -> npt.NDArray[Any]:
 def _common_length(arrays: dict[Path, npt.NDArray[Any]], *, growing: bool) -> int:
     lengths = {path: len(array) for path, array in arrays.items()}
     if len(set(lengths.values())) > 1 and not growing:
-        said = ", ".join(f"{path.name} has {length}" for path, length in lengths.items())
-        raise InputError(f"the arrays disagree on the number of windows: {said}")
+        lengths_text = ", ".join(f"{path.name} has {length}" for path, length in lengths.items())
+        raise InputError(f"the arrays disagree on the number of windows: {lengths_text}")
     count = min(lengths.values())
     if count == 0:
         raise InputError(f"{next(iter(lengths)).parent} holds no windows: the clip is shorter than one window")
@@ -129,7 +129,7 @@ def _lengths(rows: Float32) -> Float32:
 def _blocks(path: Path, count: int) -> Iterator[tuple[int, Float32]]:
     """The first ``count`` rows, flattened, each block with its first row's number.
 
-    The file is mapped anew for each block: pages that were read are given back, so that memory does not grow with
+    The file is mapped again for each block: pages that were read are released, so that memory does not grow with
     the file.
     """
     start = 0

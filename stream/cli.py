@@ -87,20 +87,20 @@ def cli() -> None:
 
 
 def _say(note: Note) -> None:
-    """As people want it."""
+    """Print a note for people."""
     for line in (note.trace or "").splitlines():
         click.echo(printable(line), err=True)
-    said = f"egoclean-stream: {note.text}" if note.level == "error" else note.text
-    click.echo(printable(said), err=True)
+    text = f"egoclean-stream: {note.text}" if note.level == "error" else note.text
+    click.echo(printable(text), err=True)
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM while nothing runs yet that would have to be drained."""
+    """Exit at SIGTERM while nothing runs that has to be drained."""
     sys.exit(ExitCode.SIGTERM)
 
 
 def _unraisable(ignored: "sys.UnraisableHookArgs") -> None:
-    """A signal's exception may arise where Python drops exceptions, as in an import's callbacks: leave all the same."""
+    """Exit even if a signal's exception is raised where Python ignores exceptions, as in callbacks of imports."""
     match ignored.exc_value:
         case SystemExit():
             os._exit(ExitCode.SIGTERM)
@@ -110,7 +110,7 @@ def _unraisable(ignored: "sys.UnraisableHookArgs") -> None:
 
 
 def _show(error: click.ClickException) -> None:
-    """Say what is wrong with the command line; a pattern of the shell may have put names of files into it."""
+    """Print an error of the command line, which may hold names of files from a shell pattern."""
     text = StringIO()
     error.show(text)
     for line in text.getvalue().splitlines():
@@ -118,7 +118,7 @@ def _show(error: click.ClickException) -> None:
 
 
 def main() -> None:
-    """Run the program; every way out has its documented exit code."""
+    """Run the program; exit with a documented code in every case."""
     signal.signal(signal.SIGTERM, _terminated)
     sys.unraisablehook = _unraisable
     forward_notes(_say)

@@ -39,7 +39,7 @@ from stream.video.sampling import Preset, Sampling
 
 
 class InputOptions(OptionGroup):
-    """How the source is read."""
+    """Options for reading the source."""
 
     title: ClassVar[str] = "Input"
 
@@ -102,7 +102,7 @@ class EncoderOptions(OptionGroup):
 
 
 class WindowOptions(OptionGroup):
-    """Which frames are embedded together."""
+    """Options of windows."""
 
     title: ClassVar[str] = "Windows"
 
@@ -115,7 +115,7 @@ class WindowOptions(OptionGroup):
 
 
 class ClipsOptions(OptionGroup):
-    """How several clips in one command are run."""
+    """Options for several clips in one command."""
 
     title: ClassVar[str] = "Several clips"
 
@@ -124,7 +124,7 @@ class ClipsOptions(OptionGroup):
 
 
 class OutputOptions(OptionGroup):
-    """Where the results go."""
+    """Options of the output."""
 
     title: ClassVar[str] = "Output"
 
@@ -137,7 +137,7 @@ class OutputOptions(OptionGroup):
 
 
 class RuntimeOptions(OptionGroup):
-    """How the processes of a run are kept going."""
+    """Options for running the processes."""
 
     title: ClassVar[str] = "Runtime"
 
@@ -166,7 +166,7 @@ class MachineOptions(OptionGroup):
 
 
 class MonitoringOptions(OptionGroup):
-    """What others see of a run."""
+    """Options of monitoring."""
 
     title: ClassVar[str] = "Monitoring"
 
@@ -187,13 +187,13 @@ class ResolvedOptions(BaseModel):
     encoder_px: int = 256
     """Side of the encoder frame, pixels: it follows from the encoder."""
     encoder_endpoint: str | None = None
-    """Where the encoder is that several runs share."""
+    """The endpoint of the encoder that several runs share."""
     stream: StreamFacts | None = None
-    """Of a live source, which is probed once."""
+    """Stream facts of a live source, which is probed once."""
 
 
 class Options(BaseModel):
-    """What the user asks for."""
+    """All options of a run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -277,7 +277,7 @@ def flag_and_value(path: str, value: object) -> str:
 
 
 def requirement(path: str, error: ErrorDetails) -> str:
-    """What a value must be, as ``must be above 0 and at most 1``."""
+    """The requirement for a value, as ``must be above 0 and at most 1``."""
     if error["type"] == "extra_forbidden":
         return "is not an option"
     if path not in OPTIONS:

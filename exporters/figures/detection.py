@@ -55,7 +55,7 @@ class Detection:
     causal: Track
     offline: Track
     truth: tuple[Span, ...] | None
-    """None where nobody knows; empty where it is known that nothing happens."""
+    """None if the events are unknown; empty if it is known that there are none."""
     damaged: tuple[Span, ...] = ()
 
 
@@ -210,5 +210,5 @@ def draw_track(axes: "Axes", track: Track) -> None:
 def shade(axes: "Axes", spans: Sequence[Span], color: str, label: str) -> None:
     """Colour the ground under spans."""
     for number, span in enumerate(spans):
-        said = label if number == 0 else None
-        axes.axvspan(span.t_start_s, span.t_end_s, color=color, alpha=_SHADE, linewidth=0, label=said)
+        legend = label if number == 0 else None
+        axes.axvspan(span.t_start_s, span.t_end_s, color=color, alpha=_SHADE, linewidth=0, label=legend)

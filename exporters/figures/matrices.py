@@ -27,7 +27,7 @@ class Cells:
     t_start_s: float
     cell_s: float
     of_window: npt.NDArray[np.intp]
-    """(N,) which cell each window lies in; rising."""
+    """(N,) index of each window's cell, ascending."""
 
     @property
     def count(self) -> int:

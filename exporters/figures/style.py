@@ -1,4 +1,4 @@
-"""How every figure looks and becomes a file: sizes, type, colours. No state of matplotlib outlives a figure."""
+"""The style and the files of all figures: sizes, fonts, colors. No state of matplotlib outlives a figure."""
 
 import io
 import warnings
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DPI: Final = 200
 
-# Okabe and Ito's palette, told apart by all common kinds of colour vision (https://jfly.uni-koeln.de/color/).
+# Okabe and Ito's palette, distinguishable with all common kinds of color vision (https://jfly.uni-koeln.de/color/).
 BLACK: Final = "#000000"
 BLUE: Final = "#0072B2"
 GREEN: Final = "#009E73"

@@ -21,7 +21,7 @@ SMALLEST_SPAN: Final = 0.01
 
 
 class Clock(NamedTuple):
-    """How times along one axis are written."""
+    """The format of the times on an axis."""
 
     step_s: float
     """From tick to tick."""

@@ -1,4 +1,4 @@
-"""Which segments are requested together: a full batch at once, a smaller one when its oldest has waited long enough."""
+"""Batches annotation tasks: a full batch is due at once, a smaller one when its oldest task has waited long enough."""
 
 import math
 from collections import deque
@@ -7,7 +7,7 @@ from stream.pipeline.items import AnnotationTask
 
 
 class Batcher:
-    """Tasks wait here for others, in order. It reads no clock: the caller passes the time."""
+    """Collects tasks in order. It reads no clock: the caller passes the time."""
 
     def __init__(self, size_max: int, wait_max_s: float) -> None:
         self._size_max = size_max
@@ -15,11 +15,11 @@ class Batcher:
         self._waiting: deque[AnnotationTask] = deque()
 
     def add(self, task: AnnotationTask) -> None:
-        """Let a task wait."""
+        """Add a task."""
         self._waiting.append(task)
 
     def due_at(self) -> float | None:
-        """When the next batch is due, on the clock of ``queued_at_s``; a full one is overdue. None if no task waits."""
+        """Time at which the next batch is due, on the clock of ``queued_at_s``; None if no task waits."""
         if not self._waiting:
             return None
         is_full = len(self._waiting) >= self._size_max

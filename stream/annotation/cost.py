@@ -45,7 +45,7 @@ def _dollars(response: AnnotationResponse, options: Options) -> float | None:
 
 
 def is_local(url: str | None) -> bool:
-    """Whether the model runs on this machine; it does if it has no URL."""
+    """Whether the model runs on this machine, which is the case if it has no URL."""
     host = "localhost" if url is None else urlsplit(url).hostname or ""
     try:
         address = ip_address(host)

@@ -58,7 +58,7 @@ class AnnotationExecutor:
         *,
         on_finish: Callable[[End], None] = lambda _: None,
     ) -> None:
-        """Queue what an earlier attempt left open. ``on_finish`` is called once, when all segments are settled."""
+        """Queue segments left open by an earlier attempt. ``on_finish`` is called when all segments are settled."""
         self._log = log
         self._cache = cache
         self._blocks = options.keyframes.on_cache_full != "skip"
@@ -74,7 +74,7 @@ class AnnotationExecutor:
 
     @property
     def has_room(self) -> bool:
-        """Whether another keyframe fits, or waiting for room would be of no use."""
+        """Whether another keyframe fits; also true if waiting would not make room."""
         return not (self._blocks and self.open_segments) or self._cache.fits(self._keyframe_bytes_max)
 
     @property
@@ -83,12 +83,12 @@ class AnnotationExecutor:
         return self._queue.open_segments
 
     def facts(self) -> dict[str, dict[str, int]]:
-        """For ``run.json``: responses that answered no open request. Nothing without an annotator."""
+        """Number of refused responses, for ``run.json``; empty without an annotator."""
         return {"annotator": {"answers_refused": self._queue.refused}} if self._has_annotator else {}
 
     @property
     def has_message(self) -> bool:
-        """Whether ``messages`` has something to give."""
+        """Whether ``messages`` would yield anything."""
         return self._queue.has_message
 
     def close_segment(self, segment: events.SegmentClosed) -> None:
@@ -99,16 +99,16 @@ class AnnotationExecutor:
         self._take(segment, self._cache.count(segment.t_start_s, segment.t_end_s))
 
     def handle(self, event: Event) -> None:
-        """Give the queue an event, and carry out what it says, each instruction to its end.
+        """Pass an event to the queue and carry out its instructions, one after the other.
 
         Raises:
-            ModelUnavailableError: the annotator cannot work, and the run makes no sense without it.
+            ModelUnavailableError: the annotator cannot work, and the run is useless without it.
         """
         for instruction in self._queue.handle(event):
             self._execute(instruction)
 
     def messages(self) -> Iterator[AnnotationTask | End]:
-        """What the annotator may be sent now; ask for the next one only when there is room for it."""
+        """Messages that may be sent to the annotator now; take the next one only when there is room for it."""
         while instructions := self._queue.handle(ChannelReady()):
             for instruction in instructions:
                 if isinstance(instruction, Send):
@@ -174,11 +174,11 @@ class AnnotationExecutor:
         self.handle(SegmentSelected(task, self._selection.select(segment, keyframes_there)))
 
     def _resume(self, layout: RunLayout) -> None:
-        """Queue the segments that an earlier attempt closed and did not settle, and use the responses that it had."""
+        """Queue the segments that an earlier attempt closed and did not settle, and use the responses on disk."""
         open_since_s = 0.0
         for event in read_events(layout.events):
             if isinstance(event, events.SegmentClosed):
-                self._take(event, event.keyframes)  # if some have gone since, the request for them will fail
+                self._take(event, event.keyframes)  # if some were removed since, the request will fail
                 open_since_s = event.t_end_s
         self._cache.keep(open_since_s, sys.maxsize)
         last = {response.segment_id: response for response in read_responses(layout.raw_responses)}

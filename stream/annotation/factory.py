@@ -1,4 +1,4 @@
-"""The annotator that a run's options name: settled before the run begins, made in the process where it works."""
+"""Resolves the annotator that a run's options name, and loads it in the process where it works."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

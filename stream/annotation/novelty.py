@@ -1,4 +1,4 @@
-"""Whether a segment is similar to one that is described already, judged by the run's own embeddings."""
+"""Finds described segments that are similar to a new one, by the embeddings of the run."""
 
 from typing import Final
 
@@ -28,7 +28,7 @@ class Novelty:
         """(segments, D) float32, in the order of ``_segment_ids``."""
 
     def remember(self, segment: events.SegmentClosed) -> None:
-        """Note a segment that is described, or is to be."""
+        """Remember a segment that is described or will be."""
         if segment.segment_id in self._segment_ids or (unit := self._unit(segment)) is None:
             return
         before = unit[None][:0] if self._units is None else self._units[1 - REMEMBERED_MAX :]
@@ -36,7 +36,7 @@ class Novelty:
         self._segment_ids = [*self._segment_ids[1 - REMEMBERED_MAX :], segment.segment_id]
 
     def forget(self, segment_id: str) -> None:
-        """Note that a segment could not be described: nothing is similar to it."""
+        """Forget a segment that could not be described."""
         if self._units is not None and segment_id in self._segment_ids:
             place = self._segment_ids.index(segment_id)
             self._units = np.delete(self._units, place, axis=0)

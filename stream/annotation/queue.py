@@ -1,4 +1,4 @@
-"""Which closed segments wait for the annotator, and for what: a pure state machine.
+"""The annotation queue: a pure state machine that tracks each closed segment until its outcome.
 
 Events go in, instructions come out; the worker state machine of dask.distributed is the model. There is no disk, clock,
 socket or log in here: ``stream.annotation.executor`` carries out the instructions, in their order and each to its end,
@@ -45,11 +45,11 @@ from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable, End, Wor
 from stream.records.schema.events import NO_ANNOTATOR, NO_RESPONSE
 
 OUTSTANDING_MAX: Final = 64
-"""Requests that may be with the annotator at the same time."""
+"""Maximum number of requests that the annotator has at once."""
 
 
 class AnnotationQueue:
-    """Every segment that it is given ends in exactly one outcome, whatever happens to the annotator, and when."""
+    """Every selected segment gets exactly one outcome, whatever happens to the annotator, and when."""
 
     def __init__(
         self,
@@ -68,16 +68,16 @@ class AnnotationQueue:
         self._outstanding: dict[str, AnnotationTask] = {}
         self._recording: dict[str, SegmentClosed] = {}
         self._held: dict[str, list[SegmentSelected]] = {}
-        """By the segment that they are similar to."""
+        """Segments on hold, by the segment to which they are similar."""
         self._selecting: set[str] = set()
-        """Held ones that are being selected again."""
+        """Segments on hold that are being selected again."""
         self._suspects: set[str] = set()
         self._is_ready = False
         """Whether the annotator takes tasks."""
         self._gone_because = None if has_annotator else NO_ANNOTATOR
-        """Why nothing is annotated any more."""
+        """The reason why nothing is annotated any more."""
         self._end: End | None = None
-        """The chain's."""
+        """The ``End`` of the chain."""
         self._end_is_sent = False
         self._is_finished = False
         self.refused = 0
@@ -91,7 +91,7 @@ class AnnotationQueue:
 
     @property
     def has_message(self) -> bool:
-        """Whether the answer to ``ChannelReady`` is a message."""
+        """Whether ``ChannelReady`` would be answered with a message."""
         if not self._is_ready or self._gone_because is not None:
             return False
         if self._waiting:
@@ -99,7 +99,7 @@ class AnnotationQueue:
         return self._end is not None and not (self._end_is_sent or self._held or self._selecting)
 
     def handle(self, event: Event) -> list[Instruction]:
-        """Take one event; returns what is to be done about it, in order."""
+        """Take one event; returns the instructions that follow from it, in order."""
         if self._is_finished:
             return []
         instructions = list(self._on(event))
@@ -160,7 +160,7 @@ class AnnotationQueue:
             yield self._fail(segment, self._gone_because)
 
     def _is_pending(self, segment_id: str | None) -> bool:
-        """Whether the annotator is still to decide about this segment."""
+        """Whether the segment still waits for an outcome."""
         return segment_id in self._waiting or segment_id in self._outstanding or segment_id in self._recording
 
     def _is_open(self, segment_id: str) -> bool:
@@ -199,13 +199,13 @@ class AnnotationQueue:
         lost, self._outstanding = self._outstanding, {}
         if lost.keys() <= self._suspects:  # at most one: suspects are sent one at a time
             for task in lost.values():
-                yield self._fail(task.segment, f"the annotator died of it twice: {reason}")
+                yield self._fail(task.segment, f"the annotator died twice on it: {reason}")
         else:
             self._suspects |= lost.keys()
             self._waiting = lost | self._waiting
 
     def _give_up(self, reason: str) -> Iterator[Instruction]:
-        """Nothing is annotated any more: what is open has failed, and so has what follows."""
+        """Stop annotating: open segments have failed, and all later ones fail."""
         self._gone_because = reason
         for task in (*self._outstanding.values(), *self._waiting.values()):
             yield self._fail(task.segment, reason)

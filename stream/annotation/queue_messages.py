@@ -48,14 +48,14 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class KeepKeyframes:
-    """The keyframes of this segment must stay."""
+    """The keyframes of this segment must be kept."""
 
     segment: SegmentClosed
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseKeyframes:
-    """The keyframes of this segment may go when room is needed."""
+    """The keyframes of this segment may be removed when room is needed."""
 
     segment: SegmentClosed
 
@@ -76,7 +76,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class RecordResponse:
-    """Make the response and what follows from it durable, then report ``OutcomeRecorded``."""
+    """Record the response and its actions durably, then report ``OutcomeRecorded``."""
 
     segment: SegmentClosed
     response: AnnotationResponse
@@ -107,7 +107,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class RecordRestart:
-    """Record that the annotator's process exited and is started again."""
+    """Record that the annotator's process exited and is restarted."""
 
     process: str
     reason: str
@@ -115,7 +115,7 @@ class RecordRestart:
 
 @dataclass(frozen=True, slots=True)
 class StopRun:
-    """The annotator cannot work, and this run makes no sense without it."""
+    """The annotator cannot work, and this run is useless without it."""
 
     reason: str
 

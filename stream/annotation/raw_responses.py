@@ -26,7 +26,7 @@ class RawResponses(AppendLog):
 
 
 def read_responses(path: Path) -> Iterator[AnnotationResponse]:
-    """All whole responses so far; none if there is no file.
+    """All complete responses so far; none if there is no file.
 
     Raises:
         DamagedError: a line is no response.

@@ -1,4 +1,4 @@
-"""Which closed segments are described. The others are skipped, each with a reason."""
+"""Selects the closed segments to describe. The others are skipped, each with a reason."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ class Selection:
         self._novelty = Novelty(layout, options.annotator.novelty_threshold)
 
     def select(self, segment: events.SegmentClosed, keyframes_there: int) -> events.SegmentSkipped | None:
-        """Why a segment is skipped; None if it is to be described, which is remembered.
+        """The reason for skipping a segment; None if it is to be described, and is then remembered.
 
         ``keyframes_there``: how many of its keyframes are in the keyframe cache.
         """

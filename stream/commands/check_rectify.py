@@ -104,7 +104,7 @@ def _frame_at(source: "Clip", at_s: float) -> "av.VideoFrame":
 
 
 def _frames(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[av.VideoFrame]":
-    """What can be decoded from here on; a damaged packet is passed over, the next whole frame serves as well."""
+    """Frames that can be decoded from here on; damaged packets are skipped."""
     import av
 
     from stream.video.container import demuxed

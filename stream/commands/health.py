@@ -59,7 +59,7 @@ def judge(run: Path, since: datetime | None = None) -> tuple[bool, str]:
 
 
 def began_at() -> datetime:
-    """When process 1 began: in a container its main process, without which it would have ended."""
+    """Start time of process 1, which in a container is its main process."""
     ticks = int(Path("/proc/1/stat").read_text().rpartition(")")[2].split()[_START_TIME])
     running_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return now() - timedelta(seconds=running_s)

@@ -62,7 +62,7 @@ def print_lines(news: Iterator[tuple[Event, bytes]]) -> None:
 
 
 class Pace:
-    """Where a run is and how fast, by its heartbeats: events alone tell that seldom."""
+    """Position and speed of a run from its heartbeats, since events are rare."""
 
     def __init__(self, run: Path, view: View) -> None:
         self._layout = layout_of(run)

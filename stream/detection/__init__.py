@@ -1,1 +1,1 @@
-"""When does work stop being the usual work: pure functions and one causal detector."""
+"""Detects when work stops being the usual work: pure functions and one causal detector."""

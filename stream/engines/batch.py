@@ -15,7 +15,7 @@ from stream.ui.notes import report_error
 from stream.ui.text import clock
 
 _ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGINT, ExitCode.SIGTERM)
-"""Failures that the next clip would have, too, and stops that the user asked for."""
+"""Exit codes that would occur for the next clip, too, or that the user caused."""
 _DONE = (ExitCode.DONE, ExitCode.PARTIAL)
 
 
@@ -25,11 +25,11 @@ class Outcome:
 
     clip: str
     code: int
-    """The exit code it would have had alone."""
+    """The exit code that it would have alone."""
     says: str
-    """One line."""
+    """One line for the summary."""
     video_s: float = 0.0
-    """Seconds of video that are done."""
+    """Seconds of video that were processed."""
     run_dir: Path | None = None
     """Its run directory; None if nothing was begun."""
     stopped: int | None = None
@@ -105,7 +105,7 @@ def run_in_turn(
 
 
 def conclude(clips: Sequence[str], ended: Iterable[Outcome], write_line: WriteLine, *, record: Path | None) -> int:
-    """Record the outcomes as the clips end, and print a summary; returns the gravest exit code."""
+    """Record the outcomes as the clips end, and print a summary; returns the worst exit code."""
     outcomes: list[Outcome] = []
     left = dict.fromkeys(clips)
     for outcome in ended:
@@ -120,7 +120,7 @@ def conclude(clips: Sequence[str], ended: Iterable[Outcome], write_line: WriteLi
 
 
 def ends_batch(outcome: Outcome, *, fail_fast: bool) -> bool:
-    """Whether no other clip begins after this one."""
+    """Whether the batch ends after this clip."""
     return bool(outcome.stopped) or outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE)
 
 

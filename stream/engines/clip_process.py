@@ -26,7 +26,7 @@ OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
 
 class ClipConfig(BaseModel):
-    """Which clip to run, how, and the file for its outcome."""
+    """The clip, its options, and the file for its outcome."""
 
     clip: str
     options: Options
@@ -40,12 +40,12 @@ def _print_note(note: Note) -> None:
 
 
 def _stopped(number: int, _frame: FrameType | None) -> NoReturn:
-    """Exit at a signal before anything runs that would have to be drained."""
+    """Exit at a signal while nothing runs that has to be drained."""
     sys.exit(128 + number)
 
 
 def _drain_without_parent(pipe: FileIO) -> None:
-    """Wait until the parent is gone; then nobody reads the output any more, and the run is to end."""
+    """Wait until the parent has exited, and then stop the run, since its output is no longer read."""
     pipe.readall()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
@@ -54,7 +54,7 @@ def _drain_without_parent(pipe: FileIO) -> None:
 
 
 def main() -> None:
-    """Entry of the process; its exit code is the one that the clip would have had alone."""
+    """Entry point of the process; its exit code is the one that the clip would have alone."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stopped)
     pipe = FileIO(sys.stdin.fileno(), closefd=False)

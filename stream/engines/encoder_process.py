@@ -1,4 +1,4 @@
-"""The process of the encoder that several clips share, as their parent holds it."""
+"""Starts and watches the process of the encoder that several clips share."""
 
 import subprocess
 import sys

@@ -30,14 +30,14 @@ from stream.runtime.work import build
 from stream.ui.notes import forwarded_notes, print_traceback
 
 NAME: Final = "inline"
-"""Of the one process, in heartbeats and records."""
+"""Name of the one process in heartbeats and records."""
 _BEAT_S: Final = 0.5
 _WAIT_S: Final = 0.05
-"""Longest sleep: a signal is seen that soon."""
+"""Longest sleep, and so the longest delay of a signal."""
 
 
 class InlineEngine:
-    """An ``Engine`` that needs no process but its own."""
+    """Runs the whole chain in this process."""
 
     def patience_s(self, options: Options) -> Mapping[str, float]:
         return {NAME: max(spec.patience_s for spec in processes(options))}
@@ -64,14 +64,14 @@ class InlineEngine:
 
 
 def _numpy_on_one_thread() -> AbstractContextManager[object]:
-    """As the table of processes has it for all who use numpy's: sums on more threads differ in their last bits."""
+    """Threads as in the table of processes, since sums on more threads differ in their last bits."""
     limit: AbstractContextManager[object] = ThreadpoolController().select(internal_api="openblas").limit(limits=1)
     return limit
 
 
 @contextmanager
 def _interrupted_by_second_signal(chain: ChainRun) -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` at a second signal, whatever is computed or waited for."""
+    """Raise ``KeyboardInterrupt`` at a second signal, even during a computation or a wait."""
     chain.stop.interrupts = True
     try:
         yield
@@ -80,7 +80,7 @@ def _interrupted_by_second_signal(chain: ChainRun) -> Iterator[None]:
 
 
 class _InlineChain:
-    """One chain, as a list of works: what one returns goes into the next at once."""
+    """One chain as a list of works: items that one returns are passed to the next at once."""
 
     def __init__(self, chain: ChainRun, reporter: Reporter, closing: ExitStack) -> None:
         self._chain = chain
@@ -94,7 +94,7 @@ class _InlineChain:
         self._most = chain.options.runtime.max_restarts
         self._restarts_left = {spec.name: self._most for spec in self._specs if spec.restarts_alone}
         self._unanswered = {row for row, spec in enumerate(self._specs) if spec.requests}
-        """Rows from which the ``End`` has not come back yet."""
+        """Rows that have not returned ``End`` yet."""
         self._gone: set[int] = set()
         """Rows that have died too often."""
         self._beat_at = self._began_at = 0.0
@@ -126,7 +126,7 @@ class _InlineChain:
         return work
 
     def _play(self, source: PacketSource) -> None:
-        """Make items until the source is exhausted, or a signal comes; the latter leaves the rest for later."""
+        """Read the source until it is exhausted or a signal comes; a resumed run reads the rest."""
         stage = self._works[0].stage
         reason: EndReason = "end_of_stream"
         for packet in source.packets():
@@ -147,7 +147,7 @@ class _InlineChain:
         self._route(0, source.end(reason))
 
     def _route(self, row: int, item: Item) -> None:
-        """Pass on what a row has returned: to the next one, or, if it answers requests, to the one before."""
+        """Pass an item of a row to the next row, or to the previous one if the row answers requests."""
         if isinstance(item, Barrier):
             item = replace(item, states=with_states(item.states, self._works[row].stage.snapshot()))
         kind, counts = type(item).__name__, self._counts[row]
@@ -168,7 +168,7 @@ class _InlineChain:
         self._drain(row, feed(self._works[row].stage, item))
 
     def _drain(self, row: int, items: Iterable[Item]) -> None:
-        """Pass on all that a row returns; one that restarts alone is rebuilt if it fails."""
+        """Pass on all items that a row returns; a row that restarts alone is rebuilt if it fails."""
         returned = iter(items)
         while True:
             try:
@@ -199,7 +199,7 @@ class _InlineChain:
             return
         self._gone.add(row)
         self._unanswered.discard(row)
-        last = f"{reason}, and has been started again as often as --max-restarts {self._most} allows"
+        last = f"{reason}, and has been restarted as often as --max-restarts {self._most} allows"
         self._give(row - 1, WorkerExited(spec.name, last, restarts=False))
 
     def _is_ready(self, row: int) -> bool:

@@ -23,7 +23,7 @@ _FULL_RANGE_TAG = 2
 
 
 class Color(NamedTuple):
-    """How to interpret a frame's planes."""
+    """The color tags for interpreting a frame's planes."""
 
     matrix: str
     full_range: bool

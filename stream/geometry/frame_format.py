@@ -39,7 +39,7 @@ class FrameFormat(NamedTuple):
 
     @property
     def color(self) -> Color:
-        """How to interpret the planes; a converted frame retains its tags."""
+        """The color tags of the planes; a converted frame retains them."""
         return color_of(self.colorspace, self.color_range, self.pixel_format if self.zero_copy else "yuv420p")
 
 

@@ -63,7 +63,7 @@ class FrameRemap:
         return self._keyframe(frame)
 
     def facts(self) -> dict[str, object]:
-        """How pixels were processed, for the record; JSON types only."""
+        """Facts about the processing of pixels, for the record; JSON types only."""
         encoder_valid, picture_valid = self._valid_fractions
         color = self._frame_format.color
         return {

@@ -1,4 +1,4 @@
-"""Where a view's pixels are in a decoder's planes, and how the planes are filtered before they are sampled."""
+"""Plans the sampling of a view: positions of its pixels in the decoder's planes, and filters for the planes."""
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -46,7 +46,7 @@ class BlurKernel(NamedTuple):
 
 
 class SamplingPlan(NamedTuple):
-    """How a view is sampled from the planes of a frame format."""
+    """The plan for sampling a view from the planes of a frame format."""
 
     halvings: int
     """Number of halvings of luma before the remap."""

@@ -217,7 +217,7 @@ class ChainCollector(Collector):
 
 
 def _items(last: Sequence[Heartbeat], kind: str) -> int:
-    """How many items of a kind the chain has made: later processes, which pass them on, have handed on no more."""
+    """Items of a kind that the chain has created; processes that only pass them on have counted no more."""
     return max((status.items_out.get(kind, 0) for status in last), default=0)
 
 

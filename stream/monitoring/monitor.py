@@ -1,4 +1,4 @@
-"""What others can see of a run: metrics, health and its heartbeat file."""
+"""Publishes the state of a run: metrics, health and the heartbeat file."""
 
 import time
 from collections.abc import Mapping

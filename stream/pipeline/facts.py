@@ -1,6 +1,6 @@
 """The facts of a run. One frozen class a fact: what travels along the chain is what is recorded and what is read.
 
-A fact that follows from the clip is made where it is found out and travels as an item; the record stage fills in what
+A fact that follows from the clip is created where it is detected and travels as an item; the record stage fills in what
 it alone knows, and the log adds the envelope: ``v``, ``seq``, ``time``. The facts that only the log knows (the run's
 own, and what became of a segment) are in ``stream.records.schema.events``, which holds the schema of all.
 """

@@ -1,4 +1,4 @@
-"""What travels along the chain. One dataclass a kind of item; times are seconds since the first decoded frame.
+"""The items of the chain, one dataclass for each kind; times are seconds since the first decoded frame.
 
 ``Packet`` and ``Picture`` hold libav objects and live inside one process; all others cross process borders
 (``stream.runtime.channels``) and hold nothing but numbers, strings, bytes and numpy arrays.
@@ -34,7 +34,7 @@ class Packet:
     offset_s: float = 0.0
     """Added to the packet's own time: the total length of the earlier rounds of ``--loop``."""
     is_entry: bool = False
-    """Whether decoding may begin with it: ``stream.video.packets`` finds it again without reading what is before it."""
+    """Whether decoding may begin with it; ``stream.video.packets`` can seek to it."""
     arrived_at: float | None = None
     """When a camera sent it, in seconds of the monotonic clock; None where the source waits for its reader."""
 
@@ -46,7 +46,7 @@ class Flush:
     lost_packets: int = 0
     """Number of packets that the container's index lists and that are missing; 1 if it ends without listing any."""
     lost_until_s: float | None = None
-    """Where they would have ended, on the packets' clock with its offset; None if unknown."""
+    """Time at which they would have ended, on the packets' clock with its offset; None if unknown."""
     reason: str = ""
     """Why packets are lost; empty if none are."""
 
@@ -70,10 +70,10 @@ class ConnectionRestored:
 
 @dataclass(frozen=True, slots=True)
 class PacketsDropped:
-    """In place of packets that waited too long to be decoded; a keyframe follows."""
+    """Replaces packets that waited too long to be decoded; a random access point follows."""
 
     until_s: float
-    """Where they would have ended, on the packets' clock with its offset."""
+    """Time at which they would have ended, on the packets' clock with its offset."""
     packets: int
     reason: str
 
@@ -93,7 +93,7 @@ class Picture:
     duration_s: float
     frame: av.VideoFrame
     arrived_at: float | None = None
-    """As its packet's."""
+    """Arrival of its packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class EncoderFrame:
     rgb: UInt8
     """(encoder_px, encoder_px, 3) uint8, RGB."""
     arrived_at: float | None = None
-    """As its packet's; all processes of a machine share one monotonic clock."""
+    """Arrival of its packet; all processes of a machine share one monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class WorkerExited:
     process: str
     reason: str
     restarts: bool
-    """Whether it is started again."""
+    """Whether it is restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class Barrier:
     """A place in the stream at which every stage saves its state; a run can continue from all of them together."""
 
     t_s: float
-    """Of the frame that it follows."""
+    """Time of the frame that it follows."""
     states: bytes
     """The states of the stages that it has passed, by name, packed by ``stream.pipeline.codec``."""
 

@@ -40,7 +40,7 @@ class Stage(ABC):
         return ()
 
     def notify_at(self) -> float | None:
-        """When to call ``on_notify`` next, in seconds of the monotonic clock; None if only an item can change that."""
+        """Time of the next ``on_notify``, in seconds of the monotonic clock; None if only an item can set one."""
         return None
 
     def on_notify(self, now_s: float) -> Iterable[Item]:  # noqa: ARG002 - for those that look at the clock
@@ -69,11 +69,11 @@ class Stage(ABC):
         """
 
     def facts(self) -> Facts:
-        """What is known about the work so far, for ``run.json``."""
+        """Facts about the work for ``run.json``, as far as they are known."""
         return {}
 
     def gauges(self) -> Gauges:
-        """What the stage holds at present, for the metrics."""
+        """Current amounts that the stage holds, for the metrics."""
         return {}
 
     def close(self) -> None:  # noqa: B027 - not every stage holds something
@@ -120,7 +120,7 @@ class Pipeline(Stage):
         """Restore each stage that has a state; one without, put in since the snapshot, starts fresh.
 
         Raises:
-            TypeError: what is saved under a stage's name is not a state.
+            TypeError: the value saved under a stage's name is not a state.
         """
         for stage in self._stages:
             part = state.get(stage.name, {})

@@ -1,4 +1,4 @@
-"""What an earlier attempt recorded: checked before a run resumes, and the part of it that is past its checkpoint."""
+"""Reads the records of an earlier attempt: checks them before a run resumes, and returns events after a checkpoint."""
 
 from collections.abc import Iterable, Sequence
 

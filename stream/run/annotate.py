@@ -35,39 +35,39 @@ from stream.ui.notes import Note
 from stream.ui.view import View
 
 _OF_ONE_ANNOTATOR: Final = {"model", "url", "quantization"}
-"""Options that mean nothing to another annotator."""
+"""Options that do not apply to another annotator."""
 
 
-def annotate_run(layout: RunLayout, given: Mapping[str, Any], view: View) -> int:
-    """Describe what is left of a finished run, with the run's own options where no others are ``given``.
+def annotate_run(layout: RunLayout, changes: Mapping[str, Any], view: View) -> int:
+    """Describe the remaining segments of a finished run, with the run's own options except for ``changes``.
 
     Returns:
         The documented exit code.
 
     Raises:
         UsageError: there is no finished run, or the options make no sense.
-        ModelUnavailableError: the annotator's packages, weights or server are not there.
+        ModelUnavailableError: the annotator's packages, weights or server are missing.
     """
     if finish_of(layout.events) is None:
         raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
     claim = RunLock(layout)
     try:
-        options = _options(layout, given)
+        options = _options(layout, changes)
         return _annotate(layout, with_annotator(options), view)
     finally:
         view.close()
         claim.release()
 
 
-def _options(layout: RunLayout, given: Mapping[str, Any]) -> Options:
+def _options(layout: RunLayout, changes: Mapping[str, Any]) -> Options:
     recorded = read_manifest(layout.manifest).options
     before = recorded["annotator"]
-    if before["name"] not in (NO_ANNOTATOR, by_path(given, "annotator.name") or before["name"]):
+    if before["name"] not in (NO_ANNOTATOR, by_path(changes, "annotator.name") or before["name"]):
         before = {name: value for name, value in before.items() if name not in _OF_ONE_ANNOTATOR}
     budget = nest({"machine.vram_budget_gib": None})
-    options = validate(merge(merge({**recorded, "annotator": before}, budget), given))
+    options = validate(merge(merge({**recorded, "annotator": before}, budget), changes))
     if not options.annotator.enabled:
-        raise UsageError(f"{layout.root} was made without an annotator: name one with --annotator")
+        raise UsageError(f"{layout.root} was run without an annotator: name one with --annotator")
     return options
 
 
@@ -110,7 +110,7 @@ def _responses(executor: AnnotationExecutor, annotate: Annotate) -> Iterator[Ann
     """All responses; the caller handles each before the next requests are made.
 
     Raises:
-        ModelUnavailableError: the annotator can answer no request: what is left stays as it was, for another call.
+        ModelUnavailableError: the annotator can answer no request; the remaining segments are left for another call.
     """
     while tasks := list(executor.messages()):
         for task in tasks:
@@ -126,8 +126,8 @@ def _only_responses(items: Iterator[Item]) -> Iterator[AnnotationResponse]:
             yield item
 
 
-def _tell_health(layout: RunLayout, finish: events.RunFinished) -> None:
-    """The heartbeat's last word agrees with the record's."""
+def _update_health(layout: RunLayout, finish: events.RunFinished) -> None:
+    """Write the exit code of the record to ``health.json``."""
     if layout.health.exists():
         health = read_health(layout.health)
         health.model_copy(update={"exit_code": finish.exit_code, "time": now().isoformat()}).write(layout.health)
@@ -146,5 +146,5 @@ def _update_accounting(layout: RunLayout) -> events.RunFinished:
     manifest = read_manifest(layout.manifest)
     manifest.exit_code = again.exit_code
     manifest.write(layout.manifest)
-    _tell_health(layout, again)
+    _update_health(layout, again)
     return again

@@ -1,4 +1,4 @@
-"""What ``--overwrite`` removes, and when that needs the user's consent."""
+"""Describes the run that ``--overwrite`` removes, and asks for consent if it has annotations."""
 
 import sys
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from stream.records.store.event_log import read_events
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """A run that lies where another one is to be written."""
+    """A run in the directory where another one is to be written."""
 
     root: Path
     state: str
@@ -27,7 +27,7 @@ class EarlierRun:
 
     @property
     def needs_consent(self) -> bool:
-        """Whether it is a complete result that cost something to describe."""
+        """Whether it is a finished run with annotations, which cost time or money."""
         return self.state == "finished" and self.annotated > 0
 
     def __str__(self) -> str:
@@ -45,13 +45,13 @@ def earlier_at(layout: RunLayout) -> EarlierRun | None:
         events = list(read_events(layout.events))
     except DamagedError:
         return EarlierRun(layout.root, "damaged")
-    asked = [event for event in events if isinstance(event, SegmentAnnotated | SegmentFailed)]
+    responses = [event for event in events if isinstance(event, SegmentAnnotated | SegmentFailed)]
     return EarlierRun(
         layout.root,
         "finished" if any(isinstance(event, RunFinished) for event in events) else "interrupted",
         sum(isinstance(event, SegmentClosed) for event in events),
-        len({event.segment_id for event in asked if isinstance(event, SegmentAnnotated)}),
-        sum(event.dollars or 0.0 for event in asked),
+        len({event.segment_id for event in responses if isinstance(event, SegmentAnnotated)}),
+        sum(event.dollars or 0.0 for event in responses),
     )
 
 
@@ -67,7 +67,7 @@ def with_consent(options: Options, layout: RunLayout) -> Options:
 
 
 def announce_removal(options: Options, layout: RunLayout) -> str | None:
-    """A sentence on what is about to be removed; None if there is nothing.
+    """A sentence on the run that is about to be removed; None if there is none.
 
     Raises:
         UsageError: it is a finished run with annotations, and the user has not agreed.

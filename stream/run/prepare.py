@@ -34,7 +34,7 @@ class Prepared:
     """A run that is ready to start."""
 
     options: Options
-    """With every open choice settled: the commit of a remote source, the calibration file, the decoder, the encoder and
+    """All choices are resolved: the commit of a remote source, the calibration file, the decoder, the encoder and
     the folders of the models' weights; for a live source, its kind and stream facts."""
     source: Source
     stream: StreamFacts
@@ -52,7 +52,7 @@ def prepare(options: Options) -> Prepared:
     Raises:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
-        ModelUnavailableError: a model's packages or weights are not there.
+        ModelUnavailableError: a model's packages or weights are missing.
         NoRoomError: the models do not fit into the GPU's memory.
         UsageError: options contradict each other.
     """
@@ -79,19 +79,23 @@ def _at_recorded_commit(options: Options) -> str:
     """The source; a remote one at the commit of the earlier run in this directory, if it is the same source."""
     if options.output.overwrite or not is_on_hub(options.source):
         return options.source
-    asked = parse_address(options.source)
-    stem = PurePosixPath(asked.member or asked.path).stem
+    address = parse_address(options.source)
+    stem = PurePosixPath(address.member or address.path).stem
     layout = RunLayout(options.output.folder / stem, stem)
     if not (layout.events.exists() and layout.manifest.exists()):
         return options.source
-    read = read_manifest(layout.manifest).source.origin
-    if read is None or (read.get("data_set"), read.get("path"), read["member"]) != (
-        asked.data_set,
-        asked.path,
-        asked.member,
+    origin = read_manifest(layout.manifest).source.origin
+    if origin is None or (origin.get("data_set"), origin.get("path"), origin["member"]) != (
+        address.data_set,
+        address.path,
+        address.member,
     ):
         return options.source
-    return str(asked.at(read["commit"])) if asked.names_commit(read["revision"], read["commit"]) else options.source
+    return (
+        str(address.at(origin["commit"]))
+        if address.names_commit(origin["revision"], origin["commit"])
+        else options.source
+    )
 
 
 def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:

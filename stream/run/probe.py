@@ -1,4 +1,4 @@
-"""Probe a source; a live source that is not available yet is tried again for a while."""
+"""Probe a source; a live source that is not available yet is retried for a while."""
 
 import logging
 import threading
@@ -16,11 +16,11 @@ from stream.video.facts import StreamFacts
 _LOG = logging.getLogger(__name__)
 
 FIRST_CONTACT_S = 30.0
-"""How long a camera that was never reached is tried, in seconds, unless ``--reconnect-timeout-s`` is given."""
+"""Seconds for which a camera that was never reached is tried, unless ``--reconnect-timeout-s`` is set."""
 
 
 def probe(options: Options) -> tuple[Source, StreamFacts]:
-    """Open the source and read its stream facts. A live source is tried again; each reason is logged once.
+    """Open the source and read its stream facts. A live source is retried; each reason is logged once.
 
     Raises:
         SourceError: it cannot be read, or cannot be reached in time.

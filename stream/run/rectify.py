@@ -1,4 +1,4 @@
-"""Rectifying a clip and nothing more: a video in, a rectified video out, with the camera that would have taken it."""
+"""Rectifies a clip: writes the rectified video and its pinhole camera, and nothing else."""
 
 import json
 import os
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     import av
 
 _DEFAULT_RATE = 25.0
-"""For the encoder's rate control only, where the clip names no rate."""
+"""For the encoder's rate control only, if the clip names no rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be made of a clip."""
+    """The options of one rectification."""
 
     out: Path
     intrinsics: Path | None = None
@@ -53,7 +53,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The files that are made of one clip."""
+    """The files that are written for one clip."""
 
     folder: Path
     stem: str
@@ -65,12 +65,12 @@ class Output:
 
     @property
     def intrinsics(self) -> Path:
-        """The pinhole camera that it looks to be taken with."""
+        """The pinhole camera of the rectified video."""
         return self.folder / f"{self.stem}_intrinsics.json"
 
     @property
     def mask(self) -> Path:
-        """Where its pictures show something."""
+        """Mask of the pixels that show the scene."""
         return self.folder / f"{self.stem}_mask.png"
 
     @property
@@ -81,22 +81,22 @@ class Output:
 
 @dataclass(slots=True)
 class Rectified:
-    """What came of it."""
+    """The outcome of one rectification."""
 
     output: Output
     frames: int = 0
     t_end_s: float = 0.0
     damage: list[SourceDamaged] = field(default_factory=list)
     was_there: bool = False
-    """An earlier call has made just this, and nothing was done."""
+    """An earlier call has written the same files, and nothing was done."""
 
 
 Progress = Callable[[float], None]
-"""Told how far the clip is, seconds of stream time, after every frame."""
+"""Called after every frame with the stream time in seconds."""
 
 
 def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
-    """Write the rectified video of a clip, its camera and its mask; what is there already is not made again.
+    """Write the rectified video of a clip, its camera and its mask, unless an earlier call has.
 
     Frames keep their own times, from the first one on; what cannot be decoded is left out and named. All
     files appear under their names when they are whole, the video last.
@@ -112,7 +112,7 @@ def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
     done = Rectified(output)
     decode = Decode(source.name, facts)
     pictures = _pictures(decode, source, done.damage)
-    first = next(pictures)  # there is one, or decoding has raised
+    first = next(pictures)  # there is at least one, or decoding has raised
     rectified = FullFrameRectifier(frame_format_of(first.frame), camera, wish.longest_px)
     description = _description(rectified, camera, source, wish)
     if not wish.overwrite and _is_made(output, description):
@@ -140,14 +140,14 @@ def _camera(source: Clip, facts: StreamFacts, wish: Wish) -> Camera:
     path = wish.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
-            f"no intrinsics.json lies beside {source.file.name}: give the lens's calibration with --intrinsics FILE"
+            f"there is no intrinsics.json beside {source.file.name}: name the lens's calibration with --intrinsics FILE"
         )
     size = facts.display_width_px, facts.display_height_px
     return fit_camera(read_intrinsics(path), *size, wish.balance, wish.fov_scale)
 
 
 def _is_made(output: Output, description: bytes) -> bool:
-    """Whether an earlier call has made all of it, of the same clip with the same options."""
+    """Whether an earlier call has written all files, for the same clip with the same options."""
     there = all(path.is_file() and os.access(path, os.R_OK) for path in output.files)
     return there and output.intrinsics.read_bytes() == description
 
@@ -156,11 +156,11 @@ def _make_room(output: Output, source: Clip, *, overwrite: bool) -> None:
     there = [path for path in output.files if path.exists()]
     if there and not overwrite:
         raise UsageError(
-            f"{there[0]} exists already, of another clip or with other options: "
+            f"{there[0]} exists already, for another clip or with other options: "
             "give another --out, or replace it with --overwrite"
         )
     if source.file.path and any(path.samefile(source.file.path) for path in there):
-        raise UsageError(f"{source.file.name} would be overwritten by what is made of it: give another --out")
+        raise UsageError(f"{source.file.name} would be overwritten by the rectified video: choose another --out")
     try:
         output.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -170,7 +170,7 @@ def _make_room(output: Output, source: Clip, *, overwrite: bool) -> None:
 
 
 def _pictures(decode: Decode, source: Clip, damage: list[SourceDamaged]) -> Iterator[Picture]:
-    """The clip's pictures; what is damaged between them is added to ``damage``."""
+    """The clip's pictures; damage between them is appended to ``damage``."""
     for item in drive(decode, packets(source)):
         if isinstance(item, Picture):
             yield item
@@ -179,7 +179,7 @@ def _pictures(decode: Decode, source: Clip, damage: list[SourceDamaged]) -> Iter
 
 
 def _in_order(rectified: FullFrameRectifier, pictures: Iterable[Picture]) -> "Iterator[tuple[Picture, av.VideoFrame]]":
-    """Rectify on every core, and give in the order of the pictures; two a core are under way, no more."""
+    """Rectify on all cores, at most two pictures a core at once; yields results in the order of the pictures."""
     cores = len(os.sched_getaffinity(0))
     under_way: deque[tuple[Picture, Future[av.VideoFrame]]] = deque()
     with ThreadPoolExecutor(cores, "rectify") as pool:

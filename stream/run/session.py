@@ -1,4 +1,4 @@
-"""One run from its options to its exit code: it is begun or resumed, and an engine runs its chain."""
+"""The session of a run, from its options to its exit code: starts or resumes it, and has an engine run the chain."""
 
 import threading
 import time
@@ -76,7 +76,7 @@ def _begin(session: "_Session") -> int:
     new = begin(prepared)
     earlier = None if options.output.overwrite else earlier_run(layout, new, options.identity().keys(), source.sha256)
     if earlier is not None:
-        # A run that was killed between its last event and the completion of run.json plays its last second again.
+        # A run that was killed between its last event and the completion of run.json repeats its last second.
         is_complete = earlier.state == "finished" or source.is_live
         if is_complete and (finish := finish_of(layout.events)):
             view.begin(earlier.run_id)
@@ -98,7 +98,7 @@ def _begin(session: "_Session") -> int:
 
 
 def _can_resume(prepared: Prepared, layout: RunLayout) -> bool:
-    """Whether a run can be resumed: not one with ``--loop``, and one of a camera only if it has saved a state."""
+    """Whether a run can be resumed: not with ``--loop``, and with a camera only if it has a checkpoint."""
     source = prepared.source
     if not source.plays_again:
         return source.is_camera and newest_checkpoint(layout) is not None
@@ -163,7 +163,7 @@ class _Session:
         return self._stop.code or code
 
     def _play(self, first: events.Event) -> ExitCode | None:
-        """Run the chain; if one of its processes dies, run it again from the last state, within the budget."""
+        """Run the chain; if one of its processes dies, run it again from the last checkpoint, within the budget."""
         endless = self._options.input.loop or self.prepared.source.is_live
         duration_s = None if endless else self.prepared.stream.declared_s
         restarts = Restarts(self._options.runtime.max_restarts)
@@ -190,7 +190,7 @@ class _Session:
                 self._observer.close()
 
     def _reached_s(self) -> float:
-        """Stream time of the newest state."""
+        """Stream time of the newest checkpoint."""
         state = newest_checkpoint(self.layout)
         return read_checkpoint(state).t_s if state else 0.0
 
@@ -229,7 +229,7 @@ class _Session:
         return signalled
 
     def _record_failure(self, error: Exception) -> None:
-        """Record how the run ended; on a full disk the records end where they are."""
+        """Record how the run ended; if the disk is full, only report that."""
         try:
             self._failed(sentence_of(error), exit_code_of(error))
             self._is_hashed(exit_code_of(error))

@@ -64,7 +64,7 @@ class Channel:
     message_bytes_max: int
     """The largest message. A larger one is a bug, and the sender refuses it."""
     queue_bytes: int
-    """What may wait in the channel, on both sides together."""
+    """Maximum bytes that wait in the channel, on both sides together."""
     loose: bool = False
     """The receiver may start after the sender, exit and be restarted, and need not take what is left at the end.
 

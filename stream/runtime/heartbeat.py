@@ -35,11 +35,11 @@ class Heartbeat:
     blocked_s: float = 0.0
     """Time spent sending items: nearly all of it waiting for a next process that is behind."""
     queue_s: float | None = None
-    """How long the last item waited in the channel to this process; None if it has none."""
+    """Time that the last item waited in the channel to this process; None if it has no channel."""
     queue_items: int | None = None
     """Items that wait in the channel to this process; None if it has none."""
     gauges: dict[str, float] = field(default_factory=dict)
-    """What the process holds at present, by name, for the metrics."""
+    """Current amounts that the process holds, by name, for the metrics."""
     idle_s: float = 0.0
     """Time spent waiting for an item to come."""
     up_s: float = 0.0
@@ -47,19 +47,19 @@ class Heartbeat:
     busy_s: float = 0.0
     """Age of the last heartbeat from the work itself, not from the pulse: how long one piece of work takes."""
     lag_s: float | None = None
-    """How long ago the current item came from a camera, or was due in real time; None for other sources."""
+    """Time since the current item came from a camera, or was due in real time; None for other sources."""
     arrival: tuple[float, float] | None = None
     """Stream time of the last frame, and when it arrived, or was due, on the monotonic clock."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
     """User and system time of the process so far."""
     message: str = ""
-    """With ``failed``: the sentence for the user."""
+    """A sentence for the user, if the state is ``failed``."""
     note: Note | None = None
     """A message for the user, sent once."""
     exit_code: int = 0
     facts: Facts = field(default_factory=dict)
-    """What is known about the process's work, for ``run.json``; sent when known."""
+    """Facts about the process's work for ``run.json``, as far as they are known."""
 
 
 _CODEC: Final = Codec(Heartbeat, nested=[Note], header_bytes_max=16 * 2**20)
@@ -239,5 +239,5 @@ class ChainStatus:
 
     @property
     def flows_from(self) -> float:
-        """When the last process was ready, on the monotonic clock; infinity while none is."""
+        """Time at which the last process became ready, on the monotonic clock; infinity until then."""
         return max(self.ready_at.values(), default=math.inf)

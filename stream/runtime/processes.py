@@ -25,7 +25,7 @@ _THINKING_S: Final = 600.0
 
 
 def encoder_profile(options: Options) -> EncoderProfile | None:
-    """What the run's encoder takes, gives and costs; None while its weights are not known.
+    """Input, output and memory of the run's encoder; None while its weights are not known.
 
     Raises:
         ModelUnavailableError: its configuration cannot be read.

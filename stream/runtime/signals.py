@@ -36,7 +36,7 @@ class StopRequest:
 
     @property
     def at_once(self) -> bool:
-        """Whether a second signal has come, or the time to drain is over."""
+        """Whether a second signal has come, or the time for draining is over."""
         return len(self.signals) > 1 or bool(self.signals and time.monotonic() - self.at > DRAIN_S)
 
 

@@ -110,7 +110,7 @@ class Supervisor:
             self._status.begins(worker.name)
             self._workers.append(self._started(worker.spec, worker.config))
         else:
-            last = f"{reason}, and has been started again as often as --max-restarts {self._most} allows"
+            last = f"{reason}, and has been restarted as often as --max-restarts {self._most} allows"
             self._tell_client(worker, WorkerExited(worker.name, last, restarts=False), End("stopped", 0.0, 0))
             self._observer.monitor.does_without(worker.name)
 

@@ -51,14 +51,14 @@ class WorkerConfig(BaseModel):
     options: Options
     run_dir: Path
     attempt: int
-    """At the run: a process of an older one may not write any more."""
+    """Number of the attempt; a process of an older one may not write any more."""
     state: Path | None
     """The file with the states to continue from; None: from the start of the source."""
     heartbeat_endpoint: str
     inlet: Channel | None
     """From the process before it."""
     outlet: Channel | None
-    """To the process after it; of one that answers requests, to its client."""
+    """The channel to the next process, or to the client if it answers requests."""
     back: Channel | None = None
     """From the process after it, if that one answers requests."""
 

@@ -57,7 +57,7 @@ class WorkerProcess:
         self._process.wait()
 
     def failure(self, last: Heartbeat | None) -> tuple[str, int]:
-        """Why it ended, as a sentence, and the exit code for that."""
+        """A sentence on why it ended, and the exit code for that."""
         code = self._process.wait()
         if code < 0:
             return f"the {self.name} process was killed by {signal.Signals(-code).name}", 70

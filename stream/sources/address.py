@@ -36,7 +36,7 @@ class Address:
     """The address of a live source, with its secrets."""
 
     spec: str = field(repr=False)
-    """As it was given."""
+    """The address from the user."""
 
     @property
     def scheme(self) -> str:

@@ -38,7 +38,7 @@ class Clip:
     """One clip: ``size_bytes`` bytes of ``file``, from ``offset`` on."""
 
     name: str
-    """As it was given; of a clip on the hub, with its commit."""
+    """The address from the user; for a clip on the hub, with its commit."""
     stem: str
     """The clip's file name without its ending: it names the run directory."""
     file: File
@@ -107,7 +107,7 @@ class Clip:
 
     @property
     def mtime_ns(self) -> int | None:
-        """When the file on disk was changed last, since the epoch; None if it does not lie there."""
+        """Time of the last change of the file on disk, since the epoch; None for a remote file."""
         return None if self.file.path is None else self.file.path.stat().st_mtime_ns
 
     def edges_sha256(self) -> str | None:
@@ -121,7 +121,7 @@ class Clip:
         return digest.hexdigest()
 
     def origin(self) -> dict[str, Any] | None:
-        """Which bytes of which file of which commit these are, for the record; None for a file on disk."""
+        """Origin of the bytes (file, commit, range) for the record; None for a file on disk."""
         where = {"member": self.member, "offset": self.offset}
         return {**self.file.origin, **where} if self.file.origin else None
 

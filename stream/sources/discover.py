@@ -1,4 +1,4 @@
-"""Which clips the arguments name: files, members of tars, whole tars, folders, patterns, and lists of these."""
+"""Finds the clips that arguments name: files, members of tars, tars, folders, patterns, and lists of these."""
 
 from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
@@ -72,7 +72,7 @@ def _clips_of(spec: str, *, download: bool) -> list[ClipSpec]:
 
 
 def _inside(spec: str, *, download: bool) -> list[ClipSpec]:
-    """What a pattern, a folder or a tar stands for; nothing for a clip."""
+    """The clips of a pattern, a folder or a tar; None for a clip itself."""
     path = Path(spec)
     if is_remote(spec):
         return list_remote_clips(spec, download=download)

@@ -35,7 +35,7 @@ class File(Protocol):
 
     @property
     def origin(self) -> dict[str, Any] | None:
-        """Where it comes from, for the record; None for a file on this disk."""
+        """Its origin, for the record; None for a file on this disk."""
         ...
 
     @property

@@ -64,7 +64,7 @@ def is_sidecar(path: str) -> bool:
 def ask_for_member(tar: File) -> SourceError:
     """The error for a tar that was named without a member."""
     names = [entry.name for entry in contents_of(tar)]
-    return SourceError(f"{tar.name} is a tar, and which clip of it is not said: {_videos_among(names, tar)}")
+    return SourceError(f"{tar.name} is a tar, and no clip of it is named: {_videos_among(names, tar)}")
 
 
 def _videos_among(names: list[str], tar: File) -> str:

@@ -48,8 +48,8 @@ class Sidecar:
         """One line for the user; None if sidecar and clip agree."""
         if self.fault:
             return f"sidecar {self.name} {self.fault}"
-        told = ", ".join(f"{each.field} {each.sidecar} (the clip: {each.clip})" for each in self.disagreements)
-        return f"sidecar {self.name} disagrees with the clip, which is believed: {told}" if told else None
+        fields = ", ".join(f"{each.field} {each.sidecar} (the clip: {each.clip})" for each in self.disagreements)
+        return f"sidecar {self.name} disagrees with the clip, which is believed: {fields}" if fields else None
 
 
 def read_sidecar(source: Source, facts: StreamFacts) -> Sidecar | None:
@@ -63,16 +63,16 @@ def read_sidecar(source: Source, facts: StreamFacts) -> Sidecar | None:
         return None
     name, content = found
     try:
-        said = json.loads(content, parse_constant=str)  # NaN and the infinities are no numbers that could agree
+        content_json = json.loads(content, parse_constant=str)  # NaN and the infinities are no numbers that could agree
     except (ValueError, RecursionError):  # no JSON, no UTF-8, a number of 5000 digits; nested a thousandfold
         return Sidecar(name, fault="is not JSON")
-    if not isinstance(said, dict):
+    if not isinstance(content_json, dict):
         return Sidecar(name, fault="is no JSON object")
-    return Sidecar(name, tuple(_disagreements(said, _comparable(source, facts))))
+    return Sidecar(name, tuple(_disagreements(content_json, _comparable(source, facts))))
 
 
 def _comparable(source: Source, facts: StreamFacts) -> dict[str, tuple[Value | None, float]]:
-    """What the clip says under the sidecar's keys, and by how much the two may differ."""
+    """The clip's own values for the sidecar's keys, each with its tolerance."""
     return {
         "fps": (facts.fps, (facts.fps or 0.0) * _RATE_TOLERANCE),
         "duration_sec": (facts.declared_s, _LENGTH_TOLERANCE_S),
@@ -84,10 +84,10 @@ def _comparable(source: Source, facts: StreamFacts) -> dict[str, tuple[Value | N
 
 
 def _disagreements(
-    said: dict[str, object], comparable: dict[str, tuple[Value | None, float]]
+    sidecar: dict[str, object], comparable: dict[str, tuple[Value | None, float]]
 ) -> Iterator[Disagreement]:
     for key, (own, tolerance) in comparable.items():
-        theirs = said.get(key)
+        theirs = sidecar.get(key)
         if theirs is not None and own is not None and not _agree(theirs, own, tolerance):
             yield Disagreement(key, _shown(theirs), own)
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where an earlier attempt at a run left its source; with neither field set, reading begins at the start."""
+    """The position at which a source is resumed; with neither field set, reading begins at the start."""
 
     seek_point: "SeekPoint | None" = None
-    """Of a source that can be played again: the key picture from which decoding begins."""
+    """The key picture from which decoding begins, for a source that can be played again."""
     camera: "CameraPosition | None" = None
-    """Of a camera: the end of its time line."""
+    """The end of the time line, for a camera."""
 
 
 START = ResumePoint()
@@ -55,7 +55,7 @@ class Source(Protocol):
 
     @property
     def mtime_ns(self) -> int | None:
-        """When the file was last modified, in nanoseconds since the epoch; None if it is not a file on this disk."""
+        """Modification time in nanoseconds since the epoch; None if it is not a file on this disk."""
         ...
 
     @property
@@ -75,12 +75,12 @@ class Source(Protocol):
 
     @property
     def is_standard_input(self) -> bool:
-        """Whether its bytes come from standard input, and are gone once read."""
+        """Whether it is standard input, which can be read only once."""
         ...
 
     @property
     def plays_again(self) -> bool:
-        """Whether it can be read again from its beginning with the same result."""
+        """Whether reading it again from its beginning has the same result."""
         ...
 
     def open(self) -> BufferedReader | RawIOBase:
@@ -123,7 +123,7 @@ class Source(Protocol):
         ...
 
     def origin(self) -> dict[str, Any] | None:
-        """Which bytes of which remote file these are, for the record; None for a file on disk and a live source."""
+        """Origin of the bytes of a remote file, for the record; None for a file on disk and a live source."""
         ...
 
     def intrinsics_path(self) -> Path | None:

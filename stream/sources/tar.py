@@ -33,11 +33,11 @@ class Entry(NamedTuple):
     kind: Literal["file", "link", "other"]
     """A file is one whose bytes lie in one piece in the tar; folders, devices and sparse files are other."""
     offset: int
-    """Of its bytes in the tar."""
+    """Offset of its bytes in the tar."""
     size_bytes: int
     """Size by its header."""
     target: str = ""
-    """Of a link."""
+    """Target of a link."""
 
 
 class Contents(BaseModel):
@@ -79,12 +79,12 @@ def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
         with (
             _HeaderFile(tar.skim(), tarfile.BLOCKSIZE) as file,
             tarfile.open(fileobj=file, mode="r:", errors="backslashreplace") as archive,
-            suppress(tarfile.ReadError),  # cut off: what stands before counts
+            suppress(tarfile.ReadError),  # truncated: the members before it count
         ):
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # undocumented; it would keep them all
                 file.left = _HEADER_BYTES
-                if archive.offset < member.offset_data:  # a size below 0 leads back, for ever
+                if archive.offset < member.offset_data:  # a negative size leads back, in an endless loop
                     raise SourceError(f"{tar.name} is no sound tar: {member.name!r} has {member.size} bytes")
                 yield member
                 if archive.offset > tar.size_bytes:

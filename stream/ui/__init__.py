@@ -1,1 +1,1 @@
-"""What a person sees: views of a run, progress of long jobs, messages and errors."""
+"""The user interface: views of a run, progress of long jobs, messages and errors."""

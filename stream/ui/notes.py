@@ -47,7 +47,7 @@ class _NoteHandler(logging.Handler):
 
 @contextmanager
 def forwarded_notes(forward: Callable[[Note], None], process: str | None = None) -> Iterator[None]:
-    """As ``forward_notes``, for the time of the block."""
+    """Call ``forward_notes`` for the duration of the block."""
     before = {name: logging.getLogger(name).handlers for name in _LOGGERS}
     forward_notes(forward, process)
     try:

@@ -38,7 +38,7 @@ _LINES_MAX: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How the amount of a job is counted and shown."""
+    """The unit in which a job's progress is counted and shown."""
 
     text: Callable[[float], str]
     """An amount in words."""

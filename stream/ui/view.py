@@ -127,9 +127,9 @@ class LiveView:
         table = Table(box=None, header_style="dim", pad_edge=False)
         for name in ("segment", "from", "to", "kind", ""):
             table.add_column(name)
-        said = dict(self._descriptions)
+        descriptions = dict(self._descriptions)
         for row in self._rows:
-            cells = [escape(printable(cell)) for cell in _cells(row, said.get(row.segment_id))]
+            cells = [escape(printable(cell)) for cell in _cells(row, descriptions.get(row.segment_id))]
             table.add_row(*cells, style="yellow" if row.kind == "anomalous" else None)
         return Group(table, *(escape(note) for note in self._notes), self._bar)
 

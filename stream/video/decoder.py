@@ -1,4 +1,4 @@
-"""Which decoder a clip gets: libav's own on the CPU, or the GPU's (NVDEC) through libav's hwaccel.
+"""Chooses the decoder of a clip: libav's own on the CPU, or the GPU's (NVDEC) through libav's hwaccel.
 
 NVDEC has not been run yet. So it is taken only after it has proved itself on the clip's first picture, which has to
 be the CPU's to the bit, with the same time and the same tags: decoding H.264 and H.265 is exact by the standards.
@@ -33,7 +33,7 @@ class Decoder:
     reason: str
     """Why."""
     fell_back: bool = False
-    """Whether the GPU's was tried, and does not work here."""
+    """Whether NVDEC was tried and does not work here."""
 
 
 class _NoNvdecError(Exception):
@@ -64,7 +64,7 @@ def choose_decoder(wish: Wish, source: Source, facts: StreamFacts) -> Decoder:
 
 
 def accelerator(decoder: Wish, *, on_device: bool) -> "HWAccel | None":
-    """What ``av.open`` needs for ``nvdec``; None for every other.
+    """The argument of ``av.open`` for ``nvdec``; None for other decoders.
 
     Args:
         decoder: As it was settled.
@@ -79,7 +79,7 @@ def accelerator(decoder: Wish, *, on_device: bool) -> "HWAccel | None":
 
 
 def torch_device(decoder: Wish) -> str | None:
-    """Where that decoder's pictures are rectified: torch's device; None, on the CPU, without NVDEC, torch or CUDA."""
+    """The torch device on which the decoder's pictures are rectified; None (CPU) without NVDEC, torch or CUDA."""
     if decoder != "nvdec" or find_spec("torch") is None:
         return None
     import torch
@@ -88,7 +88,7 @@ def torch_device(decoder: Wish) -> str | None:
 
 
 def nvdec_fault(codec: str) -> str:
-    """Why NVDEC cannot be opened for a codec on this machine; empty if it can."""
+    """The reason why NVDEC cannot be opened for a codec on this machine; empty if it can."""
     import av
 
     accel = accelerator("nvdec", on_device=False)
@@ -118,7 +118,7 @@ def _try_nvdec(source: Source, facts: StreamFacts) -> None:
 
 
 def differences(ours: "av.VideoFrame", theirs: "av.VideoFrame") -> list[str]:
-    """In what NVDEC's picture, in the host's memory, is not the CPU's; empty if it is the same."""
+    """The difference between NVDEC's picture, in host memory, and the CPU's; empty if they are equal."""
     same = {
         "size": (ours.width, ours.height) == (theirs.width, theirs.height),
         "pixel format": theirs.format.name == NVDEC_FORMATS.get(ours.format.name),

@@ -13,12 +13,12 @@ class StreamFacts:
 
     codec: str
     width_px: int
-    """Of the decoded picture, before any rotation, as is ``height_px``."""
+    """Width of the decoded picture before any rotation; so is ``height_px``."""
     height_px: int
     rotation_deg: int
     """Clockwise rotation for display: 0, 90, 180 or 270 degrees. The decoded pixels are not rotated."""
     display_width_px: int
-    """After that rotation, as is ``display_height_px``."""
+    """Width after that rotation; so is ``display_height_px``."""
     display_height_px: int
     fps: float | None
     """Nominal rate; None if unknown or implausible. Times come from each frame's own PTS, never from this."""
@@ -27,7 +27,7 @@ class StreamFacts:
     pixel_format: str
     bit_depth: int
     start_pts: int | None
-    """In ticks; None if the container does not say."""
+    """Duration in ticks; None if the container does not state it."""
     declared_s: float | None
     """Duration by the header, seconds, which may be wrong; None if there is none or it is implausible."""
     declared_frames: int | None
@@ -35,7 +35,7 @@ class StreamFacts:
 
 
 def upright_deg(frame: "av.VideoFrame") -> int:
-    """How far the decoded picture is to be turned counterclockwise to be upright: 0, 90, 180 or 270 degrees.
+    """Counterclockwise rotation that makes the decoded picture upright: 0, 90, 180 or 270 degrees.
 
     Cameras write these into the container's display matrix; libav allows any angle, and the nearest quarter turn
     counts. For a matrix that is no rotation, such as all zeros, libav gives more than half a turn: it counts as 0.

@@ -43,7 +43,7 @@ class PacketTracker:
         return self._in_order and not self._unplaced
 
     def send(self, packet: "av.Packet[av.VideoStream]") -> list[PendingPacket]:
-        """Expect a picture of the packet; return packets that no decoder would hold back so long, in order."""
+        """Expect a picture of the packet; return packets that no decoder would delay any longer, in order."""
         if packet.is_discard:  # cut away by an edit list: decoded, because others refer to it, and not shown
             return []
         if packet.pts is None:

@@ -44,9 +44,9 @@ def packets(
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
     An error of the demuxer ends the stream there, and the ``Flush`` says so, as it does of a file that was cut off.
-    With ``loop`` the clip is read again after each round, for ever, and ``offset_s`` grows by the round's length. Where
-    decode times go back by more than a second (files joined byte by byte, a camera that started anew), a ``Flush``
-    parts the two and ``offset_s`` lets time go on.
+    With ``loop`` the clip is read again after each round, endlessly; ``offset_s`` grows by the round's length. Where
+    decode times go back by more than a second (files joined byte by byte, a camera that was restarted), a ``Flush``
+    separates the two, and ``offset_s`` makes time continue.
 
     With ``hwaccel`` the packets' own codec context decodes on that device. With ``start`` they begin with the packet of
     that seek_point, where the container leads to it; else at the clip's start.
@@ -64,7 +64,7 @@ def packets(
 
 
 def leads_to(source: Source, seek_point: SeekPoint) -> bool:
-    """Whether the packet of an seek_point is found without reading what lies before it.
+    """Whether the packet of a seek point can be found without reading the clip up to it.
 
     Raises:
         SourceError: as ``stream.video.container.open_stream``.
@@ -132,7 +132,7 @@ def _is_packet_of(seek_point: SeekPoint, packet: "av.Packet[av.VideoStream]") ->
 
 
 class _Stretch:
-    """How far the packets between two flushes have come; they share one clock."""
+    """The extent of the packets between two flushes, which share one clock."""
 
     def __init__(self, offset_s: float) -> None:
         self.offset_s = offset_s
@@ -146,7 +146,7 @@ class _Stretch:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a packet has come that is shown."""
+        """Whether a packet that is shown has arrived."""
         return self._start is not None
 
     @property
@@ -160,7 +160,7 @@ class _Stretch:
         return self._end * self._tick_s + self.offset_s
 
     def is_left_by(self, packet: "av.Packet[av.VideoStream]") -> bool:
-        """Whether the packet's clock has started anew start the last one."""
+        """Whether the packets' clock was restarted since the last packet."""
         if packet.dts is None or self._last_dts is None:
             return False
         return (self._last_dts - packet.dts) * self._tick_s > _CLOCK_RESTART_S
@@ -179,7 +179,7 @@ class _Stretch:
         self._end = max(self._end, pts + self._duration)
 
     def missing(self, index: "IndexEntries", *, of_decode_times: bool) -> tuple[int, float]:
-        """How many packets the index names after the last that came, and where they would have ended."""
+        """The number of packets that the index lists after the last one read, and the time at which they would end."""
         reached = self._last_dts if of_decode_times and self._last_dts is not None else self._last_pts
         late = list(takewhile(lambda entry: entry.timestamp > reached, (index[-1 - n] for n in range(len(index)))))
         if not late:
@@ -211,7 +211,7 @@ def _last_flush(
 
 
 def _declared_end_s(container: "InputContainer", stretch: _Stretch) -> float | None:
-    """Where the clip ends by the header of a Matroska file, whose duration counts from time 0; None if that came."""
+    """End of the clip by a Matroska header, whose duration counts from time 0; None if packets reach it."""
     import av
 
     if "matroska" not in container.format.name or not container.duration:

@@ -1,4 +1,4 @@
-"""How frames become windows: how many, and how far apart in time."""
+"""The sampling of windows: the number of frames and their distance in time."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, Self, TypeAlias

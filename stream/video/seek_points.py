@@ -21,9 +21,9 @@ class SeekPoint:
 
     t_s: float
     pts: int
-    """In ticks of the stream; together with ``position`` it identifies the packet."""
+    """Time in ticks of the stream; together with ``position`` it identifies the packet."""
     position: int
-    """Of its packet: byte offset from the clip's start."""
+    """Byte offset of its packet from the clip's start."""
     line: State
     """The state of the time line before the picture was placed on it."""
 

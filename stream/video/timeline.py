@@ -1,4 +1,4 @@
-"""The line of stream time: where each picture stands on it, and which stretches of it are damaged."""
+"""The time line: places pictures in stream time, and finds the stretches that are damaged."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ HOLE_PERIODS = 10
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a picture stands."""
+    """The place of a picture on the time line."""
 
     index: int
     t_s: float
@@ -60,13 +60,13 @@ class TimeLine:
 
     @property
     def end_s(self) -> float:
-        """End of the last picture, or of damage given out after it."""
+        """End of the last picture, or of damage returned after it."""
         return self._end_s
 
     def leap(self, clock_s: float | None) -> str:
-        """Why no picture can stand at this time of the packets' clock; empty if one can.
+        """The reason why a picture cannot have this time of the packets' clock; empty if it can.
 
-        The clock has leapt by more than ``LEAP_S``, to and fro or for good: time goes on from here by what it says now.
+        The clock has jumped by more than ``LEAP_S``, once or permanently: time continues here with its new value.
         """
         if clock_s is None or self._origin_s is None:
             return ""
@@ -79,7 +79,7 @@ class TimeLine:
     def place(self, clock_s: float | None, duration_s: float) -> Place:
         """Put the next picture on the line.
 
-        ``clock_s`` is its time on the packets' clock; without one it stands where its predecessor ends.
+        ``clock_s`` is its time on the packets' clock; without one it starts where its predecessor ends.
         """
         if self._origin_s is None:
             self._origin_s = clock_s or 0.0
@@ -105,7 +105,7 @@ class TimeLine:
         self._lost = SourceDamaged(start_s, end_s, reason, packets)
 
     def skip(self, until_clock_s: float) -> tuple[float, float]:
-        """Nothing stands on the line from its end to there; gives both ends of that stretch. Call ``close`` before."""
+        """Leave out the stretch from the end of the line to there; returns both ends of it. Call ``close`` before."""
         start_s = self._end_s
         if self._origin_s is not None:
             self._end_s = self._covered_s = max(start_s, until_clock_s - self._origin_s)
@@ -113,17 +113,17 @@ class TimeLine:
         return start_s, self._end_s
 
     def advance(self, t_s: float) -> None:
-        """Nothing more stands on the line before ``t_s``, and no loss is left to be told."""
+        """Move the end of the line to ``t_s`` at least, and forget losses that were not returned."""
         self._lost, self._end_s = None, max(self._end_s, t_s)
         self._covered_s = self._end_s
 
     def left_off(self) -> tuple[float, float]:
-        """On the packets' clock: where the last picture stands, and where the line ends."""
+        """Times of the last picture and of the end of the line, on the packets' clock."""
         origin_s = self._origin_s or 0.0
         return origin_s + (self._last_s or 0.0), origin_s + self._end_s
 
     def close(self) -> Iterator[SourceDamaged]:
-        """No picture follows, or not before the decoder has begun anew: give the damage after the last one."""
+        """Return the damage after the last picture; no picture follows, or the decoder is reset before it."""
         for damage in self._damage(None):
             self._end_s = self._covered_s = damage.t_end_s
             yield damage
@@ -163,7 +163,7 @@ class TimeLine:
         yield SourceDamaged(min(lost.t_start_s, end_s), end_s, lost.reason, lost.packets)
 
     def _with_hole(self, until_s: float | None) -> SourceDamaged | None:
-        """What was lost since the last picture, and the time before it for which nothing came, if that is long."""
+        """The losses since the last picture, and the time before it without packets, if that is long."""
         end_s = self._end_s if until_s is None else until_s
         lost = self._lost or SourceDamaged(end_s, end_s, "", 0)
         hole_s = lost.t_start_s - self._covered_s

@@ -1,4 +1,4 @@
-"""Whether a file was cut off, by the framing of its container, where libav does not report it."""
+"""Detects truncated files by the framing of their containers, if libav does not report them."""
 
 from io import BufferedReader, RawIOBase
 
@@ -14,7 +14,7 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def is_cut_off(source: Source, format_name: str) -> bool:
-    """Whether a clip ends too early; ``format_name`` is the name of libav's demuxer.
+    """Whether a clip is truncated; ``format_name`` is the name of libav's demuxer.
 
     A transport stream ends with a whole packet, and a Matroska file where its header says, unless it was written to a
     pipe. For all other containers only the index can tell.

@@ -1,4 +1,4 @@
-"""Writing a video: H.265 or H.264 in MP4, with the times and the colour tags it is given."""
+"""Writing a video: H.265 or H.264 in MP4, with given times and color tags."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ _FULL_RANGE = 2
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """How a video is compressed."""
+    """Compression settings of a video."""
 
     codec: Codec = "hevc"
     crf: float = 20.0
@@ -102,7 +102,7 @@ def _refused(coding: Coding, size: tuple[int, int]) -> UsageError:
 
 
 class Clock(NamedTuple):
-    """How a video counts time."""
+    """The time base of a video."""
 
     tick: Fraction
     """Seconds a tick of the PTS."""

@@ -156,7 +156,7 @@ def test_what_exists_is_not_overwritten_unasked(clip: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     assert invoke(clip, "--out", out, *_QUICK).exit_code == 0
     before = {path: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(UsageError, match=r"clip_rectified\.mp4 exists already, of another clip or with other options"):
+    with pytest.raises(UsageError, match=r"clip_rectified\.mp4 exists already, for another clip or with other options"):
         invoke(clip, "--out", out, *_QUICK, "--crf", "30")
     make_clip(clip, frames=13)
     with pytest.raises(UsageError, match=r"clip_rectified\.mp4 exists already"):
@@ -197,7 +197,7 @@ def test_a_clip_is_never_its_own_output(clip: Path, tmp_path: Path) -> None:
     link = tmp_path / "clip_rectified.mp4"
     link.symlink_to(clip)
     before = clip.read_bytes()
-    with pytest.raises(UsageError, match="would be overwritten by what is made of it"):
+    with pytest.raises(UsageError, match="would be overwritten by the rectified video"):
         invoke(clip, "--out", tmp_path, "--overwrite")
     assert clip.read_bytes() == before
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_done_leaves_nothing(clip: Path, tmp_path: Path) -> None:
     lonely.mkdir()
     alone = make_clip(lonely / "alone.mp4", frames=2)
     (tmp_path / "notes.mp4").write_text("no video at all\n" * 500)
-    with pytest.raises(IntrinsicsError, match=r"no intrinsics\.json lies beside"):
+    with pytest.raises(IntrinsicsError, match=r"there is no intrinsics\.json beside"):
         invoke(alone, "--out", tmp_path / "out")
     with pytest.raises(SourceError, match="is not a video"):
         invoke(tmp_path / "notes.mp4", "--out", tmp_path / "out")

@@ -69,7 +69,7 @@ def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: Se
         is_up.set()
         assert process.wait(DEADLINE_S) == 4
     ((failed, reason),) = failures(run_dir).items()
-    assert reason == "the annotator died of it twice: the annotate process was killed by SIGKILL"
+    assert reason == "the annotator died twice on it: the annotate process was killed by SIGKILL"
     found = outcomes(run_dir)
     assert found.pop(failed) == ["failed"]
     assert set(map(tuple, found.values())) == {("annotated",)}
@@ -88,7 +88,7 @@ def test_chain_goes_on_without_its_annotator(described_clip: Path, server: Serve
     found = list(outcomes(run_dir).values())
     assert found == [["annotated"], *[["failed"]] * (len(found) - 1)]
     assert {reason.rpartition(", ")[2] for reason in failures(run_dir).values()} == {
-        "and has been started again as often as --max-restarts 0 allows"
+        "and has been restarted as often as --max-restarts 0 allows"
     }
     release(server)
     again = run_here("annotate", run_dir)

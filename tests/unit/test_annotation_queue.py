@@ -339,6 +339,6 @@ def test_only_the_segment_over_which_it_exits_twice_alone_fails(exits: int) -> N
         if len(last) == 1:
             assert queue.handle(ChannelReady()) == [Send(task("s0000"))]
             assert queue.handle(ChannelReady()) == []
-    reason = f"the annotator died of it twice: {EXITED}"
+    reason = f"the annotator died twice on it: {EXITED}"
     failed = RecordResponse(closed("s0000"), AnnotationFailure("s0000", "digest of s0000", reason))
     assert last == [RecordRestart("annotate", EXITED), *([failed] if exits > 1 else [])]

@@ -1,1 +1,1 @@
-"""What readers of a run directory rely on: events, annotations, manifest, health and the file layout."""
+"""The format of a run directory, on which readers rely: events, annotations, manifest, health, file layout."""

@@ -22,14 +22,14 @@ _TITLES = {
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Schema by name: ``events``, ``annotations``, ``run``, ``health``."""
-    made = {
+    schemas = {
         "events": EVENT.json_schema(mode="serialization"),
         "annotations": ACTIONS.json_schema(mode="serialization"),
         "run": Manifest.model_json_schema(mode="serialization"),
         "health": Health.model_json_schema(mode="serialization"),
     }
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {name: {"$schema": dialect, "title": _TITLES[name], **made[name]} for name in made}
+    return {name: {"$schema": dialect, "title": _TITLES[name], **schemas[name]} for name in schemas}
 
 
 def path_of(name: str) -> Path:

@@ -26,7 +26,7 @@ class Health(BaseModel):
     exit_code: int | None = Field(default=None, description="exit code of a run that has ended")
 
     def problem(self, now: datetime) -> str | None:
-        """What is wrong with the run at ``now``; None if it is healthy or has finished."""
+        """The problem of the run at ``now``; None if it is healthy or has finished."""
         if self.state == "finished":
             return None
         if self.state in ("stalled", "failed"):

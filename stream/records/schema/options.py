@@ -1,4 +1,4 @@
-"""How an option is declared: one field holds its default, range, help and flag, and whether runs differ by it.
+"""Declares options: one field holds the default, range, help and flag, and whether it identifies a run.
 
 The command line, the environment, a TOML file and ``run.json`` are all derived from these fields.
 """
@@ -141,7 +141,7 @@ def range_text(bounds: Mapping[str, float]) -> str:
 
 
 def must_be(kind: type, range_: str, *, out_of_range: bool) -> str:
-    """How a value is refused: ``must be above 0``, or of another type ``must be a whole number, at least 1``."""
+    """The requirement for a value: ``must be above 0``, or with a type ``must be a whole number, at least 1``."""
     if out_of_range:
         return f"must be {range_}"
     noun = {bool: "true or false", int: "a whole number", float: "a finite number"}.get(kind, "text")

@@ -1,1 +1,1 @@
-"""How a run directory is written: durable, atomic, by one writer."""
+"""Writes run directories: durable, atomic, with one writer."""

@@ -24,17 +24,17 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import replace_file
 
 FORMAT = 2
-"""Of a saved state. 1 had the states by process and position; 2 has them by the names of the stages."""
+"""Version of a checkpoint. 1 had the states by process and position; 2 has them by the names of the stages."""
 _CRC_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What was recorded before a barrier."""
+    """The totals of the records before a barrier."""
 
     windows: int
     row_shapes: list[list[int]]
-    """Of the run's arrays; empty before the first window."""
+    """Row shapes of the run's arrays; empty before the first window."""
     events: int
     """Written by the chain, as ``stream.records.schema.events.CHAIN_EVENTS`` lists them."""
     wall_s: float
@@ -80,7 +80,7 @@ class CheckpointFiles:
 
 def newest_checkpoint(layout: RunLayout) -> Path | None:
     """The file with the newest intact checkpoint; None if there is none."""
-    intact = ((saved.attempt, saved.number, path) for path, saved in _intact(layout))
+    intact = ((each.attempt, each.number, path) for path, each in _intact(layout))
     return max(intact, default=(0, 0, None), key=lambda found: found[:2])[2]
 
 
@@ -134,5 +134,5 @@ def intact_checkpoint(path: Path) -> SavedCheckpoint | None:
 
 def _intact(layout: RunLayout) -> Iterator[tuple[Path, SavedCheckpoint]]:
     for path in (*layout.checkpoints, layout.durable_checkpoint):
-        if saved := intact_checkpoint(path):
-            yield path, saved
+        if checkpoint := intact_checkpoint(path):
+            yield path, checkpoint

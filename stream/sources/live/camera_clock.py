@@ -11,14 +11,14 @@ WRAP_TICKS = 1 << 33
 BACK_S = 1.0
 """Decode times never go back within a stream: by more than this the clock was set; less is jitter."""
 AHEAD_S = 10.0
-"""A camera that is silent for so long counts as disconnected: if its time jumps further, its clock was set."""
+"""A camera that is silent longer counts as disconnected, so a larger jump means that its clock was set."""
 GAP_S = 0.5
 """If the clock was set and packets also arrived so much later, time is missing; less is jitter."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPosition:
-    """Where an earlier attempt at a run left the time line; times on the packets' clock, with their offset."""
+    """The end of an earlier attempt's time line; times on the packets' clock, with their offset."""
 
     last_s: float
     """Start of its last picture."""

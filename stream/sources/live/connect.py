@@ -51,7 +51,7 @@ def connect(camera: Address, read_timeout_s: float, decoder_options: dict[str, s
 
 
 def outage(error: Exception) -> str:
-    """Why a camera sends nothing, without its name and its address, which may hold a password."""
+    """The reason why a camera sends nothing, without its name and address, which may hold a password."""
     import av
 
     match error:

@@ -14,7 +14,7 @@ CAMERA_LAG_S: Final = 5.0
 
 
 class LiveOptions(OptionGroup):
-    """How a live source is read."""
+    """Options of a live source."""
 
     title: ClassVar[str] = "Live sources"
 

@@ -53,7 +53,7 @@ class LiveReader:
             raise self._error
 
     def _until_due(self) -> Iterator[Packet | SourceEvent | None]:
-        """What the thread reads, up to ``duration_s``; the time during which a camera is away counts."""
+        """Items from the thread, up to ``duration_s``, which includes the time while a camera is disconnected."""
         duration_s = self._source.options.duration_s or math.inf
         first_s = began_at = None
         while not self._buffer.exhausted:

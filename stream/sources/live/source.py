@@ -34,7 +34,7 @@ class LiveSource:
     address: Address | None = None
     """None for a growing file."""
     path: Path | None = None
-    """Of a growing file."""
+    """Path of a growing file."""
     keep_head: bool = False
     """For standard input: keep what is read, so that the run can read it again."""
 
@@ -72,7 +72,7 @@ class LiveSource:
 
     @property
     def plays_again(self) -> bool:
-        """Whether it can be read again from its beginning with the same result."""
+        """Whether reading it again from its beginning has the same result."""
         return self.kind in ("growing", "download") and self.options.max_lag_s is None
 
     @property
@@ -173,11 +173,11 @@ def open_standard_input(spec: str, options: LiveOptions, *, download: bool = Fal
 
 
 def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Source:
-    """A file or a stream, told apart by a request for the first byte alone.
+    """A file or a stream, distinguished by a request for the first byte.
 
     A server that answers with a part (206) and the size of the whole serves a file: it is a clip, read in place. One
     that sends everything (200) with a length serves a file that can be read once from front to back; without a length,
-    a stream that goes on until the server ends it. ``download`` fetches a clip whole.
+    a stream that continues until the server ends it. ``download`` fetches a clip whole.
 
     Raises:
         SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed.

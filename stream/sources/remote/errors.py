@@ -58,7 +58,7 @@ def _of_hub(error: Exception, name: str) -> Exception:
 
 
 def _of_storage(error: Exception, name: str) -> Exception:
-    """Of S3, Google Cloud Storage and HTTP servers, whose clients mostly raise OSError with a text of their own."""
+    """Explain errors of S3, Google Cloud Storage and HTTP clients, which mostly raise OSError with their own text."""
     status = getattr(error, "status", None)
     credentials = _CREDENTIALS.get(scheme_of(name), "give user and password as http://USER:PASSWORD@HOST/PATH")
     if status == HTTPStatus.PRECONDITION_FAILED or "PreconditionFailed" in str(error):

@@ -29,13 +29,13 @@ _BUDGET_S: Final = 60.0
 
 @dataclass(slots=True)
 class Traffic:
-    """What was received over the network."""
+    """Counts the bytes received over the network."""
 
     fetched_bytes: int = 0
 
 
 class SeekableFile(Protocol):
-    """What ``fsspec`` opens."""
+    """A file opened by ``fsspec``."""
 
     def seek(self, offset: int, /) -> int: ...
     def read(self, length: int, /) -> bytes: ...
@@ -65,7 +65,7 @@ class RemoteFile:
     may_pass: Callable[[Exception], bool] = never
     """Whether an error may be gone when the same block is requested again."""
     local: LocalFile | None = None
-    """Where it was fetched to."""
+    """Path of the downloaded copy."""
     _caches: "dict[tuple[int, int], BaseCache]" = field(default_factory=dict, compare=False, repr=False)
     """By offset and size of the part that they hold."""
     _handles: list[SeekableFile] = field(default_factory=list, compare=False, repr=False)
@@ -167,7 +167,7 @@ class CachedFile(ByteRange):
 
 
 def _download_path(file: RemoteFile) -> Path:
-    """In the user's cache (XDG Base Directory Specification), by address and content."""
+    """Path in the user's cache (XDG Base Directory Specification), by address and content."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     digest = hashlib.sha256(f"{file.name} {file.oid} {file.size_bytes}".encode()).hexdigest()
     return cache / "egoclean-stream" / "files" / digest / PurePosixPath(file.path_in_storage).name

@@ -1,4 +1,4 @@
-"""Which clips a remote address stands for: a clip, a shard, a folder, or everything that a pattern matches."""
+"""Lists the clips of a remote address: a clip, a shard, a folder, or everything that a pattern matches."""
 
 from dataclasses import replace
 from glob import has_magic
