@@ -1,1 +1,1 @@
-"""Benchmarks: every figure the project quotes comes from here."""
+"""Benchmarks of the chain on the machine of a user."""

@@ -1,10 +1,10 @@
-"""The usual way, one step after the other, to compare the chain with.
+"""The sequential baseline that the chain is compared with.
 
     python -m stream.bench.baseline CLIP MODEL --embeddings FILE
 
-Every frame becomes RGB at full size and is rectified at full size; each window of frames, the same that the chain
-takes, goes by itself through transformers' video processor and the whole model, predictor included. One process; the
-result is one line of JSON.
+Each frame is converted to RGB and rectified at full size. The windows are those of the chain; each passes by itself
+through the video processor of transformers and the whole model, including the predictor. All of it is one process,
+which prints one line of JSON.
 """
 
 import json
@@ -40,37 +40,37 @@ from stream.video.packets import packets
 
 
 def run_baseline(options: Options, embeddings: Path) -> dict[str, Any]:
-    """Run it in a process of its own; returns its figures, and leaves the windows' mean embeddings in a file.
+    """Run the baseline in a process of its own and return its figures; ``embeddings`` receives the mean of each window.
 
     Raises:
-        EgocleanError: it fails; what it said is on standard error.
+        EgocleanError: it fails; its messages are on standard error.
         ModelUnavailableError: a package is missing.
     """
     require_packages((*PACKAGES, "torchvision"), extra="qwen")
-    command = [sys.executable, "-m", "stream.bench.baseline", *words(options, embeddings)]
+    command = [sys.executable, "-m", "stream.bench.baseline", *arguments(options, embeddings)]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise EgocleanError(f"the sequential way on {options.source} ended with status {done.returncode}")
+        raise EgocleanError(f"the sequential baseline for {options.source} ended with exit status {done.returncode}")
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
-def words(options: Options, embeddings: Path) -> list[str]:
-    """The command line for a run's settled options."""
+def arguments(options: Options, embeddings: Path) -> list[str]:
+    """The command line for the options of a prepared run."""
     lens = ["--intrinsics", str(options.lens.intrinsics)] if options.lens.intrinsics else ["--no-rectify"]
-    given = {
+    values = {
         "--balance": options.lens.balance,
         "--fov-scale": options.lens.fov_scale,
         "--window": options.window.preset,
         "--stride-s": options.window.stride_s,
         "--embeddings": embeddings,
     }
-    named = [str(word) for pair in given.items() for word in pair]
+    named = [str(word) for pair in values.items() for word in pair]
     return [options.source, str(options.encoder.model), *lens, *named]
 
 
 class WholeModel:
-    """transformers' own way from full-size frames to tokens."""
+    """The model of transformers with its own preprocessing, from full-size frames to tokens."""
 
     def __init__(self, folder: Path) -> None:
         make_torchvision_importable()
@@ -91,7 +91,7 @@ class WholeModel:
         )
 
     def __call__(self, frames: UInt8) -> Float32:
-        """(T, H, W, 3) uint8 to (D,) float32, the mean over all tokens."""
+        """Encode (T, H, W, 3) uint8 to (D,) float32, the mean over all tokens."""
         import torch
 
         with torch.inference_mode():
@@ -102,26 +102,26 @@ class WholeModel:
 
 
 class Frames:
-    """Whole frames by their slots: where ``FrameSampler`` keeps what it has picked."""
+    """A frame store for ``FrameSampler`` that holds full-size frames by slot."""
 
     def __init__(self) -> None:
         self._slots = count()
-        self.kept: dict[int, UInt8] = {}
+        self.frames: dict[int, UInt8] = {}
 
     def put(self, frame: UInt8) -> int:
-        self.kept[slot := next(self._slots)] = frame
+        self.frames[slot := next(self._slots)] = frame
         return slot
 
     def drop(self, slot: int) -> None:
-        del self.kept[slot]
+        del self.frames[slot]
 
     def encode(self, _windows: object) -> Done:
-        """Nothing: the model takes frames, not slots."""
+        """Encodes nothing, because the model takes frames instead of slots."""
         return Done(())
 
 
 def rectifier(facts: StreamFacts, options: Options) -> Callable[[UInt8], UInt8]:
-    """What makes a whole upright frame straight; without a calibration it stays as it is."""
+    """A function that rectifies a full-size upright frame; without a calibration it returns the frame unchanged."""
     if options.lens.intrinsics is None:
         return lambda frame: frame
     intrinsics = read_intrinsics(options.lens.intrinsics)
@@ -131,27 +131,27 @@ def rectifier(facts: StreamFacts, options: Options) -> Callable[[UInt8], UInt8]:
 
 
 def maps_of(camera: Camera) -> tuple[Any, Any]:
-    """OpenCV's maps for the whole upright picture of a camera."""
+    """The maps of OpenCV for the whole upright picture of a camera."""
     size = (camera.width, camera.height)
     return cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, size, cv2.CV_16SC2)
 
 
 def windows(source: Clip, options: Options) -> Iterator[UInt8]:
-    """(T, height, width, 3) uint8 every stride: the chain's own windows, of rectified frames at full size."""
+    """The windows of the chain, (T, height, width, 3) uint8, with rectified frames at full size."""
     facts, store = read_facts(source), Frames()
-    picking = FrameSampler(options.sampling, options.window.stride_s, store)
-    straight = rectifier(facts, options)
+    sampler = FrameSampler(options.sampling, options.window.stride_s, store)
+    rectified = rectifier(facts, options)
     for picture in pictures(source, facts):
         rgb = np.rot90(picture.frame.to_ndarray(format="rgb24"), upright_deg(picture.frame) // 90)
-        frame = EncoderFrame(picture.index, picture.t_s, picture.duration_s, straight(np.ascontiguousarray(rgb)))
-        for window in picking.add(frame):
+        frame = EncoderFrame(picture.index, picture.t_s, picture.duration_s, rectified(np.ascontiguousarray(rgb)))
+        for window in sampler.add(frame):
             if window.whole:
-                yield np.stack([store.kept[frame.slot] for frame in window.frames])
-        picking.forget()
+                yield np.stack([store.frames[frame.slot] for frame in window.frames])
+        sampler.forget()
 
 
 def pictures(source: Clip, facts: StreamFacts) -> Iterator[Picture]:
-    """All that can be decoded, with the chain's own times."""
+    """All pictures that can be decoded, with the timestamps of the chain."""
     decode = Decode(source.name, facts)
     for packet in packets(source):
         yield from (item for item in decode.on_item(packet) if isinstance(item, Picture))
@@ -168,12 +168,12 @@ def pictures(source: Clip, facts: StreamFacts) -> Iterator[Picture]:
 @click.option("--window", default="64@30", show_default=True)
 @click.option("--stride-s", default=1.0, show_default=True)
 @click.option("--embeddings", type=click.Path(path_type=Path), required=True)
-def main(clip: str, model: Path, embeddings: Path, **given: Any) -> None:  # noqa: ANN401 - click's
-    """Embed CLIP the usual way with the MODEL in a folder; options as for run."""
+def main(clip: str, model: Path, embeddings: Path, **settings: Any) -> None:  # noqa: ANN401 - click's
+    """Embed CLIP sequentially with the MODEL in a folder; the options are those of run."""
     started_at = time.monotonic()
-    whole, source = WholeModel(model), open_clip(clip)
-    lens = {name: given[name] for name in ("intrinsics", "rectify", "balance", "fov_scale")}
-    window = {"preset": given["window"], "stride_s": given["stride_s"]}
+    model_alone, source = WholeModel(model), open_clip(clip)
+    lens = {name: settings[name] for name in ("intrinsics", "rectify", "balance", "fov_scale")}
+    window = {"preset": settings["window"], "stride_s": settings["stride_s"]}
     options = validate({"source": clip, "lens": lens, "window": window})
     if options.lens.rectify and options.lens.intrinsics is None:
         options = options.replace({"lens.intrinsics": source.intrinsics_path()})
@@ -181,7 +181,7 @@ def main(clip: str, model: Path, embeddings: Path, **given: Any) -> None:  # noq
     means, model_s = [], 0.0
     for frames in windows(source, options):
         began_at = time.monotonic()
-        means.append(whole(frames))
+        means.append(model_alone(frames))
         model_s += time.monotonic() - began_at
     flowing_s = time.monotonic() - ready_at
     np.save(embeddings, np.stack(means) if means else np.zeros((0, 0), np.float32))

@@ -1,4 +1,4 @@
-"""Clips for the benchmarks: rendered once, then made longer by repeating their packets."""
+"""Clips for the benchmarks: a rendered piece, extended by repeating its packets."""
 
 import math
 from pathlib import Path
@@ -8,36 +8,40 @@ import av
 from stream.demo.render import render_demo
 
 SIZES = {"456x256": (456, 256), "1080p": (1920, 1080)}
-"""The two that the data sets have, width and height in pixels."""
+"""Width and height in pixels, as in the data sets."""
 _PIECE_S = {"456x256": 10, "1080p": 4}
-"""What is rendered; a longer clip repeats it. A 1080p frame takes 0.1 s to draw."""
+"""Length of the rendered piece in seconds; a longer clip repeats it. Rendering a 1080p frame takes 0.1 s."""
 
 
 def repeat_clip(clip: Path, path: Path, times: int) -> None:
-    """Copy the packets of ``clip`` to ``path`` so that it plays ``times`` times on end, without encoding anew."""
-    with av.open(str(clip)) as given, av.open(str(path), "w") as made:
-        source = given.streams.video[0]
-        if source.duration is None:
-            raise ValueError(f"{clip} does not say how long it is: it cannot be repeated")
-        target = made.add_stream_from_template(source)
+    """Copy the packets of ``clip`` to ``path`` ``times`` times in a row, without encoding them again.
+
+    Raises:
+        ValueError: the clip has no duration in its header.
+    """
+    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+        stream = source.streams.video[0]
+        if stream.duration is None:
+            raise ValueError(f"{clip} has no duration in its header and cannot be repeated")
+        copy = target.add_stream_from_template(stream)
         for turn in range(times):
-            given.seek(0)
-            for packet in given.demux(source):
+            source.seek(0)
+            for packet in source.demux(stream):
                 if packet.pts is None or packet.dts is None:
                     continue
-                packet.pts += turn * source.duration
-                packet.dts += turn * source.duration
-                packet.stream = target
-                made.mux(packet)
+                packet.pts += turn * stream.duration
+                packet.dts += turn * stream.duration
+                packet.stream = copy
+                target.mux(packet)
 
 
 def bench_clip(folder: Path, size: str, seconds: float) -> Path:
-    """Render a clip of the demo's bench at 30 fps, with its calibration, at least ``seconds`` long.
+    """Render the demo scene at 30 fps, with its calibration, as a clip of at least ``seconds``.
 
     Args:
-        folder: Where it goes.
-        size: A key of ``SIZES``.
-        seconds: Length; beyond a few seconds it is rounded up to whole repetitions.
+        folder: the destination.
+        size: a key of ``SIZES``.
+        seconds: the length; beyond a few seconds it is rounded up to whole repetitions.
     """
     piece_s = min(seconds, _PIECE_S[size])
     piece, clip = folder / "piece.mp4", folder / f"bench_{size}.mp4"

@@ -1,4 +1,4 @@
-"""The chain beside the usual way, on the same clip, with the same weights, in the same call."""
+"""Compares the chain with the sequential baseline, on the same clip and with the same weights."""
 
 from pathlib import Path
 from typing import Any
@@ -19,33 +19,33 @@ Row = dict[str, Any]
 
 
 def compare(options: Options, folder: Path) -> Row:
-    """Measure both; ``folder`` is for what the baseline leaves.
+    """Measure both; ``folder`` receives the output of the baseline.
 
     Raises:
-        UsageError: the clip is too short for a window, or the encoder is none that transformers knows.
+        UsageError: the clip is too short for a window, or the encoder has no weights.
         EgocleanError: as a run.
     """
     prepared = prepare(options)
-    settled = prepared.options
-    if settled.encoder.model is None:
+    options = prepared.options
+    if options.encoder.model is None:
         raise UsageError(f"bench compare needs an encoder with weights: expected {AUTO}")
     measured = measure(prepared)
     if not measured["chain"]["windows"]:
-        raise UsageError(f"{options.source} is too short for a window of the encoder: name a longer clip")
-    theirs = folder / "baseline.npy"
-    baseline = run_baseline(settled, theirs)
-    stem = open_clip(settled.source).stem
-    ours = RunLayout(settled.output.folder / stem, stem).embeddings
+        raise UsageError(f"{options.source} is too short for a window of the encoder: use a longer clip")
+    baseline_path = folder / "baseline.npy"
+    baseline = run_baseline(options, baseline_path)
+    stem = open_clip(options.source).stem
+    chain_path = RunLayout(options.output.folder / stem, stem).embeddings
     return {
         **measured,
         "baseline": baseline,
         "ratio": _ratio(measured, baseline),
-        "cosine_min": _cosine_min(np.load(ours), np.load(theirs)),
+        "cosine_min": _cosine_min(np.load(chain_path), np.load(baseline_path)),
     }
 
 
 def _ratio(measured: Row, baseline: Row) -> Row:
-    """How many times the chain is faster, and how many times less CPU time it takes; starting up left aside in both."""
+    """How many times faster the chain is, and how many times less CPU time it needs, both without start-up."""
     chain, stages = measured["chain"], measured["stages"]
     cpu_s = sum(stage["cpu_ms_per_frame"] for stage in stages.values()) * chain["frames"] / 1000
     return {
@@ -54,11 +54,11 @@ def _ratio(measured: Row, baseline: Row) -> Row:
     }
 
 
-def _cosine_min(ours: Float32, theirs: Float32) -> float | None:
-    """The least cosine between the two embeddings of a window; None where not one window is common."""
-    count = min(len(ours), len(theirs))
+def _cosine_min(chain: Float32, baseline: Float32) -> float | None:
+    """The smallest cosine between the two embeddings of a window; None if there are no windows in common."""
+    count = min(len(chain), len(baseline))
     if count == 0:
         return None
-    left, right = ours[:count], theirs[:count]
+    left, right = chain[:count], baseline[:count]
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     return round(float(((left * right).sum(axis=1) / norms).min()), 5)

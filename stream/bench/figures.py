@@ -1,4 +1,4 @@
-"""From what a run recorded of itself to what it costs: arithmetic alone."""
+"""Computes speed and cost from the records of a run; pure arithmetic."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,12 @@ Ampere GA102 GPU Architecture, whitepaper v2.0, appendix A: 71 TFLOP/s)."""
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that has ended well."""
+    """The records of a run that has finished."""
 
     manifest: Row
     """``run.json``."""
     last: Row
-    """Its ``run.finished``."""
+    """The event ``run.finished``."""
 
     @property
     def wall_s(self) -> float:
@@ -28,12 +28,12 @@ class Finished:
 
     @property
     def starting_s(self) -> float:
-        """From the run's begin to when all processes were ready."""
+        """Seconds from the start of the run until all processes were ready."""
         return float(self.manifest["usage"]["starting_s"])
 
     @property
     def flowing_s(self) -> float:
-        """Of it, what grows with a clip's length: without starting processes, loading models and leaving."""
+        """The part of ``wall_s`` that grows with the length of the clip, without start-up and shutdown."""
         return float(max(self.manifest["usage"]["flowing_s"], 1e-3))
 
     @property
@@ -42,7 +42,7 @@ class Finished:
 
 
 def chain(run: Finished, price_per_hour: float) -> Row:
-    """The whole chain: ``*_flowing`` figures are those of a long clip, on which starting up does not count."""
+    """Figures of the whole chain; those named ``*_flowing`` are of a long clip, on which start-up does not count."""
     frames = run.last["frames"]
     x_flowing = run.decoded_s / run.flowing_s
     return {
@@ -62,9 +62,9 @@ def chain(run: Finished, price_per_hour: float) -> Row:
 
 
 def stages(run: Finished) -> dict[str, Row]:
-    """Each process: how fast it would be if it never had to wait, and what it takes.
+    """Figures of each process: its speed if it never had to wait, and the resources that it uses.
 
-    A process with a device is busy as long as the busier of the two. CPU time is that of the flow alone.
+    A process with a device counts as busy for as long as the busier of the two. CPU time excludes start-up.
     """
     used = run.manifest["usage"]["processes"]
     in_order = [*(name for name in PROCESSES if name in used), *(name for name in used if name not in PROCESSES)]
@@ -85,17 +85,17 @@ def _stage(run: Finished, used: Row) -> Row:
 
 
 def utilisation(run: Finished, window_flop: int, ceiling_flop_s: float) -> Row:
-    """How much of what the device can do the encoder does (MFU): while it works, and over the whole chain's time.
+    """Model FLOPs utilisation (MFU) of the encoder: while it computes, and over the whole run.
 
-    The device's own time counts: its process waits for frames while a GPU works, and works while the GPU waits.
+    The busy time is that of the device, because the process may wait while the GPU computes, and the reverse.
 
     Args:
-        run: With this encoder.
-        window_flop: Floating point operations of one window.
-        ceiling_flop_s: Of a matrix product on the same device, in the same numbers.
+        run: the run.
+        window_flop: floating point operations of one window.
+        ceiling_flop_s: operations per second of a matrix product on the same device, in the same data type.
     """
     encoder = run.manifest["encoder"]
-    done_flop = window_flop * run.last["windows"]
+    total_flop = window_flop * run.last["windows"]
     busy_s = max(run.manifest["usage"]["processes"][ENCODE.name]["device_busy_s"], 1e-3)
     return {
         "window_tflop": _significant(window_flop / 1e12),
@@ -103,22 +103,22 @@ def utilisation(run: Finished, window_flop: int, ceiling_flop_s: float) -> Row:
         "device": encoder["device"],
         "dtype": encoder["dtype"],
         "device_busy_s": round(busy_s, 3),
-        "mfu_while_encoding": round(done_flop / busy_s / ceiling_flop_s, 4),
-        "mfu_of_the_chain": round(done_flop / run.flowing_s / ceiling_flop_s, 4),
+        "mfu_while_encoding": round(total_flop / busy_s / ceiling_flop_s, 4),
+        "mfu_of_the_chain": round(total_flop / run.flowing_s / ceiling_flop_s, 4),
     }
 
 
 def _significant(figure: float) -> float:
-    """To four digits, however small it is."""
+    """Rounded to four significant digits."""
     return float(f"{figure:.4g}")
 
 
 def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float | None) -> Row:
-    """What the chain with V-JEPA 2 ViT-L would do on an RTX 3090: calculated, never measured.
+    """Estimate the speed of the chain with V-JEPA 2 ViT-L on an RTX 3090; calculated, never measured.
 
-    The GPU does 71 TFLOP/s times ``mfu``, the share that was measured on another GPU; None, or more than 1, which is a
-    fault in measuring: all of it, which nothing reaches, so that the result is a bound. Decoding and rectifying are as
-    fast as they were here, on one process of this machine's CPU. The slower of the two is the chain's speed.
+    The GPU is assumed to reach 71 TFLOP/s times ``mfu``, the utilisation measured on another GPU. If ``mfu`` is None,
+    or above 1 because of a measurement error, it is taken as 1, and the result is an upper bound. Decoding and
+    rectifying are as fast as measured, in one process on this CPU. The slower of the two sets the speed of the chain.
     """
     mfu = None if mfu is None or mfu > 1 else mfu
     frames = run.manifest["encoder"]["frames"]
@@ -140,10 +140,10 @@ def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float
 
 
 def annotation(run: Finished) -> Row | None:
-    """What describing the segments took, where the run says so; None where nobody described any."""
-    told = run.last.get("annotation")
-    if not isinstance(told, dict) or not any(told.values()):
+    """The cost of describing the segments, as recorded by the run; None if there was no annotator."""
+    record = run.last.get("annotation")
+    if not isinstance(record, dict) or not any(record.values()):
         return None
-    seconds, tokens = told.get("seconds"), told.get("tokens_out")
+    seconds, tokens = record.get("seconds"), record.get("tokens_out")
     rate = round(tokens / seconds, 1) if seconds and tokens is not None else None
-    return {**told, "tokens_out_per_s": rate}
+    return {**record, "tokens_out_per_s": rate}

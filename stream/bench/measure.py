@@ -1,4 +1,4 @@
-"""Run the real chain, all of its processes, and collect what it took."""
+"""Runs the real chain with all of its processes, and collects its figures."""
 
 import json
 import time
@@ -11,9 +11,8 @@ from rich.console import Console
 from models.encoders.vjepa2.cost import EncoderShape
 from models.memory.gpu import find_gpu
 from stream.bench import figures
-from stream.bench.ceiling import ceiling_flop_s
+from stream.bench.device import GpuMeter, ceiling_flop_s
 from stream.bench.figures import Finished, Row
-from stream.bench.gpu_meter import GpuMeter
 from stream.config import Options
 from stream.engines.table import run_prepared
 from stream.errors import ExitCode
@@ -26,26 +25,26 @@ from stream.ui.view import PlainView
 
 
 class NotesView(PlainView):
-    """Shows nothing but notes, on standard error: drawing would be measured, too."""
+    """Shows only notes, on standard error, because drawing would be measured, too."""
 
     def __init__(self) -> None:
         super().__init__(Console(stderr=True))
         self.began_at = time.monotonic()
-        """When the run began, on the monotonic clock."""
+        """Start of the run on the monotonic clock, in seconds."""
 
     def begin(self, run_id: str) -> None:  # noqa: ARG002 - the records have it
         self.began_at = time.monotonic()
 
     def event(self, event: events.Event) -> None:
-        """The records have it."""
+        """Do nothing: it is in the records."""
 
 
 def measure(prepared: Prepared) -> Row:
-    """Everything about one run of the chain; its ``out`` should be a temporary folder.
+    """Run the chain and return all figures; the output folder should be a temporary one.
 
     Raises:
-        EgocleanError: as a run.
-        SystemExit: it was stopped by a signal.
+        EgocleanError: as in a run.
+        SystemExit: the run was stopped by a signal.
     """
     options = prepared.options
     with GpuMeter() as meter:
@@ -72,7 +71,7 @@ def measure(prepared: Prepared) -> Row:
 
 
 def read_run(run_dir: Path) -> Finished:
-    """What a finished run recorded of itself."""
+    """Read the records of a finished run."""
     layout = layout_of(run_dir)
     last = layout.events.read_text().splitlines()[-1]
     return Finished(json.loads(layout.manifest.read_text()), json.loads(last))
@@ -86,13 +85,13 @@ def _utilisation(run: Finished, options: Options) -> Row | None:
 
 
 def _window_flop(options: Options) -> int | None:
-    """Floating point operations of one window; None where they were never counted."""
+    """Floating point operations of one window; None if they are unknown."""
     profile = encoder_profile(options) if options.encoder.model else None
     return profile.window_flop if profile else None
 
 
 def _mfu_on_a_gpu(use: Row | None, options: Options) -> float | None:
-    """Of ViT-L alone: a small model leaves more of a GPU idle."""
+    """The MFU of ViT-L; None for other models, since a small model leaves more of a GPU idle."""
     if use is None or use["device"] == "cpu" or _window_flop(options) != EncoderShape().flop(options.sampling.frames):
         return None
     return float(use["mfu_while_encoding"])

@@ -1,4 +1,4 @@
-"""The figures for people."""
+"""The figures as a table and lines of text."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ _MIB = 1 << 20
 
 
 def show(measured: Row, console: Console) -> None:
-    """Print the stages, and below them a line for everything else."""
+    """Print a table of the processes, and below it one line for each other figure."""
     console.print(_stages(measured, ruled=console.is_terminal))
     for line in _lines(measured):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -49,51 +49,52 @@ def _lines(measured: Row) -> Iterator[str]:
     yield f"decoder     {measured['decoder']['name']}: {measured['decoder']['reason']}"
     yield f"encoder     {encoder['model']} on {encoder['device']}, {chain['windows']} windows"
     yield (
-        f"chain       {chain['x_real_time']:.2f} x real time: {chain['wall_s']:.1f} s, of which the chain flowed "
-        f"{chain['flowing_s']:.1f}; {chain['x_real_time_flowing']:.2f} x on a long clip"
+        f"chain       {chain['x_real_time']:.2f} x real time: {chain['wall_s']:.1f} s, of which "
+        f"{chain['flowing_s']:.1f} s without start-up; {chain['x_real_time_flowing']:.2f} x on a long clip"
     )
     yield (
-        f"cost        ${chain['dollars_per_video_hour_flowing']:.4f} a video hour on a long clip, "
-        f"${chain['dollars_per_video_hour']:.4f} on this one with its start-up, "
-        f"at ${chain['price_per_hour']:.2f} an hour of this machine{_without_weights(encoder)}"
+        f"cost        ${chain['dollars_per_video_hour_flowing']:.4f} per video hour on a long clip, "
+        f"${chain['dollars_per_video_hour']:.4f} on this one including start-up, "
+        f"at ${chain['price_per_hour']:.2f} per hour of this machine{_without_weights(encoder)}"
     )
     if use := measured["utilisation"]:
         yield (
-            f"efficiency  {use['window_tflop']:.3g} TFLOP a window, {use['mfu_while_encoding']:.1%} while encoding and "
-            f"{use['mfu_of_the_chain']:.1%} over all of the {use['ceiling_tflop_s']:.3g} TFLOP/s that "
-            f"this device does in {use['dtype']}"
+            f"efficiency  {use['window_tflop']:.3g} TFLOP per window, {use['mfu_while_encoding']:.1%} while encoding "
+            f"and {use['mfu_of_the_chain']:.1%} overall, of the {use['ceiling_tflop_s']:.3g} TFLOP/s that "
+            f"this device reaches in {use['dtype']}"
         )
     if gpu := measured["gpu"]:
-        yield f"gpu         {', '.join(_of_the_gpu(gpu))}"
-    if told := measured["annotation"]:
-        yield f"annotator   {', '.join(f'{key} {value}' for key, value in told.items())}"
+        yield f"gpu         {', '.join(_gpu_figures(gpu))}"
+    if figures := measured["annotation"]:
+        yield f"annotator   {', '.join(f'{key} {value}' for key, value in figures.items())}"
     if baseline := measured.get("baseline"):
         yield from _comparison(measured, baseline)
     yield from _projection(measured["projection"])
 
 
 def _without_weights(encoder: Row) -> str:
-    """A note that this is not the price of learned embeddings, which a GPU is rented for."""
+    """A note that this is not the price of learned embeddings, which need a GPU."""
     return f", with the encoder {encoder['model']}" if encoder["weights_sha256"].startswith("none") else ""
 
 
-def _of_the_gpu(gpu: Row) -> Iterator[str]:
-    """What the card tells."""
+def _gpu_figures(gpu: Row) -> Iterator[str]:
+    """The figures that the GPU reports."""
     if (busy := gpu["busy_share"]) is not None:
-        yield f"busy {busy:.0%} of the flow"
+        yield f"busy {busy:.0%} of the time without start-up"
     if (used := gpu["memory_used_bytes_max"]) is not None:
         yield f"{used / _MIB:.0f} MiB in use"
     if (energy_j := gpu["energy_j"]) is not None:
-        yield f"{energy_j / 1000:.2f} kJ in the flow"
+        yield f"{energy_j / 1000:.2f} kJ without start-up"
 
 
 def _comparison(measured: Row, baseline: Row) -> Iterator[str]:
     ratio = measured["ratio"]
     yield (
-        f"baseline    {baseline['flowing_s']:.1f} s for {baseline['windows']} windows, one step after the other: "
-        f"{ratio['baseline_to_chain']:.2f} x the chain's time, {ratio['baseline_cpu_to_chain_cpu']:.2f} x its CPU time"
+        f"baseline    {baseline['flowing_s']:.1f} s for {baseline['windows']} windows, sequentially: "
+        f"{ratio['baseline_to_chain']:.2f} x the time of the chain, "
+        f"{ratio['baseline_cpu_to_chain_cpu']:.2f} x its CPU time"
     )
-    yield f"agreement   least cosine of a window's two embeddings: {measured['cosine_min']}"
+    yield f"agreement   smallest cosine of the two embeddings of a window: {measured['cosine_min']}"
 
 
 def _projection(projected: Row) -> Iterator[str]:
@@ -101,9 +102,10 @@ def _projection(projected: Row) -> Iterator[str]:
     share = "all" if projected["is_bound"] else f"{projected['mfu']:.0%}"
     yield (
         f"PROJECTION  {projected['card']}, {projected['model']}: {at_best}{projected['x_real_time']:.1f} x real time, "
-        f"${projected['dollars_per_video_hour']:.4f} a video hour, bound by {projected['bound_by']}"
+        f"${projected['dollars_per_video_hour']:.4f} per video hour, limited by {projected['bound_by']}"
     )
     yield (
-        f"            calculated, not measured: {share} of the card's 71 TFLOP/s, {projected['window_ms']:.0f} ms a "
-        f"window, {projected['gpu_x_real_time']:.1f} x; the CPU's part as here, {projected['cpu_x_real_time']:.1f} x"
+        f"            calculated, not measured: {share} of the 71 TFLOP/s of the GPU, "
+        f"{projected['window_ms']:.0f} ms per window, {projected['gpu_x_real_time']:.1f} x; "
+        f"the CPU as measured here, {projected['cpu_x_real_time']:.1f} x"
     )

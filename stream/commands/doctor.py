@@ -1,4 +1,4 @@
-"""``egoclean-stream doctor CLIP``: in seconds, what would keep a run from ending well."""
+"""``egoclean-stream doctor CLIP``: checks within seconds whether a run can succeed."""
 
 import json
 import sys
@@ -39,16 +39,16 @@ def doctor(chosen: Chosen, clip: str | None, *, as_json: bool) -> None:
 
     options = chosen.options(clip or "")
     checks = examine(options, with_clip=clip is not None)
-    seen = list(checks if as_json else _shown(checks))
-    code = next((made.exit_code for made in seen if made.level == "FAIL"), 0)
+    results = list(checks if as_json else _shown(checks))
+    code = next((result.exit_code for result in results if result.level == "FAIL"), 0)
     if as_json:
-        click.echo(json.dumps({"exit_code": code, "checks": [asdict(made) for made in seen]}, indent=1))
+        click.echo(json.dumps({"exit_code": code, "checks": [asdict(result) for result in results]}, indent=1))
     sys.exit(code)
 
 
 def _shown(checks: Iterable[Check]) -> Iterator[Check]:
-    """Print each as soon as it is known."""
-    for made in checks:
-        cure = f"; {made.cure}" if made.cure else ""
-        click.echo(printable(f"{made.level:5} {made.name:{_NAME_WIDTH}} {made.says}{cure}"))
-        yield made
+    """Print each result as soon as it is known."""
+    for result in checks:
+        hint = f"; {result.hint}" if result.hint else ""
+        click.echo(printable(f"{result.level:5} {result.name:{_NAME_WIDTH}} {result.message}{hint}"))
+        yield result

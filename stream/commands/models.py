@@ -45,7 +45,10 @@ def fetch_models(chosen: Chosen, revision: str | None) -> None:
     """
     options = chosen.options("-")
     encoder, annotator = options.encoder, options.annotator
-    for name in _needed(encoder.name, encoder.model, annotator.name, annotator.model):
+    names = list(_needed(encoder.name, encoder.model, annotator.name, annotator.model))
+    if not names:
+        click.echo(f"encoder {encoder.name} and annotator {annotator.name} have no weights: nothing to download")
+    for name in names:
         click.echo(printable(_fetched(name, revision, offline=options.runtime.offline)))
 
 

@@ -1,4 +1,4 @@
-"""One look at one thing: what is found, whether that is good, and what to do if not."""
+"""One check of ``doctor``: its result, whether that is good enough for a run, and what to do if not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ Level: TypeAlias = Literal["ok", "warn", "FAIL"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a look found; a run can go ahead with it."""
+    """The result of a check that does not prevent a run."""
 
-    says: str
-    cure: str = ""
-    """What to do about it; empty if it is good as it is."""
+    message: str
+    hint: str = ""
+    """What to do about it; empty if nothing has to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +24,23 @@ class Check:
 
     name: str
     level: Level
-    says: str
-    cure: str = ""
+    message: str
+    hint: str = ""
     exit_code: int = 0
-    """With ``FAIL``: what a run would end with."""
+    """The exit code of a run with the same fault, if the level is ``FAIL``."""
 
 
-def check(name: str, look: Callable[[], Finding]) -> Check:
-    """Take a look; the error that it raises is the one that a run would end with."""
+def check(name: str, find: Callable[[], Finding]) -> Check:
+    """Perform a check; an error that it raises is the one that a run would end with."""
     try:
-        found = look()
-    except Exception as error:  # noqa: BLE001 - to find out what goes wrong, whatever it is, is what this is for
+        finding = find()
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong is the result of the check
         return Check(name, "FAIL", sentence_of(error), exit_code=exit_code_of(error))
-    return Check(name, "warn" if found.cure else "ok", found.says, found.cure)
+    return Check(name, "warn" if finding.hint else "ok", finding.message, finding.hint)
 
 
 def size(count_bytes: float) -> str:
-    """Bytes for people: ``1.5 GiB``."""
+    """A number of bytes for display, as ``1.5 GiB``."""
     for unit in ("bytes", "KiB", "MiB"):
         if count_bytes < 1024:
             return f"{count_bytes:.0f} {unit}"

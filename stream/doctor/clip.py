@@ -1,4 +1,4 @@
-"""One clip: can it be read, does its lens fit, how much will a run of it leave, and how long will it take."""
+"""Checks of one clip: whether it can be read, whether its calibration fits, how large and how long a run will be."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -30,62 +30,62 @@ from stream.video.decoder import Decoder, choose_decoder
 from stream.video.facts import StreamFacts
 
 _SAMPLE_S = 1.5
-"""Time for trying how fast the clip can be decoded."""
+"""Time spent on measuring how fast the clip can be decoded."""
 _EVENT_BYTES = 1024
-"""A second, at most: a few events a segment."""
+"""Upper bound per second of video: a few events per segment."""
 
 
 class Case:
-    """What is looked at: the options of a run that has not begun. Whatever is asked for is found out once."""
+    """A run that has not begun, of which each fact is determined once, when it is first needed."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
     @cached_property
     def source(self) -> Source:
-        """The clip's bytes, or where a live source is."""
+        """The bytes of the clip, or the address of a live source."""
         return open_source(self.options.source, self.options.live, download=self.options.input.cache_source)
 
     @cached_property
     def stream(self) -> StreamFacts:
-        """What its container says."""
+        """The facts in the header of its container."""
         return read_facts(self.source)
 
     @cached_property
     def calibrated(self) -> Options:
-        """The options with the calibration's file."""
+        """The options, including the calibration file."""
         return with_intrinsics(self.options, self.source, self.stream)[0]
 
     @cached_property
     def decoder(self) -> Decoder:
-        """What would decode it."""
+        """The decoder that a run would use."""
         return choose_decoder(self.options.input.decoder, self.source, self.stream)
 
     @cached_property
     def encoder(self) -> Options:
-        """The options with the encoder settled, of what is on this machine."""
+        """The options, including the encoder, which must be on this machine."""
         return with_encoder(self.options, allow_download=False)
 
     @cached_property
     def annotator(self) -> Options:
-        """The options with encoder and annotator settled, of what is on this machine."""
+        """The options, including encoder and annotator, which must be on this machine."""
         return settle(self.encoder, allow_download=False)
 
     @property
     def weights_bytes(self) -> int:
-        """Of the encoder's files."""
+        """Size of the weight files of the encoder."""
         folder = self.encoder.encoder.model
         return sum(path.stat().st_size for path in weight_files(Path(folder))) if folder else 0
 
     @property
     def expected_bytes(self) -> int | None:
-        """What the run directory takes at most; None where the header gives no duration."""
+        """Maximum size of the run directory; None if the header gives no duration."""
         if self.stream.declared_s is None or self.options.input.loop or self.source.is_live:
             return None
         return self._array_bytes(self.stream.declared_s) + self._keyframe_bytes(self.stream.declared_s)
 
     def _array_bytes(self, duration_s: float) -> int:
-        """Three arrays, a row a window: float32 mean, float16 temporal tokens, float64 start."""
+        """Events, and three arrays of one row per window: float32 mean, float16 temporal tokens, float64 start."""
         profile = encoder_profile(self.encoder)
         dims = profile.dims if profile else 0
         sampling = self.options.sampling
@@ -94,7 +94,7 @@ class Case:
         return windows * row_bytes + int(duration_s) * _EVENT_BYTES
 
     def _keyframe_bytes(self, duration_s: float) -> int:
-        """A JPEG has less than a byte a pixel, and the keyframe cache has a bound."""
+        """A JPEG has less than one byte per pixel, and the keyframe cache is bounded."""
         width, height = self.stream.display_width_px, self.stream.display_height_px
         scale = min(1.0, self.options.keyframes.px / max(width, height))
         frames = int(duration_s * self.options.keyframes.fps) + 1
@@ -102,17 +102,17 @@ class Case:
 
 
 def reading(case: Case) -> Generator[Check, None, bool]:
-    """The checks that build on each other, up to the first that fails; returns whether none did."""
-    looks = {"source": source, "stream": stream, "lens": lens, "decoder": decoder, "sidecar": sidecar}
-    for name, look in looks.items():
-        yield (made := check(name, partial(look, case)))
-        if made.level == "FAIL":
+    """The checks that build on each other, up to the first that fails; returns whether all passed."""
+    checks = {"source": source, "stream": stream, "lens": lens, "decoder": decoder, "sidecar": sidecar}
+    for name, find in checks.items():
+        yield (result := check(name, partial(find, case)))
+        if result.level == "FAIL":
             return False
     return True
 
 
 def source(case: Case) -> Finding:
-    """Whether the clip's bytes can be had."""
+    """Whether the clip can be opened."""
     if case.source.size_bytes is None:
         return Finding(f"{case.source.name}, a live source")
     return Finding(f"{case.source.name}, {size(case.source.size_bytes)}")
@@ -132,27 +132,27 @@ def lens(case: Case) -> Finding:
     """Its calibration."""
     path = case.calibrated.lens.intrinsics
     if path is None:
-        return Finding("the picture is left as it is (--no-rectify)")
+        return Finding("the picture is not rectified (--no-rectify)")
     return Finding(f"{path} fits; `egoclean-stream check-rectify` shows how well")
 
 
 def decoder(case: Case) -> Finding:
-    """What decodes it, and why."""
+    """The decoder, and why it was chosen."""
     return Finding(f"{case.decoder.name}: {case.decoder.reason}")
 
 
 def sidecar(case: Case) -> Finding:
-    """Whether the facts beside it are its own."""
+    """Whether the metadata file beside the clip agrees with it."""
     found = read_sidecar(case.source, case.stream)
     if found is None:
         return Finding("none")
     if found.complaint is None:
         return Finding(f"{found.name} agrees with the clip")
-    return Finding(found.complaint, "a run goes by the clip; make sure that it is the one you want")
+    return Finding(found.complaint, "a run uses the facts of the clip; make sure that it is the right one")
 
 
 def encoder(case: Case) -> Finding:
-    """What embeds the windows, and that its packages and weights are here."""
+    """The encoder, and whether its packages and weights are installed."""
     found = case.encoder
     return Finding(
         f"{found.encoder.name}" + (f" from {found.encoder.model}" if found.encoder.model else ", without weights")
@@ -160,25 +160,23 @@ def encoder(case: Case) -> Finding:
 
 
 def annotator(case: Case) -> Finding:
-    """What describes the segments, and that its packages, weights or address are here; no server is asked."""
+    """The annotator, and whether its packages and weights are installed; a server is not contacted."""
     found = settle(case.options, allow_download=False).annotator
     name = f"{found.name} {found.model or ''}".strip()
     return Finding(name if found.url is None else f"{name} at {found.url}")
 
 
 def room(case: Case) -> Finding:
-    """How large the run directory becomes."""
+    """The maximum size of the run directory."""
     if case.expected_bytes is None:
-        return Finding(
-            "nobody knows how large the run becomes", "keep an eye on the disk: the clip's length is unknown"
-        )
-    return Finding(f"the run directory takes at most {size(case.expected_bytes)}")
+        return Finding("the size of the run is unknown", "watch the disk, because the length of the clip is unknown")
+    return Finding(f"the run directory needs at most {size(case.expected_bytes)}")
 
 
 def speed(case: Case) -> Finding:
-    """How long a run takes, by a short trial of decoding and rectifying, and of the encoder where that is quick."""
+    """The speed of a run, from a short trial of decoding and rectifying, and of the encoder if it has no weights."""
     if case.source.is_live:
-        return Finding("a live source plays at its own speed; what this machine is too slow for is skipped, and told")
+        return Finding("a live source sets the speed; if this machine is too slow, frames are skipped and reported")
     began_at = time.monotonic()
     frames: list[EncoderFrame] = []
     for item in _ingested(case.calibrated.replace({"input.decoder": case.decoder.name})):
@@ -188,20 +186,20 @@ def speed(case: Case) -> Finding:
             break
     if not frames:
         raise EgocleanError(f"{case.source.name} gave no picture within {_SAMPLE_S} s")
-    each_s = (time.monotonic() - began_at) / (frames[-1].t_s + frames[-1].duration_s)
-    by = "decoding and rectifying alone"
+    cost_s = (time.monotonic() - began_at) / (frames[-1].t_s + frames[-1].duration_s)
+    basis = "decoding and rectifying alone"
     if not encoder_spec(case.encoder.encoder.name).has_weights:
         encoder = load_encoder(case.encoder, allocator_bytes(case.encoder, ENCODE))
-        each_s, by = (
-            max(each_s, _window_s(encoder, frames) / case.options.window.stride_s),
-            "as the slowest of its processes",
+        cost_s, basis = (
+            max(cost_s, _window_s(encoder, frames) / case.options.window.stride_s),
+            "the slowest process sets the speed",
         )
-    total = f", {clock(case.stream.declared_s * each_s)} for all of it" if case.stream.declared_s else ""
-    return Finding(f"about {1 / each_s:.1f} x real time here{total}: {by}")
+    total = f", {clock(case.stream.declared_s * cost_s)} for the whole clip" if case.stream.declared_s else ""
+    return Finding(f"about {1 / cost_s:.1f} x real time here{total}: {basis}")
 
 
 def _ingested(options: Options) -> Iterator[Item]:
-    """What the first process of a run would give."""
+    """The output of the first process of a run."""
     work = build(INGEST, options, RunLayout(options.output.folder, options.output.folder.name))
     if work.source is None:
         raise EgocleanError("the first process has no source")
@@ -211,7 +209,7 @@ def _ingested(options: Options) -> Iterator[Item]:
 
 
 def _window_s(encoder: ClipEncoder, frames: list[EncoderFrame]) -> float:
-    """Seconds that the encoder takes for one window."""
+    """Seconds that the encoder needs for one window."""
     window = np.stack([frames[number % len(frames)].rgb for number in range(encoder.frames)])
     began_at = time.monotonic()
     encoder.encode(window)

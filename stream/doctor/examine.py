@@ -1,4 +1,4 @@
-"""Every check, in the order in which a run would meet what they look at."""
+"""All checks, in the order in which a run would depend on their results."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -10,7 +10,7 @@ from stream.doctor.check import Check, check
 
 
 def examine(options: Options, *, with_clip: bool) -> Iterator[Check]:
-    """Look at everything; ``with_clip`` says whether ``options.source`` names one."""
+    """Perform all checks; ``with_clip`` says whether ``options.source`` names a clip."""
     yield check("python", software.python)
     yield (installed := check("packages", software.packages))
     if installed.level != "FAIL":
@@ -18,25 +18,28 @@ def examine(options: Options, *, with_clip: bool) -> Iterator[Check]:
 
 
 def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
-    from stream.doctor import clip, machine, vram  # they need the packages
+    from stream.doctor import clip, machine  # these need the packages
 
     case = clip.Case(options)
     yield check("hevc", software.hevc)
     yield check("hardware decoders", software.hardware_decoders)
-    read = (yield from clip.reading(case)) if with_clip else False
-    yield (embeds := check("encoder", partial(clip.encoder, case)))
-    yield (describes := check("annotator", partial(clip.annotator, case)))
+    is_readable = (yield from clip.reading(case)) if with_clip else False
+    yield (encoder := check("encoder", partial(clip.encoder, case)))
+    yield (annotator := check("annotator", partial(clip.annotator, case)))
     yield check("gpu", partial(software.gpu, has_weights=encoder_spec(options.encoder.name).has_weights))
-    settled = embeds.level != "FAIL"
-    if settled and describes.level != "FAIL":
-        decoder = case.decoder.name if read else options.input.decoder
-        yield check("vram", lambda: vram.plan(case.annotator.replace({"input.decoder": decoder})))
-    if read and settled:
+    has_encoder = encoder.level != "FAIL"
+    if has_encoder and annotator.level != "FAIL":
+        decoder = case.decoder.name if is_readable else options.input.decoder
+        yield check("vram", lambda: machine.vram(case.annotator.replace({"input.decoder": decoder})))
+    if is_readable and has_encoder:
         yield check("size", partial(clip.room, case))
         yield check("speed", partial(clip.speed, case))
     yield check("out", partial(machine.out, options.output.folder))
-    yield check("disk", lambda: machine.disk(options.output.folder, case.expected_bytes if read and settled else None))
+    yield check(
+        "disk",
+        lambda: machine.disk(options.output.folder, case.expected_bytes if is_readable and has_encoder else None),
+    )
     yield check("shared memory", machine.shared_memory)
-    yield check("memory", lambda: machine.memory(case.weights_bytes if settled else 0))
+    yield check("memory", lambda: machine.memory(case.weights_bytes if has_encoder else 0))
     yield check("cores", machine.cores)
     yield check("sockets", machine.sockets)

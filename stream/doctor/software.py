@@ -1,4 +1,4 @@
-"""Python, its packages, the decoder and the GPU."""
+"""Checks of the software: Python, its packages, the decoders, and the driver of the GPU."""
 
 import importlib.metadata
 import platform
@@ -17,13 +17,13 @@ _DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def python() -> Finding:
-    """The interpreter, against the one that the project is tested with."""
-    says = f"{platform.python_implementation()} {platform.python_version()}"
-    return Finding(says, "" if sys.version_info[:2] == (3, 11) else "3.11 is what this is tested with")
+    """The version of Python, compared with the tested one."""
+    message = f"{platform.python_implementation()} {platform.python_version()}"
+    return Finding(message, "" if sys.version_info[:2] == (3, 11) else "only Python 3.11 is tested")
 
 
 def packages(requirements: list[str] | None = None) -> Finding:
-    """What is installed, against the project's pins; an extra that is not installed at all is no fault.
+    """The installed packages, compared with the pinned versions; packages of extras may be missing.
 
     Raises:
         EgocleanError: a package that every run needs is missing.
@@ -35,11 +35,13 @@ def packages(requirements: list[str] | None = None) -> Finding:
     missing = [name for name, _, extra in pins if versions[name] is None and extra is None]
     if missing:
         raise EgocleanError(f"the Python package {', '.join(missing)} is not installed: install egoclean-stream again")
-    found = [(name, pinned) for name, pinned, _ in pins if versions[name] is not None]
-    other = [f"{name} {versions[name]} instead of {pinned}" for name, pinned in found if versions[name] != pinned]
-    if other:
-        return Finding(", ".join(other), "install egoclean-stream again, so that they are as it was tested")
-    return Finding(f"{len(found)} as pinned")
+    installed = [(name, pinned) for name, pinned, _ in pins if versions[name] is not None]
+    different = [
+        f"{name} {versions[name]} instead of {pinned}" for name, pinned in installed if versions[name] != pinned
+    ]
+    if different:
+        return Finding(", ".join(different), "install egoclean-stream again to get the tested versions")
+    return Finding(f"{len(installed)} as pinned")
 
 
 def _version(package: str) -> str | None:
@@ -50,27 +52,25 @@ def _version(package: str) -> str | None:
 
 
 def hevc() -> Finding:
-    """Whether HEVC can be decoded, shown on a few small pictures.
+    """Whether HEVC can be decoded, tried on a few small pictures.
 
     Raises:
-        SourceError: it cannot.
+        SourceError: it cannot be decoded.
     """
     import av
 
     if "hevc" not in av.codecs_available:
-        raise SourceError(
-            "this PyAV has no HEVC decoder: take the wheel from the package index, not a build without it"
-        )
+        raise SourceError("this PyAV has no HEVC decoder: install the wheel from the package index")
     if "libx265" not in av.codecs_available:
-        return Finding(f"PyAV {av.__version__} has the decoder, and no encoder to try it with")
+        return Finding(f"PyAV {av.__version__} has the decoder, which was not tried because there is no encoder")
     decoded = _decoded_of_tiny()
     if decoded != _TINY_FRAMES:
         raise SourceError(f"PyAV's HEVC decoder gave {decoded} of {_TINY_FRAMES} pictures: install av again")
-    return Finding(f"PyAV {av.__version__} decodes it, {decoded} small pictures tried")
+    return Finding(f"PyAV {av.__version__} decodes it ({decoded} small pictures tried)")
 
 
 def _decoded_of_tiny() -> int:
-    """Pictures that come out when a few grey ones are encoded and decoded again."""
+    """How many of a few grey pictures are left after encoding and decoding."""
     import av
     from av.video.codeccontext import VideoCodecContext
 
@@ -88,7 +88,7 @@ def _decoded_of_tiny() -> int:
 
 
 def hardware_decoders() -> Finding:
-    """What PyAV could decode with besides the CPU, and whether the GPU's decoder can be opened here."""
+    """The hardware decoders that PyAV knows, and whether that of the GPU can be opened."""
     import av
     from av.codec.hwaccel import hwdevices_available
 
@@ -101,14 +101,14 @@ def hardware_decoders() -> Finding:
 
 
 def gpu(*, has_weights: bool) -> Finding:
-    """The GPU as torch sees it, its driver and its memory; ``has_weights`` of the run's encoder."""
+    """The GPU as torch sees it, its driver and its memory; ``has_weights``: whether the run's encoder has weights."""
     if find_spec("torch") is None:
         return Finding("torch is not installed; encoders without weights do not need it")
     import torch
 
     if not torch.cuda.is_available():
-        slow = "on a CPU this encoder takes seconds to minutes for each window; use a GPU" if has_weights else ""
-        return Finding(f"torch {torch.__version__} finds none{_driver()}", slow)
+        slow = "on a CPU this encoder needs seconds to minutes per window: use a GPU" if has_weights else ""
+        return Finding(f"torch {torch.__version__} finds no GPU{_driver()}", slow)
     free, total = torch.cuda.mem_get_info()
     name = torch.cuda.get_device_name()
     return Finding(f"{name}, {size(free)} of {size(total)} free, torch {torch.__version__}{_driver()}")

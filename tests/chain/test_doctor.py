@@ -42,7 +42,7 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     names = [made["name"] for made in said["checks"]]
     assert names[:4] == ["python", "packages", "hevc", "hardware decoders"]
     assert "source" not in names
-    assert set(said["checks"][0]) == {"name", "level", "says", "cure", "exit_code"}
+    assert set(said["checks"][0]) == {"name", "level", "message", "hint", "exit_code"}
 
 
 @pytest.mark.parametrize("fault", ["clip", "lens", "model", "out"])

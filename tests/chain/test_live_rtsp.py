@@ -165,9 +165,9 @@ def test_doctor_looks_at_the_camera(units: list[Unit]) -> None:
             {"lens.rectify": False, "encoder.name": "grid"}
         )
         case = Case(options)
-        seen = [(check.level, check.says) for check in reading(case)]
+        seen = [(check.level, check.message) for check in reading(case)]
         assert case.expected_bytes is None
-        assert "at its own speed" in speed(case).says
+        assert "at its own speed" in speed(case).message
     name = f"rtsp://***@127.0.0.1:{camera.port}/live"
     assert seen[:2] == [
         ("ok", f"{name}, a live source"),
@@ -175,4 +175,4 @@ def test_doctor_looks_at_the_camera(units: list[Unit]) -> None:
     ]
     *_, gone = reading(Case(options))
     assert (gone.level, gone.exit_code) == ("FAIL", 3)
-    assert gone.says == f"{name} cannot be reached: Connection refused"
+    assert gone.message == f"{name} cannot be reached: Connection refused"

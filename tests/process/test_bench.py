@@ -40,7 +40,7 @@ def test_bench_without_words(tmp_path: Path) -> None:
     assert f"${chain['dollars_per_video_hour']:.4f} on this one" in result.stdout
     assert measured["utilisation"] is None
     assert measured["machine"]["cores"] >= 1
-    for said in ("x real time", "a video hour", "with the encoder grid-v1", "PROJECTION", "calculated, not measured"):
+    for said in ("x real time", "per video hour", "with the encoder grid-v1", "PROJECTION", "calculated, not measured"):
         assert said in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
@@ -81,9 +81,9 @@ def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatc
 
 
 def test_baseline_that_fails_is_said(tmp_path: Path) -> None:
-    """A sequential way that ends badly is one sentence, without a traceback of this program."""
+    """A baseline that ends badly is one sentence, without a traceback of this program."""
     options = Options(source=str(tmp_path / "gone.mp4")).replace(
         {"encoder.model": str(tmp_path), "lens.rectify": False}
     )
-    with pytest.raises(EgocleanError, match=r"sequential way on .*gone\.mp4 ended with status 1"):
+    with pytest.raises(EgocleanError, match=r"sequential baseline for .*gone\.mp4 ended with exit status 1"):
         baseline.run_baseline(options, tmp_path / "theirs.npy")

@@ -1,4 +1,4 @@
-"""``bench``: its clips, its figures of a GPU, and the sequential way."""
+"""``bench``: its clips, its figures of a GPU, and the sequential baseline."""
 
 import math
 from pathlib import Path
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from models.memory import gpu
-from stream.bench import baseline, ceiling
+from stream.bench import baseline, device
 from stream.bench.clips import bench_clip
-from stream.bench.gpu_meter import GpuMeter
+from stream.bench.device import GpuMeter
 from stream.commands.bench import settled
 from stream.config import Options
 from stream.sources.table import open_clip
@@ -55,8 +55,8 @@ def test_rendered_clip_is_as_long_as_was_asked(tmp_path: Path) -> None:
 
 def test_ceiling_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A product of matrices takes some time on whatever device there is."""
-    monkeypatch.setattr(ceiling, "_SIDES", {"cpu": (64,), "cuda": (64,)})
-    assert 0 < ceiling.measure("float32") < 1e16
+    monkeypatch.setattr(device, "_SIDES", {"cpu": (64,), "cuda": (64,)})
+    assert 0 < device.measure("float32") < 1e16
 
 
 def test_gpu_is_priced_with_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,12 +113,12 @@ def test_table_says_what_is_measured_and_what_is_not() -> None:
         "nvdec: its first picture",
         "Some CPU, 8 cores, A card",
         "3.00 x on a long clip",
-        "$0.0667 a video hour",
+        "$0.0667 per video hour",
         "63.0% while encoding",
-        "busy 71% of the flow, 2048 MiB in use, 4.20 kJ in the flow",
+        "busy 71% of the time without start-up, 2048 MiB in use, 4.20 kJ without start-up",
         "$0.0833 on this one",
         "tokens_out_per_s 50.0",
         "PROJECTION  RTX 3090",
-        "calculated, not measured: 63% of the card's 71 TFLOP/s",
+        "calculated, not measured: 63% of the 71 TFLOP/s of the GPU",
     )
     assert [said for said in expected if said not in text] == []

@@ -43,11 +43,11 @@ def test_sidecar_that_disagrees_is_a_warning(clip: Path, tmp_path: Path) -> None
     """What the file beside the clip says otherwise is said, in the words of a run."""
     copy = Path(shutil.copytree(clip.parent, tmp_path / "copy")) / clip.name
     case = Case(Options(source=str(copy)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
-    assert [made.says for made in reading(case) if made.name == "sidecar"] == ["none"]
+    assert [made.message for made in reading(case) if made.name == "sidecar"] == ["none"]
     copy.with_suffix(".json").write_text('{"codec": "av1"}')
     (made,) = (made for made in reading(case) if made.name == "sidecar")
     assert made.level == "warn"
-    assert made.says.endswith("disagrees with the clip, which is believed: codec av1 (the clip: hevc)")
+    assert made.message.endswith("disagrees with the clip, which is believed: codec av1 (the clip: hevc)")
 
 
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,16 +55,16 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "disk_usage", lambda _: Usage(2**40, 2**20))
     with pytest.raises(NoRoomError, match=r"1 MiB free .* may need 2 MiB"):
         machine.disk(tmp_path, 2 * 2**20)
-    assert "an hour" in machine.disk(tmp_path, 2**10).cure
+    assert "an hour" in machine.disk(tmp_path, 2**10).hint
     assert check("disk", lambda: machine.disk(tmp_path, 2**30)).exit_code == 6
 
 
 def test_out_on_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network file system under OUT is warned of by its name, whether or not OUT is there yet."""
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_: [Mount("/", "ext4"), Mount(str(tmp_path), "nfs4")])
-    assert "lies on nfs4" in machine.out(tmp_path / "not" / "yet").says
-    assert machine.out(tmp_path).cure
-    assert not machine.out(tmp_path.parent).cure
+    assert "is on nfs4" in machine.out(tmp_path / "not" / "yet").message
+    assert machine.out(tmp_path).hint
+    assert not machine.out(tmp_path.parent).hint
 
 
 def test_run_on_a_network(
@@ -92,10 +92,10 @@ def test_small_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "disk_usage", lambda _: Usage(2**20, 2**20))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(2**20))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert "--shm-size" in machine.shared_memory(tmp_path).cure
-    assert machine.memory(0).cure
-    assert machine.cores().cure
-    assert not machine.shared_memory(tmp_path / "missing").cure
+    assert "--shm-size" in machine.shared_memory(tmp_path).hint
+    assert machine.memory(0).hint
+    assert machine.cores().hint
+    assert not machine.shared_memory(tmp_path / "missing").hint
 
 
 def test_containers_limit_counts(tmp_path: Path) -> None:
@@ -122,14 +122,14 @@ def test_packages_against_their_pins() -> None:
     """Another version is warned of, a missing package fails, an extra that is not there is no fault."""
     with pytest.raises(EgocleanError, match="no-such-package is not installed"):
         software.packages(["no-such-package==1.0"])
-    assert "click" in software.packages(["click==0.1"]).says
-    assert software.packages(["click==0.1"]).cure
-    assert not software.packages(['no-such-package==1.0; extra == "plots"']).cure
+    assert "click" in software.packages(["click==0.1"]).message
+    assert software.packages(["click==0.1"]).hint
+    assert not software.packages(['no-such-package==1.0; extra == "plots"']).hint
 
 
 def test_missing_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A PyAV that was built without HEVC is found."""
-    assert "pictures tried" in software.hevc().says
+    assert "pictures tried" in software.hevc().message
     monkeypatch.setattr(av, "codecs_available", {"h264"})
     with pytest.raises(SourceError, match="no HEVC decoder"):
         software.hevc()
@@ -138,11 +138,11 @@ def test_missing_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU is named with its memory; without one only an encoder with weights is slow; without torch that is said."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert not software.gpu(has_weights=False).cure
-    assert software.gpu(has_weights=True).cure
+    assert not software.gpu(has_weights=False).hint
+    assert software.gpu(has_weights=True).hint
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (20 * 2**30, 24 * 2**30))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "RTX 3090")
-    assert software.gpu(has_weights=True).says.startswith("RTX 3090, 20.0 GiB of 24.0 GiB free")
+    assert software.gpu(has_weights=True).message.startswith("RTX 3090, 20.0 GiB of 24.0 GiB free")
     monkeypatch.setattr(software, "find_spec", lambda _: None)
-    assert "torch is not installed" in software.gpu(has_weights=False).says
+    assert "torch is not installed" in software.gpu(has_weights=False).message

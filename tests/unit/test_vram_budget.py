@@ -10,7 +10,7 @@ from models.memory import gpu
 from models.memory.gpu import Gpu
 from models.memory.vram import CONTEXT_BYTES, DECODER_BYTES, GIB
 from stream.config import Options
-from stream.doctor.vram import plan
+from stream.doctor import machine
 from stream.errors import ModelUnavailableError, NoRoomError
 from stream.runtime import gpu_budget as vram
 from stream.runtime.gpu_budget import allocator_bytes, limit_gpu, limit_gpu_alone, needs, shares, with_budget
@@ -130,15 +130,15 @@ def test_unreadable_model_is_missing(options: Options, tmp_path: Path) -> None:
 def test_doctor_shows_the_plan(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan of a card that is here, of one that is only named, and what is said where there is neither."""
     monkeypatch.setattr(vram, "find_gpu", lambda: None)
-    assert "no GPU; --vram-budget-gib 23" in plan(options).says
+    assert "no GPU; --vram-budget-gib 23" in machine.vram(options).message
     named = options.replace({"machine.vram_budget_gib": 23.0})
-    assert "of 23.0 GiB, encode 23.0 GiB at most: CUDA 0.75, weights" in plan(named).says
+    assert "of 23.0 GiB, encode 23.0 GiB at most: CUDA 0.75, weights" in machine.vram(named).message
     qwen = save_tiny_qwen(tmp_path / "qwen", "qwen2_5_vl")
     both = named.replace({"annotator.name": "qwen", "annotator.model": str(qwen)})
-    assert "KV cache" in plan(both).says
+    assert "KV cache" in machine.vram(both).message
     card_with(monkeypatch, 20.0)
-    assert plan(options).says.startswith("of 19.0 GiB")
-    assert "no model of this run" in plan(Options(source="").replace({"encoder.name": "grid"})).says
+    assert machine.vram(options).message.startswith("of 19.0 GiB")
+    assert "no model of this run" in machine.vram(Options(source="").replace({"encoder.name": "grid"})).message
 
 
 def test_four_bits_reach_the_plan(tmp_path: Path) -> None:
