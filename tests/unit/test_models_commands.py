@@ -51,8 +51,11 @@ def test_offline_run_asks_nobody(hub: Hub, clip: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--encoder", "grid"), ""),
-        (("--encoder", "grid", "--annotator", "openai", "--annotator-model", "served"), "encoder grid and annotator openai"),
+        (("--encoder", "grid"), "encoder grid and annotator none"),
+        (
+            ("--encoder", "grid", "--annotator", "openai", "--annotator-model", "served"),
+            "encoder grid and annotator openai",
+        ),
         (("--encoder-model", "a/b"), "the model 'a/b'"),
         (
             ("--annotator", "qwen", "--encoder", "grid"),
