@@ -167,7 +167,7 @@ def test_doctor_looks_at_the_camera(units: list[Unit]) -> None:
         case = Case(options)
         seen = [(check.level, check.message) for check in reading(case)]
         assert case.expected_bytes is None
-        assert "at its own speed" in speed(case).message
+        assert "a live source sets the speed" in speed(case).message
     name = f"rtsp://***@127.0.0.1:{camera.port}/live"
     assert seen[:2] == [
         ("ok", f"{name}, a live source"),

@@ -12,6 +12,6 @@ from stream.config import Options
 
 def baseline_in_this_process(options: Options, embeddings: Path) -> dict[str, Any]:
     """The program of ``stream.bench.baseline``, without starting another interpreter."""
-    result = CliRunner().invoke(baseline.main, baseline.words(options, embeddings), catch_exceptions=False)
+    result = CliRunner().invoke(baseline.main, baseline.arguments(options, embeddings), catch_exceptions=False)
     figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return figures
