@@ -1,4 +1,4 @@
-"""Models of transformers from a folder: only safetensors, nothing fetched, no code of theirs, no weights made up."""
+"""Loads models of transformers from a folder: only safetensors, no downloads, no remote code, no random weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -31,7 +31,7 @@ class Decoder:
 
     name: Literal["cpu", "nvdec"]
     reason: str
-    """Why."""
+    """Why it was chosen."""
     fell_back: bool = False
     """Whether NVDEC was tried and does not work here."""
 

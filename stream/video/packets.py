@@ -1,4 +1,4 @@
-"""The packets of a clip's video stream, on one line of time, and what the container names but does not hold."""
+"""Reads the packets of a video stream on one timeline, and reports packets that the container lists but lacks."""
 
 from collections.abc import Generator
 from itertools import islice, takewhile
@@ -49,7 +49,7 @@ def packets(
     separates the two, and ``offset_s`` makes time continue.
 
     With ``hwaccel`` the packets' own codec context decodes on that device. With ``start`` they begin with the packet of
-    that seek_point, where the container leads to it; else at the clip's start.
+    that seek point, where the container leads to it; else at the clip's start.
 
     The clip is open while packets are taken, and closed with the generator; a packet may be kept for longer.
 

@@ -9,7 +9,7 @@ from stream.errors import UsageError
 from stream.pipeline.items import Float64
 
 Preset: TypeAlias = Literal["64@30", "64@4", "32@8", "16@8"]
-"""Frames @ frames a second: the published detection's, the training's long one, and two shorter ones."""
+"""Frames @ frames per second: as in the published detection, as in training, and two shorter windows."""
 
 PUBLISHED_S: Final = 64 / 30
 """Length of a window of the published detection, whose windows stand for the time at which they start."""
@@ -32,13 +32,13 @@ class Sampling:
         """Read ``FRAMES@RATE``.
 
         Raises:
-            UsageError: it is something else.
+            UsageError: the text has another form.
         """
         frames, _, rate_fps = text.partition("@")
         try:
             return cls(int(frames), float(rate_fps))
         except ValueError as error:
-            raise UsageError(f"--window {text} is no window: expected FRAMES@RATE, as in 64@30") from error
+            raise UsageError(f"--window {text} is not a window: expected FRAMES@RATE, as in 64@30") from error
 
     def __str__(self) -> str:
         return f"{self.frames}@{self.rate_fps:g}"
@@ -54,7 +54,7 @@ class Sampling:
         return max(HOLE_S, 2 / self.rate_fps)
 
     def wanted_s(self, first_s: float) -> Float64:
-        """(frames,) the times of a window's frames, ``first_s`` being that of the first."""
+        """The times, (frames,) in seconds, of the frames of a window whose first frame is at ``first_s``."""
         return first_s + np.arange(self.frames) / self.rate_fps
 
     def sample_s(self, start_s: float, end_s: float) -> float:

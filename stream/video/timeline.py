@@ -142,7 +142,7 @@ class TimeLine:
         }
 
     def restore(self, state: State) -> None:
-        """Go on behind the last picture of ``state``."""
+        """Continue after the last picture of ``state``."""
         self._origin_s = take_optional(state, "origin_s", float)
         self._last_s = take_optional(state, "last_s", float)
         self._end_s = take(state, "end_s", float)
