@@ -68,7 +68,7 @@ class UsageError(EgocleanError):
 
 
 class DamagedError(UsageError):
-    """A file of the run directory is not what a run writes: nothing can go on from it."""
+    """A file of the run directory is damaged: the run cannot be resumed from it."""
 
     def __init__(self, path: Path, what: str) -> None:
         """``what`` is wrong with the file, in a few words."""

@@ -1,4 +1,4 @@
-"""What several test files look at."""
+"""Fixtures that several test files share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def whole(clip: Path) -> Decoded:
-    """All that is decoded of it."""
+    """All items that decoding it returns."""
     return decode(clip)
 
 
@@ -32,7 +32,7 @@ def worker_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def uninterrupted(worker_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a run of it that nothing befell."""
+    """The run directory of an undisturbed run of it."""
     out = tmp_path_factory.mktemp("whole")
     assert run_cli(worker_clip, *GRID, *QUICK, "--out", out).returncode == 0
     return out / "clip"

@@ -87,7 +87,7 @@ def _values(request: AnnotationRequest, box_space: BoxSpace) -> Iterator[tuple[s
 
 
 def _check_task(task: str) -> None:
-    # Qwen's tokenizer takes <|...|> for its own marks, wherever it stands.
+    # Qwen's tokenizer takes <|...|> for its own marks, at any place in a text.
     if not 1 <= len(task) <= TASK_CHARS_MAX or not task.isprintable() or "<|" in task:
         raise ValueError(
             f"the task {task[:40]!r} has {len(task)} characters, "

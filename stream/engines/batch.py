@@ -59,7 +59,7 @@ def run_clips(
     """Do the job for all clips that ``specs`` name. One clip named by itself is no batch: its errors are raised.
 
     ``record`` is the file with the outcomes of a batch; ``run_concurrently`` runs a batch in its own way.
-    What ``download`` means is said at ``stream.sources.discover.list_clips``.
+    ``stream.sources.discover.list_clips`` describes ``download``.
 
     Returns:
         The exit code.

@@ -126,7 +126,7 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
 
     Raises:
         ModelUnavailableError: the encoder's packages or weights are not there.
-        UsageError: it cannot take what was asked for.
+        UsageError: it does not support the options.
     """
     try:
         with _fetch_progress(options, options.encoder.model) as report:
@@ -150,7 +150,7 @@ def with_annotator(options: Options) -> Options:
 
     Raises:
         ModelUnavailableError: the annotator's packages or weights are not there.
-        UsageError: it cannot do what was asked for.
+        UsageError: it does not support the options.
     """
     with _fetch_progress(options, options.annotator.model) as report:
         return settle(options, allow_download=not options.runtime.offline, report=report)

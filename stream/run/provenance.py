@@ -37,13 +37,13 @@ def begin(prepared: Prepared) -> Manifest:
     )
 
 
-def go_on(earlier: Manifest, asked: Manifest) -> Manifest:
+def go_on(earlier: Manifest, current: Manifest) -> Manifest:
     """The manifest of a resumed run, whose clip and calibration may have been moved."""
     earlier.state, earlier.ended, earlier.exit_code = "running", None, None
-    if asked.source.edges_sha256:
-        earlier.source.name, earlier.source.mtime_ns = asked.source.name, asked.source.mtime_ns
-        earlier.options["source"] = asked.options["source"]
-        earlier.options["lens"] = asked.options["lens"]
+    if current.source.edges_sha256:
+        earlier.source.name, earlier.source.mtime_ns = current.source.name, current.source.mtime_ns
+        earlier.options["source"] = current.options["source"]
+        earlier.options["lens"] = current.options["lens"]
     return earlier
 
 

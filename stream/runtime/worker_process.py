@@ -1,4 +1,4 @@
-"""A worker's process as the supervisor holds it: started, asked to stop, waited for, killed."""
+"""The supervisor's handle of a worker process: starts, stops, awaits and kills it."""
 
 import os
 import signal

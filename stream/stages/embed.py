@@ -63,7 +63,7 @@ class Embed(Stage):
         self._encoder = encoder
         self._sampling = Sampling(encoder.frames, rate_fps)
         self._store = encoder.frame_store()
-        self._picking = FrameSampler(self._sampling, stride_s, self._store)
+        self._sampler = FrameSampler(self._sampling, stride_s, self._store)
         self._stride_s = stride_s
         self._max_lag_s = max_lag_s
         self._clock = clock
@@ -91,7 +91,7 @@ class Embed(Stage):
     def on_end(self) -> Iterator[Item]:
         """Send the last batch; an incomplete window is not encoded, since its embedding would not be comparable."""
         self._send()
-        self._picking.clear(self._picking.next_number)
+        self._sampler.clear(self._sampler.next_number)
         return self._finished(0)
 
     def notify_at(self) -> float | None:
@@ -105,20 +105,20 @@ class Embed(Stage):
 
     def facts(self) -> Facts:
         """Facts about the encoder, its memory, and the sampling of frames."""
-        return {"encoder": {**self._encoder.facts(), **vram.facts()}, "windows": self._picking.facts()}
+        return {"encoder": {**self._encoder.facts(), **vram.facts()}, "windows": self._sampler.facts()}
 
     def snapshot(self) -> State:
         """The state without the windows whose embeddings were not returned yet."""
         under_way = next((item for item in self._out if isinstance(item, _Batch)), None)
         waiting = under_way.windows if under_way else self._ready
         return {
-            "next": waiting[0].number if waiting else self._picking.next_number,
+            "next": waiting[0].number if waiting else self._sampler.next_number,
             "encoded": under_way.first_index if under_way else self._sent,
-            "replay_from_s": waiting[0].first_s if waiting else self._picking.needed_from_s,
+            "replay_from_s": waiting[0].first_s if waiting else self._sampler.needed_from_s,
         }
 
     def restore(self, state: State) -> None:
-        self._picking.clear(take(state, "next", int))
+        self._sampler.clear(take(state, "next", int))
         self._sent = take(state, "encoded", int)
         self._ready.clear()
         self._out.clear()
@@ -128,7 +128,7 @@ class Embed(Stage):
         self._close()
 
     def _take(self, frame: EncoderFrame) -> None:
-        for window in self._picking.add(frame):
+        for window in self._sampler.add(frame):
             if window.whole and self._is_late(frame):
                 self._out.append(self._skipped(window.number))
             elif window.whole:
@@ -148,10 +148,10 @@ class Embed(Stage):
     def _interrupt(self, item: SourceLost | SourceGap) -> None:
         """Send the complete windows, and drop the others, which will never be complete."""
         self._send()
-        first = self._picking.next_number
+        first = self._sampler.next_number
         if isinstance(item, SourceGap):
             first = max(first, math.floor(item.t_end_s / self._stride_s + 0.5))
-        self._picking.clear(first)
+        self._sampler.clear(first)
 
     def _send(self) -> None:
         """Send the complete windows to the encoder."""
@@ -160,7 +160,7 @@ class Embed(Stage):
             self._out.append(_Batch(encoding, tuple(self._ready), self._sent))
             self._sent += len(self._ready)
             self._ready.clear()
-        self._picking.forget()
+        self._sampler.forget()
 
     def _finished(self, under_way_max: int) -> Iterator[Item]:
         """Yield the items that are done; wait while the encoder has more batches than ``under_way_max``."""

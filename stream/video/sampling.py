@@ -58,7 +58,7 @@ class Sampling:
         return first_s + np.arange(self.frames) / self.rate_fps
 
     def sample_s(self, start_s: float, end_s: float) -> float:
-        """The time that a window stands for in the detection: its start, as published, but of a longer one the middle.
+        """The time of a window in the detection: its start, as published, or the middle of a longer window.
 
         An embedding tells what most of its window shows. Of a window of 16 s that starts 8 s before a change of work
         one half shows the new work already: by starts, all edges of ``64@4`` would come 8 s early.

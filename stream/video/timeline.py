@@ -42,7 +42,7 @@ class TimeLine:
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
-        self._origin_s: float | None = None  # where 0 lies on the packets' clock
+        self._origin_s: float | None = None  # time 0 on the packets' clock
         self._last_s: float | None = None  # start of the last picture
         self._end_s = 0.0  # its end, or the end of damage after it
         self._covered_s = 0.0  # the same, but for what a picture lasts longer than a period

@@ -1,4 +1,4 @@
-"""Record and annotate without processes: what the chain gives, what is ordered, and what comes back."""
+"""Recording and annotating without processes: items of the chain, tasks and responses."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,7 +81,7 @@ def end(count: int) -> End:
 
 @contextmanager
 def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
-    """The writer of a run's records, with an annotator that is ready; closed in the end."""
+    """The record stage of a run with an annotator that is ready; closed at the end of the block."""
     record = Record(layout, given)
     try:
         if given.annotator.enabled:

@@ -12,7 +12,7 @@ _NOT_COMPARED = ("seq", "time", "wall_s", "seconds", "dollars")
 
 
 def differences(run: RunLayout, whole: RunLayout) -> list[str]:
-    """What differs between two finished runs, times of day aside."""
+    """The differences between two finished runs, except for times of day."""
     named = {
         "annotations": (run.annotations.read_bytes(), whole.annotations.read_bytes()),
         "answers": (answers_of(run), answers_of(whole)),
@@ -35,7 +35,7 @@ def _story(run: RunLayout) -> list[dict[str, object]]:
 
 
 def _outcomes(run: RunLayout) -> list[dict[str, object]]:
-    """What became of the segments, in their order: answers come in any."""
+    """The outcomes of the segments in order, since answers come in any order."""
     settled = [as_json(event) for event in read_events(run.events) if isinstance(event, Outcome)]
     return sorted(map(_timeless, settled), key=lambda event: str(event["segment_id"]))
 

@@ -34,7 +34,7 @@ def told(run_dir: Path) -> list[events.Event]:
 
 
 def actions(run_dir: Path) -> list[dict[str, Any]]:
-    """What is described."""
+    """The descriptions."""
     described: list[dict[str, Any]] = json.loads((run_dir / f"{run_dir.name}_annotations.json").read_text())
     return described
 
@@ -50,7 +50,7 @@ def hang_after(server: Server, answers: int) -> None:
 
 
 def release(server: Server) -> None:
-    """All is well from now on."""
+    """The server works from now on."""
     server.replies.clear()
     server.released.set()
 

@@ -13,7 +13,7 @@ TOKENS_IN, TOKENS_OUT = 1234, 56
 
 
 def echo_in(body: dict[str, Any]) -> str:
-    """Which segment a request is about: the beginning of its frames' digest."""
+    """The segment of a request: the beginning of its frames' digest."""
     return str(_properties(body)["request"]["const"])
 
 
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 def _properties(body: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ Batch: TypeAlias = Sequence[AnnotationRequest]
 
 
 def words_for(request: AnnotationRequest) -> str:
-    """What an honest model says: busy for the first half, idle for the second, in words that name the segment."""
+    """The answer of an honest model: busy for the first half, idle for the second, in words that name the segment."""
     last_ds = duration_ds(request)
     half_ds = (last_ds + 1) // 2
     ecot = {

@@ -45,18 +45,18 @@ class Repo:
 
     @property
     def revisions(self) -> tuple[str, ...]:
-        """Under which names its files are there."""
+        """The names under which its files are found."""
         return ("main", self.commit, *self.earlier)
 
     @property
     def path(self) -> str:
-        """Where its files are on the hub."""
+        """The path of its files on the hub."""
         return self.name if self.kind == "models" else f"{self.kind}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the hub was asked."""
+    """A request to the hub."""
 
     method: str
     path: str
@@ -82,7 +82,7 @@ class Fault:
 
 @dataclass
 class Hub:
-    """A hub's contents, its faults and what it was asked; all may change while it serves."""
+    """A hub's contents, faults and requests; all may change while it serves."""
 
     repos: list[Repo]
     endpoint: str = ""

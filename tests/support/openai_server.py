@@ -37,7 +37,7 @@ class Reply:
 
 @dataclass
 class Server:
-    """What the server says, and what it was asked."""
+    """The server's replies, and the requests that it got."""
 
     url: str = ""
     key: str | None = None
@@ -117,7 +117,7 @@ class _Http(ThreadingHTTPServer):
 
 @contextmanager
 def free_port() -> Iterator[int]:
-    """A port at which nobody listens, kept from others until the block ends."""
+    """A reserved port without a listener, until the block ends."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 0))

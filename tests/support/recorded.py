@@ -20,7 +20,7 @@ from stream.stages.record import Record
 from stream.stages.store import EmbeddingWriter
 
 EVENT_S = (120.0, 150.0)
-"""When something else happens in ``working_windows``."""
+"""Time of the anomaly in ``working_windows``."""
 PERIOD_S = 8
 TOKENS, DIMS = 4, 16
 

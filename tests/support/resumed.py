@@ -1,4 +1,4 @@
-"""A run that something befell, compared with one that nothing befell."""
+"""Compares an interrupted run with an undisturbed one."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.support.runs import write_intrinsics
 
 GRID = ("--encoder", "grid")
 QUICK = ("--detector-warmup-s", "8", "--detector-settle-windows", "0", "--detector-max-segment-s", "12")
-"""So that a short clip has segments of both kinds."""
+"""Detector options with which a short clip has segments of both kinds."""
 
 
 def make_worker_clip(folder: Path, seconds: int = 90) -> Path:

@@ -38,7 +38,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Session:
-    """What one PLAY is given."""
+    """The packets and the end of one PLAY."""
 
     units: Sequence[Unit]
     then: Then = "cut"

@@ -1,4 +1,4 @@
-"""Running the real program on a real clip, and looking at what it left."""
+"""Runs the real program on a real clip, and reads its results."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""An encoder that computes nothing, and remembers what it was asked."""
+"""An encoder that computes nothing, and records its requests."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -11,7 +11,7 @@ from stream.pipeline.items import EncoderFrame, Item
 
 
 class Late:
-    """An encoding that is ready when it is told so."""
+    """An encoding that becomes ready when the test says so."""
 
     def __init__(self, done: Done, ready: set[int], number: int) -> None:
         self._done, self._ready, self._number = done, ready, number

@@ -12,7 +12,7 @@ from tests.support.hub_server import Hub, Repo, point_client_at, serving
 NAME = "someone/tiny"
 WEIGHTS = bytes(range(256)) * 4000
 STORED = "/storage/someone/tiny/model.safetensors"
-"""Where the weights come from."""
+"""The address of the weights."""
 
 
 @contextmanager

@@ -185,7 +185,7 @@ def _in_pixels(seen: DescribedObject, box_space: BoxSpace, request: AnnotationRe
 
 
 def _seconds(time_ds: int, request: AnnotationRequest) -> float:
-    """The last decisecond reaches to the segment's end, which seldom lies on one."""
+    """The last decisecond extends to the segment's end, which is seldom a multiple of one."""
     return request.duration_s if time_ds == duration_ds(request) else time_ds / 10
 
 
