@@ -228,7 +228,7 @@ def test_arrays_that_make_no_sense_are_refused(
         (["clip.npz", "--encoder-model", "x"], UsageError, "embeddings need no encoder"),
         (["clip.npz", "--intrinsics", "x"], UsageError, "embeddings need no encoder"),
         (["clip.npz", "--stride-s", "nan"], UsageError, "--stride-s nan"),
-        (["clip.npz", "--truth", "late.json"], InputError, "is it of another clip"),
+        (["clip.npz", "--truth", "late.json"], InputError, "it may belong to another clip"),
         (["missing.npz", "--truth", "list.json"], InputError, "cannot be read"),
         (["text.npy", "--truth", "list.json"], InputError, "not a whole NPY"),
         (["missing.mp4"], InputError, "does not exist"),

@@ -150,7 +150,7 @@ def test_oversized_item_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_
     with (
         Receiver(context, hop),
         Sender(context, hop) as outlet,
-        pytest.raises(EgocleanError, match="exceeds its hop's limit"),
+        pytest.raises(EgocleanError, match="exceeds its channel's limit"),
     ):
         outlet.send(frame(0), never)
 
