@@ -22,7 +22,7 @@ from stream.records.follower import Follower
 from stream.records.schema import events
 from stream.records.schema.health import now, read_health
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import AnnotatedLater, read_manifest
+from stream.records.schema.manifest import AnnotatedLater, read_manifest, require_grouped_options
 from stream.records.schema.options import by_path, merge, nest
 from stream.records.store.event_log import EventLog, ResumableLog, finish_of, read_events
 from stream.records.store.keyframes import KeyframeCache
@@ -45,7 +45,7 @@ def annotate_run(layout: RunLayout, changes: Mapping[str, Any], view: View) -> i
         The documented exit code.
 
     Raises:
-        UsageError: there is no finished run, or the options make no sense.
+        UsageError: there is no finished run, an earlier version made it, or the options make no sense.
         ModelUnavailableError: the annotator's packages, weights or server are missing.
     """
     if finish_of(layout.events) is None:
@@ -60,7 +60,9 @@ def annotate_run(layout: RunLayout, changes: Mapping[str, Any], view: View) -> i
 
 
 def _options(layout: RunLayout, changes: Mapping[str, Any]) -> Options:
-    recorded = read_manifest(layout.manifest).options
+    manifest = read_manifest(layout.manifest)
+    require_grouped_options(manifest, layout.root, "or run its clip again with another --out")
+    recorded = manifest.options
     before = recorded["annotator"]
     if before["name"] not in (NO_ANNOTATOR, by_path(changes, "annotator.name") or before["name"]):
         before = {name: value for name, value in before.items() if name not in _OF_ONE_ANNOTATOR}

@@ -1,5 +1,6 @@
 """A run resumes only with the same clip, seen through the same lens, embedded by the same model."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clips import make_clip
-from tests.support.inline import run_inline
+from tests.support.inline import run_here, run_inline
 from tests.support.runs import manifest, write_intrinsics
 
 GRID = ("--encoder", "grid")
@@ -62,3 +63,35 @@ def test_moved_clip_is_the_same(clip: Path, tmp_path: Path) -> None:
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
     assert manifest(tmp_path / "runs" / "clip") == before
+
+
+def test_run_of_an_earlier_version_is_refused(clip: Path, tmp_path: Path) -> None:
+    """A run whose recorded options have no groups is neither resumed nor annotated, and is left as it is."""
+    run_dir = tmp_path / "runs" / "clip"
+    write_flat_options(run_dir)
+    before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
+    reason = (
+        f"egoclean-stream: {run_dir} holds a run of an earlier version, whose options and saved states this version "
+        "cannot read: finish or annotate it with that version, "
+    )
+    again = run_inline(clip, *GRID, "--out", tmp_path / "runs")
+    assert (again.returncode, again.stderr) == (
+        2,
+        f"{reason}choose another --out, or start over with --overwrite\n",
+    )
+    annotated = run_here("annotate", run_dir, "--annotator", "openai")
+    assert (annotated.returncode, annotated.stderr) == (2, f"{reason}or run its clip again with another --out\n")
+    assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
+    assert run_here("health", run_dir).returncode == 0
+    assert run_inline(clip, *GRID, "--out", tmp_path / "runs", "--overwrite").returncode == 0
+
+
+def write_flat_options(run_dir: Path) -> None:
+    """Write the options of ``run.json`` as the earlier version did: without groups, but for detector and live."""
+    flat = {
+        "source": "clip.mp4", "intrinsics": "intrinsics.json", "rectify": True, "out": "runs", "decoder": "cpu",
+        "encoder": "grid", "encoder_batch": 1, "window": "64@30", "annotator": "none", "annotator_model": None,
+        "annotate": "all", "stride_s": 1.0, "loop": False, "restart": False,
+        "detector": {"alpha": 0.15}, "live": {"follow": False},
+    }  # fmt: skip
+    (run_dir / "run.json").write_text(json.dumps({**manifest(run_dir), "options": flat}))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from stream.errors import UsageError
 from stream.records.store.atomic import reading, replace_file
 
 _PACKAGES = (
@@ -96,6 +97,24 @@ def read_manifest(path: Path) -> Manifest:
     """
     with reading(path):
         return Manifest.model_validate_json(path.read_bytes())
+
+
+def require_grouped_options(manifest: Manifest, root: Path, otherwise: str) -> None:
+    """Refuse the run in ``root`` if an earlier version made it, whose options had no groups.
+
+    Args:
+        manifest: Of the run.
+        root: Its run directory.
+        otherwise: Ends the message with the alternatives to that version.
+
+    Raises:
+        UsageError: ``options`` has the annotator's name where this version has the group of its options.
+    """
+    if isinstance(manifest.options.get("annotator"), str):
+        raise UsageError(
+            f"{root} holds a run of an earlier version, whose options and saved states this version cannot read: "
+            f"finish or annotate it with that version, {otherwise}"
+        )
 
 
 def packages() -> dict[str, str]:

@@ -12,7 +12,7 @@ import psutil
 
 from stream.errors import DamagedError, NoRoomError, UsageError, exit_code_of, sentence_of
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import Manifest, read_manifest
+from stream.records.schema.manifest import Manifest, read_manifest, require_grouped_options
 from stream.records.schema.options import by_path
 from stream.records.store.attempt import read_attempt
 
@@ -78,11 +78,12 @@ def earlier_run(
         sha256: Of the clip; only called if the file was modified since, and the hash of the earlier run is known.
 
     Raises:
-        UsageError: the directory holds another run; the message names the differences.
+        UsageError: the directory holds a run of an earlier version, or another run; the message names the differences.
     """
     if not layout.events.exists() or not layout.manifest.exists():
         return None
     manifest = read_manifest(layout.manifest)
+    require_grouped_options(manifest, layout.root, "choose another --out, or start over with --overwrite")
     before, now = _identity(manifest, identity), _identity(requested, identity)
     if before == now and manifest.source.sha256 and manifest.source.mtime_ns != requested.source.mtime_ns:
         before["sha256"], now["sha256"] = manifest.source.sha256, sha256()
