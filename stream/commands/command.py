@@ -1,8 +1,8 @@
 """Commands whose help is in sections, with examples and exit codes, and the types of their own arguments."""
 
 import math
-import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -15,7 +15,8 @@ T = TypeVar("T")
 SHORT_HELP: Final = 24
 """A command with at most so many options shows all of them in ``--help``."""
 _ALL: Final = "stream.help_all"
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+_BOOLEANS: Final = frozenset({"true", "t", "yes", "y", "on", "false", "f", "no", "n", "off"})
+"""The words that click takes for a boolean, besides 0 and 1."""
 _CODES: Final = {
     ExitCode.DONE: "done",
     ExitCode.USAGE: "usage or configuration",
@@ -111,21 +112,31 @@ _help_all = click.Option(
 
 
 class ClipName(click.ParamType[str]):
-    """A positional CLIP. A bare number is refused: it was most likely meant for the option before it."""
+    """A positional CLIP. A number or a boolean word is refused: it was most likely meant for the option before it."""
 
     name = "clip"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401, ARG002 - click's
         text = str(value)
-        if _NUMBER.fullmatch(text):
-            raise UsageError(
-                f"{text} is not a clip: if it belongs to the option before it, that option takes no value; "
-                f"restarts are limited by --max-restarts {text}, and a file of that name is written ./{text}"
-            )
-        return text
+        is_number = _is_number(text)
+        if not (is_number or text.strip().lower() in _BOOLEANS) or Path(text).exists():
+            return text
+        restarts = f", and restarts are limited by --max-restarts {text}" if is_number else ""
+        raise UsageError(
+            f"{text} is not a clip: no file has this name; "
+            f"if it belongs to the option before it, that option takes no value{restarts}"
+        )
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
         return [click.shell_completion.CompletionItem(incomplete, type="file")]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Real(click.FloatRange):

@@ -71,7 +71,14 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     )
     sys.exit(
         run_clips(
-            sources, job, to_user, download=download, fail_fast=fail_fast, record=record, run_concurrently=together
+            sources,
+            job,
+            to_user,
+            download=download,
+            fail_fast=fail_fast,
+            record=record,
+            run_concurrently=together,
+            overwrite=options.output.overwrite,
         )
     )
 

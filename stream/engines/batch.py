@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from stream.errors import ExitCode, NoRoomError, UsageError, exit_code_of, sentence_of
+from stream.errors import ExitCode, NoRoomError, SourceError, UsageError, exit_code_of, sentence_of
 from stream.records.store.atomic import replace_file
 from stream.sources.address import redacted
-from stream.sources.discover import list_clips
+from stream.sources.discover import is_missing, list_clips
 from stream.ui.notes import report_error
 from stream.ui.text import clock
 
@@ -55,20 +55,27 @@ def run_clips(
     fail_fast: bool,
     record: Path | None = None,
     run_concurrently: ConcurrentRun | None = None,
+    overwrite: bool = False,
 ) -> int:
     """Do the job for all clips that ``specs`` name. One clip named by itself is no batch: its errors are raised.
 
     ``record`` is the file with the outcomes of a batch; ``run_concurrently`` runs a batch in its own way.
-    ``stream.sources.discover.list_clips`` describes ``download``.
+    ``stream.sources.discover.list_clips`` describes ``download``. With ``overwrite``, every local path must exist
+    before the first job, which may remove results.
 
     Returns:
         The exit code.
 
     Raises:
-        SourceError: a list of clips cannot be read.
+        SourceError: a list of clips cannot be read, or with ``overwrite`` a local path does not exist.
         UsageError: two clips would be written to one place.
     """
     named = list_clips(specs, download=download)
+    if overwrite and (missing := [redacted(clip.spec) for clip in named if is_missing(clip.spec)]):
+        raise SourceError(
+            f"{', '.join(missing)} cannot be read: No such file or directory; "
+            "with --overwrite every clip must exist, and nothing was removed"
+        )
     faults = {clip.spec: clip.fault for clip in named if clip.fault}
 
     def checked(clip: str) -> Outcome:

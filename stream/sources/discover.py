@@ -5,7 +5,7 @@ from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
 
 from stream.errors import SourceError, UsageError
-from stream.sources.address import ClipSpec, redacted, stem_of
+from stream.sources.address import FILE, ClipSpec, redacted, scheme_of, stem_of
 from stream.sources.local import LocalFile
 from stream.sources.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
 from stream.sources.remote.address import is_remote
@@ -41,6 +41,13 @@ def list_clips(specs: Sequence[str], *, download: bool = False) -> list[ClipSpec
     named = [clip for spec in specs for line in _lines(spec) for clip in _clips_of(line, download=download)]
     _require_own_stems(clip.spec for clip in named if clip.fault is None)
     return named
+
+
+def is_missing(spec: str) -> bool:
+    """Whether a clip is named by a local path, of a file or of the tar that contains it, that does not exist."""
+    if scheme_of(spec) != FILE:
+        return False
+    return not (Path(spec).exists() or Path(spec.partition(SEPARATOR)[0]).exists())
 
 
 def _lines(spec: str) -> list[str]:

@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stream.cli import cli
+from stream.commands.command import ClipName
 from stream.config import OPTIONS, Options, validate
-from stream.errors import UsageError
+from stream.errors import SourceError, UsageError
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, Source
 from stream.records.schema.options import OptionGroup, option, options_of
@@ -224,11 +225,42 @@ def test_every_option_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch
         invoked("rectify", "clip.mp4")
 
 
-@pytest.mark.parametrize("words", [("3",), ("--overwrite", "3"), ("clip.mp4", "--overwrite", "1.5"), ("-", "2")])
+@pytest.mark.parametrize(
+    "words",
+    [("3",), ("--overwrite", "3"), ("clip.mp4", "--overwrite", "1.5"), ("-", "2"), ("--overwrite", "1e3"), ("1_000",)],
+)
 @pytest.mark.parametrize("command", [("run",), ()])
 def test_a_number_is_not_a_clip(command: tuple[str, ...], words: tuple[str, ...], tmp_path: Path) -> None:
     """It was meant for an option that takes none: nothing runs, and nothing is removed."""
-    with pytest.raises(UsageError, match=r"^[\d.]+ is not a clip: .*--max-restarts [\d.]+") as caught:
+    with pytest.raises(UsageError, match=r"^[\d.e_]+ is not a clip: .*--max-restarts [\d.e_]+") as caught:
         invoked(*command, "--out", tmp_path / "runs", *words)
     assert caught.value.exit_code == 2
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("word", ["yes", "true", "No", "on", "inf"])
+def test_a_boolean_word_is_not_a_clip(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was meant for a switch, which takes no value: a finished run is still there. A file of that name is a clip."""
+    (tmp_path / "runs" / "clip").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=f"^{word} is not a clip: .*takes no value") as caught:
+        invoked("run", "clip.mp4", "--overwrite", word)
+    assert caught.value.exit_code == 2
+    assert (tmp_path / "runs" / "clip").exists()
+    (tmp_path / word).touch()
+    assert ClipName().convert(word, None, None) == word
+
+
+def test_overwrite_removes_nothing_if_a_clip_does_not_exist(tmp_path: Path) -> None:
+    """The missing path is named before the run of the first clip is removed."""
+    clip, kept = tmp_path / "clip.mp4", tmp_path / "runs" / "clip" / "events.jsonl"
+    kept.parent.mkdir(parents=True)
+    for path in (clip, kept):
+        path.touch()
+    gone, shard = tmp_path / "gone.mp4", tmp_path / "gone.tar::a.mp4"
+    with pytest.raises(
+        SourceError, match=r"gone\.mp4, .*gone\.tar::a\.mp4 cannot be read: .*nothing was removed"
+    ) as caught:
+        invoked("run", clip, gone, shard, "--overwrite", "--out", tmp_path / "runs")
+    assert caught.value.exit_code == 3
+    assert kept.exists()
