@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from typing import Final
 
 from threadpoolctl import ThreadpoolController
@@ -20,7 +19,6 @@ from stream.pipeline.codec import pack
 from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerExited, WorkerReady
 from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import Facts, Gauges, feed
-from stream.pipeline.state import with_states
 from stream.runtime.chain_run import ChainRun
 from stream.runtime.gpu_budget import limit_gpu
 from stream.runtime.heartbeat import Reporter, State
@@ -141,15 +139,13 @@ class _InlineChain:
                     self._wait_until(item.t_s)
                 self._route(0, item)
                 if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
-                    self._route(0, Barrier(item.t_s, pack({})))
+                    self._route(0, Barrier(item.t_s, pack(stage.snapshot())))
         if reason == "end_of_stream":
             self._drain(0, stage.on_end())
         self._route(0, source.end(reason))
 
     def _route(self, row: int, item: Item) -> None:
         """Pass an item of a row to the next row, or to the previous one if the row answers requests."""
-        if isinstance(item, Barrier):
-            item = replace(item, states=with_states(item.states, self._works[row].stage.snapshot()))
         kind, counts = type(item).__name__, self._counts[row]
         counts[kind] += 1
         if counts[kind] > self._reporter.items_out[kind]:  # an item that passes several rows counts once

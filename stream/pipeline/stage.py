@@ -7,11 +7,12 @@ and metrics belong to the worker (``stream.runtime.worker``); a test drives a st
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
 from stream.pipeline.facts import Fact
-from stream.pipeline.items import End, Item
-from stream.pipeline.state import State
+from stream.pipeline.items import Barrier, End, Item
+from stream.pipeline.state import State, with_states
 
 __all__ = ["Facts", "Gauges", "Pipeline", "Stage", "State", "drive", "feed"]
 
@@ -81,7 +82,11 @@ class Stage(ABC):
 
 
 class Pipeline(Stage):
-    """Several stages as one: the items that one stage returns go into the next at once."""
+    """Several stages as one: the items that one stage returns go into the next at once.
+
+    A barrier gets the snapshot of each stage as it leaves that stage: a later stage may hold the barrier back while
+    earlier ones continue.
+    """
 
     name = "pipeline"
 
@@ -157,8 +162,15 @@ class Pipeline(Stage):
             yield from self._push_all(self._stages[depth].on_item(item), depth + 1)
 
     def _push_all(self, items: Iterable[Item], depth: int) -> Iterator[Item]:
+        """Push what the stage before ``depth`` returned."""
         for item in items:
-            yield from self._push(item, depth)
+            yield from self._push(self._with_state(item, self._stages[depth - 1]), depth)
+
+    @staticmethod
+    def _with_state(item: Item, stage: Stage) -> Item:
+        if not isinstance(item, Barrier):
+            return item
+        return replace(item, states=with_states(item.states, {stage.name: stage.snapshot()}))
 
 
 def feed(stage: Stage, item: Item) -> Iterator[Item]:

@@ -11,8 +11,15 @@ T = TypeVar("T")
 
 
 def with_states(states: bytes, more: State) -> bytes:
-    """Packed states with more of them added."""
-    return pack({**unpack(states), **more})
+    """Packed states with more of them added.
+
+    Raises:
+        ValueError: two stages of the chain have the same name.
+    """
+    before = unpack(states)
+    if both := sorted(before.keys() & more.keys()):
+        raise ValueError(f"two stages of the chain are named {', '.join(both)}, expected a different name for each")
+    return pack({**before, **more})
 
 
 def replay_from_s(state: State) -> float | None:

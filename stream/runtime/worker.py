@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from stream.pipeline.codec import pack
 from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerReady
 from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import feed
-from stream.pipeline.state import with_states
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_checkpoint
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
@@ -112,7 +110,7 @@ class Worker:
                     self._wait_until(item.t_s)
                 self.send(item)
                 if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
-                    self.send(Barrier(item.t_s, pack({})))
+                    self.send(Barrier(item.t_s, pack(self._stage.snapshot())))
         if reason == "end_of_stream":
             for item in self._stage.on_end():
                 self.send(item)
@@ -147,9 +145,7 @@ class Worker:
                 receivers.remove(receiver)
 
     def send(self, item: Item) -> None:
-        """Send an item, with the states of this process if it is a barrier; wait while the next process is behind."""
-        if isinstance(item, Barrier):
-            item = replace(item, states=with_states(item.states, self._stage.snapshot()))
+        """Send an item; wait while the next process is behind."""
         if self._outlet is None:
             raise EgocleanError(f"the last process of the chain returned a {type(item).__name__}, but no other follows")
         self._send_began_at = time.monotonic()

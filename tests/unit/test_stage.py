@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import Fact, SegmentOpened, SourceDamaged
-from stream.pipeline.items import End, Item
+from stream.pipeline.items import Barrier, End, Item
 from stream.pipeline.stage import Facts, Gauges, Pipeline, Stage, State, drive, feed
 
 END = End("end_of_stream", 3.0, 90)
@@ -181,3 +182,34 @@ def test_all_stages_are_closed_although_one_raises() -> None:
     with pytest.raises(OSError, match="cannot be closed"):
         Pipeline([first, second]).close()
     assert (first.closed, second.closed) == (1, 1)
+
+
+class Count(Stage):
+    """A stage that counts the items other than barriers that it has passed on."""
+
+    name = "count"
+
+    def __init__(self) -> None:
+        self.items = 0
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        self.items += not isinstance(item, Barrier)
+        yield item
+
+    def snapshot(self) -> State:
+        return {"items": self.items}
+
+
+def test_a_barrier_holds_the_state_of_each_stage_when_it_passed_it() -> None:
+    """A stage that holds a barrier back while the one before it continues does not change that one's state."""
+    pipeline = Pipeline([Count(), Hold()])
+    items: list[Item] = [opened(0), opened(1), Barrier(1.0, pack({"before": {}})), opened(2), END]
+    (barrier,) = [item for item in drive(pipeline, items) if isinstance(item, Barrier)]
+    assert unpack(barrier.states) == {"before": {}, "count": {"items": 2}, "hold": {"held": 1}}
+
+
+def test_two_stages_of_one_name_are_refused_across_pipelines() -> None:
+    """States are saved by name, so a name that an earlier process uses is an error, not an overwritten state."""
+    barrier = Barrier(1.0, pack({"count": {"items": 5}}))
+    with pytest.raises(ValueError, match="two stages of the chain are named count"):
+        list(Pipeline([Count()]).on_item(barrier))
