@@ -31,7 +31,7 @@ def locate(
         name_or_path: a local folder, or a hub name such as ``facebook/vjepa2-vitl-fpc64-256``, which may end in
             ``@`` and a revision.
         revision: branch, tag or commit on the hub; None for the one in the name, or else the main branch.
-        allow_download: whether the network may be used; ``HF_HUB_OFFLINE=1`` forbids it all the same.
+        allow_download: whether the network may be used; ``HF_HUB_OFFLINE=1`` forbids it in any case.
         report: called with the progress of a download.
 
     Raises:
@@ -83,7 +83,7 @@ def fetched(name: str, revision: str | None = None, report: Report = unreported)
     """A model's folder in the hub's cache, brought there from the hub.
 
     Raises:
-        ModelUnavailableError: the hub does not give it, or it is no whole model in safetensors.
+        ModelUnavailableError: the hub does not give it, or it is not a complete model in safetensors.
         OSError: the disk is full.
     """
     folder = fetch(name, revision, patterns=FILES, report=report)

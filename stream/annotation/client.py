@@ -15,7 +15,7 @@ from stream.ui.notes import print_traceback
 _GPU_LOST: Final = "AcceleratorError"
 """An exception of torch, which need not be installed: after it a process can do nothing more on the GPU."""
 _RAW_BYTES_MAX: Final = 128 * 1024
-"""Twice the parser's limit: anything longer is no answer."""
+"""Twice the parser's limit: anything longer is invalid."""
 _REASON_CHARS_MAX: Final = 1000
 
 

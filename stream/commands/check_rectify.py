@@ -42,7 +42,7 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 def check_rectify(chosen: Chosen, clip: str, *, out: Path, at_s: float) -> None:
     """Save a side-by-side image of one frame of CLIP before and after rectification.
 
-    CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png), local or on Hugging Face
+    CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png), local or remote
     (hf://datasets/OWNER/NAME/PATH). A straight grid is drawn over both halves: straight lines in the world must be
     straight on the right. Hatching marks what the camera did not record.
     """

@@ -33,7 +33,8 @@ EXAMPLES: Final = (
 def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     """Turn each fisheye CLIP into live segments.
 
-    A CLIP is a video file or shard.tar::member.mp4, local or on Hugging Face (hf://datasets/OWNER/NAME/PATH), or a
+    A CLIP is a video file or shard.tar::member.mp4, local or remote (hf://datasets/OWNER/NAME/PATH,
+    s3://, gs://, https://), or a
     live source: rtsp://, http://, /dev/video0, or - for standard input. A tar, a folder, a quoted pattern and
     @list.txt (one CLIP per line) stand for all their clips.
 

@@ -87,7 +87,7 @@ def _remove_if_left(path: Path) -> None:
             return
         lock = _open(path)
     except (FileNotFoundError, NotADirectoryError):
-        return  # its owner has just removed it, or it is no folder of ours
+        return  # its owner has just removed it, or it is not one of our folders
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(path, ignore_errors=True)

@@ -98,7 +98,7 @@ class Clip:
         """SHA-256 of the clip's bytes, as 64 hexadecimal digits.
 
         A clip on disk is read once for it, chunk by chunk. One that is not is never fetched for it: of a file that the
-        hub keeps by its SHA-256 it is known all the same, of a member of a tar it is None; ``origin`` names that one.
+        hub keeps by its SHA-256 it is known as well, of a member of a tar it is None; ``origin`` names that one.
         """
         if self.file.path is None:
             return self.file.oid if self.member is None and _is_sha256(self.file.oid) else None

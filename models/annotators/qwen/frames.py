@@ -77,7 +77,7 @@ def decoded(request: AnnotationRequest, index: int) -> cv2.typing.MatLike:
     """One frame of a segment, (height, width, 3) uint8, RGB.
 
     Raises:
-        ValueError: it is no picture, or has another size than the request says.
+        ValueError: it is not a picture, or has another size than the request says.
     """
     frame = request.frames[index]
     data = np.frombuffer(frame.jpeg, np.uint8)

@@ -37,7 +37,7 @@ _NUMBER_MAX: Final = 1_000_000
 
 
 class AnswerError(Exception):
-    """The model's text is no answer to the request: one sentence."""
+    """The model's text does not answer the request: one sentence."""
 
 
 class _Strict(BaseModel):

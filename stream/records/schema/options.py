@@ -121,7 +121,7 @@ class OptionField:
 
     @cached_property
     def choices(self) -> tuple[str, ...]:
-        """The words that it may be; empty where it is no choice."""
+        """The values of a choice; empty for other options."""
         named = [word for each in self.field.metadata if isinstance(each, OneOf) for word in each.names()]
         literals = [each for each in _alternatives(self.field.annotation) if get_origin(each) is Literal]
         return (*named, *(str(word) for each in literals for word in get_args(each)))
