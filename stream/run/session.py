@@ -163,7 +163,10 @@ class _Session:
         return self._stop.code or code
 
     def _play(self, first: events.Event) -> ExitCode | None:
-        """Run the chain; if one of its processes dies, run it again from the last checkpoint, within the budget."""
+        """Run the chain; if one of its processes dies, run it again from the last checkpoint, within the budget.
+
+        A chain whose last event is on disk has done all its work, so a process that dies after that is no failure.
+        """
         endless = self._options.input.loop or self.prepared.source.is_live
         duration_s = None if endless else self.prepared.stream.declared_s
         restarts = Restarts(self._options.runtime.max_restarts)
@@ -181,6 +184,9 @@ class _Session:
             try:
                 return self._engine.run(chain)
             except StageFailedError as error:
+                if (finish := finish_of(self.layout.events)) and finish.seq > first.seq:
+                    self._observer.show(time.monotonic())
+                    return None
                 can_continue = restarts.allow(error, self._reached_s()) and _can_resume(self.prepared, self.layout)
                 if self._stop.signals or not can_continue:
                     raise

@@ -11,6 +11,7 @@ import pytest
 
 from stream.records.schema import events
 from stream.records.schema.generate import path_of
+from tests.support.at_event import at_event
 from tests.support.clips import make_clip, remux
 from tests.support.facts import without
 from tests.support.inline import run_inline
@@ -128,6 +129,24 @@ def test_finished_run_is_not_repeated(clip: Path, out: Path) -> None:
     assert (out / "clip" / "events.jsonl").read_bytes() == before
     assert run_inline(clip, *GRID, "--out", out, "--overwrite").returncode == 0
     assert (out / "clip" / "events.jsonl").read_bytes() != before
+
+
+def test_death_after_the_last_event_is_no_failure(clip: Path, finished: Path, tmp_path: Path) -> None:
+    """The run has finished: the chain is not restarted, and run.json is completed."""
+
+    def die() -> None:
+        raise RuntimeError("killed")
+
+    with at_event(events.RunFinished, die):
+        result = run_inline(clip, *GRID, "--out", tmp_path)
+    assert result.returncode == 0
+    assert "finished: " in result.stdout
+    recorded, undisturbed = (events_of(folder / "clip") for folder in (tmp_path, finished))
+    assert [event.event for event in recorded] == [event.event for event in undisturbed]
+    after = manifest(tmp_path / "clip")
+    assert (after["state"], after["exit_code"], after["encoder"]["model"]) == ("finished", 0, "grid-v1")
+    left = [{path.name for path in (folder / "clip" / "state").iterdir()} for folder in (tmp_path, finished)]
+    assert left[0] == left[1]
 
 
 def test_other_options_do_not_overwrite_a_run(clip: Path, out: Path) -> None:
