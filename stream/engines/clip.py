@@ -11,6 +11,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import finish_of
 from stream.run.overwrite import with_consent
 from stream.run.prepare import prepare
+from stream.run.session import can_resume
 from stream.runtime.signals import StopRequest
 from stream.ui.notes import forward_notes
 from stream.ui.text import describe
@@ -28,11 +29,13 @@ def run_clip(clip: str, options: Options) -> Outcome:
         forward_notes(json_view.note)
     prepared = prepare(options.model_copy(update={"source": clip}))
     run_dir = options.output.folder / prepared.source.stem
-    options = with_consent(prepared.options, RunLayout(run_dir, prepared.source.stem))
+    layout = RunLayout(run_dir, prepared.source.stem)
+    options = with_consent(prepared.options, layout)
     prepared = replace(prepared, options=options)
     stop = StopRequest()
     code = run_prepared(prepared, json_view or make_view(Console()), stop)
-    finish = finish_of(RunLayout(run_dir, prepared.source.stem).events)
+    finish = finish_of(layout.events)
     if finish is None:
-        return Outcome(clip, code, "stopped: run the same command again to resume", run_dir=run_dir)
+        advice = "run the same command again to resume" if can_resume(prepared, layout) else "it cannot be resumed"
+        return Outcome(clip, code, f"stopped: {advice}", run_dir=run_dir)
     return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir, stop.code)

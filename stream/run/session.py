@@ -88,7 +88,7 @@ def _begin(session: "_Session") -> int:
                 f"{layout.root} holds an interrupted run of standard input, which cannot be read again: "
                 "choose another --out, or start over with --overwrite"
             )
-        if _can_resume(prepared, layout):
+        if can_resume(prepared, layout):
             verify_records(layout)
             return session.resume(go_on(earlier, new))
     if options.output.overwrite and (removal := announce_removal(options, layout)):
@@ -97,8 +97,8 @@ def _begin(session: "_Session") -> int:
     return session.start(new)
 
 
-def _can_resume(prepared: Prepared, layout: RunLayout) -> bool:
-    """Whether a run can be resumed: not with ``--loop``, and with a camera only if it has a checkpoint."""
+def can_resume(prepared: Prepared, layout: RunLayout) -> bool:
+    """Whether a run can be resumed: not of standard input or with ``--loop``; of a camera only from a checkpoint."""
     source = prepared.source
     if not source.plays_again:
         return source.is_camera and newest_checkpoint(layout) is not None
@@ -187,7 +187,7 @@ class _Session:
                 if (finish := finish_of(self.layout.events)) and finish.seq > first.seq:
                     self._observer.show(time.monotonic())
                     return None
-                can_continue = restarts.allow(error, self._reached_s()) and _can_resume(self.prepared, self.layout)
+                can_continue = restarts.allow(error, self._reached_s()) and can_resume(self.prepared, self.layout)
                 if self._stop.signals or not can_continue:
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
@@ -231,7 +231,8 @@ class _Session:
             raise EgocleanError("the chain has ended, but its event log has no end")
         reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
         self._failed(reason, signalled)
-        self.view.note(Note("run the same command again to resume"))
+        resumable = can_resume(self.prepared, self.layout)
+        self.view.note(Note("run the same command again to resume" if resumable else "this run cannot be resumed"))
         return signalled
 
     def _record_failure(self, error: Exception) -> None:

@@ -46,7 +46,7 @@ def test_standard_output_is_the_events(clip: Path, tmp_path: Path) -> None:
     assert {line["segment_id"] for line in printed if line["event"] == "segment.closed"} >= {"s0000"}
     assert (printed[-1]["event"], printed[-1]["level"]) == ("run.failed", "error")
     (note,) = lines(result.stderr)
-    assert (note["message"], note["level"], note["process"]) == ("run the same command again to resume", "info", None)
+    assert (note["message"], note["level"], note["process"]) == ("this run cannot be resumed", "info", None)
     assert note["run_id"] == run_id
 
 

@@ -2,17 +2,23 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from unittest.mock import patch
 
 import pytest
 
+from stream.config import Options
+from stream.engines.batch import Outcome
+from stream.engines.clip import run_clip
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
+from tests.support.at_event import at_event
 from tests.support.clips import make_clip, remux
 from tests.support.inline import run_inline
 from tests.support.live_http import serving
@@ -108,6 +114,31 @@ def test_a_run_of_standard_input(tmp_path: Path, clips: dict[str, Path]) -> None
     assert (finish.frames, finish.windows, finish.exit_code) == (120, 2, 0)
     source = manifest(tmp_path / "stdin")["source"]
     assert (source["name"], source["size_bytes"], source["sha256"]) == ("-", None, None)
+
+
+@pytest.mark.parametrize(("source", "resumable"), [("-", False), ("{clip}", True)])
+def test_only_a_run_that_can_be_resumed_advises_it(
+    tmp_path: Path, clips: dict[str, Path], source: str, *, resumable: bool
+) -> None:
+    """Standard input cannot be read again, so neither the run nor its outcome advises to repeat the command."""
+    outcomes: list[Outcome] = []
+
+    def record(clip: str, options: Options) -> Outcome:
+        outcomes.append(outcome := run_clip(clip, options))
+        return outcome
+
+    with (
+        clips["ts"].open("rb") as file,
+        standard_input(file.fileno()),
+        patch("stream.engines.clip.run_clip", record),
+        at_event(events.RunStarted, partial(signal.raise_signal, signal.SIGTERM)),
+    ):
+        stopped = run_inline(source.format(clip=clips["ts"]), *RUN, "--out", tmp_path)
+    assert stopped.returncode == 143, stopped.stderr
+    advice = "run the same command again to resume"
+    assert (advice in stopped.stdout + stopped.stderr) == resumable
+    assert ("this run cannot be resumed" in stopped.stdout + stopped.stderr) != resumable
+    assert [outcome.says for outcome in outcomes] == [f"stopped: {advice if resumable else 'it cannot be resumed'}"]
 
 
 def test_standard_input_that_is_no_video_is_refused(tmp_path: Path) -> None:
