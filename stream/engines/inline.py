@@ -2,13 +2,15 @@
 
 It drives the same stages with the same barriers and events as the local engine, so the run directory holds the same
 bytes, and a run that one of them began can be resumed by the other. It is for tests, for a debugger, and for whoever
-brings processes of their own, as the workers of a cluster do. While the annotator answers, nothing else is done.
+brings processes of their own, as the workers of a cluster do. While the annotator answers, nothing else is
+done but to report, from a thread of its own, that the process lives.
 """
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from typing import Final
 
 from threadpoolctl import ThreadpoolController
@@ -19,9 +21,10 @@ from stream.pipeline.codec import pack
 from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerExited, WorkerReady
 from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import Facts, Gauges, feed
-from stream.runtime.chain_run import ChainRun
+from stream.records.store.checkpoint import SavedCheckpoint
+from stream.runtime.chain_run import ChainRun, Observer
 from stream.runtime.gpu_budget import limit_gpu
-from stream.runtime.heartbeat import Reporter, State
+from stream.runtime.heartbeat import Heartbeat, Reporter, State, pulsing
 from stream.runtime.process_spec import ProcessSpec, Work
 from stream.runtime.processes import processes
 from stream.runtime.work import build
@@ -41,15 +44,17 @@ class InlineEngine:
         return {NAME: max(spec.patience_s for spec in processes(options))}
 
     def run(self, chain: ChainRun) -> ExitCode | None:
-        reporter = Reporter(NAME, chain.observer.on_heartbeat)
+        observer = _LockedObserver(chain.observer)
+        reporter = Reporter(NAME, observer.on_heartbeat)
         try:
             with (
                 forwarded_notes(reporter.note, NAME),
-                _interrupted_by_second_signal(chain),
+                pulsing(lambda: observer.pulse(reporter)),
+                chain.stop.interrupting(),
                 _numpy_on_one_thread(),
                 ExitStack() as closing,
             ):
-                _InlineChain(chain, reporter, closing).run()
+                _InlineChain(chain, observer, reporter, closing).run()
         except KeyboardInterrupt:
             if not chain.stop.signals:
                 raise
@@ -67,22 +72,40 @@ def _numpy_on_one_thread() -> AbstractContextManager[object]:
     return limit
 
 
-@contextmanager
-def _interrupted_by_second_signal(chain: ChainRun) -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` at a second signal, even during a computation or a wait."""
-    chain.stop.interrupts = True
-    try:
-        yield
-    finally:
-        chain.stop.interrupts = False
+class _LockedObserver:
+    """The chain's observer, shared with the pulse: while a call blocks, the health file is still written."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._lock = threading.RLock()
+        """Reentrant, since showing an event may log a note."""
+
+    def begin(self, checkpoint: SavedCheckpoint | None) -> None:
+        with self._lock:
+            self._observer.begin(checkpoint, time.monotonic())
+
+    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        with self._lock:
+            self._observer.on_heartbeat(heartbeat)
+
+    def show(self, now_s: float) -> None:
+        with self._lock:
+            self._observer.show(now_s)
+
+    def pulse(self, reporter: Reporter) -> None:
+        """Report that the process lives; in the thread of the pulse, which shows no events."""
+        with self._lock:
+            reporter.pulse()
+            self._observer.monitor.tick()
 
 
 class _InlineChain:
     """One chain as a list of works: items that one returns are passed to the next at once."""
 
-    def __init__(self, chain: ChainRun, reporter: Reporter, closing: ExitStack) -> None:
+    def __init__(self, chain: ChainRun, observer: _LockedObserver, reporter: Reporter, closing: ExitStack) -> None:
         self._chain = chain
         self._stop = chain.stop
+        self._observer = observer
         self._reporter = reporter
         self._closing = closing
         self._specs = processes(chain.options)
@@ -99,8 +122,7 @@ class _InlineChain:
 
     def run(self) -> None:
         """Play the source to its end, or until a signal."""
-        checkpoint = self._chain.checkpoint()
-        self._chain.observer.begin(checkpoint, time.monotonic())
+        self._observer.begin(self._chain.checkpoint())
         self._reporter.report("starting", {}, {})
         limit_gpu(self._chain.options, *self._specs)
         self._works = [self._built(spec) for spec in self._specs]
@@ -246,7 +268,7 @@ class _InlineChain:
         if (now := time.monotonic()) >= self._beat_at:
             self._beat_at = now + _BEAT_S
             self._report("running")
-            self._chain.observer.show(now)
+            self._observer.show(now)
 
     def _report(self, state: State) -> None:
         facts: Facts = {}

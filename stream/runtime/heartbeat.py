@@ -4,8 +4,8 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -16,6 +16,9 @@ from stream.pipeline.codec import Codec
 from stream.pipeline.items import Arrived, Item, Packet, Timed
 from stream.pipeline.stage import Facts, Gauges
 from stream.ui.notes import Note
+
+PULSE_S = 1.0
+"""Seconds between two heartbeats from the pulse."""
 
 State: TypeAlias = Literal["starting", "running", "done", "failed"]
 
@@ -143,6 +146,24 @@ class Reporter:
             cpu_s=times.user + times.system,
             **more,
         )
+
+
+@contextmanager
+def pulsing(pulse: Callable[[], None]) -> Iterator[None]:
+    """Call ``pulse`` every ``PULSE_S`` in a thread, also while the stages compute for minutes."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(PULSE_S):
+            pulse()
+
+    thread = threading.Thread(target=run, name="pulse", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 class HeartbeatSender:

@@ -2,14 +2,17 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from stream.errors import ExitCode
 
 DRAIN_S = 6.0
 """After a signal: time for what is under way to be recorded before the rest is ended."""
+_SOON_S: Final = 0.001
+"""A timer of 0 s would be off."""
 
 
 class StopRequest:
@@ -19,12 +22,48 @@ class StopRequest:
         self.signals: list[int] = []
         self.at = 0.0
         self.interrupts = False
-        """Whether a second signal raises ``KeyboardInterrupt`` wherever the main thread is."""
+        """Whether ``KeyboardInterrupt`` is raised in the main thread as soon as ``at_once`` holds."""
+        self._restore_alarm: Callable[[], None] = lambda: None
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         self.at = self.at or time.monotonic()
         self.signals.append(number)
-        if self.interrupts and len(self.signals) > 1:
+        if not self.interrupts:
+            return
+        if len(self.signals) > 1:
+            raise KeyboardInterrupt
+        self._arm_alarm()
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Raise ``KeyboardInterrupt`` at a second signal and ``DRAIN_S`` after the first, even in a call that blocks.
+
+        Only in the main thread. SIGALRM and its timer are as before afterwards.
+        """
+        self.interrupts = True
+        try:
+            if self.signals:
+                self._arm_alarm()
+            yield
+        finally:
+            self.interrupts = False
+            self._restore_alarm()
+
+    def _arm_alarm(self) -> None:
+        left_s = self.at + DRAIN_S - time.monotonic()
+        handler = signal.signal(signal.SIGALRM, self._on_alarm)
+        delay_s, interval_s = signal.setitimer(signal.ITIMER_REAL, max(left_s, _SOON_S))
+
+        def restore() -> None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, handler)
+            signal.setitimer(signal.ITIMER_REAL, delay_s, interval_s)
+            self._restore_alarm = lambda: None
+
+        self._restore_alarm = restore
+
+    def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
+        if self.interrupts:
             raise KeyboardInterrupt
 
     @property

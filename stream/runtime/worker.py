@@ -12,8 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
 
@@ -30,14 +29,13 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_checkpoint
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
 from stream.runtime.gpu_budget import limit_gpu
-from stream.runtime.heartbeat import HeartbeatSender, Reporter, State
+from stream.runtime.heartbeat import HeartbeatSender, Reporter, State, pulsing
 from stream.runtime.process_spec import Work
 from stream.runtime.processes import PROCESSES
 from stream.runtime.work import build
 from stream.ui.notes import forward_notes, print_traceback
 
 HEARTBEAT_S = 0.5
-PULSE_S = 1.0
 _RECEIVE_S = 0.1
 
 
@@ -234,24 +232,6 @@ def serve(
             outlet.wait_until_taken()
 
 
-@contextmanager
-def pulsing(reporter: Reporter) -> Iterator[None]:
-    """Send heartbeats from a thread, also while the stages compute for minutes."""
-    over = threading.Event()
-
-    def pulse() -> None:
-        while not over.wait(PULSE_S):
-            reporter.pulse()
-
-    thread = threading.Thread(target=pulse, name="pulse", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
 def main() -> None:
     """Entry of a worker's process."""
     faulthandler.enable()
@@ -268,7 +248,7 @@ def main() -> None:
     reporter.report("starting", {}, {})
     code = int(ExitCode.DONE)
     try:
-        with pulsing(reporter):
+        with pulsing(reporter.pulse):
             serve(config, context, control.stop, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: the supervisor reports every error
         code = exit_code_of(error)

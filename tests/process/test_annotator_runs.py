@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -73,6 +74,19 @@ def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, ser
     last = told(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
     assert (round(last.annotated_s, 6), last.skipped_s) == (21.0, 0.0)
+
+
+def test_inline_run_waits_for_no_answer(described_clip: Path, server: Server, tmp_path: Path) -> None:
+    """With one process, too, a run ends within 8 s of one signal, although the server never answers."""
+    hang_after(server, 0)
+    asked = Event()
+    server.strikes = lambda _: asked.set()
+    with started(*words(described_clip, tmp_path, server), "--engine", "inline") as process:
+        assert asked.wait(DEADLINE_S)
+        began_s = time.monotonic()
+        process.terminate()
+        assert process.wait(DEADLINE_S) == 143
+        assert time.monotonic() - began_s < 8.0
 
 
 def stop(process: subprocess.Popen[str]) -> int:
