@@ -172,7 +172,7 @@ def test_a_series_reports_what_the_hub_answered(run: Program, hub: Hub, tmp_path
     good, bad = series(tmp_path)["clips"]
     assert (good["exit_code"], bad["exit_code"]) == (0, 3)
     assert bad["clip"] == f"{EGO_100K.worker}part001.tar"
-    assert "the hub answered 503 Service Unavailable" in bad["message"]
+    assert "the hub answered 503 Service Unavailable" in bad["says"]
     assert result.stderr.count("cannot be read: ") == 1
     assert "thrown while requesting" not in result.stderr
 
