@@ -130,9 +130,11 @@ class OutputOptions(OptionGroup):
 
     folder: Path = option(RUNS, "Folder for run directories.", flag="--out", metavar="FOLDER", daily=True)
     overwrite: bool = switch(
-        "Discard the results of an earlier run and start over, instead of resuming it.", daily=True
+        "Discard the results of an earlier run and start over, instead of resuming it.",
+        daily=True,
+        command_line_only=True,
     )
-    yes: bool = switch("Overwrite paid annotations of a finished run without asking.")
+    yes: bool = switch("Overwrite paid annotations of a finished run without asking.", command_line_only=True)
     log_format: Literal["text", "json"] = option("text", "What is printed: text for people, or one JSON object a line.")
 
 

@@ -4,6 +4,7 @@ Each is derived from a field of ``stream.config.Options``: a command names the g
 """
 
 import json
+import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from click.shell_completion import CompletionItem
 
 from stream.config import OPTIONS, Options, flag_and_value, validate
 from stream.errors import UsageError, printable
-from stream.records.schema.options import OptionField, merge, nest
+from stream.records.schema.options import OptionField, merge, must_be, nest
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class RunOption(click.Option):
             is_flag=is_switch or None,
             type=None if is_switch else _Raw(declared),
             default=declared.field.default,
-            envvar=environment_name(declared.flag),
+            envvar=None if declared.extra["command_line_only"] else environment_name(declared.flag),
             allow_from_autoenv=False,
             show_default=True,
             help=declared.extra["help"],
@@ -117,6 +118,7 @@ def run_options(*wanted: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
 
     def decorate(command: Callable[..., T]) -> Callable[..., T]:
         def with_options(**arguments: Any) -> T:  # noqa: ANN401 - click's values
+            _require_no_variable(chosen)
             ctx = click.get_current_context()
             for each in chosen:
                 del arguments[each.path.replace(".", _DOT)]
@@ -134,6 +136,13 @@ def run_options(*wanted: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
         return with_options
 
     return decorate
+
+
+def _require_no_variable(chosen: Iterable[OptionField]) -> None:
+    for each in chosen:
+        name = environment_name(each.flag)
+        if each.extra["command_line_only"] and (value := os.environ.get(name)):
+            raise UsageError(f"{name}={value}: {each.flag} is taken from the command line alone: unset {name}")
 
 
 def given_options(ctx: click.Context, chosen: Iterable[OptionField]) -> Chosen:
@@ -195,9 +204,14 @@ def _read_file(ctx: click.Context, _param: click.Parameter, path: Path | None) -
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path} is not TOML: {error}") from error
     flat = dict(_flat(values))
-    for name in flat:
+    for name, value in flat.items():
         if name not in OPTIONS:
             raise UsageError(f"--config {path}: there is no option {name}{_nearest(name)}")
+        each = OPTIONS[name]
+        if each.extra["command_line_only"]:
+            raise UsageError(f"--config {path}: {name} is taken from the command line alone, as {each.flag}: remove it")
+        if each.type is bool and not isinstance(value, bool):
+            raise UsageError(f"{path}: {name} = {value}: {must_be(bool, '', out_of_range=False)}")
     validate(merge(values, {"source": "-"}), lambda name, value: f"{path}: {name} = {value}")
     ctx.meta[_FILE] = path
     ctx.default_map = {name.replace(".", _DOT): value for name, value in flat.items()}
@@ -225,6 +239,8 @@ def _show(ctx: click.Context, chosen: Iterable[OptionField]) -> None:
     """Print the options as a TOML file; what has no value is a comment."""
     table = None
     for each in chosen:
+        if each.extra["command_line_only"]:
+            continue
         name = each.path.replace(".", _DOT)
         group, _, key = each.path.rpartition(".")
         if group != table:

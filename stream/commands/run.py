@@ -42,9 +42,9 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     again to resume a run that was stopped. Of several clips, a failing one does not stop the others, finished ones
     are skipped, the results of each are written to OUT/series.json, and the exit code is the most severe one.
 
-    Every option may also be set by an environment variable, EGOCLEAN_<OPTION> (EGOCLEAN_ENCODER_MODEL for
-    --encoder-model), or in a TOML file (--config). The command line wins over the environment, and that over the
-    file. Names end in their unit: _s and -s are seconds.
+    Every option but --overwrite and --yes may also be set by an environment variable, EGOCLEAN_<OPTION>
+    (EGOCLEAN_ENCODER_MODEL for --encoder-model), or in a TOML file (--config). The command line wins over the
+    environment, and that over the file. Names end in their unit: _s and -s are seconds.
     """
     from stream.engines.batch import run_clips
     from stream.engines.clip import run_clip

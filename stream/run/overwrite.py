@@ -78,3 +78,8 @@ def announce_removal(options: Options, layout: RunLayout) -> str | None:
     if earlier.needs_consent and not options.output.yes:
         raise UsageError(f"--overwrite would remove {earlier}: add --yes to agree, or choose another --out")
     return f"--overwrite removes {earlier}"
+
+
+def same_command(options: Options) -> str:
+    """How to continue a run that was stopped: ``--overwrite`` would start it over."""
+    return "run the same command again" + (", without --overwrite," if options.output.overwrite else "")

@@ -26,7 +26,7 @@ from stream.records.store.attempt import begin_attempt
 from stream.records.store.checkpoint import newest_checkpoint, read_checkpoint, remove_checkpoints
 from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.run_lock import NETWORK_ADVICE, RunLock, clear, earlier_run, file_system, is_network
-from stream.run.overwrite import announce_removal
+from stream.run.overwrite import announce_removal, same_command
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, go_on
 from stream.run.usage import Spent, spent, usage
@@ -159,7 +159,7 @@ class _Session:
             if self._is_hashed(code):
                 self._complete(code)
                 return code
-        self.view.note(Note("stopped before run.json was complete: run the same command again to complete it"))
+        self.view.note(Note(f"stopped before run.json was complete: {same_command(self._options)} to complete it"))
         return self._stop.code or code
 
     def _play(self, first: events.Event) -> ExitCode | None:
@@ -232,7 +232,8 @@ class _Session:
         reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
         self._failed(reason, signalled)
         resumable = can_resume(self.prepared, self.layout)
-        self.view.note(Note("run the same command again to resume" if resumable else "this run cannot be resumed"))
+        advice = f"{same_command(self._options)} to resume" if resumable else "this run cannot be resumed"
+        self.view.note(Note(advice))
         return signalled
 
     def _record_failure(self, error: Exception) -> None:

@@ -187,6 +187,9 @@ def test_what_is_printed_is_a_file_that_says_the_same(tmp_path: Path) -> None:
         ("stride_s = 1", r"there is no option stride_s: window\.stride_s is meant"),
         ("[detector]\nalpha = 7", r"run\.toml: detector\.alpha = 7: must be above 0 and at most 1"),
         ("[lens]\nrectify = 'perhaps'", r"run\.toml: lens\.rectify = perhaps: must be true or false"),
+        ("[lens]\nrectify = 0", r"run\.toml: lens\.rectify = 0: must be true or false"),
+        ("[output]\noverwrite = true", r"output\.overwrite is taken from the command line alone, as --overwrite"),
+        ("[output]\nyes = true", r"output\.yes is taken from the command line alone, as --yes"),
         ("[encoder", "is not TOML"),
     ],
 )
@@ -202,6 +205,8 @@ def test_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> N
     ("name", "value", "message"),
     [
         ("EGOCLEAN_DETECTOR_ALPHA", "7", "EGOCLEAN_DETECTOR_ALPHA=7: must be above 0 and at most 1"),
+        ("EGOCLEAN_OVERWRITE", "0", "EGOCLEAN_OVERWRITE=0: --overwrite is taken from the command line alone: .*"),
+        ("EGOCLEAN_YES", "1", "EGOCLEAN_YES=1: --yes is taken from the command line alone: unset EGOCLEAN_YES"),
         ("EGOCLEAN_LOOP", "perhaps", "EGOCLEAN_LOOP=perhaps: must be true or false"),
     ],
 )
@@ -264,3 +269,8 @@ def test_overwrite_removes_nothing_if_a_clip_does_not_exist(tmp_path: Path) -> N
         invoked("run", clip, gone, shard, "--overwrite", "--out", tmp_path / "runs")
     assert caught.value.exit_code == 3
     assert kept.exists()
+
+
+def test_what_removes_results_is_not_printed() -> None:
+    """A file of options cannot make later runs overwrite."""
+    assert not {"overwrite", "yes"} & shown("--overwrite", "--yes")["output"].keys()

@@ -10,7 +10,7 @@ from stream.errors import UsageError
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import EventLog
-from stream.run.overwrite import announce_removal, with_consent
+from stream.run.overwrite import announce_removal, same_command, with_consent
 from tests.support.annotated import clip, options, play
 from tests.support.fake_annotators import FakeAnnotator
 
@@ -86,3 +86,9 @@ def test_a_terminal_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, ans
     assert with_consent(agreed(), layout) == agreed()
     assert with_consent(options(), layout) == options()
     assert len(asked) == 1
+
+
+def test_a_stopped_run_is_resumed_without_overwrite() -> None:
+    """The same command would start over, if it had the option."""
+    assert same_command(OVERWRITE) == "run the same command again, without --overwrite,"
+    assert same_command(options()) == "run the same command again"

@@ -40,6 +40,7 @@ def option(
     flag: str | None = None,
     unset: str | None = None,
     metavar: str | None = None,
+    command_line_only: bool = False,
     **bounds: float,
 ) -> Any:  # noqa: ANN401 - the type of the field, as pydantic's Field
     """A field that is an option of the user's.
@@ -52,6 +53,7 @@ def option(
         flag: name on the command line, ``--on/--off`` for a switch; None for the group's prefix and the field's name.
         unset: what the default None stands for, as the help says it.
         metavar: what the help calls the value.
+        command_line_only: whether a TOML file or the environment must not set it.
         **bounds: ``gt``, ``ge``, ``lt`` and ``le``, as for pydantic.
     """
     marks: dict[str, Any] = {
@@ -61,14 +63,17 @@ def option(
         "flag": flag,
         "unset": unset,
         "metavar": metavar,
+        "command_line_only": command_line_only,
     }
     as_field: Any = Field  # its overloads take no dictionary of bounds
     return as_field(default=default, json_schema_extra={"option": marks}, **bounds)
 
 
-def switch(text: str, *, on: bool = False, identity: bool = False, daily: bool = False) -> Any:  # noqa: ANN401 - as above
+def switch(
+    text: str, *, on: bool = False, identity: bool = False, daily: bool = False, command_line_only: bool = False
+) -> Any:  # noqa: ANN401 - as above
     """A boolean option; one that is ``on`` by default has a ``--no-`` form."""
-    return option(on, text, identity=identity, daily=daily)
+    return option(on, text, identity=identity, daily=daily, command_line_only=command_line_only)
 
 
 def identity_field() -> Any:  # noqa: ANN401 - as above
