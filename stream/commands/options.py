@@ -264,6 +264,14 @@ def _origin(ctx: click.Context, each: OptionField, source: ParameterSource | Non
 
 
 def _toml(each: OptionField, value: object) -> str:
-    """A basic string of TOML is a string of JSON; numbers and booleans are the same."""
-    is_plain = each.type in (bool, int, float)
-    return str(value).lower() if is_plain else json.dumps(str(value))
+    """A value as TOML: a basic string is a string of JSON, without its escapes of surrogate pairs."""
+    if each.type is bool:
+        return str(value).lower()
+    if each.type in (int, float):
+        return str(each.type(str(value)))
+    quoted = json.dumps(str(value), ensure_ascii=False)
+    return "".join(char if char.isprintable() or _is_surrogate(char) else f"\\U{ord(char):08X}" for char in quoted)
+
+
+def _is_surrogate(char: str) -> bool:
+    return "\ud800" <= char <= "\udfff"

@@ -172,9 +172,21 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
     assert origin("hysteresis", *words) == "default"
 
 
-def test_what_is_printed_is_a_file_that_says_the_same(tmp_path: Path) -> None:
-    """``--show-config`` prints what ``--config`` reads, text with quotes included."""
-    words = ("--task", 'the "left" \\ part', "--no-rectify", "--max-lag-s", "2.5", "--follow")
+@pytest.mark.parametrize("task", ['the "left" \\ part', "fold \N{SLIGHTLY SMILING FACE}", "schön"])
+def test_what_is_printed_is_a_file_that_says_the_same(tmp_path: Path, task: str) -> None:
+    """``--show-config`` prints what ``--config`` reads: any text, and numbers however they were written."""
+    words = (
+        "--task",
+        task,
+        "--no-rectify",
+        "--max-lag-s",
+        "2.5",
+        "--follow",
+        "--stride-s",
+        ".5",
+        "--encoder-batch",
+        "03",
+    )
     file = written(tmp_path, invoked(*RUN, *words, "--show-config").stdout)
     assert shown("--config", file) == shown(*words)
 
