@@ -71,8 +71,8 @@ class RunOption(click.Option):
         extra, default = super().get_help_extra(ctx), self.declared.field.default
         if self.declared.extra["unset"]:
             extra["default"] = self.declared.extra["unset"]
-        elif default is True:
-            extra["default"] = "on"
+        elif isinstance(default, bool) and not self.declared.extra["command_line_only"]:
+            extra["default"] = "on" if default else "off"
         elif isinstance(default, float):
             extra["default"] = f"{default:g}"
         if self.declared.range:

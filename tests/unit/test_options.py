@@ -286,3 +286,15 @@ def test_overwrite_removes_nothing_if_a_clip_does_not_exist(tmp_path: Path) -> N
 def test_what_removes_results_is_not_printed() -> None:
     """A file of options cannot make later runs overwrite."""
     assert not {"overwrite", "yes"} & shown("--overwrite", "--yes")["output"].keys()
+
+
+def test_the_command_line_takes_back_a_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switch that a file or the environment sets is off again by its opposite."""
+    monkeypatch.setenv("EGOCLEAN_OFFLINE", "1")
+    file = written(tmp_path, "[input]\nloop = true")
+    config = ("--config", file)
+    assert (origin("loop", *config), origin("offline", *config)) == (str(file), "EGOCLEAN_OFFLINE")
+    taken_back = (*config, "--no-loop", "--no-offline")
+    assert (origin("loop", *taken_back), origin("offline", *taken_back)) == ("--loop", "--offline")
+    printed = shown(*taken_back)
+    assert (printed["input"]["loop"], printed["runtime"]["offline"]) == (False, False)

@@ -105,13 +105,17 @@ class OptionField:
 
     @property
     def flags(self) -> str:
-        """As click takes it: ``--detector-alpha``, or ``--rectify/--no-rectify`` for a switch that is on."""
+        """As click takes it: ``--detector-alpha``, or ``--rectify/--no-rectify`` for a switch.
+
+        A switch that no file and no variable can set needs no opposite.
+        """
         if self.extra["flag"]:
             return str(self.extra["flag"])
         name = self.path.rpartition(".")[2].replace("_", "-")
         prefix = self.group.prefix if issubclass(self.group, OptionGroup) else ""
         flag = f"{prefix}-{name}" if prefix else name
-        return f"--{flag}/--no-{flag}" if self.field.default is True else f"--{flag}"
+        has_opposite = isinstance(self.field.default, bool) and not self.extra["command_line_only"]
+        return f"--{flag}/--no-{flag}" if has_opposite else f"--{flag}"
 
     @property
     def flag(self) -> str:
