@@ -33,10 +33,9 @@ EXAMPLES: Final = (
 def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     """Turn each fisheye CLIP into live segments.
 
-    A CLIP is a video file or shard.tar::member.mp4, local or remote (hf://datasets/OWNER/NAME/PATH,
-    s3://, gs://, https://), or a
-    live source: rtsp://, http://, /dev/video0, or - for standard input. A tar, a folder, a quoted pattern and
-    @list.txt (one CLIP per line) stand for all their clips.
+    A CLIP is a video file or shard.tar::member.mp4, local or remote (hf://datasets/OWNER/NAME/PATH, s3://,
+    gs://, https://), or a live source: rtsp://, http://, /dev/video0, or - for standard input. A tar, a folder, a
+    quoted pattern and @list.txt (one CLIP per line) stand for all their clips.
 
     Results appear in OUT/<clip>/ while the clip plays; follow them with `egoclean-stream tail`. Run the same command
     again to resume a run that was stopped. Of several clips, a failing one does not stop the others, finished ones
