@@ -130,11 +130,13 @@ class OutputOptions(OptionGroup):
 
     folder: Path = option(RUNS, "Folder for run directories.", flag="--out", metavar="FOLDER", daily=True)
     overwrite: bool = switch(
-        "Discard the results of an earlier run and start over, instead of resuming it.",
+        "Discard earlier results and start over, instead of resuming or keeping them.",
         daily=True,
         command_line_only=True,
     )
-    yes: bool = switch("Overwrite paid annotations of a finished run without asking.", command_line_only=True)
+    yes: bool = switch(
+        "With --overwrite, also discard a run that has annotations, without asking.", command_line_only=True
+    )
     log_format: Literal["text", "json"] = option("text", "What is printed: text for people, or one JSON object a line.")
 
 
@@ -192,6 +194,8 @@ class ResolvedOptions(BaseModel):
     """The endpoint of the encoder that several runs share."""
     stream: StreamFacts | None = None
     """Stream facts of a live source, which is probed once."""
+    always_starts_over: bool = False
+    """The command has no ``--overwrite``, and always discards its earlier results."""
 
 
 class Options(BaseModel):
@@ -220,6 +224,11 @@ class Options(BaseModel):
     def sampling(self) -> Sampling:
         """The window's preset, parsed."""
         return Sampling.parse(self.window.preset)
+
+    @property
+    def starts_over(self) -> bool:
+        """Whether an earlier run is discarded instead of resumed."""
+        return self.output.overwrite or self.resolved.always_starts_over
 
     def replace(self, changes: Mapping[str, object]) -> Self:
         """A validated copy with other values, by dotted path, as ``{"encoder.batch": 4}``."""

@@ -32,7 +32,7 @@ def demo(chosen: Chosen, seconds: float, seed: int) -> None:
     clip.parent.mkdir(parents=True, exist_ok=True)
     print_line(console, f"rendering {seconds:.0f} s of fisheye video to {clip}")
     render_demo(clip, seconds=seconds, seed=seed)
-    options = chosen.options(str(clip), {"encoder.name": WEIGHTLESS, "output.overwrite": True})
+    options = chosen.options(str(clip), {"encoder.name": WEIGHTLESS, "resolved.always_starts_over": True})
     code = run_prepared(prepare(options), make_view(console))
     print_line(console, f"run directory: {out / clip.stem}")
     sys.exit(code)

@@ -36,7 +36,9 @@ _CODES = (
 @command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=ClipName())
 @click.option("--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for the results.")
-@run_options("lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source", "clips.fail_fast")
+@run_options(
+    "lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source", "clips.fail_fast", "output.overwrite"
+)
 @click.option("--codec", type=Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Video codec.")
 @click.option(
     "--crf", type=Real(0.0, 51.0), default=20.0, show_default=True, help="Constant rate factor: lower is better."
@@ -51,7 +53,6 @@ _CODES = (
 @click.option(
     "--longest-px", type=Whole(min=32), help="Longest side of the video, in pixels.  [default: the clip's own]"
 )
-@click.option("--overwrite", is_flag=True, help="Replace the results of an earlier call.")
 def rectify(
     sources: tuple[str, ...],
     *,
@@ -61,7 +62,6 @@ def rectify(
     crf: float,
     preset: str,
     longest_px: int | None,
-    overwrite: bool,
 ) -> None:
     """Write the rectified video of each SOURCE.
 
@@ -81,7 +81,8 @@ def rectify(
     cv2.setNumThreads(1)  # frames are rectified side by side, not each by many threads
     options = chosen.options(sources[0])
     lens, download = options.lens, options.input.cache_source
-    wish = Wish(out, lens.intrinsics, lens.balance, lens.fov_scale, longest_px, Coding(codec, crf, preset), overwrite)
+    coding, overwrite = Coding(codec, crf, preset), options.output.overwrite
+    wish = Wish(out, lens.intrinsics, lens.balance, lens.fov_scale, longest_px, coding, overwrite)
     console = Console()
     job = partial(rectify_clip, wish=wish, console=console, download=download)
     sys.exit(

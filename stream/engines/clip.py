@@ -9,7 +9,7 @@ from stream.engines.batch import Outcome
 from stream.engines.table import run_prepared
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import finish_of
-from stream.run.overwrite import same_command, with_consent
+from stream.run.overwrite import next_command, with_consent
 from stream.run.prepare import prepare
 from stream.run.session import can_resume
 from stream.runtime.signals import StopRequest
@@ -36,6 +36,6 @@ def run_clip(clip: str, options: Options) -> Outcome:
     code = run_prepared(prepared, json_view or make_view(Console()), stop)
     finish = finish_of(layout.events)
     if finish is None:
-        advice = f"{same_command(options)} to resume" if can_resume(prepared, layout) else "it cannot be resumed"
+        advice = next_command(options, "resume") if can_resume(prepared, layout) else "it cannot be resumed"
         return Outcome(clip, code, f"stopped: {advice}", run_dir=run_dir)
     return Outcome(clip, code, describe(finish) or "", finish.decoded_s, run_dir, stop.code)

@@ -1,4 +1,4 @@
-"""Describes the run that ``--overwrite`` removes, and asks for consent if it has annotations."""
+"""Describes the run that a new one would replace, and asks for consent if it has annotations."""
 
 import sys
 from dataclasses import dataclass
@@ -7,15 +7,17 @@ from pathlib import Path
 import click
 
 from stream.config import Options
-from stream.errors import DamagedError, UsageError, printable
+from stream.errors import UsageError, printable
 from stream.records.schema.events import RunFinished, SegmentAnnotated, SegmentClosed, SegmentFailed
 from stream.records.schema.layout import RunLayout
-from stream.records.store.event_log import read_events
+from stream.records.store.event_log import readable_events
+
+_EMPTY_ARRAY_BYTES = len(b"[]\n")
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """A run in the directory where another one is to be written."""
+    """A run in the directory where another one is to be written, as far as its event log can be read."""
 
     root: Path
     state: str
@@ -24,39 +26,60 @@ class EarlierRun:
     annotated: int = 0
     dollars: float = 0.0
     """Recorded price of its annotations, failed ones included."""
+    is_price_whole: bool = True
+    """Whether the price of all of them is known."""
+    unreadable: str = ""
+    """The part of the event log that could not be counted, as a sentence says it; empty if all was."""
+    has_responses: bool = False
+    """Whether it has an annotator's responses, counted or not."""
 
     @property
     def needs_consent(self) -> bool:
-        """Whether it is a finished run with annotations, which cost time or money."""
-        return self.state == "finished" and self.annotated > 0
+        """Whether it has annotations, which cost time or money."""
+        return self.annotated > 0 or self.has_responses
 
     def __str__(self) -> str:
-        article = "an" if self.state == "interrupted" else "a"
-        described = f"{self.annotated} of them described"
-        price = f" for ${self.dollars:.2f}" if self.dollars else ""
-        return f"{self.root}, {article} {self.state} run with {self.segments} segments, {described}{price}"
+        run = f"{self.root}, {'an' if self.state == 'interrupted' else 'a'} {self.state} run"
+        if self.unreadable and not self.segments and not self.annotated:
+            words = "and annotations that " if self.has_responses else "that "
+            return f"{run} with segments {words}cannot be counted ({self.unreadable})"
+        least = "at least " if self.unreadable else ""
+        price_least = "" if self.is_price_whole and not self.unreadable else "at least "
+        price = f" for {price_least}${self.dollars:.2f}" if self.dollars else ""
+        counted = f"{run} with {least}{self.segments} segments, {least}{self.annotated} of them described{price}"
+        return f"{counted} ({self.unreadable})" if self.unreadable else counted
 
 
 def earlier_at(layout: RunLayout) -> EarlierRun | None:
     """The run that has begun in a run directory, whichever clip and options it is of."""
+    has_responses = _size(layout.raw_responses) > 0 or _size(layout.annotations) > _EMPTY_ARRAY_BYTES
     if not layout.events.exists():
-        return None
-    try:
-        events = list(read_events(layout.events))
-    except DamagedError:
-        return EarlierRun(layout.root, "damaged")
+        if not has_responses:
+            return None
+        return EarlierRun(layout.root, "damaged", unreadable=f"{layout.events.name} is missing", has_responses=True)
+    events, unreadable_lines = readable_events(layout.events)
+    state = "finished" if any(isinstance(event, RunFinished) for event in events) else "interrupted"
     responses = [event for event in events if isinstance(event, SegmentAnnotated | SegmentFailed)]
+    plural = "lines" if unreadable_lines > 1 else "line"
     return EarlierRun(
         layout.root,
-        "finished" if any(isinstance(event, RunFinished) for event in events) else "interrupted",
+        "damaged" if unreadable_lines else state,
         sum(isinstance(event, SegmentClosed) for event in events),
         len({event.segment_id for event in responses if isinstance(event, SegmentAnnotated)}),
         sum(event.dollars or 0.0 for event in responses),
+        all(event.dollars is not None for event in responses),
+        f"{unreadable_lines} {plural} of {layout.events.name} cannot be read" if unreadable_lines else "",
+        has_responses,
     )
 
 
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 if it is missing."""
+    return path.stat().st_size if path.exists() else 0
+
+
 def with_consent(options: Options, layout: RunLayout) -> Options:
-    """The options with ``--yes`` if the user agrees, in a terminal, to overwrite the annotations of a finished run."""
+    """The options with ``--yes`` if the user agrees, in a terminal, to remove a run with annotations."""
     if not options.output.overwrite or options.output.yes:
         return options
     earlier = earlier_at(layout)
@@ -70,16 +93,29 @@ def announce_removal(options: Options, layout: RunLayout) -> str | None:
     """A sentence on the run that is about to be removed; None if there is none.
 
     Raises:
-        UsageError: it is a finished run with annotations, and the user has not agreed.
+        UsageError: it has annotations, and the user has not agreed.
     """
     earlier = earlier_at(layout)
     if earlier is None:
         return None
-    if earlier.needs_consent and not options.output.yes:
-        raise UsageError(f"--overwrite would remove {earlier}: add --yes to agree, or choose another --out")
-    return f"--overwrite removes {earlier}"
+    agreed = options.output.overwrite and options.output.yes
+    if earlier.needs_consent and not agreed:
+        raise UsageError(_refusal(options, earlier))
+    if options.output.overwrite:
+        return f"--overwrite removes {earlier}"
+    return f"removing {earlier}" + ("" if options.starts_over else ", which cannot be resumed")
 
 
-def same_command(options: Options) -> str:
-    """How to continue a run that was stopped: ``--overwrite`` would start it over."""
-    return "run the same command again" + (", without --overwrite," if options.output.overwrite else "")
+def _refusal(options: Options, earlier: EarlierRun) -> str:
+    if options.output.overwrite:
+        return f"--overwrite would remove {earlier}: add --yes to agree, or choose another --out"
+    if options.starts_over:
+        return f"this command would remove {earlier}: choose another --out"
+    return f"{earlier}, cannot be resumed: choose another --out, or discard it with --overwrite --yes"
+
+
+def next_command(options: Options, purpose: str) -> str:
+    """How to go on after a stop, for a ``purpose`` such as ``resume``: ``--overwrite`` would start over."""
+    if options.resolved.always_starts_over:
+        return "run the same command again to start over"
+    return f"run the same command again{', without --overwrite,' if options.output.overwrite else ''} to {purpose}"

@@ -77,7 +77,7 @@ def prepare(options: Options) -> Prepared:
 
 def _at_recorded_commit(options: Options) -> str:
     """The source; a remote one at the commit of the earlier run in this directory, if it is the same source."""
-    if options.output.overwrite or not is_on_hub(options.source):
+    if options.starts_over or not is_on_hub(options.source):
         return options.source
     address = parse_address(options.source)
     stem = PurePosixPath(address.member or address.path).stem
@@ -159,7 +159,7 @@ def with_annotator(options: Options) -> Options:
 def _with_recorded_batch(options: Options, source: Source) -> Options:
     """A resumed run keeps its batch size unless another is given: the amount of free memory changes by the hour."""
     layout = RunLayout(options.output.folder / source.stem, source.stem)
-    if options.encoder.batch is not None or options.output.overwrite or not layout.manifest.exists():
+    if options.encoder.batch is not None or options.starts_over or not layout.manifest.exists():
         return options
     return options.replace({"encoder.batch": by_path(read_manifest(layout.manifest).options, "encoder.batch")})
 

@@ -26,7 +26,7 @@ from stream.records.store.attempt import begin_attempt
 from stream.records.store.checkpoint import newest_checkpoint, read_checkpoint, remove_checkpoints
 from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.run_lock import NETWORK_ADVICE, RunLock, clear, earlier_run, file_system, is_network
-from stream.run.overwrite import announce_removal, same_command
+from stream.run.overwrite import announce_removal, next_command
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, go_on
 from stream.run.usage import Spent, spent, usage
@@ -74,7 +74,7 @@ def _begin(session: "_Session") -> int:
     prepared, layout, view = session.prepared, session.layout, session.view
     options, source = prepared.options, prepared.source
     new = begin(prepared)
-    earlier = None if options.output.overwrite else earlier_run(layout, new, options.identity().keys(), source.sha256)
+    earlier = None if options.starts_over else earlier_run(layout, new, options.identity().keys(), source.sha256)
     if earlier is not None:
         # A run that was killed between its last event and the completion of run.json repeats its last second.
         is_complete = earlier.state == "finished" or source.is_live
@@ -91,7 +91,7 @@ def _begin(session: "_Session") -> int:
         if can_resume(prepared, layout):
             verify_records(layout)
             return session.resume(go_on(earlier, new))
-    if options.output.overwrite and (removal := announce_removal(options, layout)):
+    if removal := announce_removal(options, layout):
         view.note(Note(removal, "warning"))
     clear(layout)
     return session.start(new)
@@ -159,7 +159,7 @@ class _Session:
             if self._is_hashed(code):
                 self._complete(code)
                 return code
-        self.view.note(Note(f"stopped before run.json was complete: {same_command(self._options)} to complete it"))
+        self.view.note(Note(f"stopped before run.json was complete: {next_command(self._options, 'complete it')}"))
         return self._stop.code or code
 
     def _play(self, first: events.Event) -> ExitCode | None:
@@ -232,7 +232,7 @@ class _Session:
         reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
         self._failed(reason, signalled)
         resumable = can_resume(self.prepared, self.layout)
-        advice = f"{same_command(self._options)} to resume" if resumable else "this run cannot be resumed"
+        advice = next_command(self._options, "resume") if resumable else "this run cannot be resumed"
         self.view.note(Note(advice))
         return signalled
 

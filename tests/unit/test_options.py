@@ -231,6 +231,16 @@ def test_the_environment_is_named_in_errors(
         invoked(*RUN)
 
 
+@pytest.mark.parametrize("command", ["run", "rectify"])
+def test_only_the_command_line_destroys(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable overwrites, neither that of all commands nor that of one."""
+    monkeypatch.setenv(f"EGOCLEAN_{command.upper()}_OVERWRITE", "1")
+    assert "overwrite" not in invoked(command, "clip.mp4", "--show-config").stdout
+    monkeypatch.setenv("EGOCLEAN_OVERWRITE", "1")
+    with pytest.raises(UsageError, match=r"^EGOCLEAN_OVERWRITE=1: --overwrite is taken from the command line alone"):
+        invoked(command, "clip.mp4")
+
+
 def test_every_option_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the name of its flag, for every command that has it; a command's own option under the command's name."""
     monkeypatch.setenv("EGOCLEAN_OUT", "/data/runs")

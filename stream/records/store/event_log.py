@@ -134,6 +134,21 @@ def read_events(path: Path) -> Iterator[Event]:
                 yield event
 
 
+def readable_events(path: Path) -> tuple[list[Event], int]:
+    """The events of a log that may be damaged, and how many of its complete lines are no events."""
+    events: list[Event] = []
+    unreadable_lines = 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                events.append(EVENT.validate_json(line))
+            except ValueError:
+                unreadable_lines += 1
+    return events, unreadable_lines
+
+
 def finish_of(path: Path) -> RunFinished | None:
     """The last ``run.finished`` event; None before the run has finished."""
     finishes = [event for event in read_events(path) if isinstance(event, RunFinished)] if path.exists() else []
