@@ -20,10 +20,14 @@ from stream.geometry.options import LensOptions
 from stream.geometry.viewport import ResizeMode
 from stream.records.schema.layout import RUNS
 from stream.records.schema.options import (
+    DOLLARS_MAX,
+    LONGEST_WAIT_S,
+    SHORTEST_WAIT_S,
     OneOf,
     OptionField,
     OptionGroup,
     by_path,
+    displayed,
     identity_field,
     merge,
     must_be,
@@ -82,6 +86,7 @@ class EncoderOptions(OptionGroup):
         "Longest time, in seconds of video, that a window waits for its batch to fill.",
         unset="until the batch is full",
         ge=0.0,
+        le=LONGEST_WAIT_S,
     )
     resize_mode: ResizeMode = option(
         "center-crop",
@@ -110,7 +115,7 @@ class WindowOptions(OptionGroup):
         "64@30", "Frames per window @ frames per second.", flag="--window", identity=True, daily=True
     )
     stride_s: float = option(
-        1.0, "Seconds from the start of one window to the start of the next.", identity=True, gt=0.0
+        1.0, "Seconds from the start of one window to the start of the next.", identity=True, ge=0.01, le=3600.0
     )
 
 
@@ -119,7 +124,7 @@ class ClipsOptions(OptionGroup):
 
     title: ClassVar[str] = "Several clips"
 
-    jobs: int = option(1, "Clips to run at a time.", daily=True, ge=1)
+    jobs: int = option(1, "Clips to run at a time.", daily=True, ge=1, le=1024)
     fail_fast: bool = switch("Stop at the first clip that fails.")
 
 
@@ -150,12 +155,18 @@ class RuntimeOptions(OptionGroup):
     )
     offline: bool = switch("Do not use the network: fail if weights are missing on this machine.", daily=True)
     max_restarts: int = option(
-        3, "Maximum restarts without progress before the run fails. The annotator has its own, equal budget.", ge=0
+        3,
+        "Maximum restarts without progress before the run fails. The annotator has its own, equal budget.",
+        ge=0,
+        le=1_000_000,
     )
     liveness_timeout_s: float = option(
-        600.0, "Restart a process that has reported nothing for this long, in seconds.", gt=0.0
+        600.0,
+        "Restart a process that has reported nothing for this long, in seconds.",
+        ge=SHORTEST_WAIT_S,
+        le=LONGEST_WAIT_S,
     )
-    queue_mib: int = option(32, "Memory for each queue between two processes, in MiB.", ge=1)
+    queue_mib: int = option(32, "Memory for each queue between two processes, in MiB.", ge=1, le=65_536)
 
 
 class MachineOptions(OptionGroup):
@@ -164,9 +175,11 @@ class MachineOptions(OptionGroup):
     title: ClassVar[str] = "Machine"
 
     vram_budget_gib: float | None = option(
-        None, "GPU memory for all models together, in GiB.", unset="what is free, less 1 GiB", gt=0.0
+        None, "GPU memory for all models together, in GiB.", unset="what is free, less 1 GiB", gt=0.0, le=4096.0
     )
-    price_per_hour: float = option(0.20, "Price of this machine per hour, in dollars, for the record.", ge=0.0)
+    price_per_hour: float = option(
+        0.20, "Price of this machine per hour, in dollars, for the record.", ge=0.0, le=DOLLARS_MAX
+    )
 
 
 class MonitoringOptions(OptionGroup):
@@ -179,7 +192,10 @@ class MonitoringOptions(OptionGroup):
     )
     metrics_host: str = option("127.0.0.1", "Address to serve them on.", metavar="HOST")
     progress_timeout_s: float = option(
-        60.0, "Report the run as unhealthy if a process leaves its input untouched for this long, in seconds.", gt=0.0
+        60.0,
+        "Report the run as unhealthy if a process leaves its input untouched for this long, in seconds.",
+        ge=SHORTEST_WAIT_S,
+        le=LONGEST_WAIT_S,
     )
 
 
@@ -284,7 +300,7 @@ def validate(values: Mapping[str, Any], place: Callable[[str, object], str] | No
 
 def flag_and_value(path: str, value: object) -> str:
     """``--detector-alpha 7``."""
-    return f"{OPTIONS[path].flag if path in OPTIONS else path} {value}"
+    return f"{OPTIONS[path].flag if path in OPTIONS else path} {displayed(value)}"
 
 
 def requirement(path: str, error: ErrorDetails) -> str:

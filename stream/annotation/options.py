@@ -3,7 +3,15 @@
 from typing import Annotated, ClassVar, Final, Literal
 
 from models.annotators.table import ANNOTATORS, NO_ANNOTATOR, annotator_names
-from stream.records.schema.options import OneOf, OptionGroup, option, switch
+from stream.records.schema.options import (
+    DOLLARS_MAX,
+    LONGEST_WAIT_S,
+    SHORTEST_WAIT_S,
+    OneOf,
+    OptionGroup,
+    option,
+    switch,
+)
 
 _SUMMARIES: Final = ", ".join(f"{name} {spec.summary}" for name, spec in ANNOTATORS.items())
 
@@ -14,9 +22,11 @@ class KeyframeOptions(OptionGroup):
     title: ClassVar[str] = "Keyframes"
     prefix: ClassVar[str] = "keyframe"
 
-    fps: float = option(1.0, "Keyframes kept per second of video.", identity=True, gt=0.0, le=30.0)
+    fps: float = option(1.0, "Keyframes kept per second of video.", identity=True, ge=0.001, le=30.0)
     px: int = option(854, "Longest side of a keyframe, in pixels.", identity=True, ge=64, le=4096)
-    cache_mib: int = option(512, "Disk space for keyframes that wait for the annotator, in MiB.", identity=True, ge=1)
+    cache_mib: int = option(
+        512, "Disk space for keyframes that wait for the annotator, in MiB.", identity=True, ge=1, le=1_048_576
+    )
     on_cache_full: Literal["block", "skip"] | None = option(
         None,
         "When the keyframe cache is full: wait for the annotator, or skip segments.",
@@ -72,22 +82,27 @@ class AnnotatorOptions(OptionGroup):
         ge=-1.0,
         le=1.0,
     )
-    frames: int = option(32, "Most keyframes shown per segment.", identity=True, ge=1)
+    frames: int = option(32, "Most keyframes shown per segment.", identity=True, ge=1, le=768)
     hint: bool = switch("Tell the annotator what the detector found.", on=True, identity=True)
     quantization: Literal["none", "4bit"] = option("none", "Quantization of the weights on the GPU.", identity=True)
-    batch: int | None = option(None, "Most segments per request.", unset="what the annotator can take", ge=1)
-    max_wait_s: float = option(5.0, "Longest time that a segment waits for its batch to fill, in seconds.", ge=0.0)
+    batch: int | None = option(None, "Most segments per request.", unset="what the annotator can take", ge=1, le=256)
+    max_wait_s: float = option(
+        5.0, "Longest time that a segment waits for its batch to fill, in seconds.", ge=0.0, le=LONGEST_WAIT_S
+    )
     connect_timeout_s: float = option(
-        300.0, "Give up on a server that has been unreachable for this long, in seconds.", ge=0.0
+        300.0, "Give up on a server that has been unreachable for this long, in seconds.", ge=0.0, le=LONGEST_WAIT_S
     )
     request_timeout_s: float = option(
-        300.0, "Give up on a single request to a server after this long, in seconds.", gt=0.0
+        300.0,
+        "Give up on a single request to a server after this long, in seconds.",
+        ge=SHORTEST_WAIT_S,
+        le=LONGEST_WAIT_S,
     )
     price_in: float | None = option(
-        None, "Price of a million input tokens, in dollars, for the record.", unset="none", ge=0.0
+        None, "Price of a million input tokens, in dollars, for the record.", unset="none", ge=0.0, le=DOLLARS_MAX
     )
     price_out: float | None = option(
-        None, "Price of a million output tokens, in dollars, for the record.", unset="none", ge=0.0
+        None, "Price of a million output tokens, in dollars, for the record.", unset="none", ge=0.0, le=DOLLARS_MAX
     )
 
     @property

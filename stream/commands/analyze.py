@@ -7,12 +7,12 @@ import click
 
 from exporters.run_view import RunView, Span, open_views
 from exporters.table import EXPORTERS, export
-from stream.commands.command import command
+from stream.commands.command import PathName, command
 from stream.errors import ExitCode, InputError, printable
 from stream.evaluation.readers import read_json
 from stream.evaluation.track import anomalies_of
 
-_PATH = click.Path(path_type=Path)
+_PATH = PathName()
 _FORMATS = ("detection", "diagnostics", "anomalies")
 
 

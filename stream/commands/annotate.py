@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.commands.command import command
+from stream.commands.command import PathName, command
 from stream.commands.options import Chosen, run_options
 from stream.errors import ExitCode
 from stream.records.schema.options import nest
@@ -25,7 +25,7 @@ _CODES = (
 
 
 @command(examples=_EXAMPLES, exit_codes=_CODES)
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PathName())
 @run_options("annotator", "machine.vram_budget_gib", "machine.price_per_hour")
 def annotate(chosen: Chosen, run: Path) -> None:
     """Describe the segments of the finished run RUN that have no description, or whose description failed.

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from models.encoders.spec import RandomSize
 from models.encoders.table import AUTO, ENCODERS, WEIGHTLESS, are_packages_installed
-from stream.commands.command import ALL_CODES, Choice, ClipName, Real, command
+from stream.commands.command import ALL_CODES, Choice, ClipName, PathName, Real, command
 from stream.commands.options import Chosen, run_options
 from stream.config import Options
 from stream.errors import UsageError
@@ -42,7 +42,9 @@ def _common(weights: str | None, seconds: float) -> Callable[[Callable[..., T]],
             show_default=True,
             help="Size of the clip that is rendered if no CLIP is named.",
         ),
-        click.option("--seconds", type=Real(3.0), default=seconds, show_default=True, help="Length of that clip."),
+        click.option(
+            "--seconds", type=Real(3.0, 3600.0), default=seconds, show_default=True, help="Length of that clip."
+        ),
         click.option(
             "--weights",
             type=Choice(["real", *_RANDOM]),
@@ -51,7 +53,7 @@ def _common(weights: str | None, seconds: float) -> Callable[[Callable[..., T]],
             help="Random weights cost the same as real ones: those of ViT-L, or of a model small enough for a CPU.",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-        click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write that JSON to FILE."),
+        click.option("--out", type=PathName(), metavar="FILE", help="Also write that JSON to FILE."),
     )
 
     def decorate(command: Callable[..., T]) -> Callable[..., T]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stream.commands.command import ClipName, Real, command
+from stream.commands.command import ClipName, PathName, Real, command
 from stream.commands.options import Chosen, run_options
 from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError, printable
+from stream.records.schema.options import LONGEST_SOURCE_S
 
 if TYPE_CHECKING:
     import av
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
 _ROUNDING_S = 1e-6
-_FILE = click.Path(path_type=Path)
+_FILE = PathName()
 
 
 _EXAMPLES = (("Compare the frame at 10 s", "check-rectify clip.mp4 --intrinsics lens.json --at 10"),)
@@ -37,7 +38,12 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
     help="PNG file to write; its folder is created.",
 )
 @click.option(
-    "--at", "at_s", type=Real(min=0.0), default=0.0, show_default=True, help="Position in the clip, in seconds."
+    "--at",
+    "at_s",
+    type=Real(0.0, LONGEST_SOURCE_S),
+    default=0.0,
+    show_default=True,
+    help="Position in the clip, in seconds.",
 )
 def check_rectify(chosen: Chosen, clip: str, *, out: Path, at_s: float) -> None:
     """Save a side-by-side image of one frame of CLIP before and after rectification.

@@ -118,6 +118,8 @@ class ClipName(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401, ARG002 - click's
         text = str(value)
+        if not text:
+            raise UsageError("'' is not a clip: name a file or an address")
         is_number = _is_number(text)
         if not (is_number or text.strip().lower() in _BOOLEANS) or Path(text).exists():
             return text
@@ -137,6 +139,18 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class PathName(click.Path):
+    """A path, which need not exist."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        if value == "":
+            raise UsageError(f"{_named(param)} '': {must_be(Path, '')}")
+        return super().convert(value, param, ctx)
 
 
 class Real(click.FloatRange):
@@ -186,7 +200,8 @@ def _refusal(
     bounds: click.FloatRange | click.IntRange, kind: type, value: object, param: click.Parameter | None
 ) -> str:
     try:
-        out_of_range = math.isfinite(kind(value))
+        number = kind(value)
+        out_of_range = kind is int or math.isfinite(number)
     except ValueError:
         out_of_range = False
     return f"{_named(param)} {value}: {must_be(kind, range_text(_bounds(bounds)), out_of_range=out_of_range)}"
@@ -199,4 +214,6 @@ def _bounds(bounds: click.FloatRange | click.IntRange) -> dict[str, float]:
 
 
 def _named(param: click.Parameter | None) -> str:
-    return param.opts[0] if param is not None else "value"
+    if param is None:
+        return "value"
+    return param.opts[0] if isinstance(param, click.Option) else param.make_metavar(click.get_current_context())

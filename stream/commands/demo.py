@@ -15,8 +15,10 @@ from stream.ui.view import make_view
 
 @command(examples=(("A short demo", "demo --seconds 30"),), exit_codes=ALL_CODES)
 @run_options("output.folder")
-@click.option("--seconds", type=Real(min=10.0), default=75.0, show_default=True, help="Length of the clip.")
-@click.option("--seed", type=Whole(), default=0, show_default=True, help="Seed of the clip's noise and motion.")
+@click.option("--seconds", type=Real(10.0, 3600.0), default=75.0, show_default=True, help="Length of the clip.")
+@click.option(
+    "--seed", type=Whole(0, 2**32 - 1), default=0, show_default=True, help="Seed of the clip's noise and motion."
+)
 def demo(chosen: Chosen, seconds: float, seed: int) -> None:
     """Run the chain on a rendered demo clip.
 

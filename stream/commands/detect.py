@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stream.commands.command import Choice, command
+from stream.commands.command import Choice, PathName, command
 from stream.commands.options import Chosen, run_options
 from stream.detection.anomalies import Anomaly, find_causally, find_offline
 from stream.detection.embedding_files import load_embeddings
@@ -22,8 +22,8 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 
 
 @command(examples=_EXAMPLES, exit_codes=_CODES)
-@click.argument("embeddings", type=click.Path(path_type=Path))
-@click.option("--ts", type=click.Path(path_type=Path), help="NPY file with the start of each window in seconds, (N,).")
+@click.argument("embeddings", type=PathName())
+@click.option("--ts", type=PathName(), help="NPY file with the start of each window in seconds, (N,).")
 @click.option("--mode", type=Choice(["causal", "offline"]), default="causal", show_default=True, help="Method.")
 @run_options("detector")
 def detect(chosen: Chosen, embeddings: Path, ts: Path | None, mode: str) -> None:

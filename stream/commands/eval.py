@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.commands.command import Real, Whole, command
+from stream.commands.command import PathName, Real, Whole, command
 from stream.errors import ExitCode, UsageError, printable
 from stream.evaluation.document import document
 from stream.evaluation.evaluation import evaluate as judge_clips
@@ -18,7 +18,7 @@ from stream.evaluation.readers import read_tracks
 from stream.evaluation.tables import PIPE_WIDTH, show
 from stream.evaluation.track import LONGEST_S, Track
 
-_PATH = click.Path(path_type=Path)
+_PATH = PathName()
 
 
 _EXAMPLES = (
@@ -36,7 +36,7 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 @click.option(
     "--anomalous", metavar="PATTERN", help="Regular expression for the rows of transcripts and logs that are anomalous."
 )
-@click.option("--seed", type=Whole(min=0), default=0, show_default=True, help="Seed of the random control.")
+@click.option("--seed", type=Whole(0, 2**32 - 1), default=0, show_default=True, help="Seed of the random control.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all figures and events.")
 def evaluate(
     predicted: Path,

@@ -5,12 +5,12 @@ from typing import Literal, get_args
 
 import click
 
-from stream.commands.command import Choice, Whole, command
+from stream.commands.command import Choice, PathName, Whole, command
 from stream.commands.options import Chosen, run_options
 from stream.errors import ExitCode, UsageError
 
 Precision = Literal["fp32", "fp16"]
-_FILE = click.Path(path_type=Path)
+_FILE = PathName()
 
 
 _EXAMPLES = (
@@ -26,7 +26,7 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROO
     "--out", type=_FILE, required=True, metavar="FILE.onnx", help="File to write, with FILE.onnx.data and FILE.json."
 )
 @click.option("--dtype", type=Choice(get_args(Precision)), default="fp32", show_default=True, help="Precision.")
-@click.option("--frames", type=Whole(min=1), default=64, show_default=True, help="Frames per window.")
+@click.option("--frames", type=Whole(1, 256), default=64, show_default=True, help="Frames per window.")
 def export_onnx(chosen: Chosen, out: Path, dtype: Precision, frames: int) -> None:
     """Export V-JEPA 2's encoder to ONNX.
 

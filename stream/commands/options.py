@@ -16,13 +16,22 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from stream.commands.command import PathName
 from stream.config import OPTIONS, Options, flag_and_value, validate
 from stream.errors import UsageError, printable
-from stream.records.schema.options import OptionField, merge, must_be, nest
+from stream.records.schema.options import OptionField, displayed, merge, must_be, nest
 
 T = TypeVar("T")
 
 _FILE: Final = "stream.config_file"
+_TOML_TYPES: Final[dict[type, tuple[type, ...]]] = {
+    bool: (bool,),
+    int: (int,),
+    float: (float, int),
+    str: (str,),
+    Path: (str,),
+}
+"""The types of TOML that an option's value may have in a file."""
 _DOT: Final = "__"
 """Stands for the dot of a path in a parameter's name."""
 
@@ -161,15 +170,15 @@ def _place(ctx: click.Context, each: OptionField, source: ParameterSource | None
         case ParameterSource.ENVIRONMENT:
             return lambda value: f"{environment_name(each.flag)}={value}"
         case ParameterSource.DEFAULT_MAP:
-            return lambda value: f"{ctx.meta[_FILE]}: {each.path} = {value}"
+            return lambda value: f"{ctx.meta[_FILE]}: {each.path} = {displayed(value)}"
         case _:
-            return lambda value: f"{each.flag} {value}"
+            return lambda value: f"{each.flag} {displayed(value)}"
 
 
 def _config() -> click.Option:
     return click.Option(
         ["--config"],
-        type=click.Path(path_type=Path),
+        type=PathName(),
         metavar="FILE",
         is_eager=True,
         expose_value=False,
@@ -210,9 +219,9 @@ def _read_file(ctx: click.Context, _param: click.Parameter, path: Path | None) -
         each = OPTIONS[name]
         if each.extra["command_line_only"]:
             raise UsageError(f"--config {path}: {name} is taken from the command line alone, as {each.flag}: remove it")
-        if each.type is bool and not isinstance(value, bool):
-            raise UsageError(f"{path}: {name} = {value}: {must_be(bool, '', out_of_range=False)}")
-    validate(merge(values, {"source": "-"}), lambda name, value: f"{path}: {name} = {value}")
+        if not each.choices and type(value) not in _TOML_TYPES[each.type]:
+            raise UsageError(f"{path}: {name} = {displayed(value)}: {must_be(each.type, each.range)}")
+    validate(merge(values, {"source": "-"}), lambda name, value: f"{path}: {name} = {displayed(value)}")
     ctx.meta[_FILE] = path
     ctx.default_map = {name.replace(".", _DOT): value for name, value in flat.items()}
 

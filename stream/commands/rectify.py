@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from stream.commands.command import Choice, ClipName, Real, Whole, command
+from stream.commands.command import Choice, ClipName, PathName, Real, Whole, command
 from stream.commands.options import Chosen, run_options
 from stream.errors import ExitCode
 from stream.ui.progress import SECONDS, progress
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stream.run.rectify import Wish
     from stream.video.writer import Codec
 
-_FILE = click.Path(path_type=Path)
+_FILE = PathName()
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 
 
@@ -51,7 +51,7 @@ _CODES = (
     help="Encoder preset: slower ones make smaller files.",
 )
 @click.option(
-    "--longest-px", type=Whole(min=32), help="Longest side of the video, in pixels.  [default: the clip's own]"
+    "--longest-px", type=Whole(32, 16384), help="Longest side of the video, in pixels.  [default: the clip's own]"
 )
 def rectify(
     sources: tuple[str, ...],

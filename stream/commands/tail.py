@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.commands.command import Whole, command
+from stream.commands.command import PathName, Whole, command
 from stream.errors import ExitCode
 from stream.records.follower import follow, pause
 from stream.records.reading import layout_of
@@ -26,10 +26,10 @@ _EXAMPLES = (
 
 
 @command(examples=_EXAMPLES, exit_codes=(ExitCode.DONE, ExitCode.USAGE, ExitCode.INTERNAL, ExitCode.SIGINT))
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PathName())
 @click.option(
     "--since",
-    type=Whole(min=0),
+    type=Whole(0, 10**12),
     default=0,
     show_default=True,
     metavar="SEQ",

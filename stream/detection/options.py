@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from stream.records.schema.options import OptionGroup, option
+from stream.records.schema.options import LONGEST_WAIT_S, OptionGroup, option
 
 
 class DetectorOptions(OptionGroup):
@@ -26,15 +26,21 @@ class DetectorOptions(OptionGroup):
         "each re-learning.",
         identity=True,
         ge=0,
+        le=LONGEST_WAIT_S,
     )
     memory_windows: int = option(
-        1800, "Windows that the reference and the statistics remember; older ones fade.", identity=True, ge=10
+        1800,
+        "Windows that the reference and the statistics remember; older ones fade.",
+        identity=True,
+        ge=10,
+        le=1_000_000,
     )
     floor_mads: float = option(
         4.7,
         "Minimum distance of theta_on above the median, in robust standard deviations (1.4826 MAD).",
         identity=True,
         ge=0,
+        le=1000,
     )
     settle_windows: float = option(
         40.0,
@@ -42,12 +48,14 @@ class DetectorOptions(OptionGroup):
         "windows is unreliable.",
         identity=True,
         ge=0,
+        le=1_000_000,
     )
     floor_ratio: float = option(
         0.05,
         "Minimum distance of theta_on above the median, as a share of the median, however small the spread.",
         identity=True,
         ge=0,
+        le=1000,
     )
     separability: float = option(
         0.75,
@@ -62,15 +70,16 @@ class DetectorOptions(OptionGroup):
         "median, so that an extreme anomaly does not hide the next one.",
         identity=True,
         ge=0,
+        le=1000,
     )
     hysteresis: float = option(
         0.5, "theta_off = median + this * (theta_on - median) (published).", identity=True, ge=0, le=1
     )
     debounce_on: int = option(
-        3, "Consecutive windows above theta_on that open an anomaly (published).", identity=True, ge=1
+        3, "Consecutive windows above theta_on that open an anomaly (published).", identity=True, ge=1, le=10_000
     )
     debounce_off: int = option(
-        3, "Consecutive windows below theta_off that close an anomaly (published).", identity=True, ge=1
+        3, "Consecutive windows below theta_off that close an anomaly (published).", identity=True, ge=1, le=10_000
     )
     quiet_windows: int = option(
         8,
@@ -78,6 +87,7 @@ class DetectorOptions(OptionGroup):
         "average lags behind.",
         identity=True,
         ge=1,
+        le=10_000,
     )
     evidence: float = option(
         4.0,
@@ -85,6 +95,7 @@ class DetectorOptions(OptionGroup):
         "(at the median) to 1.",
         identity=True,
         ge=0,
+        le=10_000,
     )
     fade_ratio: float = option(
         0.25,
@@ -93,14 +104,17 @@ class DetectorOptions(OptionGroup):
         ge=0,
         le=1,
     )
-    shortest_s: float = option(3.0, "Shortest anomaly, in seconds (published).", identity=True, ge=0)
+    shortest_s: float = option(3.0, "Shortest anomaly, in seconds (published).", identity=True, ge=0, le=LONGEST_WAIT_S)
     longest_anomaly_s: float = option(
         180.0,
         "An anomaly that lasts this long, in seconds, or outweighs all that was learned, becomes the new normal work.",
         identity=True,
         ge=1,
+        le=LONGEST_WAIT_S,
     )
-    max_segment_s: float = option(30.0, "Longest segment, in seconds; longer stretches are cut.", identity=True, ge=1)
+    max_segment_s: float = option(
+        30.0, "Longest segment, in seconds; longer stretches are cut.", identity=True, ge=1, le=3600
+    )
     cut_ratio: float = option(
         0.25,
         "A cut is placed at the strongest change within this last share of the longest segment.",
@@ -109,7 +123,11 @@ class DetectorOptions(OptionGroup):
         le=1,
     )
     period_windows: int = option(
-        120, "Windows that are searched for a repetition, which must fit into them three times.", identity=True, ge=1
+        120,
+        "Windows that are searched for a repetition, which must fit into them three times.",
+        identity=True,
+        ge=1,
+        le=3600,
     )
 
     @model_validator(mode="after")

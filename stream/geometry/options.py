@@ -27,4 +27,4 @@ class LensOptions(OptionGroup):
         ge=0.0,
         le=1.0,
     )
-    fov_scale: float = option(1.0, "Scale of the rectified view; above 1 widens it.", identity=True, gt=0.0)
+    fov_scale: float = option(1.0, "Scale of the rectified view; above 1 widens it.", identity=True, ge=0.05, le=20.0)

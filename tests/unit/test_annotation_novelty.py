@@ -65,7 +65,9 @@ def test_novel_segments_are_described_once(layout: RunLayout) -> None:
 @pytest.mark.parametrize("cut", [8, 20, 41, 60])
 def test_stopped_run_decides_and_describes_the_same(layout: RunLayout, tmp_path: Path, cut: int) -> None:
     """A run that ends anywhere and goes on has the same descriptions and skips; nothing is asked twice."""
-    given = options({"annotator.segments": "novel", "annotator.novelty_threshold": 0.97, "annotator.max_wait_s": 1e9})
+    given = options(
+        {"annotator.segments": "novel", "annotator.novelty_threshold": 0.97, "annotator.max_wait_s": 86_400.0}
+    )
     items = [*(item for n, (kind, vector) in enumerate(NOVEL) for item in segment(n, kind, vector)), end(len(NOVEL))]
     whole = RunLayout(tmp_path / "whole", "clip")
     whole.root.mkdir()
@@ -147,7 +149,7 @@ def write_windows(layout: RunLayout, items: list[Item]) -> None:
 @pytest.mark.parametrize("cut", [7, 14, 26, 39])
 def test_after_a_failure_a_run_goes_on_alike(layout: RunLayout, cut: int) -> None:
     """A run that ends anywhere and goes on takes nothing that has failed, or was only ordered, for described."""
-    given = options({"annotator.segments": "novel", "annotator.max_wait_s": 1e9})
+    given = options({"annotator.segments": "novel", "annotator.max_wait_s": 86_400.0})
     items = [*alike(4), end(4)]
     play(layout, given, failing("s0000"), items[:cut])
     play(layout, given, failing("s0000"), items)

@@ -46,7 +46,7 @@ def subtasks(layout: RunLayout) -> dict[str, str]:
 def test_every_segment_is_described_on_its_own_times(layout: RunLayout) -> None:
     """Actions lie in stream time inside their segment, in order and numbered, whatever the order of the answers."""
     backwards = FakeAnnotator(lambda batch: [answer_to(request) for request in reversed(batch)], batch_max=3)
-    play(layout, options({"annotator.max_wait_s": 1e9}), backwards, clip(7))
+    play(layout, options({"annotator.max_wait_s": 86_400.0}), backwards, clip(7))
     actions = read_annotations(layout.annotations)
     assert [(action.action_id, action.t_start_s, action.t_end_s, action.active) for action in actions[:4]] == [
         (1, 0.0, 2.5, True),
@@ -206,7 +206,7 @@ def test_no_words_on_the_wrong_segment(layout: RunLayout) -> None:
     late: list[AnnotationResponse] = []
     play(
         layout,
-        options({"annotator.max_wait_s": 1e9}),
+        options({"annotator.max_wait_s": 86_400.0}),
         FakeAnnotator(lambda batch: hostile(batch, late), batch_max=5),
         clip(9),
     )
@@ -224,7 +224,7 @@ def test_words_about_another_segment_are_no_answer(layout: RunLayout) -> None:
     def swapped(batch: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
         return [answer_to(one, words_for(other)) for one, other in zip(batch, reversed(batch), strict=True)]
 
-    play(layout, options({"annotator.max_wait_s": 1e9}), FakeAnnotator(swapped, batch_max=3), clip(3))
+    play(layout, options({"annotator.max_wait_s": 86_400.0}), FakeAnnotator(swapped, batch_max=3), clip(3))
     assert subtasks(layout) == {"s0001": "work on s0001"}
     assert ["the answer is to request" in event.reason for event in of_kind(layout, events.SegmentFailed)] == [True] * 2
 

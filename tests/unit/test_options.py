@@ -125,7 +125,7 @@ def test_records_hold_no_secret_and_nothing_that_is_not_an_option() -> None:
         (["--keyframe-cache-mib", "0"], "--keyframe-cache-mib 0: must be at least 1"),
         (["--balance", "nan"], "--balance nan: must be a finite number, at least 0 and at most 1"),
         (["--jobs", "0"], "--jobs 0: must be at least 1"),
-        (["--duration-s", "0"], "--duration-s 0: must be above 0"),
+        (["--duration-s", "0"], "--duration-s 0: must be at least 0.001 and at most 100000000"),
         (["--encoder", "best"], "--encoder best: must be one of auto, "),
         (["--pace", "slow"], "--pace slow: must be one of realtime, fast"),
         (["--on-cache-full", "wait"], "--on-cache-full wait: must be one of block, skip"),
@@ -142,11 +142,14 @@ def test_values_are_refused_in_one_style(words: list[str], message: str) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["check-rectify", "clip.mp4", "--at", "-1"], "--at -1: must be at least 0"),
+        (["check-rectify", "clip.mp4", "--at", "-1"], "--at -1: must be at least 0 and at most 100000000"),
         (["rectify", "clip.mp4", "--crf", "99"], "--crf 99: must be at least 0 and at most 51"),
-        (["rectify", "clip.mp4", "--longest-px", "x"], "--longest-px x: must be a whole number, at least 32"),
+        (
+            ["rectify", "clip.mp4", "--longest-px", "x"],
+            "--longest-px x: must be a whole number, at least 32 and at most 16384",
+        ),
         (["rectify", "clip.mp4", "--codec", "av1"], "--codec av1: must be one of hevc, h264"),
-        (["demo", "--seconds", "inf"], "--seconds inf: must be a finite number, at least 10"),
+        (["demo", "--seconds", "inf"], "--seconds inf: must be a finite number, at least 10 and at most 3600"),
     ],
 )
 def test_other_commands_refuse_values_in_the_same_style(words: list[str], message: str) -> None:

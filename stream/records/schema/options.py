@@ -12,10 +12,18 @@ from types import UnionType
 from typing import Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 
 Value: TypeAlias = bool | int | float | str | Path | None
+
+SHORTEST_WAIT_S: Final = 0.001
+LONGEST_WAIT_S: Final = 86_400.0
+"""Limits of an option that is a timeout or a wait, in seconds: a millisecond, and a day."""
+LONGEST_SOURCE_S: Final = 100_000_000.0
+"""Limit of an option that is a time or a length of a source, in seconds: three years."""
+DOLLARS_MAX: Final = 1_000_000.0
+"""Limit of an option that is a price."""
 
 _BOUNDS: Final = (("gt", Gt, "above"), ("ge", Ge, "at least"), ("lt", Lt, "below"), ("le", Le, "at most"))
 
@@ -24,6 +32,13 @@ class OptionGroup(BaseModel):
     """Options that belong together: a section of the help, a table of a TOML file, an object in ``run.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _require_text(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("must not be empty")
+        return value
 
     title: ClassVar[str] = ""
     """Heading of the section in the help."""
@@ -54,7 +69,7 @@ def option(
         unset: what the default None stands for, as the help says it.
         metavar: what the help calls the value.
         command_line_only: whether a TOML file or the environment must not set it.
-        **bounds: ``gt``, ``ge``, ``lt`` and ``le``, as for pydantic.
+        **bounds: ``gt``, ``ge``, ``lt`` and ``le``, as for pydantic; a number has a lower and an upper one.
     """
     marks: dict[str, Any] = {
         "help": text,
@@ -146,14 +161,27 @@ class OptionField:
 
 def range_text(bounds: Mapping[str, float]) -> str:
     """``above 0 and at most 1`` of ``{"gt": 0, "le": 1}``."""
-    return " and ".join(f"{word} {bounds[name]:g}" for name, _, word in _BOUNDS if name in bounds)
+    return " and ".join(f"{word} {_plain(bounds[name])}" for name, _, word in _BOUNDS if name in bounds)
 
 
-def must_be(kind: type, range_: str, *, out_of_range: bool) -> str:
+def _plain(number: float) -> str:
+    """A number without an exponent where it is whole."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+def displayed(value: object) -> str:
+    """A value that a user gave, as a message shows it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "''" if value == "" else str(value)
+
+
+def must_be(kind: type, range_: str, *, out_of_range: bool = False) -> str:
     """The requirement for a value: ``must be above 0``, or with a type ``must be a whole number, at least 1``."""
     if out_of_range:
         return f"must be {range_}"
-    noun = {bool: "true or false", int: "a whole number", float: "a finite number"}.get(kind, "text")
+    nouns = {bool: "true or false", int: "a whole number", float: "a finite number", Path: "a path, and not empty"}
+    noun = nouns.get(kind, "text, and not empty")
     return f"must be {noun}, {range_}" if range_ else f"must be {noun}"
 
 

@@ -3,7 +3,15 @@
 import math
 from typing import ClassVar, Final, Literal, TypeAlias
 
-from stream.records.schema.options import OptionGroup, option, options_of, switch
+from stream.records.schema.options import (
+    LONGEST_SOURCE_S,
+    LONGEST_WAIT_S,
+    SHORTEST_WAIT_S,
+    OptionGroup,
+    option,
+    options_of,
+    switch,
+)
 
 Kind: TypeAlias = Literal["rtsp", "device", "http", "download", "pipe", "growing"]
 """``http`` has no known end; ``download`` has a length, but cannot be read in parts."""
@@ -23,24 +31,32 @@ class LiveOptions(OptionGroup):
         10.0,
         "When a live source delivers nothing for this long, in seconds, reconnect to the camera, or take the file of "
         "--follow as complete.",
-        gt=0.0,
+        ge=SHORTEST_WAIT_S,
+        le=LONGEST_WAIT_S,
     )
     reconnect_timeout_s: float | None = option(
         None,
         "Give up reconnecting to a camera after this long, in seconds.",
         unset="30 before the first frame, never afterwards",
-        gt=0.0,
+        ge=SHORTEST_WAIT_S,
+        le=LONGEST_WAIT_S,
     )
     unhealthy_after_s: float = option(
-        300.0, "Report the run as unhealthy once its camera has been gone for this long, in seconds.", gt=0.0
+        300.0,
+        "Report the run as unhealthy once its camera has been gone for this long, in seconds.",
+        ge=SHORTEST_WAIT_S,
+        le=LONGEST_WAIT_S,
     )
     max_lag_s: float | None = option(
         None,
         "Drop what has waited longer than this, in seconds, and record it as overload.",
         unset="5 for a camera; never for sources that wait",
-        gt=0.0,
+        ge=SHORTEST_WAIT_S,
+        le=LONGEST_WAIT_S,
     )
-    duration_s: float | None = option(None, "End a live run after this many seconds of video.", unset="never", gt=0.0)
+    duration_s: float | None = option(
+        None, "End a live run after this many seconds of video.", unset="never", ge=SHORTEST_WAIT_S, le=LONGEST_SOURCE_S
+    )
     kind: Kind | None = None
     """Not the user's: what kind of source it turned out to be."""
     stdin_fds: tuple[int, int] | None = None
