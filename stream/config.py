@@ -153,7 +153,11 @@ class RuntimeOptions(OptionGroup):
     engine: Literal["local", "inline"] = option(
         "local", "Run each part of the chain in a process of its own, or the whole chain in one, for debugging."
     )
-    offline: bool = switch("Do not use the network: fail if weights are missing on this machine.", daily=True)
+    offline: bool = switch(
+        "Do not use the network: refuse remote clips, and cameras and servers of other machines; fail if weights are "
+        "missing on this machine.",
+        daily=True,
+    )
     max_restarts: int = option(
         3,
         "Maximum restarts without progress before the run fails. The annotator has its own, equal budget.",

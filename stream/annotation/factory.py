@@ -10,6 +10,8 @@ from models.memory.vram import Need
 from models.weights.fetch import Report, unreported
 from stream.config import Options
 from stream.errors import UsageError
+from stream.sources.address import redacted
+from stream.sources.network import require_network
 
 
 def settle(options: Options, *, allow_download: bool = True, report: Report = unreported) -> Options:
@@ -19,10 +21,12 @@ def settle(options: Options, *, allow_download: bool = True, report: Report = un
 
     Raises:
         ModelUnavailableError: its packages or weights are missing.
-        UsageError: it cannot take an option.
+        UsageError: it cannot take an option, or the network is forbidden and its server is not on this machine.
     """
     if not options.annotator.enabled:
         return options
+    if options.annotator.url is not None:
+        require_network(f"--annotator-url {redacted(options.annotator.url)}", options.annotator.url)
     with _value_error_as_usage_error():
         choice = choose_annotator(_choice(options), allow_download=allow_download, report=report)
     return options.replace({"annotator.model": choice.model})

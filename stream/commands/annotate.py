@@ -26,7 +26,7 @@ _CODES = (
 
 @command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("run", type=PathName())
-@run_options("annotator", "machine.vram_budget_gib", "machine.price_per_hour")
+@run_options("annotator", "machine.vram_budget_gib", "machine.price_per_hour", "runtime.offline")
 def annotate(chosen: Chosen, run: Path) -> None:
     """Describe the segments of the finished run RUN that have no description, or whose description failed.
 

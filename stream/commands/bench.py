@@ -75,7 +75,7 @@ def bench() -> None:
 
 
 _LENS = ("lens.intrinsics", "lens.balance", "lens.fov_scale", "lens.rectify")
-_MACHINE = ("input.decoder", "machine.price_per_hour", "machine.vram_budget_gib")
+_MACHINE = ("input.decoder", "machine.price_per_hour", "machine.vram_budget_gib", "runtime.offline")
 
 
 @command(

@@ -29,7 +29,7 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 
 @command("check-rectify", examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("clip", type=ClipName())
-@run_options("lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source")
+@run_options("lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source", "runtime.offline")
 @click.option(
     "--out",
     type=_FILE,

@@ -20,6 +20,7 @@ from stream.commands.command import PathName
 from stream.config import OPTIONS, Options, flag_and_value, validate
 from stream.errors import UsageError, printable
 from stream.records.schema.options import OptionField, displayed, merge, must_be, nest
+from stream.sources.network import network
 
 T = TypeVar("T")
 
@@ -136,7 +137,8 @@ def run_options(*wanted: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
                 found.options("-")
                 _show(ctx, chosen)
                 ctx.exit()
-            return command(chosen=found, **arguments)
+            with network(offline=found.values.get("runtime.offline") is True):
+                return command(chosen=found, **arguments)
 
         with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
         params = [RunOption(each) for each in chosen]

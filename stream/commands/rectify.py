@@ -37,7 +37,13 @@ _CODES = (
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=ClipName())
 @click.option("--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for the results.")
 @run_options(
-    "lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source", "clips.fail_fast", "output.overwrite"
+    "lens.intrinsics",
+    "lens.balance",
+    "lens.fov_scale",
+    "input.cache_source",
+    "clips.fail_fast",
+    "runtime.offline",
+    "output.overwrite",
 )
 @click.option("--codec", type=Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Video codec.")
 @click.option(

@@ -20,6 +20,7 @@ from stream.config import Options
 from stream.engines.batch import Outcome, attempt
 from stream.engines.clip import run_clip
 from stream.errors import ExitCode, printable
+from stream.sources.network import network
 from stream.ui.notes import Note, forward_notes
 
 OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
@@ -61,7 +62,8 @@ def main() -> None:
     config = ClipConfig.model_validate_json(pipe.readline())
     threading.Thread(target=_drain_without_parent, args=(pipe,), daemon=True).start()
     forward_notes(_print_note)
-    outcome = attempt(config.clip, lambda clip: run_clip(clip, config.options))
+    with network(offline=config.options.runtime.offline):
+        outcome = attempt(config.clip, lambda clip: run_clip(clip, config.options))
     config.outcome.write_bytes(OUTCOME.dump_json(outcome))
     sys.exit(ExitCode(outcome.code))
 

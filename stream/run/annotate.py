@@ -66,8 +66,8 @@ def _options(layout: RunLayout, changes: Mapping[str, Any]) -> Options:
     before = recorded["annotator"]
     if before["name"] not in (NO_ANNOTATOR, by_path(changes, "annotator.name") or before["name"]):
         before = {name: value for name, value in before.items() if name not in _OF_ONE_ANNOTATOR}
-    budget = nest({"machine.vram_budget_gib": None})
-    options = validate(merge(merge({**recorded, "annotator": before}, budget), changes))
+    of_this_call = nest({"machine.vram_budget_gib": None, "runtime.offline": False})
+    options = validate(merge(merge({**recorded, "annotator": before}, of_this_call), changes))
     if not options.annotator.enabled:
         raise UsageError(f"{layout.root} was run without an annotator: name one with --annotator")
     return options

@@ -18,7 +18,7 @@ from stream.records.schema.options import by_path
 from stream.run.probe import probe
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.socket_folder import require_short_path
-from stream.sources.remote.address import is_on_hub, is_remote, parse_address
+from stream.sources.remote.address import is_on_hub, parse_address
 from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.source import Source
 from stream.ui.progress import fetch_progress
@@ -57,8 +57,6 @@ def prepare(options: Options) -> Prepared:
         UsageError: options contradict each other.
     """
     require_short_path()
-    if options.runtime.offline and is_remote(options.source):
-        raise UsageError(f"--offline and {options.source} contradict each other: a remote clip needs the network")
     source, stream = probe(options.model_copy(update={"source": _at_recorded_commit(options)}))
     if source.live_options is not None:
         policy = options.keyframes.on_cache_full or ("skip" if source.is_camera else None)

@@ -33,6 +33,7 @@ from stream.runtime.heartbeat import HeartbeatSender, Reporter, State, pulsing
 from stream.runtime.process_spec import Work
 from stream.runtime.processes import PROCESSES
 from stream.runtime.work import build
+from stream.sources.network import network
 from stream.ui.notes import forward_notes, print_traceback
 
 HEARTBEAT_S = 0.5
@@ -248,7 +249,7 @@ def main() -> None:
     reporter.report("starting", {}, {})
     code = int(ExitCode.DONE)
     try:
-        with pulsing(reporter.pulse):
+        with network(offline=config.options.runtime.offline), pulsing(reporter.pulse):
             serve(config, context, control.stop, reporter)
     except Exception as error:  # noqa: BLE001 - the way out of the process: the supervisor reports every error
         code = exit_code_of(error)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from stream.errors import SourceError, UnreachableError
 from stream.sources.address import Address
+from stream.sources.network import require_network
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -26,10 +27,13 @@ def connect(camera: Address, read_timeout_s: float, decoder_options: dict[str, s
 
     Raises:
         SourceError: it cannot be read; ``UnreachableError`` if a later attempt may succeed.
+        UsageError: the network is forbidden, and the camera is not on this machine.
     """
     import av
 
     is_device = camera.scheme == "device"
+    if not is_device:
+        require_network(camera.name, camera.spec)
     lasting = (
         av.HTTPBadRequestError, av.HTTPUnauthorizedError, av.HTTPForbiddenError, av.HTTPNotFoundError,
         av.ProtocolNotFoundError, av.DemuxerNotFoundError, FileNotFoundError, PermissionError,

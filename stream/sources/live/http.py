@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stream.errors import SourceError, UnreachableError
 from stream.sources.address import Address
 from stream.sources.live.byte_streams import ForwardOnlyFile
+from stream.sources.network import require_network
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -57,7 +58,9 @@ def send_get(address: Address, timeout_s: float, **headers: str) -> http.client.
 
     Raises:
         SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed.
+        UsageError: the network is forbidden.
     """
+    require_network(address.name)
     request = _request(address, headers)
     try:
         answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - http alone

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from models.weights.hub_client import ANSWERS_WITHIN_S, attempts, configure_client
 from models.weights.token import hub_token
 from stream.errors import SourceError
+from stream.sources.network import require_network
 from stream.sources.remote.address import HUB, RemoteAddress
 from stream.sources.remote.errors import as_source_errors
 from stream.sources.remote.file import RemoteFile, Traffic
@@ -145,8 +146,10 @@ def storage_of(address: RemoteAddress) -> Storage:
 
     Raises:
         SourceError: there is none, no such revision, or it cannot be asked.
+        UsageError: the network is forbidden.
     """
     root = RemoteAddress(address.scheme, address.root, address.revision, "")
+    require_network(str(address))
     if address.scheme != HUB:
         from fsspec import filesystem
 
