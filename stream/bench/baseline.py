@@ -35,8 +35,9 @@ from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.stages.sampler import FrameSampler
 from stream.video.container import read_facts
-from stream.video.facts import StreamFacts, upright_deg
+from stream.video.facts import StreamFacts
 from stream.video.packets import packets
+from stream.video.picture import upright_deg
 
 
 def run_baseline(options: Options, embeddings: Path) -> dict[str, Any]:

@@ -19,9 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream.errors import IntrinsicsError, UsageError
 from stream.pipeline.items import Float32, Float64
+from stream.video.picture import is_same_aspect
 
-ASPECT_TOLERANCE = 0.01
-"""A calibration may be used for a scaled picture: 456x256 is 1920x1080 with rounded sides, 0.2 % off its aspect."""
 WIDEST_RAD = np.radians(80.0)
 """No pinhole camera is fitted to rays farther out: at 80 degrees it already shrinks the centre to a sixth."""
 NEGLIGIBLE = 1e-12
@@ -131,6 +130,12 @@ class Camera:
         across, down = np.degrees(np.arctan(centre / focal) + np.arctan((last - centre) / focal))
         return float(across), float(down)
 
+    def resized(self, width: int, height: int) -> "Camera":
+        """The same camera, with the same field of view, for pictures scaled to ``width`` x ``height``."""
+        scale_x, scale_y = width / self.width, height / self.height
+        scaling = np.array([[scale_x, 0.0, 0.5 * scale_x - 0.5], [0.0, scale_y, 0.5 * scale_y - 0.5], [0.0, 0.0, 1.0]])
+        return Camera(width, height, scaling @ self.k, self.d, scaling @ self.new_k)
+
     def locate(self, pinhole: Float64, width: int, height: int) -> tuple[Float32, Float32, npt.NDArray[np.bool_]]:
         """Find where the pixels of a pinhole picture lie in the fisheye picture.
 
@@ -187,7 +192,7 @@ def fold_angle(d: Float64) -> float:
 
 def _scaled_matrix(intrinsics: Intrinsics, width: int, height: int) -> Float64:
     scale_x, scale_y = width / intrinsics.image_width, height / intrinsics.image_height
-    if abs(scale_x / scale_y - 1.0) > ASPECT_TOLERANCE:
+    if not is_same_aspect((width, height), (intrinsics.image_width, intrinsics.image_height)):
         raise IntrinsicsError(
             f"the intrinsics are for {intrinsics.image_width}x{intrinsics.image_height}, and the clip's "
             f"{width}x{height} has another aspect ratio; give the recording camera's intrinsics, or --no-rectify"

@@ -33,6 +33,11 @@ class Color(NamedTuple):
         """Y', Cb, Cr of black."""
         return (0 if self.full_range else 16, 128, 128)
 
+    def to(self, other: "Color") -> Float32:
+        """The (3, 4) affine map from 8-bit Y'CbCr of these tags to that of other ones."""
+        into, out_of = (np.vstack([color.to_rgb(), [0.0, 0.0, 0.0, 1.0]]) for color in (self, other))
+        return np.asarray((np.linalg.inv(out_of) @ into)[:3], np.float32)
+
     def to_rgb(self) -> Float32:
         """The (3, 4) affine map from 8-bit Y'CbCr to 8-bit R'G'B' (ITU-T H.273, equations 20 to 46)."""
         kr, kb = _KR_KB[self.matrix]

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import av
 
 from stream.geometry.color import Color, color_of
-from stream.video.facts import upright_deg
+from stream.video.picture import upright_deg
 
 _ZERO_COPY = ("yuv420p", "yuvj420p", "nv12")
+_FROM_NVDEC = ("nv12", "p010le")
 
 
 class FrameFormat(NamedTuple):
@@ -33,6 +34,11 @@ class FrameFormat(NamedTuple):
         return (self.height, self.width) if self.quarter_turns % 2 else (self.width, self.height)
 
     @property
+    def may_be_on_device(self) -> bool:
+        """Whether NVDEC gives this format; libav decodes what NVDEC cannot, and its formats are others."""
+        return self.pixel_format in _FROM_NVDEC
+
+    @property
     def zero_copy(self) -> bool:
         """Whether the decoder's planes are used without conversion."""
         return self.pixel_format in _ZERO_COPY
@@ -41,6 +47,17 @@ class FrameFormat(NamedTuple):
     def color(self) -> Color:
         """The color tags of the planes; a converted frame retains them."""
         return color_of(self.colorspace, self.color_range, self.pixel_format if self.zero_copy else "yuv420p")
+
+    def facts(self) -> dict[str, object]:
+        """The format for the record; JSON types only."""
+        return {
+            "width": self.upright_size[0],
+            "height": self.upright_size[1],
+            "rotation_deg": self.rotation_deg,
+            "pixel_format": self.pixel_format,
+            "colour_matrix": self.color.matrix,
+            "colour_range": "full" if self.color.full_range else "limited",
+        }
 
 
 def frame_format_of(frame: av.VideoFrame) -> FrameFormat:

@@ -28,6 +28,7 @@ class FrameRemap:
         frame_format: FrameFormat,
         camera: Camera | None,
         *,
+        clip_size: tuple[int, int] | None = None,
         encoder_px: int = ENCODER_PX,
         resize_mode: ResizeMode = "center-crop",
         keyframe_px: int = KEYFRAME_PX,
@@ -38,14 +39,19 @@ class FrameRemap:
         Args:
             frame_format: format of the frames.
             camera: for the upright size of that format; None leaves frames unrectified.
+            clip_size: width and height, in pixels, of the upright picture whose views are made, if the frames are that
+                picture in another size: encoder frames and keyframes then have the same size as those of the clip.
             encoder_px: side of the encoder frame, pixels.
             resize_mode: how a picture becomes a square.
             keyframe_px: maximum for the longest side of a keyframe, pixels.
             device: torch device that remaps the frames; None for OpenCV on the CPU.
         """
-        width, height = frame_format.upright_size
-        encoder_source = source_map(encoder_view(width, height, encoder_px, resize_mode), width, height, camera)
-        keyframe_source = source_map(keyframe_view(width, height, keyframe_px), width, height, camera)
+        size = frame_format.upright_size
+        clip_size = clip_size or size
+        encoder_square = encoder_view(*clip_size, encoder_px, resize_mode).of_resized(clip_size, size)
+        keyframe = keyframe_view(*clip_size, keyframe_px).of_resized(clip_size, size)
+        encoder_source = source_map(encoder_square, *size, camera)
+        keyframe_source = source_map(keyframe, *size, camera)
         self._frame_format = frame_format
         self._camera = camera
         self._resize_mode = resize_mode
@@ -65,14 +71,8 @@ class FrameRemap:
     def facts(self) -> dict[str, object]:
         """Facts about the processing of pixels, for the record; JSON types only."""
         encoder_valid, picture_valid = self._valid_fractions
-        color = self._frame_format.color
         return {
-            "width": self._frame_format.upright_size[0],
-            "height": self._frame_format.upright_size[1],
-            "rotation_deg": self._frame_format.rotation_deg,
-            "pixel_format": self._frame_format.pixel_format,
-            "colour_matrix": color.matrix,
-            "colour_range": "full" if color.full_range else "limited",
+            **self._frame_format.facts(),
             "remapped_by": f"torch on {self._device}" if self._device else "opencv",
             "geometry": self._resize_mode,
             "tile_halvings": self._encoder_map.halvings,

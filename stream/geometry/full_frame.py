@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 
 from stream.geometry.camera import Camera
+from stream.geometry.color import Color
 from stream.geometry.frame_format import FrameFormat
 from stream.geometry.remap import FusedRemap
 from stream.geometry.viewport import coded_view, source_map
@@ -18,20 +19,27 @@ class FullFrameRectifier:
     other formats (10 bit, 4:2:2, RGB) are converted to 8-bit 4:2:0 first.
     """
 
-    def __init__(self, frame_format: FrameFormat, camera: Camera, longest_px: int | None = None) -> None:
+    def __init__(
+        self, frame_format: FrameFormat, camera: Camera, longest_px: int | None = None, color: Color | None = None
+    ) -> None:
         """Compute the map.
 
         Args:
-            frame_format: format of the frames.
-            camera: for the upright size of that format.
-            longest_px: maximum for the longest side of the result; None for full size.
+            frame_format: format of the frames, which may have another size than the camera, of the same aspect ratio.
+            camera: for the upright pictures of the clip.
+            longest_px: maximum for the longest side of the result; None for the clip's size.
+            color: colour tags of the result; None for those of the frames.
 
         Raises:
             IntrinsicsError: no pixel of the picture is visible through this lens.
         """
-        view = coded_view(*frame_format.upright_size, longest_px)
-        source = source_map(view, *frame_format.upright_size, camera)
+        clip_size, size = (camera.width, camera.height), frame_format.upright_size
+        view = coded_view(*clip_size, longest_px)
+        resized = camera if size == clip_size else camera.resized(*size)
+        source = source_map(view.of_resized(clip_size, size), *size, resized)
         self.frame_format = frame_format
+        own = frame_format.color
+        self._recolor = None if color is None or color == own else own.to(color)
         self._remap = FusedRemap(frame_format, source)
         self.width, self.height = view.width, view.height
         self.matrix: Float64 = view.matrix @ camera.new_k
@@ -44,6 +52,8 @@ class FullFrameRectifier:
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Rectify a frame: a new upright ``yuv420p`` frame without time or colour tags."""
         ycbcr = self._remap.ycbcr(frame)
+        if self._recolor is not None:
+            ycbcr = np.asarray(cv2.transform(ycbcr, self._recolor), np.uint8)
         half = self.width // 2, self.height // 2
         planes = np.empty((self.height * 3 // 2, self.width), np.uint8)
         planes[: self.height] = ycbcr[..., 0]

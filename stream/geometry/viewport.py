@@ -3,7 +3,7 @@
 This is pure geometry of the upright picture, as a viewer sees it; no pixel is touched here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -33,6 +33,11 @@ class Viewport:
     left: int = 0
     """Viewport pixels cropped on the left; a negative value adds a black bar."""
     top: int = 0
+
+    def of_resized(self, size: tuple[int, int], new_size: tuple[int, int]) -> "Viewport":
+        """The same view of a picture that was scaled from ``size`` to ``new_size`` (width and height, pixels)."""
+        scale_x, scale_y = self.scale_x * size[0] / new_size[0], self.scale_y * size[1] / new_size[1]
+        return self if size == new_size else replace(self, scale_x=scale_x, scale_y=scale_y)
 
     @property
     def triangle_steps(self) -> tuple[float, float]:

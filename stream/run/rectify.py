@@ -15,7 +15,7 @@ import cv2
 
 from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.camera import Camera, fit_camera, read_intrinsics
-from stream.geometry.frame_format import frame_format_of
+from stream.geometry.frame_format import FrameFormat, frame_format_of
 from stream.geometry.frame_remap import lens_facts
 from stream.geometry.full_frame import FullFrameRectifier
 from stream.pipeline.facts import SourceDamaged
@@ -98,7 +98,8 @@ Progress = Callable[[float], None]
 def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
     """Write the rectified video of a clip, its camera and its mask, unless an earlier call has.
 
-    Frames keep their own times, from the first one on; what cannot be decoded is left out and named. All
+    Frames keep their own times, from the first one on; what cannot be decoded is left out and named. The video has the
+    size and the colour tags of the clip's first frame: frames of another size, or with other tags, are converted. All
     files appear under their names when they are whole, the video last.
 
     Raises:
@@ -126,7 +127,7 @@ def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
         replaced_when_whole(output.intrinsics) as intrinsics_part,
     ):
         with video_writer(video_part, wish.coding, size, tags, clock) as video:
-            for picture, frame in _in_order(rectified, chain([first], pictures)):
+            for picture, frame in _in_order(_Rectifiers(rectified, camera, wish), chain([first], pictures)):
                 video.add(frame, picture.t_s)
                 done.frames += 1
                 progress(picture.t_s)
@@ -178,13 +179,33 @@ def _pictures(decode: Decode, source: Clip, damage: list[SourceDamaged]) -> Iter
             damage.append(item)
 
 
-def _in_order(rectified: FullFrameRectifier, pictures: Iterable[Picture]) -> "Iterator[tuple[Picture, av.VideoFrame]]":
+class _Rectifiers:
+    """The rectifier of each picture: that of the clip's first one, or one that gives the same size and colours."""
+
+    def __init__(self, first: FullFrameRectifier, camera: Camera, wish: Wish) -> None:
+        self._first, self._camera, self._wish = first, camera, wish
+        self._latest = first
+
+    def of(self, frame_format: FrameFormat) -> FullFrameRectifier:
+        """The rectifier of pictures of this format."""
+        if frame_format != self._latest.frame_format:
+            color = self._first.frame_format.color
+            self._latest = (
+                self._first
+                if frame_format == self._first.frame_format
+                else FullFrameRectifier(frame_format, self._camera, self._wish.longest_px, color)
+            )
+        return self._latest
+
+
+def _in_order(rectifiers: _Rectifiers, pictures: Iterable[Picture]) -> "Iterator[tuple[Picture, av.VideoFrame]]":
     """Rectify on all cores, at most two pictures a core at once; yields results in the order of the pictures."""
     cores = len(os.sched_getaffinity(0))
     under_way: deque[tuple[Picture, Future[av.VideoFrame]]] = deque()
     with ThreadPoolExecutor(cores, "rectify") as pool:
         for picture in pictures:
-            under_way.append((picture, pool.submit(rectified, picture.frame)))
+            rectifier = rectifiers.of(frame_format_of(picture.frame))
+            under_way.append((picture, pool.submit(rectifier, picture.frame)))
             if len(under_way) == 2 * cores:
                 done, frame = under_way.popleft()
                 yield done, frame.result()

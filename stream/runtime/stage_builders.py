@@ -1,7 +1,6 @@
 """Builds the stages of each process, in that process alone: it imports the packages that its stages need."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stream.config import Options
@@ -23,15 +22,13 @@ def ingest(context: WorkContext) -> Work:
     from stream.stages.decode import Decode
     from stream.stages.rectify import Rectify
     from stream.video.container import read_facts
-    from stream.video.decoder import NVDEC_FORMATS, accelerator, torch_device
+    from stream.video.decoder import accelerator, torch_device
 
     cv2.setNumThreads(1)
     options = context.options
     source = open_source(options.source, options.live, download=options.input.cache_source)
     stream, device = options.resolved.stream or read_facts(source), torch_device(options.input.decoder)
     hwaccel = accelerator(options.input.decoder, on_device=device is not None)
-    if hwaccel is not None:
-        stream = replace(stream, pixel_format=NVDEC_FORMATS[stream.pixel_format])
     decode = Decode(source.name, stream)
     rectify = Rectify(
         read_intrinsics(options.lens.intrinsics) if options.lens.intrinsics else None,

@@ -5,14 +5,20 @@ Damage is detected as follows:
 - Packets are decoded one by one, so that an error in one does not affect the others.
 - Losses that libav does not report are found by matching packets with pictures (``stream.video.packet_tracker``):
   libav raises nothing when an HEVC picture refers to a missing one; it withholds that picture and all that follow, up
-  to the next key picture. A packet without a picture is damage. For other codecs, where a packet may have no picture
-  (hidden frames of VP8, second fields of H.264), it is damage only if libav raised an error.
-- A picture that libav marks as corrupt, whose size or pixel format is not the stream's, or whose time jumps by an hour
-  is damage and not returned: a stretch of time has pictures or is damaged, never both. A packet that the container
-  marks as corrupt (the last one, truncated) is not decoded.
+  to the next key picture. A packet without a picture is damage. So are the leading pictures of an open group with which
+  a clip begins: they refer to what was cut off. A camera, which is joined midway, has no such damage. For other codecs,
+  where a packet may have no picture (hidden frames of VP8, second fields of H.264), it is damage only if libav raised
+  an error.
+- A picture that libav marks as corrupt, whose aspect ratio is not the clip's, or whose time jumps by an hour is damage
+  and not returned: a stretch of time has pictures or is damaged, never both. Size, depth, pixel format and colour may
+  change as long as the aspect ratio stays. A packet that the container marks as corrupt (the last one, truncated) is
+  not decoded.
 - Packets that the index of the container lists but the file lacks are damage, and so is the missing end of a file whose
   framing shows that it was truncated (``stream.video.truncation``). A mere claim of a header is not.
 - More than a second, and more than ten frame periods, without a packet are damage (``stream.video.timeline``).
+
+A stream without timestamps, such as a bare one, has the time of its pictures alone: each lasts as long as its packet,
+whether it could be decoded or not.
 
 Not detected are: a shorter hole in a stream, or the missing end of a raw one, if no later picture refers to the lost
 ones; packets that an edit list removes; flipped bits that leave the syntax valid, which libav decodes to wrong pixels
@@ -45,7 +51,9 @@ from stream.records.replay import latest_s
 from stream.sources.live.camera_clock import CameraPosition
 from stream.sources.source import ResumePoint
 from stream.video.facts import StreamFacts
+from stream.video.nal_units import NalUnits
 from stream.video.packet_tracker import PacketTracker, PendingPacket
+from stream.video.picture import change_fault
 from stream.video.seek_points import SeekPoint, SeekPoints
 from stream.video.timeline import LEAP_S, TimeLine
 
@@ -77,7 +85,7 @@ class Decode(Stage):
         self._tick_s = 0.0
         self._offset_s = 0.0
         self._arrived_at: float | None = None
-        self._shape = (facts.width_px, facts.height_px, facts.pixel_format)
+        self._size = facts.display_width_px, facts.display_height_px
         self._complaint = ""  # by libav or the container, not yet the reason for any damage
         self._tracker = PacketTracker()
         self._line = TimeLine(self._period_s)
@@ -157,7 +165,7 @@ class Decode(Stage):
 
     def _decode(self, item: Packet) -> Iterator[Item]:
         packet = item.packet
-        self._codec = packet.stream.codec_context
+        self._begin_codec(packet.stream.codec_context, joins_midway=item.arrived_at is not None)
         self._tick_s, self._offset_s = float(packet.time_base), item.offset_s
         self._arrived_at = item.arrived_at
         self._lose(self._tracker.send(packet))
@@ -167,6 +175,14 @@ class Decode(Stage):
             self._complaint = "a packet is incomplete"
         else:
             yield from self._pictures(packet)
+
+    def _begin_codec(self, codec: "av.VideoCodecContext", *, joins_midway: bool) -> None:
+        if codec is self._codec:
+            return
+        self._codec = codec
+        codec.copy_opaque = True  # the packet tracker's numbers
+        units = NalUnits(codec.extradata) if self._picture_from_each_packet else None
+        self._tracker = PacketTracker(units, joins_midway=joins_midway)
 
     def _flush(self, item: Flush) -> Iterator[Item]:
         yield from self._drain()
@@ -199,10 +215,7 @@ class Decode(Stage):
         yield from self._pictures(None)
         self._codec.flush_buffers()
         self._codec = None
-        owed, unplaced = self._tracker.close()
-        self._lose(owed)
-        if unplaced and (reason := self._reason()):
-            self._line.lose(None, unplaced, reason)
+        self._lose(self._tracker.close())
         self._complaint = ""
 
     def _pictures(self, packet: "av.Packet[av.VideoStream] | None") -> Iterator[Item]:
@@ -219,7 +232,9 @@ class Decode(Stage):
             yield from self._picture(frame)
 
     def _picture(self, frame: "av.VideoFrame") -> Iterator[Item]:
-        self._lose(self._tracker.receive(frame.pts))
+        if not self._tracker.expects(frame):
+            return
+        self._lose(self._tracker.receive(frame))
         if self._is_known(frame):
             return
         ticks = frame.dts if frame.pts is None else frame.pts
@@ -228,7 +243,7 @@ class Decode(Stage):
         if not 0.0 < duration_s <= LEAP_S:
             duration_s = self._period_s
         if fault := self._fault(frame) or self._line.leap(clock_s):
-            self._line.lose(None if clock_s is None else clock_s + duration_s, 1, fault)
+            self._line.lose(None if clock_s is None else clock_s + duration_s, 1, fault, duration_s)
             return
         before = self._line.snapshot() if self._is_entry(frame) else None
         place = self._line.place(clock_s, duration_s)
@@ -262,22 +277,18 @@ class Decode(Stage):
         """The reason not to trust the picture; empty if there is none."""
         if frame.is_corrupt:
             return "marked corrupt by the decoder"
-        shape = (frame.width, frame.height, (frame.sw_format or frame.format).name)
-        if shape != self._shape:
-            return "the picture changes from {}x{} {} to {}x{} {}".format(*self._shape, *shape)
-        return ""
+        return change_fault(frame, self._size)
 
-    def _lose(self, owed: list[PendingPacket]) -> None:
-        reason = self._reason() if owed else ""
-        if not reason:
-            return
-        for packet in owed:
-            self._line.lose(self._clock_s(packet.pts + packet.duration), 1, reason)
-        self._complaint = ""
-
-    def _reason(self) -> str:
-        """The reason for a missing picture; empty if none was due."""
-        return self._complaint or ("refers to a missing picture" if self._picture_from_each_packet else "")
+    def _lose(self, pending: list[PendingPacket]) -> None:
+        """Note packets without a picture as lost, if one was due."""
+        inferred = "refers to a missing picture" if self._picture_from_each_packet else ""
+        for packet in pending:
+            if reason := packet.reason or self._complaint or inferred:
+                until_s = None if packet.end is None else self._clock_s(packet.end)
+                lasting_s = packet.duration * self._tick_s if self._picture_from_each_packet else 0.0
+                self._line.lose(until_s, 1, reason, lasting_s)
+        if pending:
+            self._complaint = ""
 
     def _clock_s(self, ticks: int) -> float:
         return ticks * self._tick_s + self._offset_s

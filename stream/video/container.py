@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
 from stream.sources.source import Source
-from stream.video.facts import StreamFacts, upright_deg
+from stream.video.facts import StreamFacts
+from stream.video.picture import MAX_BITS, MAX_PIXELS, MAX_SIDE_PX, bit_depth, upright_deg, upright_size
 
 if TYPE_CHECKING:
     import av
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
 
 _FORMATS = "mov,matroska,mpegts,avi,hevc,h264"
 """libav's demuxers for video that do not open a second file or address by themselves, as playlists do."""
-
-_MAX_SIDE_PX = 16384
-_MAX_PIXELS = 8192 * 4352
-"""The largest picture of H.265 up to level 6.2 (ITU-T H.265, table A.8). A larger claim is a broken header: a
-decoder holds a score of pictures, so a few kilobytes could take gigabytes."""
-
-_MAX_BITS = 16
-"""Bits of a sample. No camera has more, and libav converts only some such formats."""
 
 _SANE_RATES_FPS = (1e-3, 1e3)
 _LONGEST_S = 366 * 86400.0
@@ -44,22 +37,21 @@ def read_facts(source: Source) -> StreamFacts:
         if picture is None:
             raise SourceError(
                 f"{source.name} contains no picture that can be decoded ({stream.codec_context.name} video; "
-                f"at most {_MAX_SIDE_PX} pixels a side and {_MAX_PIXELS} in all can be)"
+                f"at most {MAX_SIDE_PX} pixels a side and {MAX_PIXELS} in all can be)"
             )
         _require_sane_depth(picture, source)
-        rotation_deg = -upright_deg(picture) % 360
-        sideways = rotation_deg % 180 == 90
+        display_width_px, display_height_px = upright_size(picture)
         return StreamFacts(
             codec=stream.codec_context.name,
             width_px=picture.width,
             height_px=picture.height,
-            rotation_deg=rotation_deg,
-            display_width_px=picture.height if sideways else picture.width,
-            display_height_px=picture.width if sideways else picture.height,
+            rotation_deg=-upright_deg(picture) % 360,
+            display_width_px=display_width_px,
+            display_height_px=display_height_px,
             fps=_rate_fps(stream),
             time_base=str(stream.time_base),
             pixel_format=picture.format.name,
-            bit_depth=_bit_depth(picture),
+            bit_depth=bit_depth(picture),
             start_pts=stream.start_time,
             declared_s=_declared_s(container, stream),
             declared_frames=stream.frames or None,
@@ -75,7 +67,7 @@ def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["t
     """
     with _open_container(source, hwaccel) as container:
         stream = _choose(container, source)
-        stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield container, stream
 
 
@@ -83,7 +75,7 @@ def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["t
 def _open_container(source: Source, hwaccel: "HWAccel | None") -> Iterator["InputContainer"]:
     import av
 
-    decoder_options = {"max_pixels": str(_MAX_PIXELS)}  # libav may decode a picture to learn its format
+    decoder_options = {"max_pixels": str(MAX_PIXELS)}  # libav may decode a picture to learn its format
     if (connected := source.connect(decoder_options)) is not None:
         with connected:
             yield connected
@@ -146,23 +138,19 @@ def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
 
 def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:
     width, height = stream.width, stream.height
-    if max(width, height) > _MAX_SIDE_PX or width * height > _MAX_PIXELS:
+    if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
         raise SourceError(
             f"{source.name} claims pictures of {width}x{height} pixels: "
-            f"at most {_MAX_SIDE_PX} a side and {_MAX_PIXELS} in all can be read"
+            f"at most {MAX_SIDE_PX} a side and {MAX_PIXELS} in all can be read"
         )
 
 
 def _require_sane_depth(picture: "av.VideoFrame", source: Source) -> None:
-    bits = _bit_depth(picture)
-    if bits > _MAX_BITS:
+    bits = bit_depth(picture)
+    if bits > MAX_BITS:
         raise SourceError(
-            f"{source.name} has samples of {bits} bits ({picture.format.name}): at most {_MAX_BITS} can be read"
+            f"{source.name} has samples of {bits} bits ({picture.format.name}): at most {MAX_BITS} can be read"
         )
-
-
-def _bit_depth(picture: "av.VideoFrame") -> int:
-    return max(component.bits for component in picture.format.components)
 
 
 def _rate_fps(stream: "av.VideoStream") -> float | None:

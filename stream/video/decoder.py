@@ -70,12 +70,14 @@ def accelerator(decoder: Wish, *, on_device: bool) -> "HWAccel | None":
         decoder: As it was settled.
         on_device: Whether pictures stay in the GPU's memory, to be taken from there by DLPack; else they are copied to
             the host's as they come.
+
+    A stretch that NVDEC cannot decode (4:4:4, a size beyond its limits) is decoded by libav into the host's memory.
     """
     if decoder != "nvdec":
         return None
     from av.codec.hwaccel import HWAccel
 
-    return HWAccel("cuda", allow_software_fallback=False, is_hw_owned=on_device)
+    return HWAccel("cuda", allow_software_fallback=True, is_hw_owned=on_device)
 
 
 def torch_device(decoder: Wish) -> str | None:

@@ -1,10 +1,6 @@
 """Facts about a video stream, known before it is decoded."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import av
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +28,3 @@ class StreamFacts:
     """Duration by the header, seconds, which may be wrong; None if there is none or it is implausible."""
     declared_frames: int | None
     """Number of frames by the header; likewise."""
-
-
-def upright_deg(frame: "av.VideoFrame") -> int:
-    """Counterclockwise rotation that makes the decoded picture upright: 0, 90, 180 or 270 degrees.
-
-    Cameras write these into the container's display matrix; libav allows any angle, and the nearest quarter turn
-    counts. For a matrix that is no rotation, such as all zeros, libav gives more than half a turn: it counts as 0.
-    """
-    angle_deg = frame.rotation
-    return round(angle_deg / 90) % 4 * 90 if -180 <= angle_deg <= 180 else 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stream.pipeline.items import Flush, Packet
 from stream.sources.source import Source
 from stream.video.container import demuxed, open_stream
+from stream.video.nal_units import NalUnits, OwnParameterSets
 from stream.video.seek_points import SeekPoint
 from stream.video.truncation import is_cut_off
 
@@ -92,6 +93,7 @@ def _round(
     with open_stream(source, hwaccel) as (container, stream):
         decode_threads(stream)
         enters = stream.codec_context.name == "hevc" and container.format.name in _INDEXED
+        parameter_sets = OwnParameterSets(NalUnits(stream.codec_context.extradata))
         try:
             if start is not None:
                 _jump(container, stream, start, stretch)
@@ -107,7 +109,7 @@ def _round(
                     yield Flush()
                     stretch = _Stretch(stretch.end_s - (_ticks(packet) or 0) * float(packet.time_base))
                 stretch.add(packet)
-                is_entry = enters and packet.is_keyframe and stretch is first
+                is_entry = enters and parameter_sets.allow_entry(bytes(packet)) and stretch is first
                 yield Packet(packet, stretch.offset_s, is_entry)
         except (av.FFmpegError, OSError) as error:
             error_text = error.strerror or str(error)

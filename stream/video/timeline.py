@@ -31,6 +31,8 @@ class TimeLine:
     Pictures follow each other. One whose time does not come after its predecessor's (a PTS that repeats or goes back)
     is put half a frame behind it: none is dropped, the order stays, and time finds back to the PTS once they move on.
 
+    Pictures and losses without a time of their own follow each other, and each takes the time that it lasts.
+
     Losses with no picture between them are one damage: from where the picture before ends to where the next begins,
     or, at the end, to where the last of them would have ended. What is lost before the first picture has no time: its
     damage is of no length, at 0. Nor has what would have ended more than ``LEAP_S`` from here.
@@ -63,6 +65,11 @@ class TimeLine:
         """End of the last picture, or of damage returned after it."""
         return self._end_s
 
+    @property
+    def _next_s(self) -> float:
+        """End of the last picture, or of what was lost since."""
+        return self._end_s if self._lost is None else self._lost.t_end_s
+
     def leap(self, clock_s: float | None) -> str:
         """The reason why a picture cannot have this time of the packets' clock; empty if it can.
 
@@ -79,11 +86,12 @@ class TimeLine:
     def place(self, clock_s: float | None, duration_s: float) -> Place:
         """Put the next picture on the line.
 
-        ``clock_s`` is its time on the packets' clock; without one it starts where its predecessor ends.
+        ``clock_s`` is its time on the packets' clock; without one it starts where its predecessor, or what was lost
+        since, ends.
         """
         if self._origin_s is None:
             self._origin_s = clock_s or 0.0
-        t_s = self._end_s if clock_s is None else clock_s - self._origin_s
+        t_s = self._next_s if clock_s is None else clock_s - self._origin_s
         if self._last_s is not None and t_s <= self._last_s:
             t_s = self._last_s + self._period_s / 2
         place = Place(self.pictures, t_s, tuple(self._damage(t_s)))
@@ -91,11 +99,14 @@ class TimeLine:
         self.pictures += 1
         return place
 
-    def lose(self, until_s: float | None, packets: int, reason: str) -> None:
-        """Note a loss after the last picture. ``until_s`` is its end on the packets' clock, None if not known."""
+    def lose(self, until_s: float | None, packets: int, reason: str, lasting_s: float = 0.0) -> None:
+        """Note a loss after the last picture.
+
+        ``until_s`` is its end on the packets' clock; None if not known: it then lasts ``lasting_s``.
+        """
         start_s = end_s = self._end_s
-        if self._origin_s is not None and until_s is not None:
-            end_s = max(start_s, until_s - self._origin_s)
+        if self._origin_s is not None:
+            end_s = self._next_s + lasting_s if until_s is None else max(start_s, until_s - self._origin_s)
             if end_s - start_s > LEAP_S:
                 end_s = start_s
         if self._lost is not None:

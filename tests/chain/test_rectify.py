@@ -13,7 +13,11 @@ import pytest
 
 from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError
 from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.geometry.frame_format import frame_format_of
+from stream.geometry.remap import FusedRemap
+from stream.geometry.viewport import keyframe_view, source_map
 from stream.pipeline.items import UInt8
+from tests.support.changing import joined, part
 from tests.support.clips import into_tar, make_clip, remux
 from tests.support.rectified import (
     FINE,
@@ -21,10 +25,13 @@ from tests.support.rectified import (
     calibration,
     exact_times_s,
     frames_of,
+    halved,
     invoke,
+    pictures_of,
     rgb_of,
 )
 from tests.support.runs import write_intrinsics
+from tests.unit.test_frame_remap import psnr_db
 
 _QUICK = ("--preset", "ultrafast")
 
@@ -233,3 +240,28 @@ def test_a_whole_tar_in_order_and_one_bad_clip_does_not_stop_it(tmp_path: Path) 
     assert second.startswith(f"  3  {tar}::two.mp4: {tar}::two.mp4 is not a video")
     assert third.startswith(f"  0  {tar}::three.mp4: 4 frames")
     assert total == "2 of 3 clips done, 1 not done; 0:00:00.3 of video"
+
+
+def test_a_clip_that_changes_keeps_the_videos_size_and_colours(tmp_path: Path) -> None:
+    """Half the size, and full range: both are converted to what the first frame has; a square stretch is left out."""
+    lens = calibration(tmp_path, 160, 96)
+    parts = [
+        part(tmp_path / "plain.mp4", frames=8),
+        part(tmp_path / "half.mp4", width_px=80, height_px=48, frames=8),
+        part(tmp_path / "square.mp4", width_px=96, frames=8),
+        part(tmp_path / "full.mp4", frames=8, x265="repeat-headers=1:range=full:colormatrix=bt709"),
+    ]
+    clip = joined(tmp_path / "clip.mp4", parts)
+    result = invoke(clip, "--intrinsics", lens, "--out", tmp_path / "out", *FINE)
+    assert result.exit_code == ExitCode.PARTIAL
+    assert "from 160x96 to 96x96" in result.output
+    video = tmp_path / "out" / "clip_rectified.mp4"
+    made = frames_of(video)
+    assert {(frame.width, frame.height) for frame in made} == {(160, 96)}
+    assert {(int(frame.colorspace), int(frame.color_range)) for frame in made} == {(2, 1)}
+    times_s = [float(t_s) for t_s in exact_times_s(made, video)]
+    assert times_s == pytest.approx([index / 30 for index in (*range(16), *range(24, 32))], abs=1e-4)
+    full = pictures_of(clip)[-1].frame
+    camera = fit_camera(read_intrinsics(lens), 160, 96)
+    expected = FusedRemap(frame_format_of(full), source_map(keyframe_view(160, 96, 160), 160, 96, camera))(full)
+    assert psnr_db(halved(rgb_of(made[-1])), halved(expected)) >= 30.0

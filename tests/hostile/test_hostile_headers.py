@@ -157,7 +157,7 @@ def test_pictures_of_any_kind_become_frames(  # each argument is one property of
 def test_samples_of_too_many_bits_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """libav converts not all formats beyond 16 bits; they are refused before the run, by a sentence."""
     clip = make_clip(tmp_path / "clip.mp4", frames=1)
-    monkeypatch.setattr("stream.video.container._MAX_BITS", 7)
+    monkeypatch.setattr("stream.video.container.MAX_BITS", 7)
     with pytest.raises(SourceError, match=r"samples of 8 bits \(yuv420p\): at most 7 can be read"):
         read_facts(open_clip(str(clip)))
 

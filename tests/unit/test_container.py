@@ -126,7 +126,7 @@ def test_the_bound_on_pixels_holds_for_header_and_stream(tmp_path: Path, monkeyp
     large = make_clip(tmp_path / "large.hevc", width_px=320, height_px=192, frames=5)
     both = tmp_path / "both.hevc"
     both.write_bytes(small.read_bytes() + large.read_bytes())
-    monkeypatch.setattr("stream.video.container._MAX_PIXELS", 128 * 128)
+    monkeypatch.setattr("stream.video.container.MAX_PIXELS", 128 * 128)
     with pytest.raises(SourceError, match="claims pictures of 320x192 pixels"):
         _facts(large)
     decoded = decode(both)

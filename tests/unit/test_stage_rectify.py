@@ -87,16 +87,18 @@ def test_other_items_are_passed_on_in_order() -> None:
 
 
 def test_a_new_size_or_rotation_mid_stream_gets_new_maps(tmp_path: Path) -> None:
-    """Frames of another size, and turned ones, are rectified by maps of their own, facts included."""
+    """Frames of another size, and turned ones, are rectified by maps of their own; the facts are the first one's."""
     first = list(pictures(clip(tmp_path, frames=1)))
     larger = list(pictures(make_clip(tmp_path / "large.mp4", width_px=640, height_px=360, frames=1)))
     upright = np.ascontiguousarray(np.rot90(first[0].frame.to_ndarray(format="rgb24")), np.uint8)
     turned = list(pictures(make_clip(tmp_path / "turned.mp4", pictures=[upright], frames=1, rotation_deg=90)))
     stage = Rectify(INTRINSICS)
-    frames = []
-    for picture, size in ((first[0], SIZE), (larger[0], (640, 360)), (turned[0], SIZE), (first[0], SIZE)):
-        frames.append(of_kind(EncoderFrame, list(stage.on_item(picture)))[0].rgb.astype(float))
-        assert (stage.facts()["rectification"]["width"], stage.facts()["rectification"]["height"]) == size
+    given = (first[0], larger[0], turned[0], first[0])
+    frames = [of_kind(EncoderFrame, list(stage.on_item(each)))[0].rgb.astype(float) for each in given]
+    facts = stage.facts()["rectification"]
+    assert (facts["width"], facts["height"]) == SIZE
+    others = [(other["width"], other["height"], other["rotation_deg"]) for other in facts["other_formats"]]
+    assert others == [(640, 360, 0), (*SIZE, 270)]
     np.testing.assert_array_equal(frames[0], frames[3])
     assert np.abs(frames[0] - np.rot90(frames[2])).mean() > 40.0
     assert np.abs(frames[0] - frames[2]).mean() < 10.0  # the same noise, coded twice

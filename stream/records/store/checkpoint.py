@@ -23,8 +23,9 @@ from stream.pipeline.state import State, take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import replace_file
 
-FORMAT = 2
-"""Version of a checkpoint. 1 had the states by process and position; 2 has them by the names of the stages."""
+FORMAT = 3
+"""Version of a checkpoint. 1 had the states by process and position, 2 has them by the names of the stages, 3 has the
+clip's size and what each window showed."""
 _CRC_BYTES = 4
 
 
