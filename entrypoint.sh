@@ -8,8 +8,8 @@ can_fill() { # whether the directory $1 is writable or can be created
     [ -w "$1" ] || { [ ! -e "$1" ] && [ -w "$(dirname "$1")" ]; }
 }
 
-names_out() { # whether one of the arguments is --out
-    for word; do case "$word" in --out | --out=*) return 0 ;; esac done
+names_out() { # whether one of the arguments is --out or -o
+    for word; do case "$word" in --out | --out=* | -o*) return 0 ;; esac done
     return 1
 }
 
@@ -20,7 +20,7 @@ if [ -z "${EGOCLEAN_OUT:-}" ] && ! names_out "$@" && ! can_fill runs; then
     ! can_fill /run/egoclean/runs || EGOCLEAN_OUT=/run/egoclean/runs
     export EGOCLEAN_OUT
     case "${1:---help}" in
-        --help | --version) ;;
+        -h | --help | --version) ;;
         rectify | annotate | bench | tail | health | doctor | models | detect | eval | analyze | check-rectify | completion) ;;
         *) # run, demo, or a clip
             if mountpoint -q "$PWD"; then

@@ -9,7 +9,7 @@ from typing import Final
 
 from models.errors import ModelUnavailableError
 
-_IMAGE: Final = "EGOCLEAN_IMAGE"
+IMAGE_VARIABLE: Final = "EGOCLEAN_IMAGE"
 """Environment variable, set by the Dockerfile, that names the running image."""
 
 
@@ -27,7 +27,7 @@ def require_packages(names: Iterable[str], *, extra: str) -> None:
 
 def how_to_install(words: str) -> str:
     """A clause on installing a missing package: pip with ``words``, or another image inside the project's images."""
-    match os.environ.get(_IMAGE):
+    match os.environ.get(IMAGE_VARIABLE):
         case None:
             return f"pip install {words}"
         case "cpu":

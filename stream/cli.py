@@ -4,15 +4,17 @@ import os
 import signal
 import sys
 from importlib import import_module
-from io import StringIO
 from types import FrameType
 from typing import NoReturn
 
 import click
 
 from stream.commands.command import write_examples
+from stream.commands.groups import ImpliedGroup
+from stream.commands.usage import usage_sentence
+from stream.commands.variables import warn_of_unknown_variables
 from stream.commands.version import PROGRAM, show_version
-from stream.errors import ExitCode, printable
+from stream.errors import ExitCode, UsageError, printable
 from stream.ui.notes import Note, forward_notes, report_error
 
 COMMANDS = {
@@ -34,8 +36,10 @@ COMMANDS = {
 """The function of each command; a module is imported when its command is used."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(ImpliedGroup):
     """Commands by name; arguments without a command belong to ``run``."""
+
+    implied = "run"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -49,11 +53,6 @@ class LazyGroup(click.Group):
             raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
         return command
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in {*COMMANDS, "--help", "--version"}:
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Examples"):
             write_examples(formatter, _EXAMPLES)
@@ -66,7 +65,7 @@ _EXAMPLES = (
     ("Check this machine before a long run", "doctor clip.mp4"),
     ("The options of a command", "run --help"),
 )
-_SETTINGS = {"help_option_names": ["--help"], "max_content_width": 110, "auto_envvar_prefix": "EGOCLEAN"}
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
 @click.group(cls=LazyGroup, context_settings=_SETTINGS)
@@ -76,14 +75,15 @@ _SETTINGS = {"help_option_names": ["--help"], "max_content_width": 110, "auto_en
     is_eager=True,
     expose_value=False,
     callback=show_version,
-    allow_from_autoenv=False,
     help="Show the version and the commit, and exit.",
 )
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Stream first-person video into rectified, segmented, described records while the clip plays.
 
     `egoclean-stream CLIP` is short for `egoclean-stream run CLIP`.
     """
+    warn_of_unknown_variables(ctx)
 
 
 def _say(note: Note) -> None:
@@ -109,14 +109,6 @@ def _unraisable(ignored: "sys.UnraisableHookArgs") -> None:
     sys.__unraisablehook__(ignored)
 
 
-def _show(error: click.ClickException) -> None:
-    """Print an error of the command line, which may hold names of files from a shell pattern."""
-    text = StringIO()
-    error.show(text)
-    for line in text.getvalue().splitlines():
-        click.echo(printable(line), err=True)
-
-
 def main() -> None:
     """Run the program; exit with a documented code in every case."""
     signal.signal(signal.SIGTERM, _terminated)
@@ -124,9 +116,11 @@ def main() -> None:
     forward_notes(_say)
     try:
         code = cli.main(prog_name=PROGRAM, standalone_mode=False)
-    except click.ClickException as error:
-        _show(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
         code = ExitCode.USAGE
+    except click.ClickException as error:
+        code = report_error(UsageError(usage_sentence(error)))
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
     except Exception as error:  # noqa: BLE001 - the way out of the program: every error gets its sentence and code

@@ -20,6 +20,7 @@ from stream.geometry.options import LensOptions
 from stream.geometry.viewport import ResizeMode
 from stream.records.schema.layout import RUNS
 from stream.records.schema.options import (
+    CONFLICT,
     DOLLARS_MAX,
     LONGEST_WAIT_S,
     SHORTEST_WAIT_S,
@@ -66,7 +67,7 @@ class EncoderOptions(OptionGroup):
     name: Annotated[str, OneOf(encoder_names)] = option(
         "auto",
         f"Video encoder. auto takes {AUTO}, and fails if that is unavailable; {WEIGHTLESS} needs no weights.",
-        flag="--encoder",
+        flag="-e --encoder",
         identity=True,
         daily=True,
     )
@@ -124,7 +125,7 @@ class ClipsOptions(OptionGroup):
 
     title: ClassVar[str] = "Several clips"
 
-    jobs: int = option(1, "Clips to run at a time.", daily=True, ge=1, le=1024)
+    jobs: int = option(1, "Clips to run at a time.", flag="-j --jobs", daily=True, ge=1, le=1024)
     fail_fast: bool = switch("Stop at the first clip that fails.")
 
 
@@ -133,7 +134,7 @@ class OutputOptions(OptionGroup):
 
     title: ClassVar[str] = "Output"
 
-    folder: Path = option(RUNS, "Folder for run directories.", flag="--out", metavar="FOLDER", daily=True)
+    folder: Path = option(RUNS, "Folder for run directories.", flag="-o --out", metavar="FOLDER", daily=True)
     overwrite: bool = switch(
         "Discard earlier results and start over, instead of resuming or keeping them.",
         daily=True,
@@ -290,10 +291,9 @@ def validate(values: Mapping[str, Any], place: Callable[[str, object], str] | No
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
-        if (
-            first["type"] == "value_error" and path not in OPTIONS
-        ):  # options that contradict each other: the sentence names them
-            raise UsageError(requirement(path, first)) from error
+        if first["type"] == CONFLICT:
+            path = f"{path}.{first['ctx']['field']}"
+            raise UsageError(f"{place(path, by_path(values, path))}: {first['msg']}") from error
         raise UsageError(f"{place(path, first['input'])}: {requirement(path, first)}") from error
     for path, each in OPTIONS.items():
         value = by_path(values, path)

@@ -7,7 +7,9 @@ import click
 
 from exporters.run_view import RunView, Span, open_views
 from exporters.table import EXPORTERS, export
-from stream.commands.command import PathName, command
+from stream.commands.command import command
+from stream.commands.option import own_option
+from stream.commands.values import PathName
 from stream.errors import ExitCode, InputError, printable
 from stream.evaluation.readers import read_json
 from stream.evaluation.track import anomalies_of
@@ -25,8 +27,8 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.MODEL_MISSING,
 
 @command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("run", type=_PATH)
-@click.option("--truth", type=_PATH, help="The true anomalies, as truth.json.  [default: truth.json beside the clip]")
-@click.option("--out", type=_PATH, help="Folder for the results.  [default: RUN]")
+@own_option("--truth", type=_PATH, help="The true anomalies, as truth.json.  [default: truth.json beside the clip]")
+@own_option("-o", "--out", type=_PATH, help="Folder for the results.  [default: RUN]")
 def analyze(run: Path, truth: Path | None, out: Path | None) -> None:
     """Compare a run's detection with the offline one, in figures.
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.commands.command import PathName, command
+from stream.commands.command import command
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import PathName
 from stream.errors import ExitCode
 from stream.records.schema.options import nest
 
@@ -15,7 +16,7 @@ _EXAMPLES = (
     ("Describe the segments of a run that had no annotator", "annotate runs/clip --annotator qwen"),
     (
         "Ask a server instead",
-        "annotate runs/clip --annotator openai --annotator-url http://localhost:8000/v1 --annotator-model NAME",
+        "annotate runs/clip --annotator openai --annotator-model NAME\n--annotator-url http://localhost:8000/v1",
     ),
 )
 _CODES = (

@@ -12,8 +12,11 @@ from rich.console import Console
 
 from models.encoders.spec import RandomSize
 from models.encoders.table import AUTO, ENCODERS, WEIGHTLESS, are_packages_installed
-from stream.commands.command import ALL_CODES, Choice, ClipName, PathName, Real, command
+from stream.commands.command import ALL_CODES, command
+from stream.commands.groups import ImpliedGroup
+from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import Choice, ClipName, PathName, Real
 from stream.config import Options
 from stream.errors import UsageError
 
@@ -22,38 +25,38 @@ T = TypeVar("T")
 _RANDOM = get_args(RandomSize)
 
 
-class _Bench(click.Group):
+class _Bench(ImpliedGroup):
     """A group whose arguments belong to ``chain`` where no command is named."""
 
+    implied = "chain"
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or args[0] not in {*self.commands, "--help"}:
-            args = ["chain", *args]
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, args or ([] if ctx.resilient_parsing else [self.implied]))
 
 
 def _common(weights: str | None, seconds: float) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """The options of both commands; ``weights`` and ``seconds`` are the defaults of those two."""
     options = (
         click.argument("clip", required=False, type=ClipName()),
-        click.option(
+        own_option(
             "--size",
             type=Choice(["456x256", "1080p"]),
             default="456x256",
             show_default=True,
             help="Size of the clip that is rendered if no CLIP is named.",
         ),
-        click.option(
+        own_option(
             "--seconds", type=Real(3.0, 3600.0), default=seconds, show_default=True, help="Length of that clip."
         ),
-        click.option(
+        own_option(
             "--weights",
             type=Choice(["real", *_RANDOM]),
             default=weights,
             show_default=weights or "random on a GPU if no encoder is named, else real",
             help="Random weights cost the same as real ones: those of ViT-L, or of a model small enough for a CPU.",
         ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-        click.option("--out", type=PathName(), metavar="FILE", help="Also write that JSON to FILE."),
+        own_option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        own_option("-o", "--out", type=PathName(), metavar="FILE", help="Also write that JSON to FILE."),
     )
 
     def decorate(command: Callable[..., T]) -> Callable[..., T]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stream.commands.command import ClipName, PathName, Real, command
+from stream.commands.command import command
+from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import ClipName, PathName, Real
 from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError, printable
 from stream.records.schema.options import LONGEST_SOURCE_S
 
@@ -30,14 +32,15 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 @command("check-rectify", examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("clip", type=ClipName())
 @run_options("lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source", "runtime.offline")
-@click.option(
+@own_option(
+    "-o",
     "--out",
     type=_FILE,
     default=Path("check-rectify.png"),
     show_default=True,
     help="PNG file to write; its folder is created.",
 )
-@click.option(
+@own_option(
     "--at",
     "at_s",
     type=Real(0.0, LONGEST_SOURCE_S),

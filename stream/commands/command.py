@@ -1,22 +1,17 @@
-"""Commands whose help is in sections, with examples and exit codes, and the types of their own arguments."""
+"""Commands whose help is in sections, with examples and exit codes."""
 
-import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
 from stream.errors import ExitCode, UsageError
-from stream.records.schema.options import must_be, range_text
 
 T = TypeVar("T")
 
 SHORT_HELP: Final = 24
 """A command with at most so many options shows all of them in ``--help``."""
 _ALL: Final = "stream.help_all"
-_BOOLEANS: Final = frozenset({"true", "t", "yes", "y", "on", "false", "f", "no", "n", "off"})
-"""The words that click takes for a boolean, besides 0 and 1."""
 _CODES: Final = {
     ExitCode.DONE: "done",
     ExitCode.USAGE: "usage or configuration",
@@ -41,6 +36,15 @@ class Command(click.Command):
     examples: Sequence[tuple[str, str]] = ()
     """What each does, and its command line; the program's name is put before one that does not have it."""
     exit_codes: Sequence[ExitCode] = ()
+    allow_extra_args = True  # refused by ``parse_args``, in the program's own words
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            taken = [each.make_metavar(ctx) for each in self.params if isinstance(each, click.Argument)]
+            expected = f"only {' '.join(taken)}" if taken else "no arguments"
+            raise UsageError(f"`{ctx.command_path}` takes {expected}: {' '.join(rest)} is too much")
+        return rest
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         params = super().get_params(ctx)
@@ -79,10 +83,11 @@ class Command(click.Command):
 
 
 def write_examples(formatter: click.HelpFormatter, examples: Sequence[tuple[str, str]]) -> None:
-    """Each as a comment and a command line, which is not wrapped."""
+    """Each as a comment and a command line, which is wrapped only where it has a newline."""
     indent = " " * formatter.current_indent
     for does, words in examples:
         line = words if "egoclean-stream" in words else f"egoclean-stream {words}"
+        line = line.replace("\n", f" \\\n{indent}    ")
         formatter.write(f"{indent}# {does}\n{indent}{line}\n")
 
 
@@ -109,111 +114,3 @@ def _show_all(ctx: click.Context, _param: click.Parameter, value: object) -> Non
 _help_all = click.Option(
     ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=_show_all, help="Show every option."
 )
-
-
-class ClipName(click.ParamType[str]):
-    """A positional CLIP. A number or a boolean word is refused: it was most likely meant for the option before it."""
-
-    name = "clip"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401, ARG002 - click's
-        text = str(value)
-        if not text:
-            raise UsageError("'' is not a clip: name a file or an address")
-        is_number = _is_number(text)
-        if not (is_number or text.strip().lower() in _BOOLEANS) or Path(text).exists():
-            return text
-        restarts = f", and restarts are limited by --max-restarts {text}" if is_number else ""
-        raise UsageError(
-            f"{text} is not a clip: no file has this name; "
-            f"if it belongs to the option before it, that option takes no value{restarts}"
-        )
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
-        return [click.shell_completion.CompletionItem(incomplete, type="file")]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-class PathName(click.Path):
-    """A path, which need not exist."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        if value == "":
-            raise UsageError(f"{_named(param)} '': {must_be(Path, '')}")
-        return super().convert(value, param, ctx)
-
-
-class Real(click.FloatRange):
-    """A finite number in a range, refused and described as every other option is."""
-
-    name = "number"
-
-    def _describe_range(self) -> str:
-        return range_text(_bounds(self))
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
-        try:
-            number = float(value)
-            if math.isfinite(number):
-                return float(super().convert(value, param, ctx))
-        except (ValueError, click.BadParameter) as error:
-            raise UsageError(_refusal(self, float, value, param)) from error
-        raise UsageError(_refusal(self, float, value, param))
-
-
-class Whole(click.IntRange):
-    """A whole number in a range, refused and described as every other option is."""
-
-    name = "integer"
-
-    def _describe_range(self) -> str:
-        return range_text(_bounds(self))
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
-        try:
-            return int(super().convert(value, param, ctx))
-        except click.BadParameter as error:
-            raise UsageError(_refusal(self, int, value, param)) from error
-
-
-class Choice(click.Choice[str]):
-    """One of several words, refused as every other option is."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter as error:
-            raise UsageError(f"{_named(param)} {value}: must be one of {', '.join(self.choices)}") from error
-
-
-def _refusal(
-    bounds: click.FloatRange | click.IntRange, kind: type, value: object, param: click.Parameter | None
-) -> str:
-    try:
-        number = kind(value)
-        out_of_range = kind is int or math.isfinite(number)
-    except ValueError:
-        out_of_range = False
-    return f"{_named(param)} {value}: {must_be(kind, range_text(_bounds(bounds)), out_of_range=out_of_range)}"
-
-
-def _bounds(bounds: click.FloatRange | click.IntRange) -> dict[str, float]:
-    lower = {"gt" if bounds.min_open else "ge": bounds.min} if bounds.min is not None else {}
-    upper = {"lt" if bounds.max_open else "le": bounds.max} if bounds.max is not None else {}
-    return {**lower, **upper}
-
-
-def _named(param: click.Parameter | None) -> str:
-    if param is None:
-        return "value"
-    return param.opts[0] if isinstance(param, click.Option) else param.make_metavar(click.get_current_context())

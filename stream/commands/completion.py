@@ -5,7 +5,8 @@ from typing import Final
 import click
 from click.shell_completion import get_completion_class
 
-from stream.commands.command import Choice, command
+from stream.commands.command import command
+from stream.commands.values import Choice
 from stream.commands.version import PROGRAM
 from stream.errors import ExitCode
 
@@ -14,7 +15,7 @@ VARIABLE: Final = "_EGOCLEAN_STREAM_COMPLETE"
 _EXAMPLES: Final = (
     ("Bash: add this line to ~/.bashrc", 'eval "$(egoclean-stream completion bash)"'),
     ("Zsh: add this line to ~/.zshrc", 'eval "$(egoclean-stream completion zsh)"'),
-    ("Fish", "egoclean-stream completion fish > ~/.config/fish/completions/egoclean-stream.fish"),
+    ("Fish: add this line to ~/.config/fish/config.fish", "egoclean-stream completion fish | source"),
 )
 
 

@@ -2,12 +2,13 @@
 
 import sys
 
-import click
 from rich.console import Console
 
 from models.encoders.table import WEIGHTLESS
-from stream.commands.command import ALL_CODES, Real, Whole, command
+from stream.commands.command import ALL_CODES, command
+from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import Real, Whole
 from stream.engines.table import run_prepared
 from stream.ui.text import print_line
 from stream.ui.view import make_view
@@ -15,8 +16,8 @@ from stream.ui.view import make_view
 
 @command(examples=(("A short demo", "demo --seconds 30"),), exit_codes=ALL_CODES)
 @run_options("output.folder")
-@click.option("--seconds", type=Real(10.0, 3600.0), default=75.0, show_default=True, help="Length of the clip.")
-@click.option(
+@own_option("--seconds", type=Real(10.0, 3600.0), default=75.0, show_default=True, help="Length of the clip.")
+@own_option(
     "--seed", type=Whole(0, 2**32 - 1), default=0, show_default=True, help="Seed of the clip's noise and motion."
 )
 def demo(chosen: Chosen, seconds: float, seed: int) -> None:

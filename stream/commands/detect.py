@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from stream.commands.command import Choice, PathName, command
+from stream.commands.command import command
+from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import Choice, PathName
 from stream.detection.anomalies import Anomaly, find_causally, find_offline
 from stream.detection.embedding_files import load_embeddings
 from stream.errors import ExitCode
@@ -23,8 +25,8 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 
 @command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("embeddings", type=PathName())
-@click.option("--ts", type=PathName(), help="NPY file with the start of each window in seconds, (N,).")
-@click.option("--mode", type=Choice(["causal", "offline"]), default="causal", show_default=True, help="Method.")
+@own_option("--ts", type=PathName(), help="NPY file with the start of each window in seconds, (N,).")
+@own_option("--mode", type=Choice(["causal", "offline"]), default="causal", show_default=True, help="Method.")
 @run_options("detector")
 def detect(chosen: Chosen, embeddings: Path, ts: Path | None, mode: str) -> None:
     """Print the anomalous stretches of EMBEDDINGS as a JSON array.

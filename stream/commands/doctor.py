@@ -7,8 +7,10 @@ from dataclasses import asdict
 
 import click
 
-from stream.commands.command import ALL_CODES, ClipName, command
+from stream.commands.command import ALL_CODES, command
+from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import ClipName
 from stream.doctor.check import Check
 from stream.errors import printable
 
@@ -27,7 +29,7 @@ _EXAMPLES = (
     "lens", "encoder", "window", "annotator", "keyframes", "detector", "input", "live", "output.folder", "runtime",
     "machine", "monitoring",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@own_option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(chosen: Chosen, clip: str | None, *, as_json: bool) -> None:
     """Check this machine, and CLIP, before a long run.
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.commands.command import PathName, Real, Whole, command
+from stream.commands.command import command
+from stream.commands.option import own_option
+from stream.commands.values import PathName, Real, Whole
 from stream.errors import ExitCode, UsageError, printable
 from stream.evaluation.document import document
 from stream.evaluation.evaluation import evaluate as judge_clips
@@ -31,13 +33,13 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 @command("eval", examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("predicted", type=_PATH)
 @click.argument("truth", type=_PATH)
-@click.option("--clip", metavar="STEM", help="Clip to judge, if a side holds several.")
-@click.option("--duration-s", type=Real(0, LONGEST_S, min_open=True), help="Length of the clip, in seconds.")
-@click.option(
+@own_option("--clip", metavar="STEM", help="Clip to judge, if a side holds several.")
+@own_option("--duration-s", type=Real(0, LONGEST_S, min_open=True), help="Length of the clip, in seconds.")
+@own_option(
     "--anomalous", metavar="PATTERN", help="Regular expression for the rows of transcripts and logs that are anomalous."
 )
-@click.option("--seed", type=Whole(0, 2**32 - 1), default=0, show_default=True, help="Seed of the random control.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all figures and events.")
+@own_option("--seed", type=Whole(0, 2**32 - 1), default=0, show_default=True, help="Seed of the random control.")
+@own_option("--json", "as_json", is_flag=True, help="Print one JSON object with all figures and events.")
 def evaluate(
     predicted: Path,
     truth: Path,

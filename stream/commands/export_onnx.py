@@ -5,8 +5,10 @@ from typing import Literal, get_args
 
 import click
 
-from stream.commands.command import Choice, PathName, Whole, command
+from stream.commands.command import command
+from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import Choice, PathName, Whole
 from stream.errors import ExitCode, UsageError
 
 Precision = Literal["fp32", "fp16"]
@@ -22,11 +24,16 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROO
 
 @command("export-onnx", examples=_EXAMPLES, exit_codes=_CODES)
 @run_options("encoder.model")
-@click.option(
-    "--out", type=_FILE, required=True, metavar="FILE.onnx", help="File to write, with FILE.onnx.data and FILE.json."
+@own_option(
+    "-o",
+    "--out",
+    type=_FILE,
+    required=True,
+    metavar="FILE.onnx",
+    help="File to write, with FILE.onnx.data and FILE.json.",
 )
-@click.option("--dtype", type=Choice(get_args(Precision)), default="fp32", show_default=True, help="Precision.")
-@click.option("--frames", type=Whole(1, 256), default=64, show_default=True, help="Frames per window.")
+@own_option("--dtype", type=Choice(get_args(Precision)), default="fp32", show_default=True, help="Precision.")
+@own_option("--frames", type=Whole(1, 256), default=64, show_default=True, help="Frames per window.")
 def export_onnx(chosen: Chosen, out: Path, dtype: Precision, frames: int) -> None:
     """Export V-JEPA 2's encoder to ONNX.
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from stream.commands.command import PathName, command
+from stream.commands.command import command
+from stream.commands.option import own_option
+from stream.commands.values import PathName
 from stream.errors import printable
 from stream.records.reading import layout_of
 from stream.records.schema.health import now, read_health
@@ -25,7 +27,7 @@ _EXAMPLES = (
 
 
 @command(examples=_EXAMPLES)
-@click.option("--since-start", is_flag=True, help="Ignore runs that are older than the container's main process.")
+@own_option("--since-start", is_flag=True, help="Ignore runs that are older than the container's main process.")
 @click.argument("run", type=PathName(), default=RUNS, envvar="EGOCLEAN_OUT")
 def health(run: Path, *, since_start: bool) -> None:
     """Report in one sentence whether a run is healthy.

@@ -10,6 +10,7 @@ from models.annotators import table as annotators
 from models.encoders import table as encoders
 from stream.commands.command import command
 from stream.commands.export_onnx import export_onnx
+from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.errors import ExitCode, printable
 
@@ -33,7 +34,7 @@ models.add_command(export_onnx)
     exit_codes=_CODES,
 )
 @run_options("encoder.name", "encoder.model", "annotator.name", "annotator.model", "runtime.offline")
-@click.option("--revision", metavar="REVISION", help="Revision of models whose name has none.  [default: main]")
+@own_option("--revision", metavar="REVISION", help="Revision of models whose name has none.  [default: main]")
 def fetch_models(chosen: Chosen, revision: str | None) -> None:
     """Download the weights that a run with these options needs.
 

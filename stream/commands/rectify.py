@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from stream.commands.command import Choice, ClipName, PathName, Real, Whole, command
+from stream.commands.command import command
+from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import Choice, ClipName, PathName, Real, Whole
 from stream.errors import ExitCode
 from stream.ui.progress import SECONDS, progress
 from stream.ui.text import clock, print_line
@@ -35,7 +37,7 @@ _CODES = (
 
 @command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=ClipName())
-@click.option("--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for the results.")
+@own_option("-o", "--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for the results.")
 @run_options(
     "lens.intrinsics",
     "lens.balance",
@@ -45,18 +47,19 @@ _CODES = (
     "runtime.offline",
     "output.overwrite",
 )
-@click.option("--codec", type=Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Video codec.")
-@click.option(
+@own_option("--codec", type=Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Video codec.")
+@own_option(
     "--crf", type=Real(0.0, 51.0), default=20.0, show_default=True, help="Constant rate factor: lower is better."
 )
-@click.option(
+@own_option(
     "--preset",
     type=Choice(_PRESETS),
     default="fast",
     show_default=True,
-    help="Encoder preset: slower ones make smaller files.",
+    metavar="PRESET",
+    help="Encoder preset, from ultrafast to placebo: slower ones make smaller files.",
 )
-@click.option(
+@own_option(
     "--longest-px", type=Whole(32, 16384), help="Longest side of the video, in pixels.  [default: the clip's own]"
 )
 def rectify(

@@ -7,8 +7,9 @@ from typing import Final
 import click
 from rich.console import Console
 
-from stream.commands.command import ALL_CODES, ClipName, command
+from stream.commands.command import ALL_CODES, command
 from stream.commands.options import Chosen, run_options
+from stream.commands.values import ClipName
 from stream.errors import UsageError
 
 EXAMPLES: Final = (
@@ -17,7 +18,7 @@ EXAMPLES: Final = (
         "Describe the segments, too, with a model on this machine",
         'run clip.mp4 --annotator qwen --task "folding boxes"',
     ),
-    ("Follow a camera for an hour", "run rtsp://camera/stream --intrinsics lens.json --duration-s 3600"),
+    ("Follow a camera for an hour", "run rtsp://camera/stream --intrinsics lens.json\n--duration-s 3600"),
     ("Run a folder of clips, four at a time", "run clips/ --jobs 4 --out /data/runs"),
     ("Keep the options in a file", "run --show-config > run.toml"),
     ("and use them", "run other.mp4 --config run.toml"),
@@ -54,7 +55,7 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     from stream.ui.view import JsonView
 
     if not sources:
-        raise click.UsageError("Missing argument 'CLIP...'.", click.get_current_context())
+        raise UsageError(f"CLIP... is missing: `{click.get_current_context().command_path} --help` describes it")
     options = chosen.options(sources[0])
     is_json, download = options.output.log_format == "json", options.input.cache_source
     jobs, fail_fast = options.clips.jobs, options.clips.fail_fast

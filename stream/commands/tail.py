@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.commands.command import PathName, Whole, command
+from stream.commands.command import command
+from stream.commands.option import own_option
+from stream.commands.values import PathName, Whole
 from stream.errors import ExitCode
 from stream.records.follower import follow, pause
 from stream.records.reading import layout_of
@@ -21,13 +23,14 @@ from stream.ui.view import LiveView, View
 
 _EXAMPLES = (
     ("Follow a run in a terminal", "tail runs/clip"),
+    ("Begin with the last five events", "tail runs/clip -n 5"),
     ("Print new events only, as JSON lines", "egoclean-stream tail runs/clip --since 120 | jq .event"),
 )
 
 
 @command(examples=_EXAMPLES, exit_codes=(ExitCode.DONE, ExitCode.USAGE, ExitCode.INTERNAL, ExitCode.SIGINT))
 @click.argument("run", type=PathName())
-@click.option(
+@own_option(
     "--since",
     type=Whole(0, 10**12),
     default=0,
@@ -35,19 +38,32 @@ _EXAMPLES = (
     metavar="SEQ",
     help="First event to show, by its number.",
 )
-def tail(run: Path, since: int) -> None:
+@own_option("-n", "--last", type=Whole(0, 10**12), metavar="N", help="Begin with the last N events so far.")
+def tail(run: Path, since: int, last: int | None) -> None:
     """Follow the run directory RUN.
 
     In a terminal, shows a live table; in a pipe, prints each event as one line of JSON. RUN need not exist yet. The
     command ends after the run's last event; stopping it earlier does not disturb the run.
     """
+    events = run / "events.jsonl"
+    if last is not None:
+        since = max(since, _count(events) - last)
     console = Console()
     if console.is_terminal:
         view = LiveView(console)
         pace = Pace(run, view)
-        show_table(follow(run / "events.jsonl", since, pace.wait), view)
+        show_table(follow(events, since, pace.wait), view)
     else:
-        print_lines(follow(run / "events.jsonl", since))
+        print_lines(follow(events, since))
+
+
+def _count(events: Path) -> int:
+    """How many events there are: they are numbered from 0, one a line."""
+    try:
+        with events.open("rb") as file:
+            return sum(line.endswith(b"\n") for line in file)
+    except FileNotFoundError:
+        return 0
 
 
 def print_lines(news: Iterator[tuple[Event, bytes]]) -> None:

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from stream.records.schema.options import LONGEST_WAIT_S, OptionGroup, option
+from stream.records.schema.options import LONGEST_WAIT_S, OptionGroup, conflict, option
 
 
 class DetectorOptions(OptionGroup):
@@ -133,8 +133,5 @@ class DetectorOptions(OptionGroup):
     @model_validator(mode="after")
     def _require_room_for_an_anomaly(self) -> Self:
         if self.longest_anomaly_s <= self.shortest_s:
-            raise ValueError(
-                f"--detector-longest-anomaly-s {self.longest_anomaly_s:g}: "
-                f"must be above --detector-shortest-s {self.shortest_s:g}"
-            )
+            raise conflict(self, ("longest_anomaly_s", "above"), ("shortest_s", "below"))
         return self

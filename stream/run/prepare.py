@@ -169,9 +169,9 @@ def _fetch_progress(options: Options, model: str | None) -> "AbstractContextMana
 
 def _onnx_file(options: Options) -> Path | None:
     """The exported encoder; None for torch."""
-    if (options.encoder.runtime == "onnx") != (options.encoder.onnx is not None):
-        raise UsageError(
-            f"--encoder-runtime {options.encoder.runtime} and --encoder-onnx {options.encoder.onnx} contradict each "
-            "other: give a file with onnx, and none with torch"
-        )
-    return options.encoder.onnx
+    onnx = options.encoder.onnx
+    if options.encoder.runtime == "onnx" and onnx is None:
+        raise UsageError("--encoder-runtime onnx needs an exported encoder: name it with --encoder-onnx FILE")
+    if options.encoder.runtime != "onnx" and onnx is not None:
+        raise UsageError(f"--encoder-onnx {onnx} is read only with --encoder-runtime onnx: add that, or name no file")
+    return onnx

@@ -24,13 +24,22 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(folder / "clip.mp4", frames=180, key_every=30)
 
 
-def test_since_begins_with_that_number(clip: Path, tmp_path: Path) -> None:
-    """``--since 2`` on a finished run prints the events from number 2 on."""
+def test_tail_begins_where_the_user_wants(clip: Path, tmp_path: Path) -> None:
+    """``--since 2`` on a finished run prints the events from number 2 on, ``-n 2`` the last two, both the fewer."""
     run_inline(clip, "--encoder", "grid", "--out", tmp_path)
-    result = CliRunner().invoke(tail, [str(tmp_path / "clip"), "--since", "2"])
+    every = printed(tmp_path / "clip")
+    assert every == list(range(len(every)))
+    assert printed(tmp_path / "clip", "--since", "2") == every[2:]
+    assert printed(tmp_path / "clip", "-n", "2") == every[-2:]
+    assert printed(tmp_path / "clip", "--last", "99") == every
+    assert printed(tmp_path / "clip", "-n", "4", "--since", str(len(every) - 1)) == every[-1:]
+
+
+def printed(run: Path, *words: str) -> list[int]:
+    """The numbers of the events that ``tail`` prints."""
+    result = CliRunner().invoke(tail, [str(run), *words])
     assert result.exit_code == 0
-    numbers = [json.loads(line)["seq"] for line in result.output.splitlines()]
-    assert numbers == list(range(2, numbers[-1] + 1))
+    return [json.loads(line)["seq"] for line in result.output.splitlines()]
 
 
 def test_terminal_shows_position_speed_and_time_left(clip: Path, tmp_path: Path) -> None:

@@ -278,7 +278,8 @@ def test_a_mounted_folder_that_cannot_be_written_is_refused(container: Container
     assert '--user "$(id -u):$(id -g)"' in refused.said
     assert len(refused.said.splitlines()) == 1
     assert container.start(*words, cwd=mounted, out="/results").code == 0
-    assert container.start(*words, "--out", "/results", cwd=mounted) == ([*words, "--out", "/results"], "unset", "", 0)
+    for out in (["--out", "/results"], ["--out=/results"], ["-o", "/results"], ["-o/results"]):
+        assert container.start(*words, *out, cwd=mounted) == ([*words, *out], "unset", "", 0)
     assert container.start("tail", "runs/clip", cwd=mounted).code == 0
 
 

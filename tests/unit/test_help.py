@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
-from click.shell_completion import BashComplete
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 from click.testing import CliRunner, Result
 
 from stream.cli import COMMANDS, cli
@@ -30,7 +31,7 @@ def every_command() -> Iterator[tuple[str, ...]]:
 
 def flags_in(text: str) -> list[str]:
     """The options that are listed."""
-    return re.findall(r"^  (--[a-z0-9-]+)", text, re.MULTILINE)
+    return re.findall(r"^  (?:-[a-z], )?(--[a-z0-9-]+)", text, re.MULTILINE)
 
 
 def test_the_help_of_run_is_short_and_in_groups() -> None:
@@ -67,10 +68,77 @@ def test_every_command_has_examples(words: tuple[str, ...]) -> None:
     assert all(name in COMMANDS or name == "clip.mp4" for name in examples)
 
 
-def completed(*words: str) -> set[str]:
+@pytest.mark.parametrize("words", [(), *every_command()], ids=" ".join)
+@pytest.mark.parametrize("option", ["--help", "--help-all", "-h"])
+def test_no_line_is_longer_than_80_columns(
+    words: tuple[str, ...], option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Examples included, also in a wider terminal; ``-h`` is short for ``--help``."""
+    monkeypatch.setenv("COLUMNS", "200")
+    if option == "--help-all" and not has_long_help(words):
+        return
+    text = helped(*words, option).output
+    assert text.startswith("Usage: ")
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+def has_long_help(words: tuple[str, ...]) -> bool:
+    """Whether a command has ``--help-all``."""
+    return bool(words) and "--help-all" in helped(*words, "--help").output
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        (("run",), {"-e": "--encoder", "-j": "--jobs", "-o": "--out"}),
+        (("rectify",), {"-o": "--out"}),
+        (("analyze",), {"-o": "--out"}),
+        (("check-rectify",), {"-o": "--out"}),
+        (("bench", "chain"), {"-o": "--out", "-e": "--encoder"}),
+        (("models", "export-onnx"), {"-o": "--out"}),
+        (("tail",), {"-n": "--last"}),
+    ],
+)
+def test_daily_options_have_short_forms(words: tuple[str, ...], flags: dict[str, str]) -> None:
+    """The help shows them before the long ones."""
+    text = helped(*words, "--help").output
+    assert {short: re.findall(rf"^  {short}, (--[a-z-]+)", text, re.MULTILINE) for short in flags} == {
+        short: [flag] for short, flag in flags.items()
+    }
+
+
+def completed(*words: str, shell: type[ShellComplete] = BashComplete) -> set[str]:
     """What a shell offers for the last word."""
-    complete = BashComplete(cli, {}, "egoclean-stream", VARIABLE)
+    complete = shell(cli, {}, "egoclean-stream", VARIABLE)
     return {item.value for item in complete.get_completions(list(words[:-1]), words[-1])}
+
+
+def typed(shell: type[ShellComplete], word: str) -> str:
+    """What the program answers a shell that completes the first word."""
+    complete = shell(cli, {}, "egoclean-stream", VARIABLE)
+    return "\n".join(complete.format_completion(each) for each in complete.get_completions([], word))
+
+
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [(BashComplete, "file,cl"), (ZshComplete, "file\ncl\n_"), (FishComplete, "file,cl")],
+)
+def test_without_a_command_a_shell_completes_clips_and_options_of_run(
+    shell: type[ShellComplete], file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths where no command begins so, and beside the commands that do; options of the program and of ``run``."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("clip.mp4", "demo_b.mp4", "other.mp4"):
+        (tmp_path / name).touch()
+    assert typed(shell, "cl") == file
+    assert completed("de", shell=shell) == {"demo", "detect", "demo_b.mp4"}
+    assert {"run", "rectify", "clip.mp4", "other.mp4"} <= completed("", shell=shell)
+    assert "--encoder-model" in completed("--enc", shell=shell)
+    assert "--version" in completed("--v", shell=shell)
+    assert "vjepa2" in completed("--encoder", "v", shell=shell)
+    assert typed(shell, "clips/").startswith("file")
+    assert "--weights" in completed("bench", "--we", shell=shell)
+    assert "chain" in completed("bench", "ch", shell=shell)
 
 
 def test_a_shell_completes_commands_options_and_choices() -> None:

@@ -11,8 +11,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from click.testing import CliRunner
 
 from stream.cli import cli
-from stream.commands.command import PathName, Real, Whole
 from stream.commands.options import RunOption
+from stream.commands.values import PathName, Real, Whole
 from stream.config import OPTIONS, validate
 from stream.errors import UsageError
 from stream.records.schema.options import OptionField, nest
@@ -47,7 +47,7 @@ def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[t
 def own_parameters(*types: type[click.ParamType[object]]) -> list[tuple[str, click.Parameter]]:
     """The parameters of these types that belong to a single command."""
     return [
-        (" ".join((*words, param.opts[0])), param)
+        (" ".join((*words, param.opts[-1])), param)
         for words, command in commands()
         for param in command.params
         if not isinstance(param, RunOption) and isinstance(param.type, types)
@@ -94,7 +94,7 @@ def test_numbers_of_single_commands_are_bounded(name: str, param: click.Paramete
     assert param.type.min is not None
     assert param.type.max is not None
     for value in EXTREMES:
-        with pytest.raises(UsageError, match=f"^{param.opts[0]} {value}: must be .*at most ") as caught:
+        with pytest.raises(UsageError, match=f"^{param.opts[-1]} {value or chr(39) * 2}: must be .*at most ") as caught:
             param.type.convert(value, param, None)
         assert caught.value.exit_code == 2
 

@@ -15,8 +15,11 @@ from tests.support.data_hub import EGO_100K
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"encoder.runtime": "onnx"}, "--encoder-runtime onnx and --encoder-onnx None contradict each other"),
-        ({"encoder.onnx": Path("e.onnx")}, "--encoder-runtime torch and --encoder-onnx e.onnx contradict"),
+        (
+            {"encoder.runtime": "onnx"},
+            "--encoder-runtime onnx needs an exported encoder: name it with --encoder-onnx FILE",
+        ),
+        ({"encoder.onnx": Path("e.onnx")}, "--encoder-onnx e.onnx is read only with --encoder-runtime onnx: "),
         (
             {"encoder.name": "grid", "encoder.runtime": "onnx", "encoder.onnx": Path("e.onnx")},
             "grid encoder is not run by",

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stream.cli import cli
-from stream.commands.command import ClipName
+from stream.commands.values import ClipName
 from stream.config import OPTIONS, Options, validate
 from stream.errors import SourceError, UsageError
 from stream.records.schema.layout import RunLayout
@@ -251,7 +251,7 @@ def test_every_option_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch
     assert shown()["output"]["folder"] == "/data/runs"
     assert "balance = 0.5" in invoked("rectify", "clip.mp4", "--show-config").stdout
     monkeypatch.setenv("EGOCLEAN_RECTIFY_CRF", "99")
-    with pytest.raises(UsageError, match=r"^--crf 99: must be at least 0 and at most 51$"):
+    with pytest.raises(UsageError, match=r"^EGOCLEAN_RECTIFY_CRF=99: must be at least 0 and at most 51$"):
         invoked("rectify", "clip.mp4")
 
 

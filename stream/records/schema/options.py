@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, ge
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 Value: TypeAlias = bool | int | float | str | Path | None
 
@@ -25,6 +26,8 @@ LONGEST_SOURCE_S: Final = 100_000_000.0
 DOLLARS_MAX: Final = 1_000_000.0
 """Limit of an option that is a price."""
 
+CONFLICT: Final = "conflict"
+"""Type of the error of two options that contradict each other."""
 _BOUNDS: Final = (("gt", Gt, "above"), ("ge", Ge, "at least"), ("lt", Lt, "below"), ("le", Le, "at most"))
 
 
@@ -65,7 +68,8 @@ def option(
         text: help of the command line.
         identity: whether runs that differ in it are different runs.
         daily: whether ``--help`` shows it; ``--help-all`` shows every option.
-        flag: name on the command line, ``--on/--off`` for a switch; None for the group's prefix and the field's name.
+        flag: name on the command line, ``--out``, or with its short form ``-o --out``; None for the group's prefix and
+            the field's name.
         unset: what the default None stands for, as the help says it.
         metavar: what the help calls the value.
         command_line_only: whether a TOML file or the environment must not set it.
@@ -94,6 +98,21 @@ def switch(
 def identity_field() -> Any:  # noqa: ANN401 - as above
     """A required field that is no option of the command line, but part of a run's identity."""
     return Field(json_schema_extra={"option": {"identity": True}})
+
+
+def conflict(group: OptionGroup, one: tuple[str, str], other: tuple[str, str]) -> PydanticCustomError:
+    """The error of two numbers of a group that contradict each other; it blames one that the user has set.
+
+    Args:
+        group: the group with its values.
+        one: a field's name, and what it must be: ``("longest_s", "above")`` the other.
+        other: likewise.
+    """
+    (name, must), (beside, _) = (one, other) if one[0] in group.model_fields_set else (other, one)
+    flag = next(each.flag for each in options_of(type(group)) if each.path == beside)
+    by_default = "" if beside in group.model_fields_set else ", the default"
+    requirement = f"must be {must} {flag} {getattr(group, beside):g}{by_default}"
+    return PydanticCustomError(CONFLICT, "{requirement}", {"field": name, "requirement": requirement})
 
 
 @dataclass(frozen=True)
@@ -125,12 +144,17 @@ class OptionField:
         A switch that no file and no variable can set needs no opposite.
         """
         if self.extra["flag"]:
-            return str(self.extra["flag"])
+            return str(self.extra["flag"]).rpartition(" ")[2]
         name = self.path.rpartition(".")[2].replace("_", "-")
         prefix = self.group.prefix if issubclass(self.group, OptionGroup) else ""
         flag = f"{prefix}-{name}" if prefix else name
         has_opposite = isinstance(self.field.default, bool) and not self.extra["command_line_only"]
         return f"--{flag}/--no-{flag}" if has_opposite else f"--{flag}"
+
+    @property
+    def short(self) -> str:
+        """Its short form, ``-o``; empty if it has none."""
+        return str(self.extra["flag"] or "").rpartition(" ")[0]
 
     @property
     def flag(self) -> str:
