@@ -39,6 +39,7 @@ from stream.records.schema.options import (
 )
 from stream.sources.address import redacted
 from stream.sources.live.options import LiveOptions
+from stream.sources.remote.parts import FetchedParts
 from stream.video.facts import StreamFacts
 from stream.video.sampling import Preset, Sampling
 
@@ -217,6 +218,8 @@ class ResolvedOptions(BaseModel):
     """Stream facts of a live source, which is probed once."""
     always_starts_over: bool = False
     """The command has no ``--overwrite``, and always discards its earlier results."""
+    fetched: FetchedParts | None = None
+    """Parts of a remote clip that probing has fetched."""
 
 
 class Options(BaseModel):

@@ -70,7 +70,7 @@ def run_clips(
         SourceError: a list of clips cannot be read, or with ``overwrite`` a local path does not exist.
         UsageError: two clips would be written to one place.
     """
-    named = list_clips(specs, download=download)
+    named = list_clips(specs, download=download, overwrite=overwrite)
     if overwrite and (missing := [redacted(clip.spec) for clip in named if is_missing(clip.spec)]):
         raise SourceError(
             f"{', '.join(missing)} cannot be read: No such file or directory; "

@@ -18,6 +18,7 @@ from stream.records.schema.options import by_path
 from stream.run.probe import probe
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.socket_folder import require_short_path
+from stream.sources.fetched import fetched_parts
 from stream.sources.remote.address import is_on_hub, parse_address
 from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.source import Source
@@ -70,7 +71,9 @@ def prepare(options: Options) -> Prepared:
     options = options.replace({"input.decoder": decoder.name})
     options = with_encoder(options, allow_download=not options.runtime.offline)
     options = with_budget(_with_recorded_batch(with_annotator(options), source))
-    return Prepared(options, source, stream, intrinsics, read_sidecar(source, stream), decoder)
+    sidecar = read_sidecar(source, stream)
+    options = options.replace({"resolved.fetched": fetched_parts(source)})
+    return Prepared(options, source, stream, intrinsics, sidecar, decoder)
 
 
 def _at_recorded_commit(options: Options) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from stream.config import Options
 from stream.errors import UnreachableError, UsageError
 from stream.sources.address import FILE, scheme_of
+from stream.sources.fetched import with_recorder
 from stream.sources.live.backoff import Backoff
 from stream.sources.source import Source
 from stream.sources.table import open_source
@@ -42,7 +43,7 @@ def probe(options: Options) -> tuple[Source, StreamFacts]:
 
 
 def _open(options: Options) -> tuple[Source, StreamFacts]:
-    source = open_source(options.source, options.live, download=options.input.cache_source)
+    source = with_recorder(open_source(options.source, options.live, download=options.input.cache_source))
     _require_fitting(options, source)
     return source, read_facts(source)
 

@@ -18,6 +18,7 @@ def ingest(context: WorkContext) -> Work:
     import cv2
 
     from stream.geometry.camera import read_intrinsics
+    from stream.sources.fetched import with_parts
     from stream.sources.table import open_source
     from stream.stages.decode import Decode
     from stream.stages.rectify import Rectify
@@ -27,6 +28,7 @@ def ingest(context: WorkContext) -> Work:
     cv2.setNumThreads(1)
     options = context.options
     source = open_source(options.source, options.live, download=options.input.cache_source)
+    source = with_parts(source, options.resolved.fetched)
     stream, device = options.resolved.stream or read_facts(source), torch_device(options.input.decoder)
     hwaccel = accelerator(options.input.decoder, on_device=device is not None)
     decode = Decode(source.name, stream)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from stream.config import Options
 from stream.runtime.heartbeat import Heartbeat
 from stream.runtime.process_spec import ProcessSpec
 from stream.runtime.worker import WorkerConfig
@@ -29,7 +30,7 @@ class WorkerProcess:
             stdout=self._stderr,
             stderr=self._stderr,
             start_new_session=True,  # a terminal's Ctrl-C reaches the supervisor alone
-            pass_fds=(lock_fd, *((config.options.live.stdin_fds or ()) if config.inlet is None else ())),
+            pass_fds=(lock_fd, *(_source_fds(config.options) if config.inlet is None else ())),
             env=_environment(spec),
         )
         self._write(config.model_dump_json().encode() + b"\n")
@@ -83,6 +84,12 @@ class WorkerProcess:
             self._process.stdin.flush()
         except BrokenPipeError:
             return  # it has ended already: the supervisor finds that, and why, by its exit status
+
+
+def _source_fds(options: Options) -> tuple[int, ...]:
+    """The file descriptors that the process which reads the source inherits."""
+    fetched = options.resolved.fetched
+    return (*(options.live.stdin_fds or ()), *([fetched.fd] if fetched else []))
 
 
 def _environment(spec: ProcessSpec) -> dict[str, str]:

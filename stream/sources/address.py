@@ -8,7 +8,8 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from stream.errors import SourceError
 
@@ -26,6 +27,8 @@ _HIDDEN = "***"
 _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9-]*)=((?:(?![&;/?#]|_[A-Za-z]+=).)*)")
 """``key=value``, as after ``?``; some cameras have ``user=admin_password=secret_channel=1`` in the path."""
 
+STEM_BYTES_MAX: Final = 200
+"""Of the 255 that file systems give a name; the rest is for what is appended to it."""
 _STEM_MOST = 80
 """Characters of a stem: file names are made from it, and those have at most 255 bytes."""
 _VIDEO_ENDINGS = frozenset({".ts", ".m2ts", ".mkv", ".webm", ".mp4", ".mov", ".h265", ".hevc"})
@@ -90,6 +93,22 @@ def _hide(pair: re.Match[str]) -> str:
     return f"{key}={value if key.lower() in _HARMLESS else _HIDDEN}"
 
 
+def clip_stem_of(spec: str) -> str:
+    """The name of a clip at an HTTP address, as of a local one: its file name without the ending and without a query.
+
+    If that is no name for a folder, or a part of it is hidden, it is ``stem_of``.
+    """
+    name = PurePosixPath(unquote(re.split(r"[?#]", redacted(spec).partition("://")[2])[0].partition("/")[2])).name
+    stem = PurePosixPath(name).stem
+    is_name = stem.strip(".") and stem.isprintable() and len(stem.encode()) <= STEM_BYTES_MAX
+    return stem if is_name and _HIDDEN not in name else stem_of(spec)
+
+
+def names_video(spec: str) -> bool:
+    """Whether the path of an HTTP address ends as a file of a video does."""
+    return PurePosixPath(re.split(r"[?#]", spec)[0]).suffix.lower() in _VIDEO_ENDINGS
+
+
 def stem_of(spec: str) -> str:
     """A file name for what ``spec`` names: of an address its host and path, without secrets; of a file its stem."""
     if spec == STANDARD_INPUT:
@@ -97,7 +116,7 @@ def stem_of(spec: str) -> str:
     _, mark, rest = redacted(spec).partition("://")
     if not mark:
         return Path(spec).stem
-    place = re.sub(rf"[A-Za-z0-9-]+={re.escape(_HIDDEN)}", "", rest).removeprefix(f"{_HIDDEN}@").rstrip("/")
+    place = re.sub(rf"[A-Za-z0-9-]+={re.escape(_HIDDEN)}", "", rest).removeprefix(f"{_HIDDEN}@").rstrip("/?&")
     if PurePosixPath(place).suffix.lower() in _VIDEO_ENDINGS:
         place = place.removesuffix(PurePosixPath(place).suffix)
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", place).strip("._-") or "live"

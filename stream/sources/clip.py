@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream.errors import SourceError
 from stream.pipeline.items import Packet, SourceEvent
+from stream.sources.address import STEM_BYTES_MAX
 from stream.sources.live.options import LiveOptions
 from stream.sources.local import File, LocalFile
 from stream.sources.member import SEPARATOR, ask_for_member, find_member, is_tar
@@ -28,9 +29,6 @@ _SIDECAR_BYTES = 64 * 1024
 
 
 _EDGE_BYTES = 2**20
-
-_STEM_BYTES_MAX = 200
-"""Of the 255 that file systems give a name; the rest is for what is appended to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +210,7 @@ def _clip_of(file: File, member: str | None, spec: str) -> Clip:
         raise SourceError(f"{spec!r} is not named in UTF-8: rename the clip, or its folder")
     offset, size_bytes = (0, file.size_bytes) if member is None else find_member(file, member)
     stem = PurePosixPath(file.name if member is None else member).stem
-    if stem in ("", ".", "..") or not stem.isprintable() or len(stem.encode()) > _STEM_BYTES_MAX:
+    if stem in ("", ".", "..") or not stem.isprintable() or len(stem.encode()) > STEM_BYTES_MAX:
         raise SourceError(f"{spec!r} has no name that a run directory could have: rename it")
     name = file.name if member is None else f"{file.name}{SEPARATOR}{member}"
     if size_bytes == 0:

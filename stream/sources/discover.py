@@ -5,7 +5,7 @@ from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
 
 from stream.errors import SourceError, UsageError
-from stream.sources.address import FILE, ClipSpec, redacted, scheme_of, stem_of
+from stream.sources.address import FILE, ClipSpec, clip_stem_of, names_video, redacted, scheme_of, stem_of
 from stream.sources.local import LocalFile
 from stream.sources.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
 from stream.sources.remote.address import is_remote
@@ -18,9 +18,10 @@ _LIST_CHARS_MAX = 1 << 24
 """Enough for a hundred thousand clips with long names."""
 
 _VIDEO, _TAR = ".mp4", ".tar"
+_HTTP = ("http", "https")
 
 
-def list_clips(specs: Sequence[str], *, download: bool = False) -> list[ClipSpec]:
+def list_clips(specs: Sequence[str], *, download: bool = False, overwrite: bool = False) -> list[ClipSpec]:
     """Every clip that is named, in order.
 
     A tar stands for its ``.mp4`` members in their order; a folder for its ``.mp4`` files and the members of its tars,
@@ -31,6 +32,9 @@ def list_clips(specs: Sequence[str], *, download: bool = False) -> list[ClipSpec
     Args:
         specs: The arguments.
         download: Whether a remote shard may be fetched whole to list it, if the server does not serve parts.
+        overwrite: Whether what one clip writes would be discarded for another. Only its server knows whether an HTTP
+            address is a clip, which is named by its file, or a live source, which is named by its host and path:
+            without an ending of a video it counts as the latter, and with ``overwrite`` as either.
 
     Raises:
         SourceError: a list cannot be read, or is empty.
@@ -39,7 +43,7 @@ def list_clips(specs: Sequence[str], *, download: bool = False) -> list[ClipSpec
         NoRoomError: what is to be fetched does not fit on the disk.
     """
     named = [clip for spec in specs for line in _lines(spec) for clip in _clips_of(line, download=download)]
-    _require_own_stems(clip.spec for clip in named if clip.fault is None)
+    _require_own_stems((clip.spec for clip in named if clip.fault is None), overwrite=overwrite)
     return named
 
 
@@ -95,14 +99,20 @@ def _inside(spec: str, *, download: bool) -> list[ClipSpec]:
     return []
 
 
-def _require_own_stems(clips: Iterable[str]) -> None:
+def _require_own_stems(clips: Iterable[str], *, overwrite: bool) -> None:
     seen: dict[str, str] = {}
     for clip in clips:
-        file_name = clip.partition(SEPARATOR)[2] or (PurePosixPath(clip).name if is_remote(clip) else clip)
-        stem = stem_of(file_name)
+        stem = _stem(clip, is_clip=overwrite)
         if stem in seen:
             raise UsageError(
                 f"{redacted(seen[stem])} and {redacted(clip)} would both be written as {stem!r}: "
                 "give them in two calls, each with its own --out"
             )
         seen[stem] = clip
+
+
+def _stem(clip: str, *, is_clip: bool) -> str:
+    """The name of a run directory; ``is_clip`` says whether an address without an ending of a video is a clip."""
+    if scheme_of(clip) in _HTTP and (is_clip or names_video(clip)):
+        return clip_stem_of(clip)
+    return stem_of(clip.partition(SEPARATOR)[2] or (PurePosixPath(clip).name if is_remote(clip) else clip))

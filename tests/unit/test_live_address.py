@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from stream.config import Options, validate
 from stream.errors import SourceError, UsageError
-from stream.sources.address import FILE, Address, redacted, scheme_of, stem_of
+from stream.sources.address import FILE, Address, clip_stem_of, redacted, scheme_of, stem_of
+from stream.sources.discover import list_clips
 from stream.sources.table import OPENERS, open_clip, open_source
 from tests.support.clips import clips_named
 
@@ -32,7 +33,7 @@ SECRET = "geheim7"  # noqa: S105 - of nobody
             "rtsp://cam/user=***_password=***_channel=1_stream=0.sdp",
             "cam_channel_1_stream_0.sdp",
         ),
-        ("https://host:8443/x/clip.ts?token=geheim7", "https://host:8443/x/clip.ts?token=***", "host_8443_x_clip.ts"),
+        ("https://host:8443/x/clip.ts?token=geheim7", "https://host:8443/x/clip.ts?token=***", "host_8443_x_clip"),
         ("http://host/clip.mkv", "http://host/clip.mkv", "host_clip"),
         ("rtsp://[::1]:554/live", "rtsp://[::1]:554/live", "1_554_live"),
         ("-", "-", "stdin"),
@@ -88,6 +89,39 @@ def test_two_cameras_of_one_path_are_two_runs() -> None:
     with pytest.raises(UsageError, match="would both be written as 'one_live'") as raised:
         clips_named([cameras[0], cameras[0]])
     assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "stem"),
+    [
+        ("https://host:8443/x/clip.ts?token=geheim7", "clip"),
+        ("http://u:geheim7@host/my%20clip.mp4", "my clip"),
+        ("http://host/s?x=1", "s"),
+        ("http://host/a.b.mp4#t=1", "a.b"),
+        ("http://host/?v=1", "host"),
+        ("http://host", "host"),
+        ("http://host/..", "host"),
+        ("http://host/a%2F..%2Fclip.mp4", "clip"),
+        ("http://host/a%0Ab.mp4", "host_a_0Ab"),
+        (f"http://host/{'x' * 300}.mp4", stem_of(f"http://host/{'x' * 300}.mp4")),
+        ("http://cam/user=admin_password=geheim7_channel=1.mp4", "cam_channel_1"),
+    ],
+)
+def test_a_clip_on_a_server_is_named_as_a_local_one(spec: str, stem: str) -> None:
+    """By its file; by host and path where that would be no name, or would show a secret."""
+    assert clip_stem_of(spec) == stem
+    assert SECRET not in stem
+
+
+def test_two_clips_of_one_name_on_servers_are_refused() -> None:
+    """As two local ones are. Addresses that may be cameras are told apart by their host, unless results may be lost."""
+    for other in ("http://two/b/clip.mp4?x=1", "https://one/clip.mkv", "elsewhere/clip.mp4"):
+        with pytest.raises(UsageError, match="would both be written as 'clip'"):
+            list_clips(["http://one/a/clip.mp4", other])
+    cameras = ["http://one/video", "http://two/video"]
+    assert clips_named(cameras) == cameras
+    with pytest.raises(UsageError, match="would both be written as 'video'"):
+        list_clips(cameras, overwrite=True)
 
 
 def test_options_for_the_record_hold_no_secret(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -10,8 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.errors import SourceError
+from stream.sources.clip import Clip
+from stream.sources.fetched import fetched_parts, with_parts, with_recorder
 from stream.sources.remote import file as remote
+from stream.sources.remote import parts
 from stream.sources.remote.file import RemoteFile, Traffic
+from stream.sources.table import open_clip
 
 _DATA = bytes(number * 7 % 251 for number in range(10_000))
 _BLOCK = 64
@@ -149,3 +154,54 @@ def test_errors_of_a_store_are_sentences(error: Exception, says: str) -> None:
     with _remote(counted).open(0, _BLOCK) as file, pytest.raises(SourceError, match=says) as caught:
         file.read(1)
     assert "secret" not in str(caught.value)
+
+
+def _clip(counted: _Counted, oid: str | None = "one") -> Clip:
+    file = replace(_remote(counted), oid=oid)
+    return Clip(file.name, "clip", file, 640, 1280)
+
+
+def test_what_was_recorded_is_not_fetched_again() -> None:
+    """Another opening of the same file takes it from memory, and fetches only the rest; nothing is fetched ahead."""
+    first, second = _Counted(), _Counted()
+    probed = with_recorder(_clip(first))
+    with probed.open() as part:
+        part.read(100)
+    assert sum(first.fetched.values()) < 20
+    source = with_parts(_clip(second), fetched_parts(probed))
+    with source.open() as part:
+        assert part.read() == _DATA[640:1920]
+    assert first.fetched + second.fetched == Counter(range(10, 30))
+
+
+def test_parts_of_another_content_are_not_used() -> None:
+    """A file that has changed since is fetched anew; so is what did not fit into memory."""
+    probed, counted = with_recorder(_clip(_Counted())), _Counted()
+    with probed.open() as part:
+        part.read()
+    with with_parts(_clip(counted, oid="two"), fetched_parts(probed)).open() as part:
+        part.read()
+    assert counted.fetched == Counter(range(10, 30))
+    assert with_parts(_clip(counted), None).open().read() == _DATA[640:1920]
+
+
+def test_no_more_is_recorded_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first parts are kept, up to the limit."""
+    monkeypatch.setattr(parts, "RECORDED_BYTES_MAX", 5 * _BLOCK)
+    probed = with_recorder(_clip(_Counted()))
+    with probed.open() as part:
+        part.read()
+    found = fetched_parts(probed)
+    assert found is not None
+    assert len(found.parts) == 5
+    assert found.find(650, 660) == _DATA[650:660]
+    assert found.find(0, 10) is found.find(690, 720) is None
+
+
+def test_a_file_on_disk_records_nothing(tmp_path: Path) -> None:
+    """Its bytes are read again for nothing."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(_DATA)
+    clip = open_clip(str(path))
+    assert with_recorder(clip) is clip
+    assert fetched_parts(clip) is None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stream.errors import SourceError, UsageError
 from stream.pipeline.items import Packet, SourceEvent
-from stream.sources.address import Address
+from stream.sources.address import Address, clip_stem_of
 from stream.sources.live.byte_streams import ForwardOnlyFile, GrowingFile, StandardInput
 from stream.sources.live.http import HttpStream, send_get
 from stream.sources.live.options import CAMERAS, Kind, LiveOptions
@@ -190,7 +190,7 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
             from stream.sources.remote.http import http_file
 
             file = http_file(address, answer, options.read_timeout_s)
-            return Clip(address.name, address.stem, file.fetched() if download else file, 0, file.size_bytes)
+            return Clip(address.name, clip_stem_of(spec), file.fetched() if download else file, 0, file.size_bytes)
         return _live("http" if answer.length is None else "download", options, address)
 
 

@@ -14,6 +14,7 @@ import stamina
 from models.weights.hub_client import RangeIgnoredError
 from stream.sources.local import ByteRange, LocalFile
 from stream.sources.remote.errors import as_source_errors
+from stream.sources.remote.parts import FetchedParts, PartRecorder
 
 if TYPE_CHECKING:
     from fsspec.caching import BaseCache
@@ -66,6 +67,10 @@ class RemoteFile:
     """Whether an error may be gone when the same block is requested again."""
     local: LocalFile | None = None
     """Path of the downloaded copy."""
+    known: FetchedParts | None = None
+    """Parts that another process has fetched."""
+    recorder: PartRecorder | None = None
+    """Keeps what is fetched; nothing is then fetched ahead, since it might not be needed."""
     _caches: "dict[tuple[int, int], BaseCache]" = field(default_factory=dict, compare=False, repr=False)
     """By offset and size of the part that they hold."""
     _handles: list[SeekableFile] = field(default_factory=list, compare=False, repr=False)
@@ -82,12 +87,12 @@ class RemoteFile:
     def open(self, offset: int, size_bytes: int) -> io.RawIOBase:
         if self.local:
             return self.local.open(offset, size_bytes)
-        from fsspec.caching import BackgroundBlockCache
+        from fsspec.caching import BackgroundBlockCache, BlockCache
 
         key = offset, size_bytes
         if key not in self._caches:
-            fetcher = _Part(self, offset).fetch
-            self._caches[key] = BackgroundBlockCache(BLOCK_BYTES, fetcher, size_bytes, CACHED_BLOCKS)
+            cache = BlockCache if self.recorder else BackgroundBlockCache
+            self._caches[key] = cache(BLOCK_BYTES, _Part(self, offset).fetch, size_bytes, CACHED_BLOCKS)
         return CachedFile(self._caches[key], self.name, size_bytes)
 
     def skim(self) -> io.RawIOBase:
@@ -120,6 +125,8 @@ class RemoteFile:
             WholeFilesOnlyError: the server ignores ranges.
         """
         stop = min(stop, self.size_bytes)
+        if self.known and (data := self.known.find(start, stop)) is not None:
+            return data
         with as_source_errors(self.name):
             for attempt in stamina.retry_context(on=self.may_pass, attempts=None, timeout=_BUDGET_S):
                 with attempt:
@@ -135,6 +142,8 @@ class RemoteFile:
         self.traffic.fetched_bytes += len(data)
         if len(data) != stop - start:
             raise RangeIgnoredError(f"{len(data)} bytes were received, expected {stop - start}")
+        if self.recorder:
+            self.recorder.add(start, data)
         return data
 
 
