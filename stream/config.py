@@ -97,9 +97,9 @@ class EncoderOptions(OptionGroup):
         identity=True,
     )
     runtime: Literal["torch", "onnx"] = option("torch", "Inference backend.", identity=True)
-    onnx: Path | None = option(
-        None, "Model exported by `models export-onnx`, for the onnx backend.", metavar="FILE", identity=True
-    )
+    onnx: Path | None = option(None, "Model exported by `models export-onnx`, for the onnx backend.", metavar="FILE")
+    onnx_sha256: str | None = identity_field(default=None)
+    """Of the exported model, wherever its file is; it is worked out before the run starts."""
     onnx_provider: Provider = option(
         "auto",
         "ONNX Runtime provider; auto takes the first that works.",

@@ -47,6 +47,8 @@ class Choice:
     """Folder of the weights; None where there are none."""
     encoder_px: int = ENCODER_PX
     """Side of the frames that it takes."""
+    onnx_sha256: str | None = None
+    """Digest of the exported model; None where the weights themselves are run."""
 
 
 def encoder_names() -> tuple[str, ...]:
@@ -192,7 +194,7 @@ def _choose_exported(name: str, file: Path, frames: int, folder: Path | None) ->
     require_packages(onnx_runtime.PACKAGES, extra="onnx")
     facts = read_facts(file)
     check_fits(file, facts, frames, None if folder is None else weights_sha256(folder))
-    return Choice(name, None if folder is None else str(folder), facts.encoder_px)
+    return Choice(name, None if folder is None else str(folder), facts.encoder_px, facts.sha256)
 
 
 def _require_onnx(kind: str, spec: EncoderSpec, onnx: Path) -> None:

@@ -24,9 +24,7 @@ class KeyframeOptions(OptionGroup):
 
     fps: float = option(1.0, "Keyframes kept per second of video.", identity=True, ge=0.001, le=30.0)
     px: int = option(854, "Longest side of a keyframe, in pixels.", identity=True, ge=64, le=4096)
-    cache_mib: int = option(
-        512, "Disk space for keyframes that wait for the annotator, in MiB.", identity=True, ge=1, le=1_048_576
-    )
+    cache_mib: int = option(512, "Disk space for keyframes that wait for the annotator, in MiB.", ge=1, le=1_048_576)
     on_cache_full: Literal["block", "skip"] | None = option(
         None,
         "When the keyframe cache is full: wait for the annotator, or skip segments.",

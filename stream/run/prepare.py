@@ -142,7 +142,8 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
     except ValueError as error:
         raise UsageError(str(error)) from error
     return options.replace({
-        "encoder.name": choice.kind, "encoder.model": choice.model, "resolved.encoder_px": choice.encoder_px,
+        "encoder.name": choice.kind, "encoder.model": choice.model, "encoder.onnx_sha256": choice.onnx_sha256,
+        "resolved.encoder_px": choice.encoder_px,
     })  # fmt: skip
 
 

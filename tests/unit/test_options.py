@@ -7,6 +7,8 @@ from typing import ClassVar
 import pytest
 from click.testing import CliRunner, Result
 
+from models.encoders.onnx.facts import OnnxFacts, facts_path
+from models.encoders.vjepa2.cost import EncoderShape
 from stream.cli import cli
 from stream.commands.values import ClipName
 from stream.config import OPTIONS, Options, validate
@@ -15,6 +17,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, Source
 from stream.records.schema.options import OptionGroup, option, options_of
 from stream.records.store.run_lock import earlier_run
+from stream.run.prepare import with_encoder
 
 RUN = ("run", "clip.mp4")
 
@@ -71,7 +74,7 @@ def test_marked_options_are_the_identity(path: str) -> None:
     """Each is in it under its path, and nothing else is but the source."""
     identity = Options(source="clip.mp4").identity()
     assert path in identity
-    assert set(identity) <= {"source", *OPTIONS}
+    assert set(identity) <= {"source", "encoder.onnx_sha256", *OPTIONS}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +83,7 @@ def test_marked_options_are_the_identity(path: str) -> None:
         {"input.decoder": "nvdec"},
         {"input.cache_source": True},
         {"encoder.batch": 4},
+        {"keyframes.cache_mib": 9},
         {"encoder.max_wait_s": 2.0},
         {"annotator.url": "http://elsewhere/v1", "annotator.request_timeout_s": 9.0},
         {"live.read_timeout_s": 3.0},
@@ -98,6 +102,31 @@ def test_how_a_run_is_carried_out_is_not_its_identity(tmp_path: Path, changes: d
     other = now.replace({"window.stride_s": 2.0})
     with pytest.raises(UsageError, match=r"window\.stride_s: 1\.0 then, 2\.0 now"):
         earlier_run(layout, recorded(other), other.identity(), lambda: None)
+
+
+def test_an_exported_encoder_is_known_by_its_content(tmp_path: Path) -> None:
+    """A moved ONNX file is the same run; another one at the old place is not."""
+    first, moved, other = (tmp_path / name for name in ("a/encoder.onnx", "b/moved.onnx", "c/encoder.onnx"))
+    for file, graph in ((first, "1"), (moved, "1"), (other, "2")):
+        file.parent.mkdir()
+        describe_export(file, graph)
+    runs = [
+        Options(source="clip.mp4").replace({"encoder.runtime": "onnx", "encoder.onnx": file})
+        for file in (first, moved, other)
+    ]
+    same, again, different = (with_encoder(each).identity() for each in runs)
+    assert same == again != different
+    assert validate(with_encoder(runs[0]).recorded()).identity() == same
+
+
+def describe_export(file: Path, graph: str) -> None:
+    """The JSON file beside an exported encoder, whose files have made-up digests."""
+    facts = OnnxFacts(
+        model="m", revision="r", weights_sha256="w", dtype="float32", frames=64, encoder_px=256, dims=8,
+        shape=EncoderShape(), opset=20, torch="2", transformers="5",
+        files_sha256={file.name: graph, f"{file.name}.data": "d"},
+    )  # fmt: skip
+    facts_path(file).write_text(facts.model_dump_json())
 
 
 def recorded(options: Options) -> Manifest:

@@ -35,6 +35,11 @@ class OnnxFacts(BaseModel):
     files_sha256: dict[str, str]
     """Digests of the graph and of the weights beside it, by file name."""
 
+    @property
+    def sha256(self) -> str:
+        """One digest of all files, whatever their names."""
+        return hashlib.sha256("".join(sorted(self.files_sha256.values())).encode()).hexdigest()
+
 
 def facts_path(file: Path) -> Path:
     """Path of the facts of an ONNX file."""

@@ -95,9 +95,9 @@ def switch(
     return option(on, text, identity=identity, daily=daily, command_line_only=command_line_only)
 
 
-def identity_field() -> Any:  # noqa: ANN401 - as above
-    """A required field that is no option of the command line, but part of a run's identity."""
-    return Field(json_schema_extra={"option": {"identity": True}})
+def identity_field(**default: Any) -> Any:  # noqa: ANN401 - as above
+    """A field that is no option of the user's, but part of a run's identity; required unless it has a ``default``."""
+    return Field(json_schema_extra={"option": {"identity": True}}, **default)
 
 
 def conflict(group: OptionGroup, one: tuple[str, str], other: tuple[str, str]) -> PydanticCustomError:
