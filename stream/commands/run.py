@@ -64,24 +64,18 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     if options.input.loop and len(list_clips(sources, download=download)) > 1:
         raise UsageError("--loop replays a single clip, and several are named: name one")
     to_user = say_json if is_json else partial(print_line, Console())
-    job, record = partial(run_clip, options=options), options.output.folder / "series.json"
-    together = (
-        partial(run_concurrently, options=options, jobs=jobs, write_line=to_user, fail_fast=fail_fast)
-        if jobs > 1
-        else None
+    together = partial(run_concurrently, options=options, jobs=jobs, write_line=to_user, fail_fast=fail_fast)
+    code = run_clips(
+        sources,
+        partial(run_clip, options=options),
+        to_user,
+        download=download,
+        fail_fast=fail_fast,
+        record=options.output.folder / "series.json",
+        run_concurrently=together if jobs > 1 else None,
+        overwrite=options.output.overwrite,
     )
-    sys.exit(
-        run_clips(
-            sources,
-            job,
-            to_user,
-            download=download,
-            fail_fast=fail_fast,
-            record=record,
-            run_concurrently=together,
-            overwrite=options.output.overwrite,
-        )
-    )
+    sys.exit(code)
 
 
 def say_json(line: str) -> None:

@@ -1,13 +1,14 @@
 """A file on an HTTP server that serves parts of it, read through fsspec."""
 
 import base64
+from collections.abc import Callable
+from functools import partial
 from http.client import HTTPResponse
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from stream.errors import SourceError
-from stream.sources.address import Address
+from stream.sources.address import Address, clip_stem_of
 from stream.sources.remote.address import require_client
 from stream.sources.remote.errors import as_source_errors
 from stream.sources.remote.file import RemoteFile, Traffic
@@ -39,18 +40,6 @@ def http_file(address: Address, response: HTTPResponse, timeout_s: float) -> Rem
     timeout = ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s)
     server = filesystem("http", client_kwargs={"timeout": timeout}, skip_instance_cache=True)
 
-    def download(to: Path) -> tuple[Path, bool]:
-        if to.is_file():
-            return to, False
-        to.parent.mkdir(parents=True, exist_ok=True)
-        part = to.with_name(f"{to.name}.part")
-        server.get_file(url, str(part), headers=headers)
-        part.replace(to)
-        return to, True
-
-    def open_part() -> Any:  # noqa: ANN401  (fsspec is untyped)
-        return server.open(url, "rb", size=int(size), cache_type="none", headers=headers)
-
     with as_source_errors(address.name):
         return RemoteFile(
             name=address.name,
@@ -58,12 +47,23 @@ def http_file(address: Address, response: HTTPResponse, timeout_s: float) -> Rem
             oid=etag,
             origin={"url": address.name, "etag": etag},
             traffic=Traffic(),
-            opens=open_part,
-            fetches=download,
+            opens=partial(server.open, url, "rb", size=int(size), cache_type="none", headers=headers),
+            fetches=partial(_download, partial(server.get_file, url, headers=headers)),
             sibling=lambda _: None,
-            path_in_storage=f"{address.stem}.mp4",
+            path_in_storage=f"{clip_stem_of(address.spec)}.mp4",
             may_pass=_may_pass,
         )
+
+
+def _download(get_file: Callable[[str], None], to: Path) -> tuple[Path, bool]:
+    """Fetch the whole file: where it is, and whether it had to be fetched."""
+    if to.is_file():
+        return to, False
+    to.parent.mkdir(parents=True, exist_ok=True)
+    part = to.with_name(f"{to.name}.part")
+    get_file(str(part))
+    part.replace(to)
+    return to, True
 
 
 def _may_pass(error: Exception) -> bool:
