@@ -1,0 +1,133 @@
+"""The distribution: a wheel by way of an sdist, its metadata, and the program that it installs."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from tests.support.clips import make_clip
+from tests.support.runs import manifest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("exporters", "models", "stream", "LICENSE", "README.md", "pyproject.toml", "setup.py")
+BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the project's files and one commit."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in SOURCES:
+        ignored = shutil.ignore_patterns("__pycache__", "COMMIT")
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy2(ROOT / name, folder / name)
+    git(folder, "init", "-q")
+    git(folder, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "--allow-empty", "-m", "x")
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    """The output of git in a repository."""
+    return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def build(hook: str, tree: Path, out: Path) -> Path:
+    """Call a hook of the build backend (PEP 517) in a source tree; the file that it has built."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD, hook, str(out)], cwd=tree, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return out / done.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As ``python -m build`` makes it: from the sdist, which has no repository."""
+    out = tmp_path_factory.mktemp("dist")
+    with tarfile.open(build("build_sdist", repository, out)) as sdist:
+        sdist.extractall(out, filter="data")
+    (tree,) = (each for each in out.iterdir() if each.is_dir())
+    assert not (tree / ".git").exists()
+    return build("build_wheel", tree, out)
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    """The wheel's core metadata."""
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = (each for each in files.namelist() if each.endswith(".dist-info/METADATA"))
+        return message_from_bytes(files.read(name))
+
+
+def test_the_metadata_is_complete(metadata: Message) -> None:
+    """Readme, licence, addresses, classifiers, and what it requires."""
+    assert (metadata["Name"], metadata["License-Expression"]) == ("egoclean-stream", "Apache-2.0")
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload() == (ROOT / "README.md").read_text()
+    assert metadata.get_all("License-File") == ["LICENSE"]
+    assert len(metadata.get_all("Classifier", [])) > 5
+    required = metadata.get_all("Requires-Dist", [])
+    assert any(each.startswith("av==") for each in required)
+    assert {"vjepa", "qwen", "openai", "http"} <= set(metadata.get_all("Provides-Extra", []))
+    addresses = [each.partition(", ")[2] for each in metadata.get_all("Project-URL", [])]
+    assert addresses
+    assert all(each.startswith(("https://huggingface.co/", "https://github.com/")) for each in addresses)
+
+
+def test_data_files_are_in_the_wheel(wheel: Path) -> None:
+    """Prompts, schemas, the licence and the commit; no tests."""
+    with zipfile.ZipFile(wheel) as files:
+        names = set(files.namelist())
+    shipped = [*(ROOT / "models").rglob("*.md"), *(ROOT / "stream").rglob("*.json")]
+    assert {str(path.relative_to(ROOT)) for path in shipped} <= names
+    assert "stream/COMMIT" in names
+    assert not [name for name in names if name.startswith("tests/")]
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of a fresh virtual environment, whose other packages are those of this one."""
+    folder = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*install, str(wheel)], check=True, env={**os.environ, "PYTHONPATH": ""})
+    site = next(folder.glob("lib/python*/site-packages"))
+    (site / "packages.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return folder / "bin" / "egoclean-stream"
+
+
+def call(program: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the installed program outside of the source tree."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [program, *words], cwd=program.parent, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_installed_program_names_its_commit_and_runs(installed: Path, repository: Path, tmp_path: Path) -> None:
+    """The version is that of the repository that the wheel was built from; a clip becomes a record."""
+    head = git(repository, "rev-parse", "HEAD")
+    assert call(installed, "--version").stdout == f"egoclean-stream 0.1.0 ({head[:12]})\n"
+    clip = make_clip(tmp_path / "clip.mp4", frames=60)
+    done = call(installed, clip, "--encoder", "grid", "--no-rectify", "--out", tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    assert manifest(tmp_path / "runs" / "clip")["state"] == "finished"
+
+
+def test_without_a_repository_a_wheel_has_no_commit(repository: Path, tmp_path: Path) -> None:
+    """A tree that brings none along builds all the same."""
+    shutil.copytree(repository, tmp_path / "tree", ignore=shutil.ignore_patterns(".git", "build", "*.egg-info"))
+    with zipfile.ZipFile(build("build_wheel", tmp_path / "tree", tmp_path)) as files:
+        assert "stream/COMMIT" not in files.namelist()
