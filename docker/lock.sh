@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 lock() { # lock NAME [ARGUMENT OF uv pip compile ...]
     name=$1
     shift
-    uv pip compile --quiet --no-config --default-index https://pypi.org/simple --generate-hashes \
+    uv pip compile --quiet --no-config --generate-hashes \
         --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
         --custom-compile-command docker/lock.sh --output-file "docker/requirements-$name.lock" "$@"
 }
