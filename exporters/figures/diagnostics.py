@@ -1,6 +1,6 @@
 """``<stem>_diagnostics.png``: whether the clip repeats itself, and where it changes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
@@ -14,8 +14,9 @@ from exporters.figures import style
 from exporters.figures.matrices import Similarity, cells_of, draw_similarity, similarity
 from exporters.figures.time_axis import draw_curve, set_time_axis, widen
 from exporters.run_view import RunView
-from stream.detection.period import FEWEST_CYCLES, autocorrelation, effective_dimension, peak_limit
+from stream.detection.period import FEWEST_CYCLES, repetition
 from stream.detection.replay import consecutive_distances
+from stream.pipeline.facts import SegmentClosed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,22 +26,34 @@ Float64: TypeAlias = npt.NDArray[np.float64]
 
 SIZE_IN: Final = (7.2, 6.2)
 """Width and height, inches: a page's text width."""
+_LIMIT: Final = "(c) a peak in here is not significant"
 
 
 @dataclass(frozen=True, slots=True)
-class Autocorrelation:
-    """Autocorrelation of a clip's typical work."""
+class SegmentPeriods:
+    """The periods that the typical segments were closed with."""
+
+    period_s: float | None
+    """Their median; None if no segment has a period."""
+    time_share: float
+    """Share of the typical segments' time in those that have a period."""
+    longest_s: float
+    """Longest stretch of work between two anomalies, seconds: a segment's period is that of its stretch so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRepetition:
+    """How the typical work of a clip repeats itself, over all of its stretches together."""
 
     lag_s: Float64
     """(L,) float64, rising."""
     value: Float64
-    """(L,) float64, -1 to 1."""
+    """(L,) float64 autocorrelation, -1 to 1; NaN at a lag without a pair of windows."""
     limit: Float64
     """(L,) float64: the least value of a significant peak."""
     period_s: float | None
     """Repetition period, if there is a significant one."""
-    period_share: float = 0.0
-    """Share of the typical work's time that has a significant period."""
+    segments: SegmentPeriods
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class Diagnostics:
     """(N - 1,) float64 cosine distance of each window but the first to the one before."""
     mean: Similarity
     temporal: Similarity
-    autocorrelation: Autocorrelation | None
+    repetition: WorkRepetition | None
     """None if there are too few windows."""
 
 
@@ -77,68 +90,71 @@ def diagnostics_of(run: RunView) -> Diagnostics:
         distance=consecutive_distances(windows.temporal_blocks()),
         mean=similarity(windows.mean_blocks(), cells),
         temporal=similarity(windows.temporal_blocks(), cells),
-        autocorrelation=repetition(run),
+        repetition=work_repetition(run),
     )
 
 
-def repetition(run: RunView) -> Autocorrelation | None:
-    """The mean autocorrelation of the typical work, over stretches as long as the detector's memory for periods.
+def work_repetition(run: RunView) -> WorkRepetition | None:
+    """The repetition of all windows outside anomalies, at the lags that the detector searches.
 
-    None if they are too short for a lag. The limit for a peak is the detector's (``stream.detection.period``); the
-    period is the median of the segments' periods.
+    The function is the detector's (``stream.detection.period``), but it sees the whole clip: a period that is longer
+    than a third of every stretch between anomalies is found here and in no segment. None if there are too few windows.
     """
-    stretches = list(typical_stretches(run))
-    if not stretches:
-        return None
-    length = len(stretches[0])
-    lags = np.arange(length // FEWEST_CYCLES + 1)
-    r = np.mean([autocorrelation(stretch, len(lags) - 1) for stretch in stretches], axis=0)
-    dims = np.mean([effective_dimension(stretch) for stretch in stretches])
-    period_s, share = recorded_period(run)
-    return Autocorrelation(
-        lag_s=lags.astype(np.float64) * run.windows.stride_s,
-        value=r,
-        limit=peak_limit(r, length, float(dims)),
-        period_s=period_s,
-        period_share=share,
-    )
-
-
-def typical_stretches(run: RunView) -> Iterator[Float64]:
-    """Sketches of the windows outside anomalies, (n, 128) at a time, with the same n, at least six, for all."""
-    causal, t_s = analysis_of(run).causal, run.windows.t_s
-    typical = np.ones(len(causal.sketches), bool)
-    for segment in causal.closed:
+    t_s, stride_s = run.windows.t_s, run.windows.stride_s
+    segments = closed_segments(run)
+    typical = np.ones(len(t_s), bool)
+    for segment in segments:
         if segment.kind == "anomalous":
             typical[(segment.t_start_s <= t_s) & (t_s < segment.t_end_s)] = False
-    sketches = causal.sketches[typical].astype(np.float64)
-    length = min(run.detector.period_windows, len(sketches))
-    if length < 2 * FEWEST_CYCLES:
-        return
-    for start in range(0, len(sketches) - length + 1, length):
-        stretch = sketches[start : start + length]
-        if np.ptp(stretch, axis=0).any():
-            yield stretch
+    strides = np.rint(np.diff(t_s[typical]) / stride_s).astype(np.intp)
+    steps = strides.clip(1, run.detector.period_windows)  # a longer hole has no pair of windows across it either
+    sketches = analysis_of(run).causal.sketches[typical].astype(np.float64)
+    found = repetition(sketches, np.cumsum([0, *steps]), run.detector.period_windows)
+    if found is None:
+        return None
+    return WorkRepetition(
+        lag_s=np.arange(len(found.autocorrelation), dtype=np.float64) * stride_s,
+        value=found.autocorrelation,
+        limit=found.limit,
+        period_s=found.period and found.period * stride_s,
+        segments=segment_periods(segments),
+    )
 
 
-def recorded_period(run: RunView) -> tuple[float | None, float]:
-    """The median period of the typical segments in seconds, and the share of their time in which there is one."""
-    typical = [segment for segment in closed_segments(run) if segment.kind == "typical"]
+def segment_periods(segments: Sequence[SegmentClosed]) -> SegmentPeriods:
+    """What the typical segments say about their periods."""
+    typical = [segment for segment in segments if segment.kind == "typical"]
     lengths_s = [segment.t_end_s - segment.t_start_s for segment in typical]
     periodic_s = [length_s for segment, length_s in zip(typical, lengths_s, strict=True) if segment.period_s]
-    if not periodic_s:
-        return None, 0.0
-    return median_low(s.period_s for s in typical if s.period_s), sum(periodic_s) / sum(lengths_s)
+    return SegmentPeriods(
+        period_s=median_low(segment.period_s for segment in typical if segment.period_s) if periodic_s else None,
+        time_share=sum(periodic_s) / sum(lengths_s) if periodic_s else 0.0,
+        longest_s=_longest_stretch_s(typical),
+    )
+
+
+def _longest_stretch_s(typical: Sequence[SegmentClosed]) -> float:
+    """Length of the longest stretch of adjacent segments, seconds."""
+    longest_s, start_s, end_s = 0.0, 0.0, None
+    for segment in typical:
+        if segment.t_start_s != end_s:
+            start_s = segment.t_start_s
+        end_s = segment.t_end_s
+        longest_s = max(longest_s, end_s - start_s)
+    return longest_s
 
 
 def draw_diagnostics(figure: "Figure", data: Diagnostics) -> None:
-    """Draw the four panels."""
+    """Draw the four panels, and below them the legend of the third."""
     panels = figure.subplots(2, 2)
     style.title(figure, data.title)
     draw_distance(panels[0, 0], data)
     draw_similarity(panels[0, 1], data.mean, "(b) similarity, mean-pooled")
-    draw_autocorrelation(panels[1, 0], data.autocorrelation)
+    draw_repetition(panels[1, 0], data.repetition)
     draw_similarity(panels[1, 1], data.temporal, "(d) similarity, temporal tokens")
+    handles, labels = panels[1, 0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
 
 
 def draw_distance(axes: "Axes", data: Diagnostics) -> None:
@@ -155,22 +171,42 @@ def draw_distance(axes: "Axes", data: Diagnostics) -> None:
     axes.set_ylim(bottom=0)
 
 
-def draw_autocorrelation(axes: "Axes", found: Autocorrelation | None) -> None:
-    """Correlation over lag, the band of noise, and the period if there is one."""
+def draw_repetition(axes: "Axes", found: WorkRepetition | None) -> None:
+    """Autocorrelation over lag, the limit of significance, and the periods of the clip and of its segments."""
     axes.set_title("(c) repetition of the typical work")
     axes.set_xlabel("lag (s)")
     axes.set_ylabel("autocorrelation")
     if found is None:
         style.say(axes, "too few windows for a lag")
         return
-    axes.fill_between(
-        found.lag_s, 0, found.limit, color=style.PALE, linewidth=0, label="a peak here is not significant"
-    )
+    lowest, highest = float(np.nanmin(found.value)), 1.0
+    bottom = min(-0.1, lowest - 0.05)
+    axes.fill_between(found.lag_s, bottom, found.limit.clip(max=highest), color=style.PALE, linewidth=0, label=_LIMIT)
     axes.axhline(0, color=style.GREY, linewidth=0.5)
     axes.plot(found.lag_s, found.value, color=style.BLUE)
-    if found.period_s is not None:
-        label = f"period {found.period_s:.1f} s, in {found.period_share:.0%} of the time"
-        axes.axvline(found.period_s, color=style.VERMILION, linestyle="--", label=label)
+    for period_s, text, color, line in (
+        (found.period_s, clip_text(found), style.VERMILION, "--"),
+        (found.segments.period_s, segments_text(found), style.GREEN, ":"),
+    ):
+        if period_s is None:
+            axes.plot([], [], " ", label=text)
+        else:
+            axes.axvline(period_s, color=color, linestyle=line, label=text)
     axes.set_xlim(0, found.lag_s[-1])
-    axes.set_ylim(top=1.2)
-    axes.legend(loc="upper right", title=None if found.period_s else "no significant period", title_fontsize=7)
+    axes.set_ylim(bottom, highest)
+
+
+def clip_text(found: WorkRepetition) -> str:
+    """The period of the clip's typical work, or that it has none."""
+    return "clip: no significant period" if found.period_s is None else f"clip: period {found.period_s:.1f} s"
+
+
+def segments_text(found: WorkRepetition) -> str:
+    """The periods of the segments, or why they have none although the clip has one."""
+    segments = found.segments
+    if segments.period_s is not None:
+        return f"segments: period {segments.period_s:.1f} s, in {segments.time_share:.0%} of the time"
+    needed_s = FEWEST_CYCLES * (found.period_s or 0.0)
+    if segments.longest_s < needed_s:
+        return f"segments: no period (no stretch lasts {FEWEST_CYCLES} periods)"
+    return "segments: no significant period"

@@ -64,8 +64,8 @@ def require_matplotlib() -> None:
 
 
 def title(figure: "Figure", text: str) -> None:
-    """Put a title over all panels, as it is: names of clips are not mathematics."""
-    figure.suptitle(printable(text), parse_math=False)
+    """Put a title over all panels, in its own lines and otherwise as it is: names of clips are not mathematics."""
+    figure.suptitle("\n".join(map(printable, text.split("\n"))), parse_math=False)
 
 
 def say(axes: "Axes", text: str) -> None:

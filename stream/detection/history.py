@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from stream.detection.period import repetition_period
+from stream.detection.period import repetition
 from stream.pipeline.items import Float32, Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take
@@ -68,8 +68,8 @@ class WindowHistory:
         stride_s = float(strides_s[-1])
         uneven = np.flatnonzero(np.abs(strides_s - stride_s) > EVEN_STRIDE * stride_s)
         since = int(uneven[-1]) + 1 if len(uneven) else 0
-        period = repetition_period(np.array([vector for _, vector in windows[since:]], dtype=np.float64))
-        return None if period is None else period * float(strides_s[since:].mean())
+        found = repetition(np.array([vector for _, vector in windows[since:]], dtype=np.float64))
+        return found.period * float(strides_s[since:].mean()) if found and found.period else None
 
     def snapshot(self) -> State:
         return {

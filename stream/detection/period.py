@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from stream.pipeline.items import Float64
 
@@ -20,50 +23,90 @@ NEAR = 0.25
 """A peak belongs to a multiple of the period if it is within this fraction of the period."""
 
 
-def autocorrelation(vectors: Float64, lags: int) -> Float64:
-    """(n, k) to (lags + 1,): mean inner product of the centred vectors at each lag, over their variance."""
-    centred = vectors - vectors.mean(axis=0)
-    products = [np.vdot(centred[: len(centred) - lag], centred[lag:]) / (len(centred) - lag) for lag in range(lags + 1)]
-    return np.array(products, dtype=np.float64) / float(products[0])
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """How a sequence of vectors repeats itself."""
+
+    autocorrelation: Float64
+    """(lags + 1,) -1 to 1; NaN at a lag without a pair of vectors."""
+    limit: Float64
+    """(lags + 1,) the height that a peak must exceed to be significant; NaN at the same lags."""
+    period: float | None
+    """In samples; None if no peak is significant."""
+
+
+def repetition(
+    vectors: Float64, slots: npt.NDArray[np.intp] | None = None, vectors_max: int | None = None
+) -> Repetition | None:
+    """Find out how a sequence of vectors repeats itself; None if it is constant or too short.
+
+    Segments and figures both ask this function, so their periods differ only if their vectors do.
+
+    Args:
+        vectors: (n, k), in order of time.
+        slots: (n,) their rising positions on an even grid, if vectors are missing between them.
+        vectors_max: search only the lags that this many vectors have, although there are more of them.
+    """
+    lags = min(len(vectors), vectors_max or len(vectors)) // FEWEST_CYCLES
+    if lags < 3 or not np.any(np.ptp(vectors, axis=0)):
+        return None
+    pairs, r = autocorrelation(vectors, lags, slots)
+    limit = peak_limit(r, np.asarray(pairs * effective_dimension(vectors), np.float64))
+    return Repetition(r, limit, _period(r, limit))
+
+
+def autocorrelation(
+    vectors: Float64, lags: int, slots: npt.NDArray[np.intp] | None = None
+) -> tuple[npt.NDArray[np.intp], Float64]:
+    """Number of pairs and mean inner product of the centred vectors at each lag, over their variance.
+
+    Args:
+        vectors: (n, k).
+        lags: the largest lag.
+        slots: (n,) as for ``repetition``.
+
+    Returns:
+        Two arrays (lags + 1,).
+    """
+    where = np.arange(len(vectors)) if slots is None else slots - slots[0]
+    centred = np.zeros((where[-1] + 1, vectors.shape[1]))
+    centred[where] = vectors - vectors.mean(axis=0)
+    present = np.zeros(len(centred), np.intp)
+    present[where] = 1
+    spans = [(slice(len(centred) - lag), slice(lag, None)) for lag in range(min(lags, len(centred) - 1) + 1)]
+    pairs = np.array([present[early] @ present[late] for early, late in spans])
+    products = np.array([np.vdot(centred[early], centred[late]) for early, late in spans])
+    mean = np.divide(products, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return pairs, mean / mean[0]
 
 
 def effective_dimension(vectors: Float64) -> float:
     """Number of independent directions in which (n, k) vectors vary: (trace of covariance)^2 / |covariance|^2."""
     centred = vectors - vectors.mean(axis=0)
-    gram = centred @ centred.T
+    gram = centred @ centred.T if len(centred) <= centred.shape[1] else centred.T @ centred
     return float(np.trace(gram) ** 2 / np.sum(gram**2))
 
 
-def significant_peaks(vectors: Float64) -> list[tuple[float, float]]:
-    """Lag in samples and height of each significant peak (``peak_limit``) of the autocorrelation of (n, k) vectors, in
-    ascending order."""
-    lags = len(vectors) // FEWEST_CYCLES
-    if lags < 3 or not np.any(np.ptp(vectors, axis=0)):
-        return []
-    r = autocorrelation(vectors, lags)
-    limit = peak_limit(r, len(vectors), effective_dimension(vectors))
-    return [
-        top_of_parabola(lag, *r[lag - 1 : lag + 2])
-        for lag in range(2, lags)
-        if r[lag - 1] < r[lag] >= r[lag + 1] and r[lag] > limit[lag]
-    ]
-
-
-def peak_limit(r: Float64, samples: int, dimensions: float) -> Float64:
-    """The height that a peak must exceed at each lag of an autocorrelation ``r`` (lags + 1,) of ``samples`` vectors.
+def peak_limit(r: Float64, samples: Float64) -> Float64:
+    """The height that a peak must exceed at each lag of an autocorrelation.
 
     A peak must rise above the trough before it by ``SIGNIFICANT_SIGMAS`` standard errors (Bartlett, "On the theoretical
-    specification and sampling properties of autocorrelated time-series", 1946; the vectors count as many independent
-    series as they have effective dimensions): the autocorrelation of correlated noise falls and does not rise again.
+    specification and sampling properties of autocorrelated time-series", 1946): the autocorrelation of correlated
+    noise falls and does not rise again.
+
+    Args:
+        r: (lags + 1,), NaN where there is no pair.
+        samples: (lags + 1,) independent values behind each lag: its pairs, times the effective dimensions of a vector.
     """
-    error = np.sqrt((2 * np.cumsum(r**2) - 1) / ((samples - np.arange(len(r))) * dimensions))
-    return np.maximum(np.minimum.accumulate(r) + SIGNIFICANT_SIGMAS * error, SMALLEST_PEAK)
+    variance = 2 * np.cumsum(np.nan_to_num(r) ** 2) - 1
+    error = np.sqrt(np.divide(variance, samples, out=np.full(len(r), np.nan), where=samples > 0))
+    limit: Float64 = np.maximum(np.fmin.accumulate(r) + SIGNIFICANT_SIGMAS * error, SMALLEST_PEAK)
+    return limit
 
 
-def repetition_period(vectors: Float64) -> float | None:
-    """Period in samples of a sequence of vectors (n, k): the first high peak of the autocorrelation, refined on its
-    multiples. None if no peak is significant."""
-    peaks = significant_peaks(vectors)
+def _period(r: Float64, limit: Float64) -> float | None:
+    """The first high peak of the autocorrelation, refined on its multiples, in samples."""
+    peaks = _significant_peaks(r, limit)
     highest = max((height for _, height in peaks), default=0.0)
     high = [lag for lag, height in peaks if height >= SAME_PEAK * highest]
     if not high:
@@ -74,6 +117,15 @@ def repetition_period(vectors: Float64) -> float | None:
         if abs(nearest - cycles * period) < NEAR * period:
             period = nearest / cycles
     return period
+
+
+def _significant_peaks(r: Float64, limit: Float64) -> list[tuple[float, float]]:
+    """Lag in samples and height of each peak above ``limit``, in ascending order."""
+    return [
+        top_of_parabola(lag, *r[lag - 1 : lag + 2])
+        for lag in range(2, len(r) - 1)
+        if r[lag - 1] < r[lag] >= r[lag + 1] and r[lag] > limit[lag]
+    ]
 
 
 def top_of_parabola(x: int, left: float, middle: float, right: float) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Run directories and bare folders of synthetic embeddings, written by the stages that write real ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -25,15 +25,17 @@ PERIOD_S = 8
 TOKENS, DIMS = 4, 16
 
 
-def working_windows(count: int, *, seed: int = 0) -> Float16:
-    """(count, 4, 16) float16: work that repeats every 8 windows, under noise, and something else during ``EVENT_S``."""
+def working_windows(
+    count: int, *, seed: int = 0, period: int = PERIOD_S, events_s: Sequence[tuple[float, float]] = (EVENT_S,)
+) -> Float16:
+    """(count, 4, 16) float16: work that repeats every ``period`` windows, under noise, and other work in events."""
     rng = np.random.default_rng(seed)
-    scene, *cycle = rng.standard_normal((PERIOD_S + 1, TOKENS, DIMS))
+    scene, *cycle = rng.standard_normal((period + 1, TOKENS, DIMS))
     other = rng.standard_normal((TOKENS, DIMS))
     windows = []
     for window in range(count):
-        inside = EVENT_S[0] <= window < EVENT_S[1]
-        tokens = scene + (1.5 * other if inside else 0.3 * cycle[window % PERIOD_S])
+        inside = any(start_s <= window < end_s for start_s, end_s in events_s)
+        tokens = scene + (1.5 * other if inside else 0.3 * cycle[window % period])
         windows.append(tokens + 0.05 * rng.standard_normal((TOKENS, DIMS)))
     return np.array(windows, np.float16)
 

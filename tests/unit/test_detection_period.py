@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stream.detection.period import autocorrelation, effective_dimension, repetition_period
+from stream.detection.period import autocorrelation, effective_dimension, repetition
 from stream.pipeline.items import Float64
 
 
@@ -24,13 +24,18 @@ def remembered_noise(memory: float, windows: int, dimensions: int, seed: int) ->
     return noise[200:]
 
 
+def period_of(vectors: Float64) -> float | None:
+    found = repetition(vectors)
+    return found.period if found else None
+
+
 @pytest.mark.parametrize(
     ("period", "signal"),
     [(3.3, 3.0), *((period, signal) for period in (5.0, 7.5, 9.6, 14.2, 30.0) for signal in (0.7, 3.0))],
 )
 def test_finds_known_periods(period: float, signal: float) -> None:
     """Periods from three samples to a quarter of the length, also fractions of a sample, to 3%."""
-    found = [repetition_period(repeated(period, 120, signal, seed)) for seed in range(10)]
+    found = [period_of(repeated(period, 120, signal, seed)) for seed in range(10)]
     assert found == [pytest.approx(period, rel=0.03)] * 10
 
 
@@ -39,7 +44,7 @@ def test_finds_known_periods(period: float, signal: float) -> None:
 def test_invents_no_period_in_noise(memory: float, dimensions: int) -> None:
     """White noise, noise with a memory and random walks have no period, at any length."""
     found = [
-        repetition_period(remembered_noise(memory, windows, dimensions, seed))
+        period_of(remembered_noise(memory, windows, dimensions, seed))
         for windows in (20, 60, 120)
         for seed in range(30)
     ]
@@ -48,19 +53,49 @@ def test_invents_no_period_in_noise(memory: float, dimensions: int) -> None:
 
 def test_needs_three_cycles() -> None:
     """A cycle that was seen only twice is not called a repetition."""
-    assert repetition_period(repeated(50.0, 120, 3.0, 0)) is None
+    assert period_of(repeated(50.0, 120, 3.0, 0)) is None
 
 
 @pytest.mark.parametrize("vectors", [np.ones((60, 8)), np.zeros((0, 8)), np.eye(4)])
 def test_too_little_or_constant_has_none(vectors: Float64) -> None:
     """Constant work, and fewer windows than a period can be seen in, have no period."""
-    assert repetition_period(vectors) is None
+    assert period_of(vectors) is None
 
 
 def test_autocorrelation_by_its_formula() -> None:
     """The mean inner product of centred vectors at each lag, over that at lag 0."""
     vectors = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
-    np.testing.assert_allclose(autocorrelation(vectors, 2), [1, -1, 1])
+    pairs, r = autocorrelation(vectors, 2)
+    np.testing.assert_array_equal(pairs, [4, 3, 2])
+    np.testing.assert_allclose(r, [1, -1, 1])
+
+
+def test_missing_vectors_leave_the_pairs_of_the_others() -> None:
+    """Only vectors that are a lag apart in time count for it, and a lag without any has no value."""
+    vectors = np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    pairs, r = autocorrelation(vectors, 3, np.array([0, 1, 4, 5]))
+    np.testing.assert_array_equal(pairs, [4, 2, 0, 1])
+    np.testing.assert_allclose(r, [1, -1, np.nan, -1])
+
+
+@pytest.mark.parametrize("holes", [[(58, 81), (139, 150)], [(30, 33)], [(50, 57), (100, 107), (150, 157)]])
+def test_a_period_is_found_across_interruptions(holes: list[tuple[int, int]]) -> None:
+    """Stretches that are each too short for three cycles have a period together, wherever they resume the cycle."""
+    slots = np.array([slot for slot in range(200) if not any(start <= slot < end for start, end in holes)])
+    vectors = repeated(21.0, 200, 3.0, 0)[slots]
+    found = repetition(vectors, slots, 120)
+    assert found is not None
+    assert found.period == pytest.approx(21.0, rel=0.03)
+    assert len(found.autocorrelation) == len(found.limit) == 41
+    assert found.autocorrelation[21] > np.nanmax(autocorrelation(vectors, 40)[1][18:25])
+
+
+def test_noise_with_interruptions_has_no_period() -> None:
+    """Lags with few pairs, or none, are not called periods."""
+    slots = np.array([slot for slot in range(300) if slot % 40 < 9])
+    found = [repetition(remembered_noise(memory, len(slots), 16, 0), slots) for memory in (0.0, 0.9, 1.0)]
+    assert [each and each.period for each in found] == [None] * 3
+    assert all(each is not None and np.isnan(each.limit).any() for each in found)
 
 
 def test_effective_dimension_counts_independent_directions() -> None:

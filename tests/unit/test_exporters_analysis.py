@@ -9,7 +9,7 @@ import pytest
 from exporters import windows as windows_module
 from exporters.analysis import analysis_of
 from exporters.anomalies import causal_anomalies, offline_anomalies
-from exporters.figures.diagnostics import repetition
+from exporters.figures.diagnostics import segments_text, work_repetition
 from exporters.run_view import RunView, open_views
 from exporters.windows import open_windows
 from stream.detection import offline
@@ -103,10 +103,11 @@ def test_both_detectors_find_what_happens(tmp_path: Path) -> None:
 def test_period_is_marked_where_the_work_repeats(tmp_path: Path) -> None:
     """The period of the usual work is found, and the autocorrelation reaches its limit there and not between."""
     write_bare(tmp_path, working_windows(220))
-    found = repetition(view_of(tmp_path))
+    found = work_repetition(view_of(tmp_path))
     assert found is not None
     assert found.period_s == pytest.approx(PERIOD_S, abs=0.3)
-    assert found.period_share > 0.8
+    assert found.segments.period_s == pytest.approx(PERIOD_S, abs=0.3)
+    assert found.segments.time_share > 0.8
     assert found.value[0] == pytest.approx(1.0)
     assert found.value[PERIOD_S] > found.limit[PERIOD_S]
     assert (found.value[3:6] < found.limit[3:6]).all()
@@ -114,12 +115,25 @@ def test_period_is_marked_where_the_work_repeats(tmp_path: Path) -> None:
 
 
 def test_noise_has_no_period(tmp_path: Path) -> None:
-    """Where windows are random no period is told, and no lag reaches the limit."""
+    """Where windows are random there is no period, of the clip or of a segment, and no lag reaches the limit."""
     write_bare(tmp_path, np.random.default_rng(0).standard_normal((200, TOKENS, DIMS)).astype(np.float16))
-    found = repetition(view_of(tmp_path))
+    found = work_repetition(view_of(tmp_path))
     assert found is not None
-    assert (found.period_s, found.period_share) == (None, 0.0)
+    assert (found.period_s, found.segments.period_s, found.segments.time_share) == (None, None, 0.0)
     assert (found.value[2:] < found.limit[2:]).all()
+
+
+@pytest.mark.parametrize("period", [16, 17, 19])
+def test_a_clip_has_a_period_that_its_segments_are_too_short_for(tmp_path: Path, period: int) -> None:
+    """Work that anomalies interrupt before its third cycle repeats in the clip and in no segment, and both are said."""
+    events_s = [(42.0, 60.0), (102.0, 117.0), (159.0, 175.0)]
+    write_bare(tmp_path, working_windows(218, period=period, events_s=events_s))
+    found = work_repetition(view_of(tmp_path))
+    assert found is not None
+    assert found.period_s == pytest.approx(period, abs=0.5)
+    assert found.segments.period_s is None
+    assert 40 <= found.segments.longest_s < 3 * period
+    assert segments_text(found) == "segments: no period (no stretch lasts 3 periods)"
 
 
 def test_published_clip_gives_the_published_segments(tmp_path: Path) -> None:

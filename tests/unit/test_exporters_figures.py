@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from exporters.figures import detection, diagnostics, style
 from exporters.figures.detection import Detection, Track, draw_detection
-from exporters.figures.diagnostics import Autocorrelation, Diagnostics, draw_diagnostics
+from exporters.figures.diagnostics import Diagnostics, SegmentPeriods, WorkRepetition, draw_diagnostics
 from exporters.figures.matrices import cells_of, similarity
 from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, clock_for, envelope
 from exporters.run_view import Span
@@ -28,6 +28,12 @@ def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
 def texts(axes: Axes) -> list[str]:
     """Free text in a panel."""
     return [text.get_text() for text in axes.texts]
+
+
+def legend(figure: Figure) -> list[str]:
+    """Texts of the figure's one legend."""
+    (found,) = figure.legends
+    return [text.get_text() for text in found.get_texts()]
 
 
 def shades(axes: Axes) -> list[tuple[float, float]]:
@@ -66,7 +72,8 @@ def some_diagnostics(count: int) -> Diagnostics:
     t_s = np.arange(count, dtype=np.float64)
     matrix = similarity([rows], cells_of(t_s))
     lag_s = np.arange(20.0)
-    wave = Autocorrelation(lag_s, np.cos(2 * np.pi * lag_s / 8), np.full(20, 0.25), 8.0, 0.5)
+    segments = SegmentPeriods(period_s=8.2, time_share=0.5, longest_s=float(count))
+    wave = WorkRepetition(lag_s, np.cos(2 * np.pi * lag_s / 8), np.full(20, 0.25), 8.0, segments)
     return Diagnostics("clip", t_s, generator.uniform(0, 1, count - 1), matrix, matrix, wave if count > 1 else None)
 
 
@@ -106,7 +113,7 @@ def test_unknown_truth_has_no_row() -> None:
 
 
 def test_diagnostics_draws_four_panels() -> None:
-    """Distance at the later window of each pair, both matrices over time, autocorrelation with band and period."""
+    """Distance at the later window of each pair, both matrices over time, autocorrelation with band and periods."""
     figure, data = Figure(), some_diagnostics(60)
     draw_diagnostics(figure, data)
     distance, mean, repetition, temporal = figure.axes[:4]
@@ -115,21 +122,39 @@ def test_diagnostics_draws_four_panels() -> None:
     for axes in (mean, temporal):
         assert np.array_equal(np.asarray(axes.images[0].get_array()), data.mean.values)
         assert tuple(axes.images[0].get_extent()) == (0.0, 60.0, 60.0, 0.0)
-    assert line(repetition, "period 8.0 s, in 50% of the time")[0].tolist() == [8.0, 8.0]
+    assert line(repetition, "clip: period 8.0 s")[0].tolist() == [8.0, 8.0]
+    assert line(repetition, "segments: period 8.2 s, in 50% of the time")[0].tolist() == [8.2, 8.2]
     low, high = repetition.collections[0].get_paths()[0].get_extents().intervaly
-    assert (low, high) == (0.0, 0.25)
+    assert (low, high) == (repetition.get_ylim()[0], 0.25)
+    assert legend(figure)[1:] == ["clip: period 8.0 s", "segments: period 8.2 s, in 50% of the time"]
 
 
-def test_no_period_is_said() -> None:
-    """Where no period is significant none is drawn, and the panel says so."""
+@pytest.mark.parametrize(
+    ("period_s", "longest_s", "says"),
+    [
+        (None, 60.0, ["clip: no significant period", "segments: no significant period"]),
+        (8.0, 60.0, ["clip: period 8.0 s", "segments: no significant period"]),
+        (8.0, 23.0, ["clip: period 8.0 s", "segments: no period (no stretch lasts 3 periods)"]),
+    ],
+)
+def test_each_missing_period_is_said(period_s: float | None, longest_s: float, says: list[str]) -> None:
+    """The clip and its segments each have a line, or the legend says that they have no period."""
     figure, data = Figure(), some_diagnostics(60)
-    wave = data.autocorrelation
-    assert wave is not None
-    draw_diagnostics(figure, replace(data, autocorrelation=replace(wave, period_s=None)))
-    legend = figure.axes[2].get_legend()
-    assert legend is not None
-    assert legend.get_title().get_text() == "no significant period"
-    assert not [drawn for drawn in figure.axes[2].lines if str(drawn.get_label()).startswith("period")]
+    assert data.repetition is not None
+    segments = SegmentPeriods(period_s=None, time_share=0.0, longest_s=longest_s)
+    draw_diagnostics(figure, replace(data, repetition=replace(data.repetition, period_s=period_s, segments=segments)))
+    assert legend(figure)[1:] == says
+    lines = [
+        drawn for drawn in figure.axes[2].lines if "period" in str(drawn.get_label()) and np.size(drawn.get_xdata())
+    ]
+    assert len(lines) == (period_s is not None)
+
+
+def test_a_title_keeps_its_lines() -> None:
+    """The clip stands above the origin of its figures; what a terminal would act on is replaced in both."""
+    figure = Figure()
+    style.title(figure, "a\tclip\n188 windows")
+    assert figure.get_suptitle() == "a clip\n188 windows"
 
 
 def test_one_window_is_a_picture_with_words() -> None:
