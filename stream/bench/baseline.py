@@ -28,7 +28,8 @@ from models.encoders.vjepa2.encoder import PACKAGES
 from models.packages import make_torchvision_importable, require_packages
 from stream.config import Options, validate
 from stream.errors import EgocleanError
-from stream.geometry.camera import Camera, fit_camera, read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.camera import Camera, fit_camera
 from stream.pipeline.items import EncoderFrame, Picture
 from stream.sources.clip import Clip
 from stream.sources.table import open_clip
@@ -125,7 +126,7 @@ def rectifier(facts: StreamFacts, options: Options) -> Callable[[UInt8], UInt8]:
     """A function that rectifies a full-size upright frame; without a calibration it returns the frame unchanged."""
     if options.lens.intrinsics is None:
         return lambda frame: frame
-    intrinsics = read_intrinsics(options.lens.intrinsics)
+    intrinsics = read_calibration(options.lens.intrinsics).intrinsics
     size = facts.display_width_px, facts.display_height_px
     maps = maps_of(fit_camera(intrinsics, *size, options.lens.balance, options.lens.fov_scale))
     return lambda frame: np.asarray(cv2.remap(frame, *maps, cv2.INTER_LINEAR), np.uint8)

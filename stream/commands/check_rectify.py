@@ -56,7 +56,8 @@ def check_rectify(chosen: Chosen, clip: str, *, out: Path, at_s: float) -> None:
     straight on the right. Hatching marks what the camera did not record.
     """
     from stream.geometry.calibration_sheet import CalibrationSheet
-    from stream.geometry.camera import fit_camera, read_intrinsics
+    from stream.geometry.calibrations.table import read_calibration
+    from stream.geometry.camera import fit_camera
     from stream.geometry.frame_format import frame_format_of
     from stream.geometry.frame_remap import encode_picture
     from stream.sources.table import open_clip
@@ -69,7 +70,7 @@ def check_rectify(chosen: Chosen, clip: str, *, out: Path, at_s: float) -> None:
         raise IntrinsicsError(
             f"there is no intrinsics.json beside {source.file.name}: name the calibration with --intrinsics FILE"
         )
-    calibration = read_intrinsics(path)
+    calibration = read_calibration(path).intrinsics
     is_picture = source.member is None and Path(source.file.name).suffix.lower() in _PICTURES
     frame = _picture(source) if is_picture else _frame_at(source, at_s)
     size = frame_format_of(frame).upright_size

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from stream.demo.raster import Canvas
-from stream.geometry.camera import Intrinsics
+from stream.geometry.intrinsics import Intrinsics
 from stream.pipeline.items import Float32, Float64, UInt8
 
 _NOISE_LEVEL = 2.2

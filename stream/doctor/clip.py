@@ -14,9 +14,10 @@ from stream.annotation.factory import settle
 from stream.config import Options
 from stream.doctor.check import Check, Finding, check, size
 from stream.errors import EgocleanError
+from stream.geometry.calibrations.table import Calibration
 from stream.pipeline.items import EncoderFrame, Item
 from stream.records.schema.layout import RunLayout
-from stream.run.prepare import with_encoder, with_intrinsics
+from stream.run.prepare import with_calibration, with_encoder
 from stream.runtime.gpu_budget import allocator_bytes
 from stream.runtime.processes import ENCODE, INGEST, encoder_profile
 from stream.runtime.stage_builders import load_encoder
@@ -52,9 +53,9 @@ class Case:
         return read_facts(self.source)
 
     @cached_property
-    def calibrated(self) -> Options:
-        """The options, including the calibration file."""
-        return with_intrinsics(self.options, self.source, self.stream)[0]
+    def lens(self) -> tuple[Options, Calibration | None]:
+        """The options, including the calibration file, and its content; None without rectification."""
+        return with_calibration(self.options, self.source, self.stream)
 
     @cached_property
     def decoder(self) -> Decoder:
@@ -130,10 +131,12 @@ def stream(case: Case) -> Finding:
 
 def lens(case: Case) -> Finding:
     """Its calibration."""
-    path = case.calibrated.lens.intrinsics
-    if path is None:
+    options, calibration = case.lens
+    if calibration is None:
         return Finding("the picture is not rectified (--no-rectify)")
-    return Finding(f"{path} fits; `egoclean-stream check-rectify` shows how well")
+    return Finding(
+        f"{options.lens.intrinsics} ({calibration.format}) fits; `egoclean-stream check-rectify` shows how well"
+    )
 
 
 def decoder(case: Case) -> Finding:
@@ -179,7 +182,7 @@ def speed(case: Case) -> Finding:
         return Finding("a live source sets the speed; if this machine is too slow, frames are skipped and reported")
     began_at = time.monotonic()
     frames: list[EncoderFrame] = []
-    for item in _ingested(case.calibrated.replace({"input.decoder": case.decoder.name})):
+    for item in _ingested(case.lens[0].replace({"input.decoder": case.decoder.name})):
         if isinstance(item, EncoderFrame):
             frames = [*frames[1 - FRAMES :], item]
         if time.monotonic() - began_at > _SAMPLE_S:

@@ -1,4 +1,4 @@
-"""A Kannala-Brandt camera (OpenCV's "fisheye"), its calibration file, and the pinhole camera that replaces it.
+"""A Kannala-Brandt camera (OpenCV's "fisheye"), and the pinhole camera that replaces it.
 
 The model: a ray at angle theta from the optical axis meets the picture at the distance
 ``theta_d = theta (1 + k1 theta^2 + k2 theta^4 + k3 theta^6 + k4 theta^8)`` from the principal point, in focal lengths
@@ -6,102 +6,21 @@ The model: a ray at angle theta from the optical axis meets the picture at the d
 coordinates, as everywhere in OpenCV.
 """
 
-import json
-import reprlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream.errors import IntrinsicsError, UsageError
+from stream.geometry.coverage import lack_of_picture
+from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lens_polynomial import distorted_angle, fold_angle
 from stream.pipeline.items import Float32, Float64
 from stream.video.picture import is_same_aspect
 
 WIDEST_RAD = np.radians(80.0)
 """No pinhole camera is fitted to rays farther out: at 80 degrees it already shrinks the centre to a sixth."""
-NEGLIGIBLE = 1e-12
-"""A lens coefficient below this contributes at most 1e-7 of the derivative at pi."""
-
-_LARGEST = 1e6
-"""Larger than any real value in pixels or lens coefficient; up to it nothing in the model overflows."""
-_FILE_BYTES_MAX = 64 * 1024
-
-Finite = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
-FocalLength = Annotated[float, Field(ge=1 / _LARGEST, le=_LARGEST, allow_inf_nan=False)]
-Side = Annotated[int, Field(gt=0, le=65536)]
-
-
-class Intrinsics(BaseModel):
-    """A calibration as published with the clips: in pixels of the upright picture, with the lens polynomial."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-    model: Literal["fisheye"]
-    image_width: Side
-    image_height: Side
-    fx: FocalLength
-    fy: FocalLength
-    cx: Finite
-    cy: Finite
-    k1: Finite
-    k2: Finite
-    k3: Finite
-    k4: Finite
-
-
-def read_intrinsics(path: Path) -> Intrinsics:
-    """Read a calibration file; unknown keys are ignored.
-
-    Raises:
-        IntrinsicsError: the file is missing, too large or not JSON, or a key is missing, duplicated or out of range.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(_FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise IntrinsicsError(f"intrinsics {path} cannot be read: {error.strerror}") from error
-    if len(content) > _FILE_BYTES_MAX:
-        raise IntrinsicsError(f"intrinsics {path}: larger than {_FILE_BYTES_MAX} bytes, so it is not a calibration")
-    try:
-        return Intrinsics.model_validate(json.loads(content, object_pairs_hook=_unique_keys))
-    except ValidationError as error:
-        raise IntrinsicsError(f"intrinsics {path}: {_first_problem(error)}") from error
-    except _DuplicateKeyError as error:
-        raise IntrinsicsError(f"intrinsics {path}: the key {error.key!r} occurs twice; remove one") from error
-    except (ValueError, RecursionError) as error:  # not JSON or Unicode, a number of 5000 digits; or nested too deeply
-        raise IntrinsicsError(f"intrinsics {path}: not JSON") from error
-
-
-class _DuplicateKeyError(Exception):
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _DuplicateKeyError(key)
-        found[key] = value
-    return found
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    match problem["type"]:
-        case "missing":
-            return f"'{key}' is missing; a fisheye calibration has {', '.join(Intrinsics.model_fields)}"
-        case "model_type":
-            return "not a JSON object"
-        case _:
-            message = problem["msg"][0].lower() + problem["msg"][1:]
-            return f"'{key}' is {reprlib.repr(problem['input'])}, {message}" if key else message
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +85,9 @@ def fit_camera(intrinsics: Intrinsics, width: int, height: int, balance: float =
         fov_scale: a value above 1 widens the view.
 
     Raises:
-        IntrinsicsError: the calibration is for another aspect ratio, or its rays are degenerate.
-        UsageError: ``balance`` or ``fov_scale`` is out of range.
+        IntrinsicsError: the calibration is for another aspect ratio, its rays are degenerate, or the rectified picture
+            would be nearly empty or flat.
+        UsageError: ``balance`` or ``fov_scale`` is out of range, or makes the picture nearly empty or flat.
     """
     if not 0.0 <= balance <= 1.0:
         raise UsageError(f"balance is {balance}, must be between 0 and 1")
@@ -175,27 +95,28 @@ def fit_camera(intrinsics: Intrinsics, width: int, height: int, balance: float =
         raise UsageError(f"fov-scale is {fov_scale}, must be above 0")
     k = _scaled_matrix(intrinsics, width, height)
     d = np.array([intrinsics.k1, intrinsics.k2, intrinsics.k3, intrinsics.k4])
-    return Camera(width, height, k, d, _pinhole_matrix(k, d, (width, height), balance, fov_scale))
-
-
-def fold_angle(d: Float64) -> float:
-    """The angle, radians, at which ``theta_d`` stops growing; pi for a lens that never folds.
-
-    It is the first root of the derivative ``1 + 3 k1 s + 5 k2 s^2 + 7 k3 s^3 + 9 k4 s^4`` with ``s = theta^2``.
-    Coefficients with no effect below pi would only disturb the root finder, so they count as zero.
-    """
-    k1, k2, k3, k4 = np.where(np.abs(d) < NEGLIGIBLE, 0.0, d)
-    roots = np.roots([9 * k4, 7 * k3, 5 * k2, 3 * k1, 1.0])
-    real = roots.real[(np.abs(roots.imag) < 1e-9 * np.abs(roots)) & (roots.real > 0.0)]
-    return float(min(np.sqrt(real).min(initial=np.inf), np.pi))
+    camera = Camera(width, height, k, d, _pinhole_matrix(k, d, (width, height), balance, fov_scale))
+    lack = lack_of_picture(camera)
+    if lack is None:
+        return camera
+    if (balance, fov_scale) != (0.0, 1.0):
+        fit_camera(intrinsics, width, height)  # raises if the calibration is to blame, and not the options
+        raise UsageError(f"--balance {balance:g} with --fov-scale {fov_scale:g}: {lack}")
+    raise IntrinsicsError(
+        f"the intrinsics do not fit a picture of {width}x{height}: {lack}; check fx, fy, cx, cy and k1 to k4"
+    )
 
 
 def _scaled_matrix(intrinsics: Intrinsics, width: int, height: int) -> Float64:
     scale_x, scale_y = width / intrinsics.image_width, height / intrinsics.image_height
-    if not is_same_aspect((width, height), (intrinsics.image_width, intrinsics.image_height)):
+    calibrated = intrinsics.image_width, intrinsics.image_height
+    if not is_same_aspect((width, height), calibrated):
+        turned = is_same_aspect((height, width), calibrated)
+        advice = "; image_width and image_height look exchanged, or the clip is turned" if turned else ""
         raise IntrinsicsError(
             f"the intrinsics are for {intrinsics.image_width}x{intrinsics.image_height}, and the clip's "
-            f"{width}x{height} has another aspect ratio; give the recording camera's intrinsics, or --no-rectify"
+            f"{width}x{height} has another aspect ratio{advice}; "
+            "give the recording camera's intrinsics, or --no-rectify"
         )
     return np.array(
         [
@@ -231,6 +152,6 @@ def _pinhole_matrix(k: Float64, d: Float64, size: tuple[int, int], balance: floa
 def _undistort(points: Float64, d: Float64) -> Float64:
     """Map points (N, 2) from the fisheye plane to the pinhole plane, both in focal lengths; clamped at the fold."""
     theta = np.linspace(0.0, min(fold_angle(d), WIDEST_RAD), 100_001)
-    theta_d = theta * np.polynomial.polynomial.polyval(theta**2, [1.0, *d])
+    theta_d = distorted_angle(theta, d)
     radius = np.hypot(points[:, 0], points[:, 1])
     return points * (np.tan(np.interp(radius, theta_d, theta)) / np.maximum(radius, 1e-12))[:, None]

@@ -14,7 +14,7 @@ class LensOptions(OptionGroup):
     rectify: bool = switch("Undo the fisheye lens.", on=True, identity=True, daily=True)
     intrinsics: Path | None = option(
         None,
-        "Calibration file of the lens.",
+        "Calibration file of the lens: Egocentric's JSON, Kalibr, ROS, OpenCV, COLMAP or OpenImuCameraCalibrator.",
         unset="intrinsics.json beside the clip or its tar",
         metavar="FILE",
         identity=True,

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -11,7 +11,8 @@ from models.encoders.table import choose
 from stream.annotation.factory import settle
 from stream.config import Options
 from stream.errors import IntrinsicsError, UsageError
-from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.geometry.calibrations.table import Calibration, read_calibration
+from stream.geometry.camera import fit_camera
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import read_manifest
 from stream.records.schema.options import by_path
@@ -39,8 +40,8 @@ class Prepared:
     the folders of the models' weights; for a live source, its kind and stream facts."""
     source: Source
     stream: StreamFacts
-    intrinsics: dict[str, Any] | None
-    """Contents of the calibration file; None without rectification."""
+    calibration: Calibration | None
+    """Content of the calibration file; None without rectification."""
     sidecar: Sidecar | None
     """The clip's sidecar ``.json``, compared with the clip; None without one."""
     decoder: Decoder
@@ -66,14 +67,14 @@ def prepare(options: Options) -> Prepared:
         })  # fmt: skip
     elif is_on_hub(options.source):
         options = options.model_copy(update={"source": source.name})
-    options, intrinsics = with_intrinsics(options, source, stream)
+    options, calibration = with_calibration(options, source, stream)
     decoder = choose_decoder(options.input.decoder, source, stream)
     options = options.replace({"input.decoder": decoder.name})
     options = with_encoder(options, allow_download=not options.runtime.offline)
     options = with_budget(_with_recorded_batch(with_annotator(options), source))
     sidecar = read_sidecar(source, stream)
     options = options.replace({"resolved.fetched": fetched_parts(source)})
-    return Prepared(options, source, stream, intrinsics, sidecar, decoder)
+    return Prepared(options, source, stream, calibration, sidecar, decoder)
 
 
 def _at_recorded_commit(options: Options) -> str:
@@ -99,8 +100,8 @@ def _at_recorded_commit(options: Options) -> str:
     )
 
 
-def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, dict[str, Any] | None]:
-    """The options with the calibration file, and its contents; None without rectification.
+def with_calibration(options: Options, source: Source, stream: StreamFacts) -> tuple[Options, Calibration | None]:
+    """The options with the calibration file, and its content; None without rectification.
 
     Raises:
         IntrinsicsError: the calibration is missing or does not fit.
@@ -116,10 +117,11 @@ def with_intrinsics(options: Options, source: Source, stream: StreamFacts) -> tu
             f"there is no intrinsics.json beside {source.name}: name the lens's calibration with --intrinsics FILE, "
             "or leave the picture as it is with --no-rectify"
         )
-    intrinsics = read_intrinsics(path)
+    calibration = read_calibration(path)
     lens = options.lens
-    fit_camera(intrinsics, stream.display_width_px, stream.display_height_px, lens.balance, lens.fov_scale)
-    return options.replace({"lens.intrinsics": path}), intrinsics.model_dump()
+    size = stream.display_width_px, stream.display_height_px
+    fit_camera(calibration.intrinsics, *size, lens.balance, lens.fov_scale)
+    return options.replace({"lens.intrinsics": path}), calibration
 
 
 def with_encoder(options: Options, *, allow_download: bool = True) -> Options:

@@ -13,7 +13,7 @@ from stream.runtime.heartbeat import ChainStatus
 def begin(prepared: Prepared) -> Manifest:
     """The manifest of a new run, before its first frame is decoded."""
     options = prepared.options.recorded()
-    source = prepared.source
+    source, calibration = prepared.source, prepared.calibration
     began = _now()
     return Manifest(
         run_id=digest_of([source.name, source.size_bytes, options, began])[:16],
@@ -28,7 +28,8 @@ def begin(prepared: Prepared) -> Manifest:
             stream=asdict(prepared.stream),
             sidecar=asdict(prepared.sidecar) if prepared.sidecar else None,
         ),
-        intrinsics=prepared.intrinsics,
+        intrinsics=calibration.intrinsics.model_dump() if calibration else None,
+        intrinsics_format=calibration.format if calibration else None,
         decoder=asdict(prepared.decoder),
         options=options,
         schemas=schema_hashes(),
@@ -44,6 +45,7 @@ def go_on(earlier: Manifest, current: Manifest) -> Manifest:
         earlier.source.name, earlier.source.mtime_ns = current.source.name, current.source.mtime_ns
         earlier.options["source"] = current.options["source"]
         earlier.options["lens"] = current.options["lens"]
+        earlier.intrinsics_format = current.intrinsics_format
     return earlier
 
 

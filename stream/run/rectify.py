@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import cv2
 
 from stream.errors import IntrinsicsError, UsageError
-from stream.geometry.camera import Camera, fit_camera, read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.camera import Camera, fit_camera
 from stream.geometry.frame_format import FrameFormat, frame_format_of
 from stream.geometry.frame_remap import lens_facts
 from stream.geometry.full_frame import FullFrameRectifier
@@ -144,7 +145,7 @@ def _camera(source: Clip, facts: StreamFacts, wish: Wish) -> Camera:
             f"there is no intrinsics.json beside {source.file.name}: name the lens's calibration with --intrinsics FILE"
         )
     size = facts.display_width_px, facts.display_height_px
-    return fit_camera(read_intrinsics(path), *size, wish.balance, wish.fov_scale)
+    return fit_camera(read_calibration(path).intrinsics, *size, wish.balance, wish.fov_scale)
 
 
 def _is_made(output: Output, description: bytes) -> bool:

@@ -17,7 +17,7 @@ def ingest(context: WorkContext) -> Work:
     """Read the source; return rectified frames and keyframes."""
     import cv2
 
-    from stream.geometry.camera import read_intrinsics
+    from stream.geometry.calibrations.table import read_calibration
     from stream.sources.fetched import with_parts
     from stream.sources.table import open_source
     from stream.stages.decode import Decode
@@ -33,7 +33,7 @@ def ingest(context: WorkContext) -> Work:
     hwaccel = accelerator(options.input.decoder, on_device=device is not None)
     decode = Decode(source.name, stream)
     rectify = Rectify(
-        read_intrinsics(options.lens.intrinsics) if options.lens.intrinsics else None,
+        read_calibration(options.lens.intrinsics).intrinsics if options.lens.intrinsics else None,
         balance=options.lens.balance,
         fov_scale=options.lens.fov_scale,
         encoder_px=options.resolved.encoder_px,

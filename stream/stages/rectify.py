@@ -4,9 +4,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Final
 
-from stream.geometry.camera import Camera, Intrinsics, fit_camera
+from stream.geometry.camera import Camera, fit_camera
 from stream.geometry.frame_format import FrameFormat, frame_format_of
 from stream.geometry.frame_remap import ENCODER_PX, KEYFRAME_PX, FrameRemap, encode_picture
+from stream.geometry.intrinsics import Intrinsics
 from stream.geometry.viewport import ResizeMode
 from stream.pipeline.items import EncoderFrame, Item, Keyframe, Picture
 from stream.pipeline.stage import Facts, Stage, State

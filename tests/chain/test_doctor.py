@@ -45,11 +45,15 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     assert set(said["checks"][0]) == {"name", "level", "message", "hint", "exit_code"}
 
 
-@pytest.mark.parametrize("fault", ["clip", "lens", "model", "out"])
+@pytest.mark.parametrize("fault", ["clip", "lens", "lens in shares", "model", "out"])
 def test_exit_code_is_the_runs(tmp_path: Path, fault: str) -> None:
     """With a bad clip, calibration, model or place the doctor ends with the code and the reason of the run."""
     clip = make_clip(tmp_path / "clip.mp4", frames=20)
-    write_intrinsics(tmp_path, **({"k1": None} if fault == "lens" else {}))
+    lens: dict[str, dict[str, object]] = {
+        "lens": {"k1": None},
+        "lens in shares": {"fx": 0.3, "fy": 0.4, "cx": 0.5, "cy": 0.5},
+    }
+    write_intrinsics(tmp_path, **lens.get(fault, {}))
     words: list[str | Path] = [clip, "--out", tmp_path / "runs", *GRID]
     match fault:
         case "clip":

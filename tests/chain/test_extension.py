@@ -1,7 +1,7 @@
-"""ARCHITECTURE.md says what adds an encoder, an annotator, a stage, an exporter or a source: one module and one line.
+"""ARCHITECTURE.md says what adds an encoder, an annotator, a stage, an exporter, a source or a calibration format.
 
-Each test adds a toy, written here as its module would be, by one line in the table that ARCHITECTURE.md names, and runs
-a clip with it. Nothing else is touched.
+With one module and one line: each test adds a toy, written here as its module would be, by one line in the table that
+ARCHITECTURE.md names, and runs a clip with it. Nothing else is touched.
 """
 
 import io
@@ -17,6 +17,7 @@ from rich.console import Console
 import exporters.table
 import models.annotators.table
 import models.encoders.table
+import stream.geometry.calibrations.table
 import stream.runtime.processes
 import stream.sources.table
 from exporters.run_view import RunView, view_run
@@ -28,7 +29,10 @@ from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_window
 from models.encoders.spec import EncoderProfile, EncoderSpec
 from stream.config import Options
 from stream.engines.table import run_prepared
-from stream.errors import ExitCode, UsageError
+from stream.errors import ExitCode, IntrinsicsError, UsageError
+from stream.geometry.calibrations.document import Document
+from stream.geometry.calibrations.table import FORMATS
+from stream.geometry.intrinsics import Intrinsics, intrinsics_of
 from stream.pipeline.items import Embedding, Item
 from stream.pipeline.stage import Stage
 from stream.run.prepare import prepare
@@ -198,3 +202,28 @@ def test_a_source(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(stream.sources.table.OPENERS, "toy", open_toy)
     folder = run("toy://clip.mp4", tmp_path / "runs")
     assert np.load(folder / "clip_ts.npy").shape == (3,)
+
+
+class ToyFormat:
+    """A file that says toy: a lens of 40 px without distortion."""
+
+    NAME = "toy"
+
+    def recognises(self, document: Document) -> bool:
+        return document.text == "toy"
+
+    def read(self, document: Document) -> Intrinsics:  # noqa: ARG002 - a toy
+        return intrinsics_of(128, 96, (40.0, 40.0), (63.5, 47.5), [0.0] * 4)
+
+
+def test_a_calibration_format(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clip is rectified with the toy's lens, and the record names the format."""
+    table = stream.geometry.calibrations.table
+    assert is_named_for("a calibration format", table)
+    (tmp_path / "lens.txt").write_text("toy")
+    lens = {"lens.rectify": True, "lens.intrinsics": tmp_path / "lens.txt"}
+    with pytest.raises(IntrinsicsError, match="of no other known format"):
+        run(clip, tmp_path / "runs", **lens)
+    monkeypatch.setattr(table, "FORMATS", (ToyFormat(), *FORMATS))
+    found = manifest(run(clip, tmp_path / "runs", **lens))
+    assert (found["intrinsics_format"], found["intrinsics"]["fx"]) == ("toy", 40.0)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError
-from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.camera import fit_camera
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.remap import FusedRemap
 from stream.geometry.viewport import keyframe_view, source_map
@@ -66,14 +67,14 @@ def test_odd_sides_lose_their_last_line(tmp_path: Path) -> None:
     assert invoke(clip, "--out", tmp_path / "out", *FINE).exit_code == 0
     said = described(tmp_path / "out")
     assert (said["image_width"], said["image_height"]) == (126, 94)
-    assert said["fx"] == fit_camera(read_intrinsics(lens), 127, 95).new_k[0, 0]
+    assert said["fx"] == fit_camera(read_calibration(lens).intrinsics, 127, 95).new_k[0, 0]
     (first, *_) = frames_of(tmp_path / "out" / "clip_rectified.mp4")
     assert (first.width, first.height) == (126, 94)
 
 
 def grid_through_the_lens(lens: Path, width: int, height: int) -> tuple[UInt8, np.ndarray[Any, np.dtype[np.float64]]]:
     """A fisheye picture of straight white lines, and the rows at which they lie in the rectified picture."""
-    camera = fit_camera(read_intrinsics(lens), width, height)
+    camera = fit_camera(read_calibration(lens).intrinsics, width, height)
     rows = np.linspace(0.2, 0.8, 4) * height
     across, down = np.meshgrid(np.arange(float(width)), np.arange(float(height)))
     points = np.stack([across, down], axis=-1).reshape(-1, 1, 2)
@@ -116,7 +117,7 @@ def test_the_camera_and_the_mask_belong_to_the_video(clip: Path, tmp_path: Path)
     assert mask.shape == (48, 64) == (said["image_height"], said["image_width"])
     assert set(np.unique(mask)) == {0, 255}
     assert said["valid_fraction"] == pytest.approx(float((mask == 255).mean()))
-    whole = fit_camera(read_intrinsics(tmp_path / "intrinsics.json"), 128, 96, 1.0, 1.5).new_k
+    whole = fit_camera(read_calibration(tmp_path / "intrinsics.json").intrinsics, 128, 96, 1.0, 1.5).new_k
     assert said["fx"] == pytest.approx(whole[0, 0] / 2)
     assert said["cx"] == pytest.approx((whole[0, 2] + 0.5) / 2 - 0.5)
     dark = rgb_of(frames_of(tmp_path / "clip_rectified.mp4")[0]).max(axis=2) < 30
@@ -262,6 +263,6 @@ def test_a_clip_that_changes_keeps_the_videos_size_and_colours(tmp_path: Path) -
     times_s = [float(t_s) for t_s in exact_times_s(made, video)]
     assert times_s == pytest.approx([index / 30 for index in (*range(16), *range(24, 32))], abs=1e-4)
     full = pictures_of(clip)[-1].frame
-    camera = fit_camera(read_intrinsics(lens), 160, 96)
+    camera = fit_camera(read_calibration(lens).intrinsics, 160, 96)
     expected = FusedRemap(frame_format_of(full), source_map(keyframe_view(160, 96, 160), 160, 96, camera))(full)
     assert psnr_db(halved(rgb_of(made[-1])), halved(expected)) >= 30.0

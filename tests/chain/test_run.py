@@ -71,6 +71,7 @@ def test_manifest_says_where_everything_comes_from(clip: Path, tmp_path: Path) -
     assert len(recorded["source"]["sha256"]) == 64
     assert recorded["source"]["stream"]["codec"] == "hevc"
     assert recorded["intrinsics"]["k1"] == 0.1
+    assert recorded["intrinsics_format"] == "Egocentric JSON"
     assert len(recorded["rectification"]["tile_map_sha256"]) == 64
     assert np.shape(recorded["rectification"]["new_k"]) == (3, 3)
     assert recorded["encoder"]["model"].startswith("grid")

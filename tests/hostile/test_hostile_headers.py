@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from stream.errors import ExitCode, SourceError, UsageError
-from stream.geometry.camera import Intrinsics
 from stream.geometry.frame_format import frame_format_of
+from stream.geometry.intrinsics import Intrinsics
 from stream.pipeline.items import EncoderFrame, Keyframe
 from stream.pipeline.stage import Pipeline, drive
 from stream.sources.table import open_clip

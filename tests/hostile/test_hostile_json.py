@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.errors import IntrinsicsError
-from stream.geometry.camera import Intrinsics, fit_camera, read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.camera import fit_camera
 from stream.geometry.frame_format import FrameFormat
 from stream.geometry.frame_remap import FrameRemap
+from stream.geometry.intrinsics import Intrinsics
 from stream.records.schema.manifest import Source as RecordedSource
 from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.table import open_clip
@@ -46,6 +48,21 @@ _CALIBRATIONS: dict[str, tuple[str, str]] = {
     "half a surrogate pair": (json.dumps({**INTRINSICS, "model": "\ud800"}), r"'model' is '\\ud800'"),
     "escapes": (json.dumps({**INTRINSICS, "model": "\x1b[2J\u202e"}), r"'model' is '\\x1b\[2J\\u202e'"),
     "nothing": ("", "not JSON"),
+    "YAML nested deeply": ("a: " + "[" * 30_000, "of no other known format"),
+    "YAML that holds itself": ("cam0: &a\n  camera_model: *a\n", "'camera_model' is {"),
+    "YAML that grows": (
+        "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)),
+        "'model' is missing",
+    ),
+    "YAML with a key twice": ("cam0: {fx: 1}\ncam0: {fx: 2}\n", "the key 'cam0' occurs twice; remove one"),
+    "YAML with an object": ("cam0: !!python/object/apply:os.system ['true']\n", "of no other known format"),
+    "YAML with a date that is none": ("cam0: 2026-13-45\n", "of no other known format"),
+    "XML that grows": ('<!DOCTYPE a [<!ENTITY b "c">]><opencv_storage>&b;</opencv_storage>', "a document type"),
+    "XML nested deeply": ("<opencv_storage>" + "<a>" * 15_000, "not XML"),
+    "XML nested deeply to its end": (
+        "<opencv_storage>" + "<a>" * 8_000 + "</a>" * 8_000 + "</opencv_storage>",
+        "nested",
+    ),
 }
 
 
@@ -55,7 +72,7 @@ def test_a_calibration_that_is_none_is_refused(tmp_path: Path, case: str) -> Non
     text, says = _CALIBRATIONS[case]
     (tmp_path / "intrinsics.json").write_text(text)
     with pytest.raises(IntrinsicsError, match=says) as refused:
-        read_intrinsics(tmp_path / "intrinsics.json")
+        read_calibration(tmp_path / "intrinsics.json")
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < len(str(tmp_path)) + 200
 
@@ -68,11 +85,11 @@ def test_a_calibration_of_gigabytes_takes_no_memory(tmp_path: Path) -> None:
 import resource
 from pathlib import Path
 from stream.errors import IntrinsicsError
-from stream.geometry.camera import read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
 resource.setrlimit(resource.RLIMIT_AS, ({_SPARSE_BYTES}, {_SPARSE_BYTES}))
 for path in ({str(tmp_path / "intrinsics.json")!r}, "/dev/zero"):
     try:
-        read_intrinsics(Path(path))
+        read_calibration(Path(path))
     except IntrinsicsError as error:
         print(error)
 """

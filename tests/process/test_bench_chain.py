@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from stream.bench.clips import repeat_clip
 from stream.demo.render import render_demo
-from stream.geometry.camera import read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import FrameRemap
 from stream.sources.table import open_clip
@@ -37,7 +37,7 @@ def test_naive_order_makes_the_same_encoder_frame(clip: Path) -> None:
     """What the chain is compared with does the same work: its frame is the chain's, but for resampling."""
     source = open_clip(str(clip))
     frame = next(iter(chain.decoded(source)))
-    camera = Rectify(read_intrinsics(clip.with_name("intrinsics.json")))._build(frame_format_of(frame))
+    camera = Rectify(read_calibration(clip.with_name("intrinsics.json")).intrinsics)._build(frame_format_of(frame))
     assert isinstance(camera, FrameRemap)
     fused = camera.encoder_frame(frame).astype(float)
     plain = chain.naive_frame(frame, chain.full_size_maps(source)).astype(float)

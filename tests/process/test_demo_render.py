@@ -13,7 +13,8 @@ import pytest
 from stream.demo.lens import Lens, demo_intrinsics
 from stream.demo.motion import Script
 from stream.demo.render import render_demo, render_frames
-from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.camera import fit_camera
 from stream.pipeline.items import UInt8
 
 SIZE = (228, 128)
@@ -38,7 +39,7 @@ def test_it_is_hevc_with_the_frames_asked_for(demo: Path) -> None:
 
 def test_its_calibration_fits_it(demo: Path) -> None:
     """intrinsics.json is a calibration of the clip's size that does not fold within the picture."""
-    camera = fit_camera(read_intrinsics(demo.with_name("intrinsics.json")), *SIZE)
+    camera = fit_camera(read_calibration(demo.with_name("intrinsics.json")).intrinsics, *SIZE)
     assert 95.0 < camera.fov_deg[0] < 115.0
     assert camera.locate(camera.new_k, *SIZE)[2].all()
 

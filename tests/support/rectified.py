@@ -9,7 +9,8 @@ import numpy as np
 from click.testing import CliRunner, Result
 
 from stream.commands.rectify import rectify
-from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.camera import fit_camera
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.remap import FusedRemap
 from stream.geometry.viewport import keyframe_view, source_map
@@ -72,7 +73,7 @@ def assert_rectified(clip: Path, calibration: Path, video: Path, least_db: float
     assert made[0].pts == 0
     frame_format = frame_format_of(given[0].frame)
     width, height = frame_format.upright_size
-    camera = fit_camera(read_intrinsics(calibration), width, height)
+    camera = fit_camera(read_calibration(calibration).intrinsics, width, height)
     keyframe = FusedRemap(
         frame_format, source_map(keyframe_view(width, height, max(width, height)), width, height, camera)
     )

@@ -27,7 +27,8 @@ import zmq
 from stream.bench.baseline import maps_of
 from stream.bench.clips import repeat_clip
 from stream.demo.render import render_demo
-from stream.geometry.camera import fit_camera, read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.camera import fit_camera
 from stream.pipeline.items import End, Packet, UInt8
 from stream.pipeline.stage import Pipeline, Stage
 from stream.records.schema.manifest import machine
@@ -101,7 +102,7 @@ def full_size_maps(source: Clip) -> tuple[Any, Any]:
     if path is None:
         raise FileNotFoundError(f"no calibration beside {source.file.name}")
     facts = read_facts(source)
-    return maps_of(fit_camera(read_intrinsics(path), facts.width_px, facts.height_px, 0.0, 1.0))
+    return maps_of(fit_camera(read_calibration(path).intrinsics, facts.width_px, facts.height_px, 0.0, 1.0))
 
 
 def naive_frame(frame: av.VideoFrame, maps: tuple[Any, Any]) -> UInt8:
@@ -117,7 +118,7 @@ def chain(source: Clip) -> int:
     """Decode and rectify as the chain does, frames and keyframes sent over a hop and received."""
     path = source.intrinsics_path()
     decode = Decode(source.name, read_facts(source))
-    stage: Stage = Pipeline([decode, Rectify(read_intrinsics(path) if path else None)])
+    stage: Stage = Pipeline([decode, Rectify(read_calibration(path).intrinsics if path else None)])
     with tempfile.TemporaryDirectory() as folder, zmq.Context[zmq.Socket[bytes]]() as context:
         hop = Channel(f"ipc://{folder}/hop", 1 << 20, 32 << 20)
         with Receiver(context, hop) as inlet:

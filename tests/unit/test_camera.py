@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.errors import IntrinsicsError, UsageError
-from stream.geometry.camera import Intrinsics, fit_camera, fold_angle, read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.camera import fit_camera
+from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lens_polynomial import fold_angle
 from stream.pipeline.items import Float64
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -44,7 +47,7 @@ def write(path: Path, text: str) -> Path:
 def test_a_calibration_is_read_and_other_keys_are_ignored(tmp_path: Path) -> None:
     """All eleven keys are taken; notes and keys of later versions do no harm."""
     path = write(tmp_path / "intrinsics.json", json.dumps({**PLAIN, "_note": "by hand", "rms_px": 0.2}))
-    assert read_intrinsics(path).model_dump() == PLAIN
+    assert read_calibration(path).intrinsics.model_dump() == PLAIN
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_a_value_that_no_camera_has_is_named(tmp_path: Path, change: dict[str, o
     """The error is one sentence that names the file, the key and its value."""
     path = write(tmp_path / "bad.json", json.dumps({**PLAIN, **change}))
     with pytest.raises(IntrinsicsError) as caught:
-        read_intrinsics(path)
+        read_calibration(path)
     message = str(caught.value)
     assert said in message
     assert str(path) in message
@@ -77,30 +80,23 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     """No key has a default: a calibration is complete or it is refused."""
     path = write(tmp_path / "short.json", json.dumps({name: value for name, value in PLAIN.items() if name != key}))
     with pytest.raises(IntrinsicsError, match=f"'{key}' is missing; a fisheye calibration has model, image_width"):
-        read_intrinsics(path)
+        read_calibration(path)
 
 
 @pytest.mark.parametrize("text", ["", "not json", "[1, 2]", "{", '"fisheye"'])
 def test_what_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
     """A file of another kind is an IntrinsicsError of one sentence too."""
     with pytest.raises(IntrinsicsError) as caught:
-        read_intrinsics(write(tmp_path / "other.json", text))
+        read_calibration(write(tmp_path / "other.json", text))
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     """What cannot be opened says so, and why."""
     with pytest.raises(IntrinsicsError, match="No such file"):
-        read_intrinsics(tmp_path / "nowhere.json")
+        read_calibration(tmp_path / "nowhere.json")
     with pytest.raises(IntrinsicsError, match="directory"):
-        read_intrinsics(tmp_path)
-
-
-@needs_shared
-def test_another_schema_is_refused() -> None:
-    """A real GoPro calibration with OpenCV's own names is not mistaken for one of ours."""
-    with pytest.raises(IntrinsicsError, match="'model' is missing"):
-        read_intrinsics(FISHEYE / "gopro_umi_intrinsics_2_7k.json")
+        read_calibration(tmp_path)
 
 
 def test_a_scaled_picture_keeps_its_rays() -> None:
@@ -144,7 +140,8 @@ def test_the_fold_is_where_the_polynomial_stops_growing() -> None:
 def test_the_published_cards_fold_where_they_were_found_to() -> None:
     """The 10K card's polynomial turns back at 67.9 degrees, the 100K card's never does."""
     ten, hundred = (
-        read_intrinsics(FISHEYE / "cards" / f"egocentric{name}_card_intrinsics.json") for name in ("10k", "100k")
+        read_calibration(FISHEYE / "cards" / f"egocentric{name}_card_intrinsics.json").intrinsics
+        for name in ("10k", "100k")
     )
     assert np.degrees(fit_camera(ten, 1920, 1080).theta_max_rad) == pytest.approx(67.9, abs=0.05)
     assert fit_camera(hundred, 456, 256).theta_max_rad == np.pi
@@ -182,7 +179,7 @@ def test_the_new_camera_is_opencvs_where_that_is_well_defined(
 @pytest.mark.parametrize(("balance", "across_deg"), [(0.0, 93.8), (0.5, 108.6), (1.0, 126.7)])
 def test_the_10k_card_gets_opencvs_choice_at_every_balance(balance: float, across_deg: float) -> None:
     """Its corners fold, but the middles of its sides do not: nothing of the lens spoils the choice."""
-    intrinsics = read_intrinsics(FISHEYE / "cards" / "egocentric10k_card_intrinsics.json")
+    intrinsics = read_calibration(FISHEYE / "cards" / "egocentric10k_card_intrinsics.json").intrinsics
     camera = fit_camera(intrinsics, 1920, 1080, balance)
     np.testing.assert_allclose(camera.new_k, cv2_choice(camera.k, camera.d, (1920, 1080), balance, 1.0), rtol=1e-6)
     assert camera.fov_deg[0] == pytest.approx(across_deg, abs=0.1)

@@ -14,6 +14,7 @@ from stream.errors import IntrinsicsError, SourceError, UsageError
 from stream.geometry.frame_remap import encode_picture
 from stream.pipeline.items import UInt8
 from tests.support.clips import make_clip
+from tests.support.runs import write_intrinsics
 
 SIZE = (304, 172)
 
@@ -101,6 +102,9 @@ def test_what_cannot_be_done_is_said(demo: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     with pytest.raises(IntrinsicsError, match=r"there is no intrinsics\.json beside"):
         invoke(lonely, "--out", out)
+    shares = write_intrinsics(tmp_path, image_width=SIZE[0], image_height=SIZE[1], fx=0.3, fy=0.5, cx=0.5, cy=0.5)
+    with pytest.raises(IntrinsicsError, match="which look divided by the size of the picture"):
+        invoke(demo, "--intrinsics", shares, "--out", out)
     with pytest.raises(SourceError, match="at or after 99 s"):
         invoke(demo, "--at", "99", "--out", out)
     with pytest.raises(SourceError, match="not a picture"):

@@ -15,7 +15,7 @@ import pytest
 
 import stream.stages
 from stream.detection.options import DetectorOptions
-from stream.geometry.camera import Intrinsics
+from stream.geometry.intrinsics import Intrinsics
 from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import SegmentClosed, SourceDamaged, StreamOverload
 from stream.pipeline.items import (

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 
-from stream.geometry.camera import Intrinsics, fit_camera
+from stream.geometry.camera import fit_camera
+from stream.geometry.intrinsics import Intrinsics
 from stream.geometry.viewport import encoder_view, keyframe_view
 from stream.pipeline.codec import pack, unpack
 from stream.pipeline.items import EncoderFrame, Item, Keyframe, Packet, Picture, SourceEvent

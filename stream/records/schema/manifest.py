@@ -63,7 +63,9 @@ class Manifest(BaseModel):
     exit_code: int | None = None
     source: Source
     intrinsics: dict[str, Any] | None
-    """As read from the calibration file; None without rectification."""
+    """The values of the calibration file; None without rectification."""
+    intrinsics_format: str | None = None
+    """The format that the file was in, such as ``Kalibr camchain``."""
     decoder: dict[str, Any] = {}
     """The decoder, and why it was chosen."""
     rectification: dict[str, Any] = {}

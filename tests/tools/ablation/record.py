@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from rich.console import Console
 
 from models.encoders.encoder import ClipEncoder
-from stream.geometry.camera import read_intrinsics
+from stream.geometry.calibrations.table import read_calibration
 from stream.pipeline.items import Embedding, EncoderFrame
 from stream.pipeline.stage import drive
 from stream.run.prepare import Prepared
@@ -50,7 +50,7 @@ def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], console: Con
 def _encoder_frames(decode: Decode, prepared: Prepared, sides_px: set[int]) -> Iterator[EncoderFrame]:
     """A frame of each size for every picture of the clip."""
     options = prepared.options
-    intrinsics = read_intrinsics(options.lens.intrinsics) if options.lens.intrinsics else None
+    intrinsics = read_calibration(options.lens.intrinsics).intrinsics if options.lens.intrinsics else None
     rectifiers = [Rectify(intrinsics, encoder_px=side_px) for side_px in sorted(sides_px)]
     for picture in drive(decode, packets(prepared.source)):
         for rectify in rectifiers:

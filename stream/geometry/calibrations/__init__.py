@@ -1,0 +1,1 @@
+"""Calibration files as the tools write them: one module for each format."""
