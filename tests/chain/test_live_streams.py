@@ -170,7 +170,7 @@ def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     [
         (["--follow", "gone.ts"], "--follow gone.ts: there is no such file"),
         (["--max-lag-s", "3", "{clip}"], "--max-lag-s is for live sources"),
-        (["--duration-s", "0", "{clip}"], "--duration-s 0: must be above 0"),
+        (["--duration-s", "0", "{clip}"], "--duration-s 0: must be at least 0.001 and at most 100000000"),
     ],
 )
 def test_live_options_that_make_no_sense(
