@@ -21,6 +21,7 @@ from stream.records import (
     SourceDamaged,
 )
 from stream.records.reading import layout_of
+from stream.records.store.versions import require_readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,13 @@ def view_run(folder: Path) -> RunView:
     """Read a run directory's events and manifest.
 
     Raises:
-        InputError: the records are missing, invalid, or of another version.
+        InputError: the records are missing, invalid, or of an earlier version.
+        NewerVersionError: a newer version wrote them.
     """
     run = Run(layout_of(folder))
     layout = run.layout
     try:
+        require_readable(layout)
         manifest = run.manifest()
         log = list(run.events())
     except OSError as error:

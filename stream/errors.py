@@ -2,7 +2,8 @@
 
     EgocleanError                     70  internal: a bug in this program
     ├── UsageError                     2  an option, or a combination of options, makes no sense
-    │   └── DamagedError                  a file of the run directory is not what a run writes
+    │   ├── DamagedError                  a file of the run directory is not what a run writes
+    │   └── NewerVersionError             a newer version of the program wrote it
     ├── InputError                     3  the input cannot be read
     │   ├── SourceError                   the clip, the tar or the stream inside it
     │   │   └── UnreachableError          a live source that may be available later
@@ -29,6 +30,7 @@ __all__ = [
     "InputError",
     "IntrinsicsError",
     "ModelUnavailableError",
+    "NewerVersionError",
     "NoRoomError",
     "SourceError",
     "StageFailedError",
@@ -74,6 +76,18 @@ class DamagedError(UsageError):
         """``what`` is wrong with the file, in a few words."""
         super().__init__(f"{path} is damaged ({what}): start over with --overwrite")
         self.what = what
+
+
+class NewerVersionError(UsageError):
+    """A newer version of the program wrote a file of the run directory."""
+
+    def __init__(self, path: Path, found: int, readable: int) -> None:
+        """``found`` is the version of the file's format, ``readable`` the newest that this program reads."""
+        super().__init__(
+            f"{path} was written by a newer version of egoclean-stream (format {found}; this version reads up to "
+            f"{readable}): use that version"
+        )
+        self.path = path
 
 
 class InputError(EgocleanError):

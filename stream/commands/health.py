@@ -11,10 +11,11 @@ import click
 from stream.commands.command import command
 from stream.commands.option import own_option
 from stream.commands.values import PathName
-from stream.errors import printable
+from stream.errors import NewerVersionError, printable
 from stream.records.reading import layout_of
 from stream.records.schema.health import now, read_health
 from stream.records.schema.layout import RUNS
+from stream.records.store.versions import require_readable
 
 _START_TIME = 19
 """Of the fields of ``/proc/PID/stat`` behind the name (proc(5)): clock ticks after the machine's start."""
@@ -48,7 +49,11 @@ def judge(run: Path, since: datetime | None = None) -> tuple[bool, str]:
     """Whether the newest run at ``run`` is healthy, and a sentence on it; healthy, too, if none has begun ``since``."""
     try:
         path = _newest(run)
+        if path:
+            require_readable(layout_of(path.parent))
         seen = read_health(path) if path else None
+    except NewerVersionError as error:
+        return False, str(error)
     except (OSError, ValueError) as error:
         why = f"its health.json cannot be read ({type(error).__name__})"
         return False, f"{run}: {why}; a run that is just starting writes it within a second"

@@ -17,8 +17,10 @@ from stream.records.follower import follow, pause
 from stream.records.reading import layout_of
 from stream.records.schema.events import Event
 from stream.records.schema.health import Health, read_health
+from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import read_manifest
 from stream.records.schema.options import by_path
+from stream.records.store.versions import require_readable
 from stream.ui.view import LiveView, View
 
 _EXAMPLES = (
@@ -45,6 +47,7 @@ def tail(run: Path, since: int, last: int | None) -> None:
     In a terminal, shows a live table; in a pipe, prints each event as one line of JSON. RUN need not exist yet. The
     command ends after the run's last event; stopping it earlier does not disturb the run.
     """
+    require_readable(RunLayout(run, run.name))
     events = run / "events.jsonl"
     if last is not None:
         since = max(since, _count(events) - last)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stream.errors import ExitCode, NoRoomError, SourceError, UsageError, exit_code_of, sentence_of
 from stream.records.store.atomic import replace_file
+from stream.records.store.versions import require_known_version
 from stream.sources.address import redacted
 from stream.sources.discover import is_missing, list_clips
 from stream.ui.notes import report_error
@@ -69,6 +70,7 @@ def run_clips(
     Raises:
         SourceError: a list of clips cannot be read, or with ``overwrite`` a local path does not exist.
         UsageError: two clips would be written to one place.
+        NewerVersionError: a newer version wrote ``record``.
     """
     named = list_clips(specs, download=download, overwrite=overwrite)
     if overwrite and (missing := [redacted(clip.spec) for clip in named if is_missing(clip.spec)]):
@@ -86,6 +88,8 @@ def run_clips(
     clips = [clip.spec for clip in named]
     if clips == list(specs) and len(clips) == 1:
         return checked(clips[0]).code
+    if record and record.is_file():
+        require_known_version(record, record.read_bytes())
     if run_concurrently is not None:
         refused = (attempt(clip, checked) for clip in faults)
         ended = chain(refused, run_concurrently([clip for clip in clips if clip not in faults]))

@@ -7,6 +7,7 @@ from stream.evaluation.track import Row, Track, make_row
 from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
+from stream.records.store.versions import require_readable
 
 
 def holds_run(directory: Path) -> bool:
@@ -19,9 +20,12 @@ def read_run(directory: Path) -> list[Track]:
 
     Raises:
         InputError: its event log cannot be read or is invalid.
+        NewerVersionError: a newer version wrote it.
     """
-    path = layout_of(directory).events
+    layout = layout_of(directory)
+    path = layout.events
     try:
+        require_readable(layout)
         run_events = list(read_events(path))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error

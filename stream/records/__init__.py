@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from stream.errors import DamagedError
+    from stream.errors import DamagedError, NewerVersionError
     from stream.records.follower import Follower, follow
     from stream.records.reading import Run, open_run
     from stream.records.schema.annotations import Action, Ecot, SceneObject, read_annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from stream.records.store.event_log import read_events
 
 _MODULES: Final = {
-    "stream.errors": ("DamagedError",),
+    "stream.errors": ("DamagedError", "NewerVersionError"),
     "stream.records.follower": (
         "Follower",
         "follow",
@@ -98,6 +98,7 @@ __all__ = [
     "Follower",
     "Health",
     "Manifest",
+    "NewerVersionError",
     "Outcome",
     "Run",
     "RunFailed",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from stream.records.schema.events import EVENT, FINAL, Event
-from stream.records.store.atomic import reading
+from stream.records.store.versions import parsed
 
 POLL_S: Final = 0.1
 
@@ -39,8 +39,7 @@ class Follower:
             if not line.endswith(b"\n"):
                 self._torn = line
                 return
-            with reading(self._path):
-                event = EVENT.validate_json(line)
+            event = parsed(self._path, line, EVENT.validate_json)
             if event.seq >= self._since:
                 yield event, line
 

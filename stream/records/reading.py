@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream.errors import DamagedError, InputError
+from stream.errors import InputError, UsageError
 from stream.records.follower import follow
 from stream.records.schema.annotations import Action, read_annotations
 from stream.records.schema.events import Event, RunFinished, RunStarted, SegmentClosed
@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # a program that reads no arrays starts without numpy
 class Run:
     """A run as its directory describes it at the moment; every call reads the files again.
 
-    Each method raises ``DamagedError`` where a file is not what a run writes, and ``OSError`` where it is missing.
+    Each method raises ``DamagedError`` where a file is not what a run writes, ``NewerVersionError`` where a newer
+    version wrote it, and ``OSError`` where it is missing.
     """
 
     layout: RunLayout
@@ -101,7 +102,7 @@ def layout_of(directory: Path) -> RunLayout:
 def _recorded_stem(path: Path) -> str | None:
     try:
         first = next(read_events(path), None)
-    except (OSError, DamagedError):
+    except (OSError, UsageError):
         return None  # reported by whatever reads the events
     if not isinstance(first, RunStarted) or Path(first.stem).name != first.stem:
         return None

@@ -6,16 +6,18 @@ from stream.pipeline.facts import Fact
 from stream.records.schema.annotations import read_annotations
 from stream.records.schema.events import CHAIN_EVENTS, Event
 from stream.records.schema.layout import RunLayout
-from stream.records.store.checkpoint import SavedCheckpoint
+from stream.records.store.checkpoint import SavedCheckpoint, newest_checkpoint
 from stream.records.store.event_log import read_events
 
 
 def verify_records(layout: RunLayout) -> None:
-    """Read all events and annotations of an interrupted run before anything is appended to them.
+    """Read what an interrupted run has recorded and saved before anything is appended to it.
 
     Raises:
+        UsageError: another version wrote a checkpoint, or
         DamagedError: a line or the file is not what a run writes.
     """
+    newest_checkpoint(layout)
     for _ in read_events(layout.events):
         pass
     if layout.annotations.exists():

@@ -27,6 +27,7 @@ from stream.records.schema.options import by_path, merge, nest
 from stream.records.store.event_log import EventLog, ResumableLog, finish_of, read_events
 from stream.records.store.keyframes import KeyframeCache
 from stream.records.store.run_lock import RunLock
+from stream.records.store.versions import require_readable
 from stream.run.prepare import with_annotator
 from stream.runtime.gpu_budget import limit_gpu_alone
 from stream.runtime.processes import ANNOTATE
@@ -45,11 +46,14 @@ def annotate_run(layout: RunLayout, changes: Mapping[str, Any], view: View) -> i
         The documented exit code.
 
     Raises:
-        UsageError: there is no finished run, an earlier version made it, or the options make no sense.
+        UsageError: there is no finished run, another version made it, or the options make no sense.
         ModelUnavailableError: the annotator's packages, weights or server are missing.
     """
+    require_readable(layout)
     if finish_of(layout.events) is None:
         raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
+    if not layout.manifest.exists():
+        raise UsageError(f"{layout.manifest} is missing, and holds the run's options: run its clip again")
     claim = RunLock(layout)
     try:
         options = _options(layout, changes)

@@ -3,15 +3,24 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
 from stream.config import Options
-from stream.errors import UsageError, printable
+from stream.errors import NewerVersionError, UsageError, printable
 from stream.records.schema.events import RunFinished, SegmentAnnotated, SegmentClosed, SegmentFailed
 from stream.records.schema.layout import RunLayout
+from stream.records.store.checkpoint import newest_checkpoint
 from stream.records.store.event_log import readable_events
+from stream.records.store.versions import require_readable
 
+_KINDS: Final = {
+    "finished": "a finished run",
+    "interrupted": "an interrupted run",
+    "damaged": "a damaged run",
+    "newer": "a run of a newer version",
+}
 _EMPTY_ARRAY_BYTES = len(b"[]\n")
 
 
@@ -21,7 +30,7 @@ class EarlierRun:
 
     root: Path
     state: str
-    """``finished``, ``interrupted`` or ``damaged``."""
+    """``finished``, ``interrupted``, ``damaged`` or ``newer``: of a newer version."""
     segments: int = 0
     annotated: int = 0
     dollars: float = 0.0
@@ -35,11 +44,11 @@ class EarlierRun:
 
     @property
     def needs_consent(self) -> bool:
-        """Whether it has annotations, which cost time or money."""
-        return self.annotated > 0 or self.has_responses
+        """Whether it has annotations, which cost time or money, or may have some."""
+        return self.annotated > 0 or self.has_responses or self.state == "newer"
 
     def __str__(self) -> str:
-        run = f"{self.root}, {'an' if self.state == 'interrupted' else 'a'} {self.state} run"
+        run = f"{self.root}, {_KINDS[self.state]}"
         if self.unreadable and not self.segments and not self.annotated:
             words = "and annotations that " if self.has_responses else "that "
             return f"{run} with segments {words}cannot be counted ({self.unreadable})"
@@ -52,25 +61,43 @@ class EarlierRun:
 
 def earlier_at(layout: RunLayout) -> EarlierRun | None:
     """The run that has begun in a run directory, whichever clip and options it is of."""
+    newer = _newer_file(layout)
     has_responses = _size(layout.raw_responses) > 0 or _size(layout.annotations) > _EMPTY_ARRAY_BYTES
     if not layout.events.exists():
-        if not has_responses:
+        if not (newer or has_responses):
             return None
-        return EarlierRun(layout.root, "damaged", unreadable=f"{layout.events.name} is missing", has_responses=True)
+        state, unreadable = "newer" if newer else "damaged", f"{layout.events.name} is missing"
+        return EarlierRun(layout.root, state, unreadable=unreadable, has_responses=has_responses)
     events, unreadable_lines = readable_events(layout.events)
     state = "finished" if any(isinstance(event, RunFinished) for event in events) else "interrupted"
     responses = [event for event in events if isinstance(event, SegmentAnnotated | SegmentFailed)]
-    plural = "lines" if unreadable_lines > 1 else "line"
+    unreadable = f"{unreadable_lines} line{'s' * (unreadable_lines > 1)} of {layout.events.name} cannot be read"
+    if newer:
+        state, unreadable = "newer", f"{newer.name} is of a newer version"
+    elif unreadable_lines:
+        state = "damaged"
     return EarlierRun(
         layout.root,
-        "damaged" if unreadable_lines else state,
+        state,
         sum(isinstance(event, SegmentClosed) for event in events),
         len({event.segment_id for event in responses if isinstance(event, SegmentAnnotated)}),
         sum(event.dollars or 0.0 for event in responses),
         all(event.dollars is not None for event in responses),
-        f"{unreadable_lines} {plural} of {layout.events.name} cannot be read" if unreadable_lines else "",
+        unreadable if newer or unreadable_lines else "",
         has_responses,
     )
+
+
+def _newer_file(layout: RunLayout) -> Path | None:
+    """A file of a newer version; None if there is none."""
+    try:
+        require_readable(layout)
+        newest_checkpoint(layout)
+    except NewerVersionError as error:
+        return error.path
+    except UsageError:  # a checkpoint of an earlier version
+        return None
+    return None
 
 
 def _size(path: Path) -> int:

@@ -26,6 +26,7 @@ from stream.records.store.attempt import begin_attempt
 from stream.records.store.checkpoint import newest_checkpoint, read_checkpoint, remove_checkpoints
 from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.run_lock import NETWORK_ADVICE, RunLock, clear, earlier_run, file_system, is_network
+from stream.records.store.versions import require_readable
 from stream.run.overwrite import announce_removal, next_command
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, go_on
@@ -73,6 +74,8 @@ def run(prepared: Prepared, view: View, engine: Engine, stop: StopRequest | None
 def _begin(session: "_Session") -> int:
     prepared, layout, view = session.prepared, session.layout, session.view
     options, source = prepared.options, prepared.source
+    if not options.starts_over:
+        require_readable(layout)
     new = begin(prepared)
     earlier = None if options.starts_over else earlier_run(layout, new, options.identity().keys(), source.sha256)
     if earlier is not None:

@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stream.records.store.versions import require_known_version
+
 HealthState: TypeAlias = Literal["starting", "running", "stalled", "finished", "failed"]
 
 OLD_S = 30.0
@@ -55,8 +57,14 @@ def read_health(path: Path) -> Health:
     Raises:
         OSError: the file is missing.
         ValueError: the file is not a heartbeat.
+        NewerVersionError: a newer version wrote it.
     """
-    return Health.model_validate_json(path.read_bytes())
+    content = path.read_bytes()
+    try:
+        return Health.model_validate_json(content)
+    except ValueError:
+        require_known_version(path, content)
+        raise
 
 
 def now() -> datetime:

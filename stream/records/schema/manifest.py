@@ -11,7 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from stream.errors import UsageError
-from stream.records.store.atomic import reading, replace_file
+from stream.records.store.atomic import replace_file
+from stream.records.store.versions import parsed
 
 _PACKAGES = (
     "egoclean-stream", "av", "opencv-python-headless", "numpy", "pyzmq", "msgpack", "pydantic",
@@ -96,9 +97,10 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises:
         DamagedError: the file is not a manifest.
+        NewerVersionError: a newer version wrote it.
+        OSError: it is missing.
     """
-    with reading(path):
-        return Manifest.model_validate_json(path.read_bytes())
+    return parsed(path, path.read_bytes(), Manifest.model_validate_json)
 
 
 def require_grouped_options(manifest: Manifest, root: Path, otherwise: str) -> None:

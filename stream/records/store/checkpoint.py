@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stream.errors import UsageError
-from stream.pipeline.codec import CodecError, pack, unpack
+from stream.errors import NewerVersionError, UsageError
+from stream.pipeline.codec import VERSION, CodecError, pack, unpack
 from stream.pipeline.state import State, take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import replace_file
@@ -27,6 +27,8 @@ FORMAT = 3
 """Version of a checkpoint. 1 had the states by process and position, 2 has them by the names of the stages, 3 has the
 clip's size and what each window showed."""
 _CRC_BYTES = 4
+_MSGPACK_MAP = 0x80
+"""The first byte of a map in msgpack is at least this: earlier states had no version before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +92,22 @@ def read_checkpoint(path: Path) -> SavedCheckpoint:
 
     Raises:
         ValueError: it is torn or damaged.
-        UsageError: another version of the program wrote it.
+        NewerVersionError: a newer version of the program wrote it.
+        UsageError: an earlier version did.
     """
     data = path.read_bytes()
     if zlib.crc32(data[_CRC_BYTES:]) != int.from_bytes(data[:_CRC_BYTES], "little") or len(data) <= _CRC_BYTES:
         raise ValueError(f"{path} is not an intact checkpoint")
+    if VERSION < (codec := data[_CRC_BYTES]) < _MSGPACK_MAP:
+        raise NewerVersionError(path, codec, VERSION)
     try:
         state = unpack(data[_CRC_BYTES:])
     except CodecError:  # it is whole, so an earlier version packed it
         state = {}
-    if (found := state.get("format", 1)) != FORMAT:
+    found = state.get("format", 1)
+    if isinstance(found, int) and found > FORMAT:
+        raise NewerVersionError(path, found, FORMAT)
+    if found != FORMAT:
         raise UsageError(
             f"{path} has state format {found}, and this version reads format {FORMAT}: finish the run with the version "
             "that began it, or begin again with --overwrite"

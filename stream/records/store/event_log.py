@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias
 from stream.errors import EgocleanError
 from stream.records.schema.events import CHAIN_EVENTS, EVENT, Event, Outcome, RunFinished
 from stream.records.store.append_log import AppendLog
-from stream.records.store.atomic import reading
+from stream.records.store.versions import parsed
 
 Reopens: TypeAlias = Callable[[Outcome, Mapping[str, Outcome]], bool]
 
@@ -125,13 +125,12 @@ def read_events(path: Path) -> Iterator[Event]:
 
     Raises:
         DamagedError: a line is not an event.
+        NewerVersionError: a newer version wrote it.
     """
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
-                with reading(path):
-                    event = EVENT.validate_json(line)
-                yield event
+                yield parsed(path, line, EVENT.validate_json)
 
 
 def readable_events(path: Path) -> tuple[list[Event], int]:
