@@ -61,7 +61,7 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     jobs, fail_fast = options.clips.jobs, options.clips.fail_fast
     if is_json:
         forward_notes(JsonView().note)
-    if options.input.loop and len(list_clips(sources, download=download)) > 1:
+    if options.input.loop and len(list_clips(sources, download=download).clips) > 1:
         raise UsageError("--loop replays a single clip, and several are named: name one")
     to_user = say_json if is_json else partial(print_line, Console())
     together = partial(run_concurrently, options=options, jobs=jobs, write_line=to_user, fail_fast=fail_fast)

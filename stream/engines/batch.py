@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from stream.errors import ExitCode, NoRoomError, SourceError, UsageError, exit_code_of, sentence_of
+from stream.errors import ExitCode, NoRoomError, SourceError, UsageError, exit_code_of, printable, sentence_of
+from stream.records.schema.series import MOST_LEFT_OUT, Series, SeriesClip, SeriesFile
 from stream.records.store.atomic import replace_file
 from stream.records.store.versions import require_known_version
 from stream.sources.address import redacted
 from stream.sources.discover import is_missing, list_clips
+from stream.sources.selection import LeftOut, by_reason
 from stream.ui.notes import report_error
 from stream.ui.text import clock
 
@@ -72,7 +74,8 @@ def run_clips(
         UsageError: two clips would be written to one place.
         NewerVersionError: a newer version wrote ``record``.
     """
-    named = list_clips(specs, download=download, overwrite=overwrite)
+    listing = list_clips(specs, download=download, overwrite=overwrite)
+    named = listing.clips
     if overwrite and (missing := [redacted(clip.spec) for clip in named if is_missing(clip.spec)]):
         raise SourceError(
             f"{', '.join(missing)} cannot be read: No such file or directory; "
@@ -93,12 +96,18 @@ def run_clips(
     if run_concurrently is not None:
         refused = (attempt(clip, checked) for clip in faults)
         ended = chain(refused, run_concurrently([clip for clip in clips if clip not in faults]))
-        return conclude(clips, ended, write_line, record=record)
-    return run_in_turn(clips, checked, write_line, fail_fast=fail_fast, record=record)
+        return conclude(clips, ended, write_line, record=record, left_out=listing.left_out)
+    return run_in_turn(clips, checked, write_line, fail_fast=fail_fast, record=record, left_out=listing.left_out)
 
 
 def run_in_turn(
-    clips: Sequence[str], job: Job, write_line: WriteLine, *, fail_fast: bool, record: Path | None = None
+    clips: Sequence[str],
+    job: Job,
+    write_line: WriteLine,
+    *,
+    fail_fast: bool,
+    record: Path | None = None,
+    left_out: Sequence[LeftOut] = (),
 ) -> int:
     """Do the job for each clip in turn, then print a summary.
 
@@ -108,14 +117,23 @@ def run_in_turn(
         write_line: Prints a line for the user.
         fail_fast: Stop at the first clip that fails. Missing weights, a full disk and a signal always stop.
         record: A file for programs, replaced as a whole after each clip.
+        left_out: Files that were found beside the clips.
 
     Returns:
         The gravest exit code.
     """
-    return conclude(clips, _one_by_one(clips, job, write_line, fail_fast=fail_fast), write_line, record=record)
+    ended = _one_by_one(clips, job, write_line, fail_fast=fail_fast)
+    return conclude(clips, ended, write_line, record=record, left_out=left_out)
 
 
-def conclude(clips: Sequence[str], ended: Iterable[Outcome], write_line: WriteLine, *, record: Path | None) -> int:
+def conclude(
+    clips: Sequence[str],
+    ended: Iterable[Outcome],
+    write_line: WriteLine,
+    *,
+    record: Path | None,
+    left_out: Sequence[LeftOut] = (),
+) -> int:
     """Record the outcomes as the clips end, and print a summary; returns the worst exit code."""
     outcomes: list[Outcome] = []
     left = dict.fromkeys(clips)
@@ -123,8 +141,8 @@ def conclude(clips: Sequence[str], ended: Iterable[Outcome], write_line: WriteLi
         outcomes.append(outcome)
         left.pop(outcome.clip, None)
         if record:
-            write_record(record, outcomes, list(left))
-    for line in summary(outcomes, len(clips)):
+            write_record(record, outcomes, list(left), left_out)
+    for line in summary(outcomes, len(clips), left_out):
         write_line(line)
     signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and left]
     return gravest([*(outcome.code for outcome in outcomes), *signalled])
@@ -143,30 +161,36 @@ def _one_by_one(clips: Sequence[str], job: Job, write_line: WriteLine, *, fail_f
             return
 
 
-def write_record(path: Path, outcomes: Sequence[Outcome], left: Sequence[str]) -> None:
-    """Write the outcomes so far, and the clips that are ``left``, as JSON.
+def write_record(
+    path: Path, outcomes: Sequence[Outcome], left: Sequence[str], left_out: Sequence[LeftOut] = ()
+) -> None:
+    """Write the outcomes so far, the clips that are ``left``, and the files that are no clips, as JSON.
 
     Raises:
         UsageError: it cannot be written.
         NoRoomError: the disk is full.
     """
-    done = [
-        {
-            "clip": redacted(outcome.clip),
-            "run_dir": str(outcome.run_dir) if outcome.run_dir else None,
-            "exit_code": int(outcome.code),
-            "says": outcome.says,
-            "video_s": round(outcome.video_s, 6),
-            "wall_s": round(outcome.wall_s, 3),
-        }
-        for outcome in outcomes
-    ]
+    series = Series(
+        clips=[
+            SeriesClip(
+                clip=redacted(outcome.clip),
+                run_dir=str(outcome.run_dir) if outcome.run_dir else None,
+                exit_code=int(outcome.code),
+                says=outcome.says,
+                video_s=round(outcome.video_s, 6),
+                wall_s=round(outcome.wall_s, 3),
+            )
+            for outcome in outcomes
+        ],
+        left=[redacted(clip) for clip in left],
+        left_out=[
+            SeriesFile(path=printable(redacted(each.path)), reason=each.reason) for each in left_out[:MOST_LEFT_OUT]
+        ],
+        left_out_more=max(0, len(left_out) - MOST_LEFT_OUT),
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(
-            path,
-            (json.dumps({"v": 1, "clips": done, "left": [redacted(clip) for clip in left]}, indent=1) + "\n").encode(),
-        )
+        replace_file(path, (json.dumps(series.model_dump(), indent=1) + "\n").encode())
     except OSError as error:
         if exit_code_of(error) == ExitCode.NO_ROOM:
             raise NoRoomError(sentence_of(error)) from error
@@ -178,8 +202,8 @@ def gravest(codes: Iterable[int]) -> int:
     return max(codes, key=lambda code: 1 if code == ExitCode.PARTIAL else code, default=ExitCode.DONE)
 
 
-def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
-    """One line a clip, each with its exit code, and the totals."""
+def summary(outcomes: Sequence[Outcome], clips: int, left_out: Sequence[LeftOut] = ()) -> list[str]:
+    """One line a clip, each with its exit code; the files that are no clips; and the totals."""
     lines = [f"{outcome.code:3}  {redacted(outcome.clip)}: {outcome.says}" for outcome in outcomes]
     done = [outcome for outcome in outcomes if outcome.code in _DONE]
     damaged = sum(outcome.code == ExitCode.PARTIAL for outcome in done)
@@ -191,6 +215,8 @@ def summary(outcomes: Sequence[Outcome], clips: int) -> list[str]:
     if left := clips - len(outcomes):
         parts.append(f"{left} not begun")
     video_s = sum(outcome.video_s for outcome in done)
+    if left_out:
+        lines += [f"left out: {'; '.join(by_reason(left_out))}"]
     return ["", *lines, f"{', '.join(parts)}; {clock(video_s)} of video"]
 
 

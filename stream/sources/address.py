@@ -31,7 +31,13 @@ STEM_BYTES_MAX: Final = 200
 """Of the 255 that file systems give a name; the rest is for what is appended to it."""
 _STEM_MOST = 80
 """Characters of a stem: file names are made from it, and those have at most 255 bytes."""
-_VIDEO_ENDINGS = frozenset({".ts", ".m2ts", ".mkv", ".webm", ".mp4", ".mov", ".h265", ".hevc"})
+
+VIDEO_ENDINGS = frozenset({
+    ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".flv", ".f4v", ".wmv", ".asf", ".mpg",
+    ".mpeg", ".vob", ".m2v", ".ogv", ".ivf", ".mxf", ".dv", ".3gp", ".3g2", ".qt", ".lrv", ".insv", ".mjpeg", ".mjpg",
+    ".hevc", ".h265", ".265", ".h264", ".264",
+})  # fmt: skip
+"""Endings of the names of videos, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,7 @@ def clip_stem_of(spec: str) -> str:
 
 def names_video(spec: str) -> bool:
     """Whether the path of an HTTP address ends as a file of a video does."""
-    return PurePosixPath(re.split(r"[?#]", spec)[0]).suffix.lower() in _VIDEO_ENDINGS
+    return PurePosixPath(re.split(r"[?#]", spec)[0]).suffix.lower() in VIDEO_ENDINGS
 
 
 def stem_of(spec: str) -> str:
@@ -117,7 +123,7 @@ def stem_of(spec: str) -> str:
     if not mark:
         return Path(spec).stem
     place = re.sub(rf"[A-Za-z0-9-]+={re.escape(_HIDDEN)}", "", rest).removeprefix(f"{_HIDDEN}@").rstrip("/?&")
-    if PurePosixPath(place).suffix.lower() in _VIDEO_ENDINGS:
+    if PurePosixPath(place).suffix.lower() in VIDEO_ENDINGS:
         place = place.removesuffix(PurePosixPath(place).suffix)
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", place).strip("._-") or "live"
     if len(stem) <= _STEM_MOST:

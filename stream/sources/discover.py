@@ -1,15 +1,20 @@
 """Finds the clips that arguments name: files, members of tars, tars, folders, patterns, and lists of these."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
 
 from stream.errors import SourceError, UsageError
 from stream.sources.address import FILE, ClipSpec, clip_stem_of, names_video, redacted, scheme_of, stem_of
 from stream.sources.local import LocalFile
-from stream.sources.member import SEPARATOR, clips_in, is_hidden, is_sidecar, is_tar
+from stream.sources.member import SEPARATOR, members_of
 from stream.sources.remote.address import is_remote
 from stream.sources.remote.listing import list_remote_clips
+from stream.sources.selection import Candidate, Listing, is_hidden, is_named_tar, select, without_video
+from stream.sources.signatures import HEAD_BYTES, UNKNOWN, content_of
+from stream.sources.tar import is_tar_header
+from stream.video.container import holds_video
 
 LIST_MARK = "@"
 """Precedes the name of a text file with one clip per line."""
@@ -17,17 +22,17 @@ LIST_MARK = "@"
 _LIST_CHARS_MAX = 1 << 24
 """Enough for a hundred thousand clips with long names."""
 
-_VIDEO, _TAR = ".mp4", ".tar"
 _HTTP = ("http", "https")
 
 
-def list_clips(specs: Sequence[str], *, download: bool = False, overwrite: bool = False) -> list[ClipSpec]:
-    """Every clip that is named, in order.
+def list_clips(specs: Sequence[str], *, download: bool = False, overwrite: bool = False) -> Listing:
+    """Every clip that is named, in order, and the files beside them that are none.
 
-    A tar stands for its ``.mp4`` members in their order; a folder for its ``.mp4`` files and the members of its tars,
-    by name; a pattern for everything that it matches, by name; ``@list.txt`` for its lines, except empty ones and those
-    that begin with ``#``. This holds for local and for remote storage. What is missing, or contains no clip, stays as
-    it was named, and opening it reports the error; so does what could not be listed, with the reason.
+    A tar stands for its videos in their order; a folder for its videos and those of its tars, by name; a pattern for
+    all videos that it matches, by name; ``@list.txt`` for its lines, except empty ones and those that begin with ``#``.
+    ``stream.sources.selection`` says what a video is. This holds for local and for remote storage. What is missing
+    stays as it was named, and opening it reports the error; what contains no clip, or could not be listed, stays with
+    the reason.
 
     Args:
         specs: The arguments.
@@ -42,9 +47,11 @@ def list_clips(specs: Sequence[str], *, download: bool = False, overwrite: bool 
         ModelUnavailableError: the package that speaks with the hub is not installed.
         NoRoomError: what is to be fetched does not fit on the disk.
     """
-    named = [clip for spec in specs for line in _lines(spec) for clip in _clips_of(line, download=download)]
-    _require_own_stems((clip.spec for clip in named if clip.fault is None), overwrite=overwrite)
-    return named
+    listing = Listing()
+    for line in (line for spec in specs for line in _lines(spec)):
+        listing.add(_listed(line, download=download))
+    _require_own_stems((clip.spec for clip in listing.clips if clip.fault is None), overwrite=overwrite)
+    return listing
 
 
 def is_missing(spec: str) -> bool:
@@ -73,30 +80,70 @@ def _lines(spec: str) -> list[str]:
     return named
 
 
-def _clips_of(spec: str, *, download: bool) -> list[ClipSpec]:
+def _listed(spec: str, *, download: bool) -> Listing:
+    """What one argument stands for; one that stands for no clip keeps its name and the reason."""
     try:
-        return _inside(spec, download=download) or [ClipSpec(spec)]
+        found = _inside(spec, download=download)
     except OSError as error:
-        return [ClipSpec(spec, SourceError(f"{redacted(spec)} cannot be read: {error.strerror}"))]
+        return _fault(spec, SourceError(f"{redacted(spec)} cannot be read: {error.strerror}"))
     except SourceError as error:
-        return [ClipSpec(spec, error)]
+        return _fault(spec, error)
+    if found is None:
+        return Listing([ClipSpec(spec)])
+    if not found.clips:
+        found.clips.append(ClipSpec(spec, without_video(redacted(spec), found.left_out)))
+    return found
 
 
-def _inside(spec: str, *, download: bool) -> list[ClipSpec]:
-    """The clips of a pattern, a folder or a tar; None for a clip itself."""
+def _fault(spec: str, error: SourceError) -> Listing:
+    return Listing([ClipSpec(spec, error)])
+
+
+def _inside(spec: str, *, download: bool) -> Listing | None:
+    """The files of a pattern, a folder or a tar; None for anything else, which is a clip by itself."""
     path = Path(spec)
     if is_remote(spec):
         return list_remote_clips(spec, download=download)
     if has_magic(spec) and not path.exists():
         matches = sorted(glob(spec))  # noqa: PTH207  (Path.glob takes no absolute pattern)
-        return [clip for match in matches if not is_sidecar(match) for clip in _clips_of(match, download=download)]
+        return select(_among(map(Path, matches), with_folders=True)) if matches else None
     if path.is_dir():
-        inside = sorted(each for each in path.iterdir() if each.suffix.lower() in (_VIDEO, _TAR))
-        shown = [str(each) for each in inside if not is_hidden(each.name)]
-        return [clip for each in shown for clip in _clips_of(each, download=download)]
-    if path.is_file() and is_tar(tar := LocalFile(path)):
-        return [ClipSpec(f"{spec}{SEPARATOR}{name}") for name in clips_in(tar)]
-    return []
+        return select(_among(sorted(path.iterdir()), with_folders=False))
+    if _is_local_tar(path):
+        return members_of(LocalFile(path), spec)
+    return None
+
+
+def _among(paths: Iterable[Path], *, with_folders: bool) -> Iterator[Candidate | Listing]:
+    """Files, in order; instead of a tar its members, and instead of a folder its files if it was matched."""
+    for path in paths:
+        is_inner = (with_folders and path.is_dir()) or _is_local_tar(path)
+        yield _listed(str(path), download=False) if is_inner and not is_hidden(path.name) else _candidate(path)
+
+
+def _candidate(path: Path) -> Candidate:
+    if path.is_dir():
+        return Candidate(str(path), UNKNOWN, reason="folder")
+    if not path.is_file():
+        return Candidate(str(path), UNKNOWN, reason="special file" if path.exists() else "link to nothing")
+    try:
+        content = content_of(_head(path))
+    except OSError:  # opening it as a clip reports that
+        return Candidate(str(path), UNKNOWN)
+    file = LocalFile(path)
+    return Candidate(str(path), content, partial(holds_video, file, 0, file.size_bytes))
+
+
+def _is_local_tar(path: Path) -> bool:
+    try:
+        return path.is_file() and (is_named_tar(path.name) or is_tar_header(_head(path)))
+    except OSError:
+        return False
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def _require_own_stems(clips: Iterable[str], *, overwrite: bool) -> None:

@@ -1,82 +1,107 @@
 """Members of a tar, read in place: nothing is unpacked to disk, and only the requested chunk is in memory."""
 
+import posixpath
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 
 from stream.errors import SourceError
 from stream.sources.local import File
-from stream.sources.tar import contents_of
+from stream.sources.selection import Candidate, Listing, select, without_video
+from stream.sources.signatures import HEAD_BYTES, UNKNOWN
+from stream.sources.tar import Entry, contents_of, is_tar_header
 
 SEPARATOR = "::"
 """Separates a tar from its member: ``part000.tar::factory_001_worker_001_0000.mp4``."""
 
 _NAMED_IN_ERRORS = 3
-_MAGIC_AT, _MAGIC = 257, b"ustar"
-"""In the header of POSIX.1-1988 and GNU tar."""
+_MOST_LINKS = 8
+"""Links from a link to a link that are followed."""
 
 
 def find_member(tar: File, name: str) -> tuple[int, int]:
-    """Offset and size, in bytes, of the data of member ``name`` in an uncompressed ``tar``.
+    """Offset and size, in bytes, of the data of member ``name`` in an uncompressed ``tar``; links are followed.
 
     If a name occurs twice the later member counts, as usual for tars. If the tar was cut off within the member, or its
     header claims more than there is, the size is what is left.
 
     Raises:
-        SourceError: not a tar, or compressed; no such member; or one whose bytes do not lie in one piece in the tar.
+        SourceError: not a tar, or compressed; no such member; one whose bytes do not lie in one piece in the tar; or a
+            link to something else.
     """
-    entries = {entry.name.removeprefix("./"): entry for entry in contents_of(tar)}
-    entry = entries.get(name.removeprefix("./"))
+    entries = _by_name(contents_of(tar))
+    entry = entries.get(_plain(name))
     if entry is None:
-        raise SourceError(f"{tar.name} has no member {name!r}: {_videos_among(list(entries), tar)}")
+        raise SourceError(f"{tar.name} has no member {name!r}: {_choice_of(tar)}")
+    entry = _followed(entry, entries)
     if entry.kind == "link":
-        raise SourceError(f"{tar.name}{SEPARATOR}{name} is a link to {entry.target!r}: name the member itself")
-    if entry.kind == "other":
+        raise SourceError(f"{tar.name}{SEPARATOR}{name} is a link to {entry.target!r}, which is not in the tar")
+    if entry.kind != "file":
         raise SourceError(f"{tar.name}{SEPARATOR}{name} is not an ordinary file: name a member that holds a clip")
     return entry.offset, max(0, min(entry.size_bytes, tar.size_bytes - entry.offset))
 
 
-def clips_in(tar: File) -> list[str]:
-    """The names of the ``.mp4`` members of an uncompressed ``tar``, in order, each once; no links, no hidden ones.
+def members_of(tar: File, spec: str) -> Listing:
+    """The clips in an uncompressed ``tar``, which ``spec`` names: each once, in order; and what else is in it.
 
     Raises:
         SourceError: not a tar, or compressed.
     """
-    names = (entry.name for entry in contents_of(tar) if entry.kind == "file" and _is_video(entry.name))
-    return [name for name in dict.fromkeys(names) if not is_hidden(name)]
+    return select(_candidates(tar, spec))
 
 
 def is_tar(file: File, offset: int = 0, size_bytes: int | None = None) -> bool:
     """Whether the bytes from ``offset`` on, up to the end of the file if no size is given, are a tar."""
     with file.open(offset, file.size_bytes - offset if size_bytes is None else size_bytes) as opened:
-        opened.seek(_MAGIC_AT)
-        return opened.read(len(_MAGIC)) == _MAGIC
-
-
-def is_hidden(path: str) -> bool:
-    """Whether a file is hidden, such as ``._clip.mp4``, which macOS adds beside every clip and which is no clip."""
-    return PurePosixPath(path).name.startswith(".")
-
-
-def is_sidecar(path: str) -> bool:
-    """Whether a file is JSON, such as ``clip.json`` and ``intrinsics.json``, which a pattern may match as well."""
-    return path.lower().endswith(".json")
+        return is_tar_header(opened.read(HEAD_BYTES) or b"")
 
 
 def ask_for_member(tar: File) -> SourceError:
     """The error for a tar that was named without a member."""
-    names = [entry.name for entry in contents_of(tar)]
-    return SourceError(f"{tar.name} is a tar, and no clip of it is named: {_videos_among(names, tar)}")
+    found = members_of(tar, tar.name)
+    if not found.clips:
+        return without_video(tar.name, found.left_out)
+    return SourceError(f"{tar.name} is a tar, and no clip of it is named: {_choice_of(tar)}")
 
 
-def _videos_among(names: list[str], tar: File) -> str:
-    videos = [name for name in names if _is_video(name)]
+def _candidates(tar: File, spec: str) -> Iterator[Candidate]:
+    from stream.video.container import holds_video
+
+    entries = _by_name(contents_of(tar))
+    for entry in entries.values():
+        name = f"{spec}{SEPARATOR}{entry.name}"
+        target = _followed(entry, entries)
+        if target.kind == "file":
+            probe = partial(holds_video, tar, target.offset, target.size_bytes) if tar.path else None
+            yield Candidate(name, target.content or UNKNOWN, probe)
+        elif target.kind != "folder":
+            reason = f"link to {target.target}, which is not in the tar" if target.kind == "link" else "special file"
+            yield Candidate(name, UNKNOWN, reason=reason)
+
+
+def _by_name(entries: list[Entry]) -> Mapping[str, Entry]:
+    """In the order of the tar; of two of one name, the later one."""
+    return {_plain(entry.name): entry for entry in entries}
+
+
+def _plain(name: str) -> str:
+    return posixpath.normpath(name).lstrip("/") if name else name
+
+
+def _followed(entry: Entry, entries: Mapping[str, Entry]) -> Entry:
+    """The member that a link leads to; the last link, if it leads out of the tar or in a circle."""
+    for _ in range(_MOST_LINKS):
+        target = entries.get(_plain(entry.target)) if entry.kind == "link" else None
+        if target is None:
+            break
+        entry = target
+    return entry
+
+
+def _choice_of(tar: File) -> str:
     how_to_list = f" (tar tf {tar.path} lists all)" if tar.path else ""
-    if not videos:
-        return f"no .mp4 is in it{how_to_list}"
-    more = f", and {len(videos) - _NAMED_IN_ERRORS} more" if len(videos) > _NAMED_IN_ERRORS else ""
-    short = PurePosixPath(tar.name).name
-    listed = ", ".join(f"{short}{SEPARATOR}{name}" for name in videos[:_NAMED_IN_ERRORS])
-    return f"choose one of {listed}{more}{how_to_list}"
-
-
-def _is_video(name: str) -> bool:
-    return name.lower().endswith(".mp4")
+    clips = members_of(tar, PurePosixPath(tar.name).name).clips
+    if not clips:
+        return f"no video is in it{how_to_list}"
+    more = f", and {len(clips) - _NAMED_IN_ERRORS} more" if len(clips) > _NAMED_IN_ERRORS else ""
+    return f"choose one of {', '.join(clip.spec for clip in clips[:_NAMED_IN_ERRORS])}{more}{how_to_list}"

@@ -4,18 +4,21 @@ import hashlib
 import io
 import logging
 import os
+import posixpath
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
 from stream.errors import SourceError
 from stream.sources.local import File
+from stream.sources.selection import kind_by_name
+from stream.sources.signatures import HEAD_BYTES, Content, content_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,24 +29,29 @@ _HEADER_BYTES = 1 << 20
 _PROGRESS_EVERY_S = 5.0
 
 
+Kind: TypeAlias = Literal["file", "link", "folder", "other"]
+
+
 class Entry(NamedTuple):
     """One member."""
 
     name: str
-    kind: Literal["file", "link", "other"]
-    """A file is one whose bytes lie in one piece in the tar; folders, devices and sparse files are other."""
+    kind: Kind
+    """A file is one whose bytes lie in one piece in the tar; devices and sparse files are other."""
     offset: int
     """Offset of its bytes in the tar."""
     size_bytes: int
     """Size by its header."""
     target: str = ""
-    """Target of a link."""
+    """Name of the member that a link leads to: a hard link, or a symbolic one, which counts from its own folder."""
+    content: Content | None = None
+    """What the first bytes of a file say; None of any other kind."""
 
 
 class Contents(BaseModel):
     """All members, in the order of the tar."""
 
-    v: Literal[1] = 1
+    v: Literal[2] = 2
     entries: list[Entry]
 
 
@@ -62,19 +70,32 @@ def contents_of(tar: File) -> list[Entry]:
     return contents.entries
 
 
+def is_tar_header(head: bytes) -> bool:
+    """Whether the first 512 bytes of a file are a member's header: their checksum says so in every format of tar."""
+    try:
+        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "backslashreplace")
+    except (tarfile.TarError, ValueError):
+        return head[257:262] == b"ustar"  # a damaged header: reading it reports the damage
+    return True
+
+
 def _entries(tar: File) -> Iterator[Entry]:
     say_at = time.monotonic() + _PROGRESS_EVERY_S
-    for number, member in enumerate(_headers(tar)):
+    for number, (member, content) in enumerate(_headers(tar)):
         if number == MOST_MEMBERS:
             raise SourceError(f"{tar.name} has more than {MOST_MEMBERS} members, which no shard of clips has")
-        yield _entry(member)
+        yield _entry(member, content)
         if time.monotonic() >= say_at:
             say_at = time.monotonic() + _PROGRESS_EVERY_S
             share = member.offset_data / max(1, tar.size_bytes)
             _LOG.info("finding the clips in %s: %d members so far, %.0f %%", tar.name, number + 1, 100 * share)
 
 
-def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
+def _headers(tar: File) -> Iterator[tuple[tarfile.TarInfo, Content | None]]:
+    """Each member with what its first bytes say; in a remote tar only if its name does not tell.
+
+    They mostly lie in the block that was fetched for its header, and otherwise take one more request.
+    """
     try:
         with (
             _HeaderFile(tar.skim(), tarfile.BLOCKSIZE) as file,
@@ -86,7 +107,8 @@ def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
                 file.left = _HEADER_BYTES
                 if archive.offset < member.offset_data:  # a negative size leads back, in an endless loop
                     raise SourceError(f"{tar.name} is no sound tar: {member.name!r} has {member.size} bytes")
-                yield member
+                by_name = None if tar.path else kind_by_name(member.name)
+                yield member, by_name or _content(file, member)
                 if archive.offset > tar.size_bytes:
                     return
     except (tarfile.TarError, ValueError) as error:
@@ -95,6 +117,13 @@ def _headers(tar: File) -> Iterator[tarfile.TarInfo]:
         ) from error
     except RecursionError as error:
         raise SourceError(f"{tar.name} is no sound tar: its headers lead to headers without end") from error
+
+
+def _content(file: io.BufferedReader, member: tarfile.TarInfo) -> Content | None:
+    if not _is_file(member):
+        return None
+    file.seek(member.offset_data)
+    return content_of(file.read(min(HEAD_BYTES, member.size)))
 
 
 class _HeaderFile(io.BufferedReader):
@@ -109,16 +138,29 @@ class _HeaderFile(io.BufferedReader):
         return super().read(size)
 
 
-def _entry(member: tarfile.TarInfo) -> Entry:
+def _entry(member: tarfile.TarInfo, content: Content | None) -> Entry:
     is_link = member.islnk() or member.issym()
-    is_file = member.isreg() and not member.issparse()
+    folder = posixpath.dirname(member.name) if member.issym() else ""
     return Entry(
         name=member.name,
-        kind="link" if is_link else "file" if is_file else "other",
+        kind=_kind(member),
         offset=member.offset_data,
         size_bytes=member.size,
-        target=member.linkname if is_link else "",
+        target=posixpath.normpath(posixpath.join(folder, member.linkname)) if is_link else "",
+        content=content,
     )
+
+
+def _kind(member: tarfile.TarInfo) -> Kind:
+    if member.islnk() or member.issym():
+        return "link"
+    if member.isdir():
+        return "folder"
+    return "file" if _is_file(member) else "other"
+
+
+def _is_file(member: tarfile.TarInfo) -> bool:
+    return member.isreg() and not member.issparse()
 
 
 def _place_of(tar: File) -> Path:

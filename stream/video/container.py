@@ -6,6 +6,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
+from stream.sources.local import File
+from stream.sources.signatures import DEMUXERS
 from stream.sources.source import Source
 from stream.video.facts import StreamFacts
 from stream.video.picture import MAX_BITS, MAX_PIXELS, MAX_SIDE_PX, bit_depth, upright_deg, upright_size
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
 
-_FORMATS = "mov,matroska,mpegts,avi,hevc,h264"
-"""libav's demuxers for video that do not open a second file or address by themselves, as playlists do."""
+_FORMATS = ",".join(DEMUXERS)
 
 _SANE_RATES_FPS = (1e-3, 1e3)
 _LONGEST_S = 366 * 86400.0
@@ -97,6 +98,23 @@ def _open_container(source: Source, hwaccel: "HWAccel | None") -> Iterator["Inpu
             yield container
 
 
+def holds_video(file: File, offset: int, size_bytes: int) -> bool:
+    """Whether the container in a part of a file has a video stream; True as well if it cannot be opened.
+
+    Opening it as a clip then reports what is wrong with it.
+    """
+    import av
+
+    try:
+        with (
+            file.open(offset, size_bytes) as opened,
+            av.open(opened, "r", container_options={"format_whitelist": _FORMATS}, metadata_errors="replace") as found,
+        ):
+            return bool(_moving(found))
+    except (av.FFmpegError, OSError):
+        return True
+
+
 def first_picture(source: Source, hwaccel: "HWAccel | None" = None) -> "av.VideoFrame | None":
     """The clip's first picture, in the host's memory; None if none can be decoded.
 
@@ -120,11 +138,10 @@ def demuxed(container: "InputContainer", stream: "av.VideoStream") -> Iterator["
 
 
 def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
-    """The stream marked as default, then the largest, then the first; cover pictures and thumbnails do not count."""
+    """The stream marked as default, then the largest, then the first."""
     from av.stream import Disposition
 
-    stills = Disposition.attached_pic | Disposition.timed_thumbnails
-    moving = [stream for stream in container.streams.video if not stream.disposition & stills]
+    moving = _moving(container)
     if not moving:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream at all"
         raise SourceError(f"{source.name} has no video stream, only: {kinds}")
@@ -134,6 +151,14 @@ def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
     best = max(known, key=lambda stream: (bool(stream.disposition & Disposition.default), stream.width * stream.height))
     _require_sane_size(best, source)
     return best
+
+
+def _moving(container: "InputContainer") -> "list[av.VideoStream]":
+    """The video streams; cover pictures and thumbnails do not count."""
+    from av.stream import Disposition
+
+    stills = Disposition.attached_pic | Disposition.timed_thumbnails
+    return [stream for stream in container.streams.video if not stream.disposition & stills]
 
 
 def _require_sane_size(stream: "av.VideoStream", source: Source) -> None:

@@ -27,7 +27,7 @@ _TICK = Fraction(1, 90_000)
 
 def clips_named(specs: Sequence[str], *, download: bool = False) -> list[str]:
     """The clips that words on a command line name."""
-    return [named.spec for named in list_clips(specs, download=download)]
+    return [named.spec for named in list_clips(specs, download=download).clips]
 
 
 def texture(frames: int, width_px: int, height_px: int, seed: int = 0) -> list[UInt8]:
@@ -78,15 +78,30 @@ def make_clip(  # noqa: PLR0913  # each argument is one property of a clip, give
     return path
 
 
-def make_audio(path: Path) -> Path:
+def make_with(path: Path, container: str, codec: str, *, frames: int = 12) -> Path:
+    """Write a moving texture with any muxer and encoder of libav, whatever the ending of ``path``."""
+    with av.open(str(path), "w", format=container) as made:
+        stream = made.add_stream(codec, rate=25)
+        assert isinstance(stream, av.VideoStream)
+        pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = 128, 96, pixels
+        if codec in ("libx264", "libx265"):
+            stream.options = {"preset": "ultrafast", **({"x265-params": _X265} if codec == "libx265" else {})}
+        for picture in texture(frames, stream.width, stream.height):
+            made.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)))
+        made.mux(stream.encode())
+    return path
+
+
+def make_audio(path: Path, container: str | None = None) -> Path:
     """Write a tenth of a second of silence, and no video."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=48_000)
+    with av.open(str(path), "w", format=container) as made:
+        stream = made.add_stream("aac", rate=48_000)
         for number in range(5):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
             frame.pts, frame.sample_rate = number * 1024, 48_000
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode())
     return path
 
 

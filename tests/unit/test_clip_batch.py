@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from stream.engines.batch import Outcome, gravest, run_clips, run_in_turn
 from stream.errors import ExitCode, ModelUnavailableError, NoRoomError, SourceError, UsageError
+from stream.records.schema.generate import path_of
+from stream.records.schema.series import MOST_LEFT_OUT
+from stream.sources.selection import LeftOut
 from stream.sources.table import open_clip
 from tests.support.clips import clips_named
 
@@ -30,7 +34,7 @@ def tar_of(path: Path, *names: str) -> Path:
 
 
 def test_a_whole_tar_is_its_clips_in_their_order(tmp_path: Path) -> None:
-    """Every .mp4 member once, in the tar's order; sidecars and macOS's shadows are no clips."""
+    """Every video once, in the tar's order; sidecars and macOS's shadows are no clips."""
     tar = tar_of(tmp_path / "part000.tar", "b.mp4", "b.json", "./sub/a.MP4", "._b.mp4", "b.mp4")
     clips = clips_named([str(tar)])
     assert clips == [f"{tar}::b.mp4", f"{tar}::./sub/a.MP4"]
@@ -38,7 +42,7 @@ def test_a_whole_tar_is_its_clips_in_their_order(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_its_clips_and_those_of_its_tars(tmp_path: Path) -> None:
-    """By name; what is neither .mp4 nor .tar is left alone, and so are folders within."""
+    """By name; what is neither a video nor a tar is left out, and so are folders within."""
     touch(tmp_path / "c.mp4", tmp_path / "a.mp4", tmp_path / "intrinsics.json", tmp_path / ".hidden.mp4")
     tar = tar_of(tmp_path / "b.tar", "1.mp4", "2.mp4")
     (tmp_path / "inner").mkdir()
@@ -70,7 +74,9 @@ def test_what_holds_no_clip_is_left_to_be_opened(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     specs = [str(tmp_path / "none.mp4"), str(tmp_path / "folder"), str(tar)]
     assert clips_named(specs) == specs
-    for spec, complaint in zip(specs, ("does not exist", "is a directory", r"no \.mp4 is in it"), strict=True):
+    for spec, complaint in zip(
+        specs, ("does not exist", "is a directory", r"holds no video, only 1 x text \(a\.json\)"), strict=True
+    ):
         with pytest.raises(SourceError, match=complaint):
             open_clip(spec)
 
@@ -176,6 +182,25 @@ def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
     assert between["left"] == ["b"]
     assert json.loads(record.read_text())["left"] == []
     assert [path.name for path in record.parent.iterdir()] == ["series.json"]
+
+
+def test_what_is_left_out_is_named_at_the_end_and_in_the_record(tmp_path: Path) -> None:
+    """With its reason; in the record up to a bound, and the rest is counted. The record has a schema."""
+    record = tmp_path / "series.json"
+    left_out = [LeftOut(f"folder/{number}.txt", "text") for number in range(MOST_LEFT_OUT + 2)]
+    said: list[str] = []
+    run_in_turn(["a", "bad"], job, said.append, fail_fast=False, record=record, left_out=left_out)
+    assert said[-2] == f"left out: {MOST_LEFT_OUT + 2} x text (0.txt, 1.txt, 2.txt, and {MOST_LEFT_OUT - 1} more)"
+    written = json.loads(record.read_text())
+    assert (written["left_out"][0], written["left_out_more"]) == ({"path": "folder/0.txt", "reason": "text"}, 2)
+    Draft202012Validator(json.loads(path_of("series").read_text())).validate(written)
+
+
+def test_a_folder_without_videos_is_an_input_that_cannot_be_read(tmp_path: Path) -> None:
+    """One sentence that names what was there, raised where the folder was all that was given."""
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(SourceError, match=r"holds no video, only 1 x text \(a\.json\): name a clip"):
+        run_clips([str(tmp_path)], job, print, fail_fast=False)
 
 
 def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:

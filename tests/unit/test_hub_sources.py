@@ -311,7 +311,7 @@ def test_one_shard_that_cannot_be_read_does_not_hide_the_others(hub: Hub, clip: 
     """It stays in the list as it is named, with what is wrong with it."""
     hub.repos[1].files[f"{EGO_100K.folder}/part001.tar"] = b"no tar at all" * 100
     hub.repos[1].files[f"{EGO_100K.folder}/part002.tar"] = tar_bytes([("good.mp4", clip)])
-    *_, bad, good = list_clips([EGO_100K.worker])
+    *_, bad, good = list_clips([EGO_100K.worker]).clips
     assert (bad.spec, good) == (f"{EGO_100K.worker}part001.tar", (f"{EGO_100K.worker}part002.tar::good.mp4", None))
     assert "cannot be read as an uncompressed tar" in str(bad.fault)
 
@@ -324,7 +324,7 @@ def test_a_hub_that_stumbles_while_it_is_asked_what_there_is_is_quoted(hub: Hub,
         "factory001/worker003/3.mp4": clip,
     }
     hub.faults = {first: [Fault(status=503)] * REFUSALS, f"/tree/{COMMIT}/{second}": [Fault(status=429)] * REFUSALS}
-    shard, folder, clip_there = list_clips([f"hf://datasets/{EGO_100K.data_set}/factory001/worker00*/"])
+    shard, folder, clip_there = list_clips([f"hf://datasets/{EGO_100K.data_set}/factory001/worker00*/"]).clips
     assert shard.spec == EGO_100K.tar
     assert "the hub answered 503" in str(shard.fault)
     assert folder.spec == f"hf://datasets/{EGO_100K.data_set}/{second}"
@@ -338,7 +338,7 @@ def test_a_hub_that_falls_silent_in_a_list_is_given_up(
     """A list of files that stops in its middle is waited for as long as any answer, and told of in our words alone."""
     monkeypatch.setattr("models.weights.hub_client.ANSWERS_WITHIN_S", 0.1)
     hub.faults = {f"/tree/{COMMIT}/{EGO_100K.folder}": [Fault(cut_after=10, holds=True)] * REFUSALS}
-    (worker,) = list_clips([EGO_100K.worker])
+    (worker,) = list_clips([EGO_100K.worker]).clips
     assert "cannot be reached (timed out)" in str(worker.fault)
     assert capfd.readouterr().err == ""
 
@@ -358,7 +358,7 @@ def test_a_download_also_finds_the_clips(hub: Hub, spec: str) -> None:
     list_clips([EGO_10K.worker], download=True)
     assert all(made.range for made in hub.asked(EGO_10K.shard) if made.path.startswith("/storage"))
     hub.ranges = False
-    assert "fetch it with --cache-source" in str(list_clips([spec])[0].fault)
+    assert "fetch it with --cache-source" in str(list_clips([spec]).clips[0].fault)
     assert clips_named([spec], download=True) == expected
     assert open_clip(expected[2], download=True).fetched_bytes == 0
 
@@ -367,3 +367,37 @@ def test_a_data_set_that_is_no_name_of_the_hub_is_a_repo(hub: Hub) -> None:
     """A repository of models under the same name is not taken for a data set."""
     hub.repos = [Repo(EGO_10K.data_set, {"a.mp4": b"x"})]
     assert "there is no repository of this name" in refusal(f"hf://datasets/{EGO_10K.data_set}/a.mp4")
+
+
+def test_a_folder_on_the_hub_is_judged_by_names_first(hub: Hub, clip: bytes) -> None:
+    """Only what has no telling name is looked at: its first bytes, and of no more files than a bound."""
+    folder = f"{EGO_100K.data_set}/mixed"
+    names = ["a.MOV", "b.json", "c.jpg", "d", "e.dat", "f.txt", "g.mp3"]
+    content = {"d": clip, "e.dat": bytes(70_000)}
+    hub.repos[1].files |= {f"mixed/{name}": content.get(name, b"x") for name in names}
+    listing = list_clips([f"hf://datasets/{folder}/"])
+    assert [each.spec.rpartition("/")[2] for each in listing.clips] == ["a.MOV", "d"]
+    reasons = {each.path.rpartition("/")[2]: each.reason for each in listing.left_out}
+    assert reasons == {
+        "b.json": "text", "c.jpg": "picture", "e.dat": "unknown content", "f.txt": "text", "g.mp3": "audio",
+    }  # fmt: skip
+    read = {made.path.rpartition("/")[2] for made in hub.requests if made.range and "/mixed/" in made.path}
+    assert read == {"d", "e.dat"}
+
+
+def test_few_files_without_a_telling_name_are_looked_at(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound they are left out, with that reason."""
+    monkeypatch.setattr("stream.sources.remote.listing._MOST_HEADS", 2)
+    hub.repos[1].files |= {f"many/{number}": b"\0" for number in range(4)}
+    (only,) = list_clips([f"hf://datasets/{EGO_100K.data_set}/many/"]).clips
+    assert "2 x file without a telling name (2, 3)" in str(only.fault)
+
+
+def test_a_shard_on_the_hub_is_judged_by_names_first(hub: Hub, clip: bytes) -> None:
+    """The first bytes of a member without a telling name mostly come with its header."""
+    members = [("a.mkv", bytes(100_000)), ("b", clip), ("c.json", b"{}"), ("d.png", b"x"), ("e", bytes(100_000))]
+    hub.repos[1].files[PATH] = tar_bytes(members)
+    listing = list_clips([EGO_100K.tar])
+    assert [each.spec.rpartition("::")[2] for each in listing.clips] == ["a.mkv", "b"]
+    assert [each.reason for each in listing.left_out] == ["text", "picture", "unknown content"]
+    assert len(hub.asked(f"/storage/datasets/{EGO_100K.data_set}/{PATH}")) <= len(members) + 2

@@ -9,6 +9,7 @@ from stream.records.schema.annotations import ACTIONS
 from stream.records.schema.events import EVENT
 from stream.records.schema.health import Health
 from stream.records.schema.manifest import Manifest
+from stream.records.schema.series import Series
 
 DIRECTORY = Path(__file__).parent
 
@@ -17,16 +18,18 @@ _TITLES = {
     "annotations": "<stem>_annotations.json",
     "run": "run.json",
     "health": "health.json",
+    "series": "series.json",
 }
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Schema by name: ``events``, ``annotations``, ``run``, ``health``."""
+    """Schema by name: ``events``, ``annotations``, ``run``, ``health``, ``series``."""
     schemas = {
         "events": EVENT.json_schema(mode="serialization"),
         "annotations": ACTIONS.json_schema(mode="serialization"),
         "run": Manifest.model_json_schema(mode="serialization"),
         "health": Health.model_json_schema(mode="serialization"),
+        "series": Series.model_json_schema(mode="serialization"),
     }
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {name: {"$schema": dialect, "title": _TITLES[name], **schemas[name]} for name in schemas}

@@ -1,18 +1,21 @@
 """Lists the clips of a remote address: a clip, a shard, a folder, or everything that a pattern matches."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from glob import has_magic
 from pathlib import PurePosixPath
 
 from stream.errors import SourceError
 from stream.sources.address import ClipSpec
-from stream.sources.member import clips_in, is_hidden, is_sidecar
+from stream.sources.member import members_of
 from stream.sources.remote.address import RemoteAddress, parse_address
 from stream.sources.remote.errors import WholeFilesOnlyError
 from stream.sources.remote.file import RemoteFile
 from stream.sources.remote.storage import Storage, storage_of
+from stream.sources.selection import Candidate, Listing, is_hidden, is_named_tar, kind_by_name, select, without_video
+from stream.sources.signatures import HEAD_BYTES, UNKNOWN, content_of
 
-_VIDEO, _TAR = ".mp4", ".tar"
+_MOST_HEADS = 64
+"""Files of one listing whose first bytes are fetched because their names do not tell what they are."""
 
 
 def find_remote(spec: str, *, download: bool) -> tuple[RemoteFile, str | None]:
@@ -31,12 +34,12 @@ def find_remote(spec: str, *, download: bool) -> tuple[RemoteFile, str | None]:
     return file.fetched() if download else file, address.member
 
 
-def list_remote_clips(spec: str, *, download: bool = False) -> list[ClipSpec]:
-    """Every clip at an address, in order; empty if there is none.
+def list_remote_clips(spec: str, *, download: bool = False) -> Listing | None:
+    """Every clip at an address, in order, and what else is there; None if the address names a clip, or nothing.
 
-    A shard stands for its ``.mp4`` members, a folder for its ``.mp4`` files and the members of its shards. Each part
-    of the path may be a pattern as for a shell; with a slash at its end a pattern matches folders alone. A folder or a
-    shard that cannot be listed stays in the list with its error, and does not stop the others.
+    A shard stands for its videos, a folder for its videos and those of its shards. Each part of the path may be a
+    pattern as for a shell; with a slash at its end a pattern matches folders alone. A folder or a shard that cannot be
+    listed stays in the list with its error, and does not stop the others.
 
     Args:
         spec: The address.
@@ -48,22 +51,19 @@ def list_remote_clips(spec: str, *, download: bool = False) -> list[ClipSpec]:
     """
     address = parse_address(spec)
     if address.member is not None:
-        return [ClipSpec(spec)]
-    storage = storage_of(address)
+        return None
+    place = _Place(storage_of(address), download=download)
     folders_only = spec.endswith("/")
-    if has_magic(address.path):
-        found = [
-            (path, is_folder)
-            for path, is_folder in storage.matches(address.path)
-            if (is_folder or not folders_only) and not is_hidden(path) and not is_sidecar(path)
-        ]
-    else:
-        found = [(address.path, folders_only or not PurePosixPath(address.path).suffix)]
-    clips: list[ClipSpec] = []
-    for path, is_folder in found:
-        list_clips = _in_folder if is_folder else _in_file
-        clips += list_clips(storage, replace(address, path=path), download=download)
-    return clips
+    if not has_magic(address.path):
+        if folders_only or not PurePosixPath(address.path).suffix:
+            found = place.folder(address)
+            return found if found.clips or found.left_out else None
+        return place.shard(address) if is_named_tar(address.path) else None
+    matches = place.storage.matches(address.path)
+    matched = [(replace(address, path=path), is_folder) for path, is_folder in matches if is_folder or not folders_only]
+    if not matched:
+        return None
+    return select(place.folder(each) if is_folder else place.file(each) for each, is_folder in matched)
 
 
 def _is_folder(storage: Storage, path: str) -> bool:
@@ -75,35 +75,59 @@ def _is_folder(storage: Storage, path: str) -> bool:
         raise
 
 
-def _in_folder(storage: Storage, folder: RemoteAddress, *, download: bool) -> list[ClipSpec]:
-    """The clips in a folder, and those in its shards."""
-    try:
-        entries = storage.entries(folder.path)
-    except SourceError as error:
-        return [ClipSpec(str(folder), error)]
-    paths = [path for path, is_folder in entries if not is_folder and not is_hidden(path)]
-    files = [replace(folder, path=path) for path in paths if path.lower().endswith((_VIDEO, _TAR))]
-    return [clip for file in files for clip in _in_file(storage, file, download=download)]
+@dataclass(slots=True)
+class _Place:
+    """One listing of a storage."""
 
+    storage: Storage
+    download: bool = field(kw_only=True)
+    heads_left: int = field(default_factory=lambda: _MOST_HEADS)
 
-def _in_file(storage: Storage, file: RemoteAddress, *, download: bool) -> list[ClipSpec]:
-    """A shard stands for its clips, any other file for itself."""
-    if not file.path.lower().endswith(_TAR):
-        return [ClipSpec(str(file))]
-    try:
-        members = _members(storage, file.path, download=download)
-    except SourceError as error:
-        return [ClipSpec(str(file), error)]
-    return [ClipSpec(str(replace(file, member=name))) for name in members] or [ClipSpec(str(file))]
+    def folder(self, folder: RemoteAddress) -> Listing:
+        """The files in a folder, and those in its shards."""
+        try:
+            entries = self.storage.entries(folder.path)
+        except SourceError as error:
+            return Listing([ClipSpec(str(folder), error)])
+        inside = [(replace(folder, path=path), is_folder) for path, is_folder in entries]
+        return select(
+            Candidate(str(each), UNKNOWN, reason="folder") if is_folder else self.file(each)
+            for each, is_folder in inside
+        )
 
+    def file(self, file: RemoteAddress) -> Candidate | Listing:
+        """A shard stands for its clips; what any other file is, its name says, or else its first bytes."""
+        if is_named_tar(file.path) and not is_hidden(file.path):
+            return self.shard(file)
+        content = kind_by_name(file.path)
+        if content is not None or is_hidden(file.path):
+            return Candidate(str(file), content or UNKNOWN)
+        if self.heads_left == 0:
+            return Candidate(str(file), UNKNOWN, reason="file without a telling name")
+        self.heads_left -= 1
+        try:
+            found = self.storage.file_if_any(file.path)
+            return Candidate(str(file), content_of(found.fetch(0, HEAD_BYTES) if found else b""))
+        except SourceError as error:
+            return Listing([ClipSpec(str(file), error)])
 
-def _members(storage: Storage, path: str, *, download: bool) -> list[str]:
-    shard = storage.file_if_any(path)
-    if shard is None:
-        return []
-    try:
-        return clips_in(shard)
-    except WholeFilesOnlyError:
-        if not download:
-            raise
-        return clips_in(shard.fetched())
+    def shard(self, shard: RemoteAddress) -> Listing:
+        """The clips in a shard; one without any has that as its fault."""
+        try:
+            found = self._members(shard)
+        except SourceError as error:
+            return Listing([ClipSpec(str(shard), error)])
+        if not found.clips:
+            found.clips.append(ClipSpec(str(shard), without_video(str(shard), found.left_out)))
+        return found
+
+    def _members(self, shard: RemoteAddress) -> Listing:
+        file = self.storage.file_if_any(shard.path)
+        if file is None:  # opening it says so
+            return Listing([ClipSpec(str(shard))])
+        try:
+            return members_of(file, str(shard))
+        except WholeFilesOnlyError:
+            if not self.download:
+                raise
+            return members_of(file.fetched(), str(shard))

@@ -1,0 +1,126 @@
+"""Which files of a folder or a tar are clips, by their content first; what is left out has a reason."""
+
+import mimetypes
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Final, NamedTuple
+
+from stream.errors import SourceError, printable
+from stream.sources.address import VIDEO_ENDINGS, ClipSpec
+from stream.sources.signatures import EMPTY, UNKNOWN, Content
+
+TAR_ENDINGS: Final = (".tar",)
+CALIBRATION: Final = "intrinsics.json"
+
+_NAMED = 3
+"""Files that a message names for each reason."""
+_BY_NAME = mimetypes.MimeTypes(filenames=())
+_MEDIA: Final = {"image": "picture", "audio": "audio", "text": "text"}
+
+
+class LeftOut(NamedTuple):
+    """A file that was found where clips are looked for, and is none."""
+
+    path: str
+    """As a clip's: a path, an address, or ``TAR::MEMBER``."""
+    reason: str
+    """What it is, as a noun phrase."""
+
+
+@dataclass(slots=True)
+class Listing:
+    """The clips that arguments stand for, in order, and what was found beside them."""
+
+    clips: list[ClipSpec] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def add(self, other: "Listing") -> None:
+        """Append all of another listing."""
+        self.clips += other.clips
+        self.left_out += other.left_out
+
+
+class Candidate(NamedTuple):
+    """A file that may be a clip."""
+
+    spec: str
+    content: Content
+    has_video: Callable[[], bool] | None = None
+    """Opens a container whose name does not tell, and looks for a video stream; None if that would take too long."""
+    reason: str | None = None
+    """Why it is none, whatever its content."""
+
+
+def select(files: Iterable[Candidate | Listing]) -> Listing:
+    """Divide the files of one folder or one tar; the sidecars of its clips and a calibration are on neither side.
+
+    A listing among them stands for a tar in a folder.
+    """
+    found = Listing()
+    for each in files:
+        if isinstance(each, Listing):
+            found.add(each)
+        elif (reason := _reason(each)) is None:
+            found.clips.append(ClipSpec(each.spec))
+        elif PurePosixPath(each.spec).name != CALIBRATION:
+            found.left_out.append(LeftOut(each.spec, reason))
+    sidecars = {str(PurePosixPath(clip.spec).with_suffix(".json")) for clip in found.clips}
+    found.left_out = [each for each in found.left_out if str(PurePosixPath(each.path)) not in sidecars]
+    return found
+
+
+def kind_by_name(name: str) -> Content | None:
+    """What the ending of a name says about a file; None if it does not say enough."""
+    ending = PurePosixPath(name).suffix.lower()
+    if ending in VIDEO_ENDINGS:
+        return Content("container", "video")
+    if ending == ".json":
+        return Content("other", "text")
+    media = (_BY_NAME.guess_type(f"name{ending}")[0] or "").partition("/")[0]
+    return Content("other", _MEDIA[media]) if media in _MEDIA else None
+
+
+def is_named_tar(name: str) -> bool:
+    """Whether a file is a tar by its name: if it is damaged, that is an error."""
+    return name.lower().endswith(TAR_ENDINGS)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a file is hidden, such as ``._clip.mp4``, which macOS adds beside every clip and which is no clip."""
+    return PurePosixPath(path).name.startswith(".")
+
+
+def without_video(name: str, left_out: Sequence[LeftOut]) -> SourceError:
+    """The error for a folder, a pattern or a tar without any clip."""
+    if not left_out:
+        return SourceError(f"{name} is empty: name a clip, or a folder or a tar with clips")
+    return SourceError(f"{name} holds no video, only {'; '.join(by_reason(left_out))}: name a clip")
+
+
+def by_reason(left_out: Sequence[LeftOut]) -> list[str]:
+    """For each reason, the number of files and the names of the first ones."""
+    groups: dict[str, list[str]] = {}
+    for each in left_out:
+        name = each.path.rpartition("::")[2].rpartition("/")[2] or each.path
+        groups.setdefault(each.reason, []).append(printable(name))
+    return [f"{len(names)} x {reason} ({_some(names)})" for reason, names in groups.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _reason(file: Candidate) -> str | None:
+    """Why a file is not a clip; None if it is one. What its first bytes leave open, its name or its header decides."""
+    if file.reason is not None or is_hidden(file.spec.rpartition("::")[2]):
+        return file.reason or "hidden file"
+    by_name, content = kind_by_name(file.spec), file.content
+    if by_name is not None and by_name.kind == "container":  # opening it reports what is wrong with it
+        return content.name if content.kind == "other" and content.name != EMPTY.name else None
+    if content.kind != "container":
+        return by_name.name if by_name is not None and content == UNKNOWN else content.name
+    if file.has_video is None:
+        return by_name.name if by_name is not None else None
+    return None if file.has_video() else f"{content.name} without video"
