@@ -35,6 +35,11 @@ def read_facts(source: Source) -> StreamFacts:
     """
     with open_stream(source) as (container, stream):
         picture = _first_picture(container, stream)
+        if picture is None and source.is_live and "mov" in container.format.name:
+            raise SourceError(
+                f"{source.name} is an MP4 with its index at the end, and a stream cannot be read backwards: name the "
+                "file instead, or write it with its index at the front (ffmpeg: -movflags +faststart)"
+            )
         if picture is None:
             raise SourceError(
                 f"{source.name} contains no picture that can be decoded ({stream.codec_context.name} video; "

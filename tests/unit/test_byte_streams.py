@@ -18,8 +18,9 @@ from stream.sources.live.source import LiveSource
 from stream.sources.table import open_source
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
-from tests.support.clips import Decoded, decode, make_clip, remux
-from tests.support.live_http import serving
+from tests.support.clips import Decoded, decode, make_clip, make_with, remux
+from tests.support.data_hub import clip_bytes
+from tests.support.live_http import Way, serving
 from tests.support.live_packets import Clock
 
 QUICK = LiveOptions(read_timeout_s=5.0, reconnect_timeout_s=0.3)
@@ -217,3 +218,34 @@ def test_a_duration_ends_a_stream_that_waits(clips: dict[str, Path]) -> None:
     """By the stream's own time."""
     source = _live(str(clips["ts"]), QUICK.model_copy(update={"follow": True, "duration_s": 2.0}))
     assert _fed(source).times_s == pytest.approx([number / 30 for number in range(60)], abs=1e-3)
+
+
+def test_pictures_over_http_are_a_camera(tmp_path: Path) -> None:
+    """MJPEG as cameras serve it plays; each picture has the time of its arrival."""
+    data = make_with(tmp_path / "mjpeg", "mpjpeg", "mjpeg").read_bytes()
+    with serving(data, "chunked", "video.mjpg") as server:
+        source = _live(server.url)
+        assert read_facts(source).codec == "mjpeg"
+        arriving = (each for each in LiveReader(source).packets() if isinstance(each, Packet))
+        packets = list(islice(arriving, 10))
+    assert all(bytes(each.packet).startswith(b"\xff\xd8") for each in packets)
+    assert str(packets[0].packet.time_base) == "1/90000"
+
+
+@pytest.mark.parametrize(
+    ("way", "name"), [("ranges", "live.m3u8"), ("length", "live.M3U8?token=x"), ("chunked", "manifest.mpd")]
+)
+def test_a_playlist_is_refused_in_one_sentence(way: Way, name: str) -> None:
+    """It is a list of other addresses, whatever it is served as."""
+    with serving(b"#EXTM3U\n", way, name) as server, pytest.raises(SourceError, match="is a playlist") as caught:
+        open_source(server.url)
+    assert "give the address of the stream itself" in str(caught.value)
+
+
+def test_an_index_at_the_end_of_a_stream_is_named(tmp_path: Path) -> None:
+    """An MP4 of more than what is buffered cannot be played from a stream, and the sentence says what helps."""
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(clip_bytes(tmp_path, noise=True, frames=6))
+    with pytest.raises(SourceError, match="is an MP4 with its index at the end") as caught:
+        read_facts(_live(str(clip), LiveOptions(follow=True, read_timeout_s=0.01)))
+    assert "-movflags +faststart" in str(caught.value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeAlias, cast
 
@@ -28,8 +29,11 @@ Arrival = tuple[float, "av.Packet[av.VideoStream]"]
 class Camera:
     """Gives one list of (time of arrival, packet) a connection; an error in it is raised."""
 
-    def __init__(self, clock: Clock, connections: Sequence[Sequence[Arrival | Exception]]) -> None:
+    def __init__(
+        self, clock: Clock, connections: Sequence[Sequence[Arrival | Exception]], container: str = "mpegts"
+    ) -> None:
         self._clock = clock
+        self._format = SimpleNamespace(name=container)
         self._connections = list(connections)
         self.attempts = 0
 
@@ -42,7 +46,8 @@ class Camera:
         given = self._connections.pop(0)
         if given and isinstance(given[0], UnreachableError):
             raise given[0]
-        yield SimpleNamespace(demux=lambda _stream: self._demux(given)), SimpleNamespace(width=64, height=64)
+        demux = partial(self._demux, given)
+        yield SimpleNamespace(demux=lambda _stream: demux(), format=self._format), SimpleNamespace(width=64, height=64)
 
     def _demux(self, given: Sequence[Arrival | Exception]) -> Iterator["av.Packet[av.VideoStream]"]:
         for each in given:
@@ -215,3 +220,13 @@ def test_a_real_connection_is_followed(tmp_path: Any) -> None:  # noqa: ANN401 -
     given = list(CameraPackets(connect, Backoff(0.0), has_end=True))
     assert times_s(given) == [round(number / 30, 3) for number in range(30)]
     assert all(isinstance(item, Packet) and item.arrived_at is not None for item in given)
+
+
+def test_pictures_without_times_have_the_time_of_their_arrival() -> None:
+    """MJPEG over HTTP has none, and what libav counts says nothing of the camera's rate."""
+    clock = Clock()
+    arrivals = [(100.0 + number / 8, packet(number / 25, key=True)) for number in range(4)]
+    camera = Camera(clock, [arrivals], container="mpjpeg")
+    packets_ = CameraPackets(camera.connect, Backoff(1.0, wait=lambda _: False), has_end=True, clock=clock)
+    times = times_s([each for each in packets_ if isinstance(each, Packet)])
+    assert times == pytest.approx([0.0, 0.125, 0.25, 0.375], abs=1e-4)

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
@@ -25,6 +26,11 @@ _LOG = logging.getLogger(__name__)
 
 ENDED = "it ended the stream"
 INTERRUPTED = "the run was interrupted"
+
+_WITHOUT_TIMES = "mpjpeg"
+"""libav's demuxer of MJPEG over HTTP, where pictures have no times: it counts them, as 25 a second."""
+_STAMP = Fraction(1, 90_000)
+"""Time base of a time of arrival, as of RTP video (RFC 3551, 4.3)."""
 
 
 class CameraPackets:
@@ -104,6 +110,8 @@ class CameraPackets:
                 arrived_at = last_at
             if packet.size == 0:  # codes nothing; a decoder would take it for the end
                 continue
+            if container.format.name == _WITHOUT_TIMES:
+                _stamp(packet, arrived_at)
             if not self._line.fit(packet, arrived_at):
                 if not packet.is_keyframe:
                     continue
@@ -121,3 +129,10 @@ class CameraPackets:
             yield ConnectionRestored(from_s, reason)
         self._reasons = []
         self._backoff.reset()
+
+
+def _stamp(packet: "av.Packet[av.VideoStream]", arrived_at: float) -> None:
+    """Give a picture the time of its arrival, seconds on the monotonic clock."""
+    packet.time_base = _STAMP
+    packet.pts = packet.dts = round(arrived_at / _STAMP)
+    packet.duration = 0

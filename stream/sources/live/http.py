@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _PATIENCE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 """Refusals that a later attempt may not meet, in addition to all 5xx."""
+_PLAYLISTS = frozenset({
+    "application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl",
+    "application/dash+xml",
+})  # fmt: skip
+"""Media types of HLS (RFC 8216, 10) and MPEG-DASH (ISO/IEC 23009-1, annex C)."""
 
 
 class HttpStream(ForwardOnlyFile):
@@ -72,6 +77,12 @@ def send_get(address: Address, timeout_s: float, **headers: str) -> http.client.
         words = getattr(reason, "strerror", None) or type(reason).__name__
         raise UnreachableError(f"{address.name} cannot be reached: {words}") from None
     return answer
+
+
+def is_playlist(answer: http.client.HTTPResponse) -> bool:
+    """Whether a server serves a list of addresses (RFC 8216, 4) instead of video."""
+    kind = answer.headers.get_content_type().lower()
+    return kind in _PLAYLISTS or urllib.parse.urlsplit(answer.url).path.lower().endswith((".m3u8", ".m3u", ".mpd"))
 
 
 def _request(address: Address, headers: dict[str, str]) -> urllib.request.Request:

@@ -12,7 +12,7 @@ from stream.errors import SourceError, UsageError
 from stream.pipeline.items import Packet, SourceEvent
 from stream.sources.address import Address, clip_stem_of
 from stream.sources.live.byte_streams import ForwardOnlyFile, GrowingFile, StandardInput
-from stream.sources.live.http import HttpStream, send_get
+from stream.sources.live.http import HttpStream, is_playlist, send_get
 from stream.sources.live.options import CAMERAS, Kind, LiveOptions
 from stream.sources.source import START, ResumePoint, Source
 
@@ -180,12 +180,17 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
     a stream that continues until the server ends it. ``download`` fetches a clip whole.
 
     Raises:
-        SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed.
+        SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed; or it serves a playlist.
     """
     address = Address(spec)
     if options.kind is not None:
         return _live(options.kind, options, address)
     with send_get(address, options.read_timeout_s, Range="bytes=0-0") as answer:
+        if is_playlist(answer):
+            raise SourceError(
+                f"{address.name} is a playlist (HLS), which is not supported: give the address of the stream itself, "
+                "as rtsp://, or http:// with MPEG-TS, FLV or MJPEG"
+            )
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
             from stream.sources.remote.http import http_file
 
