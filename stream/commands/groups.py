@@ -18,7 +18,16 @@ _ASIDE: Final = {"help": "--help", "version": "--version"}
 """Words that are no command here, but are one in other programs."""
 
 
-class ImpliedGroup(click.Group):
+class CommandGroup(click.Group):
+    """A group whose help gives the whole first sentence of each command's."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(limit=200)) for name, each in commands.items() if each])
+
+
+class ImpliedGroup(CommandGroup):
     """Commands by name; other arguments belong to the command that is ``implied``."""
 
     implied: str = ""

@@ -10,6 +10,7 @@ from models.annotators import table as annotators
 from models.encoders import table as encoders
 from stream.commands.command import command
 from stream.commands.export_onnx import export_onnx
+from stream.commands.groups import CommandGroup
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.errors import ExitCode, printable
@@ -17,7 +18,7 @@ from stream.errors import ExitCode, printable
 _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.INTERNAL, ExitCode.SIGINT)
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def models() -> None:
     """Download models before a run, list those on this machine, and export them for other runtimes."""
 

@@ -94,9 +94,8 @@ def rectify(
     wish = Wish(out, lens.intrinsics, lens.balance, lens.fov_scale, longest_px, coding, overwrite)
     console = Console()
     job = partial(rectify_clip, wish=wish, console=console, download=download)
-    sys.exit(
-        run_clips(sources, job, partial(print_line, console), download=download, fail_fast=options.clips.fail_fast)
-    )
+    write_line, fail_fast = partial(print_line, console), options.clips.fail_fast
+    sys.exit(run_clips(sources, job, write_line, download=download, fail_fast=fail_fast, overwrite=overwrite))
 
 
 def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = False) -> "Outcome":

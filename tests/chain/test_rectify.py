@@ -266,3 +266,11 @@ def test_a_clip_that_changes_keeps_the_videos_size_and_colours(tmp_path: Path) -
     camera = fit_camera(read_calibration(lens).intrinsics, 160, 96)
     expected = FusedRemap(frame_format_of(full), source_map(keyframe_view(160, 96, 160), 160, 96, camera))(full)
     assert psnr_db(halved(rgb_of(made[-1])), halved(expected)) >= 30.0
+
+
+def test_overwriting_is_refused_where_one_clip_would_replace_another(tmp_path: Path) -> None:
+    """Two clips of one name on servers, before anything is asked; and a clip that is missing, as for a run."""
+    with pytest.raises(UsageError, match="would both be written as 'video'"):
+        invoke("http://one.invalid/video", "http://two.invalid/video", "--overwrite", "--out", tmp_path)
+    with pytest.raises(SourceError, match="nothing was removed"):
+        invoke(tmp_path / "gone.mp4", "--overwrite", "--out", tmp_path)

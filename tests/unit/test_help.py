@@ -82,6 +82,14 @@ def test_no_line_is_longer_than_80_columns(
     assert [line for line in text.splitlines() if len(line) > 80] == []
 
 
+@pytest.mark.parametrize("words", [(), ("models",), ("bench",)], ids=" ".join)
+def test_a_list_of_commands_has_whole_sentences(words: tuple[str, ...]) -> None:
+    """Each is the first of the command's own help."""
+    listed = helped(*words, "--help").output.partition("Commands:")[2].partition("\n\n")[0]
+    assert listed
+    assert "..." not in listed
+
+
 def has_long_help(words: tuple[str, ...]) -> bool:
     """Whether a command has ``--help-all``."""
     return bool(words) and "--help-all" in helped(*words, "--help").output
