@@ -1,13 +1,15 @@
 """``egoclean-stream annotate RUN``: describe the segments that a finished run has left undescribed."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
 from stream.commands.command import command
-from stream.commands.options import Chosen, run_options
+from stream.commands.options import Chosen, Inheritance, run_options
 from stream.commands.values import PathName
 from stream.errors import ExitCode
 from stream.records.schema.options import nest
@@ -25,9 +27,23 @@ _CODES = (
 )  # fmt: skip
 
 
+def _of_run(given: Mapping[str, Any], run: Path, **_: object) -> Mapping[str, Any]:
+    """The options of RUN, where the user gives no others."""
+    from stream.records.reading import layout_of
+    from stream.run.annotate import inherited_options
+
+    return inherited_options(layout_of(run), nest(given))
+
+
 @command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("run", type=PathName())
-@run_options("annotator", "machine.vram_budget_gib", "machine.price_per_hour", "runtime.offline")
+@run_options(
+    "annotator",
+    "machine.vram_budget_gib",
+    "machine.price_per_hour",
+    "runtime.offline",
+    inherits=Inheritance(("annotator", "machine.price_per_hour"), "the run's", _of_run),
+)
 def annotate(chosen: Chosen, run: Path) -> None:
     """Describe the segments of the finished run RUN that have no description, or whose description failed.
 

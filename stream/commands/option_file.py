@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from stream.commands.groups import commands_below
 from stream.commands.option import CONFIG_FILE, ConfigurableOption, OwnOption
 from stream.config import OPTIONS, validate
 from stream.errors import UsageError, printable
-from stream.records.schema.options import OptionField, displayed, merge, must_be, nest
+from stream.records.schema.options import OptionField, by_path, displayed, merge, must_be, nest
 
 _TOML_TYPES: Final[dict[type, tuple[type, ...]]] = {
     bool: (bool,),
@@ -101,8 +102,13 @@ def _nearest(name: str, own: Mapping[str, OwnOption]) -> str:
     return f": did you mean {near[0]}?" if near else ""
 
 
-def print_options(ctx: click.Context) -> None:
-    """Print the options of a command as a TOML file; what has no value is a comment."""
+def print_options(ctx: click.Context, inherited: Mapping[str, Any]) -> None:
+    """Print the options of a command as a TOML file; what has no value is a comment.
+
+    Args:
+        ctx: Of the command.
+        inherited: The options of an earlier run, nested, for those that the command inherits.
+    """
     last = None
     params = [each for each in ctx.command.params if isinstance(each, ConfigurableOption)]
     for param in sorted(params, key=lambda each: isinstance(each, OwnOption)):
@@ -112,9 +118,16 @@ def print_options(ctx: click.Context) -> None:
         if table != last:
             click.echo(f"[{table}]" if last is None else f"\n[{table}]")
             last = table
-        value = ctx.params[str(param.name)]
+        value = _value(ctx, param, inherited)
         line = f"# {key} =" if value is None else f"{key} = {_toml(_kind(param), value)}"
         click.echo(printable(f"{line}  # {param.origin(ctx)}"))
+
+
+def _value(ctx: click.Context, param: ConfigurableOption, inherited: Mapping[str, Any]) -> object:
+    is_default = ctx.get_parameter_source(str(param.name)) == ParameterSource.DEFAULT
+    if is_default and getattr(param, "inherited_from", None):
+        return by_path(inherited, param.key(ctx))
+    return ctx.params[str(param.name)]
 
 
 def _kind(param: ConfigurableOption) -> type:

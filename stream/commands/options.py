@@ -3,7 +3,7 @@
 Each is derived from a field of ``stream.config.Options``: a command names the groups or fields that it takes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -47,11 +47,25 @@ class Chosen:
         return self.places[path](value) if path in self.places else flag_and_value(path, value)
 
 
+@dataclass(frozen=True)
+class Inheritance:
+    """Options that a command takes from an earlier run where the user gives none."""
+
+    wanted: tuple[str, ...]
+    """Their groups or paths."""
+    origin: str
+    """Where they come from, for the help and ``--show-config``."""
+    values: Callable[..., Mapping[str, Any]]
+    """The options of the earlier run, nested: of the given options, by path, and the command's other arguments."""
+
+
 class RunOption(ConfigurableOption):
     """The command-line option of a field; its value is checked later, with all others."""
 
-    def __init__(self, declared: OptionField) -> None:
+    def __init__(self, declared: OptionField, inherited_from: str | None = None) -> None:
+        """``inherited_from`` is where its value comes from where the user gives none; None for its default."""
         self.declared = declared
+        self.inherited_from = inherited_from
         self.section = declared.title
         self.daily = bool(declared.extra["daily"])
         self.command_line_only = bool(declared.extra["command_line_only"])
@@ -74,7 +88,9 @@ class RunOption(ConfigurableOption):
 
     def get_help_extra(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's dictionary
         extra, default = super().get_help_extra(ctx), self.declared.field.default
-        if self.declared.extra["unset"]:
+        if self.inherited_from:
+            extra["default"] = self.inherited_from
+        elif self.declared.extra["unset"]:
             extra["default"] = self.declared.extra["unset"]
         elif isinstance(default, bool) and not self.command_line_only:
             extra["default"] = "on" if default else "off"
@@ -93,7 +109,9 @@ class RunOption(ConfigurableOption):
 
     def origin(self, ctx: click.Context) -> str:
         found, unset = super().origin(ctx), self.declared.extra["unset"]
-        return f"default: {unset}" if found == "default" and unset else found
+        if found != "default":
+            return found
+        return self.inherited_from or (f"default: {unset}" if unset else found)
 
 
 class _Raw(click.ParamType[Any]):
@@ -118,12 +136,12 @@ def environment_name(flag: str) -> str:
     return PREFIX + flag.removeprefix("--").replace("-", "_").upper()
 
 
-def run_options(*wanted: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
+def run_options(*wanted: str, inherits: Inheritance | None = None) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Give a command the options of these groups, or at these paths; it takes them as ``chosen``.
 
-    ``--config`` and ``--show-config`` come with them.
+    ``--config`` and ``--show-config`` come with them. What it ``inherits`` is shown as it will be, not as the default.
     """
-    chosen = [each for path, each in OPTIONS.items() if path in wanted or path.partition(".")[0] in wanted]
+    chosen = [each for path, each in OPTIONS.items() if _is_in(wanted, path)]
 
     def decorate(command: Callable[..., T]) -> Callable[..., T]:
         def with_options(**arguments: Any) -> T:  # noqa: ANN401 - click's values
@@ -133,18 +151,26 @@ def run_options(*wanted: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
             found = given_options(ctx, chosen)
             if arguments.pop("show_config"):
                 found.options("-")
-                print_options(ctx)
+                print_options(ctx, inherits.values(found.values, **arguments) if inherits else {})
                 ctx.exit()
             with network(offline=found.values.get("runtime.offline") is True):
                 return command(chosen=found, **arguments)
 
         with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
-        params = [RunOption(each) for each in chosen]
+        params = [
+            RunOption(each, inherits.origin if inherits and _is_in(inherits.wanted, each.path) else None)
+            for each in chosen
+        ]
         own = getattr(command, "__click_params__", [])
         with_options.__click_params__ = [_show_config(), _config(), *own, *reversed(params)]  # type: ignore[attr-defined]
         return with_options
 
     return decorate
+
+
+def _is_in(wanted: Collection[str], path: str) -> bool:
+    """Whether an option is wanted, by its path or its group."""
+    return path in wanted or path.partition(".")[0] in wanted
 
 
 def given_options(ctx: click.Context, chosen: Iterable[OptionField]) -> Chosen:

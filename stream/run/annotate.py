@@ -49,11 +49,7 @@ def annotate_run(layout: RunLayout, changes: Mapping[str, Any], view: View) -> i
         UsageError: there is no finished run, another version made it, or the options make no sense.
         ModelUnavailableError: the annotator's packages, weights or server are missing.
     """
-    require_readable(layout)
-    if finish_of(layout.events) is None:
-        raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
-    if not layout.manifest.exists():
-        raise UsageError(f"{layout.manifest} is missing, and holds the run's options: run its clip again")
+    _require_finished(layout)
     claim = RunLock(layout)
     try:
         options = _options(layout, changes)
@@ -63,7 +59,13 @@ def annotate_run(layout: RunLayout, changes: Mapping[str, Any], view: View) -> i
         claim.release()
 
 
-def _options(layout: RunLayout, changes: Mapping[str, Any]) -> Options:
+def inherited_options(layout: RunLayout, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a finished run, nested, that count where ``changes`` name no other.
+
+    Raises:
+        UsageError: as ``annotate_run``.
+    """
+    _require_finished(layout)
     manifest = read_manifest(layout.manifest)
     require_grouped_options(manifest, layout.root, "or run its clip again with another --out")
     recorded = manifest.options
@@ -71,7 +73,19 @@ def _options(layout: RunLayout, changes: Mapping[str, Any]) -> Options:
     if before["name"] not in (NO_ANNOTATOR, by_path(changes, "annotator.name") or before["name"]):
         before = {name: value for name, value in before.items() if name not in _OF_ONE_ANNOTATOR}
     of_this_call = nest({"machine.vram_budget_gib": None, "runtime.offline": False})
-    options = validate(merge(merge({**recorded, "annotator": before}, of_this_call), changes))
+    return merge({**recorded, "annotator": before}, of_this_call)
+
+
+def _require_finished(layout: RunLayout) -> None:
+    require_readable(layout)
+    if finish_of(layout.events) is None:
+        raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
+    if not layout.manifest.exists():
+        raise UsageError(f"{layout.manifest} is missing, and holds the run's options: run its clip again")
+
+
+def _options(layout: RunLayout, changes: Mapping[str, Any]) -> Options:
+    options = validate(merge(inherited_options(layout, changes), changes))
     if not options.annotator.enabled:
         raise UsageError(f"{layout.root} was run without an annotator: name one with --annotator")
     return options

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -276,3 +277,33 @@ def test_command_line(tmp_path: Path, server: Server) -> None:
     annotated = of_kind(layout, events.SegmentAnnotated)
     assert all(event.dollars == pytest.approx(event.seconds * 0.01, abs=1e-6) for event in annotated)
     assert json.loads(layout.manifest.read_text())["options"]["annotator"]["name"] == "none"
+
+
+def printed(layout: RunLayout, *words: str) -> str:
+    """The options that the command would use."""
+    result = run_here("annotate", str(layout.root), *words, "--show-config")
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_options_shown_are_those_of_the_run(tmp_path: Path) -> None:
+    """Not the defaults; what is given wins, and the model of another annotator does not apply."""
+    recorded = {"annotator.name": "openai", "annotator.url": "http://h/v1", "annotator.model": MODEL}
+    layout = finished_run(tmp_path, FakeAnnotator(), {**recorded, "annotator.frames": 7, "machine.price_per_hour": 3.5})
+    found = tomllib.loads(printed(layout, "--annotator-batch", "2"))
+    assert found["annotator"].items() >= {"name": "openai", "model": MODEL, "frames": 7, "batch": 2}.items()
+    assert found["machine"] == {"price_per_hour": 3.5}
+    assert "frames = 7  # the run's" in printed(layout)
+    other = tomllib.loads(printed(layout, "--annotator", "qwen"))["annotator"]
+    assert (other["name"], other["frames"]) == ("qwen", 7)
+    assert not {"model", "url"} & other.keys()
+
+
+@pytest.mark.parametrize("words", [(), ("--annotator-batch", "2"), ("--annotator", "qwen")])
+def test_what_is_shown_is_a_file_of_options_that_means_the_same(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Also for a run that had an annotator, which the file names again."""
+    layout = finished_run(tmp_path, FakeAnnotator(), {"annotator.url": "http://h/v1", "annotator.model": MODEL})
+    file = tmp_path / "annotate.toml"
+    file.write_text(printed(layout, *words))
+    again = printed(layout, "--config", str(file))
+    assert tomllib.loads(again) == tomllib.loads(file.read_text())

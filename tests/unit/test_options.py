@@ -224,6 +224,30 @@ def test_what_is_printed_is_a_file_that_says_the_same(tmp_path: Path, task: str)
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "clip.mp4", "--encoder-batch", "3"),
+        ("rectify", "clip.mp4", "--crf", "18", "--balance", ".5"),
+        ("check-rectify", "clip.mp4", "--at", "2"),
+        ("doctor", "--encoder", "grid"),
+        ("detect", "embeddings.npy", "--mode", "offline", "--detector-alpha", "0.3"),
+        ("demo", "--seconds", "12"),
+        ("bench", "chain", "--seconds", "5", "--encoder", "grid"),
+        ("bench", "compare", "--stride-s", "2"),
+        ("models", "fetch", "--annotator", "qwen"),
+        ("models", "export-onnx", "--out", "x.onnx", "--frames", "16"),
+    ],
+    ids=lambda words: words[0] if words[0] not in ("bench", "models") else f"{words[0]} {words[1]}",
+)
+def test_what_every_command_prints_is_a_file_that_it_takes(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The values are the same, with the command line's and without."""
+    printed = invoked(*words, "--show-config").stdout
+    required = next((at for at, word in enumerate(words) if word.startswith("--") and word != "--out"), len(words))
+    again = invoked(*words[:required], "--config", written(tmp_path, printed), "--show-config")
+    assert tomllib.loads(again.stdout) == tomllib.loads(printed)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[detecor]\nalpha = 0.2", r"there is no option detecor\.alpha: did you mean detector\.alpha\?"),
