@@ -216,6 +216,8 @@ class ResolvedOptions(BaseModel):
     """The endpoint of the encoder that several runs share."""
     stream: StreamFacts | None = None
     """Stream facts of a live source, which is probed once."""
+    spool: Path | None = None
+    """The temporary file with a member of a compressed tar, which is read once for all processes."""
     always_starts_over: bool = False
     """The command has no ``--overwrite``, and always discards its earlier results."""
     fetched: FetchedParts | None = None

@@ -17,12 +17,16 @@ from stream.config import Options
 from stream.engines.batch import Outcome, WriteLine, ends_batch
 from stream.engines.clip_process import OUTCOME, ClipConfig
 from stream.engines.encoder_process import EncoderProcess
-from stream.errors import UsageError
+from stream.errors import EgocleanError, UsageError
 from stream.run.prepare import with_encoder
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.signals import DRAIN_S, StopRequest, signals_caught
 from stream.runtime.socket_folder import SocketFolder
-from stream.sources.address import redacted
+from stream.sources.address import FILE, redacted, scheme_of
+from stream.sources.clip import Clip
+from stream.sources.compressed import compressed_tar
+from stream.sources.member import SEPARATOR
+from stream.sources.table import open_clip
 
 _POLL_S: Final = 0.2
 _GRACE_S: Final = DRAIN_S + 3.0
@@ -133,6 +137,8 @@ class _Pool:
         self._folder = folder
         self._write_line = write_line
         self._running: set[_ClipProcess] = set()
+        self._spools: dict[str, Clip | None] = {}
+        """The members of compressed tars that are being run: the tar is read here, in order, once for all processes."""
         self._ended: queue.SimpleQueue[_ClipProcess] = queue.SimpleQueue()
 
     def run(self, jobs: int, *, fail_fast: bool, check: Callable[[], None]) -> Iterator[Outcome]:
@@ -161,7 +167,11 @@ class _Pool:
     def _begin(self) -> None:
         number, clip = self._waiting.pop()
         self._write_line(f"[{number} of {self._of}] {redacted(clip)}")
-        config = ClipConfig(clip=clip, options=self._options, outcome=self._folder / f"{number}.json")
+        self._spools[clip] = _spooled(clip)
+        options = (
+            self._options.replace({"resolved.spool": spool.spool}) if (spool := self._spools[clip]) else self._options
+        )
+        config = ClipConfig(clip=clip, options=options, outcome=self._folder / f"{number}.json")
         self._running.add(_ClipProcess(config, self._prefixed(clip), self._ended.put))
 
     def _prefixed(self, clip: str) -> WriteLine:
@@ -174,8 +184,19 @@ class _Pool:
     def _outcome(self, job: _ClipProcess) -> Outcome:
         outcome = job.outcome()
         self._running.discard(job)
+        self._spools.pop(outcome.clip, None)
         return outcome
 
     def _signal(self, number: int) -> None:
         for job in self._running:
             job.signal(number)
+
+
+def _spooled(clip: str) -> Clip | None:
+    """A member of a compressed tar; None for any other clip, and for one whose process will meet its error."""
+    if scheme_of(clip) != FILE or not (path := Path(clip.partition(SEPARATOR)[0])).is_file():
+        return None
+    with suppress(OSError, EgocleanError):
+        if compressed_tar(path) is not None:
+            return open_clip(clip)
+    return None

@@ -19,6 +19,7 @@ from stream.records.schema.options import by_path
 from stream.run.probe import probe
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.socket_folder import require_short_path
+from stream.sources.clip import Clip
 from stream.sources.fetched import fetched_parts
 from stream.sources.remote.address import is_on_hub, parse_address
 from stream.sources.sidecar import Sidecar, read_sidecar
@@ -65,6 +66,8 @@ def prepare(options: Options) -> Prepared:
         options = options.replace({
             "live": source.live_options, "resolved.stream": stream, "keyframes.on_cache_full": policy,
         })  # fmt: skip
+    elif isinstance(source, Clip) and source.spool is not None:
+        options = options.replace({"resolved.spool": source.spool})
     elif is_on_hub(options.source):
         options = options.model_copy(update={"source": source.name})
     options, calibration = with_calibration(options, source, stream)

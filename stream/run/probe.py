@@ -43,7 +43,10 @@ def probe(options: Options) -> tuple[Source, StreamFacts]:
 
 
 def _open(options: Options) -> tuple[Source, StreamFacts]:
-    source = with_recorder(open_source(options.source, options.live, download=options.input.cache_source))
+    source = open_source(
+        options.source, options.live, download=options.input.cache_source, spool=options.resolved.spool
+    )
+    source = with_recorder(source)
     _require_fitting(options, source)
     return source, read_facts(source)
 

@@ -27,7 +27,9 @@ def ingest(context: WorkContext) -> Work:
 
     cv2.setNumThreads(1)
     options = context.options
-    source = open_source(options.source, options.live, download=options.input.cache_source)
+    source = open_source(
+        options.source, options.live, download=options.input.cache_source, spool=options.resolved.spool
+    )
     source = with_parts(source, options.resolved.fetched)
     stream, device = options.resolved.stream or read_facts(source), torch_device(options.input.decoder)
     hwaccel = accelerator(options.input.decoder, on_device=device is not None)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from stream.errors import SourceError
 from stream.pipeline.items import Packet, SourceEvent
 from stream.sources.address import STEM_BYTES_MAX
+from stream.sources.compressed import CompressedTar, SpooledMember
 from stream.sources.live.options import LiveOptions
 from stream.sources.local import File, LocalFile
-from stream.sources.member import SEPARATOR, ask_for_member, find_member, is_tar
+from stream.sources.member import SEPARATOR, ask_for_member, find_member, is_tar, spooled_member, tar_at
 from stream.sources.remote.listing import find_remote
 from stream.sources.source import START, ResumePoint
 
@@ -66,6 +67,11 @@ class Clip:
         from stream.video.packets import packets
 
         return packets(self, loop=loop, hwaccel=hwaccel, start=resume.seek_point)
+
+    @property
+    def spool(self) -> Path | None:
+        """The temporary file that holds it, if its tar is compressed; it lasts as long as this object."""
+        return self.file.path if isinstance(self.file, SpooledMember) else None
 
     @property
     def fetched_bytes(self) -> int | None:
@@ -130,6 +136,8 @@ class Clip:
 
     def sidecar(self) -> tuple[str, bytes] | None:
         """Name and content of the ``.json`` beside the clip, in its folder or in its tar; None if there is none."""
+        if isinstance(self.file, SpooledMember):  # its tar would have to be read again
+            return None
         name = str(PurePosixPath(self.member or self.file.name).with_suffix(".json"))
         found = self._in_tar(name) if self.member is not None else self._in_folder(PurePosixPath(name).name)
         if found is None:
@@ -168,7 +176,23 @@ def open_file(spec: str, options: LiveOptions, *, download: bool = False) -> Cli
 def open_local(spec: str, in_container: Callable[[], bool] = in_container) -> Clip:
     """As ``open_file``. ``in_container`` says whether a missing file may lie outside what this process can see."""
     with _unreadable_as_source_error(spec):
-        return _checked(*_find_on_disk(spec, in_container), spec)
+        file, member = _find_on_disk(spec, in_container)
+        if isinstance(file, CompressedTar):
+            if member is None:
+                raise ask_for_member(file)
+            file = spooled_member(file, member)
+        return _checked(file, member, spec)
+
+
+def open_spooled(spec: str, path: Path) -> Clip:
+    """The member ``spec`` of a compressed tar, which another process has put into the temporary file at ``path``.
+
+    Raises:
+        SourceError: as ``open_file``.
+    """
+    tar, _, member = spec.partition(SEPARATOR)
+    with _unreadable_as_source_error(spec):
+        return _checked(SpooledMember(Path(tar), path, path.stat().st_size), member, spec)
 
 
 def open_remote(spec: str, options: LiveOptions, *, download: bool = False) -> Clip:  # noqa: ARG001  (for live ones)
@@ -208,7 +232,8 @@ def _clip_of(file: File, member: str | None, spec: str) -> Clip:
     """
     if spec.encode(errors="replace").decode() != spec:  # bytes that are no UTF-8 come as halves of surrogate pairs
         raise SourceError(f"{spec!r} is not named in UTF-8: rename the clip, or its folder")
-    offset, size_bytes = (0, file.size_bytes) if member is None else find_member(file, member)
+    is_whole = member is None or isinstance(file, SpooledMember)
+    offset, size_bytes = (0, file.size_bytes) if is_whole else find_member(file, member or "")
     stem = PurePosixPath(file.name if member is None else member).stem
     if stem in ("", ".", "..") or not stem.isprintable() or len(stem.encode()) > STEM_BYTES_MAX:
         raise SourceError(f"{spec!r} has no name that a run directory could have: rename it")
@@ -218,11 +243,12 @@ def _clip_of(file: File, member: str | None, spec: str) -> Clip:
     return Clip(name if file.origin else spec, stem, file, offset, size_bytes, member)
 
 
-def _find_on_disk(spec: str, in_container: Callable[[], bool]) -> tuple[LocalFile, str | None]:
+def _find_on_disk(spec: str, in_container: Callable[[], bool]) -> tuple[File, str | None]:
     tar, separator, member = ("", "", "") if Path(spec).exists() else spec.partition(SEPARATOR)
     path = Path(tar if separator else spec)
     _require_file(path, in_container)
-    return LocalFile(path), member if separator else None
+    packed = tar_at(path)
+    return packed if isinstance(packed, CompressedTar) else LocalFile(path), member if separator else None
 
 
 def _is_sha256(oid: str | None) -> bool:

@@ -8,12 +8,11 @@ from pathlib import Path, PurePosixPath
 from stream.errors import SourceError, UsageError
 from stream.sources.address import FILE, ClipSpec, clip_stem_of, names_video, redacted, scheme_of, stem_of
 from stream.sources.local import LocalFile
-from stream.sources.member import SEPARATOR, members_of
+from stream.sources.member import SEPARATOR, members_of, tar_at
 from stream.sources.remote.address import is_remote
 from stream.sources.remote.listing import list_remote_clips
-from stream.sources.selection import Candidate, Listing, is_hidden, is_named_tar, select, without_video
+from stream.sources.selection import Candidate, Listing, is_hidden, select, without_video
 from stream.sources.signatures import HEAD_BYTES, UNKNOWN, content_of
-from stream.sources.tar import is_tar_header
 from stream.video.container import holds_video
 
 LIST_MARK = "@"
@@ -109,8 +108,8 @@ def _inside(spec: str, *, download: bool) -> Listing | None:
         return select(_among(map(Path, matches), with_folders=True)) if matches else None
     if path.is_dir():
         return select(_among(sorted(path.iterdir()), with_folders=False))
-    if _is_local_tar(path):
-        return members_of(LocalFile(path), spec)
+    if (tar := tar_at(path)) is not None:
+        return members_of(tar, spec)
     return None
 
 
@@ -136,9 +135,11 @@ def _candidate(path: Path) -> Candidate:
 
 def _is_local_tar(path: Path) -> bool:
     try:
-        return path.is_file() and (is_named_tar(path.name) or is_tar_header(_head(path)))
+        return tar_at(path) is not None
     except OSError:
         return False
+    except SourceError:  # listing it reports that
+        return True
 
 
 def _head(path: Path) -> bytes:

@@ -3,13 +3,15 @@
 import posixpath
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from stream.errors import SourceError
-from stream.sources.local import File
-from stream.sources.selection import Candidate, Listing, select, without_video
-from stream.sources.signatures import HEAD_BYTES, UNKNOWN
-from stream.sources.tar import Entry, contents_of, is_tar_header
+from stream.sources.address import ClipSpec
+from stream.sources.compressed import CompressedTar, SpooledMember, compressed_tar
+from stream.sources.local import File, LocalFile
+from stream.sources.selection import Candidate, Listing, is_named_tar, select, without_video
+from stream.sources.signatures import HEAD_BYTES, UNKNOWN, is_tar_header
+from stream.sources.tar import Entry, contents_of
 
 SEPARATOR = "::"
 """Separates a tar from its member: ``part000.tar::factory_001_worker_001_0000.mp4``."""
@@ -29,6 +31,35 @@ def find_member(tar: File, name: str) -> tuple[int, int]:
         SourceError: not a tar, or compressed; no such member; one whose bytes do not lie in one piece in the tar; or a
             link to something else.
     """
+    entry = _entry_of(tar, name)
+    return entry.offset, max(0, min(entry.size_bytes, tar.size_bytes - entry.offset))
+
+
+def spooled_member(tar: CompressedTar, name: str) -> SpooledMember:
+    """Member ``name`` of a compressed tar, in a temporary file.
+
+    Raises:
+        SourceError: as ``find_member``; or the tar is damaged before the member's end.
+        NoRoomError: it does not fit on the disk.
+    """
+    return tar.spool(_entry_of(tar, name))
+
+
+def tar_at(path: Path) -> LocalFile | CompressedTar | None:
+    """The tar at a path, by its first bytes, or plain by its name; None if the file is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_file():
+        return None
+    if (packed := compressed_tar(path)) is not None:
+        return packed
+    with path.open("rb") as file:
+        return LocalFile(path) if is_named_tar(path.name) or is_tar_header(file.read(HEAD_BYTES)) else None
+
+
+def _entry_of(tar: File, name: str) -> Entry:
     entries = _by_name(contents_of(tar))
     entry = entries.get(_plain(name))
     if entry is None:
@@ -38,16 +69,22 @@ def find_member(tar: File, name: str) -> tuple[int, int]:
         raise SourceError(f"{tar.name}{SEPARATOR}{name} is a link to {entry.target!r}, which is not in the tar")
     if entry.kind != "file":
         raise SourceError(f"{tar.name}{SEPARATOR}{name} is not an ordinary file: name a member that holds a clip")
-    return entry.offset, max(0, min(entry.size_bytes, tar.size_bytes - entry.offset))
+    return entry
 
 
 def members_of(tar: File, spec: str) -> Listing:
-    """The clips in an uncompressed ``tar``, which ``spec`` names: each once, in order; and what else is in it.
+    """The clips in a ``tar``, which ``spec`` names: each once, in order; and what else is in it.
+
+    If a compressed one is damaged, that comes last, as the fault of the tar.
 
     Raises:
-        SourceError: not a tar, or compressed.
+        SourceError: not a tar.
     """
-    return select(_candidates(tar, spec))
+    found = select(_candidates(tar, spec))
+    if isinstance(tar, CompressedTar) and tar.damage:
+        fault = SourceError(f"{spec} is damaged ({tar.damage}): only the clips before that can be read")
+        found.clips.append(ClipSpec(spec, fault))
+    return found
 
 
 def is_tar(file: File, offset: int = 0, size_bytes: int | None = None) -> bool:

@@ -1,6 +1,7 @@
 """What a file is, from its first bytes: a container of video, something else, or unknown."""
 
 import re
+import tarfile
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -59,6 +60,15 @@ def content_of(head: bytes) -> Content:
         if is_this(head):
             return Content("other", name)
     return Content("unknown", "text") if _is_text(head) else UNKNOWN
+
+
+def is_tar_header(head: bytes) -> bool:
+    """Whether the first 512 bytes of a file are a member's header: their checksum says so in every format of tar."""
+    try:
+        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "backslashreplace")
+    except (tarfile.TarError, ValueError):
+        return head[257:262] == b"ustar"  # a damaged header: reading it reports the damage
+    return True
 
 
 def _starts(*marks: bytes) -> _Test:

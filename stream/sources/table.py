@@ -1,10 +1,11 @@
 """Every kind of source: the scheme of its address, and the function that opens it."""
 
+from pathlib import Path
 from typing import Final, Protocol
 
 from stream.errors import SourceError, UsageError
 from stream.sources.address import FILE, redacted, scheme_of
-from stream.sources.clip import Clip, open_file, open_remote
+from stream.sources.clip import Clip, open_file, open_remote, open_spooled
 from stream.sources.live.options import LiveOptions
 from stream.sources.live.source import open_camera, open_growing, open_http, open_standard_input
 from stream.sources.source import Source
@@ -45,13 +46,17 @@ OPENERS: Final[dict[str, Opener]] = {
 """By the scheme, as ``stream.sources.address.scheme_of`` gives it."""
 
 
-def open_source(spec: str, options: LiveOptions | None = None, *, download: bool = False) -> Source:
-    """The clip or the live source that ``spec`` names.
+def open_source(
+    spec: str, options: LiveOptions | None = None, *, download: bool = False, spool: Path | None = None
+) -> Source:
+    """The clip or the live source that ``spec`` names; ``spool`` is the file that holds it, if another process made it.
 
     Raises:
         SourceError: no source has this scheme; and as ``Opener``.
     """
     options = options or LiveOptions()
+    if spool is not None:
+        return open_spooled(spec, spool)
     if options.follow:
         return open_growing(spec, options)
     opener = OPENERS.get(scheme_of(spec))

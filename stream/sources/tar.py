@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ValidationError
 
 from stream.errors import SourceError
+from stream.sources.compressed import CompressedTar
 from stream.sources.local import File
 from stream.sources.selection import kind_by_name
 from stream.sources.signatures import HEAD_BYTES, Content, content_of
@@ -56,11 +57,13 @@ class Contents(BaseModel):
 
 
 def contents_of(tar: File) -> list[Entry]:
-    """The members of an uncompressed tar, in order. Of one that was cut off, those before the cut.
+    """The members of a tar, in order; a compressed one is read through. Of one that was cut off, those before the cut.
 
     Raises:
-        SourceError: not a tar, or compressed; more than ``MOST_MEMBERS``; or headers that no honest tar has.
+        SourceError: not a tar; more than ``MOST_MEMBERS``; or headers that no honest tar has.
     """
+    if isinstance(tar, CompressedTar):
+        return tar.entries(lambda: list(_entries(tar)))
     kept = _place_of(tar) if tar.oid else None
     if kept is not None and (known := _read_kept(kept)) is not None:
         return known.entries
@@ -68,15 +71,6 @@ def contents_of(tar: File) -> list[Entry]:
     if kept is not None:
         _keep(kept, contents)
     return contents.entries
-
-
-def is_tar_header(head: bytes) -> bool:
-    """Whether the first 512 bytes of a file are a member's header: their checksum says so in every format of tar."""
-    try:
-        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "backslashreplace")
-    except (tarfile.TarError, ValueError):
-        return head[257:262] == b"ustar"  # a damaged header: reading it reports the damage
-    return True
 
 
 def _entries(tar: File) -> Iterator[Entry]:
@@ -87,7 +81,7 @@ def _entries(tar: File) -> Iterator[Entry]:
         yield _entry(member, content)
         if time.monotonic() >= say_at:
             say_at = time.monotonic() + _PROGRESS_EVERY_S
-            share = member.offset_data / max(1, tar.size_bytes)
+            share = min(1.0, member.offset_data / max(1, tar.size_bytes))
             _LOG.info("finding the clips in %s: %d members so far, %.0f %%", tar.name, number + 1, 100 * share)
 
 
@@ -112,9 +106,7 @@ def _headers(tar: File) -> Iterator[tuple[tarfile.TarInfo, Content | None]]:
                 if archive.offset > tar.size_bytes:
                     return
     except (tarfile.TarError, ValueError) as error:
-        raise SourceError(
-            f"{tar.name} cannot be read as an uncompressed tar ({error}): unpack or decompress it first"
-        ) from error
+        raise SourceError(f"{tar.name} cannot be read as a tar ({error})") from error
     except RecursionError as error:
         raise SourceError(f"{tar.name} is no sound tar: its headers lead to headers without end") from error
 

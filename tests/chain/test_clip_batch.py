@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import tarfile
 from pathlib import Path
 
 from rich.console import Console
@@ -42,6 +43,24 @@ def test_a_worker_folder_is_run_clip_by_clip(tmp_path: Path) -> None:
     assert third.startswith(f"  0  {folder}/part000.tar::member.mp4: finished")
     assert fourth.startswith(f"  4  {folder}/torn.mp4: finished")
     assert total == "3 of 4 clips done, 1 of them with damage, 1 not done; 0:00:06.7 of video"
+
+
+def test_a_compressed_tar_is_run_clip_by_clip(tmp_path: Path) -> None:
+    """As an uncompressed one, with its calibration beside it; of a damaged one the clips before the damage."""
+    write_intrinsics(tmp_path)
+    clips = [make_clip(tmp_path / f"{name}.mov", frames=20) for name in ("a", "b")]
+    tar = tmp_path / "part000.tar.gz"
+    with tarfile.open(tar, "w:gz") as packed:
+        for clip in clips:
+            packed.add(clip, clip.name)
+    tar.write_bytes(tar.read_bytes()[:-100])
+    result = run_inline(tar, *GRID, "--out", tmp_path / "runs")
+    assert result.returncode == ExitCode.INPUT
+    *_, cut, damage, total = result.stdout.splitlines()
+    assert cut.startswith(f"  3  {tar}::b.mov: {tar} breaks off within b.mov")
+    assert damage.startswith(f"  3  {tar}: {tar} is damaged")
+    assert total.startswith("1 of 3 clips done, 2 not done;")
+    assert run_inline(f"{tar}::a.mov", *GRID, "--out", tmp_path / "runs").stdout.count("nothing to do") == 1
 
 
 def test_finished_clips_are_not_repeated(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,18 @@ def test_a_bad_clip_does_not_stop_the_others(tmp_path: Path) -> None:
     assert "bad.mp4  " in result.stdout
     assert result.stdout.splitlines()[-1].startswith("2 of 3 clips done, 1 not done;")
     assert run_cli(*words).stdout.count("nothing to do") == 2
+
+
+def test_a_compressed_tar_is_read_once_for_all(tmp_path: Path) -> None:
+    """This process reads it in order, and hands each clip to the processes of its run, whatever the engine."""
+    write_intrinsics(tmp_path)
+    tar = tmp_path / "part000.tar.gz"
+    with tarfile.open(tar, "w:gz") as packed:
+        for name in ("a", "b", "c"):
+            packed.add(make_clip(tmp_path / f"{name}.mp4", frames=20), f"{name}.mp4")
+    result = run_cli(tar, *GRID, "--out", tmp_path / "runs", "--jobs", "2")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1].startswith("3 of 3 clips done;")
 
 
 def test_lines_for_programs_stay_whole(tmp_path: Path) -> None:

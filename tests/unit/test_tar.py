@@ -74,7 +74,7 @@ def test_a_name_of_gigabytes_is_not_read(tmp_path: Path, kind: bytes) -> None:
     with tar.open("r+b") as file:
         file.truncate(2 * _GIB)  # a hole: it takes no room
     tracemalloc.start()
-    assert "cannot be read as an uncompressed tar" in refusal(tar)
+    assert "cannot be read as a tar" in refusal(tar)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 4_000_000
@@ -89,7 +89,7 @@ def test_headers_without_end_are_refused(tmp_path: Path) -> None:
 def test_extended_records_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     """A map of a sparse file in words instead of numbers."""
     tar = written(tmp_path, header("a.mp4", 0, pax={"GNU.sparse.map": "zero,ten", "GNU.sparse.size": "10"}))
-    assert "cannot be read as an uncompressed tar" in refusal(tar)
+    assert "cannot be read as a tar" in refusal(tar)
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

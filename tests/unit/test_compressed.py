@@ -1,0 +1,176 @@
+"""Compressed tars: their clips, in one pass each for the list and the run, and what damage and absurd sizes come to."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import random
+import tarfile
+import tempfile
+import tracemalloc
+from collections import namedtuple
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from stream.errors import NoRoomError, SourceError
+from stream.sources import compressed
+from stream.sources.compressed import DecompressedFile
+from stream.sources.discover import list_clips
+from stream.sources.table import open_clip, open_source
+from tests.support.clips import clips_named, decode, make_clip
+from tests.support.data_hub import clip_bytes, tar_bytes
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "tar.gz": gzip.compress,
+    "tgz": gzip.compress,
+    "tar.bz2": partial(bz2.compress, compresslevel=1),
+    "tar.xz": lzma.compress,
+}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """With its index at the end, which takes seeking."""
+    return clip_bytes(tmp_path_factory.mktemp("made"), frames=12)
+
+
+def packed(path: Path, members: list[tuple[str, bytes]], kind: str = "tar.gz") -> Path:
+    path.write_bytes(PACKERS[kind](tar_bytes(members)))
+    return path
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_compressed_tar_is_its_clips(tmp_path: Path, clip: bytes, kind: str) -> None:
+    """By content, under any name; each is decoded as from the disk, in any order."""
+    (tmp_path / "whole.mp4").write_bytes(clip)
+    tar = packed(tmp_path / f"part.{kind}", [("a.mp4", clip), ("a.json", b"{}"), ("sub/b", clip), ("n.md", b"#")], kind)
+    listing = list_clips([str(tar)])
+    assert [each.spec for each in listing.clips] == [f"{tar}::a.mp4", f"{tar}::sub/b"]
+    assert [each.path for each in listing.left_out] == [f"{tar}::n.md"]
+    for name in ("sub/b", "a.mp4"):
+        assert decode(f"{tar}::{name}").digests == decode(tmp_path / "whole.mp4").digests
+
+
+def test_a_folder_takes_compressed_tars(tmp_path: Path, clip: bytes) -> None:
+    """One is recognised by its content; a file that is merely compressed is left out."""
+    tar = packed(tmp_path / "part", [("a.mp4", clip)])
+    (tmp_path / "table.gz").write_bytes(gzip.compress(b"a,b\n"))
+    listing = list_clips([str(tmp_path)])
+    assert ([each.spec for each in listing.clips], listing.left_out[0].reason) == ([f"{tar}::a.mp4"], "gzip file")
+
+
+def test_the_clips_of_a_tar_are_read_in_one_pass(tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for the list, and one for all clips in order; an earlier clip takes another."""
+    passes: list[Path] = []
+    create = DecompressedFile.__init__
+
+    def counted(file: DecompressedFile, path: Path) -> None:
+        passes.append(path)
+        create(file, path)
+
+    tar = packed(tmp_path / "part.tar.gz", [(f"{number}.mp4", clip) for number in range(4)])
+    specs = clips_named([str(tar)])
+    monkeypatch.setattr(DecompressedFile, "__init__", counted)
+    digests = {open_clip(spec).sha256() for spec in specs}
+    assert (len(passes), len(digests)) == (1, 1)
+    open_clip(specs[0])
+    assert len(passes) == 2
+
+
+def test_a_member_is_in_a_file_without_a_name(tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left when the program is killed; another process finds it while this one holds it."""
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spools))
+    tar = packed(tmp_path / "part.tar.gz", [("a.mp4", clip)])
+    source = open_clip(f"{tar}::a.mp4")
+    assert source.spool is not None
+    assert (source.spool.read_bytes(), list(spools.iterdir())) == (clip, [])
+    again = open_source(f"{tar}::a.mp4", spool=source.spool)
+    assert (again.stem, again.sha256(), again.mtime_ns) == ("a", source.sha256(), tar.stat().st_mtime_ns)
+    (tmp_path / "intrinsics.json").write_text("{}")
+    assert source.intrinsics_path() == tmp_path / "intrinsics.json"
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_what_comes_before_damage_is_read(tmp_path: Path, clip: bytes, kind: str) -> None:
+    """The clips before a cut play; the tar itself is one error more, in one sentence."""
+    noise = [random.Random(number).randbytes(100_000) for number in range(3)]
+    whole = packed(tmp_path / "whole", [("a.mp4", clip), *((f"{n}.mp4", data) for n, data in enumerate(noise))], kind)
+    tar = tmp_path / f"part.{kind}"
+    tar.write_bytes(whole.read_bytes()[: round(whole.stat().st_size * 0.8)])
+    *clips, fault = list_clips([str(tar)]).clips
+    assert clips[0].spec == f"{tar}::a.mp4"
+    assert "is damaged" in str(fault.fault)
+    assert str(fault.fault).endswith("only the clips before that can be read")
+    assert open_clip(f"{tar}::a.mp4").size_bytes == len(clip)
+    with pytest.raises(SourceError, match="breaks off within"):
+        open_clip(clips[-1].spec)
+
+
+def test_a_compressed_tar_without_its_member_names_some(tmp_path: Path, clip: bytes) -> None:
+    """The tar alone, and a member that it lacks."""
+    tar = packed(tmp_path / "part.tar.gz", [("a.mp4", clip)])
+    for spec in (str(tar), f"{tar}::absent.mp4"):
+        with pytest.raises(SourceError, match=r"choose one of part\.tar\.gz::a\.mp4"):
+            open_clip(spec)
+
+
+def test_what_expands_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither memory nor time goes into it."""
+    monkeypatch.setattr(compressed, "_FREE_BYTES", 1 << 22)
+    header = tarfile.TarInfo("a.mp4")
+    header.size = 1 << 40
+    path = tmp_path / "part.tar.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(16):
+            file.write(bytes(1 << 20))
+    tracemalloc.start()
+    (only,) = list_clips([str(path)]).clips
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "expands to more than 200 times its size" in str(only.fault)
+    assert peak_bytes < 8_000_000
+
+
+def test_a_member_beyond_the_disk_is_no_room(tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the folder and what helps, before anything is written."""
+    usage = namedtuple("usage", ("total", "used", "free"))
+    tar = packed(tmp_path / "part.tar.gz", [("a.mp4", clip)])
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(9, 8, 1))
+    with pytest.raises(NoRoomError, match=r"part\.tar\.gz::a\.mp4 takes .* has 1 left: set TMPDIR"):
+        open_clip(f"{tar}::a.mp4")
+
+
+@pytest.mark.parametrize("name", ["part.tar.zst", "part.TZST", "part.tar.lz4"])
+def test_other_compressions_are_named(tmp_path: Path, name: str) -> None:
+    """By themselves and in a folder."""
+    (tmp_path / name).write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
+    for spec in (tmp_path / name, tmp_path):
+        (only,) = list_clips([str(spec)]).clips
+        assert "is compressed in a way that is not read: decompress it" in str(only.fault)
+
+
+def test_a_content_can_only_be_passed_forward(tmp_path: Path) -> None:
+    """Skipping beyond its end stays there, and joined files are one."""
+    path = tmp_path / "joined.xz"
+    path.write_bytes(lzma.compress(b"abc") + lzma.compress(b"def"))
+    with DecompressedFile(path) as file:
+        assert (file.read(2), file.seek(1, os.SEEK_CUR), file.read(9)) == (b"ab", 3, b"def")
+        assert file.seek(100) == 6
+        with pytest.raises(ValueError, match="has been passed"):
+            file.seek(0)
+    with io.BufferedReader(DecompressedFile(path)) as whole:
+        assert whole.read() == b"abcdef"
+
+
+def test_a_clip_of_a_compressed_tar_needs_no_ending(tmp_path: Path) -> None:
+    """A file that is named like a video, and is a compressed tar, is a tar."""
+    clip = make_clip(tmp_path / "clip.mp4", frames=3)
+    tar = packed(tmp_path / "odd.mp4", [("clip.mp4", clip.read_bytes())])
+    assert clips_named([str(tar)]) == [f"{tar}::clip.mp4"]
