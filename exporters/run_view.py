@@ -1,7 +1,7 @@
 """A run as every exporter sees it: what its records say, and its windows."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,13 +11,18 @@ from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
 from stream.errors import DamagedError, InputError
 from stream.records import (
+    Action,
     Manifest,
+    Outcome,
     Run,
     RunFinished,
     RunLayout,
     RunStarted,
+    SegmentAnnotated,
     SegmentClosed,
+    SegmentFailed,
     SegmentOpened,
+    SegmentSkipped,
     SourceDamaged,
 )
 from stream.records.reading import layout_of
@@ -49,6 +54,8 @@ class RunView:
     closed: tuple[SegmentClosed, ...] = ()
     opened: tuple[SegmentOpened, ...] = ()
     damaged: tuple[Span, ...] = ()
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    """What became of closed segments, by segment; the last one counts."""
     truth: tuple[Span, ...] | None = None
     """The true anomalous spans; None if unknown, empty if there is none."""
 
@@ -92,6 +99,28 @@ class RunView:
         if not self.finished:
             facts.append("run not finished")
         return f"{self.stem}\n{', '.join(facts)}"
+
+    @cached_property
+    def actions(self) -> list[Action]:
+        """The described actions so far, in order of time.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        try:
+            return Run(self.layout).actions()
+        except DamagedError as error:
+            raise InputError(f"{self.layout.annotations} is damaged: {error.what}") from error
+
+    def records(self) -> Manifest:
+        """The manifest of a run.
+
+        Raises:
+            InputError: it is a bare folder.
+        """
+        if self.manifest is None:
+            raise InputError(f"{self.layout.root} holds arrays but no run: its clip and segments are not known")
+        return self.manifest
 
     def open_anomalies(self) -> list[SegmentOpened]:
         """The anomalous segment that has started and not ended, if there is one."""
@@ -148,6 +177,11 @@ def view_run(folder: Path) -> RunView:
         finished=any(isinstance(event, RunFinished) for event in log),
         closed=tuple(event for event in log if isinstance(event, SegmentClosed)),
         opened=tuple(event for event in log if isinstance(event, SegmentOpened)),
+        outcomes={
+            event.segment_id: event
+            for event in log
+            if isinstance(event, SegmentAnnotated | SegmentFailed | SegmentSkipped)
+        },
         damaged=tuple(Span(event.t_start_s, event.t_end_s) for event in log if isinstance(event, SourceDamaged)),
     )
 

@@ -7,7 +7,10 @@ from types import MappingProxyType
 from typing import Final
 
 from exporters import anomalies
+from exporters.dataset.data_set import DataSet
+from exporters.dataset.parquet import require_pyarrow
 from exporters.figures import detection, diagnostics, style
+from exporters.formats import clips, cosmos, frames, lerobot, subtitles, tables, video_folder, webdataset
 from exporters.run_view import RunView
 
 
@@ -28,6 +31,33 @@ EXPORTERS: Final[Mapping[str, Exporter]] = MappingProxyType(
         "detection": Exporter("causal against offline detection", detection.export, style.require_matplotlib),
         "diagnostics": Exporter("similarity and repetition", diagnostics.export, style.require_matplotlib),
         "anomalies": Exporter("anomalies of both detectors", anomalies.export),
+    }
+)
+"""By name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format of data sets."""
+
+    text: str
+    """One line about it."""
+    write: Callable[[DataSet, Path], None]
+    """Writes a data set into a folder that exists, or brings what is there up to date."""
+    check: Callable[[], None] = lambda: None
+    """Raises ``ModelUnavailableError`` before any work if a package is missing."""
+
+
+FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
+    {
+        "lerobot": Format("LeRobotDataset v3.0", lerobot.write, require_pyarrow),
+        "webdataset": Format("tar shards of clips, facts and captions", webdataset.write),
+        "hf": Format("clips with metadata.jsonl, as the hub's viewer shows them", video_folder.write),
+        "cosmos": Format("videos/ and metas/ for NVIDIA Cosmos", cosmos.write),
+        "clips": Format("clips with a table", clips.write),
+        "frames": Format("every frame as a JPEG", frames.write),
+        "vtt": Format("clips with WebVTT subtitles", subtitles.write),
+        "parquet": Format("tables of episodes, actions and windows, without video", tables.write, require_pyarrow),
     }
 )
 """By name."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
     "bench": "stream.commands.bench:bench",
+    "export": "stream.commands.export:export",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",

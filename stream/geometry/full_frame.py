@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 
 from stream.geometry.camera import Camera
-from stream.geometry.color import Color
 from stream.geometry.frame_format import FrameFormat
 from stream.geometry.remap import FusedRemap
 from stream.geometry.viewport import coded_view, source_map
@@ -20,30 +19,38 @@ class FullFrameRectifier:
     """
 
     def __init__(
-        self, frame_format: FrameFormat, camera: Camera, longest_px: int | None = None, color: Color | None = None
+        self,
+        frame_format: FrameFormat,
+        camera: Camera | None,
+        longest_px: int | None = None,
+        *,
+        clip_format: FrameFormat | None = None,
     ) -> None:
         """Compute the map.
 
         Args:
             frame_format: format of the frames, which may have another size than the camera, of the same aspect ratio.
-            camera: for the upright pictures of the clip.
+            camera: for the upright pictures of the clip; None only turns them upright and scales them.
             longest_px: maximum for the longest side of the result; None for the clip's size.
-            color: colour tags of the result; None for those of the frames.
+            clip_format: format of the clip's first frame, whose size and colours the result has; None for this one.
 
         Raises:
             IntrinsicsError: no pixel of the picture is visible through this lens.
         """
-        clip_size, size = (camera.width, camera.height), frame_format.upright_size
+        first = clip_format or frame_format
+        clip_size, size = first.upright_size, frame_format.upright_size
+        if camera is not None:
+            clip_size = camera.width, camera.height
         view = coded_view(*clip_size, longest_px)
-        resized = camera if size == clip_size else camera.resized(*size)
+        resized = camera if camera is None or size == clip_size else camera.resized(*size)
         source = source_map(view.of_resized(clip_size, size), *size, resized)
         self.frame_format = frame_format
         own = frame_format.color
-        self._recolor = None if color is None or color == own else own.to(color)
+        self._recolor = None if first.color == own else own.to(first.color)
         self._remap = FusedRemap(frame_format, source)
         self.width, self.height = view.width, view.height
-        self.matrix: Float64 = view.matrix @ camera.new_k
-        """(3, 3) camera matrix of the result, pixels."""
+        self.matrix: Float64 = view.matrix if camera is None else view.matrix @ camera.new_k
+        """(3, 3) camera matrix of the result, pixels; without a camera, from the frame's pixels to the result's."""
         self.valid_fraction = source.valid_fraction
         """Fraction of the result that the camera recorded; the rest is black."""
         self.mask: UInt8 = np.where(source.valid, np.uint8(255), np.uint8(0))
@@ -61,3 +68,23 @@ class FullFrameRectifier:
         for channel, plane in enumerate(chroma, start=1):
             plane[:] = cv2.resize(ycbcr[..., channel], half, interpolation=cv2.INTER_AREA)
         return av.VideoFrame.from_ndarray(planes, format="yuv420p")
+
+
+class FullFrameRectifiers:
+    """The rectifier of each frame of a clip whose format may change; all results have one size and one colour space."""
+
+    def __init__(self, first: FullFrameRectifier, camera: Camera | None, longest_px: int | None = None) -> None:
+        """Begin with the rectifier of the clip's first frame; camera and ``longest_px`` are those it was made with."""
+        self._first, self._camera, self._longest_px = first, camera, longest_px
+        self._latest = first
+
+    def of(self, frame_format: FrameFormat) -> FullFrameRectifier:
+        """The rectifier of frames of this format."""
+        if frame_format != self._latest.frame_format:
+            first = self._first.frame_format
+            self._latest = (
+                self._first
+                if frame_format == first
+                else FullFrameRectifier(frame_format, self._camera, self._longest_px, clip_format=first)
+            )
+        return self._latest

@@ -16,9 +16,9 @@ import cv2
 from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.camera import Camera, fit_camera
-from stream.geometry.frame_format import FrameFormat, frame_format_of
+from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import lens_facts
-from stream.geometry.full_frame import FullFrameRectifier
+from stream.geometry.full_frame import FullFrameRectifier, FullFrameRectifiers
 from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Picture
 from stream.pipeline.stage import drive
@@ -128,7 +128,9 @@ def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
         replaced_when_whole(output.intrinsics) as intrinsics_part,
     ):
         with video_writer(video_part, wish.coding, size, tags, clock) as video:
-            for picture, frame in _in_order(_Rectifiers(rectified, camera, wish), chain([first], pictures)):
+            for picture, frame in _in_order(
+                FullFrameRectifiers(rectified, camera, wish.longest_px), chain([first], pictures)
+            ):
                 video.add(frame, picture.t_s)
                 done.frames += 1
                 progress(picture.t_s)
@@ -180,26 +182,9 @@ def _pictures(decode: Decode, source: Clip, damage: list[SourceDamaged]) -> Iter
             damage.append(item)
 
 
-class _Rectifiers:
-    """The rectifier of each picture: that of the clip's first one, or one that gives the same size and colours."""
-
-    def __init__(self, first: FullFrameRectifier, camera: Camera, wish: Wish) -> None:
-        self._first, self._camera, self._wish = first, camera, wish
-        self._latest = first
-
-    def of(self, frame_format: FrameFormat) -> FullFrameRectifier:
-        """The rectifier of pictures of this format."""
-        if frame_format != self._latest.frame_format:
-            color = self._first.frame_format.color
-            self._latest = (
-                self._first
-                if frame_format == self._first.frame_format
-                else FullFrameRectifier(frame_format, self._camera, self._wish.longest_px, color)
-            )
-        return self._latest
-
-
-def _in_order(rectifiers: _Rectifiers, pictures: Iterable[Picture]) -> "Iterator[tuple[Picture, av.VideoFrame]]":
+def _in_order(
+    rectifiers: FullFrameRectifiers, pictures: Iterable[Picture]
+) -> "Iterator[tuple[Picture, av.VideoFrame]]":
     """Rectify on all cores, at most two pictures a core at once; yields results in the order of the pictures."""
     cores = len(os.sched_getaffinity(0))
     under_way: deque[tuple[Picture, Future[av.VideoFrame]]] = deque()

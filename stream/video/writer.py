@@ -1,5 +1,6 @@
 """Writing a video: H.265 or H.264 in MP4, with given times and color tags."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +12,18 @@ import av
 
 from stream.errors import UsageError
 
-Codec: TypeAlias = Literal["hevc", "h264"]
+Codec: TypeAlias = Literal["hevc", "h264", "av1"]
 
-_ENCODERS = {"hevc": "libx265", "h264": "libx264"}
-_PLAYED_EVERYWHERE = {"hevc": "hvc1", "h264": "avc1"}
+_ENCODERS = {"hevc": "libx265", "h264": "libx264", "av1": "libsvtav1"}
+_PLAYED_EVERYWHERE = {"hevc": "hvc1", "h264": "avc1", "av1": "av01"}
 """Tags of the MP4 sample entry; Apple's players refuse the other one of H.265, ``hev1``."""
-_QUIET: dict[Codec, dict[str, str]] = {"hevc": {"x265-params": "log-level=none"}, "h264": {}}
+_QUIET = "log-level=none"
 """x265 writes to standard error by itself."""
+_SVT_PRESETS = {
+    "ultrafast": 12, "superfast": 11, "veryfast": 10, "faster": 9, "fast": 8, "medium": 6, "slow": 5, "slower": 4,
+    "veryslow": 3, "placebo": 1,
+}  # fmt: skip
+"""SVT-AV1 numbers its presets; the names are those of x264 and x265, by speed."""
 _LEAST_HEVC_PX = 32
 """Of lower pictures x265 4.2 writes beyond its own memory, unless their width is a multiple of its coding unit's."""
 _RGB, _BT601 = 0, 6
@@ -32,6 +38,29 @@ class Coding:
     crf: float = 20.0
     """Constant rate factor: 0 is lossless or nearly so, 51 the worst."""
     preset: str = "fast"
+    gop: int | None = None
+    """Largest number of frames from one keyframe to the next; None: the encoder's default."""
+    b_frames: bool = True
+    """Whether frames may refer to later ones; readers that seek by index are faster and safer without."""
+    reproducible: bool = False
+    """Whether one thread encodes, so that every machine writes the same bytes."""
+
+    @property
+    def encoder_options(self) -> dict[str, str]:
+        """The options of the encoder, as libav takes them."""
+        options = {"crf": f"{self.crf:g}", "preset": self.preset}
+        if self.gop is not None:
+            options["g"] = str(self.gop)
+        if self.codec == "av1":
+            lookahead = "" if self.b_frames else ":pred-struct=1"
+            threads = ":lp=1" if self.reproducible else ""
+            return {**options, "preset": str(_SVT_PRESETS[self.preset]), "svtav1-params": f"rc=0{lookahead}{threads}"}
+        if not self.b_frames:
+            options["bf"] = "0"
+        if self.codec == "h264":
+            return {**options, "threads": "1"} if self.reproducible else options
+        threads = ":pools=none:frame-threads=1" if self.reproducible else ""
+        return {**options, "x265-params": f"{_QUIET}{threads}"}
 
 
 class Tags(NamedTuple):
@@ -74,7 +103,9 @@ class VideoWriter:
         context.time_base = self._stream.time_base = clock.tick
         for name, value in tags._asdict().items():
             setattr(context, name, value)
-        context.options = {"crf": f"{coding.crf:g}", "preset": coding.preset, **_QUIET[coding.codec]}
+        context.options = coding.encoder_options
+        if coding.codec == "av1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors alone: it writes to standard error by itself
         try:
             context.open()
         except (av.FFmpegError, ValueError) as error:

@@ -20,8 +20,9 @@ import models.encoders.table
 import stream.geometry.calibrations.table
 import stream.runtime.processes
 import stream.sources.table
+from exporters.dataset.data_set import DataSet
 from exporters.run_view import RunView, view_run
-from exporters.table import EXPORTERS, Exporter
+from exporters.table import EXPORTERS, Exporter, Format
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest
 from models.annotators.spec import AnnotatorSpec
 from models.encoders.cpu_store import CpuFrameStore
@@ -44,6 +45,7 @@ from stream.sources.source import Source
 from stream.ui.view import PlainView
 from tests.support.clips import make_clip
 from tests.support.fake_annotators import answer_to
+from tests.support.inline import run_here
 from tests.support.runs import manifest
 
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
@@ -185,6 +187,21 @@ def test_an_exporter(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     view = view_run(run(clip, tmp_path / "runs"))
     (path,) = exporters.table.export(["durations"], [view], tmp_path / "exported")
     assert path.read_text() == "s0000 4.167\n"
+
+
+def write_names(data_set: DataSet, folder: Path) -> None:
+    """The toy format: the names of the episodes."""
+    (folder / "names.txt").write_text("".join(f"{row.episode.key}\n" for row in data_set.rows))
+
+
+def test_a_format_of_data_sets(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy format is written by the command, under its name."""
+    assert is_named_for("a format of data sets", exporters.table)
+    monkeypatch.setattr(exporters.table, "FORMATS", {"names": Format("names of episodes", write_names)})
+    runs = run(clip, tmp_path / "runs")
+    done = run_here("export", "names", runs, "--to", tmp_path / "set", "--video", "raw")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "set/names.txt").read_text() == f"{runs.name}-s0000\n"
 
 
 def open_toy(spec: str, options: LiveOptions, *, download: bool) -> Source:

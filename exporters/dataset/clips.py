@@ -1,0 +1,106 @@
+"""Cuts the clips of a run's new episodes: its source is read, decoded and rectified once."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from exporters.dataset.episode import ClipFacts, Episode
+from exporters.dataset.store import DataSetFiles, Header, Row
+from exporters.run_view import RunView
+from stream.errors import InputError, IntrinsicsError
+from stream.geometry.camera import Camera, fit_camera
+from stream.geometry.frame_format import frame_format_of
+from stream.geometry.full_frame import FullFrameRectifier, FullFrameRectifiers
+from stream.geometry.intrinsics import Intrinsics
+from stream.records.schema.manifest import Manifest
+from stream.records.store.atomic import replace_file
+from stream.run.cut import Cut, Finished, Renderer, cut_clip
+from stream.sources.clip import Clip
+from stream.sources.table import open_clip
+from stream.video.writer import Coding
+
+if TYPE_CHECKING:
+    import av
+
+
+def cut_episodes(
+    run: RunView,
+    episodes: Sequence[Episode],
+    files: DataSetFiles,
+    header: Header,
+    progress: Callable[[float], None] = lambda _: None,
+) -> None:
+    """Cut the clips of episodes, and write each one's facts beside it when it is whole.
+
+    Raises:
+        InputError: the source is not there any more, or is not the run's.
+        OSError: a file cannot be written.
+    """
+    manifest = run.records()
+    source = open_clip(str(manifest.options["source"]))
+    _require_same_clip(source, manifest)
+    by_path = {files.clip(episode.key): episode for episode in episodes}
+    cuts = [Cut(path, episode.t_start_s, episode.frames) for path, episode in by_path.items()]
+    coding = Coding(header.codec, header.crf, "veryfast", gop=header.gop, b_frames=False, reproducible=True)
+    renderer_of = _Renderers(manifest, header).of
+    for finished in cut_clip(source, cuts, fps=header.fps, coding=coding, renderer_of=renderer_of, progress=progress):
+        episode = by_path[finished.cut.path]
+        row = Row(episode=episode, clip=_facts(episode, finished))
+        replace_file(files.facts(episode.key), row.model_dump_json().encode())
+
+
+def lens_of(manifest: Manifest, header: Header) -> dict[str, Any]:
+    """The lens and the camera of the pictures, for the record."""
+    if header.picture == "raw" or not manifest.rectification.get("rectified"):
+        return {"picture": "raw", "intrinsics": manifest.intrinsics}
+    names = ("k", "d", "new_k", "fov_deg", "balance", "fov_scale")
+    camera = {name: manifest.rectification[name] for name in names if name in manifest.rectification}
+    return {"picture": "rectified", "intrinsics": manifest.intrinsics, **camera}
+
+
+class _Renderers:
+    """The renderer of each frame: rectified or as recorded, in one size for the whole clip."""
+
+    def __init__(self, manifest: Manifest, header: Header) -> None:
+        self._manifest, self._header = manifest, header
+        self._rectifiers: FullFrameRectifiers | None = None
+
+    def of(self, frame: "av.VideoFrame") -> Renderer:
+        frame_format = frame_format_of(frame)
+        if self._rectifiers is None:
+            is_raw, longest_px = self._header.picture == "raw", self._header.longest_px
+            camera = None if is_raw else _camera(self._manifest, frame_format.upright_size)
+            first = FullFrameRectifier(frame_format, camera, longest_px)
+            self._rectifiers = FullFrameRectifiers(first, camera, longest_px)
+        return self._rectifiers.of(frame_format)
+
+
+def _camera(manifest: Manifest, size: tuple[int, int]) -> Camera:
+    lens = manifest.options["lens"]
+    if manifest.intrinsics is None or not lens["rectify"]:
+        raise IntrinsicsError(
+            f"the run of {manifest.source.name} was not rectified: export its pictures with --video raw"
+        )
+    intrinsics = Intrinsics.model_validate(manifest.intrinsics)
+    return fit_camera(intrinsics, *size, lens["balance"], lens["fov_scale"])
+
+
+def _require_same_clip(source: Clip, manifest: Manifest) -> None:
+    there = manifest.source
+    same = source.size_bytes == there.size_bytes and source.edges_sha256() == there.edges_sha256
+    if not same:
+        raise InputError(f"{source.name} is not the clip of its run any more: its bytes have changed")
+
+
+def _facts(episode: Episode, finished: Finished) -> ClipFacts:
+    red, green, blue = (tuple(int(count) for count in channel) for channel in finished.rgb_histogram)
+    return ClipFacts(
+        key=episode.key,
+        frames=finished.cut.frames,
+        width_px=finished.width_px,
+        height_px=finished.height_px,
+        repeated=finished.repeated,
+        dropped=finished.dropped,
+        size_bytes=finished.size_bytes,
+        sha256=finished.sha256,
+        rgb_histogram=(red, green, blue),
+    )

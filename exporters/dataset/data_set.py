@@ -1,0 +1,103 @@
+"""A data set as a format sees it: its episodes in order, their clips, and where they come from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from exporters.dataset.episode import Split
+from exporters.dataset.store import DataSetFiles, Header, Row, RunFacts
+from exporters.run_view import RunView
+from stream.errors import InputError
+from stream.records.schema.manifest import packages
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """All that formats write; two of equal content are written as the same bytes."""
+
+    files: DataSetFiles
+    header: Header
+    rows: tuple[Row, ...]
+    runs: tuple[RunFacts, ...]
+    views: Mapping[str, RunView] = field(default_factory=dict)
+    """The runs of this call, by id: an earlier call's may be gone."""
+
+    def clip(self, row: Row) -> Path:
+        """The MP4 of an episode."""
+        return self.files.clip(row.episode.key)
+
+    def splits(self) -> Iterator[tuple[Split, tuple[Row, ...]]]:
+        """The rows of each split that has any."""
+        names: tuple[Split, ...] = ("train", "val")
+        for name in names:
+            if rows := tuple(row for row in self.rows if row.episode.split == name):
+                yield name, rows
+
+    def is_split(self) -> bool:
+        """Whether workers are set apart for validation."""
+        return self.header.val_fraction > 0.0
+
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of all pictures.
+
+        Raises:
+            InputError: they differ.
+        """
+        first = self.rows[0]
+        size = first.clip.width_px, first.clip.height_px
+        for row in self.rows:
+            if (row.clip.width_px, row.clip.height_px) != size:
+                raise InputError(
+                    f"{row.episode.clip} is {row.clip.width_px}x{row.clip.height_px} and {first.episode.clip} is "
+                    f"{size[0]}x{size[1]}: this format holds pictures of one size; export them to two folders"
+                )
+        return size
+
+    def provenance(self) -> dict[str, Any]:
+        """Where everything comes from: JSON types only."""
+        rectified = self.header.picture == "rectified"
+        return {
+            "made_by": "egoclean-stream",
+            "versions": {name: version for name, version in packages().items() if name in ("egoclean-stream", "av")},
+            "output_type": "derived_observation" if rectified else "raw",
+            "generated_pixels": 0.0,
+            "options": self.header.model_dump(mode="json", exclude={"v"}),
+            "runs": [run.model_dump(mode="json") for run in self.runs],
+        }
+
+
+def episode_facts(row: Row) -> dict[str, Any]:
+    """An episode as one flat row, without nulls but for numbers that are not known; JSON types only."""
+    episode, clip = row.episode, row.clip
+    return {
+        "key": episode.key,
+        "run_id": episode.run_id,
+        "clip": episode.clip,
+        "segment_id": episode.segment_id,
+        "part": episode.part,
+        "worker": episode.worker,
+        "split": episode.split,
+        "t_start_s": float(episode.t_start_s),
+        "t_end_s": float(episode.t_end_s),
+        "duration_s": float(episode.duration_s),
+        "fps": episode.fps,
+        "frames": episode.frames,
+        "repeated_frames": clip.repeated,
+        "dropped_pictures": clip.dropped,
+        "width_px": clip.width_px,
+        "height_px": clip.height_px,
+        "kind": episode.kind,
+        "closed_by": episode.closed_by,
+        "windows": episode.windows,
+        "score_mean": episode.score_mean,
+        "score_max": episode.score_max,
+        "period_s": episode.period_s,
+        "cycles": episode.cycles,
+        "damaged_s": float(episode.damaged_s),
+        "outcome": episode.outcome,
+        "reason": episode.reason,
+        "annotator": episode.annotator,
+        "caption": episode.caption,
+        "video_sha256": clip.sha256,
+    }

@@ -1,0 +1,115 @@
+"""An episode: one segment of a run, or a bounded part of one, with the words that describe it."""
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Split: TypeAlias = Literal["train", "val"]
+Outcome: TypeAlias = Literal["annotated", "failed", "skipped", "pending"]
+
+STRICT: Final = ConfigDict(extra="forbid", frozen=True)
+
+
+class Box(BaseModel):
+    """An object on the picture at its action's first keyframe."""
+
+    model_config = STRICT
+
+    name: str
+    rigid: bool
+    xyxy: tuple[float, float, float, float]
+    """Pixels of a picture of ``width_px`` x ``height_px``."""
+    width_px: int
+    height_px: int
+
+
+class EpisodeAction(BaseModel):
+    """An action as an annotator described it, cut to its episode."""
+
+    model_config = STRICT
+
+    t_start_s: float
+    """Seconds from the episode's start."""
+    t_end_s: float
+    active: bool
+    subtask: str = ""
+    scene: str = ""
+    motion: str = ""
+    prediction: str = ""
+    """``""`` for an idle action, as the other words."""
+    objects: tuple[Box, ...] = ()
+
+
+class Episode(BaseModel):
+    """What is known of an episode before its clip is cut."""
+
+    model_config = STRICT
+
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    """Unique in the data set; the name of its files."""
+    run_id: str
+    clip: str
+    """Stem of the clip's name."""
+    segment_id: str
+    part: int = 0
+    """0, 1, ... where the segment is longer than the longest episode."""
+    t_start_s: float
+    """Seconds from the clip's first frame."""
+    frames: Annotated[int, Field(ge=1)]
+    fps: Annotated[int, Field(ge=1)]
+    split: Split = "train"
+    worker: str
+    """The person or camera that recorded the clip, as far as it is known; else the clip."""
+    kind: str
+    closed_by: str
+    windows: int
+    score_mean: float | None
+    score_max: float | None
+    period_s: float | None
+    cycles: float | None
+    damaged_s: float
+    outcome: Outcome
+    reason: str = ""
+    """Why it was not described."""
+    annotator: str = ""
+    """The model that described it."""
+    actions: tuple[EpisodeAction, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Length of its clip, seconds."""
+        return self.frames / self.fps
+
+    @property
+    def t_end_s(self) -> float:
+        """Seconds from the clip's first frame."""
+        return self.t_start_s + self.duration_s
+
+    @property
+    def caption(self) -> str:
+        """The subtasks of its active actions, each once, in order of time; ``""`` if it was not described."""
+        return "; ".join(dict.fromkeys(action.subtask for action in self.actions if action.active))
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Names of its objects, each once."""
+        return tuple(dict.fromkeys(box.name for action in self.actions for box in action.objects))
+
+
+class ClipFacts(BaseModel):
+    """What is known of an episode's clip after it was cut."""
+
+    model_config = STRICT
+
+    key: str
+    frames: int
+    width_px: int
+    height_px: int
+    repeated: int
+    """Frames that show the same picture of the source as the one before."""
+    dropped: int
+    """Pictures of the source between the first and the last frame that no frame shows."""
+    size_bytes: int
+    sha256: str
+    rgb_histogram: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    """Pixel counts of each value 0..255, for red, green and blue, over about one frame a second."""

@@ -1,0 +1,166 @@
+"""Which episodes a run gives: its closed segments, selected, bounded in length, and with their words."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from exporters.dataset.episode import Box, Episode, EpisodeAction, Outcome, Split
+from exporters.dataset.expression import Condition
+from exporters.run_view import RunView
+from stream.errors import InputError
+from stream.records import Action, SegmentAnnotated, SegmentClosed, SegmentFailed, SegmentSkipped
+from stream.records.schema.manifest import Manifest
+
+Select: TypeAlias = Literal["all", "typical", "anomalous", "described"]
+
+_WORKER: Final = re.compile(r"worker[_-]?\d+", re.IGNORECASE)
+_FACTORY: Final = re.compile(r"factory[_-]?\d+", re.IGNORECASE)
+"""Egocentric-10K and -100K name both in their paths: factory001/worker001/part000.tar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user wants of every run."""
+
+    select: Select = "all"
+    where: Condition | None = None
+    fps: int | None = None
+    """Frames a second; None: the clip's own rate, rounded."""
+    longest_s: float = 300.0
+    """Longest episode, seconds; a longer segment becomes several."""
+    val_fraction: float = 0.0
+    """Share of the workers whose episodes are for validation."""
+    seed: int = 0
+
+
+def plan_run(run: RunView, wish: Wish) -> list[Episode]:
+    """The episodes of a run, in order of time.
+
+    A segment that is not closed, or that its annotator has still to describe, is left to a later call.
+
+    Raises:
+        InputError: the run has no records, or its clip's frame rate is unknown and none is wished.
+    """
+    fps = wish.fps or _own_fps(run.records())
+    worker = worker_of(run.records(), run.stem)
+    split = split_of(worker, wish)
+    episodes = (
+        episode
+        for segment in run.closed
+        if _is_settled(run, segment)
+        for episode in _episodes(run, segment, fps, wish.longest_s, worker, split)
+    )
+    return [episode for episode in episodes if _is_selected(episode, wish)]
+
+
+def worker_of(manifest: Manifest, stem: str) -> str:
+    """The worker whom the clip's path or address names; else the clip."""
+    path = manifest.source.name
+    found = [match[-1] for pattern in (_FACTORY, _WORKER) if (match := pattern.findall(path))]
+    return "/".join(found) if _WORKER.search(path) else stem
+
+
+def split_of(worker: str, wish: Wish) -> Split:
+    """A worker's split. It depends on nothing but worker, seed and fraction, so a data set that grows keeps it."""
+    digest = hashlib.sha256(f"{wish.seed}:{worker}".encode()).digest()
+    return "val" if int.from_bytes(digest[:8]) < wish.val_fraction * 2**64 else "train"
+
+
+def _own_fps(manifest: Manifest) -> int:
+    fps = manifest.source.stream.get("fps")
+    if not fps:
+        raise InputError(f"{manifest.source.name} states no frame rate: name one with --fps")
+    return max(1, round(float(fps)))
+
+
+def _is_settled(run: RunView, segment: SegmentClosed) -> bool:
+    return segment.segment_id in run.outcomes or run.finished or not run.records().annotator
+
+
+def _is_selected(episode: Episode, wish: Wish) -> bool:
+    match wish.select:
+        case "all":
+            kind_matches = True
+        case "described":
+            kind_matches = episode.outcome == "annotated"
+        case kind:
+            kind_matches = episode.kind == kind
+    return kind_matches and (wish.where is None or wish.where(episode))
+
+
+def _episodes(
+    run: RunView, segment: SegmentClosed, fps: int, longest_s: float, worker: str, split: Split
+) -> Iterator[Episode]:
+    frames = _frames_in(segment.t_end_s - segment.t_start_s, fps)
+    longest = max(1, int(longest_s * fps))
+    outcome, reason, annotator = _outcome(run, segment)
+    actions = [action for action in run.actions if action.segment_id == segment.segment_id]
+    for part, first in enumerate(range(0, frames, longest)):
+        count = min(longest, frames - first)
+        t_start_s = segment.t_start_s + first / fps
+        yield Episode(
+            key=_key(run.stem, segment.segment_id, part),
+            run_id=run.records().run_id,
+            clip=run.stem,
+            segment_id=segment.segment_id,
+            part=part,
+            t_start_s=t_start_s,
+            frames=count,
+            fps=fps,
+            split=split,
+            worker=worker,
+            kind=segment.kind,
+            closed_by=segment.closed_by,
+            windows=segment.windows,
+            score_mean=segment.score_mean,
+            score_max=segment.score_max,
+            period_s=segment.period_s,
+            cycles=segment.cycles,
+            damaged_s=segment.damaged_s,
+            outcome=outcome,
+            reason=reason,
+            annotator=annotator,
+            actions=tuple(_cut_actions(actions, segment, t_start_s, count / fps)),
+        )
+
+
+def _frames_in(duration_s: float, fps: int) -> int:
+    """Whole frames of a duration, at least one; a thousandth of a frame is rounding."""
+    return max(1, int(duration_s * fps + 1e-3))
+
+
+def _outcome(run: RunView, segment: SegmentClosed) -> tuple[Outcome, str, str]:
+    match run.outcomes.get(segment.segment_id):
+        case SegmentAnnotated(annotator=annotator):
+            return "annotated", "", annotator
+        case SegmentFailed(reason=reason, annotator=annotator):
+            return "failed", reason, annotator
+        case SegmentSkipped(reason=reason):
+            return "skipped", reason, ""
+        case _:
+            return "pending", "", ""
+
+
+def _cut_actions(
+    actions: list[Action], segment: SegmentClosed, t_start_s: float, duration_s: float
+) -> Iterator[EpisodeAction]:
+    """The actions that overlap with an episode, relative to its start."""
+    for action in actions:
+        start_s, end_s = max(0.0, action.t_start_s - t_start_s), min(duration_s, action.t_end_s - t_start_s)
+        if start_s >= end_s:
+            continue
+        words = action.ecot.model_dump() if action.ecot else {}
+        size = segment.keyframe_width_px, segment.keyframe_height_px
+        boxes = tuple(
+            Box(name=thing.object_name, rigid=thing.rigid, xyxy=thing.bbox, width_px=size[0], height_px=size[1])
+            for thing in action.objects
+        )
+        yield EpisodeAction(t_start_s=start_s, t_end_s=end_s, active=action.active, objects=boxes, **words)
+
+
+def _key(stem: str, segment_id: str, part: int) -> str:
+    """The name of an episode's files. Dots would melt the samples of a tar into one, other signs break paths."""
+    suffix = f"-{part}" if part else ""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", f"{stem}-{segment_id}{suffix}")

@@ -1,0 +1,168 @@
+"""LeRobotDataset v3.0: what LeRobot 0.4 and later trains on and shows.
+
+Layout and fields: ``src/lerobot/datasets/`` of huggingface/lerobot, tags v0.4.4 to v0.6.1.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from exporters.dataset.card import write_card
+from exporters.dataset.data_set import DataSet
+from exporters.dataset.parquet import write_parquet
+from exporters.dataset.store import Row, link
+from exporters.lerobot.episodes import EPISODES_PER_FILE, data_file, episode_rows, video_file
+from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS, features_of
+from exporters.lerobot.frames import Column, Numbering, frame_columns, number
+from exporters.lerobot.language import LANGUAGE_FEATURES, language_columns, subtask_spans
+from exporters.lerobot.statistics import column_statistics, picture_statistics
+from stream.records.store.atomic import replace_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_VERSION: Final = "v3.0"
+_EPISODES_PER_GROUP: Final = 50
+_SUBTASK: Final = {"subtask_index": {"dtype": "int64", "shape": [1], "names": None}}
+
+
+def write(data_set: DataSet, folder: Path) -> None:
+    """Write the data set, or one for each split; ``meta/info.json`` last, so what is there always loads."""
+    for split, rows in data_set.splits():
+        root = folder / split if data_set.is_split() else folder
+        _write_root(data_set, number(rows), root)
+
+
+def _write_root(data_set: DataSet, numbering: Numbering, root: Path) -> None:
+    language = str(data_set.header.options.get("language", "columns"))
+    for index, row in enumerate(numbering.rows):
+        chunk, file = video_file(index)
+        link(data_set.clip(row), root / f"videos/{CAMERA}/chunk-{chunk:03d}/file-{file:03d}.mp4")
+    subtasks = _subtask_numbers(numbering.rows) if language == "subtask" else {}
+    for start in range(0, len(numbering.rows), EPISODES_PER_FILE):
+        stop = min(start + EPISODES_PER_FILE, len(numbering.rows))
+        chunk, file = data_file(start)
+        path = root / f"data/chunk-{chunk:03d}/file-{file:03d}.parquet"
+        schema = _frame_schema(language)
+        write_parquet(path, schema, _frame_tables(numbering, start, stop, schema, language, subtasks))
+    _write_meta(data_set, numbering, root, language, subtasks)
+
+
+def _write_meta(data_set: DataSet, numbering: Numbering, root: Path, language: str, subtasks: dict[str, int]) -> None:
+    import pyarrow as pa
+
+    meta = root / "meta"
+    _write_texts(meta / "tasks.parquet", "task", numbering.tasks)
+    if language == "subtask":
+        _write_texts(meta / "subtasks.parquet", "subtask", subtasks)
+    episodes = pa.Table.from_pylist(list(episode_rows(numbering)), _episode_schema(numbering))
+    write_parquet(meta / "episodes/chunk-000/file-000.parquet", episodes.schema, [episodes])
+    columns = frame_columns(numbering, 0, len(numbering.rows))
+    statistics = {name: column_statistics(column) for name, column in columns.items()}
+    _write_json(meta / "stats.json", {**statistics, CAMERA: picture_statistics(numbering.rows)})
+    _write_json(meta / "provenance.json", data_set.provenance())
+    write_card(root / "README.md", data_set, numbering.rows, tags=("LeRobot",), data_files="data/*/*.parquet")
+    extra = {"columns": LANGUAGE_FEATURES, "subtask": _SUBTASK}.get(language, {})
+    _write_json(
+        meta / "info.json",
+        {
+            "codebase_version": _VERSION,
+            "robot_type": "human",
+            "total_episodes": len(numbering.rows),
+            "total_frames": numbering.frames,
+            "total_tasks": len(numbering.tasks),
+            "chunks_size": EPISODES_PER_CHUNK,
+            "data_files_size_in_mb": 100,
+            "video_files_size_in_mb": 200,
+            "fps": data_set.header.fps,
+            "splits": {"train": f"0:{len(numbering.rows)}"},
+            "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
+            "video_path": "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4",
+            "features": features_of(data_set, extra),
+        },
+    )
+
+
+def _frame_tables(
+    numbering: Numbering, start: int, stop: int, schema: "pa.Schema", language: str, subtasks: dict[str, int]
+) -> "Iterator[pa.Table]":
+    """Frames as row groups of some episodes each: memory does not grow with the data set."""
+    import numpy as np
+    import pyarrow as pa
+
+    for first in range(start, stop, _EPISODES_PER_GROUP):
+        last = min(first + _EPISODES_PER_GROUP, stop)
+        rows = numbering.rows[first:last]
+        columns = [pa.array(column) for column in frame_columns(numbering, first, last).values()]
+        if language == "columns":
+            columns += language_columns(rows)
+        elif language == "subtask":
+            columns.append(pa.array(np.concatenate([_subtask_column(row, subtasks) for row in rows])))
+        yield pa.Table.from_arrays(columns, schema=schema)
+
+
+def _frame_schema(language: str) -> "pa.Schema":
+    import pyarrow as pa
+
+    from exporters.lerobot.language import column_types
+
+    fields = [(name, pa.type_for_alias(dtype)) for name, dtype in FRAME_COLUMNS.items()]
+    if language == "columns":
+        fields += list(zip(LANGUAGE_FEATURES, column_types(), strict=True))
+    elif language == "subtask":
+        fields.append(("subtask_index", pa.int64()))
+    return pa.schema(fields)
+
+
+def _subtask_numbers(rows: Sequence[Row]) -> dict[str, int]:
+    """Number of each subtask's text; ``""``, where nothing is described, is 0."""
+    texts: dict[str, int] = {"": 0}
+    for row in rows:
+        for _, text in subtask_spans(row.episode):
+            texts.setdefault(text, len(texts))
+    return texts
+
+
+def _subtask_column(row: Row, subtasks: dict[str, int]) -> Column:
+    import numpy as np
+
+    column = np.zeros(row.episode.frames, np.int64)
+    for first, text in subtask_spans(row.episode):
+        column[first:] = subtasks[text]
+    return column
+
+
+def _write_texts(path: Path, name: str, numbers: dict[str, int]) -> None:
+    """A table of texts by number. LeRobot reads it with pandas and needs the text as the index."""
+    import pyarrow as pa
+
+    pandas = {
+        "index_columns": [name],
+        "column_indexes": [],
+        "columns": [
+            {"name": f"{name}_index", "field_name": f"{name}_index", "pandas_type": "int64", "numpy_type": "int64",
+             "metadata": None},
+            {"name": name, "field_name": name, "pandas_type": "unicode", "numpy_type": "object", "metadata": None},
+        ],
+        "creator": {"library": "pyarrow", "version": pa.__version__},
+        "pandas_version": "2.0.0",
+    }  # fmt: skip
+    fields = [(f"{name}_index", pa.int64()), (name, pa.string())]
+    schema = pa.schema(fields, metadata={"pandas": json.dumps(pandas)})
+    table = pa.Table.from_arrays([pa.array(list(numbers.values())), pa.array(list(numbers))], schema=schema)
+    write_parquet(path, schema, [table])
+
+
+def _episode_schema(numbering: Numbering) -> "pa.Schema":
+    """Types of the columns: those that hold nulls in one data set hold numbers in another."""
+    import pyarrow as pa
+
+    first = next(episode_rows(numbering))
+    known = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.string())}
+    return pa.schema([(name, known.get(type(value), pa.float64())) for name, value in first.items()])
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,86 @@
+"""Parquet tables without video: episodes, actions with their boxes, and windows with their embeddings."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporters.dataset.data_set import DataSet, episode_facts
+from exporters.dataset.parquet import write_parquet
+from exporters.dataset.store import Row
+from exporters.run_view import RunView
+from stream.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def write(data_set: DataSet, folder: Path) -> None:
+    """Write ``windows/RUN.parquet`` for the runs at hand, ``actions.parquet``, and ``episodes.parquet`` last."""
+    import pyarrow as pa
+
+    provenance = {"egoclean-stream": json.dumps(data_set.provenance())}
+    for run_id, view in data_set.views.items():
+        if (tables := _window_tables(view)) is not None:
+            schema, groups = tables
+            write_parquet(folder / "windows" / f"{view.stem}-{run_id}.parquet", schema, groups)
+    actions = [action for row in data_set.rows for action in _actions(row)]
+    table = pa.Table.from_pylist(actions, _action_schema().with_metadata(provenance))
+    write_parquet(folder / "actions.parquet", table.schema, [table])
+    episodes = [episode_facts(row) for row in data_set.rows]
+    table = pa.Table.from_pylist(episodes, _episode_schema(episodes[0]).with_metadata(provenance))
+    write_parquet(folder / "episodes.parquet", table.schema, [table])
+
+
+def _actions(row: Row) -> Iterator[dict[str, Any]]:
+    for action in row.episode.actions:
+        yield {"key": row.episode.key, "segment_id": row.episode.segment_id, **action.model_dump()}
+
+
+def _action_schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    box = pa.struct(
+        [
+            ("name", pa.string()),
+            ("rigid", pa.bool_()),
+            ("xyxy", pa.list_(pa.float64(), 4)),
+            ("width_px", pa.int64()),
+            ("height_px", pa.int64()),
+        ]
+    )
+    texts = [(name, pa.string()) for name in ("subtask", "scene", "motion", "prediction")]
+    times = [("t_start_s", pa.float64()), ("t_end_s", pa.float64()), ("active", pa.bool_())]
+    keys = [("key", pa.string()), ("segment_id", pa.string())]
+    return pa.schema([*keys, *times, *texts, ("objects", pa.list_(box))])
+
+
+def _episode_schema(facts: dict[str, Any]) -> "pa.Schema":
+    import pyarrow as pa
+
+    known = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    return pa.schema([(name, known.get(type(value), pa.float64())) for name, value in facts.items()])
+
+
+def _window_tables(view: RunView) -> "tuple[pa.Schema, Iterator[pa.Table]] | None":
+    """The windows of a run, some at a time; None if it has none."""
+    import pyarrow as pa
+
+    try:
+        windows = view.windows
+    except InputError:
+        return None
+    first = next(windows.mean_blocks())
+    schema = pa.schema([("t_s", pa.float64()), ("embedding", pa.list_(pa.float32(), first.shape[1]))])
+
+    def tables() -> "Iterator[pa.Table]":
+        start = 0
+        for block in windows.mean_blocks():
+            times = pa.array(windows.t_s[start : start + len(block)])
+            flat = pa.array(np.ascontiguousarray(block).ravel())
+            yield pa.Table.from_arrays([times, pa.FixedSizeListArray.from_arrays(flat, block.shape[1])], schema=schema)
+            start += len(block)
+
+    return schema, tables()

@@ -1,0 +1,113 @@
+"""The language columns of LeRobot 0.6 and later: subtasks that hold from their time on, and boxes on their frame.
+
+Source: ``src/lerobot/datasets/language.py`` and ``src/lerobot/annotations/`` of huggingface/lerobot 0.6.1.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from exporters.dataset.episode import Episode, EpisodeAction
+from exporters.dataset.store import Row
+from exporters.lerobot.features import CAMERA
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LANGUAGE_FEATURES: Final[dict[str, dict[str, Any]]] = {
+    "language_persistent": {"dtype": "language", "shape": [1], "names": None},
+    "language_events": {"dtype": "language", "shape": [1], "names": None},
+}
+IDLE: Final = "idle"
+"""Subtask of an action in which the annotator saw no manipulation."""
+QUESTION: Final = "Which objects are handled or in the way? Answer with their bounding boxes."
+
+
+def subtask_spans(episode: Episode) -> list[tuple[int, str]]:
+    """First frame and text of each subtask, without gaps from frame 0; ``""`` where nothing is described."""
+    if not episode.actions:
+        return []
+    spans: list[tuple[int, str]] = []
+    covered = 0
+    for action in episode.actions:
+        first, last = _frame(episode, action.t_start_s), _frame(episode, action.t_end_s)
+        if first > covered:
+            spans.append((covered, ""))
+        if first >= episode.frames or last <= first:
+            continue
+        spans.append((first, action.subtask if action.active else IDLE))
+        covered = max(covered, last)
+    if covered < episode.frames:
+        spans.append((covered, ""))
+    return [span for number, span in enumerate(spans) if number == 0 or span[1] != spans[number - 1][1]]
+
+
+def language_columns(rows: Sequence[Row]) -> "list[pa.Array]":
+    """``language_persistent`` and ``language_events`` of the frames of episodes, one entry a frame.
+
+    All frames of an episode have the same persistent entries; an event has its frame alone.
+    """
+    import pyarrow as pa
+
+    persistent_type, event_type = column_types()
+    persistent = pa.array([_subtasks(row.episode) for row in rows], persistent_type)
+    lengths = [row.episode.frames for row in rows]
+    repeated = persistent.take(pa.array(np.repeat(np.arange(len(rows)), lengths)))
+    events: list[list[dict[str, Any]]] = []
+    for row in rows:
+        by_frame = dict(_boxes(row))
+        events.extend(by_frame.get(frame, []) for frame in range(row.episode.frames))
+    return [repeated, pa.array(events, event_type)]
+
+
+def column_types() -> "tuple[pa.DataType, pa.DataType]":
+    """The Arrow types of both columns. The order of fields matters: LeRobot casts to its own struct."""
+    import pyarrow as pa
+
+    role = pa.field("role", pa.string(), nullable=False)
+    before = [role, pa.field("content", pa.string()), pa.field("style", pa.string())]
+    after = [pa.field("camera", pa.string()), pa.field("tool_calls", pa.list_(pa.string()))]
+    persistent = pa.struct([*before, pa.field("timestamp", pa.float32()), *after])
+    return pa.list_(persistent), pa.list_(pa.struct([*before, *after]))
+
+
+def _subtasks(episode: Episode) -> list[dict[str, Any]]:
+    return [
+        {"role": "assistant", "content": text, "style": "subtask", "timestamp": frame / episode.fps}
+        for frame, text in subtask_spans(episode)
+    ]
+
+
+def _boxes(row: Row) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """A question and its answer on the first frame of each action that has objects; one pair a frame."""
+    taken: set[int] = set()
+    for action in row.episode.actions:
+        frame = min(_frame(row.episode, action.t_start_s), row.episode.frames - 1)
+        if not action.objects or frame in taken:
+            continue
+        taken.add(frame)
+        answer = json.dumps({"detections": list(_detections(action, row))})
+        common = {"style": "vqa", "camera": CAMERA}
+        yield (
+            frame,
+            [
+                {"role": "user", "content": QUESTION, **common},
+                {"role": "assistant", "content": answer, **common},
+            ],
+        )
+
+
+def _detections(action: EpisodeAction, row: Row) -> Iterator[dict[str, Any]]:
+    """Boxes in pixels of the video; of an unknown size of keyframes they cannot be converted."""
+    for box in action.objects:
+        if box.width_px and box.height_px:
+            across, down = row.clip.width_px / box.width_px, row.clip.height_px / box.height_px
+            scaled = [round(value * scale, 1) for value, scale in zip(box.xyxy, [across, down] * 2, strict=True)]
+            yield {"label": box.name, "bbox_format": "xyxy", "bbox": scaled}
+
+
+def _frame(episode: Episode, t_s: float) -> int:
+    """The frame that is nearest to a time."""
+    return round(t_s * episode.fps)

@@ -1,0 +1,50 @@
+"""An export that is killed: what is there loads, and the next call ends with the same bytes."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.coded_run import Spoken, make_coded_run, numbers_in
+from tests.support.export_contents import contents
+from tests.support.runs import run_cli, started
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("coded")
+    for number in range(3):
+        segments = [Spoken(float(start), start + 1.0) for start in range(6)]
+        make_coded_run(folder, name=f"clip{number}", run_id=f"{number}" * 16, segments=segments)
+    return folder / "runs"
+
+
+@pytest.mark.parametrize("clips", [1, 4, 11, 18])
+def test_after_a_kill_the_next_call_ends_with_the_same_bytes(runs: Path, tmp_path: Path, clips: int) -> None:
+    words: list[str | Path] = ["export", "lerobot,webdataset", runs, "--video", "raw", "--workers", "1", "--to"]
+    assert run_cli(*words, tmp_path / "whole").returncode == 0
+    killed = tmp_path / "killed"
+    with started(*words, killed) as process:
+        while process.poll() is None and len(list(killed.glob(".export/clips/*.mp4"))) < clips:
+            os.sched_yield()
+        process.send_signal(signal.SIGKILL)
+    assert_loads(killed / "lerobot")
+    assert run_cli(*words, killed).returncode == 0
+    assert contents(killed) == contents(tmp_path / "whole")
+
+
+def assert_loads(root: Path) -> None:
+    """A data set has no metadata, or all that its metadata names."""
+    if not (root / "meta/info.json").exists():
+        return
+    info = json.loads((root / "meta/info.json").read_text())
+    episodes = pq.read_table(root / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
+    assert len(episodes) >= info["total_episodes"]
+    for number in range(info["total_episodes"]):
+        video = root / info["video_path"].format(video_key="observation.images.ego", chunk_index=0, file_index=number)
+        assert len(numbers_in(video)) == episodes[number]["length"]
+    for path in (root / "data").rglob("*.parquet"):
+        pq.read_table(path)
