@@ -147,10 +147,12 @@ def _only_responses(items: Iterator[Item]) -> Iterator[AnnotationResponse]:
 
 
 def _update_health(layout: RunLayout, finish: events.RunFinished) -> None:
-    """Write the exit code of the record to ``health.json``."""
-    if layout.health.exists():
+    """Write the exit code of the record to ``health.json``, if that is there and valid."""
+    try:
         health = read_health(layout.health)
-        health.model_copy(update={"exit_code": finish.exit_code, "time": now().isoformat()}).write(layout.health)
+    except (FileNotFoundError, ValueError):
+        return
+    health.model_copy(update={"exit_code": finish.exit_code, "time": now().isoformat()}).write(layout.health)
 
 
 def _update_accounting(layout: RunLayout) -> events.RunFinished:

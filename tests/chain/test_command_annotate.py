@@ -129,6 +129,15 @@ def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -
     assert read_manifest(layout.manifest).exit_code == read_health(layout.health).exit_code == 0
 
 
+@pytest.mark.parametrize("content", ["what", "", '{"v": 1'])
+def test_a_damaged_heartbeat_does_not_matter(tmp_path: Path, server: Server, content: str) -> None:
+    """The segments are described, and the file is left as it is."""
+    layout = run_without(tmp_path)
+    layout.health.write_text(content)
+    assert annotate(layout, asks(server)) == 0
+    assert (described(layout), layout.health.read_text()) == (ALL, content)
+
+
 def test_nothing_left_is_said(tmp_path: Path, server: Server) -> None:
     """A run that is described in full is left as it is, to the byte."""
     layout = finished_run(tmp_path, FakeAnnotator())
