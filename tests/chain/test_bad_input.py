@@ -40,11 +40,11 @@ def calibration(**changes: object) -> Callable[[Path, Path], Words]:
 
 CASES: dict[str, tuple[Callable[[Path, Path], Words], int, str]] = {
     "missing file": (lambda f, _: [f / "none.mp4"], 3, "none.mp4 does not exist"),
-    "directory without a clip": (lambda _, t: [t], 3, "is a directory"),
+    "directory without a clip": (lambda _, t: [t], 3, "is empty"),
     "empty file": (lambda f, _: [f / "empty.mp4"], 3, "is empty"),
     "not a video": (lambda f, _: [f / "notes.mp4"], 3, "is not a video"),
     "audio only": (lambda f, _: [f / "sound.mp4"], 3, "no video stream"),
-    "tar without a clip": (lambda f, _: [f / "notes.tar"], 3, "no .mp4 is in it"),
+    "tar without a clip": (lambda f, _: [f / "notes.tar"], 3, "holds no video, only 1 x text (notes.txt)"),
     "list that is not there": (lambda f, _: [f"@{f}/none.txt"], 3, "none.txt cannot be read"),
     "two clips of one name": (lambda f, _: [f / "clip.mp4", f / "lonely" / "clip.mp4"], 2, "written as 'clip'"),
     "tar without the member": (lambda f, _: [f"{f}/part000.tar::other.mp4"], 3, "clip.mp4"),
