@@ -41,22 +41,8 @@ from stream.sources.address import redacted
 from stream.sources.live.options import LiveOptions
 from stream.sources.remote.parts import FetchedParts
 from stream.video.facts import StreamFacts
-from stream.video.sampling import Preset, Sampling
-
-
-class InputOptions(OptionGroup):
-    """Options for reading the source."""
-
-    title: ClassVar[str] = "Input"
-
-    decoder: Literal["auto", "cpu", "nvdec"] = option(
-        "auto",
-        "Video decoder. auto uses the GPU where its pictures equal the CPU's to the bit, so it is safe to resume a run "
-        "with another decoder.",
-    )
-    cache_source: bool = switch("Download a remote file completely before reading it.")
-    loop: bool = switch("Replay the clip endlessly, for soak tests.", identity=True)
-    pace: Literal["realtime", "fast"] = option("fast", "Play in real time, as a camera would, or as fast as possible.")
+from stream.video.options import InputOptions, WindowOptions
+from stream.video.sampling import Sampling
 
 
 class EncoderOptions(OptionGroup):
@@ -105,19 +91,6 @@ class EncoderOptions(OptionGroup):
         "ONNX Runtime provider; auto takes the first that works.",
         flag="--onnx-provider",
         identity=True,
-    )
-
-
-class WindowOptions(OptionGroup):
-    """Options of windows."""
-
-    title: ClassVar[str] = "Windows"
-
-    preset: Preset = option(
-        "64@30", "Frames per window @ frames per second.", flag="--window", identity=True, daily=True
-    )
-    stride_s: float = option(
-        1.0, "Seconds from the start of one window to the start of the next.", identity=True, ge=0.01, le=3600.0
     )
 
 
