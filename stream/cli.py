@@ -14,8 +14,11 @@ from stream.commands.groups import ImpliedGroup
 from stream.commands.usage import usage_sentence
 from stream.commands.variables import warn_of_unknown_variables
 from stream.commands.version import PROGRAM, show_version
-from stream.errors import ExitCode, UsageError, printable
+from stream.errors import ExitCode, UsageError
+from stream.runtime.signals import exit_at_signal, heeded_signals
+from stream.ui import standard_streams
 from stream.ui.notes import Note, forward_notes, report_error
+from stream.ui.standard_streams import echo
 
 COMMANDS = {
     "run": "stream.commands.run:run",
@@ -90,43 +93,55 @@ def cli(ctx: click.Context) -> None:
 def _say(note: Note) -> None:
     """Print a note for people."""
     for line in (note.trace or "").splitlines():
-        click.echo(printable(line), err=True)
-    text = f"egoclean-stream: {note.text}" if note.level == "error" else note.text
-    click.echo(printable(text), err=True)
+        echo(line, err=True)
+    echo(f"egoclean-stream: {note.text}" if note.level == "error" else note.text, err=True)
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Exit at SIGTERM while nothing runs that has to be drained."""
-    sys.exit(ExitCode.SIGTERM)
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Exit at a signal while nothing runs that has to be drained, and wait for no reader."""
+    standard_streams.never_wait()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    exit_at_signal(number, frame)
 
 
 def _unraisable(ignored: "sys.UnraisableHookArgs") -> None:
     """Exit even if a signal's exception is raised where Python ignores exceptions, as in callbacks of imports."""
     match ignored.exc_value:
-        case SystemExit():
-            os._exit(ExitCode.SIGTERM)
+        case SystemExit(code=int(code)):
+            os._exit(code)
         case KeyboardInterrupt():
             os._exit(ExitCode.SIGINT)
     sys.__unraisablehook__(ignored)
 
 
-def main() -> None:
-    """Run the program; exit with a documented code in every case."""
-    signal.signal(signal.SIGTERM, _terminated)
-    sys.unraisablehook = _unraisable
-    forward_notes(_say)
+def _run() -> int:
+    """Run the command that is named; returns its exit code, a documented one in every case."""
     try:
-        code = cli.main(prog_name=PROGRAM, standalone_mode=False)
+        code: int = cli.main(prog_name=PROGRAM, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        code = ExitCode.USAGE
+        return ExitCode.USAGE
     except click.ClickException as error:
-        code = report_error(UsageError(usage_sentence(error)))
+        return report_error(UsageError(usage_sentence(error)))
     except (click.Abort, KeyboardInterrupt):
-        code = ExitCode.SIGINT
+        return ExitCode.SIGINT
     except Exception as error:  # noqa: BLE001 - the way out of the program: every error gets its sentence and code
-        code = report_error(error)
-    sys.exit(code)
+        return report_error(error)
+    return code
+
+
+def main() -> None:
+    """Run the program; exit with a documented code in every case."""
+    for number in heeded_signals():
+        signal.signal(number, _end)
+    sys.unraisablehook = _unraisable
+    standard_streams.install()
+    forward_notes(_say)
+    try:
+        sys.exit(_run())
+    finally:
+        standard_streams.finish()
 
 
 if __name__ == "__main__":

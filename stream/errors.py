@@ -53,7 +53,10 @@ class ExitCode(IntEnum):
     MODEL_MISSING = 5
     NO_ROOM = 6
     INTERNAL = 70
+    SIGHUP = 129
     SIGINT = 130
+    SIGPIPE = 141
+    """The reader of a command's output went away before its end."""
     SIGTERM = 143
 
 

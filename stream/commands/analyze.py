@@ -10,9 +10,10 @@ from exporters.table import EXPORTERS, export
 from stream.commands.command import command
 from stream.commands.option import own_option
 from stream.commands.values import PathName
-from stream.errors import ExitCode, InputError, printable
+from stream.errors import ExitCode, InputError
 from stream.evaluation.readers import read_json
 from stream.evaluation.track import anomalies_of
+from stream.ui.standard_streams import echo
 
 _PATH = PathName()
 _FORMATS = ("detection", "diagnostics", "anomalies")
@@ -38,7 +39,7 @@ def analyze(run: Path, truth: Path | None, out: Path | None) -> None:
     for name in _FORMATS:
         EXPORTERS[name].check()
     for path in export(_FORMATS, views_with_truth(run, truth), out or run):
-        click.echo(printable(str(path)))
+        echo(str(path))
 
 
 def views_with_truth(folder: Path, truth: Path | None) -> list[RunView]:

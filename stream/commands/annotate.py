@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from stream.commands.command import command
+from stream.commands.command import BY_SIGNAL, command
 from stream.commands.options import Chosen, Inheritance, run_options
 from stream.commands.values import PathName
 from stream.errors import ExitCode
@@ -23,7 +23,7 @@ _EXAMPLES = (
 )
 _CODES = (
     ExitCode.DONE, ExitCode.USAGE, ExitCode.PARTIAL, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.INTERNAL,
-    ExitCode.SIGINT, ExitCode.SIGTERM,
+    *BY_SIGNAL,
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def _of_run(given: Mapping[str, Any], run: Path, **_: object) -> Mapping[str, An
     return inherited_options(layout_of(run), nest(given))
 
 
-@command(examples=_EXAMPLES, exit_codes=_CODES)
+@command(examples=_EXAMPLES, exit_codes=_CODES, never_waits=True)
 @click.argument("run", type=PathName())
 @run_options(
     "annotator",

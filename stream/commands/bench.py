@@ -19,6 +19,7 @@ from stream.commands.options import Chosen, run_options
 from stream.commands.values import Choice, ClipName, PathName, Real
 from stream.config import Options
 from stream.errors import UsageError
+from stream.ui.standard_streams import echo
 
 T = TypeVar("T")
 
@@ -87,6 +88,7 @@ _MACHINE = ("input.decoder", "machine.price_per_hour", "machine.vram_budget_gib"
         ("Measure the full encoder without its weights", "bench chain --encoder vjepa2 --weights random"),
     ),
     exit_codes=ALL_CODES,
+    never_waits=True,
 )
 @_common(None, 60.0)
 @run_options(*_LENS, "encoder", "window", "annotator", *_MACHINE)
@@ -109,6 +111,7 @@ def chain(chosen: Chosen, weights: str | None, *, as_json: bool, out: Path | Non
 @command(
     examples=(("Compare on a rendered clip, with a small model", "bench compare"),),
     exit_codes=ALL_CODES,
+    never_waits=True,
 )
 @_common("random-small", 20.0)
 @run_options(*_LENS, "encoder.model", "encoder.batch", "encoder.max_wait_s", "window", *_MACHINE)
@@ -163,14 +166,14 @@ def _random_weights(encoder: str, folder: Path, size: Any) -> Path:  # noqa: ANN
     save_random = ENCODERS[encoder].save_random
     if save_random is None:
         raise UsageError(f"--encoder {encoder} has no random weights: omit --weights {size}")
-    click.echo(f"making {size} weights", err=True)
+    echo(f"making {size} weights", err=True)
     return save_random(folder, size)
 
 
 def _rendered(folder: Path, size: str, seconds: float) -> Path:
     from stream.bench.clips import bench_clip
 
-    click.echo(f"rendering a clip of {seconds:g} s at {size}", err=True)
+    echo(f"rendering a clip of {seconds:g} s at {size}", err=True)
     return bench_clip(folder, size, seconds)
 
 

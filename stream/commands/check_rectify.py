@@ -11,8 +11,9 @@ from stream.commands.command import command
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import ClipName, PathName, Real
-from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError, printable
+from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError
 from stream.records.schema.options import LONGEST_SOURCE_S
+from stream.ui.standard_streams import echo
 
 if TYPE_CHECKING:
     import av
@@ -78,7 +79,7 @@ def check_rectify(chosen: Chosen, clip: str, *, out: Path, at_s: float) -> None:
     title = source.stem if is_picture else f"{source.stem}  ·  {at_s:.2f} s"
     drawn = sheet.draw(title, f"balance {lens.balance:g}  ·  fov scale {lens.fov_scale:g}")
     _write(out, encode_picture(drawn, ".png"))
-    click.echo(printable(f"{out}: {sheet.summary}"))
+    echo(f"{out}: {sheet.summary}")
 
 
 def _picture(source: "Clip") -> "av.VideoFrame":

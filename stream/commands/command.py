@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from stream.errors import ExitCode, UsageError
+from stream.ui.standard_streams import never_wait
 
 T = TypeVar("T")
 
@@ -20,10 +21,13 @@ _CODES: Final = {
     ExitCode.MODEL_MISSING: "a model or its weights are missing",
     ExitCode.NO_ROOM: "no room: disk, memory or GPU memory",
     ExitCode.INTERNAL: "internal error",
+    ExitCode.SIGHUP: "stopped because its terminal was closed (SIGHUP)",
     ExitCode.SIGINT: "stopped by Ctrl-C",
     ExitCode.SIGTERM: "stopped by SIGTERM",
+    ExitCode.SIGPIPE: "the reader of its output went away",
 }
-ALL_CODES: Final = tuple(_CODES)
+BY_SIGNAL: Final = (ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM)
+ALL_CODES: Final = tuple(code for code in _CODES if code != ExitCode.SIGPIPE)
 
 
 class Command(click.Command):
@@ -36,6 +40,8 @@ class Command(click.Command):
     examples: Sequence[tuple[str, str]] = ()
     """What each does, and its command line; the program's name is put before one that does not have it."""
     exit_codes: Sequence[ExitCode] = ()
+    never_waits = False
+    """Whether it runs for long, and so drops what the reader of its output does not take."""
     allow_extra_args = True  # refused by ``parse_args``, in the program's own words
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -45,6 +51,11 @@ class Command(click.Command):
             expected = f"only {' '.join(taken)}" if taken else "no arguments"
             raise UsageError(f"`{ctx.command_path}` takes {expected}: {' '.join(rest)} is too much")
         return rest
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click's
+        if self.never_waits:
+            never_wait()
+        return super().invoke(ctx)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         params = super().get_params(ctx)
@@ -92,13 +103,17 @@ def write_examples(formatter: click.HelpFormatter, examples: Sequence[tuple[str,
 
 
 def command(
-    name: str | None = None, *, examples: Sequence[tuple[str, str]], exit_codes: Sequence[ExitCode] = ()
+    name: str | None = None,
+    *,
+    examples: Sequence[tuple[str, str]],
+    exit_codes: Sequence[ExitCode] = (),
+    never_waits: bool = False,
 ) -> Callable[[Callable[..., Any]], Command]:
     """Make a function a command, as ``click.command`` does."""
 
     def decorate(function: Callable[..., Any]) -> Command:
         made = click.command(name, cls=Command)(function)
-        made.examples, made.exit_codes = examples, exit_codes
+        made.examples, made.exit_codes, made.never_waits = examples, exit_codes, never_waits
         return made
 
     return decorate

@@ -14,7 +14,7 @@ from stream.ui.text import print_line
 from stream.ui.view import make_view
 
 
-@command(examples=(("A short demo", "demo --seconds 30"),), exit_codes=ALL_CODES)
+@command(examples=(("A short demo", "demo --seconds 30"),), exit_codes=ALL_CODES, never_waits=True)
 @run_options("output.folder")
 @own_option("--seconds", type=Real(10.0, 3600.0), default=75.0, show_default=True, help="Length of the clip.")
 @own_option(

@@ -15,12 +15,15 @@ from stream.commands.values import Choice, PathName
 from stream.detection.anomalies import Anomaly, find_causally, find_offline
 from stream.detection.embedding_files import load_embeddings
 from stream.errors import ExitCode
+from stream.ui.standard_streams import echo
 
 _EXAMPLES = (
     ("Find anomalies in embeddings of another encoder", "detect embeddings.npy --ts starts.npy"),
     ("The published, offline method", "detect embeddings.npz --mode offline"),
 )
-_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
+_CODES = (
+    ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.NO_ROOM, ExitCode.INTERNAL, ExitCode.SIGPIPE,
+)  # fmt: skip
 
 
 @command(examples=_EXAMPLES, exit_codes=_CODES)
@@ -41,7 +44,7 @@ def detect(chosen: Chosen, embeddings: Path, ts: Path | None, mode: str) -> None
     find = find_causally if mode == "causal" else find_offline
     anomalies = find(windows, times_s, detector)
     if mode == "causal" and times_s[-1] - times_s[0] < detector.warmup_s:
-        click.echo(f"note: nothing can be found in less than the warm-up of {detector.warmup_s:g} s", err=True)
+        echo(f"note: nothing can be found in less than the warm-up of {detector.warmup_s:g} s", err=True)
     click.echo(json.dumps([_record(anomaly) for anomaly in anomalies], indent=1))
 
 

@@ -12,7 +12,7 @@ from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import ClipName
 from stream.doctor.check import Check
-from stream.errors import printable
+from stream.ui.standard_streams import echo
 
 _NAME_WIDTH = 18
 
@@ -52,5 +52,5 @@ def _shown(checks: Iterable[Check]) -> Iterator[Check]:
     """Print each result as soon as it is known."""
     for result in checks:
         hint = f"; {result.hint}" if result.hint else ""
-        click.echo(printable(f"{result.level:5} {result.name:{_NAME_WIDTH}} {result.message}{hint}"))
+        echo(f"{result.level:5} {result.name:{_NAME_WIDTH}} {result.message}{hint}")
         yield result

@@ -12,13 +12,14 @@ from rich.console import Console
 from stream.commands.command import command
 from stream.commands.option import own_option
 from stream.commands.values import PathName, Real, Whole
-from stream.errors import ExitCode, UsageError, printable
+from stream.errors import ExitCode, UsageError
 from stream.evaluation.document import document
 from stream.evaluation.evaluation import evaluate as judge_clips
 from stream.evaluation.pairing import Case, left_out, make_case, paired
 from stream.evaluation.readers import read_tracks
 from stream.evaluation.tables import PIPE_WIDTH, show
 from stream.evaluation.track import LONGEST_S, Track
+from stream.ui.standard_streams import echo
 
 _PATH = PathName()
 
@@ -27,7 +28,9 @@ _EXAMPLES = (
     ("Evaluate a run", "eval runs/clip truth.json"),
     ("Evaluate several runs, print JSON", "eval runs/ truth.json --json"),
 )
-_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
+_CODES = (
+    ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.NO_ROOM, ExitCode.INTERNAL, ExitCode.SIGPIPE,
+)  # fmt: skip
 
 
 @command("eval", examples=_EXAMPLES, exit_codes=_CODES)
@@ -63,7 +66,7 @@ def evaluate(
     cases = make_cases(chosen, duration_s, anomalous)
     broken = [sentence for case in cases for sentence in case.broken]
     for sentence in broken:
-        click.echo(printable(f"left out: {sentence}"), err=True)
+        echo(f"left out: {sentence}", err=True)
     notes = [note for case in cases for note in case.notes]
     notes.extend(left_out(true, chosen))
     evaluation = judge_clips([case.clip for case in cases], seed)

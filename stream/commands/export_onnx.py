@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Literal, get_args
 
-import click
-
 from stream.commands.command import command
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import Choice, PathName, Whole
 from stream.errors import ExitCode, UsageError
+from stream.ui.standard_streams import echo
 
 Precision = Literal["fp32", "fp16"]
 _FILE = PathName()
@@ -50,4 +49,4 @@ def export_onnx(chosen: Chosen, out: Path, dtype: Precision, frames: int) -> Non
         facts = export.export_onnx(folder, out, frames=frames, precision=precision)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    click.echo(f"{out}: {facts.model}, {facts.dtype}, windows of {facts.frames} frames of {facts.encoder_px} px")
+    echo(f"{out}: {facts.model}, {facts.dtype}, windows of {facts.frames} frames of {facts.encoder_px} px")

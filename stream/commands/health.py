@@ -11,11 +11,12 @@ import click
 from stream.commands.command import command
 from stream.commands.option import own_option
 from stream.commands.values import PathName
-from stream.errors import NewerVersionError, printable
+from stream.errors import NewerVersionError
 from stream.records.reading import layout_of
 from stream.records.schema.health import now, read_health
 from stream.records.schema.layout import RUNS
 from stream.records.store.versions import require_readable
+from stream.ui.standard_streams import echo
 
 _START_TIME = 19
 """Of the fields of ``/proc/PID/stat`` behind the name (proc(5)): clock ticks after the machine's start."""
@@ -41,7 +42,7 @@ def health(run: Path, *, since_start: bool) -> None:
     EGOCLEAN_OUT]
     """
     well, sentence = judge(run, began_at() if since_start else None)
-    click.echo(printable(sentence))
+    echo(sentence)
     sys.exit(0 if well else 1)
 
 

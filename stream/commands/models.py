@@ -8,14 +8,17 @@ from rich.console import Console
 
 from models.annotators import table as annotators
 from models.encoders import table as encoders
-from stream.commands.command import command
+from stream.commands.command import BY_SIGNAL, command
 from stream.commands.export_onnx import export_onnx
 from stream.commands.groups import CommandGroup
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
-from stream.errors import ExitCode, printable
+from stream.errors import ExitCode
+from stream.ui.standard_streams import echo
 
-_CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.INTERNAL, ExitCode.SIGINT)
+_CODES = (
+    ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.INTERNAL, *BY_SIGNAL,
+)  # fmt: skip
 
 
 @click.group(cls=CommandGroup)
@@ -33,6 +36,7 @@ models.add_command(export_onnx)
         ("And the annotator's weights", "models fetch --annotator qwen"),
     ),
     exit_codes=_CODES,
+    never_waits=True,
 )
 @run_options("encoder.name", "encoder.model", "annotator.name", "annotator.model", "runtime.offline")
 @own_option("--revision", metavar="REVISION", help="Revision of models whose name has none.  [default: main]")
@@ -49,9 +53,9 @@ def fetch_models(chosen: Chosen, revision: str | None) -> None:
     encoder, annotator = options.encoder, options.annotator
     names = list(_needed(encoder.name, encoder.model, annotator.name, annotator.model))
     if not names:
-        click.echo(f"encoder {encoder.name} and annotator {annotator.name} have no weights: nothing to download")
+        echo(f"encoder {encoder.name} and annotator {annotator.name} have no weights: nothing to download")
     for name in names:
-        click.echo(printable(_fetched(name, revision, offline=options.runtime.offline)))
+        echo(_fetched(name, revision, offline=options.runtime.offline))
 
 
 @command("list", examples=(("What is on this machine", "models list"),), exit_codes=_CODES)
@@ -66,7 +70,7 @@ def list_models() -> None:
     for model in found:
         revisions = ", ".join(model.revisions) or "-"
         whole = "complete" if model.fault is None else f"incomplete: {model.fault}"
-        click.echo(printable(f"{model.name}@{model.commit}  {revisions}  {size(model.size_bytes)}  {whole}"))
+        echo(f"{model.name}@{model.commit}  {revisions}  {size(model.size_bytes)}  {whole}")
 
 
 models.add_command(fetch_models)

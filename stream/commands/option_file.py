@@ -13,8 +13,9 @@ from click.core import ParameterSource
 from stream.commands.groups import commands_below
 from stream.commands.option import CONFIG_FILE, ConfigurableOption, OwnOption
 from stream.config import OPTIONS, validate
-from stream.errors import UsageError, printable
+from stream.errors import UsageError
 from stream.records.schema.options import OptionField, by_path, displayed, merge, must_be, nest
+from stream.ui.standard_streams import echo
 
 _TOML_TYPES: Final[dict[type, tuple[type, ...]]] = {
     bool: (bool,),
@@ -120,7 +121,7 @@ def print_options(ctx: click.Context, inherited: Mapping[str, Any]) -> None:
             last = table
         value = _value(ctx, param, inherited)
         line = f"# {key} =" if value is None else f"{key} = {_toml(_kind(param), value)}"
-        click.echo(printable(f"{line}  # {param.origin(ctx)}"))
+        echo(f"{line}  # {param.origin(ctx)}")
 
 
 def _value(ctx: click.Context, param: ConfigurableOption, inherited: Mapping[str, Any]) -> object:

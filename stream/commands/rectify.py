@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from stream.commands.command import command
+from stream.commands.command import BY_SIGNAL, command
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import Choice, ClipName, PathName, Real, Whole
@@ -31,11 +31,11 @@ _EXAMPLES = (
 )
 _CODES = (
     ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.PARTIAL, ExitCode.NO_ROOM, ExitCode.INTERNAL,
-    ExitCode.SIGINT, ExitCode.SIGTERM,
+    *BY_SIGNAL,
 )  # fmt: skip
 
 
-@command(examples=_EXAMPLES, exit_codes=_CODES)
+@command(examples=_EXAMPLES, exit_codes=_CODES, never_waits=True)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=ClipName())
 @own_option("-o", "--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for the results.")
 @run_options(

@@ -25,7 +25,7 @@ EXAMPLES: Final = (
 )
 
 
-@command(examples=EXAMPLES, exit_codes=ALL_CODES)
+@command(examples=EXAMPLES, exit_codes=ALL_CODES, never_waits=True)
 @click.argument("sources", metavar="CLIP...", nargs=-1, type=ClipName())
 @run_options(
     "lens", "encoder", "window", "annotator", "keyframes", "detector", "input", "live", "output", "clips", "runtime",

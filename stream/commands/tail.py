@@ -1,6 +1,5 @@
 """``egoclean-stream tail RUN``: follow a run from outside, without disturbing it."""
 
-import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from stream.commands.command import command
+from stream.commands.command import BY_SIGNAL, command
 from stream.commands.option import own_option
 from stream.commands.values import PathName, Whole
 from stream.errors import ExitCode
@@ -21,6 +20,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import read_manifest
 from stream.records.schema.options import by_path
 from stream.records.store.versions import require_readable
+from stream.ui.standard_streams import never_wait
 from stream.ui.view import LiveView, View
 
 _EXAMPLES = (
@@ -30,7 +30,10 @@ _EXAMPLES = (
 )
 
 
-@command(examples=_EXAMPLES, exit_codes=(ExitCode.DONE, ExitCode.USAGE, ExitCode.INTERNAL, ExitCode.SIGINT))
+@command(
+    examples=_EXAMPLES,
+    exit_codes=(ExitCode.DONE, ExitCode.USAGE, ExitCode.NO_ROOM, ExitCode.INTERNAL, *BY_SIGNAL, ExitCode.SIGPIPE),
+)
 @click.argument("run", type=PathName())
 @own_option(
     "--since",
@@ -53,6 +56,7 @@ def tail(run: Path, since: int, last: int | None) -> None:
         since = max(since, _count(events) - last)
     console = Console()
     if console.is_terminal:
+        never_wait()
         view = LiveView(console)
         pace = Pace(run, view)
         show_table(follow(events, since, pace.wait), view)
@@ -70,14 +74,10 @@ def _count(events: Path) -> int:
 
 
 def print_lines(news: Iterator[tuple[Event, bytes]]) -> None:
-    """The pipe's view; a reader that has seen enough and goes away ends it well."""
-    try:
-        for _, line in news:
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # What is still buffered has nowhere to go: without this Python complains of it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """The pipe's view: every event, as it is in the log; a reader that goes away ends it."""
+    for _, line in news:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 
 
 class Pace:

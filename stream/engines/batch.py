@@ -17,7 +17,7 @@ from stream.sources.selection import LeftOut, by_reason
 from stream.ui.notes import report_error
 from stream.ui.text import clock
 
-_ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGINT, ExitCode.SIGTERM)
+_ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM)
 """Exit codes that would occur for the next clip, too, or that the user caused."""
 _DONE = (ExitCode.DONE, ExitCode.PARTIAL)
 

@@ -10,18 +10,18 @@ import sys
 import threading
 from io import FileIO
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
-import click
 from pydantic import BaseModel, TypeAdapter
 
 from stream.config import Options
 from stream.engines.batch import Outcome, attempt
 from stream.engines.clip import run_clip
-from stream.errors import ExitCode, printable
+from stream.errors import ExitCode
+from stream.runtime.signals import exit_at_signal, heeded_signals
 from stream.sources.network import network
+from stream.ui import standard_streams
 from stream.ui.notes import Note, forward_notes
+from stream.ui.standard_streams import echo
 
 OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
@@ -37,27 +37,21 @@ class ClipConfig(BaseModel):
 def _print_note(note: Note) -> None:
     """Print a note for people; for programs the run's own view prints it."""
     for line in [*(note.trace or "").splitlines(), note.text]:
-        click.echo(printable(line))
-
-
-def _stopped(number: int, _frame: FrameType | None) -> NoReturn:
-    """Exit at a signal while nothing runs that has to be drained."""
-    sys.exit(128 + number)
+        echo(line)
 
 
 def _drain_without_parent(pipe: FileIO) -> None:
-    """Wait until the parent has exited, and then stop the run, since its output is no longer read."""
+    """Wait until the parent has exited, and then stop the run."""
     pipe.readall()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.dup2(nowhere, sys.stderr.fileno())
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
     """Entry point of the process; its exit code is the one that the clip would have alone."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stopped)
+    for number in heeded_signals():
+        signal.signal(number, exit_at_signal)
+    standard_streams.install()
+    standard_streams.never_wait()
     pipe = FileIO(sys.stdin.fileno(), closefd=False)
     config = ClipConfig.model_validate_json(pipe.readline())
     threading.Thread(target=_drain_without_parent, args=(pipe,), daemon=True).start()
@@ -65,6 +59,7 @@ def main() -> None:
     with network(offline=config.options.runtime.offline):
         outcome = attempt(config.clip, lambda clip: run_clip(clip, config.options))
     config.outcome.write_bytes(OUTCOME.dump_json(outcome))
+    standard_streams.finish()
     sys.exit(ExitCode(outcome.code))
 
 

@@ -11,6 +11,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
+import click
+
 from models.annotators.table import annotator_spec
 from models.encoders.table import encoder_spec
 from stream.config import Options
@@ -177,7 +179,7 @@ class _Pool:
     def _prefixed(self, clip: str) -> WriteLine:
         """Prefix lines for people with the clip's name; lines for programs name their run."""
         if self._options.output.log_format == "json":
-            return lambda line: print(line, flush=True)  # noqa: T201 - it is a line of JSON already
+            return click.echo  # it is a line of JSON already
         name = redacted(clip).rpartition("::")[2].rpartition("/")[2]
         return lambda line: self._write_line(f"{name}  {line}")
 

@@ -232,8 +232,7 @@ class _Session:
             return finish.exit_code
         if signalled is None:
             raise EgocleanError("the chain has ended, but its event log has no end")
-        reason = f"stopped by {'SIGINT' if signalled == ExitCode.SIGINT else 'SIGTERM'}"
-        self._failed(reason, signalled)
+        self._failed(f"stopped by {signalled.name}", signalled)
         resumable = can_resume(self.prepared, self.layout)
         advice = next_command(self._options, "resume") if resumable else "this run cannot be resumed"
         self.view.note(Note(advice))

@@ -1,14 +1,16 @@
-"""SIGINT and SIGTERM: they are noted, and whoever runs a chain drains it."""
+"""The signals that stop a run: they are noted, and whoever runs a chain drains it."""
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 from stream.errors import ExitCode
 
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DRAIN_S = 6.0
 """After a signal: time for what is under way to be recorded before the rest is ended."""
 _SOON_S: Final = 0.001
@@ -69,9 +71,7 @@ class StopRequest:
     @property
     def code(self) -> ExitCode | None:
         """The exit code that the first signal asks for."""
-        if not self.signals:
-            return None
-        return ExitCode.SIGINT if self.signals[0] == signal.SIGINT else ExitCode.SIGTERM
+        return ExitCode(128 + self.signals[0]) if self.signals else None
 
     @property
     def at_once(self) -> bool:
@@ -79,10 +79,21 @@ class StopRequest:
         return len(self.signals) > 1 or bool(self.signals and time.monotonic() - self.at > DRAIN_S)
 
 
+def heeded_signals() -> list[signal.Signals]:
+    """The signals that stop a run; without SIGHUP if it is ignored, as under ``nohup``."""
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [number for number in STOP_SIGNALS if not (number == signal.SIGHUP and is_ignored)]
+
+
+def exit_at_signal(number: int, _frame: FrameType | None) -> NoReturn:
+    """Handle a signal while nothing runs that has to be drained: exit with its code."""
+    sys.exit(128 + number)
+
+
 @contextmanager
 def signals_caught(stop: StopRequest) -> Iterator[None]:
-    """Note SIGINT and SIGTERM in ``stop`` instead of acting on them."""
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Note the signals that stop a run in ``stop`` instead of acting on them."""
+    before = {number: signal.signal(number, stop) for number in heeded_signals()}
     try:
         yield
     finally:

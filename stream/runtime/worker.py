@@ -32,8 +32,10 @@ from stream.runtime.gpu_budget import limit_gpu
 from stream.runtime.heartbeat import HeartbeatSender, Reporter, State, pulsing
 from stream.runtime.process_spec import Work
 from stream.runtime.processes import PROCESSES
+from stream.runtime.signals import STOP_SIGNALS
 from stream.runtime.work import build
 from stream.sources.network import network
+from stream.ui import standard_streams
 from stream.ui.notes import forward_notes, print_traceback
 
 HEARTBEAT_S = 0.5
@@ -236,7 +238,9 @@ def serve(
 def main() -> None:
     """Entry of a worker's process."""
     faulthandler.enable()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    standard_streams.install()
+    sys.stdout = sys.stderr  # both are the log, and a full disk does not fail what only prints
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the supervisor gets them, and drains the chain in order
     pipe = FileIO(sys.stdin.fileno(), closefd=False)  # unbuffered: a thread holds no lock of it at exit
     config = WorkerConfig.model_validate_json(pipe.readline())

@@ -1,8 +1,6 @@
 """Views of a run: a live table in a terminal, plain lines in a pipe, JSON lines for programs."""
 
 import json
-import os
-import sys
 from collections import deque
 from typing import Any, Final, Protocol
 
@@ -159,10 +157,7 @@ class JsonView:
 
     def event(self, event: events.Event) -> None:
         about = {"level": _LEVELS.get(event.event, "info"), "run_id": self._run_id, "segment_id": None}
-        try:
-            click.echo(_line({**about, **as_json(event)}))
-        except BrokenPipeError:  # the reader has closed the pipe: the run continues
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(_line({**about, **as_json(event)}))
 
     def note(self, note: Note) -> None:
         fields = {

@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 from unittest.mock import patch
 
 from stream.cli import main
+from stream.runtime.signals import STOP_SIGNALS
 from stream.ui.notes import forwarded_notes
 
 
@@ -21,7 +22,7 @@ def run_here(*args: str | Path, cwd: Path | None = None) -> CompletedProcess[str
     """As ``tests.support.runs.run_cli``, for any command that starts no process itself."""
     words = ["egoclean-stream", *map(str, args)]
     out, err = io.StringIO(), io.StringIO()
-    before, hook = signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    before, hook = {number: signal.getsignal(number) for number in STOP_SIGNALS}, sys.unraisablehook
     try:
         with (
             patch.object(sys, "argv", words),
@@ -35,6 +36,7 @@ def run_here(*args: str | Path, cwd: Path | None = None) -> CompletedProcess[str
         code = ended.code if isinstance(ended.code, int) else 0
         return CompletedProcess(words, code, out.getvalue(), err.getvalue())
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         sys.unraisablehook = hook
     raise AssertionError("the program did not end with an exit code")

@@ -38,6 +38,7 @@ from stream.runtime.encoder_service.shared import Result, SharedEncoder
 from stream.runtime.gpu_budget import allocator_bytes, limit_gpu
 from stream.runtime.processes import ENCODE
 from stream.runtime.stage_builders import load_encoder
+from stream.ui import standard_streams
 
 _BUSY_POLL_MS = 1
 _IDLE_POLL_MS = 1000
@@ -151,6 +152,8 @@ def _exit_with_parent(pipe: FileIO) -> None:
 
 def main() -> None:
     """Entry point of the process; if it fails, its last line on standard error says why."""
+    standard_streams.install()
+    sys.stdout = sys.stderr  # both are the log, and a full disk does not fail what only prints
     pipe = FileIO(sys.stdin.fileno(), closefd=False)
     config = ServiceConfig.model_validate_json(pipe.readline())
     threading.Thread(target=_exit_with_parent, args=(pipe,), daemon=True).start()
