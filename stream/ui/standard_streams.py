@@ -176,7 +176,7 @@ class _Streams:
     def finish(self) -> None:
         if self._libraries is not None:
             _redirect(_STDERR, os.devnull)
-            self._libraries.join(_EXIT_WAIT_S / 10)  # a process that still has the pipe may keep it open
+            self._libraries.join(_EXIT_WAIT_S)  # not for ever: a process that is left may keep the pipe open
         are_written = [writer.close(_EXIT_WAIT_S) for writer in self._writers]
         if not all(are_written):
             _redirect(_STDOUT, os.devnull)  # C flushes its own buffer at the exit
