@@ -17,8 +17,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final, TextIO
 
-import click
-
 from stream.errors import EgocleanError, ExitCode, NoRoomError, exit_code_of, printable
 from stream.ui.output_queue import OutputQueue
 
@@ -36,7 +34,10 @@ _STDIN, _STDOUT, _STDERR = range(3)
 
 def echo(text: str, *, err: bool = False) -> None:
     """Print text on one line, without characters that act on a terminal, and in the encoding of the stream."""
-    click.echo(printable(text), file=sys.stderr if err else sys.stdout)
+    stream: TextIO | None = sys.stderr if err else sys.stdout
+    if stream is not None:  # Python has none where the descriptor was closed
+        stream.write(printable(text) + "\n")
+        stream.flush()
 
 
 class OutputWriter:
