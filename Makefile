@@ -17,7 +17,7 @@ test: lint
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: $(VENV)/.dev-ready
-	$(BIN)/python -m pytest tests/unit tests/chain -n 2 --dist worksteal
+	$(BIN)/python -m pytest tests/unit tests/chain -n 2 --dist loadfile --hypothesis-profile=fast
 
 test-image:
 	docker/test_image.sh

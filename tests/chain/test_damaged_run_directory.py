@@ -1,7 +1,7 @@
 """What a power cut has torn is repaired; other damage is named, and --overwrite starts the run over."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +9,40 @@ import pytest
 
 from stream.records.schema import events
 from stream.records.store.event_log import EventLog
+from stream.stages import checkpoints
+from tests.support.clips import make_clip, texture
 from tests.support.inline import run_inline
-from tests.support.resumed import GRID, QUICK, assert_same, make_worker_clip, story
+from tests.support.resumed import GRID, assert_same, story
+from tests.support.runs import write_intrinsics
 
-FIRST_CHECKPOINT_S = 31
-"""By then the state of the first checkpoint is durable."""
+FPS = 8
+CHECKPOINT_S = 5.0
+"""Stream time between two checkpoints here."""
+LAST_CHECKPOINT_S = 10
+"""Time of the last checkpoint before the run is killed."""
+OPTIONS = (
+    *GRID, "--window", "16@8", "--detector-warmup-s", "5", "--detector-settle-windows", "0",
+    "--detector-max-segment-s", "12",
+)  # fmt: skip
+"""Options with which the clip has segments of both kinds."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _frequent_checkpoints() -> Iterator[None]:
+    """A checkpoint is durable every few seconds, so that a short clip has one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "CHECKPOINT_S", CHECKPOINT_S)
+        yield
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip with an anomaly in it, long enough for a checkpoint, and its calibration."""
-    return make_worker_clip(tmp_path_factory.mktemp("worker"), seconds=48)
+    """Nineteen seconds of work that repeats every second, with other work from 10 s to 15 s, and their calibration."""
+    folder = tmp_path_factory.mktemp("worker")
+    write_intrinsics(folder)
+    usual, other = texture(FPS, 128, 96), texture(5 * FPS, 128, 96, seed=5)
+    pictures = [*usual * 10, *other, *usual * 4]
+    return make_clip(folder / "clip.mp4", pictures=pictures, fps=FPS, key_every=2 * FPS, b_frames=3, x265="open-gop=1")
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +53,13 @@ def runs(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pa
 
     def appends(log: EventLog, event: events.Event) -> events.Event:
         appended = append(log, event)
-        if isinstance(event, events.SegmentOpened) and event.detected_at_s > FIRST_CHECKPOINT_S and not killed.exists():
+        if isinstance(event, events.SegmentOpened) and event.kind == "anomalous":
             shutil.copytree(whole, killed)
         return appended
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(EventLog, "append", appends)
-        assert run_inline(clip, *GRID, *QUICK, "--out", whole).returncode == 0
+        assert run_inline(clip, *OPTIONS, "--out", whole).returncode == 0
     return killed, whole
 
 
@@ -56,7 +79,7 @@ def test_the_killed_run_is_past_a_checkpoint(out: Path, uninterrupted: Path) -> 
     """It has a durable checkpoint and rows that this does not cover; an anomaly has begun."""
     assert (out / "clip" / "state" / "durable.state").stat().st_size > 900
     rows = [len(np.load(run / "clip_ts.npy")) for run in (out / "clip", uninterrupted)]
-    assert FIRST_CHECKPOINT_S < rows[0] < rows[1] == 46
+    assert LAST_CHECKPOINT_S < rows[0] < rows[1] == 18
     begun = story(out / "clip")[-1]
     assert (begun["event"], begun["kind"]) == ("segment.opened", "anomalous")
     assert len(story(out / "clip")) < len(story(uninterrupted))
@@ -82,7 +105,7 @@ def garble(path: Path) -> None:
 TORN: dict[str, Callable[[Path], None]] = {
     "header alone": lambda run: cut(run / "clip_temb.npy", 128),
     "header zeroed": lambda run: zero(run / "clip_ts.npy", 128),
-    "short by rows": lambda run: cut(run / "clip_emb.npy", 128 + 11 * 4096 + 77),
+    "short by rows": lambda run: cut(run / "clip_emb.npy", 128 + 5 * 4096 + 77),
     "empty array": lambda run: cut(run / "clip_temb.npy", 0),
     "no array": lambda run: (run / "clip_ts.npy").unlink(),
     "torn checkpoint": lambda run: cut(run / "state" / "durable.state", 900),
@@ -99,7 +122,7 @@ def test_what_a_power_cut_has_torn_is_repaired(
     tear(run_dir)
     attempt = run_dir / "state" / "attempt"
     attempt.write_text(attempt.read_text().split()[0] + " an-earlier-boot\n")
-    result = run_inline(clip, *GRID, *QUICK, "--out", out)
+    result = run_inline(clip, *OPTIONS, "--out", out)
     assert (result.returncode, result.stderr) == (0, "")
     assert_same(run_dir, uninterrupted)
 
@@ -121,11 +144,11 @@ def test_what_is_damaged_is_named(
     """Exit 2 and one sentence, and nothing is written; --overwrite starts over, whatever is there."""
     damage(out / "clip")
     before = (out / "clip" / "events.jsonl").read_bytes()
-    result = run_inline(clip, *GRID, *QUICK, "--out", out)
+    result = run_inline(clip, *OPTIONS, "--out", out)
     assert result.returncode == 2
     assert result.stderr.startswith(f"egoclean-stream: {out / 'clip' / name} is damaged (")
     assert result.stderr.endswith("): start over with --overwrite\n")
     assert result.stderr.count("\n") == 1
     assert (out / "clip" / "events.jsonl").read_bytes() == before
-    assert run_inline(clip, *GRID, *QUICK, "--out", out, "--overwrite").returncode == 0
+    assert run_inline(clip, *OPTIONS, "--out", out, "--overwrite").returncode == 0
     assert_same(out / "clip", uninterrupted)

@@ -17,7 +17,6 @@ from tests.support.facts import without
 from tests.support.inline import run_inline
 from tests.support.run_directory import assert_valid, events_of
 from tests.support.runs import manifest, write_intrinsics
-from tests.support.tiny_models import TINY_DIMS, save_tiny_vjepa2
 
 GRID = ("--encoder", "grid")
 
@@ -168,25 +167,3 @@ def test_clip_shorter_than_a_window_is_one_unscored_segment(tmp_path: Path) -> N
     assert (segment.t_start_s, segment.kind, segment.windows) == (0.0, "typical", 0)
     assert segment.t_end_s == pytest.approx(2 / 3)
     assert (segment.score_mean, segment.theta_on) == (None, None)
-
-
-def test_realtime_keeps_the_clips_pace(tmp_path: Path) -> None:
-    """With --pace realtime a run lasts as long as its clip, at least."""
-    write_intrinsics(tmp_path)
-    clip = make_clip(tmp_path / "slow.mp4", frames=100)
-    assert run_inline(clip, *GRID, "--out", tmp_path, "--pace", "realtime").returncode == 0
-    assert manifest(tmp_path / "slow")["usage"]["wall_s"] > 99 / 30
-
-
-def test_real_model_runs_in_the_chain(tmp_path: Path) -> None:
-    """V-JEPA 2 runs in the chain from a local folder, at its own frame size, and the record names its weights."""
-    write_intrinsics(tmp_path)
-    clip = make_clip(tmp_path / "clip.mp4", frames=80)
-    model = save_tiny_vjepa2(tmp_path / "tiny", encoder_px=64)
-    result = run_inline(clip, "--encoder", "vjepa2", "--encoder-model", model, "--out", tmp_path / "runs")
-    assert (result.returncode, result.stderr) == (0, "")
-    run_dir = tmp_path / "runs" / "clip"
-    assert np.load(run_dir / "clip_temb.npy").shape == (1, 32, TINY_DIMS)
-    recorded = manifest(run_dir)["encoder"]
-    assert recorded["weights_sha256"] == hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
-    assert "grid" not in json.dumps(recorded)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import IntrinsicsError
@@ -24,6 +24,7 @@ from stream.records.schema.manifest import Source as RecordedSource
 from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.table import open_clip
 from stream.video.container import read_facts
+from tests.support.properties import examples
 from tests.support.runs import INTRINSICS, write_intrinsics
 
 _SPARSE_BYTES = 1 << 30
@@ -101,7 +102,7 @@ _PIXELS = st.floats(-1e6, 1e6, allow_subnormal=False)
 _FOCAL = st.floats(1e-6, 1e6)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(60)
 @given(st.tuples(_FOCAL, _FOCAL), st.tuples(_PIXELS, _PIXELS), st.tuples(_PIXELS, _PIXELS, _PIXELS, _PIXELS))
 def test_every_lens_within_the_bounds_is_fitted_or_refused(
     focal: tuple[float, float], centre: tuple[float, float], k: tuple[float, float, float, float]

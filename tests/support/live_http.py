@@ -74,8 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(self.served.data)
 
     def _write(self, data: bytes) -> None:
-        """Send it, up to where this answer is to be cut off."""
+        """Send it, up to where this answer is to be cut off; then the connection is closed."""
         if self._left is not None:
+            self.close_connection = self.close_connection or len(data) > self._left
             data = data[: self._left]
             self._left -= len(data)
         self.served.sent_bytes += len(data)

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-import torch
 
 from models.memory.adaptive_batch import AdaptiveBatch
 
 
 def work_that_fits(largest: int, seen: list[int]) -> Callable[[Sequence[int]], list[int]]:
     """Work on batches of at most ``largest``; the sizes tried are noted."""
+    import torch
 
     def work(batch: Sequence[int]) -> list[int]:
         seen.append(len(batch))
@@ -47,6 +47,8 @@ def test_short_batch_halves_what_it_held() -> None:
 
 def test_single_item_that_does_not_fit_is_an_error() -> None:
     """There is no half of one item: the error is the caller's."""
+    import torch
+
     halving = AdaptiveBatch(2)
     with pytest.raises(torch.OutOfMemoryError):
         list(halving.run(range(2), work_that_fits(0, [])))

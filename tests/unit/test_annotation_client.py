@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.annotators.annotator import (
@@ -26,6 +26,7 @@ from stream.records.store.keyframes import KeyframeCache, digest
 from stream.runtime import channels
 from tests.support.annotated import task
 from tests.support.fake_annotators import FakeAnnotator, answer_to
+from tests.support.properties import examples
 
 
 def order(number: int = 0, *, queued_at_s: float = 0.0, keyframes: Sequence[bytes] = ()) -> AnnotationTask:
@@ -66,7 +67,7 @@ def test_small_batch_goes_when_its_oldest_has_waited() -> None:
     assert batches.due(105.0) == orders
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(st.lists(st.floats(0, 20), max_size=30).map(sorted), st.integers(1, 5), st.floats(0, 8))
 def test_every_order_goes_once_and_in_order(arrivals: list[float], size_max: int, wait_max_s: float) -> None:
     """Whenever orders come, each is in one batch, none is larger than allowed, and none waits for longer."""

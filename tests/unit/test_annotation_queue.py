@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
@@ -33,6 +33,7 @@ from stream.annotation.queue_messages import (
 from stream.pipeline.facts import SegmentClosed
 from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable, End, WorkerExited, WorkerReady
 from stream.records.schema.events import NO_ANNOTATOR, NO_RESPONSE, SegmentSkipped
+from tests.support.properties import examples
 
 END = End("end_of_stream", 10.0, 300)
 OUTSTANDING_MAX = 3
@@ -313,7 +314,7 @@ SELDOM = [Environment.close_again, Environment.replay, Environment.exit_for_good
 STEPS = [*OFTEN * 4, *SOMETIMES * 2, *SELDOM]
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@examples(300)
 @given(
     st.lists(st.sampled_from(STEPS), min_size=20, max_size=150),
     st.randoms(use_true_random=False),

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -198,8 +199,17 @@ def test_an_error_of_the_reading_thread_is_the_chains() -> None:
 
 
 @pytest.mark.parametrize("ending", ["ts", "mkv", "mp4"])
-def test_a_file_that_grows_is_read_as_it_grows(tmp_path: Path, clips: dict[str, Path], ending: str) -> None:
+def test_a_file_that_grows_is_read_as_it_grows(
+    tmp_path: Path, clips: dict[str, Path], ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All of it, though it is written while it is read; it ends when it no longer grows."""
+    clock, is_written = Clock(), threading.Event()
+
+    def wait(seconds: float) -> None:
+        if is_written.wait(0.001):
+            clock.wait(seconds)
+
+    monkeypatch.setattr("stream.sources.live.source.GrowingFile", partial(GrowingFile, clock=clock, wait=wait))
     data, path = clips[ending].read_bytes(), tmp_path / f"growing.{ending}"
     path.write_bytes(data[: len(data) // 4])
     source = _live(str(path), QUICK.model_copy(update={"follow": True}))
@@ -209,6 +219,7 @@ def test_a_file_that_grows_is_read_as_it_grows(tmp_path: Path, clips: dict[str, 
         decoded.add(out for packet in islice(feed, 5) if packet is not None for out in stage.on_item(packet))
         with path.open("ab") as file:
             file.write(data[part * len(data) // 4 : (part + 1) * len(data) // 4])
+    is_written.set()
     decoded.add(drive(stage, [packet for packet in feed if packet is not None]))
     assert decoded.digests == decode(clips[ending]).digests
     assert not decoded.damage

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import IntrinsicsError, UsageError
@@ -15,6 +15,7 @@ from stream.geometry.camera import fit_camera
 from stream.geometry.intrinsics import Intrinsics
 from stream.geometry.lens_polynomial import fold_angle
 from stream.pipeline.items import Float64
+from tests.support.properties import examples
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 FISHEYE = SHARED / "data" / "fisheye"
@@ -154,7 +155,7 @@ def cv2_choice(k: Float64, d: Float64, size: tuple[int, int], balance: float, fo
     return np.asarray(chosen, np.float64)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60)
 @given(
     focal=st.floats(300, 700),
     aspect=st.floats(0.9, 1.1),

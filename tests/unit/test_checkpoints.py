@@ -7,7 +7,7 @@ from pathlib import Path
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
@@ -28,6 +28,7 @@ from stream.records.store.checkpoint import (
 )
 from stream.records.store.event_log import EventLog
 from stream.stages.store import EmbeddingWriter
+from tests.support.properties import examples
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def plain(value: object) -> object:
     return (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(40)
 @given(state=STATES)
 def test_states_are_packed_whole(state: State) -> None:
     """What is packed is unpacked equal, arrays bit for bit with their dtype and shape."""

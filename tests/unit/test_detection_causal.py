@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.detection.centroid import unit_rows, unit_vector
@@ -16,6 +16,7 @@ from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds, causal_thresholds
 from stream.errors import InputError
 from stream.pipeline.items import Float64
+from tests.support.properties import examples
 from tests.tools.false_alarms import DIMENSIONS, simulated_work
 
 CLIP_1 = Path(__file__).parents[2].parent / "shared" / "published" / "egoclean_clip1.npz"
@@ -41,7 +42,7 @@ def scene(windows: int, axis: int, seed: int) -> list[Float64]:
     return list(unit_rows(vectors))
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(40)
 @given(st.integers(0, 10_000), st.integers(1, 25), st.integers(0, 45))
 def test_every_statistic_equals_its_batch_formula_after_every_sample(seed: int, length: int, start: int) -> None:
     """Score, EMA and thresholds are those of the formulas over what was learned and seen until then."""
@@ -209,7 +210,7 @@ def test_times_must_ascend() -> None:
             detector.push(t_s, scene(1, 0, 1)[0])
 
 
-@settings(deadline=None, derandomize=True, max_examples=25)
+@examples(25)
 @given(st.integers(0, 139))
 def test_a_restored_detector_goes_on_exactly(at: int) -> None:
     """Cut at any window, snapshot and restore give the same steps and the same end as one run."""

@@ -2,19 +2,20 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.detection.centroid import RunningCentroid, unit_rows, unit_vector
 from stream.errors import InputError
 from stream.pipeline.items import Float64
+from tests.support.properties import examples
 
 
 def units(seed: int, n: int, dimensions: int = 7) -> Float64:
     return np.array(list(unit_rows(np.random.default_rng(seed).normal(0.5, 1, (n, dimensions)))))
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(st.integers(0, 1000), st.integers(2, 40))
 def test_score_equals_the_mean_cosine_distance_after_every_sample(seed: int, n: int) -> None:
     """The dot product with the sum is 1 - the mean of all cosines to what was learned."""

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.detection.edges import offset, onset
 from stream.detection.thresholds import Thresholds
 from stream.pipeline.items import Float64
+from tests.support.properties import examples
 
 AT = Thresholds(median=0.2, on=0.3, off=0.25)
 scores = st.lists(st.integers(0, 100), min_size=1, max_size=40).map(lambda s: np.array(s) / 100)
@@ -36,7 +37,7 @@ def test_offset_is_where_the_score_steps_down() -> None:
     assert offset(np.array([0.2, 0.4, 0.4]), 0.25) == 3
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(scores)
 def test_edges_maximise_their_sums_over_all_tails(values: Float64) -> None:
     """No other tail has more evidence of an onset, or lies further below the level of an offset."""

@@ -4,18 +4,19 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.detection.histogram import BINS, DecayingHistogram
 from stream.detection.thresholds import median_and_sigma, otsu, weighted_median, weighted_samples
 from stream.pipeline.items import Float64
 from stream.pipeline.state import take
+from tests.support.properties import examples
 
 NEVER = 10**9
 scales = st.sampled_from([1e-7, 1e-3, 0.3, 2.0])
 samples = st.tuples(scales, st.lists(st.floats(-1, 1), min_size=1, max_size=80)).map(lambda s: s[0] * np.array(s[1]))
-repeatable = settings(deadline=None, derandomize=True)
+repeatable = examples()
 
 
 def filled(values: Float64, memory: int = NEVER) -> DecayingHistogram:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.detection.centroid import unit_rows
@@ -18,6 +18,7 @@ from stream.detection.offline import (
 )
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds
+from tests.support.properties import examples
 
 CLIP_1 = Path(__file__).parents[2].parent / "shared" / "published" / "egoclean_clip1.npz"
 """Unit vectors whose Gram matrix was read off the figure that EgoClean (calicartels/EgoClean on GitHub) published of
@@ -25,7 +26,7 @@ its first clip, with the published score and EMA curves."""
 published = pytest.mark.skipif(not CLIP_1.exists(), reason="the published curves are not on this machine")
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(st.integers(0, 1000), st.integers(2, 30))
 def test_typicality_is_the_mean_cosine_to_all_others(seed: int, n: int) -> None:
     """The dot product with the sum gives what the N x N matrix without its diagonal would."""

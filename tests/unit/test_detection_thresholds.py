@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import causal_thresholds, median_and_sigma, otsu, weighted_median, weighted_samples
 from stream.pipeline.items import Float64
+from tests.support.properties import examples
 
 samples = st.lists(st.integers(-1000, 1000), min_size=2, max_size=60).map(lambda s: np.array(s) / 1000)
-repeatable = settings(deadline=None, derandomize=True)
+repeatable = examples()
 
 
 @repeatable

@@ -8,7 +8,6 @@ from pathlib import Path
 import av
 import psutil
 import pytest
-import torch
 from rich.console import Console
 
 from stream.config import Options
@@ -137,6 +136,8 @@ def test_missing_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU is named with its memory; without one only an encoder with weights is slow; without torch that is said."""
+    import torch
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert not software.gpu(has_weights=False).hint
     assert software.gpu(has_weights=True).hint

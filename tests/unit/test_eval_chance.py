@@ -4,19 +4,20 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.evaluation.chance import scatter
 from stream.evaluation.evaluation import evaluate
 from stream.evaluation.types import Clip, Stretch
+from tests.support.properties import examples
 
 TRUE = (Stretch(60, 80), Stretch(140, 158))
 FOUND = Clip("found", predicted=(Stretch(61, 82), Stretch(141, 157)), true=TRUE, duration_s=190.0)
 ASTRAY = Clip("astray", predicted=(Stretch(5, 26), Stretch(100, 116)), true=TRUE, duration_s=190.0)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(60)
 @given(lengths=st.lists(st.floats(0.1, 30), max_size=6), spare_s=st.floats(0, 500), seed=st.integers(0, 9))
 def test_random_events_have_the_given_lengths_and_never_overlap(
     lengths: list[float], spare_s: float, seed: int

@@ -4,14 +4,15 @@ from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.evaluation.evaluation import judge
 from stream.evaluation.metrics import CRITERIA, EDGE_ERROR_MAX_S, IOU_MIN, Float64, best_pairs, count, extend, ious
 from stream.evaluation.types import Stretch, edges_of, joined
+from tests.support.properties import examples
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=150)
+PROPERTY = examples(150)
 
 EVENTS = st.lists(st.integers(0, 300), max_size=12, unique=True).map(
     lambda edges: tuple(Stretch(float(a), float(b)) for a, b in zip(*[iter(sorted(edges))] * 2, strict=False))

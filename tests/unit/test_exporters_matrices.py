@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporters.figures.matrices import Cells, cells_of, colour_limits, similarity
+from tests.support.properties import examples
 
 Float32 = npt.NDArray[np.float32]
 
@@ -26,7 +27,7 @@ def in_blocks(rows: Float32, size: int) -> Iterator[Float32]:
         yield rows[start : start + size]
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@examples(40)
 @given(
     count=st.integers(1, 60), cells_max=st.integers(1, 20), block=st.integers(1, 17), holes=st.sets(st.integers(1, 58))
 )

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.annotators.frame_selection import OFF_S_MAX, OFF_SHARE_MAX, even_choice, spread_choice
+from tests.support.properties import examples
 
 SECONDS = [float(t) for t in range(100)]
 
@@ -35,7 +36,7 @@ def test_choice_is_even(times_s: list[float], most: int, shown_s: list[float]) -
     assert [times_s[index] for index in even_choice(times_s, most)] == shown_s
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(60)
 @given(st.lists(st.floats(0.001, 5.0), min_size=1, max_size=50), st.integers(1, 32))
 def test_shown_times_are_the_told_ones(steps_s: list[float], most: int) -> None:
     """Whatever the frames' times: those chosen lie on one even grid but for a tenth of its step, or 50 ms."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.config import Options, validate
@@ -12,6 +12,7 @@ from stream.sources.address import FILE, Address, clip_stem_of, redacted, scheme
 from stream.sources.discover import list_clips
 from stream.sources.table import OPENERS, open_clip, open_source
 from tests.support.clips import clips_named
+from tests.support.properties import examples
 
 SECRET = "geheim7"  # noqa: S105 - of nobody
 
@@ -48,7 +49,7 @@ def test_an_address_has_a_name_and_a_stem_without_secrets(spec: str, name: str, 
     assert SECRET not in repr(address)
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=4), st.text(min_size=4))
 def test_no_password_is_told(user: str, password: str) -> None:
     """Whatever stands before the last @ is neither in the name nor in the stem."""

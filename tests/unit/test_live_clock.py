@@ -1,11 +1,12 @@
 """The line of time of a camera: across connections, and when its clock wraps or is set."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.sources.live.camera_clock import WRAP_TICKS, CameraClock
 from tests.support.live_packets import packet
+from tests.support.properties import examples
 
 
 def _end_of(line: CameraClock, t_s: float) -> float:
@@ -88,7 +89,7 @@ def test_a_small_step_back_is_a_jitter() -> None:
     assert (late.pts or 0) / 90_000 + line.offset_s == pytest.approx(-0.1)
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 2e5), st.booleans()), max_size=30))
 def test_the_line_never_goes_back_at_a_connection(story: list[tuple[float, float, bool]]) -> None:
     """Whatever clocks a camera comes back with, each connection begins at or after the end of the one before."""

@@ -4,13 +4,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.encoders.vjepa2.cost import encoder_need, encoder_shape
 from models.encoders.vjepa2.random_weights import save_random_vjepa2
 from models.memory import gpu, vram
 from models.memory.vram import GIB, MARGIN_BYTES, Need, share_out
+from tests.support.properties import examples
 
 VIT_L = Need(weights_bytes=607_770_624, each_bytes=456_130_560, batch_max=4)
 QWEN_7B = Need(weights_bytes=16_600_000_000, each_bytes=400_000_000, batch_max=8)
@@ -18,7 +19,7 @@ QWEN_7B = Need(weights_bytes=16_600_000_000, each_bytes=400_000_000, batch_max=8
 needs = st.builds(Need, st.integers(0, 20 * GIB), st.integers(1, 2 * GIB), st.integers(1, 16))
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(st.integers(0, 200 * GIB), st.dictionaries(st.sampled_from(["encode", "annotate", "other"]), needs, min_size=1))
 def test_shares_stay_within_the_budget(budget_bytes: int, wanted: dict[str, Need]) -> None:
     """Limits add up to the budget at most, hold their own batches, and a budget too small is an error."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -24,6 +24,7 @@ from stream.records.store.arrays import GrowingArray
 from stream.records.store.event_log import EventLog, ResumableLog, read_events
 from stream.records.store.keyframes import KeyframeCache, digest, keyframes_within
 from stream.records.store.run_lock import RunLock
+from tests.support.properties import examples
 
 STARTED = events.RunStarted(run_id="r", source="clip.mp4", stem="clip", encoder="grid", annotator="none")
 
@@ -229,7 +230,7 @@ def closed(segment_id: str, t_start_s: float, t_end_s: float, damaged_s: float =
     )  # fmt: skip
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(cuts=st.lists(st.floats(0.001, 100), max_size=12, unique=True), damage=SPANS)
 def test_accounting_is_exact_to_the_millisecond(cuts: list[float], damage: list[tuple[float, float]]) -> None:
     """However the time is cut and damaged, the outcomes and the damage add up to the decoded time."""

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import SourceError
@@ -17,6 +17,7 @@ from stream.sources.remote import file as remote
 from stream.sources.remote import parts
 from stream.sources.remote.file import RemoteFile, Traffic
 from stream.sources.table import open_clip
+from tests.support.properties import examples
 
 _DATA = bytes(number * 7 % 251 for number in range(10_000))
 _BLOCK = 64
@@ -55,7 +56,7 @@ def _remote(counted: _Counted, name: str = "s3://bucket/clip.mp4") -> RemoteFile
     )  # fmt: skip
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(
     offset=st.integers(0, 9_000),
     size=st.integers(0, 1_000),

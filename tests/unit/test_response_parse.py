@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.annotators.annotator import AnnotationRequest
 from models.annotators.response.parse import AnswerError, DescribedAction, DescribedObject, Ecot, parse_answer
 from models.annotators.response.schema import BoxSpace, echo_of
 from tests.support.answer_strategies import DIGEST, asked_and_answered, make_request
+from tests.support.properties import examples
 
 ECOT = {"scene": "bench", "subtask": "drive screw", "motion": "right hand turns", "prediction": "next screw"}
 REQUEST = make_request(duration_s=12.34, width_px=456, height_px=256)
@@ -45,7 +46,7 @@ def test_answer_is_read() -> None:
     assert second == DescribedAction(4.1, 6.0, active=False, objects=(), ecot=None)
 
 
-@settings(deadline=None, derandomize=True, max_examples=150)
+@examples(150)
 @given(asked_and_answered())
 def test_whatever_meets_the_schema_gives_sound_actions(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
     """It is never refused; actions last and are disjoint, inside the segment; boxes have an area inside the picture."""
@@ -66,7 +67,7 @@ def test_whatever_meets_the_schema_gives_sound_actions(case: tuple[AnnotationReq
             assert 0 <= y1 < y2 <= request.height_px
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@examples(100)
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_whatever_else_is_refused_in_one_way(raw: str) -> None:
     """No words at all make it fail with another error than its own."""

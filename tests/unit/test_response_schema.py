@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from models.annotators.annotator import AnnotationRequest
@@ -21,6 +21,7 @@ from models.annotators.response.schema import (
     schema_sha256,
 )
 from tests.support.answer_strategies import asked_and_answered, make_request
+from tests.support.properties import examples
 
 
 def test_schema_is_a_schema() -> None:
@@ -30,7 +31,7 @@ def test_schema_is_a_schema() -> None:
     assert json.loads(compact_json(schema)) == schema
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@examples(60)
 @given(asked_and_answered())
 def test_no_answer_is_longer_than_the_bound(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
     """Whatever meets the schema meets it by jsonschema's judgement, and is no longer than is said."""

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.detection.centroid import unit_rows
@@ -14,6 +14,7 @@ from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
 from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe
 from stream.pipeline.stage import drive
 from stream.stages.detect import Detect
+from tests.support.properties import examples
 
 WINDOW_S = 64 / 30
 SHORT = DetectorOptions(warmup_s=10, settle_windows=5)
@@ -239,7 +240,7 @@ strides = st.sampled_from([0.5, 1.0, 2.5])
 longest = st.sampled_from([4.0, 12.0, 30.0])
 
 
-@settings(deadline=None, derandomize=True, max_examples=150)
+@examples(150)
 @given(stretches, strides, longest, st.sets(st.integers(0, 149), max_size=50), st.data())
 def test_any_stream_is_partitioned_and_can_be_resumed_anywhere(
     work_done: list[tuple[int, int]], stride_s: float, longest_s: float, lost: set[int], data: st.DataObject

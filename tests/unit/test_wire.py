@@ -5,7 +5,7 @@ from pathlib import Path
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
@@ -13,6 +13,7 @@ from stream.pipeline.codec import DTYPES, CodecError, pack, unpack
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
 from stream.pipeline.items import AnnotationTask, Barrier, Embedding, EncoderFrame, End, Item, Keyframe
 from stream.runtime import channels
+from tests.support.properties import examples
 
 RNG = np.random.default_rng(0)
 ITEMS: list[Item] = [
@@ -142,7 +143,7 @@ def test_packed_snapshots_come_back(tmp_path: Path) -> None:
             unpack(data)
 
 
-@settings(deadline=None, derandomize=True)
+@examples()
 @given(st.lists(st.binary(max_size=64), max_size=4))
 def test_noise_is_refused(parts: list[bytes]) -> None:
     """Random bytes are never an item, and never another exception."""
