@@ -7,6 +7,12 @@ from models.annotators.annotator import AnnotationRequest, Frame
 from stream.pipeline.facts import SegmentClosed
 from stream.records.store.keyframes import digest, in_ms, keyframes_within
 
+_HINTS = {
+    "typical": "typical of this recording",
+    "anomalous": "anomalous: unlike the rest of this recording",
+    "unknown": "not compared with the rest of this recording",
+}
+
 
 class FramesMissingError(Exception):
     """The keyframes of a segment are no longer in the keyframe cache, or not as they were: one sentence."""
@@ -46,5 +52,5 @@ def read_frames(segment: SegmentClosed, keyframes: Path) -> tuple[Frame, ...]:
 
 def hint_of(segment: SegmentClosed) -> str:
     """The detector's result, in words."""
-    kind = "typical of this recording" if segment.kind == "typical" else "anomalous: unlike the rest of this recording"
+    kind = _HINTS[segment.kind]
     return kind if segment.period_s is None else f"{kind}; the motion repeats about every {segment.period_s:.1f} s"

@@ -57,7 +57,7 @@ class Selection:
     def _reason(self, segment: events.SegmentClosed, keyframes_there: int) -> str | None:
         if not self._options.annotator.enabled:
             return NO_ANNOTATOR
-        if self._options.annotator.segments == "anomalous" and segment.kind == "typical":
+        if self._options.annotator.segments == "anomalous" and segment.kind != "anomalous":
             return ONLY_ANOMALOUS
         if not segment.keyframes:
             return NO_KEYFRAMES

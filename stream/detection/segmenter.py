@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,20 @@ Segments: TypeAlias = Iterator[SegmentOpened | SegmentClosed]
 _MICROSECOND_S = 1e-6
 """Resolution of recorded times; anything shorter is a rounding error, not a segment."""
 _MARK = "s"
+
+
+class _Window(NamedTuple):
+    """A window of the open segment."""
+
+    t_s: float
+    score: float | None
+    is_usable: bool
+    """Whether it has a unit vector, from which the detector can tell anything."""
+
+
+def _state(kind: object) -> Kind:
+    """The detector's state in a segment of this kind: typical until it finds something else."""
+    return "anomalous" if kind == "anomalous" else "typical"
 
 
 def number_of(segment_id: str) -> int:
@@ -45,10 +59,11 @@ class Segmenter:
         self._next_s: float | None = 0.0
         """Start of the next segment while none is open; None while the source is disconnected."""
         self._kind: Kind = "typical"
+        """The detector's state: the kind of the open segment, if a window says so."""
         self._stretch_start_s = 0.0
         """Start of the current stretch of this kind, which may span several segments."""
-        self._windows: list[tuple[float, float | None]] = []
-        """(start in seconds, score) of the windows that start in the open segment."""
+        self._windows: list[_Window] = []
+        """The windows that start in the open segment."""
         self._thresholds: Thresholds | None = None
 
     def begin(self, known_s: float) -> Segments:
@@ -59,7 +74,7 @@ class Segmenter:
 
     def window(self, step: Step, unit: Float64 | None, known_s: float) -> Segments:
         """Take a window with its unit vector (None if it has none) and the detector's result for it."""
-        self._windows.append((step.t_start_s, step.score))
+        self._windows.append(_Window(step.t_start_s, step.score, unit is not None))
         if unit is not None:
             self._recent.add(step.t_start_s, unit)
         self._thresholds = step.thresholds or self._thresholds
@@ -71,7 +86,7 @@ class Segmenter:
     def change(self, change: Change, known_s: float) -> Segments:
         """Switch to the other kind at the time of the change, but not at the start of the open segment."""
         yield from self._cut(change.t_s, known_s)
-        second_s = next(t_s for t_s, _ in self._windows if t_s > self._open_since())
+        second_s = next(window.t_s for window in self._windows if window.t_s > self._open_since())
         yield from self._turn(max(change.t_s, second_s), change.closed_by, change.kind, known_s)
 
     def end(self, t_s: float, closed_by: ClosedBy) -> Segments:
@@ -90,10 +105,10 @@ class Segmenter:
 
     def go_on(self, number: int, kind: Kind, *, start_s: float | None = None, next_s: float | None = None) -> None:
         """Continue from recorded segments: segment ``number`` started at ``start_s``, or will start at ``next_s``."""
-        self._number, self._kind, self._start_s, self._next_s = number, kind, start_s, next_s
+        self._number, self._kind, self._start_s, self._next_s = number, _state(kind), start_s, next_s
         since_s = start_s if start_s is not None else next_s or 0.0
         self._stretch_start_s = since_s
-        self._windows = [(t_s, score) for t_s, score in self._windows if t_s >= since_s]
+        self._windows = [window for window in self._windows if window.t_s >= since_s]
 
     def snapshot(self) -> State:
         t = self._thresholds
@@ -104,7 +119,7 @@ class Segmenter:
             "next_s": self._next_s,
             "kind": self._kind,
             "stretch_start_s": self._stretch_start_s,
-            "windows": [[t_s, score] for t_s, score in self._windows],
+            "windows": [[window.t_s, window.score, int(window.is_usable)] for window in self._windows],
             "thresholds": None if t is None else [t.median, t.on, t.off],
         }
 
@@ -113,9 +128,10 @@ class Segmenter:
         self._number = take(state, "number", int)
         self._start_s = take_optional(state, "start_s", float)
         self._next_s = take_optional(state, "next_s", float)
-        self._kind = "anomalous" if state["kind"] == "anomalous" else "typical"
+        self._kind = _state(state["kind"])
         self._stretch_start_s = take(state, "stretch_start_s", float)
-        self._windows = [(t_s, score) for t_s, score in take(state, "windows", list)]
+        windows = take(state, "windows", list)
+        self._windows = [_Window(t_s, score, bool(is_usable)) for t_s, score, is_usable in windows]
         thresholds = take_optional(state, "thresholds", list)
         self._thresholds = Thresholds(*thresholds) if thresholds else None
 
@@ -137,19 +153,23 @@ class Segmenter:
         yield self._opened(known_s)
 
     def _opened(self, known_s: float) -> SegmentOpened:
-        return SegmentOpened(self._segment_id(), self._open_since(), self._kind, known_s)
+        start_s = self._open_since()
+        limit_s = start_s + self._options.max_segment_s
+        kind = self._judged([window for window in self._windows if start_s <= window.t_s < limit_s])
+        return SegmentOpened(self._segment_id(), start_s, kind, known_s)
 
     def _closed(self, end_s: float, closed_by: ClosedBy, known_s: float) -> SegmentClosed:
         start_s = self._open_since()
-        inside = [score for t_s, score in self._windows if t_s < end_s]
-        scores = [score for score in inside if score is not None]
+        inside = [window for window in self._windows if window.t_s < end_s]
+        scores = [window.score for window in inside if window.score is not None]
+        kind = self._judged(inside)
         self._windows = self._windows[len(inside) :]
-        period_s = self._recent.period_s(self._stretch_start_s, end_s) if self._kind == "typical" else None
+        period_s = self._recent.period_s(self._stretch_start_s, end_s) if kind == "typical" else None
         return SegmentClosed(
             segment_id=self._segment_id(),
             t_start_s=start_s,
             t_end_s=end_s,
-            kind=self._kind,
+            kind=kind,
             closed_by=closed_by,
             detected_at_s=known_s,
             windows=len(inside),
@@ -160,6 +180,10 @@ class Segmenter:
             period_s=period_s,
             cycles=(end_s - start_s) / period_s if period_s else None,
         )
+
+    def _judged(self, windows: list[_Window]) -> Kind:
+        """The kind of a segment with these windows."""
+        return self._kind if any(window.is_usable for window in windows) else "unknown"
 
     def _segment_id(self) -> str:
         return f"{_MARK}{self._number:04d}"

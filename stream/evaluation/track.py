@@ -69,8 +69,8 @@ def make_row(
         raise InputError(f"{where}: {error}") from error
     if t_end_s <= t_start_s:
         raise InputError(f"{where}: its end, {end}, is not after its start, {start}")
-    if kind not in ("typical", "anomalous"):
-        raise InputError(f"{where}: its kind is {kind!r}, expected 'typical' or 'anomalous'")
+    if kind not in ("typical", "anomalous", "unknown"):
+        raise InputError(f"{where}: its kind is {kind!r}, expected 'typical', 'anomalous' or 'unknown'")
     return Row(where, Stretch(t_start_s, t_end_s, *known_at_s), str(kind), text)
 
 

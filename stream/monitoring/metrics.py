@@ -129,8 +129,8 @@ class AnnotationMetrics:
                 self._settle(event)
 
     def _settle(self, outcome: events.Outcome) -> None:
-        """A segment that closed before this process started has the kind ``unknown`` and no latency."""
-        kind, closed_at = self._closed.pop(outcome.segment_id, ("unknown", None))
+        """A segment that closed before this process started has the kind ``unrecorded`` and no latency."""
+        kind, closed_at = self._closed.pop(outcome.segment_id, ("unrecorded", None))
         self._settled.labels(kind, outcome.event.removeprefix("segment.")).inc()
         if isinstance(outcome, events.SegmentSkipped):
             return

@@ -15,7 +15,10 @@ from pydantic.dataclasses import dataclass
 Seconds: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds since the first decoded frame")]
 Duration: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds")]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
-Kind: TypeAlias = Literal["typical", "anomalous"]
+Kind: TypeAlias = Annotated[
+    Literal["typical", "anomalous", "unknown"],
+    Field(description="unknown: no window of it could be judged"),
+]
 ClosedBy: TypeAlias = Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
 
 STRICT: Final = ConfigDict(extra="forbid")
@@ -33,7 +36,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class SegmentOpened(Fact):
-    """A segment has begun; its start is back-dated to where the change began."""
+    """A segment has begun; its start is back-dated to where the change began. Its kind may be unknown yet."""
 
     event: Literal["segment.opened"] = field(default="segment.opened", kw_only=True)
     segment_id: str

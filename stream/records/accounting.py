@@ -6,7 +6,7 @@ Times are added up in whole microseconds, so the sums are exact and can be compa
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from stream.pipeline.state import State, take
 from stream.records.schema.events import (
@@ -87,6 +87,10 @@ class Account:
         """Whether part of the source is missing from the records, or should be annotated and is not."""
         lost = (self.seconds["damaged_s"], self.seconds["failed_s"], self.seconds["gap_s"], self.seconds["dropped_s"])
         return any(lost) or self.windows_skipped > 0 or self.is_away
+
+    def exit_code(self, packets_lost: int, *, lacks_windows: bool) -> Literal[0, 4]:
+        """The exit code of a finished run: 4 if something is missing, or if it should have a window and has none."""
+        return 4 if self.incomplete or packets_lost or lacks_windows else 0
 
 
 def account(recorded: Iterable[Event]) -> Account:

@@ -7,7 +7,7 @@ be stopped at any moment and called again.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
 from models.annotators.table import NO_ANNOTATOR
@@ -34,6 +34,7 @@ from stream.runtime.processes import ANNOTATE
 from stream.stages.annotate import Annotate
 from stream.ui.notes import Note
 from stream.ui.view import View
+from stream.video.sampling import Sampling
 
 _OF_ONE_ANNOTATOR: Final = {"model", "url", "quantization"}
 """Options that do not apply to another annotator."""
@@ -162,10 +163,12 @@ def _update_accounting(layout: RunLayout) -> events.RunFinished:
     if recorded[-1] == finish:
         return finish
     accounting = account(recorded)
-    code: Literal[0, 4] = 4 if accounting.incomplete or finish.packets_lost else 0
+    manifest = read_manifest(layout.manifest)
+    sampling = Sampling.parse(by_path(manifest.options, "window.preset"))
+    lacks_windows = sampling.lacks_windows(finish.windows, finish.decoded_s)
+    code = accounting.exit_code(finish.packets_lost, lacks_windows=lacks_windows)
     with EventLog(layout.events) as log:
         log.append(again := replace(finish, **accounting.seconds, annotation=accounting.annotation, exit_code=code))
-    manifest = read_manifest(layout.manifest)
     manifest.exit_code = again.exit_code
     manifest.write(layout.manifest)
     _update_health(layout, again)

@@ -27,6 +27,7 @@ from stream.records.store.checkpoint import newest_checkpoint, read_checkpoint, 
 from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.run_lock import NETWORK_ADVICE, RunLock, clear, earlier_run, file_system, is_network
 from stream.records.store.versions import require_readable
+from stream.run.no_window import no_window_reason
 from stream.run.overwrite import announce_removal, next_command
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, go_on
@@ -285,6 +286,9 @@ class _Session:
         manifest.write(self.layout.manifest)
         if manifest.state == "finished":
             remove_checkpoints(self.layout)
+            if (finish := finish_of(self.layout.events)) and not finish.windows:
+                reason = no_window_reason(self._options.sampling, finish.frames, finish.decoded_s)
+                self.view.note(Note(reason, "warning"))
             if latency:
                 self.view.note(Note(summary_line(latency)))
 

@@ -22,7 +22,8 @@ class Detect(Stage):
     that begins or ends with an embedding follows right after it. The last one is closed right before ``End``, and one
     that a gap ends right before ``SourceLost``. If the run was stopped, the segment stays open, since the run can be
     resumed. Without frames there is no segment. An embedding that is zero or not finite counts as a window of its
-    segment, but has no score, and the detector does not learn from it.
+    segment, but has no score, and the detector does not learn from it. A segment without any other window is of unknown
+    kind.
 
     Raises:
         InputError: embeddings do not come in ascending time, or differ in their number of elements.

@@ -64,6 +64,7 @@ class Record(Stage):
         self._keyframes = OpenKeyframes(self._cache)
         self._checkpoints = Checkpoints(layout, attempt, self._cache)
         self._totals = RunTotals()
+        self._sampling = options.sampling
         self._overload = OverloadAggregator()
         self._annotation = AnnotationExecutor(layout, self._log, self._cache, options, on_finish=self._finish)
 
@@ -200,6 +201,8 @@ class Record(Stage):
                 anomalous=self._totals.anomalous,
                 annotation=accounting.annotation,
                 wall_s=round(self._totals.wall_s, 3),
-                exit_code=4 if accounting.incomplete or end.packets_lost else 0,
+                exit_code=accounting.exit_code(
+                    end.packets_lost, lacks_windows=self._sampling.lacks_windows(self._totals.windows, end.decoded_s)
+                ),
             )
         )

@@ -53,6 +53,10 @@ class Sampling:
         """The longest stretch without frames that a window may hold: at low rates two frames are further apart."""
         return max(HOLE_S, 2 / self.rate_fps)
 
+    def lacks_windows(self, windows: int, decoded_s: float) -> bool:
+        """Whether a run has no window although its source is long enough for one, whatever the frame rate."""
+        return windows == 0 and decoded_s >= self.duration_s + self.hole_s
+
     def wanted_s(self, first_s: float) -> Float64:
         """The times, (frames,) in seconds, of the frames of a window whose first frame is at ``first_s``."""
         return first_s + np.arange(self.frames) / self.rate_fps

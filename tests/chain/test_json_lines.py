@@ -53,7 +53,7 @@ def test_standard_output_is_the_events(clip: Path, tmp_path: Path) -> None:
 def test_errors_before_the_run_are_lines_of_none(tmp_path: Path) -> None:
     """A clip that cannot be read has no run, and its error names none, even among the runs of others."""
     write_intrinsics(tmp_path)
-    good = make_clip(tmp_path / "good.mp4", frames=20)
+    good = make_clip(tmp_path / "good.mp4", frames=90)
     result = run_inline(good, tmp_path / "none.mp4", *JSON, "--out", tmp_path / "runs")
     assert result.returncode == 3
     said = lines(result.stderr)

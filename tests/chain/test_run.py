@@ -159,11 +159,11 @@ def test_other_options_do_not_overwrite_a_run(clip: Path, out: Path) -> None:
 
 
 def test_clip_shorter_than_a_window_is_one_unscored_segment(tmp_path: Path) -> None:
-    """A clip without a single window is one typical segment that says it was never scored."""
+    """A clip without a single window is one segment of unknown kind that says it was never scored."""
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "short.mp4", frames=20)
     assert run_inline(clip, *GRID, "--out", tmp_path).returncode == 0
     (segment,) = (event for event in events_of(tmp_path / "short") if isinstance(event, events.SegmentClosed))
-    assert (segment.t_start_s, segment.kind, segment.windows) == (0.0, "typical", 0)
+    assert (segment.t_start_s, segment.kind, segment.windows) == (0.0, "unknown", 0)
     assert segment.t_end_s == pytest.approx(2 / 3)
     assert (segment.score_mean, segment.theta_on) == (None, None)

@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from stream.config import Options
+from stream.records import open_run
+from stream.run.no_window import no_window_reason
 from stream.run.prepare import prepare
+from stream.video.sampling import Sampling
 from tests.support.clips import make_clip
 from tests.support.inline import run_inline
 from tests.support.runs import write_intrinsics
@@ -32,3 +37,37 @@ def test_a_run_that_goes_on_keeps_its_batch(tmp_path: Path) -> None:
     assert prepare(options).options.encoder.batch == 3
     assert prepare(options.replace({"encoder.batch": 2})).options.encoder.batch == 2
     assert prepare(options.replace({"output.overwrite": True})).options.encoder.batch == 1
+
+
+@pytest.mark.parametrize(
+    ("frames", "times_s", "code", "reason"),
+    [
+        (
+            24,
+            [5.0 * number for number in range(24)],
+            4,
+            "the source has 0.21 frames per second, and --window 64@30 needs 1",
+        ),
+        (30, None, 0, "1.0 s are too short for --window 64@30, which takes 2.1 s"),
+    ],
+    ids=["time lapse", "short"],
+)
+def test_a_run_without_a_window_says_why(
+    tmp_path: Path, frames: int, times_s: list[float] | None, code: int, reason: str
+) -> None:
+    """No segment is called typical, the accounting closes, and it ends with 4 if the clip is long enough."""
+    clip = make_clip(tmp_path / "clip.mp4", frames=frames, times_s=times_s, fps=30 if times_s is None else 1)
+    result = run_inline("run", clip, "--out", tmp_path / "runs", "--encoder", "grid", "--no-rectify")
+    assert result.returncode == code, result.stderr
+    assert f"no window was made, so all segments are of unknown kind: {reason}" in result.stdout + result.stderr
+    run = open_run(tmp_path / "runs" / "clip")
+    assert {segment.kind for segment in run.segments()} == {"unknown"}
+    finish = run.finish()
+    assert finish is not None
+    assert (finish.windows, finish.exit_code) == (0, code)
+    assert finish.decoded_s == pytest.approx(finish.skipped_s + finish.damaged_s)
+
+
+def test_holes_everywhere_are_a_reason_too() -> None:
+    """Enough frames in all, but nowhere a window's length without a hole."""
+    assert "without a hole of 1.0 s" in no_window_reason(Sampling(), frames=900, decoded_s=60.0)

@@ -72,7 +72,7 @@ def test_annotator_is_measured_by_the_clock() -> None:
         metrics.on_event(events.SegmentAnnotated(segment_id=segment_id, actions=1, dollars=0.25))
     assert value("egoclean_annotation_dollars_total") == 0.5
     assert value("egoclean_segment_annotation_latency_seconds_sum", {"kind": "typical"}) == 7
-    assert value("egoclean_segment_annotation_latency_seconds_count", {"kind": "unknown"}) is None
+    assert value("egoclean_segment_annotation_latency_seconds_count", {"kind": "unrecorded"}) is None
     assert value("egoclean_segment_closing_latency_seconds_count", {"kind": "typical"}) is None
 
 

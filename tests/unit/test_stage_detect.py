@@ -1,6 +1,7 @@
 """The detect stage: everything passes, and the time line is cut without gap or overlap."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +57,10 @@ def assert_partition(given_items: list[Item], decoded_s: float, longest_s: float
     opened = [item for item in given_items if isinstance(item, SegmentOpened)]
     done = closed(given_items)
     assert [s.segment_id for s in opened] == [s.segment_id for s in done] == [f"s{i:04d}" for i in range(len(done))]
-    assert [(s.t_start_s, s.kind) for s in opened] == [(s.t_start_s, s.kind) for s in done]
+    assert [s.t_start_s for s in opened] == [s.t_start_s for s in done]
+    pairs = zip(opened, done, strict=True)
+    assert all("unknown" in {first.kind, last.kind} or first.kind == last.kind for first, last in pairs)
+    assert all((s.kind == "unknown") == (s.windows == 0) for s in done)
     assert done[0].t_start_s == 0
     assert done[-1].t_end_s == decoded_s
     assert all(before.t_end_s == after.t_start_s for before, after in pairwise(done))
@@ -182,11 +186,38 @@ def test_a_cut_does_not_wait_for_ever() -> None:
 
 
 def test_a_clip_shorter_than_a_window_is_one_unscored_segment() -> None:
-    """Pictures without any embedding: one typical segment that was never scored."""
+    """Pictures without any embedding: one segment of which nothing is known."""
     given_items = run([keyframe(0.0), keyframe(0.5), end(0.9)])
     assert closed(given_items) == [
-        SegmentClosed("s0000", 0.0, 0.9, "typical", "end_of_stream", detected_at_s=0.9, windows=0)
+        SegmentClosed("s0000", 0.0, 0.9, "unknown", "end_of_stream", detected_at_s=0.9, windows=0)
     ]
+
+
+def test_a_stretch_without_windows_is_of_unknown_kind() -> None:
+    """Where no window starts for longer than a segment may last, that is not called typical; after it, work is."""
+    windows = [item for item in work([0] * 130) if isinstance(item, Embedding) and not 35 <= item.t_sample_s < 100]
+    given_items = run([*windows, end(131)])
+    assert [s.kind for s in closed(given_items)] == ["typical", "typical", "unknown", "typical", "typical"]
+    assert_partition(given_items, 131, 30)
+    (only,) = [s for s in closed(given_items) if s.kind == "unknown"]
+    assert (only.score_mean, only.period_s, only.cycles) == (None, None, None)
+
+
+def test_windows_that_show_nothing_judge_nothing() -> None:
+    """Embeddings of zeros are windows of their segment, and leave its kind unknown."""
+    blank = [
+        replace(item, temporal=np.zeros_like(item.temporal)) for item in work([0] * 20) if isinstance(item, Embedding)
+    ]
+    (only,) = closed(run([*blank, end(21)]))
+    assert (only.kind, only.windows, only.score_mean) == ("unknown", 20, None)
+
+
+def test_a_long_anomaly_with_a_hole_is_unknown_there() -> None:
+    """A piece of an anomaly without a window is not called anomalous either; before and after it the rest is."""
+    windows_of = [item for item in work([0] * 40 + [1] * 100) if isinstance(item, Embedding)]
+    windows = [item for item in windows_of if not 75 <= item.t_sample_s < 137]
+    kinds = {s.kind for s in closed(run([*windows, end(141)])) if s.t_start_s >= 75 and s.t_end_s <= 137}
+    assert kinds == {"unknown"}
 
 
 def test_one_window_is_one_unscored_segment() -> None:
@@ -206,7 +237,7 @@ def test_any_picture_opens_the_first_segment() -> None:
     """A frame opens it as a keyframe does, at 0, and only once."""
     frame = EncoderFrame(3, 0.1, 0.033, np.zeros((2, 2, 3), np.uint8))
     first, *rest = run([frame, frame, keyframe(0.2)])
-    assert first == SegmentOpened("s0000", 0.0, "typical", 0.1)
+    assert first == SegmentOpened("s0000", 0.0, "unknown", 0.1)
     assert rest == [frame, frame, keyframe(0.2)]
 
 
