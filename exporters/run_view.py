@@ -90,15 +90,15 @@ class RunView:
         return max([self.windows.t_end_s, *(segment.t_end_s for segment in self.closed)])
 
     @property
-    def title(self) -> str:
-        """The clip, and below it the origin of its figures."""
+    def title(self) -> tuple[str, str]:
+        """The clip, and the origin of its figures."""
         count = len(self.windows.t_s)
         facts = [self.encoder, f"{count:,} window{'s' if count > 1 else ''}"]
         if self.windows.left_out:
             facts.append(f"{self.windows.left_out} left out (zero or not finite)")
         if not self.finished:
             facts.append("run not finished")
-        return f"{self.stem}\n{', '.join(facts)}"
+        return self.stem, ", ".join(facts)
 
     @cached_property
     def actions(self) -> list[Action]:

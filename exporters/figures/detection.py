@@ -50,7 +50,7 @@ class Track:
 class Detection:
     """Everything that the figure shows."""
 
-    title: str
+    title: tuple[str, str]
     t_end_s: float
     causal: Track
     offline: Track
@@ -147,7 +147,7 @@ def _array(values: Iterable[float | None]) -> Float64:
 def draw_detection(figure: "Figure", data: Detection) -> None:
     """Draw a strip of span rows, and below it the scores of both detectors, all over the same time."""
     strip, causal, offline = figure.subplots(3, 1, sharex=True, height_ratios=(1, 3, 3))
-    style.title(figure, data.title)
+    style.title(figure, *data.title)
     draw_rows(strip, data)
     for axes, track, letter in ((causal, data.causal, "b"), (offline, data.offline, "c")):
         draw_track(axes, track)

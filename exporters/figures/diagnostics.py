@@ -60,7 +60,7 @@ class WorkRepetition:
 class Diagnostics:
     """Everything that the figure shows."""
 
-    title: str
+    title: tuple[str, str]
     t_s: Float64
     """(N,) float64 window starts, seconds."""
     distance: Float64
@@ -147,7 +147,7 @@ def _longest_stretch_s(typical: Sequence[SegmentClosed]) -> float:
 def draw_diagnostics(figure: "Figure", data: Diagnostics) -> None:
     """Draw the four panels, and below them the legend of the third."""
     panels = figure.subplots(2, 2)
-    style.title(figure, data.title)
+    style.title(figure, *data.title)
     draw_distance(panels[0, 0], data)
     draw_similarity(panels[0, 1], data.mean, "(b) similarity, mean-pooled")
     draw_repetition(panels[1, 0], data.repetition)

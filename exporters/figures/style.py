@@ -63,9 +63,9 @@ def require_matplotlib() -> None:
         )
 
 
-def title(figure: "Figure", text: str) -> None:
-    """Put a title over all panels, in its own lines and otherwise as it is: names of clips are not mathematics."""
-    figure.suptitle("\n".join(map(printable, text.split("\n"))), parse_math=False)
+def title(figure: "Figure", *lines: str) -> None:
+    """Put a title over all panels, each line as it is: names of clips are not mathematics, nor several lines."""
+    figure.suptitle("\n".join(map(printable, lines)), parse_math=False)
 
 
 def say(axes: "Axes", text: str) -> None:

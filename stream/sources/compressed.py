@@ -14,7 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+from backports import zstd
 
 from stream.errors import NoRoomError, SourceError
 from stream.sources.local import LocalFile, Slice
@@ -33,26 +35,40 @@ _MOST_RATIO: Final = 200
 
 _XZ_BYTES: Final = 1 << 28
 """Memory for xz, whose strongest preset takes 65 MiB."""
+_ZSTD_WINDOW_LOG2: Final = 27
+"""Memory for Zstandard, 128 MiB: the program ``zstd`` asks for no more unless it is given ``--long=28``."""
 
 _Opener = Callable[[io.BufferedReader], io.BufferedIOBase]
 _FORMATS: Final[tuple[tuple[bytes, _Opener], ...]] = (
     (b"\x1f\x8b", lambda file: cast("io.BufferedIOBase", gzip.GzipFile(fileobj=file))),
     (b"BZh", lambda file: cast("io.BufferedIOBase", bz2.BZ2File(file))),
-    (b"\xfd7zXZ\0", lambda file: io.BufferedReader(_XzFile(file), _CHUNK_BYTES)),
+    (b"\xfd7zXZ\0", lambda file: io.BufferedReader(_FramedFile(file, _xz_decoder), _CHUNK_BYTES)),
+    (b"\x28\xb5\x2f\xfd", lambda file: io.BufferedReader(_FramedFile(file, _zstd_decoder), _CHUNK_BYTES)),
 )
-"""By the first bytes (RFC 1952, 2.3.1; bzip2's and xz's file formats)."""
-_NAMES: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
-_NOT_READ: Final = (".tar.zst", ".tzst", ".tar.lz4", ".tar.lz", ".tar.z")
-_BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError)
+"""By the first bytes (RFC 1952, 2.3.1; bzip2's and xz's file formats; RFC 8878, 3.1.1)."""
+_NAMES: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
+_NOT_READ: Final = (".tar.lz4", ".tar.lz", ".tar.z")
+_BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+
+_Decoder: TypeAlias = lzma.LZMADecompressor | zstd.ZstdDecompressor
 
 
-class _XzFile(io.RawIOBase):
-    """The content of an xz file; ``lzma.LZMAFile`` cannot bound the memory that a file asks for."""
+def _xz_decoder() -> _Decoder:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_BYTES)
 
-    def __init__(self, packed: io.BufferedReader) -> None:
+
+def _zstd_decoder() -> _Decoder:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG2})
+
+
+class _FramedFile(io.RawIOBase):
+    """The content of an xz or zstd file; the libraries' own files cannot bound the memory that a file asks for."""
+
+    def __init__(self, packed: io.BufferedReader, make_decoder: Callable[[], _Decoder]) -> None:
         super().__init__()
         self._packed = packed
-        self._decoder = self._next_decoder()
+        self._make_decoder = make_decoder
+        self._decoder = make_decoder()
 
     def readable(self) -> bool:
         return True
@@ -64,7 +80,7 @@ class _XzFile(io.RawIOBase):
                 rest = self._decoder.unused_data.lstrip(b"\0") or self._packed.read(_CHUNK_BYTES).lstrip(b"\0")
                 if not rest:
                     return 0
-                self._decoder = self._next_decoder()
+                self._decoder = self._make_decoder()
                 data = self._decoder.decompress(rest, len(room))
             else:
                 packed = self._packed.read(_CHUNK_BYTES) if self._decoder.needs_input else b""
@@ -74,10 +90,6 @@ class _XzFile(io.RawIOBase):
             if data:
                 room[: len(data)] = data
                 return len(data)
-
-    @staticmethod
-    def _next_decoder() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_BYTES)
 
 
 class DecompressedFile(io.RawIOBase):
@@ -270,7 +282,9 @@ def compressed_tar(path: Path) -> CompressedTar | None:
         SourceError: its name says that it is compressed in another way.
     """
     if path.name.lower().endswith(_NOT_READ):
-        raise SourceError(f"{path} is compressed in a way that is not read: decompress it, or use gzip, bzip2 or xz")
+        raise SourceError(
+            f"{path} is compressed in a way that is not read: decompress it, or use gzip, bzip2, xz or zstd"
+        )
     with path.open("rb") as file:
         if not file.peek(6).startswith(tuple(mark for mark, _ in _FORMATS)):
             return None

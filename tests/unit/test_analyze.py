@@ -95,7 +95,7 @@ def test_growing_run_is_shown_up_to_now(tmp_path: Path) -> None:
     layout = write_run(tmp_path / "clip", working_windows(135), finished=False)
     np.save(layout.timestamps, np.arange(134.0))
     view = only_view(layout.root)
-    assert view.title == "clip\ngrid-v1, 134 windows, run not finished"
+    assert view.title == ("clip", "grid-v1, 134 windows, run not finished")
     (span,) = causal_track(view).spans
     assert span.t_start_s == pytest.approx(EVENT_S[0], abs=3)
     assert span.t_end_s == 134.0
@@ -162,7 +162,7 @@ def test_windows_that_say_nothing_are_left_out_and_counted(tmp_path: Path) -> No
     mean = np.load(layout.embeddings)
     mean[[7, 30]] = np.nan
     np.save(layout.embeddings, mean)
-    assert only_view(tmp_path).title.endswith("58 windows, 2 left out (zero or not finite)")
+    assert only_view(tmp_path).title[1].endswith("58 windows, 2 left out (zero or not finite)")
     assert len(analyzed(tmp_path)) == 3
 
 

@@ -61,7 +61,7 @@ def some_detection(count: int) -> Detection:
     """Both tracks, truth, and damage."""
     causal = some_track(count, Span(10.0, 20.0, detected_at_s=13.0), Span(30.0, 35.0))
     offline = replace(some_track(count, Span(9.0, 21.0)), name="offline")
-    return Detection("clip", float(count), causal, offline, truth=(Span(8.0, 20.0),), damaged=(Span(25.0, 26.0),))
+    return Detection(("clip", ""), float(count), causal, offline, truth=(Span(8.0, 20.0),), damaged=(Span(25.0, 26.0),))
 
 
 def some_diagnostics(count: int) -> Diagnostics:
@@ -74,7 +74,9 @@ def some_diagnostics(count: int) -> Diagnostics:
     lag_s = np.arange(20.0)
     segments = SegmentPeriods(period_s=8.2, time_share=0.5, longest_s=float(count))
     wave = WorkRepetition(lag_s, np.cos(2 * np.pi * lag_s / 8), np.full(20, 0.25), 8.0, segments)
-    return Diagnostics("clip", t_s, generator.uniform(0, 1, count - 1), matrix, matrix, wave if count > 1 else None)
+    return Diagnostics(
+        ("clip", ""), t_s, generator.uniform(0, 1, count - 1), matrix, matrix, wave if count > 1 else None
+    )
 
 
 def test_detection_draws_the_thresholds_as_they_moved() -> None:
@@ -153,7 +155,7 @@ def test_each_missing_period_is_said(period_s: float | None, longest_s: float, s
 def test_a_title_keeps_its_lines() -> None:
     """The clip stands above the origin of its figures; what a terminal would act on is replaced in both."""
     figure = Figure()
-    style.title(figure, "a\tclip\n188 windows")
+    style.title(figure, "a\tclip", "188 windows")
     assert figure.get_suptitle() == "a clip\n188 windows"
 
 
@@ -189,10 +191,10 @@ def test_title_is_not_read_as_mathematics(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(style, "DPI", 40)
     name = r"a_$x^{2$_\frac"
     with style.figure_file(tmp_path / "a.png", *detection.SIZE_IN) as figure:
-        draw_detection(figure, replace(some_detection(20), title=name))
+        draw_detection(figure, replace(some_detection(20), title=(name, "20 windows")))
     with style.figure_file(tmp_path / "b.png", *diagnostics.SIZE_IN) as figure:
-        draw_diagnostics(figure, replace(some_diagnostics(20), title=name))
-    assert figure.get_suptitle() == name
+        draw_diagnostics(figure, replace(some_diagnostics(20), title=(name, "20 windows")))
+    assert figure.get_suptitle() == f"{name}\n20 windows"
 
 
 def test_missing_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
