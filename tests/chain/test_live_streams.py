@@ -19,37 +19,18 @@ from stream.engines.clip import run_clip
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
 from tests.support.at_event import at_event
-from tests.support.clips import make_clip, remux
 from tests.support.inline import run_inline
 from tests.support.live_http import serving
 from tests.support.runs import manifest, write_intrinsics
+from tests.support.stream_clips import make_stream_clips
 
 RUN = ("--no-rectify", "--encoder", "grid")
 
 
-def _fragmented(clip: Path, path: Path) -> Path:
-    """The clip as fragmented MP4, which needs no index."""
-    import av
-
-    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-    with av.open(str(clip)) as given, av.open(str(path), "w", options=options) as made:
-        stream = made.add_stream_from_template(given.streams.video[0])
-        for packet in given.demux(given.streams.video[0]):
-            if packet.size:
-                packet.stream = stream
-                made.mux(packet)
-    return path
-
-
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One clip of four seconds in every container that can be streamed."""
-    folder = tmp_path_factory.mktemp("streams")
-    whole = make_clip(folder / "whole.mp4", frames=120, key_every=15, x265="repeat-headers=1")
-    made = {ending: remux(whole, folder / f"clip.{ending}") for ending in ("ts", "mkv")}
-    made["h265"] = make_clip(folder / "clip.h265", frames=120, key_every=15, x265="repeat-headers=1")
-    made["mp4"] = _fragmented(whole, folder / "clip.mp4")
-    return made
+    """One clip of four seconds in every container that can be streamed, by ending."""
+    return make_stream_clips(tmp_path_factory.mktemp("streams"))
 
 
 @contextmanager

@@ -19,10 +19,11 @@ from stream.sources.live.source import LiveSource
 from stream.sources.table import open_source
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
-from tests.support.clips import Decoded, decode, make_clip, make_with, remux
+from tests.support.clips import Decoded, decode, make_with
 from tests.support.data_hub import clip_bytes
 from tests.support.live_http import Way, serving
 from tests.support.live_packets import Clock
+from tests.support.stream_clips import make_stream_clips
 
 QUICK = LiveOptions(read_timeout_s=5.0, reconnect_timeout_s=0.3)
 
@@ -45,29 +46,10 @@ def _live(spec: str, options: LiveOptions = QUICK) -> LiveSource:
     return source
 
 
-def _fragmented(clip: Path, path: Path) -> Path:
-    """The clip as fragmented MP4, which needs no index."""
-    import av
-
-    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-    with av.open(str(clip)) as given, av.open(str(path), "w", options=options) as made:
-        stream = made.add_stream_from_template(given.streams.video[0])
-        for packet in given.demux(given.streams.video[0]):
-            if packet.size:
-                packet.stream = stream
-                made.mux(packet)
-    return path
-
-
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One clip of four seconds in every container that can be streamed."""
-    folder = tmp_path_factory.mktemp("streams")
-    whole = make_clip(folder / "whole.mp4", frames=120, key_every=15, x265="repeat-headers=1")
-    made = {ending: remux(whole, folder / f"clip.{ending}") for ending in ("ts", "mkv")}
-    made["h265"] = make_clip(folder / "clip.h265", frames=120, key_every=15, x265="repeat-headers=1")
-    made["mp4"] = _fragmented(whole, folder / "clip.mp4")
-    return made
+    """One clip of four seconds in every container that can be streamed, by ending."""
+    return make_stream_clips(tmp_path_factory.mktemp("streams"))
 
 
 def test_a_file_on_a_server_is_a_file(clips: dict[str, Path]) -> None:
