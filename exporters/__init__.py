@@ -1,1 +1,1 @@
-"""From a run directory to what others read. Sees nothing of the chain but the records on disk."""
+"""From a run directory to other formats. Exporters see only the records on disk."""

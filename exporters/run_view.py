@@ -1,4 +1,4 @@
-"""A run as every exporter sees it: what its records say, and its windows."""
+"""A run as every exporter sees it: its records and its windows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

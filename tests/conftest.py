@@ -11,7 +11,7 @@ from tests.support.clips import Decoded, decode, make_clip
 from tests.support.described import make_described_clip
 from tests.support.properties import register_profiles
 from tests.support.resumed import GRID, QUICK, make_worker_clip
-from tests.support.rtsp_server import Unit, units_of
+from tests.support.rtsp_server import AccessUnit, units_of
 from tests.support.runs import run_cli
 
 register_profiles()
@@ -74,7 +74,7 @@ def described_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def units(tmp_path_factory: pytest.TempPathFactory) -> list[Unit]:
+def units(tmp_path_factory: pytest.TempPathFactory) -> list[AccessUnit]:
     """Ten seconds of a camera, a key picture every half second."""
     folder = tmp_path_factory.mktemp("camera")
     return units_of(make_clip(folder / "clip.ts", frames=300, key_every=15, x265="repeat-headers=1"))

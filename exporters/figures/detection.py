@@ -32,7 +32,7 @@ _OUTLINE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class DetectorTrace:
     """One detector's view of a clip. All arrays are (N,) float64, one a window, NaN where there is none."""
 
     name: str
@@ -52,8 +52,8 @@ class Detection:
 
     title: tuple[str, str]
     t_end_s: float
-    causal: Track
-    offline: Track
+    causal: DetectorTrace
+    offline: DetectorTrace
     truth: tuple[Span, ...] | None
     """None if the events are unknown; empty if it is known that there are none."""
     damaged: tuple[Span, ...] = ()
@@ -73,19 +73,19 @@ def detection_of(run: RunView) -> Detection:
     return Detection(
         title=run.title,
         t_end_s=run.t_end_s,
-        causal=causal_track(run),
-        offline=offline_track(run),
+        causal=causal_trace(run),
+        offline=offline_trace(run),
         truth=run.truth,
         damaged=run.damaged,
     )
 
 
-def causal_track(run: RunView) -> Track:
+def causal_trace(run: RunView) -> DetectorTrace:
     """The replay's scores and thresholds, over the anomalies that the run announced and the one that is still open."""
     steps = analysis_of(run).causal.steps
     thresholds = [step.thresholds or NO_THRESHOLDS for step in steps]
     name = "causal: replayed" if run.manifest is None else "causal: announced while the clip played"
-    return Track(
+    return DetectorTrace(
         name=name if any(step.thresholds for step in steps) else f"{name}, all within the warm-up",
         t_s=run.windows.t_s,
         score=_array(step.score for step in steps),
@@ -97,12 +97,12 @@ def causal_track(run: RunView) -> Track:
     )
 
 
-def offline_track(run: RunView) -> Track:
+def offline_trace(run: RunView) -> DetectorTrace:
     """The offline scores over the thresholds of the whole clip, which are constant."""
     analysis = analysis_of(run)
     count, held = len(run.windows.t_s), analysis.offline.thresholds
     numbers = f": θ on {held.on:.4f}, θ off {held.off:.4f}, median {held.median:.4f}"
-    return Track(
+    return DetectorTrace(
         name="offline" + (numbers if count > 1 else ""),
         t_s=run.windows.t_s,
         score=analysis.offline.scores,
@@ -149,9 +149,9 @@ def draw_detection(figure: "Figure", data: Detection) -> None:
     strip, causal, offline = figure.subplots(3, 1, sharex=True, height_ratios=(1, 3, 3))
     style.title(figure, *data.title)
     draw_rows(strip, data)
-    for axes, track, letter in ((causal, data.causal, "b"), (offline, data.offline, "c")):
-        draw_track(axes, track)
-        axes.set_title(f"({letter}) {track.name}")
+    for axes, trace, letter in ((causal, data.causal, "b"), (offline, data.offline, "c")):
+        draw_trace(axes, trace)
+        axes.set_title(f"({letter}) {trace.name}")
         shade(axes, data.damaged, style.GREY, "damaged")
     set_time_axis(offline.xaxis, data.causal.t_s[0], data.t_end_s, ticks_max=10)
     offline.set_xlim(data.causal.t_s[0], data.t_end_s)
@@ -188,22 +188,22 @@ def draw_rows(axes: "Axes", data: Detection) -> None:
     axes.tick_params(left=False)
 
 
-def draw_track(axes: "Axes", track: Track) -> None:
+def draw_trace(axes: "Axes", trace: DetectorTrace) -> None:
     """Score, its average, and the thresholds as they were at each window."""
     axes.set_ylabel("anomaly score")
-    if np.isnan(track.score).all():
+    if np.isnan(trace.score).all():
         style.say(axes, "one window: nothing to compare")
         return
-    draw_curve(axes, track.t_s, track.score, color=style.GREY, label="score")
+    draw_curve(axes, trace.t_s, trace.score, color=style.GREY, label="score")
     lines = (
-        (track.ema, style.BLUE, "-", "EMA"),
-        (track.theta_on, style.VERMILION, "--", "θ on"),
-        (track.theta_off, style.ORANGE, ":", "θ off"),
-        (track.median, style.GREEN, "-.", "median"),
+        (trace.ema, style.BLUE, "-", "EMA"),
+        (trace.theta_on, style.VERMILION, "--", "θ on"),
+        (trace.theta_off, style.ORANGE, ":", "θ off"),
+        (trace.median, style.GREEN, "-.", "median"),
     )
     for values, color, dashes, label in lines:
-        axes.plot(*broken_at_gaps(track.t_s, values), color=color, linestyle=dashes, label=label)
-    shade(axes, track.spans, style.VERMILION, "anomalous")
+        axes.plot(*broken_at_gaps(trace.t_s, values), color=color, linestyle=dashes, label=label)
+    shade(axes, trace.spans, style.VERMILION, "anomalous")
     widen(axes)
 
 

@@ -13,14 +13,14 @@ Float64: TypeAlias = npt.NDArray[np.float64]
 
 _STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 COLUMNS_MAX: Final = 1200
-"""Points across a figure beyond which a curve would be a blot: about the pixels of a full-width panel."""
+"""Points across a figure beyond which a curve would be a solid band: about the pixels of a full-width panel."""
 DOTS_MAX: Final = 30
 """Windows up to which each is a dot: a line through one point cannot be seen."""
 SMALLEST_SPAN: Final = 0.01
 """Of an axis of cosines."""
 
 
-class Clock(NamedTuple):
+class TimeFormat(NamedTuple):
     """The format of the times on an axis."""
 
     step_s: float
@@ -38,23 +38,23 @@ class Clock(NamedTuple):
                 return "{}:{:02}".format(*divmod(round(t_s / 60), 60))
 
 
-def clock_for(t_start_s: float, t_end_s: float, ticks_max: int) -> Clock:
+def time_format(t_start_s: float, t_end_s: float, ticks_max: int) -> TimeFormat:
     """The smallest round step that needs at most ``ticks_max`` ticks, and the unit that suits it."""
     steps = (step for step in _STEPS_S if (t_end_s - t_start_s) / step <= ticks_max)
     step_s = next(steps, _STEPS_S[-1])
     if step_s < 1:
-        return Clock(step_s, "s")
-    return Clock(step_s, "h:min" if step_s >= 60 and t_end_s >= 3600 else "min:s")
+        return TimeFormat(step_s, "s")
+    return TimeFormat(step_s, "h:min" if step_s >= 60 and t_end_s >= 3600 else "min:s")
 
 
 def set_time_axis(axis: "Axis", t_start_s: float, t_end_s: float, *, ticks_max: int = 8) -> None:
     """Give one axis of a panel ticks of stream time, and its label."""
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-    clock = clock_for(t_start_s, t_end_s, ticks_max)
-    axis.set_major_locator(MultipleLocator(clock.step_s))
-    axis.set_major_formatter(FuncFormatter(lambda t_s, _: clock.text(t_s)))
-    axis.set_label_text(f"time ({clock.unit})")
+    tick_format = time_format(t_start_s, t_end_s, ticks_max)
+    axis.set_major_locator(MultipleLocator(tick_format.step_s))
+    axis.set_major_formatter(FuncFormatter(lambda t_s, _: tick_format.text(t_s)))
+    axis.set_label_text(f"time ({tick_format.unit})")
 
 
 def broken_at_gaps(t_s: Float64, values: Float64) -> tuple[Float64, Float64]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-Facts: TypeAlias = dict[str, str | int | float]
+AnnotatorFacts: TypeAlias = dict[str, str | int | float]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class RequestFrame:
     """One keyframe of a segment."""
 
     t_s: float
@@ -29,7 +29,7 @@ class AnnotationRequest:
     frames_digest: str
     """SHA-256 over the digests of all of the segment's keyframes, as 64 hexadecimal digits."""
     duration_s: float
-    frames: tuple[Frame, ...]
+    frames: tuple[RequestFrame, ...]
     """One or more frames in ascending order of time."""
     width_px: int
     height_px: int
@@ -81,7 +81,7 @@ class Annotator(Protocol):
         """Most segments in a batch."""
         ...
 
-    def facts(self) -> Facts:
+    def facts(self) -> AnnotatorFacts:
         """Facts that a record needs to repeat a request.
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``prompt``,

@@ -33,7 +33,7 @@ class TimeGrid:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A wording, and what the user says of the work."""
+    """A wording of the prompt, and the user's description of the work."""
 
     task: str | None = None
     """The user's description of the work; None if there is none."""

@@ -52,6 +52,8 @@ class AnnotatorSpec:
     """
     check: Callable[[AnnotatorChoice, Path | None], object]
     """Check, with the same arguments, that ``load`` can work, without importing anything heavy; raises the same."""
+    own_options: frozenset[str] = frozenset({"model"})
+    """Fields of ``AnnotatorChoice`` whose values mean nothing to another annotator."""
     default_model: str | None = None
     """Hub name of the weights, ``owner/name@commit``; None for an annotator without weights on this machine."""
     packages: tuple[str, ...] = ()

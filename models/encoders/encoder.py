@@ -14,7 +14,7 @@ import numpy.typing as npt
 UInt8: TypeAlias = npt.NDArray[np.uint8]
 Float16: TypeAlias = npt.NDArray[np.float16]
 Float32: TypeAlias = npt.NDArray[np.float32]
-Facts: TypeAlias = dict[str, str | int | float]
+EncoderFacts: TypeAlias = dict[str, str | int | float]
 
 FRAMES = 64
 """Frames in a window, as in the published detection: 64 at 30 fps, 2.1 s."""
@@ -93,7 +93,7 @@ class ClipEncoder(Protocol):
         """Side of the square frames, pixels."""
         ...
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         """Everything that a record needs to reproduce the embedding.
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``frames``, ``dims``;

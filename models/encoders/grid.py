@@ -29,7 +29,7 @@ from models.encoders.encoder import (
     FRAMES,
     TUBELET_FRAMES,
     ClipEmbedding,
-    Facts,
+    EncoderFacts,
     Float32,
     UInt8,
     check_frame_count,
@@ -61,7 +61,7 @@ class GridEncoder:
         """
         self.frames: Final = check_frame_count(frames)
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {
             "model": self.name,
             "revision": "none",

@@ -31,14 +31,14 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
     "vjepa2": vjepa2.SPEC,
 }
 AUTO: Final = "vjepa2"
-"""The encoder that ``auto`` stands for. If it is not available the run stops: which encoder made a record must not
+"""The encoder that ``auto`` selects. If it is not available the run stops: which encoder made a record must not
 depend on what happens to be installed."""
 WEIGHTLESS: Final = "grid"
-"""The encoder to name where weights are not at hand."""
+"""The encoder to use without weights."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EncoderChoice:
     """The encoder of a run, settled: its name, the folder of its weights and the size of its input."""
 
     kind: str
@@ -57,7 +57,7 @@ def encoder_names() -> tuple[str, ...]:
 
 
 def encoder_spec(kind: str) -> EncoderSpec:
-    """The row of an encoder; ``auto`` is the one it stands for.
+    """The row of an encoder; ``auto`` is the one that it selects.
 
     Raises:
         ValueError: no encoder has that name.
@@ -114,7 +114,7 @@ def choose(
     revision: str | None = None,
     allow_download: bool = True,
     report: Report = unreported,
-) -> Choice:
+) -> EncoderChoice:
     """Settle which encoder a run uses, and check that it can be made, before anything heavy is imported.
 
     Args:
@@ -148,7 +148,7 @@ def choose(
         profile = spec.profile(folder, frames)
     except ModelUnavailableError as error:
         raise ModelUnavailableError(f"{error}; or choose --encoder {WEIGHTLESS}, which needs no weights") from error
-    return Choice(name, None if folder is None else str(folder), profile.encoder_px)
+    return EncoderChoice(name, None if folder is None else str(folder), profile.encoder_px)
 
 
 def weights_of(kind: str, model: str | Path | None = None) -> str | Path | None:
@@ -190,11 +190,11 @@ def are_packages_installed(kind: str) -> bool:
     return all(find_spec(name) for name in encoder_spec(kind).packages)
 
 
-def _choose_exported(name: str, file: Path, frames: int, folder: Path | None) -> Choice:
+def _choose_exported(name: str, file: Path, frames: int, folder: Path | None) -> EncoderChoice:
     require_packages(onnx_runtime.PACKAGES, extra="onnx")
     facts = read_facts(file)
     check_fits(file, facts, frames, None if folder is None else weights_sha256(folder))
-    return Choice(name, None if folder is None else str(folder), facts.encoder_px, facts.sha256)
+    return EncoderChoice(name, None if folder is None else str(folder), facts.encoder_px, facts.sha256)
 
 
 def _require_onnx(kind: str, spec: EncoderSpec, onnx: Path) -> None:

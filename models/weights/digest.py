@@ -1,4 +1,4 @@
-"""The digests by which the hub names files, and whether a file in its cache was found to have the right one.
+"""The digests that the hub lists for its files, and whether a cached file was found to match its own.
 
 The client checks the size of what it downloads, not its content. So every file is hashed once after it has come; a
 note in the user's cache says so, and the file is hashed again only when it has changed since.

@@ -1,7 +1,7 @@
 """Models from the hub into the hub's cache: by the hub's own client, each file checked against the hub's digest.
 
-Whoever names a model decides on its commit: the models that a run uses by default are named with theirs. The commit
-that a revision stands for is noted in the cache, and every run records it.
+The name of a model decides on its commit: default models are named with theirs. The commit of a revision is noted in
+the cache, and every run records it.
 """
 
 import errno
@@ -43,8 +43,8 @@ def unreported(_: Progress) -> None:
 def fetch(name: str, revision: str | None = None, *, patterns: Sequence[str], report: Report = unreported) -> Path:
     """Bring those files of a model's first level that match ``patterns`` into the hub's cache.
 
-    A file whose content is not what the hub says is fetched once more, and then refused. What an interrupted call has
-    completed is not fetched again.
+    A file that does not match the hub's digest is fetched once more, then refused. Files that an interrupted call
+    completed are not fetched again.
 
     Args:
         name: ``owner/name`` on the hub.
@@ -56,8 +56,8 @@ def fetch(name: str, revision: str | None = None, *, patterns: Sequence[str], re
         The snapshot's folder.
 
     Raises:
-        ModelUnavailableError: the hub refuses, cannot be reached or must not be asked; a file is damaged; or the hub's
-            cache cannot be written.
+        ModelUnavailableError: the hub refuses, cannot be reached or must not be contacted; a file is damaged; or the
+            hub's cache cannot be written.
         OSError: the disk is full.
     """
     import httpx2
@@ -164,7 +164,7 @@ class _Fetch:
         self._report(Progress(self._done_bytes, self._total_bytes))
 
     def _note(self, revision: str, commit: str) -> None:
-        """Record what a branch or a tag stands for, as the client does."""
+        """Record the commit of a branch or a tag, as the client does."""
         if revision == commit:
             return
         ref = self._storage / "refs" / revision

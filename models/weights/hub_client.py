@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import httpx2
     from stamina import Attempt
 
-Kind: TypeAlias = Literal["model", "dataset"]
+RepoType: TypeAlias = Literal["model", "dataset"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class RangeIgnoredError(Exception):
 
 @lru_cache(maxsize=1)
 def configure_client() -> None:
-    """Configure ``huggingface_hub`` in this process: its own log lines are silenced, but for the waits it announces.
+    """Configure ``huggingface_hub`` in this process: its own log lines are silenced, except those about waiting.
 
     Requests without a timeout get ``ANSWERS_WITHIN_S``: a hub that falls silent in a listing would otherwise be waited
     for without end. A server that ignores a range is refused before it sends the whole file.

@@ -1,9 +1,9 @@
-"""Errors of the hub's client as sentences that say what helps."""
+"""Turns errors of the hub's client into sentences, with what to do."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from models.weights.hub_client import Kind, requested_wait_s
+from models.weights.hub_client import RepoType, requested_wait_s
 from models.weights.token import hub_token
 
 if TYPE_CHECKING:
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 
-def explain(error: Exception, name: str, kind: Kind = "model") -> str:
+def explain(error: Exception, name: str, kind: RepoType = "model") -> str:
     """One sentence on an error of the hub's client about the repository ``name``: what it means, and what helps."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        return explain(error.__cause__, name, kind)  # the client's wrapping says nothing of its own
+        return explain(error.__cause__, name, kind)  # the client's wrapping adds nothing
     thing = "data set" if kind == "dataset" else "model"
     why = _refused(error, name, kind) if isinstance(error, HfHubHTTPError) else _unheard(error)
     return f"the {thing} {name!r} cannot be fetched: {why}"
@@ -33,7 +33,7 @@ def cannot_use_cache(error: OSError) -> str:
 
 
 def _unheard(error: Exception) -> str:
-    """There was no answer, or not a hub's."""
+    """The hub did not answer, or something else answered."""
     from huggingface_hub.constants import ENDPOINT
     from huggingface_hub.errors import FileMetadataError
 
@@ -43,7 +43,7 @@ def _unheard(error: Exception) -> str:
     return f"the hub at {ENDPOINT} {fault} ({reason}); check the network, or HF_ENDPOINT"
 
 
-def _refused(error: "HfHubHTTPError", name: str, kind: Kind) -> str:
+def _refused(error: "HfHubHTTPError", name: str, kind: RepoType) -> str:
     from huggingface_hub import constants, errors
 
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{name}"

@@ -1,4 +1,4 @@
-"""Asks the annotator for one batch: every task gets a response, whatever the annotator does."""
+"""Requests one batch from the annotator: every task gets a response, even if the annotator fails."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -17,11 +17,11 @@ from stream.annotation.queue import AnnotationQueue
 from stream.annotation.queue_messages import (
     ChannelReady,
     DropKeyframes,
-    Event,
     Finish,
     Instruction,
     KeepKeyframes,
     OutcomeRecorded,
+    QueueEvent,
     RecordResponse,
     RecordRestart,
     RecordSkip,
@@ -47,7 +47,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class AnnotationExecutor:
-    """The annotation queue of a run, and everything that it has an effect on."""
+    """The annotation queue of a run, and everything that its instructions change."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class AnnotationExecutor:
         """
         self._take(segment, self._cache.count(segment.t_start_s, segment.t_end_s))
 
-    def handle(self, event: Event) -> None:
+    def handle(self, event: QueueEvent) -> None:
         """Pass an event to the queue and carry out its instructions, one after the other.
 
         Raises:

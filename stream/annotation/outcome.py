@@ -1,6 +1,7 @@
 """From a response to the record: the raw response, then the actions, then the event that refers to them."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Final
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
@@ -88,8 +89,8 @@ def _action(segment: SegmentClosed, described: DescribedAction) -> Action:
         t_start_s=t_start_s,
         t_end_s=t_end_s,
         active=described.active,
-        objects=tuple(SceneObject(**seen.model_dump()) for seen in described.objects),
-        ecot=Ecot(**described.ecot.model_dump()) if described.ecot else None,
+        objects=tuple(SceneObject(**asdict(item)) for item in described.objects),
+        ecot=Ecot(**asdict(described.ecot)) if described.ecot else None,
         segment_id=segment.segment_id,
         kind=segment.kind,
     )

@@ -24,11 +24,11 @@ from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, Ann
 from stream.annotation.queue_messages import (
     ChannelReady,
     DropKeyframes,
-    Event,
     Finish,
     Instruction,
     KeepKeyframes,
     OutcomeRecorded,
+    QueueEvent,
     RecordResponse,
     RecordRestart,
     RecordSkip,
@@ -49,7 +49,7 @@ OUTSTANDING_MAX: Final = 64
 
 
 class AnnotationQueue:
-    """Every selected segment gets exactly one outcome, whatever happens to the annotator, and when."""
+    """Gives every selected segment exactly one outcome, even if the annotator fails at any moment."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class AnnotationQueue:
             return len(self._outstanding) < (1 if self._suspects else self._outstanding_max)
         return self._end is not None and not (self._end_is_sent or self._held or self._selecting)
 
-    def handle(self, event: Event) -> list[Instruction]:
+    def handle(self, event: QueueEvent) -> list[Instruction]:
         """Take one event; returns the instructions that follow from it, in order."""
         if self._is_finished:
             return []
@@ -108,7 +108,7 @@ class AnnotationQueue:
             instructions.append(Finish(self._end))
         return instructions
 
-    def _on(self, event: Event) -> Iterator[Instruction]:
+    def _on(self, event: QueueEvent) -> Iterator[Instruction]:
         match event:
             case SegmentSelected():
                 yield from self._select(event)

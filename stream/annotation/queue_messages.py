@@ -39,11 +39,11 @@ class ChannelReady:
     """The channel to the annotator can take one more message."""
 
 
-Event: TypeAlias = (
+QueueEvent: TypeAlias = (
     SegmentSelected | OutcomeRecorded | ResponseReplayed | ChannelReady
     | AnnotationResponse | WorkerReady | WorkerExited | AnnotatorUnavailable | End
 )  # fmt: skip
-"""The first ``End`` comes from the chain; the same one comes back from the annotator after its last response."""
+"""The first ``End`` comes from the chain; the annotator returns it after its last response."""
 
 
 @dataclass(frozen=True, slots=True)

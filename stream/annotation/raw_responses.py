@@ -29,7 +29,7 @@ def read_responses(path: Path) -> Iterator[AnnotationResponse]:
     """All complete responses so far; none if there is no file.
 
     Raises:
-        DamagedError: a line is no response.
+        DamagedError: a line is not a response.
     """
     if not path.exists():
         return

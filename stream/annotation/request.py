@@ -3,7 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
-from models.annotators.annotator import AnnotationRequest, Frame
+from models.annotators.annotator import AnnotationRequest, RequestFrame
 from stream.pipeline.facts import SegmentClosed
 from stream.records.store.keyframes import digest, in_ms, keyframes_within
 
@@ -18,7 +18,9 @@ class FramesMissingError(Exception):
     """The keyframes of a segment are no longer in the keyframe cache, or not as they were: one sentence."""
 
 
-def request_of(segment: SegmentClosed, frames: tuple[Frame, ...] = (), hint: str | None = None) -> AnnotationRequest:
+def request_of(
+    segment: SegmentClosed, frames: tuple[RequestFrame, ...] = (), hint: str | None = None
+) -> AnnotationRequest:
     """The request for a segment; without its frames, it is what a response is checked against."""
     return AnnotationRequest(
         segment_id=segment.segment_id,
@@ -31,7 +33,7 @@ def request_of(segment: SegmentClosed, frames: tuple[Frame, ...] = (), hint: str
     )
 
 
-def read_frames(segment: SegmentClosed, keyframes: Path) -> tuple[Frame, ...]:
+def read_frames(segment: SegmentClosed, keyframes: Path) -> tuple[RequestFrame, ...]:
     """A segment's frames from the keyframe cache in ``keyframes``, checked against its digest.
 
     Raises:
@@ -47,7 +49,9 @@ def read_frames(segment: SegmentClosed, keyframes: Path) -> tuple[Frame, ...]:
     if digest(sha256(jpeg).hexdigest() for jpeg in jpegs) != segment.frames_digest:
         raise FramesMissingError("its keyframes in the keyframe cache are not those it was closed with")
     start_ms = in_ms(segment.t_start_s)
-    return tuple(Frame((int(path.stem) - start_ms) / 1000, jpeg) for path, jpeg in zip(paths, jpegs, strict=True))
+    return tuple(
+        RequestFrame((int(path.stem) - start_ms) / 1000, jpeg) for path, jpeg in zip(paths, jpegs, strict=True)
+    )
 
 
 def hint_of(segment: SegmentClosed) -> str:

@@ -1,12 +1,12 @@
 """Compares the chain with the sequential baseline, on the same clip and with the same weights."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from models.encoders.table import AUTO
 from stream.bench.baseline import run_baseline
+from stream.bench.figures import Figures
 from stream.bench.measure import measure
 from stream.config import Options
 from stream.errors import UsageError
@@ -15,10 +15,8 @@ from stream.records.schema.layout import RunLayout
 from stream.run.prepare import prepare
 from stream.sources.table import open_clip
 
-Row = dict[str, Any]
 
-
-def compare(options: Options, folder: Path) -> Row:
+def compare(options: Options, folder: Path) -> Figures:
     """Measure both; ``folder`` receives the output of the baseline.
 
     Raises:
@@ -44,7 +42,7 @@ def compare(options: Options, folder: Path) -> Row:
     }
 
 
-def _ratio(measured: Row, baseline: Row) -> Row:
+def _ratio(measured: Figures, baseline: Figures) -> Figures:
     """How many times faster the chain is, and how many times less CPU time it needs, both without start-up."""
     chain, stages = measured["chain"], measured["stages"]
     cpu_s = sum(stage["cpu_ms_per_frame"] for stage in stages.values()) * chain["frames"] / 1000

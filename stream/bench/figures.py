@@ -1,12 +1,13 @@
 """Computes speed and cost from the records of a run; pure arithmetic."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from models.encoders.vjepa2.cost import EncoderShape
 from stream.runtime.processes import ENCODE, INGEST, PROCESSES
 
-Row = dict[str, Any]
+Figures: TypeAlias = dict[str, Any]
+"""Figures by name, as JSON."""
 
 RTX_3090_FLOP_S = 71e12
 """Dense float16 products with float32 accumulation: 328 tensor cores, 64 multiply-adds a clock each, 1.695 GHz (NVIDIA,
@@ -17,9 +18,9 @@ Ampere GA102 GPU Architecture, whitepaper v2.0, appendix A: 71 TFLOP/s)."""
 class Finished:
     """The records of a run that has finished."""
 
-    manifest: Row
+    manifest: Figures
     """``run.json``."""
-    last: Row
+    last: Figures
     """The event ``run.finished``."""
 
     @property
@@ -41,7 +42,7 @@ class Finished:
         return float(self.last["decoded_s"])
 
 
-def chain(run: Finished, price_per_hour: float) -> Row:
+def chain(run: Finished, price_per_hour: float) -> Figures:
     """Figures of the whole chain; those named ``*_flowing`` are of a long clip, on which start-up does not count."""
     frames = run.last["frames"]
     x_flowing = run.decoded_s / run.flowing_s
@@ -61,7 +62,7 @@ def chain(run: Finished, price_per_hour: float) -> Row:
     }
 
 
-def stages(run: Finished) -> dict[str, Row]:
+def stages(run: Finished) -> dict[str, Figures]:
     """Figures of each process: its speed if it never had to wait, and the resources that it uses.
 
     A process with a device counts as busy for as long as the busier of the two. CPU time excludes start-up.
@@ -71,7 +72,7 @@ def stages(run: Finished) -> dict[str, Row]:
     return {name: _stage(run, used[name]) for name in in_order}
 
 
-def _stage(run: Finished, used: Row) -> Row:
+def _stage(run: Finished, used: Figures) -> Figures:
     frames, busy_s = run.last["frames"], max(used["busy_s"], used.get("device_busy_s", 0.0), 1e-3)
     return {
         "frames_per_s": round(frames / busy_s, 1),
@@ -84,7 +85,7 @@ def _stage(run: Finished, used: Row) -> Row:
     }
 
 
-def utilisation(run: Finished, window_flop: int, ceiling_flop_s: float) -> Row:
+def utilisation(run: Finished, window_flop: int, ceiling_flop_s: float) -> Figures:
     """Model FLOPs utilisation (MFU) of the encoder: while it computes, and over the whole run.
 
     The busy time is that of the device, because the process may wait while the GPU computes, and the reverse.
@@ -113,7 +114,7 @@ def _significant(figure: float) -> float:
     return float(f"{figure:.4g}")
 
 
-def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float | None) -> Row:
+def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float | None) -> Figures:
     """Estimate the speed of the chain with V-JEPA 2 ViT-L on an RTX 3090; calculated, never measured.
 
     The GPU is assumed to reach 71 TFLOP/s times ``mfu``, the utilisation measured on another GPU. If ``mfu`` is None,
@@ -139,7 +140,7 @@ def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float
     }
 
 
-def annotation(run: Finished) -> Row | None:
+def annotation(run: Finished) -> Figures | None:
     """The cost of describing the segments, as recorded by the run; None if there was no annotator."""
     record = run.last.get("annotation")
     if not isinstance(record, dict) or not any(record.values()):

@@ -12,7 +12,7 @@ from models.encoders.vjepa2.cost import EncoderShape
 from models.memory.gpu import find_gpu
 from stream.bench import figures
 from stream.bench.device import GpuMeter, ceiling_flop_s
-from stream.bench.figures import Finished, Row
+from stream.bench.figures import Figures, Finished
 from stream.config import Options
 from stream.engines.table import run_prepared
 from stream.errors import ExitCode
@@ -39,7 +39,7 @@ class NotesView(PlainView):
         """Do nothing: it is in the records."""
 
 
-def measure(prepared: Prepared) -> Row:
+def measure(prepared: Prepared) -> Figures:
     """Run the chain and return all figures; the output folder should be a temporary one.
 
     Raises:
@@ -77,7 +77,7 @@ def read_run(run_dir: Path) -> Finished:
     return Finished(json.loads(layout.manifest.read_text()), json.loads(last))
 
 
-def _utilisation(run: Finished, options: Options) -> Row | None:
+def _utilisation(run: Finished, options: Options) -> Figures | None:
     if (window_flop := _window_flop(options)) is None:
         return None
     ceiling = ceiling_flop_s(run.manifest["encoder"]["dtype"])
@@ -90,7 +90,7 @@ def _window_flop(options: Options) -> int | None:
     return profile.window_flop if profile else None
 
 
-def _mfu_on_a_gpu(use: Row | None, options: Options) -> float | None:
+def _mfu_on_a_gpu(use: Figures | None, options: Options) -> float | None:
     """The MFU of ViT-L; None for other models, since a small model leaves more of a GPU idle."""
     if use is None or use["device"] == "cpu" or _window_flop(options) != EncoderShape().flop(options.sampling.frames):
         return None
@@ -102,7 +102,7 @@ def _card() -> dict[str, Any] | None:
     return asdict(card) if card else None
 
 
-def _clip(prepared: Prepared) -> Row:
+def _clip(prepared: Prepared) -> Figures:
     stream, source = prepared.stream, prepared.source
     size_bytes, declared_s = source.size_bytes, stream.declared_s
     mbit_s = size_bytes * 8 / declared_s / 1e6 if size_bytes and declared_s else None

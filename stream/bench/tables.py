@@ -1,25 +1,24 @@
 """The figures as a table and lines of text."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-Row = dict[str, Any]
+from stream.bench.figures import Figures
 
 _MIB = 1 << 20
 
 
-def show(measured: Row, console: Console) -> None:
+def show(measured: Figures, console: Console) -> None:
     """Print a table of the processes, and below it one line for each other figure."""
     console.print(_stages(measured, ruled=console.is_terminal))
     for line in _lines(measured):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _stages(measured: Row, *, ruled: bool) -> Table:
+def _stages(measured: Figures, *, ruled: bool) -> Table:
     table = Table(box=SIMPLE_HEAD if ruled else None, pad_edge=False, padding=(0, 0 if ruled else 2, 0, 0))
     table.add_column("process")
     for title in ("frames/s", "x real time", "busy", "CPU ms/frame", "RSS MiB", "VRAM MiB"):
@@ -38,7 +37,7 @@ def _stages(measured: Row, *, ruled: bool) -> Table:
     return table
 
 
-def _lines(measured: Row) -> Iterator[str]:
+def _lines(measured: Figures) -> Iterator[str]:
     chain, clip, machine = measured["chain"], measured["clip"], measured["machine"]
     encoder = measured["encoder"]
     card = machine["gpu"]["name"] if machine["gpu"] else "no GPU"
@@ -72,12 +71,12 @@ def _lines(measured: Row) -> Iterator[str]:
     yield from _projection(measured["projection"])
 
 
-def _without_weights(encoder: Row) -> str:
+def _without_weights(encoder: Figures) -> str:
     """A note that this is not the price of learned embeddings, which need a GPU."""
     return f", with the encoder {encoder['model']}" if encoder["weights_sha256"].startswith("none") else ""
 
 
-def _gpu_figures(gpu: Row) -> Iterator[str]:
+def _gpu_figures(gpu: Figures) -> Iterator[str]:
     """The figures that the GPU reports."""
     if (busy := gpu["busy_share"]) is not None:
         yield f"busy {busy:.0%} of the time without start-up"
@@ -87,7 +86,7 @@ def _gpu_figures(gpu: Row) -> Iterator[str]:
         yield f"{energy_j / 1000:.2f} kJ without start-up"
 
 
-def _comparison(measured: Row, baseline: Row) -> Iterator[str]:
+def _comparison(measured: Figures, baseline: Figures) -> Iterator[str]:
     ratio = measured["ratio"]
     yield (
         f"baseline    {baseline['flowing_s']:.1f} s for {baseline['windows']} windows, sequentially: "
@@ -97,7 +96,7 @@ def _comparison(measured: Row, baseline: Row) -> Iterator[str]:
     yield f"agreement   smallest cosine of the two embeddings of a window: {measured['cosine_min']}"
 
 
-def _projection(projected: Row) -> Iterator[str]:
+def _projection(projected: Figures) -> Iterator[str]:
     at_best = "at best " if projected["is_bound"] else ""
     share = "all" if projected["is_bound"] else f"{projected['mfu']:.0%}"
     yield (

@@ -15,7 +15,7 @@ from stream.commands.values import PathName, Real, Whole
 from stream.errors import ExitCode, UsageError
 from stream.evaluation.document import document
 from stream.evaluation.evaluation import evaluate as judge_clips
-from stream.evaluation.pairing import Case, left_out, make_case, paired
+from stream.evaluation.pairing import EvaluationCase, left_out, make_case, paired
 from stream.evaluation.readers import read_tracks
 from stream.evaluation.tables import PIPE_WIDTH, show
 from stream.evaluation.track import LONGEST_S, Track
@@ -78,7 +78,7 @@ def evaluate(
 
 def make_cases(
     chosen: Sequence[tuple[str, Track, Track]], duration_s: float | None, anomalous: str | None
-) -> list[Case]:
+) -> list[EvaluationCase]:
     """The clips to evaluate, from the name, predictions and truth of each and the options of the command.
 
     Raises:

@@ -10,7 +10,7 @@ from stream.commands.values import Choice, PathName, Whole
 from stream.errors import ExitCode, UsageError
 from stream.ui.standard_streams import echo
 
-Precision = Literal["fp32", "fp16"]
+OnnxPrecision = Literal["fp32", "fp16"]
 _FILE = PathName()
 
 
@@ -31,9 +31,9 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROO
     metavar="FILE.onnx",
     help="File to write, with FILE.onnx.data and FILE.json.",
 )
-@own_option("--dtype", type=Choice(get_args(Precision)), default="fp32", show_default=True, help="Precision.")
+@own_option("--dtype", type=Choice(get_args(OnnxPrecision)), default="fp32", show_default=True, help="Precision.")
 @own_option("--frames", type=Whole(1, 256), default=64, show_default=True, help="Frames per window.")
-def export_onnx(chosen: Chosen, out: Path, dtype: Precision, frames: int) -> None:
+def export_onnx(chosen: Chosen, out: Path, dtype: OnnxPrecision, frames: int) -> None:
     """Export V-JEPA 2's encoder to ONNX.
 
     The graph takes bytes, for any number of windows, and returns embeddings. Use it with `run --encoder-runtime onnx

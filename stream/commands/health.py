@@ -62,8 +62,8 @@ def judge(run: Path, since: datetime | None = None) -> tuple[bool, str]:
         return True, f"{run}: no run has begun since the container started"
     if path is None or seen is None:
         return False, f"{run}: no run has begun here"
-    complaint = seen.problem(now())
-    return complaint is None, f"{path.parent}: {complaint or seen.summary()}"
+    problem = seen.problem(now())
+    return problem is None, f"{path.parent}: {problem or seen.summary()}"
 
 
 def began_at() -> datetime:

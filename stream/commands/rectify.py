@@ -18,7 +18,7 @@ from stream.ui.text import clock, print_line
 
 if TYPE_CHECKING:
     from stream.engines.batch import Outcome
-    from stream.run.rectify import Wish
+    from stream.run.rectify import RectifyOptions
     from stream.video.writer import Codec
 
 _FILE = PathName()
@@ -84,21 +84,21 @@ def rectify(
     import cv2
 
     from stream.engines.batch import run_clips
-    from stream.run.rectify import Wish
+    from stream.run.rectify import RectifyOptions
     from stream.video.writer import Coding
 
     cv2.setNumThreads(1)  # frames are rectified side by side, not each by many threads
     options = chosen.options(sources[0])
     lens, download = options.lens, options.input.cache_source
     coding, overwrite = Coding(codec, crf, preset), options.output.overwrite
-    wish = Wish(out, lens.intrinsics, lens.balance, lens.fov_scale, longest_px, coding, overwrite)
+    settings = RectifyOptions(out, lens.intrinsics, lens.balance, lens.fov_scale, longest_px, coding, overwrite)
     console = Console()
-    job = partial(rectify_clip, wish=wish, console=console, download=download)
+    job = partial(rectify_clip, settings=settings, console=console, download=download)
     write_line, fail_fast = partial(print_line, console), options.clips.fail_fast
     sys.exit(run_clips(sources, job, write_line, download=download, fail_fast=fail_fast, overwrite=overwrite))
 
 
-def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = False) -> "Outcome":
+def rectify_clip(clip: str, settings: "RectifyOptions", console: Console, *, download: bool = False) -> "Outcome":
     """Rectify one clip, and show its progress and result."""
     from stream.engines.batch import Outcome
     from stream.run.rectify import rectify as write_rectified
@@ -108,17 +108,17 @@ def rectify_clip(clip: str, wish: "Wish", console: Console, *, download: bool = 
 
     source = open_clip(clip, download=download)
     facts = read_facts(source)
-    if (sidecar := read_sidecar(source, facts)) and sidecar.complaint:
-        print_line(console, sidecar.complaint)
+    if (sidecar := read_sidecar(source, facts)) and sidecar.warning:
+        print_line(console, sidecar.warning)
     with progress(console, source.stem, SECONDS, facts.declared_s) as job:
-        done = write_rectified(source, wish, job.update)
-    if done.was_there:
-        says = f"nothing to do: {done.output.video} is there, of this clip and with these options"
-        print_line(console, says)
-        return Outcome(clip, ExitCode.DONE, says)
+        done = write_rectified(source, settings, job.update)
+    if done.already_written:
+        message = f"nothing to do: {done.output.video} exists already, from this clip and with these options"
+        print_line(console, message)
+        return Outcome(clip, ExitCode.DONE, message)
     for damage in done.damage:
         span = f"{clock(damage.t_start_s)} to {clock(damage.t_end_s)}"
         print_line(console, f"source damaged  {span}, {damage.packets} packets lost: {damage.reason}")
-    says = f"{done.frames} frames, {clock(done.t_end_s)}, to {done.output.video}"
-    print_line(console, says)
-    return Outcome(clip, ExitCode.PARTIAL if done.damage else ExitCode.DONE, says, done.t_end_s)
+    message = f"{done.frames} frames, {clock(done.t_end_s)}, to {done.output.video}"
+    print_line(console, message)
+    return Outcome(clip, ExitCode.PARTIAL if done.damage else ExitCode.DONE, message, done.t_end_s)

@@ -1,1 +1,1 @@
-"""A procedural fisheye clip of a worker at a bench, for trying the chain with nothing at hand."""
+"""A procedural fisheye clip of a worker at a bench, to try the chain without any data."""

@@ -1,4 +1,4 @@
-"""The demo's lens: takes a pinhole canvas through a fisheye and exposes it, with blur, vignette and noise."""
+"""The demo's lens: projects a pinhole canvas through a fisheye, with blur, vignette and noise."""
 
 import cv2
 import numpy as np
@@ -10,11 +10,11 @@ from stream.pipeline.items import Float32, Float64, UInt8
 _NOISE_LEVEL = 2.2
 """Standard deviation, of 255."""
 _NOISE_OFFSET = 12
-"""Noise is kept as uint8 around this, and taken away after adding: saturating arithmetic is fast."""
+"""Noise is stored as uint8 around this value, which is subtracted after adding: saturating arithmetic is fast."""
 _NOISE_SLACK_PX = 64
 _SHUTTER_S = 1.0 / 60.0
 _COARSER = 0.78
-"""Canvas pixels per picture pixel in the middle; towards its edges a pinhole picture grows finer by itself."""
+"""Canvas pixels per picture pixel in the middle; a pinhole picture has more of them towards its edges."""
 
 
 def demo_intrinsics(width: int, height: int) -> Intrinsics:
@@ -36,7 +36,7 @@ def demo_intrinsics(width: int, height: int) -> Intrinsics:
 
 
 class Lens:
-    """Takes the pinhole canvas through the fisheye, and exposes it: blur, vignette and noise."""
+    """Projects the pinhole canvas through the fisheye, and adds blur, vignette and noise."""
 
     def __init__(self, intrinsics: Intrinsics, seed: int) -> None:
         width, height = intrinsics.image_width, intrinsics.image_height
@@ -57,7 +57,7 @@ class Lens:
         self._noise = np.clip(noise, 0, 255).astype(np.uint8)
 
     def expose(self, turning: float) -> UInt8:
-        """(height, width, 3) uint8 RGB of what is on the canvas, while the head turns at so many radians a second."""
+        """(height, width, 3) uint8 RGB of the canvas; ``turning`` is the yaw rate of the head, radians a second."""
         canvas = self.canvas.image
         smear_px = round(abs(turning) * _SHUTTER_S * self.canvas.focal_px)
         if smear_px > 1:

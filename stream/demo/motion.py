@@ -1,4 +1,4 @@
-"""What the demo's worker does when: work cycles, the head's movements, and one walk away from the bench."""
+"""The demo's script: work cycles, head movements, and one walk away from the bench."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +14,7 @@ AWAY_AFTER_S = 41.0
 AWAY_S = 13.5
 _TURN_S, _TURN_RAD = 1.4, np.radians(78.0)
 _REST_S = 3.0
-"""Work that must follow the walk, else there is none."""
+"""Minimum work after the walk; in a clip too short for it, the worker stays."""
 
 BIN = at(0.31, 0.34, 0.05)
 FIXTURE = at(0.02, 0.33, 0.075)
@@ -53,7 +53,7 @@ class Instant:
     right: Hand
     left: Hand
     part: Float64 | None
-    """(3,) metres: where the part in work is; None between two parts."""
+    """(3,) metres: position of the part being worked on; None between two parts."""
     finished: int
     """Parts on the tray."""
     turning: float
@@ -61,13 +61,13 @@ class Instant:
 
 
 def tray_slot(index: int) -> Float64:
-    """(3,) metres: where the ``index``-th finished part stands, in rows of four."""
+    """(3,) metres: position of the ``index``-th finished part, in rows of four."""
     row, column = divmod(index % TRAY_SLOTS, 4)
     return TRAY + at(0.058 * (column - 1.5), 0.058 * (1 - row), 0.0)
 
 
 class Script:
-    """The whole clip's movements; the same seed gives the same ones."""
+    """All movements of the clip; the same seed gives the same ones."""
 
     def __init__(self, seconds: float, fps: float, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -77,7 +77,7 @@ class Script:
         self._slips = rng.normal(0.0, 0.004, (len(lengths), 2))
         leaves = np.round(self._ends[self._ends >= AWAY_AFTER_S].min(initial=np.inf) * fps) / fps
         self.away: tuple[float, float] | None = None
-        """Seconds from when to when the worker is away from the bench; None where the clip is too short."""
+        """Start and end of the time away from the bench, in seconds; None if the clip is too short."""
         if leaves + AWAY_S + _REST_S <= seconds:
             self.away = float(leaves), float(np.round((leaves + AWAY_S) * fps) / fps)
 
@@ -163,7 +163,7 @@ def _left_path(slot: Float64) -> list[Waypoint]:
 
 
 def _hand(path: list[Waypoint], phase: float) -> Hand:
-    """Between waypoints hands speed up and slow down, and are lifted the more the farther they go."""
+    """Between waypoints, hands speed up and slow down; the farther they go, the higher they are lifted."""
     here = max(index for index, point in enumerate(path[:-1]) if point.phase <= phase)
     start, end = path[here], path[here + 1]
     share = _ease((phase - start.phase) / (end.phase - start.phase))

@@ -1,6 +1,6 @@
-"""A small painter of 3-D scenes: a pinhole camera, textured rectangles, flat polygons and rounded limbs.
+"""Renders simple 3-D scenes: a pinhole camera, textured rectangles, flat polygons and rounded limbs.
 
-World: metres, x right, y away from the worker, z up from the bench top. Later strokes cover earlier ones.
+World: metres, x right, y away from the worker, z up from the bench top. Later shapes cover earlier ones.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _RIM = np.column_stack([_CIRCLE, np.zeros(len(_CIRCLE))])
 
 
 def at(x: float, y: float, z: float) -> Float64:
-    """A point or a way in the world, (3,) metres."""
+    """A point or a displacement in the world, (3,) metres."""
     return np.array([x, y, z])
 
 
@@ -32,7 +32,7 @@ _ROUND = ((1.0, 0.62), (0.84, 0.88), (0.55, 1.03))
 
 
 class Pose(NamedTuple):
-    """Where the head is and where it looks."""
+    """Position and orientation of the head."""
 
     position: Float64
     """(3,) metres."""
@@ -60,7 +60,7 @@ class Surface:
     """A textured rectangle in space."""
 
     corner: Float64
-    """(3,) metres: where the texture's upper left corner is."""
+    """(3,) metres: position of the texture's upper left corner."""
     across: Float64
     """(3,) metres: along the texture's width."""
     down: Float64
@@ -75,7 +75,7 @@ class Surface:
 
     @property
     def texture_to_world(self) -> Float64:
-        """(3, 3): what texture pixels (x, y, 1) are multiplied with."""
+        """(3, 3): maps texture pixels (x, y, 1) to the world."""
         height, width = self.texture.shape[:2]
         origin = self.corner + 0.5 * self.across / width + 0.5 * self.down / height
         return np.stack([self.across / width, self.down / height, origin], axis=1)
@@ -103,7 +103,7 @@ class Canvas:
         self._position = pose.position
 
     def coarser(self, factor: int) -> "Canvas":
-        """A canvas that looks the same way with so many times fewer pixels a side, for what is far and plain."""
+        """A canvas of the same view with ``factor`` times fewer pixels per side, for distant and plain surfaces."""
         height, width = self.image.shape[:2]
         fewer = np.array(
             [[1 / factor, 0.0, 0.5 / factor - 0.5], [0.0, 1 / factor, 0.5 / factor - 0.5], [0.0, 0.0, 1.0]]
@@ -111,7 +111,7 @@ class Canvas:
         return Canvas(width // factor, height // factor, fewer @ self._camera)
 
     def fill_from(self, coarse: "Canvas") -> None:
-        """Take over the whole picture of a coarser canvas."""
+        """Copy the whole picture of a coarser canvas."""
         height, width = self.image.shape[:2]
         cv2.resize(coarse.image, (width, height), self.image)
 
@@ -199,7 +199,7 @@ class Canvas:
             _fill(self.image, np.asarray(hull, np.float64)[:, 0], _shade(color, light), cv2.LINE_AA)
 
     def _outline(self, points: Float64) -> Float64:
-        """(M, 2) pixels of a convex polygon, cut off at the picture's edges; M is 0 where nothing of it is seen."""
+        """(M, 2) pixels of a convex polygon, clipped to the picture; M is 0 if it is not visible."""
         camera = (points - self._position) @ self._rotation.T
         if (camera @ self._frustum.T < _NEAR_M).any():
             for normal in self._frustum:
@@ -216,22 +216,22 @@ class Canvas:
 
 
 def _frustum(width: int, height: int, camera_matrix: Float64) -> Float64:
-    """(5, 3) inward normals: what is seen has a depth, and lies within the four edges."""
+    """(5, 3) inward normals: visible points are in front of the camera and within the four edges."""
     x, y, z = camera_matrix
     return np.stack([at(0.0, 0.0, 1.0), x, (width - 1) * z - x, y, (height - 1) * z - y])
 
 
 def _clip(polygon: Float64, normal: Float64) -> Float64:
-    """Cut a convex polygon a little before a plane (Sutherland and Hodgman, 1974)."""
+    """Clip a convex polygon just inside a plane (Sutherland and Hodgman, 1974)."""
     heights = polygon @ normal - _NEAR_M
-    kept: list[Float64] = []
+    clipped: list[Float64] = []
     for index, here in enumerate(heights):
         before = heights[index - 1]
         if (here < 0.0) != (before < 0.0):
-            kept.append(polygon[index] + (polygon[index - 1] - polygon[index]) * here / (here - before))
+            clipped.append(polygon[index] + (polygon[index - 1] - polygon[index]) * here / (here - before))
         if here >= 0.0:
-            kept.append(polygon[index])
-    return np.array(kept).reshape(-1, 3)
+            clipped.append(polygon[index])
+    return np.array(clipped).reshape(-1, 3)
 
 
 def _shade(color: Color, light: float) -> Color:

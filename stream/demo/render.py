@@ -21,13 +21,13 @@ _X265 = {
 def render_frames(
     *, seconds: float = 75.0, size: tuple[int, int] = (456, 256), fps: int = 30, seed: int = 0
 ) -> Iterator[UInt8]:
-    """Give the clip's frames, (height, width, 3) uint8 RGB; the same arguments give the same frames.
+    """Yield the clip's frames, (height, width, 3) uint8 RGB; the same arguments give the same frames.
 
     Args:
         seconds: Length of the clip.
         size: Width and height in pixels.
         fps: Frames a second.
-        seed: Of all that is random: the scene, the timing, the noise.
+        seed: Seed of the scene, the timing and the noise.
     """
     script = Script(seconds, fps, seed)
     lens = Lens(demo_intrinsics(*size), seed)

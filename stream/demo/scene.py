@@ -1,4 +1,4 @@
-"""The demo's hall: what stands where, and how one instant of it is painted."""
+"""The demo's scene: the hall and its objects, and how one instant is painted."""
 
 import numpy as np
 
@@ -176,5 +176,5 @@ def _rectangle(low: Float64, high: Float64, z: float) -> Float64:
 
 
 def _frame_margin() -> Float64:
-    """How far a terminal's case stands out around its screen, corner by corner."""
+    """Offset of a terminal's case from its screen, at each corner."""
     return 0.014 * np.array([[-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 0.0, -1.0]])

@@ -16,7 +16,7 @@ _FOOTPRINTS = [
     (-0.36, 0.6, 1.0, 0.14),
     (-0.66, 0.6, 0.14, 0.08),
 ]
-"""What stands on the bench and throws a shadow: left (from the middle), front, width, depth."""
+"""Objects on the bench that cast a shadow: left (from the middle), front, width, depth."""
 
 
 class Sheet:
@@ -70,7 +70,7 @@ class Sheet:
         self.image = (self.image * light[..., None]).astype(np.uint8)
 
     def grain(self, rng: np.random.Generator, strength: float) -> None:
-        """Give the surface a fine irregularity, so that it is not plain."""
+        """Add fine noise, so that the surface is not plain."""
         height, width = self.image.shape[:2]
         fine = strength * rng.standard_normal((height, width), np.float32)
         coarse = 1.5 * strength * rng.standard_normal((height // 12 + 2, width // 12 + 2), np.float32)

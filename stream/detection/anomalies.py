@@ -12,7 +12,7 @@ from stream.detection.detector import CausalDetector
 from stream.detection.offline import detect_offline, window_edges_s
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds
-from stream.pipeline.facts import Kind
+from stream.pipeline.facts import SegmentKind
 from stream.pipeline.items import Float64
 
 
@@ -22,7 +22,7 @@ class Anomaly:
 
     t_start_s: float
     t_end_s: float
-    kind: Kind
+    kind: SegmentKind
     score_mean: float
     score_max: float
     theta_on: float

@@ -12,7 +12,7 @@ from stream.detection.normal_model import NormalModel
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds
 from stream.errors import InputError
-from stream.pipeline.facts import ClosedBy, Kind
+from stream.pipeline.facts import ClosedBy, SegmentKind
 from stream.pipeline.items import Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
@@ -26,7 +26,7 @@ class Change:
     """A change of state: from ``t_s`` on the work is of ``kind``."""
 
     t_s: float
-    kind: Kind
+    kind: SegmentKind
     closed_by: ClosedBy
     """What ended the previous stretch; ``max_duration`` if an anomaly became the new normal."""
 

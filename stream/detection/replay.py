@@ -37,7 +37,7 @@ class Replay:
 def replay(blocks: UnitBlocks, t_s: Float64, t_end_s: float, options: DetectorOptions) -> Replay:
     """Run the causal detector as the live chain does.
 
-    The length of a window is not stored, so whatever a window makes known is dated with the window's start.
+    The length of a window is not stored, so its results are dated with its start.
 
     Args:
         blocks: the windows' temporal tokens.

@@ -11,7 +11,7 @@ from stream.detection.detector import Change, Step
 from stream.detection.history import WindowHistory
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds
-from stream.pipeline.facts import ClosedBy, Kind, SegmentClosed, SegmentOpened
+from stream.pipeline.facts import ClosedBy, SegmentClosed, SegmentKind, SegmentOpened
 from stream.pipeline.items import Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
@@ -33,7 +33,7 @@ class _Window(NamedTuple):
     """Whether it has a unit vector, from which the detector can tell anything."""
 
 
-def _state(kind: object) -> Kind:
+def _state(kind: object) -> SegmentKind:
     """The detector's state in a segment of this kind: typical until it finds something else."""
     return "anomalous" if kind == "anomalous" else "typical"
 
@@ -58,7 +58,7 @@ class Segmenter:
         """Start of the open segment; None before the first one and while the source is disconnected."""
         self._next_s: float | None = 0.0
         """Start of the next segment while none is open; None while the source is disconnected."""
-        self._kind: Kind = "typical"
+        self._kind: SegmentKind = "typical"
         """The detector's state: the kind of the open segment, if a window says so."""
         self._stretch_start_s = 0.0
         """Start of the current stretch of this kind, which may span several segments."""
@@ -103,7 +103,9 @@ class Segmenter:
         """Start the next segment where the source is connected again."""
         self._next_s = t_s
 
-    def go_on(self, number: int, kind: Kind, *, start_s: float | None = None, next_s: float | None = None) -> None:
+    def resume_from(
+        self, number: int, kind: SegmentKind, *, start_s: float | None = None, next_s: float | None = None
+    ) -> None:
         """Continue from recorded segments: segment ``number`` started at ``start_s``, or will start at ``next_s``."""
         self._number, self._kind, self._start_s, self._next_s = number, _state(kind), start_s, next_s
         since_s = start_s if start_s is not None else next_s or 0.0
@@ -143,7 +145,7 @@ class Segmenter:
             natural_s = self._recent.strongest_change_s(limit_s - self._options.cut_ratio * longest_s, limit_s)
             yield from self._turn(limit_s if natural_s is None else natural_s, "max_duration", self._kind, known_s)
 
-    def _turn(self, t_s: float, closed_by: ClosedBy, kind: Kind, known_s: float) -> Segments:
+    def _turn(self, t_s: float, closed_by: ClosedBy, kind: SegmentKind, known_s: float) -> Segments:
         """End one segment at ``t_s`` and start the next one there."""
         yield self._closed(t_s, closed_by, known_s)
         if kind != self._kind:
@@ -181,7 +183,7 @@ class Segmenter:
             cycles=(end_s - start_s) / period_s if period_s else None,
         )
 
-    def _judged(self, windows: list[_Window]) -> Kind:
+    def _judged(self, windows: list[_Window]) -> SegmentKind:
         """The kind of a segment with these windows."""
         return self._kind if any(window.is_usable for window in windows) else "unknown"
 

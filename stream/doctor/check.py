@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from stream.errors import exit_code_of, sentence_of
 
-Level: TypeAlias = Literal["ok", "warn", "FAIL"]
+CheckLevel: TypeAlias = Literal["ok", "warn", "FAIL"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Check:
     """One line of the report."""
 
     name: str
-    level: Level
+    level: CheckLevel
     message: str
     hint: str = ""
     exit_code: int = 0
@@ -34,7 +34,7 @@ def check(name: str, find: Callable[[], Finding]) -> Check:
     """Perform a check; an error that it raises is the one that a run would end with."""
     try:
         finding = find()
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong is the result of the check
+    except Exception as error:  # noqa: BLE001 - any error is the result of the check
         return Check(name, "FAIL", sentence_of(error), exit_code=exit_code_of(error))
     return Check(name, "warn" if finding.hint else "ok", finding.message, finding.hint)
 

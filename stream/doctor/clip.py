@@ -36,7 +36,7 @@ _EVENT_BYTES = 1024
 """Upper bound per second of video: a few events per segment."""
 
 
-class Case:
+class PlannedRun:
     """A run that has not begun, of which each fact is determined once, when it is first needed."""
 
     def __init__(self, options: Options) -> None:
@@ -102,36 +102,36 @@ class Case:
         return min(self.options.keyframes.cache_mib * 2**20, int(frames * width * height * scale**2))
 
 
-def reading(case: Case) -> Generator[Check, None, bool]:
+def reading(planned: PlannedRun) -> Generator[Check, None, bool]:
     """The checks that build on each other, up to the first that fails; returns whether all passed."""
     checks = {"source": source, "stream": stream, "lens": lens, "decoder": decoder, "sidecar": sidecar}
     for name, find in checks.items():
-        yield (result := check(name, partial(find, case)))
+        yield (result := check(name, partial(find, planned)))
         if result.level == "FAIL":
             return False
     return True
 
 
-def source(case: Case) -> Finding:
+def source(planned: PlannedRun) -> Finding:
     """Whether the clip can be opened."""
-    if case.source.size_bytes is None:
-        return Finding(f"{case.source.name}, a live source")
-    return Finding(f"{case.source.name}, {size(case.source.size_bytes)}")
+    if planned.source.size_bytes is None:
+        return Finding(f"{planned.source.name}, a live source")
+    return Finding(f"{planned.source.name}, {size(planned.source.size_bytes)}")
 
 
-def stream(case: Case) -> Finding:
+def stream(planned: PlannedRun) -> Finding:
     """Its video stream."""
-    facts = case.stream
+    facts = planned.stream
     rate = f"{facts.fps:.2f} fps" if facts.fps else "no nominal rate"
-    known = facts.declared_s and not case.source.is_live
+    known = facts.declared_s and not planned.source.is_live
     length = f"{clock(facts.declared_s or 0.0)} long by its header" if known else "of unknown length"
     picture = f"{facts.display_width_px}x{facts.display_height_px}"
     return Finding(f"{facts.codec}, {picture}, {rate}, {facts.pixel_format}, {length}")
 
 
-def lens(case: Case) -> Finding:
+def lens(planned: PlannedRun) -> Finding:
     """Its calibration."""
-    options, calibration = case.lens
+    options, calibration = planned.lens
     if calibration is None:
         return Finding("the picture is not rectified (--no-rectify)")
     return Finding(
@@ -139,65 +139,65 @@ def lens(case: Case) -> Finding:
     )
 
 
-def decoder(case: Case) -> Finding:
+def decoder(planned: PlannedRun) -> Finding:
     """The decoder, and why it was chosen."""
-    return Finding(f"{case.decoder.name}: {case.decoder.reason}")
+    return Finding(f"{planned.decoder.name}: {planned.decoder.reason}")
 
 
-def sidecar(case: Case) -> Finding:
+def sidecar(planned: PlannedRun) -> Finding:
     """Whether the metadata file beside the clip agrees with it."""
-    found = read_sidecar(case.source, case.stream)
+    found = read_sidecar(planned.source, planned.stream)
     if found is None:
         return Finding("none")
-    if found.complaint is None:
+    if found.warning is None:
         return Finding(f"{found.name} agrees with the clip")
-    return Finding(found.complaint, "a run uses the facts of the clip; make sure that it is the right one")
+    return Finding(found.warning, "a run uses the facts of the clip; make sure that it is the right one")
 
 
-def encoder(case: Case) -> Finding:
+def encoder(planned: PlannedRun) -> Finding:
     """The encoder, and whether its packages and weights are installed."""
-    found = case.encoder
+    found = planned.encoder
     return Finding(
         f"{found.encoder.name}" + (f" from {found.encoder.model}" if found.encoder.model else ", without weights")
     )
 
 
-def annotator(case: Case) -> Finding:
+def annotator(planned: PlannedRun) -> Finding:
     """The annotator, and whether its packages and weights are installed; a server is not contacted."""
-    found = settle(case.options, allow_download=False).annotator
+    found = settle(planned.options, allow_download=False).annotator
     name = f"{found.name} {found.model or ''}".strip()
     return Finding(name if found.url is None else f"{name} at {found.url}")
 
 
-def room(case: Case) -> Finding:
+def room(planned: PlannedRun) -> Finding:
     """The maximum size of the run directory."""
-    if case.expected_bytes is None:
+    if planned.expected_bytes is None:
         return Finding("the size of the run is unknown", "watch the disk, because the length of the clip is unknown")
-    return Finding(f"the run directory needs at most {size(case.expected_bytes)}")
+    return Finding(f"the run directory needs at most {size(planned.expected_bytes)}")
 
 
-def speed(case: Case) -> Finding:
+def speed(planned: PlannedRun) -> Finding:
     """The speed of a run, from a short trial of decoding and rectifying, and of the encoder if it has no weights."""
-    if case.source.is_live:
+    if planned.source.is_live:
         return Finding("a live source sets the speed; if this machine is too slow, frames are skipped and reported")
     began_at = time.monotonic()
     frames: list[EncoderFrame] = []
-    for item in _ingested(case.lens[0].replace({"input.decoder": case.decoder.name})):
+    for item in _ingested(planned.lens[0].replace({"input.decoder": planned.decoder.name})):
         if isinstance(item, EncoderFrame):
             frames = [*frames[1 - FRAMES :], item]
         if time.monotonic() - began_at > _SAMPLE_S:
             break
     if not frames:
-        raise EgocleanError(f"{case.source.name} gave no picture within {_SAMPLE_S} s")
+        raise EgocleanError(f"{planned.source.name} gave no picture within {_SAMPLE_S} s")
     cost_s = (time.monotonic() - began_at) / (frames[-1].t_s + frames[-1].duration_s)
     basis = "decoding and rectifying alone"
-    if not encoder_spec(case.encoder.encoder.name).has_weights:
-        encoder = load_encoder(case.encoder, allocator_bytes(case.encoder, ENCODE))
+    if not encoder_spec(planned.encoder.encoder.name).has_weights:
+        encoder = load_encoder(planned.encoder, allocator_bytes(planned.encoder, ENCODE))
         cost_s, basis = (
-            max(cost_s, _window_s(encoder, frames) / case.options.window.stride_s),
+            max(cost_s, _window_s(encoder, frames) / planned.options.window.stride_s),
             "the slowest process sets the speed",
         )
-    total = f", {clock(case.stream.declared_s * cost_s)} for the whole clip" if case.stream.declared_s else ""
+    total = f", {clock(planned.stream.declared_s * cost_s)} for the whole clip" if planned.stream.declared_s else ""
     return Finding(f"about {1 / cost_s:.1f} x real time here{total}: {basis}")
 
 

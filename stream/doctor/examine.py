@@ -20,26 +20,26 @@ def examine(options: Options, *, with_clip: bool) -> Iterator[Check]:
 def _with_packages(options: Options, *, with_clip: bool) -> Iterator[Check]:
     from stream.doctor import clip, machine  # these need the packages
 
-    case = clip.Case(options)
+    planned = clip.PlannedRun(options)
     yield check("hevc", software.hevc)
     yield check("hardware decoders", software.hardware_decoders)
-    is_readable = (yield from clip.reading(case)) if with_clip else False
-    yield (encoder := check("encoder", partial(clip.encoder, case)))
-    yield (annotator := check("annotator", partial(clip.annotator, case)))
+    is_readable = (yield from clip.reading(planned)) if with_clip else False
+    yield (encoder := check("encoder", partial(clip.encoder, planned)))
+    yield (annotator := check("annotator", partial(clip.annotator, planned)))
     yield check("gpu", partial(software.gpu, has_weights=encoder_spec(options.encoder.name).has_weights))
     has_encoder = encoder.level != "FAIL"
     if has_encoder and annotator.level != "FAIL":
-        decoder = case.decoder.name if is_readable else options.input.decoder
-        yield check("vram", lambda: machine.vram(case.annotator.replace({"input.decoder": decoder})))
+        decoder = planned.decoder.name if is_readable else options.input.decoder
+        yield check("vram", lambda: machine.vram(planned.annotator.replace({"input.decoder": decoder})))
     if is_readable and has_encoder:
-        yield check("size", partial(clip.room, case))
-        yield check("speed", partial(clip.speed, case))
+        yield check("size", partial(clip.room, planned))
+        yield check("speed", partial(clip.speed, planned))
     yield check("out", partial(machine.out, options.output.folder))
     yield check(
         "disk",
-        lambda: machine.disk(options.output.folder, case.expected_bytes if is_readable and has_encoder else None),
+        lambda: machine.disk(options.output.folder, planned.expected_bytes if is_readable and has_encoder else None),
     )
     yield check("shared memory", machine.shared_memory)
-    yield check("memory", lambda: machine.memory(case.weights_bytes if has_encoder else 0))
+    yield check("memory", lambda: machine.memory(planned.weights_bytes if has_encoder else 0))
     yield check("cores", machine.cores)
     yield check("sockets", machine.sockets)

@@ -29,8 +29,8 @@ class Outcome:
     clip: str
     code: int
     """The exit code that it would have alone."""
-    says: str
-    """One line for the summary."""
+    message: str
+    """One line for the summary; ``says`` in ``series.json``."""
     video_s: float = 0.0
     """Seconds of video that were processed."""
     run_dir: Path | None = None
@@ -120,7 +120,7 @@ def run_in_turn(
         left_out: Files that were found beside the clips.
 
     Returns:
-        The gravest exit code.
+        The most severe exit code.
     """
     ended = _one_by_one(clips, job, write_line, fail_fast=fail_fast)
     return conclude(clips, ended, write_line, record=record, left_out=left_out)
@@ -134,7 +134,7 @@ def conclude(
     record: Path | None,
     left_out: Sequence[LeftOut] = (),
 ) -> int:
-    """Record the outcomes as the clips end, and print a summary; returns the worst exit code."""
+    """Record the outcomes as the clips end, and print a summary; returns the most severe exit code."""
     outcomes: list[Outcome] = []
     left = dict.fromkeys(clips)
     for outcome in ended:
@@ -145,7 +145,7 @@ def conclude(
     for line in summary(outcomes, len(clips), left_out):
         write_line(line)
     signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and left]
-    return gravest([*(outcome.code for outcome in outcomes), *signalled])
+    return most_severe([*(outcome.code for outcome in outcomes), *signalled])
 
 
 def ends_batch(outcome: Outcome, *, fail_fast: bool) -> bool:
@@ -176,7 +176,7 @@ def write_record(
                 clip=redacted(outcome.clip),
                 run_dir=str(outcome.run_dir) if outcome.run_dir else None,
                 exit_code=int(outcome.code),
-                says=outcome.says,
+                says=outcome.message,
                 video_s=round(outcome.video_s, 6),
                 wall_s=round(outcome.wall_s, 3),
             )
@@ -197,14 +197,14 @@ def write_record(
         raise UsageError(f"{path} cannot be written ({error.strerror}): give another --out") from error
 
 
-def gravest(codes: Iterable[int]) -> int:
-    """The greatest code, except that 4 (done, with damage) counts less than any failure."""
+def most_severe(codes: Iterable[int]) -> int:
+    """The highest code, except that 4 (done, with damage) ranks below any failure."""
     return max(codes, key=lambda code: 1 if code == ExitCode.PARTIAL else code, default=ExitCode.DONE)
 
 
 def summary(outcomes: Sequence[Outcome], clips: int, left_out: Sequence[LeftOut] = ()) -> list[str]:
     """One line a clip, each with its exit code; the files that are no clips; and the totals."""
-    lines = [f"{outcome.code:3}  {redacted(outcome.clip)}: {outcome.says}" for outcome in outcomes]
+    lines = [f"{outcome.code:3}  {redacted(outcome.clip)}: {outcome.message}" for outcome in outcomes]
     done = [outcome for outcome in outcomes if outcome.code in _DONE]
     damaged = sum(outcome.code == ExitCode.PARTIAL for outcome in done)
     parts = [f"{len(done)} of {clips} clips done"]
@@ -231,5 +231,5 @@ def _outcome(clip: str, job: Job) -> Outcome:
         return job(clip)
     except KeyboardInterrupt:
         return Outcome(clip, ExitCode.SIGINT, "stopped by SIGINT")
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one clip is not the next one's fault
+    except Exception as error:  # noqa: BLE001 - an error in one clip must not affect the next one
         return Outcome(clip, report_error(error), sentence_of(error))

@@ -1,9 +1,9 @@
 """The inline engine: the whole chain in this process and thread, without a socket or a child.
 
 It drives the same stages with the same barriers and events as the local engine, so the run directory holds the same
-bytes, and a run that one of them began can be resumed by the other. It is for tests, for a debugger, and for whoever
-brings processes of their own, as the workers of a cluster do. While the annotator answers, nothing else is
-done but to report, from a thread of its own, that the process lives.
+bytes, and a run that one of them began can be resumed by the other. It is for tests, for debuggers, and for
+programs that manage their own processes, such as a cluster's workers. While the annotator answers, nothing else is
+done, except that a thread reports that the process is alive.
 """
 
 import threading
@@ -20,11 +20,11 @@ from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_o
 from stream.pipeline.codec import pack
 from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerExited, WorkerReady
 from stream.pipeline.source import PacketSource
-from stream.pipeline.stage import Facts, Gauges, feed
+from stream.pipeline.stage import Gauges, StageFacts, feed
 from stream.records.store.checkpoint import SavedCheckpoint
 from stream.runtime.chain_run import ChainRun, Observer
 from stream.runtime.gpu_budget import limit_gpu
-from stream.runtime.heartbeat import Heartbeat, Reporter, State, pulsing
+from stream.runtime.heartbeat import Heartbeat, Reporter, WorkerState, pulsing
 from stream.runtime.process_spec import ProcessSpec, Work
 from stream.runtime.processes import processes
 from stream.runtime.work import build
@@ -93,7 +93,7 @@ class _LockedObserver:
             self._observer.show(now_s)
 
     def pulse(self, reporter: Reporter) -> None:
-        """Report that the process lives; in the thread of the pulse, which shows no events."""
+        """Report that the process is alive; in the thread of the pulse, which shows no events."""
         with self._lock:
             reporter.pulse()
             self._observer.monitor.tick()
@@ -262,7 +262,7 @@ class _InlineChain:
         self._tick()
 
     def _tick(self) -> None:
-        """Report and show how things are, when it is time to."""
+        """Report and show the progress, if that is due."""
         if self._stop.at_once:
             raise KeyboardInterrupt
         if (now := time.monotonic()) >= self._beat_at:
@@ -270,8 +270,8 @@ class _InlineChain:
             self._report("running")
             self._observer.show(now)
 
-    def _report(self, state: State) -> None:
-        facts: Facts = {}
+    def _report(self, state: WorkerState) -> None:
+        facts: StageFacts = {}
         gauges: Gauges = {}
         for work in self._works:
             for section, values in work.facts().items():

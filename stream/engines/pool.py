@@ -39,7 +39,7 @@ def check_concurrent(options: Options, clips: Sequence[str]) -> None:
     """Check that these clips can be run at the same time.
 
     Raises:
-        UsageError: they would get in each other's way.
+        UsageError: they would interfere with each other.
     """
     annotator = options.annotator
     if annotator.enabled and annotator_spec(annotator.name).has_weights:

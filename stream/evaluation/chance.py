@@ -8,7 +8,7 @@ from operator import add
 import numpy as np
 
 from stream.evaluation.metrics import Counts, Float64, count
-from stream.evaluation.types import Clip, edges_of
+from stream.evaluation.types import ClipAnomalies, edges_of
 
 DRAWS = 1000
 """Number of random detectors; it gives the 95th percentile to within one or two percentiles."""
@@ -31,7 +31,7 @@ class Chance:
     """Whether the value is above the 95th percentile of the random detectors."""
 
 
-def control(clips: Iterable[Clip], seed: int, draws: int = DRAWS) -> Counts:
+def control(clips: Iterable[ClipAnomalies], seed: int, draws: int = DRAWS) -> Counts:
     """Pooled counts of ``draws`` random detectors, whose events have the number and durations of the predictions."""
     rng = np.random.default_rng(seed)
     return reduce(add, (count(_scattered(clip, rng, draws), edges_of(clip.true)) for clip in clips))
@@ -67,7 +67,7 @@ def scatter(lengths_s: Float64, duration_s: float, rng: np.random.Generator, dra
     return np.stack([ends_s - lengths, ends_s], axis=-1)
 
 
-def _scattered(clip: Clip, rng: np.random.Generator, draws: int) -> Float64:
+def _scattered(clip: ClipAnomalies, rng: np.random.Generator, draws: int) -> Float64:
     edges = edges_of(clip.predicted)
     return scatter(edges[:, 1] - edges[:, 0], clip.duration_s, rng, draws)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from stream.evaluation.chance import DRAWS, HEADLINE
 from stream.evaluation.evaluation import Evaluation, Judgement, Match
-from stream.evaluation.types import Clip, Stretch
+from stream.evaluation.types import ClipAnomalies, Stretch
 
 
 def document(evaluation: Evaluation, notes: Sequence[str], broken: Sequence[str]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def document(evaluation: Evaluation, notes: Sequence[str], broken: Sequence[str]
     }
 
 
-def _clip(clip: Clip, judgement: Judgement) -> dict[str, Any]:
+def _clip(clip: ClipAnomalies, judgement: Judgement) -> dict[str, Any]:
     return {
         "clip": clip.stem,
         "duration_known": clip.duration_known,

@@ -11,9 +11,9 @@ import numpy as np
 
 from stream.evaluation.chance import DRAWS, HEADLINE, Chance, compare, control
 from stream.evaluation.metrics import CRITERIA, Counts, Float64, best_pairs, count, ious, ratio
-from stream.evaluation.types import Clip, Stretch, edges_of, joined
+from stream.evaluation.types import ClipAnomalies, Stretch, edges_of, joined
 
-Row: TypeAlias = dict[str, float | int | None]
+EvaluationRow: TypeAlias = dict[str, float | int | None]
 """Metrics by name; None if undefined, because there are no such events or the times of detection are not recorded."""
 
 
@@ -73,7 +73,7 @@ class Judgement:
             self.false_events + other.false_events,
         )
 
-    def row(self) -> Row:
+    def row(self) -> EvaluationRow:
         """All metrics, flat: events, seconds, edge errors and latencies.
 
         Latencies and edge errors are those of matched events only. Edge errors are absolute. The worst latency is the
@@ -96,8 +96,8 @@ class Judgement:
             **_spread("end_error", (abs(match.end_error_s) for match in self.matches)),
         }
 
-    def _events(self) -> Row:
-        row: Row = {}
+    def _events(self) -> EvaluationRow:
+        row: EvaluationRow = {}
         for name in CRITERIA:
             hits = self.counts.hits[name]
             row[f"hits_{name}"] = int(hits)
@@ -137,7 +137,7 @@ def _without(events: Sequence[Stretch], taken: set[int]) -> tuple[Stretch, ...]:
     return tuple(event for index, event in enumerate(events) if index not in taken)
 
 
-def _spread(name: str, values: Iterable[float | None]) -> Row:
+def _spread(name: str, values: Iterable[float | None]) -> EvaluationRow:
     known = [value for value in values if value is not None]
     return {
         f"{name}_median_s": median(known) if known else None,
@@ -149,7 +149,7 @@ def _spread(name: str, values: Iterable[float | None]) -> Row:
 class Evaluation:
     """The result of comparing the predictions for one or more clips with the truth."""
 
-    clips: tuple[Clip, ...]
+    clips: tuple[ClipAnomalies, ...]
     judgements: tuple[Judgement, ...]
     """One per clip."""
     pooled: Judgement
@@ -184,7 +184,7 @@ class Evaluation:
         )
 
 
-def evaluate(clips: Sequence[Clip], seed: int) -> Evaluation:
+def evaluate(clips: Sequence[ClipAnomalies], seed: int) -> Evaluation:
     """Evaluate the predictions for one or more clips; ``seed`` is the seed of the random control."""
     judgements = tuple(judge(clip.predicted, clip.true, clip.duration_s) for clip in clips)
     pooled = reduce(add, judgements)

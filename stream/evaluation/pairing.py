@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from stream.errors import UsageError
 from stream.evaluation.track import Track, anomalies_of, fitted, last_end_s
-from stream.evaluation.types import Clip
+from stream.evaluation.types import ClipAnomalies
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class EvaluationCase:
     """A clip to evaluate, with remarks on its sources."""
 
-    clip: Clip
+    clip: ClipAnomalies
     broken: tuple[str, ...]
     """Rows of either side that were left out, one sentence each."""
     notes: tuple[str, ...]
@@ -52,7 +52,7 @@ def left_out(true: Sequence[Track], chosen: Sequence[tuple[str, Track, Track]]) 
 
 def make_case(
     stem: str, predicted: Track, true: Track, pattern: re.Pattern[str] | None, duration_s: float | None
-) -> Case:
+) -> EvaluationCase:
     """Select the anomalous events of both sides.
 
     The length of the clip is ``duration_s``, or else the length that a run recorded, or else the last end of any row.
@@ -64,7 +64,7 @@ def make_case(
     known_s = next((each for each in (duration_s, predicted.duration_s, true.duration_s) if each is not None), None)
     length_s = last_end_s((predicted, true)) if known_s is None else known_s
     predicted, true = fitted(predicted, length_s), fitted(true, length_s)
-    clip = Clip(
+    clip = ClipAnomalies(
         stem,
         predicted=anomalies_of(predicted, pattern),
         true=anomalies_of(true, pattern),
@@ -72,7 +72,7 @@ def make_case(
         duration_known=known_s is not None,
     )
     notes = (track.note for track in (predicted, true) if track.note)
-    return Case(clip, (*predicted.broken, *true.broken), tuple(notes))
+    return EvaluationCase(clip, (*predicted.broken, *true.broken), tuple(notes))
 
 
 def _list(stems: Iterable[str | None]) -> str:

@@ -11,7 +11,7 @@ from typing import NoReturn, TypeAlias
 
 from stream.errors import InputError, UsageError
 from stream.evaluation.runs import holds_run, read_run, read_runs
-from stream.evaluation.track import Row, Track, described_track, make_row
+from stream.evaluation.track import Track, TrackRow, described_track, make_row
 
 
 def read_json(path: Path) -> list[Track]:
@@ -47,7 +47,7 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number")
 
 
-def _segment_rows(where: str, segments: object) -> tuple[Row, ...]:
+def _segment_rows(where: str, segments: object) -> tuple[TrackRow, ...]:
     if not isinstance(segments, list):
         raise InputError(f"{where}: it holds {_type_name(segments)}, expected a list of segments")
     return tuple(
@@ -55,7 +55,7 @@ def _segment_rows(where: str, segments: object) -> tuple[Row, ...]:
     )
 
 
-def _segment_row(where: str, segment: object) -> Row:
+def _segment_row(where: str, segment: object) -> TrackRow:
     if not isinstance(segment, dict):
         raise InputError(f"{where}: it is {_type_name(segment)}, expected an object with t_start_s and t_end_s")
     for key in ("t_start_s", "t_end_s"):

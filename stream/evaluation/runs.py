@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stream.errors import DamagedError, InputError
-from stream.evaluation.track import Row, Track, make_row
+from stream.evaluation.track import Track, TrackRow, make_row
 from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
@@ -61,7 +61,7 @@ def read_runs(directory: Path) -> list[Track]:
     return tracks
 
 
-def _rows(directory: Path, run_events: list[events.Event]) -> list[Row]:
+def _rows(directory: Path, run_events: list[events.Event]) -> list[TrackRow]:
     opened_at_s = {
         event.segment_id: event.detected_at_s for event in run_events if isinstance(event, events.SegmentOpened)
     }

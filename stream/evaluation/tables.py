@@ -9,7 +9,7 @@ from rich.table import Table
 
 from stream.errors import printable
 from stream.evaluation.chance import Chance
-from stream.evaluation.evaluation import Evaluation, Row
+from stream.evaluation.evaluation import Evaluation, EvaluationRow
 from stream.evaluation.metrics import CRITERIA, EDGE_ERROR_MAX_S, IOU_MIN
 
 PIPE_WIDTH = 300
@@ -88,7 +88,7 @@ def _chance_cells(chance: Chance | None) -> tuple[str, str, str]:
     return cell(chance.random_mean), cell(chance.random_p95), "yes" if chance.beats else "no"
 
 
-def _times(row: Row) -> Table:
+def _times(row: EvaluationRow) -> Table:
     table = _table(f"of {row['matched_events']} matched events, seconds", "median", "worst")
     for label, name in _TIMES.items():
         table.add_row(label, cell(row[f"{name}_median_s"]), cell(row[f"{name}_worst_s"]))

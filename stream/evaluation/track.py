@@ -17,7 +17,7 @@ ROUNDING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrackRow:
     """One stretch of a clip."""
 
     where: str
@@ -35,7 +35,7 @@ class Track:
     where: str
     stem: str | None
     """The clip's name; None if the file does not give it."""
-    rows: tuple[Row, ...]
+    rows: tuple[TrackRow, ...]
     duration_s: float | None = None
     """The clip's length, if the file gives it."""
     described: bool = False
@@ -56,7 +56,7 @@ def make_row(
     text: str = "",
     opened_at: object = None,
     closed_at: object = None,
-) -> Row:
+) -> TrackRow:
     """Make a row from the values in a file; without a kind it is anomalous.
 
     Raises:
@@ -71,7 +71,7 @@ def make_row(
         raise InputError(f"{where}: its end, {end}, is not after its start, {start}")
     if kind not in ("typical", "anomalous", "unknown"):
         raise InputError(f"{where}: its kind is {kind!r}, expected 'typical', 'anomalous' or 'unknown'")
-    return Row(where, Stretch(t_start_s, t_end_s, *known_at_s), str(kind), text)
+    return TrackRow(where, Stretch(t_start_s, t_end_s, *known_at_s), str(kind), text)
 
 
 def described_track(where: str, stem: str, lines: Iterable[tuple[str, object, object, str]]) -> Track:
@@ -80,7 +80,7 @@ def described_track(where: str, stem: str, lines: Iterable[tuple[str, object, ob
     Raises:
         InputError: no line is valid, so that this is probably another kind of file.
     """
-    rows: list[Row] = []
+    rows: list[TrackRow] = []
     broken: list[str] = []
     for place, start, end, text in lines:
         try:
@@ -133,7 +133,7 @@ def last_end_s(tracks: Iterable[Track]) -> float:
     return max((row.span.t_end_s for track in tracks for row in track.rows), default=0.0)
 
 
-def _refuse_overlap(rows: Iterable[Row]) -> None:
+def _refuse_overlap(rows: Iterable[TrackRow]) -> None:
     for one, other in pairwise(sorted(rows, key=lambda row: row.span.t_start_s)):
         if other.span.t_start_s < one.span.t_end_s:
             raise InputError(

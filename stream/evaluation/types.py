@@ -42,7 +42,7 @@ def edges_of(anomalies: Sequence[Stretch]) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class ClipAnomalies:
     """Predicted and true anomalies of one clip, each side sorted and disjoint."""
 
     stem: str

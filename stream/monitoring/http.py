@@ -18,7 +18,7 @@ from stream.errors import UsageError
 from stream.records.schema.health import Health, now
 
 
-class Server:
+class MetricsServer:
     """Serves from construction until ``close``."""
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Callable[[], Health]) -> None:
@@ -29,7 +29,7 @@ class Server:
         """
         try:
             family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            self._listener = _Listener(family, address, partial(_Handler, registry, health))
+            self._listener = _Listener(family, address, partial(_MetricsHandler, registry, health))
         except OSError as error:
             raise UsageError(
                 f"cannot bind the metrics server to {host}:{port} ({error.strerror}): "
@@ -50,7 +50,7 @@ class _Listener(ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, family: int, address: Any, handler: Callable[..., "_Handler"]) -> None:  # noqa: ANN401 - the family decides its type
+    def __init__(self, family: int, address: Any, handler: Callable[..., "_MetricsHandler"]) -> None:  # noqa: ANN401 - the family decides its type
         self.address_family = family
         super().__init__(address, handler)
 
@@ -60,7 +60,7 @@ class _Listener(ThreadingTCPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _MetricsHandler(BaseHTTPRequestHandler):
     timeout = 10
     """Seconds until a request that does not arrive gives up its thread."""
 
@@ -84,9 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _healthz(self) -> None:
         health = self._health()
-        complaint = health.problem(now())
-        status = HTTPStatus.OK if complaint is None else HTTPStatus.SERVICE_UNAVAILABLE
-        body = {**health.model_dump(mode="json"), "reason": complaint or ""}
+        problem = health.problem(now())
+        status = HTTPStatus.OK if problem is None else HTTPStatus.SERVICE_UNAVAILABLE
+        body = {**health.model_dump(mode="json"), "reason": problem or ""}
         self._answer(status, "application/json", json.dumps(body).encode() + b"\n")
 
     def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:

@@ -121,10 +121,10 @@ class Monitor:
             self._health.write(self._path)
 
     def _serve(self, options: Options, port: int) -> None:
-        from stream.monitoring.http import Server
+        from stream.monitoring.http import MetricsServer
         from stream.monitoring.metrics import Metrics
 
         self._metrics = Metrics(options.machine.price_per_hour)
-        server = Server(options.monitoring.metrics_host, port, self._metrics.registry, lambda: self._health)
+        server = MetricsServer(options.monitoring.metrics_host, port, self._metrics.registry, lambda: self._health)
         self._closing.callback(server.close)
         self.address = server.address

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 Seconds: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds since the first decoded frame")]
 Duration: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds")]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
-Kind: TypeAlias = Annotated[
+SegmentKind: TypeAlias = Annotated[
     Literal["typical", "anomalous", "unknown"],
     Field(description="unknown: no window of it could be judged"),
 ]
@@ -41,7 +41,7 @@ class SegmentOpened(Fact):
     event: Literal["segment.opened"] = field(default="segment.opened", kw_only=True)
     segment_id: str
     t_start_s: Seconds
-    kind: Kind
+    kind: SegmentKind
     detected_at_s: Seconds
     """Stream time of its detection."""
 
@@ -67,7 +67,7 @@ class SegmentClosed(Fact):
     segment_id: str
     t_start_s: Seconds
     t_end_s: Seconds
-    kind: Kind
+    kind: SegmentKind
     closed_by: ClosedBy
     detected_at_s: Seconds
     windows: Annotated[int, Field(ge=0, description="windows that start in it; 0: it was never scored")]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from stream.pipeline.items import EncoderFrame, End, EndReason, Item, Packet, SourceEvent
-from stream.pipeline.stage import Facts
+from stream.pipeline.stage import StageFacts
 
 _ROUNDING = 1e-6
 """Share of a period by which a PTS may fall short of its multiple: times are rounded to float64."""
@@ -53,6 +53,6 @@ class PacketSource(Protocol):
         """The ``End`` that fits what was read so far."""
         ...
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         """Facts about the source for ``run.json``, as far as they are known."""
         ...

@@ -14,9 +14,9 @@ from stream.pipeline.facts import Fact
 from stream.pipeline.items import Barrier, End, Item
 from stream.pipeline.state import State, with_states
 
-__all__ = ["Facts", "Gauges", "Pipeline", "Stage", "State", "drive", "feed"]
+__all__ = ["Gauges", "Pipeline", "Stage", "StageFacts", "State", "drive", "feed"]
 
-Facts: TypeAlias = dict[str, dict[str, Any]]
+StageFacts: TypeAlias = dict[str, dict[str, Any]]
 """For ``run.json``: sections, each with values of JSON's types."""
 Gauges: TypeAlias = dict[str, float]
 """Present values by name, for the metrics."""
@@ -69,7 +69,7 @@ class Stage(ABC):
         A camera cannot be played again, so what was recorded stays, and the stage continues behind it.
         """
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         """Facts about the work for ``run.json``, as far as they are known."""
         return {}
 
@@ -138,9 +138,9 @@ class Pipeline(Stage):
         for stage in self._stages:
             stage.catch_up(recorded)
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         """The sections of all stages; stages may share a section."""
-        merged: Facts = {}
+        merged: StageFacts = {}
         for stage in self._stages:
             for section, values in stage.facts().items():
                 merged.setdefault(section, {}).update(values)

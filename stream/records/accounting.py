@@ -80,7 +80,7 @@ class Account:
     annotation: Annotation
     windows_skipped: int
     is_away: bool
-    """Whether a live source was lost and has not come back."""
+    """Whether a live source was lost and is still disconnected."""
 
     @property
     def incomplete(self) -> bool:

@@ -103,7 +103,7 @@ def _recorded_stem(path: Path) -> str | None:
     try:
         first = next(read_events(path), None)
     except (OSError, UsageError):
-        return None  # reported by whatever reads the events
+        return None  # the reader of the events reports it
     if not isinstance(first, RunStarted) or Path(first.stem).name != first.stem:
         return None
     return first.stem

@@ -7,10 +7,10 @@ be stopped at any moment and called again.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
-from models.annotators.table import NO_ANNOTATOR
+from models.annotators.table import ANNOTATORS, NO_ANNOTATOR
 from stream.annotation.executor import AnnotationExecutor
 from stream.annotation.factory import make
 from stream.annotation.selection import may_be_reopened
@@ -35,9 +35,6 @@ from stream.stages.annotate import Annotate
 from stream.ui.notes import Note
 from stream.ui.view import View
 from stream.video.sampling import Sampling
-
-_OF_ONE_ANNOTATOR: Final = {"model", "url", "quantization"}
-"""Options that do not apply to another annotator."""
 
 
 def annotate_run(layout: RunLayout, changes: Mapping[str, Any], view: View) -> int:
@@ -72,7 +69,8 @@ def inherited_options(layout: RunLayout, changes: Mapping[str, Any]) -> dict[str
     recorded = manifest.options
     before = recorded["annotator"]
     if before["name"] not in (NO_ANNOTATOR, by_path(changes, "annotator.name") or before["name"]):
-        before = {name: value for name, value in before.items() if name not in _OF_ONE_ANNOTATOR}
+        own_options = {name for spec in ANNOTATORS.values() for name in spec.own_options}
+        before = {name: value for name, value in before.items() if name not in own_options}
     of_this_call = nest({"machine.vram_budget_gib": None, "runtime.offline": False})
     return merge({**recorded, "annotator": before}, of_this_call)
 

@@ -21,7 +21,7 @@ from stream.sources.clip import Clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
-from stream.video.writer import Clock, Coding, Tags, VideoWriter, tags_of, video_writer
+from stream.video.writer import Coding, Tags, VideoTiming, VideoWriter, tags_of, video_writer
 
 if TYPE_CHECKING:
     import av
@@ -233,7 +233,7 @@ class _Writer:
         self.finished.width_px, self.finished.height_px = size
         rate = Fraction(self._fps)
         part = self._files.enter_context(replaced_when_whole(self._cut.path))
-        return self._files.enter_context(video_writer(part, self._coding, size, tags, Clock(1 / rate, rate)))
+        return self._files.enter_context(video_writer(part, self._coding, size, tags, VideoTiming(1 / rate, rate)))
 
 
 def _histogram(frame: "av.VideoFrame") -> "npt.NDArray[np.int64]":

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from stream.errors import ExitCode
 from stream.records.schema.generate import hashes as schema_hashes
 from stream.records.schema.health import now
-from stream.records.schema.manifest import Manifest, Source, digest_of, machine, packages
+from stream.records.schema.manifest import Manifest, SourceRecord, digest_of, machine, packages
 from stream.run.prepare import Prepared
 from stream.runtime.heartbeat import ChainStatus
 
@@ -19,7 +19,7 @@ def begin(prepared: Prepared) -> Manifest:
         run_id=digest_of([source.name, source.size_bytes, options, began])[:16],
         state="running",
         started=began,
-        source=Source(
+        source=SourceRecord(
             name=source.name,
             size_bytes=source.size_bytes,
             edges_sha256=source.edges_sha256(),
@@ -38,7 +38,7 @@ def begin(prepared: Prepared) -> Manifest:
     )
 
 
-def go_on(earlier: Manifest, current: Manifest) -> Manifest:
+def resumed_manifest(earlier: Manifest, current: Manifest) -> Manifest:
     """The manifest of a resumed run, whose clip and calibration may have been moved."""
     earlier.state, earlier.ended, earlier.exit_code = "running", None, None
     if current.source.edges_sha256:

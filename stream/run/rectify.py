@@ -28,7 +28,7 @@ from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
 from stream.video.packets import packets
-from stream.video.writer import Clock, Coding, tags_of, video_writer
+from stream.video.writer import Coding, VideoTiming, tags_of, video_writer
 
 if TYPE_CHECKING:
     import av
@@ -38,7 +38,7 @@ _DEFAULT_RATE = 25.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RectifyOptions:
     """The options of one rectification."""
 
     out: Path
@@ -88,48 +88,48 @@ class Rectified:
     frames: int = 0
     t_end_s: float = 0.0
     damage: list[SourceDamaged] = field(default_factory=list)
-    was_there: bool = False
-    """An earlier call has written the same files, and nothing was done."""
+    already_written: bool = False
+    """An earlier call wrote the same files, and nothing was done."""
 
 
-Progress = Callable[[float], None]
+OnProgress = Callable[[float], None]
 """Called after every frame with the stream time in seconds."""
 
 
-def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
+def rectify(source: Clip, options: RectifyOptions, progress: OnProgress) -> Rectified:
     """Write the rectified video of a clip, its camera and its mask, unless an earlier call has.
 
-    Frames keep their own times, from the first one on; what cannot be decoded is left out and named. The video has the
-    size and the colour tags of the clip's first frame: frames of another size, or with other tags, are converted. All
-    files appear under their names when they are whole, the video last.
+    Frames keep their own times, from the first one on; what cannot be decoded is left out and reported. The video
+    has the size and the colour tags of the clip's first frame: frames of another size, or with other tags, are
+    converted. Files get their names only when they are complete, the video last.
 
     Raises:
         SourceError: the clip cannot be read.
         IntrinsicsError: the calibration is missing or does not fit.
-        UsageError: the output exists already, cannot be made, or is nothing that the encoder takes.
+        UsageError: the output exists already, cannot be created, or the encoder does not support it.
     """
-    output = Output(wish.out, source.stem)
+    output = Output(options.out, source.stem)
     facts = read_facts(source)
-    camera = _camera(source, facts, wish)
+    camera = _camera(source, facts, options)
     done = Rectified(output)
     decode = Decode(source.name, facts)
     pictures = _pictures(decode, source, done.damage)
     first = next(pictures)  # there is at least one, or decoding has raised
-    rectified = FullFrameRectifier(frame_format_of(first.frame), camera, wish.longest_px)
-    description = _description(rectified, camera, source, wish)
-    if not wish.overwrite and _is_made(output, description):
-        return Rectified(output, was_there=True)
-    _make_room(output, source, overwrite=wish.overwrite)
-    clock = Clock(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000))
+    rectified = FullFrameRectifier(frame_format_of(first.frame), camera, options.longest_px)
+    description = _description(rectified, camera, source, options)
+    if not options.overwrite and _is_made(output, description):
+        return Rectified(output, already_written=True)
+    _make_room(output, source, overwrite=options.overwrite)
+    timing = VideoTiming(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000))
     size, tags = (rectified.width, rectified.height), tags_of(first.frame)
     with (
         replaced_when_whole(output.video) as video_part,
         replaced_when_whole(output.mask) as mask_part,
         replaced_when_whole(output.intrinsics) as intrinsics_part,
     ):
-        with video_writer(video_part, wish.coding, size, tags, clock) as video:
+        with video_writer(video_part, options.coding, size, tags, timing) as video:
             for picture, frame in _in_order(
-                FullFrameRectifiers(rectified, camera, wish.longest_px), chain([first], pictures)
+                FullFrameRectifiers(rectified, camera, options.longest_px), chain([first], pictures)
             ):
                 video.add(frame, picture.t_s)
                 done.frames += 1
@@ -140,14 +140,14 @@ def rectify(source: Clip, wish: Wish, progress: Progress) -> Rectified:
     return done
 
 
-def _camera(source: Clip, facts: StreamFacts, wish: Wish) -> Camera:
-    path = wish.intrinsics or source.intrinsics_path()
+def _camera(source: Clip, facts: StreamFacts, options: RectifyOptions) -> Camera:
+    path = options.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
             f"there is no intrinsics.json beside {source.file.name}: name the lens's calibration with --intrinsics FILE"
         )
     size = facts.display_width_px, facts.display_height_px
-    return fit_camera(read_calibration(path).intrinsics, *size, wish.balance, wish.fov_scale)
+    return fit_camera(read_calibration(path).intrinsics, *size, options.balance, options.fov_scale)
 
 
 def _is_made(output: Output, description: bytes) -> bool:
@@ -168,7 +168,7 @@ def _make_room(output: Output, source: Clip, *, overwrite: bool) -> None:
     try:
         output.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--out {output.folder} cannot be made: {error.strerror}") from error
+        raise UsageError(f"--out {output.folder} cannot be created: {error.strerror}") from error
     if not os.access(output.folder, os.W_OK):
         raise UsageError(f"--out {output.folder} cannot be written: permission denied")
 
@@ -204,8 +204,8 @@ def _png(rectified: FullFrameRectifier) -> bytes:
     return data.tobytes()
 
 
-def _description(rectified: FullFrameRectifier, camera: Camera, source: Clip, wish: Wish) -> bytes:
-    """The pinhole camera, with the keys of a fisheye calibration, and how it came about."""
+def _description(rectified: FullFrameRectifier, camera: Camera, source: Clip, options: RectifyOptions) -> bytes:
+    """The pinhole camera, with the keys of a fisheye calibration, and how it was made."""
     matrix, layout = rectified.matrix, rectified.frame_format
     clip = {"name": source.name, "size_bytes": source.size_bytes}
     seen = {"pixel_format": layout.pixel_format, "rotation_deg": layout.rotation_deg, **lens_facts(camera)}
@@ -218,10 +218,10 @@ def _description(rectified: FullFrameRectifier, camera: Camera, source: Clip, wi
         "cx": float(matrix[0, 2]),
         "cy": float(matrix[1, 2]),
         "valid_fraction": rectified.valid_fraction,
-        "balance": wish.balance,
-        "fov_scale": wish.fov_scale,
+        "balance": options.balance,
+        "fov_scale": options.fov_scale,
         "pixel_format": "yuv420p",
-        "coding": asdict(wish.coding),
+        "coding": asdict(options.coding),
         "source": {**clip, **seen},
     }
     return (json.dumps(content, indent=1) + "\n").encode()

@@ -30,7 +30,7 @@ from stream.records.store.versions import require_readable
 from stream.run.no_window import no_window_reason
 from stream.run.overwrite import announce_removal, next_command
 from stream.run.prepare import Prepared
-from stream.run.provenance import begin, complete, go_on
+from stream.run.provenance import begin, complete, resumed_manifest
 from stream.run.usage import Spent, spent, usage
 from stream.runtime.chain_run import ChainRun, Engine, Observer, Restarts
 from stream.runtime.signals import StopRequest, signals_caught
@@ -94,7 +94,7 @@ def _begin(session: "_Session") -> int:
             )
         if can_resume(prepared, layout):
             verify_records(layout)
-            return session.resume(go_on(earlier, new))
+            return session.resume(resumed_manifest(earlier, new))
     if removal := announce_removal(options, layout):
         view.note(Note(removal, "warning"))
     clear(layout)
@@ -130,8 +130,8 @@ class _Session:
     def start(self, manifest: Manifest) -> int:
         """Begin a new run."""
         self._begin(manifest)
-        if (sidecar := self.prepared.sidecar) and (complaint := sidecar.complaint):
-            self.view.note(Note(complaint, "warning"))
+        if (sidecar := self.prepared.sidecar) and (warning := sidecar.warning):
+            self.view.note(Note(warning, "warning"))
         if self.prepared.decoder.fell_back:
             self.view.note(Note(f"decoding on the CPU, {self.prepared.decoder.reason}", "warning"))
         self._manifest.write(self.layout.manifest)
@@ -169,7 +169,7 @@ class _Session:
     def _play(self, first: events.Event) -> ExitCode | None:
         """Run the chain; if one of its processes dies, run it again from the last checkpoint, within the budget.
 
-        A chain whose last event is on disk has done all its work, so a process that dies after that is no failure.
+        A chain whose last event is on disk has done all its work: a process that dies after that is not a failure.
         """
         endless = self._options.input.loop or self.prepared.source.is_live
         duration_s = None if endless else self.prepared.stream.declared_s

@@ -4,8 +4,8 @@ ZeroMQ bounds queues by count, so a channel's high-water mark is its byte budget
 and the receiver drops the connection of a sender that exceeds that. Each side has half of the budget.
 
 ZeroMQ does not report how many items wait in a channel. So the sender counts what it has sent in a file that both map
-into memory, and the receiver knows what it has taken. Each message begins with the time when it was sent, on the clock
-that all processes share, which tells how long it has waited.
+into memory, and the receiver knows what it has taken. Each message begins with the time at which it was sent, on the
+clock that all processes share, so the receiver knows how long it has waited.
 """
 
 import math
@@ -68,7 +68,7 @@ class Channel:
     loose: bool = False
     """The receiver may start after the sender, exit and be restarted, and need not take what is left at the end.
 
-    Nothing waits for it: ``takes_now`` tells when to send. Items on their way to a receiver that exits are lost.
+    Nothing waits for it: send only while ``takes_now`` is true. Items on their way to a receiver that exits are lost.
     """
 
     @property

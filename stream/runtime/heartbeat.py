@@ -1,4 +1,4 @@
-"""Heartbeats, by which a process reports that it works, where it is, and why it ended; and the chain's status."""
+"""Heartbeats, in which a process reports that it is working, its position, and why it ended; and the chain's status."""
 
 import math
 import threading
@@ -14,13 +14,13 @@ import zmq
 
 from stream.pipeline.codec import Codec
 from stream.pipeline.items import Arrived, Item, Packet, Timed
-from stream.pipeline.stage import Facts, Gauges
+from stream.pipeline.stage import Gauges, StageFacts
 from stream.ui.notes import Note
 
 PULSE_S = 1.0
 """Seconds between two heartbeats from the pulse."""
 
-State: TypeAlias = Literal["starting", "running", "done", "failed"]
+WorkerState: TypeAlias = Literal["starting", "running", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Heartbeat:
     """One heartbeat."""
 
     process: str
-    state: State
+    state: WorkerState
     t_s: float = 0.0
     """Stream time of the last item seen."""
     items: int = 0
@@ -61,7 +61,7 @@ class Heartbeat:
     note: Note | None = None
     """A message for the user, sent once."""
     exit_code: int = 0
-    facts: Facts = field(default_factory=dict)
+    facts: StageFacts = field(default_factory=dict)
     """Facts about the process's work for ``run.json``, as far as they are known."""
 
 
@@ -76,7 +76,7 @@ class Reporter:
         self.process: Final = process
         self._send = send
         self._system = psutil.Process()
-        self._state: State = "starting"
+        self._state: WorkerState = "starting"
         self._reported_at = time.monotonic()
         self.t_s = 0.0
         self.items = 0
@@ -111,13 +111,13 @@ class Reporter:
         """Report something to the user now; from any thread."""
         self._send(self._now(note=note))
 
-    def report(self, state: State, facts: Facts, gauges: Gauges) -> None:
+    def report(self, state: WorkerState, facts: StageFacts, gauges: Gauges) -> None:
         """Send a heartbeat from the process's own work."""
         self._state, self._gauges, self._reported_at = state, gauges, time.monotonic()
         self._send(self._now(facts=facts))
 
     def pulse(self) -> None:
-        """Report that the process lives, whatever its work is at; from any thread."""
+        """Report that the process is alive, even while its work blocks; from any thread."""
         self._send(self._now())
 
     def fail(self, message: str, exit_code: int) -> None:
@@ -208,7 +208,7 @@ class ChainStatus:
 
     def __init__(self) -> None:
         self.last: dict[str, Heartbeat] = {}
-        self.facts: dict[str, Facts] = {}
+        self.facts: dict[str, StageFacts] = {}
         self.rss_bytes_max: dict[str, int] = {}
         self.ready_at: dict[str, float] = {}
         """When each process first reported to be ready, on the monotonic clock."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from models.memory import vram
 from stream.config import Options
 from stream.pipeline.source import PacketSource
-from stream.pipeline.stage import Facts, Stage
+from stream.pipeline.stage import Stage, StageFacts
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import SavedCheckpoint
 
@@ -32,7 +32,7 @@ class Work:
     stage: Stage
     source: PacketSource | None = None
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         """Facts about the work for ``run.json``, as far as they are known."""
         return {**self.stage.facts(), **(self.source.facts() if self.source else {}), "gpu": {**vram.facts()}}
 

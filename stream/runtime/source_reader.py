@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from stream.config import Options
 from stream.pipeline.items import End, EndReason, Packet, SourceEvent
 from stream.pipeline.source import Barriers
-from stream.pipeline.stage import Facts
+from stream.pipeline.stage import StageFacts
 from stream.pipeline.state import replay_from_s
 from stream.records.store.checkpoint import SavedCheckpoint
 
@@ -46,5 +46,5 @@ class SourceReader:
     def end(self, reason: EndReason) -> End:
         return self._decode.end(reason)
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         return {"source": {"fetched_bytes": self._source.fetched_bytes}}

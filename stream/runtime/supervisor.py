@@ -42,7 +42,7 @@ class Supervisor:
         self._most = chain.options.runtime.max_restarts
         self._restarts_left = {spec.name: self._most for spec in self._specs if spec.restarts_alone}
         self._answers: dict[str, Sender] = {}
-        """By worker: the channel of its answers, over which its client hears what became of it."""
+        """By worker: the channel of its answers, over which its client is notified when it exits."""
 
     def run(self) -> ExitCode | None:
         """As of ``Engine.run``."""

@@ -29,7 +29,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_checkpoint
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
 from stream.runtime.gpu_budget import limit_gpu
-from stream.runtime.heartbeat import HeartbeatSender, Reporter, State, pulsing
+from stream.runtime.heartbeat import HeartbeatSender, Reporter, WorkerState, pulsing
 from stream.runtime.process_spec import Work
 from stream.runtime.processes import PROCESSES
 from stream.runtime.signals import STOP_SIGNALS
@@ -161,7 +161,7 @@ class Worker:
             self._heartbeat_at = now + HEARTBEAT_S
             self.report("running")
 
-    def report(self, state: State) -> None:
+    def report(self, state: WorkerState) -> None:
         """Send a heartbeat with the facts and gauges of the work."""
         self._reporter.report(state, self._work.facts(), self._stage.gauges())
 

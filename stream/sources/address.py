@@ -64,12 +64,12 @@ class Address:
 
 
 class ClipSpec(NamedTuple):
-    """A clip that an argument stands for."""
+    """A clip that an argument names."""
 
     spec: str
     """As ``stream.sources.table.open_source`` takes it."""
     fault: SourceError | None = None
-    """Why it could not be determined which clips this stands for: it is not opened, and this is its error."""
+    """Why the clips that it contains could not be listed: it is not opened, and this is its error."""
 
 
 def scheme_of(spec: str) -> str:

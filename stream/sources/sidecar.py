@@ -9,7 +9,7 @@ from stream.errors import printable
 from stream.sources.source import Source
 from stream.video.facts import StreamFacts
 
-Value: TypeAlias = str | int | float
+SidecarValue: TypeAlias = str | int | float
 
 _RATE_TOLERANCE = 0.005
 """Of the rate: 30 for 29.97 is how people write it, 25 is not."""
@@ -30,8 +30,8 @@ class Disagreement:
 
     field: str
     """The sidecar's key."""
-    sidecar: Value
-    clip: Value
+    sidecar: SidecarValue
+    clip: SidecarValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,19 @@ class Sidecar:
     """Why nothing could be compared; None if something was."""
 
     @property
-    def complaint(self) -> str | None:
+    def warning(self) -> str | None:
         """One line for the user; None if sidecar and clip agree."""
         if self.fault:
             return f"sidecar {self.name} {self.fault}"
         fields = ", ".join(f"{each.field} {each.sidecar} (the clip: {each.clip})" for each in self.disagreements)
-        return f"sidecar {self.name} disagrees with the clip, which is believed: {fields}" if fields else None
+        return f"sidecar {self.name} disagrees with the clip, whose own values are used: {fields}" if fields else None
 
 
 def read_sidecar(source: Source, facts: StreamFacts) -> Sidecar | None:
-    """Compare the clip's sidecar, if it has one, with what the clip itself says.
+    """Compare the clip's sidecar, if it has one, with the clip's own facts.
 
     The keys are those of Egocentric-10K and -100K: ``fps``, ``duration_sec``, ``width``, ``height``, ``size_bytes`` and
-    ``codec``. What either side does not say is not compared.
+    ``codec``. Keys that either side lacks are not compared.
     """
     found = source.sidecar()
     if found is None:
@@ -71,7 +71,7 @@ def read_sidecar(source: Source, facts: StreamFacts) -> Sidecar | None:
     return Sidecar(name, tuple(_disagreements(content_json, _comparable(source, facts))))
 
 
-def _comparable(source: Source, facts: StreamFacts) -> dict[str, tuple[Value | None, float]]:
+def _comparable(source: Source, facts: StreamFacts) -> dict[str, tuple[SidecarValue | None, float]]:
     """The clip's own values for the sidecar's keys, each with its tolerance."""
     return {
         "fps": (facts.fps, (facts.fps or 0.0) * _RATE_TOLERANCE),
@@ -84,7 +84,7 @@ def _comparable(source: Source, facts: StreamFacts) -> dict[str, tuple[Value | N
 
 
 def _disagreements(
-    sidecar: dict[str, object], comparable: dict[str, tuple[Value | None, float]]
+    sidecar: dict[str, object], comparable: dict[str, tuple[SidecarValue | None, float]]
 ) -> Iterator[Disagreement]:
     for key, (own, tolerance) in comparable.items():
         theirs = sidecar.get(key)
@@ -92,14 +92,14 @@ def _disagreements(
             yield Disagreement(key, _shown(theirs), own)
 
 
-def _shown(value: object) -> Value:
+def _shown(value: object) -> SidecarValue:
     """A value as it may stand in a record: a number that JSON has, or words that are short and printable."""
     if isinstance(value, int | float) and abs(value) <= _LARGEST:
         return value
     return printable(value if isinstance(value, str) else json.dumps(value))[:_SHOWN_CHARS]
 
 
-def _agree(theirs: object, own: Value, tolerance: float) -> bool:
+def _agree(theirs: object, own: SidecarValue, tolerance: float) -> bool:
     if isinstance(own, str):
         name = str(theirs).lower()
         return _CODEC_NAMES.get(name, name) == own

@@ -100,7 +100,7 @@ def _headers(tar: File) -> Iterator[tuple[tarfile.TarInfo, Content | None]]:
                 archive.members.clear()  # type: ignore[attr-defined]  # undocumented; it would keep them all
                 file.left = _HEADER_BYTES
                 if archive.offset < member.offset_data:  # a negative size leads back, in an endless loop
-                    raise SourceError(f"{tar.name} is no sound tar: {member.name!r} has {member.size} bytes")
+                    raise SourceError(f"{tar.name} is not a valid tar: {member.name!r} has {member.size} bytes")
                 by_name = None if tar.path else kind_by_name(member.name)
                 yield member, by_name or _content(file, member)
                 if archive.offset > tar.size_bytes:
@@ -108,7 +108,7 @@ def _headers(tar: File) -> Iterator[tuple[tarfile.TarInfo, Content | None]]:
     except (tarfile.TarError, ValueError) as error:
         raise SourceError(f"{tar.name} cannot be read as a tar ({error})") from error
     except RecursionError as error:
-        raise SourceError(f"{tar.name} is no sound tar: its headers lead to headers without end") from error
+        raise SourceError(f"{tar.name} is not a valid tar: its headers do not end") from error
 
 
 def _content(file: io.BufferedReader, member: tarfile.TarInfo) -> Content | None:

@@ -8,7 +8,7 @@ from stream.annotation.batcher import Batcher
 from stream.annotation.client import AnnotatorClient
 from stream.config import Options
 from stream.pipeline.items import AnnotationTask, Item
-from stream.pipeline.stage import Facts, Stage
+from stream.pipeline.stage import Stage, StageFacts
 
 
 class Annotate(Stage):
@@ -42,5 +42,5 @@ class Annotate(Stage):
         if batch := self._batches.due(now_s):
             yield from self._client.annotate(batch)
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         return {"annotator": self._annotator.facts()}

@@ -6,7 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from models.encoders.cpu_store import Done
-from models.encoders.encoder import ClipEmbedding, ClipEncoder, Encoding, Facts, Float16, Float32, FrameStore, UInt8
+from models.encoders.encoder import (
+    ClipEmbedding,
+    ClipEncoder,
+    EncoderFacts,
+    Encoding,
+    Float16,
+    Float32,
+    FrameStore,
+    UInt8,
+)
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import load, rows_in
 
@@ -31,7 +40,7 @@ class CachedEncoder:
         self.frames = encoder.frames
         self.encoder_px = encoder.encoder_px
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return self._encoder.facts()
 
     def encode(self, window: UInt8) -> ClipEmbedding:

@@ -67,9 +67,9 @@ class Detect(Stage):
             match event:
                 case events.SegmentOpened():
                     number = number_of(event.segment_id)
-                    self._segmenter.go_on(number, event.kind, start_s=event.t_start_s)
+                    self._segmenter.resume_from(number, event.kind, start_s=event.t_start_s)
                 case events.SegmentClosed():
-                    self._segmenter.go_on(number_of(event.segment_id) + 1, "typical", next_s=event.t_end_s)
+                    self._segmenter.resume_from(number_of(event.segment_id) + 1, "typical", next_s=event.t_end_s)
                 case events.SourceGap():
                     self._segmenter.resume(event.t_end_s)
 

@@ -11,7 +11,7 @@ from models.encoders.encoder import ClipEncoder, Encoding
 from models.memory import vram
 from stream.pipeline.facts import SourceGap, SourceLost, StreamOverload
 from stream.pipeline.items import Embedding, EncoderFrame, End, Item
-from stream.pipeline.stage import Facts, Stage, State
+from stream.pipeline.stage import Stage, StageFacts, State
 from stream.pipeline.state import take
 from stream.stages.sampler import FrameSampler, PendingWindow
 from stream.video.sampling import PUBLISHED, Sampling
@@ -103,7 +103,7 @@ class Embed(Stage):
         self._polled_at = now_s
         return self._finished(UNDER_WAY_MAX)
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         """Facts about the encoder, its memory, and the sampling of frames."""
         return {"encoder": {**self._encoder.facts(), **vram.facts()}, "windows": self._sampler.facts()}
 

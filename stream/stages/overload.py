@@ -1,29 +1,29 @@
-"""Aggregates overload: windows that are skipped one by one are reported as one stretch."""
+"""Aggregates overload: skipped windows and dropped packets are reported as one stretch."""
 
 from stream.pipeline.facts import StreamOverload
 
 REPORT_EVERY_S = 10.0
-"""Maximum stream time of one report, unless a single piece is longer."""
+"""Stream time after which the overload so far is reported."""
 
 
 class OverloadAggregator:
-    """Adds up skipped windows and dropped packets until they are reported."""
+    """Adds up overload until it is reported."""
 
     def __init__(self) -> None:
         self._pending: StreamOverload | None = None
 
-    def add(self, piece: StreamOverload) -> None:
-        """Add a piece."""
-        before = self._pending
-        if before is None:
-            self._pending = piece
+    def add(self, overload: StreamOverload) -> None:
+        """Add an overload to those that are not reported yet."""
+        pending = self._pending
+        if pending is None:
+            self._pending = overload
             return
         self._pending = StreamOverload(
-            t_start_s=min(before.t_start_s, piece.t_start_s),
-            t_end_s=max(before.t_end_s, piece.t_end_s),
-            reason=before.reason if piece.reason in before.reason else f"{before.reason}; {piece.reason}",
-            windows_skipped=before.windows_skipped + piece.windows_skipped,
-            packets_dropped=before.packets_dropped + piece.packets_dropped,
+            t_start_s=min(pending.t_start_s, overload.t_start_s),
+            t_end_s=max(pending.t_end_s, overload.t_end_s),
+            reason=pending.reason if overload.reason in pending.reason else f"{pending.reason}; {overload.reason}",
+            windows_skipped=pending.windows_skipped + overload.windows_skipped,
+            packets_dropped=pending.packets_dropped + overload.packets_dropped,
         )
 
     def due(self, t_s: float) -> StreamOverload | None:

@@ -29,7 +29,7 @@ from stream.pipeline.items import (
     WorkerExited,
     WorkerReady,
 )
-from stream.pipeline.stage import Facts, Gauges, Stage, State
+from stream.pipeline.stage import Gauges, Stage, StageFacts, State
 from stream.pipeline.state import take
 from stream.records.accounting import account, to_us
 from stream.records.schema import events
@@ -102,7 +102,7 @@ class Record(Stage):
         """Whether the chain may continue: not while waiting keyframes fill the keyframe cache."""
         return self._annotation.has_room
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         return self._annotation.facts()
 
     def gauges(self) -> Gauges:

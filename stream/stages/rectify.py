@@ -10,7 +10,7 @@ from stream.geometry.frame_remap import ENCODER_PX, KEYFRAME_PX, FrameRemap, enc
 from stream.geometry.intrinsics import Intrinsics
 from stream.geometry.viewport import ResizeMode
 from stream.pipeline.items import EncoderFrame, Item, Keyframe, Picture
-from stream.pipeline.stage import Facts, Stage, State
+from stream.pipeline.stage import Stage, StageFacts, State
 from stream.pipeline.state import take, take_optional
 
 _MAPS_MAX: Final = 4
@@ -89,7 +89,7 @@ class Rectify(Stage):
         self._clip_size = None if size is None else (size[0], size[1])
         self._facts = take(state, "facts", dict)
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         """Facts about the rectification of the first picture, and the other formats; empty before it."""
         return {"rectification": self._facts}
 

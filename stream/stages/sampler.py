@@ -17,7 +17,7 @@ ROUNDING_S: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class StoredFrame:
     """An encoder frame that is part of a window, in the encoder's store."""
 
     t_s: float
@@ -33,7 +33,7 @@ class PendingWindow:
     """0, 1, 2, ...: its first frame is the one nearest to ``number * stride_s``."""
     wanted_s: Float64
     """(T,) the wanted times of its frames; the first is the first frame's own time."""
-    frames: list[Frame] = field(default_factory=list)
+    frames: list[StoredFrame] = field(default_factory=list)
     whole: bool = False
     """Whether it has all frames, begins near its wanted time, and has no long hole."""
 
@@ -103,7 +103,7 @@ class FrameSampler:
         """Windows whose first frame is known, in order."""
         self._next = 0
         """The next window to open."""
-        self._frames: dict[int, Frame] = {}
+        self._frames: dict[int, StoredFrame] = {}
         """The frames in the store, by their index."""
         self._stats = SamplingStats()
 
@@ -168,10 +168,10 @@ class FrameSampler:
         is_covered = longest_s <= self._sampling.hole_s and farthest_s <= self._sampling.hole_s / 2 + ROUNDING_S
         return late_s < self._stride_s / 2 and is_covered
 
-    def _stored(self, frame: EncoderFrame) -> Frame:
+    def _stored(self, frame: EncoderFrame) -> StoredFrame:
         """Put the frame into the store, if it is not there yet."""
         if frame.index not in self._frames:
-            self._frames[frame.index] = Frame(frame.t_s, frame.duration_s, self._store.put(frame.rgb))
+            self._frames[frame.index] = StoredFrame(frame.t_s, frame.duration_s, self._store.put(frame.rgb))
         return self._frames[frame.index]
 
 

@@ -69,7 +69,7 @@ def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["t
     """The clip's container and its video stream; both are closed at the end. ``hwaccel`` decodes on a device.
 
     Raises:
-        SourceError: as ``read_facts``, but for a picture that can be decoded.
+        SourceError: as ``read_facts``, except that no picture needs to be decodable.
     """
     with _open_container(source, hwaccel) as container:
         stream = _choose(container, source)

@@ -1,7 +1,7 @@
 """Chooses the decoder of a clip: libav's own on the CPU, or the GPU's (NVDEC) through libav's hwaccel.
 
-NVDEC has not been run yet. So it is taken only after it has proved itself on the clip's first picture, which has to
-be the CPU's to the bit, with the same time and the same tags: decoding H.264 and H.265 is exact by the standards.
+NVDEC has not been run yet. So it is used only if its first picture of the clip is bit-identical to the CPU's, with the
+same time and the same tags: decoding H.264 and H.265 is exact by the standards.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import av
     from av.codec.hwaccel import HWAccel
 
-Wish: TypeAlias = Literal["auto", "cpu", "nvdec"]
+DecoderOption: TypeAlias = Literal["auto", "cpu", "nvdec"]
 
 NVDEC_FORMATS: Final = {"yuv420p": "nv12", "yuv420p10le": "p010le"}
 """What NVDEC gives for the pixel formats of the CPU's decoder that it shares."""
@@ -40,30 +40,30 @@ class _NoNvdecError(Exception):
     """NVDEC cannot take the clip; the message says why."""
 
 
-def choose_decoder(wish: Wish, source: Source, facts: StreamFacts) -> Decoder:
+def choose_decoder(option: DecoderOption, source: Source, facts: StreamFacts) -> Decoder:
     """Settle the decoder of a clip. ``auto`` is NVDEC where that works and is of use, else the CPU, with the reason.
 
     Raises:
-        UsageError: ``nvdec`` is wished for and does not work here.
+        UsageError: ``nvdec`` was requested and does not work here.
     """
-    if wish == "cpu":
-        return Decoder("cpu", "asked for")
+    if option == "cpu":
+        return Decoder("cpu", "requested")
     if source.is_live:
-        if wish == "nvdec":
+        if option == "nvdec":
             raise UsageError(f"--decoder nvdec cannot be tried on {source.name}, whose pictures come once: use cpu")
         return Decoder("cpu", "pictures of a live source come once, and another decoder cannot be tried on them")
-    if wish == "auto" and facts.width_px * facts.height_px <= THREADED_FROM_PX:
+    if option == "auto" and facts.width_px * facts.height_px <= THREADED_FROM_PX:
         return Decoder("cpu", f"a picture of {facts.width_px}x{facts.height_px} takes the CPU less than a millisecond")
     try:
         _try_nvdec(source, facts)
     except _NoNvdecError as error:
-        if wish == "nvdec":
+        if option == "nvdec":
             raise UsageError(f"--decoder nvdec cannot decode {source.name}: {error}; --decoder cpu can") from error
         return Decoder("cpu", f"no NVDEC: {error}", fell_back=True)
     return Decoder("nvdec", "its first picture is the CPU's")
 
 
-def accelerator(decoder: Wish, *, on_device: bool) -> "HWAccel | None":
+def accelerator(decoder: DecoderOption, *, on_device: bool) -> "HWAccel | None":
     """The argument of ``av.open`` for ``nvdec``; None for other decoders.
 
     Args:
@@ -80,7 +80,7 @@ def accelerator(decoder: Wish, *, on_device: bool) -> "HWAccel | None":
     return HWAccel("cuda", allow_software_fallback=True, is_hw_owned=on_device)
 
 
-def torch_device(decoder: Wish) -> str | None:
+def torch_device(decoder: DecoderOption) -> str | None:
     """The torch device on which the decoder's pictures are rectified; None (CPU) without NVDEC, torch or CUDA."""
     if decoder != "nvdec" or find_spec("torch") is None:
         return None

@@ -44,7 +44,7 @@ def packets(
 ) -> Generator[Packet | Flush, None, None]:
     """The packets of the clip's video stream in the order of decoding, and a ``Flush`` at the end.
 
-    An error of the demuxer ends the stream there, and the ``Flush`` says so, as it does of a file that was cut off.
+    If the demuxer fails, the stream ends there, and the ``Flush`` has the reason, as for a file that was cut off.
     With ``loop`` the clip is read again after each round, endlessly; ``offset_s`` grows by the round's length. Where
     decode times go back by more than a second (files joined byte by byte, a camera that was restarted), a ``Flush``
     separates the two, and ``offset_s`` makes time continue.

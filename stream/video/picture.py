@@ -19,7 +19,7 @@ def upright_deg(frame: "av.VideoFrame") -> int:
     """Counterclockwise rotation that makes the decoded picture upright: 0, 90, 180 or 270 degrees.
 
     Cameras write these into the container's display matrix; libav allows any angle, and the nearest quarter turn
-    counts. For a matrix that is no rotation, such as all zeros, libav gives more than half a turn: it counts as 0.
+    counts. For a matrix that is not a rotation, such as all zeros, libav gives more than half a turn: it counts as 0.
     """
     angle_deg = frame.rotation
     return round(angle_deg / 90) % 4 * 90 if -180 <= angle_deg <= 180 else 0

@@ -64,8 +64,8 @@ class Sampling:
     def sample_s(self, start_s: float, end_s: float) -> float:
         """The time of a window in the detection: its start, as published, or the middle of a longer window.
 
-        An embedding tells what most of its window shows. Of a window of 16 s that starts 8 s before a change of work
-        one half shows the new work already: by starts, all edges of ``64@4`` would come 8 s early.
+        An embedding represents what most of its window shows. Of a window of 16 s that starts 8 s before a change of
+        work, one half shows the new work already: by starts, all edges of ``64@4`` would come 8 s early.
         """
         return start_s if self.duration_s <= PUBLISHED_S else (start_s + end_s) / 2
 

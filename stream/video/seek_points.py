@@ -31,9 +31,9 @@ class SeekPoint:
 class SeekPoints:
     """The latest keyframes that the decoder gave undamaged and in order.
 
-    From a keyframe on, everything displayed after it decodes the same, whatever came before it: H.265 (8.1.3, RASL
-    pictures) and the open GOP of any encoder affect only what is displayed before it. So a seek point is valid from
-    its own PTS on, and what a new decoder gives before that is ignored.
+    From a keyframe on, everything displayed after it decodes the same, regardless of what came before: H.265 (8.1.3,
+    RASL pictures) and the open GOP of any encoder affect only what is displayed before it. So a seek point is valid
+    from its own PTS on, and what a new decoder gives before that is ignored.
     """
 
     def __init__(self) -> None:

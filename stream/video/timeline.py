@@ -9,10 +9,10 @@ from stream.pipeline.state import take, take_optional
 from stream.video.sampling import HOLE_S
 
 LEAP_S = 3600.0
-"""No clip has an hour without a picture: what says so is a broken clock, and taken at its word it would cost a segment
+"""No clip has an hour without a picture: a larger step is a fault of the clock, and to follow it would create a segment
 for every half minute of it."""
 HOLE_PERIODS = 10
-"""Or ``HOLE_S``, whichever is longer: a clip whose frames lie further apart than that lacks some."""
+"""Frame periods, or ``HOLE_S`` if that is longer: a longer time between two frames means that some are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,20 @@ class Place:
 class TimeLine:
     """Pictures and damage in the order of time, from the packets' clock to seconds since the first picture.
 
-    Pictures follow each other. One whose time does not come after its predecessor's (a PTS that repeats or goes back)
-    is put half a frame behind it: none is dropped, the order stays, and time finds back to the PTS once they move on.
+    Times ascend. A picture whose time is not after its predecessor's (a PTS that repeats or goes back) is placed half
+    a frame after it: no picture is dropped, the order is kept, and the times follow the PTS again once these advance.
 
-    Pictures and losses without a time of their own follow each other, and each takes the time that it lasts.
+    Pictures and losses without times are placed one after another, each for its own duration.
 
-    Losses with no picture between them are one damage: from where the picture before ends to where the next begins,
-    or, at the end, to where the last of them would have ended. What is lost before the first picture has no time: its
-    damage is of no length, at 0. Nor has what would have ended more than ``LEAP_S`` from here.
+    Losses with no picture between them are one stretch of damage. It lasts from the end of the previous picture to the
+    start of the next one, or, at the end, to where the last lost packet would have ended. Losses before the first
+    picture have no time: their damage has no length, at 0. The same holds for losses that would have ended more than
+    ``LEAP_S`` from here.
 
-    A stretch longer than ``HOLE_S`` and ``HOLE_PERIODS`` for which nothing came is damage, too, of no packets: a file
-    may be remuxed around a hole, and then nothing else tells of it. It begins where a picture at the clip's rate ends,
-    whatever the container says: a muxer stretches the last picture before a hole over all of it.
+    A stretch without packets that is longer than ``HOLE_S`` and ``HOLE_PERIODS`` is damage, too, with 0 packets lost: a
+    file may have been remuxed around a hole, and nothing else in it shows that. The hole begins where a picture at the
+    clip's rate would have ended, regardless of the container: a muxer extends the last picture before a hole over all
+    of it.
     """
 
     def __init__(self, period_s: float) -> None:
@@ -47,11 +49,11 @@ class TimeLine:
         self._origin_s: float | None = None  # time 0 on the packets' clock
         self._last_s: float | None = None  # start of the last picture
         self._end_s = 0.0  # its end, or the end of damage after it
-        self._covered_s = 0.0  # the same, but for what a picture lasts longer than a period
+        self._covered_s = 0.0  # the same, if every picture lasted one period
         self._lost: SourceDamaged | None = None  # since the last picture
         self.pictures = 0
         self.damages = 0
-        """Given out so far."""
+        """Returned so far."""
         self.packets_lost = 0
         """Of these."""
 
@@ -84,7 +86,7 @@ class TimeLine:
         return f"its time leaps by {ahead_s:.0f} s"
 
     def place(self, clock_s: float | None, duration_s: float) -> Place:
-        """Put the next picture on the line.
+        """Place the next picture.
 
         ``clock_s`` is its time on the packets' clock; without one it starts where its predecessor, or what was lost
         since, ends.

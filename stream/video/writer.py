@@ -25,7 +25,7 @@ _SVT_PRESETS = {
 }  # fmt: skip
 """SVT-AV1 numbers its presets; the names are those of x264 and x265, by speed."""
 _LEAST_HEVC_PX = 32
-"""Of lower pictures x265 4.2 writes beyond its own memory, unless their width is a multiple of its coding unit's."""
+"""With lower pictures x265 4.2 writes beyond its own memory, unless their width is a multiple of its coding unit's."""
 _RGB, _BT601 = 0, 6
 _FULL_RANGE = 2
 
@@ -73,9 +73,9 @@ class Tags(NamedTuple):
 
 
 def tags_of(frame: av.VideoFrame) -> Tags:
-    """The tags of what is made of a frame in ``yuv420p``: its own, and what it does not say stays unsaid.
+    """The tags of a frame after conversion to ``yuv420p``: its own; unspecified ones stay unspecified.
 
-    But for RGB, which becomes BT.601, and for the ``yuvj`` formats, whose range is full by their name.
+    Two exceptions: RGB becomes BT.601, and the range of the ``yuvj`` formats is full by their name.
     """
     matrix = _BT601 if frame.colorspace == _RGB else int(frame.colorspace)
     full = frame.format.name.startswith("yuvj")
@@ -87,11 +87,16 @@ class VideoWriter:
     """Frames in, an MP4 out."""
 
     def __init__(
-        self, container: av.container.OutputContainer, coding: Coding, size: tuple[int, int], tags: Tags, clock: "Clock"
+        self,
+        container: av.container.OutputContainer,
+        coding: Coding,
+        size: tuple[int, int],
+        tags: Tags,
+        timing: "VideoTiming",
     ) -> None:
         self._container = container
-        self._stream = cast("av.VideoStream", container.add_stream(_ENCODERS[coding.codec], rate=clock.rate))
-        self._tick = clock.tick
+        self._stream = cast("av.VideoStream", container.add_stream(_ENCODERS[coding.codec], rate=timing.rate))
+        self._tick = timing.tick
         self._tags = tags
         self._next_pts = 0
         context = self._stream.codec_context
@@ -100,7 +105,7 @@ class VideoWriter:
         context.width, context.height = size
         context.pix_fmt = "yuv420p"
         context.codec_tag = _PLAYED_EVERYWHERE[coding.codec]
-        context.time_base = self._stream.time_base = clock.tick
+        context.time_base = self._stream.time_base = timing.tick
         for name, value in tags._asdict().items():
             setattr(context, name, value)
         context.options = coding.encoder_options
@@ -121,7 +126,7 @@ class VideoWriter:
         self._container.mux(self._stream.encode(frame))
 
     def flush(self) -> None:
-        """No more frames come."""
+        """Write the frames that the encoder still holds."""
         self._container.mux(self._stream.encode())
 
 
@@ -132,7 +137,7 @@ def _refused(coding: Coding, size: tuple[int, int]) -> UsageError:
     )
 
 
-class Clock(NamedTuple):
+class VideoTiming(NamedTuple):
     """The time base of a video."""
 
     tick: Fraction
@@ -142,21 +147,23 @@ class Clock(NamedTuple):
 
 
 @contextmanager
-def video_writer(path: Path, coding: Coding, size: tuple[int, int], tags: Tags, clock: Clock) -> Iterator[VideoWriter]:
-    """A writer to ``path``, whatever its ending; the file is complete when the block ends.
+def video_writer(
+    path: Path, coding: Coding, size: tuple[int, int], tags: Tags, timing: VideoTiming
+) -> Iterator[VideoWriter]:
+    """A writer to ``path``, regardless of its extension; the file is complete when the block ends.
 
     Args:
         path: The file to write.
         coding: Codec, quality, preset.
         size: Width and height, pixels, even.
         tags: Of the pixels.
-        clock: MP4 counts in a multiple of its tick, so that every PTS is kept.
+        timing: MP4 counts in a multiple of its tick, so that every PTS is kept.
 
     Raises:
         UsageError: the encoder does not take such pictures, or has no such preset.
         OSError: the file cannot be written.
     """
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        writer = VideoWriter(container, coding, size, tags, clock)
+        writer = VideoWriter(container, coding, size, tags, timing)
         yield writer
         writer.flush()

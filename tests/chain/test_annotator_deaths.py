@@ -14,11 +14,11 @@ from stream.video.facts import StreamFacts
 from tests.support.annotated import options, recording, segment
 from tests.support.described import actions, failures, outcomes, told, words
 from tests.support.inline import run_here, run_inline
-from tests.support.openai_server import Reply, Server, serving
+from tests.support.openai_server import OpenAIServer, ScriptedReply, serving
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     """A server that answers everything well, unless told otherwise."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
@@ -48,12 +48,14 @@ def test_server_that_goes_costs_what_it_was_asked(described_clip: Path, tmp_path
     assert len({action["segment_id"] for action in actions(run_dir)}) == len(outcomes(run_dir))
 
 
-def test_answer_that_does_not_come_costs_one_segment(described_clip: Path, server: Server, tmp_path: Path) -> None:
+def test_answer_that_does_not_come_costs_one_segment(
+    described_clip: Path, server: OpenAIServer, tmp_path: Path
+) -> None:
     """After --annotator-request-timeout-s a request that hangs is given up, and the others are described."""
-    server.replies[:] = [Reply(hangs=True)]
+    server.replies[:] = [ScriptedReply(hangs=True)]
     result = run_inline(*words(described_clip, tmp_path, server, "--annotator-request-timeout-s", "1"))
     assert (result.returncode, result.stderr) == (4, "")
-    assert list(failures(tmp_path / "clip").values()) == ["the server gave no answer in time"]
+    assert list(failures(tmp_path / "clip").values()) == ["the server did not answer in time"]
     assert sum(became == ["annotated"] for became in outcomes(tmp_path / "clip").values()) >= 3
 
 

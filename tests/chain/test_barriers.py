@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.encoders.cpu_store import CpuFrameStore
-from models.encoders.encoder import ClipEmbedding, Facts, FrameStore, UInt8
+from models.encoders.encoder import ClipEmbedding, EncoderFacts, FrameStore, UInt8
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.pipeline.codec import pack, unpack
@@ -44,7 +44,7 @@ class Thumbnails:
     frames = 64
     encoder_px = 32
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {}
 
     def encode(self, window: UInt8) -> ClipEmbedding:

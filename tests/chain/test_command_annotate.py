@@ -20,7 +20,7 @@ from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations, write_annotations
 from stream.records.schema.health import Health, now, read_health
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import Manifest, Source, read_manifest
+from stream.records.schema.manifest import Manifest, SourceRecord, read_manifest
 from stream.records.schema.options import by_path, nest
 from stream.records.store.event_log import EventLog, finish_of
 from stream.run.annotate import annotate_run
@@ -30,7 +30,7 @@ from tests.support.echo_server import MODEL
 from tests.support.facts import without
 from tests.support.fake_annotators import Batch, FakeAnnotator, answer_to
 from tests.support.inline import run_here
-from tests.support.openai_server import Reply, Server, serving
+from tests.support.openai_server import OpenAIServer, ScriptedReply, serving
 
 SEGMENTS = 6
 ALL = [f"s{number:04}" for number in range(SEGMENTS)]
@@ -48,7 +48,7 @@ def annotate(layout: RunLayout, given: dict[str, object]) -> int:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     """A server that answers everything well, unless told otherwise."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
@@ -66,7 +66,7 @@ def finished_run(folder: Path, fake: FakeAnnotator, changes: Mapping[str, object
     layout.root.mkdir()
     chosen = options(changes)
     Manifest(
-        run_id="r", state="finished", started="", source=Source(name="clip.mp4", size_bytes=1), intrinsics=None,
+        run_id="r", state="finished", started="", source=SourceRecord(name="clip.mp4", size_bytes=1), intrinsics=None,
         options=chosen.recorded(), exit_code=0,
     ).write(layout.manifest)  # fmt: skip
     write_annotations(layout.annotations, [])
@@ -76,7 +76,7 @@ def finished_run(folder: Path, fake: FakeAnnotator, changes: Mapping[str, object
     return layout
 
 
-def asks(server: Server, more: Mapping[str, object] | None = None) -> dict[str, object]:
+def asks(server: OpenAIServer, more: Mapping[str, object] | None = None) -> dict[str, object]:
     """Options that name the server."""
     named = {"annotator.name": "openai", "annotator.url": server.url, "annotator.model": MODEL}
     return nest({**named, **(more or {})})
@@ -87,7 +87,7 @@ def described(layout: RunLayout) -> list[str]:
     return [action.segment_id for action in read_annotations(layout.annotations) if action.active]
 
 
-def test_run_without_annotator_is_described_later(tmp_path: Path, server: Server) -> None:
+def test_run_without_annotator_is_described_later(tmp_path: Path, server: OpenAIServer) -> None:
     """Skipped segments are described from the keyframe cache, the accounting is updated, run.json names the model."""
     layout = run_without(tmp_path)
     before = finish_of(layout.events)
@@ -108,7 +108,7 @@ def test_run_without_annotator_is_described_later(tmp_path: Path, server: Server
     assert not list(layout.keyframes.iterdir())
 
 
-def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -> None:
+def test_failed_segments_are_asked_about_again(tmp_path: Path, server: OpenAIServer) -> None:
     """Only what failed is taken up, also by another model; what was described keeps its words; 4 becomes 0."""
 
     def fails(batch: Batch) -> list[AnnotationResponse]:
@@ -117,7 +117,7 @@ def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -
     layout = finished_run(tmp_path, FakeAnnotator(fails))
     Health(time=now().isoformat(), state="finished", decoded_s=1, windows=1, exit_code=4).write(layout.health)
     before = {action.segment_id: action for action in read_annotations(layout.annotations) if action.active}
-    server.replies[:] = [Reply(words="nonsense, again")]
+    server.replies[:] = [ScriptedReply(words="nonsense, again")]
     assert annotate(layout, asks(server, {"annotator.batch": 1})) == 4
     assert annotate(layout, asks(server)) == 0
     assert len(server.asked) == 3
@@ -130,7 +130,7 @@ def test_failed_segments_are_asked_about_again(tmp_path: Path, server: Server) -
 
 
 @pytest.mark.parametrize("content", ["what", "", '{"v": 1'])
-def test_a_damaged_heartbeat_does_not_matter(tmp_path: Path, server: Server, content: str) -> None:
+def test_a_damaged_heartbeat_does_not_matter(tmp_path: Path, server: OpenAIServer, content: str) -> None:
     """The segments are described, and the file is left as it is."""
     layout = run_without(tmp_path)
     layout.health.write_text(content)
@@ -138,7 +138,7 @@ def test_a_damaged_heartbeat_does_not_matter(tmp_path: Path, server: Server, con
     assert (described(layout), layout.health.read_text()) == (ALL, content)
 
 
-def test_nothing_left_is_said(tmp_path: Path, server: Server) -> None:
+def test_nothing_left_is_said(tmp_path: Path, server: OpenAIServer) -> None:
     """A run that is described in full is left as it is, to the byte."""
     layout = finished_run(tmp_path, FakeAnnotator())
     before = layout.events.read_bytes()
@@ -148,7 +148,7 @@ def test_nothing_left_is_said(tmp_path: Path, server: Server) -> None:
     assert (layout.events.read_bytes(), server.asked) == (before, [])
 
 
-def test_segment_without_its_keyframes_fails(tmp_path: Path, server: Server) -> None:
+def test_segment_without_its_keyframes_fails(tmp_path: Path, server: OpenAIServer) -> None:
     """A segment whose keyframes have left the keyframe cache fails with that reason, and the others are described."""
     layout = run_without(tmp_path)
     next(iter(sorted(layout.keyframes.iterdir()))).unlink()
@@ -161,7 +161,7 @@ def test_segment_without_its_keyframes_fails(tmp_path: Path, server: Server) -> 
     assert described(layout) == ALL[1:]
 
 
-def test_choice_holds_as_in_a_run(tmp_path: Path, server: Server) -> None:
+def test_choice_holds_as_in_a_run(tmp_path: Path, server: OpenAIServer) -> None:
     """With ``anomalous`` the typical segments stay skipped, with the new reason; ``all`` takes them up after that."""
     layout = run_without(tmp_path)
     annotate(layout, asks(server, {"annotator.segments": "anomalous"}))
@@ -173,7 +173,7 @@ def test_choice_holds_as_in_a_run(tmp_path: Path, server: Server) -> None:
     assert described(layout) == ALL
 
 
-def test_novel_segments_are_chosen_anew(tmp_path: Path, server: Server) -> None:
+def test_novel_segments_are_chosen_anew(tmp_path: Path, server: OpenAIServer) -> None:
     """Where nobody could describe any of those that are alike, the first of them is asked about, and stands for all."""
 
     def fails(batch: Batch) -> list[AnnotationResponse]:
@@ -186,7 +186,7 @@ def test_novel_segments_are_chosen_anew(tmp_path: Path, server: Server) -> None:
     assert {event.same_as for event in of_kind(layout, events.SegmentSkipped)} <= set(described(layout))
 
 
-def test_renamed_run_keeps_its_files_names(tmp_path: Path, server: Server) -> None:
+def test_renamed_run_keeps_its_files_names(tmp_path: Path, server: OpenAIServer) -> None:
     """A run directory that was copied or renamed is described in the files that lie there."""
     layout = run_without(tmp_path)
     moved = layout_of(layout.root.rename(tmp_path / "another"))
@@ -211,20 +211,20 @@ def test_stem_that_is_no_name_is_not_believed(tmp_path: Path, stem: str) -> None
     assert layout_of(tmp_path).stem == tmp_path.name
 
 
-def test_another_annotator_has_its_own_model(tmp_path: Path, server: Server) -> None:
-    """Model, address and quantization are of the annotator that they were given for: another one does without."""
+def test_another_annotator_has_its_own_model(tmp_path: Path, server: OpenAIServer) -> None:
+    """A run's model, address and quantization are not passed on to another annotator."""
     layout = finished_run(
         tmp_path, FakeAnnotator(lambda _: []), {"annotator.name": "qwen", "annotator.model": "some/qwen"}
     )
-    with pytest.raises(UsageError, match="the name by which it calls its model"):
+    with pytest.raises(UsageError, match="the server's name of the model"):
         annotate(layout, nest({"annotator.name": "openai", "annotator.url": server.url}))
     assert annotate(layout, asks(server)) == 0
 
 
-def test_ended_early_it_can_be_called_again(tmp_path: Path, server: Server) -> None:
+def test_ended_early_it_can_be_called_again(tmp_path: Path, server: OpenAIServer) -> None:
     """When the server closes its door the books are closed as they are, and the next call goes on with the rest."""
     layout = run_without(tmp_path)
-    server.replies[:] = [Reply(), Reply(), Reply(401, "{}")]
+    server.replies[:] = [ScriptedReply(), ScriptedReply(), ScriptedReply(401, "{}")]
     with pytest.raises(ModelUnavailableError):
         annotate(layout, asks(server, {"annotator.batch": 1}))
     last = told(layout)[-1]
@@ -235,7 +235,7 @@ def test_ended_early_it_can_be_called_again(tmp_path: Path, server: Server) -> N
     assert len(server.asked) == SEGMENTS + 1
 
 
-def test_killed_before_the_books_were_closed(tmp_path: Path, server: Server) -> None:
+def test_killed_before_the_books_were_closed(tmp_path: Path, server: OpenAIServer) -> None:
     """A call that was killed after its last description is completed by the next one, which asks nothing."""
     layout = run_without(tmp_path)
     annotate(layout, asks(server))
@@ -248,7 +248,7 @@ def test_killed_before_the_books_were_closed(tmp_path: Path, server: Server) -> 
     assert (finish.annotated_s, server.asked) == (30.0, [])
 
 
-def test_readers_take_the_last_word(tmp_path: Path, server: Server) -> None:
+def test_readers_take_the_last_word(tmp_path: Path, server: OpenAIServer) -> None:
     """``tail`` gives all events and ends, ``eval`` reads the run, and the run's own command has nothing to do."""
     layout = run_without(tmp_path)
     annotate(layout, asks(server))
@@ -276,7 +276,7 @@ def test_what_cannot_be_annotated_is_refused(tmp_path: Path, lacks: str) -> None
     assert layout.root.exists() == (lacks != "run")
 
 
-def test_command_line(tmp_path: Path, server: Server) -> None:
+def test_command_line(tmp_path: Path, server: OpenAIServer) -> None:
     """The program takes a run directory and the annotator's options; those not given are the run's own."""
     layout = run_without(tmp_path, {"machine.price_per_hour": 36.0, "annotator.url": server.url})
     result = run_here("annotate", layout.root, "--annotator", "openai", "--annotator-model", MODEL)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stream.config import Options
-from stream.doctor.clip import Case
+from stream.doctor.clip import PlannedRun
 from tests.support.clips import make_clip
 from tests.support.inline import run_here, run_inline
 from tests.support.runs import write_intrinsics
@@ -90,7 +90,7 @@ def test_annotator_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_expected_size_is_an_upper_bound(clip: Path, tmp_path: Path) -> None:
     """A run takes no more than was expected of it, and not much less than its arrays alone."""
-    case = Case(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
+    case = PlannedRun(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
     assert run_inline(clip, *GRID, "--out", tmp_path).returncode == 0
     files = [path for path in (tmp_path / "clip").rglob("*") if path.is_file() and path.suffix != ".json"]
     taken = sum(path.stat().st_size for path in files)

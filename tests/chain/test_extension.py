@@ -26,7 +26,7 @@ from exporters.table import EXPORTERS, Exporter, Format
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest
 from models.annotators.spec import AnnotatorSpec
 from models.encoders.cpu_store import CpuFrameStore
-from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_window
+from models.encoders.encoder import ClipEmbedding, EncoderFacts, UInt8, check_window
 from models.encoders.spec import EncoderProfile, EncoderSpec
 from stream.config import Options
 from stream.engines.table import run_prepared
@@ -81,7 +81,7 @@ class ToyEncoder:
     def __init__(self, frames: int) -> None:
         self.frames = frames
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {"model": self.name, "weights_sha256": "none", "device": "cpu", "frames": self.frames, "dims": 3}
 
     def encode(self, window: UInt8) -> ClipEmbedding:
@@ -115,7 +115,7 @@ class ToyAnnotator:
 
     batch_max = 4
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {"model": "toy-v1"}
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from stream.config import Options
-from stream.doctor.clip import Case, reading
+from stream.doctor.clip import PlannedRun, reading
 from stream.errors import ExitCode
 from stream.run.prepare import prepare
 from stream.sources.remote.address import parse_address
@@ -142,7 +142,7 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
     point_client_at(hub, tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     pinned_commit.cache_clear()
-    made = list(reading(Case(Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path}))))
+    made = list(reading(PlannedRun(Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path}))))
     assert [(check.name, check.level) for check in made] == [
         ("source", "ok"),
         ("stream", "ok"),

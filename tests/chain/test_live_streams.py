@@ -119,7 +119,7 @@ def test_only_a_run_that_can_be_resumed_advises_it(
     advice = "run the same command again to resume"
     assert (advice in stopped.stdout + stopped.stderr) == resumable
     assert ("this run cannot be resumed" in stopped.stdout + stopped.stderr) != resumable
-    assert [outcome.says for outcome in outcomes] == [f"stopped: {advice if resumable else 'it cannot be resumed'}"]
+    assert [outcome.message for outcome in outcomes] == [f"stopped: {advice if resumable else 'it cannot be resumed'}"]
 
 
 def test_standard_input_that_is_no_video_is_refused(tmp_path: Path) -> None:

@@ -197,7 +197,9 @@ def test_a_sidecar_that_disagrees_is_told_of(clip: Path, tmp_path: Path) -> None
     clip.with_suffix(".json").write_text('{"width": 64}')
     done = invoke(clip, "--out", tmp_path / "out", *_QUICK)
     assert done.exit_code == 0
-    assert "sidecar clip.json disagrees with the clip, which is believed: width 64 (the clip: 128)" in done.output
+    assert (
+        "sidecar clip.json disagrees with the clip, whose own values are used: width 64 (the clip: 128)" in done.output
+    )
 
 
 def test_a_clip_is_never_its_own_output(clip: Path, tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ def test_a_clip_is_never_its_own_output(clip: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_done_leaves_nothing(clip: Path, tmp_path: Path) -> None:
-    """No calibration, no video, an output that cannot be made: one error each, and not a file."""
+    """No calibration, no video, an output that cannot be created: one error each, and not a file."""
     lonely = tmp_path / "lonely"
     lonely.mkdir()
     alone = make_clip(lonely / "alone.mp4", frames=2)
@@ -220,7 +222,7 @@ def test_what_cannot_be_done_leaves_nothing(clip: Path, tmp_path: Path) -> None:
         invoke(alone, "--out", tmp_path / "out")
     with pytest.raises(SourceError, match="is not a video"):
         invoke(tmp_path / "notes.mp4", "--out", tmp_path / "out")
-    with pytest.raises(UsageError, match="cannot be made"):
+    with pytest.raises(UsageError, match="cannot be created"):
         invoke(clip, "--out", clip / "out")
     assert not (tmp_path / "out").exists()
 

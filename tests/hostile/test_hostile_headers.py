@@ -22,7 +22,7 @@ from stream.stages.decode import Decode
 from stream.stages.rectify import Rectify
 from stream.video.container import read_facts
 from stream.video.packets import packets
-from stream.video.writer import Clock, Coding, Tags, video_writer
+from stream.video.writer import Coding, Tags, VideoTiming, video_writer
 from tests.support.clips import decode, join_streams, make_audio, make_clip
 from tests.support.hostile import box, patched, with_coded_size
 from tests.support.inline import run_inline
@@ -180,7 +180,7 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
 def test_x265_gets_no_picture_that_it_would_write_beyond(tmp_path: Path, size: tuple[int, int]) -> None:
     """Of such low pictures the encoder of the rectified video corrupts its memory: they are refused instead."""
     writer = video_writer(
-        tmp_path / "out.mp4", Coding(), size, Tags(2, 0, 2, 2), Clock(Fraction(1, 90_000), Fraction(30))
+        tmp_path / "out.mp4", Coding(), size, Tags(2, 0, 2, 2), VideoTiming(Fraction(1, 90_000), Fraction(30))
     )
     with pytest.raises(UsageError, match=f"libx265 does not take pictures of {size[0]}x{size[1]}"), writer:
         pass

@@ -20,7 +20,7 @@ from stream.geometry.camera import fit_camera
 from stream.geometry.frame_format import FrameFormat
 from stream.geometry.frame_remap import FrameRemap
 from stream.geometry.intrinsics import Intrinsics
-from stream.records.schema.manifest import Source as RecordedSource
+from stream.records.schema.manifest import SourceRecord as RecordedSource
 from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.table import open_clip
 from stream.video.container import read_facts
@@ -159,7 +159,7 @@ def test_a_sidecar_may_say_anything(compared: Callable[[str], Sidecar], case: st
     """What it says is told on one short printable line and is recorded as JSON that comes back as it was."""
     text, says = _SIDECARS[case]
     sidecar = compared(text)
-    complaint = sidecar.complaint
+    complaint = sidecar.warning
     assert (complaint is None) == (says is None)
     if complaint is not None and says is not None:
         assert says in complaint

@@ -9,12 +9,12 @@ import pytest
 from stream.records.schema import events
 from tests.support.described import actions, failures, hang_after, is_annotated, outcomes, release, told, words
 from tests.support.inline import run_here
-from tests.support.openai_server import Server, serving
+from tests.support.openai_server import OpenAIServer, serving
 from tests.support.runs import DEADLINE_S, started, wait_for_event, worker_named
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     """A server that answers everything well, unless told otherwise."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
@@ -33,7 +33,7 @@ def restarted(run_dir: Path) -> list[str]:
 
 @pytest.mark.parametrize("source", ["file", "pipe"])
 def test_killed_annotator_is_started_again_alone(
-    described_clip: Path, server: Server, tmp_path: Path, source: str
+    described_clip: Path, server: OpenAIServer, tmp_path: Path, source: str
 ) -> None:
     """No other process ends with it, not even where the source cannot be played again; nothing is lost or doubled."""
     hang_after(server, 2)
@@ -54,7 +54,7 @@ def test_killed_annotator_is_started_again_alone(
     assert sorted(action["segment_id"] for action in actions(run_dir)) == sorted(outcomes(run_dir))
 
 
-def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: Server, tmp_path: Path) -> None:
+def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
     """The one over which it dies twice has failed with that reason; the others are described, and the run ends in 4."""
     run_dir, is_up, deadly = tmp_path / "clip", Event(), list[str]()
 
@@ -76,7 +76,7 @@ def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: Se
     assert restarted(run_dir) == ["annotate"] * 2 == ["annotate"] * len(deadly)
 
 
-def test_chain_goes_on_without_its_annotator(described_clip: Path, server: Server, tmp_path: Path) -> None:
+def test_chain_goes_on_without_its_annotator(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
     """One that has died as often as --max-restarts allows is not started again: open and later segments fail."""
     hang_after(server, 1)
     run_dir = tmp_path / "clip"

@@ -14,12 +14,12 @@ from stream.records.schema import events
 from stream.runtime.signals import DRAIN_S
 from tests.support.described import actions, assert_described_alike, hang_after, is_annotated, release, told, words
 from tests.support.inline import run_inline
-from tests.support.openai_server import Server, serving
+from tests.support.openai_server import OpenAIServer, serving
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     """A server that answers everything well, unless told otherwise."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
@@ -41,7 +41,9 @@ def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) 
     return out / "clip"
 
 
-def test_tiny_spool_never_deadlocks(described_clip: Path, undisturbed: Path, server: Server, tmp_path: Path) -> None:
+def test_tiny_spool_never_deadlocks(
+    described_clip: Path, undisturbed: Path, server: OpenAIServer, tmp_path: Path
+) -> None:
     """With room for few segments' keyframes the chain waits for the annotator, again and again, and loses none."""
     frames = ("--keyframe-fps", "15", "--keyframe-px", "128", "--keyframe-cache-mib", "1")
     assert run_cli(*words(described_clip, tmp_path, server, *frames, "--queue-mib", "1")).returncode == 0
@@ -54,7 +56,9 @@ def test_tiny_spool_never_deadlocks(described_clip: Path, undisturbed: Path, ser
     assert set(processes) == {"ingest", "encode", "detect", "record", "annotate"}
 
 
-def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, server: Server, tmp_path: Path) -> None:
+def test_stop_while_the_spool_is_full_waits_for_nobody(
+    described_clip: Path, server: OpenAIServer, tmp_path: Path
+) -> None:
     """The chain is drained although the annotator hangs, and the same command takes up what was left, all of it."""
     hang_after(server, 0)
     run_dir = tmp_path / "clip"
@@ -76,7 +80,7 @@ def test_stop_while_the_spool_is_full_waits_for_nobody(described_clip: Path, ser
     assert (round(last.annotated_s, 6), last.skipped_s) == (21.0, 0.0)
 
 
-def test_inline_run_waits_for_no_answer(described_clip: Path, server: Server, tmp_path: Path) -> None:
+def test_inline_run_waits_for_no_answer(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
     """With one process, too, a run ends within 8 s of one signal, although the server never answers."""
     hang_after(server, 0)
     asked = Event()
@@ -112,7 +116,7 @@ def is_last(event: events.Event) -> bool:
 def test_ended_run_goes_on(
     described_clip: Path,
     undisturbed: Path,
-    server: Server,
+    server: OpenAIServer,
     tmp_path: Path,
     end: Callable[[subprocess.Popen[str]], int],
     moment: Callable[[events.Event], bool],

@@ -130,7 +130,7 @@ def test_share_of_the_memory_goes_to_the_providers(exported: Path, monkeypatch: 
     """CUDA's arena and TensorRT's workspace are bounded by what the runtime may take; without a bound by nothing."""
     import onnxruntime
 
-    class Session:
+    class FakeSession:
         def __init__(self, _file: Path, _options: object, providers: list[tuple[str, dict[str, str]]]) -> None:
             self.providers = dict(providers)
 
@@ -139,7 +139,7 @@ def test_share_of_the_memory_goes_to_the_providers(exported: Path, monkeypatch: 
 
     given = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: given)
-    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
     bounded = OnnxEncoder(exported, TINY_FRAMES, memory_bytes=3 << 30)._session.providers
     assert bounded["TensorrtExecutionProvider"]["trt_max_workspace_size"] == str(3 << 30)
     cuda = {"arena_extend_strategy": "kSameAsRequested", "gpu_mem_limit": str(3 << 30)}

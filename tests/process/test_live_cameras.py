@@ -9,22 +9,27 @@ from pathlib import Path
 import pytest
 
 from stream.config import Options
-from stream.doctor.clip import Case, reading, speed
+from stream.doctor.clip import PlannedRun, reading, speed
 from stream.records.schema import events
 from tests.support.at_event import at_event
 from tests.support.inline import run_inline
 from tests.support.live_runs import assert_whole, events_of_only_run
-from tests.support.rtsp_server import RtspServer, Session, Unit
+from tests.support.rtsp_server import AccessUnit, PlaySession, RtspServer
 from tests.support.runs import manifest
 
 SECRET = "geheim7"  # noqa: S105 - of nobody
 OPTIONS = ("--no-rectify", "--encoder", "grid", "--log-format", "json")
 
 
-def test_a_cut_connection_comes_back(tmp_path: Path, units: list[Unit]) -> None:
+def test_a_cut_connection_comes_back(tmp_path: Path, units: list[AccessUnit]) -> None:
     """It disconnects, hangs, and stays away. The gaps are recorded, no segment spans one, the accounting closes, and
     the password appears nowhere."""
-    sessions = [Session(units[:40]), Session(units[5:150]), Session(units[:40], "hang"), Session(units[60:])]
+    sessions = [
+        PlaySession(units[:40]),
+        PlaySession(units[5:150]),
+        PlaySession(units[:40], "hang"),
+        PlaySession(units[60:]),
+    ]
     with RtspServer(sessions, credentials=f"user:{SECRET}") as camera:
         url = camera.url(f"live?channel=2&key={SECRET}", f"user:{SECRET}@")
         done = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "1.5", "--read-timeout-s", "0.7")
@@ -52,9 +57,9 @@ def test_a_cut_connection_comes_back(tmp_path: Path, units: list[Unit]) -> None:
     assert b"***@" in everything
 
 
-def test_a_camera_that_was_never_reached_ends_with_3(tmp_path: Path, units: list[Unit]) -> None:
+def test_a_camera_that_was_never_reached_ends_with_3(tmp_path: Path, units: list[AccessUnit]) -> None:
     """Once the time is up; the failure is reported once, without the password."""
-    with RtspServer([Session(units)]) as camera:
+    with RtspServer([PlaySession(units)]) as camera:
         url = camera.url(user=f"user:{SECRET}@")
     done = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "2")
     assert done.returncode == 3
@@ -64,18 +69,18 @@ def test_a_camera_that_was_never_reached_ends_with_3(tmp_path: Path, units: list
     assert not list(tmp_path.iterdir())
 
 
-def test_a_wrong_password_ends_at_once(tmp_path: Path, units: list[Unit]) -> None:
+def test_a_wrong_password_ends_at_once(tmp_path: Path, units: list[AccessUnit]) -> None:
     """Another attempt would not help; the message does not contain the password."""
-    with RtspServer([Session(units)], credentials="user:right") as camera:
+    with RtspServer([PlaySession(units)], credentials="user:right") as camera:
         done = run_inline(camera.url(user=f"user:{SECRET}@"), *OPTIONS, "--out", tmp_path)
     assert done.returncode == 3
     assert "cannot be read: Server returned 401 Unauthorized" in done.stderr
     assert SECRET not in done.stderr
 
 
-def test_a_run_ends_after_its_duration(tmp_path: Path, units: list[Unit]) -> None:
+def test_a_run_ends_after_its_duration(tmp_path: Path, units: list[AccessUnit]) -> None:
     """Its accounting closes, and the exit code is 0; run.json names the source."""
-    with RtspServer([Session(units[:20]), Session(units, "hang")], speed=3.0) as camera:
+    with RtspServer([PlaySession(units[:20]), PlaySession(units, "hang")], speed=3.0) as camera:
         done = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, "--duration-s", "3")
     assert done.returncode == 0, done.stderr
     finish = events_of_only_run(tmp_path)[-1]
@@ -89,9 +94,9 @@ def test_a_run_ends_after_its_duration(tmp_path: Path, units: list[Unit]) -> Non
     assert recorded["options"]["live"]["duration_s"] == 3.0
 
 
-def test_the_time_in_which_a_camera_is_away_counts(tmp_path: Path, units: list[Unit]) -> None:
+def test_the_time_in_which_a_camera_is_away_counts(tmp_path: Path, units: list[AccessUnit]) -> None:
     """A run with --duration-s also ends if its camera does not come back."""
-    with RtspServer([Session(units[:20]), Session(units[:30])]) as camera:
+    with RtspServer([PlaySession(units[:20]), PlaySession(units[:30])]) as camera:
         done = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, "--duration-s", "1.5")
     assert done.returncode == 4, done.stderr
     finish = events_of_only_run(tmp_path)[-1]
@@ -100,9 +105,11 @@ def test_the_time_in_which_a_camera_is_away_counts(tmp_path: Path, units: list[U
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_was_stopped_goes_on_with_a_gap(tmp_path: Path, units: list[Unit], number: int) -> None:
+def test_a_run_that_was_stopped_goes_on_with_a_gap(tmp_path: Path, units: list[AccessUnit], number: int) -> None:
     """A signal ends it while the camera is away; the same command resumes it, and nothing is recorded twice."""
-    with RtspServer([Session(units[:20]), Session(units[:100]), Session(units[:20]), Session(units[:90])]) as camera:
+    with RtspServer(
+        [PlaySession(units[:20]), PlaySession(units[:100]), PlaySession(units[:20]), PlaySession(units[:90])]
+    ) as camera:
         camera.pause_after = 2
         run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
         with at_event(events.SourceLost, partial(signal.raise_signal, number)):
@@ -124,9 +131,9 @@ def test_a_run_that_was_stopped_goes_on_with_a_gap(tmp_path: Path, units: list[U
     assert finish.decoded_s == pytest.approx(100 / 30 + 90 / 30, abs=1e-3)
 
 
-def test_what_is_decoded_too_slowly_is_dropped_and_the_run_goes_on(tmp_path: Path, units: list[Unit]) -> None:
+def test_what_is_decoded_too_slowly_is_dropped_and_the_run_goes_on(tmp_path: Path, units: list[AccessUnit]) -> None:
     """With hardly any lag allowed, some of it must be skipped or dropped; the accounting still closes."""
-    with RtspServer([Session(units[:20]), Session(units)], speed=40.0) as camera:
+    with RtspServer([PlaySession(units[:20]), PlaySession(units)], speed=40.0) as camera:
         done = run_inline(
             camera.url(), *OPTIONS, "--out", tmp_path, "--max-lag-s", "0.001", "--reconnect-timeout-s", "0.1",
         )  # fmt: skip
@@ -149,22 +156,22 @@ def test_what_is_decoded_too_slowly_is_dropped_and_the_run_goes_on(tmp_path: Pat
     ],
 )
 def test_options_for_clips_are_refused(
-    tmp_path: Path, units: list[Unit], options: tuple[str, ...], sentence: str
+    tmp_path: Path, units: list[AccessUnit], options: tuple[str, ...], sentence: str
 ) -> None:
     """A live source sets the pace itself, and cannot be rewound."""
-    with RtspServer([Session(units)]) as camera:
+    with RtspServer([PlaySession(units)]) as camera:
         done = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, *options)
     assert done.returncode == 2
     assert sentence in done.stderr
 
 
-def test_doctor_looks_at_the_camera(units: list[Unit]) -> None:
+def test_doctor_looks_at_the_camera(units: list[AccessUnit]) -> None:
     """It reports whether the camera responds, and what it sends, and does not estimate size and speed."""
-    with RtspServer([Session(units[:30])]) as camera:
+    with RtspServer([PlaySession(units[:30])]) as camera:
         options = Options(source=camera.url(user=f"u:{SECRET}@")).replace(
             {"lens.rectify": False, "encoder.name": "grid"}
         )
-        case = Case(options)
+        case = PlannedRun(options)
         seen = [(check.level, check.message) for check in reading(case)]
         assert case.expected_bytes is None
         assert "a live source sets the speed" in speed(case).message
@@ -173,6 +180,6 @@ def test_doctor_looks_at_the_camera(units: list[Unit]) -> None:
         ("ok", f"{name}, a live source"),
         ("ok", "hevc, 128x96, 30.00 fps, yuv420p, of unknown length"),
     ]
-    *_, gone = reading(Case(options))
+    *_, gone = reading(PlannedRun(options))
     assert (gone.level, gone.exit_code) == ("FAIL", 3)
     assert gone.message == f"{name} cannot be reached: Connection refused"

@@ -12,16 +12,16 @@ import pytest
 from stream.records.schema import events
 from stream.records.schema.health import Health, now, read_health
 from tests.support.live_runs import assert_whole, events_of_only_run
-from tests.support.rtsp_server import RtspServer, Session, Unit
+from tests.support.rtsp_server import AccessUnit, PlaySession, RtspServer
 from tests.support.runs import DEADLINE_S, started, worker_named
 
 OPTIONS = ("--no-rectify", "--encoder", "grid", "--log-format", "json")
 
 
 @pytest.mark.parametrize("name", ["ingest", "encode", "record"])
-def test_a_process_that_is_killed_costs_a_gap(tmp_path: Path, units: list[Unit], name: str) -> None:
+def test_a_process_that_is_killed_costs_a_gap(tmp_path: Path, units: list[AccessUnit], name: str) -> None:
     """The chain restarts from the last barrier; recorded events stay, and the accounting closes."""
-    with RtspServer([Session(units[:20]), Session(units, "hang"), Session(units[:90])]) as camera:
+    with RtspServer([PlaySession(units[:20]), PlaySession(units, "hang"), PlaySession(units[:90])]) as camera:
         run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
         with started(camera.url(), *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "0.5") as process:
             _wait_for_windows(run_dir, 5, process)
@@ -35,9 +35,9 @@ def test_a_process_that_is_killed_costs_a_gap(tmp_path: Path, units: list[Unit],
     assert 5.0 < gap.t_start_s <= 10.0
 
 
-def test_a_camera_that_stays_away_is_unhealthy(tmp_path: Path, units: list[Unit]) -> None:
+def test_a_camera_that_stays_away_is_unhealthy(tmp_path: Path, units: list[AccessUnit]) -> None:
     """After ``--unhealthy-after-s``, the run reports it, and keeps trying to reconnect."""
-    with RtspServer([Session(units[:20]), Session(units[:60])]) as camera:
+    with RtspServer([PlaySession(units[:20]), PlaySession(units[:60])]) as camera:
         camera.pause_after = 2
         run_dir = tmp_path / f"127.0.0.1_{camera.port}_live"
         with started(
@@ -65,10 +65,10 @@ def _wait_for_health(run_dir: Path, reached: Callable[[Health], bool], process: 
             process.wait(0.05)
 
 
-def test_a_signal_ends_the_search_for_a_camera(tmp_path: Path, units: list[Unit]) -> None:
+def test_a_signal_ends_the_search_for_a_camera(tmp_path: Path, units: list[AccessUnit]) -> None:
     """Also while libav waits for a response that never comes."""
     with (
-        RtspServer([Session(units)], answers=False) as camera,
+        RtspServer([PlaySession(units)], answers=False) as camera,
         started(camera.url(), *OPTIONS, "--out", tmp_path, "--read-timeout-s", "60") as process,
     ):
         assert camera.asked.wait(DEADLINE_S)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Frame
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, RequestFrame
 from models.annotators.prompt import Prompt
 from models.annotators.qwen.annotator import QwenAnnotator, QwenSettings
 from models.annotators.response.parse import parse_answer
@@ -124,11 +124,11 @@ def test_task_and_hint_reach_the_model(annotators: dict[Family, QwenAnnotator], 
 
 
 def test_broken_frame_fails_its_segment_alone(annotator: QwenAnnotator) -> None:
-    """A segment whose frame is no picture fails with the reason, the others are answered."""
+    """A segment whose frame is not a picture fails with the reason, the others are answered."""
     first, second, third = noise_segments(3)
-    broken = replace(second, frames=(*second.frames[:-1], Frame(2.0, b"junk")))
+    broken = replace(second, frames=(*second.frames[:-1], RequestFrame(2.0, b"junk")))
     outcomes = {outcome.segment_id: outcome for outcome in annotator.annotate([first, broken, third])}
-    failure = AnnotationFailure("s1", second.frames_digest, "the frame at 2.000 s of segment s1 is no picture")
+    failure = AnnotationFailure("s1", second.frames_digest, "the frame at 2.000 s of segment s1 is not a picture")
     assert outcomes["s1"] == failure
     assert isinstance(outcomes["s0"], AnnotationAnswer)
     assert isinstance(outcomes["s2"], AnnotationAnswer)

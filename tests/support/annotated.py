@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from stream.config import Options
-from stream.pipeline.facts import Kind, SegmentClosed, SegmentOpened
+from stream.pipeline.facts import SegmentClosed, SegmentKind, SegmentOpened
 from stream.pipeline.items import AnnotationTask, Embedding, End, Item, Keyframe, WorkerReady
 from stream.pipeline.stage import drive, feed
 from stream.records.schema import events
@@ -35,7 +35,7 @@ def options(changes: Mapping[str, object] | None = None) -> Options:
     return Options(source="clip.mp4").replace({**common, **(changes or {})})
 
 
-def closed(number: int, kind: Kind = "typical") -> SegmentClosed:
+def closed(number: int, kind: SegmentKind = "typical") -> SegmentClosed:
     """Segment ``number`` of those that follow one another."""
     start_s = float(number * SECONDS)
     return SegmentClosed(
@@ -56,7 +56,7 @@ def jpeg(second: int) -> bytes:
     return coded.tobytes() + second.to_bytes(JPEG_BYTES - len(coded))
 
 
-def segment(number: int, kind: Kind = "typical", vector: Sequence[float] = (1.0, 0.0)) -> Iterator[Item]:
+def segment(number: int, kind: SegmentKind = "typical", vector: Sequence[float] = (1.0, 0.0)) -> Iterator[Item]:
     """What the chain gives of a segment: its keyframes, its windows, and its end."""
     start_s = number * SECONDS
     yield SegmentOpened(f"s{number:04}", float(start_s), kind, float(start_s))

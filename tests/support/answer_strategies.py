@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from models.annotators.annotator import AnnotationRequest, Frame
+from models.annotators.annotator import AnnotationRequest, RequestFrame
 from models.annotators.response.schema import BoxSpace, Schema, answer_schema, compact_json
 
 DIGEST = "3f9a01c27be4" + "0" * 52
@@ -14,7 +14,7 @@ def make_request(
     *, duration_s: float = 12.34, width_px: int = 456, height_px: int = 256, hint: str | None = None
 ) -> AnnotationRequest:
     """A segment with one frame that nobody looks at."""
-    frames = (Frame(0.0, b""),)
+    frames = (RequestFrame(0.0, b""),)
     return AnnotationRequest("s1", DIGEST, duration_s, frames, width_px, height_px, hint)
 
 

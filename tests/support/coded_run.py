@@ -21,7 +21,7 @@ from stream.records.schema.events import (
     SegmentSkipped,
 )
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import Manifest, Source
+from stream.records.schema.manifest import Manifest, SourceRecord
 from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from tests.support.clips import make_clip
@@ -123,7 +123,9 @@ def _write_manifest(layout: RunLayout, clip: Path, run_id: str) -> None:
         run_id=run_id,
         state="finished",
         started="2026-01-01T00:00:00.000+00:00",
-        source=Source(name=str(clip), size_bytes=source.size_bytes, edges_sha256=source.edges_sha256(), stream=stream),
+        source=SourceRecord(
+            name=str(clip), size_bytes=source.size_bytes, edges_sha256=source.edges_sha256(), stream=stream
+        ),
         intrinsics=None,
         rectification={"rectified": False},
         options=options,

@@ -8,7 +8,7 @@ from stream.records.schema import events
 from stream.records.store.event_log import read_events
 from tests.support.clips import make_clip, texture
 from tests.support.echo_server import MODEL
-from tests.support.openai_server import Reply, Server
+from tests.support.openai_server import OpenAIServer, ScriptedReply
 from tests.support.runs import write_intrinsics
 
 QUICK = ("--encoder", "grid", "--detector-max-segment-s", "5", "--keyframe-px", "64", "--annotator-max-wait-s", "0")
@@ -22,7 +22,7 @@ def make_described_clip(folder: Path) -> Path:
     return make_clip(folder / "clip.mp4", pictures=[usual[number % 64] for number in range(630)], key_every=60)
 
 
-def words(clip: Path | str, out: Path, server: Server, *more: str) -> tuple[str | Path, ...]:
+def words(clip: Path | str, out: Path, server: OpenAIServer, *more: str) -> tuple[str | Path, ...]:
     """The command line of a run that this server annotates."""
     asks = ("--annotator", "openai", "--annotator-url", server.url, "--annotator-model", MODEL)
     return (clip, *QUICK, *asks, "--out", out, *more)
@@ -44,12 +44,12 @@ def is_annotated(event: events.Event) -> bool:
     return isinstance(event, events.SegmentAnnotated)
 
 
-def hang_after(server: Server, answers: int) -> None:
+def hang_after(server: OpenAIServer, answers: int) -> None:
     """The server answers so many requests; the next ones hang until it is released."""
-    server.replies[:] = [Reply()] * answers + [Reply(hangs=True)] * 50
+    server.replies[:] = [ScriptedReply()] * answers + [ScriptedReply(hangs=True)] * 50
 
 
-def release(server: Server) -> None:
+def release(server: OpenAIServer) -> None:
     """The server works from now on."""
     server.replies.clear()
     server.released.set()

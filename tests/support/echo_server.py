@@ -41,7 +41,7 @@ def completion(words: str, finish_reason: str = "stop") -> str:
 @contextmanager
 def answering() -> Iterator[str]:
     """Serve until the block ends; gives the URL for ``--annotator-url``. The words hang on all that was sent."""
-    server = _Http(("127.0.0.1", 0), _Handler)
+    server = _EchoHttp(("127.0.0.1", 0), _EchoHandler)
     thread = Thread(target=server.serve_forever, args=[0.05], daemon=True)
     thread.start()
     try:
@@ -52,12 +52,12 @@ def answering() -> Iterator[str]:
         thread.join()
 
 
-class _Http(ThreadingHTTPServer):
+class _EchoHttp(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """A client that was killed is no fault of the server's."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _EchoHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         given = self.rfile.read(int(self.headers["Content-Length"]))
         content = completion(answer_to(json.loads(given), f"work {sha256(given).hexdigest()[:16]}")).encode()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stream.evaluation.types import Stretch
-from stream.pipeline.facts import ClosedBy, Kind
+from stream.pipeline.facts import ClosedBy, SegmentKind
 from stream.records.schema import events
 from stream.records.store.event_log import EventLog
 
@@ -26,7 +26,7 @@ def spans(found: tuple[Stretch, ...]) -> list[tuple[float, float]]:
     return [(each.t_start_s, each.t_end_s) for each in found]
 
 
-def closed(number: int, start_s: float, end_s: float, kind: Kind, closed_by: ClosedBy) -> events.SegmentClosed:
+def closed(number: int, start_s: float, end_s: float, kind: SegmentKind, closed_by: ClosedBy) -> events.SegmentClosed:
     """The end of a segment, known 3 s after it."""
     return events.SegmentClosed(f"s{number:04}", start_s, end_s, kind, closed_by, detected_at_s=end_s + 3, windows=1)
 
@@ -34,7 +34,7 @@ def closed(number: int, start_s: float, end_s: float, kind: Kind, closed_by: Clo
 def write_run(directory: Path, stem: str, *, finished: bool = True) -> Path:
     """A run of 200 s: an event at 60-100 s in two pieces, and one from 180 s to the end."""
     directory.mkdir(parents=True)
-    pieces: list[tuple[float, float, Kind, ClosedBy]] = [
+    pieces: list[tuple[float, float, SegmentKind, ClosedBy]] = [
         (0.0, 60.0, "typical", "state_change"),
         (60.0, 90.0, "anomalous", "max_duration"),
         (90.0, 100.0, "anomalous", "state_change"),

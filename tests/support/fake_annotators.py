@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationRequest, AnnotationResponse, Facts
+from models.annotators.annotator import AnnotationAnswer, AnnotationRequest, AnnotationResponse, AnnotatorFacts
 from models.annotators.response.schema import duration_ds, echo_of
 
 Batch: TypeAlias = Sequence[AnnotationRequest]
@@ -43,7 +43,7 @@ class FakeAnnotator:
         self.asked: list[list[AnnotationRequest]] = []
         self._says = says or (lambda batch: [answer_to(request) for request in batch])
 
-    def facts(self) -> Facts:
+    def facts(self) -> AnnotatorFacts:
         return {"model": "fake"}
 
     def annotate(self, requests: Batch) -> Iterator[AnnotationResponse]:

@@ -115,7 +115,7 @@ class Hub:
         return None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _HubHandler(BaseHTTPRequestHandler):
     def __init__(self, hub: Hub, *arguments: Any) -> None:  # noqa: ANN401  (the server's own, passed through)
         self._hub = hub
         super().__init__(*arguments)
@@ -299,7 +299,7 @@ def serving(*repos: Repo) -> Iterator[Hub]:
 
 @contextmanager
 def _server(hub: Hub) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, hub))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_HubHandler, hub))
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -25,7 +25,7 @@ class Served:
     sent_bytes: int = 0
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _LiveHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     served: Served
     _left: int | None = None
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serving(data: bytes, way: Way, name: str = "clip.ts", authorization: str | None = None) -> Iterator[Served]:
     """A server on a free port; ``Served.url`` is the clip's."""
     served = Served(data, way, authorization)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": served}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_LiveHandler,), {"served": served}))
     server.daemon_threads = True
     served.url = f"http://127.0.0.1:{server.server_address[1]}/{name}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)

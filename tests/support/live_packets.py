@@ -11,7 +11,7 @@ from stream.pipeline.items import Item, Packet
 _CLOCK_HZ = 90_000
 
 
-class Clock:
+class FakeClock:
     """The monotonic clock, moved by the test alone."""
 
     def __init__(self) -> None:

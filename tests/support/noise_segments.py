@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from models.annotators.annotator import AnnotationRequest, Frame
+from models.annotators.annotator import AnnotationRequest, RequestFrame
 
 
 def noise_segments(
@@ -23,5 +23,5 @@ def noise_segment(
     rng = np.random.default_rng(seed)
     pictures = rng.integers(0, 256, (len(times_s), height_px, width_px, 3), np.uint8)
     jpegs = (cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures)
-    frames = tuple(Frame(t_s, jpeg) for t_s, jpeg in zip(times_s, jpegs, strict=True))
+    frames = tuple(RequestFrame(t_s, jpeg) for t_s, jpeg in zip(times_s, jpegs, strict=True))
     return AnnotationRequest(f"s{seed}", f"{seed:08x}" * 8, times_s[-1] + 1, frames, width_px, height_px)

@@ -17,7 +17,7 @@ _ENDLESS = b" " * 65536
 
 
 @dataclass(frozen=True)
-class Reply:
+class ScriptedReply:
     """One reply; what is not given is as it should be."""
 
     status: int = 200
@@ -36,15 +36,15 @@ class Reply:
 
 
 @dataclass
-class Server:
+class OpenAIServer:
     """The server's replies, and the requests that it got."""
 
     url: str = ""
     key: str | None = None
     """What it wants to be shown; None: nothing."""
-    replies: list[Reply] = field(default_factory=list)
+    replies: list[ScriptedReply] = field(default_factory=list)
     """Taken one a request; then all is well."""
-    to_segment: dict[str, list[Reply]] = field(default_factory=dict)
+    to_segment: dict[str, list[ScriptedReply]] = field(default_factory=dict)
     """By a digest's beginning: taken before the others."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     """The bodies of the requests."""
@@ -56,17 +56,17 @@ class Server:
     released: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
 
-    def next_reply(self, echo: str) -> Reply:
+    def next_reply(self, echo: str) -> ScriptedReply:
         """What the next request for a segment gets."""
         with self.lock:
             for replies in (self.to_segment.get(echo, []), self.replies):
                 if replies:
                     return replies.pop(0)
-        return Reply()
+        return ScriptedReply()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, server: Server, *arguments: Any) -> None:  # noqa: ANN401  (the server's own, passed through)
+class _OpenAIHandler(BaseHTTPRequestHandler):
+    def __init__(self, server: OpenAIServer, *arguments: Any) -> None:  # noqa: ANN401  (the server's own, passed through)
         self._server = server
         super().__init__(*arguments)
 
@@ -77,9 +77,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._server.authorizations.add(self.headers.get("Authorization"))
         wanted = f"Bearer {self._server.key}" if self._server.key else None
         if wanted not in (None, self.headers.get("Authorization")):
-            self._send(Reply(401), json.dumps({"error": {"message": "Incorrect API key provided"}}))
+            self._send(ScriptedReply(401), json.dumps({"error": {"message": "Incorrect API key provided"}}))
         elif body["model"] != MODEL:
-            self._send(Reply(404), json.dumps({"error": {"message": f"The model `{body['model']}` does not exist."}}))
+            self._send(
+                ScriptedReply(404), json.dumps({"error": {"message": f"The model `{body['model']}` does not exist."}})
+            )
         else:
             self._server.strikes(echo_in(body))
             reply = self._server.next_reply(echo_in(body))
@@ -87,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._server.released.wait()
             self._send(reply, _completion(reply, body) if reply.body is None else reply.body)
 
-    def _send(self, reply: Reply, body: str) -> None:
+    def _send(self, reply: ScriptedReply, body: str) -> None:
         content = body.encode("latin-1" if "Content-Encoding" in reply.headers else "utf-8")
         self.send_response(reply.status)
         length = 1 << 40 if reply.endless else len(content)
@@ -105,12 +107,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _completion(reply: Reply, body: dict[str, Any]) -> str:
+def _completion(reply: ScriptedReply, body: dict[str, Any]) -> str:
     words = answer_to(body) if reply.words is None else reply.words
     return completion(words, reply.finish_reason)
 
 
-class _Http(ThreadingHTTPServer):
+class _OpenAIHttp(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """A client that went away is what some tests want."""
 
@@ -125,10 +127,10 @@ def free_port() -> Iterator[int]:
 
 
 @contextmanager
-def serving(port: int = 0) -> Iterator[Server]:
+def serving(port: int = 0) -> Iterator[OpenAIServer]:
     """A server that serves until the block ends."""
-    server = Server()
-    http = _Http(("127.0.0.1", port), partial(_Handler, server))
+    server = OpenAIServer()
+    http = _OpenAIHttp(("127.0.0.1", port), partial(_OpenAIHandler, server))
     server.url = f"http://127.0.0.1:{http.server_port}/v1"
     thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -12,7 +12,7 @@ from stream.pipeline.items import Embedding, End, Float16, Item
 from stream.pipeline.stage import Pipeline, drive
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import Manifest, Source
+from stream.records.schema.manifest import Manifest, SourceRecord
 from stream.records.store.attempt import AttemptGuard
 from stream.records.store.event_log import EventLog
 from stream.stages.detect import Detect
@@ -56,7 +56,7 @@ def write_run(folder: Path, windows: Float16, *, source: str = "clip.mp4", finis
     layout = RunLayout(folder, folder.name)
     options = {"source": source, "detector": DetectorOptions().model_dump()}
     Manifest(
-        run_id="r", state="running", started="", source=Source(name=source, size_bytes=1), intrinsics=None,
+        run_id="r", state="running", started="", source=SourceRecord(name=source, size_bytes=1), intrinsics=None,
         options=options, encoder={"model": "grid-v1"},
     ).write(layout.manifest)  # fmt: skip
     with EventLog(layout.events) as log:

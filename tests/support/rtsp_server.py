@@ -28,7 +28,7 @@ Then = Literal["cut", "hang"]
 
 
 @dataclass(frozen=True)
-class Unit:
+class AccessUnit:
     """One access unit: a picture and what goes before it."""
 
     nals: tuple[bytes, ...]
@@ -37,20 +37,21 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Session:
+class PlaySession:
     """The packets and the end of one PLAY."""
 
-    units: Sequence[Unit]
+    units: Sequence[AccessUnit]
     then: Then = "cut"
     """``cut`` closes the connection in mid-stream; ``hang`` keeps it and sends nothing more."""
 
 
-def units_of(clip: Path, *, fps: int = 30) -> list[Unit]:
+def units_of(clip: Path, *, fps: int = 30) -> list[AccessUnit]:
     """The access units of an HEVC clip in Annex B, or in MPEG-TS, each with its time; without B-frames."""
     with av.open(str(clip)) as container:
         packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
         return [
-            Unit(tuple(_nals(bytes(packet))), number / fps, packet.is_keyframe) for number, packet in enumerate(packets)
+            AccessUnit(tuple(_nals(bytes(packet))), number / fps, packet.is_keyframe)
+            for number, packet in enumerate(packets)
         ]
 
 
@@ -61,7 +62,12 @@ class RtspServer:
     """
 
     def __init__(
-        self, sessions: Sequence[Session], *, speed: float = 10.0, credentials: str | None = None, answers: bool = True
+        self,
+        sessions: Sequence[PlaySession],
+        *,
+        speed: float = 10.0,
+        credentials: str | None = None,
+        answers: bool = True,
     ) -> None:
         """``credentials`` are ``user:password``; without ``answers`` requests are read and nothing is said."""
         self._sessions = list(sessions)
@@ -148,7 +154,7 @@ class _Sender:
         self._sequence = (1 << 16) - 20  # it wraps soon, as does the clock
         self._first_tick = (1 << 32) - _CLOCK_HZ
 
-    def send(self, unit: Unit) -> None:
+    def send(self, unit: AccessUnit) -> None:
         payloads = [payload for nal in unit.nals for payload in _payloads(nal)]
         timestamp = (round(unit.t_s * _CLOCK_HZ) + self._first_tick) & 0xFFFFFFFF
         for number, payload in enumerate(payloads):
@@ -177,7 +183,7 @@ def _nals(annex_b: bytes) -> Iterator[bytes]:
         yield part.rstrip(b"\0")
 
 
-def _sdp(units: Sequence[Unit]) -> bytes:
+def _sdp(units: Sequence[AccessUnit]) -> bytes:
     sets = {nal[0] >> 1 & 0x3F: base64.b64encode(nal).decode() for nal in units[0].nals}
     names = {"vps": _VPS, "sps": _SPS, "pps": _PPS}
     sprop = ";".join(f"sprop-{name}={sets[kind]}" for name, kind in names.items() if kind in sets)

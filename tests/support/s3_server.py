@@ -29,7 +29,7 @@ class Bucket:
     denied: bool = False
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _S3Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def __init__(self, bucket: Bucket, *arguments: Any) -> None:  # noqa: ANN401  (the server's own, passed through)
@@ -111,7 +111,7 @@ def _etag(content: bytes) -> str:
 @contextmanager
 def serving(bucket: Bucket, patch: "pytest.MonkeyPatch") -> Iterator[Bucket]:
     """A server with one bucket, which clients in this process ask, until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, bucket))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_S3Handler, bucket))
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from models.encoders.cpu_store import CpuFrameStore, Done
-from models.encoders.encoder import ClipEmbedding, Encoding, Facts, UInt8
+from models.encoders.encoder import ClipEmbedding, EncoderFacts, Encoding, UInt8
 from stream.pipeline.items import EncoderFrame, Item
 
 
@@ -57,7 +57,7 @@ class Spy:
         """Sizes."""
         self.puts = self.kept_max = 0
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {}
 
     def encode(self, window: UInt8) -> ClipEmbedding:

@@ -26,6 +26,7 @@ import zmq
 
 from stream.bench.baseline import maps_of
 from stream.bench.clips import repeat_clip
+from stream.bench.figures import Figures
 from stream.demo.render import render_demo
 from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.camera import fit_camera
@@ -45,10 +46,8 @@ NAIVE_TO_CHAIN_MIN = 2.5
 SPEED_MIN = 20.0
 MEMORY_GROWTH_MAX = 0.05
 
-Row = dict[str, Any]
 
-
-def cpu(folder: Path, seconds: float, rounds: int) -> Row:
+def cpu(folder: Path, seconds: float, rounds: int) -> Figures:
     """CPU milliseconds a 1080p frame, medians over interleaved rounds; all threads of the process counted."""
     cv2.setNumThreads(1)
     clip = folder / "hd.mp4"
@@ -140,13 +139,13 @@ def receive_all(inlet: Receiver) -> None:
         pass
 
 
-def run_program(clip: Path, out: Path) -> tuple[Row, Row]:
+def run_program(clip: Path, out: Path) -> tuple[Figures, Figures]:
     """The real program on a clip; its last event and its ``run.json``."""
     words = [sys.executable, "-m", "stream.cli", str(clip), "--encoder", "grid", "--out", str(out), "--overwrite"]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     run_dir = out / clip.stem
-    last: Row = json.loads((run_dir / "events.jsonl").read_text().splitlines()[-1])
-    manifest: Row = json.loads((run_dir / "run.json").read_text())
+    last: Figures = json.loads((run_dir / "events.jsonl").read_text().splitlines()[-1])
+    manifest: Figures = json.loads((run_dir / "run.json").read_text())
     return last, manifest
 
 
@@ -160,7 +159,7 @@ def small_clip(folder: Path, minutes: float) -> Path:
     return clip
 
 
-def speed(folder: Path) -> Row:
+def speed(folder: Path) -> Figures:
     """Times real time of the whole program on a 5-minute clip, all processes, start and end included."""
     last, manifest = run_program(small_clip(folder, 5), folder / "runs")
     wall_s = manifest["usage"]["wall_s"]
@@ -177,7 +176,7 @@ def speed(folder: Path) -> Row:
     }
 
 
-def memory(folder: Path, minutes: float) -> Row:
+def memory(folder: Path, minutes: float) -> Figures:
     """Largest resident memory of all processes together, over a short and over a long source."""
     peaks = {}
     for length in (3.0, minutes):
@@ -203,7 +202,7 @@ def memory(folder: Path, minutes: float) -> Row:
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write everything here, too.")
 def main(what: str, seconds: float, rounds: int, minutes: float, json_path: Path | None) -> None:
     """Run the benchmarks of the chain; exit 1 if a limit is not held."""
-    rows: list[Row] = [{"what": "machine", **machine()}]
+    rows: list[Figures] = [{"what": "machine", **machine()}]
     with tempfile.TemporaryDirectory(prefix="egoclean-bench-") as name:
         folder = Path(name)
         if what in ("cpu", "all"):

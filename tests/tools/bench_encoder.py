@@ -30,6 +30,7 @@ from models.encoders.spec import RandomSize
 from models.encoders.vjepa2.encoder import Precision, VJepa2Encoder
 from models.encoders.vjepa2.random_weights import save_random_vjepa2
 from models.packages import make_torchvision_importable
+from stream.bench.figures import Figures
 from stream.demo.render import render_frames
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import FrameRemap
@@ -37,7 +38,6 @@ from stream.records.schema.manifest import machine
 from stream.video.sampling import PUBLISHED
 from tests.tools.memory import growth, memory_bytes
 
-Row = dict[str, Any]
 _SIZES: dict[str, RandomSize] = {"small": "random-small", "vitl": "random"}
 _SIZE = 1920, 1080
 _STRIDE = round(PUBLISHED.rate_fps)
@@ -91,7 +91,7 @@ class ThisWay:
         return self._store.encode([list(self._slots)]).result()[0].mean
 
 
-def measure(folder: Path, frames: int, windows: int, precision: Precision | None) -> Row:
+def measure(folder: Path, frames: int, windows: int, precision: Precision | None) -> Figures:
     """Milliseconds a window both ways, in turns; the first window of each is not counted where there are more."""
     encoder = VJepa2Encoder(folder, frames, precision)
     plain, ours = PlainWay(folder, encoder), ThisWay(encoder)

@@ -15,10 +15,10 @@ import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
+from stream.bench.figures import Figures
 from stream.demo.render import render_demo
 from stream.records.latencies import closing_s, opening_s, quantiles
 from stream.records.schema import events
@@ -26,10 +26,8 @@ from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import machine
 from stream.records.store.event_log import read_events
 
-Row = dict[str, Any]
 
-
-def measure(clip: Path, out: Path, encoder: str) -> Row:
+def measure(clip: Path, out: Path, encoder: str) -> Figures:
     """Play the clip once, in real time."""
     words = [sys.executable, "-m", "stream.cli", "run", str(clip), "--pace", "realtime", "--encoder", encoder]
     subprocess.run([*words, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
@@ -53,7 +51,7 @@ def began_at(keyframes: Path) -> float:
     return min(path.stat().st_mtime - int(path.stem) / 1000 for path in keyframes.glob("*.jpg"))
 
 
-def _row(edges: Sequence[tuple[float, float, float]]) -> Row:
+def _row(edges: Sequence[tuple[float, float, float]]) -> Figures:
     """Of edges, each with its time, when it was known, and when that was on disk; all in seconds of the clip."""
     return {
         "detector": quantiles([known_s - edge_s for edge_s, known_s, _ in edges]),

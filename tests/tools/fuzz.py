@@ -36,7 +36,7 @@ _COLUMNS = ("whole", "fewer", "damaged", "refused", "FAULT")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class BrokenClip:
     """One broken clip."""
 
     clip: str
@@ -75,26 +75,26 @@ class Clips:
                     continue
                 self._paths[source.stem, name] = path
 
-    def cases(self, count: int, seed: int) -> Iterator[Case]:
+    def cases(self, count: int, seed: int) -> Iterator[BrokenClip]:
         """As many as asked for; every clip, container and mutation in turn."""
         kinds = [(clip, form, mutation) for mutation in MUTATIONS for clip, form in self._paths]
         Random(seed).shuffle(kinds)
-        return (Case(*kinds[number % len(kinds)], seed + number // len(kinds)) for number in range(count))
+        return (BrokenClip(*kinds[number % len(kinds)], seed + number // len(kinds)) for number in range(count))
 
-    def broken(self, case: Case) -> Path:
+    def broken(self, case: BrokenClip) -> Path:
         """The case's file."""
         form = FORMS[case.form]
         path = self._folder / f"case{form.ending}"
         path.write_bytes(MUTATIONS[case.mutation](self._paths[case.clip, case.form], form, _chance(case)))
         return path
 
-    def pictures(self, case: Case) -> int:
+    def pictures(self, case: BrokenClip) -> int:
         """Of the intact clip."""
         with av.open(str(self._paths[case.clip, case.form])) as container:
             return sum(1 for packet in container.demux(video=0) if packet.size)
 
 
-def _chance(case: Case) -> Random:
+def _chance(case: BrokenClip) -> Random:
     return Random(case.name)
 
 

@@ -26,7 +26,7 @@ from tests.tools.ablation.__main__ import ablation
 from tests.tools.ablation.compare import Subject, compare
 from tests.tools.ablation.detectors import Found, adjacent_windows, causal
 from tests.tools.ablation.outcome import outcome
-from tests.tools.ablation.series import Series
+from tests.tools.ablation.series import EmbeddingSeries
 from tests.tools.ablation.table import show
 from tests.tools.ablation.variants import DEFAULT, SETTINGS, detector_variants, encoder_variants
 
@@ -45,10 +45,10 @@ def windows(seed: int = 0, event: float = 1.0) -> Float32:
     return made
 
 
-def series(vectors: Float32) -> Series:
+def series(vectors: Float32) -> EmbeddingSeries:
     """The same as a series; a window is known 2 s after its start."""
     starts_s = [float(t_s) for t_s in range(len(vectors))]
-    return Series(starts_s, [t_s + 2 for t_s in starts_s], tuple(vectors), len(vectors) + 1.0)
+    return EmbeddingSeries(starts_s, [t_s + 2 for t_s in starts_s], tuple(vectors), len(vectors) + 1.0)
 
 
 def stored(
@@ -95,12 +95,12 @@ def test_options_passed_are_those_of_the_row(tmp_path: Path, monkeypatch: pytest
     """Each causal row names exactly the options, other than the default ones, that its detector was given."""
     given: list[DetectorOptions] = []
 
-    class Spy(CausalDetector):
+    class SpyDetector(CausalDetector):
         def __init__(self, options: DetectorOptions) -> None:
             given.append(options)
             super().__init__(options)
 
-    monkeypatch.setattr(detectors, "CausalDetector", Spy)
+    monkeypatch.setattr(detectors, "CausalDetector", SpyDetector)
     rows = variants(stored(tmp_path, "clip"), "--truth", truth(tmp_path, "clip"))
     told = {name: row["options"] for name, row in rows.items() if row["detector"] == "causal"}
     assert list(told) == list(SETTINGS)
@@ -127,7 +127,7 @@ def test_causal_row_is_the_chains_own_detector(lasting: float) -> None:
     said = list(drive(Detect(DEFAULT), [*chain, End("end_of_stream", told.duration_s, 3600)]))
     opened = [item for item in said if isinstance(item, SegmentOpened) and item.kind == "anomalous"]
     closed = [item for item in said if isinstance(item, SegmentClosed) and item.kind == "anomalous"]
-    rounded = Series(told.t_start_s, told.known_s, tuple(vectors.astype(np.float16)), told.duration_s)
+    rounded = EmbeddingSeries(told.t_start_s, told.known_s, tuple(vectors.astype(np.float16)), told.duration_s)
     (found,) = causal(rounded, DEFAULT).anomalies or ()
     assert (found.t_start_s, found.t_end_s) == (opened[0].t_start_s, closed[-1].t_end_s)
     assert found.opened_at_s == opened[0].detected_at_s

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from exporters.anomalies import AnomalyRecord, causal_anomalies, read_anomalies
 from exporters.figures import style
-from exporters.figures.detection import causal_track
+from exporters.figures.detection import causal_trace
 from exporters.run_view import RunView, Span, view_run
 from exporters.table import export
 from stream.commands.analyze import analyze, views_with_truth
@@ -86,7 +86,7 @@ def test_events_count_and_not_the_replay(tmp_path: Path) -> None:
     np.save(layout.temporal, working_windows(221, seed=5)[1:])
     view = only_view(layout.root)
     assert announced_spans(causal_anomalies(view)) == before
-    (span,) = causal_track(view).spans
+    (span,) = causal_trace(view).spans
     assert (span.t_start_s, span.t_end_s) == (before[0][1], before[-1][2])
 
 
@@ -96,7 +96,7 @@ def test_growing_run_is_shown_up_to_now(tmp_path: Path) -> None:
     np.save(layout.timestamps, np.arange(134.0))
     view = only_view(layout.root)
     assert view.title == ("clip", "grid-v1, 134 windows, run not finished")
-    (span,) = causal_track(view).spans
+    (span,) = causal_trace(view).spans
     assert span.t_start_s == pytest.approx(EVENT_S[0], abs=3)
     assert span.t_end_s == 134.0
     (written,) = export(["anomalies"], [view], layout.root)

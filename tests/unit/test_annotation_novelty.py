@@ -9,7 +9,7 @@ import pytest
 from models.annotators.annotator import AnnotationRequest, AnnotationResponse
 from stream.annotation import novelty
 from stream.annotation.selection import may_be_reopened
-from stream.pipeline.facts import Kind
+from stream.pipeline.facts import SegmentKind
 from stream.pipeline.items import Item
 from stream.pipeline.stage import drive
 from stream.records.schema import events
@@ -34,7 +34,7 @@ def subtasks(layout: RunLayout) -> dict[str, str]:
     return {action.segment_id: action.ecot.subtask for action in read_annotations(layout.annotations) if action.ecot}
 
 
-NOVEL: Sequence[tuple[Kind, tuple[float, float]]] = (
+NOVEL: Sequence[tuple[SegmentKind, tuple[float, float]]] = (
     ("typical", (1.0, 0.0)),
     ("typical", (0.99, 0.1)),
     ("anomalous", (1.0, 0.01)),

@@ -14,11 +14,11 @@ from stream.annotation.queue import AnnotationQueue
 from stream.annotation.queue_messages import (
     ChannelReady,
     DropKeyframes,
-    Event,
     Finish,
     Instruction,
     KeepKeyframes,
     OutcomeRecorded,
+    QueueEvent,
     RecordResponse,
     RecordRestart,
     RecordSkip,
@@ -90,7 +90,7 @@ class Environment:
         self.unreported: list[RecordResponse | SelectAgain] = []
         self.refused = 0
 
-    def give(self, event: Event) -> list[Instruction]:
+    def give(self, event: QueueEvent) -> list[Instruction]:
         """Give an event; check and note each instruction."""
         instructions = self.queue.handle(event)
         for instruction in instructions:

@@ -226,7 +226,7 @@ def test_words_about_another_segment_are_no_answer(layout: RunLayout) -> None:
 
     play(layout, options({"annotator.max_wait_s": 86_400.0}), FakeAnnotator(swapped, batch_max=3), clip(3))
     assert subtasks(layout) == {"s0001": "work on s0001"}
-    assert ["the answer is to request" in event.reason for event in of_kind(layout, events.SegmentFailed)] == [True] * 2
+    assert ["form: request is '" in event.reason for event in of_kind(layout, events.SegmentFailed)] == [True] * 2
 
 
 def test_refused_answers_are_counted(layout: RunLayout, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,12 +1,25 @@
 """Which annotator a run has is settled before it begins."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from models.annotators.spec import AnnotatorChoice
+from models.annotators.table import ANNOTATORS
+from stream.annotation.options import AnnotatorOptions
 from stream.config import Options
 from stream.errors import ModelUnavailableError, UsageError
 from stream.run.prepare import prepare
+
+
+@pytest.mark.parametrize("name", ANNOTATORS)
+def test_own_options_of_an_annotator_exist(name: str) -> None:
+    """They are fields of its choice and options of the command line, and the name of its model is one of them."""
+    own_options = ANNOTATORS[name].own_options
+    assert "model" in own_options
+    assert own_options <= {field.name for field in fields(AnnotatorChoice)}
+    assert own_options <= AnnotatorOptions.model_fields.keys()
 
 
 @pytest.mark.parametrize(

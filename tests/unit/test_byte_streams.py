@@ -22,7 +22,7 @@ from stream.video.container import read_facts
 from tests.support.clips import Decoded, decode, make_with
 from tests.support.data_hub import clip_bytes
 from tests.support.live_http import Way, serving
-from tests.support.live_packets import Clock
+from tests.support.live_packets import FakeClock
 from tests.support.stream_clips import make_stream_clips
 
 QUICK = LiveOptions(read_timeout_s=5.0, reconnect_timeout_s=0.3)
@@ -152,7 +152,7 @@ def test_standard_input_is_read_to_its_end(clips: dict[str, Path], ending: str) 
 
 def test_a_growing_file_ends_after_its_idle_time(tmp_path: Path) -> None:
     """Counted from the last growth, on the monotonic clock, and once: libav reads several times at an end."""
-    path, clock = tmp_path / "a.ts", Clock()
+    path, clock = tmp_path / "a.ts", FakeClock()
     path.write_bytes(b"abc")
 
     def grow(seconds: float) -> None:
@@ -185,7 +185,7 @@ def test_a_file_that_grows_is_read_as_it_grows(
     tmp_path: Path, clips: dict[str, Path], ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it, though it is written while it is read; it ends when it no longer grows."""
-    clock, is_written = Clock(), threading.Event()
+    clock, is_written = FakeClock(), threading.Event()
 
     def wait(seconds: float) -> None:
         if is_written.wait(0.001):

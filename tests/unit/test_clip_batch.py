@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from stream.engines.batch import Outcome, gravest, run_clips, run_in_turn
+from stream.engines.batch import Outcome, most_severe, run_clips, run_in_turn
 from stream.errors import ExitCode, ModelUnavailableError, NoRoomError, SourceError, UsageError
 from stream.records.schema.generate import path_of
 from stream.records.schema.series import MOST_LEFT_OUT
@@ -90,12 +90,12 @@ def test_two_clips_of_one_stem_are_refused(tmp_path: Path) -> None:
 
 def test_the_gravest_code_is_the_commands() -> None:
     """The greatest of all, but that damage (4) weighs less than a clip that is not done."""
-    assert gravest([0, 0]) == 0
-    assert gravest([0, 4, 0]) == 4
-    assert gravest([4, 3, 0]) == 3
-    assert gravest([4, 2]) == 2
-    assert gravest([3, 70, 4]) == 70
-    assert gravest([70, 143]) == 143
+    assert most_severe([0, 0]) == 0
+    assert most_severe([0, 4, 0]) == 4
+    assert most_severe([4, 3, 0]) == 3
+    assert most_severe([4, 2]) == 2
+    assert most_severe([3, 70, 4]) == 70
+    assert most_severe([70, 143]) == 143
 
 
 FAILURES: dict[str, Exception] = {

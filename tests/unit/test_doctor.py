@@ -13,7 +13,7 @@ from rich.console import Console
 from stream.config import Options
 from stream.doctor import machine, software
 from stream.doctor.check import check
-from stream.doctor.clip import Case, reading
+from stream.doctor.clip import PlannedRun, reading
 from stream.engines.table import run_prepared
 from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, UsageError
 from stream.run.prepare import prepare
@@ -41,12 +41,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_sidecar_that_disagrees_is_a_warning(clip: Path, tmp_path: Path) -> None:
     """What the file beside the clip says otherwise is said, in the words of a run."""
     copy = Path(shutil.copytree(clip.parent, tmp_path / "copy")) / clip.name
-    case = Case(Options(source=str(copy)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
+    case = PlannedRun(Options(source=str(copy)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
     assert [made.message for made in reading(case) if made.name == "sidecar"] == ["none"]
     copy.with_suffix(".json").write_text('{"codec": "av1"}')
     (made,) = (made for made in reading(case) if made.name == "sidecar")
     assert made.level == "warn"
-    assert made.message.endswith("disagrees with the clip, which is believed: codec av1 (the clip: hevc)")
+    assert made.message.endswith("disagrees with the clip, whose own values are used: codec av1 (the clip: hevc)")
 
 
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.encoders.cpu_store import CpuFrameStore
-from models.encoders.encoder import ClipEmbedding, Facts, FrameStore, UInt8
+from models.encoders.encoder import ClipEmbedding, EncoderFacts, FrameStore, UInt8
 from stream.errors import EgocleanError, UsageError
 from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Embedding, End, Item
@@ -68,7 +68,7 @@ class Counting:
     encoder_px = 4
     asked = 0
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {"model": self.name}
 
     def encode(self, window: UInt8) -> ClipEmbedding:

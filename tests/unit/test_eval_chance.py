@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from stream.evaluation.chance import scatter
 from stream.evaluation.evaluation import evaluate
-from stream.evaluation.types import Clip, Stretch
+from stream.evaluation.types import ClipAnomalies, Stretch
 from tests.support.properties import examples
 
 TRUE = (Stretch(60, 80), Stretch(140, 158))
-FOUND = Clip("found", predicted=(Stretch(61, 82), Stretch(141, 157)), true=TRUE, duration_s=190.0)
-ASTRAY = Clip("astray", predicted=(Stretch(5, 26), Stretch(100, 116)), true=TRUE, duration_s=190.0)
+FOUND = ClipAnomalies("found", predicted=(Stretch(61, 82), Stretch(141, 157)), true=TRUE, duration_s=190.0)
+ASTRAY = ClipAnomalies("astray", predicted=(Stretch(5, 26), Stretch(100, 116)), true=TRUE, duration_s=190.0)
 
 
 @examples(60)
@@ -41,7 +41,7 @@ def test_random_events_lie_anywhere_alike() -> None:
 
 def test_chance_agrees_with_its_own_probability() -> None:
     """A 10 s event in a 110 s clip is hit within 2 s by chance with probability 4/100, and so says the control."""
-    clip = Clip("one", predicted=(Stretch(50, 60),), true=(Stretch(50, 60),), duration_s=110.0)
+    clip = ClipAnomalies("one", predicted=(Stretch(50, 60),), true=(Stretch(50, 60),), duration_s=110.0)
     chance = evaluate([clip], seed=1).chances["f1_edges_2s"]
     assert chance is not None
     assert chance.random_mean == pytest.approx(0.04, abs=0.02)
@@ -65,7 +65,7 @@ def test_random_detectors_do_not_beat_themselves() -> None:
     """Of 200 detectors that are random themselves about one in twenty or fewer beats the control."""
     places = scatter(np.array([21.0, 16.0]), 190.0, np.random.default_rng(7), draws=200)
     luck = [
-        evaluate([Clip("luck", tuple(Stretch(*edges) for edges in place), TRUE, 190.0)], seed=0).beats_random
+        evaluate([ClipAnomalies("luck", tuple(Stretch(*edges) for edges in place), TRUE, 190.0)], seed=0).beats_random
         for place in places.tolist()
     ]
     assert sum(each is True for each in luck) <= 15
@@ -74,14 +74,14 @@ def test_random_detectors_do_not_beat_themselves() -> None:
 @pytest.mark.parametrize(("predicted", "true", "side"), [((), TRUE, "predicted"), (TRUE, (), "true")])
 def test_no_events_no_verdict(predicted: tuple[Stretch, ...], true: tuple[Stretch, ...], side: str) -> None:
     """Where a side has no event nothing is said of chance, and the sentence names that side."""
-    evaluation = evaluate([Clip("none", predicted, true, 190.0)], seed=0)
+    evaluation = evaluate([ClipAnomalies("none", predicted, true, 190.0)], seed=0)
     assert evaluation.beats_random is None
     assert f"there is no {side} event" in evaluation.verdict
 
 
 def test_clip_full_of_predictions_leaves_chance_no_room() -> None:
     """Where the predictions fill the clip every random detector is the same, and nothing beats it."""
-    clip = Clip("full", predicted=(Stretch(0, 190),), true=TRUE, duration_s=190.0)
+    clip = ClipAnomalies("full", predicted=(Stretch(0, 190),), true=TRUE, duration_s=190.0)
     chance = evaluate([clip], seed=0).chances["time_f1"]
     assert chance is not None
     assert chance.random_mean == pytest.approx(chance.value)

@@ -14,7 +14,7 @@ from stream.errors import EgocleanError, InputError, UsageError
 from stream.evaluation.evaluation import evaluate as judge_clips
 from stream.evaluation.evaluation import judge
 from stream.evaluation.tables import show
-from stream.evaluation.types import Clip, Stretch
+from stream.evaluation.types import ClipAnomalies, Stretch
 from tests.support.eval_files import LOGS, SHARED, file, needs_logs, write_run
 
 TRUTH = '{"one": [{"t_start_s": 58, "t_end_s": 98, "kind": "anomalous"}], "two": []}'
@@ -80,7 +80,7 @@ def test_table_in_a_pipe_is_plain_and_aligned(tmp_path: Path) -> None:
 
 def test_terminal_of_80_columns_cuts_nothing() -> None:
     """In a narrow terminal a long name is folded, and every figure stands in full."""
-    clip = Clip("factory_001_worker_001_[0000]", (Stretch(61, 82),), (Stretch(60, 80),), 1190.0)
+    clip = ClipAnomalies("factory_001_worker_001_[0000]", (Stretch(61, 82),), (Stretch(60, 80),), 1190.0)
     screen = io.StringIO()
     show(judge_clips([clip], seed=0), (), Console(file=screen, force_terminal=True, width=80, color_system=None))
     shown = screen.getvalue()

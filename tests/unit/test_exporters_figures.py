@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from exporters.figures import detection, diagnostics, style
-from exporters.figures.detection import Detection, Track, draw_detection
+from exporters.figures.detection import Detection, DetectorTrace, draw_detection
 from exporters.figures.diagnostics import Diagnostics, SegmentPeriods, WorkRepetition, draw_diagnostics
 from exporters.figures.matrices import cells_of, similarity
-from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, clock_for, envelope
+from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, envelope, time_format
 from exporters.run_view import Span
 from stream.errors import ModelUnavailableError
 
@@ -47,20 +47,20 @@ def png_size(path: Path) -> tuple[int, ...]:
     return struct.unpack(">II", path.read_bytes()[16:24])
 
 
-def some_track(count: int, *spans: Span) -> Track:
-    """A track whose thresholds move, and are not there in the first tenth."""
+def some_trace(count: int, *spans: Span) -> DetectorTrace:
+    """A trace whose thresholds move, and are not there in the first tenth."""
     t_s = np.arange(count, dtype=np.float64)
     theta_on = 0.3 + 0.1 * np.exp(-t_s / 50)
     theta_on[: count // 10] = np.nan
     score = np.random.default_rng(0).uniform(0.1, 0.2, count)
     median = np.full(count, 0.2)
-    return Track("causal", t_s, score, score / 2, theta_on, (theta_on + median) / 2, median, spans)
+    return DetectorTrace("causal", t_s, score, score / 2, theta_on, (theta_on + median) / 2, median, spans)
 
 
 def some_detection(count: int) -> Detection:
     """Both tracks, truth, and damage."""
-    causal = some_track(count, Span(10.0, 20.0, detected_at_s=13.0), Span(30.0, 35.0))
-    offline = replace(some_track(count, Span(9.0, 21.0)), name="offline")
+    causal = some_trace(count, Span(10.0, 20.0, detected_at_s=13.0), Span(30.0, 35.0))
+    offline = replace(some_trace(count, Span(9.0, 21.0)), name="offline")
     return Detection(("clip", ""), float(count), causal, offline, truth=(Span(8.0, 20.0),), damaged=(Span(25.0, 26.0),))
 
 
@@ -80,13 +80,13 @@ def some_diagnostics(count: int) -> Diagnostics:
 
 
 def test_detection_draws_the_thresholds_as_they_moved() -> None:
-    """Score, average and thresholds of both tracks are drawn value for value, the warm-up as a gap."""
+    """Score, average and thresholds of both traces are drawn value for value, the warm-up as a gap."""
     figure, data = Figure(), some_detection(100)
     draw_detection(figure, data)
-    for axes, track in zip(figure.axes[1:], (data.causal, data.offline), strict=True):
+    for axes, trace in zip(figure.axes[1:], (data.causal, data.offline), strict=True):
         drawn = {label: line(axes, label)[1] for label in ("score", "EMA", "θ on", "θ off", "median")}
         for label, values in zip(
-            drawn, (track.score, track.ema, track.theta_on, track.theta_off, track.median), strict=True
+            drawn, (trace.score, trace.ema, trace.theta_on, trace.theta_off, trace.median), strict=True
         ):
             assert np.array_equal(drawn[label], values, equal_nan=True), label
 
@@ -244,6 +244,6 @@ def test_curve_breaks_where_windows_are_missing() -> None:
 )
 def test_ticks_read_as_a_clock(span_s: float, t_s: float, unit: str, text: str) -> None:
     """Times are written in the unit that suits the span, with at most eight round ticks."""
-    clock = clock_for(0.0, span_s, 8)
+    clock = time_format(0.0, span_s, 8)
     assert (clock.unit, clock.text(t_s)) == (unit, text)
     assert span_s / clock.step_s <= 8 or clock.step_s == 86400

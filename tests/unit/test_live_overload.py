@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.encoders.cpu_store import CpuFrameStore
-from models.encoders.encoder import ClipEmbedding, Facts, UInt8
+from models.encoders.encoder import ClipEmbedding, EncoderFacts, UInt8
 from stream.config import Options
 from stream.detection.options import DetectorOptions
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceGap, SourceLost, StreamOverload
@@ -21,7 +21,7 @@ from stream.records.store.event_log import read_events
 from stream.stages.detect import Detect
 from stream.stages.embed import Embed
 from stream.stages.record import Record
-from tests.support.live_packets import Clock
+from tests.support.live_packets import FakeClock
 
 FPS = 30
 SPAN_S = 63 / FPS
@@ -34,12 +34,12 @@ class SlowEncoder:
     frames = 64
     encoder_px = 8
 
-    def __init__(self, clock: Clock, each_s: float) -> None:
+    def __init__(self, clock: FakeClock, each_s: float) -> None:
         self._clock = clock
         self._each_s = each_s
         self.began_at: list[float] = []
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {}
 
     def encode(self, window: UInt8) -> ClipEmbedding:
@@ -52,7 +52,7 @@ class SlowEncoder:
         return CpuFrameStore(lambda windows: [self.encode(frames) for frames in windows], self.frames, self.encoder_px)
 
 
-def _encoder_frames(clock: Clock, duration_s: float) -> Iterator[EncoderFrame]:
+def _encoder_frames(clock: FakeClock, duration_s: float) -> Iterator[EncoderFrame]:
     """Frames as the camera sends them: one waits until it is taken, none is taken before it is there."""
     began_at = clock()
     for index in range(round(duration_s * FPS)):
@@ -62,7 +62,7 @@ def _encoder_frames(clock: Clock, duration_s: float) -> Iterator[EncoderFrame]:
 
 
 def _run(each_s: float, max_lag_s: float = 5.0, duration_s: float = 120.0) -> tuple[list[Item], SlowEncoder]:
-    clock = Clock()
+    clock = FakeClock()
     encoder = SlowEncoder(clock, each_s)
     stage = Embed(encoder, 1.0, max_lag_s=max_lag_s, clock=clock)
     return list(drive(stage, _encoder_frames(clock, duration_s))), encoder
@@ -90,7 +90,7 @@ def test_a_slow_encoder_is_never_further_behind_than_allowed(each_s: float) -> N
 
 def test_a_clip_is_never_skipped() -> None:
     """Frames without a time of arrival wait, however slow the encoder is."""
-    clock = Clock()
+    clock = FakeClock()
     given = [EncoderFrame(n, n / FPS, 1 / FPS, np.zeros((8, 8, 3), np.uint8)) for n in range(300)]
     out = list(drive(Embed(SlowEncoder(clock, 100.0), 1.0, max_lag_s=5.0, clock=clock), given))
     assert [type(item) for item in out] == [Embedding] * 8
@@ -98,7 +98,7 @@ def test_a_clip_is_never_skipped() -> None:
 
 def test_no_window_spans_a_gap() -> None:
     """Frames from before it are forgotten, and the next window begins after it; none is told as skipped."""
-    clock = Clock()
+    clock = FakeClock()
     before = list(_encoder_frames(clock, 4.0))
     after = [EncoderFrame(120 + n, 50_000.3 + n / FPS, 1 / FPS, before[0].rgb, clock()) for n in range(120)]
     given: list[Item] = [*before, SourceLost(4.0, "cut"), SourceGap(4.0, 50_000.3, "cut"), *after]

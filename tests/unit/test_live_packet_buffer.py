@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stream.pipeline.items import ConnectionLost, ConnectionRestored, Packet, PacketsDropped, SourceEvent
 from stream.sources.live.backoff import FIRST_S, LONGEST_S, Backoff
 from stream.sources.live.packet_buffer import PacketBuffer
-from tests.support.live_packets import Clock, group, times_s
+from tests.support.live_packets import FakeClock, group, times_s
 
 DEADLINE_S = 20.0
 
@@ -27,7 +27,7 @@ def _taken(backlog: PacketBuffer) -> list[Packet | SourceEvent]:
 
 def test_what_is_young_enough_comes_in_order() -> None:
     """Nothing is dropped while the oldest packet is young."""
-    clock = Clock()
+    clock = FakeClock()
     backlog = PacketBuffer(5.0, clock=clock)
     given = group(0.0, clock())
     _filled(backlog, given)
@@ -37,7 +37,7 @@ def test_what_is_young_enough_comes_in_order() -> None:
 
 def test_late_packets_are_dropped_up_to_a_key_picture() -> None:
     """Whole groups go, from the oldest packet on; one ``PacketsDropped`` says how many and up to when."""
-    clock = Clock()
+    clock = FakeClock()
     backlog = PacketBuffer(5.0, clock=clock)
     _filled(backlog, group(0.0, 100.0), group(1.0, 101.0), group(2.0, 104.0))
     begun = [backlog.take(0.0) for _ in range(4)]
@@ -51,7 +51,7 @@ def test_late_packets_are_dropped_up_to_a_key_picture() -> None:
 
 def test_a_group_of_which_the_beginning_was_dropped_is_not_begun_in_its_middle() -> None:
     """What comes of it later is dropped, too, up to the next key picture."""
-    clock = Clock()
+    clock = FakeClock()
     backlog = PacketBuffer(5.0, clock=clock)
     first = group(0.0, 100.0)
     _filled(backlog, first[:5])
@@ -67,7 +67,7 @@ def test_a_group_of_which_the_beginning_was_dropped_is_not_begun_in_its_middle()
 
 def test_a_cut_is_never_dropped() -> None:
     """That a camera was lost, and since when it is back, comes through between what is dropped."""
-    clock = Clock()
+    clock = FakeClock()
     backlog = PacketBuffer(5.0, clock=clock)
     _filled(
         backlog,
@@ -83,7 +83,7 @@ def test_a_cut_is_never_dropped() -> None:
 
 def test_the_bytes_are_bounded_while_nobody_takes() -> None:
     """A camera that is not read for long fills no memory: the oldest groups go."""
-    clock = Clock()
+    clock = FakeClock()
     backlog = PacketBuffer(math.inf, most_bytes=3500, clock=clock)
     for number in range(100):
         _filled(backlog, group(float(number), clock(), size=100))
@@ -114,7 +114,7 @@ def test_a_source_that_can_wait_waits() -> None:
 
 def test_waits_double_with_jitter_up_to_a_bound() -> None:
     """Each is shortened by up to a half; after a success they begin anew."""
-    clock = Clock()
+    clock = FakeClock()
     backoff = Backoff(math.inf, clock=clock, wait=clock.wait, chance=lambda: 0.5)
     assert all(backoff.wait() for _ in range(9))
     assert clock.waits_s == [0.75 * min(LONGEST_S, FIRST_S * 2**n) for n in range(9)]
@@ -132,7 +132,7 @@ def test_no_attempt_follows_an_interrupted_wait() -> None:
 
 def test_the_budget_counts_from_the_first_failure() -> None:
     """The last wait ends with the budget, and then there is one more attempt, and no other."""
-    clock = Clock()
+    clock = FakeClock()
     backoff = Backoff(4.0, clock=clock, wait=clock.wait, chance=lambda: 0.0)
     waits = [backoff.wait() for _ in range(5)]
     assert waits == [True, True, True, True, False]

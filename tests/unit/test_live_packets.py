@@ -20,17 +20,17 @@ from stream.stages.decode import Decode
 from stream.video.container import open_stream, read_facts
 from stream.video.packets import packets
 from tests.support.clips import make_clip
-from tests.support.live_packets import Clock, packet, times_s
+from tests.support.live_packets import FakeClock, packet, times_s
 
 Given: TypeAlias = Packet | SourceEvent
 Arrival = tuple[float, "av.Packet[av.VideoStream]"]
 
 
-class Camera:
+class FakeCamera:
     """Gives one list of (time of arrival, packet) a connection; an error in it is raised."""
 
     def __init__(
-        self, clock: Clock, connections: Sequence[Sequence[Arrival | Exception]], container: str = "mpegts"
+        self, clock: FakeClock, connections: Sequence[Sequence[Arrival | Exception]], container: str = "mpegts"
     ) -> None:
         self._clock = clock
         self._format = SimpleNamespace(name=container)
@@ -60,9 +60,9 @@ class Camera:
 
 def _watched(
     connections: Sequence[Sequence[Arrival | Exception]], budget_s: float = 60.0, *, has_end: bool = False
-) -> tuple[list[Given], Camera]:
-    clock = Clock()
-    camera = Camera(clock, connections)
+) -> tuple[list[Given], FakeCamera]:
+    clock = FakeClock()
+    camera = FakeCamera(clock, connections)
     backoff = Backoff(budget_s, clock=clock, wait=clock.wait, chance=lambda: 0.0)
     return list(CameraPackets(camera.connect, backoff, has_end=has_end, read_timeout_s=10.0, clock=clock)), camera
 
@@ -134,8 +134,8 @@ def test_nothing_is_told_before_the_first_picture() -> None:
 
 def test_a_run_that_goes_on_begins_with_a_gap() -> None:
     """It lasts from the last picture of the attempt before, by the monotonic clock; the loss is told at once."""
-    clock = Clock()
-    camera = Camera(clock, [[UnreachableError("x: Connection refused")], _pictures(107.0, 0.0)])
+    clock = FakeClock()
+    camera = FakeCamera(clock, [[UnreachableError("x: Connection refused")], _pictures(107.0, 0.0)])
     since = CameraPosition(last_s=40.0, end_s=40.5, last_at=95.0)
     backoff = Backoff(1.0, clock=clock, wait=clock.wait)
     given = list(CameraPackets(camera.connect, backoff, has_end=True, since=since, clock=clock))
@@ -224,9 +224,9 @@ def test_a_real_connection_is_followed(tmp_path: Any) -> None:  # noqa: ANN401 -
 
 def test_pictures_without_times_have_the_time_of_their_arrival() -> None:
     """MJPEG over HTTP has none, and what libav counts says nothing of the camera's rate."""
-    clock = Clock()
+    clock = FakeClock()
     arrivals = [(100.0 + number / 8, packet(number / 25, key=True)) for number in range(4)]
-    camera = Camera(clock, [arrivals], container="mpjpeg")
+    camera = FakeCamera(clock, [arrivals], container="mpjpeg")
     packets_ = CameraPackets(camera.connect, Backoff(1.0, wait=lambda _: False), has_end=True, clock=clock)
     times = times_s([each for each in packets_ if isinstance(each, Packet)])
     assert times == pytest.approx([0.0, 0.125, 0.25, 0.375], abs=1e-4)

@@ -5,12 +5,12 @@ import pytest
 from stream.monitoring.metrics import Metrics
 from stream.records.schema import events
 from stream.runtime.heartbeat import Heartbeat
-from tests.support.live_packets import Clock
+from tests.support.live_packets import FakeClock
 
 
 def test_metrics_add_up() -> None:
     """Given statuses and events, every figure is what follows from them."""
-    clock = Clock()
+    clock = FakeClock()
     metrics = Metrics(price_per_hour=0.36, clock=clock)
     metrics.spent(0.25)
     clock.now_s += 10
@@ -54,7 +54,7 @@ def test_metrics_add_up() -> None:
 
 def test_annotator_is_measured_by_the_clock() -> None:
     """What waits for the annotator is what the record says; a description counts from when its closing was heard."""
-    clock = Clock()
+    clock = FakeClock()
     metrics = Metrics(price_per_hour=0.2, clock=clock)
     value = metrics.registry.get_sample_value
     metrics.on_heartbeat(Heartbeat("record", "running", gauges={"waiting_segments": 3, "spool_bytes": 4096}))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.encoders.table import Choice, choose, make_encoder
+from models.encoders.table import EncoderChoice, choose, make_encoder
 from models.errors import ModelUnavailableError
 from models.weights.digest import has_digest
 from models.weights.weights import identity, locate, weight_files, weights_sha256
@@ -136,7 +136,7 @@ def test_identity_of_a_cached_snapshot_is_the_hubs(tmp_path: Path) -> None:
 
 def test_auto_is_vjepa2_where_its_weights_are(tmp_path: Path) -> None:
     """``auto`` settles on V-JEPA 2 and hands on the folder."""
-    assert choose(model=_whole(tmp_path)) == Choice("vjepa2", str(tmp_path))
+    assert choose(model=_whole(tmp_path)) == EncoderChoice("vjepa2", str(tmp_path))
 
 
 def test_auto_without_weights_names_both_ways_out() -> None:
@@ -155,7 +155,7 @@ def test_choice_checks_the_architecture(tmp_path: Path) -> None:
 
 def test_grid_is_chosen_by_name_alone(tmp_path: Path) -> None:
     """The grid needs no weights and refuses a folder of them."""
-    assert choose("grid") == Choice("grid", None)
+    assert choose("grid") == EncoderChoice("grid", None)
     with pytest.raises(ValueError, match="has no weights"):
         choose("grid", tmp_path)
     with pytest.raises(ValueError, match="has no weights"):

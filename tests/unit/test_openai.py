@@ -9,26 +9,26 @@ import cv2
 import numpy as np
 import pytest
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Frame
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, RequestFrame
 from models.annotators.openai.chat import BOX_SPACE
 from models.annotators.openai.retry_policy import TRIES
 from models.annotators.response.parse import AnswerError, parse_answer
 from models.annotators.response.schema import answer_schema, echo_of, longest_json_bytes
 from tests.support.echo_server import MODEL, TOKENS_IN, TOKENS_OUT
 from tests.support.openai_asked import annotator, asked, outcomes, segment
-from tests.support.openai_server import Reply, Server
+from tests.support.openai_server import OpenAIServer, ScriptedReply
 
 PACKED = gzip.compress(b" " * 2**21)
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     """A server, asked again without pauses, and no key in sight."""
     with asked(tmp_path, monkeypatch) as server:
         yield server
 
 
-def _reason(server: Server, reply: Reply) -> str:
+def _reason(server: OpenAIServer, reply: ScriptedReply) -> str:
     """Why a segment failed that always gets ``reply``, while the one beside it is answered."""
     bad, good = segment(1), segment(2)
     server.to_segment[echo_of(bad)] = [reply] * TRIES
@@ -41,7 +41,7 @@ def _reason(server: Server, reply: Reply) -> str:
     return failure.reason
 
 
-def test_answers_are_their_requests_own(server: Server) -> None:
+def test_answers_are_their_requests_own(server: OpenAIServer) -> None:
     """Each segment's answer carries its id and digest, parses against its schema, and counts the server's tokens."""
     requests = [segment(number) for number in range(5)]
     seen = outcomes(server, *requests)
@@ -56,7 +56,7 @@ def test_answers_are_their_requests_own(server: Server) -> None:
         assert action.objects[0].bbox == (32, 36, 96, 72)
 
 
-def test_frames_go_with_their_times_and_the_schema(server: Server) -> None:
+def test_frames_go_with_their_times_and_the_schema(server: OpenAIServer) -> None:
     """Each picture stands after its own time, the words come last, and the form is demanded strictly."""
     request = segment(7)
     outcomes(server, request, task="Repair the pump")
@@ -73,7 +73,7 @@ def test_frames_go_with_their_times_and_the_schema(server: Server) -> None:
     assert body["temperature"] == 0.0
 
 
-def test_long_segment_shows_an_even_choice(server: Server) -> None:
+def test_long_segment_shows_an_even_choice(server: OpenAIServer) -> None:
     """Of more frames than may be sent every second, third, ... goes, with its own time; the answer says how many."""
     seen = outcomes(server, segment(frames=10), frames_max=4)
     times = [part["text"] for part in server.asked[0]["messages"][0]["content"][:-1:2]]
@@ -81,10 +81,10 @@ def test_long_segment_shows_an_even_choice(server: Server) -> None:
     assert seen["s0"].frames == 4
 
 
-def test_large_frames_are_shrunk(server: Server) -> None:
+def test_large_frames_are_shrunk(server: OpenAIServer) -> None:
     """A frame of more pixels than a model is shown goes as a smaller picture of the same shape."""
     picture = cv2.imencode(".jpg", np.full((720, 1280, 3), (10, 120, 240), np.uint8))[1].tobytes()
-    request = AnnotationRequest("s0", "0" * 64, 1.0, (Frame(0.0, picture),), 1280, 720)
+    request = AnnotationRequest("s0", "0" * 64, 1.0, (RequestFrame(0.0, picture),), 1280, 720)
     outcomes(server, request)
     url = server.asked[0]["messages"][0]["content"][1]["image_url"]["url"]
     sent = cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
@@ -93,15 +93,15 @@ def test_large_frames_are_shrunk(server: Server) -> None:
     assert np.abs(sent.astype(int) - (10, 120, 240)).max() <= 3
 
 
-def test_frame_that_is_no_picture_costs_its_own_segment(server: Server) -> None:
+def test_frame_that_is_no_picture_costs_its_own_segment(server: OpenAIServer) -> None:
     """A frame that cannot be shrunk fails its segment; the one beside it is described."""
-    broken = AnnotationRequest("s1", "1" * 64, 1.0, (Frame(0.0, b"no picture"),), 1280, 720)
+    broken = AnnotationRequest("s1", "1" * 64, 1.0, (RequestFrame(0.0, b"no picture"),), 1280, 720)
     seen = outcomes(server, broken, segment(2))
-    assert "is no picture" in seen["s1"].reason
+    assert "is not a picture" in seen["s1"].reason
     assert isinstance(seen["s2"], AnnotationAnswer)
 
 
-def test_facts_say_how_to_ask_again(server: Server) -> None:
+def test_facts_say_how_to_ask_again(server: OpenAIServer) -> None:
     """The record has model, address, prompt and schema, and no key."""
     facts = annotator(server).facts()
     assert facts["model"] == MODEL
@@ -112,33 +112,39 @@ def test_facts_say_how_to_ask_again(server: Server) -> None:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(200, body="<html>Sign in</html>", headers={"Content-Type": "text/html"}), "is no chat completion"),
-        (Reply(200, body="{}"), "is no chat completion"),
-        (Reply(200, body='{"choices":[]}'), "has no choice in it"),
-        (Reply(words=""), "the answer is empty, its finish_reason 'stop'"),
-        (Reply(words="", finish_reason="content_filter"), "'content_filter'"),
-        (Reply(words='{"request":', finish_reason="length"), "was cut off after 56 tokens"),
-        (Reply(words="x" * 100_000), "has 100000 characters, expected at most"),
-        (Reply(500, body="<html>\x1b[2J</html>"), "the server answered 500"),
-        (Reply(429, body="{}", headers={"Retry-After": "0"}), "the server answered 429"),
-        (Reply(429, body="{}", headers={"Retry-After": "9999"}), "the server answered 429"),
-        (Reply(cut=True), "the connection to the server broke off"),
-        (Reply(endless=True), "the server's reply is longer than 1048576 bytes"),
-        (Reply(500, endless=True), "the server's reply is longer than 1048576 bytes"),
-        (Reply(body=PACKED.decode("latin-1"), headers={"Content-Encoding": "gzip"}), "is longer than 1048576 bytes"),
         (
-            Reply(400, body='{"error":{"message":"response_format\\u001b[2J is not supported"}}'),
+            ScriptedReply(200, body="<html>Sign in</html>", headers={"Content-Type": "text/html"}),
+            "is not a chat completion",
+        ),
+        (ScriptedReply(200, body="{}"), "is not a chat completion"),
+        (ScriptedReply(200, body='{"choices":[]}'), "has no choice in it"),
+        (ScriptedReply(words=""), "the answer is empty, its finish_reason 'stop'"),
+        (ScriptedReply(words="", finish_reason="content_filter"), "'content_filter'"),
+        (ScriptedReply(words='{"request":', finish_reason="length"), "was cut off after 56 tokens"),
+        (ScriptedReply(words="x" * 100_000), "has 100000 characters, expected at most"),
+        (ScriptedReply(500, body="<html>\x1b[2J</html>"), "the server answered 500"),
+        (ScriptedReply(429, body="{}", headers={"Retry-After": "0"}), "the server answered 429"),
+        (ScriptedReply(429, body="{}", headers={"Retry-After": "9999"}), "the server answered 429"),
+        (ScriptedReply(cut=True), "the connection to the server broke off"),
+        (ScriptedReply(endless=True), "the server's reply is longer than 1048576 bytes"),
+        (ScriptedReply(500, endless=True), "the server's reply is longer than 1048576 bytes"),
+        (
+            ScriptedReply(body=PACKED.decode("latin-1"), headers={"Content-Encoding": "gzip"}),
+            "is longer than 1048576 bytes",
+        ),
+        (
+            ScriptedReply(400, body='{"error":{"message":"response_format\\u001b[2J is not supported"}}'),
             "must take response_format json_schema",
         ),
     ],
 )
-def test_fault_costs_its_own_segment_alone(server: Server, reply: Reply, said: str) -> None:
+def test_fault_costs_its_own_segment_alone(server: OpenAIServer, reply: ScriptedReply, said: str) -> None:
     """A segment whose replies are all bad fails with the reason; the one beside it is described."""
     assert said in _reason(server, reply)
 
 
-@pytest.mark.parametrize("reply", [Reply(endless=True), Reply(500, endless=True)])
-def test_endless_reply_is_read_to_its_bound_only(server: Server, reply: Reply) -> None:
+@pytest.mark.parametrize("reply", [ScriptedReply(endless=True), ScriptedReply(500, endless=True)])
+def test_endless_reply_is_read_to_its_bound_only(server: OpenAIServer, reply: ScriptedReply) -> None:
     """Of a body without end a few megabytes leave the server, those that lie in sockets included; it is asked once."""
     server.replies = [reply]
     failure = outcomes(server, segment())["s0"]
@@ -150,15 +156,15 @@ def test_endless_reply_is_read_to_its_bound_only(server: Server, reply: Reply) -
 @pytest.mark.parametrize(
     ("reply", "raw", "tokens"),
     [
-        (Reply(words='{"request":', finish_reason="length"), '{"request":', (TOKENS_IN, TOKENS_OUT)),
-        (Reply(words="", finish_reason="content_filter"), "", (TOKENS_IN, TOKENS_OUT)),
-        (Reply(body='{"choices":[]}'), '{"choices":[]}', (0, 0)),
-        (Reply(body="<html>"), "<html>", (0, 0)),
-        (Reply(500, body="{}"), "", (0, 0)),
+        (ScriptedReply(words='{"request":', finish_reason="length"), '{"request":', (TOKENS_IN, TOKENS_OUT)),
+        (ScriptedReply(words="", finish_reason="content_filter"), "", (TOKENS_IN, TOKENS_OUT)),
+        (ScriptedReply(body='{"choices":[]}'), '{"choices":[]}', (0, 0)),
+        (ScriptedReply(body="<html>"), "<html>", (0, 0)),
+        (ScriptedReply(500, body="{}"), "", (0, 0)),
     ],
 )
 def test_failure_says_what_was_said_and_what_it_took(
-    server: Server, reply: Reply, raw: str, tokens: tuple[int, int]
+    server: OpenAIServer, reply: ScriptedReply, raw: str, tokens: tuple[int, int]
 ) -> None:
     """A reply that is no answer is handed on as it came, with the tokens that the server counts, and its time."""
     server.replies = [reply] * TRIES
@@ -168,46 +174,48 @@ def test_failure_says_what_was_said_and_what_it_took(
     assert (failure.seconds > 0) == (reply.status == 200)
 
 
-@pytest.mark.parametrize("reply", [Reply(500, body="{}"), Reply(429, body="{}"), Reply(cut=True)])
-def test_passing_fault_costs_nothing(server: Server, reply: Reply) -> None:
+@pytest.mark.parametrize(
+    "reply", [ScriptedReply(500, body="{}"), ScriptedReply(429, body="{}"), ScriptedReply(cut=True)]
+)
+def test_passing_fault_costs_nothing(server: OpenAIServer, reply: ScriptedReply) -> None:
     """What fails fewer times than it is tried is answered in the end."""
     server.replies = [reply] * (TRIES - 1)
     assert isinstance(outcomes(server, segment())["s0"], AnnotationAnswer)
     assert len(server.asked) == TRIES
 
 
-def test_json_of_another_shape_is_the_askers_to_refuse(server: Server) -> None:
+def test_json_of_another_shape_is_the_askers_to_refuse(server: OpenAIServer) -> None:
     """Words that are no answer are handed on as they are, and do not pass the parser."""
-    server.replies = [Reply(words='{"mood":"good"}')]
+    server.replies = [ScriptedReply(words='{"mood":"good"}')]
     answer = outcomes(server, segment())["s0"]
     assert answer.raw == '{"mood":"good"}'
     with pytest.raises(AnswerError):
         parse_answer(answer.raw, segment())
 
 
-def test_hanging_server_costs_one_segment(server: Server) -> None:
+def test_hanging_server_costs_one_segment(server: OpenAIServer) -> None:
     """An answer that never comes is given up after its time; the next segment is asked for all the same."""
-    server.to_segment[echo_of(segment(1))] = [Reply(hangs=True)]
+    server.to_segment[echo_of(segment(1))] = [ScriptedReply(hangs=True)]
     failure = outcomes(server, segment(1), timeout_s=0.2)["s1"]
     assert isinstance(failure, AnnotationFailure)
-    assert "no answer in time" in failure.reason
+    assert "did not answer in time" in failure.reason
     assert failure.seconds == 0.2
     assert isinstance(outcomes(server, segment(2))["s2"], AnnotationAnswer)
 
 
-def test_answers_come_as_they_are_there(server: Server) -> None:
+def test_answers_come_as_they_are_there(server: OpenAIServer) -> None:
     """The first answer is given while another is still awaited; who has enough may leave."""
     slow, quick = segment(1), segment(2)
-    server.to_segment[echo_of(slow)] = [Reply(hangs=True)]
+    server.to_segment[echo_of(slow)] = [ScriptedReply(hangs=True)]
     answers = annotator(server).annotate([slow, quick])
     assert next(answers).segment_id == "s2"
     server.released.set()
     assert next(answers).segment_id == "s1"
 
 
-def test_asker_may_leave_in_the_middle(server: Server) -> None:
+def test_asker_may_leave_in_the_middle(server: OpenAIServer) -> None:
     """What is still under way when nobody listens any more is dropped, without a trace of an error."""
-    server.to_segment[echo_of(segment(1))] = [Reply(hangs=True)]
+    server.to_segment[echo_of(segment(1))] = [ScriptedReply(hangs=True)]
     answers = annotator(server).annotate([segment(1), segment(2)])
     assert isinstance(answers, Iterator)
     next(answers)

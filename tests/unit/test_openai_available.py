@@ -16,11 +16,11 @@ from models.annotators.table import choose_annotator, make_annotator
 from models.errors import ModelUnavailableError
 from tests.support.echo_server import MODEL
 from tests.support.openai_asked import annotator, asked, outcomes, segment
-from tests.support.openai_server import KEY, Reply, Server, free_port, serving
+from tests.support.openai_server import KEY, OpenAIServer, ScriptedReply, free_port, serving
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     """A server, asked again without pauses, and no key in sight."""
     with asked(tmp_path, monkeypatch) as server:
         yield server
@@ -34,7 +34,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     ],
 )
 def test_refused_key_ends_it_at_once(
-    server: Server, monkeypatch: pytest.MonkeyPatch, key: str, sent: str | None, said: str
+    server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, key: str, sent: str | None, said: str
 ) -> None:
     """A server that lets nobody in is not asked twice; the error names the variable and not its value."""
     monkeypatch.setenv("OPENAI_API_KEY", key)
@@ -45,7 +45,9 @@ def test_refused_key_ends_it_at_once(
     assert (len(server.asked), server.authorizations) == (1, {sent})
 
 
-def test_key_comes_from_the_environment_only(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_comes_from_the_environment_only(
+    server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key in ``.env`` goes nowhere; one in the environment goes to the server, into no fact and no representation."""
     (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEY}\n")
     server.key = KEY
@@ -58,16 +60,16 @@ def test_key_comes_from_the_environment_only(server: Server, tmp_path: Path, mon
     assert KEY not in f"{asks.facts()} {asks!r}"
 
 
-def test_unknown_model_ends_it_at_once(server: Server) -> None:
+def test_unknown_model_ends_it_at_once(server: OpenAIServer) -> None:
     """A server without that model can answer nothing: the error says so."""
     with pytest.raises(ModelUnavailableError, match=r"does not have this model, or its address is wrong \(404\)"):
         outcomes(server, segment(), model="other")
 
 
-def test_answers_are_given_before_the_end_is_said(server: Server) -> None:
+def test_answers_are_given_before_the_end_is_said(server: OpenAIServer) -> None:
     """Where one request finds the server closed to it, an answer to another that came before is not lost."""
     refused, answered = segment(1), segment(2)
-    server.to_segment[echo_of(refused)] = [Reply(403, body="{}", hangs=True)]
+    server.to_segment[echo_of(refused)] = [ScriptedReply(403, body="{}", hangs=True)]
     seen = annotator(server).annotate([refused, answered])
     assert next(seen).segment_id == "s2"
     server.released.set()
@@ -75,9 +77,9 @@ def test_answers_are_given_before_the_end_is_said(server: Server) -> None:
         next(seen)
 
 
-def test_server_that_loads_its_model_is_waited_for(server: Server) -> None:
+def test_server_that_loads_its_model_is_waited_for(server: OpenAIServer) -> None:
     """A server that says for a while that it is not ready yet costs no segment, however often it says so."""
-    server.replies = [Reply(503, body='{"error":{"message":"Loading model"}}')] * 20
+    server.replies = [ScriptedReply(503, body='{"error":{"message":"Loading model"}}')] * 20
     assert isinstance(outcomes(server, segment())["s0"], AnnotationAnswer)
 
 
@@ -140,7 +142,7 @@ def test_address_without_secrets(url: str, said: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_chosen_by_name(server: Server) -> None:
+def test_chosen_by_name(server: OpenAIServer) -> None:
     """The annotator is made by its name from an address and a model; without either it says what it needs."""
     choice = AnnotatorChoice("openai", MODEL, server.url, batch_max=3)
     assert choose_annotator(choice) == choice

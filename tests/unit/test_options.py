@@ -14,7 +14,7 @@ from stream.commands.values import ClipName
 from stream.config import OPTIONS, Options, validate
 from stream.errors import SourceError, UsageError
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import Manifest, Source
+from stream.records.schema.manifest import Manifest, SourceRecord
 from stream.records.schema.options import OptionGroup, option, options_of
 from stream.records.store.run_lock import earlier_run
 from stream.run.prepare import with_encoder
@@ -132,7 +132,7 @@ def describe_export(file: Path, graph: str) -> None:
 def recorded(options: Options) -> Manifest:
     """The manifest of a run with these options."""
     return Manifest(
-        run_id="r", state="running", started="", source=Source(name="clip.mp4", size_bytes=1),
+        run_id="r", state="running", started="", source=SourceRecord(name="clip.mp4", size_bytes=1),
         intrinsics=None, options=options.recorded(),
     )  # fmt: skip
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.annotators.annotator import AnnotationRequest, Frame
+from models.annotators.annotator import AnnotationRequest, RequestFrame
 from models.annotators.qwen.annotator import QwenAnnotator
-from models.annotators.qwen.frames import Clip, make_clip, shown_size
+from models.annotators.qwen.frames import VideoInput, shown_size, video_input
 from models.annotators.qwen.positions import VIDEO
 from models.annotators.response.schema import answer_schema, longest_json_bytes
 from tests.support.tiny_qwen import FAMILIES, Family, noise_segment, noise_segments, save_tiny_qwen
@@ -158,7 +158,7 @@ def test_batch_leaves_memory_for_what_the_plan_does_not_know(
 ) -> None:
     """As many segments go together as fit into four fifths of the free memory, no more."""
     annotator, requests = annotators["qwen2_5_vl"], noise_segments(4)
-    rows = [annotator._question(request, 32).row for request in requests]
+    rows = [annotator._question(request, 32).tokens for request in requests]
     needed = annotator._footprint.batch_bytes(rows)
     sizes = []
     for free_bytes in (needed, int(needed / 0.79)):
@@ -168,9 +168,9 @@ def test_batch_leaves_memory_for_what_the_plan_does_not_know(
     assert sizes[1] == 4
 
 
-def clip_of(request: AnnotationRequest) -> Clip:
+def clip_of(request: AnnotationRequest) -> VideoInput:
     """As the annotator makes it."""
-    return make_clip(request, frames_max=32, even=True, side_px=28, pixels_max=200_704)
+    return video_input(request, frames_max=32, even=True, side_px=28, pixels_max=200_704)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +196,8 @@ def test_pictures_keep_their_colours() -> None:
     """What is red in the JPEG is red in RGB, and frames come in the order of time."""
     import cv2
 
-    def frame(t_s: float, *bgr: int) -> Frame:
-        return Frame(t_s, cv2.imencode(".jpg", np.full((56, 56, 3), bgr, np.uint8))[1].tobytes())
+    def frame(t_s: float, *bgr: int) -> RequestFrame:
+        return RequestFrame(t_s, cv2.imencode(".jpg", np.full((56, 56, 3), bgr, np.uint8))[1].tobytes())
 
     request = AnnotationRequest("s", "0" * 64, 2.0, (frame(0.0, 0, 0, 255), frame(1.0, 255, 0, 0)), 56, 56)
     pictures = clip_of(request).pictures
@@ -206,11 +206,11 @@ def test_pictures_keep_their_colours() -> None:
 
 @pytest.mark.parametrize(
     ("jpeg", "said"),
-    [(b"", "is no picture"), (b"\xff\xd8junk", "is no picture"), (None, "has 64x48 pixels, expected 8x8")],
+    [(b"", "is not a picture"), (b"\xff\xd8junk", "is not a picture"), (None, "has 64x48 pixels, expected 8x8")],
 )
 def test_frames_that_are_not_what_they_should_be_are_refused(jpeg: bytes | None, said: str) -> None:
     """A frame that does not decode, or has another size than its segment says, is an error that names it."""
     good = noise_segment([0.0]).frames[0].jpeg
-    request = AnnotationRequest("s7", "0" * 64, 2.0, (Frame(0.5, good if jpeg is None else jpeg),), 8, 8)
+    request = AnnotationRequest("s7", "0" * 64, 2.0, (RequestFrame(0.5, good if jpeg is None else jpeg),), 8, 8)
     with pytest.raises(ValueError, match=f"the frame at 0.500 s of segment s7 {said}"):
         clip_of(request)

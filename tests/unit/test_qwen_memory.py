@@ -8,7 +8,7 @@ import pytest
 
 from models.annotators.qwen.memory import (
     Footprint,
-    Row,
+    TokenCounts,
     footprint,
     kv_bytes_per_token,
     visual_tokens,
@@ -65,7 +65,7 @@ def test_config_without_sizes_is_refused() -> None:
 def test_batch_grows_with_the_budget() -> None:
     """As many rows as fit are taken, all of a batch padded to its longest; one is always tried."""
     model = Footprint(kv_token=10, text_token=100, visual_token=0)
-    rows = [Row(prompt_tokens=10, visual_tokens=8, new_tokens_max=10)] * 3 + [Row(1000, 8, 10)]
+    rows = [TokenCounts(prompt_tokens=10, visual_tokens=8, new_tokens_max=10)] * 3 + [TokenCounts(1000, 8, 10)]
     one = model.batch_bytes(rows[:1])
     assert one == 20 * 10 + 10 * 100
     assert [model.batch_for(budget, rows) for budget in (0, one, 2 * one, 3 * one + 1, 10**9)] == [1, 1, 2, 3, 4]
@@ -73,7 +73,7 @@ def test_batch_grows_with_the_budget() -> None:
 
 def test_batch_holds_the_larger_of_both_towers() -> None:
     """Pictures go through the vision tower before the words go through the language model: not both at a time."""
-    rows = [Row(prompt_tokens=10, visual_tokens=8, new_tokens_max=0)] * 2
+    rows = [TokenCounts(prompt_tokens=10, visual_tokens=8, new_tokens_max=0)] * 2
     assert Footprint(kv_token=0, text_token=1, visual_token=0).batch_bytes(rows) == 20
     assert Footprint(kv_token=0, text_token=1, visual_token=9).batch_bytes(rows) == 2 * 8 * 9
 

@@ -145,7 +145,7 @@ def test_a_block_that_did_not_come_is_fetched_again() -> None:
     [
         (FileNotFoundError("clip.mp4"), "does not exist"),
         (PermissionError("Forbidden"), "access is denied; set AWS_PROFILE"),
-        (OSError("Unable to reach http://key:secret@host"), "OSError: no answer"),
+        (OSError("Unable to reach http://key:secret@host"), "OSError: no response"),
     ],
 )
 def test_errors_of_a_store_are_sentences(error: Exception, says: str) -> None:

@@ -1,12 +1,15 @@
 """The form of an answer: bounded everywhere, and the bound is the true one."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from models.annotators.annotator import AnnotationRequest
+from models.annotators.response.form import check_form
 from models.annotators.response.schema import (
     ACTIONS_MAX,
     NAME_CHARS_MAX,
@@ -39,6 +42,31 @@ def test_no_answer_is_longer_than_the_bound(case: tuple[AnnotationRequest, BoxSp
     schema = answer_schema(request, box_space)
     Draft202012Validator(schema).validate(json.loads(raw))
     assert len(raw.encode()) <= longest_json_bytes(schema)
+
+
+@examples(60)
+@given(asked_and_answered(), st.data())
+def test_form_check_agrees_with_jsonschema(
+    case: tuple[AnnotationRequest, BoxSpace | None, str], data: st.DataObject
+) -> None:
+    """An answer with one value replaced is accepted by ``check_form`` exactly if the package jsonschema accepts it."""
+    request, box_space, raw = case
+    schema, answer = answer_schema(request, box_space), json.loads(raw)
+    replaced: Any = data.draw(st.sampled_from([None, True, False, -1, 0, 1, 5000, "", "a", "a" * 41, [], [0] * 4, {}]))
+    place: Any = answer
+    while isinstance(place, dict | list) and place:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+            place[key] = replaced
+            break
+        place = place[key]
+    try:
+        check_form(answer, schema)
+    except ValueError:
+        accepted = False
+    else:
+        accepted = True
+    assert accepted == Draft202012Validator(schema).is_valid(answer)
 
 
 def test_bound_is_reached() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.encoders.cpu_store import CpuFrameStore
-from models.encoders.encoder import TUBELET_FRAMES, ClipEmbedding, Facts, UInt8
+from models.encoders.encoder import TUBELET_FRAMES, ClipEmbedding, EncoderFacts, UInt8
 from stream.detection.options import DetectorOptions
 from stream.pipeline.facts import SegmentClosed
 from stream.pipeline.items import EncoderFrame, End, Item
@@ -30,7 +30,7 @@ class PixelEncoder:
     def __init__(self, frames: int) -> None:
         self.frames: Final = frames
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {}
 
     def encode(self, window: UInt8) -> ClipEmbedding:

@@ -44,7 +44,7 @@ def test_a_true_sidecar_has_nothing_to_complain_of(clip: Path) -> None:
     write_sidecar(clip, fps=29.97, duration_sec=1.04, video_index=7)
     found = compared(clip)
     assert found == Sidecar("clip.json")
-    assert found.complaint is None
+    assert found.warning is None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_each_fact_is_compared(clip: Path, key: str, wrong: object, own: object)
     (disagreement,) = found.disagreements
     assert (disagreement.field, disagreement.clip) == (key, own)
     assert disagreement.sidecar == (wrong if not isinstance(wrong, list) else "[30]")
-    assert str(found.complaint).startswith("sidecar clip.json disagrees with the clip, which is believed: " + key)
+    assert str(found.warning).startswith("sidecar clip.json disagrees with the clip, whose own values are used: " + key)
 
 
 def test_what_is_no_number_disagrees(clip: Path) -> None:
@@ -93,7 +93,7 @@ def test_what_is_no_sidecar_is_told(clip: Path, content: bytes) -> None:
     clip.with_suffix(".json").write_bytes(content)
     found = compared(clip)
     assert found is not None
-    assert "JSON" in str(found.complaint)
+    assert "JSON" in str(found.warning)
 
 
 def test_in_a_tar_the_sidecar_is_the_member_beside(clip: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import Fact, SegmentOpened, SourceDamaged
 from stream.pipeline.items import Barrier, End, Item
-from stream.pipeline.stage import Facts, Gauges, Pipeline, Stage, State, drive, feed
+from stream.pipeline.stage import Gauges, Pipeline, Stage, StageFacts, State, drive, feed
 
 END = End("end_of_stream", 3.0, 90)
 
@@ -50,7 +50,7 @@ class HoldMost(Hold):
     name = "hold most"
 
 
-class Clock(Stage):
+class ClockStage(Stage):
     """A stage that returns an item at a time, is ready when it is told so, and knows something."""
 
     name = "clock"
@@ -75,7 +75,7 @@ class Clock(Stage):
     def catch_up(self, recorded: Sequence[Fact]) -> None:
         self.recorded += recorded
 
-    def facts(self) -> Facts:
+    def facts(self) -> StageFacts:
         return {"shared": {self.name: True}, self.name: {"at_s": self.at_s}}
 
     def gauges(self) -> Gauges:
@@ -87,7 +87,7 @@ class Clock(Stage):
             raise OSError("cannot be closed")
 
 
-class LateClock(Clock):
+class LateClock(ClockStage):
     """Another one."""
 
     name = "late clock"
@@ -150,18 +150,18 @@ def test_names_are_unique() -> None:
 def test_what_a_stage_returns_by_the_clock_goes_through_the_later_stages() -> None:
     """Only stages that are due are notified, in order, and their items pass all stages after them."""
     hold = Hold()
-    pipeline = Pipeline([Clock(2.0), hold, LateClock(5.0)])
+    pipeline = Pipeline([ClockStage(2.0), hold, LateClock(5.0)])
     assert pipeline.notify_at() == 2.0
     assert list(pipeline.on_notify(1.0)) == []
     assert list(pipeline.on_notify(2.0)) == []
     assert hold.held == [opened(2)]
     assert list(pipeline.on_notify(6.0)) == [opened(2), opened(6)]
-    assert Pipeline([Clock(), Hold()]).notify_at() is None
+    assert Pipeline([ClockStage(), Hold()]).notify_at() is None
 
 
 def test_a_pipeline_forwards_every_part_of_the_contract() -> None:
     """It is ready if all its stages are; facts and gauges are merged, events reach every stage."""
-    first, second = Clock(1.0), LateClock(is_ready=False)
+    first, second = ClockStage(1.0), LateClock(is_ready=False)
     pipeline = Pipeline([first, second])
     assert not pipeline.ready()
     second.is_ready = True
@@ -178,7 +178,7 @@ def test_a_pipeline_forwards_every_part_of_the_contract() -> None:
 
 def test_all_stages_are_closed_although_one_raises() -> None:
     """The last stage is closed first; an error of one does not keep the others open, and is raised."""
-    first, second = Clock(), LateClock(fails=True)
+    first, second = ClockStage(), LateClock(fails=True)
     with pytest.raises(OSError, match="cannot be closed"):
         Pipeline([first, second]).close()
     assert (first.closed, second.closed) == (1, 1)

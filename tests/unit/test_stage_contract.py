@@ -61,7 +61,7 @@ UNKNOWN: Items = [
 
 
 @dataclass(frozen=True)
-class Case:
+class StageCase:
     """One stage, and what it is driven with."""
 
     make: Callable[[RunLayout], Stage]
@@ -142,16 +142,18 @@ def story(layout: RunLayout) -> object:
     return [without(event, "time", "wall_s") for event in read_events(layout.events)]
 
 
-CASES: dict[type[Stage], Case] = {
-    Decode: Case(decoder, packets_of, lambda items, _cut, _state, _head: packets_of_clip(items)),
-    Rectify: Case(
+CASES: dict[type[Stage], StageCase] = {
+    Decode: StageCase(decoder, packets_of, lambda items, _cut, _state, _head: packets_of_clip(items)),
+    Rectify: StageCase(
         lambda _: Rectify(Intrinsics.model_validate(INTRINSICS), encoder_px=32, keyframe_fps=7.0), pictures_of
     ),
-    Embed: Case(lambda _: Embed(Spy(), 1.0, batch=2), encoder_frames_of, encoder_frames_again),
-    EmbeddingWriter: Case(lambda layout: EmbeddingWriter(layout, AttemptGuard(layout, 1), "a" * 64), embeddings_of),
-    Detect: Case(lambda _: Detect(DetectorOptions(warmup_s=6, settle_windows=0, max_segment_s=9)), embeddings_of),
-    Record: Case(lambda layout: Record(layout, options({"annotator.name": "none"}), 1), segments_of, sink=story),
-    Annotate: Case(lambda layout: Annotate(FakeAnnotator(), layout.keyframes, options()), orders_of, open_orders),
+    Embed: StageCase(lambda _: Embed(Spy(), 1.0, batch=2), encoder_frames_of, encoder_frames_again),
+    EmbeddingWriter: StageCase(
+        lambda layout: EmbeddingWriter(layout, AttemptGuard(layout, 1), "a" * 64), embeddings_of
+    ),
+    Detect: StageCase(lambda _: Detect(DetectorOptions(warmup_s=6, settle_windows=0, max_segment_s=9)), embeddings_of),
+    Record: StageCase(lambda layout: Record(layout, options({"annotator.name": "none"}), 1), segments_of, sink=story),
+    Annotate: StageCase(lambda layout: Annotate(FakeAnnotator(), layout.keyframes, options()), orders_of, open_orders),
 }
 NON_SINKS = [kind for kind, case in CASES.items() if case.sink is None]
 
@@ -172,7 +174,7 @@ def plain(item: Item) -> tuple[object, ...]:
     return type(item).__name__, *(v.tobytes() if isinstance(v, np.ndarray) else v for v in values.values())
 
 
-def said(case: Case, layout: RunLayout, given: Iterable[Item]) -> object:
+def said(case: StageCase, layout: RunLayout, given: Iterable[Item]) -> object:
     """What a stage made of its items: what it returned, or, of a sink, what it has written."""
     return case.sink(layout) if case.sink else [plain(item) for item in given]
 

@@ -12,7 +12,7 @@ import pytest
 from stream.config import Options
 from stream.errors import EgocleanError
 from stream.pipeline.codec import pack
-from stream.pipeline.facts import Kind, SegmentClosed, SegmentOpened, SourceDamaged
+from stream.pipeline.facts import SegmentClosed, SegmentKind, SegmentOpened, SourceDamaged
 from stream.pipeline.items import Barrier, Embedding, End, Item, Keyframe
 from stream.records.schema import events
 from stream.records.schema.generate import schemas
@@ -37,7 +37,7 @@ def record(layout: RunLayout) -> Iterator[Record]:
     record.close()
 
 
-def closed(number: int, start_s: float, end_s: float, kind: Kind = "typical") -> list[Item]:
+def closed(number: int, start_s: float, end_s: float, kind: SegmentKind = "typical") -> list[Item]:
     """A segment, from its opening to its closing."""
     name = f"s{number:04}"
     return [

@@ -3,13 +3,13 @@
 from stream.monitoring.stall import GRACE_S, StallDetector
 from stream.runtime import processes
 from stream.runtime.heartbeat import Heartbeat
-from tests.support.live_packets import Clock
+from tests.support.live_packets import FakeClock
 
 ANNOTATE = processes.ANNOTATE.name
 CHAIN = {name: spec.patience_s for name, spec in processes.PROCESSES.items() if name != ANNOTATE}
 
 
-def chain_at(clock: Clock) -> StallDetector:
+def chain_at(clock: FakeClock) -> StallDetector:
     """A chain under way, with a ``--progress-timeout-s`` of a minute."""
     progress = StallDetector(60, CHAIN, clock)
     for name in CHAIN:
@@ -19,7 +19,7 @@ def chain_at(clock: Clock) -> StallDetector:
 
 def test_the_process_that_holds_the_others_up_is_named() -> None:
     """Of a chain that stands still the process is blamed that says nothing, not those that say that they wait."""
-    clock = Clock()
+    clock = FakeClock()
     progress = chain_at(clock)
     clock.now_s += 61
     for name in ("ingest", "detect", "record"):
@@ -31,7 +31,7 @@ def test_the_process_that_holds_the_others_up_is_named() -> None:
 
 def test_life_without_work_is_a_stall() -> None:
     """Processes that all say that they live, and do nothing, have stalled."""
-    clock = Clock()
+    clock = FakeClock()
     progress = chain_at(clock)
     for _ in range(61):
         clock.now_s += 1
@@ -44,7 +44,7 @@ def test_life_without_work_is_a_stall() -> None:
 
 def test_one_that_works_is_enough() -> None:
     """While one process does something and the others say that they wait, all is well; also when some are done."""
-    clock = Clock()
+    clock = FakeClock()
     progress = chain_at(clock)
     progress.on_heartbeat(Heartbeat("ingest", "done", items=40))
     for items in range(61):
@@ -58,7 +58,7 @@ def test_one_that_works_is_enough() -> None:
 
 def test_annotator_may_think_for_minutes() -> None:
     """While the annotator is at one batch the run is well, also when all others wait for it; not for ever."""
-    clock = Clock()
+    clock = FakeClock()
     progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
     for name in (*CHAIN, ANNOTATE):
         progress.on_heartbeat(Heartbeat(name, "running"))
@@ -73,7 +73,7 @@ def test_annotator_may_think_for_minutes() -> None:
 
 def test_annotator_without_a_pulse_is_a_stall() -> None:
     """A thinking process has a pulse: one that says nothing at all is blamed like any other."""
-    clock = Clock()
+    clock = FakeClock()
     progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
     progress.on_heartbeat(Heartbeat(ANNOTATE, "running", items=3))
     clock.now_s += 61
@@ -86,7 +86,7 @@ def test_annotator_without_a_pulse_is_a_stall() -> None:
 
 def test_idle_annotator_excuses_nobody() -> None:
     """When all live and nothing moves, an annotator that waits for work is no reason."""
-    clock = Clock()
+    clock = FakeClock()
     progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
     for _ in range(62):
         for name in (*CHAIN, ANNOTATE):
@@ -97,7 +97,7 @@ def test_idle_annotator_excuses_nobody() -> None:
 
 def test_nothing_left_to_do_is_no_stall() -> None:
     """When every process is done, the run is not blamed while its books are closed."""
-    clock = Clock()
+    clock = FakeClock()
     progress = chain_at(clock)
     for name in CHAIN:
         progress.on_heartbeat(Heartbeat(name, "done", items=40))
@@ -107,7 +107,7 @@ def test_nothing_left_to_do_is_no_stall() -> None:
 
 def test_starting_has_its_grace_and_no_more() -> None:
     """A chain whose processes are not all ready is starting, for a while; a new chain gets that time again."""
-    clock = Clock()
+    clock = FakeClock()
     progress = StallDetector(60, CHAIN, clock)
     progress.on_heartbeat(Heartbeat("ingest", "running"))
     progress.on_heartbeat(Heartbeat("encode", "starting"))
@@ -121,7 +121,7 @@ def test_starting_has_its_grace_and_no_more() -> None:
 
 def test_a_run_that_waits_for_its_camera_has_not_stalled() -> None:
     """Up to a limit; a process that hangs meanwhile is a stall all the same."""
-    clock = Clock()
+    clock = FakeClock()
     progress = StallDetector(60.0, CHAIN, clock, away_s=300.0)
 
     def beat(*names: str) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, AnnotatorFacts
 from models.annotators.openai.chat import (
     BOX_SPACE,
     SIDE_PX,
@@ -69,7 +69,7 @@ class OpenAISettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _ChatRequest:
     """A request in the form that is sent to the server."""
 
     request: AnnotationRequest
@@ -94,7 +94,7 @@ class OpenAIAnnotator:
         """Check the options; nothing is sent yet.
 
         Raises:
-            ValueError: the address is none, or holds a password, or the task is more than words.
+            ValueError: the address is invalid or holds a password, or the task is more than plain words.
             ModelUnavailableError: the package is missing, or the key cannot be one.
         """
         require_packages(SPEC.packages, extra=SPEC.extra)
@@ -105,7 +105,7 @@ class OpenAIAnnotator:
         self._outage: Final = Outage(settings.url, settings.wait_s)
         self.batch_max: Final = settings.batch_max
 
-    def facts(self) -> Facts:
+    def facts(self) -> AnnotatorFacts:
         import openai
 
         return {
@@ -120,7 +120,7 @@ class OpenAIAnnotator:
         }
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
-        questions: list[_Question] = []
+        questions: list[_ChatRequest] = []
         for request in requests:
             try:
                 questions.append(self._question(request))
@@ -128,12 +128,12 @@ class OpenAIAnnotator:
                 yield AnnotationFailure(request.segment_id, request.frames_digest, str(error))
         yield from self._outcomes(questions)
 
-    def _question(self, request: AnnotationRequest) -> _Question:
+    def _question(self, request: AnnotationRequest) -> _ChatRequest:
         settings = self._settings
         frames = shown(request, frames_max=settings.frames_max, pixels_max=settings.pixels_max)
-        return _Question(request, len(frames), question(request, frames, self._prompt))
+        return _ChatRequest(request, len(frames), question(request, frames, self._prompt))
 
-    def _outcomes(self, questions: list[_Question]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
+    def _outcomes(self, questions: list[_ChatRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
         """Make all requests concurrently; each outcome is returned as soon as it is known."""
         with asyncio.Runner() as runner:
             client = self._client()
@@ -162,7 +162,7 @@ class OpenAIAnnotator:
             http_client=LimitedClient(timeout=limits, verify=_tls()),
         )
 
-    async def _outcome(self, client: "AsyncOpenAI", question: _Question, sharers: int) -> _Outcome:
+    async def _outcome(self, client: "AsyncOpenAI", question: _ChatRequest, sharers: int) -> _Outcome:
         """The outcome of one segment. Nothing is raised, so that the outcomes of the others are not lost."""
         from openai import OpenAIError
 

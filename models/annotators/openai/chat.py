@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import cv2
 from pydantic import BaseModel, Field, ValidationError
 
-from models.annotators.annotator import AnnotationRequest, Frame
+from models.annotators.annotator import AnnotationRequest, RequestFrame
 from models.annotators.frame_selection import spread_choice
 from models.annotators.prompt import Prompt
 from models.annotators.qwen.frames import decoded, shown_size
@@ -45,20 +45,20 @@ class NoAnswerError(Exception):
         self.reply = reply
 
 
-def shown(request: AnnotationRequest, *, frames_max: int, pixels_max: int) -> list[Frame]:
+def shown(request: AnnotationRequest, *, frames_max: int, pixels_max: int) -> list[RequestFrame]:
     """The frames of a segment that are sent: evenly chosen, and shrunk if they have more than ``pixels_max``.
 
     Raises:
-        ValueError: a frame that has to be shrunk is no picture, or has another size than the request says.
+        ValueError: a frame that has to be shrunk is not a picture, or not of the request's size.
     """
     indices = spread_choice(len(request.frames), frames_max)
     if request.width_px * request.height_px <= pixels_max:
         return [request.frames[index] for index in indices]
     size = shown_size(request.width_px, request.height_px, side_px=SIDE_PX, pixels_max=pixels_max)
-    return [Frame(request.frames[index].t_s, _shrunk(decoded(request, index), size)) for index in indices]
+    return [RequestFrame(request.frames[index].t_s, _shrunk(decoded(request, index), size)) for index in indices]
 
 
-def question(request: AnnotationRequest, frames: list[Frame], prompt: Prompt) -> dict[str, Any]:
+def question(request: AnnotationRequest, frames: list[RequestFrame], prompt: Prompt) -> dict[str, Any]:
     """The arguments of a chat completion: each frame after its time, then the words; the answer bound to its schema."""
     schema = answer_schema(request, BOX_SPACE)
     words = {"type": "text", "text": prompt.text(request, BOX_SPACE)}
@@ -76,12 +76,12 @@ def read_reply(body: str) -> Reply:
     """The words in the body of a chat completion.
 
     Raises:
-        NoAnswerError: it is none, or its answer is missing, cut off or withheld.
+        NoAnswerError: it is not one, or its answer is missing, cut off or withheld.
     """
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError as error:
-        raise NoAnswerError(f"the server's reply is no chat completion: {_beginning(body)}", Reply(body)) from error
+        raise NoAnswerError(f"the server's reply is not a chat completion: {_beginning(body)}", Reply(body)) from error
     usage = completion.usage or _Usage()
     if not completion.choices:
         raise NoAnswerError("the server's reply has no choice in it", Reply(body, *usage.tokens))
@@ -128,7 +128,7 @@ def _why_no_answer(choice: _Choice, reply: Reply) -> str | None:
     return None
 
 
-def _parts(frame: Frame) -> Iterator[dict[str, Any]]:
+def _parts(frame: RequestFrame) -> Iterator[dict[str, Any]]:
     yield {"type": "text", "text": f"{frame.t_s:.1f} s"}
     yield {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{b64encode(frame.jpeg).decode()}"}}
 

@@ -67,7 +67,7 @@ def why_failed(error: Exception) -> str:
         case TooLongError():
             return str(error)
         case TimeoutError():
-            return "the server gave no answer in time"
+            return "the server did not answer in time"
         case APIStatusError() if error.status_code in (400, 422):
             return (
                 f"the server refuses the request ({error.status_code}: {_quoted(error)}): it must take "

@@ -13,7 +13,7 @@ _OF_THE_CODING: Final = ("content-encoding", "content-length", "transfer-encodin
 
 
 class LimitedClient(DefaultAsyncHttpxClient):
-    """httpx's client; every reply that it returns has been read completely, whatever its status."""
+    """httpx's client; every reply that it returns has been read completely, regardless of its status."""
 
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:  # noqa: ANN401  (httpx's own)
         """Send a request.
@@ -35,5 +35,5 @@ async def _body(reply: httpx2.Response) -> bytes:
     async for part in reply.aiter_bytes():
         body += part
         if len(body) > BODY_BYTES_MAX:
-            raise TooLongError(f"the server's reply is longer than {BODY_BYTES_MAX} bytes: it is no answer")
+            raise TooLongError(f"the server's reply is longer than {BODY_BYTES_MAX} bytes: it is not an answer")
     return bytes(body)

@@ -12,8 +12,8 @@ def _load(choice: AnnotatorChoice, _: Path | None) -> Annotator:
 
     if choice.url is None or choice.model is None:
         raise ValueError(
-            "the annotator openai asks a server: expected its address, such as http://localhost:8000/v1, "
-            "and the name by which it calls its model"
+            "the annotator openai needs a server: expected its address, such as http://localhost:8000/v1, "
+            "and the server's name of the model"
         )
     return OpenAIAnnotator(
         OpenAISettings(
@@ -32,6 +32,7 @@ SPEC: Final = AnnotatorSpec(
     summary="is an OpenAI-compatible server",
     load=_load,
     check=_load,  # it contacts nothing
+    own_options=frozenset({"model", "url"}),
     packages=("openai",),
     extra="openai",
 )

@@ -11,11 +11,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, Facts
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, AnnotatorFacts
 from models.annotators.prompt import Prompt, TimeGrid
-from models.annotators.qwen.frames import Clip, make_clip
+from models.annotators.qwen.frames import VideoInput, video_input
 from models.annotators.qwen.loading import free_bytes, load_qwen
-from models.annotators.qwen.memory import Quantization, Row, footprint, visual_tokens
+from models.annotators.qwen.memory import Quantization, TokenCounts, footprint, visual_tokens
 from models.annotators.response.schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
 from models.annotators.spec import FRAMES_MAX
 from models.memory.adaptive_batch import AdaptiveBatch
@@ -48,15 +48,15 @@ class QwenSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _ModelInput:
     """A request as the model takes it."""
 
     request: AnnotationRequest
-    clip: Clip
+    video: VideoInput
     text: str
     space: BoxSpace
     schema: Schema
-    row: Row
+    tokens: TokenCounts
 
 
 class QwenAnnotator:
@@ -90,13 +90,13 @@ class QwenAnnotator:
         """The model's tokenizer and its number of logits, which may exceed the number of tokens."""
         return self._qwen.processor.tokenizer, self._qwen.model.get_output_embeddings().weight.shape[0]
 
-    def facts(self) -> Facts:
+    def facts(self) -> AnnotatorFacts:
         import llguidance
         import torch
         import transformers
 
         cuda = self._qwen.device.type == "cuda"
-        facts: Facts = {
+        facts: AnnotatorFacts = {
             "model": self._model_name,
             "revision": self._revision,
             "weights_sha256": self._sha256,
@@ -116,7 +116,7 @@ class QwenAnnotator:
         return facts | ({"peak_vram_bytes": torch.cuda.max_memory_reserved(self._qwen.device)} if cuda else {})
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
-        questions: list[_Question] = []
+        questions: list[_ModelInput] = []
         for request in requests:
             try:
                 questions.append(self._question(request, self._settings.frames_max))
@@ -124,21 +124,21 @@ class QwenAnnotator:
                 yield AnnotationFailure(request.segment_id, request.frames_digest, str(error))
         while questions:
             budget = int(_SHARE_OF_MEMORY * free_bytes(self._qwen.device))
-            count = self._footprint.batch_for(budget, [question.row for question in questions[: self.batch_max]])
+            count = self._footprint.batch_for(budget, [question.tokens for question in questions[: self.batch_max]])
             yield from self._halving.run(questions[:count], self._answers)
             del questions[:count]
 
-    def _question(self, request: AnnotationRequest, frames_max: int) -> _Question:
+    def _question(self, request: AnnotationRequest, frames_max: int) -> _ModelInput:
         even, pixels_max = self._knows_one_step, self._settings.pixels_max
-        clip = make_clip(request, frames_max=frames_max, even=even, side_px=self._side_px, pixels_max=pixels_max)
-        frames, height_px, width_px = clip.pictures.shape[:3]
+        video = video_input(request, frames_max=frames_max, even=even, side_px=self._side_px, pixels_max=pixels_max)
+        frames, height_px, width_px = video.pictures.shape[:3]
         space = self._box_space(width_px, height_px)
-        grid = TimeGrid(clip.times_s[0], clip.step_s) if even else None
+        grid = TimeGrid(video.times_s[0], video.step_s) if even else None
         text, schema = self._chat(self._prompt.text(request, space, grid)), answer_schema(request, space)
         visual = visual_tokens(frames, width_px, height_px, self._side_px)
         words = len(self._qwen.processor.tokenizer(text)["input_ids"])
-        row = Row(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
-        return _Question(request, clip, text, space, schema, row)
+        counts = TokenCounts(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
+        return _ModelInput(request, video, text, space, schema, counts)
 
     def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
         """The grid of boxes that each family was trained with: pixels of the shown frame, or thousandths of it."""
@@ -149,15 +149,15 @@ class QwenAnnotator:
         text: str = self._qwen.processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
         return text
 
-    def _answers(self, questions: Sequence[_Question]) -> list[AnnotationAnswer | AnnotationFailure]:
-        """Answer ``questions`` as one batch; a single one is asked with fewer frames if the memory is short.
+    def _answers(self, questions: Sequence[_ModelInput]) -> list[AnnotationAnswer | AnnotationFailure]:
+        """Answer ``questions`` as one batch; a single one is shown fewer frames if the memory is short.
 
         Raises:
             MemoryError: several questions do not fit into the memory.
         """
         if len(questions) > 1:
             return [*self._generate(questions)]
-        [question], frames, reason = questions, len(questions[0].clip.times_s), ""
+        [question], frames, reason = questions, len(questions[0].video.times_s), ""
         while frames:
             try:
                 return [*self._generate([question])]
@@ -169,7 +169,7 @@ class QwenAnnotator:
                 question = self._question(question.request, frames)
         return [AnnotationFailure(question.request.segment_id, question.request.frames_digest, reason)]
 
-    def _generate(self, questions: Sequence[_Question]) -> list[AnnotationAnswer]:
+    def _generate(self, questions: Sequence[_ModelInput]) -> list[AnnotationAnswer]:
         """Generate the answers of one batch.
 
         Raises:
@@ -182,7 +182,7 @@ class QwenAnnotator:
             inputs = self._inputs(questions)
             generated = self._qwen.model.generate(
                 **inputs,
-                max_new_tokens=max(question.row.new_tokens_max for question in questions),
+                max_new_tokens=max(question.tokens.new_tokens_max for question in questions),
                 logits_processor=[self._grammar.constraint([question.schema for question in questions])],
             )[:, inputs["input_ids"].shape[1] :].tolist()
         tokens_in = inputs["attention_mask"].sum(dim=1).tolist()
@@ -190,11 +190,11 @@ class QwenAnnotator:
         rows = zip(questions, generated, tokens_in, strict=True)
         return [self._answer(question, tokens, prompt, seconds) for question, tokens, prompt in rows]
 
-    def _inputs(self, questions: Sequence[_Question]) -> Any:  # noqa: ANN401  (a BatchFeature, which is untyped)
+    def _inputs(self, questions: Sequence[_ModelInput]) -> Any:  # noqa: ANN401  (a BatchFeature, which is untyped)
         return self._qwen.processor(
             text=[question.text for question in questions],
-            videos=[question.clip.pictures for question in questions],
-            video_metadata=[question.clip.metadata() for question in questions],
+            videos=[question.video.pictures for question in questions],
+            video_metadata=[question.video.metadata() for question in questions],
             do_sample_frames=False,
             do_resize=False,
             cap_pixels_per_frame=False,
@@ -203,7 +203,7 @@ class QwenAnnotator:
             return_tensors="pt",
         ).to(self._qwen.device)
 
-    def _answer(self, question: _Question, tokens: list[int], tokens_in: int, seconds: float) -> AnnotationAnswer:
+    def _answer(self, question: _ModelInput, tokens: list[int], tokens_in: int, seconds: float) -> AnnotationAnswer:
         ends = (place for place, token in enumerate(tokens, start=1) if token in self._generation.eos_token_id)
         tokens_out = next(ends, len(tokens))
         raw = self._qwen.processor.tokenizer.decode(tokens[:tokens_out], skip_special_tokens=True)
@@ -211,7 +211,7 @@ class QwenAnnotator:
             segment_id=question.request.segment_id,
             frames_digest=question.request.frames_digest,
             raw=raw,
-            frames=len(question.clip.times_s),
+            frames=len(question.video.times_s),
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             seconds=seconds,

@@ -22,7 +22,7 @@ _STEP_OF_ONE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class VideoInput:
     """The frames of a segment that the model is shown."""
 
     pictures: UInt8
@@ -42,7 +42,9 @@ class Clip:
         }
 
 
-def make_clip(request: AnnotationRequest, *, frames_max: int, even: bool, side_px: int, pixels_max: int) -> Clip:
+def video_input(
+    request: AnnotationRequest, *, frames_max: int, even: bool, side_px: int, pixels_max: int
+) -> VideoInput:
     """Choose, decode and scale the frames of a segment.
 
     Args:
@@ -53,7 +55,7 @@ def make_clip(request: AnnotationRequest, *, frames_max: int, even: bool, side_p
         pixels_max: maximum number of pixels of a frame.
 
     Raises:
-        ValueError: a frame is no picture, or has another size than the request says.
+        ValueError: a frame is not a picture, or not of the request's size.
     """
     times_s = [frame.t_s for frame in request.frames]
     chosen = even_choice(times_s, frames_max) if even else spread_choice(len(times_s), frames_max)
@@ -61,7 +63,7 @@ def make_clip(request: AnnotationRequest, *, frames_max: int, even: bool, side_p
     scaled = [cv2.resize(decoded(request, index), size, interpolation=cv2.INTER_AREA) for index in chosen]
     shown_s = tuple(times_s[index] for index in chosen)
     step_s = (shown_s[-1] - shown_s[0]) / (len(shown_s) - 1) if len(shown_s) > 1 else _STEP_OF_ONE_S
-    return Clip(np.stack(scaled).astype(np.uint8, copy=False), shown_s, step_s)
+    return VideoInput(np.stack(scaled).astype(np.uint8, copy=False), shown_s, step_s)
 
 
 def shown_size(width_px: int, height_px: int, *, side_px: int, pixels_max: int) -> tuple[int, int]:
@@ -77,13 +79,13 @@ def decoded(request: AnnotationRequest, index: int) -> cv2.typing.MatLike:
     """One frame of a segment, (height, width, 3) uint8, RGB.
 
     Raises:
-        ValueError: it is not a picture, or has another size than the request says.
+        ValueError: it is not a picture, or not of the request's size.
     """
     frame = request.frames[index]
     data = np.frombuffer(frame.jpeg, np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
     if picture is None:
-        raise ValueError(f"the frame at {frame.t_s:.3f} s of segment {request.segment_id} is no picture")
+        raise ValueError(f"the frame at {frame.t_s:.3f} s of segment {request.segment_id} is not a picture")
     if picture.shape[:2] != (request.height_px, request.width_px):
         height, width = picture.shape[:2]
         raise ValueError(

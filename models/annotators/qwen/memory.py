@@ -30,7 +30,7 @@ _HEADER_BYTES_MAX: Final = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TokenCounts:
     """One segment's part in a batch."""
 
     prompt_tokens: int
@@ -50,7 +50,7 @@ class Footprint:
     visual_token: int
     """For a visual token in a layer of the vision tower."""
 
-    def batch_bytes(self, rows: Sequence[Row]) -> int:
+    def batch_bytes(self, rows: Sequence[TokenCounts]) -> int:
         """Peak memory of a batch: its KV cache with all rows full, and one layer's intermediate results."""
         prompt = max(row.prompt_tokens for row in rows)
         new = max(row.new_tokens_max for row in rows)
@@ -59,7 +59,7 @@ class Footprint:
         vision = sum(row.visual_tokens for row in rows) * self.visual_token
         return cache + max(text, vision)
 
-    def batch_for(self, budget_bytes: int, rows: Sequence[Row]) -> int:
+    def batch_for(self, budget_bytes: int, rows: Sequence[TokenCounts]) -> int:
         """The number of leading ``rows`` that fit into ``budget_bytes`` together; at least 1, which is always tried."""
         fitting = (count for count in range(len(rows), 1, -1) if self.batch_bytes(rows[:count]) <= budget_bytes)
         return next(fitting, 1)

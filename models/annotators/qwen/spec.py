@@ -39,6 +39,7 @@ SPEC: Final = AnnotatorSpec(
     summary="runs on this machine",
     load=_load,
     check=_check,
+    own_options=frozenset({"model", "quantization"}),
     default_model="Qwen/Qwen2.5-VL-7B-Instruct@cc594898137f460bfe9f0759e9844b3ce807cfb5",
     packages=("torch", "transformers", "safetensors", "huggingface_hub", "torchvision", "llguidance"),
     extra="qwen",

@@ -4,13 +4,13 @@ import math
 from pathlib import Path
 from typing import Final
 
-from models.annotators.annotator import AnnotationRequest, Frame
+from models.annotators.annotator import AnnotationRequest, RequestFrame
 from models.annotators.qwen.annotator import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
 from models.annotators.qwen.memory import (
     FRAMES_PER_TOKEN,
     GPU_NUMBER_BYTES,
     Quantization,
-    Row,
+    TokenCounts,
     footprint,
     weights_bytes,
 )
@@ -34,15 +34,15 @@ def qwen_need(folder: Path, frames_max: int, batch_max: int | None, quantization
     Raises:
         ModelUnavailableError: its ``config.json`` or its weights cannot be read.
     """
-    frame = Frame(0.0, b"")
+    frame = RequestFrame(0.0, b"")
     segment = AnnotationRequest("", "0" * 64, 60.0, (frame,), *_FRAME_PX)
     visual = math.ceil(frames_max / FRAMES_PER_TOKEN) * PIXELS_MAX // _TOKEN_PX**2
     longest = longest_json_bytes(answer_schema(segment, _FRAME_PX)) + 1
-    row = Row(visual + _WORDS_TOKENS + frames_max * STAMP_TOKENS, visual, longest)
+    counts = TokenCounts(visual + _WORDS_TOKENS + frames_max * STAMP_TOKENS, visual, longest)
     tokens = footprint(read_json(folder / "config.json"), _HALF_BYTES)
     return Need(
         weights_bytes(folder, GPU_NUMBER_BYTES[quantization]),
-        round(SLACK * tokens.batch_bytes([row])),
+        round(SLACK * tokens.batch_bytes([counts])),
         min(batch_max or BATCH_MAX, BATCH_MAX),
-        cache_bytes=(row.prompt_tokens + row.new_tokens_max) * tokens.kv_token,
+        cache_bytes=(counts.prompt_tokens + counts.new_tokens_max) * tokens.kv_token,
     )

@@ -1,4 +1,4 @@
-"""A model can only say what meets its schema: of every step's logits, those of all other tokens are taken out.
+"""Constrains a model's output to its schema: at every step, the logits of tokens that may not follow are masked.
 
 llguidance follows each row of a batch with a parser of its own. A row may end only where its JSON does.
 """

@@ -1,4 +1,4 @@
-"""From a model's text to actions, strictly: text that does not meet the schema is refused, and nothing is made up.
+"""From a model's text to actions, strictly: text that does not meet the schema is refused, and nothing is invented.
 
 What a schema cannot express is corrected here, so that any answer that meets it gives at least one action:
 
@@ -10,62 +10,40 @@ What a schema cannot express is corrected here, so that any answer that meets it
 
 import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, NoReturn, Self, TypeAlias
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing import Any, Final, NoReturn
 
 from models.annotators.annotator import AnnotationRequest
-from models.annotators.response.schema import (
-    ACTIONS_MAX,
-    NAME_CHARS_MAX,
-    OBJECTS_MAX,
-    WORDS_CHARS_MAX,
-    BoxSpace,
-    duration_ds,
-    echo_of,
-    words_pattern,
-)
+from models.annotators.response.form import check_form
+from models.annotators.response.schema import BoxSpace, answer_schema, duration_ds
 
 RAW_CHARS_MAX: Final = 1 << 16
 """Several times the longest answer: enough for one with white space in it."""
-
-_NUMBER_MAX: Final = 1_000_000
-"""Well above any bound of a schema."""
 
 
 class AnswerError(Exception):
     """The model's text does not answer the request: one sentence."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+@dataclass(frozen=True, slots=True)
+class DescribedObject:
+    """An object that is handled or in the way."""
 
-
-_Words: TypeAlias = Annotated[str, Field(pattern=words_pattern(WORDS_CHARS_MAX))]
-_Natural: TypeAlias = Annotated[int, Field(ge=0, le=_NUMBER_MAX)]
-_Positive: TypeAlias = Annotated[int, Field(ge=1, le=_NUMBER_MAX)]
-
-
-class DescribedObject(_Strict):
-    """Something that is handled or in the way."""
-
-    object_name: Annotated[str, Field(pattern=words_pattern(NAME_CHARS_MAX))]
-    bbox: tuple[_Natural, _Natural, _Natural, _Natural]
-    """x1, y1, x2, y2: in an answer in its grid, corners in any order; once parsed, x1 < x2, y1 < y2 in pixels of the
-    request's frames."""
+    object_name: str
+    bbox: tuple[int, int, int, int]
+    """x1, y1, x2, y2 in pixels of the request's frames; x1 < x2, y1 < y2."""
     rigid: bool
 
 
-class Ecot(_Strict):
-    """Embodied chain of thought."""
+@dataclass(frozen=True, slots=True)
+class DescribedEcot:
+    """Embodied chain of thought, as a model answers it."""
 
-    scene: _Words
-    subtask: _Words
-    motion: _Words
-    prediction: _Words
+    scene: str
+    subtask: str
+    motion: str
+    prediction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +55,7 @@ class DescribedAction:
     t_end_s: float
     active: bool
     objects: tuple[DescribedObject, ...]
-    ecot: Ecot | None
+    ecot: DescribedEcot | None
 
 
 def parse_answer(
@@ -92,96 +70,53 @@ def parse_answer(
             for the request's own pixels.
 
     Raises:
-        AnswerError: the text does not meet the request's schema, or their boxes lie in another grid.
+        AnswerError: the text does not meet the request's schema, or its boxes lie in another grid.
     """
-    answer = _of_schema(raw, request, tuple(box_space or (request.width_px, request.height_px)))
-    return tuple(_in_turn([_described(action, answer.box_space, request) for action in answer.actions]))
+    space = (request.width_px, request.height_px) if box_space is None else (box_space[0], box_space[1])
+    answer = _of_schema(raw, request, space)
+    return tuple(_in_order([_described(action, space, request) for action in answer["actions"]]))
 
 
-class _Action(_Strict):
-    ecot: Ecot | None
-    objects: Annotated[tuple[DescribedObject, ...], Field(max_length=OBJECTS_MAX)]
-    active: bool
-    start_ds: _Natural
-    end_ds: _Positive
-
-    @model_validator(mode="after")
-    def _idle_is_empty(self) -> Self:
-        if self.active == (self.ecot is None) or (not self.active and self.objects):
-            raise ValueError("an active action has an ecot, an idle one has neither ecot nor objects")
-        return self
-
-
-class _Answer(_Strict):
-    request: str
-    box_space: tuple[_Positive, _Positive]
-    actions: Annotated[tuple[_Action, ...], Field(min_length=1, max_length=ACTIONS_MAX)]
-
-
-def _of_schema(raw: str, request: AnnotationRequest, box_space: tuple[int, ...]) -> _Answer:
+def _of_schema(raw: str, request: AnnotationRequest, box_space: BoxSpace) -> dict[str, Any]:
     if len(raw) > RAW_CHARS_MAX:
         raise AnswerError(f"the answer has {len(raw)} characters, expected at most {RAW_CHARS_MAX}")
     try:
-        # Once to find what pydantic lets pass, once to check the form.
-        json.loads(raw, object_pairs_hook=_without_doubles, parse_constant=_no_number)
-        answer = _Answer.model_validate_json(raw)
-    except ValidationError as error:
-        raise AnswerError(f"the answer is not of the expected form: {_first_fault(error)}") from error
+        answer: dict[str, Any] = json.loads(raw, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise AnswerError(f"the answer is not JSON: {error}") from error
-    _check_bounds(answer, request, box_space)
+    try:
+        check_form(answer, answer_schema(request, box_space))
+    except (ValueError, RecursionError) as error:
+        raise AnswerError(f"the answer is not of the expected form: {error}") from error
     return answer
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise ValueError("a field is there twice")
+        raise ValueError("a field occurs twice")
     return fields
 
 
-def _no_number(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number")
 
 
-def _first_fault(error: ValidationError) -> str:
-    """The place and the fault in our own words: names of fields may come from a model."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in fault["loc"] if re.fullmatch(r"[a-z_]{1,20}|\d", str(part)))
-    return f"{place or 'the whole'}: {fault['msg']}"
-
-
-def _check_bounds(answer: _Answer, request: AnnotationRequest, box_space: tuple[int, ...]) -> None:
-    if answer.request != echo_of(request):
-        raise AnswerError(f"the answer is to request {answer.request[:20]!a}, expected {echo_of(request)!a}")
-    last_ds, (width, height) = duration_ds(request), answer.box_space
-    if answer.box_space != box_space:
-        expected = "x".join(map(str, box_space))
-        raise AnswerError(f"the answer's boxes are in a grid of {width}x{height}, expected {expected}")
-    for action in answer.actions:
-        if action.start_ds >= last_ds or action.end_ds > last_ds:
-            raise AnswerError(f"an action is at {action.start_ds}-{action.end_ds} ds, the segment ends at {last_ds} ds")
-        for seen in action.objects:
-            x1, y1, x2, y2 = seen.bbox
-            if max(x1, x2) > width or max(y1, y2) > height:
-                raise AnswerError(f"the box {seen.bbox} lies outside of {width}x{height}")
-
-
-def _described(action: _Action, box_space: BoxSpace, request: AnnotationRequest) -> DescribedAction:
-    start_ds, end_ds = sorted((action.start_ds, action.end_ds))
-    objects = (_in_pixels(seen, box_space, request) for seen in action.objects)
+def _described(action: dict[str, Any], box_space: BoxSpace, request: AnnotationRequest) -> DescribedAction:
+    start_ds, end_ds = sorted((action["start_ds"], action["end_ds"]))
+    objects = (_in_pixels(item, box_space, request) for item in action["objects"])
+    ecot = action["ecot"]
     return DescribedAction(
         t_start_s=_seconds(start_ds, request),
         t_end_s=_seconds(max(end_ds, start_ds + 1), request),
-        active=action.active,
-        objects=tuple(seen for seen in objects if seen.bbox[0] < seen.bbox[2] and seen.bbox[1] < seen.bbox[3]),
-        ecot=Ecot(**{field: words.rstrip() for field, words in action.ecot}) if action.ecot else None,
+        active=action["active"],
+        objects=tuple(item for item in objects if item.bbox[0] < item.bbox[2] and item.bbox[1] < item.bbox[3]),
+        ecot=ecot and DescribedEcot(**{field: text.rstrip() for field, text in ecot.items()}),
     )
 
 
-def _in_pixels(seen: DescribedObject, box_space: BoxSpace, request: AnnotationRequest) -> DescribedObject:
-    bbox = _pixels(seen.bbox, box_space, request)
-    return DescribedObject(object_name=seen.object_name.rstrip(), bbox=bbox, rigid=seen.rigid)
+def _in_pixels(item: dict[str, Any], box_space: BoxSpace, request: AnnotationRequest) -> DescribedObject:
+    return DescribedObject(item["object_name"].rstrip(), _pixels(item["bbox"], box_space, request), item["rigid"])
 
 
 def _seconds(time_ds: int, request: AnnotationRequest) -> float:
@@ -189,9 +124,7 @@ def _seconds(time_ds: int, request: AnnotationRequest) -> float:
     return request.duration_s if time_ds == duration_ds(request) else time_ds / 10
 
 
-def _pixels(
-    bbox: tuple[int, int, int, int], box_space: BoxSpace, request: AnnotationRequest
-) -> tuple[int, int, int, int]:
+def _pixels(bbox: Sequence[int], box_space: BoxSpace, request: AnnotationRequest) -> tuple[int, int, int, int]:
     """(x1, y1, x2, y2) in pixels, x1 <= x2, y1 <= y2."""
     x_scale, y_scale = request.width_px / box_space[0], request.height_px / box_space[1]
     x1, x2 = sorted(round(x * x_scale) for x in bbox[::2])
@@ -199,8 +132,8 @@ def _pixels(
     return x1, y1, x2, y2
 
 
-def _in_turn(actions: list[DescribedAction]) -> Iterator[DescribedAction]:
-    """Ordered and disjoint; those that no time is left of are dropped. The last one always stays."""
+def _in_order(actions: list[DescribedAction]) -> Iterator[DescribedAction]:
+    """Ordered and disjoint actions; those without any time left are dropped. The last one always stays."""
     ordered = sorted(actions, key=lambda action: (action.t_start_s, action.t_end_s))
     starts_of_next = [*(action.t_start_s for action in ordered[1:]), math.inf]
     for action, next_start_s in zip(ordered, starts_of_next, strict=True):

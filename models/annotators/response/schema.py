@@ -8,7 +8,8 @@ pipeline; what is described comes before what is decided. An action is busy or i
        "objects":[{"object_name":"...","bbox":[0,0,10,10],"rigid":true}],"active":true,"start_ds":0,"end_ds":41},
       {"ecot":null,"objects":[],"active":false,"start_ds":41,"end_ds":60}]}
 
-Since every string, list and number has an end, so has the whole: ``longest_json_bytes`` says where.
+Every string, list and number is bounded, and so is the whole: ``longest_json_bytes`` computes its bound. The grammar,
+the servers' ``response_format`` and the parser all take the bounds from here.
 """
 
 import hashlib
@@ -58,14 +59,14 @@ def answer_schema(request: AnnotationRequest, box_space: BoxSpace | None = None)
     last_ds = duration_ds(request)
     times = {"start_ds": _integer(0, last_ds - 1), "end_ds": _integer(1, last_ds)}
     fields = ("scene", "subtask", "motion", "prediction")
-    seen = _object(
+    item = _object(
         object_name=_words(NAME_CHARS_MAX),
         bbox=_tuple(*(_integer(0, most) for most in (width, height, width, height))),
         rigid={"type": "boolean"},
     )
     busy = _object(
         ecot=_object(**{field: _words(WORDS_CHARS_MAX) for field in fields}),
-        objects=_list(seen, 0, OBJECTS_MAX),
+        objects=_list(item, 0, OBJECTS_MAX),
         active={"const": True},
         **times,
     )
@@ -86,8 +87,7 @@ def schema_sha256() -> str:
 def longest_json_bytes(schema: Schema) -> int:
     """Length of the longest JSON without free white space that meets a schema of ``answer_schema``, in bytes.
 
-    A token is at least one byte: a model that may make as many tokens, and the one that ends the text, is never cut
-    short.
+    A token is at least one byte: an answer with as many tokens, and one to end the text, is never truncated.
 
     Raises:
         ValueError: a part of the schema has no bound, or is none of those that ``answer_schema`` makes.
@@ -130,7 +130,7 @@ def compact_json(value: object) -> str:
 
 
 def _words(chars_max: int) -> Schema:
-    # The pattern bounds the length, too: servers exist that heed only one of the two.
+    # The pattern bounds the length, too: some servers respect only one of the two.
     return {"type": "string", "pattern": words_pattern(chars_max), "maxLength": chars_max}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import numpy as np
 
 from models.encoders.cpu_store import CpuFrameStore
-from models.encoders.encoder import ClipEmbedding, Facts, UInt8, check_window
+from models.encoders.encoder import ClipEmbedding, EncoderFacts, UInt8, check_window
 from models.encoders.onnx.facts import OnnxFacts, check_files, check_fits, read_facts
 from models.errors import ModelUnavailableError
 from models.memory.adaptive_batch import AdaptiveBatch
@@ -69,7 +69,7 @@ class OnnxEncoder:
         self.frames: Final = self._about.frames
         self.encoder_px: Final = self._about.encoder_px
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         import onnxruntime
 
         about = self._about

@@ -9,7 +9,7 @@ from models.encoders.encoder import (
     FRAMES,
     TUBELET_FRAMES,
     ClipEmbedding,
-    Facts,
+    EncoderFacts,
     UInt8,
     check_frame_count,
     check_window,
@@ -73,7 +73,7 @@ class VJepa2Encoder:
         self._batch: Final = AdaptiveBatch(BATCH_MAX)
         self._clock: Final = DeviceClock(self._device)
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         import torch
         import transformers
 

@@ -8,15 +8,15 @@ from typing import Annotated, BinaryIO, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from stream.pipeline.facts import Kind, Seconds
+from stream.pipeline.facts import Seconds, SegmentKind
 from stream.records.store.atomic import reading, replace_file, replaced_when_whole
 
 
-class _Strict(BaseModel):
+class _StrictRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SceneObject(_Strict):
+class SceneObject(_StrictRecord):
     """An object that is handled or in the way."""
 
     object_name: str
@@ -24,8 +24,12 @@ class SceneObject(_Strict):
     rigid: bool
 
 
-class Ecot(_Strict):
-    """Embodied chain of thought."""
+class Ecot(_StrictRecord):
+    """Embodied chain of thought, as recorded.
+
+    A model's answer has its own class (``models.annotators.response.parse.DescribedEcot``): its text is bounded, and
+    records are read without ``models``.
+    """
 
     scene: str
     subtask: str
@@ -33,7 +37,7 @@ class Ecot(_Strict):
     prediction: str
 
 
-class Action(_Strict):
+class Action(_StrictRecord):
     """One action. An idle one has no objects and no reasoning."""
 
     action_id: Annotated[int, Field(ge=1)]
@@ -43,7 +47,7 @@ class Action(_Strict):
     objects: tuple[SceneObject, ...]
     ecot: Ecot | None
     segment_id: str
-    kind: Kind
+    kind: SegmentKind
 
     @model_validator(mode="after")
     def _idle_is_empty(self) -> Self:
@@ -56,7 +60,7 @@ ACTIONS: TypeAdapter[list[Action]] = TypeAdapter(list[Action])
 
 
 def write_annotations(path: Path, actions: list[Action]) -> None:
-    """Replace the file durably; it is valid JSON at every instant."""
+    """Replace the file durably; it is valid JSON at any time."""
     replace_file(path, ACTIONS.dump_json(actions, indent=1) + b"\n")
 
 

@@ -73,7 +73,9 @@ class RunResumed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class _Inference(Fact):
-    annotator: Annotated[str, Field(description="the model that was asked; run.json has the details")] = ""
+    annotator: Annotated[str, Field(description="the model, or its server's name for it; run.json has the details")] = (
+        ""
+    )
     tokens_in: Count = 0
     tokens_out: Count = 0
     seconds: Annotated[Duration, Field(description="inference time for this segment")] = 0.0

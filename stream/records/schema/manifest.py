@@ -20,7 +20,7 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-class Source(BaseModel):
+class SourceRecord(BaseModel):
     """The clip."""
 
     name: str
@@ -62,7 +62,7 @@ class Manifest(BaseModel):
     started: str
     ended: str | None = None
     exit_code: int | None = None
-    source: Source
+    source: SourceRecord
     intrinsics: dict[str, Any] | None
     """The values of the calibration file; None without rectification."""
     intrinsics_format: str | None = None

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-Value: TypeAlias = bool | int | float | str | Path | None
+OptionValue: TypeAlias = bool | int | float | str | Path | None
 
 SHORTEST_WAIT_S: Final = 0.001
 LONGEST_WAIT_S: Final = 86_400.0
@@ -50,7 +50,7 @@ class OptionGroup(BaseModel):
 
 
 def option(
-    default: Value,
+    default: OptionValue,
     text: str,
     *,
     identity: bool = False,

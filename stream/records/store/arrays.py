@@ -1,4 +1,4 @@
-"""``.npy`` files that grow row by row and can be loaded at every instant."""
+"""``.npy`` files that grow row by row and can be loaded at any time."""
 
 import io
 import math
@@ -90,7 +90,7 @@ def rows_in(paths: Iterable[Path]) -> int:
 
 
 def cut_back(paths: Sequence[Path], rows: int, row_shapes: Sequence[Sequence[int]]) -> int:
-    """Cut each of a run's arrays back to its first ``rows`` rows, whatever its header says, and if it has none.
+    """Cut each of a run's arrays back to its first ``rows`` rows, even if its header is wrong or missing.
 
     Args:
         paths: As in ``RunLayout.arrays``.

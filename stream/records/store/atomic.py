@@ -1,4 +1,4 @@
-"""Files that are valid at every instant, and the one sentence about a file that is not."""
+"""Files that are valid at any time, and the one sentence about a file that is not."""
 
 import os
 from collections.abc import Iterator

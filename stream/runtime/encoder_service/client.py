@@ -10,7 +10,7 @@ import zmq
 
 from models.encoders.encoder import (
     ClipEmbedding,
-    Facts,
+    EncoderFacts,
     UInt8,
     check_frame,
     check_window,
@@ -47,7 +47,7 @@ class Connection:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.connect(endpoint)
         self._instance = ""
-        self.facts: Facts = {}
+        self.facts: EncoderFacts = {}
         """Facts about the encoder, from the last reply."""
         self.on_restart: Callable[[], None] = lambda: None
         """Called when a reply comes from another process than before."""
@@ -99,7 +99,7 @@ class RemoteEncoder:
         self.encoder_px: Final = ready.encoder_px
         self._store = RemoteFrameStore(self._connection, self.frames, self.encoder_px)
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         """Facts about the service, for all of its chains together."""
         return self._connection.facts
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, TypeAlias, get_args
 
-from models.encoders.encoder import Facts, Float16, Float32, UInt8
+from models.encoders.encoder import EncoderFacts, Float16, Float32, UInt8
 from stream.pipeline.codec import Codec
 
 QUEUE_MESSAGES: Final = 256
@@ -46,7 +46,7 @@ class _Reply:
 
     instance: str
     """Identifies the process; a restarted service has another one."""
-    facts: Facts
+    facts: EncoderFacts
     """Facts about the encoder, for ``run.json``."""
 
 

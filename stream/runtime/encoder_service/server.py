@@ -16,7 +16,7 @@ import psutil
 import zmq
 from pydantic import BaseModel
 
-from models.encoders.encoder import ClipEncoder, Facts
+from models.encoders.encoder import ClipEncoder, EncoderFacts
 from models.memory import vram
 from stream.config import Options
 from stream.errors import ExitCode, exit_code_of, sentence_of
@@ -51,7 +51,7 @@ class ServiceConfig(BaseModel):
     endpoint: str
 
 
-class Server:
+class EncoderServer:
     """Takes the requests of all chains, and sends each chain its replies."""
 
     def __init__(self, encoder: ClipEncoder, socket: zmq.Socket[bytes], batch_max: int) -> None:
@@ -125,7 +125,7 @@ class Server:
 
 class _Envelope(TypedDict):
     instance: str
-    facts: Facts
+    facts: EncoderFacts
 
 
 def serve(config: ServiceConfig) -> None:
@@ -142,7 +142,7 @@ def serve(config: ServiceConfig) -> None:
         socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(config.endpoint)
-        Server(encoder, socket, options.encoder.batch or 1).serve()
+        EncoderServer(encoder, socket, options.encoder.batch or 1).serve()
 
 
 def _exit_with_parent(pipe: FileIO) -> None:

@@ -106,7 +106,7 @@ class CameraPackets:
         for packet in demuxed(container, stream):
             last_at, arrived_at = arrived_at, self._clock()
             silent = arrived_at - last_at >= self._read_timeout_s
-            if silent:  # libav has waited for a packet that tells where this one ends, and gives it up
+            if silent:  # libav waited for the packet that ends this one, and returns it as it is
                 arrived_at = last_at
             if packet.size == 0:  # codes nothing; a decoder would take it for the end
                 continue

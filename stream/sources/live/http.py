@@ -59,7 +59,7 @@ def send_get(address: Address, timeout_s: float, **headers: str) -> http.client.
     Args:
         address: User and password in it are sent as Basic authorization, but not to a server that it redirects to.
         timeout_s: For connecting, and for each read of the response.
-        headers: Additional headers; ``_`` stands for ``-``.
+        headers: Additional headers, with ``_`` for ``-``.
 
     Raises:
         SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed.

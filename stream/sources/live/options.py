@@ -13,10 +13,10 @@ from stream.records.schema.options import (
     switch,
 )
 
-Kind: TypeAlias = Literal["rtsp", "device", "http", "download", "pipe", "growing"]
+LiveKind: TypeAlias = Literal["rtsp", "device", "http", "download", "pipe", "growing"]
 """``http`` has no known end; ``download`` has a length, but cannot be read in parts."""
 
-CAMERAS: Final[frozenset[Kind]] = frozenset({"rtsp", "device", "http"})
+CAMERAS: Final[frozenset[LiveKind]] = frozenset({"rtsp", "device", "http"})
 """They send their pictures whether or not these are read; all other sources wait for their reader."""
 CAMERA_LAG_S: Final = 5.0
 
@@ -57,7 +57,7 @@ class LiveOptions(OptionGroup):
     duration_s: float | None = option(
         None, "End a live run after this many seconds of video.", unset="never", ge=SHORTEST_WAIT_S, le=LONGEST_SOURCE_S
     )
-    kind: Kind | None = None
+    kind: LiveKind | None = None
     """Not the user's: what kind of source it turned out to be."""
     stdin_fds: tuple[int, int] | None = None
     """Not the user's: file descriptors of standard input, and of what was read from it before the run began."""

@@ -13,7 +13,7 @@ from stream.pipeline.items import Packet, SourceEvent
 from stream.sources.address import Address, clip_stem_of
 from stream.sources.live.byte_streams import ForwardOnlyFile, GrowingFile, StandardInput
 from stream.sources.live.http import HttpStream, is_playlist, send_get
-from stream.sources.live.options import CAMERAS, Kind, LiveOptions
+from stream.sources.live.options import CAMERAS, LiveKind, LiveOptions
 from stream.sources.source import START, ResumePoint, Source
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class LiveSource:
     """For standard input: keep what is read, so that the run can read it again."""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> LiveKind:
         """The kind of source, once it has been determined."""
         if self.options.kind is None:
             raise TypeError(f"the kind of the live source {self.name} has not been determined")
@@ -122,7 +122,7 @@ class LiveSource:
         return None
 
     def origin(self) -> None:
-        """``name`` says it all."""
+        """``name`` identifies it."""
 
     def sha256(self) -> None:
         """Its bytes cannot be read a second time."""
@@ -199,5 +199,5 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
         return _live("http" if answer.length is None else "download", options, address)
 
 
-def _live(kind: Kind, options: LiveOptions, address: Address) -> LiveSource:
+def _live(kind: LiveKind, options: LiveOptions, address: Address) -> LiveSource:
     return LiveSource(address.name, address.stem, options.model_copy(update={"kind": kind}), address)

@@ -1,4 +1,4 @@
-"""Errors of the storage clients as errors of a source: one sentence that says what helps."""
+"""Turns errors of the storage clients into errors of a source: one sentence, with what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class WholeFilesOnlyError(SourceError):
 
 @contextmanager
 def as_source_errors(name: str) -> Iterator[None]:
-    """Whatever a storage client raises in the block becomes a sentence about ``name``, a remote address.
+    """Turn any error of a storage client in the block into a sentence about ``name``, a remote address.
 
     Raises:
         SourceError: instead of the client's errors.
@@ -78,7 +78,7 @@ def _of_storage(error: Exception, name: str) -> Exception:
 def _without_address(error: Exception) -> str:
     """The first line of a client's message, unless it may repeat an address, which may hold a password."""
     text = str(error).partition("\n")[0]
-    return "no answer" if "://" in text or "@" in text else text
+    return "no response" if "://" in text or "@" in text else text
 
 
 def _of_this_machine(error: OSError, name: str) -> EgocleanError:

@@ -33,7 +33,7 @@ class Storage:
     traffic: Traffic = field(default_factory=Traffic, compare=False)
 
     def path_of(self, path: str) -> str:
-        """The path by which the file system knows what lies at ``path`` below the root."""
+        """The file system's own path of ``path``, which is below the root."""
         root = f"{self.address.root}@{self.commit}" if self.commit else self.address.root
         return f"{root}/{path}" if path else root
 
@@ -145,7 +145,7 @@ def storage_of(address: RemoteAddress) -> Storage:
     """The storage of an address; on the hub at the commit that its revision is now, which stays so in this process.
 
     Raises:
-        SourceError: there is none, no such revision, or it cannot be asked.
+        SourceError: there is none, no such revision, or the hub does not answer.
         UsageError: the network is forbidden.
     """
     root = RemoteAddress(address.scheme, address.root, address.revision, "")

@@ -21,7 +21,7 @@ from stream.run.prepare import prepare
 from tests.tools.ablation.compare import Subject, compare
 from tests.tools.ablation.encoders import make_encoders
 from tests.tools.ablation.record import record
-from tests.tools.ablation.series import Series
+from tests.tools.ablation.series import EmbeddingSeries
 from tests.tools.ablation.stored import ENDINGS, read_embeddings, stem_of
 from tests.tools.ablation.table import document, show
 from tests.tools.ablation.variants import Variant, detector_variants, encoder_variants
@@ -90,7 +90,7 @@ def _stored(options: Sequence[Options]) -> tuple[list[Subject], list[Variant]]:
     return subjects, detector_variants(_STORED)
 
 
-def _only_series(path: Path) -> dict[str, Series]:
+def _only_series(path: Path) -> dict[str, EmbeddingSeries]:
     return {_STORED: read_embeddings(path)}
 
 

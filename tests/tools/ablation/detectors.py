@@ -10,7 +10,7 @@ from stream.detection.options import DetectorOptions
 from stream.detection.replay import consecutive_distances
 from stream.evaluation.types import Stretch, edges_of, joined
 from stream.pipeline.items import Float64
-from tests.tools.ablation.series import Series
+from tests.tools.ablation.series import EmbeddingSeries
 
 PEAK_SIGMAS = 2.0
 """A peak of the naive detector stands this many standard deviations above the mean."""
@@ -30,7 +30,7 @@ class Found:
     """None for a detector that knows only edges, not what lies between them."""
 
 
-def causal(series: Series, options: DetectorOptions) -> Found:
+def causal(series: EmbeddingSeries, options: DetectorOptions) -> Found:
     """The detector of the chain, window by window; an anomaly that is still on at the end ends with the clip."""
     detector = CausalDetector(options)
     scored: list[tuple[float, float]] = []
@@ -47,7 +47,7 @@ def causal(series: Series, options: DetectorOptions) -> Found:
     return _with_events(at_s, scores, _anomalies(changes, series.duration_s))
 
 
-def offline(series: Series, options: DetectorOptions) -> Found:
+def offline(series: EmbeddingSeries, options: DetectorOptions) -> Found:
     """The published detection, which needs the whole clip: nothing of it is known before the end."""
     usable = series.usable()
     told = detect_offline(usable.units, usable.t_s, options)
@@ -56,7 +56,7 @@ def offline(series: Series, options: DetectorOptions) -> Found:
     return _with_events(usable.t_s, told.scores, events)
 
 
-def adjacent_windows(series: Series, _: DetectorOptions) -> Found:
+def adjacent_windows(series: EmbeddingSeries, _: DetectorOptions) -> Found:
     """The naive one: an edge wherever two neighbours differ much.
 
     That is at peaks of the consecutive cosine distance above its mean by ``PEAK_SIGMAS`` standard deviations.

@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from models.encoders.cpu_store import CpuFrameStore
-from models.encoders.encoder import ENCODER_PX, TUBELET_FRAMES, ClipEmbedding, ClipEncoder, Facts, UInt8, check_window
+from models.encoders.encoder import (
+    ENCODER_PX,
+    TUBELET_FRAMES,
+    ClipEmbedding,
+    ClipEncoder,
+    EncoderFacts,
+    UInt8,
+    check_window,
+)
 from models.encoders.grid import CELLS, CHANNELS, OWN_SHARE
 from models.encoders.table import make_encoder
 from stream.pipeline.items import Embedding
@@ -22,7 +30,7 @@ Vector: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class EmbeddingView:
     """An encoder's embeddings, looked at in one way."""
 
     encoder: str
@@ -41,7 +49,7 @@ class ThumbnailEncoder:
     """The shortest window there is; the second frame is not looked at."""
     encoder_px: Final = ENCODER_PX
 
-    def facts(self) -> Facts:
+    def facts(self) -> EncoderFacts:
         return {"model": self.name, "frames": self.frames, "dims": 3 * THUMBNAIL_PX**2}
 
     def encode(self, window: UInt8) -> ClipEmbedding:
@@ -102,13 +110,13 @@ def _channels(embedding: Embedding) -> Vector:
     return embedding.temporal.reshape(-1, CELLS * CELLS, CHANNELS)
 
 
-VIEWS: Final[Mapping[str, View]] = {
-    "grid": View("grid", tokens),
-    "grid, no temporal context": View("grid", without_context),
-    "grid, mean-pooled": View("grid", pooled),
-    "grid, motion only": View("grid", motion),
-    "grid, appearance only": View("grid", appearance),
-    "single frame": View("thumbnail", tokens),
-    "vjepa2": View("vjepa2", tokens),
+VIEWS: Final[Mapping[str, EmbeddingView]] = {
+    "grid": EmbeddingView("grid", tokens),
+    "grid, no temporal context": EmbeddingView("grid", without_context),
+    "grid, mean-pooled": EmbeddingView("grid", pooled),
+    "grid, motion only": EmbeddingView("grid", motion),
+    "grid, appearance only": EmbeddingView("grid", appearance),
+    "single frame": EmbeddingView("thumbnail", tokens),
+    "vjepa2": EmbeddingView("vjepa2", tokens),
 }
 """By the name of the row. All views of one encoder share its work."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.detection.thresholds import median_and_sigma, weighted_samples
-from stream.evaluation.evaluation import Judgement, Row, judge
+from stream.evaluation.evaluation import EvaluationRow, Judgement, judge
 from stream.evaluation.metrics import EDGE_ERROR_MAX_S
 from stream.evaluation.types import Stretch, edges_of
 from stream.pipeline.items import Float64
@@ -14,11 +14,11 @@ from tests.tools.ablation.detectors import Found
 
 NEAR_S = EDGE_ERROR_MAX_S[0]
 """An edge is right when a true one lies within this many seconds."""
-_NO_EVENTS: Row = dict.fromkeys(judge((), (), 0.0).row())
+_NO_EVENTS: EvaluationRow = dict.fromkeys(judge((), (), 0.0).row())
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class VariantOutcome:
     """What a variant found beside the truth. Outcomes of different clips add up."""
 
     judgement: Judgement | None
@@ -28,16 +28,16 @@ class Outcome:
     separations: Float64
     """Of each window in a true anomaly: how far its score lies above the clip's normal ones, in their deviations."""
 
-    def __add__(self, other: "Outcome") -> "Outcome":
+    def __add__(self, other: "VariantOutcome") -> "VariantOutcome":
         both = self.judgement and other.judgement and self.judgement + other.judgement
-        return Outcome(
+        return VariantOutcome(
             both,
             self.edges + other.edges,
             self.right_edges + other.right_edges,
             np.append(self.separations, other.separations),
         )
 
-    def row(self) -> Row:
+    def row(self) -> EvaluationRow:
         """All figures, flat; what a detector of edges cannot say of events is None."""
         return {
             **(self.judgement.row() if self.judgement else _NO_EVENTS),
@@ -47,11 +47,11 @@ class Outcome:
         }
 
 
-def outcome(found: Found, true: Sequence[Stretch], duration_s: float) -> Outcome:
+def outcome(found: Found, true: Sequence[Stretch], duration_s: float) -> VariantOutcome:
     """Hold what was found in a clip of ``duration_s`` against what is true there."""
     true_edges_s = edges_of(true).ravel()
     errors_s = np.abs(found.edges_s[:, None] - true_edges_s).min(axis=1, initial=np.inf)
-    return Outcome(
+    return VariantOutcome(
         judgement=None if found.anomalies is None else judge(found.anomalies, true, duration_s),
         edges=len(found.edges_s),
         right_edges=int(np.sum(errors_s <= NEAR_S)),

@@ -14,11 +14,11 @@ from stream.stages.embed import Embed
 from stream.stages.rectify import Rectify
 from stream.ui.progress import SECONDS, progress
 from stream.video.packets import packets
-from tests.tools.ablation.encoders import VIEWS, View
-from tests.tools.ablation.series import Series
+from tests.tools.ablation.encoders import VIEWS, EmbeddingView
+from tests.tools.ablation.series import EmbeddingSeries
 
 
-def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], console: Console) -> dict[str, Series]:
+def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], console: Console) -> dict[str, EmbeddingSeries]:
     """Play a clip through the encoders, by the stages of the chain.
 
     Args:
@@ -57,8 +57,8 @@ def _encoder_frames(decode: Decode, prepared: Prepared, sides_px: set[int]) -> I
             yield from (item for item in rectify.on_item(picture) if isinstance(item, EncoderFrame))
 
 
-def _series(embeddings: list[Embedding], view: View, duration_s: float) -> Series:
-    return Series(
+def _series(embeddings: list[Embedding], view: EmbeddingView, duration_s: float) -> EmbeddingSeries:
+    return EmbeddingSeries(
         [embedding.t_sample_s for embedding in embeddings],
         [embedding.t_end_s for embedding in embeddings],
         [view.look(embedding) for embedding in embeddings],

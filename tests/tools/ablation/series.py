@@ -21,7 +21,7 @@ class Usable(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class EmbeddingSeries:
     """The N windows of one clip as one encoder tells them, in order of time."""
 
     t_start_s: Sequence[float]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stream.detection.embedding_files import load_embeddings
 from stream.detection.offline import window_edges_s
-from tests.tools.ablation.series import Series
+from tests.tools.ablation.series import EmbeddingSeries
 
 ENDINGS = (".npz", ".npy")
 
@@ -14,7 +14,7 @@ def stem_of(path: Path) -> str:
     return path.stem.removesuffix("_temb").removesuffix("_emb")
 
 
-def read_embeddings(path: Path) -> Series:
+def read_embeddings(path: Path) -> EmbeddingSeries:
     """The windows of a clip from an NPZ or NPY as ``load_embeddings`` reads it, with ``<stem>_ts.npy`` beside an NPY.
 
     How long a window is the file does not say: each is taken to be known at its start, and the clip to end one stride
@@ -27,4 +27,4 @@ def read_embeddings(path: Path) -> Series:
     has_times = path.suffix.lower() == ".npy" and beside.exists()
     embeddings, times_s = load_embeddings(path, beside if has_times else None)
     starts_s = times_s.tolist()
-    return Series(starts_s, starts_s, tuple(embeddings), float(window_edges_s(times_s)[-1]))
+    return EmbeddingSeries(starts_s, starts_s, tuple(embeddings), float(window_edges_s(times_s)[-1]))

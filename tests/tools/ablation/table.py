@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stream.errors import printable
 from stream.evaluation.tables import cell
-from tests.tools.ablation.compare import Result
+from tests.tools.ablation.compare import VariantResult
 from tests.tools.ablation.outcome import NEAR_S
 from tests.tools.ablation.variants import Variant
 
@@ -37,7 +37,7 @@ _LEGEND = (
 )
 
 
-def show(results: Sequence[Result], console: Console) -> None:
+def show(results: Sequence[VariantResult], console: Console) -> None:
     """Print a row for each variant, what the columns mean, and which settings changed nothing."""
     console.print(_table(results, ruled=console.is_terminal))
     console.print()
@@ -45,12 +45,12 @@ def show(results: Sequence[Result], console: Console) -> None:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def document(results: Sequence[Result]) -> dict[str, Any]:
+def document(results: Sequence[VariantResult]) -> dict[str, Any]:
     """Plain JSON types. What is not defined is null, never NaN; a variant that was not run has no figures."""
     return {"v": 1, "variants": [_variant(result) for result in results], "idle": idle_settings(results)}
 
 
-def _variant(result: Result) -> dict[str, Any]:
+def _variant(result: VariantResult) -> dict[str, Any]:
     variant = result.variant
     return {
         "varies": variant.varies,
@@ -64,7 +64,7 @@ def _variant(result: Result) -> dict[str, Any]:
     }
 
 
-def _table(results: Sequence[Result], *, ruled: bool) -> Table:
+def _table(results: Sequence[VariantResult], *, ruled: bool) -> Table:
     """In a terminal, which has an edge, a variant's options stand with its name; in a pipe they stand last."""
     table = Table(box=SIMPLE_HEAD if ruled else None, pad_edge=False, padding=(0, 0 if ruled else 2, 0, 0))
     table.add_column("variant", overflow="fold", min_width=12)
@@ -89,7 +89,7 @@ def _told(variant: Variant) -> str:
     return variant.not_run or ", ".join(f"{name} {value:g}" for name, value in variant.changed().items())
 
 
-def _remarks(results: Sequence[Result]) -> Iterator[str]:
+def _remarks(results: Sequence[VariantResult]) -> Iterator[str]:
     """What cannot be seen in the rows."""
     encoders = sum(result.variant.varies == "encoder" for result in results)
     if encoders:
@@ -98,7 +98,7 @@ def _remarks(results: Sequence[Result]) -> Iterator[str]:
         yield f"no figure differs from the causal detector's: {'; '.join(idle)}"
 
 
-def idle_settings(results: Sequence[Result]) -> list[str]:
+def idle_settings(results: Sequence[VariantResult]) -> list[str]:
     """The changed detector settings under which no figure of any clip is another."""
     detectors = [result for result in results if result.variant.varies == "detector"]
     rows = {result.variant.name: result.rows() for result in detectors}

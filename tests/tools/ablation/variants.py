@@ -7,9 +7,9 @@ from typing import Final, Literal, TypeAlias
 from stream.detection.options import DetectorOptions
 from tests.tools.ablation.detectors import Found, adjacent_windows, causal, offline
 from tests.tools.ablation.encoders import VIEWS
-from tests.tools.ablation.series import Series
+from tests.tools.ablation.series import EmbeddingSeries
 
-Detector: TypeAlias = Callable[[Series, DetectorOptions], Found]
+Detector: TypeAlias = Callable[[EmbeddingSeries, DetectorOptions], Found]
 
 DEFAULT: Final = DetectorOptions()
 _BEYOND_ALL: Final = 1e9
