@@ -122,8 +122,8 @@ def test_the_build_sees_every_package_of_the_project() -> None:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("cpu", ["plots", "openai", "hub", "http", "s3", "gs"]),
-        ("gpu", ["plots", "openai", "http", "s3", "gs", "vjepa", "qwen", "onnx-gpu"]),
+        ("cpu", ["plots", "export", "openai", "hub", "http", "s3", "gs"]),
+        ("gpu", ["plots", "export", "openai", "http", "s3", "gs", "vjepa", "qwen", "onnx-gpu"]),
     ],
 )
 def test_locks_hold_what_the_project_asks_for(lock: str, extras: list[str]) -> None:
