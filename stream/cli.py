@@ -9,7 +9,6 @@ from typing import NoReturn
 
 import click
 
-from stream.commands.command import write_examples
 from stream.commands.groups import ImpliedGroup
 from stream.commands.usage import usage_sentence
 from stream.commands.variables import warn_of_unknown_variables
@@ -44,6 +43,13 @@ class LazyGroup(ImpliedGroup):
     """Commands by name; arguments without a command belong to ``run``."""
 
     implied = "run"
+    examples = (
+        ("A first run, without weights or a camera", "demo"),
+        ("Segment a clip", "clip.mp4"),
+        ("Follow it from another terminal", "tail runs/clip"),
+        ("Check this machine before a long run", "doctor clip.mp4"),
+        ("The options of a command", "run --help"),
+    )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -57,18 +63,7 @@ class LazyGroup(ImpliedGroup):
             raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
         return command
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Examples"):
-            write_examples(formatter, _EXAMPLES)
 
-
-_EXAMPLES = (
-    ("A first run, without weights or a camera", "demo"),
-    ("Segment a clip", "clip.mp4"),
-    ("Follow it from another terminal", "tail runs/clip"),
-    ("Check this machine before a long run", "doctor clip.mp4"),
-    ("The options of a command", "run --help"),
-)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 

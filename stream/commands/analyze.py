@@ -28,8 +28,8 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.MODEL_MISSING,
 
 @command(examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("run", type=_PATH)
-@own_option("--truth", type=_PATH, help="The true anomalies, as truth.json.  [default: truth.json beside the clip]")
-@own_option("-o", "--out", type=_PATH, help="Folder for the results.  [default: RUN]")
+@own_option("--truth", type=_PATH, show_default="truth.json beside the clip", help="The true anomalies, as truth.json.")
+@own_option("-o", "--out", type=_PATH, show_default="RUN", help="Folder for the results.")
 def analyze(run: Path, truth: Path | None, out: Path | None) -> None:
     """Compare a run's detection with the offline one, in figures.
 

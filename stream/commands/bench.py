@@ -30,6 +30,11 @@ class _Bench(ImpliedGroup):
     """A group whose arguments belong to ``chain`` where no command is named."""
 
     implied = "chain"
+    examples = (
+        ("Measure a rendered clip, without weights", "bench --encoder grid"),
+        ("Measure a clip of your own", "bench clip.mp4 --encoder vjepa2"),
+        ("Compare with the usual sequential pipeline", "bench compare"),
+    )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args or ([] if ctx.resilient_parsing else [self.implied]))

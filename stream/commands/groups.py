@@ -1,7 +1,7 @@
 """Groups in which one command is implied, as ``run`` is in ``egoclean-stream clip.mp4``, and a group's commands."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from glob import escape, glob
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
+from stream.commands.command import write_examples
 from stream.errors import UsageError
 
 _LIKE_A_COMMAND: Final = re.compile(r"[A-Za-z][A-Za-z_-]*")
@@ -19,12 +20,19 @@ _ASIDE: Final = {"help": "--help", "version": "--version"}
 
 
 class CommandGroup(click.Group):
-    """A group whose help gives the whole first sentence of each command's."""
+    """A group whose help gives the whole first sentence of each command's, and ends with examples."""
+
+    examples: Sequence[tuple[str, str]] = ()
+    """What each does, and its command line."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
         with formatter.section("Commands"):
             formatter.write_dl([(name, each.get_short_help_str(limit=200)) for name, each in commands.items() if each])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Examples"):
+            write_examples(formatter, self.examples)
 
 
 class ImpliedGroup(CommandGroup):

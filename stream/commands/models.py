@@ -21,7 +21,19 @@ _CODES = (
 )  # fmt: skip
 
 
-@click.group(cls=CommandGroup)
+class _Models(CommandGroup):
+    """The commands, in the order in which they are used."""
+
+    examples = (
+        ("Download the weights before a run", "models fetch --encoder vjepa2"),
+        ("What is on this machine", "models list"),
+    )
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        return ["fetch", "list", "export-onnx"]
+
+
+@click.group(cls=_Models)
 def models() -> None:
     """Download models before a run, list those on this machine, and export them for other runtimes."""
 
@@ -39,7 +51,7 @@ models.add_command(export_onnx)
     never_waits=True,
 )
 @run_options("encoder.name", "encoder.model", "annotator.name", "annotator.model", "runtime.offline")
-@own_option("--revision", metavar="REVISION", help="Revision of models whose name has none.  [default: main]")
+@own_option("--revision", metavar="REVISION", show_default="main", help="Revision of models whose name has none.")
 def fetch_models(chosen: Chosen, revision: str | None) -> None:
     """Download the weights that a run with these options needs.
 

@@ -59,6 +59,15 @@ class ConfigurableOption(click.Option):
             case _:
                 return f"{self.flag} {displayed(value)}"
 
+    def get_help_extra(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's dictionary
+        """A number without needless zeros, and the words of ``show_default`` without click's parentheses."""
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.show_default, str):
+            extra["default"] = self.show_default
+        elif "default" in extra and isinstance(default := self.get_default(ctx), float):
+            extra["default"] = f"{default:g}"
+        return extra
+
     def origin(self, ctx: click.Context) -> str:
         """Where its value comes from: the flag, the variable, the file, or ``default``."""
         match ctx.get_parameter_source(str(self.name)):

@@ -94,8 +94,6 @@ class RunOption(ConfigurableOption):
             extra["default"] = self.declared.extra["unset"]
         elif isinstance(default, bool) and not self.command_line_only:
             extra["default"] = "on" if default else "off"
-        elif isinstance(default, float):
-            extra["default"] = f"{default:g}"
         if self.declared.range:
             extra["range"] = self.declared.range
         return extra

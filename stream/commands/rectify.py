@@ -60,7 +60,7 @@ _CODES = (
     help="Encoder preset, from ultrafast to placebo: slower ones make smaller files.",
 )
 @own_option(
-    "--longest-px", type=Whole(32, 16384), help="Longest side of the video, in pixels.  [default: the clip's own]"
+    "--longest-px", type=Whole(32, 16384), show_default="the clip's own", help="Longest side of the video, in pixels."
 )
 def rectify(
     sources: tuple[str, ...],

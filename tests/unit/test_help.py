@@ -60,12 +60,17 @@ def test_every_option_is_explained(path: str) -> None:
 def test_every_command_has_examples(words: tuple[str, ...]) -> None:
     """Examples stand at the end of each help, and name commands that exist."""
     text = helped(*words, "--help").output
-    command = cli.get_command(click.Context(cli), words[0])
-    if isinstance(command, click.Group) and len(words) == 1:
-        return
     examples = re.findall(r"^  (?:eval \"\$\()?egoclean-stream (\S+)", text.partition("Examples:")[2], re.MULTILINE)
     assert examples
     assert all(name in COMMANDS or name == "clip.mp4" for name in examples)
+
+
+@pytest.mark.parametrize("words", [each for each in every_command() if each != ("export",)], ids=" ".join)
+def test_defaults_and_ranges_are_written_alike(words: tuple[str, ...]) -> None:
+    """In one pair of brackets, ``[default: 20; at least 0 and at most 51]``: no parentheses, no ``20.0``."""
+    text = " ".join(helped(*words, "--help").output.split())
+    assert re.findall(r"\] \[(?:default|above|at)", text) == []
+    assert re.findall(r"\[default: (?:\(|\d+\.0[\];])", text) == []
 
 
 @pytest.mark.parametrize("words", [(), *every_command()], ids=" ".join)
