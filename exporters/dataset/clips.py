@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from exporters.dataset.episode import ClipFacts, Episode
 from exporters.dataset.store import DataSetFiles, Header, Row
 from exporters.run_view import RunView
-from stream.errors import InputError, IntrinsicsError
+from stream.errors import IntrinsicsError
 from stream.geometry.camera import Camera, fit_camera
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.full_frame import FullFrameRectifier, FullFrameRectifiers
@@ -15,7 +15,6 @@ from stream.records.schema.manifest import Manifest
 from stream.records.store.atomic import replace_file
 from stream.run.cut import Cut, Finished, Renderer, cut_clip
 from stream.sources.clip import Clip
-from stream.sources.table import open_clip
 from stream.video.writer import Coding
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 def cut_episodes(
     run: RunView,
+    source: Clip,
     episodes: Sequence[Episode],
     files: DataSetFiles,
     header: Header,
@@ -31,13 +31,19 @@ def cut_episodes(
 ) -> None:
     """Cut the clips of episodes, and write each one's facts beside it when it is whole.
 
+    Args:
+        run: The run.
+        source: Its clip.
+        episodes: Those whose clips are missing.
+        files: Where they go.
+        header: How they are coded.
+        progress: Called with the seconds of video that are written, again and again while the source is read.
+
     Raises:
-        InputError: the source is not there any more, or is not the run's.
+        InputError: the source cannot be read.
         OSError: a file cannot be written.
     """
     manifest = run.records()
-    source = open_clip(str(manifest.options["source"]))
-    _require_same_clip(source, manifest)
     by_path = {files.clip(episode.key): episode for episode in episodes}
     cuts = [Cut(path, episode.t_start_s, episode.frames) for path, episode in by_path.items()]
     coding = Coding(header.codec, header.crf, "veryfast", gop=header.gop, b_frames=False, reproducible=True)
@@ -82,13 +88,6 @@ def _camera(manifest: Manifest, size: tuple[int, int]) -> Camera:
         )
     intrinsics = Intrinsics.model_validate(manifest.intrinsics)
     return fit_camera(intrinsics, *size, lens["balance"], lens["fov_scale"])
-
-
-def _require_same_clip(source: Clip, manifest: Manifest) -> None:
-    there = manifest.source
-    same = source.size_bytes == there.size_bytes and source.edges_sha256() == there.edges_sha256
-    if not same:
-        raise InputError(f"{source.name} is not the clip of its run any more: its bytes have changed")
 
 
 def _facts(episode: Episode, finished: Finished) -> ClipFacts:

@@ -4,18 +4,19 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from exporters import table
 from exporters.dataset.clips import cut_episodes, lens_of
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
+from exporters.dataset.options import ExportOptions
 from exporters.dataset.plan import Wish, plan_run
-from exporters.dataset.store import DataSetFiles, Header, Row, RunFacts, Store, open_store
+from exporters.dataset.sources import ClipFinder
+from exporters.dataset.store import Header, Row, RunFacts, Store, open_store
 from exporters.run_view import RunView
 from stream.errors import EgocleanError
 
@@ -43,7 +44,7 @@ class Report:
     added: int = 0
     updated: int = 0
     failures: list[tuple[str, EgocleanError]] = field(default_factory=list)
-    """Runs whose clips could not be cut, and why."""
+    """Runs that could not be read or cut, and why."""
     rows: tuple[Row, ...] = ()
 
 
@@ -52,23 +53,25 @@ Progress = Callable[[float], None]
 
 
 def plan(runs: Sequence[RunView], wish: Wish) -> list[Planned]:
-    """The episodes of all runs.
+    """The episodes of all runs; a run that is there twice counts once.
 
     Raises:
         InputError: one of them is no run.
     """
-    return [Planned(run, plan_run(run, wish)) for run in runs]
+    by_id: dict[str, RunView] = {}
+    for run in runs:
+        by_id.setdefault(run.records().run_id, run)
+    return [Planned(run, plan_run(run, wish)) for run in by_id.values()]
 
 
 def export(
     planned: Sequence[Planned],
     folder: Path,
     header: Header,
-    *,
-    licence: str = "",
-    workers: int = 1,
+    options: ExportOptions,
+    report: Report,
     progress: Progress = lambda _: None,
-) -> Report:
+) -> None:
     """Bring a data set up to date with runs.
 
     A run whose clip cannot be cut is reported, and the others are exported.
@@ -77,8 +80,8 @@ def export(
         planned: Runs with their episodes.
         folder: The data set's.
         header: Its formats and options.
-        licence: Licence of the sources, for the record.
-        workers: Runs whose clips are cut at a time.
+        options: Where clips are found, how many are cut at a time, their licence.
+        report: Gets what was done.
         progress: Called as episodes are cut.
 
     Raises:
@@ -86,12 +89,14 @@ def export(
         InputError: a format cannot hold these episodes.
         OSError: the disk is full, or fails.
     """
-    report, clock = Report(), _Clock(progress)
     views = {each.run.records().run_id: each.run for each in planned}
     with open_store(folder, header) as store:
         written = 0
-        for each, episodes in _cut_all(planned, store, workers, clock, report):
-            store.put_run(_run_facts(each.run, header, licence))
+        cutter = _Cutter(store, ClipFinder(options.clips), options.workers, progress)
+        for each, episodes in _cut_all(planned, cutter, store, report):
+            if not episodes:
+                continue
+            store.put_run(_run_facts(each.run, header, options.licence))
             _put(store, episodes, report)
             if len(store.rows) > (1 + _REWRITE_SHARE) * written + 16:
                 written = len(store.rows)
@@ -99,7 +104,6 @@ def export(
         if store.rows:
             write_formats(store, views)
         report.rows = store.rows
-    return report
 
 
 def write_formats(store: Store, views: dict[str, RunView]) -> None:
@@ -112,60 +116,63 @@ def write_formats(store: Store, views: dict[str, RunView]) -> None:
         table.FORMATS[name].write(data_set, own)
 
 
-class _Clock:
-    """Adds up the seconds that several workers have done; raises where they have to stop."""
+class _Cutter:
+    """Cuts the clips of several runs at a time, in threads: decoding and encoding release Python's lock."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, store: Store, finder: ClipFinder, workers: int, progress: Progress) -> None:
+        self.workers = workers
+        self._store, self._finder, self._progress = store, finder, progress
+        self._pool = ThreadPoolExecutor(workers, "cut")
+        self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._done_s: dict[int, float] = {}
-        self.stop = threading.Event()
+        self._done_s: dict[str, float] = {}
+        """Seconds of video that are there, by run."""
 
-    def update(self, number: int, done_s: float) -> None:
-        """A worker has come so far in its run."""
-        if self.stop.is_set():
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait for the threads, which stop at their next picture if the block has failed."""
+        if kind is not None:
+            self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, run: RunView, episodes: Sequence[Episode]) -> Future[None]:
+        """Cut the clips of those episodes of a run that have none."""
+        return self._pool.submit(self._cut, run, [e for e in episodes if not self._store.has_clip(e)], episodes)
+
+    def _cut(self, run: RunView, missing: list[Episode], episodes: Sequence[Episode]) -> None:
+        there_s = sum(e.duration_s for e in episodes) - sum(e.duration_s for e in missing)
+        update = partial(self._update, run.records().run_id, there_s)
+        update(0.0)
+        if missing:
+            source = self._finder.find(run.records())
+            cut_episodes(run, source, missing, self._store.files, self._store.header, update)
+
+    def _update(self, run_id: str, there_s: float, cut_s: float) -> None:
+        if self._stop.is_set():
             raise KeyboardInterrupt
         with self._lock:
-            self._done_s[number] = done_s
+            self._done_s[run_id] = there_s + cut_s
             self._progress(sum(self._done_s.values()))
 
 
 def _cut_all(
-    planned: Sequence[Planned], store: Store, workers: int, clock: _Clock, report: Report
+    planned: Sequence[Planned], cutter: _Cutter, store: Store, report: Report
 ) -> Iterator[tuple[Planned, list[Episode]]]:
     """Cut what is new, several runs at a time, and yield the runs in their order."""
     pending: deque[tuple[Planned, list[Episode], Future[None]]] = deque()
-    with _pool(workers, clock) as pool:
+    with cutter:
         for number, each in enumerate(planned):
             episodes = [store.own_key(episode) for episode in each.episodes]
-            missing = [e for e in episodes if store.is_new(e) and store.cut_facts(e) is None]
-            job = partial(_cut, each.run, missing, store.files, store.header, partial(clock.update, number))
-            pending.append((each, episodes, pool.submit(job)))
-            while len(pending) >= 2 * workers or (pending and number == len(planned) - 1):
+            pending.append((each, episodes, cutter.start(each.run, episodes)))
+            while len(pending) >= 2 * cutter.workers or (pending and number == len(planned) - 1):
                 done, its, future = pending.popleft()
                 try:
                     future.result()
                 except EgocleanError as error:
                     report.failures.append((str(done.run.layout.root), error))
-                    its = [e for e in its if not store.is_new(e) or store.cut_facts(e) is not None]
-                yield done, its
-
-
-def _cut(run: RunView, missing: list[Episode], files: DataSetFiles, header: Header, progress: Progress) -> None:
-    if missing:
-        cut_episodes(run, missing, files, header, progress)
-
-
-@contextmanager
-def _pool(workers: int, clock: _Clock) -> Iterator[ThreadPoolExecutor]:
-    """Threads that stop at their next picture if the block fails: decoding and encoding release Python's lock."""
-    with ThreadPoolExecutor(workers, "cut") as pool:
-        try:
-            yield pool
-        except BaseException:
-            clock.stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+                yield done, [episode for episode in its if store.has_clip(episode)]
 
 
 def _put(store: Store, episodes: Sequence[Episode], report: Report) -> None:

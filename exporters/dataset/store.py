@@ -108,8 +108,9 @@ class Store:
         self.files = files
         self.header = header
         self._rows = {row.episode.key: row for row in _read_lines(files.episodes, Row)}
-        self._owners = {key: row.episode.run_id for key, row in self._rows.items()}
-        """Run of each key, also of keys whose episodes are still to be added."""
+        self._keys = {_part_of(row.episode): key for key, row in self._rows.items()}
+        """Key of each part of a run's segment, also of those that are still to be added."""
+        self._taken = set(self._rows)
         self._runs = {run.run_id: run for run in _read_lines(files.runs, RunFacts)}
 
     @property
@@ -123,10 +124,13 @@ class Store:
         return tuple(self._runs.values())
 
     def own_key(self, episode: Episode) -> Episode:
-        """The episode, under a longer key if another run's has the same."""
-        if self._owners.setdefault(episode.key, episode.run_id) == episode.run_id:
-            return episode
-        return episode.model_copy(update={"key": f"{episode.key}-{episode.run_id[:8]}"})
+        """The episode, under the key that it has for ever: a longer one if another episode has the same."""
+        part = _part_of(episode)
+        if part not in self._keys:
+            longer = (f"{episode.key}-{episode.run_id[:length]}" for length in (8, len(episode.run_id)))
+            self._keys[part] = next(key for key in (episode.key, *longer) if key not in self._taken)
+            self._taken.add(self._keys[part])
+        return episode.model_copy(update={"key": self._keys[part]})
 
     def is_new(self, episode: Episode) -> bool:
         """Whether the data set does not have it."""
@@ -151,6 +155,10 @@ class Store:
         """The row of an episode that the data set has."""
         return self._rows[key]
 
+    def has_clip(self, episode: Episode) -> bool:
+        """Whether its clip is cut."""
+        return not self.is_new(episode) or self.cut_facts(episode) is not None
+
     def cut_facts(self, episode: Episode) -> ClipFacts | None:
         """Facts of an episode's clip that an earlier call has cut and not added; None if there is none."""
         path = self.files.facts(episode.key)
@@ -159,6 +167,10 @@ class Store:
         found = Row.model_validate_json(path.read_bytes())
         same = found.episode.run_id, found.episode.t_start_s, found.episode.frames
         return found.clip if same == (episode.run_id, episode.t_start_s, episode.frames) else None
+
+
+def _part_of(episode: Episode) -> tuple[str, str, int]:
+    return episode.run_id, episode.segment_id, episode.part
 
 
 @contextmanager

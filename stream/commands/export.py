@@ -1,30 +1,31 @@
 """``egoclean-stream export FORMAT RUN... --to DEST``: what trainers read, made from runs."""
 
-import os
+import logging
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
 
-from stream.commands.command import command
+from exporters.dataset.options import ExportOptions
+from stream.commands.command import BY_SIGNAL, command
+from stream.commands.export_options import export_options
 from stream.commands.option import own_option
-from stream.commands.values import Choice, PathName, Real, Whole
-from stream.errors import ExitCode, InputError, UsageError
+from stream.commands.options import Chosen, run_options
+from stream.commands.values import PathName
+from stream.errors import EgocleanError, ExitCode, InputError, NoRoomError, UsageError, exit_code_of
 from stream.ui.progress import SECONDS, progress
 from stream.ui.text import clock, print_line
 
 if TYPE_CHECKING:
     from exporters.dataset.export import Planned, Report
-    from exporters.dataset.store import Header
     from exporters.run_view import RunView
 
+_LOG: Final = logging.getLogger(__name__)
 _PATH = PathName()
-_CRF: Final = {"h264": 23.0, "hevc": 26.0, "av1": 32.0}
-"""Constant rate factors of about the same quality."""
 _EXAMPLES = (
     ("A LeRobot data set of all segments", "export lerobot runs/clip --to datasets/bench"),
     ("Anomalous segments of all runs, as clips", "export clips runs --to odd --select anomalous"),
@@ -32,66 +33,20 @@ _EXAMPLES = (
 )
 _CODES = (
     ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.PARTIAL, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM,
-    ExitCode.INTERNAL, ExitCode.SIGINT, ExitCode.SIGTERM,
+    ExitCode.INTERNAL, *BY_SIGNAL,
 )  # fmt: skip
 
 
-@command(examples=_EXAMPLES, exit_codes=_CODES)
+@command(examples=_EXAMPLES, exit_codes=_CODES, never_waits=True)
 @click.argument("formats", metavar="FORMAT[,FORMAT...]")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=_PATH)
 @own_option("--to", "folder", type=_PATH, required=True, help="Folder of the data set, new or of an earlier export.")
-@own_option(
-    "--select",
-    type=Choice(["all", "typical", "anomalous", "described"]),
-    default="all",
-    show_default=True,
-    help="Segments to export.",
-)
-@own_option("--where", help="Condition on segments, such as: score_max > 0.12 and 'screw' in words")
-@own_option(
-    "--video",
-    "picture",
-    type=Choice(["rectified", "raw"]),
-    default="rectified",
-    show_default=True,
-    help="Pictures as the run saw them, or as the camera recorded them.",
-)
-@own_option("--fps", type=Whole(1, 240), help="Frames a second.  [default: the first clip's, rounded]")
-@own_option("--size", "longest_px", type=Whole(32, 16384), help="Longest side in pixels.")
-@own_option("--codec", type=Choice(["h264", "av1", "hevc"]), default="h264", show_default=True, help="Video codec.")
-@own_option("--crf", type=Real(0.0, 51.0), help="Constant rate factor.  [default: 23 for h264, 26 hevc, 32 av1]")
-@own_option("--gop", type=Whole(1, 1000), help="Frames between keyframes.  [default: half a second]")
-@own_option(
-    "--longest-s",
-    type=Real(1.0, 900.0),
-    default=300.0,
-    show_default=True,
-    help="Longest episode, in seconds; a longer segment becomes several.",
-)
-@own_option(
-    "--val-fraction",
-    type=Real(0.0, 0.9),
-    default=0.0,
-    show_default=True,
-    help="Share of the workers set apart for validation.",
-)
-@own_option("--seed", type=Whole(0, 2**31 - 1), default=0, show_default=True, help="Seed of that choice.")
-@own_option(
-    "--language",
-    type=Choice(["columns", "subtask", "none"]),
-    default="columns",
-    show_default=True,
-    help="lerobot: subtasks for 0.6 and later, for 0.4 and 0.5, or not at all.",
-)
-@own_option("--license", "licence", default="", help="Licence of the clips, for the record, such as apache-2.0.")
-@own_option(
-    "--workers",
-    type=Whole(1, 64),
-    default=max(1, (os.cpu_count() or 2) // 2),
-    help="Clips to cut at a time.  [default: half the cores]",
-)
+@run_options("runtime.offline")
+@export_options
 @own_option("--dry-run", is_flag=True, help="Show what would be exported, and write nothing.")
-def export(formats: str, runs: tuple[Path, ...], *, folder: Path, dry_run: bool, **chosen: Any) -> None:  # noqa: ANN401
+def export(
+    formats: str, runs: tuple[Path, ...], *, folder: Path, options: ExportOptions, dry_run: bool, chosen: Chosen
+) -> None:
     """Export segments of runs as a data set.
 
     RUN is a run directory, finished or growing, or a folder of them. Each closed segment becomes an episode: a clip of
@@ -109,22 +64,40 @@ def export(formats: str, runs: tuple[Path, ...], *, folder: Path, dry_run: bool,
       vtt         clips with WebVTT subtitles
       parquet     tables of episodes, actions and windows, without video
     """
+    from exporters.dataset.export import Report
     from exporters.dataset.export import export as export_runs
 
-    console = Console()
+    chosen.options("-")
+    console, report = Console(), Report()
     names = _formats(formats)
-    planned, fps = _planned([view for run in runs for view in _views(run)], folder, chosen)
+    planned, fps = _planned(list(_views(runs, report)), folder, options)
     seconds = sum(each.seconds for each in planned)
     count = sum(len(each.episodes) for each in planned)
     print_line(console, f"{count} episodes, {clock(seconds)}, of {len(planned)} runs, as {', '.join(names)}")
-    if dry_run:
-        return
-    header = _header(names, fps, chosen)
-    with progress(console, folder.name, SECONDS, seconds) as job:
-        report = export_runs(
-            planned, folder, header, licence=chosen["licence"], workers=chosen["workers"], progress=job.update
-        )
-    sys.exit(_show(console, report, folder))
+    if not dry_run:
+        header = options.header(names, fps)
+        with _resumable(folder), progress(console, folder.name, SECONDS, seconds) as job:
+            export_runs(planned, folder, header, options, report, job.update)
+        _show(console, report, folder)
+    sys.exit(_show_failures(console, report, some=dry_run or bool(report.rows)))
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Say how to go on after an export that was stopped or found no room.
+
+    Raises:
+        NoRoomError: the disk is full.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        _LOG.warning("stopped: the same command goes on where this one was")
+        raise
+    except OSError as error:
+        if exit_code_of(error) != ExitCode.NO_ROOM:
+            raise
+        raise NoRoomError(f"no room left on the disk of {folder}: free some, and the same command goes on") from error
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -144,71 +117,55 @@ def _formats(text: str) -> tuple[str, ...]:
     return names
 
 
-def _views(folder: Path) -> "Iterator[RunView]":
-    """The run in a directory, or all runs in it.
+def _views(folders: Sequence[Path], report: "Report") -> "Iterator[RunView]":
+    """The runs in these directories. One in a folder of runs that cannot be read is reported, and the others are read.
 
     Raises:
-        InputError: it holds none, or one cannot be read.
+        InputError: a folder holds no run, or is one that cannot be read.
     """
     from exporters.run_view import view_run
     from stream.records.reading import layout_of
 
-    inner = [folder] if layout_of(folder).events.is_file() else sorted(p for p in folder.glob("*") if p.is_dir())
-    found = [path for path in inner if layout_of(path).events.is_file()]
-    if not found:
-        raise InputError(f"{folder} is no run directory and holds none: there is no events.jsonl")
-    for path in found:
-        yield view_run(path)
+    for folder in folders:
+        if layout_of(folder).events.is_file():
+            yield view_run(folder)
+            continue
+        inner = sorted(path for path in folder.glob("*") if layout_of(path).events.is_file())
+        if not inner:
+            raise InputError(f"{folder} is no run directory and holds none: there is no events.jsonl")
+        for path in inner:
+            try:
+                yield view_run(path)
+            except EgocleanError as error:
+                report.failures.append((str(path), error))
 
 
-def _planned(views: "list[RunView]", folder: Path, chosen: dict[str, Any]) -> "tuple[list[Planned], int]":
+def _planned(views: "list[RunView]", folder: Path, options: ExportOptions) -> "tuple[list[Planned], int]":
     """The episodes of all runs, and their common frame rate."""
     from exporters.dataset.export import plan
-    from exporters.dataset.expression import parse_condition
-    from exporters.dataset.plan import Wish
     from exporters.dataset.store import read_header
 
-    condition = parse_condition(chosen["where"]) if chosen["where"] else None
     earlier = read_header(folder)
-    fps = chosen["fps"] or (earlier.fps if earlier else None)
-    wish = Wish(
-        chosen["select"], condition, fps, chosen["longest_s"], chosen["val_fraction"], chosen["seed"]
-    )  # fmt: skip
-    planned = plan(views, wish)
+    fps = options.fps or (earlier.fps if earlier else None)
+    planned = plan(views, options.wish(fps))
     first = next((episode for each in planned for episode in each.episodes), None)
     if first is None:
         raise InputError(f"nothing to export: no closed segment of {len(views)} runs is selected")
-    return (planned if fps else plan(views, replace(wish, fps=first.fps))), first.fps
+    return (planned if fps else plan(views, options.wish(first.fps))), first.fps
 
 
-def _header(names: tuple[str, ...], fps: int, chosen: dict[str, Any]) -> "Header":
-    from exporters.dataset.store import Header
-
-    codec = chosen["codec"]
-    return Header(
-        formats=names,
-        fps=fps,
-        picture=chosen["picture"],
-        longest_px=chosen["longest_px"],
-        codec=codec,
-        crf=_CRF[codec] if chosen["crf"] is None else chosen["crf"],
-        gop=chosen["gop"] or max(1, fps // 2),
-        longest_s=chosen["longest_s"],
-        val_fraction=chosen["val_fraction"],
-        seed=chosen["seed"],
-        options={"language": chosen["language"]},
-    )
-
-
-def _show(console: Console, report: "Report", folder: Path) -> ExitCode:
-    """Print what was done; returns the exit code."""
+def _show(console: Console, report: "Report", folder: Path) -> None:
     rows = report.rows
     hours = sum(row.episode.duration_s for row in rows) / 3600
     print_line(
         console, f"{report.added} episodes added, {report.updated} updated: {len(rows)} in {folder}, {hours:.3f} h"
     )
+
+
+def _show_failures(console: Console, report: "Report", *, some: bool) -> ExitCode:
+    """Name the runs that were not exported; returns the exit code, which depends on whether ``some`` were."""
     for run, error in report.failures:
         print_line(console, f"not exported: {run}: {error}")
-    if report.failures:
-        return ExitCode.PARTIAL if rows else report.failures[0][1].exit_code
-    return ExitCode.DONE
+    if not report.failures:
+        return ExitCode.DONE
+    return ExitCode.PARTIAL if some else report.failures[0][1].exit_code

@@ -82,6 +82,8 @@ class Scheduler:
         self._cuts = cuts
         self._fps = fps
         self._made = [0] * len(cuts)
+        self.frames = 0
+        """Frames of all cuts so far."""
         self._open: list[int] = []
         self._waiting = deque(sorted(range(len(cuts)), key=lambda number: cuts[number].t_start_s))
 
@@ -109,6 +111,7 @@ class Scheduler:
         while made + count < cut.frames and cut.t_start_s + (made + count) / self._fps < t_next_s - EARLY_S:
             count += 1
         self._made[number] += count
+        self.frames += count
         return count
 
 
@@ -129,7 +132,7 @@ def cut_clip(
         fps: Frames a second of the videos; the first frame of each has PTS 0.
         coding: Codec and quality.
         renderer_of: Called with each frame that is shown, in order: its renderer. All make frames of one size.
-        progress: Called with the stream time that is done.
+        progress: Called at each picture that is read, with the seconds of video that are cut.
 
     Raises:
         SourceError: the clip cannot be read, or ends before a cut begins.
@@ -139,21 +142,28 @@ def cut_clip(
     decode = Decode(source.name, read_facts(source))
     pictures = (item for item in drive(decode, packets(source)) if isinstance(item, Picture))
     scheduler = Scheduler(cuts, fps)
+    watched = _watched(pictures, lambda: progress(scheduler.frames / fps))
     writers: dict[int, _Writer] = {}
     try:
-        for shown, frame in _rendered(_schedule(pictures, scheduler), renderer_of):
+        for shown, frame in _rendered(_schedule(watched, scheduler), renderer_of):
             for number, count in shown.frames:
                 writer = writers.setdefault(number, _Writer(cuts[number], fps, coding))
                 writer.add(frame, count, tags_of(shown.picture.frame))
                 if writer.is_complete:
                     yield writers.pop(number).close()
-            progress(shown.picture.t_s)
     except BaseException as error:
         for writer in writers.values():
             writer.abandon(error)
         raise
     if not scheduler.done:
         raise SourceError(f"{source.name} ends before {cuts[-1].t_start_s:.3f} s: it is not the clip of its run")
+
+
+def _watched(pictures: Iterable[Picture], watch: Callable[[], None]) -> Iterator[Picture]:
+    """Call ``watch`` at each picture, also at those that no cut shows: it may stop the work."""
+    for picture in pictures:
+        watch()
+        yield picture
 
 
 def _schedule(pictures: Iterable[Picture], scheduler: Scheduler) -> Iterator[Shown]:

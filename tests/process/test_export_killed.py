@@ -1,8 +1,9 @@
-"""An export that is killed: what is there loads, and the next call ends with the same bytes."""
+"""An export that is killed or stopped: what is there loads, and the next call ends with the same bytes."""
 
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support.coded_run import Spoken, make_coded_run, numbers_in
 from tests.support.export_contents import contents
-from tests.support.runs import run_cli, started
+from tests.support.runs import DEADLINE_S, run_cli, started
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +29,30 @@ def test_after_a_kill_the_next_call_ends_with_the_same_bytes(runs: Path, tmp_pat
     assert run_cli(*words, tmp_path / "whole").returncode == 0
     killed = tmp_path / "killed"
     with started(*words, killed) as process:
-        while process.poll() is None and len(list(killed.glob(".export/clips/*.mp4"))) < clips:
-            os.sched_yield()
+        wait_for_clips(process, killed, clips)
         process.send_signal(signal.SIGKILL)
     assert_loads(killed / "lerobot")
     assert run_cli(*words, killed).returncode == 0
     assert contents(killed) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_after_a_signal_the_same_command_goes_on(runs: Path, tmp_path: Path, number: int, code: int) -> None:
+    words: list[str | Path] = ["export", "clips", runs, "--video", "raw", "--workers", "2", "--to", tmp_path / "set"]
+    with started(*words) as process:
+        wait_for_clips(process, tmp_path / "set", 2)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors.strip()) == (code, "stopped: the same command goes on where this one was")
+    assert not list(tmp_path.rglob("*.part"))
+    done = run_cli(*words)
+    assert (done.returncode, "18 in" in done.stdout) == (0, True)
+
+
+def wait_for_clips(process: subprocess.Popen[str], folder: Path, clips: int) -> None:
+    """Wait until so many clips are cut, or the program has ended."""
+    while process.poll() is None and len(list(folder.glob(".export/clips/*.mp4"))) < clips:
+        os.sched_yield()
 
 
 def assert_loads(root: Path) -> None:

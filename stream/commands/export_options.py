@@ -1,0 +1,80 @@
+"""The options of ``export`` on the command line, in the environment and in TOML files."""
+
+import os
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+from exporters.dataset.options import ExportOptions
+from stream.commands.option import own_option
+from stream.commands.values import Choice, PathName, Real, Whole
+
+T = TypeVar("T")
+
+_OPTIONS: Final = (
+    own_option(
+        "--select",
+        type=Choice(["all", "typical", "anomalous", "described"]),
+        default="all",
+        show_default=True,
+        help="Segments to export.",
+    ),
+    own_option("--where", help="Condition on segments, such as: score_max > 0.12 and 'screw' in words"),
+    own_option(
+        "--video",
+        "picture",
+        type=Choice(["rectified", "raw"]),
+        default="rectified",
+        show_default=True,
+        help="Pictures as the run saw them, or as the camera recorded them.",
+    ),
+    own_option("--fps", type=Whole(1, 240), help="Frames a second.  [default: the first clip's, rounded]"),
+    own_option("--size", "longest_px", type=Whole(32, 16384), help="Longest side in pixels.  [default: the clip's]"),
+    own_option("--codec", type=Choice(["h264", "av1", "hevc"]), default="h264", show_default=True, help="Video codec."),
+    own_option("--crf", type=Real(0.0, 51.0), help="Constant rate factor.  [default: 23 for h264, 26 hevc, 32 av1]"),
+    own_option("--gop", type=Whole(1, 1000), help="Frames between keyframes.  [default: half a second]"),
+    own_option(
+        "--longest-s",
+        type=Real(1.0, 900.0),
+        default=300.0,
+        show_default=True,
+        help="Longest episode, in seconds; a longer segment becomes several.",
+    ),
+    own_option(
+        "--val-fraction",
+        type=Real(0.0, 0.9),
+        default=0.0,
+        show_default=True,
+        help="Share of the workers set apart for validation.",
+    ),
+    own_option("--seed", type=Whole(0, 2**31 - 1), default=0, show_default=True, help="Seed of that choice."),
+    own_option(
+        "--language",
+        type=Choice(["columns", "subtask", "none"]),
+        default="columns",
+        show_default=True,
+        help="lerobot: subtasks for 0.6 and later, for 0.4 and 0.5, or not at all.",
+    ),
+    own_option("--license", "licence", default="", help="Licence of the clips, for the record, such as apache-2.0."),
+    own_option(
+        "--workers",
+        type=Whole(1, 64),
+        default=max(1, (os.cpu_count() or 2) // 2),
+        help="Clips to cut at a time.  [default: half the cores]",
+    ),
+    own_option("--clips", type=PathName(), help="Folder that holds clips which are not where their runs read them."),
+)
+
+
+def export_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command the options of an export; it takes them as ``options``."""
+
+    @wraps(command)
+    def with_options(**arguments: Any) -> T:  # noqa: ANN401 - click's values
+        values = {each.name: arguments.pop(each.name) for each in fields(ExportOptions)}
+        return command(options=ExportOptions(**values), **arguments)
+
+    for option in reversed(_OPTIONS):
+        with_options = option(with_options)
+    return with_options
