@@ -15,7 +15,7 @@ Ampere GA102 GPU Architecture, whitepaper v2.0, appendix A: 71 TFLOP/s)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedRun:
     """The records of a run that has finished."""
 
     manifest: Figures
@@ -42,7 +42,7 @@ class Finished:
         return float(self.last["decoded_s"])
 
 
-def chain(run: Finished, price_per_hour: float) -> Figures:
+def chain(run: FinishedRun, price_per_hour: float) -> Figures:
     """Figures of the whole chain; those named ``*_flowing`` are of a long clip, on which start-up does not count."""
     frames = run.last["frames"]
     x_flowing = run.decoded_s / run.flowing_s
@@ -62,7 +62,7 @@ def chain(run: Finished, price_per_hour: float) -> Figures:
     }
 
 
-def stages(run: Finished) -> dict[str, Figures]:
+def stages(run: FinishedRun) -> dict[str, Figures]:
     """Figures of each process: its speed if it never had to wait, and the resources that it uses.
 
     A process with a device counts as busy for as long as the busier of the two. CPU time excludes start-up.
@@ -72,7 +72,7 @@ def stages(run: Finished) -> dict[str, Figures]:
     return {name: _stage(run, used[name]) for name in in_order}
 
 
-def _stage(run: Finished, used: Figures) -> Figures:
+def _stage(run: FinishedRun, used: Figures) -> Figures:
     frames, busy_s = run.last["frames"], max(used["busy_s"], used.get("device_busy_s", 0.0), 1e-3)
     return {
         "frames_per_s": round(frames / busy_s, 1),
@@ -85,7 +85,7 @@ def _stage(run: Finished, used: Figures) -> Figures:
     }
 
 
-def utilisation(run: Finished, window_flop: int, ceiling_flop_s: float) -> Figures:
+def utilisation(run: FinishedRun, window_flop: int, ceiling_flop_s: float) -> Figures:
     """Model FLOPs utilisation (MFU) of the encoder: while it computes, and over the whole run.
 
     The busy time is that of the device, because the process may wait while the GPU computes, and the reverse.
@@ -114,7 +114,7 @@ def _significant(figure: float) -> float:
     return float(f"{figure:.4g}")
 
 
-def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float | None) -> Figures:
+def projection(run: FinishedRun, price_per_hour: float, stride_s: float, mfu: float | None) -> Figures:
     """Estimate the speed of the chain with V-JEPA 2 ViT-L on an RTX 3090; calculated, never measured.
 
     The GPU is assumed to reach 71 TFLOP/s times ``mfu``, the utilisation measured on another GPU. If ``mfu`` is None,
@@ -140,7 +140,7 @@ def projection(run: Finished, price_per_hour: float, stride_s: float, mfu: float
     }
 
 
-def annotation(run: Finished) -> Figures | None:
+def annotation(run: FinishedRun) -> Figures | None:
     """The cost of describing the segments, as recorded by the run; None if there was no annotator."""
     record = run.last.get("annotation")
     if not isinstance(record, dict) or not any(record.values()):

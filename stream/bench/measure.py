@@ -12,7 +12,7 @@ from models.encoders.vjepa2.cost import EncoderShape
 from models.memory.gpu import find_gpu
 from stream.bench import figures
 from stream.bench.device import GpuMeter, ceiling_flop_s
-from stream.bench.figures import Figures, Finished
+from stream.bench.figures import Figures, FinishedRun
 from stream.config import Options
 from stream.engines.table import run_prepared
 from stream.errors import ExitCode
@@ -70,14 +70,14 @@ def measure(prepared: Prepared) -> Figures:
     }
 
 
-def read_run(run_dir: Path) -> Finished:
+def read_run(run_dir: Path) -> FinishedRun:
     """Read the records of a finished run."""
     layout = layout_of(run_dir)
     last = layout.events.read_text().splitlines()[-1]
-    return Finished(json.loads(layout.manifest.read_text()), json.loads(last))
+    return FinishedRun(json.loads(layout.manifest.read_text()), json.loads(last))
 
 
-def _utilisation(run: Finished, options: Options) -> Figures | None:
+def _utilisation(run: FinishedRun, options: Options) -> Figures | None:
     if (window_flop := _window_flop(options)) is None:
         return None
     ceiling = ceiling_flop_s(run.manifest["encoder"]["dtype"])

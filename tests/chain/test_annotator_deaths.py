@@ -25,7 +25,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
         yield server
 
 
-def test_server_that_goes_costs_what_it_was_asked(described_clip: Path, tmp_path: Path) -> None:
+def test_lost_server_fails_only_its_open_requests(described_clip: Path, tmp_path: Path) -> None:
     """If the server goes, the clip is segmented to its end; segments that are left fail, and are described later."""
     run_dir = tmp_path / "clip"
     with ExitStack() as there:

@@ -164,7 +164,7 @@ def test_what_follows_is_the_same_at_every_barrier(kind: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("later", [0, 25])
-def test_a_record_goes_on_from_its_state(later: int, tmp_path: Path) -> None:
+def test_record_continues_from_its_state(later: int, tmp_path: Path) -> None:
     """Behind each barrier the record ends with the same events, though ``later`` items more are on disk already."""
     write_intrinsics(tmp_path)
     items = list(Chain(CLIPS["damaged"](tmp_path)).play())

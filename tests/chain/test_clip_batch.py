@@ -24,7 +24,7 @@ GRID = ("--encoder", "grid")
 
 
 def test_a_worker_folder_is_run_clip_by_clip(tmp_path: Path) -> None:
-    """A folder with good, torn and bad clips, one in a tar: a run each, a summary, and the gravest code."""
+    """A folder with good, torn and bad clips, one in a tar: a run each, a summary, and the most severe code."""
     folder, out = tmp_path / "worker", tmp_path / "runs"
     folder.mkdir()
     write_intrinsics(folder)

@@ -108,7 +108,7 @@ def test_run_without_annotator_is_described_later(tmp_path: Path, server: OpenAI
     assert not list(layout.keyframes.iterdir())
 
 
-def test_failed_segments_are_asked_about_again(tmp_path: Path, server: OpenAIServer) -> None:
+def test_failed_segments_are_requested_again(tmp_path: Path, server: OpenAIServer) -> None:
     """Only what failed is taken up, also by another model; what was described keeps its words; 4 becomes 0."""
 
     def fails(batch: Batch) -> list[AnnotationResponse]:
@@ -138,7 +138,7 @@ def test_a_damaged_heartbeat_does_not_matter(tmp_path: Path, server: OpenAIServe
     assert (described(layout), layout.health.read_text()) == (ALL, content)
 
 
-def test_nothing_left_is_said(tmp_path: Path, server: OpenAIServer) -> None:
+def test_nothing_left_to_describe_is_reported(tmp_path: Path, server: OpenAIServer) -> None:
     """A run that is described in full is left as it is, to the byte."""
     layout = finished_run(tmp_path, FakeAnnotator())
     before = layout.events.read_bytes()
@@ -173,7 +173,7 @@ def test_choice_holds_as_in_a_run(tmp_path: Path, server: OpenAIServer) -> None:
     assert described(layout) == ALL
 
 
-def test_novel_segments_are_chosen_anew(tmp_path: Path, server: OpenAIServer) -> None:
+def test_novel_segments_are_selected_again(tmp_path: Path, server: OpenAIServer) -> None:
     """Where nobody could describe any of those that are alike, the first of them is asked about, and stands for all."""
 
     def fails(batch: Batch) -> list[AnnotationResponse]:
@@ -204,7 +204,7 @@ def words_of(given: Mapping[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("stem", ["../../clip", "a/b", ""])
-def test_stem_that_is_no_name_is_not_believed(tmp_path: Path, stem: str) -> None:
+def test_stem_that_is_not_a_file_name_is_ignored(tmp_path: Path, stem: str) -> None:
     """Whatever a log says, nothing is written beside the run directory."""
     with EventLog(tmp_path / "events.jsonl") as log:
         log.append(events.RunStarted(run_id="r", source="x", stem=stem, encoder="grid", annotator="none"))
@@ -222,7 +222,7 @@ def test_another_annotator_has_its_own_model(tmp_path: Path, server: OpenAIServe
 
 
 def test_ended_early_it_can_be_called_again(tmp_path: Path, server: OpenAIServer) -> None:
-    """When the server closes its door the books are closed as they are, and the next call goes on with the rest."""
+    """If the server refuses access, the accounting is written as it is, and the next call describes the rest."""
     layout = run_without(tmp_path)
     server.replies[:] = [ScriptedReply(), ScriptedReply(), ScriptedReply(401, "{}")]
     with pytest.raises(ModelUnavailableError):
@@ -235,7 +235,7 @@ def test_ended_early_it_can_be_called_again(tmp_path: Path, server: OpenAIServer
     assert len(server.asked) == SEGMENTS + 1
 
 
-def test_killed_before_the_books_were_closed(tmp_path: Path, server: OpenAIServer) -> None:
+def test_call_killed_before_the_accounting_was_written_is_completed(tmp_path: Path, server: OpenAIServer) -> None:
     """A call that was killed after its last description is completed by the next one, which asks nothing."""
     layout = run_without(tmp_path)
     annotate(layout, asks(server))
@@ -248,7 +248,7 @@ def test_killed_before_the_books_were_closed(tmp_path: Path, server: OpenAIServe
     assert (finish.annotated_s, server.asked) == (30.0, [])
 
 
-def test_readers_take_the_last_word(tmp_path: Path, server: OpenAIServer) -> None:
+def test_readers_use_the_last_outcome(tmp_path: Path, server: OpenAIServer) -> None:
     """``tail`` gives all events and ends, ``eval`` reads the run, and the run's own command has nothing to do."""
     layout = run_without(tmp_path)
     annotate(layout, asks(server))

@@ -141,7 +141,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], None]]] = {
 def test_what_is_damaged_is_named(
     clip: Path, uninterrupted: Path, out: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
-    """Exit 2 and one sentence, and nothing is written; --overwrite starts over, whatever is there."""
+    """Exit 2 and one sentence, and nothing is written; --overwrite starts over, with any content."""
     damage(out / "clip")
     before = (out / "clip" / "events.jsonl").read_bytes()
     result = run_inline(clip, *OPTIONS, "--out", out)

@@ -10,7 +10,7 @@ from tests.support.inline import run_inline
 from tests.support.runs import manifest, write_intrinsics
 
 
-def test_run_says_what_decoded(tmp_path: Path) -> None:
+def test_run_records_its_decoder(tmp_path: Path) -> None:
     """run.json names the decoder and why; nvdec where there is no card ends with 2 and a sentence before anything."""
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "clip.mp4", frames=80)

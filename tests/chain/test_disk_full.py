@@ -24,7 +24,7 @@ _FILES_OF_WORDS = ("clip_raw_response.txt", "clip_annotations.json", "events.jso
 
 
 @pytest.mark.parametrize("name", _FILES_OF_WORDS)
-def test_no_room_for_what_an_annotator_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_while_a_response_is_written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever write fails: the code is 6, all files are valid, and with room the end is the same."""
     whole = RunLayout(tmp_path / "whole", "clip")
     whole.root.mkdir()

@@ -34,7 +34,7 @@ def test_good_clip_on_this_machine(clip: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-def test_json_says_the_same(tmp_path: Path) -> None:
+def test_json_has_the_same_figures(tmp_path: Path) -> None:
     """With --json one object holds every check, and the exit code; without a clip only the machine is looked at."""
     result = run_here("doctor", *GRID, "--out", tmp_path, "--json")
     said = json.loads(result.stdout)

@@ -89,7 +89,7 @@ def test_a_clip_is_run_where_it_lies(
     assert max(path.stat().st_size for path in kept) < len(noisy)
 
 
-def test_a_run_goes_on_at_its_commit(run: Program, hub: Hub, tmp_path: Path, noisy: bytes) -> None:
+def test_a_resumed_run_stays_at_its_commit(run: Program, hub: Hub, tmp_path: Path, noisy: bytes) -> None:
     """A fault ends it with 3; the same command goes on with the commit it began with; --overwrite takes the newest."""
     hub.faults = {
         EGO_100K.shard: [Fault(status=404, headers={"X-Error-Code": "EntryNotFound"}, first_byte=middle(hub, noisy))]

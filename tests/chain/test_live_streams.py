@@ -70,8 +70,8 @@ def test_a_run_of_a_file_on_a_server(tmp_path: Path, clips: dict[str, Path]) -> 
 
 
 @pytest.mark.parametrize("way", ["chunked", "until closed"])
-def test_a_stream_that_breaks_off_is_asked_for_again(tmp_path: Path, clips: dict[str, Path], way: str) -> None:
-    """As a camera's is. Where an end cannot be told from a cut, it counts as a cut."""
+def test_a_stream_that_breaks_off_is_requested_again(tmp_path: Path, clips: dict[str, Path], way: str) -> None:
+    """As a camera's is. An end that cannot be distinguished from a cut counts as a cut."""
     with serving(clips["ts"].read_bytes(), way, authorization="Basic dTpnZWhlaW03") as served:  # type: ignore[arg-type]
         url = served.url.replace("http://", "http://u:geheim7@")
         served.cut_after = [10**9, 10**9, len(served.data) // 2, *[0] * 99]
@@ -122,7 +122,7 @@ def test_only_a_run_that_can_be_resumed_advises_it(
     assert [outcome.message for outcome in outcomes] == [f"stopped: {advice if resumable else 'it cannot be resumed'}"]
 
 
-def test_standard_input_that_is_no_video_is_refused(tmp_path: Path) -> None:
+def test_standard_input_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     """The exit code is that of an unreadable input."""
     with piped(b"x" * 9999):
         done = run_inline("-", *RUN, "--out", tmp_path)
@@ -163,7 +163,7 @@ def test_live_options_that_make_no_sense(
     assert sentence in done.stderr
 
 
-def test_a_terminal_is_no_source(tmp_path: Path) -> None:
+def test_a_terminal_is_not_a_source(tmp_path: Path) -> None:
     """Otherwise, a person who types ``-`` alone would wait in vain."""
     leader, terminal = os.openpty()
     with standard_input(terminal):

@@ -38,7 +38,7 @@ def export(*args: str | Path) -> str:
     return done.output
 
 
-def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
+def test_failed_export_is_an_error(tmp_path: Path) -> None:
     """A missing model is exit 5, an impossible wish exit 2, each one sentence; nothing is left behind."""
     model = save_tiny_vjepa2(tmp_path / "model", encoder_px=32)
     with pytest.raises(ModelUnavailableError, match="has no config"):

@@ -79,7 +79,7 @@ def test_health_looks_at_the_newest_run(tmp_path: Path) -> None:
     assert health_of(tmp_path).exit_code == 1
 
 
-def test_the_main_process_began_when_the_kernel_says(tmp_path: Path) -> None:
+def test_start_of_the_main_process_is_the_kernels(tmp_path: Path) -> None:
     """A container starts with its process 1, and `--since-start` counts from there."""
     assert abs(began_at().timestamp() - psutil.Process(1).create_time()) < 2.0
     result = health_of("--since-start", tmp_path)

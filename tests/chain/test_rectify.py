@@ -49,7 +49,7 @@ def described(out: Path, stem: str = "clip") -> dict[str, Any]:
     return read
 
 
-def test_times_that_vary_are_kept_to_the_tick(tmp_path: Path) -> None:
+def test_varying_times_are_exact_to_the_tick(tmp_path: Path) -> None:
     """Odd gaps, a start that is not 0, and B-frames change no frame's time."""
     write_intrinsics(tmp_path)
     times_s = [0.0, 0.04, 0.0401, 0.5, 0.51, 0.777, 1.7, 1.7333]
@@ -139,14 +139,14 @@ def test_codec_and_colour_tags(codec: str, tag: str, tmp_path: Path) -> None:
         assert (context.colorspace, context.color_range, context.color_primaries, context.color_trc) == (1, 1, 1, 1)
 
 
-def test_what_a_clip_does_not_say_of_its_colours_stays_unsaid(clip: Path, tmp_path: Path) -> None:
+def test_unspecified_colour_tags_stay_unspecified(clip: Path, tmp_path: Path) -> None:
     """No tag is invented: 2 is "unspecified"."""
     assert invoke(clip, "--out", tmp_path / "out", *_QUICK).exit_code == 0
     (first, *_) = frames_of(tmp_path / "out" / "clip_rectified.mp4")
     assert (first.colorspace, first.color_primaries, first.color_trc) == (2, 2, 2)
 
 
-def test_damage_is_told_and_exits_4(tmp_path: Path) -> None:
+def test_damage_is_reported_and_exits_4(tmp_path: Path) -> None:
     """Lost packets leave a gap in the video's times, a line with theirs, and code 4."""
     write_intrinsics(tmp_path)
     whole = make_clip(tmp_path / "whole.mp4", frames=40)
@@ -159,7 +159,7 @@ def test_damage_is_told_and_exits_4(tmp_path: Path) -> None:
     assert max(gaps) > Fraction(1, 10)
 
 
-def test_what_exists_is_not_overwritten_unasked(clip: Path, tmp_path: Path) -> None:
+def test_existing_results_are_not_overwritten_by_default(clip: Path, tmp_path: Path) -> None:
     """Other options, or another clip of the name, are refused and change nothing; --overwrite makes it again."""
     out = tmp_path / "out"
     assert invoke(clip, "--out", out, *_QUICK).exit_code == 0
@@ -175,7 +175,7 @@ def test_what_exists_is_not_overwritten_unasked(clip: Path, tmp_path: Path) -> N
     assert len(frames_of(out / "clip_rectified.mp4")) == 13
 
 
-def test_a_series_goes_on(tmp_path: Path) -> None:
+def test_a_series_is_resumed(tmp_path: Path) -> None:
     """The same call again makes what is missing, and touches nothing that is whole."""
     write_intrinsics(tmp_path)
     tar = into_tar(tmp_path / "part000.tar", *(make_clip(tmp_path / f"{name}.mp4", frames=4) for name in ("a", "b")))
@@ -192,7 +192,7 @@ def test_a_series_goes_on(tmp_path: Path) -> None:
     assert (out / "b_rectified.mp4").is_file()
 
 
-def test_a_sidecar_that_disagrees_is_told_of(clip: Path, tmp_path: Path) -> None:
+def test_a_sidecar_that_disagrees_is_reported(clip: Path, tmp_path: Path) -> None:
     """The clip is believed, and done; what its sidecar says otherwise is said."""
     clip.with_suffix(".json").write_text('{"width": 64}')
     done = invoke(clip, "--out", tmp_path / "out", *_QUICK)
@@ -212,7 +212,7 @@ def test_a_clip_is_never_its_own_output(clip: Path, tmp_path: Path) -> None:
     assert clip.read_bytes() == before
 
 
-def test_what_cannot_be_done_leaves_nothing(clip: Path, tmp_path: Path) -> None:
+def test_impossible_requests_leave_no_file(clip: Path, tmp_path: Path) -> None:
     """No calibration, no video, an output that cannot be created: one error each, and not a file."""
     lonely = tmp_path / "lonely"
     lonely.mkdir()

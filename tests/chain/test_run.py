@@ -62,7 +62,7 @@ def test_run_keeps_its_promises(finished: Path) -> None:
     assert not list(run_dir.glob("**/*.part"))
 
 
-def test_manifest_says_where_everything_comes_from(clip: Path, tmp_path: Path) -> None:
+def test_manifest_has_the_provenance(clip: Path, tmp_path: Path) -> None:
     """``run.json`` holds the source's hash, the lens, the encoder under its own name, the options and what it cost."""
     run_inline(clip, *GRID, "--out", tmp_path, "--balance", "0.5", "--price-per-hour", "3.6")
     recorded = manifest(tmp_path / "clip")
@@ -131,7 +131,7 @@ def test_finished_run_is_not_repeated(clip: Path, out: Path) -> None:
     assert (out / "clip" / "events.jsonl").read_bytes() != before
 
 
-def test_death_after_the_last_event_is_no_failure(clip: Path, finished: Path, tmp_path: Path) -> None:
+def test_death_after_the_last_event_is_not_a_failure(clip: Path, finished: Path, tmp_path: Path) -> None:
     """The run has finished: the chain is not restarted, and run.json is completed."""
 
     def die() -> None:

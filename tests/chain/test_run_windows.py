@@ -26,7 +26,7 @@ def test_windows_and_geometry_decide_what_is_recorded() -> None:
     assert Options(source="clip.mp4").replace({"encoder.batch": 4}).identity() == usual
 
 
-def test_a_run_that_goes_on_keeps_its_batch(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_batch_size(tmp_path: Path) -> None:
     """How much of a GPU is free changes from one call to the next; a run that has begun is not refused for it."""
     write_intrinsics(tmp_path)
     clip = make_clip(tmp_path / "clip.mp4", frames=90)

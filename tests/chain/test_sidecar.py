@@ -26,7 +26,7 @@ def write_sidecar(clip: Path, **changes: object) -> Path:
     return path
 
 
-def test_the_record_and_the_user_are_told(clip: Path, tmp_path: Path) -> None:
+def test_record_and_user_get_the_warning(clip: Path, tmp_path: Path) -> None:
     """``run.json`` holds the disagreements, one line is shown, and the run goes by the clip's own facts."""
     write_intrinsics(tmp_path)
     write_sidecar(clip, fps=15, duration_sec=60.0)

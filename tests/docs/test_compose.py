@@ -40,7 +40,7 @@ def test_files_follow_the_specification(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_program_knows_what_it_is_told(name: str) -> None:
+def test_arguments_reach_the_program(name: str) -> None:
     """Every option that a file passes is one of `run`'s, with a value that it takes."""
     options = asked_for(name)
     assert options.source == "/data"
@@ -48,7 +48,7 @@ def test_the_program_knows_what_it_is_told(name: str) -> None:
 
 
 def test_what_is_scraped_is_what_is_served() -> None:
-    """Prometheus asks the chain's service at the port that the chain is told to open, in both set-ups."""
+    """Prometheus asks the chain's service at the port that the chain opens, in both set-ups."""
     scraped = YAML(typ="safe").load(DOCKER / "monitoring" / "prometheus.yaml")["scrape_configs"]
     targets = [target for job in scraped for config in job["static_configs"] for target in config["targets"]]
     assert {f"chain:{asked_for(name).monitoring.metrics_port}" for name in FILES} == set(targets)

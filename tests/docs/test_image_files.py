@@ -126,7 +126,7 @@ def test_the_build_sees_every_package_of_the_project() -> None:
         ("gpu", ["plots", "export", "openai", "http", "s3", "gs", "vjepa", "qwen", "onnx-gpu"]),
     ],
 )
-def test_locks_hold_what_the_project_asks_for(lock: str, extras: list[str]) -> None:
+def test_locks_contain_the_pinned_dependencies(lock: str, extras: list[str]) -> None:
     """Every pin of pyproject.toml is in the lock file; else docker/lock.sh has to be run again."""
     project = PROJECT["project"]
     asked_for = [pin for extra in extras for pin in project["optional-dependencies"][extra] if "==" in pin]
@@ -264,7 +264,7 @@ def test_commands_that_make_no_runs_are_quiet(container: Container, words: list[
     assert started.said == ""
 
 
-def test_a_wish_for_the_place_of_results_is_kept(container: Container) -> None:
+def test_the_chosen_output_folder_is_used(container: Container) -> None:
     """EGOCLEAN_OUT, set from outside, is passed on unchanged."""
     assert container.start("clip.mp4", cwd=container.read_only, out="/results") == (["clip.mp4"], "/results", "", 0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_imports_go_one_way() -> None:
+def test_imports_go_downwards() -> None:
     """The import contracts of ``pyproject.toml`` hold."""
     result = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as check; check()", "--no-cache"],

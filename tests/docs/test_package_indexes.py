@@ -29,7 +29,7 @@ def tracked_files() -> list[Path]:
 
 
 def test_no_file_names_a_package_index() -> None:
-    """Locks, scripts and documents work with whatever index the installer is set to."""
+    """Locks, scripts and documents work with any index that the installer is set to."""
     files = [path for path in tracked_files() if path != Path(__file__)]
     texts = {path.relative_to(ROOT): path.read_bytes().decode(errors="replace") for path in files}
     assert {str(name): found.group() for name, text in texts.items() if (found := NAMED.search(text))} == {}

@@ -51,7 +51,7 @@ def test_segments_of_the_soak_are_described(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(parse_answer(said.raw, asked, said.box_space)) == 1
 
 
-def test_peaks_are_no_growth() -> None:
+def test_peaks_are_not_growth() -> None:
     """Values that return to where they were have no slope, however high they rise in between."""
     ways = np.linspace(0, 1, 101)
     values = np.where(np.arange(101) % 5 == 0, 900.0, 100.0)
@@ -65,7 +65,7 @@ def test_slow_growth_is_found_under_noise() -> None:
     assert slope(ways, 3 * ways + noise) == pytest.approx(3, abs=0.1)
 
 
-def test_looks_at_one_place_tell_no_slope() -> None:
+def test_samples_at_one_time_have_no_slope() -> None:
     """A soak that got nowhere does not pass for flat."""
     watch = Watch()
     for _ in range(10):

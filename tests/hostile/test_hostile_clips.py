@@ -1,4 +1,4 @@
-"""Broken in every way, in every container: a clip gives pictures, damage that is told, or one refusal."""
+"""Clips broken in every way, in every container, give pictures, reported damage, or one error."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -91,7 +91,7 @@ def test_a_real_odd_file_that_is_broken_as_well(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_wherever_a_clip_is_cut_off_it_is_said(forms: dict[str, Path], tmp_path: Path, name: str) -> None:
+def test_truncation_is_reported_at_any_place(forms: dict[str, Path], tmp_path: Path, name: str) -> None:
     """At fifty places: pictures and then damage, or a refusal; but a bare stream says nothing of its end."""
     data, whole = forms[name].read_bytes(), decode(forms[name])
     path = tmp_path / forms[name].name
@@ -108,7 +108,7 @@ def test_wherever_a_clip_is_cut_off_it_is_said(forms: dict[str, Path], tmp_path:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_look_at_a_broken_clip_finds_a_frame_or_says_that_there_is_none(
+def test_check_rectify_of_a_broken_clip_finds_a_frame_or_reports_none(
     forms: dict[str, Path], tmp_path: Path, name: str
 ) -> None:
     """What ``check-rectify`` takes of a clip, from its start and from its middle."""
@@ -187,7 +187,7 @@ def test_the_bench_counts_what_is_missing(tmp_path: Path) -> None:
     assert fuzz.outcome(0, "", tmp_path, 21) == ("fewer", "")
 
 
-def test_the_bench_counts_a_hole_without_a_word_as_a_fault(tmp_path: Path) -> None:
+def test_fuzzing_counts_an_unreported_hole_as_a_fault(tmp_path: Path) -> None:
     """Two seconds between two PTS of a file, and a run that ends with 0 as if there were none."""
     clip = make_clip(tmp_path / "clip.mkv", frames=40, times_s=[*np.arange(20) / 30, *(2.6 + np.arange(20) / 30)])
     (tmp_path / "events.jsonl").write_text(_LINES["finished"])

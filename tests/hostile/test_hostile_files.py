@@ -46,7 +46,7 @@ _IMPOSTORS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", _IMPOSTORS)
-def test_what_is_no_clip_is_refused(tmp_path: Path, clip: Path, name: str) -> None:
+def test_source_that_is_not_a_clip_is_refused(tmp_path: Path, clip: Path, name: str) -> None:
     """Whatever its name says: nothing is unpacked, no other file or address is opened, and one error says so."""
     (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
     (tmp_path / "impostor.mp4").write_bytes(_IMPOSTORS[name](clip.read_bytes()))
@@ -62,7 +62,7 @@ def test_a_file_of_a_terabyte_is_not_searched(tmp_path: Path) -> None:
         read_facts(open_clip(str(tmp_path / "sparse.mp4")))
 
 
-def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+def test_source_that_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
     """Devices, pipes and links that lead nowhere or in a circle: nothing is waited for."""
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "device.mp4").symlink_to("/dev/zero")
@@ -96,7 +96,7 @@ def test_the_longest_name_is_run(tmp_path: Path, clip: Path) -> None:
     assert (tmp_path / "runs" / stem / f"{stem}_annotations.json").exists()
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_is_not_text_is_refused(tmp_path: Path) -> None:
     """Bytes that are no UTF-8, in the name or in that of its folder, could not be written into a record."""
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     Path(os.fsdecode(folder)).mkdir()

@@ -97,7 +97,7 @@ _MATRICES: dict[str, tuple[tuple[int, int, int, int], int]] = {
 
 @pytest.mark.parametrize("name", _MATRICES)
 def test_a_turn_is_a_quarter_turn_for_everyone(tmp_path: Path, name: str) -> None:
-    """Header and pictures agree on which way is up, whatever the display matrix says: else the lens would not fit."""
+    """Header and pictures agree on which way is up for any display matrix; otherwise the lens would not fit."""
     clip = make_clip(tmp_path / "clip.mp4", frames=3)
     (a, b, c, d), turn_deg = _MATRICES[name]
     matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
@@ -186,7 +186,7 @@ def test_x265_gets_no_picture_that_it_would_write_beyond(tmp_path: Path, size: t
         pass
 
 
-def test_the_program_says_the_limit(bare: Path, tmp_path: Path) -> None:
+def test_the_limit_is_printed(bare: Path, tmp_path: Path) -> None:
     """The program exits with 3 and one line."""
     path = with_coded_size(bare, tmp_path / "huge.hevc", 30_000, 30_000)
     result = run_inline(path, "--no-rectify", "--encoder", "grid", "--out", tmp_path / "runs")

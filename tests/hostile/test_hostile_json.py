@@ -69,7 +69,7 @@ _CALIBRATIONS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("case", _CALIBRATIONS)
 def test_a_calibration_that_is_none_is_refused(tmp_path: Path, case: str) -> None:
-    """One sentence that names the value, short and printable, whatever stands in the file."""
+    """One sentence that names the value, short and printable, for any content of the file."""
     text, says = _CALIBRATIONS[case]
     (tmp_path / "intrinsics.json").write_text(text)
     with pytest.raises(IntrinsicsError, match=says) as refused:
@@ -156,7 +156,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Callable[[
 
 @pytest.mark.parametrize("case", _SIDECARS)
 def test_a_sidecar_may_say_anything(compared: Callable[[str], Sidecar], case: str) -> None:
-    """What it says is told on one short printable line and is recorded as JSON that comes back as it was."""
+    """Its content is printed on one short line and recorded as JSON that is read back unchanged."""
     text, says = _SIDECARS[case]
     sidecar = compared(text)
     complaint = sidecar.warning

@@ -170,8 +170,8 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
     assert harmless(said.err)
 
 
-def test_metrics_carry_no_foreign_words() -> None:
-    """Labels are names of our own: whatever segments and reasons are called, nothing of it is scraped."""
+def test_metrics_contain_no_text_of_models() -> None:
+    """Labels are the program's own names: no name of a segment and no reason is scraped."""
     metrics = Metrics(price_per_hour=0.2)
     for event in _events():
         metrics.on_event(event)
@@ -201,7 +201,7 @@ def test_a_run_in_a_folder_of_any_name(tmp_path: Path) -> None:
     assert json.loads(first)["source"] == str(clip)
 
 
-def test_a_word_of_the_command_line_is_shown_harmless() -> None:
+def test_command_line_words_are_printed_safely() -> None:
     """A pattern of the shell may put the name of a file where an option is expected."""
     result = run_here("run", f"--{HOSTILE.split(chr(0), maxsplit=1)[0]}")
     assert result.returncode == ExitCode.USAGE

@@ -56,7 +56,7 @@ def test_one_absurd_time_costs_two_pictures_at_most(plain: Path, number: int, pt
     assert decoded.end.decoded_s == pytest.approx(1.0, abs=2 / _FPS)
 
 
-def test_a_clock_that_leaps_for_good_goes_on(plain: Path) -> None:
+def test_time_continues_after_a_permanent_clock_jump(plain: Path) -> None:
     """From the leap on time counts by the new clock: one picture is lost, and no hours are made up."""
     leap = 3 * 3600 * 90_000
     decoded = _with_pts(plain, {number: leap + number * 3000 for number in range(15, 30)})

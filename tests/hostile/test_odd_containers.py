@@ -67,7 +67,7 @@ def _decoded_by_libav(path: Path) -> int:
 
 @pytest.mark.parametrize("name", _FILES)
 def test_an_odd_file_gives_what_is_in_it(name: str) -> None:
-    """Frames, length, damage, size, depth and rotation are those of the stream, whatever the container claims."""
+    """Frames, length, damage, size, depth and rotation are those of the stream, not the container's claims."""
     expected, decoded, facts = _FILES[name], decode(_ODD / name), _facts(_ODD / name)
     assert decoded.end.frames == len(decoded.times_s) == expected.frames
     assert decoded.end.decoded_s == pytest.approx(expected.decoded_s, abs=1e-4)

@@ -99,7 +99,7 @@ def test_series_are_what_the_chain_embeds(clip: Path) -> None:
     assert len(made) == SECONDS - 2
 
 
-def test_vjepa2_runs_where_weights_are_given(clip: Path, tmp_path: Path) -> None:
+def test_vjepa2_runs_with_weights(clip: Path, tmp_path: Path) -> None:
     """With weights V-JEPA 2 has its row, at its own frame size, and the detectors are compared on it; without, the row
     says why it was not run."""
     model = save_tiny_vjepa2(tmp_path / "tiny", encoder_px=64)

@@ -76,7 +76,7 @@ def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: Op
     assert restarted(run_dir) == ["annotate"] * 2 == ["annotate"] * len(deadly)
 
 
-def test_chain_goes_on_without_its_annotator(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
+def test_chain_continues_without_its_annotator(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
     """One that has died as often as --max-restarts allows is not started again: open and later segments fail."""
     hang_after(server, 1)
     run_dir = tmp_path / "clip"

@@ -56,7 +56,7 @@ def test_tiny_spool_never_deadlocks(
     assert set(processes) == {"ingest", "encode", "detect", "record", "annotate"}
 
 
-def test_stop_while_the_spool_is_full_waits_for_nobody(
+def test_stop_with_a_full_keyframe_cache_does_not_block(
     described_clip: Path, server: OpenAIServer, tmp_path: Path
 ) -> None:
     """The chain is drained although the annotator hangs, and the same command takes up what was left, all of it."""
@@ -113,7 +113,7 @@ def is_last(event: events.Event) -> bool:
 
 
 @pytest.mark.parametrize(("end", "moment"), [(stop, is_last), (kill, is_annotated)])
-def test_ended_run_goes_on(
+def test_interrupted_run_is_resumed(
     described_clip: Path,
     undisturbed: Path,
     server: OpenAIServer,

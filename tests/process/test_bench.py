@@ -25,7 +25,7 @@ def clip(tmp_path: Path) -> Path:
     return make_clip(tmp_path / "clip.mp4", frames=120)
 
 
-def test_bench_without_words(tmp_path: Path) -> None:
+def test_bench_without_arguments(tmp_path: Path) -> None:
     """With nothing but a length, a clip is rendered and run with the grid encoder, every process accounted for."""
     report = tmp_path / "report.json"
     result = run_cli("bench", "--seconds", "4", "--out", report, "--price-per-hour", "0.5", cwd=tmp_path)
@@ -45,7 +45,7 @@ def test_bench_without_words(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
-def test_words_are_in_the_price(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_are_in_the_price(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an annotator its process is a row of the table, and its tokens and seconds stand below."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     report = tmp_path / "report.json"
@@ -80,7 +80,7 @@ def test_compare_does_the_same_work_twice(clip: Path, tmp_path: Path, monkeypatc
     assert measured["projection"]["is_bound"]
 
 
-def test_baseline_that_fails_is_said(tmp_path: Path) -> None:
+def test_failed_baseline_is_an_error(tmp_path: Path) -> None:
     """A baseline that ends badly is one sentence, without a traceback of this program."""
     options = Options(source=str(tmp_path / "gone.mp4")).replace(
         {"encoder.model": str(tmp_path), "lens.rectify": False}

@@ -1,4 +1,4 @@
-"""The encoder's benchmark: both ways agree, and over many windows the memory is told."""
+"""The encoder's benchmark: both ways agree, and the memory over many windows is printed."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.tools import bench_encoder as encoder
 from tests.tools.memory import growth
 
 
-def test_memory_is_told_of_many_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_figures_need_many_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first part of the windows and at the end; of few windows there is nothing to tell."""
     monkeypatch.setattr(encoder, "_SETTLED_AFTER", 3)
     monkeypatch.setattr(encoder, "_SIZE", (320, 292))
@@ -23,7 +23,7 @@ def test_memory_is_told_of_many_windows(tmp_path: Path, monkeypatch: pytest.Monk
     assert "memory_from_window" not in encoder.measure(folder, TINY_FRAMES, 3, None)
 
 
-def test_growth_is_told_beside_both_values() -> None:
+def test_growth_is_printed_beside_both_values() -> None:
     """What is not held at all cannot grow by a share, and is left out."""
     told = growth({"rss": 100 << 20, "torch_reserved": 0}, {"rss": 103 << 20, "torch_reserved": 0})
     assert told == {"rss_mib": "100.0 -> 103.0 (+3.00%)"}

@@ -55,7 +55,7 @@ def test_a_bad_clip_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 def test_a_compressed_tar_is_read_once_for_all(tmp_path: Path) -> None:
-    """This process reads it in order, and hands each clip to the processes of its run, whatever the engine."""
+    """This process reads it in order, and hands each clip to the processes of its run, with either engine."""
     write_intrinsics(tmp_path)
     tar = tmp_path / "part000.tar.gz"
     with tarfile.open(tar, "w:gz") as packed:
@@ -94,7 +94,7 @@ def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "runs" / "c").exists()
 
 
-def test_a_parent_that_is_killed_leaves_runs_that_can_go_on(tmp_path: Path) -> None:
+def test_runs_can_be_resumed_after_their_parent_is_killed(tmp_path: Path) -> None:
     """After kill -9 the jobs see that nobody is there, drain, and leave no process."""
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b")]

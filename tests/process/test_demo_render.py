@@ -27,7 +27,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_it_is_hevc_with_the_frames_asked_for(demo: Path) -> None:
+def test_clip_is_hevc_with_the_requested_frames(demo: Path) -> None:
     """hvc1, the size and rate asked for, and every frame decodes."""
     with av.open(str(demo)) as container:
         stream = container.streams.video[0]

@@ -1,4 +1,4 @@
-"""A full disk ends a run with 6, what is on it stays valid, and the run goes on when there is room."""
+"""A full disk ends a run with 6, its files stay valid, and the run resumes when there is room."""
 
 import json
 import subprocess

@@ -30,7 +30,7 @@ def lines(printed: str) -> list[dict[str, Any]]:
 
 
 def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:
-    """`egoclean-stream CLIP --log-format json | head -n 1` takes the first event; the run goes on to its end."""
+    """`egoclean-stream CLIP --log-format json | head -n 1` takes the first event; the run continues to its end."""
     with started(clip, *JSON, "--out", tmp_path) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["event"] == "run.started"

@@ -21,7 +21,7 @@ SECRET = "geheim7"  # noqa: S105 - of nobody
 OPTIONS = ("--no-rectify", "--encoder", "grid", "--log-format", "json")
 
 
-def test_a_cut_connection_comes_back(tmp_path: Path, units: list[AccessUnit]) -> None:
+def test_a_cut_connection_is_restored(tmp_path: Path, units: list[AccessUnit]) -> None:
     """It disconnects, hangs, and stays away. The gaps are recorded, no segment spans one, the accounting closes, and
     the password appears nowhere."""
     sessions = [
@@ -105,7 +105,7 @@ def test_the_time_in_which_a_camera_is_away_counts(tmp_path: Path, units: list[A
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_was_stopped_goes_on_with_a_gap(tmp_path: Path, units: list[AccessUnit], number: int) -> None:
+def test_a_stopped_run_resumes_with_a_gap(tmp_path: Path, units: list[AccessUnit], number: int) -> None:
     """A signal ends it while the camera is away; the same command resumes it, and nothing is recorded twice."""
     with RtspServer(
         [PlaySession(units[:20]), PlaySession(units[:100]), PlaySession(units[:20]), PlaySession(units[:90])]
@@ -131,7 +131,7 @@ def test_a_run_that_was_stopped_goes_on_with_a_gap(tmp_path: Path, units: list[A
     assert finish.decoded_s == pytest.approx(100 / 30 + 90 / 30, abs=1e-3)
 
 
-def test_what_is_decoded_too_slowly_is_dropped_and_the_run_goes_on(tmp_path: Path, units: list[AccessUnit]) -> None:
+def test_run_continues_after_packets_are_dropped(tmp_path: Path, units: list[AccessUnit]) -> None:
     """With hardly any lag allowed, some of it must be skipped or dropped; the accounting still closes."""
     with RtspServer([PlaySession(units[:20]), PlaySession(units)], speed=40.0) as camera:
         done = run_inline(

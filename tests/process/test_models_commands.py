@@ -49,7 +49,7 @@ def test_cache_that_cannot_be_written_is_a_sentence(tmp_path: Path, hub: Hub) ->
     assert "set HF_HOME" in line
 
 
-def test_killed_fetch_goes_on_later(tmp_path: Path, hub: Hub) -> None:
+def test_killed_download_is_continued_later(tmp_path: Path, hub: Hub) -> None:
     """The files that a killed process had completed are not fetched again."""
     hub.faults[STORED] = [Fault(cut_after=300_000, holds=True)]
     fetch = program("models", "fetch", "--encoder-model", NAME)

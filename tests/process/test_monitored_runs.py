@@ -154,7 +154,7 @@ def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> N
         assert {name for (name,) in seen[queue]} >= {"encode", "detect", "record", "annotate"}
 
 
-def test_nobody_listens_unless_asked(clip: Path, tmp_path: Path) -> None:
+def test_metrics_port_is_closed_by_default(clip: Path, tmp_path: Path) -> None:
     """Without --metrics-port a run opens no port."""
     with started(clip, *GRID, "--out", tmp_path, "--loop") as process:
         wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.SegmentOpened), process)

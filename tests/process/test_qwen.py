@@ -70,7 +70,9 @@ def test_every_segment_is_answered(annotators: dict[Family, QwenAnnotator], fami
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_batch_says_what_each_alone_is_told(annotators: dict[Family, QwenAnnotator], family: Family) -> None:
+def test_batched_clips_report_the_errors_of_single_ones(
+    annotators: dict[Family, QwenAnnotator], family: Family
+) -> None:
     """Company changes nothing: beside segments of other lengths, rates and sizes each answer is as it is alone."""
     requests = [
         noise_segment([0.0, 1.0, 2.0, 3.0, 4.0], seed=0),
@@ -256,7 +258,7 @@ def test_annotator_is_chosen_by_name(folder: Path) -> None:
     assert annotator.facts()["frames_max"] == 5
 
 
-def test_wishes_that_cannot_be_met_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_options_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unknown name, a task that is no words and weights that are nowhere are each an error before anything loads."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ValueError, match=r"there is no annotator 'none': expected one of .*qwen"):

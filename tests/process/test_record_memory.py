@@ -30,7 +30,7 @@ def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick_disk")
 def test_segments_leave_no_more_than_their_names(tmp_path: Path) -> None:
-    """With a full keyframe cache each further segment costs a few hundred bytes, whatever was recorded of it."""
+    """With a full keyframe cache each further segment costs a few hundred bytes, with any record of it."""
     layout = RunLayout(tmp_path, "clip")
     with recording(layout, options({"annotator.name": "none", "keyframes.cache_mib": 1})) as record:
         assert _SETTLED * SECONDS * JPEG_BYTES > 0.9 * 2**20

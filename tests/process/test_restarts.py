@@ -80,7 +80,7 @@ def test_fault_in_a_process(worker_clip: Path, uninterrupted: Path, tmp_path: Pa
         assert_same(run_dir, uninterrupted)
 
 
-def test_directory_is_held_until_its_last_writer_has_gone(
+def test_directory_is_locked_until_its_last_writer_exits(
     worker_clip: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     """While a process of a supervisor that was killed may still write, the same command refuses; then it goes on."""

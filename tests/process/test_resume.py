@@ -39,7 +39,7 @@ def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_stopped_run_goes_on_with_the_same_command(
+def test_stopped_run_resumes_with_the_same_command(
     worker_clip: Path, uninterrupted: Path, tmp_path: Path, number: int
 ) -> None:
     """After SIGTERM, or when the supervisor was killed, the same command goes on; one window at most is repeated."""
@@ -119,7 +119,7 @@ def test_odd_clips_are_killed_too(kind: str, tmp_path: Path) -> None:
     assert result.exit_code == 0
 
 
-def test_after_a_power_cut_it_goes_on_from_the_last_checkpoint(
+def test_resume_after_a_power_cut_starts_at_the_last_checkpoint(
     worker_clip: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     """On another boot the states since the last checkpoint do not count, and what they knew is done again."""
@@ -162,7 +162,7 @@ def test_killed_after_its_last_event(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in run_dir.glob("*.npy")} == arrays
 
 
-def test_soak_begins_anew(tmp_path: Path) -> None:
+def test_soak_starts_over(tmp_path: Path) -> None:
     """A run with --loop has no end that could be reached: the same command begins it anew."""
     write_intrinsics(tmp_path)
     worker_clip = make_clip(tmp_path / "clip.mp4", frames=90)

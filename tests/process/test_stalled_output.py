@@ -44,7 +44,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def under_way(*args: str | Path, output: int, **more: Any) -> Iterator[subprocess.Popen[str]]:  # noqa: ANN401 - of Popen
-    """The program, with one descriptor for its output and its errors; whatever is left of it is killed."""
+    """The program, with one descriptor for its output and its errors; it is killed at the end if it still runs."""
     with subprocess.Popen(program(*args), stdout=output, stderr=output, text=True, **more) as process:
         try:
             yield process

@@ -1,4 +1,4 @@
-"""How long a run takes to end when it is told to, whatever it is at."""
+"""How long a run takes to stop, in any state."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def test_stopped_encoder_holds_up_no_end(clip: Path, tmp_path: Path, signals: in
 
 
 def test_signal_while_the_source_is_hashed(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that has told its end waits for the source's hash, but not when it is told to stop; later it completes."""
+    """A run that has written its last event waits for the source's hash, but not after a signal; later it completes."""
     layout = RunLayout(tmp_path / "clip", "clip")
 
     def hash_for_ever(_: Clip) -> None:

@@ -46,7 +46,7 @@ def test_stopping_tail_does_not_disturb_the_run(clip: Path, tmp_path: Path, how:
         assert later.seq > first.seq
 
 
-def test_reader_that_goes_away_is_no_error(clip: Path, tmp_path: Path) -> None:
+def test_reader_that_disconnects_is_not_an_error(clip: Path, tmp_path: Path) -> None:
     """A pipe that is closed while tail has more to print ends it quietly, with 141 as SIGPIPE would."""
     with started(clip, "--encoder", "grid", "--out", tmp_path, "--loop", "--engine", "inline") as run:
         wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.Checkpoint), run)

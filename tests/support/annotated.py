@@ -92,7 +92,7 @@ def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
 
 
 def play(layout: RunLayout, given: Options, annotator: FakeAnnotator, items: Iterable[Item]) -> None:
-    """Play the items into a record; whatever it orders is asked about before the next one."""
+    """Play the items into a record; its requests are answered before the next item."""
     annotate, keep = Annotate(annotator, layout.keyframes, given), EmbeddingWriter(layout, AttemptGuard(layout, 0))
     with closing(keep), recording(layout, given) as record:
         for item in drive(keep, items):

@@ -22,7 +22,7 @@ def part(path: Path, *, width_px: int = 160, height_px: int = 96, frames: int = 
 def joined(path: Path, clips: Sequence[Path]) -> Path:
     """The packets of all clips in one video stream, one clip after the other, in the container of the ending.
 
-    MP4 gets one sample description for each clip, as a muxer writes it that is told of new codec parameters.
+    MP4 gets one sample description for each clip, as a muxer writes it when the codec parameters change.
     """
     options = {"movflags": "+faststart"} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", options=options) as made:

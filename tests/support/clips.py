@@ -79,7 +79,7 @@ def make_clip(  # noqa: PLR0913  # each argument is one property of a clip, give
 
 
 def make_with(path: Path, container: str, codec: str, *, frames: int = 12) -> Path:
-    """Write a moving texture with any muxer and encoder of libav, whatever the ending of ``path``."""
+    """Write a moving texture with any muxer and encoder of libav, regardless of the extension of ``path``."""
     with av.open(str(path), "w", format=container) as made:
         stream = made.add_stream(codec, rate=25)
         assert isinstance(stream, av.VideoStream)
@@ -157,7 +157,7 @@ def into_tar(path: Path, *members: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPicture:
     """A picture without its buffer: a long clip's would fill the memory."""
 
     index: int
@@ -171,12 +171,12 @@ class Shown:
 class Decoded:
     """All that came out of a clip, in order."""
 
-    items: list[Shown | SourceDamaged] = field(default_factory=list)
+    items: list[ShownPicture | SourceDamaged] = field(default_factory=list)
     end: End = field(default_factory=lambda: End("stopped", 0.0, 0))
 
     @property
-    def pictures(self) -> list[Shown]:
-        return [item for item in self.items if isinstance(item, Shown)]
+    def pictures(self) -> list[ShownPicture]:
+        return [item for item in self.items if isinstance(item, ShownPicture)]
 
     @property
     def times_s(self) -> list[float]:
@@ -195,7 +195,7 @@ class Decoded:
         for item in items:
             if isinstance(item, Picture):
                 digest = hashlib.md5(item.frame.to_ndarray().tobytes(), usedforsecurity=False).hexdigest()
-                self.items.append(Shown(item.index, item.t_s, item.duration_s, digest))
+                self.items.append(ShownPicture(item.index, item.t_s, item.duration_s, digest))
             elif isinstance(item, SourceDamaged):
                 self.items.append(item)
             else:

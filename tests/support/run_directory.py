@@ -19,7 +19,7 @@ def events_of(run_dir: Path) -> list[events.Event]:
 
 
 def assert_valid(run_dir: Path) -> None:
-    """Everything in a run directory that readers rely on is valid, whatever state the run is in."""
+    """Everything in a run directory that readers rely on is valid, in any state of the run."""
     stem = run_dir.name
     lines = (run_dir / "events.jsonl").read_text().splitlines()
     checks = jsonschema.Draft202012Validator(schemas()["events"])

@@ -42,7 +42,7 @@ def write_intrinsics(folder: Path, **changes: object) -> Path:
 
 @contextmanager
 def started(*args: str | Path, stdin: IO[bytes] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """The program under way; whatever is left of it at the end is killed."""
+    """The running program; it is killed at the end if it still runs."""
     with subprocess.Popen(
         program(*args), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -1,4 +1,4 @@
-"""Does every answer parse, whatever the model would rather say?
+"""Does every answer parse, regardless of the model's logits?
 
     python -m tests.tools.grammar --answers 10000
 

@@ -134,7 +134,7 @@ def test_causal_row_is_the_chains_own_detector(lasting: float) -> None:
     assert found.closed_at_s == (closed[-1].detected_at_s if lasting < 120 else None)
 
 
-def test_adjacent_windows_tell_edges_and_no_events() -> None:
+def test_the_adjacent_window_detector_finds_edges_but_no_events() -> None:
     """The naive detector tells both edges of a clean event, and nothing of what lies between them."""
     vectors = np.tile(np.eye(2, dtype=np.float32)[0], (60, 1))
     vectors[20:40] = np.eye(2)[1]
@@ -146,7 +146,7 @@ def test_adjacent_windows_tell_edges_and_no_events() -> None:
 
 
 def test_separability_counts_robust_deviations() -> None:
-    """Separability is the distance of the medians over 1.4826 MAD of the normal scores, whatever is predicted."""
+    """Separability is the distance of the medians over 1.4826 MAD of the normal scores; predictions play no part."""
     found = Found(np.arange(8.0), np.array([1.0, 2, 3, 4, 5, 20, 30, 40]), np.zeros(0), ())
     assert outcome(found, (Stretch(5, 8),), 8.0).row()["separability"] == pytest.approx((30 - 3) / 1.4826)
     assert outcome(found, (), 8.0).row()["separability"] is None
@@ -193,7 +193,7 @@ def test_terminal_of_80_columns_cuts_nothing(tmp_path: Path) -> None:
     assert f"{results[1].row()['separability']:.2f}" in table.split()
 
 
-def test_encoder_without_weights_is_a_row_that_says_so() -> None:
+def test_encoder_without_weights_is_a_row_with_the_reason() -> None:
     """V-JEPA 2 without weights is not run, has no figures, and says why."""
     (row,) = (variant for variant in encoder_variants(["grid", "thumbnail"]) if variant.not_run)
     assert row.name == "vjepa2"

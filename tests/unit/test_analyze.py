@@ -114,7 +114,7 @@ def test_truth_is_found_beside_the_source(tmp_path: Path) -> None:
     assert only_view(layout.root).truth == (Span(*EVENT_S),)
 
 
-def test_truth_that_was_asked_for_must_know_the_clip(tmp_path: Path) -> None:
+def test_truth_file_must_contain_the_clip(tmp_path: Path) -> None:
     """With --truth a file without the clip is an error; a clip in which nothing happens is not."""
     write_bare(tmp_path, working_windows(40))
     truth = tmp_path / "watched.json"
@@ -223,7 +223,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path, make: Callable[[Path], None],
 
 
 def test_missing_matplotlib_ends_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra the command ends with 5, whatever the folder."""
+    """Without the extra the command ends with 5, for any folder."""
     monkeypatch.setattr(style, "find_spec", lambda _: None)
     with pytest.raises(ModelUnavailableError) as caught:
         analyzed(tmp_path / "nowhere")

@@ -69,7 +69,7 @@ def test_small_batch_goes_when_its_oldest_has_waited() -> None:
 
 @examples()
 @given(st.lists(st.floats(0, 20), max_size=30).map(sorted), st.integers(1, 5), st.floats(0, 8))
-def test_every_order_goes_once_and_in_order(arrivals: list[float], size_max: int, wait_max_s: float) -> None:
+def test_every_task_is_batched_once_and_in_order(arrivals: list[float], size_max: int, wait_max_s: float) -> None:
     """Whenever orders come, each is in one batch, none is larger than allowed, and none waits for longer."""
     batches, gone = Batcher(size_max, wait_max_s), list[AnnotationTask]()
     for number, now_s in enumerate(arrivals):
@@ -104,8 +104,8 @@ def test_other_frames_are_never_shown(tmp_path: Path, change: str) -> None:
         read_frames(asked.segment, tmp_path)
 
 
-def test_hint_says_what_the_detector_found(tmp_path: Path) -> None:
-    """The annotator is told kind and period, or, where it is not to be told, nothing."""
+def test_hint_describes_the_detectors_result(tmp_path: Path) -> None:
+    """The hint has kind and period; without the option there is no hint."""
     asked = spooled(tmp_path, [b"one"])
     found = replace(asked.segment, kind="anomalous", period_s=4.92)
     assert hint_of(found).startswith("anomalous")
@@ -127,7 +127,7 @@ def test_every_order_gets_an_answer(tmp_path: Path) -> None:
     ]
 
 
-def test_answer_for_other_frames_is_no_answer(tmp_path: Path) -> None:
+def test_answer_for_other_frames_is_refused(tmp_path: Path) -> None:
     """An answer that names another digest is handed on to be refused, and the segment counts as not answered."""
 
     def lies(batch: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
@@ -140,7 +140,7 @@ def test_answer_for_other_frames_is_no_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("raw", ["\ud800 half a character", "\N{PILE OF POO}" * 200_000, "\x1b[31m"])
-def test_any_words_can_be_sent(tmp_path: Path, raw: str) -> None:
+def test_any_text_can_be_sent(tmp_path: Path, raw: str) -> None:
     """Words that are no Unicode, or endless, or control a terminal, still cross to the record."""
     (said,) = AnnotatorClient(FakeAnnotator(lambda batch: [answer_to(batch[0], raw)]), tmp_path, hint=True).annotate(
         [spooled(tmp_path, [b"one"])]
@@ -148,7 +148,7 @@ def test_any_words_can_be_sent(tmp_path: Path, raw: str) -> None:
     assert channels.decode(channels.encode(said)) == said
 
 
-def test_unavailable_model_says_so_first(tmp_path: Path) -> None:
+def test_unavailable_model_reports_before_the_failures(tmp_path: Path) -> None:
     """Of a model that can answer nothing comes its own sentence, then each segment that it was asked about, failed."""
 
     def away(_: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:

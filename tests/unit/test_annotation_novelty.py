@@ -64,7 +64,7 @@ def test_novel_segments_are_described_once(layout: RunLayout) -> None:
 
 @pytest.mark.parametrize("cut", [8, 20, 41, 60])
 def test_stopped_run_decides_and_describes_the_same(layout: RunLayout, tmp_path: Path, cut: int) -> None:
-    """A run that ends anywhere and goes on has the same descriptions and skips; nothing is asked twice."""
+    """A run that ends anywhere and is resumed has the same descriptions and skips; no request is repeated."""
     given = options(
         {"annotator.segments": "novel", "annotator.novelty_threshold": 0.97, "annotator.max_wait_s": 86_400.0}
     )
@@ -147,8 +147,8 @@ def write_windows(layout: RunLayout, items: list[Item]) -> None:
 
 
 @pytest.mark.parametrize("cut", [7, 14, 26, 39])
-def test_after_a_failure_a_run_goes_on_alike(layout: RunLayout, cut: int) -> None:
-    """A run that ends anywhere and goes on takes nothing that has failed, or was only ordered, for described."""
+def test_a_run_resumed_after_a_failure_is_the_same(layout: RunLayout, cut: int) -> None:
+    """A run that ends anywhere and is resumed counts no failed or open segment as described."""
     given = options({"annotator.segments": "novel", "annotator.max_wait_s": 86_400.0})
     items = [*alike(4), end(4)]
     play(layout, given, failing("s0000"), items[:cut])
@@ -157,7 +157,7 @@ def test_after_a_failure_a_run_goes_on_alike(layout: RunLayout, cut: int) -> Non
 
 
 def test_all_that_is_alike_fails_with_its_first(layout: RunLayout) -> None:
-    """Where the annotator ends without a word, what waited for one that failed has failed, too, and the books close."""
+    """Without a response, segments that waited for a failed one fail, too, and the accounting closes."""
     with recording(layout, options({"annotator.segments": "novel"})) as record:
         write_windows(layout, [*alike(3)])
         for item in [*alike(3), end(3)]:

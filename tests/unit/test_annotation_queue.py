@@ -1,4 +1,4 @@
-"""The annotation queue alone: whatever happens to the annotator, and when, every segment ends in one outcome."""
+"""The annotation queue alone: after any events, every segment has exactly one outcome."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -270,7 +270,7 @@ class Environment:
             assert self.give(AnnotatorUnavailable("away")) == ([] if self.tolerates else [StopRun("away")])
 
     def end(self) -> None:
-        """The chain ends; or its end comes back from the annotator, and nothing waits for that any more."""
+        """The chain ends; or the annotator returns its end, and nothing waits for that any more."""
         if not self.chain_ended:
             self.chain_ended = len(self.segments) == self.segments_max
             if self.chain_ended:
@@ -322,7 +322,7 @@ STEPS = [*OFTEN * 4, *SOMETIMES * 2, *SELDOM]
     st.sampled_from([True] * 9 + [False]),
     st.booleans(),
 )
-def test_every_segment_settles_once_whatever_happens_when(
+def test_every_segment_settles_once_after_any_events(
     steps: list[Callable[[Environment], None]],
     random: Random,
     segments_max: int,

@@ -1,4 +1,4 @@
-"""What comes back from the annotator is recorded once, in order of durability, and on its own segment only."""
+"""The annotator's responses are recorded once, in order of durability, and for their own segment only."""
 
 import json
 import random
@@ -44,7 +44,7 @@ def subtasks(layout: RunLayout) -> dict[str, str]:
 
 
 def test_every_segment_is_described_on_its_own_times(layout: RunLayout) -> None:
-    """Actions lie in stream time inside their segment, in order and numbered, whatever the order of the answers."""
+    """Actions lie in stream time inside their segment, in order and numbered, for any order of the answers."""
     backwards = FakeAnnotator(lambda batch: [answer_to(request) for request in reversed(batch)], batch_max=3)
     play(layout, options({"annotator.max_wait_s": 86_400.0}), backwards, clip(7))
     actions = read_annotations(layout.annotations)
@@ -61,7 +61,7 @@ def test_every_segment_is_described_on_its_own_times(layout: RunLayout) -> None:
 
 
 def test_what_it_took_is_on_record(layout: RunLayout) -> None:
-    """Each description says its tokens, seconds and dollars, and the run's end their sums; the books close."""
+    """Each description has its tokens, seconds and dollars, and the last event their sums; the accounting closes."""
     play(layout, options({"machine.price_per_hour": 1.8}), FakeAnnotator(), clip(3))
     first = of_kind(layout, events.SegmentAnnotated)[0]
     assert (first.tokens_in, first.tokens_out, first.seconds, first.dollars) == (1000, 100, 2.0, 0.001)
@@ -120,8 +120,8 @@ def test_failed_answer_is_recorded_and_paid_for(layout: RunLayout) -> None:
     assert finish(layout).annotation.tokens_in == 1234
 
 
-def test_failed_answer_is_heard_again_after_a_kill(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed between the words of a failure and its event, a run goes on without asking, or writing them, again."""
+def test_recorded_failure_is_used_again_after_a_kill(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between a failure's raw response and its event, a run resumes without another request."""
     from stream.annotation.outcome import OutcomeWriter
 
     def cut(*_: object) -> None:
@@ -170,7 +170,7 @@ def test_keyframes_leave_the_spool_with_their_description(layout: RunLayout) -> 
     ]
 
 
-def test_words_are_durable_before_the_event(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_raw_response_is_durable_before_the_event(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the event of a description is written, the raw words and the actions are on disk, whole."""
     from stream.records.store.event_log import EventLog
 
@@ -201,7 +201,7 @@ def hostile(batch: Sequence[AnnotationRequest], late: list[AnnotationResponse]) 
     return mixed
 
 
-def test_no_words_on_the_wrong_segment(layout: RunLayout) -> None:
+def test_no_text_on_the_wrong_segment(layout: RunLayout) -> None:
     """Whatever a hostile annotator says, every segment has its own words or a failure with its reason, once."""
     late: list[AnnotationResponse] = []
     play(
@@ -218,7 +218,7 @@ def test_no_words_on_the_wrong_segment(layout: RunLayout) -> None:
     assert sorted(settled) == [f"s{number:04}" for number in range(9)]
 
 
-def test_words_about_another_segment_are_no_answer(layout: RunLayout) -> None:
+def test_answer_about_another_segment_is_refused(layout: RunLayout) -> None:
     """An answer under the right name whose words repeat another segment's request has failed."""
 
     def swapped(batch: Sequence[AnnotationRequest]) -> list[AnnotationResponse]:
@@ -282,8 +282,8 @@ class PowerCutError(Exception):
 
 
 @pytest.mark.parametrize("moment", ["words", "actions", "event"])
-def test_killed_between_words_and_event(layout: RunLayout, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
-    """Killed after the words, after the actions or after the event were written, a run goes on without asking again."""
+def test_kill_between_response_and_event(layout: RunLayout, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """Killed after the raw response, the actions or the event was written, a run resumes without a new request."""
     from stream.annotation import outcome
     from stream.records.store.keyframes import KeyframeCache
 
@@ -332,7 +332,7 @@ def test_full_cache_holds_up_the_chain_until_answers_come(layout: RunLayout) -> 
         assert not of_kind(layout, events.SegmentSkipped)
 
 
-def test_full_cache_leaves_segments_out_where_asked_to(layout: RunLayout) -> None:
+def test_full_cache_skips_segments_on_request(layout: RunLayout) -> None:
     """With ``skip`` the chain never waits: a segment whose keyframes found no room is skipped, and says so."""
     with recording(layout, options({"keyframes.on_cache_full": "skip", "keyframes.cache_mib": 1})) as record:
         for number in range(215):

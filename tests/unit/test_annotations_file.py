@@ -1,4 +1,4 @@
-"""The annotations file is one array in order of time at every instant, and what it costs to add to it is bounded."""
+"""The annotations file is one array in order of time at any moment, and the cost of adding to it is bounded."""
 
 import random
 import tracemalloc
@@ -44,7 +44,7 @@ def test_file_is_as_if_written_at_once(tmp_path: Path, monkeypatch: pytest.Monke
         so_far = numbered([*so_far, *of_segment(number)])
         write_annotations(whole, so_far)
         assert path.read_bytes() == whole.read_bytes()
-    for number in (59, 30, 0):  # killed before it was told of, or described by another model
+    for number in (59, 30, 0):  # killed before its event was written, or described by another model
         file = AnnotationsFile(path) if number == 30 else file
         file.put(f"s{number:04}", of_segment(number, count=3))
         so_far = [action for action in so_far if action.segment_id != f"s{number:04}"]

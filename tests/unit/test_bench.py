@@ -47,14 +47,14 @@ def test_baseline_takes_the_chains_windows(clip: Path) -> None:
     np.testing.assert_array_equal(sparse[0][4], found[0][15])
 
 
-def test_rendered_clip_is_as_long_as_was_asked(tmp_path: Path) -> None:
+def test_rendered_clip_has_the_requested_length(tmp_path: Path) -> None:
     """A clip longer than what is rendered repeats it."""
     facts = read_facts(open_clip(str(bench_clip(tmp_path, "456x256", 0.5))))
     assert (facts.width_px, facts.height_px, facts.declared_s) == (456, 256, 0.5)
 
 
 def test_ceiling_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A product of matrices takes some time on whatever device there is."""
+    """A matrix product takes some time on any device."""
     monkeypatch.setattr(device, "_SIDES", {"cpu": (64,), "cuda": (64,)})
     assert 0 < device.measure("float32") < 1e16
 
@@ -124,7 +124,7 @@ def test_gpu_is_measured_while_the_chain_flows(monkeypatch: pytest.MonkeyPatch) 
     }
 
 
-def test_gpu_that_is_shared_out_tells_less(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_gpu_reports_fewer_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card that tells neither its load nor its energy, as a part of one does not, is no error: nothing is made up."""
     _Nvml(monkeypatch, tells=False)
     with GpuMeter() as meter:

@@ -8,13 +8,13 @@ from rich.console import Console
 
 from models.encoders.vjepa2.cost import EncoderShape
 from stream.bench import figures
-from stream.bench.figures import Finished
+from stream.bench.figures import FinishedRun
 from stream.bench.tables import show
 
 GIB = 1 << 30
 
 
-def finished(**changes: Any) -> Finished:  # noqa: ANN401 - any field of the last event
+def finished(**changes: Any) -> FinishedRun:  # noqa: ANN401 - any field of the last event
     """A minute of video in 25 s, of which 20 s were flow, with ViT-L on a GPU busy for 15 s, its process for 2."""
     processes: dict[str, dict[str, Any]] = {
         "detect": {"cpu_s": 0.1, "starting_cpu_s": 0.1, "busy_s": 0.0, "rss_bytes_max": GIB // 16, "items": 60},
@@ -27,7 +27,7 @@ def finished(**changes: Any) -> Finished:  # noqa: ANN401 - any field of the las
     usage = {"wall_s": 25.0, "starting_s": 4.0, "flowing_s": 20.0, "processes": processes}
     encoder = {"model": "vitl", "frames": 64, "device": "A card", "dtype": "float16", "weights_sha256": "0" * 64}
     last = {"decoded_s": 60.0, "frames": 1800, "windows": 58, **changes}
-    return Finished({"usage": usage, "encoder": encoder}, last)
+    return FinishedRun({"usage": usage, "encoder": encoder}, last)
 
 
 def test_price_of_a_video_hour() -> None:
@@ -40,7 +40,7 @@ def test_price_of_a_video_hour() -> None:
 
 
 def test_stage_is_as_fast_as_its_own_work() -> None:
-    """A stage that worked 4 s on a minute of video could do 15 x real time, whatever it waited for."""
+    """A stage that worked 4 s on a minute of video could do 15 x real time, regardless of its waits."""
     rows = figures.stages(finished())
     assert list(rows) == ["ingest", "encode", "detect"]
     assert (rows["ingest"]["x_real_time"], rows["ingest"]["frames_per_s"]) == (15.0, 450.0)
@@ -64,7 +64,7 @@ def test_small_figures_keep_their_digits() -> None:
     assert row["ceiling_tflop_s"] == 0.001235
 
 
-def test_share_above_one_is_no_share() -> None:
+def test_utilisation_above_one_gives_the_bound() -> None:
     """A GPU is never projected to do more than all that it can: a measured share above 1 gives the bound."""
     impossible = figures.projection(finished(), 0.20, 1.0, 2.93)
     assert impossible == figures.projection(finished(), 0.20, 1.0, None)
@@ -82,7 +82,7 @@ def test_projection_is_bound_by_the_slower_part() -> None:
     assert (sparse["x_real_time"], sparse["bound_by"]) == (15.0, "decoding and rectifying on the CPU")
 
 
-def test_annotation_is_told_where_there_was_any() -> None:
+def test_annotation_cost_is_listed_if_there_was_any() -> None:
     """Tokens a second follow from what ``run.finished`` says; without an annotator there is nothing to say."""
     assert figures.annotation(finished()) is None
     assert figures.annotation(finished(annotation={"tokens_out": 0, "seconds": 0.0})) is None
@@ -91,7 +91,7 @@ def test_annotation_is_told_where_there_was_any() -> None:
     assert figures.annotation(finished(annotation={"dollars": 0.1})) == {"dollars": 0.1, "tokens_out_per_s": None}
 
 
-def test_table_says_what_is_measured_and_what_is_not() -> None:
+def test_table_separates_measured_and_projected_figures() -> None:
     """Every figure of a GPU run is on the page, and the projection calls itself one."""
     run = finished(annotation={"tokens_out": 300, "seconds": 6.0})
     measured = {

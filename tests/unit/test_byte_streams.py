@@ -65,7 +65,7 @@ def test_a_file_on_a_server_is_a_file(clips: dict[str, Path]) -> None:
             assert first.read() == second.read() == clips["mp4"].read_bytes()
 
 
-def test_a_part_of_a_file_that_is_cut_off_is_asked_for_again(clips: dict[str, Path]) -> None:
+def test_a_part_that_was_cut_off_is_requested_again(clips: dict[str, Path]) -> None:
     """The part is requested again, and nothing else."""
     data = clips["mp4"].read_bytes()
     with serving(data, "ranges") as served:
@@ -88,7 +88,7 @@ def test_a_file_that_changes_on_the_server_is_an_error(clips: dict[str, Path]) -
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_stream_over_http_ends_where_it_says_so(clips: dict[str, Path], ending: str) -> None:
+def test_a_stream_over_http_ends_at_its_declared_end(clips: dict[str, Path], ending: str) -> None:
     """Chunked, all of it came, and the last chunk says that it is the last: nothing is lost or sought again."""
     with serving(clips[ending].read_bytes(), "chunked") as served:
         decoded = _fed(_live(served.url))
@@ -166,7 +166,7 @@ def test_a_growing_file_ends_after_its_idle_time(tmp_path: Path) -> None:
     assert sum(clock.waits_s) == pytest.approx(2.5 + 5.0, abs=0.2)
 
 
-def test_a_lag_may_be_asked_for_where_a_source_could_wait(clips: dict[str, Path]) -> None:
+def test_a_lag_limit_may_be_set_for_a_source_that_can_wait(clips: dict[str, Path]) -> None:
     """Its packets then have times of arrival, as a camera's."""
     with serving(clips["ts"].read_bytes(), "length") as served:
         given = [item for item in LiveReader(_live(served.url, LiveOptions(max_lag_s=60.0))).packets() if item]
@@ -229,7 +229,7 @@ def test_pictures_over_http_are_a_camera(tmp_path: Path) -> None:
     ("way", "name"), [("ranges", "live.m3u8"), ("length", "live.M3U8?token=x"), ("chunked", "manifest.mpd")]
 )
 def test_a_playlist_is_refused_in_one_sentence(way: Way, name: str) -> None:
-    """It is a list of other addresses, whatever it is served as."""
+    """It is a list of other addresses, with any content type."""
     with serving(b"#EXTM3U\n", way, name) as server, pytest.raises(SourceError, match="is a playlist") as caught:
         open_source(server.url)
     assert "give the address of the stream itself" in str(caught.value)

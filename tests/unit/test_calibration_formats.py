@@ -32,7 +32,7 @@ def write(folder: Path, text: str | bytes) -> Path:
     ids=[*FILES, "OpenCV as JSON", "OpenCV as XML"],
 )
 def test_a_file_of_each_format_is_read(tmp_path: Path, name: str, text: str) -> None:
-    """The same lens in all of them, whatever the file's name, and the format is known afterwards."""
+    """The same lens in all of them, with any file name, and the format is known afterwards."""
     found = read_calibration(write(tmp_path, text))
     assert found.format == name
     assert numbers_of(found.intrinsics) == pytest.approx(numbers_of(LENS), rel=1e-12)

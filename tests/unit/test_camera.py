@@ -85,7 +85,7 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "not json", "[1, 2]", "{", '"fisheye"'])
-def test_what_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
+def test_value_that_is_not_a_json_object_is_refused(tmp_path: Path, text: str) -> None:
     """A file of another kind is an IntrinsicsError of one sentence too."""
     with pytest.raises(IntrinsicsError) as caught:
         read_calibration(write(tmp_path / "other.json", text))

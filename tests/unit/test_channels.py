@@ -111,7 +111,7 @@ def test_first_inlet_with_an_item_is_found(context: zmq.Context[zmq.Socket[bytes
         assert first_waiting([one, other], 0) is one
 
 
-def test_loose_hop_holds_up_nobody(tmp_path: Path) -> None:
+def test_loose_channel_never_blocks(tmp_path: Path) -> None:
     """A loose hop takes items only while its receiver is there, and nothing of the one before reaches the next."""
     hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000, loose=True)
     with zmq.Context[zmq.Socket[bytes]]() as context, Sender(context, hop) as outlet:

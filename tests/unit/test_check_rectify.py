@@ -94,7 +94,7 @@ def test_a_picture_will_do(tmp_path: Path) -> None:
         assert result.exit_code == 0
 
 
-def test_what_cannot_be_done_is_said(demo: Path, tmp_path: Path) -> None:
+def test_impossible_requests_are_errors(demo: Path, tmp_path: Path) -> None:
     """No calibration, a time beyond the end, a broken picture and an impossible output are one sentence each."""
     lonely = make_clip(tmp_path / "lonely.mp4", frames=2)
     (tmp_path / "broken.png").write_bytes(b"not a picture")

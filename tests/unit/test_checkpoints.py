@@ -136,7 +136,7 @@ def segment(windows: int) -> SegmentClosed:
     )  # fmt: skip
 
 
-def test_without_anything_durable_it_begins_anew(layout: RunLayout) -> None:
+def test_run_without_durable_state_starts_over(layout: RunLayout) -> None:
     """A power cut before the first checkpoint leaves nothing to go on from, and no row that could be wrong."""
     keep(layout, 3)
     CheckpointFiles(layout, 1).write(2.0, totals(2), {}, durably=False)

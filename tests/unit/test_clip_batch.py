@@ -88,7 +88,7 @@ def test_two_clips_of_one_stem_are_refused(tmp_path: Path) -> None:
         clips_named([str(tmp_path / "clip.mp4"), str(tar)])
 
 
-def test_the_gravest_code_is_the_commands() -> None:
+def test_exit_code_is_the_most_severe_one() -> None:
     """The greatest of all, but that damage (4) weighs less than a clip that is not done."""
     assert most_severe([0, 0]) == 0
     assert most_severe([0, 4, 0]) == 4
@@ -144,7 +144,7 @@ def test_what_every_clip_would_meet_stops_at_once(clip: str, code: int) -> None:
     assert "1 not begun" in series("a", clip, "b")[1][-1]
 
 
-def test_one_clip_named_by_itself_is_no_series() -> None:
+def test_one_clip_named_by_itself_is_not_a_series() -> None:
     """Its error is raised as ever, and nothing is summed up."""
     said: list[str] = []
     assert run_clips(["torn"], job, said.append, fail_fast=False) == ExitCode.PARTIAL
@@ -203,7 +203,7 @@ def test_a_folder_without_videos_is_an_input_that_cannot_be_read(tmp_path: Path)
         run_clips([str(tmp_path)], job, print, fail_fast=False)
 
 
-def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """A folder that is a file is a wrong option, not a fault of the program."""
     (tmp_path / "runs").write_text("")
     with pytest.raises(UsageError, match=r"series\.json cannot be written"):

@@ -104,7 +104,7 @@ def test_too_few_windows_find_nothing(tmp_path: Path, windows: int, mode: str) -
     assert run(saved(tmp_path / "emb.npy", clip()[:windows]), "--mode", mode) == []
 
 
-def test_a_clip_within_the_warm_up_is_told_so(tmp_path: Path) -> None:
+def test_a_clip_within_the_warm_up_is_reported(tmp_path: Path) -> None:
     """The note goes to stderr: stdout is JSON and nothing else."""
     path = saved(tmp_path / "emb.npy", clip()[:20])
     result = CliRunner().invoke(detect, [str(path)])

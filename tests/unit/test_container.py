@@ -19,7 +19,7 @@ def _facts(path: Path) -> StreamFacts:
     return read_facts(open_clip(str(path)))
 
 
-def test_a_rotated_clip_says_so_and_keeps_its_pixels(tmp_path: Path) -> None:
+def test_rotation_is_a_fact_and_pixels_are_not_rotated(tmp_path: Path) -> None:
     """The rotation is a fact for the rectifier; the decoded pictures are as they were coded."""
     upright = make_clip(tmp_path / "upright.mp4", frames=3)
     turned = make_clip(tmp_path / "turned.mp4", frames=3, rotation_deg=90)
@@ -78,7 +78,7 @@ def test_a_cover_picture_is_not_the_clip(tmp_path: Path) -> None:
         _facts(path)
 
 
-def test_metadata_in_no_known_encoding_is_no_obstacle(tmp_path: Path) -> None:
+def test_metadata_in_an_unknown_encoding_is_ignored(tmp_path: Path) -> None:
     """A title that is not UTF-8 does not keep a clip from being read."""
     path = tmp_path / "titled.mkv"
     with av.open(str(make_clip(tmp_path / "clip.mkv", frames=3))) as given, av.open(str(path), "w") as made:
@@ -99,7 +99,7 @@ def test_matroska_declares_its_length_for_the_whole_file(tmp_path: Path) -> None
     assert facts.declared_frames is None
 
 
-def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     """Text, noise, a playlist and sound alone are input errors that say what is wrong."""
     for name, content in {
         "notes.txt": b"just a text\n" * 100,

@@ -1,4 +1,4 @@
-"""What decoding loses: every loss is told, with its time, and costs nothing else."""
+"""Losses in decoding: each is reported with its time, and affects nothing else."""
 
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -18,7 +18,7 @@ from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
 from stream.video.packet_tracker import PacketTracker
 from stream.video.packets import packets
-from tests.support.clips import Decoded, Shown, cut, decode, flip_bits, make_clip, remux, repacked, texture
+from tests.support.clips import Decoded, ShownPicture, cut, decode, flip_bits, make_clip, remux, repacked, texture
 
 _FPS = 30
 
@@ -43,7 +43,7 @@ def _without_data(clip: Path, path: Path, number: int) -> Path:
     return path
 
 
-def test_a_truncated_clip_loses_its_tail_and_says_so(tmp_path: Path, clip: Path, whole: Decoded) -> None:
+def test_the_missing_end_of_a_truncated_clip_is_damage(tmp_path: Path, clip: Path, whole: Decoded) -> None:
     """Wherever the file is cut, pictures and lost packets make up all that its index names, up to its full length."""
     for percent in (98, 90, 75, 60, 45):
         decoded = decode(cut(clip, tmp_path / "cut.mp4", percent / 100))
@@ -85,7 +85,7 @@ def test_a_lost_reference_costs_up_to_the_next_key_picture(tmp_path: Path, clip:
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("then", ["", " and a broken group"])
 def test_a_hole_between_closed_groups_is_damage(tmp_path: Path, ending: str, then: str) -> None:
-    """Two seconds of packets left out by a remuxer, to which nothing refers: the time that they took is told."""
+    """Two seconds of packets left out by a remuxer, to which nothing refers: their time is reported."""
     clip = make_clip(tmp_path / "clip.mp4", frames=150, key_every=30)
     holed = remux(clip, tmp_path / f"holed.{ending}", without={*range(30, 90), *([90] if then else [])})
     decoded = decode(holed)
@@ -100,7 +100,7 @@ def test_a_hole_between_closed_groups_is_damage(tmp_path: Path, ending: str, the
     assert decoded.end.decoded_s == pytest.approx(5.0, abs=2e-3)
 
 
-def test_a_rate_that_varies_is_no_hole(tmp_path: Path) -> None:
+def test_a_varying_rate_is_not_a_hole(tmp_path: Path) -> None:
     """Pictures up to a second apart, or ten periods of a slow clip's, are its rate."""
     varying = [0.0, 0.03, 0.06, 1.0, 1.03, 2.0, 2.03]
     assert decode(make_clip(tmp_path / "varying.mkv", frames=7, times_s=varying)).damage == []
@@ -108,7 +108,7 @@ def test_a_rate_that_varies_is_no_hole(tmp_path: Path) -> None:
     assert decode(make_clip(tmp_path / "slow.mkv", frames=7, fps=2, times_s=slow)).damage == []
 
 
-def test_a_short_gap_that_nothing_refers_to_is_no_damage(tmp_path: Path, clip: Path) -> None:
+def test_a_short_gap_that_nothing_refers_to_is_not_damage(tmp_path: Path, clip: Path) -> None:
     """A packet that the container does not name, and no other needs, is as if there had been no frame at that time."""
     decoded = decode(remux(clip, tmp_path / "gap.mp4", without={3}))
     assert decoded.times_s == pytest.approx([index / _FPS for index in range(30) if index != 1])
@@ -166,7 +166,7 @@ def test_losses_of_a_bare_stream_take_their_time(tmp_path: Path, b_frames: int) 
 
 
 def test_a_broken_packet_of_a_bare_stream_takes_its_time(tmp_path: Path) -> None:
-    """A key picture with a broken header costs its group, whose time is told, in the middle and at the end."""
+    """A key picture with a broken header costs its group, whose time is reported, in the middle and at the end."""
     path = make_clip(tmp_path / "clip.hevc")
     with av.open(str(path)) as container:
         found = [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.is_keyframe]
@@ -181,7 +181,7 @@ def test_a_broken_packet_of_a_bare_stream_takes_its_time(tmp_path: Path) -> None
         assert decoded.end.decoded_s == pytest.approx(1.0)
 
 
-def test_a_packet_that_shows_nothing_is_no_damage(tmp_path: Path) -> None:
+def test_a_packet_without_a_picture_to_show_is_not_damage(tmp_path: Path) -> None:
     """VP8 has pictures that are only referred to: of such codecs no loss is inferred without an error."""
     path = tmp_path / "clip.webm"
     with av.open(str(path), "w") as container:
@@ -294,12 +294,12 @@ def test_random_corruption_gives_pictures_damage_or_an_input_error(tmp_path: Pat
         assert [picture.index for picture in decoded.pictures] == list(range(decoded.end.frames))
         for item, following in zip(decoded.items, decoded.items[1:], strict=False):
             if isinstance(item, SourceDamaged):
-                assert isinstance(following, Shown)  # what is damaged in one piece is told in one piece
+                assert isinstance(following, ShownPicture)  # adjacent damage is reported as one
                 assert item.t_start_s <= item.t_end_s == following.t_s
     assert len(outcomes) > 1
 
 
-def test_the_books_stay_small() -> None:
+def test_accounting_takes_constant_memory() -> None:
     """A decoder that gives nothing for hours does not fill the memory: what can't come any more is given up."""
     ledger, lost = PacketTracker(), 0
     for number in range(2000):

@@ -15,7 +15,7 @@ from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
 from stream.video.seek_points import SeekPoint
-from tests.support.clips import Decoded, Shown, cut, decode, flip_bits, make_clip, remux
+from tests.support.clips import Decoded, ShownPicture, cut, decode, flip_bits, make_clip, remux
 
 _WINDOW_S = 0.5
 """How far back the pictures are asked for again, in these tests."""
@@ -50,7 +50,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def parts(path: Path) -> Iterator[tuple[list[Shown | SourceDamaged], State]]:
+def parts(path: Path) -> Iterator[tuple[list[ShownPicture | SourceDamaged], State]]:
     """What was given when each picture was out, and the state then."""
     source = open_clip(str(path))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
@@ -81,9 +81,9 @@ def test_nothing_is_missing_and_nothing_comes_twice(tmp_path: Path, kind: str, e
     whole = decode(path)
     for given, state in list(parts(path))[::7]:
         last = given[-1]
-        assert isinstance(last, Shown)
+        assert isinstance(last, ShownPicture)
         replay_from_s = last.t_s - _WINDOW_S
-        again = [item for item in given if isinstance(item, Shown) and item.t_s >= replay_from_s]
+        again = [item for item in given if isinstance(item, ShownPicture) and item.t_s >= replay_from_s]
         rest, _ = goes_on(path, state, replay_from_s)
         assert rest.items == [*again, *whole.items[len(given) :]]
         assert rest.end == whole.end
@@ -94,7 +94,7 @@ def test_only_the_last_group_of_pictures_is_read_again(tmp_path: Path, ending: s
     """Packets begin with the key picture before the frames that are asked for, not with the clip's first."""
     path = open_gop(tmp_path / f"clip.{ending}")
     given, state = list(parts(path))[80]
-    rest, entry = goes_on(path, state, given[-1].t_s - _WINDOW_S if isinstance(given[-1], Shown) else math.nan)
+    rest, entry = goes_on(path, state, given[-1].t_s - _WINDOW_S if isinstance(given[-1], ShownPicture) else math.nan)
     assert entry is not None
     assert entry.t_s == pytest.approx(2.0)
     read = list(packets(open_clip(str(path)), start=entry))

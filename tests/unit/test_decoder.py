@@ -45,7 +45,7 @@ def nvdec_that_gives(monkeypatch: pytest.MonkeyPatch, picture: av.VideoFrame | N
     monkeypatch.setattr(decoder, "first_picture", lambda source, accel=None: picture if accel else real(source))
 
 
-def test_cpu_is_taken_at_its_word(large: Clip, facts: StreamFacts) -> None:
+def test_decoder_cpu_is_used_without_a_trial(large: Clip, facts: StreamFacts) -> None:
     """Who asks for the CPU gets it, and nothing else is tried."""
     chosen = choose_decoder("cpu", large, facts)
     assert (chosen.name, chosen.fell_back) == ("cpu", False)
@@ -68,10 +68,10 @@ def test_auto_falls_back_with_the_reason(large: Clip, facts: StreamFacts, monkey
     assert (chosen.name, chosen.reason, chosen.fell_back) == ("cpu", "no NVDEC: no card for hevc", True)
 
 
-def test_nvdec_that_is_wished_for_and_missing_is_an_error(
+def test_requested_but_missing_nvdec_is_an_error(
     large: Clip, facts: StreamFacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who insists on NVDEC is told why it cannot be had, and what can."""
+    """An explicit --decoder nvdec that cannot work is an error with the reason and the alternative."""
     monkeypatch.setattr(decoder, "nvdec_fault", lambda _: "no card")
     with pytest.raises(UsageError, match=r"--decoder nvdec cannot decode .*: no card; --decoder cpu can"):
         choose_decoder("nvdec", large, facts)
@@ -92,7 +92,7 @@ def test_nvdec_proves_itself_on_the_first_picture(
 
 
 def test_formats_that_nvdec_does_not_share(tmp_path: Path) -> None:
-    """Pictures of 4:2:2 are the CPU's, whatever card there is."""
+    """Pictures of 4:2:2 are decoded on the CPU, with any GPU."""
     path = make_clip(tmp_path / "clip.mp4", frames=3, width_px=1280, height_px=720, pixel_format="yuv422p")
     source = open_clip(str(path))
     assert "its pictures are yuv422p" in choose_decoder("auto", source, read_facts(source)).reason
@@ -114,7 +114,7 @@ def test_same_picture_in_nvdecs_format_is_the_same(tmp_path: Path, pixel_format:
 
 
 @pytest.mark.skipif(not decoder.nvdec_fault("hevc"), reason="here NVDEC can be opened")
-def test_missing_driver_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_driver_is_reported_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an NVIDIA GPU or its driver that is said, and not what libav makes of it; with one, libav's words."""
     monkeypatch.setattr(decoder, "find_gpu", lambda: None)
     assert decoder.nvdec_fault("hevc") == "there is no NVIDIA GPU here, or no driver for it"

@@ -98,7 +98,7 @@ def test_a_step_is_found_with_both_edges() -> None:
 
 
 @pytest.mark.parametrize("quiet", [4, 8])
-def test_an_end_is_known_soon_whatever_the_height(quiet: int) -> None:
+def test_an_end_is_detected_soon_for_any_height(quiet: int) -> None:
     """However far an anomaly has lifted the EMA, its end is known ``quiet_windows`` later, and is the same end."""
     units = [*scene(60, 0, 1), *scene(30, 1, 2), *scene(60, 0, 3)]
     options = DetectorOptions(warmup_s=10, settle_windows=5, quiet_windows=quiet)
@@ -136,7 +136,7 @@ def test_an_anomaly_ends_where_the_score_falls_even_if_not_to_where_it_was() -> 
 
 
 @pytest.mark.parametrize("windows", [1, 2])
-def test_a_freak_window_is_no_anomaly(windows: int) -> None:
+def test_a_single_outlier_is_not_an_anomaly(windows: int) -> None:
     """One or two windows of something else lift the EMA for long, but open nothing."""
     units = [*scene(60, 0, 0), *scene(windows, 1, 1), *scene(40, 0, 2)]
     assert any(step.smoothed > step.thresholds.on for step in steps_of(units) if step.smoothed and step.thresholds)
@@ -212,7 +212,7 @@ def test_times_must_ascend() -> None:
 
 @examples(25)
 @given(st.integers(0, 139))
-def test_a_restored_detector_goes_on_exactly(at: int) -> None:
+def test_a_restored_detector_continues_exactly(at: int) -> None:
     """Cut at any window, snapshot and restore give the same steps and the same end as one run."""
     units = [*scene(60, 0, 0), *scene(20, 1, 1), *scene(60, 0, 2)]
     whole = CausalDetector(SHORT)

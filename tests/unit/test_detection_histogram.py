@@ -96,7 +96,7 @@ def test_snapshot_restores_exactly() -> None:
     np.testing.assert_array_equal(first.points().weights, second.points().weights)
 
 
-def test_an_empty_one_says_so() -> None:
+def test_an_empty_file_is_an_error() -> None:
     """Emptiness can be asked for before statistics are."""
     assert DecayingHistogram(5).empty
     assert not filled(np.array([0.0])).empty

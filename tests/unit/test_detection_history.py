@@ -63,7 +63,7 @@ def test_a_period_is_looked_for_only_after_the_last_gap() -> None:
     assert recent.period_s(0, 180) == pytest.approx(9.0, rel=0.03)
 
 
-def test_only_the_newest_windows_are_kept_and_restored() -> None:
+def test_only_the_newest_windows_are_stored_and_restored() -> None:
     """The ring holds so many windows and no more, and a snapshot gives them back."""
     times_s = np.arange(50.0)
     recent, again = filled(times_s, cycle(times_s, 7), windows=20), WindowHistory(20)

@@ -50,7 +50,7 @@ def test_debounce_and_hysteresis() -> None:
     assert debounce(values[:9], Thresholds(0.2, 0.8, 0.4), 3, 3) == [(3, 9)]
 
 
-def test_a_window_stands_for_the_time_until_the_next() -> None:
+def test_a_window_lasts_until_the_next_one() -> None:
     """N starts give N + 1 edges; the last stride is that before it, and 1 s for a single window."""
     np.testing.assert_array_equal(window_edges_s(np.array([0.0, 2.0, 5.0])), [0, 2, 5, 8])
     np.testing.assert_array_equal(window_edges_s(np.array([4.0])), [4, 5])

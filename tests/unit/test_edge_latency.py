@@ -30,7 +30,7 @@ def test_the_clock_runs_from_the_arrival_of_the_edge() -> None:
     assert arrivals.latencies()["opening_wall"]["count"] == 1
 
 
-def test_what_nobody_saw_arrive_is_not_measured() -> None:
+def test_frames_of_unknown_arrival_are_not_measured() -> None:
     """A clip at full speed, an edge before this process began, and the clip's first edge, which is no news."""
     arrivals, now = EdgeLatency(), time.time()
     assert arrivals.took_s(_opened(9.0, now)) is None

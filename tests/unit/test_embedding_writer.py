@@ -79,7 +79,7 @@ class Counting:
         return CpuFrameStore.one_by_one(self)
 
 
-def test_what_is_kept_is_not_embedded_again(layout: RunLayout) -> None:
+def test_stored_windows_are_not_embedded_again(layout: RunLayout) -> None:
     """Batches whose rows are there come from the disk; others are embedded whole, as they were before, and counted."""
     keep = EmbeddingWriter(layout, AttemptGuard(layout, 1))
     for index in range(5):

@@ -61,7 +61,7 @@ def test_equal_to_transformers_on_raw_frames(folder: Path, frames: UInt8, window
     np.testing.assert_array_max_ulp(embedding.temporal, tokens.mean(axis=1).astype(np.float16), maxulp=1)
 
 
-def test_normalisation_is_the_checkpoints_own(folder: Path, frames: UInt8, window: UInt8) -> None:
+def test_normalisation_is_that_of_the_checkpoint(folder: Path, frames: UInt8, window: UInt8) -> None:
     """Mean and deviation come from the preprocessor's file, not from a constant."""
     mean, std = [0.1, 0.2, 0.3], [0.5, 0.6, 0.7]
     settings = folder / "video_preprocessor_config.json"

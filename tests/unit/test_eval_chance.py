@@ -19,7 +19,7 @@ ASTRAY = ClipAnomalies("astray", predicted=(Stretch(5, 26), Stretch(100, 116)), 
 
 @examples(60)
 @given(lengths=st.lists(st.floats(0.1, 30), max_size=6), spare_s=st.floats(0, 500), seed=st.integers(0, 9))
-def test_random_events_have_the_given_lengths_and_never_overlap(
+def test_random_events_have_the_right_lengths_and_never_overlap(
     lengths: list[float], spare_s: float, seed: int
 ) -> None:
     """Every draw lies within the clip, is in order and disjoint, and has just the lengths it was given."""

@@ -100,7 +100,7 @@ def test_empty_sides_are_legal(tmp_path: Path, found: str, wanted: str) -> None:
     assert next(line for line in lines if line.startswith("IoU 0.5")).split()[3] == "-"
 
 
-def test_broken_lines_are_said_on_standard_error(tmp_path: Path) -> None:
+def test_broken_lines_are_reported_on_standard_error(tmp_path: Path) -> None:
     """A transcript's broken line is named on standard error and in the JSON, and the rest is judged."""
     told = file(tmp_path, "one.txt", "[00:00:58 - 00:01:38] Refills.\n[00:02:00 - 00:01:59] Refills.\n")
     result = run(write_run(tmp_path / "one", "one"), told, "--anomalous", "^refills")

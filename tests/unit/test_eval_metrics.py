@@ -26,7 +26,7 @@ def events(*spans: tuple[float, float]) -> tuple[Stretch, ...]:
 
 
 def test_pieces_that_touch_are_one_event() -> None:
-    """Pieces that touch or overlap join, whatever their order, and keep the first opening and the last closing."""
+    """Pieces that touch or overlap join, in any order, and keep the first opening and the last closing."""
     pieces = [
         Stretch(20, 30, 24, 33),
         Stretch(0, 10, 4, 10),

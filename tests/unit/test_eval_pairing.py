@@ -28,7 +28,7 @@ def test_rows_past_the_end_of_the_clip(tmp_path: Path) -> None:
     assert case.broken == (f"{told}, line 3: it ends at 3681 s, after the end of the clip at 200 s",)
 
 
-def test_clip_length_is_the_given_the_runs_or_the_last_end(tmp_path: Path) -> None:
+def test_clip_length_is_the_option_the_run_or_the_last_end(tmp_path: Path) -> None:
     """The option comes first, then a run on either side, then the last end, which is marked as a guess."""
     run = read_tracks(write_run(tmp_path / "clip", "clip"))[0]
     listed = read_tracks(file(tmp_path, "a.json", '[{"t_start_s": 50, "t_end_s": 70}]'))[0]

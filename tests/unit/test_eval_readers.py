@@ -28,7 +28,7 @@ def test_times_as_people_write_them(written: object, seconds: float) -> None:
 @pytest.mark.parametrize(
     "written", ["", "soon", "1:75", "0:61:00", "1:2:3:4", "-5", -1, "nan", float("inf"), 10**400, True, None, [1]]
 )
-def test_what_is_no_time_is_refused(written: object) -> None:
+def test_text_that_is_not_a_time_is_refused(written: object) -> None:
     """Fields past 59, negative, endless and other values are errors, never a time."""
     with pytest.raises(ValueError, match=r"not a time|missing"):
         seconds_of(written)
@@ -41,7 +41,7 @@ def test_run_directory(tmp_path: Path) -> None:
     assert anomalies_of(track, None) == (Stretch(60, 100, 64, 103), Stretch(180, 200, 184, None))
 
 
-def test_unfinished_run_says_so(tmp_path: Path) -> None:
+def test_unfinished_run_is_reported(tmp_path: Path) -> None:
     """Of a run without an end the closed segments are read, its length is not known, and a note says it."""
     (track,) = read_tracks(write_run(tmp_path / "demo", "demo", finished=False))
     assert track.duration_s is None
@@ -186,7 +186,7 @@ def test_overlapping_events_are_refused(tmp_path: Path) -> None:
     assert anomalies_of(read_tracks(touching)[0], None) == (Stretch(5, 20),)
 
 
-def test_words_need_a_pattern(tmp_path: Path) -> None:
+def test_described_rows_need_a_pattern(tmp_path: Path) -> None:
     """A transcript tells everything that happens: without a pattern it is not taken for a list of anomalies."""
     (track,) = read_tracks(file(tmp_path, "a.txt", "[00:00:00 - 00:00:10] Work.\n"))
     with pytest.raises(UsageError, match="--anomalous PATTERN"):

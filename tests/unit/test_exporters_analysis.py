@@ -1,4 +1,4 @@
-"""The numbers behind the figures are those of the detectors, whatever the block in which windows are read."""
+"""The numbers behind the figures are those of the detectors, for any block size in which windows are read."""
 
 from dataclasses import astuple
 from pathlib import Path
@@ -40,7 +40,7 @@ def units_of(layout: RunLayout) -> np.ndarray:
 
 
 @pytest.mark.parametrize("block_windows", [1, 7, 1000])
-def test_offline_detection_is_the_reference_whatever_the_blocks(
+def test_offline_detection_equals_the_reference_for_any_block_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_windows: int
 ) -> None:
     """Read in blocks, the offline detector gives what it gives over the whole array."""
@@ -78,7 +78,7 @@ def test_distances_are_those_of_neighbours_across_blocks(tmp_path: Path, monkeyp
     assert np.allclose(made, 1 - (units[1:] * units[:-1]).sum(axis=1), atol=1e-6)
 
 
-def test_windows_all_alike_are_no_anomaly(tmp_path: Path) -> None:
+def test_identical_windows_are_not_an_anomaly(tmp_path: Path) -> None:
     """The rounding of equal windows is not taken for two kinds of work."""
     write_bare(tmp_path, working_windows(1).repeat(50, axis=0))
     assert analysis_of(view_of(tmp_path)).offline.anomalies == []

@@ -159,7 +159,7 @@ def test_a_title_keeps_its_lines() -> None:
     assert figure.get_suptitle() == "a clip\n188 windows"
 
 
-def test_one_window_is_a_picture_with_words() -> None:
+def test_one_window_gives_a_figure_with_a_note() -> None:
     """A single window has no change and no lag: the panels say so, the matrices have one cell."""
     figure = Figure()
     draw_diagnostics(figure, some_diagnostics(1))
@@ -197,7 +197,7 @@ def test_title_is_not_read_as_mathematics(tmp_path: Path, monkeypatch: pytest.Mo
     assert figure.get_suptitle() == f"{name}\n20 windows"
 
 
-def test_missing_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_matplotlib_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra the error names the command that brings it."""
     monkeypatch.setattr(style, "find_spec", lambda _: None)
     with pytest.raises(ModelUnavailableError, match=r"pip install -e '.\[plots\]'"):

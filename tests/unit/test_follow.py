@@ -7,7 +7,7 @@ from stream.records.schema import events
 from stream.records.store.event_log import EventLog
 
 
-def test_follow_goes_on_while_the_log_grows(tmp_path: Path) -> None:
+def test_follow_continues_while_the_log_grows(tmp_path: Path) -> None:
     """Events that are written while tail waits are given in order, up to the run's last."""
     path = tmp_path / "events.jsonl"
     todo: list[events.Event] = [

@@ -183,7 +183,7 @@ def test_colours_follow_the_frames_tags(colorspace: int, color_range: int) -> No
 
 
 def test_an_untagged_full_hd_frame_is_bt601() -> None:
-    """Size decides nothing: as FFmpeg, OpenCV and decord do, whatever is not tagged is BT.601 limited."""
+    """Size decides nothing: as in FFmpeg, OpenCV and decord, untagged pictures are BT.601 limited."""
     color = FrameFormat(1920, 1080, "yuv420p", 0, 2, 0).color
     assert (color.matrix, color.full_range) == ("bt601", False)
     np.testing.assert_allclose(
@@ -227,7 +227,7 @@ def test_what_the_lens_does_not_see_is_black() -> None:
 
 
 @needs_shared
-def test_the_10k_cards_fold_is_masked() -> None:
+def test_pixels_beyond_the_10k_fold_are_masked() -> None:
     """Widened until its fold is in view, the 10K card's picture ends at 67.9 degrees, in black."""
     intrinsics = read_calibration(FISHEYE / "cards" / "egocentric10k_card_intrinsics.json").intrinsics
     camera = fit_camera(intrinsics, *FULL_HD, 1.0, 1.5)
@@ -243,7 +243,7 @@ def test_a_lens_that_shows_nothing_is_refused() -> None:
         FrameRemap(FrameFormat(*SMALL, "yuv420p", 0, 2, 0), camera_for(SMALL, cx=5000.0))
 
 
-def test_keyframes_have_the_size_asked_for() -> None:
+def test_keyframes_have_the_requested_size() -> None:
     """The longest side is at most keyframe_px, the shape is kept, and a small picture is not enlarged."""
     for size, keyframe in (
         (FULL_HD, (854, 480)),
@@ -265,7 +265,7 @@ def test_a_keyframe_is_the_rectified_picture() -> None:
     assert psnr_db(np.asarray(jpeg, np.uint8), keyframe) >= 34.0
 
 
-def test_frames_are_of_their_own() -> None:
+def test_frames_are_the_segments_own() -> None:
     """A frame is fresh memory: the next frame does not change it, and the frame is not written to."""
     first, second = frame_of(scene(SMALL)), frame_of(255 - scene(SMALL))
     remap = FrameRemap(frame_format_of(first), camera_for(SMALL))

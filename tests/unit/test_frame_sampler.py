@@ -91,7 +91,7 @@ def test_a_long_window_has_the_same_holes(hole_s: float, left_out: int) -> None:
     assert len(whole) - len(made) == left_out
 
 
-def test_a_slow_source_is_no_hole() -> None:
+def test_a_slow_source_is_not_a_hole() -> None:
     """A rate below 2 frames a second, if one were asked for, would not take its own frames' distance for a hole."""
     assert Sampling(16, 0.5).hole_s == 4.0
     assert {Sampling.parse(text).hole_s for text in ("64@30", "64@4", "32@8", "16@8")} == {1.0}
@@ -107,7 +107,7 @@ def test_short_clip_has_no_window() -> None:
 @pytest.mark.parametrize("sampling", ["64@30", "64@4"])
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("times_s", [np.arange(720) * 1001 / 30000, irregular_times_s(520)], ids=["ntsc", "varying"])
-def test_restored_stage_goes_on_exactly(sampling: str, batch: int, times_s: Float64) -> None:
+def test_restored_stage_continues_exactly(sampling: str, batch: int, times_s: Float64) -> None:
     """Wherever it is cut: restored, and fed from ``replay_from_s`` on, it gives what the old one would have."""
     items, preset = numbered_frames(times_s), Sampling.parse(sampling)
 
@@ -153,7 +153,7 @@ def test_memory_holds_one_window(sampling: str, frames_max: int) -> None:
     assert spy.puts <= 100 * preset.rate_fps + 1
 
 
-def test_the_record_says_how_frames_were_picked() -> None:
+def test_sampling_is_recorded() -> None:
     """The source's rate, the share of frames that stand twice, and how far a picked one is from its time at most."""
     stage = Embed(Spy(), 1.0)
     list(drive(stage, [*numbered_frames(np.arange(150) / 25), END]))
@@ -169,7 +169,7 @@ def test_the_record_says_how_frames_were_picked() -> None:
 
 
 @pytest.mark.parametrize(("sampling", "sample_s"), [("64@30", 0.0), ("16@8", 0.0), ("32@8", 2.0), ("64@4", 8.0)])
-def test_a_long_window_stands_for_its_middle(sampling: str, sample_s: float) -> None:
+def test_a_long_window_is_dated_with_its_middle(sampling: str, sample_s: float) -> None:
     """A window up to the published one's length stands for its start, as published; a longer one for its middle."""
     made, _ = windows(numbered_frames(np.arange(600) / 30), sampling=sampling)
     assert made[0].t_sample_s == pytest.approx(sample_s, abs=0.15)

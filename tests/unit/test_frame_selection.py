@@ -38,7 +38,7 @@ def test_choice_is_even(times_s: list[float], most: int, shown_s: list[float]) -
 
 @examples(60)
 @given(st.lists(st.floats(0.001, 5.0), min_size=1, max_size=50), st.integers(1, 32))
-def test_shown_times_are_the_told_ones(steps_s: list[float], most: int) -> None:
+def test_frames_times_are_those_in_the_metadata(steps_s: list[float], most: int) -> None:
     """Whatever the frames' times: those chosen lie on one even grid but for a tenth of its step, or 50 ms."""
     times_s = np.cumsum(steps_s).tolist()
     shown_s = [times_s[index] for index in even_choice(times_s, most)]
@@ -65,7 +65,7 @@ def test_keyframes_of_a_rate_that_does_not_divide_the_cameras_are_even() -> None
 
 @pytest.mark.parametrize(("count", "shown"), [(3, 3), (32, 32), (33, 32), (65, 32), (900, 32)])
 def test_spread_choice_has_all_that_may_be_shown(count: int, shown: int) -> None:
-    """Where each time is told as many frames are shown as may be, the first and the last among them."""
+    """If each time is given, as many frames as allowed are shown, the first and the last among them."""
     chosen = spread_choice(count, 32)
     assert len(set(chosen)) == len(chosen) == shown
     assert (chosen[0], chosen[-1]) == (0, count - 1)

@@ -8,7 +8,7 @@ from stream.records.schema.health import OLD_S, Health, now
 
 
 def test_old_heartbeat_is_none() -> None:
-    """A run that was last heard a while ago is not well, whatever it said; a finished one need not repeat it."""
+    """A run without a recent heartbeat is unhealthy in any state; a finished one needs no heartbeat."""
     beat = Health(time=now().isoformat(), state="running", decoded_s=1, windows=1)
     later = now() + timedelta(seconds=OLD_S + 10)
     assert beat.problem(now()) is None
@@ -16,7 +16,7 @@ def test_old_heartbeat_is_none() -> None:
     assert beat.model_copy(update={"state": "finished"}).problem(later) is None
 
 
-def test_health_says_what_a_run_waits_for() -> None:
+def test_health_names_what_a_run_waits_for() -> None:
     """It is well, and yet it says that its camera is away."""
     health = Health(
         time=now().isoformat(), state="running", reason="the source is away: cut", decoded_s=12.0, windows=9

@@ -107,7 +107,7 @@ def test_headers_alone_are_fetched_once(hub: Hub) -> None:
     assert hub.asked(SHARD) == []
 
 
-def test_what_is_kept_is_of_one_content(hub: Hub, tmp_path: Path, clip: bytes) -> None:
+def test_cached_blocks_are_of_one_content(hub: Hub, tmp_path: Path, clip: bytes) -> None:
     """Another commit is looked at anew; what is damaged among what is kept, too."""
     clips_named([EGO_100K.tar])
     (kept,) = (tmp_path / "cache").rglob("*.json")
@@ -190,7 +190,7 @@ def test_a_download_is_read_from_the_disk(hub: Hub, clip: bytes) -> None:
 
 
 @pytest.mark.usefixtures("hub")
-def test_a_cache_that_takes_nothing_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that cannot be written names the variable that chooses another; a full disk is exit 6."""
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "file"))
@@ -204,7 +204,7 @@ def test_a_cache_that_takes_nothing_is_told_of(tmp_path: Path, monkeypatch: pyte
         open_clip(EGO_100K.clip(2), download=True)
 
 
-def test_a_server_without_ranges_is_told_of(hub: Hub) -> None:
+def test_a_server_without_ranges_is_reported(hub: Hub) -> None:
     """Nothing but the first bytes is taken from it, and the sentence names the way out."""
     hub.ranges = False
     assert "fetch it with --cache-source" in refusal(EGO_100K.clip(2))
@@ -233,7 +233,7 @@ def test_what_is_not_there_is_refused(spec: str, says: str) -> None:
     assert says in refusal(spec)
 
 
-def test_who_may_not_read_is_told_what_to_set(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_permission_error_names_what_to_set(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gated without and with a token, private, and a token that has expired: what helps is said; .env is read."""
     hub.repos[0].access, hub.repos[1].access = "gated", "private"
     assert "is gated; ask for access at" in refusal(EGO_10K.clip(2))
@@ -253,8 +253,8 @@ def test_a_token_that_is_none_is_refused(hub: Hub, monkeypatch: pytest.MonkeyPat
     assert hub.requests == []
 
 
-def test_a_hub_that_is_busy_is_asked_again(hub: Hub, clip: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """After 429 with Retry-After, and after errors of the server, it goes on, and the user is told of the wait."""
+def test_a_busy_hub_is_tried_again(hub: Hub, clip: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """After 429 with Retry-After, and after server errors, it continues, and the wait is reported to the user."""
     caplog.set_level(logging.INFO, "models")
     hub.faults = {
         f"/storage/datasets/{EGO_100K.data_set}/{EGO_100K.folder}/{SHARD}": [
@@ -268,7 +268,7 @@ def test_a_hub_that_is_busy_is_asked_again(hub: Hub, clip: bytes, caplog: pytest
     assert messages == ["the hub limits the rate of requests: trying again in 4 s"]
 
 
-def test_a_hub_that_stays_out_of_order_is_given_up(hub: Hub) -> None:
+def test_a_hub_that_keeps_failing_is_given_up(hub: Hub) -> None:
     """After the last try the sentence says what the hub answered."""
     hub.faults = {SHARD: [Fault(status=500)] * REFUSALS}
     assert "the hub answered 500" in refusal(EGO_100K.clip(2))
@@ -297,7 +297,7 @@ def test_a_cut_connection_is_tried_again(hub: Hub, clip: bytes, monkeypatch: pyt
     assert sum(requested.values()) == len(requested) + 4
 
 
-def test_a_commit_is_read_whatever_the_branch_becomes(hub: Hub, clip: bytes) -> None:
+def test_a_commit_is_read_even_if_the_branch_moves(hub: Hub, clip: bytes) -> None:
     """What was opened at a commit is read at that commit; a push in between changes nothing."""
     source = open_clip(EGO_100K.clip(2))
     hub.repos[1].earlier, hub.repos[1].commit = (COMMIT,), OTHER_COMMIT
@@ -316,7 +316,7 @@ def test_one_shard_that_cannot_be_read_does_not_hide_the_others(hub: Hub, clip: 
     assert "cannot be read as a tar" in str(bad.fault)
 
 
-def test_a_hub_that_stumbles_while_it_is_asked_what_there_is_is_quoted(hub: Hub, clip: bytes) -> None:
+def test_a_hub_error_during_listing_is_quoted(hub: Hub, clip: bytes) -> None:
     """A shard and a folder that it refuses to tell of keep its answer as their fault; the others are found."""
     first, second = f"{EGO_100K.folder}/{SHARD}", "factory001/worker002"
     hub.repos[1].files |= {
@@ -332,7 +332,7 @@ def test_a_hub_that_stumbles_while_it_is_asked_what_there_is_is_quoted(hub: Hub,
     assert clip_there == (f"hf://datasets/{EGO_100K.data_set}/factory001/worker003/3.mp4", None)
 
 
-def test_a_hub_that_falls_silent_in_a_list_is_given_up(
+def test_a_listing_that_stalls_is_given_up(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A list of files that stops in its middle is waited for as long as any answer, and told of in our words alone."""
@@ -363,7 +363,7 @@ def test_a_download_also_finds_the_clips(hub: Hub, spec: str) -> None:
     assert open_clip(expected[2], download=True).fetched_bytes == 0
 
 
-def test_a_data_set_that_is_no_name_of_the_hub_is_a_repo(hub: Hub) -> None:
+def test_a_data_set_without_a_valid_hub_name_is_refused(hub: Hub) -> None:
     """A repository of models under the same name is not taken for a data set."""
     hub.repos = [Repo(EGO_10K.data_set, {"a.mp4": b"x"})]
     assert "there is no repository of this name" in refusal(f"hf://datasets/{EGO_10K.data_set}/a.mp4")

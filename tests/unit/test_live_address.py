@@ -51,7 +51,7 @@ def test_an_address_has_a_name_and_a_stem_without_secrets(spec: str, name: str, 
 
 @examples()
 @given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=4), st.text(min_size=4))
-def test_no_password_is_told(user: str, password: str) -> None:
+def test_no_password_is_printed(user: str, password: str) -> None:
     """Whatever stands before the last @ is neither in the name nor in the stem."""
     for told in (redacted(f"rtsp://{user}:{password}@h/l"), stem_of(f"rtsp://{user}:{password}@h/l")):
         assert told in ("rtsp://***@h/l", "h_l")
@@ -65,7 +65,7 @@ def test_a_long_address_gives_a_short_stem() -> None:
 
 
 @pytest.mark.parametrize("spec", ["clip.mp4", "part.tar::clip.mp4", "dir/", "/dev/null"])
-def test_files_are_no_addresses(spec: str) -> None:
+def test_files_are_not_addresses(spec: str) -> None:
     """Everything without a scheme is a path."""
     assert scheme_of(spec) == FILE
 
@@ -115,7 +115,7 @@ def test_a_clip_on_a_server_is_named_as_a_local_one(spec: str, stem: str) -> Non
 
 
 def test_two_clips_of_one_name_on_servers_are_refused() -> None:
-    """As two local ones are. Addresses that may be cameras are told apart by their host, unless results may be lost."""
+    """As two local ones are. Addresses of cameras differ by their host, unless results may be lost."""
     for other in ("http://two/b/clip.mp4?x=1", "https://one/clip.mkv", "elsewhere/clip.mp4"):
         with pytest.raises(UsageError, match="would both be written as 'clip'"):
             list_clips(["http://one/a/clip.mp4", other])

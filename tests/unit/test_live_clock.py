@@ -22,8 +22,8 @@ def test_the_first_packet_is_the_beginning() -> None:
     assert _end_of(line, 5000.0) == 0.0
 
 
-def test_a_gap_lasts_as_long_as_the_monotonic_clock_says() -> None:
-    """From the arrival of the last packet to that of the first one after, whatever the camera's new clock says."""
+def test_a_gap_is_measured_by_the_monotonic_clock() -> None:
+    """From the arrival of the last packet to that of the first one after, regardless of the camera's new clock."""
     line = CameraClock()
     line.restart(packet(50.0), 10.0)
     assert line.fit(packet(51.0), 11.0)
@@ -35,7 +35,7 @@ def test_a_gap_lasts_as_long_as_the_monotonic_clock_says() -> None:
     assert _end_of(line, 1.0) == pytest.approx(9.5)
 
 
-def test_a_connection_that_comes_back_at_once_does_not_overlap() -> None:
+def test_an_immediate_reconnection_does_not_overlap() -> None:
     """What arrives in a burst may end later on the line than it arrived: the next connection begins behind it."""
     line = CameraClock()
     line.restart(packet(0.0), 10.0)
@@ -46,7 +46,7 @@ def test_a_connection_that_comes_back_at_once_does_not_overlap() -> None:
 
 
 @pytest.mark.parametrize("ahead", [3000, 1, WRAP_TICKS // 2])
-def test_a_wrap_at_33_bits_is_no_gap(ahead: int) -> None:
+def test_a_wrap_at_33_bits_is_not_a_gap(ahead: int) -> None:
     """Times go on as if the clock had more bits, as often as it wraps."""
     line = CameraClock()
     start = WRAP_TICKS - ahead
@@ -59,7 +59,7 @@ def test_a_wrap_at_33_bits_is_no_gap(ahead: int) -> None:
 
 
 @pytest.mark.parametrize("set_to_s", [0.0, 400.0, 1e6])
-def test_a_clock_that_is_set_while_packets_come_is_no_gap(set_to_s: float) -> None:
+def test_a_clock_set_while_packets_arrive_is_not_a_gap(set_to_s: float) -> None:
     """The picture after it stands where the one before ended."""
     line = CameraClock()
     line.restart(packet(100.0), 10.0)
@@ -92,7 +92,7 @@ def test_a_small_step_back_is_a_jitter() -> None:
 @examples()
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 2e5), st.booleans()), max_size=30))
 def test_the_line_never_goes_back_at_a_connection(story: list[tuple[float, float, bool]]) -> None:
-    """Whatever clocks a camera comes back with, each connection begins at or after the end of the one before."""
+    """With any clock after a reconnection, each connection begins at or after the end of the previous one."""
     line, now_s, end_s = CameraClock(), 0.0, 0.0
     for pause_s, clock_s, connects in story:
         now_s += pause_s

@@ -1,4 +1,4 @@
-"""A machine that is too slow for its camera: windows are skipped and told, latency stays bounded, the books close."""
+"""A machine too slow for its camera: skipped windows are reported, latency stays bounded, the accounting closes."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -77,7 +77,7 @@ def test_a_fast_encoder_skips_nothing() -> None:
 
 @pytest.mark.parametrize("each_s", [1.5, 3.0, 20.0])
 def test_a_slow_encoder_is_never_further_behind_than_allowed(each_s: float) -> None:
-    """A window begins to be encoded at most ``max_lag_s`` after its last frame came; every other one is told."""
+    """A window begins to be encoded at most ``max_lag_s`` after its last frame came; every other one is reported."""
     out, encoder = _run(each_s)
     embedded = [item.t_sample_s for item in out if isinstance(item, Embedding)]
     skipped = [item.t_start_s for item in out if isinstance(item, StreamOverload)]
@@ -97,7 +97,7 @@ def test_a_clip_is_never_skipped() -> None:
 
 
 def test_no_window_spans_a_gap() -> None:
-    """Frames from before it are forgotten, and the next window begins after it; none is told as skipped."""
+    """Frames from before it are forgotten, and the next window begins after it; none is reported as skipped."""
     clock = FakeClock()
     before = list(_encoder_frames(clock, 4.0))
     after = [EncoderFrame(120 + n, 50_000.3 + n / FPS, 1 / FPS, before[0].rgb, clock()) for n in range(120)]
@@ -159,7 +159,7 @@ def test_a_loss_right_after_a_gap_makes_no_empty_segment() -> None:
     assert [(item.t_start_s, item.t_end_s) for item in closed] == [(0.0, 3.0), (20.0, 20.5)]
 
 
-def test_an_anomaly_does_not_go_on_behind_a_gap() -> None:
+def test_an_anomaly_does_not_continue_after_a_gap() -> None:
     """What was going on is over; what was learned stays: the work after it needs no new warm-up."""
     detect = Detect(DetectorOptions(warmup_s=10, settle_windows=5))
 
@@ -203,7 +203,7 @@ def _recorded(layout: RunLayout, items: list[Item]) -> list[events.Event]:
     return list(read_events(layout.events))
 
 
-def test_the_books_close_around_gaps_and_overload(layout: RunLayout) -> None:
+def test_accounting_closes_with_gaps_and_overload(layout: RunLayout) -> None:
     """Decoded time is what is left of the line; it ends as annotated, failed, skipped or damaged."""
     story = _story()
     dropped = StreamOverload(10.25, 12.5, "decoding is too slow", 0, 60)
@@ -222,7 +222,7 @@ def test_the_books_close_around_gaps_and_overload(layout: RunLayout) -> None:
     assert sum(inside) == 2.25
 
 
-def test_overload_is_told_in_stretches(layout: RunLayout) -> None:
+def test_overload_is_reported_in_stretches(layout: RunLayout) -> None:
     """At most one event in ten seconds, with all that was skipped in them; the last word comes before the end."""
     items: list[Item] = [Keyframe(0.0, 4, 4, b"jpeg")]
     items += [StreamOverload(float(k), k + 1.0, "the encoder is too slow", 1, 0) for k in range(0, 95, 2)]
@@ -235,7 +235,7 @@ def test_overload_is_told_in_stretches(layout: RunLayout) -> None:
     assert told[-1].windows_skipped == 48
 
 
-def test_a_source_that_is_away_at_the_end_is_no_whole_run(layout: RunLayout) -> None:
+def test_a_run_that_ends_while_its_source_is_lost_is_incomplete(layout: RunLayout) -> None:
     """Nothing says how much is missing, but something is: exit code 4."""
     items: list[Item] = [Keyframe(0.0, 4, 4, b"jpeg"), SourceLost(3.0, "cut"), End("end_of_stream", 3.0, 90)]
     finish = _recorded(layout, items)[-1]
@@ -243,10 +243,10 @@ def test_a_source_that_is_away_at_the_end_is_no_whole_run(layout: RunLayout) -> 
     assert (finish.exit_code, finish.gap_s, finish.decoded_s) == (4, 0.0, 3.0)
 
 
-def test_segments_go_on_behind_what_was_told() -> None:
+def test_segments_continue_after_the_recorded_ones() -> None:
     """From every barrier, and with every number of events told behind it, the segments partition the time all the same.
 
-    A camera's stream cannot be told again: the new attempt begins with a gap where the old one's knowledge ends.
+    A camera's stream cannot be replayed: the new attempt begins with a gap where the old one ended.
     """
     story, detect = _story()[:-1], Detect(DetectorOptions(warmup_s=10))
     said: list[SegmentOpened | SegmentClosed] = []

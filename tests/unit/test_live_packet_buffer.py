@@ -81,7 +81,7 @@ def test_a_cut_is_never_dropped() -> None:
     assert kinds == [PacketsDropped, ConnectionLost, ConnectionRestored, PacketsDropped, Packet, Packet]
 
 
-def test_the_bytes_are_bounded_while_nobody_takes() -> None:
+def test_bytes_are_bounded_while_nothing_is_taken() -> None:
     """A camera that is not read for long fills no memory: the oldest groups go."""
     clock = FakeClock()
     backlog = PacketBuffer(math.inf, most_bytes=3500, clock=clock)

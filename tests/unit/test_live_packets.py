@@ -1,4 +1,4 @@
-"""A camera's packets across its connections: each cut is told once, with its length and its reasons."""
+"""A camera's packets across its connections: each outage is reported once, with its length and its reasons."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -83,7 +83,7 @@ def test_each_connection_begins_with_a_key_picture() -> None:
     assert times_s(given) == [0.0, 0.033, 0.067]
 
 
-def test_a_cut_is_told_at_once_and_its_length_when_it_is_over() -> None:
+def test_an_outage_is_reported_at_once_and_its_length_afterwards() -> None:
     """From the last picture's arrival to the first one's after: 9 seconds less the length of a picture."""
     given, _ = _watched([_pictures(100.0, 7.0), _pictures(109.0 + 2 / 30, 0.0)], budget_s=0.1)
     assert _kinds(given) == "PPPLRPPPL"
@@ -106,7 +106,7 @@ def test_a_packet_that_libav_gives_up_late_came_when_it_came() -> None:
     assert given[5].from_s == pytest.approx(3 / 30 + 20.0)
 
 
-def test_each_reason_is_told_once() -> None:
+def test_each_reason_is_reported_once() -> None:
     """A camera that refuses a hundred times is not told of a hundred times."""
     refused = [[UnreachableError("Connection refused")]] * 20
     broken: list[list[Arrival | Exception]] = [[OSError(0, "Input/output error")]]
@@ -118,22 +118,22 @@ def test_each_reason_is_told_once() -> None:
     assert given[4].reason == ("it has sent nothing for too long; then: Connection refused; then: Input/output error")
 
 
-def test_a_camera_that_never_comes_back_is_given_up() -> None:
-    """After the budget, and not before; the cut is told, and no gap, of which nobody knows the end."""
+def test_a_camera_that_stays_away_is_given_up() -> None:
+    """After the budget, and not before; the loss is reported, but no gap, since its end is unknown."""
     given, camera = _watched([_pictures(100.0, 0.0)], budget_s=10.0)
     assert _kinds(given) == "PPPL"
     assert camera.attempts == 1 + 5  # after 0.5, 1.5, 3.5, 7.5 and 10 seconds
 
 
-def test_nothing_is_told_before_the_first_picture() -> None:
+def test_nothing_is_reported_before_the_first_picture() -> None:
     """The run's time has not begun: there is no gap in it."""
     given, _ = _watched([[UnreachableError("x")], [], _pictures(200.0, 0.0)], budget_s=20.0)
     assert _kinds(given) == "PPPL"
     assert times_s(given)[0] == 0.0
 
 
-def test_a_run_that_goes_on_begins_with_a_gap() -> None:
-    """It lasts from the last picture of the attempt before, by the monotonic clock; the loss is told at once."""
+def test_a_resumed_camera_run_begins_with_a_gap() -> None:
+    """It lasts from the last picture of the attempt before, by the monotonic clock; the loss is reported at once."""
     clock = FakeClock()
     camera = FakeCamera(clock, [[UnreachableError("x: Connection refused")], _pictures(107.0, 0.0)])
     since = CameraPosition(last_s=40.0, end_s=40.5, last_at=95.0)

@@ -38,7 +38,7 @@ def test_missing_package_has_the_cure_of_the_place(
         require_packages(["no_such_package"], extra="vjepa")
 
 
-def test_offline_run_asks_nobody(hub: Hub, clip: Path) -> None:
+def test_offline_run_uses_no_network(hub: Hub, clip: Path) -> None:
     """A run that must not fetch ends before its first frame, with the code for a missing model."""
     options = Options(source=str(clip)).replace(
         {"lens.rectify": False, "encoder.name": "vjepa2", "encoder.model": NAME, "runtime.offline": True}

@@ -56,7 +56,7 @@ def test_progress_adds_up(hub: Hub) -> None:
     assert hub.asked("model.safetensors")
 
 
-def test_cut_connection_goes_on_with_a_range(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cut_download_continues_with_a_range_request(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a connection is cut the rest is asked for, as often as it happens."""
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500)
     hub.faults[STORED] = [Fault(cut_after=1000), Fault(cut_after=500)]
@@ -64,7 +64,7 @@ def test_cut_connection_goes_on_with_a_range(hub: Hub, monkeypatch: pytest.Monke
     assert [made.range for made in hub.asked(STORED)] == [None, "bytes=1000-", "bytes=1500-"]
 
 
-def test_broken_off_fetch_goes_on_later(hub: Hub) -> None:
+def test_interrupted_download_is_continued_later(hub: Hub) -> None:
     """What an ended fetch has completed is kept, and the next one fetches the rest."""
     hub.faults[STORED] = [Fault(cut_after=300_000), *[Fault(status=503)] * 9]
     assert _refused().endswith("the hub answered 503 Service Unavailable; try again later")
@@ -75,7 +75,7 @@ def test_broken_off_fetch_goes_on_later(hub: Hub) -> None:
     assert hub.asked("tokenizer.json") == []
 
 
-def test_server_without_ranges_begins_anew(hub: Hub) -> None:
+def test_server_without_ranges_sends_the_file_again(hub: Hub) -> None:
     """A server that sends the whole file instead of the rest leaves the file right all the same."""
     hub.ranges = False
     hub.faults[STORED] = [Fault(cut_after=1000)]
@@ -138,8 +138,8 @@ def test_revision_is_part_of_a_name() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_waits_as_long_as_the_hub_asks(hub: Hub, status: int, caplog: pytest.LogCaptureFixture) -> None:
-    """A hub that is busy is asked again after its own Retry-After, and the user is told of the wait."""
+def test_waits_for_the_hubs_retry_after(hub: Hub, status: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A busy hub is tried again after its Retry-After, and the wait is reported to the user."""
     hub.faults["/revision/main"] = [Fault(status, {"Retry-After": "7"})]
     hub.faults[STORED] = [Fault(status, {"RateLimit": '"api";r=0;t=9'} if status == 429 else {"Retry-After": "9"})]
     assert _weights(fetched(NAME)) == WEIGHTS
@@ -149,13 +149,13 @@ def test_waits_as_long_as_the_hub_asks(hub: Hub, status: int, caplog: pytest.Log
     assert messages == [f"the hub limits the rate of requests: trying again in {each} s" for each in waits_s]
 
 
-def test_hub_that_asks_for_too_much_patience_is_left(hub: Hub) -> None:
+def test_too_long_a_retry_after_fails_the_download(hub: Hub) -> None:
     """A wait of an hour is not sat through: the sentence says when to come back."""
     hub.faults["/revision/main"] = [Fault(429, {"Retry-After": "3600"})]
     assert "(429); try again in 3600 s, or set HF_TOKEN" in _refused()
 
 
-def test_gated_model_says_where_to_ask(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gated_model_error_names_the_page_for_access(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gated model names the page to ask at, and what is missing: a token, or that account's access."""
     hub.repos[0].access = "gated"
     page = f"{hub.endpoint}/{NAME}"
@@ -199,14 +199,14 @@ def test_what_the_hub_has_not_is_named(hub: Hub, name: str, revision: str | None
         fetched(name, revision)
 
 
-def test_something_that_is_no_hub_is_said_to_be_none(hub: Hub) -> None:
+def test_server_that_is_not_a_hub_is_reported(hub: Hub) -> None:
     """A page of a hotel's network instead of the hub is recognised."""
     hub.repos[0].name = "someone/portal"
     hub.faults["/revision/main"] = [Fault(200, {})]
     assert "does not answer like one" in _refused()
 
 
-def test_offline_asks_nobody(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_uses_no_network(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Offline mode fails before any request."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE forbids the network" in _refused()

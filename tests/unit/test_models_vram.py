@@ -71,7 +71,7 @@ def test_limit_is_torchs_part_of_the_share(monkeypatch: pytest.MonkeyPatch) -> N
     assert fractions == [0.25, 1.0]
 
 
-def test_no_gpu_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_gpu_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a GPU there is nothing to find, to limit or to have used; hidden cards are none."""
     import torch
 

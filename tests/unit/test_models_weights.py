@@ -100,7 +100,7 @@ def test_missing_shard_is_named(tmp_path: Path) -> None:
         weight_files(tmp_path)
 
 
-def test_hash_of_one_file_is_its_own(tmp_path: Path) -> None:
+def test_hash_of_a_single_file_is_that_of_the_file(tmp_path: Path) -> None:
     """The hash is the one that the hub shows beside the file."""
     assert weights_sha256(_whole(tmp_path)) == hashlib.sha256(b"weights").hexdigest()
 

@@ -1,4 +1,4 @@
-"""With ``--offline`` nothing goes over the network, whatever the command and the scheme of the address."""
+"""With ``--offline`` nothing goes over the network, with any command and scheme."""
 
 import json
 import socket
@@ -69,7 +69,7 @@ SOURCES: Final = (
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_no_source_is_asked(
+def test_no_source_is_opened(
     command: tuple[str, ...], source: str, server: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither to list it nor to open it; the sentence names it."""
@@ -82,7 +82,7 @@ def test_no_source_is_asked(
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_doctor_asks_no_source(source: str, server: socket.socket, tmp_path: Path) -> None:
+def test_doctor_without_a_clip_opens_no_source(source: str, server: socket.socket, tmp_path: Path) -> None:
     """It reports the same sentence and exit code as a run."""
     spec = source.format(port=server.getsockname()[1])
     words = ("doctor", spec, "--offline", "--encoder", "grid", "--json", "--out", str(tmp_path))
@@ -101,7 +101,7 @@ def test_a_variable_forbids_it_too(server: socket.socket, monkeypatch: pytest.Mo
     assert_not_asked(server)
 
 
-def test_without_it_the_server_is_asked(server: socket.socket) -> None:
+def test_uncached_tar_is_listed_by_requests(server: socket.socket) -> None:
     """The counts above mean something."""
     spec = f"http://127.0.0.1:{server.getsockname()[1]}/clip.mp4"
     server.close()
@@ -110,7 +110,7 @@ def test_without_it_the_server_is_asked(server: socket.socket) -> None:
     assert _connections
 
 
-def test_a_camera_of_this_machine_is_no_network() -> None:
+def test_a_camera_of_this_machine_is_not_the_network() -> None:
     """It is contacted, and nothing listens there."""
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

@@ -62,7 +62,7 @@ def test_other_errors_stay_what_they_are(kind: str, message: str) -> None:
     assert caught.value is error
 
 
-def test_allocator_of_the_cpu_says_what_is_expected() -> None:
+def test_cpu_allocator_error_is_recognised() -> None:
     """The sentence that is looked for is the one that this torch says; the new one names whose memory is full."""
     import torch
 
@@ -79,7 +79,7 @@ def test_allocator_of_the_cpu_says_what_is_expected() -> None:
         "Available memory of 0 is smaller than requested bytes of 135383040",
     ],
 )
-def test_onnx_runtime_says_that_its_arena_is_full(said: str) -> None:
+def test_onnx_runtime_error_of_a_full_arena_is_recognised(said: str) -> None:
     """ONNX Runtime's errors, which share nothing but ``Exception``, are known by what its arena says."""
     from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 

@@ -87,7 +87,7 @@ def test_a_second_part_cut_from_an_open_group(whole: Path, tmp_path: Path, endin
     assert decoded.end.decoded_s == pytest.approx((sent - hidden) / _FPS, abs=1e-3)
 
 
-def test_each_round_of_a_loop_lacks_them(whole: Path, tmp_path: Path) -> None:
+def test_lost_packets_are_damage_in_each_round_of_a_loop(whole: Path, tmp_path: Path) -> None:
     """A loop begins again with the same pictures missing, and each round says so."""
     clip = cut(whole, tmp_path / "cut.mp4")
     source = open_clip(str(clip))
@@ -100,7 +100,7 @@ def test_each_round_of_a_loop_lacks_them(whole: Path, tmp_path: Path) -> None:
     assert [damage.packets for damage in decoded.damage] == [leading(whole)] * 2
 
 
-def test_a_whole_open_group_is_no_damage(whole: Path, tmp_path: Path) -> None:
+def test_a_complete_open_gop_is_not_damage(whole: Path, tmp_path: Path) -> None:
     """With the pictures before it, a CRA picture's leading pictures are decoded, in every container."""
     for ending in ENDINGS:
         decoded = decode(remux(whole, tmp_path / f"whole.{ending}"))
@@ -117,7 +117,7 @@ def test_leading_pictures_that_can_be_decoded_come_first(tmp_path: Path) -> None
         assert len(decoded.pictures) == 60 - random_access(path)[1]
 
 
-def test_what_an_edit_list_hides_is_no_damage(whole: Path, tmp_path: Path) -> None:
+def test_packets_hidden_by_an_edit_list_are_not_damage(whole: Path, tmp_path: Path) -> None:
     """A clip trimmed behind its first CRA picture shows neither that nor its leading pictures, on purpose."""
     clip = cut(whole, tmp_path / "cut.mp4")
     entries = int.from_bytes(clip.read_bytes()[box(clip, b"elst") + 4 :][:4], "big")

@@ -41,7 +41,7 @@ def _reason(server: OpenAIServer, reply: ScriptedReply) -> str:
     return failure.reason
 
 
-def test_answers_are_their_requests_own(server: OpenAIServer) -> None:
+def test_each_request_gets_its_own_answer(server: OpenAIServer) -> None:
     """Each segment's answer carries its id and digest, parses against its schema, and counts the server's tokens."""
     requests = [segment(number) for number in range(5)]
     seen = outcomes(server, *requests)
@@ -93,7 +93,7 @@ def test_large_frames_are_shrunk(server: OpenAIServer) -> None:
     assert np.abs(sent.astype(int) - (10, 120, 240)).max() <= 3
 
 
-def test_frame_that_is_no_picture_costs_its_own_segment(server: OpenAIServer) -> None:
+def test_frame_that_is_not_a_picture_fails_its_own_segment(server: OpenAIServer) -> None:
     """A frame that cannot be shrunk fails its segment; the one beside it is described."""
     broken = AnnotationRequest("s1", "1" * 64, 1.0, (RequestFrame(0.0, b"no picture"),), 1280, 720)
     seen = outcomes(server, broken, segment(2))
@@ -163,7 +163,7 @@ def test_endless_reply_is_read_to_its_bound_only(server: OpenAIServer, reply: Sc
         (ScriptedReply(500, body="{}"), "", (0, 0)),
     ],
 )
-def test_failure_says_what_was_said_and_what_it_took(
+def test_failure_has_the_raw_response_and_its_cost(
     server: OpenAIServer, reply: ScriptedReply, raw: str, tokens: tuple[int, int]
 ) -> None:
     """A reply that is no answer is handed on as it came, with the tokens that the server counts, and its time."""

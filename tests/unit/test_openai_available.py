@@ -66,7 +66,7 @@ def test_unknown_model_ends_it_at_once(server: OpenAIServer) -> None:
         outcomes(server, segment(), model="other")
 
 
-def test_answers_are_given_before_the_end_is_said(server: OpenAIServer) -> None:
+def test_answers_come_before_the_end(server: OpenAIServer) -> None:
     """Where one request finds the server closed to it, an answer to another that came before is not lost."""
     refused, answered = segment(1), segment(2)
     server.to_segment[echo_of(refused)] = [ScriptedReply(403, body="{}", hangs=True)]

@@ -155,7 +155,7 @@ def test_the_types_of_a_file_are_those_of_toml(tmp_path: Path, text: str, messag
     assert str(caught.value).startswith(f"{file}: {message}")
 
 
-def test_a_whole_number_stands_for_a_number(tmp_path: Path) -> None:
+def test_a_whole_number_is_accepted_as_a_number(tmp_path: Path) -> None:
     """TOML writes 2 and 2.0; both are two seconds."""
     file = tmp_path / "run.toml"
     file.write_text("[window]\nstride_s = 2\n[clips]\njobs = 4")

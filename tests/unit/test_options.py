@@ -205,7 +205,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
 
 
 @pytest.mark.parametrize("task", ['the "left" \\ part', "fold \N{SLIGHTLY SMILING FACE}", "schön"])
-def test_what_is_printed_is_a_file_that_says_the_same(tmp_path: Path, task: str) -> None:
+def test_printed_options_are_a_file_with_the_same_values(tmp_path: Path, task: str) -> None:
     """``--show-config`` prints what ``--config`` reads: any text, and numbers however they were written."""
     words = (
         "--task",

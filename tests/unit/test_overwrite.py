@@ -102,7 +102,7 @@ def garble(layout: RunLayout) -> None:
         ),
     ],
 )
-def test_annotations_are_not_removed_without_consent_whatever_the_state(
+def test_annotations_are_not_removed_without_consent_in_any_state(
     tmp_path: Path, spoil: Callable[[RunLayout], None], described: str
 ) -> None:
     """What can be counted is counted, the rest is called uncountable; a run that cannot be resumed is no exception."""
@@ -131,7 +131,7 @@ def test_an_unknown_price_is_a_lower_bound() -> None:
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_a_terminal_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> None:
+def test_a_terminal_asks_for_consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> None:
     """Only there, and only where consent is needed; elsewhere the options stay as they are."""
     layout, asked = run(tmp_path), []
 

@@ -55,7 +55,7 @@ def test_a_truncated_clip_loops_with_its_damage(tmp_path: Path, clip: Path) -> N
     assert second.packets == once.packets
 
 
-def test_time_goes_on_where_a_clock_starts_anew(tmp_path: Path) -> None:
+def test_time_continues_after_a_clock_restarts(tmp_path: Path) -> None:
     """Of two transport streams joined byte by byte, the second follows the first, though its PTS are earlier."""
     first = make_clip(tmp_path / "first.ts", frames=20, start_s=5.0)
     second = make_clip(tmp_path / "second.ts", frames=10)
@@ -67,7 +67,7 @@ def test_time_goes_on_where_a_clock_starts_anew(tmp_path: Path) -> None:
     assert decoded.end.decoded_s == pytest.approx(1.0, abs=1.5 / _FPS)  # libav doubts the packet at the joint
 
 
-def test_a_flush_says_what_the_container_owes(tmp_path: Path, clip: Path) -> None:
+def test_a_flush_counts_the_packets_that_the_container_lacks(tmp_path: Path, clip: Path) -> None:
     """The last item of an intact clip is a flush without losses, that of a truncated one counts them."""
     *_, intact = packets(open_clip(str(clip)))
     assert intact == Flush()

@@ -48,13 +48,13 @@ def words_of(annotator: QwenAnnotator, inputs: dict[str, Any], row: int = 0) -> 
 
 
 def seconds_in(text: str) -> list[float]:
-    """The times that Qwen3-VL is told."""
+    """The times that Qwen3-VL is given."""
     return [float(time) for time in re.findall(r"<([\d.]+) seconds>", text)]
 
 
 @pytest.mark.parametrize("fps", [0.5, 1.0, 2.0, 4.0, 29.97 / 30])
-def test_qwen2_5_is_told_the_true_step(annotators: dict[Family, QwenAnnotator], fps: float) -> None:
-    """The real processor's seconds between pairs of frames are right to 1%, whatever the rate; the words say them."""
+def test_qwen2_5_is_given_the_true_step(annotators: dict[Family, QwenAnnotator], fps: float) -> None:
+    """The real processor's seconds between pairs of frames are right to 1% at any rate; the prompt has them."""
     annotator = annotators["qwen2_5_vl"]
     inputs = asked(annotator, [noise_segment([0.25 + index / fps for index in range(7)])])
     assert inputs["second_per_grid_ts"].tolist() == pytest.approx([2 / fps], rel=0.01)
@@ -90,7 +90,7 @@ def test_qwen3_reads_the_true_times(annotators: dict[Family, QwenAnnotator], fps
     written = words_of(annotator, asked(annotator, [noise_segment(times_s)]))
     pairs = zip(times_s[::2], times_s[1::2], strict=True)
     assert seconds_in(written) == pytest.approx([sum(pair) / 2 for pair in pairs], abs=0.051)
-    assert "after its start, and each" not in written, "each picture's time is told: an even grid need not be"
+    assert "after its start, and each" not in written, "each picture's time is given: an even grid is not needed"
 
 
 def test_qwen3_reads_uneven_times_as_they_are(annotators: dict[Family, QwenAnnotator]) -> None:
@@ -120,7 +120,7 @@ def test_longest_answer_has_room(annotators: dict[Family, QwenAnnotator], family
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("fps", [0.5, 4.0])
-def test_words_come_after_the_video(annotators: dict[Family, QwenAnnotator], family: Family, fps: float) -> None:
+def test_text_tokens_come_after_the_video(annotators: dict[Family, QwenAnnotator], family: Family, fps: float) -> None:
     """The first word behind a video has the position after the video's greatest one, in a padded batch too."""
     import torch
 

@@ -56,5 +56,5 @@ def test_task_that_is_more_than_words_is_refused(task: str) -> None:
 
 
 def test_hash_is_the_files() -> None:
-    """The recorded hash is that of the file, whatever the task."""
+    """The recorded hash is that of the file, for any task."""
     assert Prompt(task="a").sha256 == Prompt().sha256 == hashlib.sha256(FILE.read_bytes()).hexdigest()

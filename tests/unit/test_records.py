@@ -1,4 +1,4 @@
-"""The run directory's files are valid at every instant, and the accounting is exact."""
+"""The run directory's files are valid at any moment, and the accounting is exact."""
 
 import json
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_growing_array_refuses_another_shape(tmp_path: Path) -> None:
     array.close()
 
 
-def test_growing_array_goes_on(tmp_path: Path) -> None:
+def test_growing_array_is_continued(tmp_path: Path) -> None:
     """An array that is opened again keeps its rows, takes them over again, and grows; never with a hole."""
     path = tmp_path / "a.npy"
     for turn in (range(3), range(1, 5)):
@@ -161,7 +161,7 @@ def test_follower_sees_each_event_once(tmp_path: Path) -> None:
     follower.close()
 
 
-def test_follower_begins_with_the_asked_number(tmp_path: Path) -> None:
+def test_follower_begins_with_the_requested_number(tmp_path: Path) -> None:
     """``since`` leaves out what comes before that number."""
     path = tmp_path / "events.jsonl"
     with EventLog(path) as log:
@@ -189,7 +189,7 @@ def test_spool_is_bounded_and_makes_room_of_what_is_released(tmp_path: Path) -> 
     assert cache.count(3.0, 26.0) == 4
 
 
-def test_spool_refuses_what_does_not_fit_beside_the_kept(tmp_path: Path) -> None:
+def test_keyframe_cache_refuses_what_does_not_fit(tmp_path: Path) -> None:
     """A keyframe for which there is no room is not written; after a segment is dropped there is."""
     cache = KeyframeCache(tmp_path / "keyframes", bytes_max=300)
     assert [cache.add(float(number), bytes(120)) for number in range(3)] == [True, True, False]
@@ -284,7 +284,7 @@ def test_annotations_are_always_a_whole_file(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_idle_actions_carry_no_words() -> None:
+def test_idle_actions_have_no_text() -> None:
     """An idle action with reasoning, and an active one without, are refused."""
     common = {"action_id": 1, "t_start_s": 0, "t_end_s": 1, "objects": (), "segment_id": "s0", "kind": "typical"}
     with pytest.raises(ValueError, match="idle"):
@@ -358,5 +358,5 @@ def test_recorded_lines_stay_valid(line: bytes) -> None:
 
 
 def test_facts_are_compared_by_what_they_say() -> None:
-    """Number and time of day are the log's: a fact that is told again is the same fact."""
+    """Number and time of day are the log's: a fact that is reported again is the same fact."""
     assert replace(opened(1), seq=7, time="now") == opened(1) != opened(2)

@@ -1,4 +1,4 @@
-"""From words to actions: strict, and never more than was said."""
+"""From a model's text to actions: strict, and nothing is invented."""
 
 import json
 from typing import Any
@@ -48,7 +48,7 @@ def test_answer_is_read() -> None:
 
 @examples(150)
 @given(asked_and_answered())
-def test_whatever_meets_the_schema_gives_sound_actions(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
+def test_any_answer_of_the_schema_gives_valid_actions(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
     """It is never refused; actions last and are disjoint, inside the segment; boxes have an area inside the picture."""
     request, space, raw = case
     actions = parse_answer(raw, request, space)
@@ -69,8 +69,8 @@ def test_whatever_meets_the_schema_gives_sound_actions(case: tuple[AnnotationReq
 
 @examples(100)
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
-def test_whatever_else_is_refused_in_one_way(raw: str) -> None:
-    """No words at all make it fail with another error than its own."""
+def test_any_other_text_is_refused_in_one_way(raw: str) -> None:
+    """Any other text is an ``AnswerError``."""
     with pytest.raises(AnswerError):
         parse_answer(raw, REQUEST)
 
@@ -127,8 +127,8 @@ def test_whatever_else_is_refused_in_one_way(raw: str) -> None:
         (answer(idle(0, 0)), r"end_ds is 0, expected an integer from 1 to 123"),
     ],
 )
-def test_words_that_are_no_answer_are_refused(raw: str, said: str) -> None:
-    """What is not JSON, not of the form, or for another request is an error that says where it is wrong."""
+def test_text_that_is_not_an_answer_is_refused(raw: str, said: str) -> None:
+    """Text that is not JSON, not of the form, or for another request is an error that names the place."""
     with pytest.raises(AnswerError, match=said) as refused:
         parse_answer(raw, REQUEST)
     assert str(refused.value).isprintable()
@@ -136,7 +136,7 @@ def test_words_that_are_no_answer_are_refused(raw: str, said: str) -> None:
 
 
 def test_answer_for_other_frames_is_refused() -> None:
-    """What was said of one segment is no answer for one with other frames."""
+    """An answer about one segment is refused for one with other frames."""
     other = AnnotationRequest("s1", DIGEST[::-1], REQUEST.duration_s, REQUEST.frames, 456, 256)
     with pytest.raises(AnswerError, match="request is '3f9a01c27be4'"):
         parse_answer(answer(idle(0, 9)), other)
@@ -144,15 +144,15 @@ def test_answer_for_other_frames_is_refused() -> None:
 
 @pytest.mark.parametrize("space", [[7, 999_999], [1000, 1000], [256, 456]])
 def test_answer_in_another_grid_is_refused(space: list[int]) -> None:
-    """Boxes that lie in another grid than was asked for are not scaled to what they may not mean."""
+    """Boxes in another grid than requested are refused, not scaled."""
     with pytest.raises(AnswerError, match=rf"box_space is \[{space[0]}, {space[1]}\], expected \[456,256\]"):
         parse_answer(answer(busy(0, 9, [0, 0, 7, 9]), box_space=space), REQUEST)
     with pytest.raises(AnswerError, match=r"expected \[448,252\]"):
         parse_answer(answer(busy(0, 9, [0, 0, 7, 9])), REQUEST, (448, 252))
 
 
-def test_white_space_is_no_fault() -> None:
-    """A server may lay its JSON out as it likes."""
+def test_white_space_is_allowed() -> None:
+    """A server may add white space to its JSON."""
     raw = json.dumps(json.loads(answer(idle(0, 9))), indent=4)
     assert times(raw) == [(0.0, 0.9)]
 
@@ -170,7 +170,7 @@ def test_white_space_is_no_fault() -> None:
     ],
 )
 def test_times_are_put_in_order(said: list[tuple[int, int]], meant: list[tuple[float, float]]) -> None:
-    """Whatever the model said of times, each moment belongs to one action at most."""
+    """Each moment belongs to at most one action."""
     assert times(answer(*(idle(*span) for span in said))) == meant
 
 

@@ -37,7 +37,7 @@ def test_schema_is_a_schema() -> None:
 @examples(60)
 @given(asked_and_answered())
 def test_no_answer_is_longer_than_the_bound(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
-    """Whatever meets the schema meets it by jsonschema's judgement, and is no longer than is said."""
+    """Any answer of the schema is valid by jsonschema, and no longer than the bound."""
     request, box_space, raw = case
     schema = answer_schema(request, box_space)
     Draft202012Validator(schema).validate(json.loads(raw))
@@ -70,7 +70,7 @@ def test_form_check_agrees_with_jsonschema(
 
 
 def test_bound_is_reached() -> None:
-    """The longest answer, put together by hand, has exactly the length that is said: not a byte is wasted."""
+    """The longest answer, put together by hand, has exactly the length of the bound."""
     request = make_request(duration_s=12.34, width_px=1920, height_px=1080)
     seen = {"object_name": "n" * NAME_CHARS_MAX, "bbox": [1920, 1080, 1920, 1080], "rigid": False}
     ecot = dict.fromkeys(("scene", "subtask", "motion", "prediction"), "w" * WORDS_CHARS_MAX)
@@ -91,7 +91,7 @@ def test_schema_without_a_bound_is_refused(schema: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "words", ['a"b', "a\\b", "a\nb", "a\x1b[31m", "a\x00", "<b>", "a&amp;", "é", " a", "", "a" * 161, "\u202ea", "a`b`"]
 )
-def test_words_that_could_do_harm_do_not_meet_the_schema(words: str) -> None:
+def test_harmful_text_does_not_meet_the_schema(words: str) -> None:
     """Quotes, backslashes, control characters, terminal escapes, markup and what is not ASCII are no words."""
     schema = answer_schema(make_request())
     scene = schema["properties"]["actions"]["items"]["anyOf"][0]["properties"]["ecot"]["properties"]["scene"]
@@ -106,7 +106,7 @@ def test_last_decisecond(duration_s: float, last_ds: int) -> None:
 
 
 def test_hash_is_of_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The schema's hash is another one when a bound is."""
+    """The schema's hash changes with a bound."""
     before = schema_sha256()
     monkeypatch.setattr("models.annotators.response.schema.ACTIONS_MAX", ACTIONS_MAX + 1)
     assert len(before) == 64

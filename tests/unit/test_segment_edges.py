@@ -1,4 +1,4 @@
-"""Where segments begin and end, whatever the length of the windows."""
+"""Where segments begin and end, for windows of any length."""
 
 from collections.abc import Iterator
 from itertools import pairwise

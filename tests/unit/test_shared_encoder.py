@@ -100,7 +100,7 @@ def test_what_a_client_leaves_is_let_go() -> None:
     assert [client for client, *_ in first_frames(shared.step())] == [ANN]
 
 
-def test_a_request_for_frames_that_are_not_here_is_left_to_be_asked_again() -> None:
+def test_a_request_with_missing_frames_is_ignored() -> None:
     """It was meant for the process before this one; a frame that comes a second time takes the first one's place."""
     spy = Spy(frames=2)
     shared = SharedEncoder(spy, batch_max=1)
@@ -120,7 +120,7 @@ class Full(Spy):
         raise MemoryError(f"no room for {len(window)} frames")
 
 
-def test_a_full_memory_is_told_to_all_whose_windows_are_in_the_batch() -> None:
+def test_full_memory_is_reported_to_every_client_of_the_batch() -> None:
     """The encoder has halved the batch already: what does not fit now will not fit later."""
     shared = SharedEncoder(Full(frames=2), batch_max=2)
     fill(shared, ANN, range(2))

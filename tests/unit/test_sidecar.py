@@ -71,7 +71,7 @@ def test_each_fact_is_compared(clip: Path, key: str, wrong: object, own: object)
     assert str(found.warning).startswith("sidecar clip.json disagrees with the clip, whose own values are used: " + key)
 
 
-def test_what_is_no_number_disagrees(clip: Path) -> None:
+def test_value_that_is_not_a_number_disagrees(clip: Path) -> None:
     """NaN, which JSON does not know and some writers write, is reported by its name."""
     write_sidecar(clip, fps=float("nan"))
     found = compared(clip)
@@ -88,7 +88,7 @@ def test_a_cut_off_clip_is_seen_by_its_size(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe", b"", b'{"a":' * 10_000, b'{"fps": 1' + b"0" * 5000])
-def test_what_is_no_sidecar_is_told(clip: Path, content: bytes) -> None:
+def test_invalid_sidecar_is_reported(clip: Path, content: bytes) -> None:
     """A file of that name that holds no facts is a complaint, not an error."""
     clip.with_suffix(".json").write_bytes(content)
     found = compared(clip)

@@ -27,7 +27,7 @@ def test_it_is_private_and_goes_with_its_block(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_what_is_no_folder_of_ours_stays(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_foreign_folder_is_not_removed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file, a link and another user's folder of such a name are left alone."""
     (place / f"{PREFIX}file").touch()
     (place / "elsewhere").mkdir()

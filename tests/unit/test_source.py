@@ -61,7 +61,7 @@ def test_a_member_of_a_tar_is_a_source(tar: Path) -> None:
         assert file.read() == _BYTES
 
 
-def test_a_member_seeks_as_a_file_of_its_own(tar: Path) -> None:
+def test_a_member_seeks_like_a_file(tar: Path) -> None:
     """Every position counts from the member's start, nothing beyond its end can be read, and openings share none."""
     source = open_clip(f"{tar}::factory_001_worker_001_0000.mp4")
     with source.open() as file, source.open() as second:
@@ -155,7 +155,7 @@ def test_the_marks_of_docker_and_podman_are_known(tmp_path: Path, monkeypatch: p
     assert in_container()
 
 
-def test_what_is_no_file_of_bytes_is_refused(tmp_path: Path) -> None:
+def test_file_without_bytes_is_refused(tmp_path: Path) -> None:
     """A directory, a pipe, an empty file and a name that no file can have are each named for what they are."""
     empty, pipe = tmp_path / "empty.mp4", tmp_path / "pipe.mp4"
     empty.touch()
@@ -202,7 +202,7 @@ def test_a_tar_of_many_names_three(tmp_path: Path) -> None:
     assert "3.mp4" not in message
 
 
-def test_a_tar_without_clips_says_so(tmp_path: Path, clip: Path) -> None:
+def test_a_tar_without_clips_is_an_error(tmp_path: Path, clip: Path) -> None:
     """Where no member is a video, none is proposed."""
     sidecar = clip.with_suffix(".json")
     sidecar.write_text("{}")
@@ -224,7 +224,7 @@ def test_a_member_of_what_is_no_tar_is_refused(clip: Path) -> None:
         (tarfile.FIFOTYPE, "is not an ordinary file"),
     ],
 )
-def test_a_member_without_bytes_of_its_own_is_refused(tmp_path: Path, kind: bytes, complaint: str) -> None:
+def test_a_member_without_data_is_refused(tmp_path: Path, kind: bytes, complaint: str) -> None:
     """Links out of the tar, folders, devices and pipes."""
     path = tmp_path / "part000.tar"
     member = tarfile.TarInfo("clip.mp4")

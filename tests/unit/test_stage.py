@@ -51,7 +51,7 @@ class HoldMost(Hold):
 
 
 class ClockStage(Stage):
-    """A stage that returns an item at a time, is ready when it is told so, and knows something."""
+    """A stage that returns an item at a time, is ready when a test sets it so, and has facts."""
 
     name = "clock"
 

@@ -46,8 +46,8 @@ def test_pictures_come_in_the_order_of_display_at_their_times(whole: Decoded) ->
 
 @pytest.mark.parametrize("ending", ["mp4", "ts", "mkv"])
 @pytest.mark.parametrize("b_frames", [0, 2])
-def test_a_variable_rate_and_a_late_start_are_kept(tmp_path: Path, ending: str, b_frames: int) -> None:
-    """Times are distances of PTS from the first frame's, whatever the rate and wherever the PTS begin."""
+def test_a_variable_rate_and_a_late_start_are_preserved(tmp_path: Path, ending: str, b_frames: int) -> None:
+    """Times are distances of PTS from the first frame's, at any rate and with any first PTS."""
     times_s = [0.0, 0.1, 0.15, 0.5, 0.55, 2.0, 2.1]
     path = make_clip(tmp_path / f"clip.{ending}", frames=7, times_s=times_s, start_s=1.4, b_frames=b_frames)
     assert decode(path).times_s == pytest.approx(times_s, abs=0.001)  # Matroska counts in milliseconds
@@ -147,7 +147,7 @@ def test_a_stage_stopped_before_it_began_ends_quietly(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("stopped_after", [1, 7, 12, 25])
-def test_a_restored_stage_goes_on_behind_the_last_picture(tmp_path: Path, clip: Path, stopped_after: int) -> None:
+def test_a_restored_stage_continues_after_the_last_picture(tmp_path: Path, clip: Path, stopped_after: int) -> None:
     """Packets that come again from the start give no picture, damage or count twice, and none is missing."""
     path = remux(clip, tmp_path / "gap.mp4", without={11})
     expected, facts = decode(path), _facts(path)

@@ -252,7 +252,7 @@ def test_a_stopped_run_leaves_its_segment_open() -> None:
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
-def test_a_bad_embedding_neither_stops_the_run_nor_spoils_the_reference(bad: float) -> None:
+def test_a_bad_embedding_affects_neither_the_run_nor_the_reference(bad: float) -> None:
     """Zero, NaN and infinite embeddings count as windows, and the anomaly is found as without them."""
     items = work([0] * 25 + [1] * 20 + [0] * 20)
     for i in (0, 7, 30, 50):

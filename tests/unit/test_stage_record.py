@@ -1,4 +1,4 @@
-"""What the chain found is on disk, whole and closed, at every instant."""
+"""The chain's results are on disk, complete and closed, at any moment."""
 
 import json
 from collections.abc import Iterator

@@ -112,7 +112,7 @@ def test_a_clip_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 def test_facts_are_there_from_the_first_picture_on(tmp_path: Path) -> None:
-    """Nothing is claimed before; then balance, scale, K, D and the map's hash are told."""
+    """Nothing is claimed before; then balance, scale, K, D and the map's hash are facts."""
     stage = Rectify(INTRINSICS, balance=0.25, fov_scale=1.5)
     assert stage.facts() == {"rectification": {}}
     list(drive(stage, pictures(clip(tmp_path, frames=1))))
@@ -123,7 +123,7 @@ def test_facts_are_there_from_the_first_picture_on(tmp_path: Path) -> None:
     assert len(facts["tile_map_sha256"]) == 64
 
 
-def test_a_restored_stage_goes_on_where_the_other_stopped(tmp_path: Path) -> None:
+def test_a_restored_stage_continues_where_the_other_stopped(tmp_path: Path) -> None:
     """Cut anywhere, the two parts together give exactly the items of one run: no keyframe twice, none lost."""
     path = clip(tmp_path, frames=40)
     whole = list(drive(Rectify(INTRINSICS), pictures(path)))

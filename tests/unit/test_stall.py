@@ -84,7 +84,7 @@ def test_annotator_without_a_pulse_is_a_stall() -> None:
     )  # fmt: skip
 
 
-def test_idle_annotator_excuses_nobody() -> None:
+def test_idle_annotator_does_not_excuse_a_stall() -> None:
     """When all live and nothing moves, an annotator that waits for work is no reason."""
     clock = FakeClock()
     progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
@@ -95,7 +95,7 @@ def test_idle_annotator_excuses_nobody() -> None:
     assert progress.judge()[0] == "stalled"
 
 
-def test_nothing_left_to_do_is_no_stall() -> None:
+def test_finished_work_is_not_a_stall() -> None:
     """When every process is done, the run is not blamed while its books are closed."""
     clock = FakeClock()
     progress = chain_at(clock)

@@ -21,7 +21,7 @@ from stream.video.container import read_facts
 from stream.video.nal_units import NalUnits, OwnParameterSets
 from stream.video.packets import packets
 from tests.support.changing import REPEATED, joined, part
-from tests.support.clips import Shown, decode, repacked
+from tests.support.clips import ShownPicture, decode, repacked
 from tests.unit.test_decode_seek import goes_on, parts
 
 ENDINGS = ("mp4", "mkv", "ts", "hevc")
@@ -72,7 +72,7 @@ def there_and_back(tmp_path_factory: pytest.TempPathFactory) -> Joined:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_same_aspect_ratio_goes_on(there_and_back: Joined, change: str, ending: str) -> None:
+def test_the_same_aspect_ratio_continues(there_and_back: Joined, change: str, ending: str) -> None:
     """No picture is lost, and each is at its time."""
     decoded = decode(there_and_back(ending, **CHANGES[change]))
     assert decoded.damage == []
@@ -97,7 +97,7 @@ def test_another_aspect_ratio_is_damage_at_its_times(there_and_back: Joined, cha
 
 
 @pytest.mark.parametrize("ending", ["mp4", "ts", "hevc"])
-def test_another_rate_goes_on_at_its_own_times(tmp_path: Path, ending: str) -> None:
+def test_a_change_of_rate_keeps_the_frames_times(tmp_path: Path, ending: str) -> None:
     """From 30 to 15 pictures a second and back: times are the pictures' own."""
     fast, slow = part(tmp_path / "30.mp4", b_frames=0), part(tmp_path / "15.mp4", b_frames=0, fps=15, frames=10)
     decoded = decode(joined(tmp_path / f"clip.{ending}", [fast, slow, fast]))
@@ -197,7 +197,7 @@ def test_the_lens_scales_as_the_picture_does() -> None:
 
 
 def test_formats_are_recorded_with_their_first_time(tmp_path: Path) -> None:
-    """The facts are those of the first picture, whatever comes later; each other format is named once."""
+    """The facts are those of the first picture; each other format is named once."""
     whole, half = part(tmp_path / "whole.mp4"), part(tmp_path / "half.mp4", width_px=80, height_px=48)
     clip = joined(tmp_path / "clip.mp4", [whole, half, whole, half])
     source = open_clip(str(clip))
@@ -223,8 +223,8 @@ def _assert_resumes(clip: Path) -> None:
     whole = decode(clip)
     for given, state in list(parts(clip))[9::13]:
         last = given[-1]
-        assert isinstance(last, Shown)
-        again = [item for item in given if isinstance(item, Shown) and item.t_s >= last.t_s - 0.3]
+        assert isinstance(last, ShownPicture)
+        again = [item for item in given if isinstance(item, ShownPicture) and item.t_s >= last.t_s - 0.3]
         rest, _ = goes_on(clip, state, last.t_s - 0.3)
         assert rest.items == [*again, *whole.items[len(given) :]]
 

@@ -52,7 +52,7 @@ def test_members_are_known_by_name_kind_and_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("claimed", [10**9, 1 << 62, 1 << 80])
 def test_a_size_beyond_the_file_is_cut_to_what_is_there(tmp_path: Path, claimed: int) -> None:
-    """The clip is what is left; what its own index names beyond that is told as damage."""
+    """The clip is what is left; what its own index names beyond that is reported as damage."""
     clip = make_clip(tmp_path / "whole.mp4", frames=30).read_bytes()
     tar = written(tmp_path, header("clip.mp4", claimed), clip[: len(clip) * 3 // 4])
     assert open_clip(f"{tar}::clip.mp4").size_bytes == len(clip) * 3 // 4
@@ -131,7 +131,7 @@ def test_a_path_that_leads_out_is_only_a_name(tmp_path: Path) -> None:
     assert open_clip(f"{tar}::../../etc/clip.mp4").stem == "clip"
 
 
-def test_names_that_are_no_text_can_be_shown_and_chosen(tmp_path: Path) -> None:
+def test_names_that_are_not_text_can_be_shown_and_chosen(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 are spelled out, so that the name can be printed and given back."""
     path = tmp_path / "part000.tar"
     with tarfile.open(path, "w", encoding="latin-1", format=tarfile.GNU_FORMAT) as tar:

@@ -50,7 +50,7 @@ def test_damage_at_the_end_lasts_as_long_as_what_was_lost() -> None:
     assert list(line.close()) == []
 
 
-def test_a_restored_line_goes_on_also_within_damage() -> None:
+def test_a_restored_time_line_continues_even_within_damage() -> None:
     """After restoring, the next picture stands where it would have, behind the damage that was not given yet."""
     line, again = TimeLine(1.0), TimeLine(1.0)
     for clock_s in (10.0, 11.0):
@@ -79,7 +79,7 @@ def test_a_hole_before_a_loss_is_one_damage_with_it() -> None:
     assert list(line.close()) == [SourceDamaged(0.1, 4.1, "no packet for 3.9 s; lost", 1)]
 
 
-def test_what_was_told_already_is_no_hole() -> None:
+def test_reported_damage_is_not_a_hole() -> None:
     """Neither a gap in which a camera was away, nor what an earlier attempt has told."""
     line = TimeLine(0.1)
     _place(line, 0.0, 0.1)

@@ -60,7 +60,9 @@ def test_every_refusal_is_one_sentence(words: str, sentence: str) -> None:
         ("ablation", "`egoclean-stream --help` lists the commands"),
     ],
 )
-def test_a_misspelt_command_is_no_clip(words: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_command_is_not_a_clip(
+    words: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A word that looks like a command and names no file is refused at once, with the nearest command."""
     monkeypatch.chdir(tmp_path)
     word = words.removeprefix("bench ").split()[0]
@@ -68,7 +70,7 @@ def test_a_misspelt_command_is_no_clip(words: str, meant: str, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("word", ["clips", "clip.mp4", "./clips", "rtsp://camera/x", "@list", "*", "-", "/dev/video0"])
-def test_other_words_are_clips(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_first_words_are_clips(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that exists, a file with an extension, an address, a list, a pattern, a device."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clips").mkdir()

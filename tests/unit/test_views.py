@@ -25,7 +25,7 @@ def test_terminal_gets_a_table() -> None:
     assert "stopped by SIGTERM" in text
 
 
-def test_words_of_others_cannot_act_on_a_terminal() -> None:
+def test_foreign_text_cannot_control_a_terminal() -> None:
     """What a model or a server says is shown as words: no escape, markup or line break of theirs gets through."""
     evil = "\x1b[2J\x1b]0;title\x07 [red]turn[/red]\r\nscrew \x9b31m \u202e"
     closed = events.SegmentClosed(

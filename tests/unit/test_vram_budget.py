@@ -45,7 +45,7 @@ def test_budget_is_what_is_free_less_a_margin(options: Options, monkeypatch: pyt
     assert settled.encoder.batch == shares(settled)["encode"].batch == 4
 
 
-def test_batch_is_one_without_a_gpu_and_the_users_own(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_is_one_without_a_gpu_unless_the_user_sets_it(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """A CPU takes one window at a time; a batch that is asked for is kept."""
     monkeypatch.setattr(vram, "find_gpu", lambda: None)
     assert with_budget(options).encoder.batch == 1
@@ -54,13 +54,13 @@ def test_batch_is_one_without_a_gpu_and_the_users_own(options: Options, monkeypa
     assert with_budget(options.replace({"encoder.batch": 3})).encoder.batch == 3
 
 
-def test_users_budget_is_kept(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wish counts, whatever is free."""
+def test_users_budget_is_used(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An explicit budget counts, regardless of the free memory."""
     card_with(monkeypatch, 20.0)
     assert with_budget(options.replace({"machine.vram_budget_gib": 6.0})).machine.vram_budget_gib == 6.0
 
 
-def test_full_card_is_no_room(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_gpu_is_a_no_room_error(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """A card that others have filled ends a run before it begins, with the numbers and the cure."""
     card_with(monkeypatch, 1.2)
     with pytest.raises(NoRoomError, match=r"budget of 0\.2 GiB is too small .* raise --vram-budget-gib"):
@@ -77,7 +77,7 @@ def test_no_gpu_no_budget(options: Options, monkeypatch: pytest.MonkeyPatch) -> 
     assert shares(with_budget(grid)) == {}
 
 
-def test_annotator_has_a_share_of_its_own(options: Options, tmp_path: Path) -> None:
+def test_annotator_has_its_own_share(options: Options, tmp_path: Path) -> None:
     """With Qwen beside the encoder both have a share, and its KV cache is a part of what a segment takes."""
     qwen = save_tiny_qwen(tmp_path / "qwen", "qwen2_5_vl")
     need = qwen_need(qwen, 32, 4)

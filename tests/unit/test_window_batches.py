@@ -80,7 +80,7 @@ def test_few_batches_are_under_way() -> None:
 
 
 def test_a_snapshot_is_of_what_has_left() -> None:
-    """Windows under way, or waiting for their batch, are embedded again where a run goes on from it."""
+    """Windows under way, or waiting for their batch, are embedded again when a run resumes from it."""
     ready: set[int] = set()
     stage = Embed(Spy(ready=ready), 1.0, batch=4)
     for item in ITEMS:

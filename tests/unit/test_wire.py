@@ -127,7 +127,7 @@ def test_only_listed_kinds_and_dtypes_are_encoded() -> None:
         channels.encode(End(Path(), 0.0, 0))  # type: ignore[arg-type]
 
 
-def test_packed_snapshots_come_back(tmp_path: Path) -> None:
+def test_packed_snapshots_are_unpacked_equal(tmp_path: Path) -> None:
     """Nested dicts, lists and arrays of all listed dtypes; other types are refused, and so are other bytes."""
     arrays = {dtype: np.arange(6).astype(dtype).reshape(2, 3) for dtype in DTYPES}
     state = {"a": {"b": [1, 2.5, None, "c", b"d"]}, **arrays, "empty": np.zeros((0, 4), "<f4"), "scalar": np.array(1.5)}
