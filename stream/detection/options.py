@@ -70,7 +70,7 @@ class DetectorOptions(OptionGroup):
         "median, so that an extreme anomaly does not hide the next one.",
         identity=True,
         ge=0,
-        le=1000,
+        le=1_000_000,
     )
     hysteresis: float = option(
         0.5, "theta_off = median + this * (theta_on - median) (published).", identity=True, ge=0, le=1
@@ -87,7 +87,7 @@ class DetectorOptions(OptionGroup):
         "average lags behind.",
         identity=True,
         ge=1,
-        le=10_000,
+        le=1_000_000,
     )
     evidence: float = option(
         4.0,

@@ -102,7 +102,7 @@ def test_an_end_is_detected_soon_for_any_height(quiet: int) -> None:
     """However far an anomaly has lifted the EMA, its end is known ``quiet_windows`` later, and is the same end."""
     units = [*scene(60, 0, 1), *scene(30, 1, 2), *scene(60, 0, 3)]
     options = DetectorOptions(warmup_s=10, settle_windows=5, quiet_windows=quiet)
-    by_ema = DetectorOptions(warmup_s=10, settle_windows=5, quiet_windows=10**9)
+    by_ema = DetectorOptions(warmup_s=10, settle_windows=5, quiet_windows=1_000_000)
     (_, (soon, soon_at_s)), (_, (late, late_at_s)) = changes_of(units, options), changes_of(units, by_ema)
     assert soon == late
     assert soon.t_s == 90.0

@@ -80,14 +80,13 @@ def test_the_flag_wins_over_the_variable_and_that_over_the_file(
     file = tmp_path / "run.toml"
     file.write_text(toml({each.key(COMMANDS[path]): value(each, COUNTS["file"]) for each in options}))
     args = ["--config", str(file)] if has_file else []
-    required = [word for each in options if each.required and not has_file for word in words(each, "x")]
     if has_file:
         ctx = parsed(COMMANDS[path], args)
         assert {each.origin(ctx) for each in options} <= {str(file)}
         assert_given(ctx, options, COUNTS["file"])
     for each in options:
         monkeypatch.setenv(each.variable(COMMANDS[path]), str(value(each, COUNTS["variable"])).lower())
-    ctx = parsed(COMMANDS[path], [*args, *required])
+    ctx = parsed(COMMANDS[path], args)
     assert [each.origin(ctx) for each in options] == [each.variable(ctx) for each in options]
     assert_given(ctx, options, COUNTS["variable"])
     flags = [word for each in options for word in words(each, value(each, COUNTS["flag"]))]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from stream.detection.options import DetectorOptions
+from stream.records.schema.options import LONGEST_WAIT_S
 from tests.tools.ablation.detectors import Found, adjacent_windows, causal, offline
 from tests.tools.ablation.encoders import VIEWS
 from tests.tools.ablation.series import EmbeddingSeries
@@ -12,7 +13,7 @@ from tests.tools.ablation.series import EmbeddingSeries
 Detector: TypeAlias = Callable[[EmbeddingSeries, DetectorOptions], Found]
 
 DEFAULT: Final = DetectorOptions()
-_BEYOND_ALL: Final = 1e9
+_BEYOND_ALL: Final = 1_000_000
 """For options that may not be infinite."""
 
 SETTINGS: Final[dict[str, DetectorOptions]] = {
@@ -26,11 +27,11 @@ SETTINGS: Final[dict[str, DetectorOptions]] = {
     "floor without ratio": DetectorOptions(floor_ratio=0.0),
     "no hysteresis": DetectorOptions(hysteresis=1.0),
     "no debounce": DetectorOptions(debounce_on=1, debounce_off=1),
-    "closed by the EMA alone": DetectorOptions(quiet_windows=10**9),
+    "closed by the EMA alone": DetectorOptions(quiet_windows=_BEYOND_ALL),
     "no evidence": DetectorOptions(evidence=0.0),
     "no fading": DetectorOptions(fade_ratio=0.0),
     "no shortest anomaly": DetectorOptions(shortest_s=0.0),
-    "no longest anomaly": DetectorOptions(longest_anomaly_s=_BEYOND_ALL),
+    "no longest anomaly": DetectorOptions(longest_anomaly_s=LONGEST_WAIT_S),
     "short warm-up": DetectorOptions(warmup_s=5.0),
     "short warm-up, no settling": DetectorOptions(warmup_s=5.0, settle_windows=0.0),
     "short memory": DetectorOptions(memory_windows=60),
