@@ -10,7 +10,7 @@ from exporters import anomalies
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.parquet import require_pyarrow
 from exporters.figures import detection, diagnostics, style
-from exporters.formats import clips, cosmos, frames, lerobot, subtitles, tables, video_folder, webdataset
+from exporters.formats import clips, cosmos, frames, lerobot, lerobot21, subtitles, tables, video_folder, webdataset
 from exporters.run_view import RunView
 
 
@@ -51,6 +51,7 @@ class Format:
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
         "lerobot": Format("LeRobotDataset v3.0", lerobot.write, require_pyarrow),
+        "lerobot21": Format("LeRobotDataset v2.1, with the modality.json of GR00T", lerobot21.write, require_pyarrow),
         "webdataset": Format("tar shards of clips, facts and captions", webdataset.write),
         "hf": Format("clips with metadata.jsonl, as the hub's viewer shows them", video_folder.write),
         "cosmos": Format("videos/ and metas/ for NVIDIA Cosmos", cosmos.write),

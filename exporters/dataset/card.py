@@ -1,5 +1,6 @@
 """The README of a data set: what is in it, what was measured, what is a model's guess, and where it comes from."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,11 @@ def write_card(
         + "---\n"
     )
     replace_file(path, (front + _body(data_set, rows) + _NOTE + _sources(data_set)).encode())
+
+
+def write_provenance(path: Path, data_set: DataSet) -> None:
+    """Write where everything comes from, as JSON."""
+    replace_file(path, (json.dumps(data_set.provenance(), indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _body(data_set: DataSet, rows: Sequence[Row]) -> str:

@@ -91,7 +91,6 @@ def _camera(manifest: Manifest, size: tuple[int, int]) -> Camera:
 
 
 def _facts(episode: Episode, finished: Finished) -> ClipFacts:
-    red, green, blue = (tuple(int(count) for count in channel) for channel in finished.rgb_histogram)
     return ClipFacts(
         key=episode.key,
         frames=finished.cut.frames,
@@ -101,5 +100,5 @@ def _facts(episode: Episode, finished: Finished) -> ClipFacts:
         dropped=finished.dropped,
         size_bytes=finished.size_bytes,
         sha256=finished.sha256,
-        rgb_histogram=(red, green, blue),
+        rgb_histogram=finished.rgb_histogram.astype("<i8").tobytes(),
     )

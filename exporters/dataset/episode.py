@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Split: TypeAlias = Literal["train", "val"]
 Outcome: TypeAlias = Literal["annotated", "failed", "skipped", "pending"]
 
-STRICT: Final = ConfigDict(extra="forbid", frozen=True)
+STRICT: Final = ConfigDict(extra="forbid", frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
 
 class Box(BaseModel):
@@ -111,5 +111,5 @@ class ClipFacts(BaseModel):
     """Pictures of the source between the first and the last frame that no frame shows."""
     size_bytes: int
     sha256: str
-    rgb_histogram: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-    """Pixel counts of each value 0..255, for red, green and blue, over about one frame a second."""
+    rgb_histogram: bytes
+    """(3, 256) int64, little-endian: pixels of each value, for red, green and blue, over about one frame a second."""

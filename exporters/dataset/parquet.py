@@ -29,3 +29,13 @@ def write_parquet(path: Path, schema: "pa.Schema", tables: "Iterable[pa.Table]")
     with replaced_when_whole(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table)
+
+
+def table_bytes(table: "pa.Table") -> bytes:
+    """A small table as the content of a file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())

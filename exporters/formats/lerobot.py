@@ -4,20 +4,21 @@ Layout and fields: ``src/lerobot/datasets/`` of huggingface/lerobot, tags v0.4.4
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exporters.dataset.card import write_card
+from exporters.dataset.card import write_card, write_provenance
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.parquet import write_parquet
-from exporters.dataset.store import Row, link
+from exporters.dataset.store import link
 from exporters.lerobot.episodes import EPISODES_PER_FILE, data_file, episode_rows, video_file
 from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS, features_of
-from exporters.lerobot.frames import Column, Numbering, frame_columns, number
-from exporters.lerobot.language import LANGUAGE_FEATURES, language_columns, subtask_spans
-from exporters.lerobot.statistics import column_statistics, picture_statistics
-from stream.records.store.atomic import replace_file
+from exporters.lerobot.files import write_json
+from exporters.lerobot.frames import Numbering, frame_columns, number
+from exporters.lerobot.language import LANGUAGE_FEATURES, language_columns
+from exporters.lerobot.statistics import frame_statistics, picture_quantiles, picture_statistics
+from exporters.lerobot.subtasks import number_subtasks, subtask_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +40,8 @@ def _write_root(data_set: DataSet, numbering: Numbering, root: Path) -> None:
     for index, row in enumerate(numbering.rows):
         chunk, file = video_file(index)
         link(data_set.clip(row), root / f"videos/{CAMERA}/chunk-{chunk:03d}/file-{file:03d}.mp4")
-    subtasks = _subtask_numbers(numbering.rows) if language == "subtask" else {}
+    subtasks = number_subtasks(numbering.rows, {"": 0}) if language == "subtask" else {}
+    _withdraw_if_renumbered(root / "meta", {"task": numbering.tasks, "subtask": subtasks})
     for start in range(0, len(numbering.rows), EPISODES_PER_FILE):
         stop = min(start + EPISODES_PER_FILE, len(numbering.rows))
         chunk, file = data_file(start)
@@ -58,13 +60,12 @@ def _write_meta(data_set: DataSet, numbering: Numbering, root: Path, language: s
         _write_texts(meta / "subtasks.parquet", "subtask", subtasks)
     episodes = pa.Table.from_pylist(list(episode_rows(numbering)), _episode_schema(numbering))
     write_parquet(meta / "episodes/chunk-000/file-000.parquet", episodes.schema, [episodes])
-    columns = frame_columns(numbering, 0, len(numbering.rows))
-    statistics = {name: column_statistics(column) for name, column in columns.items()}
-    _write_json(meta / "stats.json", {**statistics, CAMERA: picture_statistics(numbering.rows)})
-    _write_json(meta / "provenance.json", data_set.provenance())
+    pictures = picture_statistics(numbering.rows) | picture_quantiles(numbering.rows)
+    write_json(meta / "stats.json", {**frame_statistics(numbering), CAMERA: pictures})
+    write_provenance(meta / "provenance.json", data_set)
     write_card(root / "README.md", data_set, numbering.rows, tags=("LeRobot",), data_files="data/*/*.parquet")
     extra = {"columns": LANGUAGE_FEATURES, "subtask": _SUBTASK}.get(language, {})
-    _write_json(
+    write_json(
         meta / "info.json",
         {
             "codebase_version": _VERSION,
@@ -98,7 +99,7 @@ def _frame_tables(
         if language == "columns":
             columns += language_columns(rows)
         elif language == "subtask":
-            columns.append(pa.array(np.concatenate([_subtask_column(row, subtasks) for row in rows])))
+            columns.append(pa.array(np.concatenate([subtask_column(row.episode, subtasks) for row in rows])))
         yield pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -115,22 +116,18 @@ def _frame_schema(language: str) -> "pa.Schema":
     return pa.schema(fields)
 
 
-def _subtask_numbers(rows: Sequence[Row]) -> dict[str, int]:
-    """Number of each subtask's text; ``""``, where nothing is described, is 0."""
-    texts: dict[str, int] = {"": 0}
-    for row in rows:
-        for _, text in subtask_spans(row.episode):
-            texts.setdefault(text, len(texts))
-    return texts
+def _withdraw_if_renumbered(meta: Path, texts: dict[str, dict[str, int]]) -> None:
+    """Take ``info.json`` away if a text has another number than before, until all files agree again.
 
+    Frames refer to texts by number. As long as a data set only grows, what is there remains right.
+    """
+    import pyarrow.parquet as pq
 
-def _subtask_column(row: Row, subtasks: dict[str, int]) -> Column:
-    import numpy as np
-
-    column = np.zeros(row.episode.frames, np.int64)
-    for first, text in subtask_spans(row.episode):
-        column[first:] = subtasks[text]
-    return column
+    for name, numbers in texts.items():
+        path = meta / f"{name}s.parquet"
+        before = pq.read_table(path).column(name).to_pylist() if path.exists() else []
+        if before != list(numbers)[: len(before)]:
+            (meta / "info.json").unlink(missing_ok=True)
 
 
 def _write_texts(path: Path, name: str, numbers: dict[str, int]) -> None:
@@ -161,8 +158,3 @@ def _episode_schema(numbering: Numbering) -> "pa.Schema":
     first = next(episode_rows(numbering))
     known = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.string())}
     return pa.schema([(name, known.get(type(value), pa.float64())) for name, value in first.items()])
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from exporters.dataset.card import write_card
+from exporters.dataset.card import write_card, write_provenance
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.store import link
 from exporters.formats.webdataset import sample_facts
@@ -24,4 +24,5 @@ def write(data_set: DataSet, folder: Path) -> None:
             link(data_set.clip(row), own / name)
             lines.append(json.dumps({"file_name": name, **sample_facts(row)}))
         replace_file(own / "metadata.jsonl", ("\n".join(lines) + "\n").encode())
+    write_provenance(folder / "provenance.json", data_set)
     write_card(folder / "README.md", data_set, data_set.rows, tags=("video",))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from exporters.dataset.card import write_card
+from exporters.dataset.card import write_card, write_provenance
 from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.dataset.store import Row
 from stream.records.store.atomic import replaced_when_whole
@@ -25,6 +25,7 @@ def write(data_set: DataSet, folder: Path) -> None:
     for split, rows in data_set.splits():
         for number, shard in enumerate(_shards(rows)):
             _write_shard(data_set, shard, folder / f"{split}-{number:06d}.tar")
+    write_provenance(folder / "provenance.json", data_set)
     write_card(folder / "README.md", data_set, data_set.rows, tags=("webdataset",), data_files='"*.tar"')
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from exporters.dataset.episode import Episode, EpisodeAction
 from exporters.dataset.store import Row
 from exporters.lerobot.features import CAMERA
+from exporters.lerobot.subtasks import frame_at, subtask_spans
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,28 +21,7 @@ LANGUAGE_FEATURES: Final[dict[str, dict[str, Any]]] = {
     "language_persistent": {"dtype": "language", "shape": [1], "names": None},
     "language_events": {"dtype": "language", "shape": [1], "names": None},
 }
-IDLE: Final = "idle"
-"""Subtask of an action in which the annotator saw no manipulation."""
 QUESTION: Final = "Which objects are handled or in the way? Answer with their bounding boxes."
-
-
-def subtask_spans(episode: Episode) -> list[tuple[int, str]]:
-    """First frame and text of each subtask, without gaps from frame 0; ``""`` where nothing is described."""
-    if not episode.actions:
-        return []
-    spans: list[tuple[int, str]] = []
-    covered = 0
-    for action in episode.actions:
-        first, last = _frame(episode, action.t_start_s), _frame(episode, action.t_end_s)
-        if first > covered:
-            spans.append((covered, ""))
-        if first >= episode.frames or last <= first:
-            continue
-        spans.append((first, action.subtask if action.active else IDLE))
-        covered = max(covered, last)
-    if covered < episode.frames:
-        spans.append((covered, ""))
-    return [span for number, span in enumerate(spans) if number == 0 or span[1] != spans[number - 1][1]]
 
 
 def language_columns(rows: Sequence[Row]) -> "list[pa.Array]":
@@ -84,7 +64,7 @@ def _boxes(row: Row) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """A question and its answer on the first frame of each action that has objects; one pair a frame."""
     taken: set[int] = set()
     for action in row.episode.actions:
-        frame = min(_frame(row.episode, action.t_start_s), row.episode.frames - 1)
+        frame = min(frame_at(row.episode, action.t_start_s), row.episode.frames - 1)
         if not action.objects or frame in taken:
             continue
         taken.add(frame)
@@ -106,8 +86,3 @@ def _detections(action: EpisodeAction, row: Row) -> Iterator[dict[str, Any]]:
             across, down = row.clip.width_px / box.width_px, row.clip.height_px / box.height_px
             scaled = [round(value * scale, 1) for value, scale in zip(box.xyxy, [across, down] * 2, strict=True)]
             yield {"label": box.name, "bbox_format": "xyxy", "bbox": scaled}
-
-
-def _frame(episode: Episode, t_s: float) -> int:
-    """The frame that is nearest to a time."""
-    return round(t_s * episode.fps)

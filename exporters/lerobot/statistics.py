@@ -1,61 +1,105 @@
 """Statistics of a data set's features, exact over all frames; of the pictures, over about one a second.
 
-Quantiles are computed over everything and not averaged over episodes, which LeRobot up to 0.6.1 did and 0.6.1 undid.
+They are computed from the number of times that each value occurs, so memory does not grow with the frames. Quantiles
+are those of everything, and not averaged over episodes, which LeRobot up to 0.6.1 did and 0.6.1 undid.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from exporters.dataset.store import Row
+from exporters.lerobot.frames import Numbering
 
 QUANTILES: Final = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 
 Statistics = dict[str, Any]
+Values = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 
-def column_statistics(values: npt.NDArray[Any]) -> Statistics:
-    """Of a column, (N,) numbers; every entry is a list of one number."""
-    wide = values.astype(np.float64)
-    found = {
-        "min": [float(wide.min())],
-        "max": [float(wide.max())],
-        "mean": [float(wide.mean())],
-        "std": [float(wide.std())],
-        "count": [len(values)],
+def frame_statistics(numbering: Numbering) -> dict[str, Statistics]:
+    """Of the columns that every data set has; every entry is a list of one number."""
+    lengths = np.array([row.episode.frames for row in numbering.rows], np.int64)
+    tasks = np.array([numbering.tasks[row.episode.caption] for row in numbering.rows], np.int64)
+    task_counts = np.zeros(len(numbering.tasks), np.int64)
+    np.add.at(task_counts, tasks, lengths)
+    longest = int(lengths.max())
+    frames = np.arange(longest, dtype=np.float64)
+    frame_counts = len(lengths) - np.searchsorted(np.sort(lengths), np.arange(longest), side="right")
+    times = (np.arange(longest) / numbering.rows[0].episode.fps).astype(np.float32).astype(np.float64)
+    return {
+        "timestamp": _of_values(times, frame_counts),
+        "frame_index": _of_values(frames, frame_counts),
+        "episode_index": _of_values(np.arange(len(lengths), dtype=np.float64), lengths),
+        "index": _of_range(numbering.frames),
+        "task_index": _of_values(np.arange(len(task_counts), dtype=np.float64), task_counts),
     }
-    quantiles = np.quantile(wide, list(QUANTILES.values()))
-    return found | {name: [float(value)] for name, value in zip(QUANTILES, quantiles, strict=True)}
+
+
+def column_statistics(column: npt.NDArray[Any]) -> Statistics:
+    """Of the frames of one episode, (frames,) numbers; without quantiles."""
+    values, counts = np.unique(column.astype(np.float64), return_counts=True)
+    return counted(values, counts)
+
+
+def counted(values: Values, counts: Counts) -> Statistics:
+    """Extremes, mean, standard deviation and number of values that grow, each of which occurs so often."""
+    total = int(counts.sum())
+    mean = float(values @ counts) / total
+    shown = values[counts > 0]
+    return {
+        "min": [float(shown[0])],
+        "max": [float(shown[-1])],
+        "mean": [mean],
+        "std": [float(np.sqrt((values - mean) ** 2 @ counts / total))],
+        "count": [total],
+    }
+
+
+def quantiles(values: Values, counts: Counts) -> Statistics:
+    """Quantiles of values that grow, each of which occurs so often; linear between two, as ``numpy.quantile``."""
+    below = np.cumsum(counts)
+    places = np.array(list(QUANTILES.values())) * (below[-1] - 1)
+    low = values[np.searchsorted(below, np.floor(places), side="right")]
+    high = values[np.searchsorted(below, np.ceil(places), side="right")]
+    found = low + (high - low) * (places - np.floor(places))
+    return {name: [float(value)] for name, value in zip(QUANTILES, found, strict=True)}
 
 
 def picture_statistics(rows: Sequence[Row]) -> Statistics:
     """Of the pictures, from their histograms: (3, 1, 1) nested lists in 0..1, and the number of frames."""
-    counts = np.array([row.clip.rgb_histogram for row in rows], dtype=np.int64).sum(axis=0)
+    counts = _rgb_counts(rows)
     values = np.arange(256) / 255.0
-    total = counts.sum(axis=1)
-    mean = counts @ values / total
-    variance = np.maximum(counts @ values**2 / total - mean**2, 0.0)
-    shown = np.asarray(counts > 0)
-    found = {
-        "min": _per_channel(values[shown.argmax(axis=1)]),
-        "max": _per_channel(values[255 - shown[:, ::-1].argmax(axis=1)]),
-        "mean": _per_channel(mean),
-        "std": _per_channel(np.sqrt(variance)),
-        "count": [sum(row.episode.frames for row in rows)],
-    }
-    below = np.cumsum(counts, axis=1)
-    for name, share in QUANTILES.items():
-        at = [int(np.searchsorted(below[channel], share * total[channel])) for channel in range(3)]
-        found[name] = _per_channel(values[at])
-    return found
+    channels = [counted(values, channel) for channel in counts]
+    found = {name: [[each[name]] for each in channels] for name in ("min", "max", "mean", "std")}
+    return {**found, "count": [sum(row.episode.frames for row in rows)]}
 
 
-def without_quantiles(statistics: Mapping[str, Any]) -> Statistics:
-    """The statistics of format v2.1."""
-    return {name: value for name, value in statistics.items() if name not in QUANTILES}
+def picture_quantiles(rows: Sequence[Row]) -> Statistics:
+    """Quantiles of the pictures: (3, 1, 1) nested lists in 0..1."""
+    values = np.arange(256) / 255.0
+    channels = [quantiles(values, channel) for channel in _rgb_counts(rows)]
+    return {name: [[each[name]] for each in channels] for name in QUANTILES}
 
 
-def _per_channel(values: npt.NDArray[np.float64]) -> list[list[list[float]]]:
-    return [[[float(value)]] for value in values]
+def _rgb_counts(rows: Sequence[Row]) -> Counts:
+    """(3, 256) int64: pixels of each value, of all episodes together."""
+    counts = np.zeros((3, 256), np.int64)
+    for row in rows:
+        counts += np.frombuffer(row.clip.rgb_histogram, "<i8").reshape(3, 256)
+    return counts
+
+
+def _of_values(values: Values, counts: Counts) -> Statistics:
+    return counted(values, counts) | quantiles(values, counts)
+
+
+def _of_range(count: int) -> Statistics:
+    """Of the numbers 0 to ``count`` - 1. The variance of a discrete uniform distribution is (n^2 - 1) / 12."""
+    last = float(count - 1)
+    std = float(np.sqrt((count**2 - 1) / 12))
+    found = {"min": [0.0], "max": [last], "mean": [last / 2], "std": [std], "count": [count]}
+    return found | {name: [share * last] for name, share in QUANTILES.items()}

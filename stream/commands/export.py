@@ -56,6 +56,7 @@ def export(
     \b
     FORMAT is one of these, or several with commas between them:
       lerobot     LeRobotDataset v3.0
+      lerobot21   LeRobotDataset v2.1, with the modality.json of GR00T
       webdataset  tar shards of clips, facts and captions
       hf          clips with metadata.jsonl, as the hub's viewer shows them
       cosmos      videos/ and metas/ for NVIDIA Cosmos

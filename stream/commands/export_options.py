@@ -54,7 +54,7 @@ _OPTIONS: Final = (
         type=Choice(["columns", "subtask", "none"]),
         default="columns",
         show_default=True,
-        help="lerobot: subtasks for 0.6 and later, for 0.4 and 0.5, or not at all.",
+        help="lerobot: subtasks for 0.6 and later, for 0.4 and 0.5, or not at all; lerobot21 has them unless none.",
     ),
     own_option("--license", "licence", default="", help="Licence of the clips, for the record, such as apache-2.0."),
     own_option(

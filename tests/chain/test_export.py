@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def everything(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All formats, exported in one call."""
     folder = tmp_path_factory.mktemp("export") / "all"
-    formats = "lerobot,webdataset,hf,cosmos,clips,frames,vtt,parquet"
+    formats = "lerobot,lerobot21,webdataset,hf,cosmos,clips,frames,vtt,parquet"
     done = run_here("export", formats, run, "--to", folder, "--video", "raw", "--license", "apache-2.0")
     assert done.returncode == 0, done.stderr
     assert "3 episodes added, 0 updated: 3 in" in done.stdout
@@ -192,7 +192,7 @@ def test_provenance_names_source_and_models(everything: Path) -> None:
 
 def test_a_second_call_changes_nothing(everything: Path, run: Path) -> None:
     before = contents(everything)
-    formats = "lerobot,webdataset,hf,cosmos,clips,frames,vtt,parquet"
+    formats = "lerobot,lerobot21,webdataset,hf,cosmos,clips,frames,vtt,parquet"
     done = run_here("export", formats, run, "--to", everything, "--video", "raw", "--license", "apache-2.0")
     assert "0 episodes added, 0 updated" in done.stdout
     assert contents(everything) == before

@@ -28,9 +28,14 @@ def test_a_format_is_in_the_help_and_in_the_overview(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
+)  # webdataset
 def test_what_a_page_shows_works(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its commands export a small run, and its Python reads that export."""
     make_coded_run(tmp_path)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(os.environ, "EGOCLEAN_EXPORT_VIDEO", "raw")  # the run is not rectified
     blocks = _BLOCK.findall(page.read_text())

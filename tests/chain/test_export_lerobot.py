@@ -1,0 +1,133 @@
+"""``export lerobot`` and ``lerobot21``: the files that LeRobot loads, and what remains of an interrupted export."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from pydantic import BaseModel
+
+import exporters.formats.lerobot
+import exporters.formats.lerobot21
+from tests.support.coded_run import FPS, SEGMENTS, Spoken, make_coded_run, numbers_in
+from tests.support.export_contents import contents
+from tests.support.inline import run_here
+
+FRAMES = [30, 22, 28]
+CAPTION = "; ".join(SEGMENTS[0].words)
+
+
+class ModalityKey(BaseModel):
+    original_key: str | None = None
+
+
+class Modality(BaseModel):
+    """``LeRobotModalityMetadata`` of NVIDIA/Isaac-GR00T, ``gr00t/data/schema.py``."""
+
+    state: dict[str, ModalityKey]
+    action: dict[str, ModalityKey]
+    video: dict[str, ModalityKey]
+    annotation: dict[str, ModalityKey] | None = None
+
+
+def exported(folder: Path, name: str, run: Path, *options: str) -> Path:
+    target = folder / name
+    done = run_here("export", name, run, "--to", target, "--video", "raw", *options)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("older")
+    return exported(folder, "lerobot21", make_coded_run(folder))
+
+
+def lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_v21_has_a_table_and_a_video_for_each_episode(older: Path) -> None:
+    info = json.loads((older / "meta/info.json").read_text())
+    assert (info["codebase_version"], info["total_episodes"], info["total_videos"]) == ("v2.1", 3, 3)
+    assert (info["total_frames"], info["fps"], info["total_chunks"]) == (sum(FRAMES), FPS, 1)
+    first = 0
+    for number, frames in enumerate(FRAMES):
+        names = {"episode_chunk": 0, "episode_index": number, "video_key": "observation.images.ego"}
+        table = pq.read_table(older / info["data_path"].format(**names))
+        assert table.column("index").to_pylist() == list(range(first, first + frames))
+        assert np.array_equal(table.column("timestamp").to_numpy(), (np.arange(frames) / FPS).astype(np.float32))
+        assert set(table.column_names) == {name for name, each in info["features"].items() if each["dtype"] != "video"}
+        assert numbers_in(older / info["video_path"].format(**names)) == list(range(first, first + frames))
+        first += frames
+    assert [line["length"] for line in lines(older / "meta/episodes.jsonl")] == FRAMES
+
+
+def test_v21_says_task_and_subtask_of_every_frame_by_number(older: Path) -> None:
+    texts = {line["task_index"]: line["task"] for line in lines(older / "meta/tasks.jsonl")}
+    table = pq.read_table(older / "data/chunk-000/episode_000000.parquet")
+    assert {texts[number] for number in table.column("task_index").to_pylist()} == {CAPTION}
+    subtasks = [texts[number] for number in table.column("annotation.human.action.subtask").to_pylist()]
+    assert subtasks == ["pick up the screw"] * 15 + ["drive the screw in"] * 15
+    failed = pq.read_table(older / "data/chunk-000/episode_000001.parquet")
+    assert {texts[number] for number in failed.column("task_index").to_pylist()} == {""}
+
+
+def test_v21_has_statistics_for_each_episode_without_quantiles(older: Path) -> None:
+    info = json.loads((older / "meta/info.json").read_text())
+    found = lines(older / "meta/episodes_stats.jsonl")
+    assert [line["episode_index"] for line in found] == [0, 1, 2]
+    for line, frames in zip(found, FRAMES, strict=True):
+        assert set(line["stats"]) == set(info["features"])
+        assert all(set(each) == {"min", "max", "mean", "std", "count"} for each in line["stats"].values())
+        assert all(each["count"] == [frames] for each in line["stats"].values())
+        assert np.shape(line["stats"]["observation.images.ego"]["mean"]) == (3, 1, 1)
+
+
+def test_modality_names_the_keys_that_gr00t_looks_for(older: Path) -> None:
+    found = Modality.model_validate_json((older / "meta/modality.json").read_bytes())
+    info = json.loads((older / "meta/info.json").read_text())
+    keys = [each.original_key for part in (found.video, found.annotation or {}) for each in part.values()]
+    assert set(keys) <= set(info["features"])
+    assert (found.state, found.action) == ({}, {})
+    assert "GR00T included, does not train on it" in (older / "README.md").read_text().replace("\n", " ")
+
+
+def test_v21_without_language_has_no_subtasks(tmp_path: Path) -> None:
+    root = exported(tmp_path, "lerobot21", make_coded_run(tmp_path), "--language", "none")
+    assert "annotation.human.action.subtask" not in json.loads((root / "meta/info.json").read_text())["features"]
+    assert len(lines(root / "meta/tasks.jsonl")) == 2
+
+
+@pytest.mark.parametrize("name", ["lerobot", "lerobot21"])
+def test_metadata_never_contradicts_the_words_of_the_frames(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words that come later renumber the tasks: interrupted between frames and metadata, nothing loads wrongly."""
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 1.5), *SEGMENTS[1:]])
+    root = exported(tmp_path, name, run)
+    assert (root / "meta/info.json").exists()
+    make_coded_run(tmp_path)
+    module = getattr(exporters.formats, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_write_meta", interrupt)
+        assert run_here("export", name, run, "--to", root, "--video", "raw").returncode != 0
+    assert not (root / "meta/info.json").exists()
+    exported(tmp_path, name, run)
+    again = tmp_path / "again"
+    assert contents(root) == contents(exported(again, name, run))
+
+
+def interrupt(*_: object) -> None:
+    raise OSError(5, "the disk is gone")
+
+
+@pytest.mark.parametrize("name", ["lerobot", "lerobot21"])
+def test_nothing_new_leaves_the_metadata_where_it_is(name: str, tmp_path: Path) -> None:
+    run = make_coded_run(tmp_path)
+    root = exported(tmp_path, name, run)
+    before = contents(root)
+    exported(tmp_path, name, run)
+    assert contents(root) == before
