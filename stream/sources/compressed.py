@@ -20,6 +20,7 @@ from backports import zstd
 
 from stream.errors import NoRoomError, SourceError
 from stream.sources.local import LocalFile, Slice
+from stream.sources.selection import COMPRESSED_TAR_ENDINGS, UNREAD_TAR_ENDINGS
 from stream.sources.signatures import HEAD_BYTES, is_tar_header
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ _FORMATS: Final[tuple[tuple[bytes, _Opener], ...]] = (
     (b"\x28\xb5\x2f\xfd", lambda file: io.BufferedReader(_FramedFile(file, _zstd_decoder), _CHUNK_BYTES)),
 )
 """By the first bytes (RFC 1952, 2.3.1; bzip2's and xz's file formats; RFC 8878, 3.1.1)."""
-_NAMES: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
-_NOT_READ: Final = (".tar.lz4", ".tar.lz", ".tar.z")
 _BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 _Decoder: TypeAlias = lzma.LZMADecompressor | zstd.ZstdDecompressor
@@ -281,7 +280,7 @@ def compressed_tar(path: Path) -> CompressedTar | None:
         OSError: it cannot be read.
         SourceError: its name says that it is compressed in another way.
     """
-    if path.name.lower().endswith(_NOT_READ):
+    if path.name.lower().endswith(UNREAD_TAR_ENDINGS):
         raise SourceError(
             f"{path} is compressed in a way that is not read: decompress it, or use gzip, bzip2, xz or zstd"
         )
@@ -295,5 +294,5 @@ def compressed_tar(path: Path) -> CompressedTar | None:
 @lru_cache(maxsize=4)
 def _tar_at(path: Path, _size_bytes: int, _mtime_ns: int) -> CompressedTar | None:
     with DecompressedFile(path) as content:
-        is_tar = path.name.lower().endswith(_NAMES) or is_tar_header(content.read(HEAD_BYTES) or b"")
+        is_tar = path.name.lower().endswith(COMPRESSED_TAR_ENDINGS) or is_tar_header(content.read(HEAD_BYTES) or b"")
     return CompressedTar(path) if is_tar else None

@@ -11,6 +11,11 @@ from stream.sources.address import VIDEO_ENDINGS, ClipSpec
 from stream.sources.signatures import EMPTY, UNKNOWN, Content
 
 TAR_ENDINGS: Final = (".tar",)
+COMPRESSED_TAR_ENDINGS: Final = (
+    ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst",
+)  # fmt: skip
+UNREAD_TAR_ENDINGS: Final = (".tar.lz4", ".tar.lz", ".tar.z")
+"""Of tars that are compressed in a way that is not read."""
 CALIBRATION: Final = "intrinsics.json"
 
 _NAMED = 3
@@ -47,7 +52,7 @@ class Candidate(NamedTuple):
     spec: str
     content: Content
     has_video: Callable[[], bool] | None = None
-    """Opens a container whose name does not tell, and looks for a video stream; None if that would take too long."""
+    """Opens a container and looks for a video stream; None if that would take too long."""
     reason: str | None = None
     """Why it is none, whatever its content."""
 
@@ -86,6 +91,16 @@ def is_named_tar(name: str) -> bool:
     return name.lower().endswith(TAR_ENDINGS)
 
 
+def is_named_compressed_tar(name: str) -> bool:
+    """Whether a file is a compressed tar by its name, also one whose compression is not read."""
+    return name.lower().endswith((*COMPRESSED_TAR_ENDINGS, *UNREAD_TAR_ENDINGS))
+
+
+def tar_needs_disk(name: str) -> SourceError:
+    """The error for a tar at an address from which it cannot be read."""
+    return SourceError(f"{name} is a tar that can only be read from a disk: download it, and name the file")
+
+
 def is_hidden(path: str) -> bool:
     """Whether a file is hidden, such as ``._clip.mp4``, which macOS adds beside every clip and which is no clip."""
     return PurePosixPath(path).name.startswith(".")
@@ -117,10 +132,11 @@ def _reason(file: Candidate) -> str | None:
     if file.reason is not None or is_hidden(file.spec.rpartition("::")[2]):
         return file.reason or "hidden file"
     by_name, content = kind_by_name(file.spec), file.content
-    if by_name is not None and by_name.kind == "container":  # opening it reports what is wrong with it
+    is_named_video = by_name is not None and by_name.kind == "container"
+    if content.kind == "container" and file.has_video is not None:
+        return None if file.has_video() else f"{content.name} without video"
+    if is_named_video:  # opening it reports what is wrong with it
         return content.name if content.kind == "other" and content.name != EMPTY.name else None
     if content.kind != "container":
         return by_name.name if by_name is not None and content == UNKNOWN else content.name
-    if file.has_video is None:
-        return by_name.name if by_name is not None else None
-    return None if file.has_video() else f"{content.name} without video"
+    return by_name.name if by_name is not None else None

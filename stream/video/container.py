@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
+from stream.sources.live.byte_streams import ForwardOnlyFile
 from stream.sources.local import File
 from stream.sources.signatures import DEMUXERS
 from stream.sources.source import Source
@@ -99,14 +100,16 @@ def _open_container(source: Source, hwaccel: "HWAccel | None") -> Iterator["Inpu
             )
         except (av.FFmpegError, OSError) as error:
             raise SourceError(f"{source.name} is not a video that can be read: {error.strerror or error}") from error
+        if isinstance(file, ForwardOnlyFile):
+            file.is_recognised = True
         with container:
             yield container
 
 
 def holds_video(file: File, offset: int, size_bytes: int) -> bool:
-    """Whether the container in a part of a file has a video stream; True as well if it cannot be opened.
+    """Whether the container in a part of a file has a video stream; True as well if it is damaged.
 
-    Opening it as a clip then reports what is wrong with it.
+    One that cannot be opened, or has no stream at all, is damaged: opening it as a clip reports that.
     """
     import av
 
@@ -115,7 +118,7 @@ def holds_video(file: File, offset: int, size_bytes: int) -> bool:
             file.open(offset, size_bytes) as opened,
             av.open(opened, "r", container_options={"format_whitelist": _FORMATS}, metadata_errors="replace") as found,
         ):
-            return bool(_moving(found))
+            return bool(_moving(found)) or not found.streams
     except (av.FFmpegError, OSError):
         return True
 

@@ -96,6 +96,30 @@ def test_a_stream_over_http_ends_at_its_declared_end(clips: dict[str, Path], end
     assert not decoded.damage
 
 
+@pytest.mark.parametrize(("container", "codec"), [("flv", "libx264"), ("matroska", "libx264"), ("mpegts", "libx264")])
+def test_a_stream_shorter_than_what_is_probed_plays(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], container: str, codec: str
+) -> None:
+    """Its end may be a cut, so it is looked for again; PyAV prints nothing of the errors in between."""
+    data = make_with(tmp_path / "short", container, codec).read_bytes()
+    with serving(data, "until closed") as served:
+        source = _live(served.url)
+        assert read_facts(source).codec == "h264"
+        arriving = (each for each in LiveReader(source).packets() if isinstance(each, Packet))
+        assert len(list(islice(arriving, 12))) == 12
+    assert not source.has_end
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["part.tar", "part.tar.gz", "part.tgz::clip.mp4", "part.tar.zst?key=1", "a.tar::b.mp4"]
+)
+def test_a_tar_over_http_is_to_be_downloaded(name: str) -> None:
+    """Before anything is requested."""
+    with pytest.raises(SourceError, match="can only be read from a disk: download it"):
+        open_source(f"http://[::1]:9/{name}")
+
+
 def test_a_download_without_parts_is_never_skipped(clips: dict[str, Path]) -> None:
     """It has a length, so it is no camera, however fast it comes."""
     with serving(clips["ts"].read_bytes(), "length") as served:

@@ -48,6 +48,17 @@ def test_folders_shards_and_patterns_stand_for_their_clips() -> None:
     assert clips_named(["s3://clips/factory/worker2/*.mp4"]) == ["s3://clips/factory/worker2/loose.mp4"]
 
 
+@pytest.mark.parametrize("name", ["part001.tar.gz", "part002.TGZ", "part003.tar.zst", "part004.tar.lz4"])
+def test_a_compressed_tar_is_to_be_downloaded(bucket: Bucket, name: str) -> None:
+    """Named by itself, with a member, and found in a folder, where the clips beside it still run."""
+    bucket.objects[f"factory/worker2/{name}"] = b"\x1f\x8b"
+    spec = f"s3://clips/factory/worker2/{name}"
+    assert clips_named(["s3://clips/factory/worker2/"]) == ["s3://clips/factory/worker2/loose.mp4", spec]
+    for each in (spec, f"{spec}::clip.mp4"):
+        with pytest.raises(SourceError, match="can only be read from a disk: download it"):
+            open_clip(each)
+
+
 def test_a_member_is_read_in_place(bucket: Bucket, clip: bytes, tmp_path: Path) -> None:
     """Of a shard of 9 MB the clip alone is fetched; its calibration and its sidecar are found; the record names it."""
     (tmp_path / "local.mp4").write_bytes(clip)

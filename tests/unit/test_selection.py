@@ -87,6 +87,25 @@ def test_what_is_no_video_is_left_out_with_its_reason(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(("name", "container"), [("a.mp4", "mp4"), ("b.MOV", "mov"), ("c.mkv", "matroska")])
+def test_audio_with_the_name_of_a_video_is_left_out(tmp_path: Path, name: str, container: str) -> None:
+    """In a folder and in a tar; a clip beside it is taken, and so is a container that has lost its streams."""
+    folder, tar = tmp_path / "day", tmp_path / "day.tar"
+    folder.mkdir()
+    audio, clip = make_audio(folder / name, container), make_clip(folder / "clip.mp4", frames=3)
+    (folder / "cut.mp4").write_bytes(clip.read_bytes()[:40])
+    members = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
+    tar.write_bytes(tar_bytes(members))
+    for place, separator in ((folder, "/"), (tar, "::")):
+        listing = list_clips([str(place)])
+        assert sorted(each.spec for each in listing.clips) == [
+            f"{place}{separator}{n}" for n in ("clip.mp4", "cut.mp4")
+        ]
+        ((path, reason),) = listing.left_out
+        assert path == f"{place}{separator}{audio.name}"
+        assert reason.endswith("without video")
+
+
 def test_a_name_like_a_videos_is_opened(tmp_path: Path) -> None:
     """What its first bytes leave open is a clip, and a damaged one is an error rather than left out."""
     (tmp_path / "cut.mp4").write_bytes(bytes(5000))

@@ -16,6 +16,9 @@ _LOOK_EVERY_S = 0.1
 class ForwardOnlyFile(io.RawIOBase):
     """A read-only file that cannot seek."""
 
+    is_recognised = False
+    """Whether its container and streams are known; whoever opens them sets it."""
+
     def readable(self) -> bool:
         return True
 

@@ -26,7 +26,10 @@ _PLAYLISTS = frozenset({
 
 
 class HttpStream(ForwardOnlyFile):
-    """The body of one response. If it is cut off, or its end looks the same as a cut, reading raises ``OSError``."""
+    """The body of one response. If it is cut off, or its end looks the same as a cut, reading raises ``OSError``, once.
+
+    While the container is not recognised, an end that may be a cut is an end: a short stream is read whole for that.
+    """
 
     def __init__(self, address: Address, timeout_s: float) -> None:
         """Send the request.
@@ -36,17 +39,29 @@ class HttpStream(ForwardOnlyFile):
         """
         super().__init__()
         self._answer = send_get(address, timeout_s)
+        self._has_failed = False
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
+        if self._has_failed:  # libav reads again after an error, and PyAV prints the error of each further read
+            return 0
         room = memoryview(buffer).cast("B")
         try:
             data = self._answer.read1(len(room))
-        except http.client.HTTPException as error:
+        except (http.client.HTTPException, OSError) as error:
+            self._has_failed = True
+            if isinstance(error, OSError):
+                raise
             raise ConnectionResetError(0, "the server broke off its response") from error
-        if not data and not (self._answer.chunked or self._answer.length == 0):
+        if not data and self._is_cut():
+            self._has_failed = True
             raise ConnectionResetError(0, "the server closed the connection")
         room[: len(data)] = data
         return len(data)
+
+    def _is_cut(self) -> bool:
+        if self._answer.length is None:
+            return self.is_recognised and not self._answer.chunked
+        return self._answer.length > 0
 
     def close(self) -> None:
         self._answer.close()

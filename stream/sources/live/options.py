@@ -13,10 +13,11 @@ from stream.records.schema.options import (
     switch,
 )
 
-LiveKind: TypeAlias = Literal["rtsp", "device", "http", "download", "pipe", "growing"]
-"""``http`` has no known end; ``download`` has a length, but cannot be read in parts."""
+LiveKind: TypeAlias = Literal["rtsp", "device", "http", "chunked", "download", "pipe", "growing"]
+"""Over HTTP: ``http`` lasts until its connection is closed, perhaps by accident; ``chunked`` marks its end;
+``download`` has a length, but cannot be read in parts."""
 
-CAMERAS: Final[frozenset[LiveKind]] = frozenset({"rtsp", "device", "http"})
+CAMERAS: Final[frozenset[LiveKind]] = frozenset({"rtsp", "device", "http", "chunked"})
 """They send their pictures whether or not these are read; all other sources wait for their reader."""
 CAMERA_LAG_S: Final = 5.0
 

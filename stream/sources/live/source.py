@@ -1,6 +1,7 @@
 """Sources that are read while they are produced: a camera, a stream over HTTP, standard input, a growing file."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from stream.sources.address import Address, clip_stem_of
 from stream.sources.live.byte_streams import ForwardOnlyFile, GrowingFile, StandardInput
 from stream.sources.live.http import HttpStream, is_playlist, send_get
 from stream.sources.live.options import CAMERAS, LiveKind, LiveOptions
+from stream.sources.selection import is_named_compressed_tar, is_named_tar, tar_needs_disk
 from stream.sources.source import START, ResumePoint, Source
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class LiveSource:
     @property
     def has_end(self) -> bool:
         """Whether an end without an error means that it is complete."""
-        return self.kind not in ("rtsp", "device")
+        return self.kind not in ("rtsp", "device", "http")
 
     def connect(self, decoder_options: dict[str, str]) -> "InputContainer | None":
         """The container of a camera that libav connects to; None for all other kinds."""
@@ -177,14 +179,18 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
 
     A server that answers with a part (206) and the size of the whole serves a file: it is a clip, read in place. One
     that sends everything (200) with a length serves a file that can be read once from front to back; without a length,
-    a stream that continues until the server ends it. ``download`` fetches a clip whole.
+    a stream. Its end is one only if the server sends it in chunks, which mark it; otherwise it looks the same as a cut.
+    ``download`` fetches a clip whole.
 
     Raises:
-        SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed; or it serves a playlist.
+        SourceError: the server refuses; ``UnreachableError`` if a later attempt may succeed; it serves a playlist, or
+            the address names a tar.
     """
     address = Address(spec)
     if options.kind is not None:
         return _live(options.kind, options, address)
+    if _names_tar(spec):
+        raise tar_needs_disk(address.name)
     with send_get(address, options.read_timeout_s, Range="bytes=0-0") as answer:
         if is_playlist(answer):
             raise SourceError(
@@ -196,7 +202,15 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
 
             file = http_file(address, answer, options.read_timeout_s)
             return Clip(address.name, clip_stem_of(spec), file.fetched() if download else file, 0, file.size_bytes)
-        return _live("http" if answer.length is None else "download", options, address)
+        if answer.length is not None:
+            return _live("download", options, address)
+        return _live("chunked" if answer.chunked else "http", options, address)
+
+
+def _names_tar(spec: str) -> bool:
+    """Whether the path of an HTTP address ends as that of a tar or of its member does."""
+    path = re.split(r"[?#]", spec)[0]
+    return any(is_named_tar(each) or is_named_compressed_tar(each) for each in (path, path.rpartition("::")[0]))
 
 
 def _live(kind: LiveKind, options: LiveOptions, address: Address) -> LiveSource:

@@ -11,7 +11,17 @@ from stream.sources.remote.address import RemoteAddress, parse_address
 from stream.sources.remote.errors import WholeFilesOnlyError
 from stream.sources.remote.file import RemoteFile
 from stream.sources.remote.storage import Storage, storage_of
-from stream.sources.selection import Candidate, Listing, is_hidden, is_named_tar, kind_by_name, select, without_video
+from stream.sources.selection import (
+    Candidate,
+    Listing,
+    is_hidden,
+    is_named_compressed_tar,
+    is_named_tar,
+    kind_by_name,
+    select,
+    tar_needs_disk,
+    without_video,
+)
 from stream.sources.signatures import HEAD_BYTES, UNKNOWN, content_of
 
 _MOST_HEADS = 64
@@ -22,10 +32,12 @@ def find_remote(spec: str, *, download: bool) -> tuple[RemoteFile, str | None]:
     """The file at an address, and the member of it that the address names.
 
     Raises:
-        SourceError: there is none, it is a folder, or it cannot be read.
+        SourceError: there is none, it is a folder or a compressed tar, or it cannot be read.
         NoRoomError: the disk is full.
     """
     address = parse_address(spec)
+    if is_named_compressed_tar(address.path):
+        raise tar_needs_disk(spec)
     storage = storage_of(address)
     file = storage.file_if_any(address.path) if address.path else None
     if file is None:
@@ -99,6 +111,8 @@ class _Place:
         """A shard stands for its clips; what any other file is, its name says, or else its first bytes."""
         if is_named_tar(file.path) and not is_hidden(file.path):
             return self.shard(file)
+        if is_named_compressed_tar(file.path) and not is_hidden(file.path):  # opening it says that it is not read
+            return Listing([ClipSpec(str(file))])
         content = kind_by_name(file.path)
         if content is not None or is_hidden(file.path):
             return Candidate(str(file), content or UNKNOWN)
