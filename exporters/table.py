@@ -10,7 +10,22 @@ from exporters import anomalies
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.parquet import require_pyarrow
 from exporters.figures import detection, diagnostics, style
-from exporters.formats import clips, cosmos, frames, lerobot, lerobot21, subtitles, tables, video_folder, webdataset
+from exporters.formats import (
+    clips,
+    cosmos,
+    eaf,
+    egohumanoid,
+    egoverse,
+    frames,
+    labelstudio,
+    lerobot,
+    lerobot21,
+    rerun,
+    subtitles,
+    tables,
+    video_folder,
+    webdataset,
+)
 from exporters.run_view import RunView
 
 
@@ -58,6 +73,15 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "clips": Format("clips with a table", clips.write),
         "frames": Format("every frame as a JPEG", frames.write),
         "vtt": Format("clips with WebVTT subtitles", subtitles.write),
+        "eaf": Format("clips with ELAN annotations", eaf.write),
+        "labelstudio": Format("tasks with predictions for Label Studio", labelstudio.write),
+        "rerun": Format("recordings for the Rerun viewer", rerun.write, rerun.require),
+        "egohumanoid": Format(
+            "HDF5 episodes of pictures, as EgoHumanoid reads them", egohumanoid.write, egohumanoid.require
+        ),
+        "egoverse": Format(
+            "Zarr episodes of pictures and subtasks, as EgoVerse reads them", egoverse.write, egoverse.require
+        ),
         "parquet": Format("tables of episodes, actions and windows, without video", tables.write, require_pyarrow),
     }
 )

@@ -56,11 +56,12 @@ def cut_episodes(
 
 def lens_of(manifest: Manifest, header: Header) -> dict[str, Any]:
     """The lens and the camera of the pictures, for the record."""
-    if header.picture == "raw" or not manifest.rectification.get("rectified"):
-        return {"picture": "raw", "intrinsics": manifest.intrinsics}
+    keyframes = "rectified" if manifest.rectification.get("rectified") else "raw"
+    if header.picture == "raw" or keyframes == "raw":
+        return {"picture": "raw", "keyframes": keyframes, "intrinsics": manifest.intrinsics}
     names = ("k", "d", "new_k", "fov_deg", "balance", "fov_scale")
     camera = {name: manifest.rectification[name] for name in names if name in manifest.rectification}
-    return {"picture": "rectified", "intrinsics": manifest.intrinsics, **camera}
+    return {"picture": "rectified", "keyframes": keyframes, "intrinsics": manifest.intrinsics, **camera}
 
 
 class _Renderers:

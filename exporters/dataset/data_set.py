@@ -1,7 +1,8 @@
 """A data set as a format sees it: its episodes in order, their clips, and where they come from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ class DataSet:
         """Whether workers are set apart for validation."""
         return self.header.val_fraction > 0.0
 
+    def roots(self, folder: Path) -> Iterator[tuple[Path, tuple[Row, ...]]]:
+        """The folder of each split that has rows, which exists; without splits, the one folder."""
+        for split, rows in self.splits():
+            root = folder / split if self.is_split() else folder
+            root.mkdir(parents=True, exist_ok=True)
+            yield root, rows
+
+    def shows_keyframes(self, row: Row) -> bool:
+        """Whether an episode's pictures have the view of its run's keyframes, so that boxes fit."""
+        return bool(self._run_of(row).lens.get("keyframes") == self.header.picture)
+
     def size_px(self) -> tuple[int, int]:
         """Width and height of all pictures.
 
@@ -56,15 +68,35 @@ class DataSet:
 
     def provenance(self) -> dict[str, Any]:
         """Where everything comes from: JSON types only."""
+        return self._provenance(self.runs)
+
+    def provenance_of(self, row: Row) -> dict[str, Any]:
+        """Where one episode comes from: JSON types only."""
+        return self._provenance([self._run_of(row)])
+
+    def _run_of(self, row: Row) -> RunFacts:
+        return self._runs_by_id[row.episode.run_id]
+
+    @cached_property
+    def _runs_by_id(self) -> dict[str, RunFacts]:
+        return {run.run_id: run for run in self.runs}
+
+    def _provenance(self, runs: Iterable[RunFacts]) -> dict[str, Any]:
         rectified = self.header.picture == "rectified"
         return {
             "made_by": "egoclean-stream",
-            "versions": {name: version for name, version in packages().items() if name in ("egoclean-stream", "av")},
+            "versions": _versions(),
             "output_type": "derived_observation" if rectified else "raw",
             "generated_pixels": 0.0,
             "options": self.header.model_dump(mode="json", exclude={"v"}),
-            "runs": [run.model_dump(mode="json") for run in self.runs],
+            "runs": [run.model_dump(mode="json") for run in runs],
         }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Of the packages that make the clips; to look them up takes a tenth of a second."""
+    return {name: version for name, version in packages().items() if name in ("egoclean-stream", "av")}
 
 
 def episode_facts(row: Row) -> dict[str, Any]:

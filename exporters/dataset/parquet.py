@@ -1,24 +1,18 @@
 """Writing Parquet files that are whole under their name, and the same bytes for the same content."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream.errors import ModelUnavailableError
+from exporters.dataset.extra import require_extra
 from stream.records.store.atomic import replaced_when_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def require_pyarrow() -> None:
-    """Raise ``ModelUnavailableError`` if pyarrow is not installed."""
-    try:
-        import pyarrow.parquet  # noqa: F401 - whether it is there
-    except ImportError as error:
-        raise ModelUnavailableError(
-            "this format needs pyarrow: install the extra `export` (pip install 'egoclean-stream[export]')"
-        ) from error
+require_pyarrow = partial(require_extra, "pyarrow", "export")
 
 
 def write_parquet(path: Path, schema: "pa.Schema", tables: "Iterable[pa.Table]") -> None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from exporters.dataset.episode import STRICT, ClipFacts, Episode
 from stream.errors import InputError, UsageError
 from stream.records.store.append_log import AppendLog
-from stream.records.store.atomic import replace_file
+from stream.records.store.atomic import remove_tree, replace_file
 
 STATE: Final = ".export"
 
@@ -188,8 +188,8 @@ def open_store(folder: Path, header: Header) -> Iterator[Store]:
         with files.lock.open("wb") as lock:
             _lock(lock.fileno(), folder)
             _require_same(folder, _read_header(files.header), header)
-            for part in folder.rglob("*.part"):
-                part.unlink()
+            for part in list(folder.rglob("*.part")):
+                remove_tree(part)
             yield Store(files, header)
     except PermissionError as error:
         raise UsageError(f"--to {folder} cannot be written: {error.strerror}") from error

@@ -1,16 +1,13 @@
 """The subtask of every frame, and the numbers of subtasks."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from exporters.dataset.episode import Episode
+from exporters.dataset.spans import IDLE
 from exporters.dataset.store import Row
-
-IDLE: Final = "idle"
-"""Subtask of an action in which the annotator saw no manipulation."""
 
 
 def subtask_spans(episode: Episode) -> list[tuple[int, str]]:

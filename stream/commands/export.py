@@ -63,6 +63,13 @@ def export(
       clips       clips with a table
       frames      every frame as a JPEG
       vtt         clips with WebVTT subtitles
+      eaf         clips with ELAN annotations
+      labelstudio
+                  tasks with predictions for Label Studio
+      rerun       recordings for the Rerun viewer
+      egohumanoid
+                  HDF5 episodes of pictures, as EgoHumanoid reads them
+      egoverse    Zarr episodes of pictures and subtasks, as EgoVerse reads them
       parquet     tables of episodes, actions and windows, without video
     """
     from exporters.dataset.export import Report

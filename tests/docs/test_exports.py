@@ -15,6 +15,8 @@ from tests.support.inline import run_here
 DOCS = Path(__file__).parents[2] / "docs"
 OVERVIEW = DOCS / "exports.md"
 PAGES = sorted((DOCS / "exports").glob("*.md"))
+HEAVY = ("rerun",)
+"""Formats whose packages are too large for the tests; ``tests/tools/rerun_reader.py`` runs their pages."""
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 """What a page shows; a block of another language, such as ``text`` or ``python heavy``, is not run here."""
 
@@ -27,7 +29,7 @@ def test_a_format_is_in_the_help_and_in_the_overview(name: str) -> None:
     assert entry in OVERVIEW.read_text()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem not in HEAVY], ids=lambda page: page.stem)
 @pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
 )  # webdataset

@@ -1,6 +1,7 @@
 """Files that are valid at any time, and the one sentence about a file that is not."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,38 @@ def replaced_when_whole(path: Path) -> Iterator[Path]:
         sync_dir(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Yield the folder to write to: it replaces ``path``, durably, if the block ends without an error.
+
+    A reader sees the old folder, none, or the new one, never a part of one.
+    """
+    part, old = path.with_name(path.name + ".part"), path.with_name(path.name + ".old.part")
+    remove_tree(part)
+    part.mkdir()
+    try:
+        yield part
+        for file in part.rglob("*"):
+            sync_dir(file)
+        sync_dir(part)
+        remove_tree(old)
+        if path.exists():
+            path.replace(old)
+        part.replace(path)
+        sync_dir(path.parent)
+    finally:
+        remove_tree(part)
+        remove_tree(old)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; a missing one is no error."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sync_file(path: Path) -> None:

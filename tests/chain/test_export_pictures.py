@@ -1,0 +1,199 @@
+"""``export``: the formats that hold pictures, read by the libraries that read them."""
+
+import json
+import shutil
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+import zarr
+
+from tests.support.coded_run import FPS, Spoken, make_coded_run, number_of
+from tests.support.export_contents import contents
+from tests.support.inline import run_here
+
+FRAMES = [30, 22, 28]
+FIRST = [0, 30, 52]
+FORMATS = "egohumanoid,egoverse,frames"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_coded_run(tmp_path_factory.mktemp("coded"))
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export") / "all"
+    export(FORMATS, run, folder)
+    return folder
+
+
+def export(formats: str, run: Path, folder: Path, *options: str) -> None:
+    done = run_here("export", formats, run, "--to", folder, "--video", "raw", *options)
+    assert done.returncode == 0, done.stderr
+
+
+def shown(jpegs: Sequence[object]) -> list[int]:
+    """The numbers that pictures show."""
+    decoded = [cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in jpegs]  # type: ignore[call-overload]  # bytes
+    return [number_of(picture) for picture in decoded]  # type: ignore[arg-type]  # uint8
+
+
+def opened(path: Path) -> "zarr.Group":
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*does not have a Zarr V3 specification")
+        group = zarr.open_group(str(path), mode="r")
+        assert set(group) == {"images.front_1", "annotations"}
+        return group
+
+
+def pictures_in(group: "zarr.Group") -> list[bytes]:
+    """As EgoVerse reads them, one index at a time."""
+    array = group["images.front_1"]
+    return [array[index : index + 1][0] for index in range(group.attrs["total_frames"])]
+
+
+def texts_at(group: "zarr.Group", frame: int) -> list[str]:
+    """As EgoVerse finds the texts of a frame."""
+    spans = [json.loads(entry) for entry in group["annotations"][:]]
+    return [span["text"] for span in spans if span["start_idx"] <= frame < span["end_idx"]]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_every_index_of_an_hdf5_episode_is_its_frame(exported: Path, number: int) -> None:
+    with h5py.File(exported / f"egohumanoid/episode_{number}.hdf5") as file:
+        assert shown(file["observation_image_left"]) == list(range(FIRST[number], FIRST[number] + FRAMES[number]))
+        assert file["observation_image_left"].dtype == h5py.vlen_dtype(np.uint8)
+        times = file["camera_timestamp"][:]
+        assert times.dtype == np.int64
+        assert list(times) == [(FIRST[number] + frame) * 1_000_000_000 // FPS for frame in range(FRAMES[number])]
+
+
+def test_an_hdf5_episode_says_where_it_comes_from(exported: Path) -> None:
+    with h5py.File(exported / "egohumanoid/episode_0.hdf5") as file:
+        attributes = dict(file.attrs)
+        assert set(file) == {"observation_image_left", "camera_timestamp"}  # neither poses nor commands
+    assert (attributes["fps"], attributes["task"]) == (FPS, "pick up the screw; drive the screw in")
+    assert json.loads(attributes["episode"])["segment_id"] == "s0000"
+    assert json.loads(attributes["provenance"])["runs"][0]["source"]["name"] == "clip.mp4"
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_every_index_of_a_zarr_episode_is_its_frame(exported: Path, number: int) -> None:
+    group = opened(exported / f"egoverse/clip-s{number:04d}.zarr")
+    assert shown(pictures_in(group)) == list(range(FIRST[number], FIRST[number] + FRAMES[number]))
+    assert group["images.front_1"].shape == (100,)
+    assert group["images.front_1"].chunks == (1,)
+
+
+def test_every_frame_of_a_zarr_episode_has_its_subtask(exported: Path) -> None:
+    described, failed, idle = (opened(exported / f"egoverse/clip-s{number:04d}.zarr") for number in range(3))
+    assert [texts_at(described, frame) for frame in range(30)] == [["pick up the screw"]] * 15 + [
+        ["drive the screw in"]
+    ] * 15
+    assert failed["annotations"].shape == (0,)
+    assert texts_at(idle, 27) == ["idle"]
+
+
+def test_a_zarr_episode_has_what_its_reader_requires(exported: Path) -> None:
+    attributes = dict(opened(exported / "egoverse/clip-s0000.zarr").attrs)
+    assert (attributes["embodiment"], attributes["total_frames"], attributes["fps"]) == ("human_bimanual", 30, FPS)
+    assert {name: feature["dtype"] for name, feature in attributes["features"].items()} == {
+        "images.front_1": "jpeg",
+        "annotations": "json",
+    }
+    assert attributes["features"]["images.front_1"]["shape"] == [64, 128, 3]
+    assert attributes["egoclean_stream"]["provenance"]["generated_pixels"] == 0.0
+
+
+def test_a_zarr_episode_may_be_longer_than_a_shard(tmp_path: Path) -> None:
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 10.1)])
+    export("egoverse", run, tmp_path / "set")
+    group = opened(tmp_path / "set/clip-s0000.zarr")
+    assert shown(pictures_in(group)) == list(range(202))
+    assert group["images.front_1"].shape == (300,)
+
+
+def test_pictures_that_are_there_are_not_written_again(run: Path, exported: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in exported.rglob("*.hdf5")} | {
+        path: path.stat().st_mtime_ns for path in exported.rglob("*.zarr")
+    }
+    assert len(before) == 6
+    export(FORMATS, run, exported)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ["egohumanoid/episode_1.hdf5"],  # its record is there
+        ["egohumanoid/episode_1.json"],  # killed between the two
+        ["egoverse/clip-s0001.json", "egoverse/clip-s0002.zarr/zarr.json", "egoverse/clip-s0002.json"],
+    ],
+)
+def test_what_is_missing_is_written_with_the_same_bytes(
+    run: Path, exported: Path, tmp_path: Path, lost: list[str]
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "set")
+    for name in lost:
+        (folder / name).unlink()
+    (folder / "egohumanoid/episode_1.hdf5.part").write_bytes(b"half of one")
+    (folder / "egoverse/clip-s0001.zarr.part").mkdir()
+    (folder / "egoverse/clip-s0001.zarr.part/zarr.json").write_bytes(b"{")
+    export(FORMATS, run, folder)
+    assert contents(folder) == contents(exported)
+
+
+def test_words_that_come_later_are_in_the_pictures_files(tmp_path: Path) -> None:
+    formats = "egohumanoid,egoverse"
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5)])
+    folder = tmp_path / "set"
+    export(formats, run, folder)
+    assert texts_at(opened(folder / "egoverse/clip-s0000.zarr"), 0) == []
+    make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=("pick up the screw", "drive the screw in"))])
+    export(formats, run, folder)
+    assert texts_at(opened(folder / "egoverse/clip-s0000.zarr"), 0) == ["pick up the screw"]
+    with h5py.File(folder / "egohumanoid/episode_0.hdf5") as file:
+        assert file.attrs["task"] == "pick up the screw; drive the screw in"
+
+
+@pytest.mark.parametrize(
+    ("formats", "module", "extra"), [("egohumanoid", "h5py", "hdf5"), ("egoverse", "zarr", "zarr")]
+)
+def test_a_missing_package_is_named_before_any_work(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: str, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    done = run_here("export", formats, run, "--to", tmp_path / "set", "--video", "raw")
+    assert done.returncode == 5
+    assert f"install the extra `{extra}`" in done.stderr
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    "words", ["tighten\0 the bolt", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "w" * 70_000]
+)
+def test_an_hdf5_episode_holds_any_words(tmp_path: Path, words: str) -> None:
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=(words,))])
+    export("egohumanoid,egoverse", run, tmp_path / "set")
+    with h5py.File(tmp_path / "set/egohumanoid/episode_0.hdf5") as file:
+        assert file.attrs["task"] == words.replace("\0", "")
+        assert json.loads(file.attrs["episode"])["caption"] == words
+    assert texts_at(opened(tmp_path / "set/egoverse/clip-s0000.zarr"), 0) == [words]
+
+
+def test_each_split_is_a_folder(tmp_path: Path) -> None:
+    for number in range(4):
+        make_coded_run(tmp_path, name=f"clip{number}", run_id=f"{number}" * 16, segments=[Spoken(0.0, 0.2)])
+    export("egohumanoid", tmp_path / "runs", tmp_path / "set", "--val-fraction", "0.5")
+    found = {split: len(list((tmp_path / "set" / split).glob("episode_*.hdf5"))) for split in ("train", "val")}
+    assert sum(found.values()) == 4
+    assert all(found.values())
+    assert (tmp_path / "set/train/episode_0.hdf5").exists()
+    assert (tmp_path / "set/val/episode_0.hdf5").exists()
