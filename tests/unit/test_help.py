@@ -10,6 +10,7 @@ from click.shell_completion import BashComplete, FishComplete, ShellComplete, Zs
 from click.testing import CliRunner, Result
 
 from stream.cli import COMMANDS, cli
+from stream.commands.command import BY_SIGNAL, Command
 from stream.commands.completion import VARIABLE
 from stream.config import OPTIONS
 
@@ -162,3 +163,12 @@ def test_a_shell_completes_commands_options_and_choices() -> None:
     assert completed("run", "--pace", "") == {"realtime", "fast"}
     assert completed("run", "clip.mp4", "--encoder", "v") == {"vjepa2"}
     assert completed("rectify", "--codec", "h2") == {"h264"}
+
+
+@pytest.mark.parametrize("name", ["run", "demo", "annotate", "rectify", "export"])
+def test_commands_that_take_long_wait_for_no_reader(name: str) -> None:
+    """A stopped terminal does not hold them up, and each signal that stops them has its exit code in the help."""
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, Command)
+    assert command.never_waits
+    assert set(BY_SIGNAL) <= set(command.exit_codes)
