@@ -11,7 +11,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import finish_of
 from stream.run.overwrite import next_command, with_consent
 from stream.run.prepare import prepare
-from stream.run.session import can_resume
+from stream.run.resumption import can_resume
 from stream.runtime.signals import StopRequest
 from stream.ui.notes import forward_notes
 from stream.ui.text import describe

@@ -2,10 +2,8 @@
 
 import threading
 import time
-from pathlib import Path
 
 from stream.errors import (
-    DamagedError,
     EgocleanError,
     ExitCode,
     ModelUnavailableError,
@@ -21,9 +19,9 @@ from stream.records.schema import events
 from stream.records.schema.annotations import write_annotations
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest
-from stream.records.store.arrays import cut_back, rows_in
+from stream.records.store.arrays import rows_in
 from stream.records.store.attempt import begin_attempt
-from stream.records.store.checkpoint import newest_checkpoint, read_checkpoint, remove_checkpoints
+from stream.records.store.checkpoint import newest_checkpoint, remove_checkpoints
 from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.run_lock import NETWORK_ADVICE, RunLock, clear, earlier_run, file_system, is_network
 from stream.records.store.versions import require_readable
@@ -31,6 +29,7 @@ from stream.run.no_window import no_window_reason
 from stream.run.overwrite import announce_removal, next_command
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, resumed_manifest
+from stream.run.resumption import can_resume, reached_s, state_to_continue
 from stream.run.usage import Spent, spent, usage
 from stream.runtime.chain_run import ChainRun, Engine, Observer, Restarts
 from stream.runtime.signals import StopRequest, signals_caught
@@ -99,14 +98,6 @@ def _begin(session: "_Session") -> int:
         view.note(Note(removal, "warning"))
     clear(layout)
     return session.start(new)
-
-
-def can_resume(prepared: Prepared, layout: RunLayout) -> bool:
-    """Whether a run can be resumed: not of standard input or with ``--loop``; of a camera only from a checkpoint."""
-    source = prepared.source
-    if not source.plays_again:
-        return source.is_camera and newest_checkpoint(layout) is not None
-    return not prepared.options.input.loop
 
 
 class _Session:
@@ -180,7 +171,7 @@ class _Session:
                 options=self._options,
                 layout=self.layout,
                 attempt=self._attempt,
-                state=self._state(),
+                state=state_to_continue(self.prepared.source, self.layout),
                 lock_fd=self._lock.fd,
                 stop=self._stop,
                 observer=self._observer,
@@ -191,41 +182,13 @@ class _Session:
                 if (finish := finish_of(self.layout.events)) and finish.seq > first.seq:
                     self._observer.show(time.monotonic())
                     return None
-                can_continue = restarts.allow(error, self._reached_s()) and can_resume(self.prepared, self.layout)
+                can_continue = restarts.allow(error, reached_s(self.layout)) and can_resume(self.prepared, self.layout)
                 if self._stop.signals or not can_continue:
                     raise
                 first = self._append(events.StageRestarted(process=error.process, reason=str(error)))
                 self._attempt = begin_attempt(self.layout)
             finally:
                 self._observer.close()
-
-    def _reached_s(self) -> float:
-        """Stream time of the newest checkpoint."""
-        state = newest_checkpoint(self.layout)
-        return read_checkpoint(state).t_s if state else 0.0
-
-    def _state(self) -> Path | None:
-        """The state to continue from; None: from the clip's start, also if windows that a state knows are missing.
-
-        A camera does not repeat the windows after the state, so their rows are cut off.
-
-        Raises:
-            DamagedError: windows of a camera are missing, and it cannot be played again.
-        """
-        state = newest_checkpoint(self.layout)
-        if state is None:
-            return None
-        checkpoint, source = read_checkpoint(state), self.prepared.source
-        is_camera = source.is_camera
-        arrays = self.layout.arrays
-        windows = checkpoint.totals.windows
-        rows = cut_back(arrays, windows, checkpoint.totals.row_shapes) if is_camera else rows_in(arrays)
-        if rows >= windows:
-            return state
-        if is_camera:
-            raise DamagedError(self.layout.root, f"its arrays hold {rows} of {windows} windows")
-        remove_checkpoints(self.layout)
-        return None
 
     def _outcome(self, signalled: ExitCode | None) -> int:
         """The exit code: that of the finished run in the event log, else that of the signal."""

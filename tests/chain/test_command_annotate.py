@@ -1,6 +1,5 @@
 """``annotate RUN``: what a finished run has left undescribed is described later, and nothing is decoded again."""
 
-import io
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from models.annotators.annotator import AnnotationResponse
 from stream.config import OPTIONS
@@ -17,34 +15,20 @@ from stream.evaluation.runs import read_run
 from stream.records.follower import follow
 from stream.records.reading import layout_of
 from stream.records.schema import events
-from stream.records.schema.annotations import read_annotations, write_annotations
+from stream.records.schema.annotations import read_annotations
 from stream.records.schema.health import Health, now, read_health
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import Manifest, SourceRecord, read_manifest
+from stream.records.schema.manifest import read_manifest
 from stream.records.schema.options import by_path, nest
 from stream.records.store.event_log import EventLog, finish_of
 from stream.run.annotate import annotate_run
-from stream.ui.view import PlainView
-from tests.support.annotated import SECONDS, clip, of_kind, options, play, told
+from tests.support.annotate_later import ALL, SEGMENTS, annotate, asks, described, finished_run, run_without, shown
+from tests.support.annotated import SECONDS, of_kind, told
 from tests.support.echo_server import MODEL
 from tests.support.facts import without
 from tests.support.fake_annotators import Batch, FakeAnnotator, answer_to
 from tests.support.inline import run_here
 from tests.support.openai_server import OpenAIServer, ScriptedReply, serving
-
-SEGMENTS = 6
-ALL = [f"s{number:04}" for number in range(SEGMENTS)]
-
-
-def shown() -> tuple[PlainView, io.StringIO]:
-    """What the program shows in a pipe, and where it can be read."""
-    paper = io.StringIO()
-    return PlainView(Console(file=paper)), paper
-
-
-def annotate(layout: RunLayout, given: dict[str, object]) -> int:
-    """The command, without a look at what it shows."""
-    return annotate_run(layout, given, shown()[0])
 
 
 @pytest.fixture
@@ -53,38 +37,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
         yield server
-
-
-def run_without(folder: Path, changes: Mapping[str, object] | None = None) -> RunLayout:
-    """A finished run that had no annotator."""
-    return finished_run(folder, FakeAnnotator(), {**(changes or {}), "annotator.name": "none"})
-
-
-def finished_run(folder: Path, fake: FakeAnnotator, changes: Mapping[str, object] | None = None) -> RunLayout:
-    """A run directory as the program leaves it."""
-    layout = RunLayout(folder / "clip", "clip")
-    layout.root.mkdir()
-    chosen = options(changes)
-    Manifest(
-        run_id="r", state="finished", started="", source=SourceRecord(name="clip.mp4", size_bytes=1), intrinsics=None,
-        options=chosen.recorded(), exit_code=0,
-    ).write(layout.manifest)  # fmt: skip
-    write_annotations(layout.annotations, [])
-    with EventLog(layout.events) as log:
-        log.append(events.RunStarted(run_id="r", source="clip.mp4", stem="clip", encoder="grid", annotator="none"))
-    play(layout, chosen, fake, clip(SEGMENTS))
-    return layout
-
-
-def asks(server: OpenAIServer, more: Mapping[str, object] | None = None) -> dict[str, object]:
-    """Options that name the server."""
-    named = {"annotator.name": "openai", "annotator.url": server.url, "annotator.model": MODEL}
-    return nest({**named, **(more or {})})
-
-
-def described(layout: RunLayout) -> list[str]:
-    """Segments with words, in order of time."""
-    return [action.segment_id for action in read_annotations(layout.annotations) if action.active]
 
 
 def test_run_without_annotator_is_described_later(tmp_path: Path, server: OpenAIServer) -> None:

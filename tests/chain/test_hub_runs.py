@@ -16,7 +16,8 @@ from stream.sources.remote.address import parse_address
 from stream.sources.remote.file import BLOCK_BYTES
 from stream.sources.remote.storage import pinned_commit
 from tests.support.data_hub import EGO_100K, clip_bytes, tar_bytes, worker_repo
-from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, point_client_at, serving, sha256
+from tests.support.hub_listings import COMMIT, sha256
+from tests.support.hub_server import TOKEN, Fault, Hub, point_client_at, serving
 from tests.support.inline import run_here, run_inline
 from tests.support.runs import manifest
 

@@ -20,6 +20,7 @@ from stream.geometry.viewport import keyframe_view, source_map
 from stream.pipeline.items import UInt8
 from tests.support.changing import joined, part
 from tests.support.clips import into_tar, make_clip, remux
+from tests.support.pictures import psnr_db
 from tests.support.rectified import (
     FINE,
     assert_rectified,
@@ -32,7 +33,6 @@ from tests.support.rectified import (
     rgb_of,
 )
 from tests.support.runs import write_intrinsics
-from tests.unit.test_frame_remap import psnr_db
 
 _QUICK = ("--preset", "ultrafast")
 

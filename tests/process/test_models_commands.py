@@ -12,7 +12,8 @@ import pytest
 from models.weights.weights import fetched
 from stream.errors import ExitCode
 from tests.support.clips import make_clip
-from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, environment
+from tests.support.hub_listings import COMMIT
+from tests.support.hub_server import TOKEN, Fault, Hub, environment
 from tests.support.runs import DEADLINE_S, program, write_intrinsics
 from tests.support.tiny_hub import NAME, STORED, WEIGHTS, tiny_hub
 

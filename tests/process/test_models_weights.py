@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hub_server import COMMIT, Hub, Repo, serving
+from tests.support.hub_listings import COMMIT, Repo
+from tests.support.hub_server import Hub, serving
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,15 +3,19 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
+import pytest
+import stamina
 
 from tests.support.clips import make_clip
-from tests.support.hub_server import Repo
+from tests.support.hub_listings import Repo
+from tests.support.hub_server import Hub, point_client_at, serving
 from tests.support.runs import INTRINSICS
 
 FILLER_BYTES = 1 << 20
@@ -97,3 +101,12 @@ def worker_repo(spelling: Spelling, clip: bytes, *, others: int = 2) -> Repo:
         f"{spelling.folder}/{spelling.shard}": tar_bytes(members),
     }
     return Repo(spelling.data_set, files, kind="datasets")
+
+
+@contextmanager
+def worker_hub(clip: bytes, home: Path, patch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub with both data sets, asked by the client in this process, which does not wait between two tries."""
+    repos = worker_repo(EGO_10K, clip), worker_repo(EGO_100K, clip)
+    with serving(*repos) as hub, stamina.set_testing(True, attempts=3):
+        point_client_at(hub, home, patch)
+        yield hub

@@ -3,7 +3,6 @@
 Small files come from the hub itself, large ones (``LARGE``) by a redirect to a storage host, as from the real one.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -16,42 +15,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Lock, Thread
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from stream.sources.remote.storage import pinned_commit
+from tests.support.hub_listings import LARGE, Repo, git_oid, sha256, sibling_entry, tree_entries
 
 if TYPE_CHECKING:
     import pytest
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_aTokenThatMustNotBeSeenAnywhere"  # noqa: S105  (a token of this server alone)
-LARGE = (".safetensors", ".bin", ".tar", ".mp4")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
-
-
-@dataclass
-class Repo:
-    """A repository at one commit."""
-
-    name: str
-    files: dict[str, bytes]
-    kind: Literal["models", "datasets"] = "models"
-    commit: str = COMMIT
-    access: Literal["open", "gated", "private"] = "open"
-    """Gated: anyone may list it, nobody may read it. Private: there only for those who show ``TOKEN``."""
-    earlier: tuple[str, ...] = ()
-    """Commits before this one, which hold the same files."""
-
-    @property
-    def revisions(self) -> tuple[str, ...]:
-        """The names under which its files are found."""
-        return ("main", self.commit, *self.earlier)
-
-    @property
-    def path(self) -> str:
-        """The path of its files on the hub."""
-        return self.name if self.kind == "models" else f"{self.kind}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -171,13 +145,13 @@ class _HubHandler(BaseHTTPRequestHandler):
             self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif what == "tree":
             recursive = query.get("recursive", ["False"])[0].lower() == "true"
-            self._page(_tree(repo, folder, recursive=recursive), int(query.get("cursor", ["0"])[0]))
+            self._page(tree_entries(repo, folder, recursive=recursive), int(query.get("cursor", ["0"])[0]))
         elif what == "paths-info":
             wanted = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()).get("paths", [])
-            everything = _tree(repo, "", recursive=True)
+            everything = tree_entries(repo, "", recursive=True)
             self._json([entry for entry in everything if entry["path"] in wanted])
         else:
-            siblings = [_sibling(*each, with_metadata="blobs" in query) for each in repo.files.items()]
+            siblings = [sibling_entry(*each, with_metadata="blobs" in query) for each in repo.files.items()]
             self._json({"id": repo.name, "sha": repo.commit, "siblings": siblings, "private": False, "tags": []})
 
     def _page(self, entries: list[dict[str, Any]], first: int) -> None:
@@ -244,46 +218,11 @@ class _HubHandler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def sha256(content: bytes) -> str:
-    """The digest of a large file."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def git_oid(content: bytes) -> str:
-    """The digest of a small file: git's name of a blob."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
 def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
     """First and last byte of a range; of the last N where only ``last`` is given."""
     if not first:
         return max(size - int(last), 0), size - 1
     return int(first), min(int(last), size - 1) if last else size - 1
-
-
-def _tree(repo: Repo, folder: str, *, recursive: bool) -> list[dict[str, Any]]:
-    inside = {name: content for name, content in repo.files.items() if not folder or name.startswith(f"{folder}/")}
-    depth = folder.count("/") + 1 if folder else 0
-    parents = {"/".join(name.split("/")[:n]) for name in inside for n in range(depth + 1, name.count("/") + 1)}
-    folders = [{"type": "directory", "path": path, "oid": git_oid(path.encode()), "size": 0} for path in parents]
-    entries: list[dict[str, Any]] = [*folders, *(_entry(name, content) for name, content in inside.items())]
-    return [entry for entry in entries if recursive or entry["path"].count("/") == depth]
-
-
-def _entry(name: str, content: bytes) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": "file", "path": name, "size": len(content), "oid": git_oid(content)}
-    if name.endswith(LARGE):
-        entry["lfs"] = {"oid": sha256(content), "size": len(content), "pointerSize": 134}
-    return entry
-
-
-def _sibling(name: str, content: bytes, *, with_metadata: bool) -> dict[str, Any]:
-    """A file in the description of a repository."""
-    if not with_metadata:
-        return {"rfilename": name}
-    entry = _entry(name, content)
-    lfs = {"sha256": sha256(content), **entry["lfs"]} if "lfs" in entry else None
-    return {"rfilename": name, "size": len(content), "blobId": entry["oid"], **({"lfs": lfs} if lfs else {})}
 
 
 @contextmanager

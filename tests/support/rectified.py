@@ -20,8 +20,8 @@ from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
+from tests.support.pictures import psnr_db
 from tests.support.runs import write_intrinsics
-from tests.unit.test_frame_remap import psnr_db
 
 FINE = ("--crf", "4", "--preset", "ultrafast")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import stamina
 
-from tests.support.hub_server import Hub, Repo, point_client_at, serving
+from tests.support.hub_listings import Repo
+from tests.support.hub_server import Hub, point_client_at, serving
 
 NAME = "someone/tiny"
 WEIGHTS = bytes(range(256)) * 4000

@@ -9,7 +9,7 @@ from stream.geometry.frame_remap import FrameRemap
 from stream.geometry.viewport import ResizeMode, encoder_view, source_map
 from stream.pipeline.items import EncoderFrame, Picture, UInt8
 from stream.stages.rectify import Rectify
-from tests.unit.test_frame_remap import (
+from tests.support.pictures import (
     FULL_HD,
     SMALL,
     antialiased,

@@ -12,7 +12,8 @@ from models.weights.fetch import Progress
 from models.weights.hub_cache import cached_models
 from models.weights.token import hub_token, openai_key
 from models.weights.weights import cached, fetched, split_revision, weights_sha256
-from tests.support.hub_server import COMMIT, TOKEN, Fault, Hub, sha256
+from tests.support.hub_listings import COMMIT, sha256
+from tests.support.hub_server import TOKEN, Fault, Hub
 from tests.support.tiny_hub import NAME, STORED, WEIGHTS, tiny_hub
 
 

@@ -11,7 +11,8 @@ from models.encoders.table import EncoderChoice, choose, make_encoder
 from models.errors import ModelUnavailableError
 from models.weights.digest import has_digest
 from models.weights.weights import identity, locate, weight_files, weights_sha256
-from tests.support.hub_server import COMMIT, Hub, Repo, point_client_at, serving
+from tests.support.hub_listings import COMMIT, Repo
+from tests.support.hub_server import Hub, point_client_at, serving
 
 NAME = "someone/vjepa2-tiny"
 CONFIG = b'{"model_type": "vjepa2"}'

@@ -11,7 +11,7 @@ from stream.geometry.frame_remap import FrameRemap
 from stream.geometry.remap import FusedRemap
 from stream.geometry.remap_torch import TorchRemap
 from stream.geometry.viewport import ResizeMode, Viewport, encoder_view, keyframe_view, source_map
-from tests.unit.test_frame_remap import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
+from tests.support.pictures import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
 
 
 def views(size: tuple[int, int]) -> tuple[Viewport, Viewport]:
