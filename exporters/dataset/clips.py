@@ -13,7 +13,7 @@ from stream.geometry.full_frame import FullFrameRectifier, FullFrameRectifiers
 from stream.geometry.intrinsics import Intrinsics
 from stream.records.schema.manifest import Manifest
 from stream.records.store.atomic import replace_file
-from stream.run.cut import Cut, Finished, Renderer, cut_clip
+from stream.run.cut import Cut, FinishedCut, Renderer, cut_clip
 from stream.sources.clip import Clip
 from stream.video.writer import Coding
 
@@ -91,7 +91,7 @@ def _camera(manifest: Manifest, size: tuple[int, int]) -> Camera:
     return fit_camera(intrinsics, *size, lens["balance"], lens["fov_scale"])
 
 
-def _facts(episode: Episode, finished: Finished) -> ClipFacts:
+def _facts(episode: Episode, finished: FinishedCut) -> ClipFacts:
     return ClipFacts(
         key=episode.key,
         frames=finished.cut.frames,

@@ -29,11 +29,15 @@ _OPTIONS: Final = (
         show_default=True,
         help="Pictures as the run saw them, or as the camera recorded them.",
     ),
-    own_option("--fps", type=Whole(1, 240), help="Frames a second.  [default: the first clip's, rounded]"),
-    own_option("--size", "longest_px", type=Whole(32, 16384), help="Longest side in pixels.  [default: the clip's]"),
+    own_option("--fps", type=Whole(1, 240), show_default="the first clip's, rounded", help="Frames a second."),
+    own_option(
+        "--size", "longest_px", type=Whole(32, 16384), show_default="the clip's", help="Longest side in pixels."
+    ),
     own_option("--codec", type=Choice(["h264", "av1", "hevc"]), default="h264", show_default=True, help="Video codec."),
-    own_option("--crf", type=Real(0.0, 51.0), help="Constant rate factor.  [default: 23 for h264, 26 hevc, 32 av1]"),
-    own_option("--gop", type=Whole(1, 1000), help="Frames between keyframes.  [default: half a second]"),
+    own_option(
+        "--crf", type=Real(0.0, 51.0), show_default="23 for h264, 26 for hevc, 32 for av1", help="Constant rate factor."
+    ),
+    own_option("--gop", type=Whole(1, 1000), show_default="half a second", help="Frames between keyframes."),
     own_option(
         "--longest-s",
         type=Real(1.0, 900.0),
@@ -61,7 +65,8 @@ _OPTIONS: Final = (
         "--workers",
         type=Whole(1, 64),
         default=max(1, (os.cpu_count() or 2) // 2),
-        help="Clips to cut at a time.  [default: half the cores]",
+        show_default="half the cores",
+        help="Clips to cut at a time.",
     ),
     own_option("--clips", type=PathName(), help="Folder that holds clips which are not where their runs read them."),
 )

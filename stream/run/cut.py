@@ -47,7 +47,7 @@ class Cut:
 
 
 @dataclass(slots=True)
-class Finished:
+class FinishedCut:
     """A video that is cut, and under its name."""
 
     cut: Cut
@@ -64,7 +64,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ScheduledPicture:
     """A picture, and how often each cut shows it."""
 
     picture: Picture
@@ -92,7 +92,7 @@ class Scheduler:
         """Whether every cut has all its frames."""
         return not self._open and not self._waiting
 
-    def show(self, picture: Picture, t_next_s: float) -> Shown:
+    def show(self, picture: Picture, t_next_s: float) -> ScheduledPicture:
         """The frames that show a picture which is on until ``t_next_s``, seconds; infinite for the last one."""
         while self._waiting and self._cuts[self._waiting[0]].t_start_s < t_next_s - EARLY_S:
             self._open.append(self._waiting.popleft())
@@ -103,7 +103,7 @@ class Scheduler:
             if count or not first:
                 frames.append((number, count))
         self._open = [number for number in self._open if self._made[number] < self._cuts[number].frames]
-        return Shown(picture, tuple(frames))
+        return ScheduledPicture(picture, tuple(frames))
 
     def _frames_until(self, number: int, t_next_s: float) -> int:
         cut, made = self._cuts[number], self._made[number]
@@ -123,7 +123,7 @@ def cut_clip(
     coding: Coding,
     renderer_of: Callable[["av.VideoFrame"], Renderer],
     progress: Callable[[float], None] = lambda _: None,
-) -> Iterator[Finished]:
+) -> Iterator[FinishedCut]:
     """Cut a clip, and yield each video as soon as it is under its name.
 
     Args:
@@ -166,7 +166,7 @@ def _watched(pictures: Iterable[Picture], watch: Callable[[], None]) -> Iterator
         yield picture
 
 
-def _schedule(pictures: Iterable[Picture], scheduler: Scheduler) -> Iterator[Shown]:
+def _schedule(pictures: Iterable[Picture], scheduler: Scheduler) -> Iterator[ScheduledPicture]:
     """The pictures that a cut shows or leaves out, until all cuts are complete."""
     before: Picture | None = None
     for picture in pictures:
@@ -180,11 +180,11 @@ def _schedule(pictures: Iterable[Picture], scheduler: Scheduler) -> Iterator[Sho
 
 
 def _rendered(
-    shown: Iterable[Shown], renderer_of: Callable[["av.VideoFrame"], Renderer]
-) -> "Iterator[tuple[Shown, av.VideoFrame | None]]":
+    shown: Iterable[ScheduledPicture], renderer_of: Callable[["av.VideoFrame"], Renderer]
+) -> "Iterator[tuple[ScheduledPicture, av.VideoFrame | None]]":
     """Render on all cores, at most two pictures a core at once, in order; what no frame shows is not rendered."""
     cores = len(os.sched_getaffinity(0))
-    pending: deque[tuple[Shown, Future[av.VideoFrame] | None]] = deque()
+    pending: deque[tuple[ScheduledPicture, Future[av.VideoFrame] | None]] = deque()
     with ThreadPoolExecutor(cores, "render") as pool:
         for each in shown:
             frame, is_used = each.picture.frame, any(count for _, count in each.frames)
@@ -205,7 +205,7 @@ class _Writer:
         self._video: VideoWriter | None = None
         self._made = 0
         self._dropped = 0
-        self.finished = Finished(cut)
+        self.finished = FinishedCut(cut)
 
     @property
     def is_complete(self) -> bool:
@@ -227,7 +227,7 @@ class _Writer:
         self.finished.dropped += self._dropped
         self._dropped = 0
 
-    def close(self) -> Finished:
+    def close(self) -> FinishedCut:
         """Finish the file; it is under its name when this returns."""
         self._files.close()
         content = self._cut.path.read_bytes()

@@ -14,7 +14,7 @@ from stream.records.latencies import closing_s
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
 from tests.support.clips import make_clip
-from tests.support.fake_time import FakeClock, fake_clock
+from tests.support.fake_time import FakeTime, fake_clock
 from tests.support.inline import run_inline
 from tests.support.runs import manifest
 
@@ -35,7 +35,7 @@ def usage(run_dir: Path) -> dict[str, Any]:
     return recorded
 
 
-def run(clip: Path, out: Path, stop_at_s: float | None = None) -> tuple[int, FakeClock]:
+def run(clip: Path, out: Path, stop_at_s: float | None = None) -> tuple[int, FakeTime]:
     """Run the clip in real time, with a signal at ``stop_at_s``; its exit code, and the clock."""
     with fake_clock() as clock:
         if stop_at_s is not None:

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from unittest.mock import patch
 
 
-class FakeClock:
+class FakeTime:
     """The clocks of this process: they move by what is slept, and by what a test adds."""
 
     def __init__(self) -> None:
@@ -38,9 +38,9 @@ class FakeClock:
 
 
 @contextmanager
-def fake_clock() -> Iterator[FakeClock]:
+def fake_clock() -> Iterator[FakeTime]:
     """During the block ``time.sleep`` returns at once, and the clocks that a run reads are this one."""
-    clock = FakeClock()
+    clock = FakeTime()
     with (
         patch.object(time, "sleep", clock.sleep),
         patch.object(time, "monotonic", clock.monotonic),

@@ -16,7 +16,7 @@ from stream.video.container import read_facts
 from stream.video.packets import packets
 from tests.support.clips import (
     Decoded,
-    PictureDigestPicture,
+    ShownPicture,
     cut,
     decode,
     flip_bits,
@@ -88,6 +88,6 @@ def test_random_corruption_gives_pictures_damage_or_an_input_error(tmp_path: Pat
         assert [picture.index for picture in decoded.pictures] == list(range(decoded.end.frames))
         for item, following in zip(decoded.items, decoded.items[1:], strict=False):
             if isinstance(item, SourceDamaged):
-                assert isinstance(following, PictureDigestPicture)  # adjacent damage is reported as one
+                assert isinstance(following, ShownPicture)  # adjacent damage is reported as one
                 assert item.t_start_s <= item.t_end_s == following.t_s
     assert len(outcomes) > 1

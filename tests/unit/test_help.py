@@ -66,7 +66,7 @@ def test_every_command_has_examples(words: tuple[str, ...]) -> None:
     assert all(name in COMMANDS or name == "clip.mp4" for name in examples)
 
 
-@pytest.mark.parametrize("words", [each for each in every_command() if each != ("export",)], ids=" ".join)
+@pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
 def test_defaults_and_ranges_are_written_alike(words: tuple[str, ...]) -> None:
     """In one pair of brackets, ``[default: 20; at least 0 and at most 51]``: no parentheses, no ``20.0``."""
     text = " ".join(helped(*words, "--help").output.split())
