@@ -9,6 +9,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.support.clips import Decoded, decode, make_clip
 from tests.support.described import make_described_clip
+from tests.support.encoded_once import keep_clips_in
 from tests.support.properties import register_profiles
 from tests.support.resumed import GRID, QUICK, make_worker_clip
 from tests.support.rtsp_server import AccessUnit, units_of
@@ -39,6 +40,13 @@ class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
     """Take the place of ``--dist loadfile``."""
     return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clips(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """All workers of a session share the clips that they encode."""
+    base = tmp_path_factory.getbasetemp()
+    keep_clips_in((base if worker_id == "master" else base.parent) / "clips")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""An annotator that dies costs a run what it could not describe, and no more; see tests/chain for its server."""
+"""An annotator that dies costs a run what it could not describe, no more; for its server: test_annotator_failures."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -20,6 +20,7 @@ from stream.sources.table import open_clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from stream.video.packets import packets
+from tests.support.encoded_once import encoded_once
 
 _X265 = "log-level=none:pools=none:frame-threads=1:scenecut=0:open-gop=0"
 _TICK = Fraction(1, 90_000)
@@ -37,6 +38,7 @@ def texture(frames: int, width_px: int, height_px: int, seed: int = 0) -> list[U
     return [np.ascontiguousarray(wide[:, 2 * number % 64 :][:, :width_px]) for number in range(frames)]
 
 
+@encoded_once
 def make_clip(  # noqa: PLR0913  # each argument is one property of a clip, given by its name
     path: Path,
     *,
@@ -78,6 +80,7 @@ def make_clip(  # noqa: PLR0913  # each argument is one property of a clip, give
     return path
 
 
+@encoded_once
 def make_with(path: Path, container: str, codec: str, *, frames: int = 12) -> Path:
     """Write a moving texture with any muxer and encoder of libav, regardless of the extension of ``path``."""
     with av.open(str(path), "w", format=container) as made:

@@ -17,7 +17,7 @@ FOUND = ClipAnomalies("found", predicted=(Stretch(61, 82), Stretch(141, 157)), t
 ASTRAY = ClipAnomalies("astray", predicted=(Stretch(5, 26), Stretch(100, 116)), true=TRUE, duration_s=190.0)
 
 
-@examples(60)
+@examples(60, fast=5)
 @given(lengths=st.lists(st.floats(0.1, 30), max_size=6), spare_s=st.floats(0, 500), seed=st.integers(0, 9))
 def test_random_events_have_the_right_lengths_and_never_overlap(
     lengths: list[float], spare_s: float, seed: int

@@ -17,6 +17,7 @@ from exporters.figures.matrices import cells_of, similarity
 from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, envelope, time_format
 from exporters.run_view import Span
 from stream.errors import ModelUnavailableError
+from tests.support.properties import is_fast
 
 
 def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
@@ -77,6 +78,15 @@ def some_diagnostics(count: int) -> Diagnostics:
     return Diagnostics(
         ("clip", ""), t_s, generator.uniform(0, 1, count - 1), matrix, matrix, wave if count > 1 else None
     )
+
+
+@pytest.fixture
+def dots_per_inch(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The resolution of files: the figures' own, or with the fast profile a coarse one that is soon compressed."""
+    assert style.DPI == 200
+    if is_fast():
+        monkeypatch.setattr(style, "DPI", 40)
+    return style.DPI
 
 
 def test_detection_draws_the_thresholds_as_they_moved() -> None:
@@ -168,13 +178,9 @@ def test_one_window_gives_a_figure_with_a_note() -> None:
     assert np.asarray(figure.axes[1].images[0].get_array()).shape == (1, 1)
 
 
-@pytest.mark.parametrize(("count", "dots_per_inch"), [(20, 200), (30_000, 40)])
-def test_files_have_their_size_and_are_always_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, dots_per_inch: int
-) -> None:
-    """Short and long runs give PNGs of 200 dots an inch, byte for byte the same; here the long one has fewer."""
-    assert style.DPI == 200
-    monkeypatch.setattr(style, "DPI", dots_per_inch)
+@pytest.mark.parametrize("count", [20, 30_000])
+def test_files_have_their_size_and_are_always_the_same(tmp_path: Path, dots_per_inch: int, count: int) -> None:
+    """Short and long runs give PNGs of 200 dots an inch, byte for byte the same each time."""
     for name in ("first", "second"):
         with style.figure_file(tmp_path / f"{name}.png", *detection.SIZE_IN) as figure:
             draw_detection(figure, some_detection(count))
@@ -186,9 +192,9 @@ def test_files_have_their_size_and_are_always_the_same(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["diagnostics.png", "first.png", "second.png"]
 
 
-def test_title_is_not_read_as_mathematics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("dots_per_inch")
+def test_title_is_not_read_as_mathematics(tmp_path: Path) -> None:
     """A clip may be called anything: dollar signs and backslashes are drawn as they are."""
-    monkeypatch.setattr(style, "DPI", 40)
     name = r"a_$x^{2$_\frac"
     with style.figure_file(tmp_path / "a.png", *detection.SIZE_IN) as figure:
         draw_detection(figure, replace(some_detection(20), title=(name, "20 windows")))

@@ -46,7 +46,7 @@ def test_answer_is_read() -> None:
     assert second == DescribedAction(4.1, 6.0, active=False, objects=(), ecot=None)
 
 
-@examples(150)
+@examples(150, fast=10)
 @given(asked_and_answered())
 def test_any_answer_of_the_schema_gives_valid_actions(case: tuple[AnnotationRequest, BoxSpace | None, str]) -> None:
     """It is never refused; actions last and are disjoint, inside the segment; boxes have an area inside the picture."""
@@ -67,7 +67,7 @@ def test_any_answer_of_the_schema_gives_valid_actions(case: tuple[AnnotationRequ
             assert 0 <= y1 < y2 <= request.height_px
 
 
-@examples(100)
+@examples(100, fast=5)
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_any_other_text_is_refused_in_one_way(raw: str) -> None:
     """Any other text is an ``AnswerError``."""
