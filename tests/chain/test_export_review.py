@@ -13,7 +13,7 @@ from tests.support.coded_run import FPS, Spoken, make_coded_run, numbers_in
 from tests.support.export_contents import contents
 from tests.support.inline import run_here
 
-FORMATS = "eaf,labelstudio"
+FORMATS = "eaf,labelstudio,vtt"
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,13 @@ def test_every_label_is_in_label_studios_interface(exported: Path) -> None:
         for name, value in regions_of(task):
             assert name in controls
             assert {*value.get("timelinelabels", []), *value.get("labels", [])} <= labels
+
+
+@pytest.mark.parametrize("name", FORMATS.split(","))
+def test_every_folder_says_where_it_comes_from(exported: Path, name: str) -> None:
+    provenance = json.loads((exported / name / "provenance.json").read_text())
+    assert [run["source"]["name"] for run in provenance["runs"]] == ["clip.mp4"]
+    assert "test-model" in (exported / name / "README.md").read_text()
 
 
 def test_reviewing_a_data_set_again_changes_nothing(run: Path, exported: Path) -> None:

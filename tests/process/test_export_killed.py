@@ -6,10 +6,11 @@ import signal
 import subprocess
 from pathlib import Path
 
+import h5py
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.coded_run import Spoken, make_coded_run, numbers_in
+from tests.support.coded_run import FPS, Spoken, make_coded_run, numbers_in
 from tests.support.export_contents import contents
 from tests.support.runs import DEADLINE_S, run_cli, started
 
@@ -32,6 +33,24 @@ def test_after_a_kill_the_next_call_ends_with_the_same_bytes(runs: Path, tmp_pat
         wait_for_clips(process, killed, clips)
         process.send_signal(signal.SIGKILL)
     assert_loads(killed / "lerobot")
+    assert run_cli(*words, killed).returncode == 0
+    assert contents(killed) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("files", [1, 7, 17])
+def test_after_a_kill_every_file_of_pictures_is_whole(runs: Path, tmp_path: Path, files: int) -> None:
+    words: list[str | Path] = ["export", "egohumanoid,egoverse", runs, "--video", "raw", "--workers", "1", "--to"]
+    assert run_cli(*words, tmp_path / "whole").returncode == 0
+    killed = tmp_path / "killed"
+    with started(*words, killed) as process:
+        while process.poll() is None and len([*killed.glob("*/*.hdf5"), *killed.glob("*/*.zarr")]) < files:
+            os.sched_yield()
+        process.send_signal(signal.SIGKILL)
+    for path in killed.glob("egohumanoid/*.hdf5"):
+        with h5py.File(path) as file:
+            assert len(file["observation_image_left"]) == len(file["camera_timestamp"]) == FPS
+    for path in killed.glob("egoverse/*.zarr"):
+        assert json.loads((path / "zarr.json").read_text())["attributes"]["total_frames"] == FPS
     assert run_cli(*words, killed).returncode == 0
     assert contents(killed) == contents(tmp_path / "whole")
 
