@@ -50,12 +50,12 @@ class RunView:
     manifest: Manifest | None = None
     """None for a bare folder."""
     finished: bool = True
-    """Whether the run has come to its source's end; otherwise it is growing or was stopped."""
+    """Whether the run has reached the end of its source; otherwise it is growing or was stopped."""
     closed: tuple[SegmentClosed, ...] = ()
     opened: tuple[SegmentOpened, ...] = ()
     damaged: tuple[Span, ...] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
-    """What became of closed segments, by segment; the last one counts."""
+    """The outcomes of closed segments, by segment; the last event counts."""
     truth: tuple[Span, ...] | None = None
     """The true anomalous spans; None if unknown, empty if there is none."""
 
@@ -165,7 +165,7 @@ def view_run(folder: Path) -> RunView:
         raise InputError(f"{folder} holds no records of this version: {error.what}") from error
     started = next((event for event in log if isinstance(event, RunStarted)), None)
     if started is None:
-        raise InputError(f"{layout.events} holds no run.started: the run has not begun, or the file is not its log")
+        raise InputError(f"{layout.events} has no run.started: the run has not begun, or it is not an event log")
     missing = {"source", "detector"} - manifest.options.keys()
     if missing:
         raise InputError(f"{layout.manifest} lacks the option {missing.pop()!r}: it is of another version")

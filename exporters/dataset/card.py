@@ -1,4 +1,4 @@
-"""The README of a data set: what is in it, what was measured, what is a model's guess, and where it comes from."""
+"""The README of a data set: what is in it, what was measured, what is a model's guess, and its origin."""
 
 import json
 from collections import Counter
@@ -14,9 +14,9 @@ _NOTE = """
 ## What is measured, and what is a model's guess
 
 Times, scores, repetition periods and damage are measured on the video. Captions, subtasks, objects and boxes are the
-output of the annotators named below: a model's guess, checked for form alone. Where an episode was not described,
-its texts are empty. There are no actions and no robot states: nothing measured them. Without them, this data set
-serves pre-training, video models, retrieval and annotation; an action policy, GR00T included, does not train on it.
+output of the annotators named below: a model's guess, of which only the form was checked. Where an episode was not
+described, its texts are empty. There are no actions and no robot states: nothing measured them. Without them, this
+data set serves pre-training, video models, retrieval and annotation; it cannot train an action policy, such as GR00T.
 """
 
 

@@ -37,7 +37,7 @@ def cut_episodes(
         episodes: Those whose clips are missing.
         files: Where they go.
         header: How they are coded.
-        progress: Called with the seconds of video that are written, again and again while the source is read.
+        progress: Called repeatedly while the source is read, with the seconds of video written so far.
 
     Raises:
         InputError: the source cannot be read.

@@ -15,14 +15,14 @@ from stream.records.schema.manifest import packages
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """All that formats write; two of equal content are written as the same bytes."""
+    """All that formats write. Data sets with equal content are written as the same bytes."""
 
     files: DataSetFiles
     header: Header
     rows: tuple[Row, ...]
     runs: tuple[RunFacts, ...]
     views: Mapping[str, RunView] = field(default_factory=dict)
-    """The runs of this call, by id: an earlier call's may be gone."""
+    """The runs of this call, by id. Those of earlier calls may no longer exist."""
 
     def clip(self, row: Row) -> Path:
         """The MP4 of an episode."""
@@ -100,7 +100,7 @@ def _versions() -> dict[str, str]:
 
 
 def episode_facts(row: Row) -> dict[str, Any]:
-    """An episode as one flat row, without nulls but for numbers that are not known; JSON types only."""
+    """An episode as one flat row of JSON types; only unknown numbers are null."""
     episode, clip = row.episode, row.clip
     return {
         "key": episode.key,

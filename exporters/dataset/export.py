@@ -14,7 +14,7 @@ from exporters.dataset.clips import cut_episodes, lens_of
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
 from exporters.dataset.options import ExportOptions
-from exporters.dataset.plan import Wish, plan_run
+from exporters.dataset.plan import PlanOptions, plan_run
 from exporters.dataset.sources import ClipFinder
 from exporters.dataset.store import Header, Row, RunFacts, Store, open_store
 from exporters.run_view import RunView
@@ -26,7 +26,7 @@ _REWRITE_SHARE: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A run, and the episodes that it gives."""
+    """A run and its planned episodes."""
 
     run: RunView
     episodes: list[Episode]
@@ -52,16 +52,16 @@ Progress = Callable[[float], None]
 """Called with the seconds of video that are done."""
 
 
-def plan(runs: Sequence[RunView], wish: Wish) -> list[Planned]:
-    """The episodes of all runs; a run that is there twice counts once.
+def plan(runs: Sequence[RunView], options: PlanOptions) -> list[Planned]:
+    """The episodes of all runs; a run that occurs twice counts once.
 
     Raises:
-        InputError: one of them is no run.
+        InputError: one of them is not a run.
     """
     by_id: dict[str, RunView] = {}
     for run in runs:
         by_id.setdefault(run.records().run_id, run)
-    return [Planned(run, plan_run(run, wish)) for run in by_id.values()]
+    return [Planned(run, plan_run(run, options)) for run in by_id.values()]
 
 
 def export(
@@ -107,7 +107,7 @@ def export(
 
 
 def write_formats(store: Store, views: dict[str, RunView]) -> None:
-    """Write all formats of a data set: each in a folder of its own where there are several."""
+    """Write all formats of a data set; if there are several, each gets a folder of its own."""
     header, folder = store.header, store.files.folder
     data_set = DataSet(store.files, header, store.rows, store.runs, views)
     for name in header.formats:
@@ -126,34 +126,34 @@ class _Cutter:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._done_s: dict[str, float] = {}
-        """Seconds of video that are there, by run."""
+        """Seconds of video that are done, by run."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Wait for the threads, which stop at their next picture if the block has failed."""
+        """Wait for the threads; if the block failed, they stop at their next picture."""
         if kind is not None:
             self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def start(self, run: RunView, episodes: Sequence[Episode]) -> Future[None]:
-        """Cut the clips of those episodes of a run that have none."""
+        """Cut the missing clips of a run's episodes."""
         return self._pool.submit(self._cut, run, [e for e in episodes if not self._store.has_clip(e)], episodes)
 
     def _cut(self, run: RunView, missing: list[Episode], episodes: Sequence[Episode]) -> None:
-        there_s = sum(e.duration_s for e in episodes) - sum(e.duration_s for e in missing)
-        update = partial(self._update, run.records().run_id, there_s)
+        present_s = sum(e.duration_s for e in episodes) - sum(e.duration_s for e in missing)
+        update = partial(self._update, run.records().run_id, present_s)
         update(0.0)
         if missing:
             source = self._finder.find(run.records())
             cut_episodes(run, source, missing, self._store.files, self._store.header, update)
 
-    def _update(self, run_id: str, there_s: float, cut_s: float) -> None:
+    def _update(self, run_id: str, present_s: float, cut_s: float) -> None:
         if self._stop.is_set():
             raise KeyboardInterrupt
         with self._lock:
-            self._done_s[run_id] = there_s + cut_s
+            self._done_s[run_id] = present_s + cut_s
             self._progress(sum(self._done_s.values()))
 
 

@@ -52,9 +52,9 @@ _LONGEST: Final = 2000
 
 
 def parse_condition(text: str) -> Condition:
-    """The condition that a text states. A comparison with a value that an episode lacks is false.
+    """Parse a condition. A comparison with a value that an episode lacks is false.
 
-    The grammar is Python's, of which it takes names of ``FIELDS``, numbers, strings, lists of them, comparisons,
+    The grammar is a subset of Python's: names of ``FIELDS``, numbers, strings, lists of them, comparisons,
     ``in``, ``and``, ``or``, ``not`` and parentheses; nothing is evaluated as Python.
 
     Raises:

@@ -1,11 +1,11 @@
-"""The options of an export, as a user gives them."""
+"""The options of an export, as set by the user."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from exporters.dataset.expression import parse_condition
-from exporters.dataset.plan import Select, Wish
+from exporters.dataset.plan import PlanOptions, Select
 from exporters.dataset.store import Header
 
 Picture: TypeAlias = Literal["rectified", "raw"]
@@ -18,40 +18,40 @@ _CRF: Final[dict[VideoCodec, float]] = {"h264": 23.0, "hevc": 26.0, "av1": 32.0}
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What the user wants of an export, besides its formats, its runs and its folder."""
+    """The options of an export, apart from its formats, runs and folder."""
 
     select: Select
     where: str | None
     """A condition on episodes."""
     picture: Picture
     fps: int | None
-    """None: the rate of the data set that is there, or else of the first clip."""
+    """None: the rate of the existing data set, or else of the first clip."""
     longest_px: int | None
     """Longest side of the pictures; None: as in the clip."""
     codec: VideoCodec
     crf: float | None
     """Constant rate factor; None: one that suits the codec."""
     gop: int | None
-    """Frames between keyframes; None: half a second's."""
+    """Frames between keyframes; None: half a second."""
     longest_s: float
     val_fraction: float
     seed: int
     language: Language
-    """Of LeRobot."""
+    """How LeRobot data sets hold subtasks."""
     licence: str
     workers: int
     """Clips that are cut at a time."""
     clips: Path | None
-    """Folder to look for clips in that are not where their runs read them."""
+    """Folder to search for clips that are no longer where their runs read them."""
 
-    def wish(self, fps: int | None) -> Wish:
-        """What is wanted of every run, at a common frame rate; None: each clip's own.
+    def plan_options(self, fps: int | None) -> PlanOptions:
+        """The options that apply to every run. ``fps`` is the common frame rate; None means each clip's own.
 
         Raises:
             UsageError: the condition is not valid.
         """
         condition = parse_condition(self.where) if self.where else None
-        return Wish(self.select, condition, fps, self.longest_s, self.val_fraction, self.seed)
+        return PlanOptions(self.select, condition, fps, self.longest_s, self.val_fraction, self.seed)
 
     def header(self, formats: tuple[str, ...], fps: int) -> Header:
         """What all episodes of the data set have in common."""

@@ -1,4 +1,4 @@
-"""Writing Parquet files that are whole under their name, and the same bytes for the same content."""
+"""Writes Parquet files atomically; equal content gives the same bytes."""
 
 from collections.abc import Iterable
 from functools import partial

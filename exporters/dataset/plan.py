@@ -1,4 +1,4 @@
-"""Which episodes a run gives: its closed segments, selected, bounded in length, and with their words."""
+"""Plans the episodes of a run: its closed segments, selected, limited in length, with their descriptions."""
 
 import hashlib
 import re
@@ -21,8 +21,8 @@ _FACTORY: Final = re.compile(r"factory[_-]?\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the user wants of every run."""
+class PlanOptions:
+    """Options that apply to every run: which segments become episodes, and how long those are."""
 
     select: Select = "all"
     where: Condition | None = None
@@ -35,37 +35,37 @@ class Wish:
     seed: int = 0
 
 
-def plan_run(run: RunView, wish: Wish) -> list[Episode]:
+def plan_run(run: RunView, options: PlanOptions) -> list[Episode]:
     """The episodes of a run, in order of time.
 
     A segment that is not closed, or that its annotator has still to describe, is left to a later call.
 
     Raises:
-        InputError: the run has no records, or its clip's frame rate is unknown and none is wished.
+        InputError: the run has no records, or its clip's frame rate is unknown and the options set none.
     """
-    fps = wish.fps or _own_fps(run.records())
+    fps = options.fps or _own_fps(run.records())
     worker = worker_of(run.records(), run.stem)
-    split = split_of(worker, wish)
+    split = split_of(worker, options)
     episodes = (
         episode
         for segment in run.closed
         if _is_settled(run, segment)
-        for episode in _episodes(run, segment, fps, wish.longest_s, worker, split)
+        for episode in _episodes(run, segment, fps, options.longest_s, worker, split)
     )
-    return [episode for episode in episodes if _is_selected(episode, wish)]
+    return [episode for episode in episodes if _is_selected(episode, options)]
 
 
 def worker_of(manifest: Manifest, stem: str) -> str:
-    """The worker whom the clip's path or address names; else the clip."""
+    """The worker that the clip's path or address names; otherwise the clip itself."""
     path = manifest.source.name
     found = [match[-1] for pattern in (_FACTORY, _WORKER) if (match := pattern.findall(path))]
     return "/".join(found) if _WORKER.search(path) else stem
 
 
-def split_of(worker: str, wish: Wish) -> Split:
-    """A worker's split. It depends on nothing but worker, seed and fraction, so a data set that grows keeps it."""
-    digest = hashlib.sha256(f"{wish.seed}:{worker}".encode()).digest()
-    return "val" if int.from_bytes(digest[:8]) < wish.val_fraction * 2**64 else "train"
+def split_of(worker: str, options: PlanOptions) -> Split:
+    """A worker's split. It depends only on worker, seed and fraction, so it stays the same as a data set grows."""
+    digest = hashlib.sha256(f"{options.seed}:{worker}".encode()).digest()
+    return "val" if int.from_bytes(digest[:8]) < options.val_fraction * 2**64 else "train"
 
 
 def _own_fps(manifest: Manifest) -> int:
@@ -79,15 +79,15 @@ def _is_settled(run: RunView, segment: SegmentClosed) -> bool:
     return segment.segment_id in run.outcomes or run.finished or not run.records().annotator
 
 
-def _is_selected(episode: Episode, wish: Wish) -> bool:
-    match wish.select:
+def _is_selected(episode: Episode, options: PlanOptions) -> bool:
+    match options.select:
         case "all":
             kind_matches = True
         case "described":
             kind_matches = episode.outcome == "annotated"
         case kind:
             kind_matches = episode.kind == kind
-    return kind_matches and (wish.where is None or wish.where(episode))
+    return kind_matches and (options.where is None or options.where(episode))
 
 
 def _episodes(
@@ -127,7 +127,7 @@ def _episodes(
 
 
 def _frames_in(duration_s: float, fps: int) -> int:
-    """Whole frames of a duration, at least one; a thousandth of a frame is rounding."""
+    """Whole frames in a duration, at least one, with a tolerance of a thousandth of a frame for rounding."""
     return max(1, int(duration_s * fps + 1e-3))
 
 
@@ -161,6 +161,6 @@ def _cut_actions(
 
 
 def _key(stem: str, segment_id: str, part: int) -> str:
-    """The name of an episode's files. Dots would melt the samples of a tar into one, other signs break paths."""
+    """The name of an episode's files. Dots would merge samples of a tar; other characters may break paths."""
     suffix = f"-{part}" if part else ""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", f"{stem}-{segment_id}{suffix}")

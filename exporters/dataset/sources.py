@@ -15,7 +15,7 @@ from stream.sources.table import open_clip
 
 
 class ClipFinder:
-    """Finds the clip of a run, and makes sure that it is the one which the run read."""
+    """Finds the clip of a run, and verifies that it is the one that the run read."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """``folder`` is searched for the files of clips that are not where their runs read them."""
@@ -62,10 +62,10 @@ class ClipFinder:
 
     def _missing(self, address: str) -> InputError:
         if _is_remote(address) or _file_of(address).exists():
-            return InputError(f"{address} is not the clip of its run any more: its bytes have changed")
+            return InputError(f"{address} is no longer the clip of its run: its bytes have changed")
         if self._folder is None:
-            return InputError(f"{address} does not exist any more: name the folder that holds it with --clips")
-        return InputError(f"{address} does not exist any more, and --clips {self._folder} holds no file that is it")
+            return InputError(f"{address} no longer exists: name the folder that holds it with --clips")
+        return InputError(f"{address} no longer exists, and no file in --clips {self._folder} is the same clip")
 
 
 def _address(manifest: Manifest) -> str:

@@ -124,7 +124,7 @@ class Store:
         return tuple(self._runs.values())
 
     def own_key(self, episode: Episode) -> Episode:
-        """The episode, under the key that it has for ever: a longer one if another episode has the same."""
+        """The episode under its permanent key, which is made longer if another episode has the same one."""
         part = _part_of(episode)
         if part not in self._keys:
             longer = (f"{episode.key}-{episode.run_id[:length]}" for length in (8, len(episode.run_id)))
@@ -133,11 +133,11 @@ class Store:
         return episode.model_copy(update={"key": self._keys[part]})
 
     def is_new(self, episode: Episode) -> bool:
-        """Whether the data set does not have it."""
+        """Whether the data set lacks the episode."""
         return episode.key not in self._rows
 
     def put_rows(self, rows: Iterable[Row]) -> int:
-        """Add episodes, or replace what is known of them; returns how many lines that took."""
+        """Add episodes, or replace what is known of them; returns the number of lines written."""
         changed = [row for row in rows if self._rows.get(row.episode.key) != row]
         _append(self.files.episodes, changed)
         self._rows.update((row.episode.key, row) for row in changed)
@@ -175,7 +175,7 @@ def _part_of(episode: Episode) -> tuple[str, str, int]:
 
 @contextmanager
 def open_store(folder: Path, header: Header) -> Iterator[Store]:
-    """Open a data set, which is begun if the folder is new or empty.
+    """Open a data set, or create it if the folder is new or empty.
 
     Raises:
         UsageError: the folder holds something else, a data set with other options, or is in use.
@@ -221,11 +221,11 @@ def _lock(fd: int, folder: Path) -> None:
         raise UsageError(f"--to {folder} is in use: another export writes there") from error
 
 
-def _require_same(folder: Path, there: Header, wished: Header) -> None:
+def _require_same(folder: Path, there: Header, requested: Header) -> None:
     for name, value in there.model_dump().items():
-        wish = getattr(wished, name)
-        if wish != value:
-            raise UsageError(f"--to {folder} holds an export with {name} {value}, not {wish}: name another folder")
+        value_now = getattr(requested, name)
+        if value_now != value:
+            raise UsageError(f"--to {folder} holds an export with {name} {value}, not {value_now}: name another folder")
 
 
 def _read_header(path: Path) -> Header:
@@ -243,7 +243,7 @@ def _read_header(path: Path) -> Header:
 
 
 def _read_lines(path: Path, kind: type[ModelT]) -> Iterator[ModelT]:
-    """The lines of a file; a torn last one was never added."""
+    """The lines of a file. An incomplete last line was never added."""
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -253,7 +253,7 @@ def _read_lines(path: Path, kind: type[ModelT]) -> Iterator[ModelT]:
             try:
                 yield kind.model_validate_json(line)
             except ValidationError as error:
-                raise InputError(f"{path} is damaged in line {number}: it is no {kind.__name__}") from error
+                raise InputError(f"{path} is damaged in line {number}: it is not a valid {kind.__name__}") from error
 
 
 def _append(path: Path, items: Iterable[BaseModel]) -> None:
@@ -264,7 +264,7 @@ def _append(path: Path, items: Iterable[BaseModel]) -> None:
 
 
 def link(clip: Path, target: Path) -> None:
-    """Give a clip a second name, without a copy where the file system can; an equal one stays."""
+    """Give a clip a second name: a hard link where possible, else a copy. An identical file stays."""
     if target.exists() and target.samefile(clip):
         return
     target.parent.mkdir(parents=True, exist_ok=True)

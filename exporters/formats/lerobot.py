@@ -1,4 +1,4 @@
-"""LeRobotDataset v3.0: what LeRobot 0.4 and later trains on and shows.
+"""LeRobotDataset v3.0, which LeRobot 0.4 and later reads.
 
 Layout and fields: ``src/lerobot/datasets/`` of huggingface/lerobot, tags v0.4.4 to v0.6.1.
 """
@@ -29,7 +29,7 @@ _SUBTASK: Final = {"subtask_index": {"dtype": "int64", "shape": [1], "names": No
 
 
 def write(data_set: DataSet, folder: Path) -> None:
-    """Write the data set, or one for each split; ``meta/info.json`` last, so what is there always loads."""
+    """Write the data set, or one for each split; ``meta/info.json`` last, so what exists always loads."""
     for split, rows in data_set.splits():
         root = folder / split if data_set.is_split() else folder
         _write_root(data_set, number(rows), root)

@@ -1,4 +1,4 @@
-"""WebVTT: the words of each clip as subtitles, beside a cut copy of it or in a player of one's own.
+"""WebVTT: the words of each clip as subtitles, beside a copy of the clip that players open directly.
 
 Source: W3C WebVTT, sections 4.1 and 6.4: a cue's text must not contain ``-->``, nor an empty line.
 """

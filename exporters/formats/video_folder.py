@@ -11,7 +11,7 @@ from exporters.formats.webdataset import sample_facts
 from stream.records.store.atomic import replace_file
 
 _FOLDERS: Final = {"train": "train", "val": "validation"}
-"""Names by which ``datasets`` knows the splits."""
+"""Names of the splits in ``datasets``."""
 
 
 def write(data_set: DataSet, folder: Path) -> None:

@@ -17,7 +17,7 @@ from exporters.dataset.store import Row
 from stream.records.store.atomic import replaced_when_whole
 
 SHARD_BYTES: Final = 512 * 1024 * 1024
-"""A shard is closed when its clips come to so much: large enough for sequential reading, small enough for the hub."""
+"""Size of clips at which a shard is closed: large enough for sequential reading, small enough for the hub."""
 
 
 def write(data_set: DataSet, folder: Path) -> None:
@@ -30,7 +30,7 @@ def write(data_set: DataSet, folder: Path) -> None:
 
 
 def sample_facts(row: Row) -> dict[str, Any]:
-    """The JSON of a sample: no nulls, lists of objects with all keys; ``has_score`` says whether scores are known."""
+    """The JSON of a sample: no nulls, lists of objects with all keys; ``has_score`` is whether scores are known."""
     facts = episode_facts(row)
     numbers = ("score_mean", "score_max", "period_s", "cycles")
     known = {f"has_{name}": facts[name] is not None for name in numbers}

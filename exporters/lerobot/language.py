@@ -27,7 +27,7 @@ QUESTION: Final = "Which objects are handled or in the way? Answer with their bo
 def language_columns(rows: Sequence[Row]) -> "list[pa.Array]":
     """``language_persistent`` and ``language_events`` of the frames of episodes, one entry a frame.
 
-    All frames of an episode have the same persistent entries; an event has its frame alone.
+    All frames of an episode have the same persistent entries; an event belongs to one frame only.
     """
     import pyarrow as pa
 
@@ -80,7 +80,7 @@ def _boxes(row: Row) -> Iterator[tuple[int, list[dict[str, Any]]]]:
 
 
 def _detections(action: EpisodeAction, row: Row) -> Iterator[dict[str, Any]]:
-    """Boxes in pixels of the video; of an unknown size of keyframes they cannot be converted."""
+    """Boxes in pixels of the video; empty if the size of the keyframes is unknown."""
     for box in action.objects:
         if box.width_px and box.height_px:
             across, down = row.clip.width_px / box.width_px, row.clip.height_px / box.height_px

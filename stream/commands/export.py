@@ -92,7 +92,7 @@ def export(
 
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """Say how to go on after an export that was stopped or found no room.
+    """State how to resume after an export that was stopped or ran out of room.
 
     Raises:
         NoRoomError: the disk is full.
@@ -100,12 +100,12 @@ def _resumable(folder: Path) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        _LOG.warning("stopped: the same command goes on where this one was")
+        _LOG.warning("stopped: run the same command again to resume")
         raise
     except OSError as error:
         if exit_code_of(error) != ExitCode.NO_ROOM:
             raise
-        raise NoRoomError(f"no room left on the disk of {folder}: free some, and the same command goes on") from error
+        raise NoRoomError(f"no room left on the disk of {folder}: free some, then repeat the command") from error
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def _views(folders: Sequence[Path], report: "Report") -> "Iterator[RunView]":
     """The runs in these directories. One in a folder of runs that cannot be read is reported, and the others are read.
 
     Raises:
-        InputError: a folder holds no run, or is one that cannot be read.
+        InputError: a folder contains no run, or is a run that cannot be read.
     """
     from exporters.run_view import view_run
     from stream.records.reading import layout_of
@@ -140,7 +140,7 @@ def _views(folders: Sequence[Path], report: "Report") -> "Iterator[RunView]":
             continue
         inner = sorted(path for path in folder.glob("*") if layout_of(path).events.is_file())
         if not inner:
-            raise InputError(f"{folder} is no run directory and holds none: there is no events.jsonl")
+            raise InputError(f"{folder} is not a run directory and contains none: there is no events.jsonl")
         for path in inner:
             try:
                 yield view_run(path)
@@ -155,11 +155,11 @@ def _planned(views: "list[RunView]", folder: Path, options: ExportOptions) -> "t
 
     earlier = read_header(folder)
     fps = options.fps or (earlier.fps if earlier else None)
-    planned = plan(views, options.wish(fps))
+    planned = plan(views, options.plan_options(fps))
     first = next((episode for each in planned for episode in each.episodes), None)
     if first is None:
         raise InputError(f"nothing to export: no closed segment of {len(views)} runs is selected")
-    return (planned if fps else plan(views, options.wish(first.fps))), first.fps
+    return (planned if fps else plan(views, options.plan_options(first.fps))), first.fps
 
 
 def _show(console: Console, report: "Report", folder: Path) -> None:

@@ -50,9 +50,9 @@ _OPTIONS: Final = (
         type=Real(0.0, 0.9),
         default=0.0,
         show_default=True,
-        help="Share of the workers set apart for validation.",
+        help="Share of the workers whose clips are for validation.",
     ),
-    own_option("--seed", type=Whole(0, 2**31 - 1), default=0, show_default=True, help="Seed of that choice."),
+    own_option("--seed", type=Whole(0, 2**31 - 1), default=0, show_default=True, help="Seed for choosing them."),
     own_option(
         "--language",
         type=Choice(["columns", "subtask", "none"]),
@@ -68,7 +68,7 @@ _OPTIONS: Final = (
         show_default="half the cores",
         help="Clips to cut at a time.",
     ),
-    own_option("--clips", type=PathName(), help="Folder that holds clips which are not where their runs read them."),
+    own_option("--clips", type=PathName(), help="Folder with clips that are no longer where their runs read them."),
 )
 
 

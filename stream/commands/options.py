@@ -28,7 +28,7 @@ _DOT: Final = "__"
 
 @dataclass(frozen=True)
 class Chosen:
-    """The options that a command was given, and where each came from."""
+    """The options that the user set for a command, and where each came from."""
 
     values: Mapping[str, Any]
     """By path, without those that are at their default."""
@@ -49,7 +49,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Inheritance:
-    """Options that a command takes from an earlier run where the user gives none."""
+    """Options that a command takes from an earlier run unless the user sets them."""
 
     wanted: tuple[str, ...]
     """Their groups or paths."""
@@ -63,7 +63,7 @@ class RunOption(ConfigurableOption):
     """The command-line option of a field; its value is checked later, with all others."""
 
     def __init__(self, declared: OptionField, inherited_from: str | None = None) -> None:
-        """``inherited_from`` is where its value comes from where the user gives none; None for its default."""
+        """``inherited_from`` names the source of its value if the user sets none; None for its default."""
         self.declared = declared
         self.inherited_from = inherited_from
         self.section = declared.title

@@ -1,4 +1,4 @@
-"""What click refuses, in the words in which this program refuses everything else."""
+"""Usage errors of click, in the style of this program's other errors."""
 
 from difflib import get_close_matches
 from typing import Final

@@ -1,4 +1,4 @@
-"""The types of arguments and of a command's own options, whose values are all refused in one style."""
+"""The types of arguments and of a command's own options; their errors have one style."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ _BOOLEANS: Final = frozenset({"true", "t", "yes", "y", "on", "false", "f", "no",
 
 
 class ClipName(click.ParamType[str]):
-    """A positional CLIP. A number or a boolean word is refused: it was most likely meant for the option before it."""
+    """A positional CLIP. A number or a boolean word is refused: it was probably meant for the option before it."""
 
     name = "clip"
 

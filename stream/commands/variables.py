@@ -1,4 +1,4 @@
-"""Warns of variables that were probably meant for this program, and set nothing in it."""
+"""Warns of variables that were probably meant for this program but set no option."""
 
 import logging
 import os

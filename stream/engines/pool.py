@@ -32,7 +32,7 @@ from stream.sources.table import open_clip
 
 _POLL_S: Final = 0.2
 _GRACE_S: Final = DRAIN_S + 3.0
-"""A clip's process that has not ended this long after it was asked to stop is killed."""
+"""A clip's process that has not ended this long after the stop request is killed."""
 
 
 def check_concurrent(options: Options, clips: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Cuts a clip into videos of constant frame rate: it is decoded and rectified once, in order, for all of them."""
+"""Cuts a clip into videos of constant frame rate: decoded and rectified once, in order, for all of them."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 EARLY_S: Final = 0.001
-"""A picture that is shown at most so much after a frame's time is that frame's: times in records are rounded."""
+"""Tolerance, seconds: a picture may be this late for a frame's time, because times in records are rounded."""
 _STATISTICS_STRIDE_PX: Final = 4
 """Every fourth pixel of every fourth line is counted."""
 
@@ -48,7 +48,7 @@ class Cut:
 
 @dataclass(slots=True)
 class FinishedCut:
-    """A video that is cut, and under its name."""
+    """A video that has been cut and is complete under its name."""
 
     cut: Cut
     width_px: int = 0
@@ -93,7 +93,7 @@ class Scheduler:
         return not self._open and not self._waiting
 
     def show(self, picture: Picture, t_next_s: float) -> ScheduledPicture:
-        """The frames that show a picture which is on until ``t_next_s``, seconds; infinite for the last one."""
+        """The frames that show a picture that lasts until ``t_next_s``, seconds; infinite for the last picture."""
         while self._waiting and self._cuts[self._waiting[0]].t_start_s < t_next_s - EARLY_S:
             self._open.append(self._waiting.popleft())
         frames = []
@@ -124,7 +124,7 @@ def cut_clip(
     renderer_of: Callable[["av.VideoFrame"], Renderer],
     progress: Callable[[float], None] = lambda _: None,
 ) -> Iterator[FinishedCut]:
-    """Cut a clip, and yield each video as soon as it is under its name.
+    """Cut a clip, and yield each video as soon as its file is complete.
 
     Args:
         source: The clip.
@@ -160,7 +160,7 @@ def cut_clip(
 
 
 def _watched(pictures: Iterable[Picture], watch: Callable[[], None]) -> Iterator[Picture]:
-    """Call ``watch`` at each picture, also at those that no cut shows: it may stop the work."""
+    """Call ``watch`` at each picture, even one that no cut shows; it may raise to stop the work."""
     for picture in pictures:
         watch()
         yield picture
@@ -197,7 +197,7 @@ def _rendered(
 
 
 class _Writer:
-    """Writes one cut, under another name until it is whole."""
+    """Writes one cut, under a temporary name until it is complete."""
 
     def __init__(self, cut: Cut, fps: int, coding: Coding) -> None:
         self._cut, self._fps, self._coding = cut, fps, coding
@@ -228,14 +228,14 @@ class _Writer:
         self._dropped = 0
 
     def close(self) -> FinishedCut:
-        """Finish the file; it is under its name when this returns."""
+        """Finish the file, and give it its name."""
         self._files.close()
         content = self._cut.path.read_bytes()
         self.finished.size_bytes, self.finished.sha256 = len(content), hashlib.sha256(content).hexdigest()
         return self.finished
 
     def abandon(self, error: BaseException) -> None:
-        """Remove what is written of it."""
+        """Remove the incomplete file."""
         self._files.__exit__(type(error), error, error.__traceback__)
 
     def _open(self, frame: "av.VideoFrame", tags: Tags) -> VideoWriter:

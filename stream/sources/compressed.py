@@ -1,4 +1,4 @@
-"""Compressed tars on disk: decompressed from front to back; of their members one at a time is in a temporary file."""
+"""Compressed tars on disk: decompressed from front to back, one member at a time in a temporary file."""
 
 import bz2
 import gzip
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES: Final = 1 << 20
 _FREE_BYTES: Final = 1 << 32
-"""Any file may expand to so much; beyond, the ratio counts."""
+"""Any file may expand to this many bytes; beyond that, the ratio is checked."""
 _MOST_RATIO: Final = 200
-"""Video hardly shrinks: what expands further is no archive of clips."""
+"""Video hardly compresses: a file that expands further is not an archive of clips."""
 
 _XZ_BYTES: Final = 1 << 28
 """Memory for xz, whose strongest preset takes 65 MiB."""
@@ -204,7 +204,7 @@ class SpooledMember:
 
 
 class CompressedTar:
-    """A compressed tar as a ``stream.sources.local.File`` that is read from front to back, and further on each time."""
+    """A compressed tar as a ``stream.sources.local.File`` that is read from front to back."""
 
     path = oid = origin = fetched_bytes = None
     size_bytes: Final = sys.maxsize
@@ -227,7 +227,7 @@ class CompressedTar:
         return self._entries
 
     def open(self, offset: int, size_bytes: int) -> io.RawIOBase:
-        raise io.UnsupportedOperation(f"bytes {offset} to {offset + size_bytes} of {self.name} have to be spooled")
+        raise io.UnsupportedOperation(f"bytes {offset} to {offset + size_bytes} of {self.name} must be spooled first")
 
     def skim(self) -> io.RawIOBase:
         self._content = DecompressedFile(self._path)
@@ -240,7 +240,7 @@ class CompressedTar:
         return self._path
 
     def spool(self, entry: "Entry") -> SpooledMember:
-        """Put a member into a temporary file; one before the last one that was read is reached from the start again.
+        """Put a member into a temporary file. One before the last one read is reached by starting over.
 
         Raises:
             SourceError: the tar is damaged before the member's end.
@@ -272,17 +272,17 @@ class CompressedTar:
 
 
 def compressed_tar(path: Path) -> CompressedTar | None:
-    """The compressed tar at a path, the same one as before while it has not changed; None if it is none.
+    """The compressed tar at a path, the same object while the file has not changed; None if it is not one.
 
-    It is known by its content; one whose name says so is taken for one that is damaged.
+    It is recognised by its content. A file that is one only by its name counts as damaged.
 
     Raises:
         OSError: it cannot be read.
-        SourceError: its name says that it is compressed in another way.
+        SourceError: by its name it is compressed in another way.
     """
     if path.name.lower().endswith(UNREAD_TAR_ENDINGS):
         raise SourceError(
-            f"{path} is compressed in a way that is not read: decompress it, or use gzip, bzip2, xz or zstd"
+            f"{path} is compressed in a way that cannot be read: decompress it, or use gzip, bzip2, xz or zstd"
         )
     with path.open("rb") as file:
         if not file.peek(6).startswith(tuple(mark for mark, _ in _FORMATS)):

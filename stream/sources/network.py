@@ -1,4 +1,4 @@
-"""The network, which ``--offline`` forbids: whatever opens a connection for a source asks here first."""
+"""The network, which ``--offline`` forbids: every connection to a source is checked here first."""
 
 import ipaddress
 import threading
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from stream.errors import UsageError
 
 _FORBIDDEN: Final = threading.Event()
-"""Set while this process must not use the network. It is of the process, since sources are read in several threads."""
+"""Set while this process must not use the network. Global, because sources are read in several threads."""
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def require_network(name: str, server: str | None = None) -> None:
 
     Args:
         name: What is to be read, for the message; without secrets.
-        server: The address of a service that is no network if it is on this machine: a camera, or an annotator. None
+        server: The address of a camera or an annotator, which is not the network if it is on this machine. None
             for stored files, which count as remote wherever their server is.
 
     Raises:

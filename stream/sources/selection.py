@@ -1,4 +1,4 @@
-"""Which files of a folder or a tar are clips, by their content first; what is left out has a reason."""
+"""Decides which files of a folder or tar are clips, mainly by content, and why others are left out."""
 
 import mimetypes
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ _MEDIA: Final = {"image": "picture", "audio": "audio", "text": "text"}
 
 
 class LeftOut(NamedTuple):
-    """A file that was found where clips are looked for, and is none."""
+    """A file that was found among clips and is not one."""
 
     path: str
     """As a clip's: a path, an address, or ``TAR::MEMBER``."""
@@ -35,7 +35,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(slots=True)
 class Listing:
-    """The clips that arguments stand for, in order, and what was found beside them."""
+    """The clips that arguments stand for, in order, and the other files found beside them."""
 
     clips: list[ClipSpec] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Candidate(NamedTuple):
     has_video: Callable[[], bool] | None = None
     """Opens a container and looks for a video stream; None if that would take too long."""
     reason: str | None = None
-    """Why it is none, whatever its content."""
+    """Why it is not a clip, regardless of its content."""
 
 
 def select(files: Iterable[Candidate | Listing]) -> Listing:
@@ -76,7 +76,7 @@ def select(files: Iterable[Candidate | Listing]) -> Listing:
 
 
 def kind_by_name(name: str) -> Content | None:
-    """What the ending of a name says about a file; None if it does not say enough."""
+    """The type of a file by its extension; None if that is not enough to know."""
     ending = PurePosixPath(name).suffix.lower()
     if ending in VIDEO_ENDINGS:
         return Content("container", "video")
@@ -128,7 +128,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _reason(file: Candidate) -> str | None:
-    """Why a file is not a clip; None if it is one. What its first bytes leave open, its name or its header decides."""
+    """Why a file is not a clip; None if it is one. If its first bytes do not tell, its name or header decides."""
     if file.reason is not None or is_hidden(file.spec.rpartition("::")[2]):
         return file.reason or "hidden file"
     by_name, content = kind_by_name(file.spec), file.content

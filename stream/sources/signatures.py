@@ -16,7 +16,7 @@ DEMUXERS: Final = (
 
 
 class Content(NamedTuple):
-    """What the first bytes of a file say about it."""
+    """The type of a file by its first bytes."""
 
     kind: Literal["container", "other", "unknown"]
     """A container may hold audio alone; only its header as a whole tells."""
@@ -63,7 +63,7 @@ def content_of(head: bytes) -> Content:
 
 
 def is_tar_header(head: bytes) -> bool:
-    """Whether the first 512 bytes of a file are a member's header: their checksum says so in every format of tar."""
+    """Whether the first 512 bytes of a file are a member's header: every tar format has its checksum there."""
     try:
         tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "backslashreplace")
     except (tarfile.TarError, ValueError):
@@ -102,7 +102,7 @@ def _is_transport_stream(head: bytes) -> bool:
 
 
 def _mpeg_name(head: bytes) -> str | None:
-    """The name of an elementary or program stream; None if it is none."""
+    """The name of an elementary or program stream; None for anything else."""
     code = _START_CODE.match(head)
     unit = head[code.end() : code.end() + 2] if code else b""
     if len(unit) < 2:
@@ -127,7 +127,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # not merely a character that was cut through
+        if error.start < len(head) - 3:  # not just a character that was cut in half
             return False
         text = head[: error.start].decode()
     return all(each.isprintable() or each.isspace() for each in text)

@@ -86,7 +86,7 @@ class Decode(Stage):
         self._offset_s = 0.0
         self._arrived_at: float | None = None
         self._size = facts.display_width_px, facts.display_height_px
-        self._complaint = ""  # by libav or the container, not yet the reason for any damage
+        self._last_error = ""  # of libav or the container; not yet the reason for any damage
         self._tracker = PacketTracker()
         self._line = TimeLine(self._period_s)
         self._entries = SeekPoints()
@@ -172,7 +172,7 @@ class Decode(Stage):
         if item.is_entry:
             self._entries.send(packet)
         if packet.is_corrupt:
-            self._complaint = "a packet is incomplete"
+            self._last_error = "a packet is incomplete"
         else:
             yield from self._pictures(packet)
 
@@ -216,7 +216,7 @@ class Decode(Stage):
         self._codec.flush_buffers()
         self._codec = None
         self._lose(self._tracker.close())
-        self._complaint = ""
+        self._last_error = ""
 
     def _pictures(self, packet: "av.Packet[av.VideoStream] | None") -> Iterator[Item]:
         import av
@@ -226,7 +226,7 @@ class Decode(Stage):
         try:
             frames = self._codec.decode(packet)
         except av.FFmpegError as error:
-            self._complaint = f"cannot be decoded: {error.strerror}"
+            self._last_error = f"cannot be decoded: {error.strerror}"
             return
         for frame in frames:
             yield from self._picture(frame)
@@ -262,7 +262,7 @@ class Decode(Stage):
         return self._awaited is not None
 
     def _is_entry(self, frame: "av.VideoFrame") -> bool:
-        return self._entries.takes(frame) and self._tracker.is_sound and not self._complaint
+        return self._entries.takes(frame) and self._tracker.is_sound and not self._last_error
 
     def _new(self, damages: Iterable[SourceDamaged]) -> Iterator[SourceDamaged]:
         """The damage up to here that was not returned before."""
@@ -283,12 +283,12 @@ class Decode(Stage):
         """Note packets without a picture as lost, if one was due."""
         inferred = "refers to a missing picture" if self._picture_from_each_packet else ""
         for packet in pending:
-            if reason := packet.reason or self._complaint or inferred:
+            if reason := packet.reason or self._last_error or inferred:
                 until_s = None if packet.end is None else self._clock_s(packet.end)
                 lasting_s = packet.duration * self._tick_s if self._picture_from_each_packet else 0.0
                 self._line.lose(until_s, 1, reason, lasting_s)
         if pending:
-            self._complaint = ""
+            self._last_error = ""
 
     def _clock_s(self, ticks: int) -> float:
         return ticks * self._tick_s + self._offset_s

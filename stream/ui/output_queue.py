@@ -1,4 +1,4 @@
-"""A bounded queue of output between whoever prints and the one thread that writes."""
+"""A bounded queue of output, from the threads that print to the one thread that writes."""
 
 import sys
 import threading
@@ -9,11 +9,11 @@ from queue import SimpleQueue
 class OutputQueue:
     """Chunks of output. ``put`` never waits: if there is no room, the oldest chunks are dropped and counted.
 
-    Of a view the newest lines matter most: the last ones say how the run ended.
+    The newest lines matter most: the last ones say how the run ended.
     """
 
     def __init__(self, bytes_max: int) -> None:
-        """``bytes_max`` bounds the memory of the chunks that wait."""
+        """``bytes_max`` limits the total size of waiting chunks."""
         self._bytes_max = bytes_max
         self._bytes = 0
         self._chunks: deque[bytes] = deque()
@@ -23,7 +23,7 @@ class OutputQueue:
         self._wake: SimpleQueue[None] = SimpleQueue()
 
     def put(self, chunk: bytes) -> None:
-        """Add a chunk: whole lines, or part of one that is to be shown at once. Ignored after ``close``."""
+        """Add a chunk: whole lines, or a part of one that should be shown at once. Ignored after ``close``."""
         with self._lock:
             if self._is_closed:
                 return
@@ -64,7 +64,7 @@ class OutputQueue:
             return self.dropped_lines()
 
     def close(self) -> None:
-        """Take no more; what waits can still be taken."""
+        """Accept no more chunks; waiting ones can still be taken."""
         with self._lock:
             self._is_closed = True
         self._wake.put(None)

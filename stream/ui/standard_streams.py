@@ -41,7 +41,7 @@ def echo(text: str, *, err: bool = False) -> None:
 
 
 class OutputWriter:
-    """Writes to a descriptor in a thread of its own, so that nobody waits for its reader."""
+    """Writes to a descriptor in a thread of its own, so that no caller waits for its reader."""
 
     def __init__(self, fd: int, name: str) -> None:
         """``name`` of the descriptor, for messages."""
@@ -53,11 +53,11 @@ class OutputWriter:
         self._thread.start()
 
     def write(self, chunk: bytes) -> None:
-        """Have a chunk written; it is dropped if the reader has gone."""
+        """Queue a chunk; it is dropped if the reader is gone."""
         self._queue.put(chunk)
 
     def close(self, timeout_s: float) -> bool:
-        """Wait until all is written, but no longer than ``timeout_s``, and report what was not; whether all was."""
+        """Wait up to ``timeout_s`` for the writes, and report what was dropped; whether all was written."""
         self._queue.close()
         self._thread.join(timeout_s)
         is_done = not self._thread.is_alive()
@@ -101,7 +101,7 @@ class StandardStream(io.RawIOBase):
         self._writer = writer
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write all of it.
+        """Write the whole text.
 
         Raises:
             SystemExit: the reader of a product has gone: the command ends, as SIGPIPE ends other programs.
@@ -177,7 +177,7 @@ class _Streams:
     def finish(self) -> None:
         if self._libraries is not None:
             _redirect(_STDERR, os.devnull)
-            self._libraries.join(_EXIT_WAIT_S)  # not for ever: a process that is left may keep the pipe open
+            self._libraries.join(_EXIT_WAIT_S)  # with a limit: a remaining process may keep the pipe open
         are_written = [writer.close(_EXIT_WAIT_S) for writer in self._writers]
         if not all(are_written):
             _redirect(_STDOUT, os.devnull)  # C flushes its own buffer at the exit
@@ -201,13 +201,13 @@ def install() -> None:
 
 
 def never_wait() -> None:
-    """From now on drop what a stream does not take, instead of waiting: this program runs a chain, or is to end."""
+    """From now on drop output instead of waiting for its reader: the program runs a chain, or is about to end."""
     if _streams is not None:
         _streams.never_wait()
 
 
 def finish() -> None:
-    """Have everything written, as far as the readers take it in time; the last call before the exit."""
+    """Write what the readers take in time; the last call before the exit."""
     if _streams is not None:
         _streams.finish()
 
@@ -224,7 +224,7 @@ def _may_block(fd: int) -> bool:
 
 
 def _echo_libraries() -> threading.Thread:
-    """Pass on, printable, what libraries in C and children print to the descriptor of standard error."""
+    """Pass on what C libraries and children print to standard error's descriptor, with control characters escaped."""
     reading, writing = os.pipe()
     os.dup2(writing, _STDERR)
     os.close(writing)

@@ -45,7 +45,7 @@ def test_a_full_disk_costs_nothing_that_was_done(run: Path, tmp_path: Path) -> N
             done = run_here(*words, full)
         assert done.returncode == 6
         assert done.stderr == (
-            f"egoclean-stream: no room left on the disk of {full}: free some, and the same command goes on\n"
+            f"egoclean-stream: no room left on the disk of {full}: free some, then repeat the command\n"
         )
         assert not list(full.rglob("*.part"))
     assert run_here(*words, full).returncode == 0

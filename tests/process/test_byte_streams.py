@@ -21,8 +21,8 @@ from stream.stages.decode import Decode
 from stream.video.container import read_facts
 from tests.support.clips import Decoded, decode, make_with
 from tests.support.data_hub import clip_bytes
+from tests.support.fake_time import FakeClock
 from tests.support.live_http import Way, serving
-from tests.support.live_packets import FakeClock
 from tests.support.stream_clips import make_stream_clips
 
 QUICK = LiveOptions(read_timeout_s=5.0, reconnect_timeout_s=0.3)

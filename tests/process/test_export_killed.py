@@ -62,7 +62,7 @@ def test_after_a_signal_the_same_command_goes_on(runs: Path, tmp_path: Path, num
         wait_for_clips(process, tmp_path / "set", 2)
         process.send_signal(number)
         _, errors = process.communicate(timeout=DEADLINE_S)
-    assert (process.returncode, errors.strip()) == (code, "stopped: the same command goes on where this one was")
+    assert (process.returncode, errors.strip()) == (code, "stopped: run the same command again to resume")
     assert not list(tmp_path.rglob("*.part"))
     done = run_cli(*words)
     assert (done.returncode, "18 in" in done.stdout) == (0, True)

@@ -1,4 +1,4 @@
-"""Packets as a camera sends them, without a camera, and a clock that a test sets."""
+"""Packets as a camera sends them, without a camera."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -9,22 +9,6 @@ import av
 from stream.pipeline.items import Item, Packet
 
 _CLOCK_HZ = 90_000
-
-
-class FakeClock:
-    """The monotonic clock, moved by the test alone."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        self.waits_s: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        self.waits_s.append(seconds)
-        self.now_s += seconds
 
 
 def packet(t_s: float, *, key: bool = False, ticks: int = 0, size: int = 10) -> "av.Packet[av.VideoStream]":

@@ -210,7 +210,7 @@ def _run_of_another_version(folder: Path) -> None:
         (_run_without_windows, "holds no windows"),
         (_run_without_manifest, r"run\.json cannot be read: No such file"),
         (_run_with_a_foreign_log, "holds no records of this version"),
-        (_run_with_an_empty_log, "holds no run.started"),
+        (_run_with_an_empty_log, "has no run.started"),
         (_run_of_another_version, "detector's options"),
     ],
 )

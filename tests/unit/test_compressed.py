@@ -155,7 +155,7 @@ def test_other_compressions_are_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
     for spec in (tmp_path / name, tmp_path):
         (only,) = list_clips([str(spec)]).clips
-        assert "is compressed in a way that is not read: decompress it" in str(only.fault)
+        assert "is compressed in a way that cannot be read: decompress it" in str(only.fault)
 
 
 @pytest.mark.parametrize("kind", PACKERS)

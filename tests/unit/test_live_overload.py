@@ -21,7 +21,7 @@ from stream.records.store.event_log import read_events
 from stream.stages.detect import Detect
 from stream.stages.embed import Embed
 from stream.stages.record import Record
-from tests.support.live_packets import FakeClock
+from tests.support.fake_time import FakeClock
 
 FPS = 30
 SPAN_S = 63 / FPS

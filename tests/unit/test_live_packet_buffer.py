@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from stream.pipeline.items import ConnectionLost, ConnectionRestored, Packet, PacketsDropped, SourceEvent
 from stream.sources.live.backoff import FIRST_S, LONGEST_S, Backoff
 from stream.sources.live.packet_buffer import PacketBuffer
-from tests.support.live_packets import FakeClock, group, times_s
+from tests.support.fake_time import FakeClock
+from tests.support.live_packets import group, times_s
 
 DEADLINE_S = 20.0
 

@@ -20,7 +20,8 @@ from stream.stages.decode import Decode
 from stream.video.container import open_stream, read_facts
 from stream.video.packets import packets
 from tests.support.clips import make_clip
-from tests.support.live_packets import FakeClock, packet, times_s
+from tests.support.fake_time import FakeClock
+from tests.support.live_packets import packet, times_s
 
 Given: TypeAlias = Packet | SourceEvent
 Arrival = tuple[float, "av.Packet[av.VideoStream]"]

@@ -5,7 +5,7 @@ import pytest
 from stream.monitoring.metrics import Metrics
 from stream.records.schema import events
 from stream.runtime.heartbeat import Heartbeat
-from tests.support.live_packets import FakeClock
+from tests.support.fake_time import FakeClock
 
 
 def test_metrics_add_up() -> None:

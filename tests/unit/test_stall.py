@@ -3,7 +3,7 @@
 from stream.monitoring.stall import GRACE_S, StallDetector
 from stream.runtime import processes
 from stream.runtime.heartbeat import Heartbeat
-from tests.support.live_packets import FakeClock
+from tests.support.fake_time import FakeClock
 
 ANNOTATE = processes.ANNOTATE.name
 CHAIN = {name: spec.patience_s for name, spec in processes.PROCESSES.items() if name != ANNOTATE}

@@ -15,7 +15,7 @@ _DIRECTIVE = re.compile(r"\A%YAML[^\n]*")
 _COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
 """OpenCV's JSON may hold lines of comment."""
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
-"""A number for YAML 1.2 and for its authors, but a text for PyYAML if it has no point or no sign."""
+"""A number for YAML 1.2 and for its authors, but a string for PyYAML if it lacks the point or the sign."""
 _FLOAT_TAG = "tag:yaml.org,2002:float"
 
 
@@ -82,7 +82,7 @@ def _yaml(text: str) -> Mapping[str, object] | None:
 
 
 def _normalize(root: yaml.Node) -> None:
-    """Refuse keys that occur twice, which PyYAML would not mind, and read numbers as YAML 1.2 does."""
+    """Refuse duplicate keys, which PyYAML accepts, and read numbers as YAML 1.2 does."""
     seen, waiting = set(), [root]
     while waiting:
         node = waiting.pop()

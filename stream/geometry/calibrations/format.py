@@ -13,7 +13,7 @@ class CalibrationFormat(Protocol):
     """As ``run.json`` records it."""
 
     def recognises(self, document: Document) -> bool:
-        """Whether a file is of this format, by what no other format has."""
+        """Whether a file is of this format, by something that no other format has."""
         ...
 
     def read(self, document: Document) -> Intrinsics:

@@ -23,7 +23,7 @@ def matrix_of(content: object, key: str) -> Matrix:
     """The matrix under ``key``.
 
     Raises:
-        IntrinsicsError: it is not a matrix, or does not hold as many numbers as it says.
+        IntrinsicsError: it is not a matrix, or its shape and the number of its values differ.
     """
     try:
         matrix = Matrix.model_validate(content)

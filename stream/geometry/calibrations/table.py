@@ -13,7 +13,7 @@ from stream.geometry.intrinsics import Intrinsics
 from stream.geometry.plausibility import require_possible
 
 FORMATS: Final[Sequence[CalibrationFormat]] = (kalibr, ros, opencv, colmap, imu_calibrator, unsupported, egocentric)
-"""In the order in which they are asked."""
+"""In the order in which they are tried."""
 _BYTES_MAX = 64 * 1024
 _BINARY = b"\0"
 

@@ -70,7 +70,7 @@ def option(
         daily: whether ``--help`` shows it; ``--help-all`` shows every option.
         flag: name on the command line, ``--out``, or with its short form ``-o --out``; None for the group's prefix and
             the field's name.
-        unset: what the default None stands for, as the help says it.
+        unset: what the default None stands for, as the help states it.
         metavar: what the help calls the value.
         command_line_only: whether a TOML file or the environment must not set it.
         **bounds: ``gt``, ``ge``, ``lt`` and ``le``, as for pydantic; a number has a lower and an upper one.
@@ -117,7 +117,7 @@ def conflict(group: OptionGroup, one: tuple[str, str], other: tuple[str, str]) -
 
 @dataclass(frozen=True)
 class OneOf:
-    """Annotation of a text that names a row of a table, which is imported only when it is asked for its names."""
+    """Annotation of a text that names a row of a table, which is imported only when its names are needed."""
 
     names: Callable[[], Sequence[str]]
 
