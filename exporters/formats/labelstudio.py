@@ -26,6 +26,7 @@ INTERFACE: Final = """\
   <TimelineLabels name="kind" toName="video">
     <Label value="typical" background="#4477aa"/>
     <Label value="anomalous" background="#ee6677"/>
+    <Label value="unknown" background="#999999"/>
   </TimelineLabels>
   <TimelineLabels name="action" toName="video">
     <Label value="active" background="#228833"/>

@@ -36,7 +36,7 @@ LANES: Final = ("kind", "subtask")
 _FILTERS: Final = MappingProxyType({"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb", "av1": ""})
 """What makes the packets of an MP4 those of a stream."""
 _RERUN_NAMES: Final = MappingProxyType({"h264": "H264", "hevc": "H265", "av1": "AV1"})
-_COLORS: Final = MappingProxyType({"typical": 0x4477AAFF, "anomalous": 0xEE6677FF})
+COLORS: Final = MappingProxyType({"typical": 0x4477AAFF, "anomalous": 0xEE6677FF, "unknown": 0x999999FF})
 _PACKETS_AT_ONCE: Final = 256
 
 require = partial(require_extra, "rerun", "rerun")
@@ -159,7 +159,7 @@ def _log_video(recording: "rr.RecordingStream", clip: Path, codec: str) -> None:
 def _log_lanes(recording: "rr.RecordingStream", episode: Episode) -> None:
     import rerun as rr
 
-    colors = rr.StateConfiguration(values=list(_COLORS), colors=list(_COLORS.values()))
+    colors = rr.StateConfiguration(values=list(COLORS), colors=list(COLORS.values()))
     recording.log("lanes/kind", colors, static=True)
     for name, changes in lanes(episode).items():
         for change in changes:

@@ -1,7 +1,7 @@
 """Spans and boxes of an episode, in units of a format."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,9 @@ from exporters.dataset.episode import Box, ClipFacts, Episode, EpisodeAction
 from exporters.dataset.spans import action_spans
 from exporters.dataset.store import DataSetFiles, Header, Row, RunFacts
 from exporters.formats.eaf import tiers
-from exporters.formats.rerun import Change, lanes
+from exporters.formats.labelstudio import INTERFACE
+from exporters.formats.rerun import COLORS, Change, lanes
+from stream.pipeline.facts import SegmentKind
 from tests.unit.test_export_expression import episode
 
 times = st.lists(st.tuples(st.floats(0.0, 2.0), st.floats(0.0, 2.0)), max_size=8)
@@ -57,6 +59,12 @@ def test_reruns_lanes_end_with_their_action_and_join_where_actions_touch() -> No
     assert found["subtask"] == [
         Change(0.0, "turn"), Change(0.5, "turn"), Change(1.0, ""), Change(1.5, "turn"), Change(2.0, ""),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", get_args(get_args(SegmentKind)[0]))
+def test_every_kind_of_segment_is_a_label_of_the_interface_and_has_a_color(kind: str) -> None:
+    assert f'<Label value="{kind}" ' in INTERFACE
+    assert kind in COLORS
 
 
 def boxed(
