@@ -35,11 +35,23 @@ def language_columns(rows: Sequence[Row]) -> "list[pa.Array]":
     persistent = pa.array([_subtasks(row.episode) for row in rows], persistent_type)
     lengths = [row.episode.frames for row in rows]
     repeated = persistent.take(pa.array(np.repeat(np.arange(len(rows)), lengths)))
-    events: list[list[dict[str, Any]]] = []
+    return [repeated, _event_column(rows, event_type)]
+
+
+def _event_column(rows: Sequence[Row], event_type: "pa.DataType") -> "pa.Array":
+    """The entries of all episodes one after another, and where those of each frame end: nearly all frames have none."""
+    import pyarrow as pa
+
+    entries: list[dict[str, Any]] = []
+    ends: list[np.ndarray[Any, np.dtype[np.int32]]] = [np.zeros(1, np.int32)]
     for row in rows:
-        by_frame = dict(_boxes(row))
-        events.extend(by_frame.get(frame, []) for frame in range(row.episode.frames))
-    return [repeated, pa.array(events, event_type)]
+        counts = np.zeros(row.episode.frames, np.int32)
+        for frame, pair in sorted(_boxes(row), key=lambda item: item[0]):
+            counts[frame] = len(pair)
+            entries += pair
+        ends.append(ends[-1][-1] + np.cumsum(counts, dtype=np.int32))
+    offsets = pa.array(np.concatenate(ends))
+    return pa.ListArray.from_arrays(offsets, pa.array(entries, event_type.value_type), type=event_type)
 
 
 def column_types() -> "tuple[pa.DataType, pa.DataType]":
