@@ -112,6 +112,9 @@ class LiveView:
                 self._descriptions.append((event.segment_id, action_text(event)))
             case _ if line := describe(event):
                 self._notes.append(printable(line))
+        if isinstance(event, events.RunFinished):
+            end_s = event.decoded_s
+            self._bar.update(self._task, completed=end_s, total=end_s, description=clock(end_s))
         self._live.update(self._render())
 
     def note(self, note: Note) -> None:

@@ -50,6 +50,23 @@ def test_foreign_text_cannot_control_a_terminal() -> None:
     assert "\x1b" not in plain.getvalue()
 
 
+def test_a_finished_run_has_a_full_bar() -> None:
+    """Also if its last report of progress came before its end: no time is left, and no stale speed is shown."""
+    screen = io.StringIO()
+    view = LiveView(Console(file=screen, force_terminal=True, width=120))
+    view.progress(70.0, 75.0, 3.1)
+    view.event(
+        events.RunFinished(
+            decoded_s=75.0, annotated_s=0.0, skipped_s=75.0, failed_s=0.0, damaged_s=0.0, segments=1, anomalous=0,
+            frames=2250, windows=73, packets_lost=0, wall_s=2.0, exit_code=0,
+        )
+    )  # fmt: skip
+    view.close()
+    last = screen.getvalue().rpartition("0:01:15.0 ")[2]
+    assert "left" not in last
+    assert "real time" not in last
+
+
 def lines(printed: str) -> list[dict[str, Any]]:
     """Each line, read; all of them have the fields that a log is sorted by."""
     read = [json.loads(line) for line in printed.splitlines()]
