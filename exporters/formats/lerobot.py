@@ -47,7 +47,7 @@ def _write_root(data_set: DataSet, numbering: Numbering, root: Path) -> None:
         chunk, file = data_file(start)
         path = root / f"data/chunk-{chunk:03d}/file-{file:03d}.parquet"
         schema = _frame_schema(language)
-        write_parquet(path, schema, _frame_tables(numbering, start, stop, schema, language, subtasks))
+        write_parquet(path, schema, _frame_tables(data_set, numbering, (start, stop), schema, language, subtasks))
     _write_meta(data_set, numbering, root, language, subtasks)
 
 
@@ -86,18 +86,23 @@ def _write_meta(data_set: DataSet, numbering: Numbering, root: Path, language: s
 
 
 def _frame_tables(
-    numbering: Numbering, start: int, stop: int, schema: "pa.Schema", language: str, subtasks: dict[str, int]
+    data_set: DataSet,
+    numbering: Numbering,
+    span: tuple[int, int],
+    schema: "pa.Schema",
+    language: str,
+    subtasks: dict[str, int],
 ) -> "Iterator[pa.Table]":
     """Frames as row groups of some episodes each: memory does not grow with the data set."""
     import numpy as np
     import pyarrow as pa
 
-    for first in range(start, stop, _EPISODES_PER_GROUP):
-        last = min(first + _EPISODES_PER_GROUP, stop)
+    for first in range(*span, _EPISODES_PER_GROUP):
+        last = min(first + _EPISODES_PER_GROUP, span[1])
         rows = numbering.rows[first:last]
         columns = [pa.array(column) for column in frame_columns(numbering, first, last).values()]
         if language == "columns":
-            columns += language_columns(rows)
+            columns += language_columns(data_set, rows)
         elif language == "subtask":
             columns.append(pa.array(np.concatenate([subtask_column(row.episode, subtasks) for row in rows])))
         yield pa.Table.from_arrays(columns, schema=schema)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from exporters.dataset.episode import Episode, EpisodeAction
+from exporters.dataset.boxes import frame_boxes
+from exporters.dataset.data_set import DataSet
+from exporters.dataset.episode import Episode
 from exporters.dataset.store import Row
 from exporters.lerobot.features import CAMERA
-from exporters.lerobot.subtasks import frame_at, subtask_spans
+from exporters.lerobot.subtasks import subtask_spans
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +26,7 @@ LANGUAGE_FEATURES: Final[dict[str, dict[str, Any]]] = {
 QUESTION: Final = "Which objects are handled or in the way? Answer with their bounding boxes."
 
 
-def language_columns(rows: Sequence[Row]) -> "list[pa.Array]":
+def language_columns(data_set: DataSet, rows: Sequence[Row]) -> "list[pa.Array]":
     """``language_persistent`` and ``language_events`` of the frames of episodes, one entry a frame.
 
     All frames of an episode have the same persistent entries; an event belongs to one frame only.
@@ -35,10 +37,10 @@ def language_columns(rows: Sequence[Row]) -> "list[pa.Array]":
     persistent = pa.array([_subtasks(row.episode) for row in rows], persistent_type)
     lengths = [row.episode.frames for row in rows]
     repeated = persistent.take(pa.array(np.repeat(np.arange(len(rows)), lengths)))
-    return [repeated, _event_column(rows, event_type)]
+    return [repeated, _event_column(data_set, rows, event_type)]
 
 
-def _event_column(rows: Sequence[Row], event_type: "pa.DataType") -> "pa.Array":
+def _event_column(data_set: DataSet, rows: Sequence[Row], event_type: "pa.DataType") -> "pa.Array":
     """The entries of all episodes one after another, and where those of each frame end: nearly all frames have none."""
     import pyarrow as pa
 
@@ -46,7 +48,7 @@ def _event_column(rows: Sequence[Row], event_type: "pa.DataType") -> "pa.Array":
     ends: list[np.ndarray[Any, np.dtype[np.int32]]] = [np.zeros(1, np.int32)]
     for row in rows:
         counts = np.zeros(row.episode.frames, np.int32)
-        for frame, pair in sorted(_boxes(row), key=lambda item: item[0]):
+        for frame, pair in _boxes(data_set, row):
             counts[frame] = len(pair)
             entries += pair
         ends.append(ends[-1][-1] + np.cumsum(counts, dtype=np.int32))
@@ -72,29 +74,15 @@ def _subtasks(episode: Episode) -> list[dict[str, Any]]:
     ]
 
 
-def _boxes(row: Row) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """A question and its answer on the first frame of each action that has objects; one pair a frame."""
-    taken: set[int] = set()
-    for action in row.episode.actions:
-        frame = min(frame_at(row.episode, action.t_start_s), row.episode.frames - 1)
-        if not action.objects or frame in taken:
-            continue
-        taken.add(frame)
-        answer = json.dumps({"detections": list(_detections(action, row))})
-        common = {"style": "vqa", "camera": CAMERA}
-        yield (
-            frame,
-            [
-                {"role": "user", "content": QUESTION, **common},
-                {"role": "assistant", "content": answer, **common},
-            ],
-        )
-
-
-def _detections(action: EpisodeAction, row: Row) -> Iterator[dict[str, Any]]:
-    """Boxes in pixels of the video; empty if the size of the keyframes is unknown."""
-    for box in action.objects:
-        if box.width_px and box.height_px:
-            across, down = row.clip.width_px / box.width_px, row.clip.height_px / box.height_px
-            scaled = [round(value * scale, 1) for value, scale in zip(box.xyxy, [across, down] * 2, strict=True)]
-            yield {"label": box.name, "bbox_format": "xyxy", "bbox": scaled}
+def _boxes(data_set: DataSet, row: Row) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """A question and its answer on each frame that has boxes, in order of the frames."""
+    detections: dict[int, list[dict[str, Any]]] = {}
+    for box in frame_boxes(data_set, row):
+        corners = [round(value, 1) for value in (box.x1_px, box.y1_px, box.x2_px, box.y2_px)]
+        found = {"label": box.name, "bbox_format": "xyxy", "bbox": corners}
+        detections.setdefault(box.frame, []).append(found)
+    common = {"style": "vqa", "camera": CAMERA}
+    for frame, boxes in sorted(detections.items()):
+        answer = json.dumps({"detections": boxes})
+        question = {"role": "user", "content": QUESTION, **common}
+        yield frame, [question, {"role": "assistant", "content": answer, **common}]
