@@ -61,12 +61,16 @@ class Format:
     """Writes a data set into a folder that exists, or brings what is there up to date."""
     check: Callable[[], None] = lambda: None
     """Raises ``ModelUnavailableError`` before any work if a package is missing."""
+    tag: str = ""
+    """Git tag by which its reader finds the data set on the hub; empty if it reads the main branch."""
 
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
-        "lerobot": Format("LeRobotDataset v3.0", lerobot.write, require_pyarrow),
-        "lerobot21": Format("LeRobotDataset v2.1, with the modality.json of GR00T", lerobot21.write, require_pyarrow),
+        "lerobot": Format("LeRobotDataset v3.0", lerobot.write, require_pyarrow, tag="v3.0"),
+        "lerobot21": Format(
+            "LeRobotDataset v2.1, with the modality.json of GR00T", lerobot21.write, require_pyarrow, tag="v2.1"
+        ),
         "webdataset": Format("tar shards of clips, facts and captions", webdataset.write),
         "hf": Format("clips with metadata.jsonl, as the hub's viewer shows them", video_folder.write),
         "cosmos": Format("videos/ and metas/ for NVIDIA Cosmos", cosmos.write),

@@ -9,6 +9,7 @@
     │   │   └── UnreachableError          a live source that may be available later
     │   └── IntrinsicsError               the camera's calibration
     ├── NoRoomError                    6  disk, memory or VRAM is full
+    ├── PushError                      4  an export is done, and the hub does not take it
     └── StageFailedError              any  a stage's process died; has that stage's exit code
     ModelUnavailableError              5  a package, a model or its weights are missing (``models.errors``)
 
@@ -32,6 +33,7 @@ __all__ = [
     "ModelUnavailableError",
     "NewerVersionError",
     "NoRoomError",
+    "PushError",
     "SourceError",
     "StageFailedError",
     "UnreachableError",
@@ -115,6 +117,12 @@ class NoRoomError(EgocleanError):
     """Disk, memory or VRAM is full."""
 
     exit_code = ExitCode.NO_ROOM
+
+
+class PushError(EgocleanError):
+    """An export is done, and the hub does not take it."""
+
+    exit_code = ExitCode.PARTIAL
 
 
 class StageFailedError(EgocleanError):

@@ -1,7 +1,7 @@
 """Turns errors of the hub's client into sentences, with what to do."""
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from models.weights.hub_client import RepoType, requested_wait_s
 from models.weights.token import hub_token
@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 
-def explain(error: Exception, name: str, kind: RepoType = "model") -> str:
+def explain(
+    error: Exception, name: str, kind: RepoType = "model", wanted: Literal["fetched", "pushed"] = "fetched"
+) -> str:
     """One sentence on an error of the hub's client about the repository ``name``: what it means, and what helps."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        return explain(error.__cause__, name, kind)  # the client's wrapping adds nothing
+        return explain(error.__cause__, name, kind, wanted)  # the client's wrapping adds nothing
     thing = "data set" if kind == "dataset" else "model"
     why = _refused(error, name, kind) if isinstance(error, HfHubHTTPError) else _unheard(error)
-    return f"the {thing} {name!r} cannot be fetched: {why}"
+    return f"the {thing} {name!r} cannot be {wanted}: {why}"
 
 
 def cannot_use_cache(error: OSError) -> str:
@@ -65,7 +67,7 @@ def _by_status(response: "httpx2.Response") -> str:
         case HTTPStatus.UNAUTHORIZED:
             return "the hub does not know the token in HF_TOKEN; make a new one in your account's settings, and set it"
         case HTTPStatus.FORBIDDEN:
-            return "the token in HF_TOKEN has no permission to read it; give it that, or set another"
+            return "the token in HF_TOKEN has no permission for that; give it one, or set another"
         case HTTPStatus.TOO_MANY_REQUESTS:
             wait_s = requested_wait_s(response)
             when = "later" if wait_s is None else f"in {wait_s:.0f} s"

@@ -17,11 +17,12 @@ from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import PathName
 from stream.errors import EgocleanError, ExitCode, InputError, NoRoomError, UsageError, exit_code_of
-from stream.ui.progress import SECONDS, progress
+from stream.ui.progress import BYTES, SECONDS, progress
 from stream.ui.text import clock, print_line
 
 if TYPE_CHECKING:
     from exporters.dataset.export import Planned, Report
+    from exporters.dataset.push import Push
     from exporters.run_view import RunView
 
 _LOG: Final = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ _PATH = PathName()
 _EXAMPLES = (
     ("A LeRobot data set of all segments", "export lerobot runs/clip --to datasets/bench"),
     ("Anomalous segments of all runs, as clips", "export clips runs --to odd --select anomalous"),
+    ("A data set on the hub", "export lerobot runs --to datasets/bench\n--push hf://datasets/OWNER/NAME"),
     ("Two formats at once; each clip is decoded once", "export lerobot,webdataset runs --to datasets/bench"),
 )
 _CODES = (
@@ -43,9 +45,19 @@ _CODES = (
 @own_option("--to", "folder", type=_PATH, required=True, help="Folder of the data set, new or of an earlier export.")
 @run_options("runtime.offline")
 @export_options
+@own_option("--push", metavar="ADDRESS", help="Also push to the hub: hf://datasets/OWNER/NAME, with HF_TOKEN.")
+@own_option("--public", is_flag=True, help="Create the data set on the hub for everyone.  [default: private]")
 @own_option("--dry-run", is_flag=True, help="Show what would be exported, and write nothing.")
 def export(
-    formats: str, runs: tuple[Path, ...], *, folder: Path, options: ExportOptions, dry_run: bool, chosen: Chosen
+    formats: str,
+    runs: tuple[Path, ...],
+    *,
+    folder: Path,
+    options: ExportOptions,
+    push: str | None,
+    public: bool,
+    dry_run: bool,
+    chosen: Chosen,
 ) -> None:
     """Export segments of runs as a data set.
 
@@ -75,9 +87,10 @@ def export(
     from exporters.dataset.export import Report
     from exporters.dataset.export import export as export_runs
 
-    chosen.options("-")
+    offline = chosen.options("-").runtime.offline
     console, report = Console(), Report()
     names = _formats(formats)
+    pushing = _push(push, names, options, public=public, offline=offline) if push else None
     planned, fps = _planned(list(_views(runs, report)), folder, options)
     seconds = sum(each.seconds for each in planned)
     count = sum(len(each.episodes) for each in planned)
@@ -87,7 +100,38 @@ def export(
         with _resumable(folder), progress(console, folder.name, SECONDS, seconds) as job:
             export_runs(planned, folder, header, options, report, job.update)
         _show(console, report, folder)
+        if pushing is not None and report.rows:
+            _send(console, pushing, folder, names[0])
     sys.exit(_show_failures(console, report, some=dry_run or bool(report.rows)))
+
+
+def _push(address: str, names: Sequence[str], options: ExportOptions, *, public: bool, offline: bool) -> "Push":
+    """The push that is wanted, checked before any work.
+
+    Raises:
+        UsageError: it contradicts other options.
+    """
+    from exporters.dataset.push import Push
+
+    if offline:
+        raise UsageError(f"--push {address} needs the network, which --offline forbids: omit one of them")
+    if len(names) > 1:
+        raise UsageError(f"--push {address} takes one format, not {len(names)}: a data set on the hub has one card")
+    if options.val_fraction and names[0].startswith("lerobot"):
+        raise UsageError(
+            f"--push {address}: with --val-fraction, {names[0]} writes two data sets, and LeRobot finds only one on "
+            "the hub: omit --val-fraction"
+        )
+    return Push(address, public=public)
+
+
+def _send(console: Console, pushing: "Push", folder: Path, name: str) -> None:
+    """Push what is exported, and say so."""
+    from exporters.table import FORMATS
+
+    with _resumable(folder), progress(console, pushing.name, BYTES) as job:
+        pushed = pushing.send(folder, FORMATS[name].tag, job.update)
+    print_line(console, f"{pushed.files} files pushed, {pushed.there} were there: {pushed.url}")
 
 
 @contextmanager

@@ -127,3 +127,12 @@ def test_a_run_of_a_clip_on_the_hub_is_exported_from_its_commit(
     assert done.returncode == 0, done.stdout
     (line,) = (json.loads(text) for text in (tmp_path / "set/episodes.jsonl").read_text().splitlines())
     assert line["worker"].startswith("factory")
+
+
+def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        make_coded_run(tmp_path, name=name, run_id=name * 16, segments=[Spoken(0.0, 0.5), Spoken(0.5, 1.0)])
+    for workers in ("1", "4"):
+        words = ("export", FORMATS, tmp_path / "runs", "--video", "raw", "--to", tmp_path / workers)
+        assert run_here(*words, "--workers", workers).returncode == 0
+    assert contents(tmp_path / "1") == contents(tmp_path / "4")

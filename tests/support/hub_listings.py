@@ -1,7 +1,7 @@
 """What a hub says of its repositories: folders, files and their digests, in the JSON of the real one."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -20,6 +20,8 @@ class Repo:
     """Gated: anyone may list it, nobody may read it. Private: there only for those who show ``TOKEN``."""
     earlier: tuple[str, ...] = ()
     """Commits before this one, which hold the same files."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """Commit of each tag."""
 
     @property
     def revisions(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from stream.sources.remote.storage import pinned_commit
 from tests.support.hub_listings import LARGE, Repo, git_oid, sha256, sibling_entry, tree_entries
+from tests.support.hub_writes import LFS_STORE, is_write, read_body, write
 
 if TYPE_CHECKING:
     import pytest
@@ -71,6 +72,10 @@ class Hub:
     """Whether ranges are honoured."""
     page_entries: int = 1000
     """Of a folder's list, at most, in one answer."""
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """Large files that were sent, by their SHA-256, also of commits that were never made."""
+    commits: list[list[str]] = field(default_factory=list)
+    """The paths of each commit that was made here."""
     released: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
 
@@ -101,10 +106,10 @@ class _HubHandler(BaseHTTPRequestHandler):
         fault = self._fault(path, body=False) if self.command == "GET" else None
         if fault is not None and fault.status is not None:
             self._answer(fault.status, b"<html>out of order</html>", {"Content-Type": "text/html", **fault.headers})
-        elif not self._refused(path):
+        elif not self._refused(path) and not self._written(path):
             self._route(path, parse_qs(url.query))
 
-    do_HEAD = do_POST = do_GET  # noqa: N815  (the names that http.server looks for)
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  (the names that http.server looks for)
 
     def _fault(self, path: str, *, body: bool) -> Fault | None:
         return self._hub.take_fault(path, self.headers.get("Range"), body=body)
@@ -124,6 +129,22 @@ class _HubHandler(BaseHTTPRequestHandler):
             return True
         return False
 
+    def _written(self, path: str) -> bool:
+        """Whether the request was one that writes."""
+        if not is_write(self.command, path):
+            return False
+        body = read_body(self.headers, self.rfile)
+        fault = self._fault(path, body=False)
+        if fault is not None and fault.status is not None:
+            self._error(fault.status, "", "out of order")
+        elif not path.startswith(LFS_STORE) and self.headers.get("Authorization") is None:
+            self._error(401, "", "Invalid username or password.")
+        else:
+            with self._hub.lock:
+                status, answer = write(self._hub, self.command, path, body)
+            self._answer(status, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+        return True
+
     def _route(self, path: str, query: dict[str, list[str]]) -> None:
         for repo in self._hub.repos:
             api, files = f"/api/{repo.kind}/{repo.name}", f"/{repo.path}/resolve/"
@@ -141,7 +162,11 @@ class _HubHandler(BaseHTTPRequestHandler):
     def _api(self, repo: Repo, rest: str, query: dict[str, list[str]]) -> None:
         what, _, rest = rest.partition("/")
         revision, _, folder = rest.partition("/")
-        if what in ("revision", "tree", "paths-info") and revision not in repo.revisions:
+        if what == "refs":
+            tags = [{"name": n, "ref": f"refs/tags/{n}", "targetCommit": commit} for n, commit in repo.tags.items()]
+            main = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo.commit}
+            self._json({"branches": [main], "tags": tags, "converts": []})
+        elif what in ("revision", "tree", "paths-info") and revision not in repo.revisions:
             self._error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif what == "tree":
             recursive = query.get("recursive", ["False"])[0].lower() == "true"

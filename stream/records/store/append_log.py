@@ -16,7 +16,7 @@ class AppendLog:
         self._file: BinaryIO = path.open("ab+", buffering=0)
         if not exists:
             sync_dir(path.parent)
-        self.count = self._cut_torn_line()
+        self.count = self._cut_torn_line(path)
         """Whole lines so far."""
 
     def write(self, line: bytes) -> None:
@@ -45,12 +45,13 @@ class AppendLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _cut_torn_line(self) -> int:
-        self._file.seek(0)
+    def _cut_torn_line(self, path: Path) -> int:
         whole = lines = 0
-        for line in self._file:
-            if line.endswith(b"\n"):
-                whole += len(line)
-                lines += 1
-        self._file.truncate(whole)
+        with path.open("rb") as file:  # buffered: the unbuffered one is read byte by byte
+            for line in file:
+                if line.endswith(b"\n"):
+                    whole += len(line)
+                    lines += 1
+        if whole < self._file.seek(0, os.SEEK_END):
+            self._file.truncate(whole)
         return lines

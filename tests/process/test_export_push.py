@@ -1,0 +1,142 @@
+"""``export --push``: what the hub holds afterwards, and what is sent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+import stamina
+
+from tests.support.coded_run import SEGMENTS, make_coded_run
+from tests.support.export_contents import contents
+from tests.support.hub_listings import Repo
+from tests.support.hub_server import TOKEN, Fault, Hub, point_client_at, serving
+from tests.support.inline import run_here
+
+ADDRESS = "hf://datasets/someone/bench"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_coded_run(tmp_path_factory.mktemp("coded"))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub without a data set, and a client that sends large files by LFS and waits for nothing."""
+    with serving() as hub, stamina.set_testing(True, attempts=3):
+        point_client_at(hub, tmp_path, monkeypatch)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield hub
+
+
+def push(run: Path, *more: str, formats: str = "clips") -> CompletedProcess[str]:
+    done = run_here("export", formats, run, "--to", "set", "--video", "raw", "--push", ADDRESS, *more)
+    assert TOKEN not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def pushed(hub: Hub) -> dict[str, bytes]:
+    """What the hub holds of the export."""
+    (repo,) = hub.repos
+    return {path: content for path, content in repo.files.items() if path != ".gitattributes"}
+
+
+def puts(hub: Hub) -> list[str]:
+    """The large files that were sent."""
+    return [made.path for made in hub.requests if made.method == "PUT"]
+
+
+def test_the_hub_holds_what_the_folder_holds(run: Path, hub: Hub) -> None:
+    done = push(run)
+    assert done.returncode == 0, done.stderr
+    assert f"6 files pushed, 0 were there: {hub.endpoint}/datasets/someone/bench" in done.stdout
+    assert pushed(hub) == contents(Path("set"))
+    assert hub.repos[0].access == "private"
+    assert [path.endswith(".mp4") for path in hub.commits[0]] == [True] * 3
+    assert hub.commits[1] == ["README.md", "episodes.csv", "episodes.jsonl"]
+    assert all(TOKEN.encode() not in path.read_bytes() for path in Path("set").rglob("*") if path.is_file())
+
+
+def test_a_second_push_sends_what_is_new_alone(tmp_path: Path, hub: Hub) -> None:
+    run = make_coded_run(tmp_path, segments=SEGMENTS[:2], finished=False)
+    assert push(run, "--public").returncode == 0
+    assert hub.repos[0].access == "open"
+    make_coded_run(tmp_path)
+    hub.commits.clear()
+    assert push(run).returncode == 0
+    assert hub.commits == [["clips/clip-s0002.mp4"], ["README.md", "episodes.csv", "episodes.jsonl"]]
+    assert pushed(hub) == contents(Path("set"))
+    assert "0 files pushed, 6 were there" in push(run).stdout
+    assert len(hub.commits) == 2
+
+
+@pytest.mark.parametrize("end", ["/commit/main", "/objects/batch", "/refs", "/repos/create"])
+def test_a_push_that_is_cut_goes_on(run: Path, hub: Hub, end: str) -> None:
+    hub.faults[end] = [Fault(status=500) for _ in range(30)]
+    done = push(run, formats="lerobot")
+    assert (done.returncode, "cannot be pushed" in done.stderr) == (4, True)
+    assert (done.stderr.count("\n"), "the same command goes on" in done.stderr) == (1, True)
+    hub.faults.clear()
+    assert push(run, formats="lerobot").returncode == 0
+    assert pushed(hub) == contents(Path("set"))
+    assert len(puts(hub)) == len(set(puts(hub))) >= 3  # no clip was sent twice
+
+
+def test_a_passing_fault_is_not_noticed(run: Path, hub: Hub) -> None:
+    hub.faults["/commit/main"] = [Fault(status=503)]
+    assert push(run).returncode == 0
+    assert pushed(hub) == contents(Path("set"))
+
+
+def test_lerobots_tag_is_on_the_last_commit(tmp_path: Path, hub: Hub) -> None:
+    run = make_coded_run(tmp_path, segments=SEGMENTS[:1], finished=False)
+    assert push(run, formats="lerobot").returncode == 0
+    (repo,) = hub.repos
+    first = repo.commit
+    assert repo.tags == {"v3.0": first}
+    make_coded_run(tmp_path)
+    assert push(run, formats="lerobot").returncode == 0
+    assert repo.tags == {"v3.0": repo.commit}
+    assert repo.commit != first
+
+
+def test_a_data_set_with_something_else_in_it_is_left_alone(run: Path, hub: Hub) -> None:
+    hub.repos.append(Repo("someone/bench", {"thesis.txt": b"mine", "README.md": b"mine"}, kind="datasets"))
+    done = push(run)
+    assert (done.returncode, "holds thesis.txt, which is not of this export" in done.stderr) == (2, True)
+    assert hub.repos[0].files == {"thesis.txt": b"mine", "README.md": b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"more": ["--offline"]}, 2, "needs the network, which --offline forbids"),
+        ({"formats": "clips,vtt"}, 2, "takes one format, not 2"),
+        ({"formats": "lerobot", "more": ["--val-fraction", "0.5"]}, 2, "omit --val-fraction"),
+        ({"more": ["--push", "someone/bench"]}, 2, "--push someone/bench: must be hf://datasets/OWNER/NAME"),
+        ({"more": ["--push", "hf://datasets/a/b/c"]}, 2, "must be hf://datasets/OWNER/NAME"),
+        ({"token": ""}, 5, "set HF_TOKEN"),
+    ],
+)
+def test_what_cannot_be_pushed_is_refused_before_any_work(
+    run: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], code: int, words: str
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", changes.get("token", TOKEN))
+    done = push(run, *changes.get("more", []), formats=changes.get("formats", "clips"))
+    assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    assert not Path("set").exists()
+    assert hub.requests == []
+
+
+def test_a_token_that_the_hub_does_not_know_is_named_and_not_shown(
+    run: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_another")
+    done = push(run)
+    assert (done.returncode, "does not know the token in HF_TOKEN" in done.stderr) == (4, True)
+    assert "hf_another" not in done.stdout + done.stderr
+    assert hub.commits == []
