@@ -68,12 +68,12 @@ CASES: dict[str, tuple[Callable[[Path, Path], Words], int, str]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_one_sentence_and_the_code(case: str, folder: Path, tmp_path: Path) -> None:
     """Each kind of bad input ends with its code and says what is wrong, and leaves no run directory behind."""
-    words, code, says = CASES[case]
+    words, code, message = CASES[case]
     given = words(folder, tmp_path)
     encoder = () if "dino" in given else ("--encoder", "grid")
     result = run_inline(*given, *encoder, "--out", tmp_path / "runs")
     assert result.returncode == code
-    assert says in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "runs").exists()
 

@@ -37,15 +37,15 @@ def test_compare_takes_the_runs_lens_and_windows(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (("--encoder", "grid", "--weights", "random"), 2, "--encoder grid has no weights"),
         (("missing.mp4",), 3, "missing.mp4 does not exist"),
         (("--encoder-model", "no/such-model", "--seconds", "3"), 5, "no/such-model"),
     ],
 )
-def test_errors_are_those_of_a_run(tmp_path: Path, words: tuple[str, ...], code: int, said: str) -> None:
+def test_errors_are_those_of_a_run(tmp_path: Path, words: tuple[str, ...], code: int, message: str) -> None:
     """A bench that cannot be done ends with a run's exit code and one sentence."""
     result = run_here("bench", *words, cwd=tmp_path)
     assert result.returncode == code
-    assert said in result.stderr
+    assert message in result.stderr

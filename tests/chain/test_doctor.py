@@ -37,12 +37,12 @@ def test_good_clip_on_this_machine(clip: Path, tmp_path: Path) -> None:
 def test_json_has_the_same_figures(tmp_path: Path) -> None:
     """With --json one object holds every check, and the exit code; without a clip only the machine is looked at."""
     result = run_here("doctor", *GRID, "--out", tmp_path, "--json")
-    said = json.loads(result.stdout)
-    assert said["exit_code"] == result.returncode == 0
-    names = [made["name"] for made in said["checks"]]
+    report = json.loads(result.stdout)
+    assert report["exit_code"] == result.returncode == 0
+    names = [made["name"] for made in report["checks"]]
     assert names[:4] == ["python", "packages", "hevc", "hardware decoders"]
     assert "source" not in names
-    assert set(said["checks"][0]) == {"name", "level", "message", "hint", "exit_code"}
+    assert set(report["checks"][0]) == {"name", "level", "message", "hint", "exit_code"}
 
 
 @pytest.mark.parametrize("fault", ["clip", "lens", "lens in shares", "model", "out"])
@@ -83,9 +83,9 @@ def test_annotator_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     words = ("--annotator-model", named) if named else ()
     result = run_here("doctor", *GRID, "--annotator", "qwen", *words, "--vram-budget-gib", "23", "--out", tmp_path)
-    (said,) = [line for line in result.stdout.splitlines() if line[5:].split()[0] == "vram"]
-    assert (result.returncode, said[:5].strip()) == (0, "ok"), result.stdout
-    assert "annotate 23.0 GiB at most" in said
+    (report,) = [line for line in result.stdout.splitlines() if line[5:].split()[0] == "vram"]
+    assert (result.returncode, report[:5].strip()) == (0, "ok"), result.stdout
+    assert "annotate 23.0 GiB at most" in report
 
 
 def test_expected_size_is_an_upper_bound(clip: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_errors_before_the_run_are_lines_of_none(tmp_path: Path) -> None:
     good = make_clip(tmp_path / "good.mp4", frames=90)
     result = run_inline(good, tmp_path / "none.mp4", *JSON, "--out", tmp_path / "runs")
     assert result.returncode == 3
-    said = lines(result.stderr)
-    (error,) = [line for line in said if line["level"] == "error"]
+    message = lines(result.stderr)
+    (error,) = [line for line in message if line["level"] == "error"]
     assert (error["run_id"], "none.mp4" in error["message"]) == (None, True)
-    assert {line["run_id"] for line in said} == {None}
+    assert {line["run_id"] for line in message} == {None}

@@ -34,9 +34,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(run_dir: Path) -> dict[str, Any]:
     """``health.json``, which is valid whenever it is looked at."""
-    said: dict[str, Any] = json.loads((run_dir / "health.json").read_text())
-    jsonschema.Draft202012Validator(schemas()["health"]).validate(said)
-    return said
+    report: dict[str, Any] = json.loads((run_dir / "health.json").read_text())
+    jsonschema.Draft202012Validator(schemas()["health"]).validate(report)
+    return report
 
 
 def health_of(*args: str | Path) -> Result:

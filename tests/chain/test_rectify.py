@@ -65,9 +65,9 @@ def test_odd_sides_lose_their_last_line(tmp_path: Path) -> None:
     lens = calibration(tmp_path, 127, 95)
     clip = make_clip(tmp_path / "clip.mp4", width_px=127, height_px=95, frames=6, pixel_format="yuv444p")
     assert invoke(clip, "--out", tmp_path / "out", *FINE).exit_code == 0
-    said = described(tmp_path / "out")
-    assert (said["image_width"], said["image_height"]) == (126, 94)
-    assert said["fx"] == fit_camera(read_calibration(lens).intrinsics, 127, 95).new_k[0, 0]
+    report = described(tmp_path / "out")
+    assert (report["image_width"], report["image_height"]) == (126, 94)
+    assert report["fx"] == fit_camera(read_calibration(lens).intrinsics, 127, 95).new_k[0, 0]
     (first, *_) = frames_of(tmp_path / "out" / "clip_rectified.mp4")
     assert (first.width, first.height) == (126, 94)
 
@@ -112,14 +112,14 @@ def test_the_camera_and_the_mask_belong_to_the_video(clip: Path, tmp_path: Path)
     """Scaled down, camera matrix, mask and video have one size; black is where the mask is black."""
     words = ("--longest-px", "64", "--balance", "1", "--fov-scale", "1.5")
     assert invoke(clip, "--out", tmp_path, *words, *FINE).exit_code == 0
-    said, mask = described(tmp_path), cv2.imread(str(tmp_path / "clip_mask.png"), cv2.IMREAD_UNCHANGED)
+    report, mask = described(tmp_path), cv2.imread(str(tmp_path / "clip_mask.png"), cv2.IMREAD_UNCHANGED)
     assert mask is not None
-    assert mask.shape == (48, 64) == (said["image_height"], said["image_width"])
+    assert mask.shape == (48, 64) == (report["image_height"], report["image_width"])
     assert set(np.unique(mask)) == {0, 255}
-    assert said["valid_fraction"] == pytest.approx(float((mask == 255).mean()))
+    assert report["valid_fraction"] == pytest.approx(float((mask == 255).mean()))
     whole = fit_camera(read_calibration(tmp_path / "intrinsics.json").intrinsics, 128, 96, 1.0, 1.5).new_k
-    assert said["fx"] == pytest.approx(whole[0, 0] / 2)
-    assert said["cx"] == pytest.approx((whole[0, 2] + 0.5) / 2 - 0.5)
+    assert report["fx"] == pytest.approx(whole[0, 0] / 2)
+    assert report["cx"] == pytest.approx((whole[0, 2] + 0.5) / 2 - 0.5)
     dark = rgb_of(frames_of(tmp_path / "clip_rectified.mp4")[0]).max(axis=2) < 30
     inside = cv2.erode(255 - np.asarray(mask, np.uint8), np.ones((5, 5), np.uint8)) == 255
     assert inside.any()

@@ -70,16 +70,16 @@ def test_a_newer_run_is_called_newer(copy: Path, command: str, name: str) -> Non
     FILES[name](run_dir / name)
     before = {path: path.read_bytes() for path in run_dir.iterdir() if path.is_file()}
     result = run_here(*COMMANDS[command], cwd=copy)
-    said = (result.stdout if command == "health" else result.stderr).strip()
-    assert result.returncode == (1 if command == "health" else 2), said
-    assert said.count("\n") == 0
-    assert "damaged" not in said
+    message = (result.stdout if command == "health" else result.stderr).strip()
+    assert result.returncode == (1 if command == "health" else 2), message
+    assert message.count("\n") == 0
+    assert "damaged" not in message
     if command == "run --overwrite":
-        assert "would remove runs/clip, a run of a newer version with " in said
-        assert f"({name} is of a newer version): add --yes to agree" in said
+        assert "would remove runs/clip, a run of a newer version with " in message
+        assert f"({name} is of a newer version): add --yes to agree" in message
     else:
-        assert f"runs/clip/{name} {NEWER}2; this version reads up to 1): use that version" in said
-        assert "overwrite" not in said
+        assert f"runs/clip/{name} {NEWER}2; this version reads up to 1): use that version" in message
+        assert "overwrite" not in message
     assert {path: path.read_bytes() for path in run_dir.iterdir() if path.is_file()} == before
 
 

@@ -182,7 +182,7 @@ class Started(NamedTuple):
 
     arguments: list[str]
     out: str
-    said: str
+    message: str
     code: int = 0
 
 
@@ -250,8 +250,8 @@ def test_results_that_leave_with_the_container_are_announced(container: Containe
     """Where the folder cannot be written they go elsewhere, and standard error says where and what to do."""
     started = container.start(*words, cwd=container.read_only)
     assert started.out in {"/tmp/runs", "/run/egoclean/runs"}  # noqa: S108 - the places that the image has
-    assert started.out in started.said
-    assert "--user" in started.said
+    assert started.out in started.message
+    assert "--user" in started.message
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_commands_that_make_no_runs_are_quiet(container: Container, words: list[
     """They look for runs in the same place, and say nothing of it."""
     started = container.start(*words, cwd=container.read_only)
     assert started.out != "unset"
-    assert started.said == ""
+    assert started.message == ""
 
 
 def test_the_chosen_output_folder_is_used(container: Container) -> None:
@@ -275,8 +275,8 @@ def test_a_mounted_folder_that_cannot_be_written_is_refused(container: Container
     mounted = Path("/proc")  # mounted wherever Linux runs, and closed to all
     refused = container.start(*words, cwd=mounted)
     assert (refused.code, refused.arguments) == (2, [])
-    assert '--user "$(id -u):$(id -g)"' in refused.said
-    assert len(refused.said.splitlines()) == 1
+    assert '--user "$(id -u):$(id -g)"' in refused.message
+    assert len(refused.message.splitlines()) == 1
     assert container.start(*words, cwd=mounted, out="/results").code == 0
     for out in (["--out", "/results"], ["--out=/results"], ["-o", "/results"], ["-o/results"]):
         assert container.start(*words, *out, cwd=mounted) == ([*words, *out], "unset", "", 0)

@@ -18,7 +18,7 @@ from stream.records.schema.annotations import Action
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "guide.md", ROOT / "docs" / "exports.md"]
-"""In the order in which a reader meets them: the guide's commands go on where the README's end."""
+"""In the order in which a reader meets them: the guide's commands continue where the README's end."""
 TEST_COMMAND = "make test"
 PROGRAM = "egoclean-stream"
 SET_UP = ("git clone ", "docker build ", "alias ")

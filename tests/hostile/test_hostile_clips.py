@@ -137,7 +137,7 @@ def test_the_end_of_a_container_that_has_grown_is_an_end() -> None:
 
 
 def test_streams_may_appear_on_the_way(tmp_path: Path, forms: dict[str, Path]) -> None:
-    """A transport stream that goes on as one with more streams is decoded to its end."""
+    """A transport stream that continues as one with more streams is decoded to its end."""
     more = join_streams([forms["mp4"]] * 6, tmp_path / "more.ts", default=None)
     path = tmp_path / "joined.ts"
     path.write_bytes(forms["ts"].read_bytes() + more.read_bytes())
@@ -159,7 +159,7 @@ _LINES = {
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "lines", "column"),
+    ("code", "message", "lines", "column"),
     [
         (0, "", "finished", "whole"),
         (0, "", "damaged", "FAULT"),
@@ -174,11 +174,11 @@ _LINES = {
     ],
 )
 def test_the_bench_counts_every_other_outcome_as_a_fault(
-    tmp_path: Path, code: int | None, said: str, lines: str, column: str
+    tmp_path: Path, code: int | None, message: str, lines: str, column: str
 ) -> None:
     """A traceback, a signal, a hang, a full memory, a code that the record does not bear out."""
     (tmp_path / "events.jsonl").write_text(_LINES.get(lines, ""))
-    assert fuzz.outcome(code, said, tmp_path, 20)[0] == column
+    assert fuzz.outcome(code, message, tmp_path, 20)[0] == column
 
 
 def test_the_bench_counts_what_is_missing(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ _CALIBRATIONS: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("case", _CALIBRATIONS)
 def test_a_calibration_that_is_none_is_refused(tmp_path: Path, case: str) -> None:
     """One sentence that names the value, short and printable, for any content of the file."""
-    text, says = _CALIBRATIONS[case]
+    text, message = _CALIBRATIONS[case]
     (tmp_path / "intrinsics.json").write_text(text)
-    with pytest.raises(IntrinsicsError, match=says) as refused:
+    with pytest.raises(IntrinsicsError, match=message) as refused:
         read_calibration(tmp_path / "intrinsics.json")
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < len(str(tmp_path)) + 200
@@ -157,12 +157,12 @@ def compared(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Callable[[
 @pytest.mark.parametrize("case", _SIDECARS)
 def test_a_sidecar_may_say_anything(compared: Callable[[str], Sidecar], case: str) -> None:
     """Its content is printed on one short line and recorded as JSON that is read back unchanged."""
-    text, says = _SIDECARS[case]
+    text, message = _SIDECARS[case]
     sidecar = compared(text)
     complaint = sidecar.warning
-    assert (complaint is None) == (says is None)
-    if complaint is not None and says is not None:
-        assert says in complaint
+    assert (complaint is None) == (message is None)
+    if complaint is not None and message is not None:
+        assert message in complaint
         assert complaint.isprintable()
         assert len(complaint) < 200
     recorded = RecordedSource(name="clip.mp4", size_bytes=1, sidecar=asdict(sidecar))

@@ -94,9 +94,9 @@ def test_an_error_is_a_harmless_sentence(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(ValueError, match="owned") as fault:
         _fail()
     assert report_error(fault.value) == ExitCode.INTERNAL
-    said = capsys.readouterr().err
-    assert harmless(said)
-    assert "Traceback" in said
+    output = capsys.readouterr().err
+    assert harmless(output)
+    assert "Traceback" in output
 
 
 def _events() -> Iterator[events.Event]:
@@ -126,24 +126,24 @@ def test_views_show_no_escape(kind: type[PlainView | LiveView]) -> None:
 def test_json_for_programs_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     """One line an event, also for readers that break lines at U+0085 or U+2028; what is read is what was written."""
     view = JsonView()
-    told = list(_events())
-    for event in told:
+    run_events = list(_events())
+    for event in run_events:
         view.event(event)
     view.note(Note(HOSTILE))
-    said = capsys.readouterr()
-    assert said.out.isascii()
-    assert [json.loads(line)["event"] for line in said.out.splitlines()] == [event.event for event in told]
-    assert harmless(said.err)
+    output = capsys.readouterr()
+    assert output.out.isascii()
+    assert [json.loads(line)["event"] for line in output.out.splitlines()] == [event.event for event in run_events]
+    assert harmless(output.err)
 
 
 def test_records_are_ascii_lines(tmp_path: Path) -> None:
     """``events.jsonl`` and ``health.json`` hold every name as it is, in one line of ASCII each."""
-    told = list(_events())
+    run_events = list(_events())
     with EventLog(tmp_path / "events.jsonl") as log:
-        written = [log.append(event) for event in told]
+        written = [log.append(event) for event in run_events]
     content = (tmp_path / "events.jsonl").read_text(encoding="utf-8")
     assert content.isascii()
-    assert len(content.splitlines()) == len(told)
+    assert len(content.splitlines()) == len(run_events)
     assert list(read_events(tmp_path / "events.jsonl")) == written
     health = Health(time=now().isoformat(), state="failed", reason="\x9b\u2028", decoded_s=0, windows=0)
     health.write(tmp_path / "health.json")
@@ -165,9 +165,9 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
     assert harmless(screen.getvalue().replace("\r", "").replace("\x1b[2K", ""))
     list(_shown([Check("clip", "FAIL", HOSTILE, HOSTILE)]))
     logging.getLogger("stream.sources.tar").info("finding the clips in %s", LOGGED)
-    said = capsys.readouterr()
-    assert harmless(said.out)
-    assert harmless(said.err)
+    output = capsys.readouterr()
+    assert harmless(output.out)
+    assert harmless(output.err)
 
 
 def test_metrics_contain_no_text_of_models() -> None:

@@ -126,7 +126,7 @@ def test_a_header_that_lies_makes_no_endless_clip(plain: Path, tmp_path: Path, l
 
 @pytest.mark.parametrize("duration", [float("nan"), float("inf"), -5.0, 1e308, 0.0])
 def test_a_duration_that_is_none(tmp_path: Path, duration: float) -> None:
-    """A Matroska file may say NaN, infinity or less than nothing: the header then has no duration."""
+    """A Matroska file may contain NaN, infinity or less than nothing: the header then has no duration."""
     path = make_clip(tmp_path / "clip.mkv", frames=10)
     at = path.read_bytes().index(b"\x44\x89\x88") + 3  # Duration, eight bytes (RFC 9559, 5.1.2.10)
     patched(path, path, (at, struct.pack(">d", duration)))

@@ -113,7 +113,7 @@ def test_vjepa2_runs_with_weights(clip: Path, tmp_path: Path) -> None:
 
 
 def test_weights_that_cannot_be_loaded_are_refused(clip: Path, tmp_path: Path) -> None:
-    """Weights that were asked for and are not whole, or not what they claim, end the command before any work."""
+    """Weights that were requested and are not whole, or not what they claim, end the command before any work."""
     model = save_tiny_vjepa2(tmp_path / "tiny", encoder_px=64)
     (model / "model.safetensors").write_bytes(b"no weights")
     for given in (model, tmp_path / "nowhere"):

@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from stream.records.schema import events
-from tests.support.described import actions, failures, hang_after, is_annotated, outcomes, release, told, words
+from tests.support.described import actions, events_of, failures, hang_after, is_annotated, outcomes, release, words
 from tests.support.inline import run_here
 from tests.support.openai_server import OpenAIServer, serving
 from tests.support.runs import DEADLINE_S, started, wait_for_event, worker_named
@@ -15,7 +15,7 @@ from tests.support.runs import DEADLINE_S, started, wait_for_event, worker_named
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
-    """A server that answers everything well, unless told otherwise."""
+    """A server that answers everything well, unless scripted otherwise."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
         yield server
@@ -28,7 +28,7 @@ def is_restarted(event: events.Event) -> bool:
 
 def restarted(run_dir: Path) -> list[str]:
     """Processes that were started again."""
-    return [event.process for event in told(run_dir) if isinstance(event, events.StageRestarted)]
+    return [event.process for event in events_of(run_dir) if isinstance(event, events.StageRestarted)]
 
 
 @pytest.mark.parametrize("source", ["file", "pipe"])

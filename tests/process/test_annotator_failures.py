@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from stream.records.schema import events
-from tests.support.described import actions, failures, outcomes, told, words
+from tests.support.described import actions, events_of, failures, outcomes, words
 from tests.support.inline import run_here, run_inline
 from tests.support.openai_server import OpenAIServer, ScriptedReply, serving
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
-    """A server that answers everything well, unless told otherwise."""
+    """A server that answers everything well, unless scripted otherwise."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
         yield server
@@ -27,13 +27,13 @@ def test_lost_server_fails_only_its_open_requests(described_clip: Path, tmp_path
         gone = there.enter_context(serving())
 
         def goes(_echo: str) -> None:
-            if len(gone.asked) == 2:
+            if len(gone.requests) == 2:
                 there.close()
 
         gone.strikes = goes
         asks = ("--annotator-batch", "1", "--annotator-connect-timeout-s", "0")
         assert run_inline(*words(described_clip, tmp_path, gone, *asks)).returncode == 4
-    last = told(run_dir)[-1]
+    last = events_of(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
     assert round(last.annotated_s + last.failed_s, 6) == 21.0
     assert failures(run_dir)

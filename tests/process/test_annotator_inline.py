@@ -10,7 +10,7 @@ import pytest
 from stream.records.reading import layout_of
 from stream.records.schema import events
 from stream.records.schema.health import Health, read_health
-from tests.support.described import assert_described_alike, hang_after, release, told, words
+from tests.support.described import assert_described_alike, events_of, hang_after, release, words
 from tests.support.echo_server import MODEL
 from tests.support.inline import run_inline
 from tests.support.openai_server import serving
@@ -36,11 +36,11 @@ def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_clip_is_described_while_it_plays(undisturbed: Path) -> None:
     """Every segment is annotated, in its event and in the file; run.json names the annotator; no keyframe is left."""
     assert_described_alike(undisturbed, undisturbed)
-    annotated = [event for event in told(undisturbed) if isinstance(event, events.SegmentAnnotated)]
+    annotated = [event for event in events_of(undisturbed) if isinstance(event, events.SegmentAnnotated)]
     assert len(annotated) >= 4
     assert {event.subtasks for event in annotated} == {("tightens a screw",)}
     assert {event.annotator for event in annotated} == {f"openai {MODEL}"}
-    last = told(undisturbed)[-1]
+    last = events_of(undisturbed)[-1]
     assert isinstance(last, events.RunFinished)
     assert last.annotation.tokens_in == 1234 * len(annotated)
     facts = manifest(undisturbed)["annotator"]
@@ -56,7 +56,7 @@ def test_server_that_wants_a_key_ends_the_run(described_clip: Path, tmp_path: Pa
         result = run_inline(*words(described_clip, tmp_path, server))
         assert result.returncode == 5
         assert "OPENAI_API_KEY" in result.stderr
-        last = told(tmp_path / "clip")[-1]
+        last = events_of(tmp_path / "clip")[-1]
         assert isinstance(last, events.RunFailed)
         assert last.exit_code == 5
 
@@ -74,14 +74,14 @@ def test_one_signal_interrupts_a_request(
         hang_after(server, 1)
 
         def strike(_: str) -> None:
-            if len(server.asked) == 2:
+            if len(server.requests) == 2:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         server.strikes = strike
         assert run_inline(*words(described_clip, tmp_path, server)).returncode == 143
         assert not server.released.is_set()
         assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)[0] > 0) == alarm
-        last = told(tmp_path / "clip")[-1]
+        last = events_of(tmp_path / "clip")[-1]
         assert isinstance(last, events.RunFailed)
         assert last.reason == "stopped by SIGTERM"
         server.strikes = lambda _: None

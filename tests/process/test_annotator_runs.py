@@ -12,7 +12,7 @@ import pytest
 
 from stream.records.schema import events
 from stream.runtime.signals import DRAIN_S
-from tests.support.described import actions, assert_described_alike, hang_after, is_annotated, release, told, words
+from tests.support.described import actions, assert_described_alike, events_of, hang_after, is_annotated, release, words
 from tests.support.inline import run_inline
 from tests.support.openai_server import OpenAIServer, serving
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
@@ -20,7 +20,7 @@ from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
-    """A server that answers everything well, unless told otherwise."""
+    """A server that answers everything well, unless scripted otherwise."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
         yield server
@@ -51,7 +51,7 @@ def test_tiny_spool_never_deadlocks(
         [(each["t_start_s"], each["t_end_s"]) for each in actions(run)] for run in (tmp_path / "clip", undisturbed)
     ]
     assert spans[0] == spans[1]
-    assert not [event for event in told(tmp_path / "clip") if isinstance(event, events.SegmentSkipped)]
+    assert not [event for event in events_of(tmp_path / "clip") if isinstance(event, events.SegmentSkipped)]
     processes = manifest(tmp_path / "clip")["usage"]["processes"]
     assert set(processes) == {"ingest", "encode", "detect", "record", "annotate"}
 
@@ -59,7 +59,7 @@ def test_tiny_spool_never_deadlocks(
 def test_stop_with_a_full_keyframe_cache_does_not_block(
     described_clip: Path, server: OpenAIServer, tmp_path: Path
 ) -> None:
-    """The chain is drained although the annotator hangs, and the same command takes up what was left, all of it."""
+    """The chain is drained although the annotator hangs, and the same command processes what was left, all of it."""
     hang_after(server, 0)
     run_dir = tmp_path / "clip"
     given = words(
@@ -75,7 +75,7 @@ def test_stop_with_a_full_keyframe_cache_does_not_block(
         assert time.monotonic() - began_s < DRAIN_S
     release(server)
     assert run_inline(*given).returncode == 0
-    last = told(run_dir)[-1]
+    last = events_of(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
     assert (round(last.annotated_s, 6), last.skipped_s) == (21.0, 0.0)
 
@@ -128,9 +128,9 @@ def test_interrupted_run_is_resumed(
         wait_for_event(run_dir, moment, process)
         code = end(process)
         assert process.wait(DEADLINE_S) == code
-    before = [event for event in told(run_dir) if is_annotated(event)]
+    before = [event for event in events_of(run_dir) if is_annotated(event)]
     release(server)
-    server.asked.clear()
+    server.requests.clear()
     assert run_cli(*words(described_clip, tmp_path, server)).returncode == 0
     assert_described_alike(run_dir, undisturbed)
-    assert len(server.asked) <= len(actions(run_dir)) - len(before)
+    assert len(server.requests) <= len(actions(run_dir)) - len(before)

@@ -55,7 +55,7 @@ def test_tokens_are_in_the_price(clip: Path, tmp_path: Path, monkeypatch: pytest
     assert result.returncode == 0, result.stderr
     measured = json.loads(report.read_text())
     assert list(measured["stages"])[-1] == "annotate"
-    assert measured["annotation"]["tokens_out"] == len(server.asked) * TOKENS_OUT > 0
+    assert measured["annotation"]["tokens_out"] == len(server.requests) * TOKENS_OUT > 0
     assert f"tokens_out {TOKENS_OUT}" in result.stdout
 
 

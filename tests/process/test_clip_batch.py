@@ -30,7 +30,7 @@ def test_a_signal_ends_the_series(tmp_path: Path) -> None:
     with started(*clips, *GRID, "--out", tmp_path / "runs", "--pace", "realtime") as process:
         wait_for_event(tmp_path / "runs" / "a", lambda event: event.event == "segment.opened", process)
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=DEADLINE_S)
+        output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == ExitCode.SIGTERM
-    assert said.splitlines()[-1].startswith("0 of 2 clips done, 1 not done, 1 not begun;")
+    assert output.splitlines()[-1].startswith("0 of 2 clips done, 1 not done, 1 not begun;")
     assert not (tmp_path / "runs" / "b").exists()

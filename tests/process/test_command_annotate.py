@@ -23,7 +23,7 @@ from stream.records.schema.options import by_path, nest
 from stream.records.store.event_log import EventLog, finish_of
 from stream.run.annotate import annotate_run
 from tests.support.annotate_later import ALL, SEGMENTS, annotate, asks, described, finished_run, run_without, shown
-from tests.support.annotated import SECONDS, of_kind, told
+from tests.support.annotated import SECONDS, events_of, of_kind
 from tests.support.echo_server import MODEL
 from tests.support.facts import without
 from tests.support.fake_annotators import Batch, FakeAnnotator, answer_to
@@ -33,7 +33,7 @@ from tests.support.openai_server import OpenAIServer, ScriptedReply, serving
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
-    """A server that answers everything well, unless told otherwise."""
+    """A server that answers everything well, unless scripted otherwise."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as server:
         yield server
@@ -45,7 +45,7 @@ def test_run_without_annotator_is_described_later(tmp_path: Path, server: OpenAI
     before = finish_of(layout.events)
     view, paper = shown()
     assert annotate_run(layout, asks(server), view) == 0
-    last = told(layout)[-1]
+    last = events_of(layout)[-1]
     assert isinstance(last, events.RunFinished)
     assert before is not None
     changed = {"seq", "time", "annotated_s", "skipped_s", "annotation"}
@@ -53,7 +53,7 @@ def test_run_without_annotator_is_described_later(tmp_path: Path, server: OpenAI
     assert (before.skipped_s, last.annotated_s, last.skipped_s) == (30.0, 30.0, 0.0)
     assert last.annotation.tokens_in == 1234 * SEGMENTS
     assert described(layout) == ALL
-    assert [event.seq for event in told(layout)] == list(range(len(told(layout))))
+    assert [event.seq for event in events_of(layout)] == list(range(len(events_of(layout))))
     assert paper.getvalue().count("tightens a screw (screwdriver)") == SEGMENTS
     (later,) = read_manifest(layout.manifest).annotated_later
     assert later.annotator["model"] == MODEL
@@ -72,7 +72,7 @@ def test_failed_segments_are_requested_again(tmp_path: Path, server: OpenAIServe
     server.replies[:] = [ScriptedReply(words="nonsense, again")]
     assert annotate(layout, asks(server, {"annotator.batch": 1})) == 4
     assert annotate(layout, asks(server)) == 0
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
     after = {action.segment_id: action for action in read_annotations(layout.annotations) if action.active}
     assert sorted(after) == ALL
     same = {"action_id"}
@@ -97,7 +97,7 @@ def test_nothing_left_to_describe_is_reported(tmp_path: Path, server: OpenAIServ
     view, paper = shown()
     assert annotate_run(layout, asks(server), view) == 0
     assert "nothing to do" in paper.getvalue()
-    assert (layout.events.read_bytes(), server.asked) == (before, [])
+    assert (layout.events.read_bytes(), server.requests) == (before, [])
 
 
 def test_segment_without_its_keyframes_fails(tmp_path: Path, server: OpenAIServer) -> None:
@@ -118,9 +118,9 @@ def test_choice_holds_as_in_a_run(tmp_path: Path, server: OpenAIServer) -> None:
     layout = run_without(tmp_path)
     annotate(layout, asks(server, {"annotator.segments": "anomalous"}))
     assert described(layout) == ["s0002", "s0005"]
-    events_before = len(told(layout))
+    events_before = len(events_of(layout))
     annotate(layout, asks(server, {"annotator.segments": "anomalous"}))
-    assert len(told(layout)) == events_before
+    assert len(events_of(layout)) == events_before
     annotate(layout, asks(server, {"annotator.segments": "all"}))
     assert described(layout) == ALL
 
@@ -179,12 +179,12 @@ def test_ended_early_it_can_be_called_again(tmp_path: Path, server: OpenAIServer
     server.replies[:] = [ScriptedReply(), ScriptedReply(), ScriptedReply(401, "{}")]
     with pytest.raises(ModelUnavailableError):
         annotate(layout, asks(server, {"annotator.batch": 1}))
-    last = told(layout)[-1]
+    last = events_of(layout)[-1]
     assert isinstance(last, events.RunFinished)
     assert (last.annotated_s, last.skipped_s) == (10.0, 20.0)
     assert annotate(layout, asks(server)) == 0
     assert described(layout) == ALL
-    assert len(server.asked) == SEGMENTS + 1
+    assert len(server.requests) == SEGMENTS + 1
 
 
 def test_call_killed_before_the_accounting_was_written_is_completed(tmp_path: Path, server: OpenAIServer) -> None:
@@ -193,11 +193,11 @@ def test_call_killed_before_the_accounting_was_written_is_completed(tmp_path: Pa
     annotate(layout, asks(server))
     lines = layout.events.read_bytes().splitlines(keepends=True)
     layout.events.write_bytes(b"".join(lines[:-1]))
-    server.asked.clear()
+    server.requests.clear()
     assert annotate(layout, asks(server)) == 0
     finish = finish_of(layout.events)
     assert finish is not None
-    assert (finish.annotated_s, server.asked) == (30.0, [])
+    assert (finish.annotated_s, server.requests) == (30.0, [])
 
 
 def test_readers_use_the_last_outcome(tmp_path: Path, server: OpenAIServer) -> None:
@@ -209,7 +209,7 @@ def test_readers_use_the_last_outcome(tmp_path: Path, server: OpenAIServer) -> N
         raise AssertionError
 
     followed = [event for event, _ in follow(layout.events, 0, never)]
-    assert followed == told(layout)
+    assert followed == events_of(layout)
     (track,) = read_run(layout.root)
     assert (track.duration_s, len(track.rows)) == (30.0, SEGMENTS)
 

@@ -78,7 +78,7 @@ def test_lines_for_programs_stay_whole(tmp_path: Path) -> None:
 
 
 def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
-    """SIGTERM to the parent: each run ends in order and can go on, and no process is left."""
+    """SIGTERM to the parent: each run ends in order and can continue, and no process is left."""
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b", "c")]
     with started(*clips, *GRID, "--out", tmp_path / "runs", "--jobs", "2", "--pace", "realtime") as process:
@@ -86,10 +86,10 @@ def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
             wait_for_event(tmp_path / "runs" / name, lambda event: event.event == "segment.opened", process)
         below = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=DEADLINE_S)
+        output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == ExitCode.SIGTERM
     assert psutil.wait_procs(below, timeout=DEADLINE_S)[1] == []
-    assert said.splitlines()[-1].startswith("0 of 3 clips done, 2 not done, 1 not begun;")
+    assert output.splitlines()[-1].startswith("0 of 3 clips done, 2 not done, 1 not begun;")
     assert [manifest(tmp_path / "runs" / name)["exit_code"] for name in ("a", "b")] == [143, 143]
     assert not (tmp_path / "runs" / "c").exists()
 

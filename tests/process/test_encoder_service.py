@@ -26,10 +26,10 @@ def folder() -> Iterator[SocketFolder]:
         yield folder
 
 
-def served(folder: SocketFolder, said: list[str], options: Mapping[str, object] | None = None) -> EncoderProcess:
+def served(folder: SocketFolder, messages: list[str], options: Mapping[str, object] | None = None) -> EncoderProcess:
     """The real process, with the encoder that needs no weights."""
     chosen = Options(source="clip.mp4").replace({"encoder.name": "grid", "encoder.batch": 4, **(options or {})})
-    return EncoderProcess(chosen, folder.endpoint("encoder"), folder.path / "encoder.log", said.append)
+    return EncoderProcess(chosen, folder.endpoint("encoder"), folder.path / "encoder.log", messages.append)
 
 
 def noise(count: int) -> UInt8:
@@ -62,8 +62,8 @@ def test_what_is_served_is_what_it_would_be_here(folder: SocketFolder) -> None:
 
 def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -> None:
     """Another takes its place, gets the frames and requests that are still needed, and answers as the first would."""
-    said: list[str] = []
-    process = served(folder, said, {"window.preset": "16@8"})
+    messages: list[str] = []
+    process = served(folder, messages, {"window.preset": "16@8"})
     try:
         client = RemoteEncoder(folder.endpoint("encoder"))
         frames = noise(client.frames)
@@ -77,7 +77,7 @@ def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -
         process.check()
         after = under_way.result()[0]
         np.testing.assert_array_equal(after.mean, before.mean)
-        assert said == ["the shared encoder is restarted: it ended with status -9"]
+        assert messages == ["the shared encoder is restarted: it ended with status -9"]
     finally:
         process.close()
     client.close()

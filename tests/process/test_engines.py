@@ -96,8 +96,8 @@ def test_with_an_annotator(described_clip: Path, tmp_path: Path) -> None:
     with answering() as url:
         asks = ("--annotator", "openai", "--annotator-url", url, "--annotator-model", MODEL)
         assert_alike(tmp_path, (described_clip, *DESCRIBED, *asks, "--annotator-batch", "1"))
-    told = list(read_events(tmp_path / "inline" / "clip" / "events.jsonl"))
-    assert sum(isinstance(event, events.SegmentAnnotated) for event in told) >= 4
+    run_events = list(read_events(tmp_path / "inline" / "clip" / "events.jsonl"))
+    assert sum(isinstance(event, events.SegmentAnnotated) for event in run_events) >= 4
 
 
 def test_a_full_spool_waits_for_the_annotator(described_clip: Path, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_an_annotator_that_fails_is_built_again_alone(
     whole, left = OpenAIAnnotator.annotate, [deaths]
 
     class AcceleratorError(RuntimeError):
-        """As torch's, after which a process can do nothing on its GPU any more."""
+        """As torch's, after which a process can do nothing on its GPU any longer."""
 
     def dies(annotator: OpenAIAnnotator, requests: object) -> object:
         if left[0]:
@@ -199,11 +199,11 @@ def test_an_annotator_that_fails_is_built_again_alone(
     with answering() as url:
         asks = ("--annotator", "openai", "--annotator-url", url, "--annotator-model", MODEL)
         result = run_inline(described_clip, *DESCRIBED, *asks, "--max-restarts", "2", "--out", tmp_path)
-    told = list(read_events(tmp_path / "clip" / "events.jsonl"))
-    restarts = [event.process for event in told if isinstance(event, events.StageRestarted)]
+    run_events = list(read_events(tmp_path / "clip" / "events.jsonl"))
+    restarts = [event.process for event in run_events if isinstance(event, events.StageRestarted)]
     assert restarts == ["annotate"] * min(deaths, 2)
-    outcomes = [event for event in told if isinstance(event, events.SegmentAnnotated | events.SegmentFailed)]
-    assert len(outcomes) == sum(isinstance(event, events.SegmentClosed) for event in told)
+    outcomes = [event for event in run_events if isinstance(event, events.SegmentAnnotated | events.SegmentFailed)]
+    assert len(outcomes) == sum(isinstance(event, events.SegmentClosed) for event in run_events)
     if deaths == 1:
         assert result.returncode == 0
         assert all(isinstance(event, events.SegmentAnnotated) for event in outcomes)

@@ -149,7 +149,7 @@ def test_a_cut_connection_is_tried_again(hub: Hub, clip: bytes, monkeypatch: pyt
     hub.faults = {SHARD: [Fault(cut_after=1000, first_byte=block)] * 4}
     with source.open() as file:
         assert file.read() == clip
-    requested = Counter(made.range for made in hub.asked(f"/storage/datasets/{EGO_100K.data_set}/{PATH}"))
+    requested = Counter(made.range for made in hub.requests_for(f"/storage/datasets/{EGO_100K.data_set}/{PATH}"))
     assert requested[f"bytes={block}-{block + 8191}"] == 5
     assert sum(requested.values()) == len(requested) + 4
 

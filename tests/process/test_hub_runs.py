@@ -91,7 +91,7 @@ def test_a_clip_is_run_where_it_lies(
 
 
 def test_a_resumed_run_stays_at_its_commit(run: Program, hub: Hub, tmp_path: Path, noisy: bytes) -> None:
-    """A fault ends it with 3; the same command goes on with the commit it began with; --overwrite takes the newest."""
+    """A fault ends it with 3; the same command keeps the commit it began with; --overwrite takes the newest."""
     hub.faults = {
         EGO_100K.shard: [Fault(status=404, headers={"X-Error-Code": "EntryNotFound"}, first_byte=middle(hub, noisy))]
     }

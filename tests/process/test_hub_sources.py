@@ -78,14 +78,16 @@ def test_a_clip_in_the_middle_costs_no_more_than_itself(hub: Hub, tmp_path: Path
 def test_headers_alone_are_fetched_once(hub: Hub) -> None:
     """Listing takes one small range a member; the contents are kept, so that the next time takes none."""
     clips_named([EGO_100K.tar])
-    asked = [made.range for made in hub.asked(f"/storage/datasets/{EGO_100K.data_set}/{EGO_100K.folder}/{SHARD}")]
+    asked = [
+        made.range for made in hub.requests_for(f"/storage/datasets/{EGO_100K.data_set}/{EGO_100K.folder}/{SHARD}")
+    ]
     assert len(asked) <= 7
     for each in asked:
         first, last = map(int, str(each).removeprefix("bytes=").split("-"))
         assert last - first < SKIM_BYTES
     hub.requests.clear()
     assert len(clips_named([EGO_100K.tar])) == 5
-    assert hub.asked(SHARD) == []
+    assert hub.requests_for(SHARD) == []
 
 
 def test_cached_blocks_are_of_one_content(hub: Hub, tmp_path: Path, clip: bytes) -> None:
@@ -176,12 +178,12 @@ def test_a_commit_is_read_even_if_the_branch_moves(hub: Hub, clip: bytes) -> Non
     hub.repos[1].earlier, hub.repos[1].commit = (COMMIT,), OTHER_COMMIT
     with source.open() as file:
         assert file.read() == clip
-    asked = hub.asked(f"/{SHARD}")
+    asked = hub.requests_for(f"/{SHARD}")
     assert all(f"/resolve/{COMMIT}/" in made.path or made.path.startswith("/storage/") for made in asked)
 
 
 def test_long_lists_come_in_pages(hub: Hub, clip: bytes) -> None:
-    """Each page names the next, and a page that is refused once is asked for again."""
+    """Each page names the next, and a page that is refused once is requested again."""
     hub.page_entries = 3
     hub.repos[1].files |= {f"many/{number}.mp4": clip for number in range(8)}
     hub.faults = {f"/tree/{COMMIT}/many": [Fault(status=502)]}
@@ -193,7 +195,7 @@ def test_a_download_also_finds_the_clips(hub: Hub, spec: str) -> None:
     """From a server without ranges a shard is fetched to see what is in it; where there are ranges it can wait."""
     expected = [EGO_100K.clip(number) for number in range(5)]
     list_clips([EGO_10K.worker], download=True)
-    assert all(made.range for made in hub.asked(EGO_10K.shard) if made.path.startswith("/storage"))
+    assert all(made.range for made in hub.requests_for(EGO_10K.shard) if made.path.startswith("/storage"))
     hub.ranges = False
     assert "fetch it with --cache-source" in str(list_clips([spec]).clips[0].fault)
     assert clips_named([spec], download=True) == expected
@@ -231,4 +233,4 @@ def test_a_shard_on_the_hub_is_judged_by_names_first(hub: Hub, clip: bytes) -> N
     listing = list_clips([EGO_100K.tar])
     assert [each.spec.rpartition("::")[2] for each in listing.clips] == ["a.mkv", "b"]
     assert [each.reason for each in listing.left_out] == ["text", "picture", "unknown content"]
-    assert len(hub.asked(f"/storage/datasets/{EGO_100K.data_set}/{PATH}")) <= len(members) + 2
+    assert len(hub.requests_for(f"/storage/datasets/{EGO_100K.data_set}/{PATH}")) <= len(members) + 2

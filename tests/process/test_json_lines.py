@@ -46,10 +46,10 @@ def test_warnings_of_a_process_say_whose_they_are(clip: Path, tmp_path: Path) ->
     nobody = ("--annotator", "openai", "--annotator-url", "http://127.0.0.1:9/v1", "--annotator-model", "m")
     result = run_cli(clip, *JSON, *nobody, "--annotator-connect-timeout-s", "0", "--out", tmp_path)
     assert result.returncode == 5
-    said = lines(result.stderr)
-    assert [(line["level"], line["process"]) for line in said] == [("warning", "annotate"), ("error", None)]
-    assert said[0]["message"].startswith("http://127.0.0.1:9/v1 does not respond")
-    assert {line["run_id"] for line in said} == {manifest(tmp_path / "clip")["run_id"]}
+    message = lines(result.stderr)
+    assert [(line["level"], line["process"]) for line in message] == [("warning", "annotate"), ("error", None)]
+    assert message[0]["message"].startswith("http://127.0.0.1:9/v1 does not respond")
+    assert {line["run_id"] for line in message} == {manifest(tmp_path / "clip")["run_id"]}
 
 
 def test_death_of_a_process_is_the_last_line(clip: Path, tmp_path: Path) -> None:

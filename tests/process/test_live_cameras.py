@@ -34,11 +34,11 @@ def test_a_cut_connection_is_restored(tmp_path: Path, units: list[AccessUnit]) -
         url = camera.url(f"live?channel=2&key={SECRET}", f"user:{SECRET}@")
         done = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "1.5", "--read-timeout-s", "0.7")
     assert done.returncode == 4, done.stderr
-    told = events_of_only_run(tmp_path)
-    gaps = [event for event in told if isinstance(event, events.SourceGap)]
-    lost = [event for event in told if isinstance(event, events.SourceLost)]
-    closed = [event for event in told if isinstance(event, events.SegmentClosed)]
-    finish = told[-1]
+    run_events = events_of_only_run(tmp_path)
+    gaps = [event for event in run_events if isinstance(event, events.SourceGap)]
+    lost = [event for event in run_events if isinstance(event, events.SourceLost)]
+    closed = [event for event in run_events if isinstance(event, events.SegmentClosed)]
+    finish = run_events[-1]
     assert isinstance(finish, events.RunFinished)
     assert [event.reason for event in lost] == [
         "it ended the stream", "it has sent nothing for too long", "it ended the stream",
@@ -95,7 +95,7 @@ def test_a_run_ends_after_its_duration(tmp_path: Path, units: list[AccessUnit]) 
 
 
 def test_the_time_in_which_a_camera_is_away_counts(tmp_path: Path, units: list[AccessUnit]) -> None:
-    """A run with --duration-s also ends if its camera does not come back."""
+    """A run with --duration-s also ends if its camera does not return."""
     with RtspServer([PlaySession(units[:20]), PlaySession(units[:30])]) as camera:
         done = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, "--duration-s", "1.5")
     assert done.returncode == 4, done.stderr
@@ -119,14 +119,14 @@ def test_a_stopped_run_resumes_with_a_gap(tmp_path: Path, units: list[AccessUnit
         camera.pause_after = None
         again = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "0.5")
     assert again.returncode == 4, again.stderr
-    told = events_of_only_run(tmp_path)
-    assert_whole(told, run_dir)
-    names = [event.event for event in told]
+    run_events = events_of_only_run(tmp_path)
+    assert_whole(run_events, run_dir)
+    names = [event.event for event in run_events]
     assert names.index("run.failed") < names.index("run.resumed") < names.index("source.gap")
-    (gap,) = (event for event in told if isinstance(event, events.SourceGap))
+    (gap,) = (event for event in run_events if isinstance(event, events.SourceGap))
     assert gap.reason.startswith("the run was interrupted")
     assert gap.t_start_s == pytest.approx(100 / 30)
-    finish = told[-1]
+    finish = run_events[-1]
     assert isinstance(finish, events.RunFinished)
     assert finish.decoded_s == pytest.approx(100 / 30 + 90 / 30, abs=1e-3)
 
@@ -138,11 +138,11 @@ def test_run_continues_after_packets_are_dropped(tmp_path: Path, units: list[Acc
             camera.url(), *OPTIONS, "--out", tmp_path, "--max-lag-s", "0.001", "--reconnect-timeout-s", "0.1",
         )  # fmt: skip
     assert done.returncode == 4, done.stderr
-    told = events_of_only_run(tmp_path)
-    finish = told[-1]
+    run_events = events_of_only_run(tmp_path)
+    finish = run_events[-1]
     assert isinstance(finish, events.RunFinished)
     assert finish.windows_skipped > 0 or finish.dropped_s > 0
-    assert [event for event in told if isinstance(event, events.StreamOverload)]
+    assert [event for event in run_events if isinstance(event, events.StreamOverload)]
     assert finish.damaged_s == 0
     total_s = finish.annotated_s + finish.skipped_s + finish.failed_s + finish.damaged_s
     assert finish.decoded_s == pytest.approx(total_s, abs=1e-3)

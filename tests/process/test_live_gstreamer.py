@@ -37,9 +37,9 @@ def test_a_stream_of_gstreamers_server_is_recorded(tmp_path: Path) -> None:
         finally:
             server.kill()
     assert done.returncode == 0, done.stderr
-    told = list(read_events(tmp_path / "runs" / f"127.0.0.1_{port}_live" / "events.jsonl"))
-    finish = told[-1]
+    run_events = list(read_events(tmp_path / "runs" / f"127.0.0.1_{port}_live" / "events.jsonl"))
+    finish = run_events[-1]
     assert isinstance(finish, events.RunFinished)
     assert finish.decoded_s == pytest.approx(4.0, abs=0.1)
     assert finish.windows >= 1
-    assert not [event for event in told if isinstance(event, events.SourceDamaged | events.SourceGap)]
+    assert not [event for event in run_events if isinstance(event, events.SourceDamaged | events.SourceGap)]

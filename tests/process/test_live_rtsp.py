@@ -28,10 +28,10 @@ def test_a_process_that_is_killed_costs_a_gap(tmp_path: Path, units: list[Access
             worker_named(process, run_dir, name).kill()
             process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 4
-    told = events_of_only_run(tmp_path)
-    assert_whole(told, run_dir)
-    assert "stage.restarted" in [event.event for event in told]
-    (gap,) = (event for event in told if isinstance(event, events.SourceGap))
+    run_events = events_of_only_run(tmp_path)
+    assert_whole(run_events, run_dir)
+    assert "stage.restarted" in [event.event for event in run_events]
+    (gap,) = (event for event in run_events if isinstance(event, events.SourceGap))
     assert 5.0 < gap.t_start_s <= 10.0
 
 

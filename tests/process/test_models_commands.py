@@ -55,12 +55,12 @@ def test_killed_download_is_continued_later(tmp_path: Path, hub: Hub) -> None:
     hub.faults[STORED] = [Fault(cut_after=300_000, holds=True)]
     fetch = program("models", "fetch", "--encoder-model", NAME)
     with subprocess.Popen(fetch, cwd=tmp_path, env=_environ(hub, tmp_path), stdout=subprocess.DEVNULL) as process:
-        _wait_until(lambda: bool(hub.asked(STORED)), process)
+        _wait_until(lambda: bool(hub.requests_for(STORED)), process)
         process.kill()
     hub.requests.clear()
     assert (fetched(NAME) / "model.safetensors").read_bytes() == WEIGHTS
-    assert [made.path for made in hub.asked(".json")] == []
-    assert len(hub.asked(STORED)) == 1
+    assert [made.path for made in hub.requests_for(".json")] == []
+    assert len(hub.requests_for(STORED)) == 1
 
 
 def test_token_is_nowhere_but_in_its_file(tmp_path: Path, hub: Hub) -> None:

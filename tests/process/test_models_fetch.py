@@ -54,15 +54,15 @@ def test_progress_adds_up(hub: Hub) -> None:
     done = [now.done_bytes for now in seen]
     assert done == sorted(done)
     assert seen[-1].done_bytes == seen[-1].total_bytes == len(WEIGHTS) + 5
-    assert hub.asked("model.safetensors")
+    assert hub.requests_for("model.safetensors")
 
 
 def test_cut_download_continues_with_a_range_request(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a connection is cut the rest is asked for, as often as it happens."""
+    """Where a connection is cut the rest is requested, as often as it happens."""
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500)
     hub.faults[STORED] = [Fault(cut_after=1000), Fault(cut_after=500)]
     assert _weights(fetched(NAME)) == WEIGHTS
-    assert [made.range for made in hub.asked(STORED)] == [None, "bytes=1000-", "bytes=1500-"]
+    assert [made.range for made in hub.requests_for(STORED)] == [None, "bytes=1000-", "bytes=1500-"]
 
 
 def test_interrupted_download_is_continued_later(hub: Hub) -> None:
@@ -72,8 +72,8 @@ def test_interrupted_download_is_continued_later(hub: Hub) -> None:
     hub.faults.clear()
     hub.requests.clear()
     assert _weights(fetched(NAME)) == WEIGHTS
-    assert len(hub.asked(STORED)) == 1
-    assert hub.asked("tokenizer.json") == []
+    assert len(hub.requests_for(STORED)) == 1
+    assert hub.requests_for("tokenizer.json") == []
 
 
 def test_server_without_ranges_sends_the_file_again(hub: Hub) -> None:
@@ -89,7 +89,7 @@ def test_wrong_content_never_enters_the_cache(tmp_path: Path, hub: Hub, name: st
     right = hub.repos[0].files[name]
     hub.served[name] = bytes(len(right))
     assert "fetch it again" in _refused()
-    assert len(hub.asked(f"/{name}" if name == "config.json" else STORED)) == 2
+    assert len(hub.requests_for(f"/{name}" if name == "config.json" else STORED)) == 2
     blobs = tmp_path / "hub" / "models--someone--tiny" / "blobs"
     assert bytes(len(right)) not in [path.read_bytes() for path in blobs.iterdir()]
     hub.served.clear()
@@ -105,7 +105,7 @@ def test_a_file_that_was_damaged_once_is_fetched_again(hub: Hub) -> None:
             hub.served.clear()
 
     assert _weights(fetched(NAME, report=heal)) == WEIGHTS
-    assert len(hub.asked(STORED)) == 2
+    assert len(hub.requests_for(STORED)) == 2
 
 
 def test_a_cached_file_is_checked_before_it_is_used(hub: Hub) -> None:
@@ -128,7 +128,7 @@ def test_new_commit_brings_only_what_changed(hub: Hub) -> None:
     new = fetched(NAME)
     assert (new / "config.json").read_bytes() == b'{"new": 1}'
     assert _weights(new) == WEIGHTS
-    assert hub.asked(STORED) == []
+    assert hub.requests_for(STORED) == []
     assert (cached(NAME), cached(NAME, COMMIT)) == (new, old)
 
 
@@ -151,7 +151,7 @@ def test_waits_for_the_hubs_retry_after(hub: Hub, status: int, caplog: pytest.Lo
 
 
 def test_too_long_a_retry_after_fails_the_download(hub: Hub) -> None:
-    """A wait of an hour is not sat through: the sentence says when to come back."""
+    """The program does not wait for an hour: the error says when to try again."""
     hub.faults["/revision/main"] = [Fault(429, {"Retry-After": "3600"})]
     assert "(429); try again in 3600 s, or set HF_TOKEN" in _refused()
 
@@ -219,7 +219,7 @@ def test_full_disk_is_known_before_the_first_byte(hub: Hub, monkeypatch: pytest.
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": len(WEIGHTS) - 1}))
     with pytest.raises(OSError, match="bytes are to come"):
         fetched(NAME)
-    assert hub.asked(STORED) == []
+    assert hub.requests_for(STORED) == []
 
 
 def test_cache_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_cache_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path, monkeyp
     said = _refused()
     assert f"the hub's cache {tmp_path}/file cannot be used (Not a directory: " in said
     assert "set HF_HOME to a folder that can be written" in said
-    assert hub.asked(STORED) == []
+    assert hub.requests_for(STORED) == []
 
 
 def test_token_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,8 +82,8 @@ def test_unreachable_weights_say_what_helps(
     tmp_path: Path, hub: Hub, *, allow_download: bool, environment: dict[str, str], helps: str
 ) -> None:
     """Where the weights cannot be had, the error says what helps, and a forbidden network is left alone."""
-    said = _locate(tmp_path, NAME, allow_download=allow_download, **{"HF_ENDPOINT": hub.endpoint, **environment})
-    assert repr(NAME) in said
-    assert helps in said
-    assert "\n" not in said
+    message = _locate(tmp_path, NAME, allow_download=allow_download, **{"HF_ENDPOINT": hub.endpoint, **environment})
+    assert repr(NAME) in message
+    assert helps in message
+    assert "\n" not in message
     assert hub.requests == []

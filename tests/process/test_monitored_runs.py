@@ -63,8 +63,8 @@ def healthz(url: str) -> tuple[int, dict[str, Any]]:
 
 def is_blamed(url: str, name: str) -> bool:
     """Whether ``/healthz`` complains of that process."""
-    status, said = healthz(url)
-    return status == 503 and f"the {name} process" in said["reason"]
+    status, report = healthz(url)
+    return status == 503 and f"the {name} process" in report["reason"]
 
 
 def until(process: subprocess.Popen[str], come: Callable[[], bool]) -> None:
@@ -80,9 +80,9 @@ def until(process: subprocess.Popen[str], come: Callable[[], bool]) -> None:
 
 def read(run_dir: Path) -> dict[str, Any]:
     """``health.json``, which is valid whenever it is looked at."""
-    said: dict[str, Any] = json.loads((run_dir / "health.json").read_text())
-    jsonschema.Draft202012Validator(schemas()["health"]).validate(said)
-    return said
+    report: dict[str, Any] = json.loads((run_dir / "health.json").read_text())
+    jsonschema.Draft202012Validator(schemas()["health"]).validate(report)
+    return report
 
 
 def test_scrape_speaks_of_the_run(clip: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_scrape_speaks_of_the_run(clip: Path, tmp_path: Path) -> None:
 
 
 def test_stall_is_seen_and_passes(clip: Path, tmp_path: Path) -> None:
-    """When encoding stands still /healthz is 503 and `health` is 1, and both name it; when it goes on, all is well."""
+    """When encoding stands still /healthz is 503 and `health` is 1, and both name it; then all is well again."""
     run_dir = tmp_path / "clip"
     pace = ("--pace", "realtime", "--queue-mib", "1", "--progress-timeout-s", "2")
     with started(clip, *GRID, "--out", tmp_path, "--loop", *pace, "--metrics-port", "0") as process:
@@ -118,9 +118,9 @@ def test_stall_is_seen_and_passes(clip: Path, tmp_path: Path) -> None:
         encode = worker_named(process, run_dir, "encode")
         encode.send_signal(signal.SIGSTOP)
         until(process, lambda: healthz(url)[0] == 503)
-        status, said = healthz(url)
-        assert (status, said["state"]) == (503, "stalled")
-        assert "the encode process has done nothing for" in said["reason"]
+        status, report = healthz(url)
+        assert (status, report["state"]) == (503, "stalled")
+        assert "the encode process has done nothing for" in report["reason"]
         assert read(run_dir)["state"] == "stalled"
         told = run_cli("health", tmp_path)
         assert told.returncode == 1
@@ -133,7 +133,7 @@ def test_stall_is_seen_and_passes(clip: Path, tmp_path: Path) -> None:
 
 
 def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> None:
-    """When describing or decoding stands still /healthz is 503 and names the process; when it goes on, all is well."""
+    """When describing or decoding stands still /healthz is 503 and names the process; then all is well again."""
     with serving() as server:
         asks = ("--annotator", "openai", "--annotator-url", server.url, "--annotator-model", MODEL)
         pace = ("--pace", "realtime", "--progress-timeout-s", "3", "--detector-max-segment-s", "4")

@@ -60,7 +60,7 @@ def test_frames_go_with_their_times_and_the_schema(server: OpenAIServer) -> None
     """Each picture stands after its own time, the words come last, and the form is demanded strictly."""
     request = segment(7)
     outcomes(server, request, task="Repair the pump")
-    [body] = server.asked
+    [body] = server.requests
     *parts, words = body["messages"][0]["content"]
     assert [part["text"] for part in parts[::2]] == ["0.0 s", "1.0 s", "2.0 s"]
     pictures = [part["image_url"]["url"].removeprefix("data:image/jpeg;base64,") for part in parts[1::2]]
@@ -76,7 +76,7 @@ def test_frames_go_with_their_times_and_the_schema(server: OpenAIServer) -> None
 def test_long_segment_shows_an_even_choice(server: OpenAIServer) -> None:
     """Of more frames than may be sent every second, third, ... goes, with its own time; the answer says how many."""
     seen = outcomes(server, segment(frames=10), frames_max=4)
-    times = [part["text"] for part in server.asked[0]["messages"][0]["content"][:-1:2]]
+    times = [part["text"] for part in server.requests[0]["messages"][0]["content"][:-1:2]]
     assert times == ["0.0 s", "3.0 s", "6.0 s", "9.0 s"]
     assert seen["s0"].frames == 4
 
@@ -86,7 +86,7 @@ def test_large_frames_are_shrunk(server: OpenAIServer) -> None:
     picture = cv2.imencode(".jpg", np.full((720, 1280, 3), (10, 120, 240), np.uint8))[1].tobytes()
     request = AnnotationRequest("s0", "0" * 64, 1.0, (RequestFrame(0.0, picture),), 1280, 720)
     outcomes(server, request)
-    url = server.asked[0]["messages"][0]["content"][1]["image_url"]["url"]
+    url = server.requests[0]["messages"][0]["content"][1]["image_url"]["url"]
     sent = cv2.imdecode(np.frombuffer(base64.b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
     assert sent is not None
     assert sent.shape == (336, 588, 3)
@@ -149,7 +149,7 @@ def test_endless_reply_is_read_to_its_bound_only(server: OpenAIServer, reply: Sc
     server.replies = [reply]
     failure = outcomes(server, segment())["s0"]
     assert isinstance(failure, AnnotationFailure)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert server.sent_bytes < 32 * 2**20
 
 
@@ -181,7 +181,7 @@ def test_passing_fault_costs_nothing(server: OpenAIServer, reply: ScriptedReply)
     """What fails fewer times than it is tried is answered in the end."""
     server.replies = [reply] * (TRIES - 1)
     assert isinstance(outcomes(server, segment())["s0"], AnnotationAnswer)
-    assert len(server.asked) == TRIES
+    assert len(server.requests) == TRIES
 
 
 def test_json_of_another_shape_is_the_askers_to_refuse(server: OpenAIServer) -> None:
@@ -194,7 +194,7 @@ def test_json_of_another_shape_is_the_askers_to_refuse(server: OpenAIServer) -> 
 
 
 def test_hanging_server_costs_one_segment(server: OpenAIServer) -> None:
-    """An answer that never comes is given up after its time; the next segment is asked for all the same."""
+    """An answer that does not come in time is given up; the next segment is still sent."""
     server.to_segment[echo_of(segment(1))] = [ScriptedReply(hangs=True)]
     failure = outcomes(server, segment(1), timeout_s=0.2)["s1"]
     assert isinstance(failure, AnnotationFailure)

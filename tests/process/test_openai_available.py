@@ -42,7 +42,7 @@ def test_refused_key_ends_it_at_once(
     with pytest.raises(ModelUnavailableError, match=said) as caught:
         outcomes(server, segment())
     assert "sk-" not in str(caught.value)
-    assert (len(server.asked), server.authorizations) == (1, {sent})
+    assert (len(server.requests), server.authorizations) == (1, {sent})
 
 
 def test_key_comes_from_the_environment_only(

@@ -49,5 +49,5 @@ try:
 except ModelUnavailableError as error:
     print(error)
 """
-    said = "the Python package torch is not installed: pip install -e '.[vjepa]' in the project's folder"
-    assert _python(code, saved) == said
+    message = "the Python package torch is not installed: pip install -e '.[vjepa]' in the project's folder"
+    assert _python(code, saved) == message

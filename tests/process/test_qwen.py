@@ -58,15 +58,15 @@ def answers(annotator: QwenAnnotator, requests: list[AnnotationRequest]) -> list
 def test_every_segment_is_answered(annotators: dict[Family, QwenAnnotator], family: Family) -> None:
     """Each answer names its segment, parses, and says what it cost."""
     requests = [*noise_segments(2, frames=5), noise_segment([0.5], seed=2), noise_segment([0.0, 4.0], seed=3)]
-    said = answers(annotators[family], requests)
-    assert [(a.segment_id, a.frames_digest) for a in said] == [(r.segment_id, r.frames_digest) for r in requests]
+    responses = answers(annotators[family], requests)
+    assert [(a.segment_id, a.frames_digest) for a in responses] == [(r.segment_id, r.frames_digest) for r in requests]
     assert all(
-        parse_answer(answer.raw, request, answer.box_space) for answer, request in zip(said, requests, strict=True)
+        parse_answer(answer.raw, request, answer.box_space) for answer, request in zip(responses, requests, strict=True)
     )
-    assert [answer.frames for answer in said] == [5, 5, 1, 2]
-    assert min(answer.tokens_out for answer in said) > 10
-    assert said[0].tokens_in > said[2].tokens_in
-    assert min(answer.seconds for answer in said) > 0
+    assert [answer.frames for answer in responses] == [5, 5, 1, 2]
+    assert min(answer.tokens_out for answer in responses) > 10
+    assert responses[0].tokens_in > responses[2].tokens_in
+    assert min(answer.seconds for answer in responses) > 0
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -168,9 +168,9 @@ def test_full_memory_halves_the_batch(annotator: QwenAnnotator, monkeypatch: pyt
     requests = noise_segments(4)
     expected = [answer.raw for answer in answers(annotator, requests)]
     tried = memory_for(annotator, rows=1, pairs=99, monkeypatch=monkeypatch, words=words)
-    said = answers(annotator, requests)
-    assert [answer.raw for answer in said] == expected
-    assert [answer.frames for answer in said] == [3, 3, 3, 3]
+    responses = answers(annotator, requests)
+    assert [answer.raw for answer in responses] == expected
+    assert [answer.frames for answer in responses] == [3, 3, 3, 3]
     assert tried == [(4, 2), (2, 2), (1, 2), (1, 2), (1, 2), (1, 2)]
     assert annotator.facts()["memory_halvings"] == 2
 
@@ -187,7 +187,7 @@ def test_full_memory_halves_the_frames_then(annotator: QwenAnnotator, monkeypatc
 def test_segment_too_large_for_the_memory_fails_alone(
     annotator: QwenAnnotator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What does not fit with a single frame fails with the reason; what comes after goes on."""
+    """What does not fit with a single frame fails with the reason; the segments after it are described."""
     memory_for(annotator, rows=1, pairs=0, monkeypatch=monkeypatch)
     (outcome,) = annotator.annotate(noise_segments(1, frames=2))
     reason = "the GPU's memory is full: CUDA out of memory. Tried to allocate 2.00 GiB."
@@ -208,7 +208,7 @@ def test_batches_follow_the_free_memory(annotator: QwenAnnotator, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "responses"),
     [
         (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json is missing"),
         (lambda folder: (folder / "chat_template.jinja").unlink(), "it has no chat template"),
@@ -217,10 +217,10 @@ def test_batches_follow_the_free_memory(annotator: QwenAnnotator, monkeypatch: p
         (lambda folder: (folder / "model.safetensors").write_bytes(b""), "not a complete safetensors"),
     ],
 )
-def test_damaged_checkpoint_is_refused(folder: Path, damage: Callable[[Path], object], said: str) -> None:
+def test_damaged_checkpoint_is_refused(folder: Path, damage: Callable[[Path], object], responses: str) -> None:
     """A folder that lacks a part, or holds another model, is an error that says what is wrong with it."""
     damage(folder)
-    with pytest.raises(ModelUnavailableError, match=said):
+    with pytest.raises(ModelUnavailableError, match=responses):
         QwenAnnotator(folder)
 
 

@@ -40,7 +40,7 @@ def test_longest_answer_is_not_cut_short(vocabulary: Vocabulary, monkeypatch: py
 
 
 def test_row_that_has_ended_may_only_end(vocabulary: Vocabulary) -> None:
-    """Behind the end of a row there is nothing but its end mark; the other rows go on."""
+    """After the end of a row there are only end marks; the other rows continue."""
     import torch
 
     from models.annotators.response.schema import answer_schema, compact_json, echo_of
@@ -78,7 +78,7 @@ def test_schema_that_cannot_be_followed_is_refused(vocabulary: Vocabulary) -> No
 
 
 def test_shares_add_up() -> None:
-    """Every adversary has its turn, and the answers are as many as asked for."""
+    """Every adversary has its turn, and the answers are as many as requested."""
     assert set(shares(10_000)) == set(ADVERSARIES)
     assert sum(shares(10_000).values()) == 10_000
     assert min(shares(10).values()) == 1

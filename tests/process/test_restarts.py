@@ -29,12 +29,12 @@ def test_fault_that_comes_again_ends_the_run() -> None:
 
 def restarts_of(run_dir: Path) -> list[str]:
     """Which processes were the reason."""
-    told = read_events(run_dir / "events.jsonl")
-    return [event.process for event in told if isinstance(event, events.StageRestarted)]
+    run_events = read_events(run_dir / "events.jsonl")
+    return [event.process for event in run_events if isinstance(event, events.StageRestarted)]
 
 
 def newborn(process: "subprocess.Popen[str]", run_dir: Path, name: str) -> psutil.Process:
-    """A process of the chain, as soon as there is one: long before it has said a word."""
+    """A process of the chain, as soon as there is one: long before it has reported anything."""
     while True:
         assert process.poll() is None
         try:
@@ -83,7 +83,7 @@ def test_fault_in_a_process(worker_clip: Path, uninterrupted: Path, tmp_path: Pa
 def test_directory_is_locked_until_its_last_writer_exits(
     worker_clip: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    """While a process of a supervisor that was killed may still write, the same command refuses; then it goes on."""
+    """While a process of a supervisor that was killed may still write, the same command refuses; later it resumes."""
     run_dir, words = tmp_path / "clip", (worker_clip, *GRID, *QUICK, "--out", tmp_path)
     with started(*words, "--queue-mib", "1") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentClosed), process)

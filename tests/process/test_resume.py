@@ -1,4 +1,4 @@
-"""A run that was stopped or killed goes on, and ends like one that never was."""
+"""A run that was stopped or killed continues, and ends like one that never was."""
 
 import json
 import random
@@ -42,7 +42,7 @@ def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
 def test_stopped_run_resumes_with_the_same_command(
     worker_clip: Path, uninterrupted: Path, tmp_path: Path, number: int
 ) -> None:
-    """After SIGTERM, or when the supervisor was killed, the same command goes on; one window at most is repeated."""
+    """After SIGTERM, or when the supervisor was killed, the same command continues; one window at most is repeated."""
     run_dir = tmp_path / "clip"
     words = (worker_clip, *GRID, *QUICK, "--out", tmp_path)
     with started(*words, "--queue-mib", "1") as process:
@@ -163,7 +163,7 @@ def test_killed_after_its_last_event(tmp_path: Path) -> None:
 
 
 def test_soak_starts_over(tmp_path: Path) -> None:
-    """A run with --loop has no end that could be reached: the same command begins it anew."""
+    """A run with --loop has no end that could be reached: the same command starts it over."""
     write_intrinsics(tmp_path)
     worker_clip = make_clip(tmp_path / "clip.mp4", frames=90)
     run_dir, ids = tmp_path / "runs" / "clip", [""]

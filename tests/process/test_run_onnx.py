@@ -29,10 +29,10 @@ def test_a_run_with_short_sparse_windows_in_batches_by_onnx(tmp_path: Path) -> N
     run_dir = tmp_path / "runs" / "clip"
     assert np.load(run_dir / "clip_temb.npy").shape == (5, 8, TINY_DIMS)
     np.testing.assert_allclose(np.load(run_dir / "clip_ts.npy"), np.arange(5), atol=0.02)
-    told = manifest(run_dir)
-    assert "CPUExecutionProvider" in told["encoder"]["runtime"]
-    assert told["rectification"]["geometry"] == "letterbox"
-    windows = told["windows"]
+    run_manifest = manifest(run_dir)
+    assert "CPUExecutionProvider" in run_manifest["encoder"]["runtime"]
+    assert run_manifest["rectification"]["geometry"] == "letterbox"
+    windows = run_manifest["windows"]
     assert (windows["sampling"], windows["windows"], windows["source_fps"]) == ("16@8", 5, 25.0)
     assert windows["repeated_share"] == 0.0
     assert 0 < windows["farthest_ms"] <= 20.0

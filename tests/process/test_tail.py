@@ -32,7 +32,7 @@ def test_tail_that_starts_first_sees_everything_and_ends(clip: Path, tmp_path: P
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_stopping_tail_does_not_disturb_the_run(clip: Path, tmp_path: Path, how: int) -> None:
-    """A run whose follower is stopped or killed goes on."""
+    """A run whose follower is stopped or killed continues."""
     run_dir = tmp_path / "clip"
     with started(clip, "--encoder", "grid", "--out", tmp_path, "--loop", "--engine", "inline") as run:
         first = wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), run)

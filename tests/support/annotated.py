@@ -110,11 +110,11 @@ def exchange(record: Record, annotate: Annotate) -> None:
             list(record.on_item(said))
 
 
-def told(layout: RunLayout) -> list[events.Event]:
+def events_of(layout: RunLayout) -> list[events.Event]:
     """The run's events."""
     return list(read_events(layout.events))
 
 
 def of_kind(layout: RunLayout, kind: type[E]) -> list[E]:
     """Its events of one kind."""
-    return [event for event in told(layout) if isinstance(event, kind)]
+    return [event for event in events_of(layout) if isinstance(event, kind)]

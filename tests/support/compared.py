@@ -28,10 +28,10 @@ def differences(run: RunLayout, whole: RunLayout) -> list[str]:
 
 
 def _story(run: RunLayout) -> list[dict[str, object]]:
-    told = [as_json(event) for event in read_events(run.events) if event.event in CHAIN_EVENTS]
+    run_events = [as_json(event) for event in read_events(run.events) if event.event in CHAIN_EVENTS]
     if finish := finish_of(run.events):
-        told.append(as_json(finish))
-    return [_timeless(event) for event in told]
+        run_events.append(as_json(finish))
+    return [_timeless(event) for event in run_events]
 
 
 def _outcomes(run: RunLayout) -> list[dict[str, object]]:

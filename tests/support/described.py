@@ -28,7 +28,7 @@ def words(clip: Path | str, out: Path, server: OpenAIServer, *more: str) -> tupl
     return (clip, *QUICK, *asks, "--out", out, *more)
 
 
-def told(run_dir: Path) -> list[events.Event]:
+def events_of(run_dir: Path) -> list[events.Event]:
     """All events of a run."""
     return list(read_events(run_dir / "events.jsonl"))
 
@@ -58,9 +58,11 @@ def release(server: OpenAIServer) -> None:
 def assert_described_alike(run_dir: Path, undisturbed: Path) -> None:
     """The same actions as in the undisturbed run, one outcome per segment, closed accounting, no keyframe left."""
     assert actions(run_dir) == actions(undisturbed)
-    settled = [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentAnnotated)]
-    assert sorted(settled) == [event.segment_id for event in told(run_dir) if isinstance(event, events.SegmentClosed)]
-    last = told(run_dir)[-1]
+    settled = [event.segment_id for event in events_of(run_dir) if isinstance(event, events.SegmentAnnotated)]
+    assert sorted(settled) == [
+        event.segment_id for event in events_of(run_dir) if isinstance(event, events.SegmentClosed)
+    ]
+    last = events_of(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
     assert (round(last.annotated_s, 6), round(last.decoded_s, 6), last.exit_code) == (21.0, 21.0, 0)
     assert not list((run_dir / "keyframes").iterdir())
@@ -69,9 +71,9 @@ def assert_described_alike(run_dir: Path, undisturbed: Path) -> None:
 def outcomes(run_dir: Path) -> dict[str, list[str]]:
     """Outcomes of each closed segment: exactly one, if all is well."""
     found: dict[str, list[str]] = {
-        event.segment_id: [] for event in told(run_dir) if isinstance(event, events.SegmentClosed)
+        event.segment_id: [] for event in events_of(run_dir) if isinstance(event, events.SegmentClosed)
     }
-    for event in told(run_dir):
+    for event in events_of(run_dir):
         if isinstance(event, events.Outcome):
             found[event.segment_id].append(event.event.removeprefix("segment."))
     return found
@@ -79,4 +81,4 @@ def outcomes(run_dir: Path) -> dict[str, list[str]]:
 
 def failures(run_dir: Path) -> dict[str, str]:
     """Why segments failed."""
-    return {event.segment_id: event.reason for event in told(run_dir) if isinstance(event, events.SegmentFailed)}
+    return {event.segment_id: event.reason for event in events_of(run_dir) if isinstance(event, events.SegmentFailed)}

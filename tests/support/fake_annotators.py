@@ -40,12 +40,12 @@ class FakeAnnotator:
         self, says: Callable[[Batch], Iterable[AnnotationResponse]] | None = None, *, batch_max: int = 4
     ) -> None:
         self.batch_max = batch_max
-        self.asked: list[list[AnnotationRequest]] = []
+        self.requests: list[list[AnnotationRequest]] = []
         self._says = says or (lambda batch: [answer_to(request) for request in batch])
 
     def facts(self) -> AnnotatorFacts:
         return {"model": "fake"}
 
     def annotate(self, requests: Batch) -> Iterator[AnnotationResponse]:
-        self.asked.append(list(requests))
+        self.requests.append(list(requests))
         yield from self._says(requests)

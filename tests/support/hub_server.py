@@ -50,7 +50,7 @@ class Fault:
     cut_after: int | None = None
     """The connection is closed after so many bytes of the body."""
     first_byte: int | None = None
-    """Only where a range is asked for that begins there."""
+    """Only where a range is requested that begins there."""
     holds: bool = False
     """It is closed only when the hub is released."""
 
@@ -79,7 +79,7 @@ class Hub:
     released: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
 
-    def asked(self, end: str) -> list[Request]:
+    def requests_for(self, end: str) -> list[Request]:
         """The GETs of bodies under paths that end so."""
         return [made for made in self.requests if made.method == "GET" and made.path.endswith(end)]
 
@@ -180,7 +180,7 @@ class _HubHandler(BaseHTTPRequestHandler):
             self._json({"id": repo.name, "sha": repo.commit, "siblings": siblings, "private": False, "tags": []})
 
     def _page(self, entries: list[dict[str, Any]], first: int) -> None:
-        """Some of a list, and where it goes on."""
+        """Some of a list, and where it continues."""
         last = first + self._hub.page_entries
         url = f"{self._hub.endpoint}{urlsplit(self.path).path}?cursor={last}"
         headers = {"Link": f'<{url}>; rel="next"'} if last < len(entries) else {}

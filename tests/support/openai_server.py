@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on this machine: it answers each request by its own schema, or goes wrong as told."""
+"""An OpenAI-compatible server on this machine: it answers each request by its own schema, or fails as scripted."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ class ScriptedReply:
     cut: bool = False
     """The connection is closed in the middle of the body."""
     endless: bool = False
-    """The body goes on for ever; what is sent of it is counted."""
+    """The body never ends; the bytes sent are counted."""
     hangs: bool = False
     """Nothing comes until the server is released."""
 
@@ -46,7 +46,7 @@ class OpenAIServer:
     """Taken one a request; then all is well."""
     to_segment: dict[str, list[ScriptedReply]] = field(default_factory=dict)
     """By a digest's beginning: taken before the others."""
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     """The bodies of the requests."""
     strikes: Callable[[str], None] = lambda _: None
     """Called with each request's echo, before it is answered."""
@@ -73,7 +73,7 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self._server.lock:
-            self._server.asked.append(body)
+            self._server.requests.append(body)
             self._server.authorizations.add(self.headers.get("Authorization"))
         wanted = f"Bearer {self._server.key}" if self._server.key else None
         if wanted not in (None, self.headers.get("Authorization")):

@@ -262,7 +262,7 @@ class Environment:
             assert self.give(AnnotatorUnavailable("away")) == ([] if self.tolerates else [StopRun("away")])
 
     def end(self) -> None:
-        """The chain ends; or the annotator returns its end, and nothing waits for that any more."""
+        """The chain ends; or the annotator returns its end, and nothing waits for that any longer."""
         if not self.chain_ended:
             self.chain_ended = len(self.segments) == self.segments_max
             if self.chain_ended:

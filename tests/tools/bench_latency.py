@@ -33,9 +33,9 @@ def measure(clip: Path, out: Path, encoder: str) -> Figures:
     subprocess.run([*words, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
     layout = RunLayout(out / clip.stem, clip.stem)
     began = began_at(layout.keyframes)
-    told = list(read_events(layout.events))
-    opened = [each for each in told if isinstance(each, events.SegmentOpened) and opening_s(each) is not None]
-    closed = [each for each in told if isinstance(each, events.SegmentClosed) and closing_s(each) is not None]
+    run_events = list(read_events(layout.events))
+    opened = [each for each in run_events if isinstance(each, events.SegmentOpened) and opening_s(each) is not None]
+    closed = [each for each in run_events if isinstance(each, events.SegmentClosed) and closing_s(each) is not None]
     return {
         "opening": _row([(each.t_start_s, each.detected_at_s, _wall(each) - began) for each in opened]),
         "closing": _row([(each.t_end_s, each.detected_at_s, _wall(each) - began) for each in closed]),

@@ -76,7 +76,7 @@ class Clips:
                 self._paths[source.stem, name] = path
 
     def cases(self, count: int, seed: int) -> Iterator[BrokenClip]:
-        """As many as asked for; every clip, container and mutation in turn."""
+        """As many as requested; every clip, container and mutation in turn."""
         kinds = [(clip, form, mutation) for mutation in MUTATIONS for clip, form in self._paths]
         Random(seed).shuffle(kinds)
         return (BrokenClip(*kinds[number % len(kinds)], seed + number // len(kinds)) for number in range(count))
@@ -131,21 +131,23 @@ def hole_s(clip: Path) -> float:
     return longest_s if longest_s > period_s + max(HOLE_S, HOLE_PERIODS * period_s) else 0.0
 
 
-def outcome(code: int | None, said: str, run_dir: Path, pictures: int, longest_hole_s: float = 0.0) -> tuple[str, str]:
+def outcome(
+    code: int | None, message: str, run_dir: Path, pictures: int, longest_hole_s: float = 0.0
+) -> tuple[str, str]:
     """The column that the case counts in, and why where that is a fault."""
-    if code == 3 and len(said.splitlines()) == 1:
+    if code == 3 and len(message.splitlines()) == 1:
         return "refused", ""
     if code not in (0, 4):
-        return "FAULT", f"exit {code}: {said.strip()}"
-    told = [json.loads(line) for line in (run_dir / "events.jsonl").read_text(encoding="utf-8").splitlines()]
-    damaged = any(event["event"] == "source.damaged" for event in told)
+        return "FAULT", f"exit {code}: {message.strip()}"
+    run_events = [json.loads(line) for line in (run_dir / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    damaged = any(event["event"] == "source.damaged" for event in run_events)
     if damaged != (code == 4):
         return "FAULT", f"exit {code} {'with' if damaged else 'without'} source.damaged"
     if damaged:
         return "damaged", ""
     if longest_hole_s:
         return "FAULT", f"a hole of {longest_hole_s:.2f} s without source.damaged"
-    return ("whole" if told[-1]["frames"] == pictures else "fewer"), ""
+    return ("whole" if run_events[-1]["frames"] == pictures else "fewer"), ""
 
 
 @click.command()
@@ -163,8 +165,8 @@ def main(cases: int, seed: int, clips: Path | None, deadline_s: float, memory_gi
         intact = Clips(folder, [folder / "demo.mp4", *(sorted(clips.iterdir()) if clips else ())])
         for case in intact.cases(cases, seed):
             path = intact.broken(case)
-            code, said = run_case(path, folder / "runs", limits)
-            column, why = outcome(code, said, folder / "runs" / path.stem, intact.pictures(case), hole_s(path))
+            code, message = run_case(path, folder / "runs", limits)
+            column, why = outcome(code, message, folder / "runs" / path.stem, intact.pictures(case), hole_s(path))
             table[case.form, case.mutation, column] += 1
             if column == "FAULT":
                 faults += 1

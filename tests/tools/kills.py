@@ -3,7 +3,7 @@
     python -m tests.tools.kills --times 100 --seed 1
 
 What is killed, by SIGKILL, is one process of the chain, or the supervisor, or all at once. A run whose supervisor has
-gone is begun again by the same command. A server of the bench's own describes the segments. All that a run leaves must
+gone is restarted by the same command. A server of the bench's own describes the segments. All that a run leaves must
 be equal byte for byte, but for times of day and the seconds that answers took: arrays, keyframes, annotations, the
 answers' words, what the chain told in its events, and what became of each segment.
 """

@@ -77,8 +77,8 @@ def run(*words: str | Path) -> Result:
 
 def variants(*words: str | Path) -> dict[str, dict[str, Any]]:
     """What the command prints with --json, by variant."""
-    said = json.loads(run(*words, "--json").stdout)
-    return {row["variant"]: row for row in said["variants"]}
+    report = json.loads(run(*words, "--json").stdout)
+    return {row["variant"]: row for row in report["variants"]}
 
 
 def test_table_has_one_row_for_each_variant(tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_causal_row_is_the_chains_own_detector(lasting: float) -> None:
         Embedding(k, told.t_start_s[k], told.known_s[k], vector, vector[None].astype(np.float16))
         for k, vector in enumerate(vectors)
     ]
-    said = list(drive(Detect(DEFAULT), [*chain, End("end_of_stream", told.duration_s, 3600)]))
-    opened = [item for item in said if isinstance(item, SegmentOpened) and item.kind == "anomalous"]
-    closed = [item for item in said if isinstance(item, SegmentClosed) and item.kind == "anomalous"]
+    report = list(drive(Detect(DEFAULT), [*chain, End("end_of_stream", told.duration_s, 3600)]))
+    opened = [item for item in report if isinstance(item, SegmentOpened) and item.kind == "anomalous"]
+    closed = [item for item in report if isinstance(item, SegmentClosed) and item.kind == "anomalous"]
     rounded = EmbeddingSeries(told.t_start_s, told.known_s, tuple(vectors.astype(np.float16)), told.duration_s)
     (found,) = causal(rounded, DEFAULT).anomalies or ()
     assert (found.t_start_s, found.t_end_s) == (opened[0].t_start_s, closed[-1].t_end_s)
@@ -164,10 +164,10 @@ def test_clips_are_pooled(tmp_path: Path) -> None:
 def test_settings_without_effect_are_named(tmp_path: Path) -> None:
     """A setting is named as idle exactly where all its figures are those of the causal detector."""
     words = (stored(tmp_path, "clip"), "--truth", truth(tmp_path, "clip"), "--json")
-    said = json.loads(run(*words).stdout)
-    rows = {row["variant"]: row for row in said["variants"]}
+    report = json.loads(run(*words).stdout)
+    rows = {row["variant"]: row for row in report["variants"]}
     same = [name for name in SETTINGS if rows[name]["clips"] == rows["causal"]["clips"] and name != "causal"]
-    assert said["idle"] == same
+    assert report["idle"] == same
     assert 0 < len(same) < len(SETTINGS) - 1
 
 

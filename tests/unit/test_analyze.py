@@ -72,9 +72,9 @@ def test_run_directory_gives_what_was_announced(tmp_path: Path) -> None:
     layout = write_run(tmp_path / "clip", working_windows(220))
     assert analyzed(layout.root) == ["clip_detection.png", "clip_diagnostics.png", "anomalies.json"]
     causal = [found for found in read_anomalies(layout.root / "anomalies.json") if found.mode == "causal"]
-    told = [event for event in read_events(layout.events) if event.event == "segment.closed"]
+    run_events = [event for event in read_events(layout.events) if event.event == "segment.closed"]
     fields = ("segment_id", "t_start_s", "t_end_s", "score_mean", "score_max", "theta_on", "theta_off")
-    expected = [tuple(getattr(event, name) for name in fields) for event in told if event.kind == "anomalous"]
+    expected = [tuple(getattr(event, name) for name in fields) for event in run_events if event.kind == "anomalous"]
     assert [tuple(getattr(found, name) for name in fields) for found in causal] == expected != []
     opened = {event.segment_id: event for event in read_events(layout.events) if event.event == "segment.opened"}
     assert [found.detected_at_s for found in causal] == [opened[str(f.segment_id)].detected_at_s for f in causal]

@@ -113,15 +113,15 @@ def test_hint_describes_the_detectors_result(tmp_path: Path) -> None:
     for hint in (True, False):
         annotator = FakeAnnotator()
         list(AnnotatorClient(annotator, tmp_path, hint=hint).annotate([replace(asked, segment=found)]))
-        assert annotator.asked[0][0].hint == (hint_of(found) if hint else None)
+        assert annotator.requests[0][0].hint == (hint_of(found) if hint else None)
 
 
 def test_every_order_gets_an_answer(tmp_path: Path) -> None:
     """A segment that the annotator does not speak of has failed, and so has one whose frames are gone; none is lost."""
     here = spooled(tmp_path, [b"one"])
     gone = order(1, keyframes=[b"gone"])
-    said = list(AnnotatorClient(FakeAnnotator(lambda _: []), tmp_path, hint=True).annotate([gone, here]))
-    assert [(each.segment_id, each.reason) for each in said if isinstance(each, AnnotationFailure)] == [
+    responses = list(AnnotatorClient(FakeAnnotator(lambda _: []), tmp_path, hint=True).annotate([gone, here]))
+    assert [(each.segment_id, each.reason) for each in responses if isinstance(each, AnnotationFailure)] == [
         ("s0001", "its keyframes in the keyframe cache are not those it was closed with"),
         ("s0000", NO_RESPONSE),
     ]
@@ -142,10 +142,10 @@ def test_answer_for_other_frames_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("raw", ["\ud800 half a character", "\N{PILE OF POO}" * 200_000, "\x1b[31m"])
 def test_any_text_can_be_sent(tmp_path: Path, raw: str) -> None:
     """Words that are no Unicode, or endless, or control a terminal, still cross to the record."""
-    (said,) = AnnotatorClient(FakeAnnotator(lambda batch: [answer_to(batch[0], raw)]), tmp_path, hint=True).annotate(
-        [spooled(tmp_path, [b"one"])]
-    )
-    assert channels.decode(channels.encode(said)) == said
+    (responses,) = AnnotatorClient(
+        FakeAnnotator(lambda batch: [answer_to(batch[0], raw)]), tmp_path, hint=True
+    ).annotate([spooled(tmp_path, [b"one"])])
+    assert channels.decode(channels.encode(responses)) == responses
 
 
 def test_unavailable_model_reports_before_the_failures(tmp_path: Path) -> None:
@@ -176,10 +176,12 @@ def test_fault_costs_the_segment_that_met_it(tmp_path: Path, capfd: pytest.Captu
             yield answer_to(request)
 
     annotator = FakeAnnotator(breaks)
-    said = list(AnnotatorClient(annotator, tmp_path, hint=True).annotate(orders))
-    assert [len(batch) for batch in annotator.asked] == [4, 1, 1, 1]
+    responses = list(AnnotatorClient(annotator, tmp_path, hint=True).annotate(orders))
+    assert [len(batch) for batch in annotator.requests] == [4, 1, 1, 1]
     reasons = {
-        each.segment_id: getattr(each, "reason", None) for each in said if not isinstance(each, AnnotatorUnavailable)
+        each.segment_id: getattr(each, "reason", None)
+        for each in responses
+        if not isinstance(each, AnnotatorUnavailable)
     }
     why = "the annotator failed, ZeroDivisionError: no such token"
     assert reasons == {"s0000": None, "s0001": why, "s0002": None, "s0003": None}

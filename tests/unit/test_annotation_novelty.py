@@ -19,7 +19,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.attempt import AttemptGuard
 from stream.stages.annotate import Annotate
 from stream.stages.store import EmbeddingWriter
-from tests.support.annotated import end, exchange, of_kind, options, play, recording, segment, told
+from tests.support.annotated import end, events_of, exchange, of_kind, options, play, recording, segment
 from tests.support.fake_annotators import FakeAnnotator, answer_to
 
 
@@ -56,7 +56,7 @@ def test_novel_segments_are_described_once(layout: RunLayout) -> None:
     assert sorted(subtasks(layout)) == ["s0000", "s0002", "s0003", "s0004"]
     said = {
         event.segment_id: (event.reason, event.same_as, event.similarity)
-        for event in told(layout)
+        for event in events_of(layout)
         if isinstance(event, events.SegmentSkipped)
     }
     assert said == {"s0001": (SAME_AS, "s0000", pytest.approx(0.994937, abs=1e-5)), "s0005": (SAME_AS, "s0003", 1.0)}
@@ -76,11 +76,11 @@ def test_stopped_run_decides_and_describes_the_same(layout: RunLayout, tmp_path:
     play(layout, given, first, items[:cut])
     play(layout, given, second, items)
     assert layout.annotations.read_bytes() == whole.annotations.read_bytes()
-    asked = [request.segment_id for batch in first.asked + second.asked for request in batch]
+    asked = [request.segment_id for batch in first.requests + second.requests for request in batch]
     assert sorted(asked) == sorted(subtasks(layout))
 
     def outcomes(of: RunLayout) -> dict[str, str]:
-        return {event.segment_id: event.event for event in told(of) if isinstance(event, events.Outcome)}
+        return {event.segment_id: event.event for event in events_of(of) if isinstance(event, events.Outcome)}
 
     assert outcomes(layout) == outcomes(whole)
     assert annotated_s(layout) == annotated_s(whole)
@@ -88,7 +88,7 @@ def test_stopped_run_decides_and_describes_the_same(layout: RunLayout, tmp_path:
 
 def annotated_s(layout: RunLayout) -> float:
     """Of the finished run."""
-    finish = told(layout)[-1]
+    finish = events_of(layout)[-1]
     assert isinstance(finish, events.RunFinished)
     return finish.annotated_s
 
@@ -111,7 +111,7 @@ def failing(*names: str) -> FakeAnnotator:
 def kinds(layout: RunLayout) -> dict[str, list[str]]:
     """All that became of each segment."""
     found: dict[str, list[str]] = {}
-    for event in told(layout):
+    for event in events_of(layout):
         if isinstance(event, events.Outcome):
             found.setdefault(event.segment_id, []).append(event.event.removeprefix("segment."))
     return found
@@ -137,7 +137,7 @@ def test_when_one_fails_the_next_like_it_is_described(layout: RunLayout, at_once
             list(record.on_item(end(4)))
     assert kinds(layout) == NEXT_IS_TAKEN
     assert {event.same_as for event in of_kind(layout, events.SegmentSkipped)} == {"s0001"}
-    assert [event.segment_id for event in told(layout) if isinstance(event, events.SegmentAnnotated)] == ["s0001"]
+    assert [event.segment_id for event in events_of(layout) if isinstance(event, events.SegmentAnnotated)] == ["s0001"]
 
 
 def write_windows(layout: RunLayout, items: list[Item]) -> None:

@@ -82,7 +82,7 @@ def test_only_the_segment_over_which_it_exits_twice_alone_fails(exits: int) -> N
 
 
 def test_an_annotator_that_restarts_after_the_end_gets_the_end_again() -> None:
-    """Its first process took the end and died: without a second end, none would come back, and the run would wait."""
+    """Its first process took the end and died: without a second end, none would return, and the run would wait."""
     queue = AnnotationQueue()
     queue.handle(END)
     queue.handle(WorkerReady("annotate"))

@@ -20,7 +20,7 @@ from stream.records.schema.events import NO_RESPONSE, ONLY_ANOMALOUS
 from stream.records.schema.generate import schemas
 from stream.records.schema.layout import RunLayout
 from stream.stages.annotate import Annotate
-from tests.support.annotated import SECONDS, clip, end, exchange, of_kind, options, play, recording, segment, told
+from tests.support.annotated import SECONDS, clip, end, events_of, exchange, of_kind, options, play, recording, segment
 from tests.support.fake_annotators import FakeAnnotator, answer_to, words_for
 
 
@@ -32,7 +32,7 @@ def layout(tmp_path: Path) -> RunLayout:
 
 def finish(layout: RunLayout) -> events.RunFinished:
     """The run's last word."""
-    last = told(layout)[-1]
+    last = events_of(layout)[-1]
     assert isinstance(last, events.RunFinished)
     return last
 
@@ -55,7 +55,7 @@ def test_every_segment_is_described_on_its_own_times(layout: RunLayout) -> None:
     ]
     assert [action.action_id for action in actions] == list(range(1, 15))
     assert subtasks(layout) == {f"s{number:04}": f"work on s{number:04}" for number in range(7)}
-    assert [len(batch) for batch in backwards.asked] == [3, 3, 1]
+    assert [len(batch) for batch in backwards.requests] == [3, 3, 1]
     jsonschema.Draft202012Validator(schemas()["annotations"]).validate(json.loads(layout.annotations.read_text()))
 
 
@@ -112,9 +112,9 @@ def test_failed_answer_is_recorded_and_paid_for(layout: RunLayout) -> None:
     play(layout, options({"machine.price_per_hour": 1.8}), FakeAnnotator(cut_off), clip(1))
     (failed,) = of_kind(layout, events.SegmentFailed)
     assert (failed.tokens_in, failed.tokens_out, failed.seconds, failed.dollars) == (1234, 56, 2.0, 0.001)
-    (said,) = read_responses(layout.raw_responses)
-    assert said == AnnotationFailure(
-        "s0000", said.frames_digest, "it was cut off", '{"request":"\\ud800', 1234, 56, 2.0
+    (responses,) = read_responses(layout.raw_responses)
+    assert responses == AnnotationFailure(
+        "s0000", responses.frames_digest, "it was cut off", '{"request":"\\ud800', 1234, 56, 2.0
     )
     assert finish(layout).annotation.tokens_in == 1234
 
@@ -132,7 +132,7 @@ def test_recorded_failure_is_used_again_after_a_kill(layout: RunLayout, monkeypa
         with pytest.raises(PowerCutError):
             play(layout, options(), first, clip(1))
     play(layout, options(), second, clip(1))
-    assert (len(first.asked), len(second.asked)) == (1, 0)
+    assert (len(first.requests), len(second.requests)) == (1, 0)
     assert [event.reason for event in of_kind(layout, events.SegmentFailed)] == ["it was cut off"]
     assert len(list(read_responses(layout.raw_responses))) == 1
 
@@ -170,11 +170,18 @@ def test_raw_response_is_durable_before_the_event(layout: RunLayout, monkeypatch
 def hostile(batch: Sequence[AnnotationRequest], late: list[AnnotationResponse]) -> list[AnnotationResponse]:
     """Shuffled, doubled, late, missing, of another run, and for other frames; never a word on the wrong segment."""
     answers: list[AnnotationResponse] = [answer_to(request) for request in batch]
-    missing = next((said for said in answers if said.segment_id == "s0004"), None)
-    wrong = [replace(said, frames_digest="0" * 64) for said in answers[:1]]
-    foreign = [replace(said, segment_id="s9999") for said in answers[:1]]
-    swapped = [replace(said, segment_id="s0004") for said in answers[1:2]]
-    mixed = [*[said for said in answers if said is not missing], *answers[:2], *wrong, *foreign, *swapped, *late]
+    missing = next((responses for responses in answers if responses.segment_id == "s0004"), None)
+    wrong = [replace(responses, frames_digest="0" * 64) for responses in answers[:1]]
+    foreign = [replace(responses, segment_id="s9999") for responses in answers[:1]]
+    swapped = [replace(responses, segment_id="s0004") for responses in answers[1:2]]
+    mixed = [
+        *[responses for responses in answers if responses is not missing],
+        *answers[:2],
+        *wrong,
+        *foreign,
+        *swapped,
+        *late,
+    ]
     random.Random(len(batch)).shuffle(mixed)
     late[:] = [missing] if missing else []
     return mixed
@@ -193,7 +200,7 @@ def test_no_text_on_the_wrong_segment(layout: RunLayout) -> None:
     assert subtasks(layout) == described
     (failed,) = of_kind(layout, events.SegmentFailed)
     assert (failed.segment_id, failed.reason) == ("s0004", NO_RESPONSE)
-    settled = [event.segment_id for event in told(layout) if isinstance(event, events.Outcome)]
+    settled = [event.segment_id for event in events_of(layout) if isinstance(event, events.Outcome)]
     assert sorted(settled) == [f"s{number:04}" for number in range(9)]
 
 
@@ -221,8 +228,8 @@ def test_refused_answers_are_counted(layout: RunLayout, caplog: pytest.LogCaptur
         list(record.on_item(AnnotationFailure("s0000", "late", "late")))
         assert record.facts() == {"annotator": {"answers_refused": 2}}
         assert [path.read_bytes() for path in files] == before
-    told = [(record.levelname, getattr(record, "segment_id", None)) for record in caplog.records]
-    assert told == 2 * [("WARNING", "s0000")]
+    events_of = [(record.levelname, getattr(record, "segment_id", None)) for record in caplog.records]
+    assert events_of == 2 * [("WARNING", "s0000")]
 
 
 def test_orders_ahead_of_answers_are_bounded(layout: RunLayout) -> None:
@@ -281,7 +288,7 @@ def test_kill_between_response_and_event(layout: RunLayout, monkeypatch: pytest.
         with pytest.raises(PowerCutError):
             play(layout, options(), first, clip(1))
     play(layout, options(), second, clip(1))
-    assert (len(first.asked), len(second.asked)) == (1, 0)
+    assert (len(first.requests), len(second.requests)) == (1, 0)
     assert subtasks(layout) == {"s0000": "work on s0000"}
     assert len(list(read_responses(layout.raw_responses))) == 1
     assert not list(layout.keyframes.iterdir())

@@ -112,7 +112,7 @@ class _Nvml:
 
 
 def test_gpu_is_measured_while_the_chain_flows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Busy share and energy are those of the time that is asked for, not of all that was measured."""
+    """Busy share and energy are those of the time that is requested, not of all that was measured."""
     _Nvml(monkeypatch, tells=True)
     with GpuMeter() as meter:
         pass

@@ -44,7 +44,7 @@ def test_every_format_has_a_file_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         (KALIBR.replace("pinhole", "omni"), r"cam0 has Kalibr's model 'omni' .* --models pinhole-equi"),
         (KALIBR.replace("pinhole", "ds"), "'ds'"),
@@ -82,10 +82,10 @@ def test_every_format_has_a_file_here() -> None:
         ("5.85e+02 0 3.2e+02\n0 5.85e+02 2.4e+02\n0 0 1\n", "of no other known format: Kalibr camchain, ROS"),
     ],
 )  # fmt: skip
-def test_what_is_not_certain_is_refused_by_name(tmp_path: Path, text: str | bytes, says: str) -> None:
+def test_what_is_not_certain_is_refused_by_name(tmp_path: Path, text: str | bytes, message: str) -> None:
     """Other models, other tools and half files: one sentence with the file, what it looks like, and what to do."""
     path = write(tmp_path, text)
-    with pytest.raises(IntrinsicsError, match=says) as refused:
+    with pytest.raises(IntrinsicsError, match=message) as refused:
         read_calibration(path)
     assert str(refused.value).startswith(f"intrinsics {path}: ")
     assert str(refused.value).isprintable()

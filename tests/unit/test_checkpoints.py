@@ -1,4 +1,4 @@
-"""Where a run can go on: what outlives a killed process, a torn file and a power cut."""
+"""Where a run can continue: what outlives a killed process, a torn file and a power cut."""
 
 import zlib
 from itertools import product
@@ -137,7 +137,7 @@ def segment(windows: int) -> SegmentClosed:
 
 
 def test_run_without_durable_state_starts_over(layout: RunLayout) -> None:
-    """A power cut before the first checkpoint leaves nothing to go on from, and no row that could be wrong."""
+    """A power cut before the first checkpoint leaves nothing to continue from, and no row that could be wrong."""
     keep(layout, 3)
     CheckpointFiles(layout, 1).write(2.0, totals(2), {}, durably=False)
     begin_attempt(layout, "two")

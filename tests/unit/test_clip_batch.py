@@ -113,15 +113,15 @@ def job(clip: str) -> Outcome:
 
 
 def series(*clips: str, fail_fast: bool = False) -> tuple[int, list[str]]:
-    said: list[str] = []
-    return run_in_turn(clips, job, said.append, fail_fast=fail_fast), said
+    messages: list[str] = []
+    return run_in_turn(clips, job, messages.append, fail_fast=fail_fast), messages
 
 
 def test_one_bad_clip_does_not_stop_the_rest() -> None:
     """Each clip has its line with its code, and the totals add up."""
-    code, said = series("a", "bad", "torn", "b")
+    code, messages = series("a", "bad", "torn", "b")
     assert code == ExitCode.INPUT
-    assert said[-5:] == [
+    assert messages[-5:] == [
         "  0  a: done",
         "  3  bad: bad is no video",
         "  4  torn: done",
@@ -132,9 +132,9 @@ def test_one_bad_clip_does_not_stop_the_rest() -> None:
 
 def test_fail_fast_stops_at_the_first_that_is_not_done() -> None:
     """Damage is no failure; a clip that cannot be read is."""
-    code, said = series("torn", "bad", "b", fail_fast=True)
+    code, messages = series("torn", "bad", "b", fail_fast=True)
     assert code == ExitCode.INPUT
-    assert said[-1] == "1 of 3 clips done, 1 of them with damage, 1 not done, 1 not begun; 0:00:30.0 of video"
+    assert messages[-1] == "1 of 3 clips done, 1 of them with damage, 1 not done, 1 not begun; 0:00:30.0 of video"
 
 
 @pytest.mark.parametrize(("clip", "code"), [("weights", 5), ("full", 6)])
@@ -146,20 +146,20 @@ def test_what_every_clip_would_meet_stops_at_once(clip: str, code: int) -> None:
 
 def test_one_clip_named_by_itself_is_not_a_series() -> None:
     """Its error is raised as ever, and nothing is summed up."""
-    said: list[str] = []
-    assert run_clips(["torn"], job, said.append, fail_fast=False) == ExitCode.PARTIAL
+    messages: list[str] = []
+    assert run_clips(["torn"], job, messages.append, fail_fast=False) == ExitCode.PARTIAL
     with pytest.raises(SourceError, match="bad is no video"):
-        run_clips(["bad"], job, said.append, fail_fast=False)
-    assert said == []
+        run_clips(["bad"], job, messages.append, fail_fast=False)
+    assert messages == []
 
 
 def test_signal_that_comes_too_late_for_one_clip_ends_the_series() -> None:
     """The clip was done, and counts as done; no other is begun, and the code is the signal's where one was left."""
     late = Outcome("a", ExitCode.DONE, "done", 30.0, stopped=ExitCode.SIGTERM)
-    said: list[str] = []
-    assert run_in_turn(["a", "b"], lambda _: late, said.append, fail_fast=False) == ExitCode.SIGTERM
-    assert said[-1] == "1 of 2 clips done, 1 not begun; 0:00:30.0 of video"
-    assert run_in_turn(["a"], lambda _: late, said.append, fail_fast=False) == ExitCode.DONE
+    messages: list[str] = []
+    assert run_in_turn(["a", "b"], lambda _: late, messages.append, fail_fast=False) == ExitCode.SIGTERM
+    assert messages[-1] == "1 of 2 clips done, 1 not begun; 0:00:30.0 of video"
+    assert run_in_turn(["a"], lambda _: late, messages.append, fail_fast=False) == ExitCode.DONE
 
 
 def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_what_is_left_out_is_named_at_the_end_and_in_the_record(tmp_path: Path) 
     """With its reason; in the record up to a bound, and the rest is counted. The record has a schema."""
     record = tmp_path / "series.json"
     left_out = [LeftOut(f"folder/{number}.txt", "text") for number in range(MOST_LEFT_OUT + 2)]
-    said: list[str] = []
-    run_in_turn(["a", "bad"], job, said.append, fail_fast=False, record=record, left_out=left_out)
-    assert said[-2] == f"left out: {MOST_LEFT_OUT + 2} x text (0.txt, 1.txt, 2.txt, and {MOST_LEFT_OUT - 1} more)"
+    messages: list[str] = []
+    run_in_turn(["a", "bad"], job, messages.append, fail_fast=False, record=record, left_out=left_out)
+    assert messages[-2] == f"left out: {MOST_LEFT_OUT + 2} x text (0.txt, 1.txt, 2.txt, and {MOST_LEFT_OUT - 1} more)"
     written = json.loads(record.read_text())
     assert (written["left_out"][0], written["left_out_more"]) == ({"path": "folder/0.txt", "reason": "text"}, 2)
     Draft202012Validator(json.loads(path_of("series").read_text())).validate(written)

@@ -212,7 +212,7 @@ def test_a_malformed_message_costs_no_picture(clip: Path, whole: Decoded) -> Non
 
 
 def test_pictures_of_another_size_are_damage(tmp_path: Path) -> None:
-    """A stream that changes its size goes on in time, but pictures that fit no calibration are not given."""
+    """A stream that changes its size continues in time, but pictures that fit no calibration are not given."""
     small = make_clip(tmp_path / "small.hevc", frames=5).read_bytes()
     large = make_clip(tmp_path / "large.hevc", frames=4, width_px=192).read_bytes()
     path = tmp_path / "both.hevc"

@@ -1,4 +1,4 @@
-"""Decoding goes on from a key picture, and gives what it would have given."""
+"""Decoding continues from a key picture, and gives what it would have given."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -123,7 +123,7 @@ def test_an_entry_that_the_index_does_not_lead_to_is_reached_from_the_start(tmp_
 
 
 def test_a_clip_without_the_key_picture_is_another_clip(tmp_path: Path) -> None:
-    """A state of one clip does not go on in another one."""
+    """A state of one clip is not used for another one."""
     path, other = open_gop(tmp_path / "clip.mp4"), make_clip(tmp_path / "other.mp4", frames=20)
     *_, (_, state) = parts(path)
     with pytest.raises(Exception, match=r"no longer holds the key picture at 2\.0 s"):

@@ -84,7 +84,7 @@ def test_memory_is_constant_and_old_values_vanish() -> None:
 
 
 def test_snapshot_restores_exactly() -> None:
-    """A restored histogram goes on as the first one does."""
+    """A restored histogram continues as the first one does."""
     rng = np.random.default_rng(2)
     first = filled(rng.normal(0.3, 0.1, 200), memory=50)
     second = DecayingHistogram(50)

@@ -1,4 +1,4 @@
-"""What is embedded is on disk before it goes on, and is not embedded again."""
+"""Embeddings are on disk before they are passed on, and is not embedded again."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_arrays_are_loadable_and_agree_mid_run(layout: RunLayout) -> None:
 
 
 def test_all_else_passes(layout: RunLayout) -> None:
-    """Items that are no embedding go on unchanged; no window, no file."""
+    """Items other than embeddings are passed on unchanged; no window, no file."""
     others: list[Item] = [SourceDamaged(0.0, 1.0, "lost", 2), End("end_of_stream", 1.0, 30)]
     assert list(drive(EmbeddingWriter(layout, AttemptGuard(layout, 1)), others)) == others
     assert not any(path.exists() for path in layout.arrays)
@@ -61,7 +61,7 @@ def test_an_older_attempt_writes_no_row(layout: RunLayout) -> None:
 
 
 class Counting:
-    """An encoder that counts what it is asked for."""
+    """An encoder that counts its requests."""
 
     name = "counting"
     frames = 2

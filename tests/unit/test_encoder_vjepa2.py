@@ -189,7 +189,7 @@ def test_other_tubelets_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"hidden_size": 2 * TINY_DIMS}, r"lacks \d+ weights of the shape in its config\.json, encoder\."),
         ({"hidden_size": "big"}, "cannot be loaded: .*'hidden_size'"),
@@ -198,11 +198,11 @@ def test_other_tubelets_are_refused(folder: Path) -> None:
     ],
 )
 def test_impossible_configurations_are_refused(
-    folder: Path, capfd: pytest.CaptureFixture[str], change: dict[str, object], said: str
+    folder: Path, capfd: pytest.CaptureFixture[str], change: dict[str, object], message: str
 ) -> None:
     """A configuration that its weights do not fit is one sentence, never random weights, and no report on stderr."""
     _edit_config(folder, **change)
-    with pytest.raises(ModelUnavailableError, match=said) as caught:
+    with pytest.raises(ModelUnavailableError, match=message) as caught:
         VJepa2Encoder(folder, TINY_FRAMES)
     assert "\n" not in str(caught.value)
     assert capfd.readouterr().err == ""

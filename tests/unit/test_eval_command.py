@@ -39,16 +39,16 @@ def as_json(*words: str | Path) -> dict[str, Any]:
 
 def test_run_against_truth(tmp_path: Path) -> None:
     """A run is judged against the truth of its own stem, over its own length, with latencies."""
-    said = as_json(write_run(tmp_path / "one", "one"), file(tmp_path, "truth.json", TRUTH))
-    (clip,) = said["clips"]
+    report = as_json(write_run(tmp_path / "one", "one"), file(tmp_path, "truth.json", TRUTH))
+    (clip,) = report["clips"]
     assert (clip["clip"], clip["duration_s"], clip["duration_known"]) == ("one", 200.0, True)
     assert (clip["true_events"], clip["predicted_events"], clip["hits_edges_2s"]) == (1, 2, 1)
     assert (clip["f1_iou_0.7"], clip["false_events_per_hour"]) == (pytest.approx(2 / 3), 18.0)
     assert (clip["opening_latency_median_s"], clip["closing_latency_median_s"]) == (6.0, 5.0)
     assert clip["matches"][0]["predicted"] == {"t_start_s": 60.0, "t_end_s": 100.0}
     assert clip["unmatched"] == [{"t_start_s": 180.0, "t_end_s": 200.0}]
-    assert said["control"]["f1_iou_0.5"]["value"] == said["pooled"]["f1_iou_0.5"]
-    assert (said["notes"], said["broken_rows"]) == ([], [])
+    assert report["control"]["f1_iou_0.5"]["value"] == report["pooled"]["f1_iou_0.5"]
+    assert (report["notes"], report["broken_rows"]) == ([], [])
 
 
 def test_directory_of_runs_is_pooled(tmp_path: Path) -> None:
@@ -56,10 +56,10 @@ def test_directory_of_runs_is_pooled(tmp_path: Path) -> None:
     for stem in ("one", "two"):
         write_run(tmp_path / "runs" / stem, stem)
     truth = file(tmp_path, "truth.json", TRUTH.replace("}]", '}], "three": []', 1))
-    said = as_json(tmp_path / "runs", truth)
-    assert [clip["clip"] for clip in said["clips"]] == ["one", "two"]
-    assert (said["pooled"]["duration_s"], said["pooled"]["predicted_events"]) == (400.0, 4)
-    assert said["notes"] == ["left out, because there are no predictions for them: 'three'"]
+    report = as_json(tmp_path / "runs", truth)
+    assert [clip["clip"] for clip in report["clips"]] == ["one", "two"]
+    assert (report["pooled"]["duration_s"], report["pooled"]["predicted_events"]) == (400.0, 4)
+    assert report["notes"] == ["left out, because there are no predictions for them: 'three'"]
     lines = run(tmp_path / "runs", truth).stdout.splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["clip", "one", "two", "pooled"]
 
@@ -93,9 +93,9 @@ def test_terminal_of_80_columns_cuts_nothing() -> None:
 def test_empty_sides_are_legal(tmp_path: Path, found: str, wanted: str) -> None:
     """Without events what is not defined is null in the JSON and a dash in the table, and there is no verdict."""
     sides = file(tmp_path, "found.json", found), file(tmp_path, "wanted.json", wanted)
-    said = as_json(*sides, "--duration-s", "100")
-    assert (said["pooled"]["precision_iou_0.5"], said["pooled"]["time_precision"]) == (None, None)
-    assert said["verdict"]["beats_random"] is None
+    report = as_json(*sides, "--duration-s", "100")
+    assert (report["pooled"]["precision_iou_0.5"], report["pooled"]["time_precision"]) == (None, None)
+    assert report["verdict"]["beats_random"] is None
     lines = run(*sides, "--duration-s", "100").stdout.splitlines()
     assert next(line for line in lines if line.startswith("IoU 0.5")).split()[3] == "-"
 
@@ -105,8 +105,8 @@ def test_broken_lines_are_reported_on_standard_error(tmp_path: Path) -> None:
     told = file(tmp_path, "one.txt", "[00:00:58 - 00:01:38] Refills.\n[00:02:00 - 00:01:59] Refills.\n")
     result = run(write_run(tmp_path / "one", "one"), told, "--anomalous", "^refills")
     assert result.stderr == f"left out: {told}, line 2: its end, 00:01:59, is not after its start, 00:02:00\n"
-    said = as_json(tmp_path / "one", told, "--anomalous", "^refills")
-    assert (len(said["broken_rows"]), said["pooled"]["hits_edges_2s"]) == (1, 1)
+    report = as_json(tmp_path / "one", told, "--anomalous", "^refills")
+    assert (len(report["broken_rows"]), report["pooled"]["hits_edges_2s"]) == (1, 1)
 
 
 def test_one_seed_one_output(tmp_path: Path) -> None:
@@ -156,14 +156,14 @@ def test_row_is_flat_for_tables_of_experiments() -> None:
 def test_truth_of_the_recordings_is_read() -> None:
     """The truth of the two recordings is a perfect prediction of itself: three events."""
     truth = SHARED / "egocentric100k_like" / "factory001" / "worker001" / "truth.json"
-    said = as_json(truth, truth)
-    assert (said["pooled"]["true_events"], said["pooled"]["f1_iou_0.7"]) == (3, 1.0)
+    report = as_json(truth, truth)
+    assert (report["pooled"]["true_events"], report["pooled"]["f1_iou_0.7"]) == (3, 1.0)
 
 
 @needs_logs
 def test_log_against_the_transcript_it_was_made_from() -> None:
     """An event log's material replenishment is found where the transcript of the same clip speaks of it."""
-    said = as_json(
+    report = as_json(
         LOGS / "factory_001.csv",
         LOGS / "factory001_worker004_00000.txt",
         "--clip",
@@ -171,6 +171,6 @@ def test_log_against_the_transcript_it_was_made_from() -> None:
         "--anomalous",
         "replenish|refill|grabs a|rake",
     )
-    assert (said["pooled"]["true_events"], said["pooled"]["predicted_events"]) == (73, 77)
-    assert said["pooled"]["f1_edges_2s"] > 0.9
-    assert said["verdict"]["beats_random"] is True
+    assert (report["pooled"]["true_events"], report["pooled"]["predicted_events"]) == (73, 77)
+    assert report["pooled"]["f1_edges_2s"] > 0.9
+    assert report["verdict"]["beats_random"] is True

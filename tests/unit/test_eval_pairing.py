@@ -39,7 +39,7 @@ def test_clip_length_is_the_option_the_run_or_the_last_end(tmp_path: Path) -> No
 
 
 def test_clips_are_paired_by_name(tmp_path: Path) -> None:
-    """A run takes the truth of its stem, an unnamed list the only clip; --clip chooses; all else is asked for."""
+    """A run takes the truth of its stem, an unnamed list the only clip; --clip chooses; anything else must be named."""
     (run,) = read_tracks(write_run(tmp_path / "one", "one"))
     truth = read_tracks(file(tmp_path, "truth.json", '{"one": [], "two": []}'))
     (unnamed,) = read_tracks(file(tmp_path, "list.json", "[]"))

@@ -64,7 +64,7 @@ def test_replayed_log_knows_outcomes_by_segment(tmp_path: Path) -> None:
 
 
 def test_log_numbers_without_holes_also_after_a_torn_line(tmp_path: Path) -> None:
-    """A writer that comes after a crash cuts the torn line off and goes on with the next number."""
+    """A writer that comes after a crash cuts the torn line off and continues with the next number."""
     path = tmp_path / "events.jsonl"
     with EventLog(path) as log:
         log.append(STARTED)

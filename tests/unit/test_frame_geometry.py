@@ -95,7 +95,7 @@ def test_the_record_names_the_geometry() -> None:
 
 
 def test_the_stage_takes_a_geometry() -> None:
-    """The chain's rectifier makes the frame that was asked for."""
+    """The chain's rectifier makes the frame that was requested."""
     frame = frame_of(scene(SMALL))
     (made,) = [
         item

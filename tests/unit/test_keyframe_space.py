@@ -12,7 +12,7 @@ from stream.pipeline.items import AnnotationTask
 from stream.records.schema import events
 from stream.records.schema.events import CACHE_FULL
 from stream.records.schema.layout import RunLayout
-from tests.support.annotated import SECONDS, clip, of_kind, options, play, recording, segment, told
+from tests.support.annotated import SECONDS, clip, events_of, of_kind, options, play, recording, segment
 from tests.support.fake_annotators import FakeAnnotator, answer_to
 
 
@@ -35,7 +35,7 @@ def test_keyframes_leave_the_spool_with_their_description(layout: RunLayout) -> 
     (failed,) = of_kind(layout, events.SegmentFailed)
     assert "not JSON" in failed.reason
     assert failed.tokens_in == 1000
-    *_, last = told(layout)
+    *_, last = events_of(layout)
     assert isinstance(last, events.RunFinished)
     assert (last.failed_s, last.annotated_s, last.exit_code) == (5.0, 10.0, 4)
     assert [answer.raw for answer in read_responses(layout.raw_responses) if answer.segment_id == "s0001"] == [

@@ -26,7 +26,7 @@ def opened(t_start_s: float, detected_at_s: float) -> events.SegmentOpened:
 
 def test_each_is_measured_from_where_it_began() -> None:
     """Opening and closing in stream time, save at the clip's ends; annotation by the clock, also if it failed."""
-    told: list[events.Event] = [
+    run_events: list[events.Event] = [
         opened(0, 0),
         closed("s0", "state_change", 30, 34, second=10),
         opened(30, 34.5),
@@ -36,7 +36,7 @@ def test_each_is_measured_from_where_it_began() -> None:
         closed("s2", "max_duration", 90, 90, second=30),
         events.SegmentSkipped(segment_id="s2", reason="nobody", time=at(31)),
     ]
-    found = latencies(told)
+    found = latencies(run_events)
     assert found["opening"] == {"count": 1, "p50_s": 4.5, "p95_s": 4.5, "p99_s": 4.5}
     assert found["closing"] == {"count": 2, "p50_s": 0.0, "p95_s": 4.0, "p99_s": 4.0}
     assert found["annotation"] == {"count": 2, "p50_s": 1.0, "p95_s": 2.5, "p99_s": 2.5}

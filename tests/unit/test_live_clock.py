@@ -47,7 +47,7 @@ def test_an_immediate_reconnection_does_not_overlap() -> None:
 
 @pytest.mark.parametrize("ahead", [3000, 1, WRAP_TICKS // 2])
 def test_a_wrap_at_33_bits_is_not_a_gap(ahead: int) -> None:
-    """Times go on as if the clock had more bits, as often as it wraps."""
+    """Times continue as if the clock had more bits, as often as it wraps."""
     line = CameraClock()
     start = WRAP_TICKS - ahead
     line.restart(packet(0.0, ticks=start), 0.0)

@@ -160,7 +160,7 @@ def test_a_loss_right_after_a_gap_makes_no_empty_segment() -> None:
 
 
 def test_an_anomaly_does_not_continue_after_a_gap() -> None:
-    """What was going on is over; what was learned stays: the work after it needs no new warm-up."""
+    """The open event ends; the learned reference stays, so the work after it needs no new warm-up."""
     detect = Detect(DetectorOptions(warmup_s=10, settle_windows=5))
 
     def windows(start: int, stop: int, axis: int) -> list[Item]:
@@ -209,16 +209,16 @@ def test_accounting_closes_with_gaps_and_overload(layout: RunLayout) -> None:
     dropped = StreamOverload(10.25, 12.5, "decoding is too slow", 0, 60)
     skipped = [StreamOverload(20.0 + k, 21.0 + k, "the encoder is too slow", 1, 0) for k in range(5)]
     at = next(n for n, item in enumerate(story) if isinstance(item, Embedding))
-    told = _recorded(layout, [*story[:at], dropped, *skipped, *story[at:]])
-    finish = told[-1]
+    run_events = _recorded(layout, [*story[:at], dropped, *skipped, *story[at:]])
+    finish = run_events[-1]
     assert isinstance(finish, events.RunFinished)
     assert (finish.gap_s, finish.dropped_s, finish.windows_skipped) == (100.0 + 55.0, 2.25, 5)
     assert finish.decoded_s == 230.0 - 155.0 - 2.25
     assert finish.decoded_s == finish.annotated_s + finish.failed_s + finish.skipped_s + finish.damaged_s
     assert finish.exit_code == 4
-    gaps = [(event.t_start_s, event.t_end_s) for event in told if isinstance(event, events.SourceGap)]
+    gaps = [(event.t_start_s, event.t_end_s) for event in run_events if isinstance(event, events.SourceGap)]
     assert gaps == [(40.0, 140.0), (145.0, 200.0)]
-    inside = [event.dropped_s for event in told if isinstance(event, events.SegmentClosed)]
+    inside = [event.dropped_s for event in run_events if isinstance(event, events.SegmentClosed)]
     assert sum(inside) == 2.25
 
 
@@ -226,13 +226,13 @@ def test_overload_is_reported_in_stretches(layout: RunLayout) -> None:
     """At most one event in ten seconds, with all that was skipped in them; the last word comes before the end."""
     items: list[Item] = [Keyframe(0.0, 4, 4, b"jpeg")]
     items += [StreamOverload(float(k), k + 1.0, "the encoder is too slow", 1, 0) for k in range(0, 95, 2)]
-    told = _recorded(layout, [*items, End("end_of_stream", 97.0, 2910)])
-    overloads = [event for event in told if isinstance(event, events.StreamOverload)]
+    run_events = _recorded(layout, [*items, End("end_of_stream", 97.0, 2910)])
+    overloads = [event for event in run_events if isinstance(event, events.StreamOverload)]
     assert sum(event.windows_skipped for event in overloads) == 48
     assert len(overloads) <= 10
     assert all(b.t_start_s - a.t_start_s >= 10 for a, b in pairwise(overloads))
-    assert isinstance(told[-1], events.RunFinished)
-    assert told[-1].windows_skipped == 48
+    assert isinstance(run_events[-1], events.RunFinished)
+    assert run_events[-1].windows_skipped == 48
 
 
 def test_a_run_that_ends_while_its_source_is_lost_is_incomplete(layout: RunLayout) -> None:
@@ -256,8 +256,8 @@ def test_segments_continue_after_the_recorded_ones() -> None:
         if isinstance(item, Embedding):
             barriers.append((len(said), detect.snapshot()))
     for known, state in barriers[5::7]:
-        for told in range(known, min(known + 4, len(said))):
-            _assert_goes_on(state, said[:told], said[known:told])
+        for run_events in range(known, min(known + 4, len(said))):
+            _assert_goes_on(state, said[:run_events], said[known:run_events])
 
 
 def _assert_goes_on(

@@ -49,7 +49,7 @@ def test_offline_run_uses_no_network(hub: Hub, clip: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--encoder", "grid"), "encoder grid and annotator none"),
         (
@@ -64,12 +64,12 @@ def test_offline_run_uses_no_network(hub: Hub, clip: Path) -> None:
         (("--annotator", "qwen", "--annotator-model", "c/d@v1", "--encoder", "grid"), "the model 'c/d@v1'"),
     ],
 )
-def test_fetches_what_the_options_need(options: tuple[str, ...], said: str, hub: Hub) -> None:
+def test_fetches_what_the_options_need(options: tuple[str, ...], message: str, hub: Hub) -> None:
     """The weights that a run with these options loads are looked for: none for the grid, none for a server."""
     result = CliRunner().invoke(models, ["fetch", "--offline", *options])
     assert hub.requests == []
     if result.exit_code == 0:
-        assert result.output == f"{said} have no weights: nothing to download\n"
+        assert result.output == f"{message} have no weights: nothing to download\n"
     else:
-        assert said.startswith("the model")
-        assert str(result.exception).startswith(said)
+        assert message.startswith("the model")
+        assert str(result.exception).startswith(message)

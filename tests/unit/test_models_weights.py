@@ -78,7 +78,7 @@ def test_shards_in_the_order_of_their_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"model.safetensors": b"w"}, "has no config.json"),
         ({"config.json": CONFIG}, "model.safetensors is missing"),
@@ -88,9 +88,9 @@ def test_shards_in_the_order_of_their_names(tmp_path: Path) -> None:
         ({"config.json": CONFIG, "model.safetensors.index.json": b"{}"}, "no weight_map"),
     ],
 )
-def test_half_a_model_is_refused(tmp_path: Path, files: dict[str, bytes], said: str) -> None:
+def test_half_a_model_is_refused(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
     """A folder that is no whole model in safetensors says what it lacks."""
-    with pytest.raises(ModelUnavailableError, match=said):
+    with pytest.raises(ModelUnavailableError, match=message):
         locate(_write(tmp_path, files), allow_download=True)
 
 
@@ -175,7 +175,7 @@ def test_neither_code_nor_pickles_are_fetched(hub: Hub) -> None:
     """Only configuration and safetensors come from the hub."""
     folder = locate(NAME, allow_download=True)
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
-    assert not [made for made in hub.asked("") if made.path.endswith((".py", ".bin", "other/model.safetensors"))]
+    assert not [made for made in hub.requests_for("") if made.path.endswith((".py", ".bin", "other/model.safetensors"))]
 
 
 def test_broken_off_download_is_completed(tmp_path: Path, hub: Hub) -> None:
@@ -196,6 +196,6 @@ def test_cache_is_enough_without_the_hub(tmp_path: Path, hub: Hub) -> None:
 @pytest.mark.usefixtures("hub")
 def test_unknown_name_is_unavailable() -> None:
     """A model that the hub does not know is the same error, not a traceback of the hub's client."""
-    said = "^the model 'someone/else' cannot be fetched: there is no repository of this name"
-    with pytest.raises(ModelUnavailableError, match=said):
+    message = "^the model 'someone/else' cannot be fetched: there is no repository of this name"
+    with pytest.raises(ModelUnavailableError, match=message):
         locate("someone/else", allow_download=True)

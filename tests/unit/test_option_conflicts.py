@@ -14,7 +14,7 @@ from tests.support.data_hub import EGO_100K
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         (
             {"encoder.runtime": "onnx"},
@@ -27,23 +27,23 @@ from tests.support.data_hub import EGO_100K
         ),
     ],
 )
-def test_contradictions_are_usage_errors(changes: dict[str, object], said: str) -> None:
+def test_contradictions_are_usage_errors(changes: dict[str, object], message: str) -> None:
     """An option that would be ignored, or misses its other half, is refused before anything starts."""
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         with_encoder(Options(source="clip.mp4").replace(changes))
 
 
 @pytest.mark.parametrize(
-    ("changes", "clips", "said"),
+    ("changes", "clips", "message"),
     [
         ({"annotator.name": "qwen"}, ["a.mp4", "b.mp4"], "each job would load the model"),
         ({"monitoring.metrics_port": 9100}, ["a.mp4", "b.mp4"], "--metrics-port 9100 contradict"),
         ({}, ["a.mp4", "-"], "standard input cannot be one of several"),
     ],
 )
-def test_what_cannot_be_shared_is_refused(changes: dict[str, object], clips: list[str], said: str) -> None:
+def test_what_cannot_be_shared_is_refused(changes: dict[str, object], clips: list[str], message: str) -> None:
     """Jobs that would be in each other's way are a usage error, before any begins."""
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         check_concurrent(Options(source="a.mp4").replace(changes), clips)
 
 

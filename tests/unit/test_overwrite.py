@@ -41,18 +41,18 @@ def test_a_described_run_is_not_removed_without_consent(tmp_path: Path) -> None:
     layout = run(tmp_path)
     with pytest.raises(UsageError) as caught:
         announce_removal(OVERWRITE, layout)
-    said = str(caught.value)
-    assert said.startswith(f"--overwrite would remove {layout.root}, a finished run with 3 segments, 3 of them ")
-    assert "described for $" in said
-    assert said.endswith("add --yes to agree, or choose another --out")
+    message = str(caught.value)
+    assert message.startswith(f"--overwrite would remove {layout.root}, a finished run with 3 segments, 3 of them ")
+    assert "described for $" in message
+    assert message.endswith("add --yes to agree, or choose another --out")
 
 
 def test_with_consent_it_is_announced(tmp_path: Path) -> None:
     """What is removed is named before it is gone."""
     layout = run(tmp_path)
-    said = announce_removal(agreed(), layout)
-    assert said is not None
-    assert said.startswith(f"--overwrite removes {layout.root}, a finished run with 3 segments, 3 of them described")
+    message = announce_removal(agreed(), layout)
+    assert message is not None
+    assert message.startswith(f"--overwrite removes {layout.root}, a finished run with 3 segments, 3 of them described")
 
 
 def test_what_cost_nothing_needs_no_consent(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_unusual_cameras_are_accepted(values: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "says"),
+    ("values", "message"),
     [
         ({"fx": 0.5367, "fy": 0.9556, "cx": 0.5, "cy": 0.5}, "'fx' is 0.5367 and 'cx' is 0.5, .* such as fx 1030"),
         ({"fx": 0.5367, "fy": 0.5375, "cx": 0.5, "cy": 0.2812}, "look divided by the size of the picture"),
@@ -58,9 +58,9 @@ def test_unusual_cameras_are_accepted(values: dict[str, float]) -> None:
         ({"k1": -3.0, "k2": 1.0}, "% of the picture has a ray: check their order"),
     ],
 )  # fmt: skip
-def test_what_no_camera_has_is_refused(values: dict[str, float], says: str) -> None:
+def test_what_no_camera_has_is_refused(values: dict[str, float], message: str) -> None:
     """Other units, another picture, exchanged values: one sentence with the value and what would be right."""
-    with pytest.raises(IntrinsicsError, match=says):
+    with pytest.raises(IntrinsicsError, match=message):
         require_possible(lens(**values))
 
 
@@ -73,10 +73,10 @@ def test_a_turned_calibration_is_called_so() -> None:
         fit_camera(turned, 640, 480)
 
 
-@pytest.mark.parametrize(("balance", "fov_scale", "says"), [(0.0, 40.0, "nearly empty"), (1.0, 0.02, "nearly flat")])
-def test_options_that_leave_no_picture_are_refused(balance: float, fov_scale: float, says: str) -> None:
+@pytest.mark.parametrize(("balance", "fov_scale", "message"), [(0.0, 40.0, "nearly empty"), (1.0, 0.02, "nearly flat")])
+def test_options_that_leave_no_picture_are_refused(balance: float, fov_scale: float, message: str) -> None:
     """Where the calibration is good it is the options' fault, whatever the frames show."""
-    with pytest.raises(UsageError, match=rf"--balance {balance:g} with --fov-scale {fov_scale:g}: .* {says}"):
+    with pytest.raises(UsageError, match=rf"--balance {balance:g} with --fov-scale {fov_scale:g}: .* {message}"):
         fit_camera(lens(), 1920, 1080, balance, fov_scale)
 
 

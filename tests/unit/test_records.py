@@ -138,16 +138,16 @@ def test_accounting_is_exact_to_the_millisecond(cuts: list[float], damage: list[
     inside = LossTracker()
     for start, end in lost:
         inside.add(start, end)
-    told: list[events.Event] = []
+    run_events: list[events.Event] = []
     for number, (start, end) in enumerate(pairwise(edges)):
-        told.append(closed(str(number), start, end, inside.close(start, end)))
+        run_events.append(closed(str(number), start, end, inside.close(start, end)))
         annotated = events.SegmentAnnotated(segment_id=str(number), actions=1)
         failed = events.SegmentFailed(segment_id=str(number), reason="")
-        told.append((annotated, failed, events.SegmentSkipped(segment_id=str(number), reason=""))[number % 3])
+        run_events.append((annotated, failed, events.SegmentSkipped(segment_id=str(number), reason=""))[number % 3])
     union = np.zeros(101_000, bool)
     for start, end in lost:
         union[round(start * 1000) : round(end * 1000)] = True
-    accounting = account(told)
+    accounting = account(run_events)
     assert not accounting.unsettled
     assert abs(accounting.total_s - 101.0) < 1e-3
     assert abs(accounting.total_s - sum(accounting.seconds.values())) < 1e-6  # type: ignore[arg-type]  # a TypedDict's values are objects to mypy

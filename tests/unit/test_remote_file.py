@@ -141,18 +141,18 @@ def test_a_block_that_did_not_come_is_fetched_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "message"),
     [
         (FileNotFoundError("clip.mp4"), "does not exist"),
         (PermissionError("Forbidden"), "access is denied; set AWS_PROFILE"),
         (OSError("Unable to reach http://key:secret@host"), "OSError: no response"),
     ],
 )
-def test_errors_of_a_store_are_sentences(error: Exception, says: str) -> None:
+def test_errors_of_a_store_are_sentences(error: Exception, message: str) -> None:
     """They say what helps, and repeat no address, which may hold a password."""
     counted = _Counted()
     counted.errors = [error]
-    with _remote(counted).open(0, _BLOCK) as file, pytest.raises(SourceError, match=says) as caught:
+    with _remote(counted).open(0, _BLOCK) as file, pytest.raises(SourceError, match=message) as caught:
         file.read(1)
     assert "secret" not in str(caught.value)
 

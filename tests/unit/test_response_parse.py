@@ -76,7 +76,7 @@ def test_any_other_text_is_refused_in_one_way(raw: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         ("", "is not JSON"),
         ("<html>502 Bad Gateway</html>", "is not JSON"),
@@ -127,9 +127,9 @@ def test_any_other_text_is_refused_in_one_way(raw: str) -> None:
         (answer(idle(0, 0)), r"end_ds is 0, expected an integer from 1 to 123"),
     ],
 )
-def test_text_that_is_not_an_answer_is_refused(raw: str, said: str) -> None:
+def test_text_that_is_not_an_answer_is_refused(raw: str, message: str) -> None:
     """Text that is not JSON, not of the form, or for another request is an error that names the place."""
-    with pytest.raises(AnswerError, match=said) as refused:
+    with pytest.raises(AnswerError, match=message) as refused:
         parse_answer(raw, REQUEST)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 300
@@ -158,7 +158,7 @@ def test_white_space_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("message", "meant"),
     [
         ([(50, 60), (0, 20)], [(0.0, 2.0), (5.0, 6.0)]),  # out of order
         ([(0, 30), (20, 60)], [(0.0, 2.0), (2.0, 6.0)]),  # overlapping: the first ends where the second starts
@@ -169,9 +169,9 @@ def test_white_space_is_allowed() -> None:
         ([(0, 123)], [(0.0, 12.34)]),  # the last decisecond is the segment's end
     ],
 )
-def test_times_are_put_in_order(said: list[tuple[int, int]], meant: list[tuple[float, float]]) -> None:
+def test_times_are_put_in_order(message: list[tuple[int, int]], meant: list[tuple[float, float]]) -> None:
     """Each moment belongs to at most one action."""
-    assert times(answer(*(idle(*span) for span in said))) == meant
+    assert times(answer(*(idle(*span) for span in message))) == meant
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_repeated_and_falling_times_cost_no_picture(tmp_path: Path) -> None:
 
 
 def test_times_out_of_order_cost_no_picture(clip: Path) -> None:
-    """Where a container gives decode times for PTS, all pictures come, in order, and time goes on."""
+    """Where a container gives decode times for PTS, all pictures come, in order, and time continues."""
 
     def set_pts_to_dts(_: int, packet: "av.Packet[av.VideoStream]") -> None:
         packet.pts = packet.dts
@@ -123,7 +123,7 @@ def test_a_tar_member_decodes_as_the_file_does(tmp_path: Path, clip: Path, whole
 
 
 def test_what_is_not_a_packet_is_passed_on(clip: Path) -> None:
-    """An item that the stage does not know goes on unchanged."""
+    """An item that the stage does not know is passed on unchanged."""
     damage = SourceDamaged(0.0, 1.0, "elsewhere", 1)
     assert list(Decode("clip", _facts(clip)).on_item(damage)) == [damage]
 

@@ -66,12 +66,12 @@ def test_events_match_the_schema_and_the_accounting_is_exact(record: Record, lay
     validator = jsonschema.Draft202012Validator(schemas()["events"])
     for line in layout.events.read_text().splitlines():
         validator.validate(json.loads(line))
-    told = list(read_events(layout.events))
-    assert [event.seq for event in told] == list(range(len(told)))
-    segments = [event for event in told if isinstance(event, events.SegmentClosed)]
+    run_events = list(read_events(layout.events))
+    assert [event.seq for event in run_events] == list(range(len(run_events)))
+    segments = [event for event in run_events if isinstance(event, events.SegmentClosed)]
     assert segments[0].t_start_s == 0.0
     assert all(a.t_end_s == b.t_start_s for a, b in pairwise(segments))
-    end = told[-1]
+    end = run_events[-1]
     assert isinstance(end, events.RunFinished)
     assert end.decoded_s == pytest.approx(end.annotated_s + end.failed_s + end.skipped_s + end.damaged_s, abs=5e-4)
     assert (end.damaged_s, end.exit_code, end.segments, end.anomalous) == (0.5, 4, 3, 1)

@@ -57,7 +57,7 @@ def test_one_that_works_is_enough() -> None:
 
 
 def test_annotator_may_think_for_minutes() -> None:
-    """While the annotator is at one batch the run is well, also when all others wait for it; not for ever."""
+    """While the annotator is at one batch the run is well, also when all others wait for it; not forever."""
     clock = FakeClock()
     progress = StallDetector(60, {**CHAIN, ANNOTATE: processes.ANNOTATE.patience_s}, clock)
     for name in (*CHAIN, ANNOTATE):

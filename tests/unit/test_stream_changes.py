@@ -1,4 +1,4 @@
-"""Pictures that change in mid-stream: time stays right, what shows the same scene goes on, the rest is damage."""
+"""Pictures that change in mid-stream: times stay right, pictures of the same scene are kept, others are damage."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache

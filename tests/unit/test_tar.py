@@ -1,4 +1,4 @@
-"""What is in a tar is read from its headers, and headers may say anything."""
+"""What is in a tar is read from its headers, and headers may contain anything."""
 
 import io
 import tarfile
@@ -62,7 +62,7 @@ def test_a_size_beyond_the_file_is_cut_to_what_is_there(tmp_path: Path, claimed:
 
 
 def test_a_size_below_nothing_is_refused(tmp_path: Path) -> None:
-    """It would lead back to headers that were read, for ever."""
+    """It would lead back to headers that were read, forever."""
     tar = written(tmp_path, header("a.mp4", 0), header("b.mp4", -1024), header("c.mp4", 0))
     assert "is not a valid tar: 'b.mp4' has -1024 bytes" in refusal(tar)
 

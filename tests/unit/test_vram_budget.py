@@ -46,7 +46,7 @@ def test_budget_is_what_is_free_less_a_margin(options: Options, monkeypatch: pyt
 
 
 def test_batch_is_one_without_a_gpu_unless_the_user_sets_it(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CPU takes one window at a time; a batch that is asked for is kept."""
+    """A CPU takes one window at a time; a batch that is requested is kept."""
     monkeypatch.setattr(vram, "find_gpu", lambda: None)
     assert with_budget(options).encoder.batch == 1
     assert with_budget(options.replace({"encoder.batch": 3})).encoder.batch == 3

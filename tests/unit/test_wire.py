@@ -76,7 +76,7 @@ def nested(depth: int) -> msgpack.ExtType:
 
 
 @pytest.mark.parametrize(
-    ("header", "complaint"),
+    ("header", "message"),
     [
         (head(version=1), "version 1, expected 2"),
         (head("System"), "unknown kind 'System'"),
@@ -102,9 +102,9 @@ def nested(depth: int) -> msgpack.ExtType:
         (b"\x02" + b"x" * 300_000, "header"),
     ],
 )
-def test_foreign_messages_are_refused(header: bytes, complaint: str) -> None:
+def test_foreign_messages_are_refused(header: bytes, message: str) -> None:
     """A message that ``encode`` would not make is a CodecError that says what is wrong."""
-    with pytest.raises(CodecError, match=complaint):
+    with pytest.raises(CodecError, match=message):
         channels.decode([header, b"abc"])
 
 
