@@ -146,7 +146,7 @@ def _outcome(run: RunView, segment: SegmentClosed) -> tuple[Outcome, str, str]:
 def _cut_actions(
     actions: list[Action], segment: SegmentClosed, t_start_s: float, duration_s: float
 ) -> Iterator[EpisodeAction]:
-    """The actions that overlap with an episode, relative to its start."""
+    """The actions that overlap with an episode, relative to its start; boxes only where their keyframe is in it."""
     for action in actions:
         start_s, end_s = max(0.0, action.t_start_s - t_start_s), min(duration_s, action.t_end_s - t_start_s)
         if start_s >= end_s:
@@ -156,6 +156,7 @@ def _cut_actions(
         boxes = tuple(
             Box(name=thing.object_name, rigid=thing.rigid, xyxy=thing.bbox, width_px=size[0], height_px=size[1])
             for thing in action.objects
+            if action.t_start_s >= t_start_s
         )
         yield EpisodeAction(t_start_s=start_s, t_end_s=end_s, active=action.active, objects=boxes, **words)
 

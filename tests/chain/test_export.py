@@ -243,6 +243,16 @@ def test_long_segments_become_several_episodes(run: Path, tmp_path: Path) -> Non
     assert shown == list(range(80))
 
 
+def test_boxes_are_on_the_part_that_shows_their_keyframe(tmp_path: Path) -> None:
+    """A segment is cut within its first action: the rest of the action has words and no boxes."""
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 4.0, words=("drive the screw in",))])
+    words: list[str | Path] = ["export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "3"]
+    assert run_here(*words).returncode == 0
+    lines = [json.loads(line) for line in (tmp_path / "set/episodes.jsonl").read_text().splitlines()]
+    assert [len(line["actions"][0]["objects"]) for line in lines] == [1, 0]
+    assert [line["caption"] for line in lines] == ["drive the screw in"] * 2
+
+
 def test_a_dry_run_writes_nothing(run: Path, tmp_path: Path) -> None:
     done = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--dry-run")
     assert (done.returncode, (tmp_path / "set").exists()) == (0, False)
