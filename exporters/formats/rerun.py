@@ -128,7 +128,7 @@ def _blueprint() -> "rr.blueprint.Blueprint":
                 rrb.Spatial2DView(origin=CAMERA, name="Camera"),
                 rrb.Tabs(
                     rrb.TextLogView(origin="actions", name="Actions"),
-                    rrb.TextDocumentView(origin="record", name="Record"),
+                    rrb.TextDocumentView(origin="provenance", name="Provenance"),
                 ),
                 column_shares=[2, 1],
             ),
@@ -206,4 +206,4 @@ def _log_texts(recording: "rr.RecordingStream", record: str, episode: Episode) -
         words = [span.text, span.action.scene, span.action.motion, span.action.prediction]
         recording.log("actions", rr.TextLog("\n".join(filter(None, words)), level=rr.TextLogLevel.INFO))
     fenced = f"```json\n{record}\n```"
-    recording.log("record", rr.TextDocument(fenced, media_type="text/markdown"), static=True)
+    recording.log("provenance", rr.TextDocument(fenced, media_type="text/markdown"), static=True)

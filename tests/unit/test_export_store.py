@@ -99,7 +99,7 @@ def test_nothing_selected_is_said(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
-    assert "holds none" in refusal("clips", tmp_path, "--to", tmp_path / "set", code=3)
+    assert "contains none" in refusal("clips", tmp_path, "--to", tmp_path / "set", code=3)
 
 
 def test_a_clip_that_has_changed_is_named_and_the_others_are_exported(tmp_path: Path) -> None:
