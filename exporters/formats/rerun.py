@@ -43,7 +43,7 @@ require = partial(require_extra, "rerun", "rerun")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LaneChange:
     """From a time on, a lane has this state; ``""`` is none."""
 
     t_s: float
@@ -75,14 +75,14 @@ def write(data_set: DataSet, folder: Path) -> None:
         write_card(root / "README.md", data_set, rows, tags=("rerun",))
 
 
-def lanes(episode: Episode) -> dict[str, list[Change]]:
+def lanes(episode: Episode) -> dict[str, list[LaneChange]]:
     """The changes of each lane, in order of time."""
-    subtasks: list[Change] = []
+    subtasks: list[LaneChange] = []
     for span in action_spans(episode, episode.fps):
         if subtasks and subtasks[-1].t_s == span.start / episode.fps:
             subtasks.pop()  # the end of the one before
-        subtasks += [Change(span.start / episode.fps, span.text), Change(span.stop / episode.fps, "")]
-    kinds = [Change(0.0, episode.kind), Change(episode.duration_s, "")]
+        subtasks += [LaneChange(span.start / episode.fps, span.text), LaneChange(span.stop / episode.fps, "")]
+    kinds = [LaneChange(0.0, episode.kind), LaneChange(episode.duration_s, "")]
     return dict(zip(LANES, (kinds, subtasks), strict=True))
 
 

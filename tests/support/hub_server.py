@@ -1,4 +1,4 @@
-"""A hub on this machine: the endpoints that the real client asks for models and data sets, and what can go wrong.
+"""A hub on this machine: the endpoints that the real client uses, and what can go wrong.
 
 Small files come from the hub itself, large ones (``LARGE``) by a redirect to a storage host, as from the real one.
 """
@@ -43,8 +43,7 @@ class Request:
 class Fault:
     """One answer that is not as it should be."""
 
-    status: int | None = None
-    """Refused with this status."""
+    status: int | None = None  # refused with this status
     headers: dict[str, str] = field(default_factory=dict)
     """Beside a refusal."""
     cut_after: int | None = None
@@ -282,9 +281,8 @@ def point_client_at(hub: Hub, home: Path, patch: "pytest.MonkeyPatch") -> None:
     from huggingface_hub import constants
 
     patch.setattr(constants, "ENDPOINT", hub.endpoint)
-    patch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{hub.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    )
+    template = f"{hub.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
     patch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
     for name in ("HF_TOKEN", "HF_KEY", "HUGGING_FACE_HUB_TOKEN"):
@@ -298,5 +296,5 @@ def point_client_at(hub: Hub, home: Path, patch: "pytest.MonkeyPatch") -> None:
 
 def environment(hub: Hub, home: Path) -> dict[str, str]:
     """The same for another process."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    return {**inherited, "HF_HOME": str(home), "HF_ENDPOINT": hub.endpoint}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    return own | {"HF_HOME": str(home), "HF_ENDPOINT": hub.endpoint}

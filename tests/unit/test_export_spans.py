@@ -14,7 +14,7 @@ from exporters.dataset.spans import action_spans
 from exporters.dataset.store import DataSetFiles, Header, Row, RunFacts
 from exporters.formats.eaf import tiers
 from exporters.formats.labelstudio import INTERFACE
-from exporters.formats.rerun import COLORS, Change, lanes
+from exporters.formats.rerun import COLORS, LaneChange, lanes
 from stream.pipeline.facts import SegmentKind
 from tests.unit.test_export_expression import episode
 
@@ -55,10 +55,14 @@ def test_elan_has_no_annotation_for_objects_that_are_not_there() -> None:
 
 def test_reruns_lanes_end_with_their_action_and_join_where_actions_touch() -> None:
     found = lanes(with_actions((0.0, 0.5), (0.5, 1.0), (1.5, 2.0)))
-    assert found["kind"] == [Change(0.0, "anomalous"), Change(2.0, "")]
+    assert found["kind"] == [LaneChange(0.0, "anomalous"), LaneChange(2.0, "")]
     assert found["subtask"] == [
-        Change(0.0, "turn"), Change(0.5, "turn"), Change(1.0, ""), Change(1.5, "turn"), Change(2.0, ""),
-    ]  # fmt: skip
+        LaneChange(0.0, "turn"),
+        LaneChange(0.5, "turn"),
+        LaneChange(1.0, ""),
+        LaneChange(1.5, "turn"),
+        LaneChange(2.0, ""),
+    ]
 
 
 @pytest.mark.parametrize("kind", get_args(get_args(SegmentKind)[0]))
