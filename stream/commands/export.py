@@ -62,8 +62,8 @@ def export(
     """Export segments of runs as a data set.
 
     RUN is a run directory, finished or growing, or a folder of them. Each closed segment becomes an episode: a clip of
-    constant frame rate whose first frame has time 0, with its words and its origin. Called again with the same DEST,
-    it adds what is new; an interrupted export is resumed.
+    constant frame rate that starts at time 0, with its captions and provenance. If you run it again with the same
+    DEST, it adds what is new; an interrupted export is resumed.
 
     \b
     FORMAT is one of these, or several with commas between them:
@@ -92,17 +92,22 @@ def export(
     names = _formats(formats)
     pushing = _push(push, names, options, public=public, offline=offline) if push else None
     planned, fps = _planned(list(_views(runs, report)), folder, options)
-    seconds = sum(each.seconds for each in planned)
-    count = sum(len(each.episodes) for each in planned)
-    print_line(console, f"{count} episodes, {clock(seconds)}, of {len(planned)} runs, as {', '.join(names)}")
+    seconds = _announce(console, planned, names)
     if not dry_run:
-        header = options.header(names, fps)
         with _resumable(folder), progress(console, folder.name, SECONDS, seconds) as job:
-            export_runs(planned, folder, header, options, report, job.update)
+            export_runs(planned, folder, options.header(names, fps), options, report, job.update)
         _show(console, report, folder)
         if pushing is not None and report.rows:
             _send(console, pushing, folder, names[0])
     sys.exit(_show_failures(console, report, some=dry_run or bool(report.rows)))
+
+
+def _announce(console: Console, planned: "Sequence[Planned]", names: Sequence[str]) -> float:
+    """Print what will be exported; returns the seconds of video."""
+    seconds = sum(each.seconds for each in planned)
+    count = sum(len(each.episodes) for each in planned)
+    print_line(console, f"{count} episodes, {clock(seconds)}, of {len(planned)} runs, as {', '.join(names)}")
+    return seconds
 
 
 def _push(address: str, names: Sequence[str], options: ExportOptions, *, public: bool, offline: bool) -> "Push":
