@@ -192,7 +192,7 @@ def open_spooled(spec: str, path: Path) -> Clip:
     """
     tar, _, member = spec.partition(SEPARATOR)
     with _unreadable_as_source_error(spec):
-        return _checked(SpooledMember(Path(tar), path, path.stat().st_size), member, spec)
+        return _checked(SpooledMember(path, Path(tar)), member, spec)
 
 
 def open_remote(spec: str, options: LiveOptions, *, download: bool = False) -> Clip:  # noqa: ARG001  (for live ones)

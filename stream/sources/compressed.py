@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from backports import zstd
 
 from stream.errors import NoRoomError, SourceError
-from stream.sources.local import LocalFile, Slice
+from stream.sources.local import LocalFile
 from stream.sources.selection import COMPRESSED_TAR_ENDINGS, UNREAD_TAR_ENDINGS
 from stream.sources.signatures import HEAD_BYTES, is_tar_header
 
@@ -165,42 +165,21 @@ class _Descriptor:
 
 
 @dataclass(frozen=True, slots=True)
-class SpooledMember:
-    """A ``stream.sources.local.File``: one member of a compressed tar, in a temporary file without a name."""
+class SpooledMember(LocalFile):
+    """One member of a compressed tar, in a temporary file without a name.
+
+    This process and its children find it at ``path`` while ``keeper`` exists.
+    """
 
     tar: Path
-    path: Path
-    """Where this process and its children find the file while ``keeper`` exists."""
-    size_bytes: int
     keeper: object = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         return str(self.tar)
 
-    @property
-    def oid(self) -> None:
-        return None
-
-    @property
-    def origin(self) -> None:
-        return None
-
-    @property
-    def fetched_bytes(self) -> None:
-        return None
-
-    def open(self, offset: int, size_bytes: int) -> io.RawIOBase:
-        return Slice(self.path, offset, size_bytes)
-
-    def skim(self) -> io.RawIOBase:
-        return Slice(self.path, 0, self.size_bytes)
-
     def beside(self, name: str) -> LocalFile | None:
         return LocalFile(self.tar).beside(name)
-
-    def on_disk(self) -> Path:
-        return self.path
 
 
 class CompressedTar:
@@ -268,7 +247,7 @@ class CompressedTar:
             os.utime(file.fileno(), ns=(mtime_ns, mtime_ns))
             descriptor = _Descriptor(os.dup(file.fileno()))
         where = Path(f"/proc/{os.getpid()}/fd/{descriptor.number}")
-        return SpooledMember(self._path, where, entry.size_bytes, descriptor)
+        return SpooledMember(where, self._path, descriptor)
 
 
 def compressed_tar(path: Path) -> CompressedTar | None:
