@@ -68,7 +68,7 @@ _OPTIONS: Final = (
         show_default="half the cores",
         help="Clips to cut at a time.",
     ),
-    own_option("--clips", type=PathName(), help="Folder with clips that are no longer where their runs read them."),
+    own_option("--clips", type=PathName(), help="Folder with clips that were moved or copied."),
 )
 
 

@@ -23,7 +23,8 @@ _HARMLESS = frozenset({
     "track", "transportmode", "unicast", "videocodec",
 })  # fmt: skip
 """Keys in addresses of cameras whose values tell one picture from another. Any other value may be a secret."""
-_HIDDEN = "***"
+HIDDEN: Final = "***"
+"""In place of what may be a secret."""
 _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9-]*)=((?:(?![&;/?#]|_[A-Za-z]+=).)*)")
 """``key=value``, as after ``?``; some cameras have ``user=admin_password=secret_channel=1`` in the path."""
 
@@ -91,12 +92,12 @@ def redacted(spec: str) -> str:
     if not mark:
         return spec
     user, at, place = rest.rpartition("@")
-    return f"{scheme}{mark}{_HIDDEN + at if user else ''}{_PAIR.sub(_hide, place)}"
+    return f"{scheme}{mark}{HIDDEN + at if user else ''}{_PAIR.sub(_hide, place)}"
 
 
 def _hide(pair: re.Match[str]) -> str:
     key, value = pair.groups()
-    return f"{key}={value if key.lower() in _HARMLESS else _HIDDEN}"
+    return f"{key}={value if key.lower() in _HARMLESS else HIDDEN}"
 
 
 def clip_stem_of(spec: str) -> str:
@@ -107,7 +108,7 @@ def clip_stem_of(spec: str) -> str:
     name = PurePosixPath(unquote(re.split(r"[?#]", redacted(spec).partition("://")[2])[0].partition("/")[2])).name
     stem = PurePosixPath(name).stem
     is_name = stem.strip(".") and stem.isprintable() and len(stem.encode()) <= STEM_BYTES_MAX
-    return stem if is_name and _HIDDEN not in name else stem_of(spec)
+    return stem if is_name and HIDDEN not in name else stem_of(spec)
 
 
 def names_video(spec: str) -> bool:
@@ -122,7 +123,7 @@ def stem_of(spec: str) -> str:
     _, mark, rest = redacted(spec).partition("://")
     if not mark:
         return Path(spec).stem
-    place = re.sub(rf"[A-Za-z0-9-]+={re.escape(_HIDDEN)}", "", rest).removeprefix(f"{_HIDDEN}@").rstrip("/?&")
+    place = re.sub(rf"[A-Za-z0-9-]+={re.escape(HIDDEN)}", "", rest).removeprefix(f"{HIDDEN}@").rstrip("/?&")
     if PurePosixPath(place).suffix.lower() in VIDEO_ENDINGS:
         place = place.removesuffix(PurePosixPath(place).suffix)
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", place).strip("._-") or "live"
