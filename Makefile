@@ -39,6 +39,9 @@ pictures: $(VENV)/.dev-ready demo
 	$(BIN)/egoclean-stream analyze runs/demo --out docs/images
 	rm docs/images/anomalies.json docs/images/demo_diagnostics.png
 	mv docs/images/demo_detection.png docs/images/detection.png
+	$(BIN)/egoclean-stream report runs/demo --out runs/report.html
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=3000 \
+		--screenshot=docs/images/report.png "file://$$PWD/runs/report.html"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,6 +1,6 @@
 """A run as every exporter sees it: its records and its windows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
-from stream.errors import DamagedError, InputError
+from stream.errors import DamagedError, EgocleanError, InputError
 from stream.records import (
     Action,
+    Checkpoint,
+    Event,
     Manifest,
     Outcome,
     Run,
@@ -58,6 +60,8 @@ class RunView:
     """The outcomes of closed segments, by segment; the last event counts."""
     truth: tuple[Span, ...] | None = None
     """The true anomalous spans; None if unknown, empty if there is none."""
+    log: tuple[Event, ...] = ()
+    """All events so far, without the checkpoints."""
 
     @property
     def stem(self) -> str:
@@ -146,6 +150,36 @@ def open_views(folder: Path) -> Iterator[RunView]:
         yield RunView(RunLayout(folder, stem), "encoder not recorded", DetectorOptions())
 
 
+def run_folders(folder: Path) -> list[Path]:
+    """The folder itself if it is a run directory, otherwise the run directories in it, by name.
+
+    Raises:
+        InputError: it is none and contains none.
+    """
+    if layout_of(folder).events.is_file():
+        return [folder]
+    inner = sorted(path for path in folder.glob("*") if layout_of(path).events.is_file())
+    if not inner:
+        raise InputError(f"{folder} is not a run directory and contains none: there is no events.jsonl")
+    return inner
+
+
+def view_runs(folders: Sequence[Path], failures: list[tuple[str, EgocleanError]]) -> Iterator[RunView]:
+    """The runs in these directories. One in a folder of runs that cannot be read is added to ``failures``.
+
+    Raises:
+        InputError: a folder contains no run, or is a run that cannot be read.
+    """
+    for folder in folders:
+        for path in run_folders(folder):
+            try:
+                yield view_run(path)
+            except EgocleanError as error:
+                if path == folder:
+                    raise
+                failures.append((str(path), error))
+
+
 def view_run(folder: Path) -> RunView:
     """Read a run directory's events and manifest.
 
@@ -183,6 +217,7 @@ def view_run(folder: Path) -> RunView:
             if isinstance(event, SegmentAnnotated | SegmentFailed | SegmentSkipped)
         },
         damaged=tuple(Span(event.t_start_s, event.t_end_s) for event in log if isinstance(event, SourceDamaged)),
+        log=tuple(event for event in log if not isinstance(event, Checkpoint)),
     )
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
     "bench": "stream.commands.bench:bench",
+    "report": "stream.commands.report:report",
     "export": "stream.commands.export:export",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exporters.dataset.episode import ClipFacts, Episode
+from exporters.dataset.options import Picture
 from exporters.dataset.store import DataSetFiles, Header, Row
 from exporters.run_view import RunView
 from stream.errors import IntrinsicsError
@@ -47,7 +48,7 @@ def cut_episodes(
     by_path = {files.clip(episode.key): episode for episode in episodes}
     cuts = [Cut(path, episode.t_start_s, episode.frames) for path, episode in by_path.items()]
     coding = Coding(header.codec, header.crf, "veryfast", gop=header.gop, b_frames=False, reproducible=True)
-    renderer_of = _Renderers(manifest, header).of
+    renderer_of = Renderers(manifest, header.picture, header.longest_px).of
     for finished in cut_clip(source, cuts, fps=header.fps, coding=coding, renderer_of=renderer_of, progress=progress):
         episode = by_path[finished.cut.path]
         row = Row(episode=episode, clip=_facts(episode, finished))
@@ -64,18 +65,25 @@ def lens_of(manifest: Manifest, header: Header) -> dict[str, Any]:
     return {"picture": "rectified", "keyframes": keyframes, "intrinsics": manifest.intrinsics, **camera}
 
 
-class _Renderers:
+def picture_of(run: RunView) -> Picture:
+    """What a run's keyframes show."""
+    manifest = run.records()
+    return "rectified" if manifest.intrinsics is not None and manifest.options["lens"]["rectify"] else "raw"
+
+
+class Renderers:
     """The renderer of each frame: rectified or as recorded, in one size for the whole clip."""
 
-    def __init__(self, manifest: Manifest, header: Header) -> None:
-        self._manifest, self._header = manifest, header
+    def __init__(self, manifest: Manifest, picture: Picture, longest_px: int | None) -> None:
+        """``longest_px`` limits the longest side of the pictures; None leaves the clip's size."""
+        self._manifest, self._picture, self._longest_px = manifest, picture, longest_px
         self._rectifiers: FullFrameRectifiers | None = None
 
     def of(self, frame: "av.VideoFrame") -> Renderer:
         frame_format = frame_format_of(frame)
         if self._rectifiers is None:
-            is_raw, longest_px = self._header.picture == "raw", self._header.longest_px
-            camera = None if is_raw else _camera(self._manifest, frame_format.upright_size)
+            longest_px = self._longest_px
+            camera = None if self._picture == "raw" else _camera(self._manifest, frame_format.upright_size)
             first = FullFrameRectifier(frame_format, camera, longest_px)
             self._rectifiers = FullFrameRectifiers(first, camera, longest_px)
         return self._rectifiers.of(frame_format)

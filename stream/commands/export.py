@@ -16,7 +16,7 @@ from stream.commands.export_options import export_options
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import PathName
-from stream.errors import EgocleanError, ExitCode, InputError, NoRoomError, UsageError, exit_code_of
+from stream.errors import ExitCode, InputError, NoRoomError, UsageError, exit_code_of
 from stream.ui.progress import BYTES, SECONDS, progress
 from stream.ui.text import clock, print_line
 
@@ -86,12 +86,13 @@ def export(
     """
     from exporters.dataset.export import Report
     from exporters.dataset.export import export as export_runs
+    from exporters.run_view import view_runs
 
     offline = chosen.options("-").runtime.offline
     console, report = Console(), Report()
     names = _formats(formats)
     pushing = _push(push, names, options, public=public, offline=offline) if push else None
-    planned, fps = _planned(list(_views(runs, report)), folder, options)
+    planned, fps = _planned(list(view_runs(runs, report.failures)), folder, options)
     seconds = _announce(console, planned, names)
     if not dry_run:
         with _resumable(folder), progress(console, folder.name, SECONDS, seconds) as job:
@@ -172,29 +173,6 @@ def _formats(text: str) -> tuple[str, ...]:
             raise UsageError(f"format {name}: must be one of {', '.join(FORMATS)}")
         FORMATS[name].check()
     return names
-
-
-def _views(folders: Sequence[Path], report: "Report") -> "Iterator[RunView]":
-    """The runs in these directories. One in a folder of runs that cannot be read is reported, and the others are read.
-
-    Raises:
-        InputError: a folder contains no run, or is a run that cannot be read.
-    """
-    from exporters.run_view import view_run
-    from stream.records.reading import layout_of
-
-    for folder in folders:
-        if layout_of(folder).events.is_file():
-            yield view_run(folder)
-            continue
-        inner = sorted(path for path in folder.glob("*") if layout_of(path).events.is_file())
-        if not inner:
-            raise InputError(f"{folder} is not a run directory and contains none: there is no events.jsonl")
-        for path in inner:
-            try:
-                yield view_run(path)
-            except EgocleanError as error:
-                report.failures.append((str(path), error))
 
 
 def _planned(views: "list[RunView]", folder: Path, options: ExportOptions) -> "tuple[list[Planned], int]":

@@ -17,7 +17,7 @@ from stream.cli import cli
 from stream.records.schema.annotations import Action
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "guide.md", ROOT / "docs" / "exports.md"]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("guide.md", "exports.md", "report.md"))]
 """In the order in which a reader meets them: the guide's commands continue where the README's end."""
 TEST_COMMAND = "make test"
 PROGRAM = "egoclean-stream"
@@ -105,6 +105,7 @@ def test_commands_and_python_work_as_they_stand(tmp_path: Path) -> None:
         "rectified/demo_rectified.mp4",
         "results/demo/anomalies.json",
         "bench.json",
+        "report.html",
     ):
         assert (where / made).exists()
 

@@ -86,10 +86,12 @@ def test_the_metadata_is_complete(metadata: Message) -> None:
 
 
 def test_data_files_are_in_the_wheel(wheel: Path) -> None:
-    """Prompts, schemas, the licence and the commit; no tests."""
+    """Prompts, schemas, the report's templates and scripts, the licence and the commit; no tests."""
     with zipfile.ZipFile(wheel) as files:
         names = set(files.namelist())
     shipped = [*(ROOT / "models").rglob("*.md"), *(ROOT / "stream").rglob("*.json")]
+    page = ROOT / "exporters" / "report"
+    shipped += [path for folder in ("static", "templates") for path in (page / folder).rglob("*") if path.is_file()]
     assert {str(path.relative_to(ROOT)) for path in shipped} <= names
     assert "stream/COMMIT" in names
     assert not [name for name in names if name.startswith("tests/")]

@@ -1,0 +1,131 @@
+"""The page itself: one HTML file that needs no other, and no request."""
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from pydantic import TypeAdapter
+
+from exporters.report import text
+from exporters.report.totals import ReportTotals, totals_of
+from exporters.report.view import ShownRun
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_PACKAGE: Final = "exporters.report"
+_STYLES: Final = ("vendor/uPlot.min.css", "report.css")
+_SCRIPTS: Final = (
+    "vendor/uPlot.iife.min.js", "elements.js", "data.js", "plot.js", "strip.js", "timeline.js", "player.js",
+    "details.js", "segments.js", "clips.js", "live.js", "main.js",
+)  # fmt: skip
+"""In the order in which they need each other."""
+_RUNS: Final = TypeAdapter(tuple[ShownRun, ...])
+_ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_ESCAPED: Final = re.compile("[<>&\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """What a page is, apart from its runs."""
+
+    title: str
+    made_at: datetime
+    failures: tuple[tuple[str, str], ...] = ()
+    """Run directories that could not be read, and why."""
+    has_video: bool = False
+    is_live: bool = False
+    """Served, and kept up to date."""
+
+
+def render(runs: Sequence[ShownRun], options: PageOptions) -> str:
+    """The whole page; everything that comes from outside is escaped."""
+    styles, scripts = map(static_text, _STYLES), map(static_text, _SCRIPTS)
+    style, script = "\n".join(styles), "\n".join(scripts)
+    page = _environment().get_template("page.html.j2")
+    return page.render(
+        runs=runs,
+        options=options,
+        totals=totals_of(runs),
+        made_at=options.made_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        policy=content_policy(style, script, options),
+        style=_trusted(style),
+        script=_trusted(script),
+        data=_trusted(json_in_html(runs_json(runs))),
+    )
+
+
+def render_facts(run: ShownRun) -> str:
+    """The facts of one run, as they stand in the page."""
+    return _environment().get_template("facts.html.j2").render(run=run)
+
+
+def render_summary(totals: ReportTotals) -> str:
+    """The figures at the top of the page."""
+    return _environment().get_template("summary.html.j2").render(totals=totals)
+
+
+def runs_json(runs: Sequence[ShownRun]) -> str:
+    """What the browser draws, as a JSON array."""
+    return _RUNS.dump_json(tuple(runs), exclude={"__all__": {"facts"}}).decode()
+
+
+def json_in_html(content: str) -> str:
+    """JSON that can stand in a script element: it cannot end the element, and is still the same JSON."""
+    return _ESCAPED.sub(lambda found: _ESCAPES[found.group()], content)
+
+
+def content_policy(style: str, script: str, options: PageOptions) -> str:
+    """The page's Content-Security-Policy: its own style and script, by their digests, and no request to anywhere.
+
+    A served page may also ask its own server, and a file may play the videos beside it.
+    """
+    own = "'self'" if options.is_live else ""
+    media = own or ("'self' file:" if options.has_video else "")
+    directives = {
+        "default-src": "'none'",
+        "script-src": _source_of(script),
+        "style-src": _source_of(style),
+        "img-src": f"data: {own}".strip(),
+        "media-src": media or "'none'",
+        "connect-src": own or "'none'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in directives.items())
+
+
+def _source_of(content: str) -> str:
+    return f"'sha256-{base64.b64encode(sha256(content.encode()).digest()).decode()}'"
+
+
+@cache
+def static_text(name: str) -> str:
+    """A file of the page's own style and script."""
+    return files(_PACKAGE).joinpath("static", *name.split("/")).read_text("utf-8")
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader(_PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(
+        clock=text.clock, duration=text.duration, dollars=text.dollars, count=text.count, thousands=lambda n: f"{n:,}"
+    )
+    return made
+
+
+def _trusted(content: str) -> str:
+    """Content that is HTML, or stands where HTML is not read."""
+    from markupsafe import Markup
+
+    return Markup(content)  # noqa: S704 - our own files, and JSON without a character of HTML's

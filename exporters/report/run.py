@@ -1,0 +1,175 @@
+"""A run as the report shows it, made from its records."""
+
+import re
+from collections import defaultdict
+from statistics import median
+
+from exporters.report.facts import facts_of, total_dollars
+from exporters.report.scores import curve_of
+from exporters.report.text import count, safe
+from exporters.report.view import (
+    RunState,
+    SegmentOutcome,
+    ShownAction,
+    ShownMark,
+    ShownObject,
+    ShownRun,
+    ShownSegment,
+)
+from exporters.run_view import RunView
+from stream.records import (
+    Action,
+    Event,
+    Outcome,
+    RunFailed,
+    RunFinished,
+    SegmentAnnotated,
+    SegmentClosed,
+    SegmentFailed,
+    SegmentSkipped,
+    SourceDamaged,
+    SourceGap,
+    StreamOverload,
+)
+from stream.records.schema.health import now, read_health
+
+_STOPPED = (129, 130, 143)
+"""Exit codes of a run that somebody stopped."""
+
+
+def shown_run(run: RunView, key: str) -> ShownRun:
+    """Everything about a run except its pictures and its video.
+
+    Args:
+        run: The run; not a bare folder of arrays.
+        key: Its name on the page.
+
+    Raises:
+        InputError: it has no records, or its descriptions cannot be read.
+    """
+    manifest = run.records()
+    segments = _segments(run)
+    marks = tuple(_marks(run))
+    curve, judged_from_s = curve_of(run, segments)
+    state, state_text = _state(run)
+    finish = next((event for event in reversed(run.log) if isinstance(event, RunFinished)), None)
+    periods = [segment.period_s for segment in segments if segment.period_s is not None]
+    ends = [segment.t_end_s for segment in segments] + [mark.t_end_s for mark in marks]
+    return ShownRun(
+        key=key,
+        name=safe(run.stem),
+        source=safe(manifest.source.name),
+        state=state,
+        state_text=state_text,
+        t_end_s=max(ends, default=0.0),
+        judged_from_s=judged_from_s,
+        segments=segments,
+        marks=marks,
+        curve=curve,
+        decoded_s=finish.decoded_s if finish else max((segment.t_end_s for segment in segments), default=0.0),
+        wall_s=manifest.usage.get("wall_s"),
+        dollars=total_dollars(run),
+        period_s=median(periods) if periods else None,
+        cycles=sum(segment.cycles or 0.0 for segment in segments),
+        facts=facts_of(run, segments, marks),
+    )
+
+
+def key_of(name: str, taken: set[str]) -> str:
+    """A name for a run that is unique on the page and can stand in an address; it is added to ``taken``."""
+    base = re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "run"
+    names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 2)))
+    key = next(each for each in names if each not in taken)
+    taken.add(key)
+    return key
+
+
+def _state(run: RunView) -> tuple[RunState, str]:
+    last = next((event for event in reversed(run.log) if isinstance(event, RunFinished | RunFailed)), None)
+    if isinstance(last, RunFinished):
+        problem = "finished; some of it failed or was damaged" if last.exit_code else "finished"
+        return "finished", problem
+    if isinstance(last, RunFailed):
+        state: RunState = "stopped" if last.exit_code in _STOPPED else "failed"
+        return state, f"{state}: {safe(last.reason)}"
+    try:
+        problem_now = read_health(run.layout.health).problem(now())
+    except (OSError, ValueError):  # it is just beginning, or its directory was copied without it
+        return "running", "not finished"
+    return ("running", "running") if problem_now is None else ("stopped", f"not finished: {safe(problem_now)}")
+
+
+def _segments(run: RunView) -> tuple[ShownSegment, ...]:
+    actions: dict[str, list[Action]] = defaultdict(list)
+    for action in run.actions:
+        actions[action.segment_id].append(action)
+    return tuple(_segment(each, run.outcomes.get(each.segment_id), actions[each.segment_id]) for each in run.closed)
+
+
+def _segment(closed: SegmentClosed, outcome: Outcome | None, actions: list[Action]) -> ShownSegment:
+    name, reason = _outcome(outcome)
+    scored = closed.score_max is not None and closed.theta_on
+    return ShownSegment(
+        id=safe(closed.segment_id),
+        t_start_s=closed.t_start_s,
+        t_end_s=closed.t_end_s,
+        kind=closed.kind,
+        closed_by=closed.closed_by,
+        detected_at_s=closed.detected_at_s,
+        windows=closed.windows,
+        score_mean=closed.score_mean,
+        score_max=closed.score_max,
+        unusual=(closed.score_max or 0.0) / (closed.theta_on or 1.0) if scored else 0.0,
+        period_s=closed.period_s,
+        cycles=closed.cycles,
+        damaged_s=closed.damaged_s,
+        outcome=name,
+        reason=safe(reason),
+        actions=tuple(map(_action, actions)),
+        keyframe_px=(closed.keyframe_width_px, closed.keyframe_height_px),
+    )
+
+
+def _outcome(outcome: Outcome | None) -> tuple[SegmentOutcome, str]:
+    match outcome:
+        case SegmentAnnotated():
+            return "described", ""
+        case SegmentFailed(reason=reason):
+            return "failed", reason
+        case SegmentSkipped(same_as=str(same_as)):
+            return "skipped", f"like {same_as}"
+        case SegmentSkipped(reason=reason):
+            return "skipped", reason
+        case _:
+            return "pending", ""
+
+
+def _action(action: Action) -> ShownAction:
+    words = {name: safe(text) for name, text in action.ecot.model_dump().items()} if action.ecot else {}
+    objects = tuple(
+        ShownObject(name=safe(each.object_name), bbox=each.bbox, rigid=each.rigid) for each in action.objects
+    )
+    return ShownAction(
+        t_start_s=action.t_start_s, t_end_s=action.t_end_s, active=action.active, objects=objects, **words
+    )
+
+
+def _marks(run: RunView) -> list[ShownMark]:
+    """Damage, gaps and overload, in order of time."""
+    marks = [mark for event in run.log if (mark := _mark(event))]
+    return sorted(marks, key=lambda mark: mark.t_start_s)
+
+
+def _mark(event: Event) -> ShownMark | None:
+    match event:
+        case SourceDamaged():
+            reason = f"{event.reason} ({count(event.packets, 'packet')} lost)"
+            return ShownMark(kind="damaged", t_start_s=event.t_start_s, t_end_s=event.t_end_s, reason=safe(reason))
+        case SourceGap():
+            return ShownMark(kind="gap", t_start_s=event.t_start_s, t_end_s=event.t_end_s, reason=safe(event.reason))
+        case StreamOverload():
+            return ShownMark(
+                kind="overload", t_start_s=event.t_start_s, t_end_s=event.t_end_s, reason=safe(event.reason)
+            )
+        case _:
+            return None

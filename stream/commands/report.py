@@ -1,0 +1,84 @@
+"""``egoclean-stream report RUN... --out FILE``: runs as one HTML page."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from rich.console import Console
+
+from stream.commands.command import BY_SIGNAL, command
+from stream.commands.option import own_option
+from stream.commands.values import PathName, Whole
+from stream.errors import ExitCode, UsageError
+from stream.ui.progress import SECONDS, progress
+from stream.ui.text import print_line
+
+if TYPE_CHECKING:
+    from exporters.report.export import Written
+
+_PATH = PathName()
+_EXAMPLES = (
+    ("One run", "report runs/clip --out report.html"),
+    ("All runs of a folder, with their rectified clips to play", "report runs --out report.html --video"),
+    ("At most 5 MiB of pictures", "report runs --out report.html --pictures-mib 5"),
+)
+_CODES: Final = (
+    ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.PARTIAL, ExitCode.NO_ROOM, ExitCode.INTERNAL, *BY_SIGNAL,
+)  # fmt: skip
+
+
+@command(examples=_EXAMPLES, exit_codes=_CODES, never_waits=True)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=_PATH)
+@own_option("-o", "--out", type=_PATH, default=Path("report.html"), show_default=True, help="The file to write.")
+@own_option("--title", default="", show_default="the clip's name", help="Title of the page.")
+@own_option(
+    "--pictures-mib", type=Whole(0, 1000), default=20, show_default=True, help="Most MiB of pictures in the file."
+)
+@own_option("--video", is_flag=True, help="Also write the rectified clips, as H.264, into a folder beside the file.")
+@own_option(
+    "--video-px", type=Whole(32, 16384), show_default="the clip's", help="Longest side of those videos in pixels."
+)
+@own_option("--clips", type=_PATH, help="Folder to search for clips that were moved after their runs.")
+def report(
+    runs: tuple[Path, ...],
+    *,
+    out: Path,
+    title: str,
+    pictures_mib: int,
+    video: bool,
+    video_px: int | None,
+    clips: Path | None,
+) -> None:
+    """Show runs as one HTML page.
+
+    RUN is a run directory, finished or growing, or a folder of them. The page needs no server and makes no request: it
+    shows the scores over time with segments and keyframes, plays segments, and lists actions, problems, costs and
+    provenance. Keyframes that are no longer there are decoded again from the clip.
+    """
+    from exporters.report.export import ReportOptions, Written, write_report
+    from exporters.run_view import view_runs
+
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder: expected a file, such as {out / 'report.html'}")
+    options = ReportOptions(out, title, pictures_mib * 2**20, video, video_px, clips)
+    console, written = Console(), Written()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with progress(console, out.name, SECONDS) as job:
+            write_report(view_runs(runs, written.failures), options, written, job.update)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
+    sys.exit(_show(console, written, out))
+
+
+def _show(console: Console, written: "Written", out: Path) -> ExitCode:
+    """Say what was written; returns the exit code."""
+    runs = "1 run" if written.runs == 1 else f"{written.runs} runs"
+    size_mb = written.size_bytes / 1e6
+    print_line(console, f"{out}: {runs}, {written.segments:,} segments, {size_mb:.1f} MB")
+    for where, error in written.failures:
+        print_line(console, f"not shown: {where}: {error}")
+    if not written.failures:
+        return ExitCode.DONE
+    return ExitCode.PARTIAL if written.runs else written.failures[0][1].exit_code
