@@ -69,9 +69,9 @@ CASES: dict[str, tuple[Callable[[Path, Path], Words], int, str]] = {
 def test_one_sentence_and_the_code(case: str, folder: Path, tmp_path: Path) -> None:
     """Each kind of bad input ends with its code and says what is wrong, and leaves no run directory behind."""
     words, code, message = CASES[case]
-    given = words(folder, tmp_path)
-    encoder = () if "dino" in given else ("--encoder", "grid")
-    result = run_inline(*given, *encoder, "--out", tmp_path / "runs")
+    arguments = words(folder, tmp_path)
+    encoder = () if "dino" in arguments else ("--encoder", "grid")
+    result = run_inline(*arguments, *encoder, "--out", tmp_path / "runs")
     assert result.returncode == code
     assert message in result.stderr
     assert "Traceback" not in result.stderr

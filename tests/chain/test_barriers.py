@@ -125,8 +125,8 @@ class Chain:
 
     def _push(self, item: Item) -> Iterator[Item]:
         encode, detect = self._rest.values()
-        for given in feed(encode, item):
-            yield from feed(detect, given)
+        for items in feed(encode, item):
+            yield from feed(detect, items)
 
 
 def comparable(items: list[Item]) -> list[object]:
@@ -220,8 +220,8 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     options = Options(source=str(clip)).replace({"lens.rectify": False, "resolved.encoder_px": 32, "keyframes.px": 64})
     work = build(INGEST, options, RunLayout(tmp_path, "clip"), checkpoint=checkpoint)
     assert work.source is not None
-    given = [item for packet in work.source.packets() if packet for item in work.stage.on_item(packet)]
-    again = [item for item in given if isinstance(item, EncoderFrame | Keyframe | Picture) and item.t_s <= barrier.t_s]
+    items = [item for packet in work.source.packets() if packet for item in work.stage.on_item(packet)]
+    again = [item for item in items if isinstance(item, EncoderFrame | Keyframe | Picture) and item.t_s <= barrier.t_s]
     assert {type(item) for item in again} == {EncoderFrame}
     assert again[0].t_s == replay_from_s(checkpoint.states)
     assert 2.0 <= barrier.t_s - again[0].t_s <= 3.2

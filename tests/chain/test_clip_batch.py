@@ -88,8 +88,8 @@ def test_events_as_json_stay_alone_on_standard_output(tmp_path: Path) -> None:
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=20) for name in ("a", "b")]
     result = run_inline(*clips, *GRID, "--out", tmp_path / "runs", "--log-format", "json")
     assert result.returncode == 0
-    told = [json.loads(line)["event"] for line in result.stdout.splitlines()]
-    assert told.count("run.finished") == 2
+    names = [json.loads(line)["event"] for line in result.stdout.splitlines()]
+    assert names.count("run.finished") == 2
     assert json.loads(result.stderr.splitlines()[-1])["message"].startswith("2 of 2 clips done;")
 
 

@@ -80,8 +80,8 @@ def test_the_killed_run_is_past_a_checkpoint(out: Path, uninterrupted: Path) -> 
     assert (out / "clip" / "state" / "durable.state").stat().st_size > 900
     rows = [len(np.load(run / "clip_ts.npy")) for run in (out / "clip", uninterrupted)]
     assert LAST_CHECKPOINT_S < rows[0] < rows[1] == 18
-    begun = story(out / "clip")[-1]
-    assert (begun["event"], begun["kind"]) == ("segment.opened", "anomalous")
+    last_event = story(out / "clip")[-1]
+    assert (last_event["event"], last_event["kind"]) == ("segment.opened", "anomalous")
     assert len(story(out / "clip")) < len(story(uninterrupted))
 
 

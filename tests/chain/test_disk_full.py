@@ -82,10 +82,10 @@ class FullDisk:
 
 def _words(layout: RunLayout) -> object:
     """What was said, and what became of it, in the order of segments."""
-    told = {
+    responses_by_segment = {
         event.segment_id: without(event, "seq", "time")
         for event in read_events(layout.events)
         if isinstance(event, events.Outcome)
     }
-    said = sorted(answer.raw for answer in read_responses(layout.raw_responses))
-    return layout.annotations.read_bytes(), told, said
+    responses = sorted(answer.raw for answer in read_responses(layout.raw_responses))
+    return layout.annotations.read_bytes(), responses_by_segment, responses

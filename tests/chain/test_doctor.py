@@ -39,7 +39,7 @@ def test_json_has_the_same_figures(tmp_path: Path) -> None:
     result = run_here("doctor", *GRID, "--out", tmp_path, "--json")
     report = json.loads(result.stdout)
     assert report["exit_code"] == result.returncode == 0
-    names = [made["name"] for made in report["checks"]]
+    names = [check["name"] for check in report["checks"]]
     assert names[:4] == ["python", "packages", "hevc", "hardware decoders"]
     assert "source" not in names
     assert set(report["checks"][0]) == {"name", "level", "message", "hint", "exit_code"}
@@ -93,6 +93,6 @@ def test_expected_size_is_an_upper_bound(clip: Path, tmp_path: Path) -> None:
     case = PlannedRun(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
     assert run_inline(clip, *GRID, "--out", tmp_path).returncode == 0
     files = [path for path in (tmp_path / "clip").rglob("*") if path.is_file() and path.suffix != ".json"]
-    taken = sum(path.stat().st_size for path in files)
+    size_bytes = sum(path.stat().st_size for path in files)
     assert case.expected_bytes is not None
-    assert taken <= case.expected_bytes <= 2 * taken
+    assert size_bytes <= case.expected_bytes <= 2 * size_bytes

@@ -10,7 +10,7 @@ import pytest
 import webvtt
 
 from exporters.formats.subtitles import subtitles
-from tests.support.coded_run import FPS, SEGMENTS, Spoken, make_coded_run, number_of, numbers_in
+from tests.support.coded_run import FPS, SEGMENTS, CodedSegment, make_coded_run, number_of, numbers_in
 from tests.support.export_contents import contents
 from tests.support.inline import run_here
 from tests.unit.test_export_expression import episode
@@ -29,9 +29,9 @@ def everything(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All formats, exported in one call."""
     folder = tmp_path_factory.mktemp("export") / "all"
     formats = "lerobot,lerobot21,webdataset,hf,cosmos,clips,frames,vtt,parquet"
-    done = run_here("export", formats, run, "--to", folder, "--video", "raw", "--license", "apache-2.0")
-    assert done.returncode == 0, done.stderr
-    assert "3 episodes added, 0 updated: 3 in" in done.stdout
+    result = run_here("export", formats, run, "--to", folder, "--video", "raw", "--license", "apache-2.0")
+    assert result.returncode == 0, result.stderr
+    assert "3 episodes added, 0 updated: 3 in" in result.stdout
     return folder
 
 
@@ -137,8 +137,8 @@ def test_every_frame_is_a_picture(everything: Path) -> None:
     for number, first in enumerate(FIRST):
         folder = everything / f"frames/frames/clip-s{number:04d}"
         pictures = sorted(folder.glob("*.jpg"))
-        shown = [number_of(cv2.imread(str(path))) for path in pictures]  # type: ignore[arg-type]  # uint8
-        assert shown == list(range(first, first + FRAMES[number]))
+        numbers = [number_of(cv2.imread(str(path))) for path in pictures]  # type: ignore[arg-type]  # uint8
+        assert numbers == list(range(first, first + FRAMES[number]))
         assert json.loads((folder / "episode.json").read_text())["frames"] == FRAMES[number]
 
 
@@ -179,9 +179,9 @@ def test_parquet_tables_hold_episodes_and_actions(everything: Path) -> None:
 
 
 def test_provenance_names_source_and_models(everything: Path) -> None:
-    found = json.loads((everything / "lerobot/meta/provenance.json").read_text())
-    assert found["generated_pixels"] == 0.0
-    (its_run,) = found["runs"]
+    provenance = json.loads((everything / "lerobot/meta/provenance.json").read_text())
+    assert provenance["generated_pixels"] == 0.0
+    (its_run,) = provenance["runs"]
     assert (its_run["licence"], its_run["encoder"]["model"]) == ("apache-2.0", "grid")
     assert its_run["source"]["name"] == "clip.mp4"
     assert its_run["annotators"] == [{"model": "test-model"}]
@@ -193,13 +193,13 @@ def test_provenance_names_source_and_models(everything: Path) -> None:
 def test_a_second_call_changes_nothing(everything: Path, run: Path) -> None:
     before = contents(everything)
     formats = "lerobot,lerobot21,webdataset,hf,cosmos,clips,frames,vtt,parquet"
-    done = run_here("export", formats, run, "--to", everything, "--video", "raw", "--license", "apache-2.0")
-    assert "0 episodes added, 0 updated" in done.stdout
+    result = run_here("export", formats, run, "--to", everything, "--video", "raw", "--license", "apache-2.0")
+    assert "0 episodes added, 0 updated" in result.stdout
     assert contents(everything) == before
 
 
 def test_a_growing_run_adds_what_is_new(tmp_path: Path) -> None:
-    longer = (*SEGMENTS, Spoken(4.0, 5.0, words=("put the tool down",)))
+    longer = (*SEGMENTS, CodedSegment(4.0, 5.0, words=("put the tool down",)))
     run = make_coded_run(tmp_path, segments=longer)
     whole = tmp_path / "whole"
     assert run_here("export", "lerobot", run, "--to", whole, "--video", "raw").returncode == 0
@@ -212,12 +212,12 @@ def test_a_growing_run_adds_what_is_new(tmp_path: Path) -> None:
 
 
 def test_words_that_come_later_are_updated(tmp_path: Path) -> None:
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 1.5), *SEGMENTS[1:]])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 1.5), *SEGMENTS[1:]])
     folder = tmp_path / "set"
     assert run_here("export", "vtt", run, "--to", folder, "--video", "raw").returncode == 0
     make_coded_run(tmp_path)
-    done = run_here("export", "vtt", run, "--to", folder, "--video", "raw")
-    assert "0 episodes added, 1 updated" in done.stdout
+    result = run_here("export", "vtt", run, "--to", folder, "--video", "raw")
+    assert "0 episodes added, 1 updated" in result.stdout
     assert "pick up the screw" in (folder / "clip-s0000.vtt").read_text()
 
 
@@ -236,16 +236,16 @@ def test_only_what_is_selected_is_exported(run: Path, tmp_path: Path, select: li
 
 
 def test_long_segments_become_several_episodes(run: Path, tmp_path: Path) -> None:
-    done = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "1")
-    assert done.returncode == 0
+    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "1")
+    assert result.returncode == 0
     clips = sorted((tmp_path / "set/clips").iterdir())
-    shown = [number for clip in sorted(clips, key=lambda path: numbers_in(path)[0]) for number in numbers_in(clip)]
-    assert shown == list(range(80))
+    numbers = [number for clip in sorted(clips, key=lambda path: numbers_in(path)[0]) for number in numbers_in(clip)]
+    assert numbers == list(range(80))
 
 
 def test_boxes_are_on_the_part_that_shows_their_keyframe(tmp_path: Path) -> None:
     """A segment is cut within its first action: the rest of the action has words and no boxes."""
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 4.0, words=("drive the screw in",))])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 4.0, words=("drive the screw in",))])
     words: list[str | Path] = ["export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "3"]
     assert run_here(*words).returncode == 0
     lines = [json.loads(line) for line in (tmp_path / "set/episodes.jsonl").read_text().splitlines()]
@@ -254,6 +254,6 @@ def test_boxes_are_on_the_part_that_shows_their_keyframe(tmp_path: Path) -> None
 
 
 def test_a_dry_run_writes_nothing(run: Path, tmp_path: Path) -> None:
-    done = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--dry-run")
-    assert (done.returncode, (tmp_path / "set").exists()) == (0, False)
-    assert "3 episodes, 0:00:04.0, of 1 runs, as clips" in done.stdout
+    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--dry-run")
+    assert (result.returncode, (tmp_path / "set").exists()) == (0, False)
+    assert "3 episodes, 0:00:04.0, of 1 runs, as clips" in result.stdout

@@ -10,7 +10,7 @@ import pytest
 
 from stream.sources.remote.storage import pinned_commit
 from tests.support.changing import joined, part
-from tests.support.coded_run import Spoken, make_coded_run, numbers_in
+from tests.support.coded_run import CodedSegment, make_coded_run, numbers_in
 from tests.support.data_hub import EGO_100K, clip_bytes, worker_repo
 from tests.support.export_contents import contents
 from tests.support.hub_server import point_client_at, serving
@@ -42,9 +42,9 @@ def test_a_full_disk_costs_nothing_that_was_done(run: Path, tmp_path: Path) -> N
     full = tmp_path / "full"
     for size_bytes in (500, 3000, 9000):  # it fails at a clip, at the state, at a format
         with largest_file(size_bytes):
-            done = run_here(*words, full)
-        assert done.returncode == 6
-        assert done.stderr == (
+            result = run_here(*words, full)
+        assert result.returncode == 6
+        assert result.stderr == (
             f"egoclean-stream: no room left on the disk of {full}: free some, then repeat the command\n"
         )
         assert not list(full.rglob("*.part"))
@@ -56,47 +56,47 @@ def test_options_come_from_variables_and_files(run: Path, tmp_path: Path, monkey
     file = tmp_path / "options.toml"
     file.write_text('[export]\nselect = "anomalous"\nfps = 10\n')
     monkeypatch.setenv("EGOCLEAN_EXPORT_VIDEO", "raw")
-    done = run_here("export", "clips", run, "--to", tmp_path / "set", "--config", file, "--fps", "20")
-    assert done.returncode == 0, done.stderr
+    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--config", file, "--fps", "20")
+    assert result.returncode == 0, result.stderr
     (line,) = (tmp_path / "set/episodes.jsonl").read_text().splitlines()
     assert (json.loads(line)["kind"], json.loads(line)["fps"]) == ("anomalous", 20)
 
 
 @pytest.mark.parametrize("value", ["robot", "aligned", ""])
 def test_other_pictures_than_there_are_are_refused(run: Path, tmp_path: Path, value: str) -> None:
-    done = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", value)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "must be one of rectified, raw" in done.stderr
+    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", value)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "must be one of rectified, raw" in result.stderr
 
 
 def test_a_run_that_cannot_be_read_is_named_and_the_others_are_exported(tmp_path: Path) -> None:
     for name, run_id in (("a", "1" * 16), ("b", "2" * 16), ("c", "3" * 16)):
-        make_coded_run(tmp_path, name=name, run_id=run_id, segments=[Spoken(0.0, 0.5)])
+        make_coded_run(tmp_path, name=name, run_id=run_id, segments=[CodedSegment(0.0, 0.5)])
     (tmp_path / "runs/a/events.jsonl").write_text("")  # just begun
     newer = tmp_path / "runs/b/run.json"
     newer.write_text(json.dumps({**json.loads(newer.read_text()), "v": 99}))
-    done = run_here("export", "clips", tmp_path / "runs", "--to", tmp_path / "set", "--video", "raw")
-    assert done.returncode == 4
-    assert "runs/a: " in done.stdout
-    assert "newer version" in done.stdout
+    result = run_here("export", "clips", tmp_path / "runs", "--to", tmp_path / "set", "--video", "raw")
+    assert result.returncode == 4
+    assert "runs/a: " in result.stdout
+    assert "newer version" in result.stdout
     assert [path.name for path in (tmp_path / "set/clips").iterdir()] == ["c-s0000.mp4"]
     alone = run_here("export", "clips", tmp_path / "runs/b", "--to", tmp_path / "other", "--video", "raw")
     assert (alone.returncode, "newer version" in alone.stderr) == (2, True)
 
 
 def test_a_run_that_is_named_twice_counts_once(run: Path, tmp_path: Path) -> None:
-    done = run_here("export", "clips", run, run.parent, "--to", tmp_path / "set", "--video", "raw")
-    assert "3 episodes, 0:00:04.0, of 1 runs" in done.stdout
-    assert "3 episodes added" in done.stdout
+    result = run_here("export", "clips", run, run.parent, "--to", tmp_path / "set", "--video", "raw")
+    assert "3 episodes, 0:00:04.0, of 1 runs" in result.stdout
+    assert "3 episodes added" in result.stdout
 
 
 def test_progress_counts_the_video_of_the_data_set(tmp_path: Path) -> None:
-    segments = [Spoken(0.0, 10.0), Spoken(10.0, 22.0, "anomalous")]
+    segments = [CodedSegment(0.0, 10.0), CodedSegment(10.0, 22.0, "anomalous")]
     run = make_coded_run(tmp_path, segments=segments)
     words: list[str | Path] = ["export", "clips", run, "--video", "raw", "--size", "64", "--to", tmp_path / "set"]
-    shown = run_here(*words, "--select", "anomalous").stdout
-    assert "set  0:00:10.0 of 0:00:12.0" in shown
-    assert "set  0:00:10.0 of 0:00:22.0" not in shown
+    output = run_here(*words, "--select", "anomalous").stdout
+    assert "set  0:00:10.0 of 0:00:12.0" in output
+    assert "set  0:00:10.0 of 0:00:22.0" not in output
     assert "set  0:00:20.0 of 0:00:22.0" in run_here(*words).stdout
 
 
@@ -105,8 +105,8 @@ def test_a_clip_that_changes_is_exported_as_its_run_saw_it(tmp_path: Path, width
     """A change of size is rendered in the first size; after a change of shape there is no segment."""
     parts = [part(tmp_path / "a.mp4"), part(tmp_path / "b.mp4", width_px=width_px, height_px=height_px)]
     run_inline(joined(tmp_path / "clip.mp4", parts), *GRID, "--out", tmp_path / "runs", "--no-rectify")
-    done = run_here("export", "clips", tmp_path / "runs/clip", "--to", tmp_path / "set", "--video", "raw")
-    assert done.returncode == 0, done.stdout
+    result = run_here("export", "clips", tmp_path / "runs/clip", "--to", tmp_path / "set", "--video", "raw")
+    assert result.returncode == 0, result.stdout
     (line,) = (json.loads(text) for text in (tmp_path / "set/episodes.jsonl").read_text().splitlines())
     assert (line["width_px"], line["height_px"]) == (160, 96)
     assert len(numbers_in(tmp_path / "set" / line["file"])) == line["frames"]
@@ -123,15 +123,15 @@ def test_a_run_of_a_clip_on_the_hub_is_exported_from_its_commit(
         pinned_commit.cache_clear()
         offline = run_here("export", "clips", "runs", "--to", "set", "--video", "raw", "--offline")
         assert (offline.returncode, "--offline forbids the network" in offline.stdout) == (2, True)
-        done = run_here("export", "clips", "runs", "--to", "set", "--video", "raw")
-    assert done.returncode == 0, done.stdout
+        result = run_here("export", "clips", "runs", "--to", "set", "--video", "raw")
+    assert result.returncode == 0, result.stdout
     (line,) = (json.loads(text) for text in (tmp_path / "set/episodes.jsonl").read_text().splitlines())
     assert line["worker"].startswith("factory")
 
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
-        make_coded_run(tmp_path, name=name, run_id=name * 16, segments=[Spoken(0.0, 0.5), Spoken(0.5, 1.0)])
+        make_coded_run(tmp_path, name=name, run_id=name * 16, segments=[CodedSegment(0.0, 0.5), CodedSegment(0.5, 1.0)])
     for workers in ("1", "4"):
         words = ("export", FORMATS, tmp_path / "runs", "--video", "raw", "--to", tmp_path / workers)
         assert run_here(*words, "--workers", workers).returncode == 0

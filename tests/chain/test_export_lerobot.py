@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import exporters.formats.lerobot
 import exporters.formats.lerobot21
-from tests.support.coded_run import FPS, SEGMENTS, Spoken, make_coded_run, numbers_in
+from tests.support.coded_run import FPS, SEGMENTS, CodedSegment, make_coded_run, numbers_in
 from tests.support.export_contents import contents
 from tests.support.inline import run_here
 
@@ -34,8 +34,8 @@ class Modality(BaseModel):
 
 def exported(folder: Path, name: str, run: Path, *options: str) -> Path:
     target = folder / name
-    done = run_here("export", name, run, "--to", target, "--video", "raw", *options)
-    assert done.returncode == 0, done.stderr
+    result = run_here("export", name, run, "--to", target, "--video", "raw", *options)
+    assert result.returncode == 0, result.stderr
     return target
 
 
@@ -77,9 +77,9 @@ def test_v21_says_task_and_subtask_of_every_frame_by_number(older: Path) -> None
 
 def test_v21_has_statistics_for_each_episode_without_quantiles(older: Path) -> None:
     info = json.loads((older / "meta/info.json").read_text())
-    found = lines(older / "meta/episodes_stats.jsonl")
-    assert [line["episode_index"] for line in found] == [0, 1, 2]
-    for line, frames in zip(found, FRAMES, strict=True):
+    statistics = lines(older / "meta/episodes_stats.jsonl")
+    assert [line["episode_index"] for line in statistics] == [0, 1, 2]
+    for line, frames in zip(statistics, FRAMES, strict=True):
         assert set(line["stats"]) == set(info["features"])
         assert all(set(each) == {"min", "max", "mean", "std", "count"} for each in line["stats"].values())
         assert all(each["count"] == [frames] for each in line["stats"].values())
@@ -87,11 +87,11 @@ def test_v21_has_statistics_for_each_episode_without_quantiles(older: Path) -> N
 
 
 def test_modality_names_the_keys_that_gr00t_looks_for(older: Path) -> None:
-    found = Modality.model_validate_json((older / "meta/modality.json").read_bytes())
+    modality = Modality.model_validate_json((older / "meta/modality.json").read_bytes())
     info = json.loads((older / "meta/info.json").read_text())
-    keys = [each.original_key for part in (found.video, found.annotation or {}) for each in part.values()]
+    keys = [each.original_key for part in (modality.video, modality.annotation or {}) for each in part.values()]
     assert set(keys) <= set(info["features"])
-    assert (found.state, found.action) == ({}, {})
+    assert (modality.state, modality.action) == ({}, {})
     assert "GR00T" in (older / "README.md").read_text()
 
 
@@ -106,7 +106,7 @@ def test_metadata_never_contradicts_the_words_of_the_frames(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words that come later renumber the tasks: interrupted between frames and metadata, nothing loads wrongly."""
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 1.5), *SEGMENTS[1:]])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 1.5), *SEGMENTS[1:]])
     root = exported(tmp_path, name, run)
     assert (root / "meta/info.json").exists()
     make_coded_run(tmp_path)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.support.coded_run import FPS, Spoken, make_coded_run, number_of
+from tests.support.coded_run import FPS, CodedSegment, make_coded_run, number_of
 from tests.support.export_contents import contents
 from tests.support.inline import run_here
 
@@ -35,11 +35,11 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def export(formats: str, run: Path, folder: Path, *options: str) -> None:
-    done = run_here("export", formats, run, "--to", folder, "--video", "raw", *options)
-    assert done.returncode == 0, done.stderr
+    result = run_here("export", formats, run, "--to", folder, "--video", "raw", *options)
+    assert result.returncode == 0, result.stderr
 
 
-def shown(jpegs: Sequence[object]) -> list[int]:
+def numbers_of(jpegs: Sequence[object]) -> list[int]:
     """The numbers that pictures show."""
     decoded = [cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in jpegs]  # type: ignore[call-overload]  # bytes
     return [number_of(picture) for picture in decoded]  # type: ignore[arg-type]  # uint8
@@ -68,7 +68,7 @@ def texts_at(group: "zarr.Group", frame: int) -> list[str]:
 @pytest.mark.parametrize("number", range(3))
 def test_every_index_of_an_hdf5_episode_is_its_frame(exported: Path, number: int) -> None:
     with h5py.File(exported / f"egohumanoid/episode_{number}.hdf5") as file:
-        assert shown(file["observation_image_left"]) == list(range(FIRST[number], FIRST[number] + FRAMES[number]))
+        assert numbers_of(file["observation_image_left"]) == list(range(FIRST[number], FIRST[number] + FRAMES[number]))
         assert file["observation_image_left"].dtype == h5py.vlen_dtype(np.uint8)
         times = file["camera_timestamp"][:]
         assert times.dtype == np.int64
@@ -87,7 +87,7 @@ def test_an_hdf5_episode_says_where_it_comes_from(exported: Path) -> None:
 @pytest.mark.parametrize("number", range(3))
 def test_every_index_of_a_zarr_episode_is_its_frame(exported: Path, number: int) -> None:
     group = opened(exported / f"egoverse/clip-s{number:04d}.zarr")
-    assert shown(pictures_in(group)) == list(range(FIRST[number], FIRST[number] + FRAMES[number]))
+    assert numbers_of(pictures_in(group)) == list(range(FIRST[number], FIRST[number] + FRAMES[number]))
     assert group["images.front_1"].shape == (100,)
     assert group["images.front_1"].chunks == (1,)
 
@@ -113,10 +113,10 @@ def test_a_zarr_episode_has_what_its_reader_requires(exported: Path) -> None:
 
 
 def test_a_zarr_episode_may_be_longer_than_a_shard(tmp_path: Path) -> None:
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 10.1)])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 10.1)])
     export("egoverse", run, tmp_path / "set")
     group = opened(tmp_path / "set/clip-s0000.zarr")
-    assert shown(pictures_in(group)) == list(range(202))
+    assert numbers_of(pictures_in(group)) == list(range(202))
     assert group["images.front_1"].shape == (300,)
 
 
@@ -152,11 +152,11 @@ def test_what_is_missing_is_written_with_the_same_bytes(
 
 def test_words_that_come_later_are_in_the_pictures_files(tmp_path: Path) -> None:
     formats = "egohumanoid,egoverse"
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5)])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5)])
     folder = tmp_path / "set"
     export(formats, run, folder)
     assert texts_at(opened(folder / "egoverse/clip-s0000.zarr"), 0) == []
-    make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=("pick up the screw", "drive the screw in"))])
+    make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5, words=("pick up the screw", "drive the screw in"))])
     export(formats, run, folder)
     assert texts_at(opened(folder / "egoverse/clip-s0000.zarr"), 0) == ["pick up the screw"]
     with h5py.File(folder / "egohumanoid/episode_0.hdf5") as file:
@@ -170,9 +170,9 @@ def test_a_missing_package_is_named_before_any_work(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: str, module: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    done = run_here("export", formats, run, "--to", tmp_path / "set", "--video", "raw")
-    assert done.returncode == 5
-    assert f"install the extra `{extra}`" in done.stderr
+    result = run_here("export", formats, run, "--to", tmp_path / "set", "--video", "raw")
+    assert result.returncode == 5
+    assert f"install the extra `{extra}`" in result.stderr
     assert not (tmp_path / "set").exists()
 
 
@@ -180,7 +180,7 @@ def test_a_missing_package_is_named_before_any_work(
     "words", ["tighten\0 the bolt", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "w" * 70_000]
 )
 def test_an_hdf5_episode_holds_any_words(tmp_path: Path, words: str) -> None:
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=(words,))])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5, words=(words,))])
     export("egohumanoid,egoverse", run, tmp_path / "set")
     with h5py.File(tmp_path / "set/egohumanoid/episode_0.hdf5") as file:
         assert file.attrs["task"] == words.replace("\0", "")
@@ -190,10 +190,10 @@ def test_an_hdf5_episode_holds_any_words(tmp_path: Path, words: str) -> None:
 
 def test_each_split_is_a_folder(tmp_path: Path) -> None:
     for number in range(4):
-        make_coded_run(tmp_path, name=f"clip{number}", run_id=f"{number}" * 16, segments=[Spoken(0.0, 0.2)])
+        make_coded_run(tmp_path, name=f"clip{number}", run_id=f"{number}" * 16, segments=[CodedSegment(0.0, 0.2)])
     export("egohumanoid", tmp_path / "runs", tmp_path / "set", "--val-fraction", "0.5")
-    found = {split: len(list((tmp_path / "set" / split).glob("episode_*.hdf5"))) for split in ("train", "val")}
-    assert sum(found.values()) == 4
-    assert all(found.values())
+    counts = {split: len(list((tmp_path / "set" / split).glob("episode_*.hdf5"))) for split in ("train", "val")}
+    assert sum(counts.values()) == 4
+    assert all(counts.values())
     assert (tmp_path / "set/train/episode_0.hdf5").exists()
     assert (tmp_path / "set/val/episode_0.hdf5").exists()

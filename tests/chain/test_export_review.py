@@ -9,7 +9,7 @@ import pympi
 import pytest
 
 from exporters.formats.rerun import samples
-from tests.support.coded_run import FPS, Spoken, make_coded_run, numbers_in
+from tests.support.coded_run import FPS, CodedSegment, make_coded_run, numbers_in
 from tests.support.export_contents import contents
 from tests.support.inline import run_here
 
@@ -29,8 +29,8 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def export(formats: str, run: Path, folder: Path) -> None:
-    done = run_here("export", formats, run, "--to", folder, "--video", "raw")
-    assert done.returncode == 0, done.stderr
+    result = run_here("export", formats, run, "--to", folder, "--video", "raw")
+    assert result.returncode == 0, result.stderr
 
 
 def tiers_of(path: Path) -> dict[str, list[tuple[int, int, str]]]:
@@ -78,10 +78,10 @@ def test_elan_files_say_where_they_come_from(exported: Path) -> None:
 
 @pytest.mark.parametrize("words", ['<b> & "quoted" ]]>', "bell \x07, form feed \x0c, null \0", "naïve 螺丝 🪛"])
 def test_elan_holds_any_words(tmp_path: Path, words: str) -> None:
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=(words,))])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5, words=(words,))])
     export("eaf", run, tmp_path / "set")
-    kept = "".join(sign for sign in words if sign not in "\x07\x0c\0")
-    assert tiers_of(tmp_path / "set/clip-s0000.eaf")["subtasks"] == [(0, 500, kept)]
+    legal = "".join(sign for sign in words if sign not in "\x07\x0c\0")
+    assert tiers_of(tmp_path / "set/clip-s0000.eaf")["subtasks"] == [(0, 500, legal)]
 
 
 def test_label_studio_gets_a_task_for_each_clip_with_its_own_rate(exported: Path) -> None:
@@ -165,5 +165,5 @@ def regions_of(task: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def label(value: dict[str, Any]) -> object:
-    (found,) = value["timelinelabels"]
-    return found
+    (text,) = value["timelinelabels"]
+    return text

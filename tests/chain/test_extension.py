@@ -199,8 +199,8 @@ def test_a_format_of_data_sets(clip: Path, tmp_path: Path, monkeypatch: pytest.M
     assert is_named_for("a format of data sets", exporters.table)
     monkeypatch.setattr(exporters.table, "FORMATS", {"names": Format("names of episodes", write_names)})
     runs = run(clip, tmp_path / "runs")
-    done = run_here("export", "names", runs, "--to", tmp_path / "set", "--video", "raw")
-    assert done.returncode == 0, done.stderr
+    result = run_here("export", "names", runs, "--to", tmp_path / "set", "--video", "raw")
+    assert result.returncode == 0, result.stderr
     assert (tmp_path / "set/names.txt").read_text() == f"{runs.name}-s0000\n"
 
 
@@ -242,5 +242,5 @@ def test_a_calibration_format(clip: Path, tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(IntrinsicsError, match="of no other known format"):
         run(clip, tmp_path / "runs", **lens)
     monkeypatch.setattr(table, "FORMATS", (ToyFormat(), *FORMATS))
-    found = manifest(run(clip, tmp_path / "runs", **lens))
-    assert (found["intrinsics_format"], found["intrinsics"]["fx"]) == ("toy", 40.0)
+    recorded = manifest(run(clip, tmp_path / "runs", **lens))
+    assert (recorded["intrinsics_format"], recorded["intrinsics"]["fx"]) == ("toy", 40.0)

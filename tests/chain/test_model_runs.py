@@ -32,10 +32,10 @@ def test_real_model_runs_in_the_chain(tmp_path: Path) -> None:
 
 def export(*args: str | Path) -> str:
     """What the command prints; its errors are raised."""
-    done = CliRunner().invoke(export_onnx, [str(arg) for arg in args], catch_exceptions=False, standalone_mode=False)
-    if done.exception is not None:
-        raise done.exception
-    return done.output
+    result = CliRunner().invoke(export_onnx, [str(arg) for arg in args], catch_exceptions=False, standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result.output
 
 
 def test_failed_export_is_an_error(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(folder / "clip.mp4", frames=180, key_every=30)
 
 
-def read(run_dir: Path) -> dict[str, Any]:
+def read_health(run_dir: Path) -> dict[str, Any]:
     """``health.json``, which is valid whenever it is looked at."""
     report: dict[str, Any] = json.loads((run_dir / "health.json").read_text())
     jsonschema.Draft202012Validator(schemas()["health"]).validate(report)
@@ -47,7 +47,7 @@ def health_of(*args: str | Path) -> Result:
 def test_heartbeat_lasts_to_the_end(clip: Path, tmp_path: Path) -> None:
     """A finished run is healthy and reports what it decoded; a stopped one is unhealthy and reports why."""
     assert run_inline(clip, *GRID, "--out", tmp_path).returncode == 0
-    last = read(tmp_path / "clip")
+    last = read_health(tmp_path / "clip")
     assert (last["state"], last["exit_code"], last["decoded_s"], last["windows"]) == ("finished", 0, 6.0, 4)
     assert health_of(tmp_path).exit_code == 0
     while_it_runs = []
@@ -59,7 +59,7 @@ def test_heartbeat_lasts_to_the_end(clip: Path, tmp_path: Path) -> None:
     with at_event(events.Checkpoint, stop):
         assert run_inline(clip, *GRID, "--out", tmp_path, "--loop", "--overwrite").returncode == 143
     assert while_it_runs == [0]
-    last = read(tmp_path / "clip")
+    last = read_health(tmp_path / "clip")
     assert (last["state"], last["reason"], last["exit_code"]) == ("failed", "stopped by SIGTERM", 143)
     result = health_of(tmp_path)
     assert (result.exit_code, result.output) == (1, f"{tmp_path / 'clip'}: failed: stopped by SIGTERM\n")

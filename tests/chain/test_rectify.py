@@ -45,8 +45,8 @@ def clip(tmp_path: Path) -> Path:
 
 
 def described(out: Path, stem: str = "clip") -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((out / f"{stem}_intrinsics.json").read_text())
-    return read
+    sidecar: dict[str, Any] = json.loads((out / f"{stem}_intrinsics.json").read_text())
+    return sidecar
 
 
 def test_varying_times_are_exact_to_the_tick(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def heights_of_line(gray: UInt8, row: float) -> np.ndarray[Any, np.dtype[np.floa
 def test_straight_lines_become_straight(tmp_path: Path) -> None:
     """Lines that the lens bends by many pixels lie within half a pixel of where a pinhole camera shows them."""
     lens = calibration(tmp_path, 512, 384)
-    drawn, rows = grid_through_the_lens(lens, 512, 384)
-    clip = make_clip(tmp_path / "clip.mp4", pictures=[drawn] * 3)
+    picture, rows = grid_through_the_lens(lens, 512, 384)
+    clip = make_clip(tmp_path / "clip.mp4", pictures=[picture] * 3)
     assert invoke(clip, "--out", tmp_path, *FINE).exit_code == 0
     (first, *_) = frames_of(tmp_path / "clip_rectified.mp4")
     gray = first.to_ndarray(format="gray")
@@ -105,7 +105,7 @@ def test_straight_lines_become_straight(tmp_path: Path) -> None:
         line = heights_of_line(np.asarray(gray, np.uint8), row)
         assert len(line) > 500
         assert np.abs(line - row).max() < 0.5
-    assert np.ptp(heights_of_line(drawn[..., 0], rows[0])) > 3.0
+    assert np.ptp(heights_of_line(picture[..., 0], rows[0])) > 3.0
 
 
 def test_the_camera_and_the_mask_belong_to_the_video(clip: Path, tmp_path: Path) -> None:
@@ -184,21 +184,22 @@ def test_a_series_is_resumed(tmp_path: Path) -> None:
     (out / "b_mask.png").unlink()
     (out / "b_rectified.mp4").unlink()
     (out / "b_intrinsics.json").unlink()
-    kept = (out / "a_rectified.mp4").stat()
+    before = (out / "a_rectified.mp4").stat()
     again = invoke(tar, "--out", out, *_QUICK)
     assert again.exit_code == 0
     assert again.output.count("nothing to do: ") == 2, "once when it is seen, once in the summary"
-    assert (out / "a_rectified.mp4").stat() == kept
+    assert (out / "a_rectified.mp4").stat() == before
     assert (out / "b_rectified.mp4").is_file()
 
 
 def test_a_sidecar_that_disagrees_is_reported(clip: Path, tmp_path: Path) -> None:
     """The clip is believed, and done; what its sidecar says otherwise is said."""
     clip.with_suffix(".json").write_text('{"width": 64}')
-    done = invoke(clip, "--out", tmp_path / "out", *_QUICK)
-    assert done.exit_code == 0
+    result = invoke(clip, "--out", tmp_path / "out", *_QUICK)
+    assert result.exit_code == 0
     assert (
-        "sidecar clip.json disagrees with the clip, whose own values are used: width 64 (the clip: 128)" in done.output
+        "sidecar clip.json disagrees with the clip, whose own values are used: width 64 (the clip: 128)"
+        in result.output
     )
 
 
@@ -236,8 +237,8 @@ def test_a_whole_tar_in_order_and_one_bad_clip_does_not_stop_it(tmp_path: Path) 
     tar = into_tar(tmp_path / "part000.tar", clips[0], bad, clips[1])
     result = invoke(tar, "--out", tmp_path / "out", *_QUICK)
     assert result.exit_code == ExitCode.INPUT
-    made = sorted(path.name for path in (tmp_path / "out").glob("*.mp4"))
-    assert made == ["one_rectified.mp4", "three_rectified.mp4"]
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.mp4"))
+    assert names == ["one_rectified.mp4", "three_rectified.mp4"]
     *_, first, second, third, total = result.output.splitlines()
     assert first.startswith(f"  0  {tar}::one.mp4: 4 frames")
     assert second.startswith(f"  3  {tar}::two.mp4: {tar}::two.mp4 is not a video")
@@ -259,15 +260,15 @@ def test_a_clip_that_changes_keeps_the_videos_size_and_colours(tmp_path: Path) -
     assert result.exit_code == ExitCode.PARTIAL
     assert "from 160x96 to 96x96" in result.output
     video = tmp_path / "out" / "clip_rectified.mp4"
-    made = frames_of(video)
-    assert {(frame.width, frame.height) for frame in made} == {(160, 96)}
-    assert {(int(frame.colorspace), int(frame.color_range)) for frame in made} == {(2, 1)}
-    times_s = [float(t_s) for t_s in exact_times_s(made, video)]
+    frames = frames_of(video)
+    assert {(frame.width, frame.height) for frame in frames} == {(160, 96)}
+    assert {(int(frame.colorspace), int(frame.color_range)) for frame in frames} == {(2, 1)}
+    times_s = [float(t_s) for t_s in exact_times_s(frames, video)]
     assert times_s == pytest.approx([index / 30 for index in (*range(16), *range(24, 32))], abs=1e-4)
     full = pictures_of(clip)[-1].frame
     camera = fit_camera(read_calibration(lens).intrinsics, 160, 96)
     expected = FusedRemap(frame_format_of(full), source_map(keyframe_view(160, 96, 160), 160, 96, camera))(full)
-    assert psnr_db(halved(rgb_of(made[-1])), halved(expected)) >= 30.0
+    assert psnr_db(halved(rgb_of(frames[-1])), halved(expected)) >= 30.0
 
 
 def test_overwriting_is_refused_where_one_clip_would_replace_another(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def test_record_and_user_get_the_warning(clip: Path, tmp_path: Path) -> None:
     result = run_inline(clip, "--encoder", "grid", "--out", tmp_path / "runs")
     assert result.returncode == 0
     assert result.stdout.count("fps 15 (the clip: 30.0), duration_sec 60.0 (the clip: 1.0)") == 1
-    said = manifest(tmp_path / "runs" / "clip")["source"]["sidecar"]
-    assert said["disagreements"] == [
+    warning = manifest(tmp_path / "runs" / "clip")["source"]["sidecar"]
+    assert warning["disagreements"] == [
         {"field": "fps", "sidecar": 15, "clip": 30.0},
         {"field": "duration_sec", "sidecar": 60.0, "clip": 1.0},
     ]

@@ -21,11 +21,11 @@ NEWER: Final = "was written by a newer version of egoclean-stream (format "
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a clip and its finished run."""
-    made = tmp_path_factory.mktemp("versions")
-    make_clip(made / "clip.mp4", frames=120)
-    write_intrinsics(made)
-    assert run_here(*RUN, cwd=made).returncode == 0
-    return made
+    parent = tmp_path_factory.mktemp("versions")
+    make_clip(parent / "clip.mp4", frames=120)
+    write_intrinsics(parent)
+    assert run_here(*RUN, cwd=parent).returncode == 0
+    return parent
 
 
 @pytest.fixture

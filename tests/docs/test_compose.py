@@ -21,8 +21,8 @@ FILES = ("compose.yaml", "compose.vllm.yaml")
 def compose(name: str) -> dict[str, Any]:
     """A compose file, every variable with its default."""
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (DOCKER / name).read_text())
-    read: dict[str, Any] = YAML(typ="safe").load(text)
-    return read
+    document: dict[str, Any] = YAML(typ="safe").load(text)
+    return document
 
 
 def asked_for(name: str) -> Options:
@@ -35,8 +35,8 @@ def asked_for(name: str) -> Options:
 def test_files_follow_the_specification(name: str) -> None:
     """Each file is valid by the compose specification's own schema."""
     words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(DOCKER / name)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -74,9 +74,9 @@ def test_everything_mounted_from_here_is_here() -> None:
 
 def volumes(name: str) -> dict[str, set[str]]:
     """The named volumes of each service of a file; folders of this machine are none."""
-    mounted = {name: said.get("volumes", ()) for name, said in compose(name)["services"].items()}
+    mounted = {name: service.get("volumes", ()) for name, service in compose(name)["services"].items()}
     sources = {name: {volume.split(":")[0] for volume in listed} for name, listed in mounted.items()}
-    return {name: {each for each in found if not each.startswith((".", "/"))} for name, found in sources.items()}
+    return {name: {each for each in volumes if not each.startswith((".", "/"))} for name, volumes in sources.items()}
 
 
 def test_what_the_chain_writes_no_other_user_makes() -> None:
@@ -100,5 +100,5 @@ def test_docker_compose_reads_them() -> None:
     for names in (FILES[:1], FILES):
         files = [word for name in names for word in ("--file", str(DOCKER / name))]
         words = [docker, "compose", *files, "config", "--quiet"]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
+        result = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stderr) == (0, "")

@@ -40,8 +40,8 @@ def families() -> list[Metric]:
 
 def panels() -> list[dict[str, Any]]:
     """What is drawn."""
-    drawn: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
-    return [panel for panel in drawn if panel["type"] != "row"]
+    contents: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return [panel for panel in contents if panel["type"] != "row"]
 
 
 def queries() -> Iterator[tuple[str, str]]:
@@ -68,11 +68,11 @@ def test_every_metric_that_is_drawn_is_exported() -> None:
 @pytest.mark.parametrize(("expression", "legend"), list(queries()))
 def test_labels_are_those_of_the_metric(expression: str, legend: str) -> None:
     """What an expression sums by, and what a legend names, are labels of the metrics in it."""
-    wanted = set(re.findall(r"{{(\w+)}}", legend)) | set(re.findall(r"by \((\w+)\)", expression))
+    expected = set(re.findall(r"{{(\w+)}}", legend)) | set(re.findall(r"by \((\w+)\)", expression))
     for family in families():
         for sample in family.samples:
             if sample.name in named(expression):
-                assert wanted <= set(sample.labels)
+                assert expected <= set(sample.labels)
 
 
 def test_panels_do_not_overlap() -> None:

@@ -33,12 +33,12 @@ class Instruction(NamedTuple):
 def instructions() -> list[Instruction]:
     """The Dockerfile without its comments."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
-    found, stage = [], ""
+    instructions_found, stage = [], ""
     for line in filter(None, "\n".join(lines).replace("\\\n", " ").splitlines()):
         name, words = line.split(maxsplit=1)
         stage = words.split()[-1] if name == "FROM" else stage
-        found.append(Instruction(stage, name, words))
-    return found
+        instructions_found.append(Instruction(stage, name, words))
+    return instructions_found
 
 
 def of(name: str) -> list[str]:
@@ -49,10 +49,10 @@ def of(name: str) -> list[str]:
 def tool(name: str) -> str:
     """A program beside this Python or on the path; the test is skipped where there is none."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    found = shutil.which(name, path=path)
-    if found is None:
+    program = shutil.which(name, path=path)
+    if program is None:
         pytest.skip(f"{name} is not installed")
-    return found
+    return program
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -61,7 +61,7 @@ def pins(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
 
 
-def asked(requirements: list[str]) -> dict[str, str]:
+def versions_of(requirements: list[str]) -> dict[str, str]:
     """Name, as the index writes it, and version of requirements that are pinned."""
     pairs = (requirement.split("==") for requirement in requirements)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pairs}
@@ -79,13 +79,15 @@ def test_every_stage_stands_on_the_pinned_base() -> None:
 
 def test_the_image_runs_unprivileged_under_an_init() -> None:
     """What is run has a numeric user that is not root, tini as its first process, and a healthcheck."""
-    runtime = {found.name: found.words for found in instructions() if found.stage == "runtime"}
+    runtime = {instruction.name: instruction.words for instruction in instructions() if instruction.stage == "runtime"}
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", runtime["USER"])
     assert runtime["ENTRYPOINT"] == '["tini", "--", "entrypoint.sh"]'
     assert runtime["STOPSIGNAL"] == "SIGTERM"
     assert 'CMD ["entrypoint.sh", "health", "--since-start"]' in runtime["HEALTHCHECK"]
-    finals = [found for found in instructions() if found.stage in {"cpu", "gpu"}]
-    assert not [found for found in finals if found.name in {"USER", "ENTRYPOINT", "HEALTHCHECK", "RUN"}]
+    finals = [instruction for instruction in instructions() if instruction.stage in {"cpu", "gpu"}]
+    assert not [
+        instruction for instruction in finals if instruction.name in {"USER", "ENTRYPOINT", "HEALTHCHECK", "RUN"}
+    ]
 
 
 def test_nothing_is_fetched_that_no_hash_vouches_for() -> None:
@@ -130,20 +132,22 @@ def test_locks_contain_the_pinned_dependencies(lock: str, extras: list[str]) -> 
     """Every pin of pyproject.toml is in the lock file; else docker/lock.sh has to be run again."""
     project = PROJECT["project"]
     asked_for = [pin for extra in extras for pin in project["optional-dependencies"][extra] if "==" in pin]
-    wanted = asked(project["dependencies"] + asked_for)
-    assert wanted.items() <= pins(lock).items()
+    expected = versions_of(project["dependencies"] + asked_for)
+    assert expected.items() <= pins(lock).items()
 
 
 def test_locks_agree_with_each_other() -> None:
     """The environment with V-JEPA 2 is laid over the other one: what both hold is the same."""
     assert pins("cpu").items() <= pins("gpu").items()
-    assert pins("build") == asked(PROJECT["build-system"]["requires"])
+    assert pins("build") == versions_of(PROJECT["build-system"]["requires"])
 
 
 @pytest.mark.parametrize("target", ["cpu", "gpu"])
 def test_each_image_holds_its_own_bill_of_materials(target: str) -> None:
     """It is made of the same lock file as the packages, and lies beside the demo's clip."""
-    copied = [found.words for found in instructions() if (found.stage, found.name) == (target, "COPY")]
+    copied = [
+        instruction.words for instruction in instructions() if (instruction.stage, instruction.name) == (target, "COPY")
+    ]
     assert f"--from=venv-{target} /opt/venv /opt/venv" in copied
     assert f"--from=sbom /sbom/{target}.json /opt/venv/share/egoclean-stream/sbom.json" in copied
 
@@ -159,8 +163,8 @@ def test_every_locked_package_has_a_hash(lock: str) -> None:
 
 def test_hadolint_finds_nothing() -> None:
     """The Dockerfile's linter is content."""
-    done = subprocess.run([tool("hadolint"), ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    result = subprocess.run([tool("hadolint"), ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -173,8 +177,8 @@ def test_scripts_can_be_run(script: Path) -> None:
 
 def test_shellcheck_finds_nothing() -> None:
     """The shell's linter is content."""
-    done = subprocess.run([tool("shellcheck"), *SCRIPTS], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    result = subprocess.run([tool("shellcheck"), *SCRIPTS], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "")
 
 
 class Started(NamedTuple):
@@ -204,7 +208,7 @@ class Container:
 
     def start(self, *arguments: str, cwd: Path, out: str | None = None) -> Started:
         environment = {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
-        done = subprocess.run(
+        result = subprocess.run(
             ["sh", self.entrypoint, *arguments],
             cwd=cwd,
             env=environment if out is None else {**environment, "EGOCLEAN_OUT": out},
@@ -213,8 +217,8 @@ class Container:
             text=True,
             check=False,
         )
-        found, *called = done.stdout.splitlines() or [""]
-        return Started(called, found, done.stderr, done.returncode)
+        first_line, *called = result.stdout.splitlines() or [""]
+        return Started(called, first_line, result.stderr, result.returncode)
 
 
 @pytest.fixture

@@ -56,9 +56,9 @@ def test_health_is_light() -> None:
 def _python(code: str, *arguments: str | Path) -> str:
     """Run code in a fresh interpreter and give what it printed."""
     command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 def test_light_import() -> None:

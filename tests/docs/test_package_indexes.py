@@ -22,17 +22,17 @@ NAMED = re.compile("|".join(re.escape(host) for hosts in HOSTS.values() for host
 
 def tracked_files() -> list[Path]:
     """All files of the repository; the test is skipped where there is none."""
-    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    result = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
         pytest.skip("this is not a git repository")
-    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return [ROOT / name for name in result.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def test_no_file_names_a_package_index() -> None:
     """Locks, scripts and documents work with any index that the installer is set to."""
     files = [path for path in tracked_files() if path != Path(__file__)]
     texts = {path.relative_to(ROOT): path.read_bytes().decode(errors="replace") for path in files}
-    assert {str(name): found.group() for name, text in texts.items() if (found := NAMED.search(text))} == {}
+    assert {str(name): match.group() for name, text in texts.items() if (match := NAMED.search(text))} == {}
 
 
 @pytest.mark.parametrize("host", ["pypi.org", "files.pythonhosted.org", "index.docker.io"])

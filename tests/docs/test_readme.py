@@ -34,7 +34,9 @@ class Block(NamedTuple):
 
 def blocks(page: Path) -> list[Block]:
     """All of a page, in its order."""
-    return [Block(*found) for found in re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)]
+    return [
+        Block(*groups) for groups in re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    ]
 
 
 def commands(block: Block) -> list[str]:
@@ -98,7 +100,7 @@ def test_commands_and_python_work_as_they_stand(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr[-3000:]
     assert "Traceback" not in result.stderr
     assert "run directory: runs/demo" in result.stdout
-    for made in (
+    for path in (
         "results/demo/run.json",
         "from_tar/demo/run.json",
         "rectified.png",
@@ -107,7 +109,7 @@ def test_commands_and_python_work_as_they_stand(tmp_path: Path) -> None:
         "bench.json",
         "report.html",
     ):
-        assert (where / made).exists()
+        assert (where / path).exists()
 
 
 @pytest.mark.parametrize("words", list(calls()), ids=" ".join)

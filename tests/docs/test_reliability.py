@@ -11,7 +11,7 @@ from models.annotators.annotator import AnnotationAnswer
 from models.annotators.openai.annotator import OpenAIAnnotator, OpenAISettings
 from models.annotators.response.parse import parse_answer
 from tests.support.echo_server import MODEL, answering
-from tests.support.openai_asked import segment
+from tests.support.openai_requests import segment
 from tests.tools.soak import LIMITS, Watch, slope
 
 ROOT = Path(__file__).parents[2]
@@ -44,11 +44,11 @@ def test_every_promise_is_tested() -> None:
 def test_segments_of_the_soak_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bench's own server gives every segment an answer that is one."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    asked = segment()
+    request = segment()
     with answering() as url:
-        (said,) = OpenAIAnnotator(OpenAISettings(url, MODEL)).annotate([asked])
-    assert isinstance(said, AnnotationAnswer)
-    assert len(parse_answer(said.raw, asked, said.box_space)) == 1
+        (outcome,) = OpenAIAnnotator(OpenAISettings(url, MODEL)).annotate([request])
+    assert isinstance(outcome, AnnotationAnswer)
+    assert len(parse_answer(outcome.raw, request, outcome.box_space)) == 1
 
 
 def test_peaks_are_not_growth() -> None:
@@ -74,11 +74,11 @@ def test_samples_at_one_time_have_no_slope() -> None:
     assert (figure["slope"], figure["held"]) == (None, False)
 
 
-@pytest.mark.parametrize(("step", "held"), [(0.5, True), (1.5, False)])
-def test_verdict_is_by_the_limit(step: float, held: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+@pytest.mark.parametrize(("step", "passes"), [(0.5, True), (1.5, False)])
+def test_verdict_is_by_the_limit(step: float, passes: bool) -> None:  # noqa: FBT001 - pytest gives it by name
     """What grows by less than its limit is flat; the time in which caches fill does not count."""
     watch = Watch()
     for number in range(100):
         warm = min(number, 10) * 1000
         watch.note(number / 100, iter([("encode rss_mib", warm + number / 100 * step * LIMITS["rss_mib"])]))
-    assert watch.figures()["encode rss_mib"]["held"] is held
+    assert watch.figures()["encode rss_mib"]["held"] is passes

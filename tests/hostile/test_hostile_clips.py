@@ -199,7 +199,7 @@ def test_fuzzing_counts_an_unreported_hole_as_a_fault(tmp_path: Path) -> None:
 
 def test_the_bench_runs_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     """One case through the real program, in a process of its own, and the table of it."""
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_:
         fuzz.main(["--cases", "1", "--seed", "3"])
-    assert ended.value.code == 0
+    assert exit_.value.code == 0
     assert capsys.readouterr().out.splitlines()[-1].split()[0] == "all"

@@ -21,10 +21,10 @@ _TERABYTE = 1 << 40
 
 
 def _zip(name: str, content: bytes) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(name, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 _IMPOSTORS: dict[str, Callable[[bytes], bytes]] = {

@@ -66,8 +66,8 @@ def test_a_huge_picture_takes_no_memory(bare: Path, tmp_path: Path) -> None:
             status = dict(line.split(":", 1) for line in open("/proc/self/status"))  # ru_maxrss knows the parent's, too
             print(int(exit_code_of(error)), status["VmHWM"].split()[0])
     """)
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
-    exit_code, used_kib = map(int, said.split())
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    exit_code, used_kib = map(int, output.split())
     assert exit_code == ExitCode.INPUT
     assert used_kib < 300 * 1024
 

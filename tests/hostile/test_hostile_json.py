@@ -178,9 +178,9 @@ def test_a_sidecar_of_gigabytes_is_not_read(tmp_path: Path, clip: Path) -> None:
     with (tmp_path / "clip.json").open("wb") as file:
         file.truncate(_SPARSE_BYTES)
     source = open_clip(str(tmp_path / "clip.mp4"))
-    found = source.sidecar()
-    assert found is not None
-    assert len(found[1]) == 64 * 1024
+    sidecar = source.sidecar()
+    assert sidecar is not None
+    assert len(sidecar[1]) == 64 * 1024
     assert read_sidecar(source, read_facts(source)) == Sidecar("clip.json", fault="is not JSON")
 
 

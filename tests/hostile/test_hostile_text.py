@@ -46,7 +46,7 @@ def harmless(text: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("s0001  0:00:00.0 to 0:00:30.0", "s0001  0:00:00.0 to 0:00:30.0"),
         ("Schraube für 螺丝 مسمار 🔧", "Schraube für 螺丝 مسمار 🔧"),
@@ -60,10 +60,10 @@ def harmless(text: str) -> bool:
         ("", ""),
     ],
 )
-def test_what_is_shown_is_one_printable_line(text: str, shown: str) -> None:
+def test_what_is_shown_is_one_printable_line(text: str, expected: str) -> None:
     """Words in any script stay as they are; what acts on a terminal or turns text round becomes a mark."""
-    assert printable(text) == shown
-    assert printable(shown) == shown
+    assert printable(text) == expected
+    assert printable(expected) == expected
 
 
 def test_every_character_is_made_safe() -> None:
@@ -140,11 +140,11 @@ def test_records_are_ascii_lines(tmp_path: Path) -> None:
     """``events.jsonl`` and ``health.json`` hold every name as it is, in one line of ASCII each."""
     run_events = list(_events())
     with EventLog(tmp_path / "events.jsonl") as log:
-        written = [log.append(event) for event in run_events]
+        records = [log.append(event) for event in run_events]
     content = (tmp_path / "events.jsonl").read_text(encoding="utf-8")
     assert content.isascii()
     assert len(content.splitlines()) == len(run_events)
-    assert list(read_events(tmp_path / "events.jsonl")) == written
+    assert list(read_events(tmp_path / "events.jsonl")) == records
     health = Health(time=now().isoformat(), state="failed", reason="\x9b\u2028", decoded_s=0, windows=0)
     health.write(tmp_path / "health.json")
     assert (tmp_path / "health.json").read_bytes().isascii()

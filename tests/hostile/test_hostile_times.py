@@ -27,14 +27,14 @@ _FOREVER_S = 1e6
 def _with_pts(clip: Path, pts: dict[int, int]) -> Decoded:
     """What is decoded where some packets have other PTS, in ticks of the stream."""
 
-    def moved(number: int, item: Packet | SourceEvent) -> Packet | SourceEvent:
+    def with_pts(number: int, item: Packet | SourceEvent) -> Packet | SourceEvent:
         if number in pts and isinstance(item, Packet):
             item.packet.pts = pts[number]
         return item
 
     source = open_clip(str(clip))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
-    decoded.add(drive(stage, (moved(*each) for each in enumerate(packets(source)))))
+    decoded.add(drive(stage, (with_pts(*each) for each in enumerate(packets(source)))))
     decoded.end = stage.end("end_of_stream")
     return decoded
 

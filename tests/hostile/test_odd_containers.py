@@ -111,8 +111,8 @@ def test_real_variable_rate_keeps_its_times() -> None:
 def test_what_an_edit_list_cuts_away_leaves_no_gap_between_rounds() -> None:
     """Of five packets a phone's edit list shows four: the next round begins where the fourth ends."""
     path = _ODD / "exo_dolbyVision-hdr.MOV"
-    given = islice(packets(open_clip(str(path)), loop=True), 12)
-    assert decode(path, given).times_s == pytest.approx([index / 30 for index in range(8)])
+    items = islice(packets(open_clip(str(path)), loop=True), 12)
+    assert decode(path, items).times_s == pytest.approx([index / 30 for index in range(8)])
 
 
 def test_a_transport_stream_starts_at_zero() -> None:
@@ -134,10 +134,10 @@ def test_a_long_clip_in_a_tar_is_decoded_whole(number: str, frames: int, decoded
     """Every frame of the clip comes out of the tar, at its time, with no damage."""
     source = open_clip(f"{_TAR}::factory_001_worker_001_{number}.mp4")
     stage = Decode(source.name, read_facts(source))
-    given = [(item.index, item.t_s) for item in drive(stage, packets(source)) if isinstance(item, Picture)]
+    decoded = [(item.index, item.t_s) for item in drive(stage, packets(source)) if isinstance(item, Picture)]
     end = stage.end("end_of_stream")
-    assert [index for index, _ in given] == list(range(frames))
-    assert [t_s for _, t_s in given] == pytest.approx([index / 30 for index in range(frames)])
+    assert [index for index, _ in decoded] == list(range(frames))
+    assert [t_s for _, t_s in decoded] == pytest.approx([index / 30 for index in range(frames)])
     assert (end.frames, end.packets_lost) == (frames, 0)
     assert end.decoded_s == pytest.approx(decoded_s)
 

@@ -52,9 +52,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def variants(clip: Path, *words: str | Path) -> list[dict[str, Any]]:
     """What the command prints with --json."""
-    given = [str(clip), "--truth", str(clip.with_name("truth.json")), *map(str, words), "--json"]
-    said = json.loads(CliRunner().invoke(ablation, given, catch_exceptions=False).stdout)
-    rows: list[dict[str, Any]] = said["variants"]
+    arguments = [str(clip), "--truth", str(clip.with_name("truth.json")), *map(str, words), "--json"]
+    report = json.loads(CliRunner().invoke(ablation, arguments, catch_exceptions=False).stdout)
+    rows: list[dict[str, Any]] = report["variants"]
     return rows
 
 
@@ -64,9 +64,9 @@ def window(*, moving: bool = True, seed: int = 0) -> UInt8:
     return np.stack([np.roll(picture, (number * number) % 23 if moving else 0, axis=1) for number in range(FRAMES)])
 
 
-def embedding(made: ClipEmbedding) -> Embedding:
+def embedding(both: ClipEmbedding) -> Embedding:
     """As the window stage gives it."""
-    return Embedding(0, 0.0, 2.1, made.mean, made.temporal)
+    return Embedding(0, 0.0, 2.1, both.mean, both.temporal)
 
 
 def test_each_clip_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,13 +90,13 @@ def test_series_are_what_the_chain_embeds(clip: Path) -> None:
     prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid"}))
     work = build(INGEST, prepared.options, RunLayout(Path(), "clip"))
     chain = Pipeline([work.stage, Embed(GridEncoder(), 1.0)])
-    made = [item for item in drive(chain, packets(prepared.source)) if isinstance(item, Embedding)]
-    seen = record(prepared, {"grid": GridEncoder()}, Console(file=io.StringIO()))
-    assert set(seen) == {name for name, view in VIEWS.items() if view.encoder == "grid"}
-    assert seen["grid"].t_start_s == [item.t_sample_s for item in made]
-    assert seen["grid"].known_s == [item.t_end_s for item in made]
-    assert np.array_equal(np.stack(seen["grid"].vectors), np.stack([item.temporal for item in made]))
-    assert len(made) == SECONDS - 2
+    embeddings = [item for item in drive(chain, packets(prepared.source)) if isinstance(item, Embedding)]
+    series = record(prepared, {"grid": GridEncoder()}, Console(file=io.StringIO()))
+    assert set(series) == {name for name, view in VIEWS.items() if view.encoder == "grid"}
+    assert series["grid"].t_start_s == [item.t_sample_s for item in embeddings]
+    assert series["grid"].known_s == [item.t_end_s for item in embeddings]
+    assert np.array_equal(np.stack(series["grid"].vectors), np.stack([item.temporal for item in embeddings]))
+    assert len(embeddings) == SECONDS - 2
 
 
 def test_vjepa2_runs_with_weights(clip: Path, tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_weights_that_cannot_be_loaded_are_refused(clip: Path, tmp_path: Path) -
     """Weights that were requested and are not whole, or not what they claim, end the command before any work."""
     model = save_tiny_vjepa2(tmp_path / "tiny", encoder_px=64)
     (model / "model.safetensors").write_bytes(b"no weights")
-    for given in (model, tmp_path / "nowhere"):
+    for folder in (model, tmp_path / "nowhere"):
         with pytest.raises(ModelUnavailableError):
-            variants(clip, "--encoder-model", given)
+            variants(clip, "--encoder-model", folder)
 
 
 def test_lens_is_never_guessed(clip: Path, tmp_path: Path) -> None:
@@ -155,23 +155,25 @@ def test_motion_and_appearance_part_the_tokens() -> None:
 
 def test_pooled_view_forgets_the_order() -> None:
     """The mean over the window is the same for its tokens in any order; the tokens are not."""
-    made = GridEncoder().encode(window())
-    reverse = embedding(ClipEmbedding(made.mean, made.temporal[::-1]))
-    assert np.array_equal(pooled(embedding(made)), pooled(reverse))
-    np.testing.assert_allclose(pooled(embedding(made)), made.temporal.astype(np.float64).mean(axis=0), atol=1e-3)
+    clip_embedding = GridEncoder().encode(window())
+    reverse = embedding(ClipEmbedding(clip_embedding.mean, clip_embedding.temporal[::-1]))
+    assert np.array_equal(pooled(embedding(clip_embedding)), pooled(reverse))
+    np.testing.assert_allclose(
+        pooled(embedding(clip_embedding)), clip_embedding.temporal.astype(np.float64).mean(axis=0), atol=1e-3
+    )
 
 
 def test_thumbnail_sees_one_frame() -> None:
     """The single-frame encoder looks at the window's first frame alone, and not at its brightness."""
     encoder = ThumbnailEncoder()
     first, second = textured_frame(ENCODER_PX, ENCODER_PX), textured_frame(ENCODER_PX, ENCODER_PX, seed=1)
-    made = encoder.encode(np.stack([first, first]))
-    assert np.array_equal(made.mean, encoder.encode(np.stack([first, second])).mean)
-    assert not np.allclose(made.mean, encoder.encode(np.stack([second, first])).mean, atol=1)
+    clip_embedding = encoder.encode(np.stack([first, first]))
+    assert np.array_equal(clip_embedding.mean, encoder.encode(np.stack([first, second])).mean)
+    assert not np.allclose(clip_embedding.mean, encoder.encode(np.stack([second, first])).mean, atol=1)
     dark = (first // 4 * 2).astype(np.uint8)
     brighter = encoder.encode(np.stack([dark + np.uint8(50)] * 2)).mean
     np.testing.assert_allclose(encoder.encode(np.stack([dark] * 2)).mean, brighter, atol=1e-3)
-    assert made.temporal.shape == (1, made.mean.size)
+    assert clip_embedding.temporal.shape == (1, clip_embedding.mean.size)
 
 
 def _seconds_of_frames(video: bytes, last_s: int) -> Iterator[UInt8]:

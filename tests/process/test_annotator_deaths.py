@@ -38,10 +38,10 @@ def test_killed_annotator_is_started_again_alone(
     """No other process ends with it, not even where the source cannot be played again; nothing is lost or doubled."""
     hang_after(server, 2)
     run_dir = tmp_path / ("clip" if source == "file" else "stdin")
-    given = words(
+    arguments = words(
         described_clip if source == "file" else "-", tmp_path, server, *(() if source == "file" else ("--no-rectify",))
     )
-    with described_clip.open("rb") as piped, started(*given, stdin=piped) as process:
+    with described_clip.open("rb") as piped, started(*arguments, stdin=piped) as process:
         wait_for_event(run_dir, is_annotated, process)
         record = worker_named(process, run_dir, "record")
         worker_named(process, run_dir, "annotate").kill()
@@ -70,9 +70,9 @@ def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: Op
         assert process.wait(DEADLINE_S) == 4
     ((failed, reason),) = failures(run_dir).items()
     assert reason == "the annotator died twice on it: the annotate process was killed by SIGKILL"
-    found = outcomes(run_dir)
-    assert found.pop(failed) == ["failed"]
-    assert set(map(tuple, found.values())) == {("annotated",)}
+    kinds = outcomes(run_dir)
+    assert kinds.pop(failed) == ["failed"]
+    assert set(map(tuple, kinds.values())) == {("annotated",)}
     assert restarted(run_dir) == ["annotate"] * 2 == ["annotate"] * len(deadly)
 
 
@@ -85,12 +85,12 @@ def test_chain_continues_without_its_annotator(described_clip: Path, server: Ope
         worker_named(process, run_dir, "annotate").kill()
         assert process.wait(DEADLINE_S) == 4
     assert restarted(run_dir) == []
-    found = list(outcomes(run_dir).values())
-    assert found == [["annotated"], *[["failed"]] * (len(found) - 1)]
+    kinds = list(outcomes(run_dir).values())
+    assert kinds == [["annotated"], *[["failed"]] * (len(kinds) - 1)]
     assert {reason.rpartition(", ")[2] for reason in failures(run_dir).values()} == {
         "and has been restarted as often as --max-restarts 0 allows"
     }
     release(server)
     again = run_here("annotate", run_dir)
     assert (again.returncode, again.stderr) == (0, "")
-    assert len({action["segment_id"] for action in actions(run_dir)}) == len(found)
+    assert len({action["segment_id"] for action in actions(run_dir)}) == len(kinds)

@@ -24,15 +24,15 @@ def test_lost_server_fails_only_its_open_requests(described_clip: Path, tmp_path
     """If the server goes, the clip is segmented to its end; segments that are left fail, and are described later."""
     run_dir = tmp_path / "clip"
     with ExitStack() as there:
-        gone = there.enter_context(serving())
+        lost_server = there.enter_context(serving())
 
         def goes(_echo: str) -> None:
-            if len(gone.requests) == 2:
+            if len(lost_server.requests) == 2:
                 there.close()
 
-        gone.strikes = goes
+        lost_server.strikes = goes
         asks = ("--annotator-batch", "1", "--annotator-connect-timeout-s", "0")
-        assert run_inline(*words(described_clip, tmp_path, gone, *asks)).returncode == 4
+        assert run_inline(*words(described_clip, tmp_path, lost_server, *asks)).returncode == 4
     last = events_of(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
     assert round(last.annotated_s + last.failed_s, 6) == 21.0

@@ -62,10 +62,10 @@ def test_stop_with_a_full_keyframe_cache_does_not_block(
     """The chain is drained although the annotator hangs, and the same command processes what was left, all of it."""
     hang_after(server, 0)
     run_dir = tmp_path / "clip"
-    given = words(
+    arguments = words(
         described_clip, tmp_path, server, "--keyframe-fps", "15", "--keyframe-px", "128", "--keyframe-cache-mib", "1"
     )
-    with started(*given) as process:
+    with started(*arguments) as process:
         while sum(path.stat().st_size for path in run_dir.glob("keyframes/*.jpg")) + 128**2 <= 2**20:
             with suppress(subprocess.TimeoutExpired):
                 assert process.wait(0.02) is None, "it has ended: its keyframe cache was never full"
@@ -74,7 +74,7 @@ def test_stop_with_a_full_keyframe_cache_does_not_block(
         assert process.wait(DEADLINE_S) == 143
         assert time.monotonic() - began_s < DRAIN_S
     release(server)
-    assert run_inline(*given).returncode == 0
+    assert run_inline(*arguments).returncode == 0
     last = events_of(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
     assert (round(last.annotated_s, 6), last.skipped_s) == (21.0, 0.0)
@@ -83,10 +83,10 @@ def test_stop_with_a_full_keyframe_cache_does_not_block(
 def test_inline_run_waits_for_no_answer(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
     """With one process, too, a run ends within 8 s of one signal, although the server never answers."""
     hang_after(server, 0)
-    asked = Event()
-    server.strikes = lambda _: asked.set()
+    request_arrived = Event()
+    server.strikes = lambda _: request_arrived.set()
     with started(*words(described_clip, tmp_path, server), "--engine", "inline") as process:
-        assert asked.wait(DEADLINE_S)
+        assert request_arrived.wait(DEADLINE_S)
         began_s = time.monotonic()
         process.terminate()
         assert process.wait(DEADLINE_S) == 143

@@ -40,8 +40,14 @@ def test_bench_without_arguments(tmp_path: Path) -> None:
     assert f"${chain['dollars_per_video_hour']:.4f} on this one" in result.stdout
     assert measured["utilisation"] is None
     assert measured["machine"]["cores"] >= 1
-    for said in ("x real time", "per video hour", "with the encoder grid-v1", "PROJECTION", "calculated, not measured"):
-        assert said in result.stdout
+    for words in (
+        "x real time",
+        "per video hour",
+        "with the encoder grid-v1",
+        "PROJECTION",
+        "calculated, not measured",
+    ):
+        assert words in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 

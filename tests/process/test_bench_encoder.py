@@ -25,5 +25,5 @@ def test_memory_figures_need_many_windows(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_growth_is_printed_beside_both_values() -> None:
     """What is not held at all cannot grow by a share, and is left out."""
-    told = growth({"rss": 100 << 20, "torch_reserved": 0}, {"rss": 103 << 20, "torch_reserved": 0})
-    assert told == {"rss_mib": "100.0 -> 103.0 (+3.00%)"}
+    text = growth({"rss": 100 << 20, "torch_reserved": 0}, {"rss": 103 << 20, "torch_reserved": 0})
+    assert text == {"rss_mib": "100.0 -> 103.0 (+3.00%)"}

@@ -31,11 +31,11 @@ QUICK = LiveOptions(read_timeout_s=5.0, reconnect_timeout_s=0.3)
 ENDINGS = ["ts", "mkv", "h265"]
 
 
-def _fed(source: LiveSource) -> Decoded:
+def _decoded(source: LiveSource) -> Decoded:
     """What decoding makes of all that a live source gives."""
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
-    given = [packet for packet in LiveReader(source).packets() if packet is not None]
-    decoded.add(drive(stage, given))
+    items = [packet for packet in LiveReader(source).packets() if packet is not None]
+    decoded.add(drive(stage, items))
     decoded.end = stage.end("end_of_stream")
     return decoded
 
@@ -91,7 +91,7 @@ def test_a_file_that_changes_on_the_server_is_an_error(clips: dict[str, Path]) -
 def test_a_stream_over_http_ends_at_its_declared_end(clips: dict[str, Path], ending: str) -> None:
     """Chunked, all of it came, and the last chunk says that it is the last: nothing is lost or sought again."""
     with serving(clips[ending].read_bytes(), "chunked") as served:
-        decoded = _fed(_live(served.url))
+        decoded = _decoded(_live(served.url))
     assert decoded.digests == decode(clips[ending]).digests
     assert not decoded.damage
 
@@ -125,7 +125,7 @@ def test_a_download_without_parts_is_never_skipped(clips: dict[str, Path]) -> No
     with serving(clips["ts"].read_bytes(), "length") as served:
         source = _live(served.url)
         assert (source.kind, source.is_camera) == ("download", False)
-        assert _fed(source).times_s == pytest.approx(decode(clips["ts"]).times_s)
+        assert _decoded(source).times_s == pytest.approx(decode(clips["ts"]).times_s)
 
 
 @pytest.mark.parametrize(
@@ -193,8 +193,8 @@ def test_a_growing_file_ends_after_its_idle_time(tmp_path: Path) -> None:
 def test_a_lag_limit_may_be_set_for_a_source_that_can_wait(clips: dict[str, Path]) -> None:
     """Its packets then have times of arrival, as a camera's."""
     with serving(clips["ts"].read_bytes(), "length") as served:
-        given = [item for item in LiveReader(_live(served.url, LiveOptions(max_lag_s=60.0))).packets() if item]
-    assert all(item.arrived_at is not None for item in given if isinstance(item, Packet))
+        items = [item for item in LiveReader(_live(served.url, LiveOptions(max_lag_s=60.0))).packets() if item]
+    assert all(item.arrived_at is not None for item in items if isinstance(item, Packet))
 
 
 def test_an_error_of_the_reading_thread_is_the_chains() -> None:
@@ -234,7 +234,7 @@ def test_a_file_that_grows_is_read_as_it_grows(
 def test_a_duration_ends_a_stream_that_waits(clips: dict[str, Path]) -> None:
     """By the stream's own time."""
     source = _live(str(clips["ts"]), QUICK.model_copy(update={"follow": True, "duration_s": 2.0}))
-    assert _fed(source).times_s == pytest.approx([number / 30 for number in range(60)], abs=1e-3)
+    assert _decoded(source).times_s == pytest.approx([number / 30 for number in range(60)], abs=1e-3)
 
 
 def test_pictures_over_http_are_a_camera(tmp_path: Path) -> None:

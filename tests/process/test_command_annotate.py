@@ -22,7 +22,7 @@ from stream.records.schema.manifest import read_manifest
 from stream.records.schema.options import by_path, nest
 from stream.records.store.event_log import EventLog, finish_of
 from stream.run.annotate import annotate_run
-from tests.support.annotate_later import ALL, SEGMENTS, annotate, asks, described, finished_run, run_without, shown
+from tests.support.annotate_later import ALL, SEGMENTS, annotate, asks, described, finished_run, plain_view, run_without
 from tests.support.annotated import SECONDS, events_of, of_kind
 from tests.support.echo_server import MODEL
 from tests.support.facts import without
@@ -43,7 +43,7 @@ def test_run_without_annotator_is_described_later(tmp_path: Path, server: OpenAI
     """Skipped segments are described from the keyframe cache, the accounting is updated, run.json names the model."""
     layout = run_without(tmp_path)
     before = finish_of(layout.events)
-    view, paper = shown()
+    view, paper = plain_view()
     assert annotate_run(layout, asks(server), view) == 0
     last = events_of(layout)[-1]
     assert isinstance(last, events.RunFinished)
@@ -94,7 +94,7 @@ def test_nothing_left_to_describe_is_reported(tmp_path: Path, server: OpenAIServ
     """A run that is described in full is left as it is, to the byte."""
     layout = finished_run(tmp_path, FakeAnnotator())
     before = layout.events.read_bytes()
-    view, paper = shown()
+    view, paper = plain_view()
     assert annotate_run(layout, asks(server), view) == 0
     assert "nothing to do" in paper.getvalue()
     assert (layout.events.read_bytes(), server.requests) == (before, [])
@@ -149,10 +149,10 @@ def test_renamed_run_keeps_its_files_names(tmp_path: Path, server: OpenAIServer)
     assert not list(moved.root.glob("another*"))
 
 
-def words_of(given: Mapping[str, Any]) -> list[str]:
+def words_of(values: Mapping[str, Any]) -> list[str]:
     """Options as words of a command line."""
-    found = ((each.flag, by_path(given, path)) for path, each in OPTIONS.items())
-    return [word for flag, value in found if value is not None for word in (flag, str(value))]
+    pairs = ((each.flag, by_path(values, path)) for path, each in OPTIONS.items())
+    return [word for flag, value in pairs if value is not None for word in (flag, str(value))]
 
 
 @pytest.mark.parametrize("stem", ["../../clip", "a/b", ""])
@@ -251,9 +251,9 @@ def test_the_options_shown_are_those_of_the_run(tmp_path: Path) -> None:
     """Not the defaults; what is given wins, and the model of another annotator does not apply."""
     recorded = {"annotator.name": "openai", "annotator.url": "http://h/v1", "annotator.model": MODEL}
     layout = finished_run(tmp_path, FakeAnnotator(), {**recorded, "annotator.frames": 7, "machine.price_per_hour": 3.5})
-    found = tomllib.loads(printed(layout, "--annotator-batch", "2"))
-    assert found["annotator"].items() >= {"name": "openai", "model": MODEL, "frames": 7, "batch": 2}.items()
-    assert found["machine"] == {"price_per_hour": 3.5}
+    options = tomllib.loads(printed(layout, "--annotator-batch", "2"))
+    assert options["annotator"].items() >= {"name": "openai", "model": MODEL, "frames": 7, "batch": 2}.items()
+    assert options["machine"] == {"price_per_hour": 3.5}
     assert "frames = 7  # the run's" in printed(layout)
     other = tomllib.loads(printed(layout, "--annotator", "qwen"))["annotator"]
     assert (other["name"], other["frames"]) == ("qwen", 7)

@@ -29,12 +29,12 @@ def test_two_at_a_time_make_what_one_after_the_other_would(tmp_path: Path) -> No
     result = run_cli(*clips, *asks, "--out", tmp_path / "runs", "--jobs", "2", "--encoder-batch", "4")
     assert result.returncode == 0, result.stderr
     for kind in ("emb", "temb", "ts"):
-        expected, got = (np.load(tmp_path / out / "a" / f"a_{kind}.npy") for out in ("alone", "runs"))
-        np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5)
+        expected, actual = (np.load(tmp_path / out / "a" / f"a_{kind}.npy") for out in ("alone", "runs"))
+        np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-5)
     assert len(np.load(tmp_path / "runs" / "b" / "b_emb.npy")) == 5
-    told = manifest(tmp_path / "runs" / "b")
-    assert told["encoder"]["weights_sha256"] == manifest(tmp_path / "alone" / "a")["encoder"]["weights_sha256"]
-    assert "resolved" not in told["options"]
+    recorded = manifest(tmp_path / "runs" / "b")
+    assert recorded["encoder"]["weights_sha256"] == manifest(tmp_path / "alone" / "a")["encoder"]["weights_sha256"]
+    assert "resolved" not in recorded["options"]
     assert [line for line in result.stdout.splitlines() if line.startswith("a.mp4  s0000")]
     assert result.stdout.splitlines()[-1].startswith("2 of 2 clips done;")
     record = json.loads((tmp_path / "runs" / "series.json").read_text())
@@ -72,8 +72,8 @@ def test_lines_for_programs_stay_whole(tmp_path: Path) -> None:
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=20) for name in ("a", "b")]
     result = run_cli(*clips, *GRID, *INLINE, "--out", tmp_path / "runs", "--jobs", "2", "--log-format", "json")
     assert result.returncode == 0, result.stderr
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    finished = [event["run_id"] for event in told if event["event"] == "run.finished"]
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    finished = [event["run_id"] for event in records if event["event"] == "run.finished"]
     assert sorted(finished) == sorted(manifest(tmp_path / "runs" / name)["run_id"] for name in ("a", "b"))
 
 

@@ -63,12 +63,12 @@ def test_the_walk_looks_different_and_work_looks_the_same(demo: Path) -> None:
             cv2.resize(frame.to_ndarray(format="rgb24"), (24, 14), interpolation=cv2.INTER_AREA)
             for frame in container.decode(video=0)
         ]
-    seen: npt.NDArray[np.float64] = np.array(small, np.float64)
-    times_s = np.arange(len(seen)) / 6
+    views: npt.NDArray[np.float64] = np.array(small, np.float64)
+    times_s = np.arange(len(views)) / 6
     away = (times_s > span["t_start_s"] + 2) & (times_s < span["t_end_s"] - 2)
     work = (times_s < span["t_start_s"]) | (times_s >= span["t_end_s"])
-    usual = seen[work].mean(axis=0)
-    distance = np.abs(seen - usual).mean(axis=(1, 2, 3))
+    usual = views[work].mean(axis=0)
+    distance = np.abs(views - usual).mean(axis=(1, 2, 3))
     assert distance[away].min() > 2.0 * distance[work].max()
 
 

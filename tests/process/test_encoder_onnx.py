@@ -56,10 +56,10 @@ def test_equal_to_torch(model: Path, exported: Path, frames: UInt8) -> None:
     store = onnx.frame_store()
     slots = [store.put(frame) for frame in frames]
     batch = store.encode([slots[start : start + TINY_FRAMES] for start in range(3)]).result()
-    for start, made in enumerate(batch):
+    for start, embedding in enumerate(batch):
         expected = torch.encode(frames[start : start + TINY_FRAMES])
-        np.testing.assert_allclose(made.mean, expected.mean, rtol=1e-4, atol=1e-5)
-        np.testing.assert_array_max_ulp(made.temporal, expected.temporal, maxulp=1)
+        np.testing.assert_allclose(embedding.mean, expected.mean, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_max_ulp(embedding.temporal, expected.temporal, maxulp=1)
     np.testing.assert_allclose(onnx.encode(frames[:TINY_FRAMES]).mean, batch[0].mean, rtol=1e-4, atol=1e-5)
 
 
@@ -137,8 +137,8 @@ def test_share_of_the_memory_goes_to_the_providers(exported: Path, monkeypatch: 
         def get_providers(self) -> list[str]:
             return list(self.providers)
 
-    given = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: given)
+    available = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
     monkeypatch.setattr(onnxruntime, "InferenceSession", FakeSession)
     bounded = OnnxEncoder(exported, TINY_FRAMES, memory_bytes=3 << 30)._session.providers
     assert bounded["TensorrtExecutionProvider"]["trt_max_workspace_size"] == str(3 << 30)
@@ -164,8 +164,8 @@ def test_full_memory_halves_the_batch(exported: Path, frames: UInt8, monkeypatch
     monkeypatch.setattr(encoder, "_session", Small())
     store = encoder.frame_store()
     slots = [store.put(frame) for frame in frames]
-    made = store.encode([slots[start : start + TINY_FRAMES] for start in (0, 1, 2, 0)]).result()
-    np.testing.assert_array_equal(made[0].mean, made[3].mean)
+    embeddings = store.encode([slots[start : start + TINY_FRAMES] for start in (0, 1, 2, 0)]).result()
+    np.testing.assert_array_equal(embeddings[0].mean, embeddings[3].mean)
     assert encoder.facts()["memory_halvings"] == 1
     assert float(encoder.facts()["device_busy_s"]) > 0
     fits[0] = 0

@@ -50,9 +50,9 @@ def test_what_is_served_is_what_it_would_be_here(folder: SocketFolder) -> None:
         under_way = one.frame_store().encode([slots[:-1], slots[1:]])
         theirs = other.encode(frames[::-1][:-1])
         windows = frames[:-1], frames[1:], frames[::-1][:-1]
-        for made, window in zip([*under_way.result(), theirs], windows, strict=True):
-            np.testing.assert_array_equal(made.mean, here.encode(window).mean)
-            np.testing.assert_array_equal(made.temporal, here.encode(window).temporal)
+        for embedding, window in zip([*under_way.result(), theirs], windows, strict=True):
+            np.testing.assert_array_equal(embedding.mean, here.encode(window).mean)
+            np.testing.assert_array_equal(embedding.temporal, here.encode(window).temporal)
         assert one.facts().items() >= here.facts().items()
     finally:
         process.close()

@@ -74,8 +74,8 @@ def test_a_source_over_http(folder: Path, tmp_path: Path, way: str) -> None:
     """A file in parts, a download without them, and a stream."""
     with serving_clip((folder / "clip.ts").read_bytes(), way) as served:  # type: ignore[arg-type]  # one of its ways
         for engine in ("local", "inline"):
-            done = run_cli(served.url, "--no-rectify", *GRID, "--engine", engine, "--out", tmp_path / engine)
-            assert (done.returncode, done.stderr) == (0, "")
+            result = run_cli(served.url, "--no-rectify", *GRID, "--engine", engine, "--out", tmp_path / engine)
+            assert (result.returncode, result.stderr) == (0, "")
         assert_runs_alike(tmp_path)
 
 

@@ -10,7 +10,7 @@ import h5py
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.coded_run import FPS, Spoken, make_coded_run, numbers_in
+from tests.support.coded_run import FPS, CodedSegment, make_coded_run, numbers_in
 from tests.support.export_contents import contents
 from tests.support.runs import DEADLINE_S, run_cli, started
 
@@ -19,7 +19,7 @@ from tests.support.runs import DEADLINE_S, run_cli, started
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("coded")
     for number in range(3):
-        segments = [Spoken(float(start), start + 1.0) for start in range(6)]
+        segments = [CodedSegment(float(start), start + 1.0) for start in range(6)]
         make_coded_run(folder, name=f"clip{number}", run_id=f"{number}" * 16, segments=segments)
     return folder / "runs"
 
@@ -64,8 +64,8 @@ def test_after_a_signal_the_same_command_goes_on(runs: Path, tmp_path: Path, num
         _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors.strip()) == (code, "stopped: run the same command again to resume")
     assert not list(tmp_path.rglob("*.part"))
-    done = run_cli(*words)
-    assert (done.returncode, "18 in" in done.stdout) == (0, True)
+    result = run_cli(*words)
+    assert (result.returncode, "18 in" in result.stdout) == (0, True)
 
 
 def wait_for_clips(process: subprocess.Popen[str], folder: Path, clips: int) -> None:

@@ -33,10 +33,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def push(run: Path, *more: str, formats: str = "clips") -> CompletedProcess[str]:
-    done = run_here("export", formats, run, "--to", "set", "--video", "raw", "--push", ADDRESS, *more)
-    assert TOKEN not in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+    result = run_here("export", formats, run, "--to", "set", "--video", "raw", "--push", ADDRESS, *more)
+    assert TOKEN not in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result
 
 
 def pushed(hub: Hub) -> dict[str, bytes]:
@@ -47,13 +47,13 @@ def pushed(hub: Hub) -> dict[str, bytes]:
 
 def puts(hub: Hub) -> list[str]:
     """The large files that were sent."""
-    return [made.path for made in hub.requests if made.method == "PUT"]
+    return [request.path for request in hub.requests if request.method == "PUT"]
 
 
 def test_the_hub_holds_what_the_folder_holds(run: Path, hub: Hub) -> None:
-    done = push(run)
-    assert done.returncode == 0, done.stderr
-    assert f"6 files pushed, 0 were there: {hub.endpoint}/datasets/someone/bench" in done.stdout
+    result = push(run)
+    assert result.returncode == 0, result.stderr
+    assert f"6 files pushed, 0 were there: {hub.endpoint}/datasets/someone/bench" in result.stdout
     assert pushed(hub) == contents(Path("set"))
     assert hub.repos[0].access == "private"
     assert [path.endswith(".mp4") for path in hub.commits[0]] == [True] * 3
@@ -77,9 +77,9 @@ def test_a_second_push_sends_what_is_new_alone(tmp_path: Path, hub: Hub) -> None
 @pytest.mark.parametrize("end", ["/commit/main", "/objects/batch", "/refs", "/repos/create"])
 def test_a_push_that_is_cut_goes_on(run: Path, hub: Hub, end: str) -> None:
     hub.faults[end] = [Fault(status=500) for _ in range(30)]
-    done = push(run, formats="lerobot")
-    assert (done.returncode, "cannot be pushed" in done.stderr) == (4, True)
-    assert (done.stderr.count("\n"), "the same command goes on" in done.stderr) == (1, True)
+    result = push(run, formats="lerobot")
+    assert (result.returncode, "cannot be pushed" in result.stderr) == (4, True)
+    assert (result.stderr.count("\n"), "the same command goes on" in result.stderr) == (1, True)
     hub.faults.clear()
     assert push(run, formats="lerobot").returncode == 0
     assert pushed(hub) == contents(Path("set"))
@@ -106,8 +106,8 @@ def test_lerobots_tag_is_on_the_last_commit(tmp_path: Path, hub: Hub) -> None:
 
 def test_a_data_set_with_something_else_in_it_is_left_alone(run: Path, hub: Hub) -> None:
     hub.repos.append(Repo("someone/bench", {"thesis.txt": b"mine", "README.md": b"mine"}, kind="datasets"))
-    done = push(run)
-    assert (done.returncode, "holds thesis.txt, which is not of this export" in done.stderr) == (2, True)
+    result = push(run)
+    assert (result.returncode, "holds thesis.txt, which is not of this export" in result.stderr) == (2, True)
     assert hub.repos[0].files == {"thesis.txt": b"mine", "README.md": b"mine"}
 
 
@@ -126,8 +126,8 @@ def test_what_cannot_be_pushed_is_refused_before_any_work(
     run: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], code: int, words: str
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", changes.get("token", TOKEN))
-    done = push(run, *changes.get("more", []), formats=changes.get("formats", "clips"))
-    assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    result = push(run, *changes.get("more", []), formats=changes.get("formats", "clips"))
+    assert (result.returncode, words in result.stderr) == (code, True), result.stderr
     assert not Path("set").exists()
     assert hub.requests == []
 
@@ -136,7 +136,7 @@ def test_a_token_that_the_hub_does_not_know_is_named_and_not_shown(
     run: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_another")
-    done = push(run)
-    assert (done.returncode, "does not know the token in HF_TOKEN" in done.stderr) == (4, True)
-    assert "hf_another" not in done.stdout + done.stderr
+    result = push(run)
+    assert (result.returncode, "does not know the token in HF_TOKEN" in result.stderr) == (4, True)
+    assert "hf_another" not in result.stdout + result.stderr
     assert hub.commits == []

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.coded_run import Spoken, make_coded_run
+from tests.support.coded_run import CodedSegment, make_coded_run
 from tests.support.inline import run_here
 
-SEGMENTS = [Spoken(number * 0.5, number * 0.5 + 0.5) for number in range(6)] + [Spoken(3.0, 4.0, words=("a", "b"))]
+SEGMENTS = [CodedSegment(number * 0.5, number * 0.5 + 0.5) for number in range(6)] + [
+    CodedSegment(3.0, 4.0, words=("a", "b"))
+]
 """More samples without words than those from which loaders infer the schema."""
 KEYS = [f"v1_clip-s{number:04d}" for number in range(7)]
 
@@ -18,8 +20,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose clip has a dot in its name, which would end the key of a sample."""
     folder = tmp_path_factory.mktemp("readers")
     run = make_coded_run(folder, name="v1.clip", segments=SEGMENTS)
-    done = run_here("export", "webdataset,hf,lerobot", run, "--to", folder / "set", "--video", "raw")
-    assert done.returncode == 0, done.stderr
+    result = run_here("export", "webdataset,hf,lerobot", run, "--to", folder / "set", "--video", "raw")
+    assert result.returncode == 0, result.stderr
     return folder / "set"
 
 

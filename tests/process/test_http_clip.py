@@ -27,8 +27,8 @@ def test_every_byte_is_fetched_once(ending: str, tmp_path: Path) -> None:
     data = make_clip(tmp_path / f"clip.{ending}", frames=90).read_bytes()
     assert len(data) > 4 * BLOCK
     with serving(data, "ranges", f"videos/my%20clip.{ending}?token=geheim7") as served:
-        done = run_inline(served.url, "--encoder", "grid", "--no-rectify", "--out", tmp_path / "runs")
-        assert done.returncode == 0, done.stderr
+        result = run_inline(served.url, "--encoder", "grid", "--no-rectify", "--out", tmp_path / "runs")
+        assert result.returncode == 0, result.stderr
         assert served.sent_bytes == len(data) + REQUESTS_FOR_SIZE
     assert [each.name for each in (tmp_path / "runs").iterdir()] == ["my clip"]
     assert manifest(tmp_path / "runs" / "my clip")["source"]["fetched_bytes"] == len(data)
@@ -38,7 +38,7 @@ def test_a_process_gets_what_probing_has_fetched(tmp_path: Path) -> None:
     """Every byte is fetched once by the program, whichever of its processes does it."""
     data = make_clip(tmp_path / "clip.mp4", frames=90).read_bytes()
     with serving(data, "ranges", "s.mp4?token=geheim7") as served:
-        done = run_cli(served.url, "--encoder", "grid", "--no-rectify", "--out", tmp_path / "runs")
-        assert done.returncode == 0, done.stderr
+        result = run_cli(served.url, "--encoder", "grid", "--no-rectify", "--out", tmp_path / "runs")
+        assert result.returncode == 0, result.stderr
         assert len(data) <= served.sent_bytes <= len(data) + 2  # a byte for each question how large the file is
     assert manifest(tmp_path / "runs" / "s")["source"]["fetched_bytes"] == len(data)

@@ -134,9 +134,9 @@ def test_a_hub_that_keeps_failing_is_given_up(hub: Hub) -> None:
 def test_a_hub_out_of_reach_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence names the endpoint and the variable that sets it."""
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    said = refusal(EGO_100K.clip(2))
-    assert "the hub at http://127.0.0.1:9 cannot be reached" in said
-    assert "HF_ENDPOINT" in said
+    message = refusal(EGO_100K.clip(2))
+    assert "the hub at http://127.0.0.1:9 cannot be reached" in message
+    assert "HF_ENDPOINT" in message
     assert hub.requests == []
 
 
@@ -149,7 +149,7 @@ def test_a_cut_connection_is_tried_again(hub: Hub, clip: bytes, monkeypatch: pyt
     hub.faults = {SHARD: [Fault(cut_after=1000, first_byte=block)] * 4}
     with source.open() as file:
         assert file.read() == clip
-    requested = Counter(made.range for made in hub.requests_for(f"/storage/datasets/{EGO_100K.data_set}/{PATH}"))
+    requested = Counter(request.range for request in hub.requests_for(f"/storage/datasets/{EGO_100K.data_set}/{PATH}"))
     assert requested[f"bytes={block}-{block + 8191}"] == 5
     assert sum(requested.values()) == len(requested) + 4
 

@@ -64,8 +64,8 @@ def run(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
 
 
 def series(home: Path) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((home / "runs" / "series.json").read_text())
-    return read
+    record: dict[str, Any] = json.loads((home / "runs" / "series.json").read_text())
+    return record
 
 
 def test_a_clip_is_run_where_it_lies(
@@ -85,9 +85,9 @@ def test_a_clip_is_run_where_it_lies(
     assert source["sha256"] is None
     assert len(noisy) < source["fetched_bytes"] < len(shard) + len(noisy)
     assert source["sidecar"] == {"name": f"{STEM}.json", "disagreements": [], "fault": None}
-    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert all(TOKEN.encode() not in path.read_bytes() for path in kept)
-    assert max(path.stat().st_size for path in kept) < len(noisy)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert all(TOKEN.encode() not in path.read_bytes() for path in files)
+    assert max(path.stat().st_size for path in files) < len(noisy)
 
 
 def test_a_resumed_run_stays_at_its_commit(run: Program, hub: Hub, tmp_path: Path, noisy: bytes) -> None:
@@ -127,15 +127,15 @@ def test_every_clip_of_a_worker_has_its_line(run: Program, hub: Hub, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("command", "made"), [("rectify", f"made/{STEM}_rectified.mp4"), ("check-rectify", "made/sheet.png")]
+    ("command", "output_name"), [("rectify", f"made/{STEM}_rectified.mp4"), ("check-rectify", "made/sheet.png")]
 )
-def test_every_command_reads_there(run: Program, hub: Hub, tmp_path: Path, command: str, made: str) -> None:
+def test_every_command_reads_there(run: Program, hub: Hub, tmp_path: Path, command: str, output_name: str) -> None:
     """Whatever takes a clip takes one on the hub, with the calibration beside its shard."""
     hub.repos[0] = worker_repo(EGO_100K, clip_bytes(tmp_path, frames=20))
-    args = ("--preset", "ultrafast", "--out", "made") if command == "rectify" else ("--out", made)
+    args = ("--preset", "ultrafast", "--out", "made") if command == "rectify" else ("--out", output_name)
     result = run(command, CLIP, *args)
     assert result.returncode == 0, result.stderr
-    assert (tmp_path / made).is_file()
+    assert (tmp_path / output_name).is_file()
 
 
 def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,8 +143,10 @@ def test_doctor_reads_there(hub: Hub, tmp_path: Path, monkeypatch: pytest.Monkey
     point_client_at(hub, tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     pinned_commit.cache_clear()
-    made = list(reading(PlannedRun(Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path}))))
-    assert [(check.name, check.level) for check in made] == [
+    checks = list(
+        reading(PlannedRun(Options(source=CLIP).replace({"encoder.name": "grid", "output.folder": tmp_path})))
+    )
+    assert [(check.name, check.level) for check in checks] == [
         ("source", "ok"),
         ("stream", "ok"),
         ("lens", "ok"),

@@ -71,18 +71,19 @@ def test_a_clip_in_the_middle_costs_no_more_than_itself(hub: Hub, tmp_path: Path
     assert facts.codec == "hevc"
     assert decode(EGO_100K.clip(12)).digests == decode(tmp_path / "local.mp4").digests
     assert source.file.fetched_bytes < len(shard) / 10
-    kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "local.mp4"]
-    assert sum(path.stat().st_size for path in kept) < 10_000
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "local.mp4"]
+    assert sum(path.stat().st_size for path in files) < 10_000
 
 
 def test_headers_alone_are_fetched_once(hub: Hub) -> None:
     """Listing takes one small range a member; the contents are kept, so that the next time takes none."""
     clips_named([EGO_100K.tar])
-    asked = [
-        made.range for made in hub.requests_for(f"/storage/datasets/{EGO_100K.data_set}/{EGO_100K.folder}/{SHARD}")
+    ranges = [
+        request.range
+        for request in hub.requests_for(f"/storage/datasets/{EGO_100K.data_set}/{EGO_100K.folder}/{SHARD}")
     ]
-    assert len(asked) <= 7
-    for each in asked:
+    assert len(ranges) <= 7
+    for each in ranges:
         first, last = map(int, str(each).removeprefix("bytes=").split("-"))
         assert last - first < SKIM_BYTES
     hub.requests.clear()
@@ -93,8 +94,8 @@ def test_headers_alone_are_fetched_once(hub: Hub) -> None:
 def test_cached_blocks_are_of_one_content(hub: Hub, tmp_path: Path, clip: bytes) -> None:
     """Another commit is looked at anew; what is damaged among what is kept, too."""
     clips_named([EGO_100K.tar])
-    (kept,) = (tmp_path / "cache").rglob("*.json")
-    kept.write_text("{")
+    (metadata_file,) = (tmp_path / "cache").rglob("*.json")
+    metadata_file.write_text("{")
     assert len(clips_named([EGO_100K.tar])) == 5
     hub.repos[1].commit = OTHER_COMMIT
     hub.repos[1].files[f"{EGO_100K.folder}/{SHARD}"] = tar_bytes([("other.mp4", clip)])
@@ -178,8 +179,8 @@ def test_a_commit_is_read_even_if_the_branch_moves(hub: Hub, clip: bytes) -> Non
     hub.repos[1].earlier, hub.repos[1].commit = (COMMIT,), OTHER_COMMIT
     with source.open() as file:
         assert file.read() == clip
-    asked = hub.requests_for(f"/{SHARD}")
-    assert all(f"/resolve/{COMMIT}/" in made.path or made.path.startswith("/storage/") for made in asked)
+    requests = hub.requests_for(f"/{SHARD}")
+    assert all(f"/resolve/{COMMIT}/" in request.path or request.path.startswith("/storage/") for request in requests)
 
 
 def test_long_lists_come_in_pages(hub: Hub, clip: bytes) -> None:
@@ -195,7 +196,7 @@ def test_a_download_also_finds_the_clips(hub: Hub, spec: str) -> None:
     """From a server without ranges a shard is fetched to see what is in it; where there are ranges it can wait."""
     expected = [EGO_100K.clip(number) for number in range(5)]
     list_clips([EGO_10K.worker], download=True)
-    assert all(made.range for made in hub.requests_for(EGO_10K.shard) if made.path.startswith("/storage"))
+    assert all(request.range for request in hub.requests_for(EGO_10K.shard) if request.path.startswith("/storage"))
     hub.ranges = False
     assert "fetch it with --cache-source" in str(list_clips([spec]).clips[0].fault)
     assert clips_named([spec], download=True) == expected
@@ -214,8 +215,10 @@ def test_a_folder_on_the_hub_is_judged_by_names_first(hub: Hub, clip: bytes) -> 
     assert reasons == {
         "b.json": "text", "c.jpg": "picture", "e.dat": "unknown content", "f.txt": "text", "g.mp3": "audio",
     }  # fmt: skip
-    read = {made.path.rpartition("/")[2] for made in hub.requests if made.range and "/mixed/" in made.path}
-    assert read == {"d", "e.dat"}
+    read_names = {
+        request.path.rpartition("/")[2] for request in hub.requests if request.range and "/mixed/" in request.path
+    }
+    assert read_names == {"d", "e.dat"}
 
 
 def test_few_files_without_a_telling_name_are_looked_at(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

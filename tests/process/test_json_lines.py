@@ -24,9 +24,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def lines(printed: str) -> list[dict[str, Any]]:
     """Each line, read; all of them have the fields that a log is sorted by."""
-    read = [json.loads(line) for line in printed.splitlines()]
-    assert all({"time", "level", "run_id", "segment_id"} <= line.keys() for line in read)
-    return read
+    records = [json.loads(line) for line in printed.splitlines()]
+    assert all({"time", "level", "run_id", "segment_id"} <= line.keys() for line in records)
+    return records
 
 
 def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def test_a_cut_connection_is_restored(tmp_path: Path, units: list[AccessUnit]) -
     ]
     with RtspServer(sessions, credentials=f"user:{SECRET}") as camera:
         url = camera.url(f"live?channel=2&key={SECRET}", f"user:{SECRET}@")
-        done = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "1.5", "--read-timeout-s", "0.7")
-    assert done.returncode == 4, done.stderr
+        result = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "1.5", "--read-timeout-s", "0.7")
+    assert result.returncode == 4, result.stderr
     run_events = events_of_only_run(tmp_path)
     gaps = [event for event in run_events if isinstance(event, events.SourceGap)]
     lost = [event for event in run_events if isinstance(event, events.SourceLost)]
@@ -53,7 +53,7 @@ def test_a_cut_connection_is_restored(tmp_path: Path, units: list[AccessUnit]) -
     assert finish.decoded_s == pytest.approx(finish.frames / 30, abs=1e-3)
     assert finish.gap_s == pytest.approx(sum(gap.t_end_s - gap.t_start_s for gap in gaps), abs=1e-5)
     everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert SECRET.encode() not in everything + done.stdout.encode() + done.stderr.encode()
+    assert SECRET.encode() not in everything + result.stdout.encode() + result.stderr.encode()
     assert b"***@" in everything
 
 
@@ -61,28 +61,28 @@ def test_a_camera_that_was_never_reached_ends_with_3(tmp_path: Path, units: list
     """Once the time is up; the failure is reported once, without the password."""
     with RtspServer([PlaySession(units)]) as camera:
         url = camera.url(user=f"user:{SECRET}@")
-    done = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "2")
-    assert done.returncode == 3
+    result = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "2")
+    assert result.returncode == 3
     sentence = f"rtsp://***@127.0.0.1:{camera.port}/live cannot be reached: Connection refused"
-    assert [line.count(sentence) for line in done.stderr.splitlines()] == [1, 1]
-    assert done.stderr.count(f"{sentence}; trying again") == 1
+    assert [line.count(sentence) for line in result.stderr.splitlines()] == [1, 1]
+    assert result.stderr.count(f"{sentence}; trying again") == 1
     assert not list(tmp_path.iterdir())
 
 
 def test_a_wrong_password_ends_at_once(tmp_path: Path, units: list[AccessUnit]) -> None:
     """Another attempt would not help; the message does not contain the password."""
     with RtspServer([PlaySession(units)], credentials="user:right") as camera:
-        done = run_inline(camera.url(user=f"user:{SECRET}@"), *OPTIONS, "--out", tmp_path)
-    assert done.returncode == 3
-    assert "cannot be read: Server returned 401 Unauthorized" in done.stderr
-    assert SECRET not in done.stderr
+        result = run_inline(camera.url(user=f"user:{SECRET}@"), *OPTIONS, "--out", tmp_path)
+    assert result.returncode == 3
+    assert "cannot be read: Server returned 401 Unauthorized" in result.stderr
+    assert SECRET not in result.stderr
 
 
 def test_a_run_ends_after_its_duration(tmp_path: Path, units: list[AccessUnit]) -> None:
     """Its accounting closes, and the exit code is 0; run.json names the source."""
     with RtspServer([PlaySession(units[:20]), PlaySession(units, "hang")], speed=3.0) as camera:
-        done = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, "--duration-s", "3")
-    assert done.returncode == 0, done.stderr
+        result = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, "--duration-s", "3")
+    assert result.returncode == 0, result.stderr
     finish = events_of_only_run(tmp_path)[-1]
     assert isinstance(finish, events.RunFinished)
     assert 2.9 <= finish.decoded_s <= 3.1
@@ -97,8 +97,8 @@ def test_a_run_ends_after_its_duration(tmp_path: Path, units: list[AccessUnit]) 
 def test_the_time_in_which_a_camera_is_away_counts(tmp_path: Path, units: list[AccessUnit]) -> None:
     """A run with --duration-s also ends if its camera does not return."""
     with RtspServer([PlaySession(units[:20]), PlaySession(units[:30])]) as camera:
-        done = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, "--duration-s", "1.5")
-    assert done.returncode == 4, done.stderr
+        result = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, "--duration-s", "1.5")
+    assert result.returncode == 4, result.stderr
     finish = events_of_only_run(tmp_path)[-1]
     assert isinstance(finish, events.RunFinished)
     assert finish.decoded_s == pytest.approx(1.0)
@@ -134,10 +134,10 @@ def test_a_stopped_run_resumes_with_a_gap(tmp_path: Path, units: list[AccessUnit
 def test_run_continues_after_packets_are_dropped(tmp_path: Path, units: list[AccessUnit]) -> None:
     """With hardly any lag allowed, some of it must be skipped or dropped; the accounting still closes."""
     with RtspServer([PlaySession(units[:20]), PlaySession(units)], speed=40.0) as camera:
-        done = run_inline(
+        result = run_inline(
             camera.url(), *OPTIONS, "--out", tmp_path, "--max-lag-s", "0.001", "--reconnect-timeout-s", "0.1",
         )  # fmt: skip
-    assert done.returncode == 4, done.stderr
+    assert result.returncode == 4, result.stderr
     run_events = events_of_only_run(tmp_path)
     finish = run_events[-1]
     assert isinstance(finish, events.RunFinished)
@@ -160,9 +160,9 @@ def test_options_for_clips_are_refused(
 ) -> None:
     """A live source sets the pace itself, and cannot be rewound."""
     with RtspServer([PlaySession(units)]) as camera:
-        done = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, *options)
-    assert done.returncode == 2
-    assert sentence in done.stderr
+        result = run_inline(camera.url(), *OPTIONS, "--out", tmp_path, *options)
+    assert result.returncode == 2
+    assert sentence in result.stderr
 
 
 def test_doctor_looks_at_the_camera(units: list[AccessUnit]) -> None:
@@ -172,14 +172,14 @@ def test_doctor_looks_at_the_camera(units: list[AccessUnit]) -> None:
             {"lens.rectify": False, "encoder.name": "grid"}
         )
         case = PlannedRun(options)
-        seen = [(check.level, check.message) for check in reading(case)]
+        checks = [(check.level, check.message) for check in reading(case)]
         assert case.expected_bytes is None
         assert "a live source sets the speed" in speed(case).message
     name = f"rtsp://***@127.0.0.1:{camera.port}/live"
-    assert seen[:2] == [
+    assert checks[:2] == [
         ("ok", f"{name}, a live source"),
         ("ok", "hevc, 128x96, 30.00 fps, yuv420p, of unknown length"),
     ]
-    *_, gone = reading(PlannedRun(options))
-    assert (gone.level, gone.exit_code) == ("FAIL", 3)
-    assert gone.message == f"{name} cannot be reached: Connection refused"
+    *_, last_check = reading(PlannedRun(options))
+    assert (last_check.level, last_check.exit_code) == ("FAIL", 3)
+    assert last_check.message == f"{name} cannot be reached: Connection refused"

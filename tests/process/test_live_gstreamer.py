@@ -30,13 +30,13 @@ def test_a_stream_of_gstreamers_server_is_recorded(tmp_path: Path) -> None:
         try:
             assert server.stdout is not None
             port = int(server.stdout.readline())
-            done = run_cli(
+            result = run_cli(
                 f"rtsp://127.0.0.1:{port}/live", "--no-rectify", "--encoder", "grid", "--out", tmp_path / "runs",
                 "--duration-s", "4",
             )  # fmt: skip
         finally:
             server.kill()
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     run_events = list(read_events(tmp_path / "runs" / f"127.0.0.1_{port}_live" / "events.jsonl"))
     finish = run_events[-1]
     assert isinstance(finish, events.RunFinished)

@@ -75,21 +75,21 @@ def test_a_stream_that_breaks_off_is_requested_again(tmp_path: Path, clips: dict
     with serving(clips["ts"].read_bytes(), way, authorization="Basic dTpnZWhlaW03") as served:  # type: ignore[arg-type]
         url = served.url.replace("http://", "http://u:geheim7@")
         served.cut_after = [10**9, 10**9, len(served.data) // 2, *[0] * 99]
-        done = run_inline(url, *RUN, "--out", tmp_path, "--reconnect-timeout-s", "0.5")
-    assert done.returncode == 4, done.stderr
+        result = run_inline(url, *RUN, "--out", tmp_path, "--reconnect-timeout-s", "0.5")
+    assert result.returncode == 4, result.stderr
     (run_dir,) = tmp_path.iterdir()
-    told = list(read_events(run_dir / "events.jsonl"))
-    assert [event.event for event in told if event.event.startswith("source.")] == ["source.lost"]
-    assert isinstance(told[-1], events.RunFinished)
-    assert 30 < told[-1].frames < 120
+    story = list(read_events(run_dir / "events.jsonl"))
+    assert [event.event for event in story if event.event.startswith("source.")] == ["source.lost"]
+    assert isinstance(story[-1], events.RunFinished)
+    assert 30 < story[-1].frames < 120
     assert b"geheim7" not in b"".join(path.read_bytes() for path in run_dir.rglob("*") if path.is_file())
 
 
 def test_a_run_of_standard_input(tmp_path: Path, clips: dict[str, Path]) -> None:
     """No window is skipped, although all data comes at once; the record has neither a hash nor a size."""
     with piped(clips["ts"].read_bytes()):
-        done = run_inline("-", *RUN, "--out", tmp_path)
-    assert done.returncode == 0, done.stderr
+        result = run_inline("-", *RUN, "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
     finish = list(read_events(tmp_path / "stdin" / "events.jsonl"))[-1]
     assert isinstance(finish, events.RunFinished)
     assert (finish.frames, finish.windows, finish.exit_code) == (120, 2, 0)
@@ -125,25 +125,25 @@ def test_only_a_run_that_can_be_resumed_advises_it(
 def test_standard_input_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     """The exit code is that of an unreadable input."""
     with piped(b"x" * 9999):
-        done = run_inline("-", *RUN, "--out", tmp_path)
-    assert done.returncode == 3
-    assert "- is not a video that can be read" in done.stderr
+        result = run_inline("-", *RUN, "--out", tmp_path)
+    assert result.returncode == 3
+    assert "- is not a video that can be read" in result.stderr
 
 
 def test_a_run_of_a_growing_file(tmp_path: Path, clips: dict[str, Path]) -> None:
     """The calibration beside it is used, and so are the options for growing files."""
     clip = Path(shutil.copy(clips["ts"], tmp_path / "grows.ts"))
     write_intrinsics(tmp_path)
-    done = run_inline("--follow", clip, "--read-timeout-s", "0.3", "--encoder", "grid", "--out", tmp_path / "runs")
-    assert done.returncode == 0, done.stderr
-    assert "0:00:04.0 of video" in done.stdout
+    result = run_inline("--follow", clip, "--read-timeout-s", "0.3", "--encoder", "grid", "--out", tmp_path / "runs")
+    assert result.returncode == 0, result.stderr
+    assert "0:00:04.0 of video" in result.stdout
 
 
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     """One sentence, at once: there is no waiting for a camera that is not plugged in."""
-    done = run_inline("/dev/video99", *RUN, "--out", tmp_path)
-    assert done.returncode == 3
-    assert done.stderr == "egoclean-stream: /dev/video99 cannot be read: No such file or directory\n"
+    result = run_inline("/dev/video99", *RUN, "--out", tmp_path)
+    assert result.returncode == 3
+    assert result.stderr == "egoclean-stream: /dev/video99 cannot be read: No such file or directory\n"
 
 
 @pytest.mark.parametrize(
@@ -158,17 +158,17 @@ def test_live_options_that_make_no_sense(
     tmp_path: Path, clips: dict[str, Path], args: list[str], sentence: str
 ) -> None:
     """They are refused before anything is read."""
-    done = run_inline(*(arg.format(clip=clips["ts"]) for arg in args), *RUN, "--out", tmp_path)
-    assert done.returncode == 2
-    assert sentence in done.stderr
+    result = run_inline(*(arg.format(clip=clips["ts"]) for arg in args), *RUN, "--out", tmp_path)
+    assert result.returncode == 2
+    assert sentence in result.stderr
 
 
 def test_a_terminal_is_not_a_source(tmp_path: Path) -> None:
     """Otherwise, a person who types ``-`` alone would wait in vain."""
     leader, terminal = os.openpty()
     with standard_input(terminal):
-        done = run_inline("-", *RUN, "--out", tmp_path)
+        result = run_inline("-", *RUN, "--out", tmp_path)
     os.close(terminal)
     os.close(leader)
-    assert done.returncode == 2
-    assert "standard input is a terminal" in done.stderr
+    assert result.returncode == 2
+    assert "standard input is a terminal" in result.stderr

@@ -43,9 +43,9 @@ def test_commands_fetch_and_list(tmp_path: Path, hub: Hub) -> None:
 def test_cache_that_cannot_be_written_is_a_sentence(tmp_path: Path, hub: Hub) -> None:
     """Exit 5 and one line that names the folder and HF_HOME, not a fault of the program."""
     (tmp_path / "file").write_text("")
-    done = _program(hub, tmp_path, "models", "fetch", "--encoder-model", NAME, HF_HOME=str(tmp_path / "file"))
-    assert done.returncode == ExitCode.MODEL_MISSING
-    (line,) = done.stderr.splitlines()
+    result = _program(hub, tmp_path, "models", "fetch", "--encoder-model", NAME, HF_HOME=str(tmp_path / "file"))
+    assert result.returncode == ExitCode.MODEL_MISSING
+    (line,) = result.stderr.splitlines()
     assert f"the hub's cache {tmp_path}/file/hub cannot be used" in line
     assert "set HF_HOME" in line
 
@@ -59,7 +59,7 @@ def test_killed_download_is_continued_later(tmp_path: Path, hub: Hub) -> None:
         process.kill()
     hub.requests.clear()
     assert (fetched(NAME) / "model.safetensors").read_bytes() == WEIGHTS
-    assert [made.path for made in hub.requests_for(".json")] == []
+    assert [request.path for request in hub.requests_for(".json")] == []
     assert len(hub.requests_for(STORED)) == 1
 
 
@@ -73,7 +73,7 @@ def test_token_is_nowhere_but_in_its_file(tmp_path: Path, hub: Hub) -> None:
     assert (refused.returncode, refused.stderr.count("\n")) == (5, 1)
     ran = _program(hub, tmp_path, "run", "clip.mp4", "--encoder", "grid")
     assert ran.returncode == 0, ran.stderr
-    assert f"Bearer {TOKEN}" in {made.authorization for made in hub.requests}
+    assert f"Bearer {TOKEN}" in {request.authorization for request in hub.requests}
     assert TOKEN not in refused.stdout + refused.stderr + ran.stdout + ran.stderr
     files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".env"]
     assert len(files) > 5

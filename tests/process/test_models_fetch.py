@@ -49,11 +49,11 @@ def test_what_was_fetched_is_found_without_network(hub: Hub) -> None:
 
 def test_progress_adds_up(hub: Hub) -> None:
     """Progress never goes back and ends with all bytes."""
-    seen: list[Progress] = []
-    fetched(NAME, report=seen.append)
-    done = [now.done_bytes for now in seen]
-    assert done == sorted(done)
-    assert seen[-1].done_bytes == seen[-1].total_bytes == len(WEIGHTS) + 5
+    reports: list[Progress] = []
+    fetched(NAME, report=reports.append)
+    done_bytes = [now.done_bytes for now in reports]
+    assert done_bytes == sorted(done_bytes)
+    assert reports[-1].done_bytes == reports[-1].total_bytes == len(WEIGHTS) + 5
     assert hub.requests_for("model.safetensors")
 
 
@@ -62,7 +62,7 @@ def test_cut_download_continues_with_a_range_request(hub: Hub, monkeypatch: pyte
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 500)
     hub.faults[STORED] = [Fault(cut_after=1000), Fault(cut_after=500)]
     assert _weights(fetched(NAME)) == WEIGHTS
-    assert [made.range for made in hub.requests_for(STORED)] == [None, "bytes=1000-", "bytes=1500-"]
+    assert [request.range for request in hub.requests_for(STORED)] == [None, "bytes=1000-", "bytes=1500-"]
 
 
 def test_interrupted_download_is_continued_later(hub: Hub) -> None:
@@ -168,9 +168,9 @@ def test_gated_model_error_names_the_page_for_access(hub: Hub, monkeypatch: pyte
 def test_bad_token_is_named_not_shown(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that the hub does not know is said to be so, and is not printed."""
     monkeypatch.setenv("HF_TOKEN", "hf_expired")
-    said = _refused()
-    assert "does not know the token in HF_TOKEN" in said
-    assert "hf_expired" not in said
+    message = _refused()
+    assert "does not know the token in HF_TOKEN" in message
+    assert "hf_expired" not in message
     assert hub.requests
 
 
@@ -181,22 +181,22 @@ def test_private_model_opens_to_its_token(hub: Hub, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     hub.requests.clear()
     assert _weights(fetched(NAME)) == WEIGHTS
-    shown = {made.path.startswith("/storage/"): made.authorization for made in hub.requests}
-    assert shown == {False: f"Bearer {TOKEN}", True: None}
+    authorizations = {request.path.startswith("/storage/"): request.authorization for request in hub.requests}
+    assert authorizations == {False: f"Bearer {TOKEN}", True: None}
 
 
 @pytest.mark.parametrize(
-    ("name", "revision", "said"),
+    ("name", "revision", "message"),
     [
         ("someone/else", None, "the model 'someone/else' cannot be fetched: there is no repository"),
         (NAME, "v2", "has no such revision"),
         ("a/b/c", None, "'a/b/c' is neither a folder nor a name on the hub"),
     ],
 )
-def test_what_the_hub_has_not_is_named(hub: Hub, name: str, revision: str | None, said: str) -> None:
+def test_what_the_hub_has_not_is_named(hub: Hub, name: str, revision: str | None, message: str) -> None:
     """A name or a revision that does not exist is an error that says which."""
     assert hub.repos
-    with pytest.raises(ModelUnavailableError, match=said):
+    with pytest.raises(ModelUnavailableError, match=message):
         fetched(name, revision)
 
 
@@ -226,9 +226,9 @@ def test_cache_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path, monkeyp
     """The folder stands in the sentence, and the variable that chooses another; nothing is fetched."""
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "file"))
-    said = _refused()
-    assert f"the hub's cache {tmp_path}/file cannot be used (Not a directory: " in said
-    assert "set HF_HOME to a folder that can be written" in said
+    message = _refused()
+    assert f"the hub's cache {tmp_path}/file cannot be used (Not a directory: " in message
+    assert "set HF_HOME to a folder that can be written" in message
     assert hub.requests_for(STORED) == []
 
 

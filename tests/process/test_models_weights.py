@@ -47,12 +47,12 @@ except ModelUnavailableError as error:
 """
     command = [sys.executable, "-c", code, name, str(allow_download)]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=ROOT, env={**inherited, "HF_HOME": str(home), **changes},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 def _snapshot(home: Path) -> Path:

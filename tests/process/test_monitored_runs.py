@@ -43,12 +43,12 @@ def address(process: subprocess.Popen[str]) -> str:
 
 def scraped(url: str) -> dict[str, dict[tuple[str, ...], float]]:
     """All samples, by name and by the values of their labels."""
-    found: dict[str, dict[tuple[str, ...], float]] = {}
+    samples: dict[str, dict[tuple[str, ...], float]] = {}
     with urlopen(f"{url}/metrics", timeout=DEADLINE_S) as answer:  # noqa: S310 - our own server
         for family in text_string_to_metric_families(answer.read().decode()):
             for sample in family.samples:
-                found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
-    return found
+                samples.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return samples
 
 
 def healthz(url: str) -> tuple[int, dict[str, Any]]:
@@ -93,32 +93,32 @@ def test_scrape_speaks_of_the_run(clip: Path, tmp_path: Path) -> None:
         until(process, lambda: bool(scraped(url).get("egoclean_segments_settled_total")))
         until(process, lambda: scraped(url)["egoclean_decoded_seconds"][()] > 4)  # reported twice a second
         until(process, lambda: scraped(url)["egoclean_windows_total"][()] > 0)
-        seen: dict[str, Any] = {}
+        scrape: dict[str, Any] = {}
 
         def scrape_agrees() -> bool:
-            seen.update(scraped(url))
-            return frames_agree(seen)
+            scrape.update(scraped(url))
+            return frames_agree(scrape)
 
         until(process, scrape_agrees)
-    assert "egoclean_lag_seconds" not in seen
-    assert seen["egoclean_realtime_ratio"][()] > 0
-    assert seen["egoclean_cost_dollars_total"][()] > 0
-    closed = sum(seen["egoclean_segments_closed_total"].values())
-    assert sum(seen["egoclean_segment_closing_latency_seconds_count"].values()) == closed >= 1
-    assert set(seen["egoclean_segments_settled_total"]) == {("typical", "skipped")}
+    assert "egoclean_lag_seconds" not in scrape
+    assert scrape["egoclean_realtime_ratio"][()] > 0
+    assert scrape["egoclean_cost_dollars_total"][()] > 0
+    closed = sum(scrape["egoclean_segments_closed_total"].values())
+    assert sum(scrape["egoclean_segment_closing_latency_seconds_count"].values()) == closed >= 1
+    assert set(scrape["egoclean_segments_settled_total"]) == {("typical", "skipped")}
     for name in ("cpu_seconds_total", "resident_bytes", "items_total", "blocked_seconds_total"):
-        assert {process for (process,) in seen[f"egoclean_process_{name}"]} == PROCESSES
-    assert min(seen["egoclean_process_resident_bytes"].values()) > 1e6
-    assert seen["process_cpu_seconds_total"][()] > 0
+        assert {process for (process,) in scrape[f"egoclean_process_{name}"]} == PROCESSES
+    assert min(scrape["egoclean_process_resident_bytes"].values()) > 1e6
+    assert scrape["process_cpu_seconds_total"][()] > 0
 
 
-def frames_agree(seen: dict[str, Any]) -> bool:
+def frames_agree(scrape: dict[str, Any]) -> bool:
     """Whether the decoded frames are those of the decoded time.
 
     Processes report twice a second, and the time is that of the newest report: both are of one moment only where that
     is the report of the process that decodes. Frames are never ahead of the time.
     """
-    frames, decoded_s = seen["egoclean_frames_total"][()], seen["egoclean_decoded_seconds"][()]
+    frames, decoded_s = scrape["egoclean_frames_total"][()], scrape["egoclean_decoded_seconds"][()]
     assert frames <= 30 * decoded_s + 31
     return bool(frames == pytest.approx(30 * decoded_s, abs=31))
 
@@ -137,9 +137,9 @@ def test_stall_is_seen_and_passes(clip: Path, tmp_path: Path) -> None:
         assert (status, report["state"]) == (503, "stalled")
         assert "the encode process has done nothing for" in report["reason"]
         assert read(run_dir)["state"] == "stalled"
-        told = run_cli("health", tmp_path)
-        assert told.returncode == 1
-        assert "the encode process" in told.stdout
+        result = run_cli("health", tmp_path)
+        assert result.returncode == 1
+        assert "the encode process" in result.stdout
         until(process, lambda: scraped(url)["egoclean_lag_seconds"][()] > 1)
         assert scraped(url)["egoclean_process_blocked_seconds_total"]["ingest",] > 1
         encode.send_signal(signal.SIGCONT)
@@ -161,12 +161,12 @@ def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> N
                 until(process, partial(is_blamed, url, name))
                 worker.send_signal(signal.SIGCONT)
                 until(process, lambda: healthz(url)[0] == 200)
-            seen = scraped(url)
-    assert seen["egoclean_segment_annotation_latency_seconds_count"]["typical",] >= 1
-    assert seen["egoclean_annotation_tokens_total"]["out",] >= TOKENS_OUT
-    assert seen["egoclean_spool_bytes"][()] > 0
+            scrape = scraped(url)
+    assert scrape["egoclean_segment_annotation_latency_seconds_count"]["typical",] >= 1
+    assert scrape["egoclean_annotation_tokens_total"]["out",] >= TOKENS_OUT
+    assert scrape["egoclean_spool_bytes"][()] > 0
     for queue in ("egoclean_process_queue_seconds", "egoclean_process_queue_items"):
-        assert {name for (name,) in seen[queue]} >= {"encode", "detect", "record", "annotate"}
+        assert {name for (name,) in scrape[queue]} >= {"encode", "detect", "record", "annotate"}
 
 
 def test_metrics_port_is_closed_by_default(clip: Path, tmp_path: Path) -> None:

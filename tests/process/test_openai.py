@@ -15,7 +15,7 @@ from models.annotators.openai.retry_policy import TRIES
 from models.annotators.response.parse import AnswerError, parse_answer
 from models.annotators.response.schema import answer_schema, echo_of, longest_json_bytes
 from tests.support.echo_server import MODEL, TOKENS_IN, TOKENS_OUT
-from tests.support.openai_asked import annotator, asked, outcomes, segment
+from tests.support.openai_requests import annotator, openai_server, outcomes, segment
 from tests.support.openai_server import OpenAIServer, ScriptedReply
 
 PACKED = gzip.compress(b" " * 2**21)
@@ -23,8 +23,8 @@ PACKED = gzip.compress(b" " * 2**21)
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
-    """A server, asked again without pauses, and no key in sight."""
-    with asked(tmp_path, monkeypatch) as server:
+    """A server, whose client retries without pauses, and no key in sight."""
+    with openai_server(tmp_path, monkeypatch) as server:
         yield server
 
 
@@ -32,9 +32,9 @@ def _reason(server: OpenAIServer, reply: ScriptedReply) -> str:
     """Why a segment failed that always gets ``reply``, while the one beside it is answered."""
     bad, good = segment(1), segment(2)
     server.to_segment[echo_of(bad)] = [reply] * TRIES
-    seen = outcomes(server, bad, good)
-    assert isinstance(seen["s2"], AnnotationAnswer)
-    failure = seen["s1"]
+    results = outcomes(server, bad, good)
+    assert isinstance(results["s2"], AnnotationAnswer)
+    failure = results["s1"]
     assert isinstance(failure, AnnotationFailure)
     assert failure.frames_digest == bad.frames_digest
     assert failure.reason.isprintable()
@@ -44,10 +44,10 @@ def _reason(server: OpenAIServer, reply: ScriptedReply) -> str:
 def test_each_request_gets_its_own_answer(server: OpenAIServer) -> None:
     """Each segment's answer carries its id and digest, parses against its schema, and counts the server's tokens."""
     requests = [segment(number) for number in range(5)]
-    seen = outcomes(server, *requests)
-    assert seen.keys() == {request.segment_id for request in requests}
+    results = outcomes(server, *requests)
+    assert results.keys() == {request.segment_id for request in requests}
     for request in requests:
-        answer = seen[request.segment_id]
+        answer = results[request.segment_id]
         assert answer.frames_digest == request.frames_digest
         assert (answer.frames, answer.tokens_in, answer.tokens_out) == (3, TOKENS_IN, TOKENS_OUT)
         assert answer.seconds > 0
@@ -75,10 +75,10 @@ def test_frames_go_with_their_times_and_the_schema(server: OpenAIServer) -> None
 
 def test_long_segment_shows_an_even_choice(server: OpenAIServer) -> None:
     """Of more frames than may be sent every second, third, ... goes, with its own time; the answer says how many."""
-    seen = outcomes(server, segment(frames=10), frames_max=4)
+    results = outcomes(server, segment(frames=10), frames_max=4)
     times = [part["text"] for part in server.requests[0]["messages"][0]["content"][:-1:2]]
     assert times == ["0.0 s", "3.0 s", "6.0 s", "9.0 s"]
-    assert seen["s0"].frames == 4
+    assert results["s0"].frames == 4
 
 
 def test_large_frames_are_shrunk(server: OpenAIServer) -> None:
@@ -96,9 +96,9 @@ def test_large_frames_are_shrunk(server: OpenAIServer) -> None:
 def test_frame_that_is_not_a_picture_fails_its_own_segment(server: OpenAIServer) -> None:
     """A frame that cannot be shrunk fails its segment; the one beside it is described."""
     broken = AnnotationRequest("s1", "1" * 64, 1.0, (RequestFrame(0.0, b"no picture"),), 1280, 720)
-    seen = outcomes(server, broken, segment(2))
-    assert "is not a picture" in seen["s1"].reason
-    assert isinstance(seen["s2"], AnnotationAnswer)
+    results = outcomes(server, broken, segment(2))
+    assert "is not a picture" in results["s1"].reason
+    assert isinstance(results["s2"], AnnotationAnswer)
 
 
 def test_facts_say_how_to_ask_again(server: OpenAIServer) -> None:
@@ -110,7 +110,7 @@ def test_facts_say_how_to_ask_again(server: OpenAIServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
         (
             ScriptedReply(200, body="<html>Sign in</html>", headers={"Content-Type": "text/html"}),
@@ -138,14 +138,14 @@ def test_facts_say_how_to_ask_again(server: OpenAIServer) -> None:
         ),
     ],
 )
-def test_fault_costs_its_own_segment_alone(server: OpenAIServer, reply: ScriptedReply, said: str) -> None:
+def test_fault_costs_its_own_segment_alone(server: OpenAIServer, reply: ScriptedReply, message: str) -> None:
     """A segment whose replies are all bad fails with the reason; the one beside it is described."""
-    assert said in _reason(server, reply)
+    assert message in _reason(server, reply)
 
 
 @pytest.mark.parametrize("reply", [ScriptedReply(endless=True), ScriptedReply(500, endless=True)])
 def test_endless_reply_is_read_to_its_bound_only(server: OpenAIServer, reply: ScriptedReply) -> None:
-    """Of a body without end a few megabytes leave the server, those that lie in sockets included; it is asked once."""
+    """Of a body without end a few megabytes leave the server, also those in sockets; it gets one request."""
     server.replies = [reply]
     failure = outcomes(server, segment())["s0"]
     assert isinstance(failure, AnnotationFailure)

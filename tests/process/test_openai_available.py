@@ -15,31 +15,31 @@ from models.annotators.spec import AnnotatorChoice
 from models.annotators.table import choose_annotator, make_annotator
 from models.errors import ModelUnavailableError
 from tests.support.echo_server import MODEL
-from tests.support.openai_asked import annotator, asked, outcomes, segment
+from tests.support.openai_requests import annotator, openai_server, outcomes, segment
 from tests.support.openai_server import KEY, OpenAIServer, ScriptedReply, free_port, serving
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
-    """A server, asked again without pauses, and no key in sight."""
-    with asked(tmp_path, monkeypatch) as server:
+    """A server, whose client retries without pauses, and no key in sight."""
+    with openai_server(tmp_path, monkeypatch) as server:
         yield server
 
 
 @pytest.mark.parametrize(
-    ("key", "sent", "said"),
+    ("key", "sent", "message"),
     [
         ("", None, "set OPENAI_API_KEY"),
         ("sk-expired", "Bearer sk-expired", "the key in OPENAI_API_KEY is not accepted"),
     ],
 )
 def test_refused_key_ends_it_at_once(
-    server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, key: str, sent: str | None, said: str
+    server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, key: str, sent: str | None, message: str
 ) -> None:
-    """A server that lets nobody in is not asked twice; the error names the variable and not its value."""
+    """A server that lets nobody in gets no second request; the error names the variable and not its value."""
     monkeypatch.setenv("OPENAI_API_KEY", key)
     server.key = KEY
-    with pytest.raises(ModelUnavailableError, match=said) as caught:
+    with pytest.raises(ModelUnavailableError, match=message) as caught:
         outcomes(server, segment())
     assert "sk-" not in str(caught.value)
     assert (len(server.requests), server.authorizations) == (1, {sent})
@@ -70,11 +70,11 @@ def test_answers_come_before_the_end(server: OpenAIServer) -> None:
     """Where one request finds the server closed to it, an answer to another that came before is not lost."""
     refused, answered = segment(1), segment(2)
     server.to_segment[echo_of(refused)] = [ScriptedReply(403, body="{}", hangs=True)]
-    seen = annotator(server).annotate([refused, answered])
-    assert next(seen).segment_id == "s2"
+    results = annotator(server).annotate([refused, answered])
+    assert next(results).segment_id == "s2"
     server.released.set()
     with pytest.raises(ModelUnavailableError, match=r"refuses access \(403\): set OPENAI_API_KEY"):
-        next(seen)
+        next(results)
 
 
 def test_server_that_loads_its_model_is_waited_for(server: OpenAIServer) -> None:
@@ -97,7 +97,7 @@ class _StartsServer(logging.Handler):
 
 
 def test_server_that_is_not_up_yet_is_waited_for() -> None:
-    """Nobody listens at first; the server that comes then is asked, and the wait was announced."""
+    """Nobody listens at first; the server that comes then gets the requests, and the wait was announced."""
     with ExitStack() as stack:
         port = stack.enter_context(free_port())
         handler = _StartsServer(stack, port)
@@ -127,7 +127,7 @@ def test_server_that_dies_midway_is_unavailable_not_a_failure(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("localhost:8000", "is not that of a server: expected one like http"),
         ("ftp://host/v1", "is not that of a server"),
@@ -135,9 +135,9 @@ def test_server_that_dies_midway_is_unavailable_not_a_failure(tmp_path: Path, mo
         ("http://host/v1?api_key=secret", "a key belongs in OPENAI_API_KEY"),
     ],
 )
-def test_address_without_secrets(url: str, said: str) -> None:
-    """An address is checked before anybody is asked; one that holds a secret is refused without repeating it."""
-    with pytest.raises(ValueError, match=said) as caught:
+def test_address_without_secrets(url: str, message: str) -> None:
+    """An address is checked before any request; one that holds a secret is refused without repeating it."""
+    with pytest.raises(ValueError, match=message) as caught:
         OpenAIAnnotator(OpenAISettings(url, MODEL))
     assert "secret" not in str(caught.value)
 

@@ -20,9 +20,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _python(code: str, *arguments: str | Path) -> str:
     """Run code in a fresh interpreter and give what it printed."""
     command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 def test_torchvision_is_not_needed(saved: Path) -> None:

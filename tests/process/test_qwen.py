@@ -229,8 +229,8 @@ def test_missing_weights_are_refused(folder: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
     weights = load_file(folder / "model.safetensors")
-    kept = {name: value for name, value in weights.items() if ".layers.1." not in name}
-    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    incomplete = {name: value for name, value in weights.items() if ".layers.1." not in name}
+    save_file(incomplete, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelUnavailableError, match=r"lacks 12 weights .* among them"):
         QwenAnnotator(folder)
 

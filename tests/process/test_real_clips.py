@@ -19,13 +19,13 @@ def test_real_clips_out_of_their_tar(tmp_path: Path, number: int) -> None:
     stem = f"factory_001_worker_001_000{number}"
     assert run_inline(f"{SHARED}/part000.tar::{stem}.mp4", "--encoder", "grid", "--out", tmp_path).returncode == 0
     assert_valid(tmp_path / stem)
-    found = [
+    sources = [
         (event.t_start_s, event.t_end_s)
         for event in events_of(tmp_path / stem)
         if isinstance(event, events.SegmentClosed) and event.kind == "anomalous"
     ]
     truth = [(true["t_start_s"], true["t_end_s"]) for true in json.loads((SHARED / "truth.json").read_text())[stem]]
-    assert len(found) == len(truth)
-    for (start_s, end_s), (true_start_s, true_end_s) in zip(found, truth, strict=True):
+    assert len(sources) == len(truth)
+    for (start_s, end_s), (true_start_s, true_end_s) in zip(sources, truth, strict=True):
         assert abs(start_s - true_start_s) <= 3.0
         assert abs(end_s - true_end_s) <= 3.0

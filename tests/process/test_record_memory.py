@@ -39,11 +39,11 @@ def test_segments_leave_no_more_than_their_names(tmp_path: Path) -> None:
         try:
             _record(record, _segments(_SETTLED, _SEGMENTS))
             gc.collect()
-            held = tracemalloc.take_snapshot().filter_traces([_NOT_INTERNED])
+            snapshot = tracemalloc.take_snapshot().filter_traces([_NOT_INTERNED])
         finally:
             tracemalloc.stop()
     spooled_bytes = 160 * 2**20 // JPEG_BYTES  # a name and a size for each keyframe, and their places in the table
-    held_bytes = sum(each.size for each in held.statistics("filename"))
+    held_bytes = sum(each.size for each in snapshot.statistics("filename"))
     assert held_bytes < spooled_bytes + _BYTES_A_SEGMENT * (_SEGMENTS - _SETTLED)
 
 

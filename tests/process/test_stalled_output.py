@@ -54,9 +54,9 @@ def under_way(*args: str | Path, output: int, **more: Any) -> Iterator[subproces
 
 def last(run_dir: Path) -> events.Event:
     """The last event of a run whose log is complete."""
-    found = list(read_events(RunLayout(run_dir, run_dir.name).events))
-    assert [event.seq for event in found] == list(range(len(found)))
-    return found[-1]
+    story = list(read_events(RunLayout(run_dir, run_dir.name).events))
+    assert [event.seq for event in story] == list(range(len(story)))
+    return story[-1]
 
 
 def checkpoint_at(t_s: float) -> Callable[[events.Event], bool]:
@@ -90,12 +90,12 @@ def test_a_run_goes_on_and_ends_when_nobody_reads(
 def test_a_finished_run_does_not_wait_to_be_read(clip: Path, tmp_path: Path) -> None:
     """Also without a signal, and what is missing from standard output is said on standard error."""
     with full_pipe() as ends:
-        done = subprocess.run(
+        result = subprocess.run(
             program(clip, *INLINE, "--out", tmp_path),
             stdout=ends.writing, stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S, check=False,
         )  # fmt: skip
-    assert done.returncode == 0
-    assert done.stderr.endswith("lines were dropped, because standard output was not read\n")
+    assert result.returncode == 0
+    assert result.stderr.endswith("lines were dropped, because standard output was not read\n")
     assert isinstance(last(tmp_path / "clip"), events.RunFinished)
 
 
@@ -146,13 +146,13 @@ def test_a_full_disk_of_the_output_is_not_the_runs(clip: Path, tmp_path: Path) -
     """The run finishes; the sentence names standard output. A product that cannot be written is exit code 6."""
     for words, code in (((clip, *INLINE, "--out", tmp_path), 0), (("tail", tmp_path / "clip"), 6)):
         with Path("/dev/full").open("w") as full:
-            done = subprocess.run(
+            result = subprocess.run(
                 program(*words), stdout=full, stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S, check=False
             )
-        assert done.returncode == code
-        assert "standard output cannot be written" in done.stderr
-        assert "No space left on device" in done.stderr
-        assert "Traceback" not in done.stderr
+        assert result.returncode == code
+        assert "standard output cannot be written" in result.stderr
+        assert "No space left on device" in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -189,10 +189,10 @@ def test_libraries_and_children_wait_for_nobody_either(tmp_path: Path) -> None:
     """What they write to standard error themselves is passed on printable, or dropped."""
     command = [sys.executable, "-c", LIBRARY]
     with full_pipe() as ends:
-        done = subprocess.run(
+        result = subprocess.run(
             command, stdout=ends.writing, stderr=ends.writing, cwd=tmp_path, timeout=DEADLINE_S, check=False
         )
-    assert done.returncode == 0
+    assert result.returncode == 0
     read = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     lines = read.stderr.splitlines()
     assert lines.count("x265 [info]: a line of a library in C") == 2000
@@ -208,14 +208,14 @@ def test_any_name_can_be_printed(clip: Path, tmp_path: Path) -> None:
     odd = os.fsencode(folder) + b"/\xff\x1b[31m\xc3\xa4.mp4"
     with open(odd, "wb") as copy:  # noqa: PTH123 - a name in bytes
         copy.write(clip.read_bytes())
-    done = subprocess.run(
+    result = subprocess.run(
         program(os.fsdecode(odd), clip, *INLINE, "--out", tmp_path / "runs"),
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True, timeout=DEADLINE_S, check=False,
     )  # fmt: skip
-    assert done.returncode in (0, 2, 3)
-    for text in (done.stdout, done.stderr):
+    assert result.returncode in (0, 2, 3)
+    for text in (result.stdout, result.stderr):
         assert text.isascii()
         assert b"\x1b" not in text
         assert b"Traceback" not in text
-    assert rb"\ufffd[31m\xe4" in done.stdout + done.stderr
+    assert rb"\ufffd[31m\xe4" in result.stdout + result.stderr

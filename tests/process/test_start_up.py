@@ -30,5 +30,5 @@ main()
 def test_signal_is_not_lost_where_exceptions_are(name: str, code: int) -> None:
     """The program ends with the signal's code at once, and in silence."""
     program = PROGRAM.format(name=name)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (code, "", "")

@@ -43,11 +43,11 @@ def git(folder: Path, *words: str) -> str:
 
 def build(hook: str, tree: Path, out: Path) -> Path:
     """Call a hook of the build backend (PEP 517) in a source tree; the file that it has built."""
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", BUILD, hook, str(out)], cwd=tree, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return out / done.stdout.splitlines()[-1]
+    assert result.returncode == 0, result.stderr[-2000:]
+    return out / result.stdout.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +123,8 @@ def test_the_installed_program_names_its_commit_and_runs(installed: Path, reposi
     head = git(repository, "rev-parse", "HEAD")
     assert call(installed, "--version").stdout == f"egoclean-stream 0.1.0 ({head[:12]})\n"
     clip = make_clip(tmp_path / "clip.mp4", frames=60)
-    done = call(installed, clip, "--encoder", "grid", "--no-rectify", "--out", tmp_path / "runs")
-    assert done.returncode == 0, done.stderr
+    result = call(installed, clip, "--encoder", "grid", "--no-rectify", "--out", tmp_path / "runs")
+    assert result.returncode == 0, result.stderr
     assert manifest(tmp_path / "runs" / "clip")["state"] == "finished"
 
 

@@ -24,15 +24,15 @@ SEGMENTS = 6
 ALL = [f"s{number:04}" for number in range(SEGMENTS)]
 
 
-def shown() -> tuple[PlainView, io.StringIO]:
+def plain_view() -> tuple[PlainView, io.StringIO]:
     """What the program shows in a pipe, and where it can be read."""
     paper = io.StringIO()
     return PlainView(Console(file=paper)), paper
 
 
-def annotate(layout: RunLayout, given: dict[str, object]) -> int:
+def annotate(layout: RunLayout, options: dict[str, object]) -> int:
     """The command, without a look at what it shows."""
-    return annotate_run(layout, given, shown()[0])
+    return annotate_run(layout, options, plain_view()[0])
 
 
 def run_without(folder: Path, changes: Mapping[str, object] | None = None) -> RunLayout:

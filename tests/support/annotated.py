@@ -80,21 +80,21 @@ def end(count: int) -> End:
 
 
 @contextmanager
-def recording(layout: RunLayout, given: Options) -> Iterator[Record]:
+def recording(layout: RunLayout, options: Options) -> Iterator[Record]:
     """The record stage of a run with an annotator that is ready; closed at the end of the block."""
-    record = Record(layout, given)
+    record = Record(layout, options)
     try:
-        if given.annotator.enabled:
+        if options.annotator.enabled:
             list(record.on_item(WorkerReady("annotate")))
         yield record
     finally:
         record.close()
 
 
-def play(layout: RunLayout, given: Options, annotator: FakeAnnotator, items: Iterable[Item]) -> None:
+def play(layout: RunLayout, options: Options, annotator: FakeAnnotator, items: Iterable[Item]) -> None:
     """Play the items into a record; its requests are answered before the next item."""
-    annotate, keep = Annotate(annotator, layout.keyframes, given), EmbeddingWriter(layout, AttemptGuard(layout, 0))
-    with closing(keep), recording(layout, given) as record:
+    annotate, keep = Annotate(annotator, layout.keyframes, options), EmbeddingWriter(layout, AttemptGuard(layout, 0))
+    with closing(keep), recording(layout, options) as record:
         for item in drive(keep, items):
             list(record.on_item(item))
             exchange(record, annotate)
@@ -104,10 +104,10 @@ def exchange(record: Record, annotate: Annotate) -> None:
     """Give the annotator what is ordered, and the record what it says, until neither has anything more."""
     while orders := list(record.on_notify(0.0)):
         for order in orders:
-            for said in feed(annotate, order):
-                list(record.on_item(said))
-        for said in annotate.on_notify(time.monotonic()):
-            list(record.on_item(said))
+            for result in feed(annotate, order):
+                list(record.on_item(result))
+        for result in annotate.on_notify(time.monotonic()):
+            list(record.on_item(result))
 
 
 def events_of(layout: RunLayout) -> list[events.Event]:

@@ -25,19 +25,19 @@ def joined(path: Path, clips: Sequence[Path]) -> Path:
     MP4 gets one sample description for each clip, as a muxer writes it when the codec parameters change.
     """
     options = {"movflags": "+faststart"} if path.suffix == ".mp4" else {}
-    with av.open(str(path), "w", options=options) as made:
+    with av.open(str(path), "w", options=options) as output:
         stream, start = None, 0
         for clip in clips:
             with av.open(str(clip)) as container:
                 template, end = container.streams.video[0], start
-                stream = stream or made.add_stream_from_template(template)
+                stream = stream or output.add_stream_from_template(template)
                 for number, packet in enumerate(packet for packet in container.demux(template) if packet.size):
                     if path.suffix == ".mp4" and number == 0 and start:
                         _describe(packet, template.codec_context.extradata or b"")
                     end = max(end, start + (packet.pts or 0) + (packet.duration or 0))
                     packet.pts, packet.dts = start + (packet.pts or 0), start + (packet.dts or 0)
                     packet.stream = stream
-                    made.mux(packet)
+                    output.mux(packet)
                 start = end
     return path
 

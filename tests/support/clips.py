@@ -61,8 +61,8 @@ def make_clip(  # noqa: PLR0913  # each argument is one property of a clip, give
     viewer turns the picture, clockwise. ``pictures`` are (height, width, 3) uint8, RGB, instead of the texture.
     ``x265`` is added to the encoder's parameters. MP4 has its index first, so that it can be cut off and be opened.
     """
-    shown = texture(frames, width_px, height_px) if pictures is None else pictures
-    height_px, width_px = shown[0].shape[:2]
+    rgb = texture(frames, width_px, height_px) if pictures is None else pictures
+    height_px, width_px = rgb[0].shape[:2]
     with av.open(str(path), "w", options=_muxer_options(path)) as container:
         stream = container.add_stream("libx265", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, pixel_format
@@ -71,7 +71,7 @@ def make_clip(  # noqa: PLR0913  # each argument is one property of a clip, give
         stream.codec_context.time_base = _TICK
         if rotation_deg:
             stream.set_display_rotation(-rotation_deg)
-        for number, picture in enumerate(shown):
+        for number, picture in enumerate(rgb):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts = round((start_s + (number / fps if times_s is None else times_s[number])) / _TICK)
             frame.time_base = _TICK
@@ -83,54 +83,54 @@ def make_clip(  # noqa: PLR0913  # each argument is one property of a clip, give
 @encoded_once
 def make_with(path: Path, container: str, codec: str, *, frames: int = 12) -> Path:
     """Write a moving texture with any muxer and encoder of libav, regardless of the extension of ``path``."""
-    with av.open(str(path), "w", format=container) as made:
-        stream = made.add_stream(codec, rate=25)
+    with av.open(str(path), "w", format=container) as output:
+        stream = output.add_stream(codec, rate=25)
         assert isinstance(stream, av.VideoStream)
         pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.width, stream.height, stream.pix_fmt = 128, 96, pixels
         if codec in ("libx264", "libx265"):
             stream.options = {"preset": "ultrafast", **({"x265-params": _X265} if codec == "libx265" else {})}
         for picture in texture(frames, stream.width, stream.height):
-            made.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)))
-        made.mux(stream.encode())
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)))
+        output.mux(stream.encode())
     return path
 
 
 def make_audio(path: Path, container: str | None = None) -> Path:
     """Write a tenth of a second of silence, and no video."""
-    with av.open(str(path), "w", format=container) as made:
-        stream = made.add_stream("aac", rate=48_000)
+    with av.open(str(path), "w", format=container) as output:
+        stream = output.add_stream("aac", rate=48_000)
         for number in range(5):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
             frame.pts, frame.sample_rate = number * 1024, 48_000
-            made.mux(stream.encode(frame))
-        made.mux(stream.encode())
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
     return path
 
 
 def remux(clip: Path, path: Path, *, without: Collection[int] = ()) -> Path:
     """Copy the packets of ``clip``, in order of decoding, but for those numbered in ``without``."""
-    with av.open(str(clip)) as given, av.open(str(path), "w", options=_muxer_options(path)) as made:
-        stream = made.add_stream_from_template(given.streams.video[0])
-        for number, packet in enumerate(given.demux(given.streams.video[0])):
+    with av.open(str(clip)) as container, av.open(str(path), "w", options=_muxer_options(path)) as output:
+        stream = output.add_stream_from_template(container.streams.video[0])
+        for number, packet in enumerate(container.demux(container.streams.video[0])):
             if packet.size and number not in without:
                 packet.stream = stream
-                made.mux(packet)
+                output.mux(packet)
     return path
 
 
 def join_streams(clips: Sequence[Path], path: Path, *, default: int | None) -> Path:
     """Put the video streams of ``clips`` side by side into one container; number ``default`` is marked as such."""
-    with av.open(str(path), "w") as made:
+    with av.open(str(path), "w") as output:
         inputs = [av.open(str(clip)) for clip in clips]
-        streams = [made.add_stream_from_template(each.streams.video[0]) for each in inputs]
+        streams = [output.add_stream_from_template(each.streams.video[0]) for each in inputs]
         for number, stream in enumerate(streams):
             stream.disposition = Disposition.default if number == default else Disposition(0)
         for each, stream in zip(inputs, streams, strict=True):
             for packet in each.demux(each.streams.video[0]):
                 if packet.size:
                     packet.stream = stream
-                    made.mux(packet)
+                    output.mux(packet)
             each.close()
     return path
 
@@ -205,21 +205,26 @@ class Decoded:
                 raise TypeError(f"a {type(item).__name__} came out of decoding")
 
 
-def decode(spec: Path | str, given: Iterable[Packet | SourceEvent] | None = None) -> Decoded:
+def decode(spec: Path | str, items: Iterable[Packet | SourceEvent] | None = None) -> Decoded:
     """Decode the clip to its end; ``given`` are other packets than its own."""
     source = open_clip(str(spec))
     stage, decoded = Decode(source.name, read_facts(source)), Decoded()
-    decoded.add(drive(stage, packets(source) if given is None else given))
+    decoded.add(drive(stage, packets(source) if items is None else items))
     decoded.end = stage.end("end_of_stream")
     return decoded
 
 
 def repacked(item: Packet, change: Callable[[bytes], bytes]) -> Packet:
     """The packet with other data, and all else the same."""
-    given = item.packet
-    packet: av.Packet[av.VideoStream] = av.Packet(change(bytes(given)))  # type: ignore[assignment]  # set below
-    packet.stream, packet.pts, packet.dts, packet.duration = given.stream, given.pts, given.dts, given.duration
-    packet.time_base, packet.is_keyframe = given.time_base, given.is_keyframe
+    original = item.packet
+    packet: av.Packet[av.VideoStream] = av.Packet(change(bytes(original)))  # type: ignore[assignment]  # set below
+    packet.stream, packet.pts, packet.dts, packet.duration = (
+        original.stream,
+        original.pts,
+        original.dts,
+        original.duration,
+    )
+    packet.time_base, packet.is_keyframe = original.time_base, original.is_keyframe
     return Packet(packet, item.offset_s)
 
 

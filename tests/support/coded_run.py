@@ -33,7 +33,7 @@ FPS = 20
 
 
 @dataclass(frozen=True)
-class Spoken:
+class CodedSegment:
     """One segment of a coded run."""
 
     t_start_s: float
@@ -45,9 +45,9 @@ class Spoken:
 
 
 SEGMENTS = (
-    Spoken(0.0, 1.5, words=("pick up the screw", "drive the screw in")),
-    Spoken(1.5, 2.6, "anomalous", failed="the annotator gave no answer"),
-    Spoken(2.6, 4.0, words=("idle",)),
+    CodedSegment(0.0, 1.5, words=("pick up the screw", "drive the screw in")),
+    CodedSegment(1.5, 2.6, "anomalous", failed="the annotator gave no answer"),
+    CodedSegment(2.6, 4.0, words=("idle",)),
 )
 
 
@@ -79,7 +79,7 @@ def make_coded_run(
     folder: Path,
     *,
     name: str = "clip",
-    segments: Sequence[Spoken] = SEGMENTS,
+    segments: Sequence[CodedSegment] = SEGMENTS,
     times_s: Sequence[float] | None = None,
     run_id: str = "5406c1cfbd5d8241",
     finished: bool = True,
@@ -94,7 +94,7 @@ def make_coded_run(
     _write_manifest(layout, clip, run_id)
     lines = [
         _started(layout, clip, run_id),
-        *(each for number, seg in enumerate(segments) for each in _said(number, seg)),
+        *(each for number, seg in enumerate(segments) for each in _segment_events(number, seg)),
     ]
     if finished:
         lines.append(_finished(segments))
@@ -138,7 +138,7 @@ def _started(layout: RunLayout, clip: Path, run_id: str) -> Event:
     return RunStarted(run_id=run_id, source=str(clip), stem=layout.stem, encoder="grid", annotator="openai")
 
 
-def _said(number: int, segment: Spoken) -> "list[Event]":
+def _segment_events(number: int, segment: CodedSegment) -> "list[Event]":
     segment_id = f"s{number:04d}"
     closed = SegmentClosed(
         segment_id=segment_id,
@@ -171,12 +171,12 @@ def _said(number: int, segment: Spoken) -> "list[Event]":
     return [closed, SegmentSkipped(segment_id=segment_id, reason="annotator: none")]
 
 
-def _actions(number: int, segment: Spoken) -> list[Action]:
+def _actions(number: int, segment: CodedSegment) -> list[Action]:
     step_s = (segment.t_end_s - segment.t_start_s) / max(1, len(segment.words))
-    found = []
+    actions = []
     for place, word in enumerate(segment.words):
         active = word != "idle"
-        found.append(
+        actions.append(
             Action(
                 action_id=1,
                 t_start_s=segment.t_start_s + place * step_s,
@@ -190,10 +190,10 @@ def _actions(number: int, segment: Spoken) -> list[Action]:
                 kind=segment.kind,  # type: ignore[arg-type]  # a word of the log
             )
         )
-    return found
+    return actions
 
 
-def _finished(segments: Sequence[Spoken]) -> Event:
+def _finished(segments: Sequence[CodedSegment]) -> Event:
     seconds = segments[-1].t_end_s
     return RunFinished(
         decoded_s=seconds, annotated_s=seconds, skipped_s=0.0, failed_s=0.0, damaged_s=0.0, frames=1, packets_lost=0,

@@ -41,8 +41,8 @@ def _outcomes(run: RunLayout) -> list[dict[str, object]]:
 
 
 def answers_of(run: RunLayout) -> list[dict[str, object]]:
-    said = [_timeless(asdict(answer)) for answer in read_responses(run.raw_responses)]
-    return sorted(said, key=lambda answer: str(answer["segment_id"]))
+    answers = [_timeless(asdict(answer)) for answer in read_responses(run.raw_responses)]
+    return sorted(answers, key=lambda answer: str(answer["segment_id"]))
 
 
 def _timeless(fields: dict[str, object]) -> dict[str, object]:

@@ -61,14 +61,14 @@ def clip_bytes(folder: Path, *, frames: int = 60, noise: bool = False) -> bytes:
         chance = np.random.default_rng(0)
         pictures = [chance.integers(0, 255, (240, 320, 3), np.uint8) for _ in range(frames)]
     whole = make_clip(folder / "whole.mp4", frames=frames, pictures=pictures, x265="crf=4" if noise else "")
-    made = folder / "made.mp4"
-    with av.open(str(whole)) as given, av.open(str(made), "w") as copy:
-        stream = copy.add_stream_from_template(given.streams.video[0])
-        for packet in given.demux(given.streams.video[0]):
+    path = folder / "made.mp4"
+    with av.open(str(whole)) as container, av.open(str(path), "w") as copy:
+        stream = copy.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(container.streams.video[0]):
             if packet.size:
                 packet.stream = stream
                 copy.mux(packet)
-    data = made.read_bytes()
+    data = path.read_bytes()
     if data.index(b"moov") < data.index(b"mdat"):
         raise AssertionError("the index stands first")
     return data
@@ -81,13 +81,13 @@ def sidecar_bytes(clip: bytes, **changes: object) -> bytes:
 
 def tar_bytes(members: Iterable[tuple[str, bytes]], *, style: int = tarfile.GNU_FORMAT) -> bytes:
     """An uncompressed tar."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=style) as tar:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=style) as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def worker_repo(spelling: Spelling, clip: bytes, *, others: int = 2) -> Repo:

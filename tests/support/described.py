@@ -70,13 +70,13 @@ def assert_described_alike(run_dir: Path, undisturbed: Path) -> None:
 
 def outcomes(run_dir: Path) -> dict[str, list[str]]:
     """Outcomes of each closed segment: exactly one, if all is well."""
-    found: dict[str, list[str]] = {
+    kinds: dict[str, list[str]] = {
         event.segment_id: [] for event in events_of(run_dir) if isinstance(event, events.SegmentClosed)
     }
     for event in events_of(run_dir):
         if isinstance(event, events.Outcome):
-            found[event.segment_id].append(event.event.removeprefix("segment."))
-    return found
+            kinds[event.segment_id].append(event.event.removeprefix("segment."))
+    return kinds
 
 
 def failures(run_dir: Path) -> dict[str, str]:

@@ -34,8 +34,8 @@ def completion(words: str, finish_reason: str = "stop") -> str:
     """The body of a reply."""
     choice = {"index": 0, "message": {"role": "assistant", "content": words}, "finish_reason": finish_reason}
     usage = {"prompt_tokens": TOKENS_IN, "completion_tokens": TOKENS_OUT, "total_tokens": TOKENS_IN + TOKENS_OUT}
-    made = {"id": "x", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice], "usage": usage}
-    return json.dumps(made)
+    body = {"id": "x", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice], "usage": usage}
+    return json.dumps(body)
 
 
 @contextmanager
@@ -59,8 +59,8 @@ class _EchoHttp(ThreadingHTTPServer):
 
 class _EchoHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        given = self.rfile.read(int(self.headers["Content-Length"]))
-        content = completion(answer_to(json.loads(given), f"work {sha256(given).hexdigest()[:16]}")).encode()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        content = completion(answer_to(json.loads(body), f"work {sha256(body).hexdigest()[:16]}")).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))

@@ -30,8 +30,8 @@ def encoded_once(make: Callable[Concatenate[Path, P], Path]) -> Callable[Concate
             return make(path, *args, **kwargs)
         stored = _folders[0] / f"{_digest(make.__qualname__, args, sorted(kwargs.items()))}{path.suffix}"
         if not stored.exists():
-            made = make(stored.with_stem(f"{stored.stem}-{os.getpid()}"), *args, **kwargs)
-            made.replace(stored)  # whole or not there, also for other processes
+            output_path = make(stored.with_stem(f"{stored.stem}-{os.getpid()}"), *args, **kwargs)
+            output_path.replace(stored)  # whole or not there, also for other processes
         shutil.copyfile(stored, path)
         return path
 

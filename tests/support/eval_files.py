@@ -21,9 +21,9 @@ def file(tmp_path: Path, name: str, text: str) -> Path:
     return path
 
 
-def spans(found: tuple[Stretch, ...]) -> list[tuple[float, float]]:
+def spans(stretches: tuple[Stretch, ...]) -> list[tuple[float, float]]:
     """Edges only."""
-    return [(each.t_start_s, each.t_end_s) for each in found]
+    return [(each.t_start_s, each.t_end_s) for each in stretches]
 
 
 def closed(number: int, start_s: float, end_s: float, kind: SegmentKind, closed_by: ClosedBy) -> events.SegmentClosed:

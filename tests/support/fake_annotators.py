@@ -20,8 +20,8 @@ def words_for(request: AnnotationRequest) -> str:
         "motion": "right hand turns",
         "prediction": "rest",
     }
-    seen = {"object_name": "screwdriver", "bbox": [1, 2, 30, 20], "rigid": True}
-    busy = {"ecot": ecot, "objects": [seen], "active": True, "start_ds": 0, "end_ds": half_ds}
+    thing = {"object_name": "screwdriver", "bbox": [1, 2, 30, 20], "rigid": True}
+    busy = {"ecot": ecot, "objects": [thing], "active": True, "start_ds": 0, "end_ds": half_ds}
     idle: dict[str, object] = {"ecot": None, "objects": [], "active": False, "start_ds": half_ds, "end_ds": last_ds}
     box_space = [request.width_px, request.height_px]
     return json.dumps({"request": echo_of(request), "box_space": box_space, "actions": [busy, idle]})

@@ -61,9 +61,9 @@ def _golomb(value: int) -> str:
 
 
 def _escaped(content: bytes) -> bytes:
-    made = bytearray()
+    buffer = bytearray()
     for byte in content:
-        if byte <= 3 and made[-2:] == b"\x00\x00":
-            made.append(3)
-        made.append(byte)
-    return bytes(made)
+        if byte <= 3 and buffer[-2:] == b"\x00\x00":
+            buffer.append(3)
+        buffer.append(byte)
+    return bytes(buffer)

@@ -80,15 +80,15 @@ class Hub:
 
     def requests_for(self, end: str) -> list[Request]:
         """The GETs of bodies under paths that end so."""
-        return [made for made in self.requests if made.method == "GET" and made.path.endswith(end)]
+        return [request for request in self.requests if request.method == "GET" and request.path.endswith(end)]
 
-    def take_fault(self, path: str, asked: str | None, *, body: bool) -> Fault | None:
+    def take_fault(self, path: str, byte_range: str | None, *, body: bool) -> Fault | None:
         """The next fault of ``path``, of which the range ``asked`` is wanted: one in the body, or one before it."""
         with self.lock:
             for end, faults in self.faults.items():
                 if path.endswith(end) and faults and (faults[0].status is None) == body:
                     first = faults[0].first_byte
-                    if first is None or (asked or "").startswith(f"bytes={first}-"):
+                    if first is None or (byte_range or "").startswith(f"bytes={first}-"):
                         return faults.pop(0)
         return None
 
@@ -114,9 +114,9 @@ class _HubHandler(BaseHTTPRequestHandler):
         return self._hub.take_fault(path, self.headers.get("Range"), body=body)
 
     def _note(self, path: str) -> None:
-        made = Request(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
+        request = Request(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
         with self._hub.lock:
-            self._hub.requests.append(made)
+            self._hub.requests.append(request)
 
     def _refused(self, path: str) -> bool:
         if self.headers.get("Authorization") not in (None, f"Bearer {TOKEN}"):
@@ -171,9 +171,9 @@ class _HubHandler(BaseHTTPRequestHandler):
             recursive = query.get("recursive", ["False"])[0].lower() == "true"
             self._page(tree_entries(repo, folder, recursive=recursive), int(query.get("cursor", ["0"])[0]))
         elif what == "paths-info":
-            wanted = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()).get("paths", [])
+            paths = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()).get("paths", [])
             everything = tree_entries(repo, "", recursive=True)
-            self._json([entry for entry in everything if entry["path"] in wanted])
+            self._json([entry for entry in everything if entry["path"] in paths])
         else:
             siblings = [sibling_entry(*each, with_metadata="blobs" in query) for each in repo.files.items()]
             self._json({"id": repo.name, "sha": repo.commit, "siblings": siblings, "private": False, "tags": []})
@@ -207,11 +207,11 @@ class _HubHandler(BaseHTTPRequestHandler):
         etag = sha256(content) if name.endswith(LARGE) else git_oid(content)
         headers |= {"ETag": f'"{etag}"'}
         content = next((other for end, other in self._hub.served.items() if name.endswith(end)), content)
-        asked = _RANGE.match(self.headers.get("Range", "")) if self._hub.ranges else None
-        if asked is None:
+        byte_range = _RANGE.match(self.headers.get("Range", "")) if self._hub.ranges else None
+        if byte_range is None:
             self._answer(200, content, headers | ({"Accept-Ranges": "bytes"} if self._hub.ranges else {}))
             return
-        first, last = _bounds(asked[1], asked[2], len(content))
+        first, last = _bounds(byte_range[1], byte_range[2], len(content))
         if first > last:
             self._answer(416, b"", {"Content-Range": f"bytes */{len(content)}"})
             return

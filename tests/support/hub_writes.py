@@ -75,12 +75,12 @@ def _write_repo(hub: "Hub", repo: Repo, method: str, rest: list[str], body: byte
     raise AssertionError(rest)
 
 
-def _create(hub: "Hub", wanted: dict[str, Any]) -> Answer:
-    name = f"{wanted['organization']}/{wanted['name']}"
+def _create(hub: "Hub", body: dict[str, Any]) -> Answer:
+    name = f"{body['organization']}/{body['name']}"
     answer = {"url": f"{hub.endpoint}/datasets/{name}"}
     if any(repo.name == name for repo in hub.repos):
         return 409, {**answer, "error": "You already created this dataset repo"}
-    access = "private" if wanted["visibility"] == "private" else "open"
+    access = "private" if body["visibility"] == "private" else "open"
     hub.repos.append(Repo(name, {".gitattributes": b""}, kind="datasets", access=access))  # type: ignore[arg-type]  # a word of the hub
     return 200, answer
 
@@ -91,10 +91,10 @@ def _preupload(file: dict[str, Any]) -> dict[str, Any]:
     return {"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": None}
 
 
-def _lfs_object(hub: "Hub", wanted: dict[str, Any]) -> dict[str, Any]:
-    if wanted["oid"] in hub.objects:
-        return dict(wanted)
-    return {**wanted, "actions": {"upload": {"href": f"{hub.storage}{LFS_STORE}{wanted['oid']}"}}}
+def _lfs_object(hub: "Hub", body: dict[str, Any]) -> dict[str, Any]:
+    if body["oid"] in hub.objects:
+        return dict(body)
+    return {**body, "actions": {"upload": {"href": f"{hub.storage}{LFS_STORE}{body['oid']}"}}}
 
 
 def _commit(hub: "Hub", repo: Repo, lines: list[dict[str, Any]]) -> Answer:

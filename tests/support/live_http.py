@@ -38,9 +38,9 @@ class _LiveHandler(BaseHTTPRequestHandler):
         if self.headers.get("If-Match") not in (None, self.served.etag):
             self.send_error(412)
             return
-        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-        if self.served.way == "ranges" and asked:
-            self._give_part(int(asked[1]), int(asked[2]) + 1)
+        byte_range = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if self.served.way == "ranges" and byte_range:
+            self._give_part(int(byte_range[1]), int(byte_range[2]) + 1)
         elif self.served.way == "chunked":
             self._give_chunks()
         else:

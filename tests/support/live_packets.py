@@ -13,12 +13,12 @@ _CLOCK_HZ = 90_000
 
 def packet(t_s: float, *, key: bool = False, ticks: int = 0, size: int = 10) -> "av.Packet[av.VideoStream]":
     """A thirtieth of a second of video at ``t_s`` of the camera's clock, moved by ``ticks``."""
-    made = cast("av.Packet[av.VideoStream]", av.Packet(bytes(size)))
-    made.time_base = Fraction(1, _CLOCK_HZ)
-    made.pts = made.dts = round(t_s * _CLOCK_HZ) + ticks
-    made.duration = _CLOCK_HZ // 30
-    made.is_keyframe = key
-    return made
+    packet_ = cast("av.Packet[av.VideoStream]", av.Packet(bytes(size)))
+    packet_.time_base = Fraction(1, _CLOCK_HZ)
+    packet_.pts = packet_.dts = round(t_s * _CLOCK_HZ) + ticks
+    packet_.duration = _CLOCK_HZ // 30
+    packet_.is_keyframe = key
+    return packet_
 
 
 def group(t_s: float, arrived_at: float | None, frames: int = 10, size: int = 10) -> list[Packet]:

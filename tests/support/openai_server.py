@@ -75,8 +75,8 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
         with self._server.lock:
             self._server.requests.append(body)
             self._server.authorizations.add(self.headers.get("Authorization"))
-        wanted = f"Bearer {self._server.key}" if self._server.key else None
-        if wanted not in (None, self.headers.get("Authorization")):
+        expected = f"Bearer {self._server.key}" if self._server.key else None
+        if expected not in (None, self.headers.get("Authorization")):
             self._send(ScriptedReply(401), json.dumps({"error": {"message": "Incorrect API key provided"}}))
         elif body["model"] != MODEL:
             self._send(
@@ -120,10 +120,10 @@ class _OpenAIHttp(ThreadingHTTPServer):
 @contextmanager
 def free_port() -> Iterator[int]:
     """A reserved port without a listener, until the block ends."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        yield listener.getsockname()[1]
 
 
 @contextmanager

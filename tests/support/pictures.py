@@ -54,10 +54,10 @@ def full_size(rgb: UInt8, camera: Camera) -> UInt8:
     return np.asarray(cv2.fisheye.undistortImage(rgb, camera.k, camera.d, None, camera.new_k), np.uint8)
 
 
-def antialiased(length: int, wanted: int) -> Float64:
+def antialiased(length: int, new_length: int) -> Float64:
     """(wanted, length) weights of the antialiased bilinear resize of torchvision and Pillow."""
-    step = length / wanted
-    centres = (np.arange(wanted) + 0.5) * step - 0.5
+    step = length / new_length
+    centres = (np.arange(new_length) + 0.5) * step - 0.5
     weights = np.clip(1.0 - np.abs(np.arange(length) - centres[:, None]) / max(step, 1.0), 0.0, None)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float64)
 

@@ -68,15 +68,15 @@ def halved(rgb: UInt8) -> UInt8:
 
 def assert_rectified(clip: Path, calibration: Path, video: Path, least_db: float) -> None:
     """Every frame stands at its own time, to the tick, and looks as the chain's own keyframe does at full size."""
-    given, made = pictures_of(clip), frames_of(video)
-    assert exact_times_s(made, video) == exact_times_s([picture.frame for picture in given], clip)
-    assert made[0].pts == 0
-    frame_format = frame_format_of(given[0].frame)
+    source_pictures, frames = pictures_of(clip), frames_of(video)
+    assert exact_times_s(frames, video) == exact_times_s([picture.frame for picture in source_pictures], clip)
+    assert frames[0].pts == 0
+    frame_format = frame_format_of(source_pictures[0].frame)
     width, height = frame_format.upright_size
     camera = fit_camera(read_calibration(calibration).intrinsics, width, height)
     keyframe = FusedRemap(
         frame_format, source_map(keyframe_view(width, height, max(width, height)), width, height, camera)
     )
-    for number in (0, len(made) // 2, len(made) - 1):
-        expected = keyframe(given[number].frame)[: made[0].height, : made[0].width]
-        assert psnr_db(halved(rgb_of(made[number])), halved(expected)) >= least_db
+    for number in (0, len(frames) // 2, len(frames) - 1):
+        expected = keyframe(source_pictures[number].frame)[: frames[0].height, : frames[0].width]
+        assert psnr_db(halved(rgb_of(frames[number])), halved(expected)) >= least_db

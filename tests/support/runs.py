@@ -70,7 +70,7 @@ def worker_named(process: subprocess.Popen[str], run_dir: Path, name: str) -> ps
 
 
 def wait_for_event(
-    run_dir: Path, wanted: Callable[[events.Event], bool], process: subprocess.Popen[str]
+    run_dir: Path, matches: Callable[[events.Event], bool], process: subprocess.Popen[str]
 ) -> events.Event:
     """The first event that is wanted, as soon as it is on disk; an error if the program ends without it."""
     follower = Follower(run_dir / "events.jsonl")
@@ -79,7 +79,7 @@ def wait_for_event(
         while time.monotonic() < deadline:
             ended = process.poll() is not None
             for event, _ in follower.poll():
-                if wanted(event):
+                if matches(event):
                     return event
             if ended:
                 raise AssertionError(f"the program ended with {process.returncode} before the event came")
@@ -94,5 +94,5 @@ def wait_for_event(
 
 def manifest(run_dir: Path) -> dict[str, Any]:
     """``run.json``."""
-    read: dict[str, Any] = json.loads((run_dir / "run.json").read_text())
-    return read
+    record: dict[str, Any] = json.loads((run_dir / "run.json").read_text())
+    return record

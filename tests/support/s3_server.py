@@ -54,34 +54,34 @@ class _S3Handler(BaseHTTPRequestHandler):
 
     def _list(self, query: dict[str, list[str]]) -> None:
         prefix, delimiter = query.get("prefix", [""])[0], query.get("delimiter", [""])[0]
-        found: dict[str, str] = {}
+        entries: dict[str, str] = {}
         for key, content in sorted(self._bucket.objects.items()):
             if not key.startswith(prefix):
                 continue
             rest = key.removeprefix(prefix)
             if delimiter and delimiter in rest:
                 folder = prefix + rest.partition(delimiter)[0] + delimiter
-                found[folder] = f"<CommonPrefixes><Prefix>{escape(folder)}</Prefix></CommonPrefixes>"
+                entries[folder] = f"<CommonPrefixes><Prefix>{escape(folder)}</Prefix></CommonPrefixes>"
             else:
-                found[key] = (
+                entries[key] = (
                     f"<Contents><Key>{escape(key)}</Key><LastModified>{_DATE}</LastModified><ETag>{_etag(content)}</ETag>"
                     f"<Size>{len(content)}</Size></Contents>"
                 )
         body = (
             f"<ListBucketResult><Name>{self._bucket.name}</Name><IsTruncated>false</IsTruncated>"
-            f"<KeyCount>{len(found)}</KeyCount>{''.join(found.values())}</ListBucketResult>"
+            f"<KeyCount>{len(entries)}</KeyCount>{''.join(entries.values())}</ListBucketResult>"
         )
         self._answer(200, body.encode(), {"Content-Type": "application/xml"})
 
     def _object(self, content: bytes) -> None:
-        asked = self.headers.get("Range")
+        byte_range = self.headers.get("Range")
         headers = {"ETag": _etag(content), "Last-Modified": "Sun, 29 Nov 2026 00:00:00 GMT", "Accept-Ranges": "bytes"}
         if self.headers.get("If-Match") not in (None, _etag(content)):
             self._error(412, "PreconditionFailed")
             return
         if self.command == "GET":
-            self._bucket.ranges.append(asked)
-        bounds = re.fullmatch(r"bytes=(\d+)-(\d+)", asked or "")
+            self._bucket.ranges.append(byte_range)
+        bounds = re.fullmatch(r"bytes=(\d+)-(\d+)", byte_range or "")
         if bounds is None:
             self._answer(200, content, headers)
             return

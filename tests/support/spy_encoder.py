@@ -38,8 +38,8 @@ class SpyFrameStore(CpuFrameStore):
 
     def encode(self, windows: Sequence[Sequence[int]]) -> Encoding:  # type: ignore[override]  # may be late
         self._spy.batches.append(len(windows))
-        done = super().encode(windows)
-        return done if self._spy.ready is None else Late(done, self._spy.ready, len(self._spy.batches) - 1)
+        embeddings = super().encode(windows)
+        return embeddings if self._spy.ready is None else Late(embeddings, self._spy.ready, len(self._spy.batches) - 1)
 
 
 class Spy:

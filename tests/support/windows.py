@@ -50,16 +50,20 @@ def run(items: Iterable[Item], options: DetectorOptions = SHORT) -> list[Item]:
 def assert_partition(given_items: list[Item], decoded_s: float, longest_s: float) -> None:
     """Every segment is opened once, closed once and begins where the one before ends; none is empty or too long."""
     opened = [item for item in given_items if isinstance(item, SegmentOpened)]
-    done = closed(given_items)
-    assert [s.segment_id for s in opened] == [s.segment_id for s in done] == [f"s{i:04d}" for i in range(len(done))]
-    assert [s.t_start_s for s in opened] == [s.t_start_s for s in done]
-    pairs = zip(opened, done, strict=True)
+    closed_segments = closed(given_items)
+    assert (
+        [s.segment_id for s in opened]
+        == [s.segment_id for s in closed_segments]
+        == [f"s{i:04d}" for i in range(len(closed_segments))]
+    )
+    assert [s.t_start_s for s in opened] == [s.t_start_s for s in closed_segments]
+    pairs = zip(opened, closed_segments, strict=True)
     assert all("unknown" in {first.kind, last.kind} or first.kind == last.kind for first, last in pairs)
-    assert all((s.kind == "unknown") == (s.windows == 0) for s in done)
-    assert done[0].t_start_s == 0
-    assert done[-1].t_end_s == decoded_s
-    assert all(before.t_end_s == after.t_start_s for before, after in pairwise(done))
-    assert all(0 < s.t_end_s - s.t_start_s <= longest_s + 1e-9 for s in done)
-    assert [s.closed_by for s in done].count("end_of_stream") == 1
-    assert done[-1].closed_by == "end_of_stream"
-    assert all(s.detected_at_s >= s.t_end_s for s in done)
+    assert all((s.kind == "unknown") == (s.windows == 0) for s in closed_segments)
+    assert closed_segments[0].t_start_s == 0
+    assert closed_segments[-1].t_end_s == decoded_s
+    assert all(before.t_end_s == after.t_start_s for before, after in pairwise(closed_segments))
+    assert all(0 < s.t_end_s - s.t_start_s <= longest_s + 1e-9 for s in closed_segments)
+    assert [s.closed_by for s in closed_segments].count("end_of_stream") == 1
+    assert closed_segments[-1].closed_by == "end_of_stream"
+    assert all(s.detected_at_s >= s.t_end_s for s in closed_segments)

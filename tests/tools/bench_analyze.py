@@ -26,11 +26,11 @@ EVENT_WINDOWS = 60
 def main(hours: float, folder: Path | None) -> None:
     """Make embeddings of repetitive work with one event an hour, and analyze them on one core."""
     count = round(hours * 3600)
-    with TemporaryDirectory(dir=folder) as made:
-        write_arrays(Path(made), count)
-        disk_bytes = sum(path.stat().st_size for path in Path(made).iterdir())
+    with TemporaryDirectory(dir=folder) as scratch:
+        write_arrays(Path(scratch), count)
+        disk_bytes = sum(path.stat().st_size for path in Path(scratch).iterdir())
         began = time.monotonic()
-        used = run_on_one_core([sys.executable, "-m", "stream.cli", "analyze", made])
+        used = run_on_one_core([sys.executable, "-m", "stream.cli", "analyze", scratch])
         wall_s = time.monotonic() - began
     click.echo(f"windows      {count:>9,}")
     click.echo(f"on disk      {disk_bytes / 2**20:>9,.0f} MiB")

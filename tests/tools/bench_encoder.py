@@ -110,7 +110,7 @@ def measure(folder: Path, frames: int, windows: int, precision: Precision | None
             cosines.append(float(theirs @ mine / np.linalg.norm(theirs) / np.linalg.norm(mine)))
         if number + 1 == settled_after:
             settled = memory_bytes()
-    medians = {name: statistics.median(taken[1:] or taken) for name, taken in ms.items()}
+    medians = {name: statistics.median(times_ms[1:] or times_ms) for name, times_ms in ms.items()}
     return {
         "what": f"ms a window of {frames} frames, medians of {len(ms['plain'])} and {windows}, the first left out",
         **encoder.facts(),

@@ -63,12 +63,12 @@ def metadata() -> Figures:
 
 
 def _metadata_apart(count: int) -> Figures:
-    words = [sys.executable, "-m", "tests.tools.bench_export", "written", "--episodes", str(count)]
-    found: Figures = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
-    return found
+    words = [sys.executable, "-m", "tests.tools.bench_export", "write", "--episodes", str(count)]
+    figures: Figures = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
+    return figures
 
 
-def written(folder: Path, count: int) -> Figures:
+def write_metadata(folder: Path, count: int) -> Figures:
     """Write the metadata of so many episodes, whose clips are links to one, twice; then the peak of this process."""
     tiny = folder / "tiny.mp4"
     make_clip(tiny, pictures=[np.zeros((64, 128, 3), np.uint8)] * 2, fps=FPS)
@@ -172,16 +172,16 @@ def _children_s() -> float:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["metadata", "cut", "written"]))
+@click.argument("what", type=click.Choice(["metadata", "cut", "write"]))
 @click.option("--minutes", default=10.0, show_default=True, help="Length of the clip that is exported.")
-@click.option("--episodes", default=EPISODES, show_default=True, help="Episodes of one data set: for `written`.")
+@click.option("--episodes", default=EPISODES, show_default=True, help="Episodes of one data set: for `write`.")
 def main(what: str, minutes: float, episodes: int) -> None:
     """Run a benchmark of exports; exit 1 if a limit is not held."""
     av.logging.set_level(av.logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="egoclean-bench-") as name:
         folder = Path(name)
-        if what == "written":
-            click.echo(json.dumps(written(folder, episodes)))
+        if what == "write":
+            click.echo(json.dumps(write_metadata(folder, episodes)))
             return
         figures = metadata() if what == "metadata" else cut(folder, minutes)
     click.echo("\n".join(f"{key:>30}  {value}" for key, value in figures.items()))

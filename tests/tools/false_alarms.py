@@ -111,8 +111,8 @@ def events(units: Iterator[Float64], options: DetectorOptions) -> list[float]:
 def is_found(seed: int, windows: int, options: DetectorOptions) -> bool:
     """Whether a stretch of other work, somewhere after the first third of a clip, is found to within its length."""
     start = int(np.random.default_rng(seed).integers(windows // 3, windows - OTHER_WORK_S))
-    found = events(simulated_work(seed, windows, range(start, start + OTHER_WORK_S)), options)
-    return any(abs(t_s - start) < OTHER_WORK_S for t_s in found)
+    changes = events(simulated_work(seed, windows, range(start, start + OTHER_WORK_S)), options)
+    return any(abs(t_s - start) < OTHER_WORK_S for t_s in changes)
 
 
 @click.command()
@@ -122,17 +122,17 @@ def is_found(seed: int, windows: int, options: DetectorOptions) -> bool:
 def main(hours: float, clip_minutes: float, seed: int) -> None:
     """Count false alarms in simulated usual work, and what is missed of other work."""
     windows, clips = round(clip_minutes * 60), max(1, round(hours * 60 / clip_minutes))
-    options, alarms, found = DetectorOptions(), 0, 0
+    options, alarms, detected = DetectorOptions(), 0, 0
     for clip in range(seed, seed + clips):
         starts_s = events(simulated_work(clip, windows), options)
         alarms += len(starts_s)
-        found += is_found(clip, windows, options)
+        detected += is_found(clip, windows, options)
         if starts_s:
             click.echo(f"clip {clip}: false alarm at {', '.join(f'{t_s:.0f} s' for t_s in starts_s)}")
     simulated_h = clips * windows / 3600
     click.echo(f"{alarms} false alarms in {simulated_h:.1f} h of {clip_minutes:g}-minute clips: ", nl=False)
     click.echo(f"{alarms / simulated_h:.3f} an hour")
-    click.echo(f"{found} of {clips} stretches of other work found")
+    click.echo(f"{detected} of {clips} stretches of other work found")
 
 
 if __name__ == "__main__":

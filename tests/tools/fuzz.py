@@ -106,7 +106,7 @@ def run_case(clip: Path, out: Path, limits: Limits) -> tuple[int | None, str]:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
 
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             [*words, "--overwrite", "--max-restarts", "0"],
             capture_output=True,
             text=True,
@@ -117,15 +117,15 @@ def run_case(clip: Path, out: Path, limits: Limits) -> tuple[int | None, str]:
         )
     except subprocess.TimeoutExpired:
         return None, f"no end within {limits.deadline_s:g} s"
-    return done.returncode, done.stderr
+    return result.returncode, result.stderr
 
 
 def hole_s(clip: Path) -> float:
     """The longest stretch between two PTS of a clip that is a hole; 0 if none is."""
     pts_s: list[float] = []
     with suppress(av.FFmpegError, IndexError), av.open(str(clip)) as container:  # it may break off: what came, counts
-        shown = (packet for packet in container.demux(video=0) if packet.size and not packet.is_discard)
-        pts_s.extend(float(packet.pts * packet.time_base) for packet in shown if packet.pts is not None)
+        displayed = (packet for packet in container.demux(video=0) if packet.size and not packet.is_discard)
+        pts_s.extend(float(packet.pts * packet.time_base) for packet in displayed if packet.pts is not None)
     steps_s = [after - before for before, after in pairwise(sorted(pts_s))]
     longest_s, period_s = max(steps_s, default=0.0), median(steps_s or [0.0])
     return longest_s if longest_s > period_s + max(HOLE_S, HOLE_PERIODS * period_s) else 0.0

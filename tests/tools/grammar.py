@@ -99,18 +99,18 @@ def answers(
     chance = torch.Generator().manual_seed(seed)
     schemas = [answer_schema(request, space) for request, space in zip(requests, box_spaces, strict=True)]
     constraint = vocabulary.grammar.constraint(schemas)
-    made = torch.zeros((len(schemas), 1), dtype=torch.long)  # a prompt of one token
+    written = torch.zeros((len(schemas), 1), dtype=torch.long)  # a prompt of one token
     going_on = torch.ones(len(schemas), dtype=torch.bool)
     ends = torch.tensor(vocabulary.end_ids)
     for _ in range(max(map(tokens_max, schemas))):
         wishes = wish(adversary, vocabulary, len(schemas), chance)
-        chosen = constraint(made, wishes).argmax(dim=1)
+        chosen = constraint(written, wishes).argmax(dim=1)
         chosen = torch.where(going_on, chosen, vocabulary.tokenizer.pad_token_id)
-        made = torch.cat([made, chosen[:, None]], dim=1)
+        written = torch.cat([written, chosen[:, None]], dim=1)
         going_on &= ~torch.isin(chosen, ends)
         if not going_on.any():
             break
-    for row in made[:, 1:].tolist():
+    for row in written[:, 1:].tolist():
         count = next((place for place, token in enumerate(row, 1) if token in vocabulary.end_ids), None)
         yield vocabulary.tokenizer.decode(row[:count], skip_special_tokens=True), count
 

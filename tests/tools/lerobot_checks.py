@@ -33,7 +33,7 @@ def opened(root: Path, backend: str, **options: Any) -> Any:  # noqa: ANN401 - L
     return LeRobotDataset("local/export", root=root, video_backend=backend, **options)
 
 
-def shown(picture: torch.Tensor) -> int:
+def number_in(picture: torch.Tensor) -> int:
     """The number that a picture shows: (3, height, width) in 0..1."""
     return number_of(np.asarray(picture.permute(1, 2, 0).numpy() * 255, np.uint8))
 
@@ -44,7 +44,9 @@ def check_items(root: Path, backend: str, expected: Figures) -> int:
     assert len(data_set) == len(expected["frames"]), f"{len(data_set)} items, not {len(expected['frames'])}"
     for index, frame in enumerate(expected["frames"]):
         item = data_set[index]
-        assert shown(item[CAMERA]) == frame, f"{root} {backend}: item {index} shows {shown(item[CAMERA])}, not {frame}"
+        assert number_in(item[CAMERA]) == frame, (
+            f"{root} {backend}: item {index} shows {number_in(item[CAMERA])}, not {frame}"
+        )
         assert item["task"] == expected["tasks"][index], f"item {index}: task {item['task']!r}"
         if (subtasks := expected.get("subtasks")) is not None:
             assert _subtask(item) == subtasks[index], f"item {index}: subtask {_subtask(item)!r}"
@@ -63,9 +65,9 @@ def _subtask(item: Figures) -> str:
 def check_boxes(root: Path, backend: str, expected: Figures) -> int:
     """Questions and answers stand on the frames at which their actions begin, and nowhere else."""
     data_set = opened(root, backend)
-    found = [index for index in range(len(data_set)) if data_set[index]["language_events"]]
-    assert found == expected["boxes"], f"boxes on {found}, not on {expected['boxes']}"
-    return len(found)
+    indices = [index for index in range(len(data_set)) if data_set[index]["language_events"]]
+    assert indices == expected["boxes"], f"boxes on {indices}, not on {expected['boxes']}"
+    return len(indices)
 
 
 def check_loader(root: Path, backend: str, expected: Figures) -> int:
@@ -76,7 +78,7 @@ def check_loader(root: Path, backend: str, expected: Figures) -> int:
 
         options["collate_fn"] = lerobot_collate_fn
     loader = torch.utils.data.DataLoader(opened(root, backend), batch_size=16, **options)
-    frames = [shown(picture) for batch in loader for picture in batch[CAMERA]]
+    frames = [number_in(picture) for batch in loader for picture in batch[CAMERA]]
     assert frames == expected["frames"]
     return len(frames)
 
@@ -89,8 +91,8 @@ def check_neighbours(root: Path, backend: str, expected: Figures) -> int:
     for first, last in _episodes(expected):
         for index in (first, first + 1, last - 1, last):
             item = data_set[index]
-            wanted = [expected["frames"][min(max(index + step, first), last)] for step in (-1, 0, 1)]
-            assert [shown(picture) for picture in item[CAMERA]] == wanted
+            numbers = [expected["frames"][min(max(index + step, first), last)] for step in (-1, 0, 1)]
+            assert [number_in(picture) for picture in item[CAMERA]] == numbers
             assert item[f"{CAMERA}_is_pad"].tolist() == [index == first, False, index == last]
             ends += 1
     return ends
@@ -100,7 +102,7 @@ def check_subset(root: Path, backend: str, expected: Figures) -> int:
     """Some episodes alone."""
     episodes = list(_episodes(expected))
     data_set = opened(root, backend, episodes=[0])
-    frames = [shown(data_set[index][CAMERA]) for index in range(len(data_set))]
+    frames = [number_in(data_set[index][CAMERA]) for index in range(len(data_set))]
     assert frames == expected["frames"][: episodes[0][1] + 1]
     return len(frames)
 
@@ -133,7 +135,7 @@ def check_long(root: Path, backend: str, expected: Figures) -> int:
     data_set = opened(root, backend)
     indices = sorted({*range(0, len(data_set), 487), *range(len(data_set) - 20, len(data_set))})
     for index in indices:
-        assert shown(data_set[index][CAMERA]) == expected["frames"][index], f"item {index} of the long episode"
+        assert number_in(data_set[index][CAMERA]) == expected["frames"][index], f"item {index} of the long episode"
     return len(indices)
 
 
@@ -170,12 +172,12 @@ def backends() -> list[str]:
     """The decoders of this release that work here. Up to 0.5, pyav is read by a class that torchvision dropped."""
     from lerobot.datasets import video_utils
 
-    found = ["pyav"] if hasattr(video_utils, "decode_video_frames_pyav") else []
+    names = ["pyav"] if hasattr(video_utils, "decode_video_frames_pyav") else []
     try:
         import torchcodec.decoders  # noqa: F401 - whether it loads
     except (ImportError, RuntimeError, OSError):
-        return found
-    return [*found, "torchcodec"]
+        return names
+    return [*names, "torchcodec"]
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import click
 
-from tests.support.coded_run import FPS, Spoken, make_coded_run
+from tests.support.coded_run import FPS, CodedSegment, make_coded_run
 from tests.support.inline import run_here
 
 LIGHT: Final = (
@@ -33,10 +33,10 @@ LIGHT: Final = (
 )  # fmt: skip
 WORDS: Final = ("pick up the screw", "drive the screw in")
 SEGMENTS: Final = (
-    Spoken(0.0, 1.5, words=WORDS),
-    Spoken(1.5, 2.6, "anomalous", failed="the annotator gave no answer"),
-    Spoken(2.6, 4.0, words=("idle",)),
-    Spoken(4.0, 5.0, words=("put the tool down",)),
+    CodedSegment(0.0, 1.5, words=WORDS),
+    CodedSegment(1.5, 2.6, "anomalous", failed="the annotator gave no answer"),
+    CodedSegment(2.6, 4.0, words=("idle",)),
+    CodedSegment(4.0, 5.0, words=("put the tool down",)),
 )
 LONG_S: Final = 900.0
 PAGES: Final = Path(__file__).parents[2] / "docs/exports"
@@ -116,15 +116,15 @@ def older_syntax(source: str) -> str:
 def export_all(folder: Path) -> None:
     """Every export that a release reads."""
     run = make_coded_run(folder, segments=SEGMENTS)
-    long = make_coded_run(folder, name="long", segments=[Spoken(0.0, LONG_S)])
+    long = make_coded_run(folder, name="long", segments=[CodedSegment(0.0, LONG_S)])
     for release in RELEASES.values():
         name, language = release.format_name, release.language
         for kind, source in (("main", run), ("again", run), ("long", long)):
             target = folder / f"{name}-{language}-{kind}"
             words = ("export", name, source, "--to", target, "--video", "raw", "--language", language)
-            done = run_here(*words, "--longest-s", str(LONG_S))
-            if done.returncode:
-                raise click.ClickException(done.stderr)
+            result = run_here(*words, "--longest-s", str(LONG_S))
+            if result.returncode:
+                raise click.ClickException(result.stderr)
 
 
 def plan_of(release: Release, folder: Path) -> dict[str, Any]:
@@ -143,12 +143,12 @@ def plan_of(release: Release, folder: Path) -> dict[str, Any]:
     return {
         "exports": exports,
         "expected": expected,
-        "long": expected_of([Spoken(0.0, LONG_S)]),
+        "long": expected_of([CodedSegment(0.0, LONG_S)]),
         "page": snippet[1] if snippet else "",
     }
 
 
-def expected_of(segments: Sequence[Spoken]) -> dict[str, Any]:
+def expected_of(segments: Sequence[CodedSegment]) -> dict[str, Any]:
     """The frames, tasks and subtasks of all indices; boxes stand where an active action begins."""
     lengths: list[int] = []
     tasks: list[str] = []
@@ -183,10 +183,10 @@ def check(version: str, envs: Path, folder: Path) -> dict[str, Any]:
         "HF_HOME": str(folder / f"hub-{version}"),
     }
     words = [sys.executable, "-m", "tests.tools.lerobot_checks", str(plan_path), str(folder / f"work-{version}")]
-    done = subprocess.run(words, env=environment, cwd=repository, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise click.ClickException(f"LeRobot {version}: {done.stderr[-4000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    result = subprocess.run(words, env=environment, cwd=repository, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise click.ClickException(f"LeRobot {version}: {result.stderr[-4000:]}")
+    figures: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return figures
 
 

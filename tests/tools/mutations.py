@@ -124,18 +124,18 @@ def remux(
     moved back, so that none comes after its PTS.
     """
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "made"  # on disk: libav opens it once more to put the index first
-        _mux(clip, made, form, times, dropped)
-        return made.read_bytes()
+        path = Path(folder) / "made"  # on disk: libav opens it once more to put the index first
+        _mux(clip, path, form, times, dropped)
+        return path.read_bytes()
 
 
 def _mux(
-    clip: Path, made: Path, form: Form, times: Callable[[list[int]], list[int]] | None, dropped: Collection[int]
+    clip: Path, path: Path, form: Form, times: Callable[[list[int]], list[int]] | None, dropped: Collection[int]
 ) -> None:
     options = dict(form.options)
-    with av.open(str(clip)) as given, av.open(str(made), "w", format=form.muxer, options=options) as output:
-        packets = [packet for packet in given.demux(given.streams.video[0]) if packet.size]
-        stream = output.add_stream_from_template(given.streams.video[0])
+    with av.open(str(clip)) as source, av.open(str(path), "w", format=form.muxer, options=options) as output:
+        packets = [packet for packet in source.demux(source.streams.video[0]) if packet.size]
+        stream = output.add_stream_from_template(source.streams.video[0])
         pts = [packet.pts or 0 for packet in packets]
         new_pts, back = (pts, 0) if times is None else (times(pts), max(pts) - min(pts))
         for number, (packet, ticks) in enumerate(zip(packets, new_pts, strict=True)):

@@ -70,15 +70,15 @@ def tally_of_model(
     with provoked(adversary, vocabulary, seed):
         for first in range(0, count, annotator.batch_max):
             numbers = range(first, min(count, first + annotator.batch_max))
-            asked = [noise_segment([0.0, rng.uniform(0.5, SECONDS_MAX)], seed=number) for number in numbers]
-            requests = {request.segment_id: request for request in asked}
-            for said in annotator.annotate(asked):
+            segments = [noise_segment([0.0, rng.uniform(0.5, SECONDS_MAX)], seed=number) for number in numbers]
+            requests = {request.segment_id: request for request in segments}
+            for outcome in annotator.annotate(segments):
                 counts["answers"] += 1
-                if not isinstance(said, AnnotationAnswer) or said.box_space is None:
+                if not isinstance(outcome, AnnotationAnswer) or outcome.box_space is None:
                     continue
-                request, (width, height) = requests[said.segment_id], said.box_space
+                request, (width, height) = requests[outcome.segment_id], outcome.box_space
                 most = tokens_max(answer_schema(request, (width, height)))
-                tokens = said.tokens_out if said.tokens_out < most else None
-                verdicts = verdict(said.raw, tokens, request, (width, height))
+                tokens = outcome.tokens_out if outcome.tokens_out < most else None
+                verdicts = verdict(outcome.raw, tokens, request, (width, height))
                 counts.update(name for name, holds in verdicts.items() if holds)
     return counts

@@ -24,8 +24,8 @@ def main() -> None:
     """Raise ``RuntimeError`` at the first difference."""
     with tempfile.TemporaryDirectory() as name, chdir(name):
         make_coded_run(Path())
-        done = run_here("export", "rerun", "runs", "--to", "review/rerun", "--video", "raw")
-        require(done.returncode == 0, done.stderr)
+        result = run_here("export", "rerun", "runs", "--to", "review/rerun", "--video", "raw")
+        require(result.returncode == 0, result.stderr)
         for number, expected in enumerate(_EXPECTED):
             path = Path(f"review/rerun/clip-s{number:04d}.rrd")
             subprocess.run([sys.executable, "-m", "rerun_cli", "rrd", "verify", path], check=True)
@@ -54,12 +54,12 @@ def values_in(path: Path, entity: str, column: str) -> list[Any]:
     """The values of one component, in the order of the recording."""
     from rerun.chunk import RrdReader
 
-    found: list[Any] = []
+    values: list[Any] = []
     for chunk in RrdReader(path).stream().to_chunks():
         batch = chunk.to_record_batch()
         if chunk.entity_path == entity and column in batch.schema.names:
-            found += [value for row in batch.column(column).to_pylist() if row for value in row]
-    return found
+            values += [value for row in batch.column(column).to_pylist() if row for value in row]
+    return values
 
 
 def require(holds: bool, otherwise: str) -> None:

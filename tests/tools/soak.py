@@ -128,7 +128,7 @@ def _watch(
     folder: Path,
     source: Path,
     wall_s: float | None,
-    done: Callable[[Path], float],
+    progress: Callable[[Path], float],
     only: set[str] | None = None,
     more: Sequence[str] = (),
 ) -> Watch:
@@ -138,16 +138,16 @@ def _watch(
     words = [sys.executable, "-m", "stream.cli", "run", str(source), *_COMMON, *more, "--out", str(out)]
     stop_at = time.monotonic() + (wall_s or math.inf)
     with (
-        (folder / "said").open("wb") as said,
+        (folder / "said").open("wb") as output,
         subprocess.Popen(
-            words, stdout=subprocess.DEVNULL, stderr=said, env={**os.environ, "TMPDIR": str(temporary)}
+            words, stdout=subprocess.DEVNULL, stderr=output, env={**os.environ, "TMPDIR": str(temporary)}
         ) as process,
     ):
         while process.poll() is None:
             if time.monotonic() > stop_at:
                 process.terminate()
                 stop_at = math.inf
-            watch.note(done(out), _look(process.pid, out, temporary, only))
+            watch.note(progress(out), _look(process.pid, out, temporary, only))
             try:
                 process.wait(_LOOK_EVERY_S)
             except subprocess.TimeoutExpired:
@@ -223,14 +223,14 @@ def main(what: str, clips: int, hours: float, wall_s: float | None, json_path: P
             watch = soak_hours(folder, hours, wall_s, annotated=annotated)
     figures = watch.figures()
     way = max(looks[-1][0] for looks in watch.seen.values())
-    done = f"{round(1000 * way)} clips" if what == "clips" else f"{way:.2f} hours of video"
-    click.echo(f"{machine()['cpu']}: {done} in {time.monotonic() - began_at:.0f} s; slopes are for {_unit(what)}")
+    amount = f"{round(1000 * way)} clips" if what == "clips" else f"{way:.2f} hours of video"
+    click.echo(f"{machine()['cpu']}: {amount} in {time.monotonic() - began_at:.0f} s; slopes are for {_unit(what)}")
     click.echo(f"{'':24}{'from':>9}{'to':>9}{'most':>9}{'slope':>10}{'limit':>8}")
     for each, figure in figures.items():
         cells = f"{figure['from']:9}{figure['to']:9}{figure['max']:9}{figure['slope']!s:>10}{figure['limit']:8}"
         click.echo(f"{each:24}{cells}  {'flat' if figure['held'] else 'GROWS'}")
     if json_path is not None:
-        json_path.write_text(json.dumps({"done": done, "figures": figures}, indent=1) + "\n")
+        json_path.write_text(json.dumps({"done": amount, "figures": figures}, indent=1) + "\n")
     sys.exit(0 if all(figure["held"] for figure in figures.values()) else 1)
 
 

@@ -39,10 +39,10 @@ NAMES = [variant.name for variant in detector_variants("embeddings")]
 
 def windows(seed: int = 0, event: float = 1.0) -> Float32:
     """(120, 16) usual work under noise, one window a second, with something else at ``EVENT_S``."""
-    made = np.random.default_rng(seed).normal(0, 0.2, (120, 16)).astype(np.float32)
-    made[:, 0] += 1
-    made[int(EVENT_S[0]) : int(EVENT_S[1]), 1] += event
-    return made
+    vectors = np.random.default_rng(seed).normal(0, 0.2, (120, 16)).astype(np.float32)
+    vectors[:, 0] += 1
+    vectors[int(EVENT_S[0]) : int(EVENT_S[1]), 1] += event
+    return vectors
 
 
 def series(vectors: Float32) -> EmbeddingSeries:
@@ -93,18 +93,18 @@ def test_table_has_one_row_for_each_variant(tmp_path: Path) -> None:
 
 def test_options_passed_are_those_of_the_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each causal row names exactly the options, other than the default ones, that its detector was given."""
-    given: list[DetectorOptions] = []
+    received: list[DetectorOptions] = []
 
     class SpyDetector(CausalDetector):
         def __init__(self, options: DetectorOptions) -> None:
-            given.append(options)
+            received.append(options)
             super().__init__(options)
 
     monkeypatch.setattr(detectors, "CausalDetector", SpyDetector)
     rows = variants(stored(tmp_path, "clip"), "--truth", truth(tmp_path, "clip"))
-    told = {name: row["options"] for name, row in rows.items() if row["detector"] == "causal"}
-    assert list(told) == list(SETTINGS)
-    assert given == [DetectorOptions(**options) for options in told.values()]
+    causal_options = {name: row["options"] for name, row in rows.items() if row["detector"] == "causal"}
+    assert list(causal_options) == list(SETTINGS)
+    assert received == [DetectorOptions(**options) for options in causal_options.values()]
 
 
 def test_settings_change_every_option_of_the_detector() -> None:
@@ -119,19 +119,21 @@ def test_causal_row_is_the_chains_own_detector(lasting: float) -> None:
     """The causal detector finds what the chain's stage announces, with the times at which it was known."""
     vectors = windows()
     vectors[int(EVENT_S[0]) : int(lasting), 1] += 1
-    told = series(vectors)
+    rounded_series = series(vectors)
     chain = [
-        Embedding(k, told.t_start_s[k], told.known_s[k], vector, vector[None].astype(np.float16))
+        Embedding(k, rounded_series.t_start_s[k], rounded_series.known_s[k], vector, vector[None].astype(np.float16))
         for k, vector in enumerate(vectors)
     ]
-    report = list(drive(Detect(DEFAULT), [*chain, End("end_of_stream", told.duration_s, 3600)]))
+    report = list(drive(Detect(DEFAULT), [*chain, End("end_of_stream", rounded_series.duration_s, 3600)]))
     opened = [item for item in report if isinstance(item, SegmentOpened) and item.kind == "anomalous"]
     closed = [item for item in report if isinstance(item, SegmentClosed) and item.kind == "anomalous"]
-    rounded = EmbeddingSeries(told.t_start_s, told.known_s, tuple(vectors.astype(np.float16)), told.duration_s)
-    (found,) = causal(rounded, DEFAULT).anomalies or ()
-    assert (found.t_start_s, found.t_end_s) == (opened[0].t_start_s, closed[-1].t_end_s)
-    assert found.opened_at_s == opened[0].detected_at_s
-    assert found.closed_at_s == (closed[-1].detected_at_s if lasting < 120 else None)
+    rounded = EmbeddingSeries(
+        rounded_series.t_start_s, rounded_series.known_s, tuple(vectors.astype(np.float16)), rounded_series.duration_s
+    )
+    (anomaly,) = causal(rounded, DEFAULT).anomalies or ()
+    assert (anomaly.t_start_s, anomaly.t_end_s) == (opened[0].t_start_s, closed[-1].t_end_s)
+    assert anomaly.opened_at_s == opened[0].detected_at_s
+    assert anomaly.closed_at_s == (closed[-1].detected_at_s if lasting < 120 else None)
 
 
 def test_the_adjacent_window_detector_finds_edges_but_no_events() -> None:
@@ -139,18 +141,18 @@ def test_the_adjacent_window_detector_finds_edges_but_no_events() -> None:
     vectors = np.tile(np.eye(2, dtype=np.float32)[0], (60, 1))
     vectors[20:40] = np.eye(2)[1]
     vectors[50] = 0.0  # says nothing: passed over
-    found = adjacent_windows(series(vectors), DEFAULT)
-    assert (found.edges_s.tolist(), found.anomalies) == ([20.0, 40.0], None)
-    row = outcome(found, (Stretch(20, 43),), 61.0).row()
+    detection = adjacent_windows(series(vectors), DEFAULT)
+    assert (detection.edges_s.tolist(), detection.anomalies) == ([20.0, 40.0], None)
+    row = outcome(detection, (Stretch(20, 43),), 61.0).row()
     assert (row["edges"], row["right_edges"], row["predicted_events"]) == (2, 1, None)
 
 
 def test_separability_counts_robust_deviations() -> None:
     """Separability is the distance of the medians over 1.4826 MAD of the normal scores; predictions play no part."""
-    found = Found(np.arange(8.0), np.array([1.0, 2, 3, 4, 5, 20, 30, 40]), np.zeros(0), ())
-    assert outcome(found, (Stretch(5, 8),), 8.0).row()["separability"] == pytest.approx((30 - 3) / 1.4826)
-    assert outcome(found, (), 8.0).row()["separability"] is None
-    assert outcome(found, (Stretch(0, 8),), 8.0).row()["separability"] is None
+    detection = Found(np.arange(8.0), np.array([1.0, 2, 3, 4, 5, 20, 30, 40]), np.zeros(0), ())
+    assert outcome(detection, (Stretch(5, 8),), 8.0).row()["separability"] == pytest.approx((30 - 3) / 1.4826)
+    assert outcome(detection, (), 8.0).row()["separability"] is None
+    assert outcome(detection, (Stretch(0, 8),), 8.0).row()["separability"] is None
 
 
 def test_clips_are_pooled(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import pytest
 from models.memory.adaptive_batch import AdaptiveBatch
 
 
-def work_that_fits(largest: int, seen: list[int]) -> Callable[[Sequence[int]], list[int]]:
+def work_that_fits(largest: int, sizes: list[int]) -> Callable[[Sequence[int]], list[int]]:
     """Work on batches of at most ``largest``; the sizes tried are noted."""
     import torch
 
     def work(batch: Sequence[int]) -> list[int]:
-        seen.append(len(batch))
+        sizes.append(len(batch))
         if len(batch) > largest:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return [10 * item for item in batch]
@@ -22,27 +22,27 @@ def work_that_fits(largest: int, seen: list[int]) -> Callable[[Sequence[int]], l
 
 def test_full_memory_halves_the_batch_and_loses_nothing() -> None:
     """After two failures batches of 8 become batches of 2, and every item is answered once and in order."""
-    halving, seen = AdaptiveBatch(8), list[int]()
-    assert list(halving.run(range(11), work_that_fits(3, seen))) == [10 * item for item in range(11)]
-    assert seen == [8, 4, 2, 2, 2, 2, 2, 1]
+    halving, sizes = AdaptiveBatch(8), list[int]()
+    assert list(halving.run(range(11), work_that_fits(3, sizes))) == [10 * item for item in range(11)]
+    assert sizes == [8, 4, 2, 2, 2, 2, 2, 1]
     assert (halving.size, halving.halvings) == (2, 2)
 
 
 def test_smaller_batches_stay() -> None:
     """What did not fit is not tried again, also not by a later call."""
-    halving, seen = AdaptiveBatch(4), list[int]()
-    work = work_that_fits(2, seen)
+    halving, sizes = AdaptiveBatch(4), list[int]()
+    work = work_that_fits(2, sizes)
     list(halving.run(range(4), work))
     list(halving.run(range(4), work))
-    assert seen == [4, 2, 2, 2, 2]
+    assert sizes == [4, 2, 2, 2, 2]
     assert halving.halvings == 1
 
 
 def test_short_batch_halves_what_it_held() -> None:
     """Three items that do not fit are followed by one at a time, although the batch could have held eight."""
-    halving, seen = AdaptiveBatch(8), list[int]()
-    list(halving.run(range(3), work_that_fits(1, seen)))
-    assert seen == [3, 1, 1, 1]
+    halving, sizes = AdaptiveBatch(8), list[int]()
+    list(halving.run(range(3), work_that_fits(1, sizes)))
+    assert sizes == [3, 1, 1, 1]
 
 
 def test_single_item_that_does_not_fit_is_an_error() -> None:

@@ -40,7 +40,9 @@ def only_view(folder: Path, truth: Path | None = None) -> RunView:
 
 def announced_spans(anomalies: Iterable[AnomalyRecord]) -> list[tuple[str | None, float, float]]:
     """Which segments, from when to when."""
-    return [(found.segment_id, found.t_start_s, found.t_end_s) for found in anomalies if found.mode == "causal"]
+    return [
+        (anomaly.segment_id, anomaly.t_start_s, anomaly.t_end_s) for anomaly in anomalies if anomaly.mode == "causal"
+    ]
 
 
 @pytest.fixture
@@ -55,9 +57,9 @@ def test_bare_folder_gives_all_three_files(tmp_path: Path) -> None:
     assert analyzed(tmp_path) == ["clip_detection.png", "clip_diagnostics.png", "anomalies.json"]
     for name, height_px in (("clip_detection.png", 1000), ("clip_diagnostics.png", 1240)):
         assert struct.unpack(">II", (tmp_path / name).read_bytes()[16:24]) == (1440, height_px)
-    found = json.loads((tmp_path / "anomalies.json").read_text())
-    assert {anomaly["mode"] for anomaly in found} == {"causal", "offline"}
-    for anomaly in found:
+    anomalies = json.loads((tmp_path / "anomalies.json").read_text())
+    assert {anomaly["mode"] for anomaly in anomalies} == {"causal", "offline"}
+    for anomaly in anomalies:
         assert anomaly["clip"] == "clip"
         assert anomaly["kind"] == "anomalous"
         assert anomaly["options"] == DetectorOptions().model_dump()
@@ -71,13 +73,13 @@ def test_run_directory_gives_what_was_announced(tmp_path: Path) -> None:
     """The causal anomalies are the anomalous segments of the run's own events, number for number."""
     layout = write_run(tmp_path / "clip", working_windows(220))
     assert analyzed(layout.root) == ["clip_detection.png", "clip_diagnostics.png", "anomalies.json"]
-    causal = [found for found in read_anomalies(layout.root / "anomalies.json") if found.mode == "causal"]
+    causal = [anomaly for anomaly in read_anomalies(layout.root / "anomalies.json") if anomaly.mode == "causal"]
     run_events = [event for event in read_events(layout.events) if event.event == "segment.closed"]
     fields = ("segment_id", "t_start_s", "t_end_s", "score_mean", "score_max", "theta_on", "theta_off")
     expected = [tuple(getattr(event, name) for name in fields) for event in run_events if event.kind == "anomalous"]
-    assert [tuple(getattr(found, name) for name in fields) for found in causal] == expected != []
+    assert [tuple(getattr(anomaly, name) for name in fields) for anomaly in causal] == expected != []
     opened = {event.segment_id: event for event in read_events(layout.events) if event.event == "segment.opened"}
-    assert [found.detected_at_s for found in causal] == [opened[str(f.segment_id)].detected_at_s for f in causal]
+    assert [anomaly.detected_at_s for anomaly in causal] == [opened[str(f.segment_id)].detected_at_s for f in causal]
 
 
 def test_events_count_and_not_the_replay(tmp_path: Path) -> None:
@@ -100,8 +102,8 @@ def test_growing_run_is_shown_up_to_now(tmp_path: Path) -> None:
     (span,) = causal_trace(view).spans
     assert span.t_start_s == pytest.approx(EVENT_S[0], abs=3)
     assert span.t_end_s == 134.0
-    (written,) = export(["anomalies"], [view], layout.root)
-    assert announced_spans(read_anomalies(written)) == []
+    (path,) = export(["anomalies"], [view], layout.root)
+    assert announced_spans(read_anomalies(path)) == []
 
 
 def test_truth_is_found_beside_the_source(tmp_path: Path) -> None:
@@ -141,10 +143,10 @@ def test_every_clip_of_a_folder_is_drawn(tmp_path: Path) -> None:
     write_bare(tmp_path / "in", working_windows(220), stem="one")
     write_bare(tmp_path / "in", working_windows(220, seed=1), stem="two")
     analyzed(tmp_path / "in", "--out", tmp_path / "out")
-    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
     pictures = [f"{stem}_{kind}.png" for stem in ("one", "two") for kind in ("detection", "diagnostics")]
-    assert written == ["anomalies.json", *pictures]
-    assert {found.clip for found in read_anomalies(tmp_path / "out" / "anomalies.json")} == {"one", "two"}
+    assert names == ["anomalies.json", *pictures]
+    assert {anomaly.clip for anomaly in read_anomalies(tmp_path / "out" / "anomalies.json")} == {"one", "two"}
 
 
 @pytest.mark.usefixtures("coarse")

@@ -71,16 +71,16 @@ def test_small_batch_goes_when_its_oldest_has_waited() -> None:
 @given(st.lists(st.floats(0, 20), max_size=30).map(sorted), st.integers(1, 5), st.floats(0, 8))
 def test_every_task_is_batched_once_and_in_order(arrivals: list[float], size_max: int, wait_max_s: float) -> None:
     """Whenever orders come, each is in one batch, none is larger than allowed, and none waits for longer."""
-    batches, gone = Batcher(size_max, wait_max_s), list[AnnotationTask]()
+    batches, batched = Batcher(size_max, wait_max_s), list[AnnotationTask]()
     for number, now_s in enumerate(arrivals):
         batches.add(order(number, queued_at_s=now_s))
         while batch := batches.due(now_s):
             assert len(batch) <= size_max
-            gone += batch
+            batched += batch
         assert all(now_s - each.queued_at_s < wait_max_s for each in batches._waiting)
     while batch := batches.rest():
-        gone += batch
-    assert [each.segment.segment_id for each in gone] == [f"s{number:04}" for number in range(len(arrivals))]
+        batched += batch
+    assert [each.segment.segment_id for each in batched] == [f"s{number:04}" for number in range(len(arrivals))]
 
 
 def test_frames_are_the_segments_own(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_frames_are_the_segments_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", ["gone", "other", "more"])
 def test_other_frames_are_never_shown(tmp_path: Path, change: str) -> None:
     """Where a keyframe has gone, has other bytes, or one too many lies there, nothing is asked."""
-    asked = spooled(tmp_path, [b"one", b"two"])
+    task = spooled(tmp_path, [b"one", b"two"])
     match change:
         case "gone":
             (tmp_path / "0000010500.jpg").unlink()
@@ -101,19 +101,19 @@ def test_other_frames_are_never_shown(tmp_path: Path, change: str) -> None:
         case _:
             (tmp_path / "0000012000.jpg").write_bytes(b"more")
     with pytest.raises(FramesMissingError, match="keyframes"):
-        read_frames(asked.segment, tmp_path)
+        read_frames(task.segment, tmp_path)
 
 
 def test_hint_describes_the_detectors_result(tmp_path: Path) -> None:
     """The hint has kind and period; without the option there is no hint."""
-    asked = spooled(tmp_path, [b"one"])
-    found = replace(asked.segment, kind="anomalous", period_s=4.92)
-    assert hint_of(found).startswith("anomalous")
-    assert "4.9 s" in hint_of(found)
+    task = spooled(tmp_path, [b"one"])
+    segment = replace(task.segment, kind="anomalous", period_s=4.92)
+    assert hint_of(segment).startswith("anomalous")
+    assert "4.9 s" in hint_of(segment)
     for hint in (True, False):
         annotator = FakeAnnotator()
-        list(AnnotatorClient(annotator, tmp_path, hint=hint).annotate([replace(asked, segment=found)]))
-        assert annotator.requests[0][0].hint == (hint_of(found) if hint else None)
+        list(AnnotatorClient(annotator, tmp_path, hint=hint).annotate([replace(task, segment=segment)]))
+        assert annotator.requests[0][0].hint == (hint_of(segment) if hint else None)
 
 
 def test_every_order_gets_an_answer(tmp_path: Path) -> None:
@@ -155,11 +155,11 @@ def test_unavailable_model_reports_before_the_failures(tmp_path: Path) -> None:
         raise ModelUnavailableError("the server says 401: give its key")
 
     annotator: Annotator = FakeAnnotator(away)
-    asked = spooled(tmp_path, [b"one"])
+    task = spooled(tmp_path, [b"one"])
     reason = "the server says 401: give its key"
-    assert list(AnnotatorClient(annotator, tmp_path, hint=True).annotate([asked])) == [
+    assert list(AnnotatorClient(annotator, tmp_path, hint=True).annotate([task])) == [
         AnnotatorUnavailable(reason),
-        AnnotationFailure(asked.segment.segment_id, asked.segment.frames_digest, reason),
+        AnnotationFailure(task.segment.segment_id, task.segment.frames_digest, reason),
     ]
 
 

@@ -54,30 +54,33 @@ def test_novel_segments_are_described_once(layout: RunLayout) -> None:
         [*items, end(len(NOVEL))],
     )
     assert sorted(subtasks(layout)) == ["s0000", "s0002", "s0003", "s0004"]
-    said = {
+    outcomes = {
         event.segment_id: (event.reason, event.same_as, event.similarity)
         for event in events_of(layout)
         if isinstance(event, events.SegmentSkipped)
     }
-    assert said == {"s0001": (SAME_AS, "s0000", pytest.approx(0.994937, abs=1e-5)), "s0005": (SAME_AS, "s0003", 1.0)}
+    assert outcomes == {
+        "s0001": (SAME_AS, "s0000", pytest.approx(0.994937, abs=1e-5)),
+        "s0005": (SAME_AS, "s0003", 1.0),
+    }
 
 
 @pytest.mark.parametrize("cut", [8, 20, 41, 60])
 def test_stopped_run_decides_and_describes_the_same(layout: RunLayout, tmp_path: Path, cut: int) -> None:
     """A run that ends anywhere and is resumed has the same descriptions and skips; no request is repeated."""
-    given = options(
+    novel = options(
         {"annotator.segments": "novel", "annotator.novelty_threshold": 0.97, "annotator.max_wait_s": 86_400.0}
     )
     items = [*(item for n, (kind, vector) in enumerate(NOVEL) for item in segment(n, kind, vector)), end(len(NOVEL))]
     whole = RunLayout(tmp_path / "whole", "clip")
     whole.root.mkdir()
-    play(whole, given, FakeAnnotator(batch_max=2), items)
+    play(whole, novel, FakeAnnotator(batch_max=2), items)
     first, second = FakeAnnotator(batch_max=2), FakeAnnotator(batch_max=2)
-    play(layout, given, first, items[:cut])
-    play(layout, given, second, items)
+    play(layout, novel, first, items[:cut])
+    play(layout, novel, second, items)
     assert layout.annotations.read_bytes() == whole.annotations.read_bytes()
-    asked = [request.segment_id for batch in first.requests + second.requests for request in batch]
-    assert sorted(asked) == sorted(subtasks(layout))
+    segment_ids = [request.segment_id for batch in first.requests + second.requests for request in batch]
+    assert sorted(segment_ids) == sorted(subtasks(layout))
 
     def outcomes(of: RunLayout) -> dict[str, str]:
         return {event.segment_id: event.event for event in events_of(of) if isinstance(event, events.Outcome)}
@@ -110,11 +113,11 @@ def failing(*names: str) -> FakeAnnotator:
 
 def kinds(layout: RunLayout) -> dict[str, list[str]]:
     """All that became of each segment."""
-    found: dict[str, list[str]] = {}
+    outcomes: dict[str, list[str]] = {}
     for event in events_of(layout):
         if isinstance(event, events.Outcome):
-            found.setdefault(event.segment_id, []).append(event.event.removeprefix("segment."))
-    return found
+            outcomes.setdefault(event.segment_id, []).append(event.event.removeprefix("segment."))
+    return outcomes
 
 
 NEXT_IS_TAKEN = {"s0000": ["failed"], "s0001": ["annotated"], "s0002": ["skipped"], "s0003": ["skipped"]}
@@ -123,13 +126,13 @@ NEXT_IS_TAKEN = {"s0000": ["failed"], "s0001": ["annotated"], "s0002": ["skipped
 @pytest.mark.parametrize("at_once", [True, False])
 def test_when_one_fails_the_next_like_it_is_described(layout: RunLayout, at_once: bool) -> None:  # noqa: FBT001
     """No segment is left out for one without words, whether those like it close before or after it has failed."""
-    given, annotator = options({"annotator.segments": "novel"}), failing("s0000")
+    novel, annotator = options({"annotator.segments": "novel"}), failing("s0000")
     items = [*alike(4), end(4)]
     if at_once:
-        play(layout, given, annotator, items)
+        play(layout, novel, annotator, items)
     else:
-        annotate = Annotate(annotator, layout.keyframes, given)
-        with recording(layout, given) as record:
+        annotate = Annotate(annotator, layout.keyframes, novel)
+        with recording(layout, novel) as record:
             write_windows(layout, items)
             for item in items:
                 list(record.on_item(item))
@@ -149,10 +152,10 @@ def write_windows(layout: RunLayout, items: list[Item]) -> None:
 @pytest.mark.parametrize("cut", [7, 14, 26, 39])
 def test_a_run_resumed_after_a_failure_is_the_same(layout: RunLayout, cut: int) -> None:
     """A run that ends anywhere and is resumed counts no failed or open segment as described."""
-    given = options({"annotator.segments": "novel", "annotator.max_wait_s": 86_400.0})
+    novel = options({"annotator.segments": "novel", "annotator.max_wait_s": 86_400.0})
     items = [*alike(4), end(4)]
-    play(layout, given, failing("s0000"), items[:cut])
-    play(layout, given, failing("s0000"), items)
+    play(layout, novel, failing("s0000"), items[:cut])
+    play(layout, novel, failing("s0000"), items)
     assert kinds(layout) == NEXT_IS_TAKEN
 
 

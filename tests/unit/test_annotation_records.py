@@ -74,7 +74,7 @@ def test_what_it_took_is_on_record(layout: RunLayout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "dollars"),
+    ("prices", "dollars"),
     [
         ({"machine.price_per_hour": 1.8}, 0.001),
         ({"machine.price_per_hour": 1.8, "annotator.url": "http://localhost:8000/v1"}, 0.001),
@@ -88,10 +88,10 @@ def test_what_it_took_is_on_record(layout: RunLayout) -> None:
     ],
 )
 def test_dollars_are_the_tokens_price_or_the_machines_time(
-    layout: RunLayout, given: dict[str, object], dollars: float | None
+    layout: RunLayout, prices: dict[str, object], dollars: float | None
 ) -> None:
     """A price for tokens is what a segment costs, else its time on this machine; of another machine's it is null."""
-    play(layout, options(given), FakeAnnotator(), clip(2))
+    play(layout, options(prices), FakeAnnotator(), clip(2))
     assert [event.dollars for event in of_kind(layout, events.SegmentAnnotated)] == [dollars, dollars]
     assert finish(layout).annotation.dollars == (None if dollars is None else pytest.approx(2 * dollars))
     validator = jsonschema.Draft202012Validator(schemas()["events"])

@@ -23,7 +23,7 @@ def test_own_options_of_an_annotator_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "help_"),
+    ("choice", "error", "help_"),
     [
         ({"annotator.name": "openai"}, UsageError, "address"),
         (
@@ -35,9 +35,9 @@ def test_own_options_of_an_annotator_exist(name: str) -> None:
     ],
 )
 def test_choice_is_settled_before_the_run(
-    described_clip: Path, given: dict[str, object], error: type[Exception], help_: str
+    described_clip: Path, choice: dict[str, object], error: type[Exception], help_: str
 ) -> None:
     """An annotator that cannot work is found before anything is decoded or written, with what helps."""
-    options = Options(source=str(described_clip)).replace({"encoder.name": "grid", **given})
+    options = Options(source=str(described_clip)).replace({"encoder.name": "grid", **choice})
     with pytest.raises(error, match=help_):
         prepare(options)

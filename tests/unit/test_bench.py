@@ -30,21 +30,21 @@ def test_baseline_takes_the_runs_view(clip: Path) -> None:
     source = open_clip(str(clip))
     facts, picture = read_facts(source), np.full((96, 128, 3), 255, np.uint8)
     lens = Options(source=str(clip)).replace({"lens.intrinsics": source.intrinsics_path()})
-    kept, whole = (
+    short, whole = (
         baseline.rectifier(facts, lens.replace({"lens.balance": balance}))(picture) for balance in (0.0, 1.0)
     )
-    assert kept.min() > 0
+    assert short.min() > 0
     assert whole.min() == 0
 
 
 def test_baseline_takes_the_chains_windows(clip: Path) -> None:
     """The usual way's windows are 64 consecutive whole frames, one every stride; or by time, as the chain's."""
     options = Options(source=str(clip)).replace({"lens.rectify": False})
-    found = list(baseline.windows(open_clip(str(clip)), options))
-    assert [window.shape for window in found] == [(64, 96, 128, 3)] * 2
-    np.testing.assert_array_equal(found[0][30:], found[1][:34])
+    windows = list(baseline.windows(open_clip(str(clip)), options))
+    assert [window.shape for window in windows] == [(64, 96, 128, 3)] * 2
+    np.testing.assert_array_equal(windows[0][30:], windows[1][:34])
     sparse = list(baseline.windows(open_clip(str(clip)), options.replace({"window.preset": "16@8"})))
-    np.testing.assert_array_equal(sparse[0][4], found[0][15])
+    np.testing.assert_array_equal(sparse[0][4], windows[0][15])
 
 
 def test_rendered_clip_has_the_requested_length(tmp_path: Path) -> None:

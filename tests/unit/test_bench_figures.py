@@ -86,8 +86,8 @@ def test_annotation_cost_is_listed_if_there_was_any() -> None:
     """Tokens a second follow from what ``run.finished`` says; without an annotator there is nothing to say."""
     assert figures.annotation(finished()) is None
     assert figures.annotation(finished(annotation={"tokens_out": 0, "seconds": 0.0})) is None
-    told = {"tokens_in": 900, "tokens_out": 300, "seconds": 6.0, "dollars": 0.01}
-    assert figures.annotation(finished(annotation=told)) == {**told, "tokens_out_per_s": 50.0}
+    usage = {"tokens_in": 900, "tokens_out": 300, "seconds": 6.0, "dollars": 0.01}
+    assert figures.annotation(finished(annotation=usage)) == {**usage, "tokens_out_per_s": 50.0}
     assert figures.annotation(finished(annotation={"dollars": 0.1})) == {"dollars": 0.1, "tokens_out_per_s": None}
 
 
@@ -121,4 +121,4 @@ def test_table_separates_measured_and_projected_figures() -> None:
         "PROJECTION  RTX 3090",
         "calculated, not measured: 63% of the 71 TFLOP/s of the GPU",
     )
-    assert [said for said in expected if said not in text] == []
+    assert [words for words in expected if words not in text] == []

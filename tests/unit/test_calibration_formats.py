@@ -33,9 +33,9 @@ def write(folder: Path, text: str | bytes) -> Path:
 )
 def test_a_file_of_each_format_is_read(tmp_path: Path, name: str, text: str) -> None:
     """The same lens in all of them, with any file name, and the format is known afterwards."""
-    found = read_calibration(write(tmp_path, text))
-    assert found.format == name
-    assert numbers_of(found.intrinsics) == pytest.approx(numbers_of(LENS), rel=1e-12)
+    intrinsics = read_calibration(write(tmp_path, text))
+    assert intrinsics.format == name
+    assert numbers_of(intrinsics.intrinsics) == pytest.approx(numbers_of(LENS), rel=1e-12)
 
 
 def test_every_format_has_a_file_here() -> None:
@@ -100,7 +100,7 @@ def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
 @pytest.mark.skipif(not FISHEYE.is_dir(), reason=f"real calibrations are not at {FISHEYE}")
 def test_a_real_gopro_is_read() -> None:
     """The published calibration of UMI's GoPro: fy is focal_length times aspect_ratio, as Theia defines it."""
-    found = read_calibration(FISHEYE / "gopro_umi_intrinsics_2_7k.json")
-    assert found.format == "OpenImuCameraCalibrator JSON"
-    assert (found.intrinsics.fx, found.intrinsics.fy) == pytest.approx((796.85446, 799.22821))
-    assert (found.intrinsics.image_width, found.intrinsics.k1) == (2704, -0.02196117964405394)
+    intrinsics = read_calibration(FISHEYE / "gopro_umi_intrinsics_2_7k.json")
+    assert intrinsics.format == "OpenImuCameraCalibrator JSON"
+    assert (intrinsics.intrinsics.fx, intrinsics.intrinsics.fy) == pytest.approx((796.85446, 799.22821))
+    assert (intrinsics.intrinsics.image_width, intrinsics.intrinsics.k1) == (2704, -0.02196117964405394)

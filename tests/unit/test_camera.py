@@ -52,7 +52,7 @@ def test_a_calibration_is_read_and_other_keys_are_ignored(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"k3": None}, "'k3' is None"),
         ({"fx": float("nan")}, "'fx' is nan"),
@@ -65,13 +65,13 @@ def test_a_calibration_is_read_and_other_keys_are_ignored(tmp_path: Path) -> Non
         ({"model": "pinhole"}, "'model' is 'pinhole'"),
     ],
 )
-def test_a_value_that_no_camera_has_is_named(tmp_path: Path, change: dict[str, object], said: str) -> None:
+def test_a_value_that_no_camera_has_is_named(tmp_path: Path, change: dict[str, object], expected: str) -> None:
     """The error is one sentence that names the file, the key and its value."""
     path = write(tmp_path / "bad.json", json.dumps({**PLAIN, **change}))
     with pytest.raises(IntrinsicsError) as caught:
         read_calibration(path)
     message = str(caught.value)
-    assert said in message
+    assert expected in message
     assert str(path) in message
     assert "\n" not in message
 
@@ -207,7 +207,7 @@ def test_a_wider_balance_and_scale_see_more() -> None:
 def test_every_ray_that_is_seen_leads_back_to_itself() -> None:
     """Within the fold, the distance in the fisheye picture has exactly one angle, and it is the ray's."""
     camera = fit_camera(lens(fx=260.0, fy=260.0, k1=-0.2, k2=0.0, k3=0.0, k4=0.0), 640, 360, 1.0, 1.6)
-    x, y, seen = camera.locate(camera.new_k, 640, 360)
+    x, y, visible = camera.locate(camera.new_k, 640, 360)
     radius = np.hypot((x - camera.k[0, 2]) / camera.k[0, 0], (y - camera.k[1, 2]) / camera.k[1, 1])
     theta = np.linspace(0.0, camera.theta_max_rad, 200_001)
     back = np.interp(radius, theta * (1 - 0.2 * theta**2), theta)
@@ -215,7 +215,7 @@ def test_every_ray_that_is_seen_leads_back_to_itself() -> None:
         *((np.arange(n) - c) / camera.new_k[0, 0] for n, c in zip((640, 360), camera.new_k[:2, 2], strict=True))
     )
     ray = np.arctan(np.hypot(across, down))
-    assert 0.3 < seen.mean() < 0.95
-    np.testing.assert_allclose(back[seen], ray[seen], atol=2e-3)
-    assert np.abs(back - ray)[~seen].min() > 0.0
-    assert ray[~seen].min() >= camera.theta_max_rad
+    assert 0.3 < visible.mean() < 0.95
+    np.testing.assert_allclose(back[visible], ray[visible], atol=2e-3)
+    assert np.abs(back - ray)[~visible].min() > 0.0
+    assert ray[~visible].min() >= camera.theta_max_rad

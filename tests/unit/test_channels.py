@@ -42,9 +42,9 @@ def test_items_arrive_in_order(context: zmq.Context[zmq.Socket[bytes]], tmp_path
         for index in range(10):
             outlet.send(frame(index), never)
         outlet.send(End("end_of_stream", 1.0, 10), never)
-        got = [inlet.receive(5000) for _ in range(11)]
-    assert [item.index for item in got if isinstance(item, EncoderFrame)] == list(range(10))
-    assert isinstance(got[-1], End)
+        received = [inlet.receive(5000) for _ in range(11)]
+    assert [item.index for item in received if isinstance(item, EncoderFrame)] == list(range(10))
+    assert isinstance(received[-1], End)
 
 
 def test_queue_is_bounded_by_bytes(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_queue_is_bounded_by_bytes(context: zmq.Context[zmq.Socket[bytes]], tmp_
 def test_slow_receiver_gets_what_a_sender_has_left(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
     """A sender that stays until its receiver has gone loses nothing, though the queue was full when it had no more."""
     hop = Channel(f"ipc://{tmp_path}/hop", 4 * TILE_BYTES, 4 * TILE_BYTES)
-    done = Event()
+    finished = Event()
 
     def send_all() -> None:
         with zmq.Context[zmq.Socket[bytes]]() as senders:
@@ -83,15 +83,15 @@ def test_slow_receiver_gets_what_a_sender_has_left(context: zmq.Context[zmq.Sock
                 for index in range(8):
                     outlet.send(frame(index), lambda: None)
                 outlet.wait_until_taken()
-            done.set()
+            finished.set()
 
     with Receiver(context, hop) as inlet:
         Thread(target=send_all).start()
-        assert not done.wait(0.3)
-        got = [inlet.receive(5000) for _ in range(8)]
+        assert not finished.wait(0.3)
+        received = [inlet.receive(5000) for _ in range(8)]
         inlet.close()
-        assert done.wait(30)
-    assert [item.index for item in got if isinstance(item, EncoderFrame)] == list(range(8))
+        assert finished.wait(30)
+    assert [item.index for item in received if isinstance(item, EncoderFrame)] == list(range(8))
 
 
 def test_first_inlet_with_an_item_is_found(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
@@ -183,10 +183,10 @@ def test_nothing_is_lost_on_a_receiver_that_is_behind(tmp_path: Path) -> None:
     with zmq.Context[zmq.Socket[bytes]]() as context, Receiver(context, hop) as inlet:
         assert handed_over.wait(20)
         sender.join(0.3)  # a sender that would leave by itself is given the time to
-        got = [inlet.receive(5000) for _ in range(7)]
+        received = [inlet.receive(5000) for _ in range(7)]
     sender.join()
-    assert [item.index for item in got if isinstance(item, EncoderFrame)] == list(range(6))
-    assert isinstance(got[-1], End)
+    assert [item.index for item in received if isinstance(item, EncoderFrame)] == list(range(6))
+    assert isinstance(received[-1], End)
 
 
 def test_an_item_knows_how_long_it_has_waited(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
@@ -197,9 +197,9 @@ def test_an_item_knows_how_long_it_has_waited(context: zmq.Context[zmq.Socket[by
         outlet.send(End("end_of_stream", 1.0, 10), never)
         sent = time.monotonic()
         inlet.socket.poll()
-        asked = time.monotonic()
+        now_s = time.monotonic()
         assert inlet.receive(5000)
-        assert asked - sent <= inlet.waited_s <= time.monotonic() - before
+        assert now_s - sent <= inlet.waited_s <= time.monotonic() - before
 
 
 def test_a_message_without_its_time_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:

@@ -49,10 +49,10 @@ def test_a_clip_gives_a_sheet_and_one_line(demo: Path, tmp_path: Path) -> None:
 def test_the_sheet_holds_both_pictures(demo: Path, tmp_path: Path) -> None:
     """Left of the middle is the frame as recorded, right of it the rectified one, and they differ."""
     invoke(demo, "--out", tmp_path / "sheet.png")
-    drawn = sheet(tmp_path / "sheet.png")
+    picture = sheet(tmp_path / "sheet.png")
     panel_w, panel_h = 900, 509
-    left = drawn[162 : 162 + panel_h, 32 : 32 + panel_w]
-    right = drawn[162 : 162 + panel_h, 64 + panel_w : 64 + 2 * panel_w]
+    left = picture[162 : 162 + panel_h, 32 : 32 + panel_w]
+    right = picture[162 : 162 + panel_h, 64 + panel_w : 64 + 2 * panel_w]
     raw = cv2.resize(next(render_frames(seconds=3.0, size=SIZE, fps=10)), (panel_w, panel_h))
     small_left, small_right, small_raw = (
         cv2.resize(part, (60, 34), interpolation=cv2.INTER_AREA).astype(float) for part in (left, right, raw)
@@ -66,8 +66,8 @@ def test_what_was_not_recorded_is_hatched(demo: Path, tmp_path: Path) -> None:
     """A wider view has fewer recorded pixels, says so, and shows the hatching that a full one does not have."""
     full, wide = tmp_path / "full.png", tmp_path / "wide.png"
     invoke(demo, "--out", full)
-    said = invoke(demo, "--out", wide, "--balance", "1", "--fov-scale", "1.5").output
-    share = float(said.split("·")[1].split("%")[0])
+    output = invoke(demo, "--out", wide, "--balance", "1", "--fov-scale", "1.5").output
+    share = float(output.split("·")[1].split("%")[0])
     hatch = np.array([84, 66, 92])
     hatched = [float((np.abs(sheet(path)[162:671, 964:1864] - hatch).max(axis=2) < 3).mean()) for path in (full, wide)]
     assert 20.0 < share < 75.0
@@ -98,7 +98,7 @@ def test_impossible_requests_are_errors(demo: Path, tmp_path: Path) -> None:
     """No calibration, a time beyond the end, a broken picture and an impossible output are one sentence each."""
     lonely = make_clip(tmp_path / "lonely.mp4", frames=2)
     (tmp_path / "broken.png").write_bytes(b"not a picture")
-    kept = demo.with_name("intrinsics.json")
+    sidecar = demo.with_name("intrinsics.json")
     out = tmp_path / "sheet.png"
     with pytest.raises(IntrinsicsError, match=r"there is no intrinsics\.json beside"):
         invoke(lonely, "--out", out)
@@ -108,7 +108,7 @@ def test_impossible_requests_are_errors(demo: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="at or after 99 s"):
         invoke(demo, "--at", "99", "--out", out)
     with pytest.raises(SourceError, match="not a picture"):
-        invoke(tmp_path / "broken.png", "--intrinsics", kept, "--out", out)
+        invoke(tmp_path / "broken.png", "--intrinsics", sidecar, "--out", out)
     with pytest.raises(UsageError, match="cannot be written"):
-        invoke(demo, "--out", kept / "sheet.png")
+        invoke(demo, "--out", sidecar / "sheet.png")
     assert not out.exists()

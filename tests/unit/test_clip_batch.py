@@ -165,15 +165,15 @@ def test_signal_that_comes_too_late_for_one_clip_ends_the_series() -> None:
 def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
     """A program that reads it between two clips sees what is done and what is left, and never a part of it."""
     record = tmp_path / "runs" / "series.json"
-    seen: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
 
     def look(clip: str) -> Outcome:
-        seen.append(json.loads(record.read_text()) if record.exists() else {})
+        records.append(json.loads(record.read_text()) if record.exists() else {})
         return Outcome(clip, ExitCode.DONE, "done", 30.0, tmp_path / clip)
 
     run_in_turn(["a", "bad", "b"], lambda clip: job(clip) if clip == "bad" else look(clip), print, fail_fast=False,
                record=record)  # fmt: skip
-    before, between = seen
+    before, between = records
     assert before == {}
     assert [(line["clip"], line["exit_code"], line["run_dir"]) for line in between["clips"]] == [
         ("a", 0, str(tmp_path / "a")),
@@ -191,9 +191,9 @@ def test_what_is_left_out_is_named_at_the_end_and_in_the_record(tmp_path: Path) 
     messages: list[str] = []
     run_in_turn(["a", "bad"], job, messages.append, fail_fast=False, record=record, left_out=left_out)
     assert messages[-2] == f"left out: {MOST_LEFT_OUT + 2} x text (0.txt, 1.txt, 2.txt, and {MOST_LEFT_OUT - 1} more)"
-    written = json.loads(record.read_text())
-    assert (written["left_out"][0], written["left_out_more"]) == ({"path": "folder/0.txt", "reason": "text"}, 2)
-    Draft202012Validator(json.loads(path_of("series").read_text())).validate(written)
+    series = json.loads(record.read_text())
+    assert (series["left_out"][0], series["left_out_more"]) == ({"path": "folder/0.txt", "reason": "text"}, 2)
+    Draft202012Validator(json.loads(path_of("series").read_text())).validate(series)
 
 
 def test_a_folder_without_videos_is_an_input_that_cannot_be_read(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def clip() -> Float32:
 def run(*arguments: str | Path) -> list[dict[str, Any]]:
     result = CliRunner().invoke(detect, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0
-    found: list[dict[str, Any]] = json.loads(result.stdout)
-    return found
+    report: list[dict[str, Any]] = json.loads(result.stdout)
+    return report
 
 
 def saved(path: Path, array: np.ndarray[Any, np.dtype[Any]]) -> Path:

@@ -62,16 +62,16 @@ def test_the_default_stream_comes_before_the_larger(tmp_path: Path) -> None:
 def test_a_cover_picture_is_not_the_clip(tmp_path: Path) -> None:
     """A still attached to a song is no video, although it is stored as a video stream."""
     path = tmp_path / "song.mp4"
-    with av.open(str(make_audio(tmp_path / "sound.mp4"))) as given, av.open(str(path), "w") as made:
-        sound = made.add_stream_from_template(given.streams.audio[0])
-        still = made.add_stream("mjpeg", rate=1)
+    with av.open(str(make_audio(tmp_path / "sound.mp4"))) as source, av.open(str(path), "w") as output:
+        sound = output.add_stream_from_template(source.streams.audio[0])
+        still = output.add_stream("mjpeg", rate=1)
         still.width, still.height, still.pix_fmt = 64, 48, "yuvj420p"
         still.disposition = Disposition.attached_pic
-        for packet in given.demux(given.streams.audio[0]):
+        for packet in source.demux(source.streams.audio[0]):
             if packet.size:
                 packet.stream = sound
-                made.mux(packet)
-        made.mux([*still.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))), *still.encode()])
+                output.mux(packet)
+        output.mux([*still.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))), *still.encode()])
     with av.open(str(path)) as container:
         assert len(container.streams.video) == 1
     with pytest.raises(SourceError, match="has no video stream, only: audio, video"):
@@ -81,13 +81,13 @@ def test_a_cover_picture_is_not_the_clip(tmp_path: Path) -> None:
 def test_metadata_in_an_unknown_encoding_is_ignored(tmp_path: Path) -> None:
     """A title that is not UTF-8 does not keep a clip from being read."""
     path = tmp_path / "titled.mkv"
-    with av.open(str(make_clip(tmp_path / "clip.mkv", frames=3))) as given, av.open(str(path), "w") as made:
-        made.metadata["title"] = "a plain title"
-        stream = made.add_stream_from_template(given.streams.video[0])
-        for packet in given.demux(given.streams.video[0]):
+    with av.open(str(make_clip(tmp_path / "clip.mkv", frames=3))) as container, av.open(str(path), "w") as output:
+        output.metadata["title"] = "a plain title"
+        stream = output.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(container.streams.video[0]):
             if packet.size:
                 packet.stream = stream
-                made.mux(packet)
+                output.mux(packet)
     path.write_bytes(path.read_bytes().replace(b"a plain title", b"\xff plain title"))
     assert len(decode(path).pictures) == 3
 

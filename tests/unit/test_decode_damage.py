@@ -66,9 +66,9 @@ def test_a_clip_cut_between_two_packets_is_truncated_too(tmp_path: Path, clip: P
 def test_a_lost_reference_costs_up_to_the_next_key_picture(tmp_path: Path, clip: Path, whole: Decoded) -> None:
     """What refers to a missing picture is withheld by libav without an error: it is damage, and the rest is intact."""
     decoded = decode(remux(clip, tmp_path / "gap.mp4", without={11}))  # the first packet after the key picture 10
-    kept = [index for index in range(30) if not 11 <= index < 20]
-    assert decoded.times_s == pytest.approx([index / _FPS for index in kept])
-    assert decoded.digests == [whole.digests[index] for index in kept]
+    intact = [index for index in range(30) if not 11 <= index < 20]
+    assert decoded.times_s == pytest.approx([index / _FPS for index in intact])
+    assert decoded.digests == [whole.digests[index] for index in intact]
     assert decoded.pictures[10].duration_s == pytest.approx(2 / _FPS)  # so the container says, without packet 11
     assert _only_damage(decoded) == (12, 20, 8)
     assert decoded.damage[0].reason == "refers to a missing picture"
@@ -162,9 +162,9 @@ def test_a_broken_packet_of_a_bare_stream_takes_its_time(tmp_path: Path) -> None
     """A key picture with a broken header costs its group, whose time is reported, in the middle and at the end."""
     path = make_clip(tmp_path / "clip.hevc")
     with av.open(str(path)) as container:
-        found = [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.is_keyframe]
+        places = [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.is_keyframe]
     for key, start in ((1, 10), (2, 20)):
-        position, size = found[key]
+        position, size = places[key]
         data = bytearray(path.read_bytes())
         header = data.rindex(b"\0\0\1", position, position + size) + 5
         data[header : header + 40] = b"\xff" * 40

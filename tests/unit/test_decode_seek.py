@@ -80,13 +80,13 @@ def test_nothing_is_missing_and_nothing_comes_twice(tmp_path: Path, kind: str, e
     """From the state after each picture: the pictures of the last half second again, then all the rest, bit for bit."""
     path = CLIPS[kind](tmp_path / f"clip.{ending}")
     whole = decode(path)
-    for given, state in some_of(list(parts(path))[::7]):
-        last = given[-1]
+    for head, state in some_of(list(parts(path))[::7]):
+        last = head[-1]
         assert isinstance(last, ShownPicture)
         replay_from_s = last.t_s - _WINDOW_S
-        again = [item for item in given if isinstance(item, ShownPicture) and item.t_s >= replay_from_s]
+        again = [item for item in head if isinstance(item, ShownPicture) and item.t_s >= replay_from_s]
         rest, _ = goes_on(path, state, replay_from_s)
-        assert rest.items == [*again, *whole.items[len(given) :]]
+        assert rest.items == [*again, *whole.items[len(head) :]]
         assert rest.end == whole.end
 
 
@@ -94,8 +94,8 @@ def test_nothing_is_missing_and_nothing_comes_twice(tmp_path: Path, kind: str, e
 def test_only_the_last_group_of_pictures_is_read_again(tmp_path: Path, ending: str) -> None:
     """Packets begin with the key picture before the frames that are asked for, not with the clip's first."""
     path = open_gop(tmp_path / f"clip.{ending}")
-    given, state = list(parts(path))[80]
-    rest, entry = goes_on(path, state, given[-1].t_s - _WINDOW_S if isinstance(given[-1], ShownPicture) else math.nan)
+    head, state = list(parts(path))[80]
+    rest, entry = goes_on(path, state, head[-1].t_s - _WINDOW_S if isinstance(head[-1], ShownPicture) else math.nan)
     assert entry is not None
     assert entry.t_s == pytest.approx(2.0)
     read = list(packets(open_clip(str(path)), start=entry))
@@ -108,10 +108,10 @@ def test_without_an_index_it_is_decoded_from_the_start(tmp_path: Path, ending: s
     """Where no index leads to a picture all is decoded again, and still nothing comes twice."""
     path = make_clip(tmp_path / f"clip.{ending}", frames=60, key_every=15)
     whole = decode(path)
-    for given, state in list(parts(path))[5::18]:
+    for head, state in list(parts(path))[5::18]:
         rest, entry = goes_on(path, state, math.inf)
         assert entry is None
-        assert rest.items == whole.items[len(given) :]
+        assert rest.items == whole.items[len(head) :]
 
 
 def test_an_entry_that_the_index_does_not_lead_to_is_reached_from_the_start(tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def test_no_event_opens_or_starts_in_the_warm_up() -> None:
     """Other work during the warm-up opens nothing, and what opens later does not begin before the warm-up's end."""
     steps = steps_of([*scene(8, 0, 0), *scene(20, 1, 1)])
     assert all(step.thresholds is None and step.change is None for step in steps[:10])
-    found = [step.change for step in steps if step.change]
-    assert all(change.t_s > 10 for change in found)
+    changes = [step.change for step in steps if step.change]
+    assert all(change.t_s > 10 for change in changes)
 
 
 def test_a_step_is_found_with_both_edges() -> None:
@@ -147,13 +147,13 @@ def test_shortest_counts_seconds_not_windows() -> None:
     """At ten windows a second, half a second of other work is six windows and still no anomaly."""
     units = [*scene(300, 0, 0), *scene(6, 1, 1), *scene(100, 0, 2)]
 
-    def found(shortest_s: float) -> list[float]:
+    def change_times_s(shortest_s: float) -> list[float]:
         detector = CausalDetector(DetectorOptions(warmup_s=10, settle_windows=5, shortest_s=shortest_s))
         changes = [detector.push(i / 10, unit).change for i, unit in enumerate(units)]
         return [change.t_s for change in changes if change]
 
-    assert found(0.3)[0] == pytest.approx(30.0)
-    assert found(3.0) == []
+    assert change_times_s(0.3)[0] == pytest.approx(30.0)
+    assert change_times_s(3.0) == []
 
 
 @pytest.mark.parametrize("ramp_s", [1, 60, 300])
@@ -163,19 +163,19 @@ def test_a_permanent_change_is_one_event_and_then_the_new_normal(ramp_s: int) ->
     share = np.clip((t_s - 600) / ramp_s, 0, 1)[:, None]
     vectors = np.random.default_rng(0).normal(0, 0.1, (1500, 8))
     vectors[:, :2] += np.hstack([1 - share, share])
-    found = [change for change, _ in changes_of(unit_rows(vectors), DetectorOptions())]
-    assert [(change.kind, change.closed_by) for change in found] == [
+    changes = [change for change, _ in changes_of(unit_rows(vectors), DetectorOptions())]
+    assert [(change.kind, change.closed_by) for change in changes] == [
         ("anomalous", "state_change"),
         ("typical", "max_duration"),
     ]
-    assert found[1].t_s - found[0].t_s == pytest.approx(180, abs=1)
+    assert changes[1].t_s - changes[0].t_s == pytest.approx(180, abs=1)
 
 
 def test_what_outweighs_all_that_was_learned_is_the_new_normal() -> None:
     """A clip that begins with something else: the usual work is an anomaly only for as long as that had lasted."""
-    found = [change for change, _ in changes_of([*scene(40, 1, 0), *scene(300, 0, 1)], DetectorOptions())]
-    assert [change.closed_by for change in found] == ["state_change", "max_duration"]
-    assert found[1].t_s == pytest.approx(80, abs=6)
+    changes = [change for change, _ in changes_of([*scene(40, 1, 0), *scene(300, 0, 1)], DetectorOptions())]
+    assert [change.closed_by for change in changes] == ["state_change", "max_duration"]
+    assert changes[1].t_s == pytest.approx(80, abs=6)
 
 
 def test_an_extreme_anomaly_does_not_hide_a_weaker_one() -> None:
@@ -252,10 +252,10 @@ def test_finds_both_events_of_the_published_clip() -> None:
     """Against the manual ground truth (208-262 s, 420-433 s): both, no other, mean IoU >= 0.82, the first in 6 s."""
     clip = np.load(CLIP_1)
     (first, known_s), (first_end, _), (second, _) = changes_of(unit_rows(clip["embeddings"]), DetectorOptions())
-    found = [(first.t_s, first_end.t_s), (second.t_s, 432.0)]
+    spans = [(first.t_s, first_end.t_s), (second.t_s, 432.0)]
     overlaps = [
         (min(end, true_end) - max(start, true_start)) / (max(end, true_end) - min(start, true_start))
-        for (start, end), (true_start, true_end) in zip(found, [(208, 262), (420, 433)], strict=True)
+        for (start, end), (true_start, true_end) in zip(spans, [(208, 262), (420, 433)], strict=True)
     ]
     assert np.mean(overlaps) >= 0.82
     assert known_s - 208 <= 6

@@ -16,9 +16,9 @@ scores = st.lists(st.integers(0, 100), min_size=1, max_size=40).map(lambda s: np
 
 def test_onset_is_where_the_score_steps_up() -> None:
     """A clean step is found to the window; each window above by a full rise counts 1."""
-    found = onset(np.array([0.2, 0.21, 0.19, 0.4, 0.41, 0.39, 0.4]), AT)
-    assert found.start == 3
-    assert found.evidence == pytest.approx(3.9)
+    index = onset(np.array([0.2, 0.21, 0.19, 0.4, 0.41, 0.39, 0.4]), AT)
+    assert index.start == 3
+    assert index.evidence == pytest.approx(3.9)
 
 
 def test_one_freak_window_is_little_evidence() -> None:
@@ -42,8 +42,8 @@ def test_offset_is_where_the_score_steps_down() -> None:
 def test_edges_maximise_their_sums_over_all_tails(values: Float64) -> None:
     """No other tail has more evidence of an onset, or lies further below the level of an offset."""
     heights = np.clip((values - AT.on) / 0.1, -1, 1)
-    begun = onset(values, AT)
-    assert begun.evidence == pytest.approx(max(heights[i:].sum() for i in range(len(values))))
-    assert begun.evidence == pytest.approx(heights[begun.start :].sum())
+    start = onset(values, AT)
+    assert start.evidence == pytest.approx(max(heights[i:].sum() for i in range(len(values))))
+    assert start.evidence == pytest.approx(heights[start.start :].sum())
     depths = 0.5 - values
     assert depths[offset(values, 0.5) :].sum() == pytest.approx(max(depths[i:].sum() for i in range(len(values) + 1)))

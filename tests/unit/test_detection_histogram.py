@@ -36,9 +36,9 @@ def test_equals_the_batch_histogram_after_every_sample(values: Float64) -> None:
         middles, counts = np.unique(
             (np.floor(values[:n] / histogram.width) + 0.5) * histogram.width, return_counts=True
         )
-        found = histogram.points()
-        np.testing.assert_array_equal(found.values, middles)
-        np.testing.assert_array_equal(found.weights, counts)
+        points = histogram.points()
+        np.testing.assert_array_equal(points.values, middles)
+        np.testing.assert_array_equal(points.weights, counts)
 
 
 @repeatable
@@ -69,10 +69,10 @@ def test_resolution_follows_the_range() -> None:
 def test_forgets_by_the_formula() -> None:
     """Once the total weight is the memory, every sample fades the older ones by 1 - 1 / memory."""
     values = np.repeat([0.1, 0.5], [30, 20])
-    found = filled(values, memory=10).points()
+    points = filled(values, memory=10).points()
     faded = 0.9 ** np.arange(20)
-    assert found.weights[1] == pytest.approx(faded.sum())
-    assert found.weights.sum() == pytest.approx(10)
+    assert points.weights[1] == pytest.approx(faded.sum())
+    assert points.weights.sum() == pytest.approx(10)
 
 
 def test_memory_is_constant_and_old_values_vanish() -> None:

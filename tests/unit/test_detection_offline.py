@@ -69,19 +69,19 @@ def test_a_stretch_shorter_than_the_shortest_is_dropped() -> None:
 def test_gives_the_published_scores_thresholds_and_segments() -> None:
     """Scores to 2e-4, median and threshold to 0.001, both segments (209-264 s, 416-431 s) to 1 s."""
     clip = np.load(CLIP_1)
-    found = detect_offline(clip["embeddings"], clip["timestamps_s"].astype(float), DetectorOptions())
-    np.testing.assert_allclose(found.scores, clip["raw_score"], atol=2e-4)
-    np.testing.assert_allclose(found.smoothed, clip["ema_score"], atol=2e-4)
-    assert found.thresholds.median == pytest.approx(0.2435, abs=0.001)
-    assert found.thresholds.on == pytest.approx(0.2644, abs=0.001)
-    assert found.thresholds.off == pytest.approx((0.2435 + 0.2644) / 2, abs=0.001)
-    np.testing.assert_allclose(found.anomalies, [(209, 264), (416, 431)], atol=1)
+    detection = detect_offline(clip["embeddings"], clip["timestamps_s"].astype(float), DetectorOptions())
+    np.testing.assert_allclose(detection.scores, clip["raw_score"], atol=2e-4)
+    np.testing.assert_allclose(detection.smoothed, clip["ema_score"], atol=2e-4)
+    assert detection.thresholds.median == pytest.approx(0.2435, abs=0.001)
+    assert detection.thresholds.on == pytest.approx(0.2644, abs=0.001)
+    assert detection.thresholds.off == pytest.approx((0.2435 + 0.2644) / 2, abs=0.001)
+    np.testing.assert_allclose(detection.anomalies, [(209, 264), (416, 431)], atol=1)
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-17, 1e-12])
 def test_scores_that_differ_by_rounding_alone_have_no_anomaly(spread: float) -> None:
     """Windows that are all alike, but for rounding, give thresholds that nothing exceeds, and no error."""
     scores = 0.25 + spread * np.arange(40.0)
-    found = detect_from_scores(scores, np.arange(40.0), DetectorOptions())
-    assert found.anomalies == []
-    assert found.thresholds.median <= found.thresholds.on
+    detection = detect_from_scores(scores, np.arange(40.0), DetectorOptions())
+    assert detection.anomalies == []
+    assert detection.thresholds.median <= detection.thresholds.on

@@ -25,8 +25,8 @@ def remembered_noise(memory: float, windows: int, dimensions: int, seed: int) ->
 
 
 def period_of(vectors: Float64) -> float | None:
-    found = repetition(vectors)
-    return found.period if found else None
+    result = repetition(vectors)
+    return result.period if result else None
 
 
 @pytest.mark.parametrize(
@@ -35,20 +35,20 @@ def period_of(vectors: Float64) -> float | None:
 )
 def test_finds_known_periods(period: float, signal: float) -> None:
     """Periods from three samples to a quarter of the length, also fractions of a sample, to 3%."""
-    found = [period_of(repeated(period, 120, signal, seed)) for seed in range(10)]
-    assert found == [pytest.approx(period, rel=0.03)] * 10
+    periods = [period_of(repeated(period, 120, signal, seed)) for seed in range(10)]
+    assert periods == [pytest.approx(period, rel=0.03)] * 10
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.5, 0.9, 0.99, 1.0])
 @pytest.mark.parametrize("dimensions", [4, 128])
 def test_invents_no_period_in_noise(memory: float, dimensions: int) -> None:
     """White noise, noise with a memory and random walks have no period, at any length."""
-    found = [
+    periods = [
         period_of(remembered_noise(memory, windows, dimensions, seed))
         for windows in (20, 60, 120)
         for seed in range(30)
     ]
-    assert found == [None] * 90
+    assert periods == [None] * 90
 
 
 def test_needs_three_cycles() -> None:
@@ -83,19 +83,19 @@ def test_a_period_is_found_across_interruptions(holes: list[tuple[int, int]]) ->
     """Stretches that are each too short for three cycles have a period together, wherever they resume the cycle."""
     slots = np.array([slot for slot in range(200) if not any(start <= slot < end for start, end in holes)])
     vectors = repeated(21.0, 200, 3.0, 0)[slots]
-    found = repetition(vectors, slots, 120)
-    assert found is not None
-    assert found.period == pytest.approx(21.0, rel=0.03)
-    assert len(found.autocorrelation) == len(found.limit) == 41
-    assert found.autocorrelation[21] > np.nanmax(autocorrelation(vectors, 40)[1][18:25])
+    result = repetition(vectors, slots, 120)
+    assert result is not None
+    assert result.period == pytest.approx(21.0, rel=0.03)
+    assert len(result.autocorrelation) == len(result.limit) == 41
+    assert result.autocorrelation[21] > np.nanmax(autocorrelation(vectors, 40)[1][18:25])
 
 
 def test_noise_with_interruptions_has_no_period() -> None:
     """Lags with few pairs, or none, are not called periods."""
     slots = np.array([slot for slot in range(300) if slot % 40 < 9])
-    found = [repetition(remembered_noise(memory, len(slots), 16, 0), slots) for memory in (0.0, 0.9, 1.0)]
-    assert [each and each.period for each in found] == [None] * 3
-    assert all(each is not None and np.isnan(each.limit).any() for each in found)
+    results = [repetition(remembered_noise(memory, len(slots), 16, 0), slots) for memory in (0.0, 0.9, 1.0)]
+    assert [each and each.period for each in results] == [None] * 3
+    assert all(each is not None and np.isnan(each.limit).any() for each in results)
 
 
 def test_effective_dimension_counts_independent_directions() -> None:

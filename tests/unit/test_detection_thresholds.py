@@ -75,32 +75,32 @@ FLOOR_ONLY = DetectorOptions(floor_mads=5, settle_windows=0)
 
 def test_floor_is_five_robust_deviations() -> None:
     """Without a second class theta_on is the median + 5 * 1.4826 MAD, and theta_off lies half way."""
-    found = causal_thresholds(USUAL, USUAL, FLOOR_ONLY)
+    thresholds = causal_thresholds(USUAL, USUAL, FLOOR_ONLY)
     median, sigma = median_and_sigma(USUAL)
-    assert found.on == pytest.approx(median + 5 * sigma)
-    assert found.off == pytest.approx(median + 2.5 * sigma)
+    assert thresholds.on == pytest.approx(median + 5 * sigma)
+    assert thresholds.off == pytest.approx(median + 2.5 * sigma)
 
 
 def test_floor_is_wider_where_few_windows_are_known() -> None:
     """The floor is multiplied by 1 + (settle_windows / n)^2."""
-    found = causal_thresholds(USUAL, USUAL, DetectorOptions(floor_mads=5, settle_windows=500))
-    assert found.on - found.median == pytest.approx(
-        1.25 * (causal_thresholds(USUAL, USUAL, FLOOR_ONLY).on - found.median)
+    thresholds = causal_thresholds(USUAL, USUAL, DetectorOptions(floor_mads=5, settle_windows=500))
+    assert thresholds.on - thresholds.median == pytest.approx(
+        1.25 * (causal_thresholds(USUAL, USUAL, FLOOR_ONLY).on - thresholds.median)
     )
 
 
 def test_otsu_lifts_the_threshold_between_two_classes() -> None:
     """Where anomalies were seen, theta_on is Otsu's threshold between them and the usual work."""
-    seen = weighted_samples(np.concatenate([USUAL.values, np.random.default_rng(3).normal(0.4, 0.01, 300)]))
-    found = causal_thresholds(USUAL, seen, FLOOR_ONLY)
-    assert found.on == otsu(seen).threshold > causal_thresholds(USUAL, USUAL, FLOOR_ONLY).on
+    all_scores = weighted_samples(np.concatenate([USUAL.values, np.random.default_rng(3).normal(0.4, 0.01, 300)]))
+    thresholds = causal_thresholds(USUAL, all_scores, FLOOR_ONLY)
+    assert thresholds.on == otsu(all_scores).threshold > causal_thresholds(USUAL, USUAL, FLOOR_ONLY).on
 
 
 def test_otsu_is_capped() -> None:
     """One extreme anomaly lifts theta_on no further than 20 robust deviations."""
-    seen = weighted_samples(np.concatenate([USUAL.values, np.full(300, 1.5)]))
-    found = causal_thresholds(USUAL, seen, FLOOR_ONLY)
-    assert found.on == pytest.approx(found.median + 20 * median_and_sigma(USUAL)[1])
+    all_scores = weighted_samples(np.concatenate([USUAL.values, np.full(300, 1.5)]))
+    thresholds = causal_thresholds(USUAL, all_scores, FLOOR_ONLY)
+    assert thresholds.on == pytest.approx(thresholds.median + 20 * median_and_sigma(USUAL)[1])
 
 
 def test_otsu_does_not_count_without_separability() -> None:

@@ -42,11 +42,11 @@ def test_sidecar_that_disagrees_is_a_warning(clip: Path, tmp_path: Path) -> None
     """What the file beside the clip says otherwise is said, in the words of a run."""
     copy = Path(shutil.copytree(clip.parent, tmp_path / "copy")) / clip.name
     case = PlannedRun(Options(source=str(copy)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
-    assert [made.message for made in reading(case) if made.name == "sidecar"] == ["none"]
+    assert [check.message for check in reading(case) if check.name == "sidecar"] == ["none"]
     copy.with_suffix(".json").write_text('{"codec": "av1"}')
-    (made,) = (made for made in reading(case) if made.name == "sidecar")
-    assert made.level == "warn"
-    assert made.message.endswith("disagrees with the clip, whose own values are used: codec av1 (the clip: hevc)")
+    (check,) = (check for check in reading(case) if check.name == "sidecar")
+    assert check.level == "warn"
+    assert check.message.endswith("disagrees with the clip, whose own values are used: codec av1 (the clip: hevc)")
 
 
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,8 +89,8 @@ def test_stored_windows_are_not_embedded_again(layout: RunLayout) -> None:
     remembered = CachedEncoder(encoder, layout, first=1)
     store = remembered.frame_store()
     slot = store.put(np.full((4, 4, 3), 7, np.uint8))
-    given = [made for size in (2, 1, 2, 1) for made in store.encode([[slot, slot]] * size).result()]
-    assert [made.mean[0] for made in given] == [1, 2, 3, 7, 7, 7]
+    embeddings = [each for size in (2, 1, 2, 1) for each in store.encode([[slot, slot]] * size).result()]
+    assert [each.mean[0] for each in embeddings] == [1, 2, 3, 7, 7, 7]
     assert encoder.asked == 3
     assert layout.encoded.stat().st_size == 3
     assert (remembered.facts(), remembered.frames, remembered.encoder_px) == ({"model": "counting"}, 2, 4)

@@ -80,10 +80,10 @@ def test_a_store_gives_what_the_window_gives(encoder: ClipEncoder) -> None:
     store.drop(dropped)
     orders = [np.arange(encoder.frames), np.arange(encoder.frames)[::-1], np.arange(encoder.frames) // 2]
     encoding = store.encode([[slots[number] for number in order] for order in orders])
-    for order, made in zip(orders, encoding.result(), strict=True):
+    for order, embedding in zip(orders, encoding.result(), strict=True):
         alone = encoder.encode(frames[order])
-        np.testing.assert_allclose(made.mean, alone.mean, rtol=1e-5, atol=1e-6)
-        np.testing.assert_array_max_ulp(made.temporal, alone.temporal, maxulp=1)
+        np.testing.assert_allclose(embedding.mean, alone.mean, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_max_ulp(embedding.temporal, alone.temporal, maxulp=1)
     assert encoding.ready()
 
 
@@ -91,10 +91,10 @@ def test_a_store_grows(encoder: ClipEncoder) -> None:
     """However many frames are kept, each stays itself."""
     store = encoder.frame_store()
     frames = _window(encoder, 8)
-    kept = [[store.put(frame) for frame in frames] for _ in range(5)]
-    assert len({slot for slots in kept for slot in slots}) == 5 * encoder.frames
+    windows = [[store.put(frame) for frame in frames] for _ in range(5)]
+    assert len({slot for slots in windows for slot in slots}) == 5 * encoder.frames
     expected = encoder.encode(frames).mean
-    for slots in (kept[0], kept[-1]):
+    for slots in (windows[0], windows[-1]):
         np.testing.assert_allclose(store.encode([slots]).result()[0].mean, expected, rtol=1e-5, atol=1e-6)
 
 

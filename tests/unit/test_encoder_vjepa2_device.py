@@ -100,10 +100,10 @@ def test_a_batch_gives_what_single_windows_give(folder: Path, frames: UInt8) -> 
     slots = [store.put(frame) for frame in frames]
     windows = [slots[start : start + TINY_FRAMES] for start in range(5)] + [[slots[0], slots[0], slots[8], slots[2]]]
     batched = store.encode(windows).result()
-    for window, made in zip(windows, batched, strict=True):
+    for window, embedding in zip(windows, batched, strict=True):
         alone = encoder.encode(np.stack([frames[slots.index(slot)] for slot in window]))
-        np.testing.assert_allclose(made.mean, alone.mean, rtol=1e-5, atol=1e-6)
-        np.testing.assert_array_max_ulp(made.temporal, alone.temporal, maxulp=1)
+        np.testing.assert_allclose(embedding.mean, alone.mean, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_max_ulp(embedding.temporal, alone.temporal, maxulp=1)
 
 
 def test_frames_that_are_under_way_may_be_dropped(folder: Path, frames: UInt8) -> None:
@@ -212,8 +212,8 @@ def test_a_gpu_agrees_with_the_plain_model(tmp_path: Path) -> None:
         tokens = plain(pixel_values_videos=pixels.to("cuda"), skip_predictor=True).last_hidden_state[0]
     temporal = tokens.unflatten(0, (FRAMES // 2, -1)).mean(dim=1)
     expected = ClipEmbedding(tokens.mean(dim=0).cpu().numpy(), temporal.half().cpu().numpy())
-    made = VJepa2Encoder(saved).encode(window)
-    assert cosine(made, expected) >= 0.999
+    embedding = VJepa2Encoder(saved).encode(window)
+    assert cosine(embedding, expected) >= 0.999
 
 
 def cosine(one: ClipEmbedding, other: ClipEmbedding) -> float:

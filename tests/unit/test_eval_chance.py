@@ -24,9 +24,9 @@ def test_random_events_have_the_right_lengths_and_never_overlap(
 ) -> None:
     """Every draw lies within the clip, is in order and disjoint, and has just the lengths it was given."""
     total_s = sum(lengths) + spare_s
-    drawn = scatter(np.array(lengths), total_s, np.random.default_rng(seed), draws=20)
-    assert drawn.shape == (20, len(lengths), 2)
-    for draw in drawn:
+    samples = scatter(np.array(lengths), total_s, np.random.default_rng(seed), draws=20)
+    assert samples.shape == (20, len(lengths), 2)
+    for draw in samples:
         assert sorted(end - start for start, end in draw) == pytest.approx(sorted(lengths))
         assert all(start >= 0 and end <= total_s + 1e-6 for start, end in draw)
         assert all(one[1] <= following[0] + 1e-9 for one, following in pairwise(draw))

@@ -67,8 +67,8 @@ def test_directory_of_runs_is_pooled(tmp_path: Path) -> None:
 def test_table_in_a_pipe_is_plain_and_aligned(tmp_path: Path) -> None:
     """In a pipe there are no colours and no rules, and no line is wrapped or cut, however long the clip's name."""
     stem = "factory001_worker001_" + "0" * 120
-    found = file(tmp_path, "found.json", json.dumps({stem: [{"t_start_s": 60, "t_end_s": 100}]}))
-    out = run(found, found).stdout
+    predictions = file(tmp_path, "found.json", json.dumps({stem: [{"t_start_s": 60, "t_end_s": 100}]}))
+    out = run(predictions, predictions).stdout
     assert "\x1b" not in out
     assert not set(out) & set("─│┌…")
     head, row = out.splitlines()[:2]
@@ -83,16 +83,16 @@ def test_terminal_of_80_columns_cuts_nothing() -> None:
     clip = ClipAnomalies("factory_001_worker_001_[0000]", (Stretch(61, 82),), (Stretch(60, 80),), 1190.0)
     screen = io.StringIO()
     show(judge_clips([clip], seed=0), (), Console(file=screen, force_terminal=True, width=80, color_system=None))
-    shown = screen.getvalue()
-    assert "…" not in shown
-    assert all(len(line) <= 80 for line in shown.splitlines() if "chance" not in line)
-    assert {"1190.00", "1.00", "0.86", "0.00"} <= set(shown.split())
+    text = screen.getvalue()
+    assert "…" not in text
+    assert all(len(line) <= 80 for line in text.splitlines() if "chance" not in line)
+    assert {"1190.00", "1.00", "0.86", "0.00"} <= set(text.split())
 
 
-@pytest.mark.parametrize(("found", "wanted"), [("[]", "[]"), ("[]", '[{"t_start_s": 1, "t_end_s": 2}]')])
-def test_empty_sides_are_legal(tmp_path: Path, found: str, wanted: str) -> None:
+@pytest.mark.parametrize(("predictions", "expected"), [("[]", "[]"), ("[]", '[{"t_start_s": 1, "t_end_s": 2}]')])
+def test_empty_sides_are_legal(tmp_path: Path, predictions: str, expected: str) -> None:
     """Without events what is not defined is null in the JSON and a dash in the table, and there is no verdict."""
-    sides = file(tmp_path, "found.json", found), file(tmp_path, "wanted.json", wanted)
+    sides = file(tmp_path, "found.json", predictions), file(tmp_path, "wanted.json", expected)
     report = as_json(*sides, "--duration-s", "100")
     assert (report["pooled"]["precision_iou_0.5"], report["pooled"]["time_precision"]) == (None, None)
     assert report["verdict"]["beats_random"] is None
@@ -102,10 +102,10 @@ def test_empty_sides_are_legal(tmp_path: Path, found: str, wanted: str) -> None:
 
 def test_broken_lines_are_reported_on_standard_error(tmp_path: Path) -> None:
     """A transcript's broken line is named on standard error and in the JSON, and the rest is judged."""
-    told = file(tmp_path, "one.txt", "[00:00:58 - 00:01:38] Refills.\n[00:02:00 - 00:01:59] Refills.\n")
-    result = run(write_run(tmp_path / "one", "one"), told, "--anomalous", "^refills")
-    assert result.stderr == f"left out: {told}, line 2: its end, 00:01:59, is not after its start, 00:02:00\n"
-    report = as_json(tmp_path / "one", told, "--anomalous", "^refills")
+    predictions = file(tmp_path, "one.txt", "[00:00:58 - 00:01:38] Refills.\n[00:02:00 - 00:01:59] Refills.\n")
+    result = run(write_run(tmp_path / "one", "one"), predictions, "--anomalous", "^refills")
+    assert result.stderr == f"left out: {predictions}, line 2: its end, 00:01:59, is not after its start, 00:02:00\n"
+    report = as_json(tmp_path / "one", predictions, "--anomalous", "^refills")
     assert (len(report["broken_rows"]), report["pooled"]["hits_edges_2s"]) == (1, 1)
 
 

@@ -173,10 +173,10 @@ def test_stricter_rules_find_no_more(predicted: tuple[Stretch, ...], true: tuple
 def test_matches_are_one_to_one(predicted: tuple[Stretch, ...], true: tuple[Stretch, ...]) -> None:
     """No event of either side is matched twice, and matched and other events together are all events."""
     judgement = judge(predicted, true, 301.0)
-    found = [*(match.predicted for match in judgement.matches), *judgement.unmatched]
-    wanted = [*(match.true for match in judgement.matches), *judgement.missed]
-    assert tuple(sorted(found, key=lambda event: event.t_start_s)) == predicted
-    assert tuple(sorted(wanted, key=lambda event: event.t_start_s)) == true
+    predicted_once = [*(match.predicted for match in judgement.matches), *judgement.unmatched]
+    true_once = [*(match.true for match in judgement.matches), *judgement.missed]
+    assert tuple(sorted(predicted_once, key=lambda event: event.t_start_s)) == predicted
+    assert tuple(sorted(true_once, key=lambda event: event.t_start_s)) == true
     assert sum(match.iou for match in judgement.matches) == pytest.approx(float(judgement.counts.iou_sum))
 
 
@@ -192,10 +192,10 @@ def best_of_all(worth: Float64) -> float:
 @given(predicted=EVENTS.map(lambda some: some[:5]), true=EVENTS.map(lambda some: some[:5]))
 def test_matching_is_the_best_of_all_assignments(predicted: tuple[Stretch, ...], true: tuple[Stretch, ...]) -> None:
     """The order-keeping matching equals brute force, for the total IoU and for the hits of every criterion."""
-    found, wanted = edges_of(predicted), edges_of(true)
-    iou = ious(found, wanted)
-    error_s = np.abs(found[:, None] - wanted[None]).max(axis=-1)
-    counts = count(found, wanted)
+    predicted_edges, true_edges = edges_of(predicted), edges_of(true)
+    iou = ious(predicted_edges, true_edges)
+    error_s = np.abs(predicted_edges[:, None] - true_edges[None]).max(axis=-1)
+    counts = count(predicted_edges, true_edges)
     assert float(counts.iou_sum) == pytest.approx(best_of_all(iou))
     for least in IOU_MIN:
         assert counts.hits[f"iou_{least}"] == best_of_all((iou >= least - 1e-9).astype(float))

@@ -19,13 +19,13 @@ def test_rows_past_the_end_of_the_clip(tmp_path: Path) -> None:
         InputError, match="ends at 300 s, after the end of the clip at 200 s: it may belong to another clip"
     ):
         make_case("clip", run, listed, None, None)
-    told = file(
+    rows = file(
         tmp_path, "clip.txt", "[00:01:00 - 00:01:30] Pause.\n[00:03:10 - 00:03:21] Pause.\n[01:01:00 - 01:01:21] Pause."
     )
-    case = make_case("clip", run, read_tracks(told)[0], re.compile("Pause"), None)
+    case = make_case("clip", run, read_tracks(rows)[0], re.compile("Pause"), None)
     assert spans(case.clip.true) == [(60, 90), (190, 201)]
     assert (case.clip.duration_s, case.clip.duration_known) == (201.0, True)
-    assert case.broken == (f"{told}, line 3: it ends at 3681 s, after the end of the clip at 200 s",)
+    assert case.broken == (f"{rows}, line 3: it ends at 3681 s, after the end of the clip at 200 s",)
 
 
 def test_clip_length_is_the_option_the_run_or_the_last_end(tmp_path: Path) -> None:
@@ -61,10 +61,10 @@ def test_clips_are_paired_by_name(tmp_path: Path) -> None:
 def test_known_broken_times_are_left_out() -> None:
     """The clip whose minutes were written as hours keeps no row past its 20 minutes, and names each one lost."""
     tracks = {track.stem: track for track in read_tracks(LOGS / "factory_001.csv")}
-    told = tracks["factory001_worker010_00001"]
-    case = make_case("clip", told, told, re.compile(""), 1200.0)
+    published = tracks["factory001_worker010_00001"]
+    case = make_case("clip", published, published, re.compile(""), 1200.0)
     assert case.clip.duration_s == 1200.0
-    assert len(case.broken) == 2 * sum(row.span.t_end_s > 1201 for row in told.rows) > 0
+    assert len(case.broken) == 2 * sum(row.span.t_end_s > 1201 for row in published.rows) > 0
     assert all(
         re.search(r"line \d+: it ends at \d+ s, after the end of the clip at 1200 s", sentence)
         for sentence in case.broken

@@ -14,24 +14,24 @@ from tests.support.eval_files import LOGS, file, needs_logs, spans, write_run
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"),
+    ("value", "seconds"),
     [
         (75, 75.0), (7.25, 7.25), ("75", 75.0), (" 75.5 ", 75.5), ("1:15", 75.0), ("01:15.25", 75.25),
         ("00:01:15", 75.0), ("1:00:00", 3600.0), ("90:00", 5400.0),
     ],
 )  # fmt: skip
-def test_times_as_people_write_them(written: object, seconds: float) -> None:
+def test_times_as_people_write_them(value: object, seconds: float) -> None:
     """Seconds, mm:ss and hh:mm:ss are read, with fractions."""
-    assert seconds_of(written) == seconds
+    assert seconds_of(value) == seconds
 
 
 @pytest.mark.parametrize(
-    "written", ["", "soon", "1:75", "0:61:00", "1:2:3:4", "-5", -1, "nan", float("inf"), 10**400, True, None, [1]]
+    "value", ["", "soon", "1:75", "0:61:00", "1:2:3:4", "-5", -1, "nan", float("inf"), 10**400, True, None, [1]]
 )
-def test_text_that_is_not_a_time_is_refused(written: object) -> None:
+def test_text_that_is_not_a_time_is_refused(value: object) -> None:
     """Fields past 59, negative, endless and other values are errors, never a time."""
     with pytest.raises(ValueError, match=r"not a time|missing"):
-        seconds_of(written)
+        seconds_of(value)
 
 
 def test_run_directory(tmp_path: Path) -> None:
@@ -165,14 +165,14 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "events.jsonl").write_text('{"event": "segment.closed"}\n')
     (tmp_path / "empty").mkdir()
-    wanted: dict[str, tuple[type[EgocleanError], str]] = {
+    expected: dict[str, tuple[type[EgocleanError], str]] = {
         "nothing.json": (InputError, "does not exist"),
         "bytes.csv": (InputError, "not UTF-8"),
         "clip.mp4": (UsageError, ".json or .csv or .txt"),
         "torn": (InputError, "a line that is not an event"),
         "empty": (InputError, "not a run directory and contains none"),
     }
-    for name, (kind, message) in wanted.items():
+    for name, (kind, message) in expected.items():
         with pytest.raises(kind, match=re.escape(message)):
             read_tracks(tmp_path / name)
 
@@ -211,5 +211,5 @@ def test_published_event_logs_are_read_whole(name: str, rows: int, clips: int) -
     assert all(track.stem and track.stem.startswith(f"factory{name}_worker") for track in tracks)
     everything = re.compile("")
     for track in tracks:
-        found = anomalies_of(track, everything)
-        assert all(one.t_end_s < other.t_start_s for one, other in pairwise(found))
+        anomalies = anomalies_of(track, everything)
+        assert all(one.t_end_s < other.t_start_s for one, other in pairwise(anomalies))

@@ -34,12 +34,12 @@ def row(frames: int, caption: str = "", histogram: "np.ndarray[Any, Any] | None"
 @pytest.mark.parametrize("lengths", [[1], [7, 7, 7], [30, 22, 28, 1, 300]])
 def test_columns_have_the_statistics_of_all_their_frames(lengths: list[int]) -> None:
     numbering = number([row(length, "abc"[place % 3]) for place, length in enumerate(lengths)])
-    found = frame_statistics(numbering)
+    statistics = frame_statistics(numbering)
     columns = frame_columns(numbering, 0, len(lengths))
-    assert list(found) == list(columns)
+    assert list(statistics) == list(columns)
     for name, column in columns.items():
         wide = column.astype(np.float64)
-        wanted = [
+        expected = [
             wide.min(),
             wide.max(),
             wide.mean(),
@@ -47,25 +47,25 @@ def test_columns_have_the_statistics_of_all_their_frames(lengths: list[int]) -> 
             len(wide),
             *np.quantile(wide, list(QUANTILES.values())),
         ]
-        assert np.allclose([value[0] for value in found[name].values()], wanted, rtol=1e-12), name
+        assert np.allclose([value[0] for value in statistics[name].values()], expected, rtol=1e-12), name
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=30))
 def test_values_that_are_counted_are_as_if_written_out(numbers: list[int]) -> None:
     values, counts = np.unique(np.array(numbers, np.float64), return_counts=True)
-    found = counted(values, counts) | quantiles(values, counts)
-    assert found["std"][0] == pytest.approx(np.std(numbers))
+    statistics = counted(values, counts) | quantiles(values, counts)
+    assert statistics["std"][0] == pytest.approx(np.std(numbers))
     for name, share in QUANTILES.items():
-        assert found[name][0] == pytest.approx(np.quantile(numbers, share))
+        assert statistics[name][0] == pytest.approx(np.quantile(numbers, share))
 
 
 def test_pictures_have_the_statistics_of_their_histograms_together() -> None:
     dark, bright = np.zeros((3, 256), np.int64), np.zeros((3, 256), np.int64)
     dark[:, 0], bright[:, 255] = 30, 10
     rows = [row(5, histogram=dark), row(7, histogram=bright)]
-    found = picture_statistics(rows) | picture_quantiles(rows)
-    assert found["count"] == [12]
-    assert np.ravel([found["min"], found["max"]]).tolist() == [0.0] * 3 + [1.0] * 3
-    assert np.allclose(np.ravel(found["mean"]), 0.25)
-    assert np.shape(found["q99"]) == (3, 1, 1)
-    assert np.allclose(np.ravel(found["q50"]), 0.0)
+    statistics = picture_statistics(rows) | picture_quantiles(rows)
+    assert statistics["count"] == [12]
+    assert np.ravel([statistics["min"], statistics["max"]]).tolist() == [0.0] * 3 + [1.0] * 3
+    assert np.allclose(np.ravel(statistics["mean"]), 0.25)
+    assert np.shape(statistics["q99"]) == (3, 1, 1)
+    assert np.allclose(np.ravel(statistics["q50"]), 0.0)

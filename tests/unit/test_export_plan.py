@@ -100,7 +100,7 @@ def test_a_split_never_separates_a_worker(worker: str, val_fraction: float, seed
     splits = defaultdict(set)
     for episode in (episode for view in views for episode in plan_run(view, wish)):
         splits[episode.worker].add(episode.split)
-    assert all(len(found) == 1 for found in splits.values())
+    assert all(len(names) == 1 for names in splits.values())
     assert set(splits) <= {name}
     assert split_of(worker, wish) == split_of(worker, wish)
 

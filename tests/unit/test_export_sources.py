@@ -9,10 +9,10 @@ from exporters.dataset.sources import ClipFinder
 from exporters.run_view import view_run
 from stream.errors import InputError
 from stream.records.schema.manifest import Manifest
-from tests.support.coded_run import Spoken, make_coded_run
+from tests.support.coded_run import CodedSegment, make_coded_run
 from tests.support.data_hub import tar_bytes
 
-SHORT = [Spoken(0.0, 0.5)]
+SHORT = [CodedSegment(0.0, 0.5)]
 
 
 def manifest_of(run: Path) -> Manifest:
@@ -57,8 +57,8 @@ def test_a_clip_that_was_replaced_is_named_or_found_elsewhere(tmp_path: Path) ->
     (tmp_path / "clip.mp4").write_bytes(b"another recording")
     with pytest.raises(InputError, match="bytes have changed"):
         ClipFinder().find(manifest_of(run))
-    found = ClipFinder(tmp_path / "backup").find(manifest_of(run))
-    assert found.name == str(tmp_path / "backup" / "clip.mp4")
+    source = ClipFinder(tmp_path / "backup").find(manifest_of(run))
+    assert source.name == str(tmp_path / "backup" / "clip.mp4")
 
 
 def test_a_member_of_a_tar_that_has_moved_is_found(tmp_path: Path) -> None:

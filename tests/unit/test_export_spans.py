@@ -36,8 +36,8 @@ def test_spans_are_in_order_not_empty_and_do_not_overlap(spans: list[tuple[float
 
 
 def test_actions_that_touch_share_no_frame() -> None:
-    found = [(span.start, span.stop) for span in action_spans(with_actions((0.0, 0.51), (0.51, 2.0)), 20)]
-    assert found == [(0, 10), (10, 40)]
+    spans = [(span.start, span.stop) for span in action_spans(with_actions((0.0, 0.51), (0.51, 2.0)), 20)]
+    assert spans == [(0, 10), (10, 40)]
 
 
 def test_an_action_shorter_than_a_frame_is_left_out() -> None:
@@ -49,14 +49,14 @@ def test_the_text_of_an_idle_action_says_so() -> None:
 
 
 def test_elan_has_no_annotation_for_objects_that_are_not_there() -> None:
-    found = tiers(with_actions((0.0, 1.0)))
-    assert (found["subtasks"], found["objects"]) == ([(0, 1000, "turn")], [])
+    result = tiers(with_actions((0.0, 1.0)))
+    assert (result["subtasks"], result["objects"]) == ([(0, 1000, "turn")], [])
 
 
 def test_reruns_lanes_end_with_their_action_and_join_where_actions_touch() -> None:
-    found = lanes(with_actions((0.0, 0.5), (0.5, 1.0), (1.5, 2.0)))
-    assert found["kind"] == [LaneChange(0.0, "anomalous"), LaneChange(2.0, "")]
-    assert found["subtask"] == [
+    result = lanes(with_actions((0.0, 0.5), (0.5, 1.0), (1.5, 2.0)))
+    assert result["kind"] == [LaneChange(0.0, "anomalous"), LaneChange(2.0, "")]
+    assert result["subtask"] == [
         LaneChange(0.0, "turn"),
         LaneChange(0.5, "turn"),
         LaneChange(1.0, ""),
@@ -93,8 +93,8 @@ def boxed(
         val_fraction=0, seed=0,
     )  # fmt: skip
     row = Row(episode=subject, clip=clip)
-    found = frame_boxes(DataSet(DataSetFiles(Path()), header, (row,), (run,)), row)
-    return [(box.frame, box.x1_px, box.y1_px, box.x2_px, box.y2_px) for box in found]
+    all_boxes = frame_boxes(DataSet(DataSetFiles(Path()), header, (row,), (run,)), row)
+    return [(box.frame, box.x1_px, box.y1_px, box.x2_px, box.y2_px) for box in all_boxes]
 
 
 def test_a_box_is_in_pixels_of_the_frame_at_which_its_action_begins() -> None:

@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 
 from exporters.dataset.store import DataSetFiles
-from tests.support.coded_run import Spoken, make_coded_run
+from tests.support.coded_run import CodedSegment, make_coded_run
 from tests.support.inline import run_here
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_coded_run(tmp_path_factory.mktemp("coded"), segments=[Spoken(0.0, 0.5)])
+    return make_coded_run(tmp_path_factory.mktemp("coded"), segments=[CodedSegment(0.0, 0.5)])
 
 
 def refusal(*args: str | Path, code: int = 2) -> str:
     """The error of a call that is refused."""
-    done = run_here("export", *args, "--video", "raw")
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
+    result = run_here("export", *args, "--video", "raw")
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr
 
 
 def test_a_folder_with_something_else_is_refused(run: Path, tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_a_torn_line_was_never_added(run: Path, tmp_path: Path) -> None:
     assert run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw").returncode == 0
     episodes = DataSetFiles(tmp_path / "set").episodes
     episodes.write_bytes(episodes.read_bytes()[:-9])
-    done = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw")
-    assert (done.returncode, "1 episodes added" in done.stdout) == (0, True)
+    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw")
+    assert (result.returncode, "1 episodes added" in result.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -104,18 +104,18 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
 
 def test_a_clip_that_has_changed_is_named_and_the_others_are_exported(tmp_path: Path) -> None:
     for name, run_id in (("a", "1" * 16), ("b", "2" * 16)):
-        make_coded_run(tmp_path, name=name, run_id=run_id, segments=[Spoken(0.0, 0.5)])
+        make_coded_run(tmp_path, name=name, run_id=run_id, segments=[CodedSegment(0.0, 0.5)])
     (tmp_path / "a.mp4").write_bytes((tmp_path / "a.mp4").read_bytes() + b"x")
-    done = run_here("export", "clips", tmp_path / "runs", "--to", tmp_path / "set", "--video", "raw")
-    assert done.returncode == 4
-    assert "bytes have changed" in done.stdout
+    result = run_here("export", "clips", tmp_path / "runs", "--to", tmp_path / "set", "--video", "raw")
+    assert result.returncode == 4
+    assert "bytes have changed" in result.stdout
     assert [path.name for path in (tmp_path / "set/clips").iterdir()] == ["b-s0000.mp4"]
 
 
 def test_clips_of_the_same_name_are_kept_apart(tmp_path: Path) -> None:
     for folder, run_id in (("one", "1" * 16), ("two", "2" * 16)):
         (tmp_path / folder).mkdir()
-        make_coded_run(tmp_path / folder, run_id=run_id, segments=[Spoken(0.0, 0.5)])
+        make_coded_run(tmp_path / folder, run_id=run_id, segments=[CodedSegment(0.0, 0.5)])
     runs = [tmp_path / folder / "runs" for folder in ("one", "two")]
     assert run_here("export", "clips", *runs, "--to", tmp_path / "set", "--video", "raw").returncode == 0
     names = sorted(path.name for path in (tmp_path / "set/clips").iterdir())

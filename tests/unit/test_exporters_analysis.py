@@ -46,12 +46,12 @@ def test_offline_detection_equals_the_reference_for_any_block_size(
     """Read in blocks, the offline detector gives what it gives over the whole array."""
     monkeypatch.setattr(windows_module, "BLOCK_VALUES", block_windows * TOKENS * DIMS)
     layout = write_bare(tmp_path, working_windows(200))
-    found = analysis_of(view_of(layout.root)).offline
+    blockwise = analysis_of(view_of(layout.root)).offline
     expected = offline.detect_offline(np.load(layout.temporal), np.arange(200.0), OPTIONS)
-    assert np.allclose(found.scores, expected.scores, atol=2e-6)
-    assert np.allclose(found.smoothed, expected.smoothed, atol=2e-6)
-    assert astuple(found.thresholds) == pytest.approx(astuple(expected.thresholds), abs=1e-5)
-    assert found.anomalies == expected.anomalies != []
+    assert np.allclose(blockwise.scores, expected.scores, atol=2e-6)
+    assert np.allclose(blockwise.smoothed, expected.smoothed, atol=2e-6)
+    assert astuple(blockwise.thresholds) == pytest.approx(astuple(expected.thresholds), abs=1e-5)
+    assert blockwise.anomalies == expected.anomalies != []
 
 
 def test_replay_closes_the_segments_that_the_stage_closes(tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_distances_are_those_of_neighbours_across_blocks(tmp_path: Path, monkeyp
     monkeypatch.setattr(windows_module, "BLOCK_VALUES", 3 * TOKENS * DIMS)
     layout = write_bare(tmp_path, working_windows(20))
     units = units_of(layout)
-    made = consecutive_distances(open_windows(layout).temporal_blocks())
-    assert np.allclose(made, 1 - (units[1:] * units[:-1]).sum(axis=1), atol=1e-6)
+    distances = consecutive_distances(open_windows(layout).temporal_blocks())
+    assert np.allclose(distances, 1 - (units[1:] * units[:-1]).sum(axis=1), atol=1e-6)
 
 
 def test_identical_windows_are_not_an_anomaly(tmp_path: Path) -> None:
@@ -103,24 +103,24 @@ def test_both_detectors_find_what_happens(tmp_path: Path) -> None:
 def test_period_is_marked_where_the_work_repeats(tmp_path: Path) -> None:
     """The period of the usual work is found, and the autocorrelation reaches its limit there and not between."""
     write_bare(tmp_path, working_windows(220))
-    found = work_repetition(view_of(tmp_path))
-    assert found is not None
-    assert found.period_s == pytest.approx(PERIOD_S, abs=0.3)
-    assert found.segments.period_s == pytest.approx(PERIOD_S, abs=0.3)
-    assert found.segments.time_share > 0.8
-    assert found.value[0] == pytest.approx(1.0)
-    assert found.value[PERIOD_S] > found.limit[PERIOD_S]
-    assert (found.value[3:6] < found.limit[3:6]).all()
-    assert found.lag_s[-1] == OPTIONS.period_windows // 3
+    result = work_repetition(view_of(tmp_path))
+    assert result is not None
+    assert result.period_s == pytest.approx(PERIOD_S, abs=0.3)
+    assert result.segments.period_s == pytest.approx(PERIOD_S, abs=0.3)
+    assert result.segments.time_share > 0.8
+    assert result.value[0] == pytest.approx(1.0)
+    assert result.value[PERIOD_S] > result.limit[PERIOD_S]
+    assert (result.value[3:6] < result.limit[3:6]).all()
+    assert result.lag_s[-1] == OPTIONS.period_windows // 3
 
 
 def test_noise_has_no_period(tmp_path: Path) -> None:
     """Where windows are random there is no period, of the clip or of a segment, and no lag reaches the limit."""
     write_bare(tmp_path, np.random.default_rng(0).standard_normal((200, TOKENS, DIMS)).astype(np.float16))
-    found = work_repetition(view_of(tmp_path))
-    assert found is not None
-    assert (found.period_s, found.segments.period_s, found.segments.time_share) == (None, None, 0.0)
-    assert (found.value[2:] < found.limit[2:]).all()
+    result = work_repetition(view_of(tmp_path))
+    assert result is not None
+    assert (result.period_s, result.segments.period_s, result.segments.time_share) == (None, None, 0.0)
+    assert (result.value[2:] < result.limit[2:]).all()
 
 
 @pytest.mark.parametrize("period", [16, 17, 19])
@@ -128,12 +128,12 @@ def test_a_clip_has_a_period_that_its_segments_are_too_short_for(tmp_path: Path,
     """Work that anomalies interrupt before its third cycle repeats in the clip and in no segment, and both are said."""
     events_s = [(42.0, 60.0), (102.0, 117.0), (159.0, 175.0)]
     write_bare(tmp_path, working_windows(218, period=period, events_s=events_s))
-    found = work_repetition(view_of(tmp_path))
-    assert found is not None
-    assert found.period_s == pytest.approx(period, abs=0.5)
-    assert found.segments.period_s is None
-    assert 40 <= found.segments.longest_s < 3 * period
-    assert segments_text(found) == "segments: no period (no stretch lasts 3 periods)"
+    result = work_repetition(view_of(tmp_path))
+    assert result is not None
+    assert result.period_s == pytest.approx(period, abs=0.5)
+    assert result.segments.period_s is None
+    assert 40 <= result.segments.longest_s < 3 * period
+    assert segments_text(result) == "segments: no period (no stretch lasts 3 periods)"
 
 
 def test_published_clip_gives_the_published_segments(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from tests.support.properties import is_fast
 
 def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
     """Data of the one line of that name."""
-    (found,) = [line for line in axes.lines if line.get_label() == label]
-    return np.asarray(found.get_xdata()), np.asarray(found.get_ydata())
+    (match,) = [line for line in axes.lines if line.get_label() == label]
+    return np.asarray(match.get_xdata()), np.asarray(match.get_ydata())
 
 
 def texts(axes: Axes) -> list[str]:
@@ -33,14 +33,14 @@ def texts(axes: Axes) -> list[str]:
 
 def legend(figure: Figure) -> list[str]:
     """Texts of the figure's one legend."""
-    (found,) = figure.legends
-    return [text.get_text() for text in found.get_texts()]
+    (only_legend,) = figure.legends
+    return [text.get_text() for text in only_legend.get_texts()]
 
 
 def shades(axes: Axes) -> list[tuple[float, float]]:
     """From where to where each shaded span goes."""
-    found = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-    return [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in found]
+    rectangles = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    return [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in rectangles]
 
 
 def png_size(path: Path) -> tuple[int, ...]:
@@ -94,11 +94,11 @@ def test_detection_draws_the_thresholds_as_they_moved() -> None:
     figure, data = Figure(), some_detection(100)
     draw_detection(figure, data)
     for axes, trace in zip(figure.axes[1:], (data.causal, data.offline), strict=True):
-        drawn = {label: line(axes, label)[1] for label in ("score", "EMA", "θ on", "θ off", "median")}
+        curves = {label: line(axes, label)[1] for label in ("score", "EMA", "θ on", "θ off", "median")}
         for label, values in zip(
-            drawn, (trace.score, trace.ema, trace.theta_on, trace.theta_off, trace.median), strict=True
+            curves, (trace.score, trace.ema, trace.theta_on, trace.theta_off, trace.median), strict=True
         ):
-            assert np.array_equal(drawn[label], values, equal_nan=True), label
+            assert np.array_equal(curves[label], values, equal_nan=True), label
 
 
 def test_detection_shades_spans_and_aligns_them_in_rows() -> None:
@@ -157,7 +157,7 @@ def test_each_missing_period_is_said(period_s: float | None, longest_s: float, s
     draw_diagnostics(figure, replace(data, repetition=replace(data.repetition, period_s=period_s, segments=segments)))
     assert legend(figure)[1:] == says
     lines = [
-        drawn for drawn in figure.axes[2].lines if "period" in str(drawn.get_label()) and np.size(drawn.get_xdata())
+        curve for curve in figure.axes[2].lines if "period" in str(curve.get_label()) and np.size(curve.get_xdata())
     ]
     assert len(lines) == (period_s is not None)
 

@@ -36,31 +36,31 @@ def test_cells_average_the_whole_matrix(count: int, cells_max: int, block: int, 
     slots = np.array([slot for slot in range(count) if slot not in holes])
     rows = unit_rows(len(slots))
     cells = cells_of(slots * 0.5 + 3.0, cells_max)
-    made = similarity(in_blocks(rows, block), cells).values
+    matrix = similarity(in_blocks(rows, block), cells).values
     whole = rows @ rows.T
-    assert made.shape == (cells.count, cells.count)
+    assert matrix.shape == (cells.count, cells.count)
     assert cells.count <= cells_max
     for row in range(cells.count):
         for column in range(cells.count):
             part = whole[np.ix_(cells.of_window == row, cells.of_window == column)]
             expected = part.mean() if part.size else np.nan
-            assert made[row, column] == pytest.approx(expected, abs=1e-5, nan_ok=True)
+            assert matrix[row, column] == pytest.approx(expected, abs=1e-5, nan_ok=True)
 
 
 def test_short_clip_is_not_averaged() -> None:
     """With at most as many windows as cells the matrix is the plain one."""
     rows = unit_rows(40)
-    made = similarity([rows], cells_of(np.arange(40.0)))
-    assert np.allclose(made.values, rows @ rows.T, atol=1e-6)
-    assert (made.cells.cell_s, made.cells.t_start_s, made.cells.t_end_s) == (1.0, 0.0, 40.0)
+    matrix = similarity([rows], cells_of(np.arange(40.0)))
+    assert np.allclose(matrix.values, rows @ rows.T, atol=1e-6)
+    assert (matrix.cells.cell_s, matrix.cells.t_start_s, matrix.cells.t_end_s) == (1.0, 0.0, 40.0)
 
 
 def test_windows_a_little_off_their_stride_keep_their_cell() -> None:
     """Frame times do not fall on whole strides: jitter leaves no empty cell and no double one, missing windows do."""
     t_s = np.arange(100) + np.random.default_rng(1).uniform(-0.2, 0.2, 100)
     assert np.array_equal(cells_of(t_s).of_window, np.arange(100))
-    kept = np.delete(np.arange(100), np.s_[40:52])
-    assert np.array_equal(cells_of(t_s[kept]).of_window, kept)
+    slots = np.delete(np.arange(100), np.s_[40:52])
+    assert np.array_equal(cells_of(t_s[slots]).of_window, slots)
 
 
 def test_eight_hours_become_a_matrix_of_bounded_size() -> None:

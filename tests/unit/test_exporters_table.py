@@ -14,7 +14,7 @@ def test_every_exporter_writes_the_files_that_it_names(tmp_path: Path, name: str
     """An exporter creates exactly the files that it returns, in the folder that it is given, and not in the run's."""
     layout = write_run(tmp_path / "clip", working_windows(60))
     before = sorted(layout.root.iterdir())
-    written = export([name], [view_run(layout.root)], tmp_path / "out")
-    assert sorted(written) == sorted((tmp_path / "out").iterdir()) != []
-    assert all(path.stat().st_size for path in written)
+    paths = export([name], [view_run(layout.root)], tmp_path / "out")
+    assert sorted(paths) == sorted((tmp_path / "out").iterdir()) != []
+    assert all(path.stat().st_size for path in paths)
     assert sorted(layout.root.iterdir()) == before

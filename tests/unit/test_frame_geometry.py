@@ -58,11 +58,11 @@ def test_all_of_the_picture_is_in_the_encoder_frame(size: tuple[int, int]) -> No
     squashed = encoder_view(width, height, 256, "stretch")
     assert (squashed.scale_x * width, squashed.scale_y * height, squashed.left, squashed.top) == (256, 256, 0, 0)
     boxed = encoder_view(width, height, 256, "letterbox")
-    shown = boxed.shows(width, height)
+    visible = boxed.shows(width, height)
     assert boxed.scale_x == pytest.approx(boxed.scale_y, rel=0.01)
-    assert shown.any(axis=0).sum() == pytest.approx(256 * width / max(size), abs=0.5)
-    assert shown.any(axis=1).sum() == pytest.approx(256 * height / max(size), abs=0.5)
-    np.testing.assert_allclose(np.argwhere(shown).mean(axis=0), 127.5, atol=0.5)
+    assert visible.any(axis=0).sum() == pytest.approx(256 * width / max(size), abs=0.5)
+    assert visible.any(axis=1).sum() == pytest.approx(256 * height / max(size), abs=0.5)
+    np.testing.assert_allclose(np.argwhere(visible).mean(axis=0), 127.5, atol=0.5)
 
 
 @pytest.mark.parametrize("camera", [None, camera_for(SMALL), camera_for(SMALL, balance=1.0)], ids=["raw", "0", "1"])
@@ -97,11 +97,11 @@ def test_the_record_names_the_geometry() -> None:
 def test_the_stage_takes_a_geometry() -> None:
     """The chain's rectifier makes the frame that was requested."""
     frame = frame_of(scene(SMALL))
-    (made,) = [
+    (encoder_frame,) = [
         item
         for item in Rectify(None, resize_mode="letterbox").on_item(Picture(0, 0.0, 0.03, frame))
         if isinstance(item, EncoderFrame)
     ]
     np.testing.assert_array_equal(
-        made.rgb, FrameRemap(frame_format_of(frame), None, resize_mode="letterbox").encoder_frame(frame)
+        encoder_frame.rgb, FrameRemap(frame_format_of(frame), None, resize_mode="letterbox").encoder_frame(frame)
     )

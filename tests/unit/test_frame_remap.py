@@ -126,8 +126,8 @@ def test_colours_follow_the_frames_tags(colorspace: int, color_range: int) -> No
         for plane, value in zip(frame.planes, (luma, blue, red), strict=True):
             plane.update(bytes([value]) * plane.buffer_size)
         frame.colorspace, frame.color_range = colorspace, color_range
-        shown = frame.reformat(format="rgb24", dst_colorspace="ITU709" if colorspace == 1 else None)
-        expected = rgb_of(shown)[32, 32].astype(int)
+        rgb_frame = frame.reformat(format="rgb24", dst_colorspace="ITU709" if colorspace == 1 else None)
+        expected = rgb_of(rgb_frame)[32, 32].astype(int)
         assert np.abs(encoder_frame_of(frame, None)[128, 128] - expected).max() <= 2
 
 
@@ -159,8 +159,8 @@ def masked(size: tuple[int, int], camera: Camera) -> tuple[UInt8, npt.NDArray[np
     """The keyframe of a white picture, and the rays that the lens does not see."""
     white = frame_of(np.full((size[1], size[0], 3), 255, np.uint8))
     remap = FrameRemap(frame_format_of(white), camera, keyframe_px=max(size))
-    _, _, seen = camera.locate(camera.new_k, *size)
-    return remap.keyframe(white), ~seen
+    _, _, visible = camera.locate(camera.new_k, *size)
+    return remap.keyframe(white), ~visible
 
 
 def test_what_the_lens_does_not_see_is_black() -> None:
@@ -220,9 +220,9 @@ def test_frames_are_the_segments_own() -> None:
     remap = FrameRemap(frame_format_of(first), camera_for(SMALL))
     before = rgb_of(first)
     frame = remap.encoder_frame(first)
-    kept = frame.copy()
-    assert np.abs(remap.encoder_frame(second).astype(int) - kept).mean() > 10
-    np.testing.assert_array_equal(frame, kept)
+    copy = frame.copy()
+    assert np.abs(remap.encoder_frame(second).astype(int) - copy).mean() > 10
+    np.testing.assert_array_equal(frame, copy)
     np.testing.assert_array_equal(rgb_of(first), before)
     assert frame.flags.owndata
     assert frame.flags.c_contiguous

@@ -19,9 +19,9 @@ def windows(
     items: Iterable[Item], stride_s: float = 1.0, sampling: str = "64@30"
 ) -> tuple[list[Embedding], list[list[int]]]:
     """Embeddings, and the numbers of the frames that each was made of."""
-    wanted = Sampling.parse(sampling)
-    spy = Spy(wanted.frames)
-    stage = Embed(spy, stride_s, rate_fps=wanted.rate_fps)
+    frames_of_window = Sampling.parse(sampling)
+    spy = Spy(frames_of_window.frames)
+    stage = Embed(spy, stride_s, rate_fps=frames_of_window.rate_fps)
     return [item for item in drive(stage, [*items, END]) if isinstance(item, Embedding)], spy.seen
 
 
@@ -34,11 +34,11 @@ def irregular_times_s(frames: int) -> Float64:
 @pytest.mark.parametrize("fps", [30.0, 30000 / 1001, 30.02])
 def test_every_frame_once_at_thirty_fps(fps: float) -> None:
     """At 30 fps, NTSC or a drifting clock a window is 64 consecutive frames, from the one nearest to the stride."""
-    made, seen = windows(numbered_frames(np.arange(300) / fps))
-    assert len(made) == 8
-    for k, numbers in enumerate(seen):
+    embeddings, frame_numbers = windows(numbered_frames(np.arange(300) / fps))
+    assert len(embeddings) == 8
+    for k, numbers in enumerate(frame_numbers):
         assert numbers == list(range(round(k * fps), round(k * fps) + 64))
-        assert made[k].t_sample_s == pytest.approx(round(k * fps) / fps)
+        assert embeddings[k].t_sample_s == pytest.approx(round(k * fps) / fps)
 
 
 def test_other_rates_are_picked_by_time() -> None:
@@ -56,30 +56,30 @@ def test_other_rates_are_picked_by_time() -> None:
 def test_each_frame_is_the_nearest_of_all(sampling: str, stride_s: float) -> None:
     """With irregular times the picks are those of a search through the whole stream, for every preset."""
     times_s, preset = irregular_times_s(700), Sampling.parse(sampling)
-    _, seen = windows(numbered_frames(times_s), stride_s, sampling)
+    _, frame_numbers = windows(numbered_frames(times_s), stride_s, sampling)
     expected = []
     for start_s in np.arange(0, times_s[-1], stride_s):
         first_s = times_s[np.abs(times_s - start_s).argmin()]
         wanted_s = first_s + np.arange(preset.frames) / preset.rate_fps
         if wanted_s[-1] <= times_s[-1]:
             expected.append([int(np.abs(times_s - t_s).argmin()) for t_s in wanted_s])
-    assert seen == expected
+    assert frame_numbers == expected
 
 
 def test_hole_is_not_encoded() -> None:
     """A window over a stretch without frames is left out, and the next whole one is at its own time."""
     times = [t_s for t_s in np.arange(600) / 30 if not 6.0 <= t_s < 8.0]
-    made, _ = windows(numbered_frames(times))
-    starts = [round(item.t_sample_s) for item in made]
+    embeddings, _ = windows(numbered_frames(times))
+    starts = [round(item.t_sample_s) for item in embeddings]
     assert starts == [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]
-    assert [item.index for item in made] == list(range(len(made)))
+    assert [item.index for item in embeddings] == list(range(len(embeddings)))
 
 
 def test_a_window_of_one_frozen_frame_is_not_encoded() -> None:
     """A window that begins where a long hole does takes its first frame over and over: no gap between two shows it."""
-    made, seen = windows(numbered_frames([t_s for t_s in np.arange(420) / 30 if not 4.0 <= t_s < 10.0]))
-    assert [round(item.t_sample_s) for item in made] == [0, 1, 2, 10, 11]
-    assert min(len(set(numbers)) for numbers in seen) >= 60
+    embeddings, frame_numbers = windows(numbered_frames([t_s for t_s in np.arange(420) / 30 if not 4.0 <= t_s < 10.0]))
+    assert [round(item.t_sample_s) for item in embeddings] == [0, 1, 2, 10, 11]
+    assert min(len(set(numbers)) for numbers in frame_numbers) >= 60
 
 
 @pytest.mark.parametrize(("hole_s", "left_out"), [(0.9, 0), (1.3, 16)])
@@ -87,8 +87,8 @@ def test_a_long_window_has_the_same_holes(hole_s: float, left_out: int) -> None:
     """At 4 frames a second two frames are apart without a hole between them; a real one spoils all windows over it."""
     times_s = np.arange(1800) / 30
     whole, _ = windows(numbered_frames(times_s), sampling="64@4")
-    made, _ = windows(numbered_frames(times_s[(times_s < 30.1) | (times_s > 30.1 + hole_s)]), sampling="64@4")
-    assert len(whole) - len(made) == left_out
+    embeddings, _ = windows(numbered_frames(times_s[(times_s < 30.1) | (times_s > 30.1 + hole_s)]), sampling="64@4")
+    assert len(whole) - len(embeddings) == left_out
 
 
 def test_a_slow_source_is_not_a_hole() -> None:
@@ -116,22 +116,22 @@ def test_restored_stage_continues_exactly(sampling: str, batch: int, times_s: Fl
         return Embed(spy, 1.0, rate_fps=preset.rate_fps, batch=batch, max_latency_s=2.5), spy
 
     stage, spy = fresh()
-    whole = told([*(given for item in items for given in stage.on_item(item)), *stage.on_end()])
+    whole = identities([*(output for item in items for output in stage.on_item(item)), *stage.on_end()])
     for cut in range(0, len(items), 37):
         first, _ = fresh()
-        head = [given for item in items[:cut] for given in first.on_item(item)]
+        head = [output for item in items[:cut] for output in first.on_item(item)]
         state = first.snapshot()
         second, resumed = fresh()
         second.restore(state)
         rest = [
             item for item in items if isinstance(item, EncoderFrame) and item.t_s >= float(str(state["replay_from_s"]))
         ]
-        tail = [*(given for item in rest for given in second.on_item(item)), *second.on_end()]
-        assert told([*head, *tail]) == whole
+        tail = [*(output for item in rest for output in second.on_item(item)), *second.on_end()]
+        assert identities([*head, *tail]) == whole
         assert resumed.batches == spy.batches[len(spy.batches) - len(resumed.batches) :]
 
 
-def told(items: Iterable[Item]) -> list[tuple[int, float, float, float]]:
+def identities(items: Iterable[Item]) -> list[tuple[int, float, float, float]]:
     """What tells one embedding from another."""
     return [
         (item.index, item.t_sample_s, item.t_end_s, float(item.temporal[0, 0]))
@@ -171,6 +171,6 @@ def test_sampling_is_recorded() -> None:
 @pytest.mark.parametrize(("sampling", "sample_s"), [("64@30", 0.0), ("16@8", 0.0), ("32@8", 2.0), ("64@4", 8.0)])
 def test_a_long_window_is_dated_with_its_middle(sampling: str, sample_s: float) -> None:
     """A window up to the published one's length stands for its start, as published; a longer one for its middle."""
-    made, _ = windows(numbered_frames(np.arange(600) / 30), sampling=sampling)
-    assert made[0].t_sample_s == pytest.approx(sample_s, abs=0.15)
-    assert np.diff([item.t_sample_s for item in made]) == pytest.approx(1.0)
+    embeddings, _ = windows(numbered_frames(np.arange(600) / 30), sampling=sampling)
+    assert embeddings[0].t_sample_s == pytest.approx(sample_s, abs=0.15)
+    assert np.diff([item.t_sample_s for item in embeddings]) == pytest.approx(1.0)

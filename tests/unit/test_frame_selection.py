@@ -51,10 +51,10 @@ def test_frames_times_are_those_in_the_metadata(steps_s: list[float], most: int)
 @pytest.mark.parametrize("fps", [1.0, 4.0, 10.0, 30.0])
 def test_dense_frames_are_shown_in_about_as_many_as_allowed(fps: float) -> None:
     """A segment whose frames are dense enough is seen in nearly as many as allowed, from its start to its end."""
-    shown = even_choice([index / fps for index in range(round(64 * fps) + 1)], 32)
-    assert len(shown) >= 26
-    assert shown[0] / fps <= 1.0
-    assert shown[-1] / fps >= 63.0
+    indices = even_choice([index / fps for index in range(round(64 * fps) + 1)], 32)
+    assert len(indices) >= 26
+    assert indices[0] / fps <= 1.0
+    assert indices[-1] / fps >= 63.0
 
 
 def test_keyframes_of_a_rate_that_does_not_divide_the_cameras_are_even() -> None:
@@ -63,9 +63,9 @@ def test_keyframes_of_a_rate_that_does_not_divide_the_cameras_are_even() -> None
     assert len(even_choice(times_s, 32)) == 30
 
 
-@pytest.mark.parametrize(("count", "shown"), [(3, 3), (32, 32), (33, 32), (65, 32), (900, 32)])
-def test_spread_choice_has_all_that_may_be_shown(count: int, shown: int) -> None:
+@pytest.mark.parametrize(("count", "frames_max"), [(3, 3), (32, 32), (33, 32), (65, 32), (900, 32)])
+def test_spread_choice_has_all_that_may_be_shown(count: int, frames_max: int) -> None:
     """If each time is given, as many frames as allowed are shown, the first and the last among them."""
     chosen = spread_choice(count, 32)
-    assert len(set(chosen)) == len(chosen) == shown
+    assert len(set(chosen)) == len(chosen) == frames_max
     assert (chosen[0], chosen[-1]) == (0, count - 1)

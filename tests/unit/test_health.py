@@ -32,7 +32,7 @@ def test_a_container_is_well_before_it_has_a_run(tmp_path: Path) -> None:
     assert judge(tmp_path) == (False, f"{tmp_path}: no run has begun here")
     (tmp_path / "a").mkdir()
     for told_at, well in ((began - timedelta(hours=1), True), (now(), False)):
-        told = {"time": told_at.isoformat(), "state": "failed", "reason": "no", "decoded_s": 1, "windows": 1}
-        Health.model_validate(told).write(tmp_path / "a" / "health.json")
+        health = {"time": told_at.isoformat(), "state": "failed", "reason": "no", "decoded_s": 1, "windows": 1}
+        Health.model_validate(health).write(tmp_path / "a" / "health.json")
         assert judge(tmp_path, began)[0] is well
         assert not judge(tmp_path)[0]

@@ -43,9 +43,9 @@ def test_keyframes_leave_the_spool_with_their_description(layout: RunLayout) -> 
     ]
 
 
-def small_cache(policy: str, **given: object) -> dict[str, object]:
+def small_cache(policy: str, **options: object) -> dict[str, object]:
     """Room for about 10 of the fake keyframes beside one of the largest possible."""
-    return {"keyframes.on_cache_full": policy, "keyframes.cache_mib": 1, "keyframes.px": 1018, **given}
+    return {"keyframes.on_cache_full": policy, "keyframes.cache_mib": 1, "keyframes.px": 1018, **options}
 
 
 def test_full_cache_holds_up_the_chain_until_answers_come(layout: RunLayout) -> None:
@@ -58,10 +58,10 @@ def test_full_cache_holds_up_the_chain_until_answers_come(layout: RunLayout) -> 
             orders = list(record.on_notify(0.0))
         (order,) = orders
         assert isinstance(order, AnnotationTask)
-        held = sum(path.stat().st_size for path in layout.keyframes.iterdir())
-        assert held + 1018**2 > 2**20
-        for asked in [*of_kind(layout, events.SegmentClosed)][:2]:
-            list(record.on_item(AnnotationFailure(asked.segment_id, asked.frames_digest, "no")))
+        size_bytes = sum(path.stat().st_size for path in layout.keyframes.iterdir())
+        assert size_bytes + 1018**2 > 2**20
+        for closed in [*of_kind(layout, events.SegmentClosed)][:2]:
+            list(record.on_item(AnnotationFailure(closed.segment_id, closed.frames_digest, "no")))
         assert record.ready()
         assert not of_kind(layout, events.SegmentSkipped)
 

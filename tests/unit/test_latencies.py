@@ -36,11 +36,11 @@ def test_each_is_measured_from_where_it_began() -> None:
         closed("s2", "max_duration", 90, 90, second=30),
         events.SegmentSkipped(segment_id="s2", reason="nobody", time=at(31)),
     ]
-    found = latencies(run_events)
-    assert found["opening"] == {"count": 1, "p50_s": 4.5, "p95_s": 4.5, "p99_s": 4.5}
-    assert found["closing"] == {"count": 2, "p50_s": 0.0, "p95_s": 4.0, "p99_s": 4.0}
-    assert found["annotation"] == {"count": 2, "p50_s": 1.0, "p95_s": 2.5, "p99_s": 2.5}
-    assert summary_line({"opening": found["opening"]}) == "latency p50 / p95 / p99: opening 4.5 / 4.5 / 4.5 s"
+    result = latencies(run_events)
+    assert result["opening"] == {"count": 1, "p50_s": 4.5, "p95_s": 4.5, "p99_s": 4.5}
+    assert result["closing"] == {"count": 2, "p50_s": 0.0, "p95_s": 4.0, "p99_s": 4.0}
+    assert result["annotation"] == {"count": 2, "p50_s": 1.0, "p95_s": 2.5, "p99_s": 2.5}
+    assert summary_line({"opening": result["opening"]}) == "latency p50 / p95 / p99: opening 4.5 / 4.5 / 4.5 s"
 
 
 def test_what_never_happened_is_left_out() -> None:

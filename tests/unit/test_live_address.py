@@ -53,8 +53,8 @@ def test_an_address_has_a_name_and_a_stem_without_secrets(spec: str, name: str, 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=4), st.text(min_size=4))
 def test_no_password_is_printed(user: str, password: str) -> None:
     """Whatever stands before the last @ is neither in the name nor in the stem."""
-    for told in (redacted(f"rtsp://{user}:{password}@h/l"), stem_of(f"rtsp://{user}:{password}@h/l")):
-        assert told in ("rtsp://***@h/l", "h_l")
+    for text in (redacted(f"rtsp://{user}:{password}@h/l"), stem_of(f"rtsp://{user}:{password}@h/l")):
+        assert text in ("rtsp://***@h/l", "h_l")
 
 
 def test_a_long_address_gives_a_short_stem() -> None:

@@ -91,8 +91,8 @@ def test_a_slow_encoder_is_never_further_behind_than_allowed(each_s: float) -> N
 def test_a_clip_is_never_skipped() -> None:
     """Frames without a time of arrival wait, however slow the encoder is."""
     clock = FakeClock()
-    given = [EncoderFrame(n, n / FPS, 1 / FPS, np.zeros((8, 8, 3), np.uint8)) for n in range(300)]
-    out = list(drive(Embed(SlowEncoder(clock, 100.0), 1.0, max_lag_s=5.0, clock=clock), given))
+    items = [EncoderFrame(n, n / FPS, 1 / FPS, np.zeros((8, 8, 3), np.uint8)) for n in range(300)]
+    out = list(drive(Embed(SlowEncoder(clock, 100.0), 1.0, max_lag_s=5.0, clock=clock), items))
     assert [type(item) for item in out] == [Embedding] * 8
 
 
@@ -101,8 +101,8 @@ def test_no_window_spans_a_gap() -> None:
     clock = FakeClock()
     before = list(_encoder_frames(clock, 4.0))
     after = [EncoderFrame(120 + n, 50_000.3 + n / FPS, 1 / FPS, before[0].rgb, clock()) for n in range(120)]
-    given: list[Item] = [*before, SourceLost(4.0, "cut"), SourceGap(4.0, 50_000.3, "cut"), *after]
-    out = list(drive(Embed(SlowEncoder(clock, 0.0), 1.0, max_lag_s=5.0, clock=clock), given))
+    items: list[Item] = [*before, SourceLost(4.0, "cut"), SourceGap(4.0, 50_000.3, "cut"), *after]
+    out = list(drive(Embed(SlowEncoder(clock, 0.0), 1.0, max_lag_s=5.0, clock=clock), items))
     starts = [round(item.t_sample_s, 2) for item in out if isinstance(item, Embedding)]
     assert starts == [0.0, 1.0, 50_000.3, 50_001.0, 50_002.0]
     assert not [item for item in out if isinstance(item, StreamOverload)]
@@ -146,7 +146,7 @@ def test_segments_partition_the_time_around_gaps() -> None:
 
 def test_a_loss_right_after_a_gap_makes_no_empty_segment() -> None:
     """A camera that is back for less than a picture leaves no segment, and a source that is away at the end none."""
-    given: list[Item] = [
+    items: list[Item] = [
         Keyframe(0.0, 4, 4, b""),
         SourceLost(3.0, "cut"),
         SourceGap(3.0, 10.0, "cut"),
@@ -155,7 +155,7 @@ def test_a_loss_right_after_a_gap_makes_no_empty_segment() -> None:
         SourceLost(20.5, "cut"),
         End("end_of_stream", 20.5, 99),
     ]
-    closed = [item for item in drive(Detect(DetectorOptions()), given) if isinstance(item, SegmentClosed)]
+    closed = [item for item in drive(Detect(DetectorOptions()), items) if isinstance(item, SegmentClosed)]
     assert [(item.t_start_s, item.t_end_s) for item in closed] == [(0.0, 3.0), (20.0, 20.5)]
 
 
@@ -171,14 +171,14 @@ def test_an_anomaly_does_not_continue_after_a_gap() -> None:
             for n, v in zip(range(start, stop), vectors, strict=True)
         ]
 
-    given = [
+    items = [
         *windows(0, 40, 0),
         *windows(40, 50, 1),
         SourceLost(52.0, ""),
         SourceGap(52.0, 100.0, ""),
         *windows(100, 140, 0),
     ]
-    out = list(drive(detect, [*given, End("end_of_stream", 142.0, 999)]))
+    out = list(drive(detect, [*items, End("end_of_stream", 142.0, 999)]))
     kinds = [(item.t_start_s, item.kind) for item in out if isinstance(item, SegmentClosed)]
     assert (40.0, "anomalous") in kinds
     assert all(kind == "typical" for t_s, kind in kinds if t_s >= 100)
@@ -189,9 +189,9 @@ def test_an_anomaly_does_not_continue_after_a_gap() -> None:
 
 @pytest.fixture
 def layout(tmp_path: Path) -> RunLayout:
-    made = RunLayout(tmp_path, "cam")
-    made.keyframes.mkdir()
-    return made
+    run_layout = RunLayout(tmp_path, "cam")
+    run_layout.keyframes.mkdir()
+    return run_layout
 
 
 def _recorded(layout: RunLayout, items: list[Item]) -> list[events.Event]:
@@ -249,15 +249,15 @@ def test_segments_continue_after_the_recorded_ones() -> None:
     A camera's stream cannot be replayed: the new attempt begins with a gap where the old one ended.
     """
     story, detect = _story()[:-1], Detect(DetectorOptions(warmup_s=10))
-    said: list[SegmentOpened | SegmentClosed] = []
+    segments: list[SegmentOpened | SegmentClosed] = []
     barriers: list[tuple[int, State]] = []
     for item in story:
-        said += [given for given in detect.on_item(item) if isinstance(given, SegmentOpened | SegmentClosed)]
+        segments += [output for output in detect.on_item(item) if isinstance(output, SegmentOpened | SegmentClosed)]
         if isinstance(item, Embedding):
-            barriers.append((len(said), detect.snapshot()))
+            barriers.append((len(segments), detect.snapshot()))
     for known, state in barriers[5::7]:
-        for run_events in range(known, min(known + 4, len(said))):
-            _assert_goes_on(state, said[:run_events], said[known:run_events])
+        for run_events in range(known, min(known + 4, len(segments))):
+            _assert_goes_on(state, segments[:run_events], segments[known:run_events])
 
 
 def _assert_goes_on(

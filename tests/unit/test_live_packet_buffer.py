@@ -19,21 +19,21 @@ def _filled(backlog: PacketBuffer, *groups: Sequence[Packet | SourceEvent]) -> N
             backlog.put(item)
 
 
-def _taken(backlog: PacketBuffer) -> list[Packet | SourceEvent]:
-    taken = []
+def _drain(backlog: PacketBuffer) -> list[Packet | SourceEvent]:
+    items = []
     while (item := backlog.take(0.0)) is not None:
-        taken.append(item)
-    return taken
+        items.append(item)
+    return items
 
 
 def test_what_is_young_enough_comes_in_order() -> None:
     """Nothing is dropped while the oldest packet is young."""
     clock = FakeClock()
     backlog = PacketBuffer(5.0, clock=clock)
-    given = group(0.0, clock())
-    _filled(backlog, given)
+    packets = group(0.0, clock())
+    _filled(backlog, packets)
     clock.wait(5.0)
-    assert _taken(backlog) == given
+    assert _drain(backlog) == packets
 
 
 def test_late_packets_are_dropped_up_to_a_key_picture() -> None:
@@ -41,10 +41,10 @@ def test_late_packets_are_dropped_up_to_a_key_picture() -> None:
     clock = FakeClock()
     backlog = PacketBuffer(5.0, clock=clock)
     _filled(backlog, group(0.0, 100.0), group(1.0, 101.0), group(2.0, 104.0))
-    begun = [backlog.take(0.0) for _ in range(4)]
+    first_items = [backlog.take(0.0) for _ in range(4)]
     clock.now_s = 107.0
-    dropped, *rest = _taken(backlog)
-    assert times_s([item for item in begun if item]) == [0.0, 0.033, 0.067, 0.1]
+    dropped, *rest = _drain(backlog)
+    assert times_s([item for item in first_items if item]) == [0.0, 0.033, 0.067, 0.1]
     assert isinstance(dropped, PacketsDropped)
     assert (dropped.packets, round(dropped.until_s, 3)) == (6 + 10, 1.333)
     assert times_s(rest) == times_s(group(2.0, 0.0))
@@ -57,10 +57,10 @@ def test_a_group_of_which_the_beginning_was_dropped_is_not_begun_in_its_middle()
     first = group(0.0, 100.0)
     _filled(backlog, first[:5])
     clock.now_s = 110.0
-    assert _taken(backlog) == []
+    assert _drain(backlog) == []
     late_half = [Packet(item.packet, arrived_at=110.0) for item in first[5:]]
     _filled(backlog, late_half, group(2.0, 110.0))
-    dropped, *rest = _taken(backlog)
+    dropped, *rest = _drain(backlog)
     assert isinstance(dropped, PacketsDropped)
     assert dropped.packets == 10
     assert times_s(rest) == times_s(group(2.0, 0.0))
@@ -78,7 +78,7 @@ def test_a_cut_is_never_dropped() -> None:
     )
     clock.now_s = 120.0
     _filled(backlog, group(10.0, 120.0, frames=2))
-    kinds = [type(item) for item in _taken(backlog)]
+    kinds = [type(item) for item in _drain(backlog)]
     assert kinds == [PacketsDropped, ConnectionLost, ConnectionRestored, PacketsDropped, Packet, Packet]
 
 
@@ -88,7 +88,7 @@ def test_bytes_are_bounded_while_nothing_is_taken() -> None:
     backlog = PacketBuffer(math.inf, most_bytes=3500, clock=clock)
     for number in range(100):
         _filled(backlog, group(float(number), clock(), size=100))
-    dropped, *rest = _taken(backlog)
+    dropped, *rest = _drain(backlog)
     assert isinstance(dropped, PacketsDropped)
     assert dropped.packets == 97 * 10
     assert times_s(rest)[0] == 97.0
@@ -97,20 +97,20 @@ def test_bytes_are_bounded_while_nothing_is_taken() -> None:
 def test_a_source_that_can_wait_waits() -> None:
     """Without times of arrival nothing is dropped: the reader is held until there is room."""
     backlog = PacketBuffer(most_bytes=100)
-    given = [item for number in range(5) for item in group(float(number), None)]
+    packets = [item for number in range(5) for item in group(float(number), None)]
 
     def fill() -> None:
-        _filled(backlog, given)
+        _filled(backlog, packets)
         backlog.end()
 
     reader = threading.Thread(target=fill)
     reader.start()
-    taken = []
+    items = []
     while not backlog.exhausted:
         if (item := backlog.take(DEADLINE_S)) is not None:
-            taken.append(item)
+            items.append(item)
     reader.join(DEADLINE_S)
-    assert taken == given
+    assert items == packets
 
 
 def test_waits_double_with_jitter_up_to_a_bound() -> None:

@@ -101,11 +101,11 @@ def _peak_bytes(encoder: Any, window: Any) -> int:  # noqa: ANN401
         torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile,
     ):
         encoder(pixel_values_videos=window)
-    held = peak = 0
+    allocated = peak = 0
     for event in profile.profiler.kineto_results.events():
         if event.name() == "[memory]":
-            held += event.nbytes()
-            peak = max(peak, held)
+            allocated += event.nbytes()
+            peak = max(peak, allocated)
     return peak
 
 

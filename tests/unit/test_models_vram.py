@@ -21,17 +21,17 @@ needs = st.builds(Need, st.integers(0, 20 * GIB), st.integers(1, 2 * GIB), st.in
 
 @examples()
 @given(st.integers(0, 200 * GIB), st.dictionaries(st.sampled_from(["encode", "annotate", "other"]), needs, min_size=1))
-def test_shares_stay_within_the_budget(budget_bytes: int, wanted: dict[str, Need]) -> None:
+def test_shares_stay_within_the_budget(budget_bytes: int, requested: dict[str, Need]) -> None:
     """Limits add up to the budget at most, hold their own batches, and a budget too small is an error."""
-    if budget_bytes < sum(need.least_bytes for need in wanted.values()):
+    if budget_bytes < sum(need.least_bytes for need in requested.values()):
         with pytest.raises(MemoryError, match="VRAM budget"):
-            share_out(budget_bytes, wanted)
+            share_out(budget_bytes, requested)
         return
-    shares = share_out(budget_bytes, wanted)
+    shares = share_out(budget_bytes, requested)
     assert sum(share.limit_bytes for share in shares.values()) <= budget_bytes
     for name, share in shares.items():
-        assert 1 <= share.batch <= wanted[name].batch_max
-        assert share.limit_bytes >= wanted[name].least_bytes + (share.batch - 1) * wanted[name].each_bytes
+        assert 1 <= share.batch <= requested[name].batch_max
+        assert share.limit_bytes >= requested[name].least_bytes + (share.batch - 1) * requested[name].each_bytes
 
 
 def test_vit_l_and_a_7b_model_fit_a_24_gib_card() -> None:
@@ -116,6 +116,6 @@ def test_card_is_the_one_that_cuda_uses(monkeypatch: pytest.MonkeyPatch, visible
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    found = gpu.find_gpu()
-    assert (found and found.name) == name
-    assert found is None or (found.total_bytes, found.free_bytes) == (24 * GIB, 20 * GIB)
+    device = gpu.find_gpu()
+    assert (device and device.name) == name
+    assert device is None or (device.total_bytes, device.free_bytes) == (24 * GIB, 20 * GIB)

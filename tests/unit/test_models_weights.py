@@ -175,7 +175,9 @@ def test_neither_code_nor_pickles_are_fetched(hub: Hub) -> None:
     """Only configuration and safetensors come from the hub."""
     folder = locate(NAME, allow_download=True)
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
-    assert not [made for made in hub.requests_for("") if made.path.endswith((".py", ".bin", "other/model.safetensors"))]
+    assert not [
+        request for request in hub.requests_for("") if request.path.endswith((".py", ".bin", "other/model.safetensors"))
+    ]
 
 
 def test_broken_off_download_is_completed(tmp_path: Path, hub: Hub) -> None:

@@ -112,8 +112,8 @@ def test_uncached_tar_is_listed_by_requests(server: socket.socket) -> None:
 
 def test_a_camera_of_this_machine_is_not_the_network() -> None:
     """It is contacted, and nothing listens there."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
     with network(offline=True), pytest.raises(UnreachableError):
         connect(Address(f"rtsp://127.0.0.1:{port}/stream"), 1.0, {})
 

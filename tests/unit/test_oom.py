@@ -73,16 +73,16 @@ def test_cpu_allocator_error_is_recognised() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         "Failed to allocate memory for requested buffer of size 8388608000",
         "Available memory of 0 is smaller than requested bytes of 135383040",
     ],
 )
-def test_onnx_runtime_error_of_a_full_arena_is_recognised(said: str) -> None:
+def test_onnx_runtime_error_of_a_full_arena_is_recognised(message: str) -> None:
     """ONNX Runtime's errors, which share nothing but ``Exception``, are known by what its arena says."""
     from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
     arena = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) "
-    assert is_memory_full(RuntimeException(arena + said))
+    assert is_memory_full(RuntimeException(arena + message))
     assert not is_memory_full(RuntimeException("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : a shape is another"))

@@ -37,11 +37,11 @@ EXTREMES: Final = (
 def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """All commands, each with its words."""
     for name in group.list_commands(click.Context(group)):
-        found = group.get_command(click.Context(group), name)
-        if isinstance(found, click.Group):
-            yield from commands(found, (*path, name))
-        elif found is not None:
-            yield (*path, name), found
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        elif command is not None:
+            yield (*path, name), command
 
 
 def own_parameters(*types: type[click.ParamType[object]]) -> list[tuple[str, click.Parameter]]:
@@ -56,8 +56,8 @@ def own_parameters(*types: type[click.ParamType[object]]) -> list[tuple[str, cli
 
 def bound(each: OptionField, *kinds: type) -> float:
     """A bound of an option, which must be there."""
-    [found] = [mark for mark in each.field.metadata if isinstance(mark, kinds)]
-    return float(next(getattr(found, name) for name in ("gt", "ge", "lt", "le") if hasattr(found, name)))
+    [constraint] = [mark for mark in each.field.metadata if isinstance(mark, kinds)]
+    return float(next(getattr(constraint, name) for name in ("gt", "ge", "lt", "le") if hasattr(constraint, name)))
 
 
 @pytest.mark.parametrize("path", NUMBERS)

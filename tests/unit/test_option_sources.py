@@ -50,12 +50,12 @@ def bounds(mark: object) -> Iterator[tuple[str, float]]:
     yield from ((name, getattr(mark, name)) for name in ("ge", "gt") if hasattr(mark, name))
 
 
-def words(option: ConfigurableOption, given: object) -> list[str]:
+def words(option: ConfigurableOption, value: object) -> list[str]:
     """The option with its value on a command line."""
-    if isinstance(given, bool):
+    if isinstance(value, bool):
         opposite = [*option.secondary_opts, ""][0]
-        return [option.flag] if given else [opposite] if opposite else []
-    return [option.flag, str(given)]
+        return [option.flag] if value else [opposite] if opposite else []
+    return [option.flag, str(value)]
 
 
 def toml(values: Mapping[str, Any]) -> str:

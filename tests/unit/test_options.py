@@ -18,7 +18,7 @@ def invoked(*words: str | Path) -> Result:
     return CliRunner().invoke(cli, [str(word) for word in words], catch_exceptions=False)
 
 
-def shown(*words: str | Path) -> dict[str, dict[str, object]]:
+def options_of(*words: str | Path) -> dict[str, dict[str, object]]:
     """The options that a command would use."""
     result = invoked(*RUN, *words, "--show-config")
     assert result.exit_code == 0, result.output
@@ -31,7 +31,7 @@ def origin(name: str, *words: str | Path) -> str:
     return next(line.partition("  # ")[2] for line in lines if line.startswith(f"{name} ="))
 
 
-def written(folder: Path, text: str) -> Path:
+def toml_file(folder: Path, text: str) -> Path:
     """A TOML file."""
     path = folder / "run.toml"
     path.write_text(text)
@@ -84,13 +84,13 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each origin is named; what is nowhere has its default."""
-    file = written(tmp_path, '[window]\nstride_s = 2.0\n[detector]\nalpha = 0.5\n[encoder]\nname = "grid"\n')
+    file = toml_file(tmp_path, '[window]\nstride_s = 2.0\n[detector]\nalpha = 0.5\n[encoder]\nname = "grid"\n')
     monkeypatch.setenv("EGOCLEAN_STRIDE_S", "3")
     monkeypatch.setenv("EGOCLEAN_DETECTOR_ALPHA", "0.25")
     words = ("--config", file, "--stride-s", "4")
-    found = shown(*words)
-    assert (found["window"]["stride_s"], found["detector"]["alpha"], found["encoder"]["name"]) == (4, 0.25, "grid")
-    assert found["detector"]["hysteresis"] == 0.5
+    values = options_of(*words)
+    assert (values["window"]["stride_s"], values["detector"]["alpha"], values["encoder"]["name"]) == (4, 0.25, "grid")
+    assert values["detector"]["hysteresis"] == 0.5
     assert origin("stride_s", *words) == "--stride-s"
     assert origin("alpha", *words) == "EGOCLEAN_DETECTOR_ALPHA"
     assert origin("name", *words) == str(file)
@@ -112,8 +112,8 @@ def test_printed_options_are_a_file_with_the_same_values(tmp_path: Path, task: s
         "--encoder-batch",
         "03",
     )
-    file = written(tmp_path, invoked(*RUN, *words, "--show-config").stdout)
-    assert shown("--config", file) == shown(*words)
+    file = toml_file(tmp_path, invoked(*RUN, *words, "--show-config").stdout)
+    assert options_of("--config", file) == options_of(*words)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_every_command_prints_is_a_file_that_it_takes(tmp_path: Path, words
     """The values are the same, with the command line's and without."""
     printed = invoked(*words, "--show-config").stdout
     required = next((at for at, word in enumerate(words) if word.startswith("--") and word != "--out"), len(words))
-    again = invoked(*words[:required], "--config", written(tmp_path, printed), "--show-config")
+    again = invoked(*words[:required], "--config", toml_file(tmp_path, printed), "--show-config")
     assert tomllib.loads(again.stdout) == tomllib.loads(printed)
 
 
@@ -157,7 +157,7 @@ def test_what_every_command_prints_is_a_file_that_it_takes(tmp_path: Path, words
 def test_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
     """An unknown key names the nearest one; a value is refused as on the command line, and says where it is from."""
     with pytest.raises(UsageError, match=message):
-        invoked(*RUN, "--config", written(tmp_path, text))
+        invoked(*RUN, "--config", toml_file(tmp_path, text))
     with pytest.raises(UsageError, match=r"gone\.toml cannot be read: No such file"):
         invoked(*RUN, "--config", tmp_path / "gone.toml")
 
@@ -194,7 +194,7 @@ def test_every_option_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch
     """Under the name of its flag, for every command that has it; a command's own option under the command's name."""
     monkeypatch.setenv("EGOCLEAN_OUT", "/data/runs")
     monkeypatch.setenv("EGOCLEAN_BALANCE", "0.5")
-    assert shown()["output"]["folder"] == "/data/runs"
+    assert options_of()["output"]["folder"] == "/data/runs"
     assert "balance = 0.5" in invoked("rectify", "clip.mp4", "--show-config").stdout
     monkeypatch.setenv("EGOCLEAN_RECTIFY_CRF", "99")
     with pytest.raises(UsageError, match=r"^EGOCLEAN_RECTIFY_CRF=99: must be at least 0 and at most 51$"):
@@ -229,31 +229,31 @@ def test_a_boolean_word_is_not_a_clip(word: str, tmp_path: Path, monkeypatch: py
 
 def test_overwrite_removes_nothing_if_a_clip_does_not_exist(tmp_path: Path) -> None:
     """The missing path is named before the run of the first clip is removed."""
-    clip, kept = tmp_path / "clip.mp4", tmp_path / "runs" / "clip" / "events.jsonl"
-    kept.parent.mkdir(parents=True)
-    for path in (clip, kept):
+    clip, event_log = tmp_path / "clip.mp4", tmp_path / "runs" / "clip" / "events.jsonl"
+    event_log.parent.mkdir(parents=True)
+    for path in (clip, event_log):
         path.touch()
-    gone, shard = tmp_path / "gone.mp4", tmp_path / "gone.tar::a.mp4"
+    missing, shard = tmp_path / "gone.mp4", tmp_path / "gone.tar::a.mp4"
     with pytest.raises(
         SourceError, match=r"gone\.mp4, .*gone\.tar::a\.mp4 cannot be read: .*nothing was removed"
     ) as caught:
-        invoked("run", clip, gone, shard, "--overwrite", "--out", tmp_path / "runs")
+        invoked("run", clip, missing, shard, "--overwrite", "--out", tmp_path / "runs")
     assert caught.value.exit_code == 3
-    assert kept.exists()
+    assert event_log.exists()
 
 
 def test_what_removes_results_is_not_printed() -> None:
     """A file of options cannot make later runs overwrite."""
-    assert not {"overwrite", "yes"} & shown("--overwrite", "--yes")["output"].keys()
+    assert not {"overwrite", "yes"} & options_of("--overwrite", "--yes")["output"].keys()
 
 
 def test_the_command_line_takes_back_a_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A switch that a file or the environment sets is off again by its opposite."""
     monkeypatch.setenv("EGOCLEAN_OFFLINE", "1")
-    file = written(tmp_path, "[input]\nloop = true")
+    file = toml_file(tmp_path, "[input]\nloop = true")
     config = ("--config", file)
     assert (origin("loop", *config), origin("offline", *config)) == (str(file), "EGOCLEAN_OFFLINE")
     taken_back = (*config, "--no-loop", "--no-offline")
     assert (origin("loop", *taken_back), origin("offline", *taken_back)) == ("--loop", "--offline")
-    printed = shown(*taken_back)
+    printed = options_of(*taken_back)
     assert (printed["input"]["loop"], printed["runtime"]["offline"]) == (False, False)

@@ -17,7 +17,7 @@ def line(number: int) -> bytes:
     return b"line %03d\n" % number
 
 
-def taken(queue: OutputQueue) -> list[bytes]:
+def drain(queue: OutputQueue) -> list[bytes]:
     """All chunks that a closed queue still holds."""
     queue.close()
     return list(iter(queue.take, None))
@@ -28,7 +28,7 @@ def test_chunks_come_in_their_order() -> None:
     queue = queue_of(3)
     for number in range(3):
         queue.put(line(number))
-    assert taken(queue) == [line(0), line(1), line(2)]
+    assert drain(queue) == [line(0), line(1), line(2)]
     assert queue.dropped_lines() == 0
 
 
@@ -37,7 +37,7 @@ def test_the_oldest_make_room() -> None:
     queue = queue_of(2)
     for number in range(100):
         queue.put(line(number))
-    assert taken(queue) == [line(98), line(99)]
+    assert drain(queue) == [line(98), line(99)]
     assert (queue.dropped_lines(), queue.dropped_lines()) == (98, 0)
 
 
@@ -48,7 +48,7 @@ def test_lines_are_counted_not_chunks(chunk: bytes, lines: int) -> None:
     """A chunk may be several lines, or a part of one; one that is too large for the queue is dropped as a whole."""
     queue = OutputQueue(1)
     queue.put(chunk)
-    assert taken(queue) == []
+    assert drain(queue) == []
     assert queue.dropped_lines() == lines
 
 
@@ -79,4 +79,4 @@ def test_small_chunks_are_bounded_too() -> None:
     queue = OutputQueue(1024)
     for _ in range(1000):
         queue.put(b"\n")
-    assert 1 <= len(taken(queue)) <= 1024 // sys.getsizeof(b"\n")
+    assert 1 <= len(drain(queue)) <= 1024 // sys.getsizeof(b"\n")

@@ -133,10 +133,10 @@ def test_an_unknown_price_is_a_lower_bound() -> None:
 @pytest.mark.parametrize("answer", [True, False])
 def test_a_terminal_asks_for_consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> None:
     """Only there, and only where consent is needed; elsewhere the options stay as they are."""
-    layout, asked = run(tmp_path), []
+    layout, questions = run(tmp_path), []
 
     def confirm(text: str, **_: object) -> bool:
-        asked.append(text)
+        questions.append(text)
         return answer
 
     monkeypatch.setattr(click, "confirm", confirm)
@@ -144,11 +144,11 @@ def test_a_terminal_asks_for_consent(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert with_consent(OVERWRITE, layout).output.yes == answer
-    assert len(asked) == 1
-    assert "3 of them described" in asked[0]
+    assert len(questions) == 1
+    assert "3 of them described" in questions[0]
     assert with_consent(agreed(), layout) == agreed()
     assert with_consent(options(), layout) == options()
-    assert len(asked) == 1
+    assert len(questions) == 1
 
 
 def test_a_stopped_run_is_resumed_without_overwrite() -> None:

@@ -25,8 +25,8 @@ def test_a_looped_clip_repeats_without_a_gap(tmp_path: Path, ending: str) -> Non
     """Each round gives the same pictures, later by the clip's length, from a PTS that does not start at 0."""
     path = make_clip(tmp_path / f"clip.{ending}", frames=12, b_frames=2, start_s=1.4)
     once = decode(path)
-    given = islice(packets(open_clip(str(path)), loop=True), 3 * 13)
-    thrice = decode(path, given)
+    items = islice(packets(open_clip(str(path)), loop=True), 3 * 13)
+    thrice = decode(path, items)
     assert thrice.digests == 3 * once.digests
     length_s = once.end.decoded_s
     expected = [t_s + number * length_s for number in range(3) for t_s in once.times_s]
@@ -36,8 +36,8 @@ def test_a_looped_clip_repeats_without_a_gap(tmp_path: Path, ending: str) -> Non
 
 def test_each_round_offsets_its_packets_by_the_length_so_far(clip: Path) -> None:
     """``offset_s`` is 0 in the first round and grows by the round's length, of which the lost tail is part."""
-    given = islice(packets(open_clip(str(clip)), loop=True), 3 * 31)
-    rounds = [item.offset_s for item in given if isinstance(item, Packet)]
+    items = islice(packets(open_clip(str(clip)), loop=True), 3 * 31)
+    rounds = [item.offset_s for item in items if isinstance(item, Packet)]
     assert [rounds[0], rounds[30], rounds[60]] == pytest.approx([0.0, 1.0, 2.0])
     assert len(set(rounds)) == 3
 

@@ -22,13 +22,13 @@ COMMANDS = Path(stream.__file__).parent / "cli.py"
 def test_nothing_outside_the_table_names_a_process() -> None:
     """No other module holds the name of a process as a string, but for the names of stages and commands."""
     quoted = re.compile(rf'"({"|".join(PROCESSES)})"')
-    found = []
+    matches = []
     for package in ("stream", "models", "exporters"):
         for path in (Path(stream.__file__).parents[1] / package).rglob("*.py"):
             if path.name != "processes.py" and path != COMMANDS:
                 lines = enumerate(path.read_text().splitlines(), start=1)
-                found += [f"{path}:{n}: {line}" for n, line in lines if quoted.search(line) and "name = " not in line]
-    assert found == []
+                matches += [f"{path}:{n}: {line}" for n, line in lines if quoted.search(line) and "name = " not in line]
+    assert matches == []
 
 
 def test_a_run_has_the_processes_that_its_options_ask_for() -> None:

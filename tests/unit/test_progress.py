@@ -10,35 +10,38 @@ from models.weights.fetch import Progress
 from stream.ui.progress import BYTES, SECONDS, STEPS, Unit, fetch_progress, progress
 
 
-def shown(unit: Unit, total: float | None, *done: float, terminal: bool = False) -> str:
+def output_of(unit: Unit, total: float | None, *amounts: float, terminal: bool = False) -> str:
     """What a console shows of a job that reaches these amounts."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=terminal, width=120)
     with progress(console, "clip_[0]", unit, total) as job:
-        for amount in done:
+        for amount in amounts:
             job.update(amount)
     return screen.getvalue()
 
 
 def test_a_pipe_gets_a_line_for_every_tenth() -> None:
     """However often a job reports, each tenth has one line; names are no markup."""
-    lines = shown(STEPS, 200, *range(201)).splitlines()
+    lines = output_of(STEPS, 200, *range(201)).splitlines()
     assert lines == [f"clip_[0]  {20 * tenth} of 200" for tenth in range(1, 11)]
 
 
 def test_a_short_clip_has_a_line_every_ten_seconds() -> None:
     """Tenths of a short clip, and a clip of unknown length, have a line for every ten seconds of video."""
-    assert shown(SECONDS, 25.0, *range(26)).splitlines() == [
+    assert output_of(SECONDS, 25.0, *range(26)).splitlines() == [
         "clip_[0]  0:00:10.0 of 0:00:25.0",
         "clip_[0]  0:00:20.0 of 0:00:25.0",
     ]
-    assert shown(SECONDS, None, 9.9, 10.0, 19.0, 35.0).splitlines() == ["clip_[0]  0:00:10.0", "clip_[0]  0:00:35.0"]
+    assert output_of(SECONDS, None, 9.9, 10.0, 19.0, 35.0).splitlines() == [
+        "clip_[0]  0:00:10.0",
+        "clip_[0]  0:00:35.0",
+    ]
 
 
 @pytest.mark.parametrize("unit", [SECONDS, BYTES, STEPS])
 def test_a_terminal_gets_a_bar_that_goes_when_the_job_ends(unit: Unit) -> None:
     """The bar names the job as it is called, and its last act is to clear its line."""
-    output = shown(unit, 2.0, 1.0, 2.0, terminal=True)
+    output = output_of(unit, 2.0, 1.0, 2.0, terminal=True)
     assert "clip_[0]" in output
     assert "━" in output
     assert output.rstrip().endswith("\x1b[2K")

@@ -26,19 +26,19 @@ class SeenError(Exception):
     """The model has been asked; no answer is waited for."""
 
 
-def asked(annotator: QwenAnnotator, requests: list[AnnotationRequest]) -> dict[str, Any]:
+def inputs_of(annotator: QwenAnnotator, requests: list[AnnotationRequest]) -> dict[str, Any]:
     """What the annotator gives its model's ``generate`` for a batch."""
-    given: dict[str, Any] = {}
+    model_inputs: dict[str, Any] = {}
 
     def see(**inputs: Any) -> None:  # noqa: ANN401
-        given.update(inputs)
+        model_inputs.update(inputs)
         raise SeenError
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(annotator._qwen.model, "generate", see)
         with pytest.raises(SeenError):
             list(annotator.annotate(requests))
-    return given
+    return model_inputs
 
 
 def words_of(annotator: QwenAnnotator, inputs: dict[str, Any], row: int = 0) -> str:
@@ -56,10 +56,10 @@ def seconds_in(text: str) -> list[float]:
 def test_qwen2_5_is_given_the_true_step(annotators: dict[Family, QwenAnnotator], fps: float) -> None:
     """The real processor's seconds between pairs of frames are right to 1% at any rate; the prompt has them."""
     annotator = annotators["qwen2_5_vl"]
-    inputs = asked(annotator, [noise_segment([0.25 + index / fps for index in range(7)])])
+    inputs = inputs_of(annotator, [noise_segment([0.25 + index / fps for index in range(7)])])
     assert inputs["second_per_grid_ts"].tolist() == pytest.approx([2 / fps], rel=0.01)
-    said = f"0.25 seconds after its start, and each further one is {1 / fps:.2f} seconds later"
-    assert said in words_of(annotator, inputs)
+    sentence = f"0.25 seconds after its start, and each further one is {1 / fps:.2f} seconds later"
+    assert sentence in words_of(annotator, inputs)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_qwen2_5_never_takes_uneven_times_for_even(
 ) -> None:
     """Of uneven frames the real processor gets an even choice: its step, and the first frame's time, are true."""
     annotator = annotators["qwen2_5_vl"]
-    inputs = asked(annotator, [noise_segment(times_s)])
+    inputs = inputs_of(annotator, [noise_segment(times_s)])
     assert inputs["second_per_grid_ts"].tolist() == pytest.approx([2 * step_s], rel=1e-6)
     assert int(inputs["video_grid_thw"][0, 0]) == -(-frames // 2)
     assert f"{first_s:.2f} seconds after its start, and each" in words_of(annotator, inputs)
@@ -87,22 +87,22 @@ def test_qwen3_reads_the_true_times(annotators: dict[Family, QwenAnnotator], fps
     """The times that the real processor writes before pairs of frames are the pairs' own, to its tenth of a second."""
     annotator = annotators["qwen3_vl"]
     times_s = [0.25 + index / fps for index in range(6)]
-    written = words_of(annotator, asked(annotator, [noise_segment(times_s)]))
+    prompt = words_of(annotator, inputs_of(annotator, [noise_segment(times_s)]))
     pairs = zip(times_s[::2], times_s[1::2], strict=True)
-    assert seconds_in(written) == pytest.approx([sum(pair) / 2 for pair in pairs], abs=0.051)
-    assert "after its start, and each" not in written, "each picture's time is given: an even grid is not needed"
+    assert seconds_in(prompt) == pytest.approx([sum(pair) / 2 for pair in pairs], abs=0.051)
+    assert "after its start, and each" not in prompt, "each picture's time is given: an even grid is not needed"
 
 
 def test_qwen3_reads_uneven_times_as_they_are(annotators: dict[Family, QwenAnnotator]) -> None:
     """Where the camera stood still for a while, the frames' own times are written, not those of an even grid."""
     annotator = annotators["qwen3_vl"]
-    inputs = asked(annotator, [noise_segment([0.0, 0.2, 9.8, 10.0])])
+    inputs = inputs_of(annotator, [noise_segment([0.0, 0.2, 9.8, 10.0])])
     assert seconds_in(words_of(annotator, inputs)) == [0.1, 9.9]
 
 
 def test_rows_of_a_batch_keep_their_own_times(annotators: dict[Family, QwenAnnotator]) -> None:
     """Two segments of other rates in one batch each have their own step."""
-    inputs = asked(annotators["qwen2_5_vl"], [noise_segment([n / fps for n in range(4)]) for fps in (1.0, 4.0)])
+    inputs = inputs_of(annotators["qwen2_5_vl"], [noise_segment([n / fps for n in range(4)]) for fps in (1.0, 4.0)])
     assert inputs["second_per_grid_ts"].tolist() == pytest.approx([2.0, 0.5], rel=0.01)
 
 
@@ -115,7 +115,7 @@ def test_longest_answer_has_room(annotators: dict[Family, QwenAnnotator], family
         longest_json_bytes(answer_schema(request, annotator._box_space(annotator._side_px, annotator._side_px)))
         for request in requests
     )
-    assert asked(annotator, requests)["max_new_tokens"] >= longest + 1
+    assert inputs_of(annotator, requests)["max_new_tokens"] >= longest + 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -125,7 +125,7 @@ def test_text_tokens_come_after_the_video(annotators: dict[Family, QwenAnnotator
     import torch
 
     annotator = annotators[family]
-    inputs = asked(annotator, [noise_segment([index / fps for index in range(count)]) for count in (7, 3)])
+    inputs = inputs_of(annotator, [noise_segment([index / fps for index in range(count)]) for count in (7, 3)])
     types, mask = inputs["mm_token_type_ids"], inputs["attention_mask"]
     names = {"video_grid_thw", "second_per_grid_ts"} & set(inputs)
     positions, deltas = annotator._qwen.model.model.get_rope_index(
@@ -142,11 +142,11 @@ def test_text_tokens_come_after_the_video(annotators: dict[Family, QwenAnnotator
 def test_transformers_still_needs_the_correction(annotators: dict[Family, QwenAnnotator]) -> None:
     """If this fails, transformers computes the positions correctly: delete ``models.annotators.qwen.positions``."""
     annotator = annotators["qwen2_5_vl"]
-    inputs = asked(annotator, [noise_segment([float(index) for index in range(12)])])
+    inputs = inputs_of(annotator, [noise_segment([float(index) for index in range(12)])])
     model, types = annotator._qwen.model.model, inputs["mm_token_type_ids"]
-    given = {"attention_mask": inputs["attention_mask"], "video_grid_thw": inputs["video_grid_thw"]}
-    given |= {"second_per_grid_ts": inputs["second_per_grid_ts"]}
-    positions, _ = type(model).get_rope_index(model, inputs["input_ids"], types, **given)
+    arguments = {"attention_mask": inputs["attention_mask"], "video_grid_thw": inputs["video_grid_thw"]}
+    arguments |= {"second_per_grid_ts": inputs["second_per_grid_ts"]}
+    positions, _ = type(model).get_rope_index(model, inputs["input_ids"], types, **arguments)
     words = int((types[0] == VIDEO).nonzero()[-1]) + 1
     assert int(positions[0, 0, words]) <= int(positions[:, 0, :words].max()), (
         "delete models/annotators/qwen/positions.py"
@@ -163,7 +163,7 @@ def test_batch_leaves_memory_for_what_the_plan_does_not_know(
     sizes = []
     for free_bytes in (needed, int(needed / 0.79)):
         monkeypatch.setattr("models.annotators.qwen.annotator.free_bytes", lambda _device, free=free_bytes: free)
-        sizes.append(len(asked(annotator, requests)["input_ids"]))
+        sizes.append(len(inputs_of(annotator, requests)["input_ids"]))
     assert sizes[0] < 4
     assert sizes[1] == 4
 
@@ -174,7 +174,7 @@ def clip_of(request: AnnotationRequest) -> VideoInput:
 
 
 @pytest.mark.parametrize(
-    ("size", "side_px", "pixels_max", "shown"),
+    ("size", "side_px", "pixels_max", "expected"),
     [
         ((456, 256), 28, 200_704, (448, 252)),
         ((456, 256), 32, 200_704, (448, 256)),
@@ -186,10 +186,10 @@ def clip_of(request: AnnotationRequest) -> VideoInput:
     ],
 )
 def test_pictures_have_whole_squares(
-    size: tuple[int, int], side_px: int, pixels_max: int, shown: tuple[int, int]
+    size: tuple[int, int], side_px: int, pixels_max: int, expected: tuple[int, int]
 ) -> None:
     """A picture is shown in whole squares and in no more pixels than allowed, but in one square at least."""
-    assert shown_size(*size, side_px=side_px, pixels_max=pixels_max) == shown
+    assert shown_size(*size, side_px=side_px, pixels_max=pixels_max) == expected
 
 
 def test_pictures_keep_their_colours() -> None:
@@ -205,12 +205,12 @@ def test_pictures_keep_their_colours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("jpeg", "said"),
+    ("jpeg", "message"),
     [(b"", "is not a picture"), (b"\xff\xd8junk", "is not a picture"), (None, "has 64x48 pixels, expected 8x8")],
 )
-def test_frames_that_are_not_what_they_should_be_are_refused(jpeg: bytes | None, said: str) -> None:
+def test_frames_that_are_not_what_they_should_be_are_refused(jpeg: bytes | None, message: str) -> None:
     """A frame that does not decode, or has another size than its segment says, is an error that names it."""
     good = noise_segment([0.0]).frames[0].jpeg
     request = AnnotationRequest("s7", "0" * 64, 2.0, (RequestFrame(0.5, good if jpeg is None else jpeg),), 8, 8)
-    with pytest.raises(ValueError, match=f"the frame at 0.500 s of segment s7 {said}"):
+    with pytest.raises(ValueError, match=f"the frame at 0.500 s of segment s7 {message}"):
         clip_of(request)

@@ -51,8 +51,8 @@ def test_a_real_picture_is_undistorted_as_opencv_does_it() -> None:
 
 def bend(rgb: UInt8) -> float | None:
     """Mean distance of the board's 9x6 inner corners from the lines fitted to their rows and columns, in squares."""
-    found, corners = cv2.findChessboardCornersSB(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (9, 6))
-    if not found:
+    success, corners = cv2.findChessboardCornersSB(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (9, 6))
+    if not success:
         return None
     grid = np.asarray(corners, np.float64).reshape(6, 9, 2)
     lines: list[Float64] = [*grid, *grid.transpose(1, 0, 2)]

@@ -69,10 +69,10 @@ def test_any_read_gives_what_stands_there(offset: int, size: int, reads: list[tu
     with _remote(counted).open(offset, size) as file:
         for position, length in reads:
             file.seek(position)
-            got = b""
-            while len(got) < length and (more := file.read(length - len(got))):
-                got += more
-            assert got == part[position : position + length]
+            received = b""
+            while len(received) < length and (more := file.read(length - len(received))):
+                received += more
+            assert received == part[position : position + length]
 
 
 def test_reading_straight_on_fetches_each_block_once() -> None:
@@ -192,11 +192,11 @@ def test_no_more_is_recorded_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     probed = with_recorder(_clip(_Counted()))
     with probed.open() as part:
         part.read()
-    found = fetched_parts(probed)
-    assert found is not None
-    assert len(found.parts) == 5
-    assert found.find(650, 660) == _DATA[650:660]
-    assert found.find(0, 10) is found.find(690, 720) is None
+    fetched = fetched_parts(probed)
+    assert fetched is not None
+    assert len(fetched.parts) == 5
+    assert fetched.find(650, 660) == _DATA[650:660]
+    assert fetched.find(0, 10) is fetched.find(690, 720) is None
 
 
 def test_a_file_on_disk_records_nothing(tmp_path: Path) -> None:

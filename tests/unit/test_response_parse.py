@@ -19,8 +19,8 @@ REQUEST = make_request(duration_s=12.34, width_px=456, height_px=256)
 
 def busy(start_ds: int, end_ds: int, *boxes: list[int]) -> dict[str, Any]:
     """An active action with a screw in each box."""
-    seen = [{"object_name": "screw", "bbox": box, "rigid": True} for box in boxes]
-    return {"ecot": ECOT, "objects": seen, "active": True, "start_ds": start_ds, "end_ds": end_ds}
+    things = [{"object_name": "screw", "bbox": box, "rigid": True} for box in boxes]
+    return {"ecot": ECOT, "objects": things, "active": True, "start_ds": start_ds, "end_ds": end_ds}
 
 
 def idle(start_ds: int, end_ds: int) -> dict[str, Any]:
@@ -61,8 +61,8 @@ def test_any_answer_of_the_schema_gives_valid_actions(case: tuple[AnnotationRequ
         assert action.t_start_s < action.t_end_s
         assert action.active == (action.ecot is not None)
         assert action.active or not action.objects
-        for seen in action.objects:
-            x1, y1, x2, y2 = seen.bbox
+        for thing in action.objects:
+            x1, y1, x2, y2 = thing.bbox
             assert 0 <= x1 < x2 <= request.width_px
             assert 0 <= y1 < y2 <= request.height_px
 
@@ -189,4 +189,4 @@ def test_times_are_put_in_order(message: list[tuple[int, int]], meant: list[tupl
 def test_boxes_are_put_in_order(box: list[int], space: list[int], pixels: list[tuple[int, int, int, int]]) -> None:
     """Boxes come out in pixels of the frame; an object whose box has no area is left out."""
     (action,) = parse_answer(answer(busy(0, 9, box), box_space=space), REQUEST, space)
-    assert [seen.bbox for seen in action.objects] == pixels
+    assert [thing.bbox for thing in action.objects] == pixels

@@ -72,9 +72,9 @@ def test_form_check_agrees_with_jsonschema(
 def test_bound_is_reached() -> None:
     """The longest answer, put together by hand, has exactly the length of the bound."""
     request = make_request(duration_s=12.34, width_px=1920, height_px=1080)
-    seen = {"object_name": "n" * NAME_CHARS_MAX, "bbox": [1920, 1080, 1920, 1080], "rigid": False}
+    thing = {"object_name": "n" * NAME_CHARS_MAX, "bbox": [1920, 1080, 1920, 1080], "rigid": False}
     ecot = dict.fromkeys(("scene", "subtask", "motion", "prediction"), "w" * WORDS_CHARS_MAX)
-    action = {"ecot": ecot, "objects": [seen] * OBJECTS_MAX, "active": True, "start_ds": 122, "end_ds": 123}
+    action = {"ecot": ecot, "objects": [thing] * OBJECTS_MAX, "active": True, "start_ds": 122, "end_ds": 123}
     answer = {"request": echo_of(request), "box_space": [1920, 1080], "actions": [action] * ACTIONS_MAX}
     schema = answer_schema(request)
     Draft202012Validator(schema).validate(answer)

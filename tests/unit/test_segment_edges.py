@@ -58,10 +58,10 @@ def test_edges_come_at_their_time(window: str) -> None:
     """A stretch of other work is found where it is: long windows widen it on both sides alike, and do not shift it."""
     sampling = Sampling.parse(window)
     stage = Embed(PixelEncoder(sampling.frames), 1.0, rate_fps=sampling.rate_fps)
-    given = drive(Pipeline([stage, Detect(DetectorOptions())]), two_works())
-    found = [item for item in given if isinstance(item, SegmentClosed) and item.kind == "anomalous"]
-    early_s, late_s = OTHER_WORK_S[0] - found[0].t_start_s, found[-1].t_end_s - OTHER_WORK_S[1]
+    items = drive(Pipeline([stage, Detect(DetectorOptions())]), two_works())
+    anomalies = [item for item in items if isinstance(item, SegmentClosed) and item.kind == "anomalous"]
+    early_s, late_s = OTHER_WORK_S[0] - anomalies[0].t_start_s, anomalies[-1].t_end_s - OTHER_WORK_S[1]
     assert abs(late_s - early_s) <= 2.0
     assert 0 <= late_s <= sampling.duration_s / 2
     assert 0 <= early_s <= max(2.0, sampling.duration_s / 2)
-    assert all(one.t_end_s == following.t_start_s for one, following in pairwise(found))
+    assert all(one.t_end_s == following.t_start_s for one, following in pairwise(anomalies))

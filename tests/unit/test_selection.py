@@ -48,14 +48,14 @@ def test_a_tar_is_its_videos(tmp_path: Path, name: str) -> None:
 def pictures() -> dict[str, bytes]:
     """Pictures as libav encodes them."""
     frame = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
-    made = {}
+    by_format = {}
     for codec, pixels in (("mjpeg", "yuvj420p"), ("png", "rgb24")):
         encoder = av.CodecContext.create(codec, "w")
         assert isinstance(encoder, av.VideoCodecContext)
         encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = 16, 16, pixels, 25  # type: ignore[assignment]
         packets = [*encoder.encode(frame.reformat(format=pixels)), *encoder.encode()]
-        made[codec] = bytes(packets[0])
-    return made
+        by_format[codec] = bytes(packets[0])
+    return by_format
 
 
 def test_what_is_no_video_is_left_out_with_its_reason(tmp_path: Path) -> None:

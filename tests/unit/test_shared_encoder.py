@@ -36,7 +36,7 @@ def fill(shared: SharedEncoder, client: bytes, numbers: range) -> None:
 def first_frames(answers: Iterator[Result]) -> list[tuple[bytes, int, list[float]]]:
     """Of each answer who gets it, to what, and the number of each window's first frame."""
     return [
-        (answer.client, answer.request, [float(made.temporal[0, 0]) for made in answer.embeddings])
+        (answer.client, answer.request, [float(embedding.temporal[0, 0]) for embedding in answer.embeddings])
         for answer in answers
     ]
 

@@ -42,9 +42,9 @@ def test_a_clip_without_a_sidecar_has_none(clip: Path) -> None:
 def test_a_true_sidecar_has_nothing_to_complain_of(clip: Path) -> None:
     """Facts that agree, names of the codec and rounding included, and keys that say nothing of the video."""
     write_sidecar(clip, fps=29.97, duration_sec=1.04, video_index=7)
-    found = compared(clip)
-    assert found == Sidecar("clip.json")
-    assert found.warning is None
+    warnings_found = compared(clip)
+    assert warnings_found == Sidecar("clip.json")
+    assert warnings_found.warning is None
 
 
 @pytest.mark.parametrize(
@@ -63,37 +63,39 @@ def test_a_true_sidecar_has_nothing_to_complain_of(clip: Path) -> None:
 def test_each_fact_is_compared(clip: Path, key: str, wrong: object, own: object) -> None:
     """One wrong fact is one disagreement, with both values."""
     write_sidecar(clip, **{key: wrong})
-    found = compared(clip)
-    assert found is not None
-    (disagreement,) = found.disagreements
+    warnings_found = compared(clip)
+    assert warnings_found is not None
+    (disagreement,) = warnings_found.disagreements
     assert (disagreement.field, disagreement.clip) == (key, own)
     assert disagreement.sidecar == (wrong if not isinstance(wrong, list) else "[30]")
-    assert str(found.warning).startswith("sidecar clip.json disagrees with the clip, whose own values are used: " + key)
+    assert str(warnings_found.warning).startswith(
+        "sidecar clip.json disagrees with the clip, whose own values are used: " + key
+    )
 
 
 def test_value_that_is_not_a_number_disagrees(clip: Path) -> None:
     """NaN, which JSON does not know and some writers write, is reported by its name."""
     write_sidecar(clip, fps=float("nan"))
-    found = compared(clip)
-    assert found is not None
-    assert [(each.field, each.sidecar) for each in found.disagreements] == [("fps", "NaN")]
+    warnings_found = compared(clip)
+    assert warnings_found is not None
+    assert [(each.field, each.sidecar) for each in warnings_found.disagreements] == [("fps", "NaN")]
 
 
 def test_a_cut_off_clip_is_seen_by_its_size(clip: Path) -> None:
     """A size that is not the clip's says that a download did not end."""
     write_sidecar(clip, size_bytes=10_000_000)
-    found = compared(clip)
-    assert found is not None
-    assert [each.field for each in found.disagreements] == ["size_bytes"]
+    warnings_found = compared(clip)
+    assert warnings_found is not None
+    assert [each.field for each in warnings_found.disagreements] == ["size_bytes"]
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe", b"", b'{"a":' * 10_000, b'{"fps": 1' + b"0" * 5000])
 def test_invalid_sidecar_is_reported(clip: Path, content: bytes) -> None:
     """A file of that name that holds no facts is a complaint, not an error."""
     clip.with_suffix(".json").write_bytes(content)
-    found = compared(clip)
-    assert found is not None
-    assert "JSON" in str(found.warning)
+    warnings_found = compared(clip)
+    assert warnings_found is not None
+    assert "JSON" in str(warnings_found.warning)
 
 
 def test_in_a_tar_the_sidecar_is_the_member_beside(clip: Path, tmp_path: Path) -> None:
@@ -101,9 +103,9 @@ def test_in_a_tar_the_sidecar_is_the_member_beside(clip: Path, tmp_path: Path) -
     sidecar = write_sidecar(clip, fps=10)
     with_it = into_tar(tmp_path / "with.tar", clip, sidecar)
     without = into_tar(tmp_path / "without.tar", clip)
-    found = compared(f"{with_it}::clip.mp4")
-    assert found is not None
-    assert [(each.field, each.sidecar) for each in found.disagreements] == [("fps", 10)]
+    warnings_found = compared(f"{with_it}::clip.mp4")
+    assert warnings_found is not None
+    assert [(each.field, each.sidecar) for each in warnings_found.disagreements] == [("fps", 10)]
     assert compared(f"{without}::clip.mp4") is None
 
 

@@ -102,13 +102,13 @@ def test_the_later_of_two_members_of_one_name_counts(tmp_path: Path, clip: Path)
         assert file.read() == b"newer"
 
 
-@pytest.mark.parametrize(("stored", "asked"), [("./clip.mp4", "clip.mp4"), ("clip.mp4", "./clip.mp4")])
-def test_a_leading_dot_makes_no_other_member(tmp_path: Path, clip: Path, stored: str, asked: str) -> None:
+@pytest.mark.parametrize(("stored", "requested"), [("./clip.mp4", "clip.mp4"), ("clip.mp4", "./clip.mp4")])
+def test_a_leading_dot_makes_no_other_member(tmp_path: Path, clip: Path, stored: str, requested: str) -> None:
     """``./clip.mp4`` and ``clip.mp4`` are the same member."""
     path = tmp_path / "part000.tar"
     with tarfile.open(path, "w") as tar:
         tar.add(clip, stored)
-    assert open_clip(f"{path}::{asked}").size_bytes == len(_BYTES)
+    assert open_clip(f"{path}::{requested}").size_bytes == len(_BYTES)
 
 
 def test_a_tar_that_was_cut_off_gives_what_is_left(tmp_path: Path, clip: Path) -> None:

@@ -89,9 +89,9 @@ def decoder(layout: RunLayout) -> Decode:
 
 
 def pictures_of(folder: Path) -> Items:
-    given = packets_of(folder)
+    packets_read = packets_of(folder)
     source = open_source(str(folder / "clip.mp4"))
-    return list(drive(Decode(source.name, read_facts(source)), given))
+    return list(drive(Decode(source.name, read_facts(source)), packets_read))
 
 
 def encoder_frames_of(_: Path) -> Items:
@@ -105,21 +105,21 @@ def encoder_frames_again(items: Items, cut: int, state: State, _: Items) -> Item
 
 def embeddings_of(_: Path) -> Items:
     vectors = np.repeat(np.eye(4, dtype=np.float16), [12, 12, 12, 4], axis=0)
-    made = [
+    embeddings = [
         Embedding(index, float(index), index + 2.1, vector.astype(np.float32), vector[None])
         for index, vector in enumerate(vectors)
     ]
-    return [*made, End("end_of_stream", 42.0, 1260)]
+    return [*embeddings, End("end_of_stream", 42.0, 1260)]
 
 
 def segments_of(_: Path) -> Items:
     """All that the record takes, with a barrier behind every window."""
-    given: Items = []
+    items: Items = []
     for item in clip(3):
-        given.append(item)
+        items.append(item)
         if isinstance(item, Embedding):
-            given.append(Barrier(item.t_sample_s, pack({})))
-    return given
+            items.append(Barrier(item.t_sample_s, pack({})))
+    return items
 
 
 def orders_of(folder: Path) -> Items:
@@ -175,9 +175,9 @@ def plain(item: Item) -> tuple[object, ...]:
     return type(item).__name__, *(v.tobytes() if isinstance(v, np.ndarray) else v for v in values.values())
 
 
-def said(case: StageCase, layout: RunLayout, given: Iterable[Item]) -> object:
+def output_of(case: StageCase, layout: RunLayout, items: Iterable[Item]) -> object:
     """What a stage made of its items: what it returned, or, of a sink, what it has written."""
-    return case.sink(layout) if case.sink else [plain(item) for item in given]
+    return case.sink(layout) if case.sink else [plain(item) for item in items]
 
 
 @pytest.fixture
@@ -210,20 +210,20 @@ def test_restored_at_every_item_it_returns_the_same(kind: type[Stage], layout: R
     """Cut after any item and restored from its snapshot, the two parts return what one stage returns."""
     case = CASES[kind]
     items = case.items(layout.root)
-    begun = copy_of(layout, "begun")
+    initial_layout = copy_of(layout, "begun")
     with closing(case.make(layout)) as stage:
-        whole = said(case, layout, list(drive(stage, case.items(layout.root))))
+        whole = output_of(case, layout, list(drive(stage, case.items(layout.root))))
     assert whole
     for cut in some_of(range(len(items))):
-        parted = copy_of(begun, str(cut))
-        given = case.items(parted.root)
+        parted = copy_of(initial_layout, str(cut))
+        all_items = case.items(parted.root)
         with closing(case.make(parted)) as first:
-            head = list(drive(first, given[:cut]))
+            head = list(drive(first, all_items[:cut]))
             state = unpack(pack(first.snapshot()))
         with closing(case.make(parted)) as second:
             second.restore(state)
-            tail = list(drive(second, case.again(given, cut, state, head)))
-        assert said(case, parted, [*head, *tail]) == whole
+            tail = list(drive(second, case.again(all_items, cut, state, head)))
+        assert output_of(case, parted, [*head, *tail]) == whole
         shutil.rmtree(parted.root)
 
 
@@ -242,10 +242,10 @@ def test_unknown_items_pass_in_order(kind: type[Stage], layout: RunLayout) -> No
         whole = [plain(item) for item in drive(stage, items)]
     items = mixed(case.items(layout.root))
     with closing(case.make(layout)) as stage:
-        given = list(drive(stage, items))
-    passed = [item for item in given if any(item is unknown for unknown in UNKNOWN)]
+        output = list(drive(stage, items))
+    passed = [item for item in output if any(item is unknown for unknown in UNKNOWN)]
     assert passed == UNKNOWN
-    assert [plain(item) for item in given if not any(item is unknown for unknown in UNKNOWN)] == whole
+    assert [plain(item) for item in output if not any(item is unknown for unknown in UNKNOWN)] == whole
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -254,9 +254,9 @@ def test_nothing_comes_after_the_end(kind: type[Stage], layout: RunLayout) -> No
     case = CASES[kind]
     items = case.items(layout.root)
     with closing(case.make(layout)) as stage:
-        given = list(drive(stage, items))
-        ends = [number for number, item in enumerate(given) if isinstance(item, End)]
-        assert ends == ([] if case.sink else [len(given) - 1])
+        output = list(drive(stage, items))
+        ends = [number for number, item in enumerate(output) if isinstance(item, End)]
+        assert ends == ([] if case.sink else [len(output) - 1])
         assert stage.notify_at() is None
         assert list(stage.on_notify(math.inf)) == []
 

@@ -164,11 +164,11 @@ def test_a_restored_stage_continues_after_the_last_picture(tmp_path: Path, clip:
 def test_a_looped_clip_is_restored_in_a_later_round(tmp_path: Path, clip: Path) -> None:
     """The damage at the end of an earlier round is not told again, that of the present round once."""
     path = cut(clip, tmp_path / "cut.mp4", 0.6)
-    given = list(islice(packets(open_clip(str(path)), loop=True), 60))
-    expected, facts = decode(path, given), _facts(path)
+    items = list(islice(packets(open_clip(str(path)), loop=True), 60))
+    expected, facts = decode(path, items), _facts(path)
     first, second, decoded = Decode("clip", facts), Decode("clip", facts), Decoded()
-    rounds = [number for number, item in enumerate(given) if isinstance(item, Flush)]
-    for item in given[: rounds[0] + 8]:
+    rounds = [number for number, item in enumerate(items) if isinstance(item, Flush)]
+    for item in items[: rounds[0] + 8]:
         decoded.add(first.on_item(item))
     second.restore(first.snapshot())
     for item in islice(packets(open_clip(str(path)), loop=True), 60):
@@ -188,14 +188,16 @@ def test_a_state_of_another_kind_is_refused(clip: Path) -> None:
 def test_a_picture_outlives_its_clip(clip: Path) -> None:
     """Frames kept after the clip is closed still hold their pixels, and no later frame overwrites them."""
     stage = Decode("clip", _facts(clip))
-    kept = [
+    pictures = [
         item.frame
         for packet in packets(open_clip(str(clip)))
         for item in stage.on_item(packet)
         if isinstance(item, Picture)
     ]
-    given = texture(30, 128, 96)
-    errors = [np.abs(frame.to_ndarray(format="rgb24").astype(int) - given[n]).mean() for n, frame in enumerate(kept)]
+    original = texture(30, 128, 96)
+    errors = [
+        np.abs(frame.to_ndarray(format="rgb24").astype(int) - original[n]).mean() for n, frame in enumerate(pictures)
+    ]
     assert len(errors) == 30
     assert max(errors) < 25  # a coarse encoding; another frame of the texture is off by 80
 
@@ -211,13 +213,13 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
         return len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
 
     before = resources()
-    for taken in (None, 2):
+    for count in (None, 2):
         stage = Decode("clip", _facts(path))
-        given = packets(open_clip(str(path)))
-        pictures = [picture for item in islice(given, taken) for picture in stage.on_item(item)]
-        assert len(pictures) == 4 or taken
-        given.close()
-        del stage, given, pictures
+        items = packets(open_clip(str(path)))
+        pictures = [picture for item in islice(items, count) for picture in stage.on_item(item)]
+        assert len(pictures) == 4 or count
+        items.close()
+        del stage, items, pictures
     assert resources() == before
 
 

@@ -39,10 +39,10 @@ def of_kind(kind: type[Kind], items: list[Item]) -> list[Kind]:
 
 def test_every_picture_becomes_a_encoder_frame_at_its_own_time(tmp_path: Path) -> None:
     """Index, time and duration go over unchanged, and the frame is 256x256 RGB."""
-    given = list(pictures(clip(tmp_path, frames=12)))
-    frames = of_kind(EncoderFrame, list(drive(Rectify(INTRINSICS), given)))
+    decoded = list(pictures(clip(tmp_path, frames=12)))
+    frames = of_kind(EncoderFrame, list(drive(Rectify(INTRINSICS), decoded)))
     assert [(frame.index, frame.t_s, frame.duration_s) for frame in frames] == [
-        (p.index, p.t_s, p.duration_s) for p in given
+        (p.index, p.t_s, p.duration_s) for p in decoded
     ]
     assert all(frame.rgb.shape == (256, 256, 3) and frame.rgb.dtype == np.uint8 for frame in frames)
 
@@ -53,8 +53,8 @@ def test_keyframes_are_the_first_pictures_at_or_after_each_period() -> None:
     frame = av.VideoFrame(64, 48, "yuv420p")
     for plane in frame.planes:
         plane.update(bytes(plane.buffer_size))
-    given = [Picture(index, t_s, 0.1, frame) for index, t_s in enumerate(times_s)]
-    keyframes = of_kind(Keyframe, list(drive(Rectify(None), given)))
+    decoded = [Picture(index, t_s, 0.1, frame) for index, t_s in enumerate(times_s)]
+    keyframes = of_kind(Keyframe, list(drive(Rectify(None), decoded)))
     assert [keyframe.t_s for keyframe in keyframes] == [0.0, 1.0, 2.7, 3.3, 6.1, 6.9999999]
 
 
@@ -93,8 +93,8 @@ def test_a_new_size_or_rotation_mid_stream_gets_new_maps(tmp_path: Path) -> None
     upright = np.ascontiguousarray(np.rot90(first[0].frame.to_ndarray(format="rgb24")), np.uint8)
     turned = list(pictures(make_clip(tmp_path / "turned.mp4", pictures=[upright], frames=1, rotation_deg=90)))
     stage = Rectify(INTRINSICS)
-    given = (first[0], larger[0], turned[0], first[0])
-    frames = [of_kind(EncoderFrame, list(stage.on_item(each)))[0].rgb.astype(float) for each in given]
+    decoded = (first[0], larger[0], turned[0], first[0])
+    frames = [of_kind(EncoderFrame, list(stage.on_item(each)))[0].rgb.astype(float) for each in decoded]
     facts = stage.facts()["rectification"]
     assert (facts["width"], facts["height"]) == SIZE
     others = [(other["width"], other["height"], other["rotation_deg"]) for other in facts["other_formats"]]
@@ -106,9 +106,9 @@ def test_a_new_size_or_rotation_mid_stream_gets_new_maps(tmp_path: Path) -> None
 
 def test_a_clip_of_another_shape_is_refused(tmp_path: Path) -> None:
     """A calibration for 16:9 does not serve a 4:3 clip."""
-    given = pictures(make_clip(tmp_path / "square.mp4", width_px=128, height_px=96, frames=1))
+    decoded = pictures(make_clip(tmp_path / "square.mp4", width_px=128, height_px=96, frames=1))
     with pytest.raises(IntrinsicsError, match="320x180"):
-        list(drive(Rectify(INTRINSICS), given))
+        list(drive(Rectify(INTRINSICS), decoded))
 
 
 def test_facts_are_there_from_the_first_picture_on(tmp_path: Path) -> None:
@@ -127,12 +127,12 @@ def test_a_restored_stage_continues_where_the_other_stopped(tmp_path: Path) -> N
     """Cut anywhere, the two parts together give exactly the items of one run: no keyframe twice, none lost."""
     path = clip(tmp_path, frames=40)
     whole = list(drive(Rectify(INTRINSICS), pictures(path)))
-    given = list(pictures(path))
+    decoded = list(pictures(path))
     for cut in (0, 1, 17, 31):
         first, second = Rectify(INTRINSICS), Pipeline([Rectify(INTRINSICS)])
-        items = [item for picture in given[:cut] for item in first.on_item(picture)]
+        items = [item for picture in decoded[:cut] for item in first.on_item(picture)]
         second.restore({"rectify": first.snapshot()})
-        items += list(drive(second, given[cut:]))
+        items += list(drive(second, decoded[cut:]))
         assert [(type(item), getattr(item, "t_s", None)) for item in items] == [
             (type(item), getattr(item, "t_s", None)) for item in whole
         ]
@@ -144,6 +144,6 @@ def test_the_time_base_of_a_transport_stream_does_not_lose_keyframes() -> None:
     for plane in frame.planes:
         plane.update(bytes(plane.buffer_size))
     times_s = [float(number * 3003 * Fraction(1, 90_000)) for number in range(300)]
-    given = [Picture(index, t_s, 1 / 29.97, frame) for index, t_s in enumerate(times_s)]
-    keyframes = of_kind(Keyframe, list(drive(Rectify(None), given)))
+    decoded = [Picture(index, t_s, 1 / 29.97, frame) for index, t_s in enumerate(times_s)]
+    keyframes = of_kind(Keyframe, list(drive(Rectify(None), decoded)))
     assert [int(keyframe.t_s) for keyframe in keyframes] == list(range(10))

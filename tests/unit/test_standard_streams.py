@@ -85,9 +85,9 @@ def test_a_product_that_cannot_be_written_is_an_error(full_disk: int, closed_pip
     """No room is exit code 6, a reader that went away 141, as with other programs, and the rest internal."""
     with pytest.raises(NoRoomError, match="standard output cannot be written: No space left on device"):
         StandardStream(full_disk, NAME, is_product=True).write(b"{}\n")
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_:
         StandardStream(closed_pipe, NAME, is_product=True).write(b"{}\n")
-    assert ended.value.code == 141
+    assert exit_.value.code == 141
     (tmp_path / "file").touch()
     only_to_read = os.open(tmp_path / "file", os.O_RDONLY)
     with pytest.raises(EgocleanError, match="standard output cannot be written: Bad file descriptor"):

@@ -90,8 +90,8 @@ def test_another_aspect_ratio_is_damage_at_its_times(there_and_back: Joined, cha
     assert (damage.t_start_s, damage.t_end_s) == pytest.approx((20 / 30, 40 / 30), abs=1e-3)
     assert damage.reason == f"the picture changes from 160x96 to {size}, another aspect ratio"
     assert (damage.packets, decoded.end.packets_lost) == (20, 20)
-    kept = [*range(20), *range(40, 60)]
-    assert decoded.times_s == pytest.approx([index / 30 for index in kept], abs=1e-3)
+    intact = [*range(20), *range(40, 60)]
+    assert decoded.times_s == pytest.approx([index / 30 for index in intact], abs=1e-3)
     assert decoded.digests[20:] == decoded.digests[:20]
     assert decoded.end.decoded_s == pytest.approx(2.0, abs=2e-3)
 
@@ -165,9 +165,9 @@ def test_encoder_frames_and_keyframes_keep_size_and_view(
     np.testing.assert_array_equal(frames[3], frames[43])
     smooth = Rectify(lens)
     gradient, reduced = (_gradient(width, height) for width, height in ((160, 96), (80, 48)))
-    made = [_encoder_frame(smooth, frame) for frame in (gradient, reduced)]
-    assert np.abs(made[0] - made[1]).max() <= 6.0
-    assert np.abs(made[0] - made[1]).mean() <= 1.0
+    encoder_frames = [_encoder_frame(smooth, frame) for frame in (gradient, reduced)]
+    assert np.abs(encoder_frames[0] - encoder_frames[1]).max() <= 6.0
+    assert np.abs(encoder_frames[0] - encoder_frames[1]).mean() <= 1.0
 
 
 def _gradient(width_px: int, height_px: int) -> Picture:
@@ -221,25 +221,25 @@ def test_a_restored_stage_continues_in_every_stretch(
 
 def _assert_resumes(clip: Path) -> None:
     whole = decode(clip)
-    for given, state in list(parts(clip))[9::13]:
-        last = given[-1]
+    for head, state in list(parts(clip))[9::13]:
+        last = head[-1]
         assert isinstance(last, ShownPicture)
-        again = [item for item in given if isinstance(item, ShownPicture) and item.t_s >= last.t_s - 0.3]
+        again = [item for item in head if isinstance(item, ShownPicture) and item.t_s >= last.t_s - 0.3]
         rest, _ = goes_on(clip, state, last.t_s - 0.3)
-        assert rest.items == [*again, *whole.items[len(given) :]]
+        assert rest.items == [*again, *whole.items[len(head) :]]
 
 
 def test_a_restored_rectifier_keeps_the_clips_size(there_and_back: Joined) -> None:
     """Restored within a smaller stretch, it gives the same keyframes and facts as one that saw the clip's beginning."""
     clip = there_and_back("mp4", **CHANGES["half the size"])
     source = open_clip(str(clip))
-    given = list(drive(Decode(source.name, read_facts(source)), packets(source)))
+    items = list(drive(Decode(source.name, read_facts(source)), packets(source)))
     whole, first = Rectify(LENS, keyframe_fps=30), Rectify(LENS, keyframe_fps=30)
-    expected = [item for each in given for item in whole.on_item(each)]
-    head = [item for each in given[:30] for item in first.on_item(each)]
+    expected = [item for each in items for item in whole.on_item(each)]
+    head = [item for each in items[:30] for item in first.on_item(each)]
     second = Rectify(LENS, keyframe_fps=30)
     second.restore(unpack(pack(first.snapshot())))
-    tail = [item for each in given[30:] for item in second.on_item(each)]
+    tail = [item for each in items[30:] for item in second.on_item(each)]
     assert [_plain(item) for item in [*head, *tail]] == [_plain(item) for item in expected]
     assert second.facts() == whole.facts()
 
@@ -250,13 +250,13 @@ def _plain(item: Item) -> object:
 
 def _without_sets(data: bytes) -> bytes:
     """A length-prefixed packet without its parameter sets."""
-    kept, at = b"", 0
+    rest, at = b"", 0
     while at < len(data):
         end = at + 4 + int.from_bytes(data[at : at + 4], "big")
         if data[at + 4] >> 1 & 0x3F not in {32, 33, 34}:
-            kept += data[at:end]
+            rest += data[at:end]
         at = end
-    return kept
+    return rest
 
 
 def _sets_once(items: Iterable[Packet | SourceEvent], first: int) -> Iterator[Packet | SourceEvent]:
@@ -268,10 +268,10 @@ def _sets_once(items: Iterable[Packet | SourceEvent], first: int) -> Iterator[Pa
 def test_decoding_begins_only_where_the_parameter_sets_are_right(there_and_back: Joined) -> None:
     """A stretch whose parameter sets come once can be entered at its first picture alone."""
     clip = there_and_back("mkv", width_px=80, height_px=48)
-    given = [item.packet for item in _sets_once(packets(open_clip(str(clip))), 20) if isinstance(item, Packet)]
-    extradata = given[0].stream.codec_context.extradata
+    items = [item.packet for item in _sets_once(packets(open_clip(str(clip))), 20) if isinstance(item, Packet)]
+    extradata = items[0].stream.codec_context.extradata
     sets = OwnParameterSets(NalUnits(extradata))
-    allowed = [number for number, packet in enumerate(given) if sets.allow_entry(bytes(packet))]
+    allowed = [number for number, packet in enumerate(items) if sets.allow_entry(bytes(packet))]
     assert allowed == [0, 10, 20]
     repeated = OwnParameterSets(NalUnits(extradata))
     whole = [item.packet for item in packets(open_clip(str(clip))) if isinstance(item, Packet)]

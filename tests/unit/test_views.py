@@ -69,9 +69,9 @@ def test_a_finished_run_has_a_full_bar() -> None:
 
 def lines(printed: str) -> list[dict[str, Any]]:
     """Each line, read; all of them have the fields that a log is sorted by."""
-    read = [json.loads(line) for line in printed.splitlines()]
-    assert all({"time", "level", "run_id", "segment_id"} <= line.keys() for line in read)
-    return read
+    records = [json.loads(line) for line in printed.splitlines()]
+    assert all({"time", "level", "run_id", "segment_id"} <= line.keys() for line in records)
+    return records
 
 
 def test_bad_news_has_its_level(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +80,7 @@ def test_bad_news_has_its_level(capsys: pytest.CaptureFixture[str]) -> None:
     view.begin("r")
     view.event(events.SegmentFailed(time="t", segment_id="s0007", reason="no JSON"))
     view.event(events.SourceDamaged(time="t", t_start_s=1, t_end_s=2, reason="lost", packets=3))
-    told = lines(capsys.readouterr().out)
-    assert [(line["level"], line["segment_id"], line["run_id"]) for line in told] == [
+    records = lines(capsys.readouterr().out)
+    assert [(line["level"], line["segment_id"], line["run_id"]) for line in records] == [
         ("warning", "s0007", "r"), ("warning", None, "r"),
     ]  # fmt: skip

@@ -84,9 +84,9 @@ def test_annotator_has_its_own_share(options: Options, tmp_path: Path) -> None:
     assert 0 < need.cache_bytes < need.each_bytes
     assert qwen_need(qwen, 64, 4).each_bytes > need.each_bytes
     both = options.replace({"annotator.name": "qwen", "annotator.model": str(qwen), "machine.vram_budget_gib": 8.0})
-    given = shares(both)
-    assert list(given) == ["encode", "annotate"]
-    assert sum(share.limit_bytes for share in given.values()) <= 8 * GIB
+    shares_bytes = shares(both)
+    assert list(shares_bytes) == ["encode", "annotate"]
+    assert sum(share.limit_bytes for share in shares_bytes.values()) <= 8 * GIB
 
 
 def test_gpus_decoder_has_a_share(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,16 +94,16 @@ def test_gpus_decoder_has_a_share(options: Options, monkeypatch: pytest.MonkeyPa
     limits = list[int]()
     monkeypatch.setattr(vram, "limit_process", limits.append)
     both = options.replace({"input.decoder": "nvdec", "machine.vram_budget_gib": 6.0})
-    given = shares(both)
-    assert list(given) == ["ingest", "encode"]
-    assert given["ingest"].need.each_bytes == DECODER_BYTES
+    shares_bytes = shares(both)
+    assert list(shares_bytes) == ["ingest", "encode"]
+    assert shares_bytes["ingest"].need.each_bytes == DECODER_BYTES
     limit_gpu(both, INGEST)
-    assert allocator_bytes(both, INGEST) == given["ingest"].limit_bytes - CONTEXT_BYTES
-    assert limits == [given["ingest"].limit_bytes]
+    assert allocator_bytes(both, INGEST) == shares_bytes["ingest"].limit_bytes - CONTEXT_BYTES
+    assert limits == [shares_bytes["ingest"].limit_bytes]
     limit_gpu(both, DETECT)
     assert allocator_bytes(both, DETECT) is None
     limit_gpu(both, INGEST, DETECT, ENCODE)
-    assert limits[1:] == [sum(share.limit_bytes for share in given.values())]
+    assert limits[1:] == [sum(share.limit_bytes for share in shares_bytes.values())]
 
 
 def test_annotator_by_itself_has_the_whole_budget(
@@ -122,9 +122,9 @@ def test_annotator_by_itself_has_the_whole_budget(
 
 def test_unreadable_model_is_missing(options: Options, tmp_path: Path) -> None:
     """A model that cannot be read when the memory is shared out is a missing model, with its sentence and its code."""
-    gone = options.replace({"encoder.model": str(tmp_path / "gone")})
+    missing = options.replace({"encoder.model": str(tmp_path / "gone")})
     with pytest.raises(ModelUnavailableError, match=r"gone/config\.json cannot be read"):
-        needs(gone)
+        needs(missing)
 
 
 def test_doctor_shows_the_plan(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

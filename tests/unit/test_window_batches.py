@@ -25,9 +25,9 @@ def embeddings(items: Iterable[Item]) -> list[Embedding]:
 def test_batches_are_full_but_for_the_last(batch: int, sizes: list[int]) -> None:
     """Without a limit of latency a batch waits until it is full, or the stream ends."""
     spy = Spy()
-    made = embeddings(drive(Embed(spy, 1.0, batch=batch), [*ITEMS, END]))
+    batch_embeddings = embeddings(drive(Embed(spy, 1.0, batch=batch), [*ITEMS, END]))
     assert spy.batches == sizes
-    assert [item.index for item in made] == list(range(10))
+    assert [item.index for item in batch_embeddings] == list(range(10))
     assert spy.seen == [list(range(30 * k, 30 * k + 64)) for k in range(10)]
 
 
@@ -37,16 +37,16 @@ def test_a_window_waits_no_longer_than_allowed() -> None:
     stage = Embed(spy, 1.0, batch=4, max_latency_s=1.5)
     for item in [*ITEMS, END]:
         now_s = item.t_s if isinstance(item, EncoderFrame) else SECONDS
-        for made in embeddings(drive(stage, [item])):
-            assert now_s - made.t_end_s <= 1.5
+        for embedding in embeddings(drive(stage, [item])):
+            assert now_s - embedding.t_end_s <= 1.5
     assert spy.batches == [2, 2, 2, 2, 2]
 
 
 def test_a_hole_does_not_shift_the_batches() -> None:
     """Batches are counted in windows of the stream, so that those after a hole are the same as without it."""
     spy = Spy()
-    kept = [item for item in ITEMS if isinstance(item, EncoderFrame) and not 5.0 <= item.t_s < 6.5]
-    list(drive(Embed(spy, 1.0, batch=4), [*kept, END]))
+    frames = [item for item in ITEMS if isinstance(item, EncoderFrame) and not 5.0 <= item.t_s < 6.5]
+    list(drive(Embed(spy, 1.0, batch=4), [*frames, END]))
     assert spy.batches == [4, 1, 2]
 
 
@@ -72,11 +72,11 @@ def _named(item: Item) -> tuple[object, ...]:
 def test_few_batches_are_under_way() -> None:
     """An encoder that falls behind holds the stream up instead of gathering work."""
     spy = Spy(ready=set())
-    stage, given = Embed(spy, 1.0), 0
+    stage, count = Embed(spy, 1.0), 0
     for item in ITEMS:
-        given += len(embeddings(stage.on_item(item)))
-        assert len(spy.batches) - given <= UNDER_WAY_MAX
-    assert given == 10 - UNDER_WAY_MAX
+        count += len(embeddings(stage.on_item(item)))
+        assert len(spy.batches) - count <= UNDER_WAY_MAX
+    assert count == 10 - UNDER_WAY_MAX
 
 
 def test_a_snapshot_is_of_what_has_left() -> None:

@@ -54,12 +54,12 @@ def ablation(
     with which only the detectors are compared: an NPZ with `embeddings` and perhaps `timestamps_s`, or an NPY, with
     <stem>_ts.npy beside <stem>_temb.npy. Without timestamps the windows are 1 s apart.
     """
-    given = {
+    arguments = {
         "lens": {"intrinsics": intrinsics, "rectify": rectify},
         "encoder": {"name": "vjepa2" if encoder_model else "grid", "model": encoder_model},
         "window": {"stride_s": stride_s},
     }
-    options = [validate({"source": clip, **given}) for clip in clips]
+    options = [validate({"source": clip, **arguments}) for clip in clips]
     console = Console(stderr=True)
     subjects, variants = _stored(options) if _are_stored(clips) else _played(options, console)
     results = compare(_with_truth(subjects, truth), variants, console)

@@ -63,8 +63,8 @@ def compare(
             for number, result in enumerate(results, start=1):
                 variant = result.variant
                 if not variant.not_run:
-                    found = variant.detect(series[variant.series], variant.options)
-                    result.by_clip[subject.stem] = outcome(found, true, duration_s)
+                    detection = variant.detect(series[variant.series], variant.options)
+                    result.by_clip[subject.stem] = outcome(detection, true, duration_s)
                 job.update(number)
     return results
 

@@ -50,10 +50,10 @@ def causal(series: EmbeddingSeries, options: DetectorOptions) -> Found:
 def offline(series: EmbeddingSeries, options: DetectorOptions) -> Found:
     """The published detection, which needs the whole clip: nothing of it is known before the end."""
     usable = series.usable()
-    told = detect_offline(usable.units, usable.t_s, options)
+    detection = detect_offline(usable.units, usable.t_s, options)
     edges_s = np.append(usable.t_s, series.duration_s)
-    events = [Stretch(float(edges_s[start]), float(edges_s[stop])) for start, stop in told.anomalies]
-    return _with_events(usable.t_s, told.scores, events)
+    events = [Stretch(float(edges_s[start]), float(edges_s[stop])) for start, stop in detection.anomalies]
+    return _with_events(usable.t_s, detection.scores, events)
 
 
 def adjacent_windows(series: EmbeddingSeries, _: DetectorOptions) -> Found:

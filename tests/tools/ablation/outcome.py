@@ -47,29 +47,29 @@ class VariantOutcome:
         }
 
 
-def outcome(found: Found, true: Sequence[Stretch], duration_s: float) -> VariantOutcome:
+def outcome(detection: Found, true: Sequence[Stretch], duration_s: float) -> VariantOutcome:
     """Hold what was found in a clip of ``duration_s`` against what is true there."""
     true_edges_s = edges_of(true).ravel()
-    errors_s = np.abs(found.edges_s[:, None] - true_edges_s).min(axis=1, initial=np.inf)
+    errors_s = np.abs(detection.edges_s[:, None] - true_edges_s).min(axis=1, initial=np.inf)
     return VariantOutcome(
-        judgement=None if found.anomalies is None else judge(found.anomalies, true, duration_s),
-        edges=len(found.edges_s),
+        judgement=None if detection.anomalies is None else judge(detection.anomalies, true, duration_s),
+        edges=len(detection.edges_s),
         right_edges=int(np.sum(errors_s <= NEAR_S)),
-        separations=separations(found, true),
+        separations=separations(detection, true),
     )
 
 
-def separations(found: Found, true: Sequence[Stretch]) -> Float64:
+def separations(detection: Found, true: Sequence[Stretch]) -> Float64:
     """(n,) for the n scores of windows that start in a true anomaly: their distance from the median of all others, over
     1.4826 times the others' median absolute deviation.
 
     The median of these is the separability: it says how well scores tell, whatever the threshold. Empty where there are
     no others, or they do not spread.
     """
-    inside = np.zeros(len(found.scores), bool)
+    inside = np.zeros(len(detection.scores), bool)
     for event in true:
-        inside |= (event.t_start_s <= found.scored_at_s) & (found.scored_at_s < event.t_end_s)
+        inside |= (event.t_start_s <= detection.scored_at_s) & (detection.scored_at_s < event.t_end_s)
     if inside.all():
         return np.zeros(0)
-    median, sigma = median_and_sigma(weighted_samples(found.scores[~inside]))
-    return (found.scores[inside] - median) / sigma if sigma > 0 else np.zeros(0)
+    median, sigma = median_and_sigma(weighted_samples(detection.scores[~inside]))
+    return (detection.scores[inside] - median) / sigma if sigma > 0 else np.zeros(0)

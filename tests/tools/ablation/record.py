@@ -34,17 +34,21 @@ def record(prepared: Prepared, encoders: Mapping[str, ClipEncoder], console: Con
     """
     decode = Decode(prepared.source.name, prepared.stream)
     windows = {name: Embed(encoder, prepared.options.window.stride_s) for name, encoder in encoders.items()}
-    made: dict[str, list[Embedding]] = {name: [] for name in encoders}
+    embeddings: dict[str, list[Embedding]] = {name: [] for name in encoders}
     with progress(console, prepared.source.stem, SECONDS, prepared.stream.declared_s) as job:
         for frame in _encoder_frames(decode, prepared, {encoder.encoder_px for encoder in encoders.values()}):
             job.update(frame.t_s)
             for name, window in windows.items():
                 if encoders[name].encoder_px == len(frame.rgb):
-                    made[name] += (item for item in window.on_item(frame) if isinstance(item, Embedding))
+                    embeddings[name] += (item for item in window.on_item(frame) if isinstance(item, Embedding))
     for name, window in windows.items():
-        made[name] += (item for item in window.on_end() if isinstance(item, Embedding))
+        embeddings[name] += (item for item in window.on_end() if isinstance(item, Embedding))
     duration_s = decode.end("end_of_stream").decoded_s
-    return {name: _series(made[view.encoder], view, duration_s) for name, view in VIEWS.items() if view.encoder in made}
+    return {
+        name: _series(embeddings[view.encoder], view, duration_s)
+        for name, view in VIEWS.items()
+        if view.encoder in embeddings
+    }
 
 
 def _encoder_frames(decode: Decode, prepared: Prepared, sides_px: set[int]) -> Iterator[EncoderFrame]:

@@ -38,5 +38,5 @@ class EmbeddingSeries:
 
     def usable(self) -> Usable:
         """All unit vectors at once."""
-        kept = [(t_s, unit) for t_s, unit in zip(self.t_start_s, self.units(), strict=True) if unit is not None]
-        return Usable(np.array([t_s for t_s, _ in kept]), np.array([unit for _, unit in kept]))
+        pairs = [(t_s, unit) for t_s, unit in zip(self.t_start_s, self.units(), strict=True) if unit is not None]
+        return Usable(np.array([t_s for t_s, _ in pairs]), np.array([unit for _, unit in pairs]))

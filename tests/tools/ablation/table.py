@@ -75,16 +75,16 @@ def _table(results: Sequence[VariantResult], *, ruled: bool) -> Table:
     for _, group in groupby(results, key=lambda result: result.variant.varies):
         table.add_section()
         for result in group:
-            row, name, told = result.row(), result.variant.name, _told(result.variant)
+            row, name, settings = result.row(), result.variant.name, _changes(result.variant)
             figures = (cell(row.get(key)) for key in _COLUMNS.values())
             if ruled:
-                table.add_row(escape(printable(f"{name} ({told})" if told else name)), *figures)
+                table.add_row(escape(printable(f"{name} ({settings})" if settings else name)), *figures)
             else:
-                table.add_row(escape(printable(name)), *figures, escape(printable(told)))
+                table.add_row(escape(printable(name)), *figures, escape(printable(settings)))
     return table
 
 
-def _told(variant: Variant) -> str:
+def _changes(variant: Variant) -> str:
     """What was changed, or why the variant was not run."""
     return variant.not_run or ", ".join(f"{name} {value:g}" for name, value in variant.changed().items())
 

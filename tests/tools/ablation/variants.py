@@ -54,8 +54,8 @@ class Variant:
 
     def changed(self) -> dict[str, float]:
         """The detector's options that are not the default ones."""
-        told = self.options.model_dump()
-        return {name: value for name, value in told.items() if value != getattr(DEFAULT, name)}
+        values = self.options.model_dump()
+        return {name: value for name, value in values.items() if value != getattr(DEFAULT, name)}
 
     def is_default(self) -> bool:
         """Whether this is the detector of the chain, as it is."""

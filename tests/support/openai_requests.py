@@ -24,7 +24,7 @@ def segment(number: int = 0, *, frames: int = 3) -> AnnotationRequest:
 
 
 @contextmanager
-def asked(home: Path, patch: "pytest.MonkeyPatch") -> Iterator[OpenAIServer]:
+def openai_server(home: Path, patch: "pytest.MonkeyPatch") -> Iterator[OpenAIServer]:
     """A server, asked again without pauses, and no key in sight."""
     patch.delenv("OPENAI_API_KEY", raising=False)
     patch.chdir(home)  # where no .env lies
