@@ -86,6 +86,7 @@ class Decode(Stage):
         self._offset_s = 0.0
         self._arrived_at: float | None = None
         self._size = facts.display_width_px, facts.display_height_px
+        self._sound_shape: tuple[int, int, float, str] | None = None  # of the last picture, in which nothing was wrong
         self._last_error = ""  # of libav or the container; not yet the reason for any damage
         self._tracker = PacketTracker()
         self._line = TimeLine(self._period_s)
@@ -165,9 +166,9 @@ class Decode(Stage):
 
     def _decode(self, item: Packet) -> Iterator[Item]:
         packet = item.packet
-        self._begin_codec(packet.stream.codec_context, joins_midway=item.arrived_at is not None)
-        self._tick_s, self._offset_s = float(packet.time_base), item.offset_s
-        self._arrived_at = item.arrived_at
+        if packet.stream.codec_context is not self._codec:
+            self._begin_codec(packet, joins_midway=item.arrived_at is not None)
+        self._offset_s, self._arrived_at = item.offset_s, item.arrived_at
         self._lose(self._tracker.send(packet))
         if item.is_entry:
             self._entries.send(packet)
@@ -176,10 +177,10 @@ class Decode(Stage):
         else:
             yield from self._pictures(packet)
 
-    def _begin_codec(self, codec: "av.VideoCodecContext", *, joins_midway: bool) -> None:
-        if codec is self._codec:
-            return
-        self._codec = codec
+    def _begin_codec(self, first: "av.Packet[av.VideoStream]", *, joins_midway: bool) -> None:
+        """Prepare for a stream, all of whose packets have the codec and the time base of the first one."""
+        self._codec = codec = first.stream.codec_context
+        self._tick_s = float(first.time_base)
         codec.copy_opaque = True  # the packet tracker's numbers
         units = NalUnits(codec.extradata) if self._picture_from_each_packet else None
         self._tracker = PacketTracker(units, joins_midway=joins_midway)
@@ -277,7 +278,12 @@ class Decode(Stage):
         """The reason not to trust the picture; empty if there is none."""
         if frame.is_corrupt:
             return "marked corrupt by the decoder"
-        return change_fault(frame, self._size)
+        shape = frame.width, frame.height, frame.rotation, (frame.sw_format or frame.format).name
+        if shape == self._sound_shape:
+            return ""
+        fault = change_fault(frame, self._size)
+        self._sound_shape = None if fault else shape
+        return fault
 
     def _lose(self, pending: list[PendingPacket]) -> None:
         """Note packets without a picture as lost, if one was due."""

@@ -4,7 +4,7 @@ Numbers of unit types are those of ITU-T H.265, table 7-1.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 _RADL_RASL = range(6, 10)
 _RASL = range(8, 10)
@@ -13,6 +13,8 @@ _NOT_A_PICTURE = 32
 """From this type on, units code no picture."""
 _PARAMETER_SETS = frozenset({32, 33, 34})  # video, sequence, picture
 
+_START_CODE = b"\0\0\1"
+"""Precedes each unit of a byte stream (ITU-T H.265, B.2.1)."""
 _HVCC_LENGTH_AT = 21
 """Offset of ``lengthSizeMinusOne`` in an hvcC configuration (ISO/IEC 14496-15, 8.3.2.1), in the lowest two bits."""
 
@@ -45,6 +47,10 @@ class PacketHead(NamedTuple):
         return {_type(unit) for unit in self.parameter_sets} >= _PARAMETER_SETS
 
 
+_SLICE_ALONE: Final = tuple(PacketHead(picture_type, ()) for picture_type in range(_NOT_A_PICTURE))
+"""The head of most packets, by its type: no parameter sets."""
+
+
 class NalUnits:
     """Reads the packets of one stream, which are either length-prefixed (MP4, Matroska) or a byte stream (Annex B)."""
 
@@ -62,7 +68,7 @@ class NalUnits:
             if not unit:
                 continue
             if _type(unit) < _NOT_A_PICTURE:
-                return PacketHead(_type(unit), tuple(sets))
+                return PacketHead(_type(unit), tuple(sets)) if sets else _SLICE_ALONE[_type(unit)]
             if _type(unit) in _PARAMETER_SETS:
                 sets.append(bytes(unit))
         return PacketHead(None, tuple(sets))
@@ -87,6 +93,8 @@ class OwnParameterSets:
     def allow_entry(self, data: bytes) -> bool:
         """Take the next packet; return whether decoding may begin with it."""
         head = self._units.head(data)
+        if not head.parameter_sets:
+            return head.is_random_access and not self._changed
         brings_others = not all(self._units.has(unit) for unit in head.parameter_sets)
         if head.has_all_parameter_sets:
             self._changed = brings_others
@@ -109,9 +117,12 @@ def _length_prefixed(data: bytes, length_bytes: int) -> Iterator[memoryview]:
 
 
 def _byte_stream(data: bytes) -> Iterator[bytes]:
-    """The units between start codes; a slice's own unit may run to the packet's end."""
-    start = data.find(b"\0\0\1") + 3
-    while start >= 3:
-        end = data.find(b"\0\0\1", start)
+    """The units between start codes up to the first slice, of which only the first byte is returned."""
+    start = data.find(_START_CODE) + len(_START_CODE)
+    while len(_START_CODE) <= start < len(data):
+        if _type(data[start : start + 1]) < _NOT_A_PICTURE:
+            yield data[start : start + 1]
+            return
+        end = data.find(_START_CODE, start)
         yield data[start : end if end >= 0 else None].rstrip(b"\0")
-        start = end + 3
+        start = end + len(_START_CODE)

@@ -99,10 +99,12 @@ class PacketTracker:
             return self._receive_untimed(frame.opaque)
         self._in_order &= self._latest_pts is None or frame.pts >= self._latest_pts
         self._latest_pts = frame.pts
-        lost = []
+        lost: list[PendingPacket] = []
         while self._in_order and self._timed and self._timed[0].place < frame.pts:
             lost.append(heapq.heappop(self._timed))
-        if own := next((packet for packet in self._timed if packet.place == frame.pts), None):
+        if self._timed and self._timed[0].place == frame.pts:
+            heapq.heappop(self._timed)
+        elif own := next((packet for packet in self._timed if packet.place == frame.pts), None):
             self._timed.remove(own)
             heapq.heapify(self._timed)
         return lost

@@ -168,7 +168,7 @@ class _Stretch:
         return (self._last_dts - packet.dts) * self._tick_s > _CLOCK_RESTART_S
 
     def add(self, packet: "av.Packet[av.VideoStream]") -> None:
-        self._tick_s = float(packet.time_base)
+        self._tick_s = self._tick_s or float(packet.time_base)  # all packets of a stream have the same
         self._last_dts, self._duration = packet.dts, packet.duration or 0
         if packet.is_discard:  # cut away by an edit list: decoded and not shown
             return

@@ -46,6 +46,8 @@ class TimeLine:
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
+        self.hole_s = max(HOLE_S, HOLE_PERIODS * period_s)
+        """The longest time without a picture that is no damage."""
         self._origin_s: float | None = None  # time 0 on the packets' clock
         self._last_s: float | None = None  # start of the last picture
         self._end_s = 0.0  # its end, or the end of damage after it
@@ -56,11 +58,6 @@ class TimeLine:
         """Returned so far."""
         self.packets_lost = 0
         """Of these."""
-
-    @property
-    def hole_s(self) -> float:
-        """The longest time without a picture that is no damage."""
-        return max(HOLE_S, HOLE_PERIODS * self._period_s)
 
     @property
     def end_s(self) -> float:
@@ -178,9 +175,9 @@ class TimeLine:
     def _with_hole(self, until_s: float | None) -> SourceDamaged | None:
         """The losses since the last picture, and the time before it without packets, if that is long."""
         end_s = self._end_s if until_s is None else until_s
-        lost = self._lost or SourceDamaged(end_s, end_s, "", 0)
-        hole_s = lost.t_start_s - self._covered_s
+        hole_s = (end_s if self._lost is None else self._lost.t_start_s) - self._covered_s
         if hole_s <= self.hole_s:
             return self._lost
+        lost = self._lost or SourceDamaged(end_s, end_s, "", 0)
         reason = "; ".join(filter(None, (f"no packet for {hole_s:.1f} s", lost.reason)))
         return replace(lost, t_start_s=self._covered_s, reason=reason)
