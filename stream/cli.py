@@ -8,8 +8,10 @@ from types import FrameType
 from typing import NoReturn
 
 import click
+from click.shell_completion import add_completion_class
 
 from stream.commands.groups import ImpliedGroup
+from stream.commands.shell import BashWords
 from stream.commands.usage import usage_sentence
 from stream.commands.variables import warn_of_unknown_variables
 from stream.commands.version import PROGRAM, show_version
@@ -64,6 +66,8 @@ class LazyGroup(ImpliedGroup):
             raise TypeError(f"{COMMANDS[cmd_name]} is not a command")
         return command
 
+
+add_completion_class(BashWords)
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 

@@ -79,7 +79,7 @@ class DamagedError(UsageError):
 
     def __init__(self, path: Path, what: str) -> None:
         """``what`` is wrong with the file, in a few words."""
-        super().__init__(f"{path} is damaged ({what}): start over with --overwrite")
+        super().__init__(f"{path} is damaged ({what}): run its clip again with --overwrite")
         self.what = what
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from exporters.dataset.options import ExportOptions
 from stream.commands.command import BY_SIGNAL, command
 from stream.commands.export_options import export_options
+from stream.commands.format_names import FormatNames
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import PathName
@@ -40,7 +41,7 @@ _CODES = (
 
 
 @command(examples=_EXAMPLES, exit_codes=_CODES, never_waits=True)
-@click.argument("formats", metavar="FORMAT[,FORMAT...]")
+@click.argument("formats", metavar="FORMAT[,FORMAT...]", type=FormatNames())
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=_PATH)
 @own_option("--to", "folder", type=_PATH, required=True, help="Folder of the data set, new or of an earlier export.")
 @run_options("runtime.offline")

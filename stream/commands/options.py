@@ -94,8 +94,8 @@ class RunOption(ConfigurableOption):
             extra["default"] = self.declared.extra["unset"]
         elif isinstance(default, bool) and not self.command_line_only:
             extra["default"] = "on" if default else "off"
-        if self.declared.range:
-            extra["range"] = self.declared.range
+        if self.declared.help_range:
+            extra["range"] = self.declared.help_range
         return extra
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401 - click's

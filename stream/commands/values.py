@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 
 from stream.commands.option import ConfigurableOption
 from stream.errors import UsageError
-from stream.records.schema.options import displayed, must_be, range_text
+from stream.records.schema.options import displayed, help_bounds, must_be, range_text
 
 _BOOLEANS: Final = frozenset({"true", "t", "yes", "y", "on", "false", "f", "no", "n", "off"})
 """The words that click takes for a boolean, besides 0 and 1."""
@@ -67,7 +67,7 @@ class Real(click.FloatRange):
     kind = float
 
     def _describe_range(self) -> str:
-        return self.range
+        return range_text(help_bounds(_bounds(self)))
 
     @property
     def range(self) -> str:
@@ -91,7 +91,7 @@ class Whole(click.IntRange):
     kind = int
 
     def _describe_range(self) -> str:
-        return self.range
+        return range_text(help_bounds(_bounds(self)))
 
     @property
     def range(self) -> str:

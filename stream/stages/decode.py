@@ -86,7 +86,7 @@ class Decode(Stage):
         self._offset_s = 0.0
         self._arrived_at: float | None = None
         self._size = facts.display_width_px, facts.display_height_px
-        self._sound_shape: tuple[int, int, float, str] | None = None  # of the last picture, in which nothing was wrong
+        self._sound_shape: tuple[object, ...] = ()  # of the last picture, in which nothing was wrong
         self._last_error = ""  # of libav or the container; not yet the reason for any damage
         self._tracker = PacketTracker()
         self._line = TimeLine(self._period_s)
@@ -282,7 +282,7 @@ class Decode(Stage):
         if shape == self._sound_shape:
             return ""
         fault = change_fault(frame, self._size)
-        self._sound_shape = None if fault else shape
+        self._sound_shape = () if fault else shape
         return fault
 
     def _lose(self, pending: list[PendingPacket]) -> None:

@@ -147,7 +147,7 @@ def test_what_is_damaged_is_named(
     result = run_inline(clip, *OPTIONS, "--out", out)
     assert result.returncode == 2
     assert result.stderr.startswith(f"egoclean-stream: {out / 'clip' / name} is damaged (")
-    assert result.stderr.endswith("): start over with --overwrite\n")
+    assert result.stderr.endswith("): run its clip again with --overwrite\n")
     assert result.stderr.count("\n") == 1
     assert (out / "clip" / "events.jsonl").read_bytes() == before
     assert run_inline(clip, *OPTIONS, "--out", out, "--overwrite").returncode == 0

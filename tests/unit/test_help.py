@@ -74,6 +74,13 @@ def test_defaults_and_ranges_are_written_alike(words: tuple[str, ...]) -> None:
     assert re.findall(r"\[default: (?:\(|\d+\.0[\];])", text) == []
 
 
+@pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
+def test_no_range_has_a_number_of_seven_digits(words: tuple[str, ...]) -> None:
+    """A bound that only refuses nonsense is left out: it would tell nobody what to choose."""
+    text = helped(*words, "--help-all" if has_long_help(words) else "--help").output
+    assert re.findall(r"(?:at most|below) \d{7,}", " ".join(text.split())) == []
+
+
 @pytest.mark.parametrize("words", [(), *every_command()], ids=" ".join)
 @pytest.mark.parametrize("option", ["--help", "--help-all", "-h"])
 def test_no_line_is_longer_than_80_columns(

@@ -29,6 +29,9 @@ DOLLARS_MAX: Final = 1_000_000.0
 CONFLICT: Final = "conflict"
 """Type of the error of two options that contradict each other."""
 _BOUNDS: Final = (("gt", Gt, "above"), ("ge", Ge, "at least"), ("lt", Lt, "below"), ("le", Le, "at most"))
+_UPPER: Final = frozenset({"lt", "le"})
+_LARGE: Final = 1_000_000
+"""An upper bound from here on is left out of the help."""
 
 
 class OptionGroup(BaseModel):
@@ -177,10 +180,24 @@ class OptionField:
     @cached_property
     def range(self) -> str:
         """``above 0 and at most 1``; empty where it has no bounds."""
+        return range_text(self._limits)
+
+    @property
+    def help_range(self) -> str:
+        """The same without bounds that a help need not name."""
+        return range_text(help_bounds(self._limits))
+
+    @cached_property
+    def _limits(self) -> Mapping[str, float]:
         bounds = ((name, cls) for name, cls, _ in _BOUNDS)
-        return range_text(
-            {name: getattr(each, name) for name, cls in bounds for each in self.field.metadata if isinstance(each, cls)}
-        )
+        return {
+            name: getattr(each, name) for name, cls in bounds for each in self.field.metadata if isinstance(each, cls)
+        }
+
+
+def help_bounds(bounds: Mapping[str, float]) -> dict[str, float]:
+    """Bounds as a help names them: an upper one of a million or more, which only refuses nonsense, is left out."""
+    return {name: bound for name, bound in bounds.items() if name not in _UPPER or bound < _LARGE}
 
 
 def range_text(bounds: Mapping[str, float]) -> str:
