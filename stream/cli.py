@@ -16,6 +16,7 @@ from stream.commands.usage import usage_sentence
 from stream.commands.variables import warn_of_unknown_variables
 from stream.commands.version import PROGRAM, show_version
 from stream.errors import ExitCode, UsageError
+from stream.runtime.exit import exit_quickly
 from stream.runtime.signals import exit_at_signal, heeded_signals
 from stream.ui import standard_streams
 from stream.ui.notes import Note, forward_notes, report_error
@@ -133,6 +134,7 @@ def _run() -> int:
 
 def main() -> None:
     """Run the program; exit with a documented code in every case."""
+    exit_quickly()
     for number in heeded_signals():
         signal.signal(number, _end)
     sys.unraisablehook = _unraisable

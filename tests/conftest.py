@@ -1,6 +1,8 @@
 """Fixtures that several test files share."""
 
+import gc
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,10 @@ from xdist.scheduler import LoadFileScheduling
 from tests.support.clips import Decoded, decode, make_clip
 from tests.support.described import make_described_clip
 from tests.support.encoded_once import keep_clips_in
+from tests.support.inline import run_inline
 from tests.support.properties import register_profiles
 from tests.support.resumed import GRID, QUICK, make_worker_clip
 from tests.support.rtsp_server import AccessUnit, units_of
-from tests.support.runs import run_cli
 
 register_profiles()
 
@@ -42,6 +44,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay until the end: the garbage collector need not look at them after every test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clips(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
     """All workers of a session share the clips that they encode."""
@@ -68,11 +76,16 @@ def worker_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(worker_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of an undisturbed run of it."""
-    out = tmp_path_factory.mktemp("whole")
-    assert run_cli(worker_clip, *GRID, *QUICK, "--out", out).returncode == 0
-    return out / "clip"
+def uninterrupted(worker_clip: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The run directory of an undisturbed run of it, which all workers of a session share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "uninterrupted"
+    if not shared.exists():
+        out = tmp_path_factory.mktemp("whole")
+        assert run_inline(worker_clip, *GRID, *QUICK, "--out", out).returncode == 0
+        with suppress(OSError):  # another worker has made it meanwhile
+            out.rename(shared)
+    return shared / "clip"
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +99,14 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> list[AccessUnit]:
     """Ten seconds of a camera, a key picture every half second."""
     folder = tmp_path_factory.mktemp("camera")
     return units_of(make_clip(folder / "clip.ts", frames=300, key_every=15, x265="repeat-headers=1"))
+
+
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn, but their files stay empty: laying out and rendering is most of what a figure costs."""
+    from matplotlib.figure import Figure
+
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,7 @@ def pictures(source: Clip, facts: StreamFacts) -> Iterator[Picture]:
 def main(clip: str, model: Path, embeddings: Path, **settings: Any) -> None:  # noqa: ANN401 - click's
     """Embed CLIP sequentially with the MODEL in a folder; the options are those of run."""
     started_at = time.monotonic()
-    model_alone, source = WholeModel(model), open_clip(clip)
+    source, model_alone = open_clip(clip), WholeModel(model)
     lens = {name: settings[name] for name in ("intrinsics", "rectify", "balance", "fov_scale")}
     window = {"preset": settings["window"], "stride_s": settings["stride_s"]}
     options = validate({"source": clip, "lens": lens, "window": window})

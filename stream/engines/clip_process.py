@@ -17,6 +17,7 @@ from stream.config import Options
 from stream.engines.batch import Outcome, attempt
 from stream.engines.clip import run_clip
 from stream.errors import ExitCode
+from stream.runtime.exit import exit_quickly
 from stream.runtime.signals import exit_at_signal, heeded_signals
 from stream.sources.network import network
 from stream.ui import standard_streams
@@ -48,6 +49,7 @@ def _drain_without_parent(pipe: FileIO) -> None:
 
 def main() -> None:
     """Entry point of the process; its exit code is the one that the clip would have alone."""
+    exit_quickly()
     for number in heeded_signals():
         signal.signal(number, exit_at_signal)
     standard_streams.install()

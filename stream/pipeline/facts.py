@@ -21,8 +21,9 @@ SegmentKind: TypeAlias = Annotated[
 ]
 ClosedBy: TypeAlias = Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
 
-STRICT: Final = ConfigDict(extra="forbid")
-"""Of every fact: a field that it does not have is an error, on the wire and on disk."""
+STRICT: Final = ConfigDict(extra="forbid", defer_build=True)
+"""Of every fact: a field that it does not have is an error, on the wire and on disk. Its validator is built when it is
+first used: most processes use few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)

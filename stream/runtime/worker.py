@@ -28,6 +28,7 @@ from stream.pipeline.stage import feed
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_checkpoint
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
+from stream.runtime.exit import exit_quickly
 from stream.runtime.gpu_budget import limit_gpu
 from stream.runtime.heartbeat import HeartbeatSender, Reporter, WorkerState, pulsing
 from stream.runtime.process_spec import Work
@@ -237,6 +238,7 @@ def serve(
 
 def main() -> None:
     """Entry of a worker's process."""
+    exit_quickly()
     faulthandler.enable()
     standard_streams.install()
     sys.stdout = sys.stderr  # both are the log, and a full disk does not fail what only prints

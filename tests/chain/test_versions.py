@@ -145,6 +145,7 @@ READ: Final = {
 """The files that a command may need."""
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(("command", "name"), [(command, name) for command, names in READ.items() for name in names])
 def test_a_missing_file_is_no_internal_error(copy: Path, command: str, name: str) -> None:
     """A documented exit code, and at most one sentence on standard error."""

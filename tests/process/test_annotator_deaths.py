@@ -31,17 +31,14 @@ def restarted(run_dir: Path) -> list[str]:
     return [event.process for event in events_of(run_dir) if isinstance(event, events.StageRestarted)]
 
 
-@pytest.mark.parametrize("source", ["file", "pipe"])
-def test_killed_annotator_is_started_again_alone(
-    described_clip: Path, server: OpenAIServer, tmp_path: Path, source: str
-) -> None:
-    """No other process ends with it, not even where the source cannot be played again; nothing is lost or doubled."""
+def test_killed_annotator_is_started_again_alone(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
+    """No other process ends with it: the source is a pipe, which cannot be played again. Nothing is lost or doubled."""
     hang_after(server, 2)
-    run_dir = tmp_path / ("clip" if source == "file" else "stdin")
-    arguments = words(
-        described_clip if source == "file" else "-", tmp_path, server, *(() if source == "file" else ("--no-rectify",))
-    )
-    with described_clip.open("rb") as piped, started(*arguments, stdin=piped) as process:
+    run_dir = tmp_path / "stdin"
+    with (
+        described_clip.open("rb") as piped,
+        started(*words("-", tmp_path, server, "--no-rectify"), stdin=piped) as process,
+    ):
         wait_for_event(run_dir, is_annotated, process)
         record = worker_named(process, run_dir, "record")
         worker_named(process, run_dir, "annotate").kill()

@@ -131,6 +131,7 @@ def test_interrupted_run_is_resumed(
     before = [event for event in events_of(run_dir) if is_annotated(event)]
     release(server)
     server.requests.clear()
-    assert run_cli(*words(described_clip, tmp_path, server)).returncode == 0
+    resume = run_inline if end is stop else run_cli
+    assert resume(*words(described_clip, tmp_path, server)).returncode == 0
     assert_described_alike(run_dir, undisturbed)
     assert len(server.requests) <= len(actions(run_dir)) - len(before)

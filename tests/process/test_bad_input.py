@@ -40,7 +40,7 @@ def test_full_disk_ends_with_6_and_leaves_what_is_valid(tmp_path: Path) -> None:
     mount = f"mount -t tmpfs -o size=600k tmpfs {disk}"
     if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode:
         pytest.skip("this system does not let a test mount a small disk")
-    command = " ".join(program(clip, "--encoder", "grid", "--out", disk))
+    command = " ".join(program(clip, "--encoder", "grid", "--engine", "inline", "--out", disk))
     words = ["unshare", "-rm", "sh", "-c", f"{mount} && {command}"]
     result = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert (result.returncode, "no room left" in result.stderr) == (6, True), result.stderr

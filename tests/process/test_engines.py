@@ -73,8 +73,8 @@ def test_a_clip_on_the_hub(tmp_path: Path) -> None:
 def test_a_source_over_http(folder: Path, tmp_path: Path, way: str) -> None:
     """A file in parts, a download without them, and a stream."""
     with serving_clip((folder / "clip.ts").read_bytes(), way) as served:  # type: ignore[arg-type]  # one of its ways
-        for engine in ("local", "inline"):
-            result = run_cli(served.url, "--no-rectify", *GRID, "--engine", engine, "--out", tmp_path / engine)
+        for run, engine in ((run_cli, "local"), (run_inline, "inline")):
+            result = run(served.url, "--no-rectify", *GRID, "--out", tmp_path / engine)
             assert (result.returncode, result.stderr) == (0, "")
         assert_runs_alike(tmp_path)
 
@@ -141,10 +141,16 @@ def _refuse(*_: object, **__: object) -> None:
     raise AssertionError("the inline engine needs neither a process nor a socket")
 
 
-@pytest.mark.parametrize(("first", "second"), [("inline", "local"), ("local", "inline"), ("inline", "inline")])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("first", "number", "second"),
+    [
+        ("inline", signal.SIGTERM, "local"),
+        ("local", signal.SIGKILL, "inline"),
+        ("inline", signal.SIGKILL, "inline"),
+    ],
+)
 def test_one_engine_resumes_what_another_began(
-    worker_clip: Path, uninterrupted: Path, tmp_path: Path, first: str, second: str, number: int
+    worker_clip: Path, uninterrupted: Path, tmp_path: Path, first: str, number: int, second: str
 ) -> None:
     """After a signal that drains, and after a kill, the run ends as if nothing had been, by whichever engine."""
     words = (worker_clip, *GRID, *QUICK, "--out", tmp_path, "--queue-mib", "1")

@@ -35,7 +35,7 @@ def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
     ]
     assert "anomalous" in kinds
     assert len(kinds) >= 5
-    assert len(np.load(uninterrupted / "clip_ts.npy")) == 88
+    assert len(np.load(uninterrupted / "clip_ts.npy")) == 58
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -53,9 +53,9 @@ def test_stopped_run_resumes_with_the_same_command(
     assert (result.returncode, result.stderr) == (0, "")
     resumed = [event for event in read_events(run_dir / "events.jsonl") if isinstance(event, events.RunResumed)]
     (windows,) = (event.windows for event in resumed)
-    assert 28 <= windows < 88
+    assert 28 <= windows < 58
     assert manifest(run_dir)["usage"]["attempts"] == 2
-    assert 88 <= manifest(run_dir)["usage"]["windows_encoded"] <= 89
+    assert 58 <= manifest(run_dir)["usage"]["windows_encoded"] <= 59
     assert_same(run_dir, uninterrupted)
 
 
@@ -69,7 +69,7 @@ def test_process_that_dies_is_started_again(worker_clip: Path, uninterrupted: Pa
         assert process.wait(DEADLINE_S) == 0
     restarts = [event for event in read_events(run_dir / "events.jsonl") if isinstance(event, events.StageRestarted)]
     assert [restart.process for restart in restarts] == [name]
-    assert 88 <= manifest(run_dir)["usage"]["windows_encoded"] <= 89
+    assert 58 <= manifest(run_dir)["usage"]["windows_encoded"] <= 59
     assert_same(run_dir, uninterrupted)
 
 
@@ -93,7 +93,7 @@ def test_killed_again_and_again(
                 worker.kill()
             process.kill()
     assert run_cli(*words).returncode == 0
-    assert 88 <= manifest(run_dir)["usage"]["windows_encoded"] <= 92
+    assert 58 <= manifest(run_dir)["usage"]["windows_encoded"] <= 62
     assert_same(run_dir, uninterrupted)
     left = {path.name for path in run_dir.rglob("*") if path.suffix in (".part", ".state")}
     assert left == set()

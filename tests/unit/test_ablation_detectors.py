@@ -21,6 +21,7 @@ from stream.pipeline.items import Embedding, End, Float32
 from stream.pipeline.stage import drive
 from stream.stages.detect import Detect
 from tests.support.eval_files import file
+from tests.tools.ablation import __main__ as command
 from tests.tools.ablation import detectors
 from tests.tools.ablation.__main__ import ablation
 from tests.tools.ablation.compare import Subject, compare
@@ -79,6 +80,14 @@ def variants(*words: str | Path) -> dict[str, dict[str, Any]]:
     """What the command prints with --json, by variant."""
     report = json.loads(run(*words, "--json").stdout)
     return {row["variant"]: row for row in report["variants"]}
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command compares only the variants that tests name."""
+    named = {"causal", "offline, published", "no EMA", "adjacent windows"}
+    chosen = [variant for variant in detector_variants("embeddings") if variant.name in named]
+    monkeypatch.setattr(command, "detector_variants", lambda _: chosen)
 
 
 def test_table_has_one_row_for_each_variant(tmp_path: Path) -> None:
@@ -155,6 +164,7 @@ def test_separability_counts_robust_deviations() -> None:
     assert outcome(detection, (Stretch(0, 8),), 8.0).row()["separability"] is None
 
 
+@pytest.mark.usefixtures("few")
 def test_clips_are_pooled(tmp_path: Path) -> None:
     """Pooled counts are the sums over the clips, and each clip has its own figures."""
     clips = [stored(tmp_path, stem, embeddings=windows(seed)) for seed, stem in enumerate(("one", "two"))]
@@ -173,6 +183,7 @@ def test_settings_without_effect_are_named(tmp_path: Path) -> None:
     assert 0 < len(same) < len(SETTINGS) - 1
 
 
+@pytest.mark.usefixtures("few")
 def test_arrays_of_a_run_are_read(tmp_path: Path) -> None:
     """A run's temporal tokens are taken with the times beside them, and without times one second apart."""
     np.save(tmp_path / "clip_temb.npy", windows().reshape(120, 2, 8).astype(np.float16))
@@ -251,6 +262,7 @@ def test_what_makes_no_sense_is_refused(
 
 
 @pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published embeddings are not beside the checkout")
+@pytest.mark.usefixtures("few")
 def test_published_clip(tmp_path: Path) -> None:
     """On the published clip both events are found offline and causally, and not without the EMA; the naive detector
     tells edges, and none of them is a true one."""

@@ -51,12 +51,13 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style, "DPI", 40)
 
 
+@pytest.mark.usefixtures("coarse")
 def test_bare_folder_gives_all_three_files(tmp_path: Path) -> None:
     """Both pictures at their size, and the anomalies of both detectors with every option that made them."""
     write_bare(tmp_path, working_windows(220))
     assert analyzed(tmp_path) == ["clip_detection.png", "clip_diagnostics.png", "anomalies.json"]
-    for name, height_px in (("clip_detection.png", 1000), ("clip_diagnostics.png", 1240)):
-        assert struct.unpack(">II", (tmp_path / name).read_bytes()[16:24]) == (1440, height_px)
+    for name, height_px in (("clip_detection.png", 200), ("clip_diagnostics.png", 248)):
+        assert struct.unpack(">II", (tmp_path / name).read_bytes()[16:24]) == (288, height_px)
     anomalies = json.loads((tmp_path / "anomalies.json").read_text())
     assert {anomaly["mode"] for anomaly in anomalies} == {"causal", "offline"}
     for anomaly in anomalies:
@@ -68,7 +69,7 @@ def test_bare_folder_gives_all_three_files(tmp_path: Path) -> None:
         assert anomaly["score_mean"] <= anomaly["score_max"]
 
 
-@pytest.mark.usefixtures("coarse")
+@pytest.mark.usefixtures("unrendered")
 def test_run_directory_gives_what_was_announced(tmp_path: Path) -> None:
     """The causal anomalies are the anomalous segments of the run's own events, number for number."""
     layout = write_run(tmp_path / "clip", working_windows(220))
@@ -137,7 +138,7 @@ def test_truth_that_is_none_is_named(tmp_path: Path, content: str) -> None:
         analyzed(tmp_path)
 
 
-@pytest.mark.usefixtures("coarse")
+@pytest.mark.usefixtures("unrendered")
 def test_every_clip_of_a_folder_is_drawn(tmp_path: Path) -> None:
     """A folder of the original pipeline holds several clips: each has its pictures, all share one file."""
     write_bare(tmp_path / "in", working_windows(220), stem="one")
@@ -158,7 +159,7 @@ def test_short_clips_are_drawn(tmp_path: Path, count: int) -> None:
     assert announced_spans(read_anomalies(tmp_path / "anomalies.json")) == []
 
 
-@pytest.mark.usefixtures("coarse")
+@pytest.mark.usefixtures("unrendered")
 def test_windows_that_say_nothing_are_left_out_and_counted(tmp_path: Path) -> None:
     """NaN in an embedding does not stop the analysis: the picture says how many windows it lacks."""
     layout = write_bare(tmp_path, working_windows(60))

@@ -3,12 +3,10 @@
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from exporters.figures import detection, diagnostics, style
 from exporters.figures.detection import Detection, DetectorTrace, draw_detection
@@ -17,28 +15,34 @@ from exporters.figures.matrices import cells_of, similarity
 from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, envelope, time_format
 from exporters.run_view import Span
 from stream.errors import ModelUnavailableError
-from tests.support.properties import is_fast
+from tests.support.properties import is_fast, some_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
-def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
+def line(axes: "Axes", label: str) -> tuple[np.ndarray, np.ndarray]:
     """Data of the one line of that name."""
     (match,) = [line for line in axes.lines if line.get_label() == label]
     return np.asarray(match.get_xdata()), np.asarray(match.get_ydata())
 
 
-def texts(axes: Axes) -> list[str]:
+def texts(axes: "Axes") -> list[str]:
     """Free text in a panel."""
     return [text.get_text() for text in axes.texts]
 
 
-def legend(figure: Figure) -> list[str]:
+def legend(figure: "Figure") -> list[str]:
     """Texts of the figure's one legend."""
     (only_legend,) = figure.legends
     return [text.get_text() for text in only_legend.get_texts()]
 
 
-def shades(axes: Axes) -> list[tuple[float, float]]:
+def shades(axes: "Axes") -> list[tuple[float, float]]:
     """From where to where each shaded span goes."""
+    from matplotlib.patches import Rectangle
+
     rectangles = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     return [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in rectangles]
 
@@ -46,6 +50,13 @@ def shades(axes: Axes) -> list[tuple[float, float]]:
 def png_size(path: Path) -> tuple[int, ...]:
     """Width and height in pixels, from the header (PNG specification, 11.2.2)."""
     return struct.unpack(">II", path.read_bytes()[16:24])
+
+
+def blank() -> "Figure":
+    """A figure to draw on. matplotlib is imported by the worker that draws, not by all that collect this file."""
+    from matplotlib.figure import Figure
+
+    return Figure()
 
 
 def some_trace(count: int, *spans: Span) -> DetectorTrace:
@@ -91,7 +102,7 @@ def dots_per_inch(monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_detection_draws_the_thresholds_as_they_moved() -> None:
     """Score, average and thresholds of both traces are drawn value for value, the warm-up as a gap."""
-    figure, data = Figure(), some_detection(100)
+    figure, data = blank(), some_detection(100)
     draw_detection(figure, data)
     for axes, trace in zip(figure.axes[1:], (data.causal, data.offline), strict=True):
         curves = {label: line(axes, label)[1] for label in ("score", "EMA", "θ on", "θ off", "median")}
@@ -103,7 +114,7 @@ def test_detection_draws_the_thresholds_as_they_moved() -> None:
 
 def test_detection_shades_spans_and_aligns_them_in_rows() -> None:
     """Each side's spans are shaded under its score and are bars in its row; truth has the top row."""
-    figure = Figure()
+    figure = blank()
     draw_detection(figure, some_detection(100))
     strip, causal, offline = figure.axes
     assert [shades(axes) for axes in (causal, offline)] == [
@@ -119,14 +130,14 @@ def test_detection_shades_spans_and_aligns_them_in_rows() -> None:
 
 def test_unknown_truth_has_no_row() -> None:
     """Nobody's knowledge is not the knowledge that nothing happens."""
-    figure = Figure()
+    figure = blank()
     draw_detection(figure, replace(some_detection(100), truth=None))
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["offline", "causal"]
 
 
 def test_diagnostics_draws_four_panels() -> None:
     """Distance at the later window of each pair, both matrices over time, autocorrelation with band and periods."""
-    figure, data = Figure(), some_diagnostics(60)
+    figure, data = blank(), some_diagnostics(60)
     draw_diagnostics(figure, data)
     distance, mean, repetition, temporal = figure.axes[:4]
     assert np.array_equal(distance.lines[0].get_xdata(), data.t_s[1:])
@@ -151,7 +162,7 @@ def test_diagnostics_draws_four_panels() -> None:
 )
 def test_each_missing_period_is_said(period_s: float | None, longest_s: float, says: list[str]) -> None:
     """The clip and its segments each have a line, or the legend says that they have no period."""
-    figure, data = Figure(), some_diagnostics(60)
+    figure, data = blank(), some_diagnostics(60)
     assert data.repetition is not None
     segments = SegmentPeriods(period_s=None, time_share=0.0, longest_s=longest_s)
     draw_diagnostics(figure, replace(data, repetition=replace(data.repetition, period_s=period_s, segments=segments)))
@@ -164,42 +175,48 @@ def test_each_missing_period_is_said(period_s: float | None, longest_s: float, s
 
 def test_a_title_keeps_its_lines() -> None:
     """The clip stands above the origin of its figures; what a terminal would act on is replaced in both."""
-    figure = Figure()
+    figure = blank()
     style.title(figure, "a\tclip", "188 windows")
     assert figure.get_suptitle() == "a clip\n188 windows"
 
 
 def test_one_window_gives_a_figure_with_a_note() -> None:
     """A single window has no change and no lag: the panels say so, the matrices have one cell."""
-    figure = Figure()
+    figure = blank()
     draw_diagnostics(figure, some_diagnostics(1))
     assert texts(figure.axes[0]) == ["one window: nothing to compare"]
     assert texts(figure.axes[2]) == ["too few windows for a lag"]
     assert np.asarray(figure.axes[1].images[0].get_array()).shape == (1, 1)
 
 
-@pytest.mark.parametrize("count", [20, 30_000])
+@pytest.mark.parametrize("count", some_of([20, 30_000]))
 def test_files_have_their_size_and_are_always_the_same(tmp_path: Path, dots_per_inch: int, count: int) -> None:
     """Short and long runs give PNGs of 200 dots an inch, byte for byte the same each time."""
-    for name in ("first", "second"):
+    for name in ("first", "second")[: 2 if count == 20 else 1]:
         with style.figure_file(tmp_path / f"{name}.png", *detection.SIZE_IN) as figure:
             draw_detection(figure, some_detection(count))
-    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+    if count == 20:
+        assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+        (tmp_path / "second.png").unlink()
     assert png_size(tmp_path / "first.png") == (7.2 * dots_per_inch, 5 * dots_per_inch)
     with style.figure_file(tmp_path / "diagnostics.png", *diagnostics.SIZE_IN) as figure:
         draw_diagnostics(figure, some_diagnostics(count))
     assert png_size(tmp_path / "diagnostics.png") == pytest.approx((7.2 * dots_per_inch, 6.2 * dots_per_inch))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["diagnostics.png", "first.png", "second.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["diagnostics.png", "first.png"]
 
 
 @pytest.mark.usefixtures("dots_per_inch")
 def test_title_is_not_read_as_mathematics(tmp_path: Path) -> None:
     """A clip may be called anything: dollar signs and backslashes are drawn as they are."""
     name = r"a_$x^{2$_\frac"
+    both = blank(), blank()
+    draw_detection(both[0], replace(some_detection(20), title=(name, "20 windows")))
+    draw_diagnostics(both[1], replace(some_diagnostics(20), title=(name, "20 windows")))
+    for figure in both:
+        (drawn,) = figure.texts
+        assert (drawn.get_text(), drawn.get_parse_math()) == (f"{name}\n20 windows", False)
     with style.figure_file(tmp_path / "a.png", *detection.SIZE_IN) as figure:
-        draw_detection(figure, replace(some_detection(20), title=(name, "20 windows")))
-    with style.figure_file(tmp_path / "b.png", *diagnostics.SIZE_IN) as figure:
-        draw_diagnostics(figure, replace(some_diagnostics(20), title=(name, "20 windows")))
+        style.title(figure, name, "20 windows")
     assert figure.get_suptitle() == f"{name}\n20 windows"
 
 
@@ -222,7 +239,7 @@ def test_long_curve_keeps_its_peaks() -> None:
 
 def test_rounding_does_not_look_like_a_signal() -> None:
     """Scores that differ by less than cosines are known to are drawn as a flat line."""
-    figure, data = Figure(), some_detection(100)
+    figure, data = blank(), some_detection(100)
     flat = replace(data.offline, score=np.full(100, 0.25) + 1e-9 * np.arange(100), ema=np.full(100, 0.25))
     level = replace(flat, theta_on=flat.ema, theta_off=flat.ema, median=flat.ema)
     draw_detection(figure, replace(data, offline=level))

@@ -82,8 +82,11 @@ def test_no_source_is_opened(
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_doctor_without_a_clip_opens_no_source(source: str, server: socket.socket, tmp_path: Path) -> None:
+def test_doctor_without_a_clip_opens_no_source(
+    source: str, server: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It reports the same sentence and exit code as a run."""
+    monkeypatch.setattr("stream.doctor.software.find_spec", lambda _: None)  # torch takes seconds to import
     spec = source.format(port=server.getsockname()[1])
     words = ("doctor", spec, "--offline", "--encoder", "grid", "--json", "--out", str(tmp_path))
     result = CliRunner().invoke(cli, words, catch_exceptions=False)

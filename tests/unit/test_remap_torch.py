@@ -12,6 +12,7 @@ from stream.geometry.remap import FusedRemap
 from stream.geometry.remap_torch import TorchRemap
 from stream.geometry.viewport import ResizeMode, Viewport, encoder_view, keyframe_view, source_map
 from tests.support.pictures import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
+from tests.support.properties import some_of
 
 
 def views(size: tuple[int, int]) -> tuple[Viewport, Viewport]:
@@ -26,7 +27,7 @@ def both(frame: av.VideoFrame, view: Viewport, camera: Camera | None) -> tuple[F
     return FusedRemap(frame_format, source), TorchRemap(frame_format, source, "cpu")
 
 
-@pytest.mark.parametrize("size", [FULL_HD, SMALL])
+@pytest.mark.parametrize("size", some_of([SMALL, FULL_HD]))
 @pytest.mark.parametrize("which", [0, 1])
 def test_same_picture_as_on_the_cpu(size: tuple[int, int], which: int) -> None:
     """Frames and keyframes of rectified NV12 frames are within 40 dB of OpenCV's."""
@@ -96,7 +97,7 @@ def test_frames_on_a_device_say_so() -> None:
     assert FrameRemap(frame_format_of(frame), camera_for(SMALL)).facts()["remapped_by"] == "opencv"
 
 
-@pytest.mark.parametrize("size", [FULL_HD, SMALL])
+@pytest.mark.parametrize("size", some_of([SMALL, FULL_HD]))
 def test_nv12_is_read_as_it_is(size: tuple[int, int]) -> None:
     """On the CPU, too, a downloaded NV12 frame gives the picture of the same frame in three planes, to the bit."""
     planar = frame_of(scene(size), "yuv420p")

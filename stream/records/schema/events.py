@@ -6,7 +6,7 @@ What travels along the chain is defined in ``stream.pipeline.facts``; here are t
 
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from stream.pipeline.facts import (
@@ -191,7 +191,9 @@ Event: TypeAlias = (
     | Checkpoint | SourceDamaged | SourceLost | SourceGap | StreamOverload | StageRestarted | RunFinished | RunFailed
 )  # fmt: skip
 
-EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+EVENT: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Field(discriminator="event")], config=ConfigDict(defer_build=True)
+)
 
 Outcome: TypeAlias = SegmentAnnotated | SegmentFailed | SegmentSkipped
 """The outcome of a closed segment."""

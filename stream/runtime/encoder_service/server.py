@@ -35,6 +35,7 @@ from stream.runtime.encoder_service.messages import (
     Request,
 )
 from stream.runtime.encoder_service.shared import Result, SharedEncoder
+from stream.runtime.exit import exit_quickly
 from stream.runtime.gpu_budget import allocator_bytes, limit_gpu
 from stream.runtime.processes import ENCODE
 from stream.runtime.stage_builders import load_encoder
@@ -152,6 +153,7 @@ def _exit_with_parent(pipe: FileIO) -> None:
 
 def main() -> None:
     """Entry point of the process; if it fails, its last line on standard error says why."""
+    exit_quickly()
     standard_streams.install()
     sys.stdout = sys.stderr  # both are the log, and a full disk does not fail what only prints
     pipe = FileIO(sys.stdin.fileno(), closefd=False)
