@@ -55,7 +55,7 @@ def silent_transformers() -> Iterator[None]:
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity(ERROR)
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+    logging.disable_progress_bar()
     try:
         yield
     finally:

@@ -80,7 +80,7 @@ class WholeModel:
         from transformers import VJEPA2Model, VJEPA2VideoProcessor
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+        logging.disable_progress_bar()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._dtype = torch.float16 if self._device == "cuda" else torch.float32
         loaded: Any = VJEPA2Model.from_pretrained(folder, local_files_only=True, dtype=self._dtype)

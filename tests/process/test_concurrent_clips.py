@@ -81,7 +81,17 @@ def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM to the parent: each run ends in order and can continue, and no process is left."""
     write_intrinsics(tmp_path)
     clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b", "c")]
-    words = (*clips, *GRID, *INLINE, "--out", tmp_path / "runs", "--jobs", "2", "--pace", "realtime")
+    words: tuple[str | Path, ...] = (
+        *clips,
+        *GRID,
+        *INLINE,
+        "--out",
+        tmp_path / "runs",
+        "--jobs",
+        "2",
+        "--pace",
+        "realtime",
+    )
     with started(*words) as process:
         for name in ("a", "b"):
             wait_for_event(tmp_path / "runs" / name, lambda event: event.event == "segment.opened", process)

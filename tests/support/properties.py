@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 FULL, FAST = "full", "fast"
 _FAST_SHARE = 5
-_FAST_MIN = 10
+_FAST_MIN = 5
 
 
 def register_profiles() -> None:
@@ -29,7 +29,7 @@ def is_fast() -> bool:
 
 
 def examples(count: int = 100, *, fast: int | None = None) -> settings:
-    """Try ``count`` examples; with the fast profile ``fast``, by default a fifth of them, but at least ten."""
+    """Try ``count`` examples; with the fast profile ``fast``, by default a fifth of them, but at least five."""
     few = fast if fast is not None else max(min(_FAST_MIN, count), tries(count))
     return settings(deadline=None, derandomize=True, max_examples=few if is_fast() else count)
 

@@ -42,8 +42,8 @@ def test_the_tables_rotate_as_the_model_does(hidden: int) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         queries = torch.randn(2, 2, tokens, hidden // 2)
-    positions = attention.get_position_ids(queries[:, 0])  # type: ignore[no-untyped-call]  # transformers'
-    expected = attention.apply_rotary_embeddings(queries, positions)  # type: ignore[no-untyped-call]  # as above
+    positions = attention.get_position_ids(queries[:, 0])
+    expected = attention.apply_rotary_embeddings(queries, positions)
     assert torch.equal(Rotary(attention, tokens, torch.float32).rotate(queries, None), expected)
 
 
@@ -68,7 +68,7 @@ def test_another_rotation_keeps_the_models_own_code(
     from transformers.models.vjepa2 import modeling_vjepa2
 
     def shifted(self: Any, qk: Any, pos_ids: Any) -> Any:  # noqa: ANN401 - transformers leaves it unannotated
-        return original(self, qk, pos_ids) + qk.flip(-1)  # type: ignore[no-untyped-call]  # as above
+        return original(self, qk, pos_ids) + qk.flip(-1)
 
     attention = modeling_vjepa2.VJEPA2RopeAttention
     original = attention.apply_rotary_embeddings

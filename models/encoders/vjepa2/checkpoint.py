@@ -11,13 +11,13 @@ from models.memory.oom import full_memory_as_memory_error
 from models.weights.loading import load_pretrained
 
 
-class EncoderAlone(VJEPA2PreTrainedModel):  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+class EncoderAlone(VJEPA2PreTrainedModel):  # type: ignore[misc]  # its types are not followed
     """A V-JEPA 2 without its predictor, for ``from_pretrained``."""
 
     def __init__(self, config: VJEPA2Config) -> None:
         super().__init__(config)
         self.encoder = VJEPA2Encoder(config)
-        self.post_init()  # type: ignore[no-untyped-call]  # as above
+        self.post_init()
 
 
 def load_encoder(folder: Path, dtype: torch.dtype, device: torch.device) -> VJEPA2Encoder:

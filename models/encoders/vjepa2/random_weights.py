@@ -37,7 +37,7 @@ def save_random_vjepa2(folder: Path, size: RandomSize, *, seed: int = 0) -> Path
     from transformers import VJEPA2Config, VJEPA2Model
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+    logging.disable_progress_bar()
     config = VJEPA2Config(**(_SMALL if size == "random-small" else {}))
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -52,8 +52,8 @@ def rotate_by_tables(attentions: Iterable["VJEPA2RopeAttention"], tokens: int, d
         return
     rotary = Rotary(attentions[0], tokens, dtype)
     for attention in attentions:
-        attention.get_position_ids = _no_positions  # type: ignore[method-assign]  # the point of this module
-        attention.apply_rotary_embeddings = rotary.rotate  # type: ignore[method-assign]  # as above
+        attention.get_position_ids = _no_positions
+        attention.apply_rotary_embeddings = rotary.rotate
 
 
 def _tables_match(attention: "VJEPA2RopeAttention", tokens: int) -> bool:
