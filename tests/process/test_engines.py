@@ -74,8 +74,8 @@ def test_a_source_over_http(folder: Path, tmp_path: Path, way: str) -> None:
     """A file in parts, a download without them, and a stream."""
     with serving_clip((folder / "clip.ts").read_bytes(), way) as served:  # type: ignore[arg-type]  # one of its ways
         words = (served.url, "--no-rectify", *GRID, "--out")
-        done = run_cli(*words, tmp_path / "local")
-        assert (done.returncode, done.stderr) == (0, "")
+        result = run_cli(*words, tmp_path / "local")
+        assert (result.returncode, result.stderr) == (0, "")
         run = run_cli if way == "chunked" else run_inline  # a live source is not read by the process that serves it
         assert run(*words, tmp_path / "inline", "--engine", "inline").returncode == 0
         assert_runs_alike(tmp_path)
