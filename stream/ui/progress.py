@@ -99,9 +99,9 @@ def fetch_progress(console: Console, name: str, *, as_notes: bool = False) -> "I
 
 
 def bar(console: Console, *columns: ProgressColumn, transient: bool = False) -> Progress:
-    """A bar with its description on the left and ``columns`` on the right."""
+    """A bar with its description on the left and ``columns`` on the right; it takes the room that these leave."""
     text = TextColumn("{task.description}", markup=False)
-    return Progress(text, BarColumn(bar_width=40), *columns, console=console, transient=transient)
+    return Progress(text, BarColumn(bar_width=None), *columns, console=console, transient=transient, expand=True)
 
 
 class _LineJob:

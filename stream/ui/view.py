@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from stream.errors import printable
 from stream.records.schema import events
@@ -16,9 +17,13 @@ from stream.records.schema.health import now
 from stream.records.store.event_log import as_json
 from stream.ui.notes import Level, Note
 from stream.ui.progress import bar
-from stream.ui.text import action_text, clock, describe, print_line, segment_text
+from stream.ui.text import action_text, clock, describe, print_line
 
 _ROWS = 12
+_ROWS_MIN: Final = 3
+"""Segments that are shown in the lowest terminal."""
+_LINES_BESIDE: Final = 3
+"""Lines beside segments and notes: the header, the bar and the cursor's."""
 _LEVELS: Final[dict[str, Level]] = {
     "source.damaged": "warning",
     "source.lost": "warning",
@@ -79,13 +84,18 @@ class PlainView:
 
 
 class LiveView:
-    """A table of the latest segments above a bar with position, speed and time left."""
+    """A table of the latest segments above a bar with position, speed and time left.
+
+    It never outgrows the terminal: a segment has one line, on which a long description ends with an ellipsis (the whole
+    one is in the records), notes are folded between words, and as many segments are shown as there is room for.
+    """
 
     def __init__(self, console: Console) -> None:
         self._rows: deque[events.SegmentClosed | events.SegmentOpened] = deque(maxlen=_ROWS)
         self._descriptions: deque[tuple[str, str]] = deque(maxlen=_ROWS)
         """Name and description of each annotated segment."""
         self._notes: deque[str] = deque(maxlen=4)
+        self._console = console
         self._bar = bar(console)
         self._task = self._bar.add_task("starting", total=None)
         self._live = Live(self._render(), console=console, refresh_per_second=8)
@@ -125,20 +135,36 @@ class LiveView:
         self._live.stop()
 
     def _render(self) -> RenderableType:
-        table = Table(box=None, header_style="dim", pad_edge=False)
+        width, height = self._console.size
+        notes = [line for note in self._notes for line in Text(note).wrap(self._console, width)]
+        notes = notes[-max(1, height - _LINES_BESIDE - _ROWS_MIN) :]
+        table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
         for name in ("segment", "from", "to", "kind", ""):
-            table.add_column(name)
+            table.add_column(name, no_wrap=True)
         descriptions = dict(self._descriptions)
-        for row in self._rows:
+        room = max(_ROWS_MIN, height - _LINES_BESIDE - len(notes))
+        for row in list(self._rows)[-room:]:
             cells = [escape(printable(cell)) for cell in _cells(row, descriptions.get(row.segment_id))]
             table.add_row(*cells, style="yellow" if row.kind == "anomalous" else None)
-        return Group(table, *(escape(note) for note in self._notes), self._bar)
+        return Group(table, *notes, self._bar)
 
 
 def _cells(row: events.SegmentClosed | events.SegmentOpened, words: str | None) -> tuple[str, ...]:
     if isinstance(row, events.SegmentOpened):
         return row.segment_id, clock(row.t_start_s), "...", row.kind, "open"
-    return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, words or segment_text(row)
+    return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, words or _figures(row)
+
+
+def _figures(segment: events.SegmentClosed) -> str:
+    """What is known of a segment without a description, in at most 40 characters; all of it is in the records."""
+    parts = []
+    if segment.score_mean is not None:
+        parts.append(f"score {segment.score_mean:.3f}")
+    if segment.period_s is not None:
+        parts.append(f"every {segment.period_s:.1f} s")
+    if segment.damaged_s:
+        parts.append(f"{segment.damaged_s:.1f} s lost")
+    return ", ".join(parts)
 
 
 class JsonView:

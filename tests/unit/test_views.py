@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -65,6 +66,32 @@ def test_a_finished_run_has_a_full_bar() -> None:
     last = screen.getvalue().rpartition("0:01:15.0 ")[2]
     assert "left" not in last
     assert "real time" not in last
+
+
+def test_nothing_wraps_or_is_cut_in_a_small_terminal() -> None:
+    """In 80x12 segments have one line each, notes are shown whole, and the bar stays in sight."""
+    screen = io.StringIO()
+    view = LiveView(Console(file=screen, force_terminal=True, width=80, height=12, color_system=None))
+    for number in range(12):
+        segment = events.SegmentClosed(
+            segment_id=f"s{number:04d}", t_start_s=36_000.0, t_end_s=36_030.0, kind="anomalous",
+            closed_by="end_of_stream", detected_at_s=36_030.0, windows=30, score_mean=0.123, score_max=0.2,
+            theta_on=0.1, theta_off=0.05, period_s=12.3, cycles=2, damaged_s=0.5, keyframes=1, frames_digest="",
+        )  # fmt: skip
+        view.event(segment)
+    reason = "no packet for 12.0 s; refers to a missing picture; the container breaks off: Input/output error"
+    view.event(events.SourceDamaged(t_start_s=36_000.0, t_end_s=36_012.0, reason=reason, packets=1234))
+    view.progress(36_030.0, 72_000.0, 123.4)
+    view.close()
+    frame = re.split(r"(?:\x1b\[1A|\x1b\[2K)+", screen.getvalue())[-1]
+    lines_shown = [re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", line).rstrip() for line in frame.strip().splitlines()]
+    text = " ".join(" ".join(lines_shown).split())
+    assert len(lines_shown) <= 12
+    assert max(map(len, lines_shown)) <= 80
+    assert "…" not in text
+    assert "s0011 10:00:00.0 10:00:30.0 anomalous score 0.123, every 12.3 s, 0.5 s lost" in text
+    assert f"1234 packets lost: {reason}" in text
+    assert "10:00:30.0 123.4 x real time, 0:04:51.5 left" in text
 
 
 def lines(printed: str) -> list[dict[str, Any]]:
