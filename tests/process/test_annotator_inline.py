@@ -23,16 +23,6 @@ def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a run that nothing befell."""
-    out = tmp_path_factory.mktemp("whole")
-    with serving() as server:
-        result = run_inline(*words(described_clip, out, server))
-    assert (result.returncode, result.stderr) == (0, "")
-    return out / "clip"
-
-
 def test_clip_is_described_while_it_plays(undisturbed: Path) -> None:
     """Every segment is annotated, in its event and in the file; run.json names the annotator; no keyframe is left."""
     assert_described_alike(undisturbed, undisturbed)

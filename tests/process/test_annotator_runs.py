@@ -31,16 +31,6 @@ def spans(run_dir: Path) -> list[tuple[float, float]]:
     return [(action["t_start_s"], action["t_end_s"]) for action in actions(run_dir)]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a run that nothing befell."""
-    out = tmp_path_factory.mktemp("whole")
-    with serving() as server:
-        result = run_inline(*words(described_clip, out, server))
-    assert (result.returncode, result.stderr) == (0, "")
-    return out / "clip"
-
-
 def test_tiny_spool_never_deadlocks(
     described_clip: Path, undisturbed: Path, server: OpenAIServer, tmp_path: Path
 ) -> None:

@@ -3,7 +3,6 @@
 import errno
 import logging
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from stream.sources.discover import list_clips
 from stream.sources.remote import file as remote_file
 from stream.sources.remote.storage import pinned_commit
 from stream.sources.table import open_clip
-from tests.support.data_hub import EGO_10K, EGO_100K, clip_bytes, tar_bytes, worker_hub
+from tests.support.data_hub import EGO_10K, EGO_100K, tar_bytes
 from tests.support.hub_listings import COMMIT, Repo
 from tests.support.hub_server import TOKEN, Fault, Hub
 
@@ -21,19 +20,6 @@ SHARD = EGO_100K.shard
 PATH = f"{EGO_100K.folder}/{SHARD}"
 REFUSALS = 6
 """As often as the client asks."""
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A real clip with its index at the end."""
-    return clip_bytes(tmp_path_factory.mktemp("made"))
-
-
-@pytest.fixture
-def hub(tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub with both data sets."""
-    with worker_hub(clip, tmp_path, monkeypatch) as hub:
-        yield hub
 
 
 def refusal(spec: str, *, download: bool = False) -> str:
@@ -110,7 +96,7 @@ def test_a_token_that_is_none_is_refused(hub: Hub, monkeypatch: pytest.MonkeyPat
     assert hub.requests == []
 
 
-def test_a_busy_hub_is_tried_again(hub: Hub, clip: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_busy_hub_is_tried_again(hub: Hub, remote_clip: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """After 429 with Retry-After, and after server errors, it continues, and the wait is reported to the user."""
     caplog.set_level(logging.INFO, "models")
     hub.faults = {
@@ -120,7 +106,7 @@ def test_a_busy_hub_is_tried_again(hub: Hub, clip: bytes, caplog: pytest.LogCapt
         ]
     }
     with open_clip(EGO_100K.clip(2)).open() as file:
-        assert file.read() == clip
+        assert file.read() == remote_clip
     messages = [record.getMessage() for record in caplog.records if record.name.startswith("models.")]
     assert messages == ["the hub limits the rate of requests: trying again in 4 s"]
 
@@ -140,7 +126,7 @@ def test_a_hub_out_of_reach_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) 
     assert hub.requests == []
 
 
-def test_a_cut_connection_is_tried_again(hub: Hub, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cut_connection_is_tried_again(hub: Hub, remote_clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The block that was cut is requested again, and no other one."""
     monkeypatch.setattr(remote_file, "BLOCK_BYTES", 8192)
     source = open_clip(EGO_100K.clip(2))
@@ -148,27 +134,27 @@ def test_a_cut_connection_is_tried_again(hub: Hub, clip: bytes, monkeypatch: pyt
     hub.requests.clear()
     hub.faults = {SHARD: [Fault(cut_after=1000, first_byte=block)] * 4}
     with source.open() as file:
-        assert file.read() == clip
+        assert file.read() == remote_clip
     requested = Counter(request.range for request in hub.requests_for(f"/storage/datasets/{EGO_100K.data_set}/{PATH}"))
     assert requested[f"bytes={block}-{block + 8191}"] == 5
     assert sum(requested.values()) == len(requested) + 4
 
 
-def test_one_shard_that_cannot_be_read_does_not_hide_the_others(hub: Hub, clip: bytes) -> None:
+def test_one_shard_that_cannot_be_read_does_not_hide_the_others(hub: Hub, remote_clip: bytes) -> None:
     """It stays in the list as it is named, with what is wrong with it."""
     hub.repos[1].files[f"{EGO_100K.folder}/part001.tar"] = b"no tar at all" * 100
-    hub.repos[1].files[f"{EGO_100K.folder}/part002.tar"] = tar_bytes([("good.mp4", clip)])
+    hub.repos[1].files[f"{EGO_100K.folder}/part002.tar"] = tar_bytes([("good.mp4", remote_clip)])
     *_, bad, good = list_clips([EGO_100K.worker]).clips
     assert (bad.spec, good) == (f"{EGO_100K.worker}part001.tar", (f"{EGO_100K.worker}part002.tar::good.mp4", None))
     assert "cannot be read as a tar" in str(bad.fault)
 
 
-def test_a_hub_error_during_listing_is_quoted(hub: Hub, clip: bytes) -> None:
+def test_a_hub_error_during_listing_is_quoted(hub: Hub, remote_clip: bytes) -> None:
     """A shard and a folder that it refuses to tell of keep its answer as their fault; the others are found."""
     first, second = f"{EGO_100K.folder}/{SHARD}", "factory001/worker002"
     hub.repos[1].files |= {
-        f"{second}/part001.tar": tar_bytes([("other.mp4", clip)]),
-        "factory001/worker003/3.mp4": clip,
+        f"{second}/part001.tar": tar_bytes([("other.mp4", remote_clip)]),
+        "factory001/worker003/3.mp4": remote_clip,
     }
     hub.faults = {first: [Fault(status=503)] * REFUSALS, f"/tree/{COMMIT}/{second}": [Fault(status=429)] * REFUSALS}
     shard, folder, clip_there = list_clips([f"hf://datasets/{EGO_100K.data_set}/factory001/worker00*/"]).clips

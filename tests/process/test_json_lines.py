@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from stream.records.schema import events
-from tests.support.clips import make_clip
-from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, write_intrinsics
+from tests.support.runs import DEADLINE_S, make_clip_with_lens, manifest, run_cli, started, wait_for_event, worker_named
 
 JSON = ("--encoder", "grid", "--log-format", "json")
 
@@ -17,9 +16,7 @@ JSON = ("--encoder", "grid", "--log-format", "json")
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of moving texture, with its calibration beside it."""
-    folder = tmp_path_factory.mktemp("worker")
-    write_intrinsics(folder)
-    return make_clip(folder / "clip.mp4", frames=180, key_every=30)
+    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=6)
 
 
 def lines(printed: str) -> list[dict[str, Any]]:

@@ -18,10 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stream.records.schema import events
 from stream.records.schema.generate import schemas
-from tests.support.clips import make_clip
 from tests.support.echo_server import MODEL, TOKENS_OUT
 from tests.support.openai_server import serving
-from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named, write_intrinsics
+from tests.support.runs import DEADLINE_S, make_clip_with_lens, run_cli, started, wait_for_event, worker_named
 
 GRID = ("--encoder", "grid")
 PROCESSES = {"ingest", "encode", "detect", "record"}
@@ -30,9 +29,7 @@ PROCESSES = {"ingest", "encode", "detect", "record"}
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of moving texture, with its calibration beside it."""
-    folder = tmp_path_factory.mktemp("worker")
-    write_intrinsics(folder)
-    return make_clip(folder / "clip.mp4", frames=180, key_every=30)
+    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=6)
 
 
 def address(process: subprocess.Popen[str]) -> str:

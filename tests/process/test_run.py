@@ -14,6 +14,7 @@ from tests.support.clips import make_clip
 from tests.support.run_directory import assert_valid, events_of
 from tests.support.runs import (
     DEADLINE_S,
+    make_clip_with_lens,
     manifest,
     program,
     run_cli,
@@ -30,9 +31,7 @@ GRID = ("--encoder", "grid")
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve seconds of moving texture, with its calibration beside it."""
-    folder = tmp_path_factory.mktemp("worker")
-    write_intrinsics(folder)
-    return make_clip(folder / "clip.mp4", frames=360, key_every=30)
+    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=12)
 
 
 def test_the_processes_run_a_clip_at_its_pace(tmp_path: Path) -> None:

@@ -11,27 +11,25 @@ from stream.errors import SourceError, UsageError
 from stream.sources.remote.address import require_client
 from stream.sources.table import open_clip, open_source
 from tests.support.clips import clips_named, decode
-from tests.support.data_hub import clip_bytes, sidecar_bytes, tar_bytes
+from tests.support.data_hub import sidecar_bytes, tar_bytes
 from tests.support.runs import INTRINSICS
 from tests.support.s3_server import SECRET, Bucket, serving
 
 FILLER = bytes(1 << 20)
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A real clip with its index at the end."""
-    return clip_bytes(tmp_path_factory.mktemp("made"))
-
-
 @pytest.fixture
-def bucket(tmp_path: Path, clip: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+def bucket(tmp_path: Path, remote_clip: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     """A worker's folder with a shard, its calibration and a loose clip."""
-    members = [*((f"{n}.mp4", FILLER) for n in range(9)), ("9.mp4", clip), ("9.json", sidecar_bytes(clip))]
+    members = [
+        *((f"{n}.mp4", FILLER) for n in range(9)),
+        ("9.mp4", remote_clip),
+        ("9.json", sidecar_bytes(remote_clip)),
+    ]
     objects = {
         "factory/worker1/intrinsics.json": json.dumps(INTRINSICS).encode(),
         "factory/worker1/part000.tar": tar_bytes(members),
-        "factory/worker2/loose.mp4": clip,
+        "factory/worker2/loose.mp4": remote_clip,
     }
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with serving(Bucket("clips", objects), monkeypatch) as bucket:
@@ -59,36 +57,36 @@ def test_a_compressed_tar_is_to_be_downloaded(bucket: Bucket, name: str) -> None
             open_clip(each)
 
 
-def test_a_member_is_read_in_place(bucket: Bucket, clip: bytes, tmp_path: Path) -> None:
+def test_a_member_is_read_in_place(bucket: Bucket, remote_clip: bytes, tmp_path: Path) -> None:
     """Of a shard of 9 MB the clip alone is fetched; its calibration and its sidecar are found; the record names it."""
-    (tmp_path / "local.mp4").write_bytes(clip)
+    (tmp_path / "local.mp4").write_bytes(remote_clip)
     spec = "s3://clips/factory/worker1/part000.tar::9.mp4"
     source = open_clip(spec)
     shard = bucket.objects["factory/worker1/part000.tar"]
-    assert (source.name, source.stem, source.size_bytes) == (spec, "9", len(clip))
+    assert (source.name, source.stem, source.size_bytes) == (spec, "9", len(remote_clip))
     with source.open() as file:
-        assert file.read() == clip
+        assert file.read() == remote_clip
     path = source.intrinsics_path()
     assert path is not None
     assert json.loads(path.read_bytes()) == INTRINSICS
-    assert source.sidecar() == ("9.json", sidecar_bytes(clip))
+    assert source.sidecar() == ("9.json", sidecar_bytes(remote_clip))
     origin = source.origin()
     assert origin is not None
     assert origin["url"] == "s3://clips/factory/worker1/part000.tar"
-    assert (origin["member"], origin["offset"], origin["file_bytes"]) == ("9.mp4", shard.index(clip), len(shard))
+    assert (origin["member"], origin["offset"], origin["file_bytes"]) == ("9.mp4", shard.index(remote_clip), len(shard))
     assert source.fetched_bytes is not None
     assert source.fetched_bytes < len(shard) / 4
     assert bucket.ranges.count(None) == 1  # the calibration alone is fetched whole
     assert decode(spec).digests == decode(tmp_path / "local.mp4").digests
 
 
-def test_a_whole_file_is_fetched_once(bucket: Bucket, clip: bytes) -> None:
+def test_a_whole_file_is_fetched_once(bucket: Bucket, remote_clip: bytes) -> None:
     """Into the user's cache, from where it is read the next time."""
     spec = "s3://clips/factory/worker2/loose.mp4"
     source = open_source(spec, download=True)
     with source.open() as file:
-        assert file.read() == clip
-    assert source.fetched_bytes == len(clip)
+        assert file.read() == remote_clip
+    assert source.fetched_bytes == len(remote_clip)
     bucket.ranges.clear()
     assert open_source(spec, download=True).fetched_bytes == 0
     assert bucket.ranges == []

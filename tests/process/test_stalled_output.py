@@ -18,6 +18,7 @@ from stream.records.store.event_log import read_events
 from tests.support.clips import make_clip
 from tests.support.runs import (
     DEADLINE_S,
+    make_clip_with_lens,
     manifest,
     program,
     run_cli,
@@ -37,9 +38,7 @@ JSON = ("--log-format", "json")
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds, and their calibration."""
-    folder = tmp_path_factory.mktemp("views")
-    write_intrinsics(folder)
-    return make_clip(folder / "clip.mp4", frames=90, key_every=30)
+    return make_clip_with_lens(tmp_path_factory.mktemp("views"), seconds=3)
 
 
 @contextmanager

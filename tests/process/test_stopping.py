@@ -16,8 +16,7 @@ from stream.records.store.event_log import finish_of, read_events
 from stream.run.prepare import prepare
 from stream.sources.clip import Clip
 from stream.ui.view import JsonView
-from tests.support.clips import make_clip
-from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, worker_named, write_intrinsics
+from tests.support.runs import DEADLINE_S, make_clip_with_lens, manifest, run_cli, started, wait_for_event, worker_named
 
 GRID = ("--encoder", "grid")
 
@@ -25,9 +24,7 @@ GRID = ("--encoder", "grid")
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds, and their calibration."""
-    folder = tmp_path_factory.mktemp("worker")
-    write_intrinsics(folder)
-    return make_clip(folder / "clip.mp4", frames=90, key_every=30)
+    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=3)
 
 
 def failed(run_dir: Path) -> events.RunFailed:

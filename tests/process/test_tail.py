@@ -7,17 +7,14 @@ from pathlib import Path
 import pytest
 
 from stream.records.schema import events
-from tests.support.clips import make_clip
 from tests.support.inline import run_inline
-from tests.support.runs import DEADLINE_S, started, wait_for_event, write_intrinsics
+from tests.support.runs import DEADLINE_S, make_clip_with_lens, started, wait_for_event
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of moving texture, with its calibration beside it."""
-    folder = tmp_path_factory.mktemp("worker")
-    write_intrinsics(folder)
-    return make_clip(folder / "clip.mp4", frames=180, key_every=30)
+    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=6)
 
 
 def test_tail_that_starts_first_sees_everything_and_ends(clip: Path, tmp_path: Path) -> None:

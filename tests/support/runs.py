@@ -13,6 +13,7 @@ import psutil
 
 from stream.records.follower import Follower
 from stream.records.schema import events
+from tests.support.clips import make_clip
 
 DEADLINE_S = 60.0
 
@@ -38,6 +39,12 @@ def write_intrinsics(folder: Path, **changes: object) -> Path:
     path = folder / "intrinsics.json"
     path.write_text(json.dumps(values))
     return path
+
+
+def make_clip_with_lens(folder: Path, *, seconds: int) -> Path:
+    """A clip of moving texture, with a key picture every second and its calibration beside it."""
+    write_intrinsics(folder)
+    return make_clip(folder / "clip.mp4", frames=30 * seconds, key_every=30)
 
 
 @contextmanager
