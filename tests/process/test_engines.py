@@ -73,7 +73,8 @@ def test_a_clip_on_the_hub(tmp_path: Path) -> None:
 def test_a_source_over_http(folder: Path, tmp_path: Path, way: str) -> None:
     """A file in parts, a download without them, and a stream."""
     with serving_clip((folder / "clip.ts").read_bytes(), way) as served:  # type: ignore[arg-type]  # one of its ways
-        words = (served.url, "--no-rectify", *GRID, "--out")
+        patience = ("--max-lag-s", "600") if way == "chunked" else ()  # a busy machine drops nothing either
+        words = (served.url, "--no-rectify", *GRID, *patience, "--out")
         result = run_cli(*words, tmp_path / "local")
         assert (result.returncode, result.stderr) == (0, "")
         run = run_cli if way == "chunked" else run_inline  # a live source is not read by the process that serves it
