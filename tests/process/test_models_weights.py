@@ -1,4 +1,4 @@
-"""Finding weights in a fresh interpreter, whose client reads its environment; the rest is in tests/unit."""
+"""Finding weights on a hub: from this process, and from a fresh one, whose client reads its environment."""
 
 import os
 import subprocess
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import ModelUnavailableError
+from models.weights.weights import locate
 from tests.support.hub_listings import COMMIT, Repo
-from tests.support.hub_server import Hub, serving
+from tests.support.hub_server import Hub, point_client_at, serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +34,13 @@ def hub() -> Iterator[Hub]:
     }
     with serving(Repo(NAME, files)) as hub:
         yield hub
+
+
+@pytest.fixture
+def own_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """The same hub, for the client of this process."""
+    point_client_at(hub, tmp_path, monkeypatch)
+    return hub
 
 
 def _locate(home: Path, name: str, *, allow_download: bool, **changes: str) -> str:
@@ -87,3 +96,48 @@ def test_unreachable_weights_say_what_helps(
     assert helps in message
     assert "\n" not in message
     assert hub.requests == []
+
+
+def _cache(home: Path, files: dict[str, bytes]) -> None:
+    """Write files of the model in the layout of the hub's cache."""
+    snapshot = _snapshot(home)
+    for path, content in {
+        snapshot.parents[1] / "refs" / "main": COMMIT.encode(),
+        **{snapshot / n: c for n, c in files.items()},
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def test_neither_code_nor_pickles_are_fetched(own_hub: Hub) -> None:
+    """Only configuration and safetensors come from the hub."""
+    folder = locate(NAME, allow_download=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert not [
+        request
+        for request in own_hub.requests_for("")
+        if request.path.endswith((".py", ".bin", "other/model.safetensors"))
+    ]
+
+
+def test_broken_off_download_is_completed(tmp_path: Path, own_hub: Hub) -> None:
+    """A cached snapshot that lacks its weights is fetched again, not returned."""
+    _cache(tmp_path, {"config.json": CONFIG})
+    folder = locate(NAME, allow_download=True)
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert own_hub.requests
+
+
+def test_cache_is_enough_without_the_hub(tmp_path: Path, own_hub: Hub) -> None:
+    """A model that was fetched before is found without any network."""
+    _cache(tmp_path, {"config.json": CONFIG, "model.safetensors": b"weights"})
+    assert locate(NAME, allow_download=False) == _snapshot(tmp_path)
+    assert own_hub.requests == []
+
+
+@pytest.mark.usefixtures("own_hub")
+def test_unknown_name_is_unavailable() -> None:
+    """A model that the hub does not know is the same error, not a traceback of the hub's client."""
+    message = "^the model 'someone/else' cannot be fetched: there is no repository of this name"
+    with pytest.raises(ModelUnavailableError, match=message):
+        locate("someone/else", allow_download=True)

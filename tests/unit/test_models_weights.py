@@ -1,8 +1,7 @@
-"""Finding weights: folder, cache, hub; whole or refused; which they are."""
+"""Finding weights: folder or cache; whole or refused; which they are. For the hub: tests/process."""
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ from models.encoders.table import EncoderChoice, choose, make_encoder
 from models.errors import ModelUnavailableError
 from models.weights.digest import has_digest
 from models.weights.weights import identity, locate, weight_files, weights_sha256
-from tests.support.hub_listings import COMMIT, Repo
-from tests.support.hub_server import Hub, point_client_at, serving
+from tests.support.hub_listings import COMMIT
 
 NAME = "someone/vjepa2-tiny"
 CONFIG = b'{"model_type": "vjepa2"}'
@@ -35,29 +33,8 @@ def _sharded(folder: Path) -> Path:
     return _write(folder, {"config.json": CONFIG, "model.safetensors.index.json": index, **shards})
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub that this process asks: it holds one model, beside files that must not be fetched."""
-    files = {
-        "config.json": CONFIG,
-        "model.safetensors": b"weights",
-        "pytorch_model.bin": b"pickle",
-        "model.py": b"code",
-        "other/model.safetensors": b"another format",
-    }
-    with serving(Repo(NAME, files)) as hub:
-        point_client_at(hub, tmp_path, monkeypatch)
-        yield hub
-
-
 def _snapshot(home: Path) -> Path:
     return home / "hub" / f"models--{NAME.replace('/', '--')}" / "snapshots" / COMMIT
-
-
-def _cached(home: Path) -> Path:
-    """The hub cache's layout, written by hand."""
-    _write(_snapshot(home).parents[1] / "refs", {"main": COMMIT.encode()})
-    return _snapshot(home)
 
 
 def test_impossible_name_is_unavailable(tmp_path: Path) -> None:
@@ -169,35 +146,3 @@ def test_unknown_encoder_is_refused() -> None:
         choose("clip")
     with pytest.raises(ValueError, match="no encoder 'auto': expected one of grid, vjepa2"):
         make_encoder("auto")
-
-
-def test_neither_code_nor_pickles_are_fetched(hub: Hub) -> None:
-    """Only configuration and safetensors come from the hub."""
-    folder = locate(NAME, allow_download=True)
-    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
-    assert not [
-        request for request in hub.requests_for("") if request.path.endswith((".py", ".bin", "other/model.safetensors"))
-    ]
-
-
-def test_broken_off_download_is_completed(tmp_path: Path, hub: Hub) -> None:
-    """A cached snapshot that lacks its weights is fetched again, not returned."""
-    _write(_cached(tmp_path), {"config.json": CONFIG})
-    folder = locate(NAME, allow_download=True)
-    assert (folder / "model.safetensors").read_bytes() == b"weights"
-    assert hub.requests
-
-
-def test_cache_is_enough_without_the_hub(tmp_path: Path, hub: Hub) -> None:
-    """A model that was fetched before is found without any network."""
-    _whole(_cached(tmp_path))
-    assert locate(NAME, allow_download=False) == _snapshot(tmp_path)
-    assert hub.requests == []
-
-
-@pytest.mark.usefixtures("hub")
-def test_unknown_name_is_unavailable() -> None:
-    """A model that the hub does not know is the same error, not a traceback of the hub's client."""
-    message = "^the model 'someone/else' cannot be fetched: there is no repository of this name"
-    with pytest.raises(ModelUnavailableError, match=message):
-        locate("someone/else", allow_download=True)
