@@ -115,13 +115,13 @@ def static_text(name: str) -> str:
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader(_PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(
+    environment.filters.update(
         clock=text.clock, duration=text.duration, dollars=text.dollars, count=text.count, thousands=lambda n: f"{n:,}"
     )
-    return made
+    return environment
 
 
 def _trusted(content: str) -> str:

@@ -27,12 +27,12 @@ _CODES = (
 )  # fmt: skip
 
 
-def _of_run(given: Mapping[str, Any], run: Path, **_: object) -> Mapping[str, Any]:
+def _of_run(set_by_user: Mapping[str, Any], run: Path, **_: object) -> Mapping[str, Any]:
     """The options of RUN, where the user gives no others."""
     from stream.records.reading import layout_of
     from stream.run.annotate import inherited_options
 
-    return inherited_options(layout_of(run), nest(given))
+    return inherited_options(layout_of(run), nest(set_by_user))
 
 
 @command(examples=_EXAMPLES, exit_codes=_CODES, never_waits=True)

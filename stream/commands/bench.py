@@ -106,8 +106,8 @@ def chain(chosen: Chosen, weights: str | None, *, as_json: bool, out: Path | Non
     from stream.bench.measure import measure
     from stream.run.prepare import prepare
 
-    given = chosen.values.get("encoder.name")
-    named = None if given == "auto" else given
+    encoder_name = chosen.values.get("encoder.name")
+    named = None if encoder_name == "auto" else encoder_name
     encoder, weights = settled(named, weights, chosen.values.get("encoder.model"))
     with _prepared(chosen, encoder=encoder, weights=weights, **clip) as (options, _):
         _tell(measure(prepare(options)), out, as_json=as_json)

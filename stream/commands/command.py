@@ -112,9 +112,9 @@ def command(
     """Make a function a command, as ``click.command`` does."""
 
     def decorate(function: Callable[..., Any]) -> Command:
-        made = click.command(name, cls=Command)(function)
-        made.examples, made.exit_codes, made.never_waits = examples, exit_codes, never_waits
-        return made
+        result = click.command(name, cls=Command)(function)
+        result.examples, result.exit_codes, result.never_waits = examples, exit_codes, never_waits
+        return result
 
     return decorate
 

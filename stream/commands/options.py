@@ -174,15 +174,15 @@ def _is_in(wanted: Collection[str], path: str) -> bool:
 def given_options(ctx: click.Context, chosen: Iterable[OptionField]) -> Chosen:
     """Those of the options that the command line, the environment or a file gave to a command."""
     wanted = {each.path for each in chosen}
-    given = [
+    set_params = [
         param
         for param in ctx.command.params
         if isinstance(param, RunOption)
         and param.declared.path in wanted
         and ctx.get_parameter_source(str(param.name)) != ParameterSource.DEFAULT
     ]
-    values = {param.declared.path: ctx.params[str(param.name)] for param in given}
-    return Chosen(values, {param.declared.path: partial(param.place, ctx) for param in given})
+    values = {param.declared.path: ctx.params[str(param.name)] for param in set_params}
+    return Chosen(values, {param.declared.path: partial(param.place, ctx) for param in set_params})
 
 
 def _config() -> click.Option:

@@ -74,10 +74,12 @@ class DecayingHistogram:
         lowest, highest = (int(occupied[0]), int(occupied[-1])) if len(occupied) else (index, index)
         if max(highest, index) - min(lowest, index) >= BINS:
             return False
-        kept = self._weights[lowest - self._first : highest - self._first + 1].copy() if len(occupied) else np.zeros(1)
+        retained = (
+            self._weights[lowest - self._first : highest - self._first + 1].copy() if len(occupied) else np.zeros(1)
+        )
         first = (min(lowest, index) + max(highest, index) - BINS) // 2 + 1
         self._weights[:] = 0
-        self._weights[lowest - first : lowest - first + len(kept)] = kept
+        self._weights[lowest - first : lowest - first + len(retained)] = retained
         self._first = first
         return True
 

@@ -99,14 +99,14 @@ def fitted(track: Track, duration_s: float) -> Track:
         InputError: there are such rows, and the track is not a described one.
     """
     limit_s = duration_s + ROUNDING_S
-    kept = tuple(row for row in track.rows if row.span.t_end_s <= limit_s)
+    within = tuple(row for row in track.rows if row.span.t_end_s <= limit_s)
     late = (row for row in track.rows if row.span.t_end_s > limit_s)
     broken = [
         f"{row.where}: it ends at {row.span.t_end_s:g} s, after the end of the clip at {duration_s:g} s" for row in late
     ]
     if broken and not track.described:
         raise InputError(f"{broken[0]}: it may belong to another clip")
-    return replace(track, rows=kept, broken=(*track.broken, *broken))
+    return replace(track, rows=within, broken=(*track.broken, *broken))
 
 
 def anomalies_of(track: Track, pattern: re.Pattern[str] | None) -> tuple[Stretch, ...]:

@@ -81,7 +81,7 @@ class Scheduler:
     def __init__(self, cuts: Sequence[Cut], fps: int) -> None:
         self._cuts = cuts
         self._fps = fps
-        self._made = [0] * len(cuts)
+        self._written = [0] * len(cuts)
         self.frames = 0
         """Frames of all cuts so far."""
         self._open: list[int] = []
@@ -98,19 +98,19 @@ class Scheduler:
             self._open.append(self._waiting.popleft())
         frames = []
         for number in self._open:
-            first = self._made[number] == 0
+            first = self._written[number] == 0
             count = self._frames_until(number, t_next_s)
             if count or not first:
                 frames.append((number, count))
-        self._open = [number for number in self._open if self._made[number] < self._cuts[number].frames]
+        self._open = [number for number in self._open if self._written[number] < self._cuts[number].frames]
         return ScheduledPicture(picture, tuple(frames))
 
     def _frames_until(self, number: int, t_next_s: float) -> int:
-        cut, made = self._cuts[number], self._made[number]
+        cut, written = self._cuts[number], self._written[number]
         count = 0
-        while made + count < cut.frames and cut.t_start_s + (made + count) / self._fps < t_next_s - EARLY_S:
+        while written + count < cut.frames and cut.t_start_s + (written + count) / self._fps < t_next_s - EARLY_S:
             count += 1
-        self._made[number] += count
+        self._written[number] += count
         self.frames += count
         return count
 
@@ -203,13 +203,13 @@ class _Writer:
         self._cut, self._fps, self._coding = cut, fps, coding
         self._files = ExitStack()
         self._video: VideoWriter | None = None
-        self._made = 0
+        self._written = 0
         self._dropped = 0
         self.finished = FinishedCut(cut)
 
     @property
     def is_complete(self) -> bool:
-        return self._made == self._cut.frames
+        return self._written == self._cut.frames
 
     def add(self, frame: "av.VideoFrame | None", count: int, tags: Tags) -> None:
         """Show a frame ``count`` times; the frame of a picture that is left out is not needed."""
@@ -218,11 +218,11 @@ class _Writer:
             return
         if self._video is None:
             self._video = self._open(frame, tags)
-        if self._made % self._fps == 0:
+        if self._written % self._fps == 0:
             self.finished.rgb_histogram += _histogram(frame)
         for _ in range(count):
-            self._video.add(frame, self._made / self._fps)
-            self._made += 1
+            self._video.add(frame, self._written / self._fps)
+            self._written += 1
         self.finished.repeated += count - 1
         self.finished.dropped += self._dropped
         self._dropped = 0

@@ -56,8 +56,8 @@ def _require_fitting(options: Options, source: Source) -> None:
         wrong = ["--loop"] * options.input.loop + ["--pace realtime"] * (options.input.pace == "realtime")
         if wrong:
             raise UsageError(f"{wrong[0]} is for clips, but {source.name} is a live source: omit it")
-    elif given := options.live.changed_flags():
-        raise UsageError(f"{given[0]} is for live sources, but {source.name} is a clip: omit it")
+    elif flags := options.live.changed_flags():
+        raise UsageError(f"{flags[0]} is for live sources, but {source.name} is a clip: omit it")
 
 
 def _in_thread(opening: Callable[[], tuple[Source, StreamFacts]]) -> tuple[Source, StreamFacts]:

@@ -64,12 +64,12 @@ def contents_of(tar: File) -> list[Entry]:
     """
     if isinstance(tar, CompressedTar):
         return tar.entries(lambda: list(_entries(tar)))
-    kept = _place_of(tar) if tar.oid else None
-    if kept is not None and (known := _read_kept(kept)) is not None:
+    place = _place_of(tar) if tar.oid else None
+    if place is not None and (known := _read_stored(place)) is not None:
         return known.entries
     contents = Contents(entries=list(_entries(tar)))
-    if kept is not None:
-        _keep(kept, contents)
+    if place is not None:
+        _store(place, contents)
     return contents.entries
 
 
@@ -161,7 +161,7 @@ def _place_of(tar: File) -> Path:
     return cache / "egoclean-stream" / "tars" / f"{hashlib.sha256(f'{tar.name} {tar.oid}'.encode()).hexdigest()}.json"
 
 
-def _read_kept(path: Path) -> Contents | None:
+def _read_stored(path: Path) -> Contents | None:
     try:
         return Contents.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -171,7 +171,7 @@ def _read_kept(path: Path) -> Contents | None:
         return None
 
 
-def _keep(path: Path, contents: Contents) -> None:
+def _store(path: Path, contents: Contents) -> None:
     """Write it atomically; if that fails, the tar is read again the next time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -116,8 +116,8 @@ class LiveView:
             case events.SegmentOpened():
                 self._rows.append(event)
             case events.SegmentClosed():
-                kept = [row for row in self._rows if row.segment_id != event.segment_id]
-                self._rows = deque([*kept, event], maxlen=_ROWS)
+                others = [row for row in self._rows if row.segment_id != event.segment_id]
+                self._rows = deque([*others, event], maxlen=_ROWS)
             case events.SegmentAnnotated():
                 self._descriptions.append((event.segment_id, action_text(event)))
             case _ if line := describe(event):

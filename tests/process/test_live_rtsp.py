@@ -71,7 +71,7 @@ def test_a_signal_ends_the_search_for_a_camera(tmp_path: Path, units: list[Acces
         RtspServer([PlaySession(units)], answers=False) as camera,
         started(camera.url(), *OPTIONS, "--out", tmp_path, "--read-timeout-s", "60") as process,
     ):
-        assert camera.asked.wait(DEADLINE_S)
+        assert camera.connected.wait(DEADLINE_S)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 143

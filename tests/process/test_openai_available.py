@@ -89,10 +89,10 @@ class _StartsServer(logging.Handler):
     def __init__(self, stack: ExitStack, port: int) -> None:
         super().__init__()
         self._stack, self._port = stack, port
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
+        self.messages.append(record.getMessage())
         self._stack.enter_context(serving(self._port))
 
 
@@ -107,7 +107,7 @@ def test_server_that_is_not_up_yet_is_waited_for() -> None:
         asks = OpenAIAnnotator(OpenAISettings(f"http://127.0.0.1:{port}/v1", MODEL))
         [outcome] = asks.annotate([segment()])
     assert isinstance(outcome, AnnotationAnswer)
-    assert handler.said == [f"http://127.0.0.1:{port}/v1 does not respond: waiting for up to 300 s"]
+    assert handler.messages == [f"http://127.0.0.1:{port}/v1 does not respond: waiting for up to 300 s"]
 
 
 def test_server_that_stays_away_is_unavailable() -> None:

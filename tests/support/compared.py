@@ -46,8 +46,8 @@ def answers_of(run: RunLayout) -> list[dict[str, object]]:
 
 
 def _timeless(fields: dict[str, object]) -> dict[str, object]:
-    kept = {name: value for name, value in fields.items() if name not in _NOT_COMPARED}
-    return {name: _timeless(value) if isinstance(value, dict) else value for name, value in kept.items()}
+    compared_fields = {name: value for name, value in fields.items() if name not in _NOT_COMPARED}
+    return {name: _timeless(value) if isinstance(value, dict) else value for name, value in compared_fields.items()}
 
 
 def _pictures(run: RunLayout) -> dict[str, bytes]:

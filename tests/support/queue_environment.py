@@ -77,7 +77,7 @@ class Environment:
         self.died_twice: set[str] = set()
         self.annotated: set[str] = set()
         self.outcomes: Counter[str] = Counter()
-        self.kept: Counter[str] = Counter()
+        self.retained: Counter[str] = Counter()
         self.released: Counter[str] = Counter()
         self.unreported: list[RecordResponse | SelectAgain] = []
         self.refused = 0
@@ -111,8 +111,8 @@ class Environment:
                 self.note_outcome(skip.segment_id)
             case KeepKeyframes(segment):
                 assert not self.released[segment.segment_id]
-                self.kept[segment.segment_id] += 1
-                assert self.kept[segment.segment_id] == 1
+                self.retained[segment.segment_id] += 1
+                assert self.retained[segment.segment_id] == 1
             case ReleaseKeyframes(segment) | DropKeyframes(segment):
                 assert self.outcomes[segment.segment_id], "keyframes go before the outcome is recorded"
                 assert isinstance(instruction, DropKeyframes) == (segment.segment_id in self.annotated)

@@ -81,7 +81,7 @@ class RtspServer:
         self.pause_after: int | None = None
         """Sessions after which connections are closed at once, until it is None again."""
         self._played = 0
-        self.asked = threading.Event()
+        self.connected = threading.Event()
         """A client has sent a request."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -120,7 +120,7 @@ class RtspServer:
     def _serve(self, connection: socket.socket) -> None:
         pauses = self.pause_after is not None and self._played >= self.pause_after
         for request in _requests(connection) if self._sessions and not pauses else ():
-            self.asked.set()
+            self.connected.set()
             if not self._answers:
                 continue
             method, sequence = request[0].split(" ")[0], next(line for line in request if line.startswith("CSeq"))

@@ -66,13 +66,13 @@ class Counting:
     name = "counting"
     frames = 2
     encoder_px = 4
-    asked = 0
+    calls = 0
 
     def facts(self) -> EncoderFacts:
         return {"model": self.name}
 
     def encode(self, window: UInt8) -> ClipEmbedding:
-        self.asked += 1
+        self.calls += 1
         return ClipEmbedding(window.mean(axis=(0, 1, 2)).astype(np.float32), np.zeros((2, 4), np.float16))
 
     def frame_store(self) -> FrameStore:
@@ -91,7 +91,7 @@ def test_stored_windows_are_not_embedded_again(layout: RunLayout) -> None:
     slot = store.put(np.full((4, 4, 3), 7, np.uint8))
     embeddings = [each for size in (2, 1, 2, 1) for each in store.encode([[slot, slot]] * size).result()]
     assert [each.mean[0] for each in embeddings] == [1, 2, 3, 7, 7, 7]
-    assert encoder.asked == 3
+    assert encoder.calls == 3
     assert layout.encoded.stat().st_size == 3
     assert (remembered.facts(), remembered.frames, remembered.encoder_px) == ({"model": "counting"}, 2, 4)
 

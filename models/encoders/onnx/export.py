@@ -46,9 +46,9 @@ def export_onnx(
     model, revision = identity(folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as name:
-        made = Path(name) / out.name
-        _export(graph, made, torch.zeros(2, frames, graph.encoder_px, graph.encoder_px, 3, dtype=torch.uint8))
-        files = sorted(made.parent.iterdir())
+        temporary = Path(name) / out.name
+        _export(graph, temporary, torch.zeros(2, frames, graph.encoder_px, graph.encoder_px, 3, dtype=torch.uint8))
+        files = sorted(temporary.parent.iterdir())
         facts = OnnxFacts(
             model=model,
             revision=revision,
