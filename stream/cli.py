@@ -34,6 +34,7 @@ COMMANDS = {
     "eval": "stream.commands.eval:evaluate",
     "bench": "stream.commands.bench:bench",
     "report": "stream.commands.report:report",
+    "serve": "stream.commands.serve:serve",
     "export": "stream.commands.export:export",
     "analyze": "stream.commands.analyze:analyze",
     "check-rectify": "stream.commands.check_rectify:check_rectify",

@@ -42,21 +42,21 @@ class PageOptions:
     has_video: bool = False
     is_live: bool = False
     """Served, and kept up to date."""
+    version: str = ""
+    """Of what a served page shows."""
 
 
 def render(runs: Sequence[ShownRun], options: PageOptions) -> str:
     """The whole page; everything that comes from outside is escaped."""
-    styles, scripts = map(static_text, _STYLES), map(static_text, _SCRIPTS)
-    style, script = "\n".join(styles), "\n".join(scripts)
     page = _environment().get_template("page.html.j2")
     return page.render(
         runs=runs,
         options=options,
         totals=totals_of(runs),
         made_at=options.made_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        policy=content_policy(style, script, options),
-        style=_trusted(style),
-        script=_trusted(script),
+        policy=policy_of(options),
+        style=_trusted(_joined(_STYLES)),
+        script=_trusted(_joined(_SCRIPTS)),
         data=_trusted(json_in_html(runs_json(runs))),
     )
 
@@ -81,7 +81,7 @@ def json_in_html(content: str) -> str:
     return _ESCAPED.sub(lambda found: _ESCAPES[found.group()], content)
 
 
-def content_policy(style: str, script: str, options: PageOptions) -> str:
+def policy_of(options: PageOptions) -> str:
     """The page's Content-Security-Policy: its own style and script, by their digests, and no request to anywhere.
 
     A served page may also ask its own server, and a file may play the videos beside it.
@@ -90,8 +90,8 @@ def content_policy(style: str, script: str, options: PageOptions) -> str:
     media = own or ("'self' file:" if options.has_video else "")
     directives = {
         "default-src": "'none'",
-        "script-src": _source_of(script),
-        "style-src": _source_of(style),
+        "script-src": _source_of(_joined(_SCRIPTS)),
+        "style-src": _source_of(_joined(_STYLES)),
         "img-src": f"data: {own}".strip(),
         "media-src": media or "'none'",
         "connect-src": own or "'none'",
@@ -106,7 +106,11 @@ def _source_of(content: str) -> str:
 
 
 @cache
-def static_text(name: str) -> str:
+def _joined(names: tuple[str, ...]) -> str:
+    return "\n".join(map(_static_text, names))
+
+
+def _static_text(name: str) -> str:
     """A file of the page's own style and script."""
     return files(_PACKAGE).joinpath("static", *name.split("/")).read_text("utf-8")
 

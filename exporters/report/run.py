@@ -2,11 +2,12 @@
 
 import re
 from collections import defaultdict
+from contextlib import suppress
 from statistics import median
 
 from exporters.report.facts import facts_of, total_dollars
-from exporters.report.scores import curve_of
-from exporters.report.text import count, safe
+from exporters.report.scores import ScoreTracker
+from exporters.report.text import clock, count, safe
 from exporters.report.view import (
     RunState,
     SegmentOutcome,
@@ -17,6 +18,7 @@ from exporters.report.view import (
     ShownSegment,
 )
 from exporters.run_view import RunView
+from stream.errors import InputError
 from stream.records import (
     Action,
     Event,
@@ -37,12 +39,13 @@ _STOPPED = (129, 130, 143)
 """Exit codes of a run that somebody stopped."""
 
 
-def shown_run(run: RunView, key: str) -> ShownRun:
+def shown_run(run: RunView, key: str, scores: ScoreTracker | None = None) -> ShownRun:
     """Everything about a run except its pictures and its video.
 
     Args:
         run: The run; not a bare folder of arrays.
         key: Its name on the page.
+        scores: Of an earlier call for the same run, so that only new windows are scored.
 
     Raises:
         InputError: it has no records, or its descriptions cannot be read.
@@ -50,7 +53,9 @@ def shown_run(run: RunView, key: str) -> ShownRun:
     manifest = run.records()
     segments = _segments(run)
     marks = tuple(_marks(run))
-    curve, judged_from_s = curve_of(run, segments)
+    scores = scores or ScoreTracker(run.layout, run.detector)
+    with suppress(InputError):  # no window yet, or its arrays were deleted: the segments have their means
+        scores.advance()
     state, state_text = _state(run)
     finish = next((event for event in reversed(run.log) if isinstance(event, RunFinished)), None)
     periods = [segment.period_s for segment in segments if segment.period_s is not None]
@@ -61,11 +66,11 @@ def shown_run(run: RunView, key: str) -> ShownRun:
         source=safe(manifest.source.name),
         state=state,
         state_text=state_text,
-        t_end_s=max(ends, default=0.0),
-        judged_from_s=judged_from_s,
+        t_end_s=max([scores.t_end_s, *ends]),
+        judged_from_s=scores.judged_from_s,
         segments=segments,
         marks=marks,
-        curve=curve,
+        curve=scores.curve(segments),
         decoded_s=finish.decoded_s if finish else max((segment.t_end_s for segment in segments), default=0.0),
         wall_s=manifest.usage.get("wall_s"),
         dollars=total_dollars(run),
@@ -96,7 +101,10 @@ def _state(run: RunView) -> tuple[RunState, str]:
         problem_now = read_health(run.layout.health).problem(now())
     except (OSError, ValueError):  # it is just beginning, or its directory was copied without it
         return "running", "not finished"
-    return ("running", "running") if problem_now is None else ("stopped", f"not finished: {safe(problem_now)}")
+    if problem_now is not None:
+        return "stopped", f"not finished: {safe(problem_now)}"
+    since = [clock(opened.t_start_s) for opened in run.open_anomalies()]
+    return "running", f"running; an anomaly has been open since {since[-1]}" if since else "running"
 
 
 def _segments(run: RunView) -> tuple[ShownSegment, ...]:

@@ -1,34 +1,76 @@
 """The detector's scores over a run's windows, as the browser draws them."""
 
 import base64
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from exporters.report.view import ScoreCurve, ShownSegment
-from exporters.run_view import RunView
-from stream.detection.detector import Step
-from stream.detection.replay import NO_THRESHOLDS, score_windows
+from stream.detection.detector import CausalDetector, Step
+from stream.detection.options import DetectorOptions
+from stream.detection.replay import NO_THRESHOLDS
 from stream.errors import InputError
+from stream.records.schema.layout import RunLayout
 
+_BLOCK_WINDOWS: Final = 64
+"""Read at a time: 8 MiB of V-JEPA 2's as float32."""
 POINTS_MAX: Final = 40_000
 """Of a curve; of longer ones, every point is the highest of several windows."""
 
 
-def curve_of(run: RunView, segments: tuple[ShownSegment, ...]) -> tuple[ScoreCurve | None, float | None]:
-    """The curve of a run, and the stream time from which it could be judged.
+class ScoreTracker:
+    """Runs the causal detector over a run's windows again: the log has only the mean and the maximum of each segment.
 
-    The detector runs again over the stored windows: the log has only the mean and the maximum of each segment. Where
-    the windows are missing or damaged, those means are the curve. Both are None if there are no scores at all.
+    A growing run is followed: windows that were scored before are not read again.
     """
-    try:
-        windows = run.windows
-    except InputError:
-        return _of_segments(segments), None
-    steps = score_windows(windows.temporal_blocks, windows.t_s, run.detector)
-    judged = next((step.t_start_s for step in steps if step.thresholds is not None), None)
-    return _of_steps(steps), judged
+
+    def __init__(self, layout: RunLayout, options: DetectorOptions) -> None:
+        self._layout = layout
+        self._detector = CausalDetector(options)
+        self._steps: list[Step] = []
+
+    def advance(self) -> None:
+        """Score the windows that are new.
+
+        Raises:
+            InputError: the arrays are missing or damaged, or are shorter than before.
+        """
+        path = self._layout.temporal
+        try:
+            t_s = np.array(np.load(self._layout.timestamps, allow_pickle=False), np.float64)
+            count = min(len(t_s), len(np.load(path, mmap_mode="r", allow_pickle=False)))
+            if count < len(self._steps):
+                raise InputError(f"{path} has fewer windows than before: the run has started over")
+            while (first := len(self._steps)) < count:
+                rows = np.load(path, mmap_mode="r", allow_pickle=False)  # again for each block: its pages are released
+                block = np.asarray(rows[first : min(first + _BLOCK_WINDOWS, count)], np.float32)
+                self._push(t_s[first:], block.reshape(len(block), -1))
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"the windows of {self._layout.root} cannot be read: {error}") from error
+
+    def curve(self, segments: Sequence[ShownSegment]) -> ScoreCurve | None:
+        """The curve so far; where no window could be read, the means of the segments. None without any score."""
+        return _of_steps(self._steps) if self._steps else _of_segments(segments)
+
+    @property
+    def judged_from_s(self) -> float | None:
+        """Stream time from which windows could be judged; None: not yet."""
+        return next((step.t_start_s for step in self._steps if step.thresholds is not None), None)
+
+    @property
+    def t_end_s(self) -> float:
+        """Start of the last window."""
+        return self._steps[-1].t_start_s if self._steps else 0.0
+
+    def _push(self, t_s: npt.NDArray[np.float64], rows: npt.NDArray[np.float32]) -> None:
+        """A window whose vector is zero or not finite has no direction and is not scored."""
+        for start_s, row in zip(t_s, rows, strict=False):
+            vector = row.astype(np.float64)
+            length = float(np.linalg.norm(vector))
+            unit = vector / length if np.isfinite(length) and length > 0 else None
+            self._steps.append(self._detector.push(float(start_s), unit))
 
 
 def _of_steps(steps: list[Step]) -> ScoreCurve:
@@ -57,7 +99,7 @@ def _thinned(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return columns[:, [start + int(np.argmax(scores[start : start + size])) for start in starts]]
 
 
-def _of_segments(segments: tuple[ShownSegment, ...]) -> ScoreCurve | None:
+def _of_segments(segments: Sequence[ShownSegment]) -> ScoreCurve | None:
     scored = [segment for segment in segments if segment.score_mean is not None]
     if not scored:
         return None

@@ -67,16 +67,6 @@ def replay(blocks: UnitBlocks, t_s: Float64, t_end_s: float, options: DetectorOp
     )
 
 
-def score_windows(blocks: UnitBlocks, t_s: Float64, options: DetectorOptions) -> list[Step]:
-    """The causal detector's scores and thresholds alone, N, one a window; the arguments are those of ``replay``."""
-    detector = CausalDetector(options)
-    steps: list[Step] = []
-    for block in blocks():
-        for row in block:
-            steps.append(detector.push(float(t_s[len(steps)]), row.astype(np.float64)))
-    return steps
-
-
 def replay_offline(blocks: UnitBlocks, t_s: Float64, options: DetectorOptions) -> OfflineResult:
     """Run the published detection in two passes over the windows. A single window has no others: its figures are NaN.
 

@@ -30,8 +30,8 @@ TOKENS, DIMS = 2, 16
 EVERY_ANOMALOUS: Final = 5
 """Every fifth segment is other work."""
 
-Draw = Callable[[float], np.ndarray]
-"""The keyframe at a stream time: (H, W, 3) uint8 BGR."""
+JpegAt = Callable[[float], bytes]
+"""The keyframe at a stream time."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ReportRun:
     dims: tuple[int, int] = (TOKENS, DIMS)
 
 
-def make_report_run(folder: Path, run: ReportRun = ReportRun(), draw: Draw | None = None) -> Path:
+def make_report_run(folder: Path, run: ReportRun = ReportRun(), jpeg_at: JpegAt | None = None) -> Path:
     """Write a run directory ``folder/NAME``, which is returned.
 
     Of every five segments one is anomalous, one failed, one damaged, and all others are described.
@@ -72,7 +72,7 @@ def make_report_run(folder: Path, run: ReportRun = ReportRun(), draw: Draw | Non
     write_annotations(layout.annotations, numbered([action for place in described for action in _actions(run, place)]))
     write_windows(layout, run)
     if run.keyframes:
-        write_keyframes(layout.keyframes, run.segments * run.segment_s, draw or drawn)
+        write_keyframes(layout.keyframes, run.segments * run.segment_s, jpeg_at or drawn)
     return layout.root
 
 
@@ -94,19 +94,24 @@ def write_windows(layout: RunLayout, run: ReportRun) -> None:
     np.save(layout.timestamps, np.arange(count, dtype=np.float64))
 
 
-def write_keyframes(folder: Path, seconds: float, draw: Draw) -> None:
+def write_keyframes(folder: Path, seconds: float, jpeg_at: JpegAt) -> None:
     """A JPEG a second."""
     for second in range(int(seconds)):
-        cv2.imwrite(str(folder / f"{second * 1000:010d}.jpg"), draw(float(second)))
+        (folder / f"{second * 1000:010d}.jpg").write_bytes(jpeg_at(float(second)))
 
 
-def drawn(t_s: float) -> np.ndarray:
+def jpeg(picture: np.ndarray) -> bytes:
+    """An (H, W, 3) uint8 BGR picture, compressed."""
+    return cv2.imencode(".jpg", picture)[1].tobytes()
+
+
+def drawn(t_s: float) -> bytes:
     """A bench with something on it that moves."""
     picture = np.full((HEIGHT_PX, WIDTH_PX, 3), (70, 90, 110), np.uint8)
     x = 20 + int(t_s * 17) % (WIDTH_PX - 80)
     cv2.rectangle(picture, (x, 70), (x + 50, 120), (40, 160, 220), -1)
     cv2.putText(picture, f"{t_s:.0f}", (8, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (240, 240, 240), 2)
-    return picture
+    return jpeg(picture)
 
 
 def _outcome(place: int) -> str:

@@ -7,7 +7,7 @@ class Live {
     Object.assign(this, { changed, gone, summary });
     this.status = byId("live");
     this.asking = new Set();
-    this.stream = new EventSource("events");
+    this.stream = new EventSource(`events?since=${encodeURIComponent(document.body.dataset.live)}`);
     this.stream.addEventListener("run", (event) => this.fetch(JSON.parse(event.data).key));
     this.stream.addEventListener("gone", (event) => this.gone(JSON.parse(event.data).key));
     this.stream.addEventListener("open", () => (this.status.textContent = "live"));

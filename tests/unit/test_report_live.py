@@ -1,0 +1,125 @@
+"""The live page's rules: who may see it, which bytes of a file are sent, and which runs there are."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from exporters.report.live.access import COOKIE, Access, names_this_machine
+from exporters.report.live.ranges import RangePart, byte_range
+from exporters.report.live.runs import WatchedRuns
+from tests.support.report_runs import ReportRun, make_report_run
+
+TOKEN = "a-token-of-a-test"  # noqa: S105 - of no other use
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1:8800", True), ("localhost:8800", True), ("[::1]:8800", True), ("localhost", True),
+        ("127.8.0.1", True), ("evil.example:8800", False), ("localhost.evil.example", False), ("192.168.1.5", False),
+        ("", False), ("127.0.0.1.evil.example", False),
+    ],
+)  # fmt: skip
+def test_only_names_of_this_machine(host: str, expected: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert names_this_machine(host) is expected
+    verdict = Access(is_local=True).verdict("/", {"Host": host})
+    assert verdict == ("allowed" if expected else "misdirected")
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie", "expected"),
+    [
+        ("/", "", "refused"), ("/?token=wrong", "", "refused"), (f"/?token={TOKEN}", "", "token"),
+        ("/runs/clip", f"{COOKIE}={TOKEN}", "allowed"), ("/", f"{COOKIE}=wrong", "refused"), ("/", ";;=,", "refused"),
+    ],
+)  # fmt: skip
+def test_a_token_is_in_the_address_or_in_the_cookie(path: str, cookie: str, expected: str) -> None:
+    access = Access(is_local=False, token=TOKEN)
+    assert access.verdict(path, {"Host": "box.example", "Cookie": cookie}) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, None), ("bytes=0-", RangePart(0, 99)), ("bytes=10-19", RangePart(10, 19)),
+        ("bytes=-5", RangePart(95, 99)),
+        ("bytes=90-500", RangePart(90, 99)), ("bytes=-500", RangePart(0, 99)), ("bytes=20-10", None),
+        ("bytes=0-1,5-6", None), ("items=0-1", None), ("bytes=-", None),
+    ],
+)  # fmt: skip
+def test_the_part_of_a_file_that_is_asked_for(header: str | None, expected: RangePart | None) -> None:
+    assert byte_range(header, 100) == expected
+
+
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=500-600", "bytes=-0"])
+def test_a_part_outside_of_the_file(header: str) -> None:
+    with pytest.raises(ValueError, match="outside"):
+        byte_range(header, 100)
+
+
+def test_runs_appear_grow_and_go(tmp_path: Path) -> None:
+    """Each is named once for what is new, and not again; a checkpoint alone is no news."""
+    runs = WatchedRuns(tmp_path)
+    runs.poll()
+    assert runs.snapshot().runs == ()
+    root = make_report_run(tmp_path, ReportRun("one", segments=2, finished=False))
+    runs.poll()
+    news = runs.wait(0, 0.0)
+    assert (news.changed, news.gone) == (("one",), ())
+    assert len(runs.snapshot().runs[0].segments) == 2
+    runs.poll()
+    assert runs.wait(news.version, 0.0).changed == ()
+    shutil.copy(make_report_run(tmp_path / "more", ReportRun("one", segments=4)) / "events.jsonl", root / "new.jsonl")
+    (root / "new.jsonl").rename(root / "events.jsonl")
+    runs.poll()
+    later = runs.wait(news.version, 0.0)
+    assert later.changed == ("one",)
+    run = runs.run("one")
+    assert run is not None
+    assert (len(run.segments), run.state) == (4, "finished")
+    shutil.rmtree(root)
+    runs.poll()
+    assert runs.wait(later.version, 0.0).gone == ("one",)
+    assert runs.run("one") is None
+
+
+def test_pictures_have_addresses_and_are_found(tmp_path: Path) -> None:
+    make_report_run(tmp_path, ReportRun("one", segments=2))
+    runs = WatchedRuns(tmp_path)
+    runs.poll()
+    (run,) = runs.snapshot().runs
+    assert run.pictures[3].src == "runs/one/keyframes/0000003000.jpg"
+    assert runs.keyframe("one", "0000003000.jpg") == (tmp_path / "one" / "keyframes" / "0000003000.jpg").resolve()
+    assert runs.keyframe("one", "0000999000.jpg") is None
+
+
+def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+    """A linked run, a run with a linked file, a linked keyframe; a link that stays inside is no harm."""
+    outside, inside = tmp_path / "outside", tmp_path / "runs"
+    secret = make_report_run(outside, ReportRun("secret", segments=1))
+    mixed = make_report_run(inside, ReportRun("mixed", segments=1))
+    fine = make_report_run(inside, ReportRun("fine", segments=1))
+    (inside / "linked").symlink_to(secret)
+    (mixed / "run.json").unlink()
+    (mixed / "run.json").symlink_to(secret / "run.json")
+    (fine / "keyframes" / "0000009000.jpg").symlink_to(secret / "run.json")
+    os.link(fine / "keyframes" / "0000000000.jpg", fine / "keyframes" / "0000008000.jpg")
+    runs = WatchedRuns(inside)
+    runs.poll()
+    assert [run.key for run in runs.snapshot().runs] == ["fine"]
+    assert runs.keyframe("fine", "0000009000.jpg") is None
+    assert runs.keyframe("fine", "0000008000.jpg") is not None
+
+
+def test_a_run_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    root = make_report_run(tmp_path, ReportRun("one", segments=1))
+    (root / "run.json").write_text("{}")
+    runs = WatchedRuns(tmp_path)
+    runs.poll()
+    snapshot = runs.snapshot()
+    assert snapshot.runs == ()
+    ((where, why),) = snapshot.failures
+    assert where == str(root)
+    assert "run.json" in why or "records" in why
