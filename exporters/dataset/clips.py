@@ -1,7 +1,9 @@
 """Cuts the clips of a run's new episodes: its source is read, decoded and rectified once."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from exporters.dataset.episode import ClipFacts, Episode
 from exporters.dataset.options import Picture
@@ -12,6 +14,7 @@ from stream.geometry.camera import Camera, fit_camera
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.full_frame import FullFrameRectifier, FullFrameRectifiers
 from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.viewport import coded_view
 from stream.records.schema.manifest import Manifest
 from stream.records.store.atomic import replace_file
 from stream.run.cut import Cut, FinishedCut, Renderer, cut_clip
@@ -20,6 +23,9 @@ from stream.video.writer import Coding
 
 if TYPE_CHECKING:
     import av
+
+_CAMERA: Final = ("k", "d", "new_k", "fov_deg")
+"""What a run records of the camera, for pictures of the clip's size."""
 
 
 def cut_episodes(
@@ -56,13 +62,16 @@ def cut_episodes(
 
 
 def lens_of(manifest: Manifest, header: Header) -> dict[str, Any]:
-    """The lens and the camera of the pictures, for the record."""
-    keyframes = "rectified" if manifest.rectification.get("rectified") else "raw"
-    if header.picture == "raw" or keyframes == "raw":
-        return {"picture": "raw", "keyframes": keyframes, "intrinsics": manifest.intrinsics}
-    names = ("k", "d", "new_k", "fov_deg", "balance", "fov_scale")
-    camera = {name: manifest.rectification[name] for name in names if name in manifest.rectification}
-    return {"picture": "rectified", "keyframes": keyframes, "intrinsics": manifest.intrinsics, **camera}
+    """The lens, and the camera of the pictures: ``camera_matrix`` is theirs, (3, 3) in pixels of ``width_px``."""
+    keyframes = "rectified" if _is_rectified(manifest) else "raw"
+    lens: dict[str, Any] = {"picture": header.picture, "keyframes": keyframes, "intrinsics": manifest.intrinsics}
+    if header.picture == "raw" or "new_k" not in manifest.rectification:
+        return lens
+    found = manifest.rectification
+    view = coded_view(found["width"], found["height"], header.longest_px)
+    matrix = view.matrix @ np.asarray(found["new_k"])
+    pictures = {"camera_matrix": matrix.tolist(), "width_px": view.width, "height_px": view.height}
+    return lens | {name: found[name] for name in _CAMERA if name in found} | pictures
 
 
 def picture_of(run: RunView) -> Picture:
@@ -87,6 +96,13 @@ class Renderers:
             first = FullFrameRectifier(frame_format, camera, longest_px)
             self._rectifiers = FullFrameRectifiers(first, camera, longest_px)
         return self._rectifiers.of(frame_format)
+
+
+def _is_rectified(manifest: Manifest) -> bool:
+    """Whether keyframes are rectified; as long as the run is growing, whether they are meant to be."""
+    if manifest.rectification:
+        return bool(manifest.rectification.get("rectified"))
+    return manifest.intrinsics is not None and bool(manifest.options["lens"]["rectify"])
 
 
 def _camera(manifest: Manifest, size: tuple[int, int]) -> Camera:

@@ -1,16 +1,16 @@
 """A data set as a format sees it: its episodes in order, their clips, and where they come from."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from exporters.dataset.episode import Split
+from exporters.dataset.provenance import origin_columns, provenance_of
 from exporters.dataset.store import DataSetFiles, Header, Row, RunFacts
 from exporters.run_view import RunView
 from stream.errors import InputError
-from stream.records.schema.manifest import packages
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class DataSet:
 
     def shows_keyframes(self, row: Row) -> bool:
         """Whether an episode's pictures have the view of its run's keyframes, so that boxes fit."""
-        return bool(self._run_of(row).lens.get("keyframes") == self.header.picture)
+        return bool(self.run_of(row).lens.get("keyframes") == self.header.picture)
 
     def size_px(self) -> tuple[int, int]:
         """Width and height of all pictures.
@@ -66,41 +66,30 @@ class DataSet:
                 )
         return size
 
-    def provenance(self) -> dict[str, Any]:
-        """Where everything comes from: JSON types only."""
-        return self._provenance(self.runs)
+    def runs_of(self, rows: Sequence[Row]) -> list[RunFacts]:
+        """The runs that these rows come from, in the order in which they were added."""
+        ids = {row.episode.run_id for row in rows}
+        return [run for run in self.runs if run.run_id in ids]
+
+    def provenance(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Where these rows come from: JSON types only."""
+        return provenance_of(self.header, self.runs_of(rows))
 
     def provenance_of(self, row: Row) -> dict[str, Any]:
         """Where one episode comes from: JSON types only."""
-        return self._provenance([self._run_of(row)])
+        return provenance_of(self.header, [self.run_of(row)])
 
-    def _run_of(self, row: Row) -> RunFacts:
+    def run_of(self, row: Row) -> RunFacts:
+        """The run that an episode comes from."""
         return self._runs_by_id[row.episode.run_id]
 
     @cached_property
     def _runs_by_id(self) -> dict[str, RunFacts]:
         return {run.run_id: run for run in self.runs}
 
-    def _provenance(self, runs: Iterable[RunFacts]) -> dict[str, Any]:
-        rectified = self.header.picture == "rectified"
-        return {
-            "made_by": "egoclean-stream",
-            "versions": _versions(),
-            "output_type": "derived_observation" if rectified else "raw",
-            "generated_pixels": 0.0,
-            "options": self.header.model_dump(mode="json", exclude={"v"}),
-            "runs": [run.model_dump(mode="json") for run in runs],
-        }
 
-
-@cache
-def _versions() -> dict[str, str]:
-    """Of the packages that make the clips; to look them up takes a tenth of a second."""
-    return {name: version for name, version in packages().items() if name in ("egoclean-stream", "av")}
-
-
-def episode_facts(row: Row) -> dict[str, Any]:
-    """An episode as one flat row of JSON types; only unknown numbers are null."""
+def episode_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
+    """An episode as one flat row of JSON types, with its origin; only unknown numbers are null."""
     episode, clip = row.episode, row.clip
     return {
         "key": episode.key,
@@ -129,7 +118,7 @@ def episode_facts(row: Row) -> dict[str, Any]:
         "damaged_s": float(episode.damaged_s),
         "outcome": episode.outcome,
         "reason": episode.reason,
-        "annotator": episode.annotator,
         "caption": episode.caption,
+        **origin_columns(data_set.header, data_set.run_of(row), row),
         "video_sha256": clip.sha256,
     }

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from exporters import table
 from exporters.dataset.clips import cut_episodes, lens_of
@@ -15,8 +15,9 @@ from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
 from exporters.dataset.options import ExportOptions
 from exporters.dataset.plan import PlanOptions, plan_run
+from exporters.dataset.provenance import run_facts
 from exporters.dataset.sources import ClipFinder
-from exporters.dataset.store import Header, Row, RunFacts, Store, open_store
+from exporters.dataset.store import Header, Row, Store, open_store
 from exporters.run_view import RunView
 from stream.errors import EgocleanError
 
@@ -96,7 +97,7 @@ def export(
         for each, episodes in _cut_all(planned, cutter, store, report):
             if not episodes:
                 continue
-            store.put_run(_run_facts(each.run, header, options.licence))
+            store.put_run(run_facts(each.run, lens_of(each.run.records(), header), options.licence))
             _put(store, episodes, report)
             if len(store.rows) > (1 + _REWRITE_SHARE) * written + 16:
                 written = len(store.rows)
@@ -187,22 +188,3 @@ def _put(store: Store, episodes: Sequence[Episode], report: Report) -> None:
             rows.append(row.model_copy(update={"episode": episode}))
             report.updated += 1
     store.put_rows(rows)
-
-
-def _run_facts(run: RunView, header: Header, licence: str) -> RunFacts:
-    manifest = run.records()
-    later = [each.annotator for each in manifest.annotated_later]
-    names = ("name", "size_bytes", "sha256", "edges_sha256", "origin", "stream")
-    source = {name: value for name, value in manifest.source.model_dump(mode="json").items() if name in names}
-    source["name"] = Path(manifest.source.name).name
-    annotators: list[dict[str, Any]] = [each for each in (manifest.annotator, *later) if each]
-    return RunFacts(
-        run_id=manifest.run_id,
-        clip=run.stem,
-        source=source,
-        lens=lens_of(manifest, header),
-        encoder=manifest.encoder,
-        annotators=tuple(annotators),
-        detector=dict(manifest.options["detector"]),
-        licence=licence,
-    )

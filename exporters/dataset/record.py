@@ -13,7 +13,7 @@ from stream.records.store.atomic import replace_file
 def episode_record(data_set: DataSet, row: Row) -> dict[str, Any]:
     """All that is known of an episode: its facts, its actions, and where it comes from; JSON types only."""
     actions = [action.model_dump(mode="json") for action in row.episode.actions]
-    return {**episode_facts(row), "actions": actions, "provenance": data_set.provenance_of(row)}
+    return {**episode_facts(data_set, row), "actions": actions, "provenance": data_set.provenance_of(row)}
 
 
 def outdated(

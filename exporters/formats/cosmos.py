@@ -6,7 +6,7 @@ so episodes that were not described are left out.
 
 from pathlib import Path
 
-from exporters.dataset.card import write_card
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.store import link
 from stream.records.store.atomic import replace_file
@@ -20,6 +20,6 @@ def write(data_set: DataSet, folder: Path) -> None:
         described = [row for row in rows if row.episode.caption]
         for row in described:
             text = root / "metas" / f"{row.episode.key}.txt"
-            replace_file(text, row.episode.caption.encode() + b"\n")
+            replace_file(text, " ".join(row.episode.caption.split()).encode() + b"\n")
             link(data_set.clip(row), root / "videos" / f"{row.episode.key}.mp4")
-        write_card(root / "README.md", data_set, described, tags=("cosmos",))
+        describe(root, data_set, described, tags=("cosmos",))

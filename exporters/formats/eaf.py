@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 from xml.etree import ElementTree as ET
 
-from exporters.dataset.card import write_card, write_provenance
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
 from exporters.dataset.record import episode_record
@@ -37,8 +37,7 @@ def write(data_set: DataSet, folder: Path) -> None:
         for row in rows:
             replace_file(root / f"{row.episode.key}.eaf", _document(data_set, row))
             link(data_set.clip(row), root / f"{row.episode.key}.mp4")
-        write_provenance(root / "provenance.json", data_set)
-        write_card(root / "README.md", data_set, rows, tags=("elan",))
+        describe(root, data_set, rows, tags=("elan",))
 
 
 def tiers(episode: Episode) -> dict[str, list[Annotation]]:

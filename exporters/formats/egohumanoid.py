@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from exporters.dataset.card import write_card
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.extra import require_extra
 from exporters.dataset.pictures import jpegs
@@ -34,7 +34,7 @@ def write(data_set: DataSet, folder: Path) -> None:
     for root, rows in data_set.roots(folder):
         for row, path in outdated(data_set, rows, root, lambda number, _: f"episode_{number}.hdf5"):
             _write_episode(data_set, row, path)
-        write_card(root / "README.md", data_set, rows, tags=("hdf5",))
+        describe(root, data_set, rows, tags=("hdf5",))
 
 
 def _write_episode(data_set: DataSet, row: Row, path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from exporters.dataset.card import write_card
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
 from exporters.dataset.extra import require_extra
@@ -44,7 +44,7 @@ def write(data_set: DataSet, folder: Path) -> None:
             with replaced_folder(path) as part, warnings.catch_warnings():
                 warnings.filterwarnings("ignore", ".*does not have a Zarr V3 specification")
                 _write_episode(data_set, row, part)
-        write_card(root / "README.md", data_set, rows, tags=("zarr",))
+        describe(root, data_set, rows, tags=("zarr",))
 
 
 def annotations(episode: Episode) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from exporters.dataset.card import write_card
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.pictures import jpegs
 from exporters.dataset.record import episode_record
@@ -22,4 +22,4 @@ def write(data_set: DataSet, folder: Path) -> None:
                 (own / f"{number:06d}.jpg").write_bytes(jpeg)
         if not done.exists() or done.read_bytes() != record:
             replace_file(done, record)
-    write_card(folder / "README.md", data_set, data_set.rows)
+    describe(folder, data_set, data_set.rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporters.dataset.boxes import FrameBox, frame_boxes
-from exporters.dataset.card import write_card, write_provenance
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.dataset.episode import Episode
 from exporters.dataset.spans import action_spans
@@ -50,8 +50,7 @@ def write(data_set: DataSet, folder: Path) -> None:
         for row in rows:
             link(data_set.clip(row), root / _CLIPS / f"{row.episode.key}.mp4")
         replace_file(root / "interface.xml", INTERFACE.encode())
-        write_provenance(root / "provenance.json", data_set)
-        write_card(root / "README.md", data_set, rows, tags=("label-studio",))
+        describe(root, data_set, rows, tags=("label-studio",))
         with replaced_when_whole(root / "tasks.json") as part, part.open("w") as file:
             for number, row in enumerate(rows):
                 file.write(("[\n" if number == 0 else ",\n") + json.dumps(task(data_set, row)))
@@ -60,7 +59,7 @@ def write(data_set: DataSet, folder: Path) -> None:
 
 def task(data_set: DataSet, row: Row) -> dict[str, Any]:
     """One episode: its data, and one prediction of all regions."""
-    facts = episode_facts(row)
+    facts = episode_facts(data_set, row)
     known = {name: "" if value is None else value for name, value in facts.items()}
     prediction = {
         "model_version": row.episode.annotator or MODEL_VERSION,

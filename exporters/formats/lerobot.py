@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exporters.dataset.card import write_card, write_provenance
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.parquet import write_parquet
 from exporters.dataset.store import link
 from exporters.lerobot.episodes import EPISODES_PER_FILE, data_file, episode_rows, video_file
-from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS, features_of
+from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS, FRAMES, PROVENANCE, features_of
 from exporters.lerobot.files import write_json
 from exporters.lerobot.frames import Numbering, frame_columns, number
 from exporters.lerobot.language import LANGUAGE_FEATURES, language_columns
@@ -58,12 +58,11 @@ def _write_meta(data_set: DataSet, numbering: Numbering, root: Path, language: s
     _write_texts(meta / "tasks.parquet", "task", numbering.tasks)
     if language == "subtask":
         _write_texts(meta / "subtasks.parquet", "subtask", subtasks)
-    episodes = pa.Table.from_pylist(list(episode_rows(numbering)), _episode_schema(numbering))
+    episodes = pa.Table.from_pylist(list(episode_rows(data_set, numbering)), _episode_schema(data_set, numbering))
     write_parquet(meta / "episodes/chunk-000/file-000.parquet", episodes.schema, [episodes])
     pictures = picture_statistics(numbering.rows) | picture_quantiles(numbering.rows)
     write_json(meta / "stats.json", {**frame_statistics(numbering), CAMERA: pictures})
-    write_provenance(meta / "provenance.json", data_set)
-    write_card(root / "README.md", data_set, numbering.rows, tags=("LeRobot",), data_files="data/*/*.parquet")
+    describe(root, data_set, numbering.rows, tags=("LeRobot",), configs=FRAMES, provenance=PROVENANCE)
     extra = {"columns": LANGUAGE_FEATURES, "subtask": _SUBTASK}.get(language, {})
     write_json(
         meta / "info.json",
@@ -156,10 +155,10 @@ def _write_texts(path: Path, name: str, numbers: dict[str, int]) -> None:
     write_parquet(path, schema, [table])
 
 
-def _episode_schema(numbering: Numbering) -> "pa.Schema":
+def _episode_schema(data_set: DataSet, numbering: Numbering) -> "pa.Schema":
     """Types of the columns: those that hold nulls in one data set hold numbers in another."""
     import pyarrow as pa
 
-    first = next(episode_rows(numbering))
+    first = next(episode_rows(data_set, numbering))
     known = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.string())}
     return pa.schema([(name, known.get(type(value), pa.float64())) for name, value in first.items()])

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.dataset.card import write_card, write_provenance
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.dataset.parquet import table_bytes
 from exporters.dataset.store import link
-from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS, features_of
+from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS, FRAMES, PROVENANCE, features_of
 from exporters.lerobot.files import write_json, write_json_lines
 from exporters.lerobot.frames import Numbering, frame_columns, number
 from exporters.lerobot.statistics import column_statistics, picture_statistics
@@ -88,11 +88,11 @@ def _write_meta(
         ({"episode_index": index, "stats": each} for index, each in enumerate(statistics)),
     )
     write_json_lines(
-        meta / "segments.jsonl", ({"episode_index": index, **episode_facts(row)} for index, row in enumerate(rows))
+        meta / "segments.jsonl",
+        ({"episode_index": index, **episode_facts(data_set, row)} for index, row in enumerate(rows)),
     )
     write_json(meta / "modality.json", _modality(subtasks))
-    write_provenance(meta / "provenance.json", data_set)
-    write_card(root / "README.md", data_set, rows, tags=("LeRobot",), data_files="data/*/*.parquet")
+    describe(root, data_set, rows, tags=("LeRobot",), configs=FRAMES, provenance=PROVENANCE)
     write_json(meta / "info.json", _info(data_set, numbering, texts, subtasks))
 
 

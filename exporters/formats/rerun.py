@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from exporters.dataset.boxes import FrameBox, frame_boxes
-from exporters.dataset.card import write_card
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
 from exporters.dataset.extra import require_extra
@@ -72,7 +72,7 @@ def write(data_set: DataSet, folder: Path) -> None:
         for row, path in outdated(data_set, rows, root, lambda _, row: f"{row.episode.key}.rrd"):
             _write_episode(data_set, row, path)
         replace_file(root / "rerun.json", json.dumps({"rerun-sdk": version("rerun-sdk")}).encode() + b"\n")
-        write_card(root / "README.md", data_set, rows, tags=("rerun",))
+        describe(root, data_set, rows, tags=("rerun",))
 
 
 def lanes(episode: Episode) -> dict[str, list[LaneChange]]:

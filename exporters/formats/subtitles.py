@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from exporters.dataset.card import write_card, write_provenance
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
 from exporters.dataset.store import link
@@ -21,8 +21,7 @@ def write(data_set: DataSet, folder: Path) -> None:
     for row in data_set.rows:
         replace_file(folder / f"{row.episode.key}.vtt", subtitles(row.episode).encode())
         link(data_set.clip(row), folder / f"{row.episode.key}.mp4")
-    write_provenance(folder / "provenance.json", data_set)
-    write_card(folder / "README.md", data_set, data_set.rows)
+    describe(folder, data_set, data_set.rows)
 
 
 def subtitles(episode: Episode) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.dataset.parquet import write_parquet
 from exporters.dataset.store import Row
@@ -21,7 +22,7 @@ def write(data_set: DataSet, folder: Path) -> None:
     """Write ``windows/RUN.parquet`` for the runs at hand, ``actions.parquet``, and ``episodes.parquet`` last."""
     import pyarrow as pa
 
-    provenance = {"egoclean-stream": json.dumps(data_set.provenance())}
+    provenance = {"egoclean-stream": json.dumps(data_set.provenance(data_set.rows))}
     for run_id, view in data_set.views.items():
         if (tables := _window_tables(view)) is not None:
             schema, groups = tables
@@ -29,9 +30,13 @@ def write(data_set: DataSet, folder: Path) -> None:
     actions = [action for row in data_set.rows for action in _actions(row)]
     table = pa.Table.from_pylist(actions, _action_schema().with_metadata(provenance))
     write_parquet(folder / "actions.parquet", table.schema, [table])
-    episodes = [episode_facts(row) for row in data_set.rows]
+    episodes = [episode_facts(data_set, row) for row in data_set.rows]
     table = pa.Table.from_pylist(episodes, _episode_schema(episodes[0]).with_metadata(provenance))
     write_parquet(folder / "episodes.parquet", table.schema, [table])
+    names = ["episodes", "actions", *(["windows"] if (folder / "windows").exists() else [])]
+    files = {"windows": "windows/*.parquet"}
+    configs = {name: {"train": files.get(name, f"{name}.parquet")} for name in names}
+    describe(folder, data_set, data_set.rows, tags=("tabular",), configs=configs)
 
 
 def _actions(row: Row) -> Iterator[dict[str, Any]]:

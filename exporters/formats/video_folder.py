@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from exporters.dataset.card import write_card, write_provenance
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.store import link
 from exporters.formats.webdataset import sample_facts
@@ -22,7 +22,6 @@ def write(data_set: DataSet, folder: Path) -> None:
         for row in rows:
             name = f"{row.episode.key}.mp4"
             link(data_set.clip(row), own / name)
-            lines.append(json.dumps({"file_name": name, **sample_facts(row)}))
+            lines.append(json.dumps({"file_name": name, **sample_facts(data_set, row)}))
         replace_file(own / "metadata.jsonl", ("\n".join(lines) + "\n").encode())
-    write_provenance(folder / "provenance.json", data_set)
-    write_card(folder / "README.md", data_set, data_set.rows, tags=("video",))
+    describe(folder, data_set, data_set.rows, tags=("video",))

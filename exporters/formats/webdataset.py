@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from exporters.dataset.card import write_card, write_provenance
+from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.dataset.store import Row
 from stream.records.store.atomic import replaced_when_whole
 
 SHARD_BYTES: Final = 512 * 1024 * 1024
 """Size of clips at which a shard is closed: large enough for sequential reading, small enough for the hub."""
+_SPLITS: Final = {"train": "train", "val": "validation"}
+"""Names of the splits in ``datasets``."""
 
 
 def write(data_set: DataSet, folder: Path) -> None:
@@ -25,13 +27,13 @@ def write(data_set: DataSet, folder: Path) -> None:
     for split, rows in data_set.splits():
         for number, shard in enumerate(_shards(rows)):
             _write_shard(data_set, shard, folder / f"{split}-{number:06d}.tar")
-    write_provenance(folder / "provenance.json", data_set)
-    write_card(folder / "README.md", data_set, data_set.rows, tags=("webdataset",), data_files='"*.tar"')
+    shards = {_SPLITS[split]: f"{split}-*.tar" for split, _ in data_set.splits()}
+    describe(folder, data_set, data_set.rows, tags=("webdataset",), configs={"default": shards})
 
 
-def sample_facts(row: Row) -> dict[str, Any]:
-    """The JSON of a sample: no nulls, lists of objects with all keys; ``has_score`` is whether scores are known."""
-    facts = episode_facts(row)
+def sample_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
+    """The JSON of a sample: no nulls, ``has_score_mean`` and so on say whether a number is known."""
+    facts = episode_facts(data_set, row)
     numbers = ("score_mean", "score_max", "period_s", "cycles")
     known = {f"has_{name}": facts[name] is not None for name in numbers}
     filled = {name: 0.0 if facts[name] is None else float(facts[name]) for name in numbers}
@@ -59,7 +61,7 @@ def _write_shard(data_set: DataSet, rows: Sequence[Row], path: Path) -> None:
             clip = data_set.clip(row)
             with clip.open("rb") as file:
                 tar.addfile(_member(f"{key}.mp4", row.clip.size_bytes), file)
-            _add(tar, f"{key}.json", json.dumps(sample_facts(row)).encode())
+            _add(tar, f"{key}.json", json.dumps(sample_facts(data_set, row)).encode())
             _add(tar, f"{key}.txt", row.episode.caption.encode())
 
 

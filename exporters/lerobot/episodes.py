@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from exporters.dataset.data_set import episode_facts
+from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK
 from exporters.lerobot.frames import Numbering
 
@@ -21,11 +21,11 @@ def video_file(episode_index: int) -> tuple[int, int]:
     return divmod(episode_index, EPISODES_PER_CHUNK)
 
 
-def episode_rows(numbering: Numbering) -> Iterator[dict[str, Any]]:
+def episode_rows(data_set: DataSet, numbering: Numbering) -> Iterator[dict[str, Any]]:
     """One row for each episode."""
     for number, row in enumerate(numbering.rows):
         data, video = data_file(number), video_file(number)
-        facts = episode_facts(row)
+        facts = episode_facts(data_set, row)
         del facts["frames"], facts["split"]
         yield {
             "episode_index": number,

@@ -18,6 +18,9 @@ FRAME_COLUMNS: Final = {
     "index": "int64",
     "task_index": "int64",
 }
+FRAMES: Final = {"default": {"train": "data/*/*.parquet"}}
+"""What ``datasets`` loads, and the hub shows."""
+PROVENANCE: Final = "meta/provenance.json"
 _CODECS: Final = {"h264": "h264", "hevc": "hevc", "av1": "av1"}
 
 

@@ -1,9 +1,12 @@
 """Tests of this tier start no process."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.coded_run import make_coded_run
+from tests.support.exports import READABLE, export
 from tests.support.no_process import no_process
 
 
@@ -11,3 +14,17 @@ from tests.support.no_process import no_process
 def _no_process() -> Iterator[None]:
     with no_process():
         yield
+
+
+@pytest.fixture(scope="session")
+def coded_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a clip whose pictures show their numbers. Tests only read it."""
+    return make_coded_run(tmp_path_factory.mktemp("coded"))
+
+
+@pytest.fixture(scope="session")
+def exported(coded_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run in all formats, each in the folder of its name. Tests only read it."""
+    folder = tmp_path_factory.mktemp("export") / "all"
+    export(",".join(READABLE), coded_run, folder, "--license", "apache-2.0")
+    return folder

@@ -10,41 +10,31 @@ import pytest
 import webvtt
 
 from exporters.formats.subtitles import subtitles
-from tests.support.coded_run import FPS, SEGMENTS, CodedSegment, make_coded_run, number_of, numbers_in
-from tests.support.export_contents import contents
+from tests.support.coded_run import FPS, SEGMENTS, Spoken, make_coded_run, number_of, numbers_in
+from tests.support.episodes import with_words
+from tests.support.exports import READABLE, contents, export
 from tests.support.inline import run_here
-from tests.unit.test_export_expression import episode
 
 FRAMES = [30, 22, 28]
 FIRST = [0, 30, 52]
+SHORT = (
+    Spoken(0.0, 0.3, words=SEGMENTS[0].words),
+    Spoken(0.3, 0.6, "anomalous", failed="the annotator gave no answer"),
+    Spoken(0.6, 0.9, words=("idle",)),
+)
+"""As the segments of the session's run, where few frames will do."""
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_coded_run(tmp_path_factory.mktemp("coded"))
-
-
-@pytest.fixture(scope="module")
-def everything(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All formats, exported in one call."""
-    folder = tmp_path_factory.mktemp("export") / "all"
-    formats = "lerobot,lerobot21,webdataset,hf,cosmos,clips,frames,vtt,parquet"
-    result = run_here("export", formats, run, "--to", folder, "--video", "raw", "--license", "apache-2.0")
-    assert result.returncode == 0, result.stderr
-    assert "3 episodes added, 0 updated: 3 in" in result.stdout
-    return folder
-
-
-def test_every_frame_of_every_clip_is_the_frame_of_its_time(everything: Path) -> None:
-    clips = [everything / "clips" / "clips" / f"clip-s{number:04d}.mp4" for number in range(3)]
+def test_every_frame_of_every_clip_is_the_frame_of_its_time(exported: Path) -> None:
+    clips = [exported / "clips" / "clips" / f"clip-s{number:04d}.mp4" for number in range(3)]
     for clip, first, frames in zip(clips, FIRST, FRAMES, strict=True):
         assert numbers_in(clip) == list(range(first, first + frames))
 
 
-def test_lerobot_has_a_row_for_each_frame(everything: Path) -> None:
+def test_lerobot_has_a_row_for_each_frame(exported: Path) -> None:
     import pyarrow.parquet as pq
 
-    root = everything / "lerobot"
+    root = exported / "lerobot"
     info = json.loads((root / "meta/info.json").read_text())
     assert (info["codebase_version"], info["total_frames"], info["fps"]) == ("v3.0", sum(FRAMES), FPS)
     table = pq.read_table(root / "data/chunk-000/file-000.parquet")
@@ -60,19 +50,19 @@ def test_lerobot_has_a_row_for_each_frame(everything: Path) -> None:
         assert numbers_in(video) == list(range(first, first + FRAMES[number]))
 
 
-def test_lerobot_names_tasks_by_their_text(everything: Path) -> None:
+def test_lerobot_names_tasks_by_their_text(exported: Path) -> None:
     import pyarrow.parquet as pq
 
-    schema = pq.read_schema(everything / "lerobot/meta/tasks.parquet")
+    schema = pq.read_schema(exported / "lerobot/meta/tasks.parquet")
     assert json.loads(schema.metadata[b"pandas"])["index_columns"] == ["task"]
-    tasks = pq.read_table(everything / "lerobot/meta/tasks.parquet").to_pydict()
+    tasks = pq.read_table(exported / "lerobot/meta/tasks.parquet").to_pydict()
     assert tasks == {"task_index": [0, 1], "task": ["pick up the screw; drive the screw in", ""]}
 
 
-def test_lerobot_says_each_subtask_from_its_frame_on(everything: Path) -> None:
+def test_lerobot_says_each_subtask_from_its_frame_on(exported: Path) -> None:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(everything / "lerobot/data/chunk-000/file-000.parquet")
+    table = pq.read_table(exported / "lerobot/data/chunk-000/file-000.parquet")
     persistent = table.column("language_persistent").to_pylist()
     spans = [(row["timestamp"], row["content"]) for row in persistent[0]]
     assert spans == [(0.0, "pick up the screw"), (0.75, "drive the screw in")]
@@ -87,8 +77,8 @@ def test_lerobot_says_each_subtask_from_its_frame_on(everything: Path) -> None:
     assert box == {"label": "screw", "bbox_format": "xyxy", "bbox": [10.0, 20.0, 30.0, 40.0]}  # half a keyframe
 
 
-def test_lerobots_statistics_are_those_of_all_frames(everything: Path) -> None:
-    stats = json.loads((everything / "lerobot/meta/stats.json").read_text())
+def test_lerobots_statistics_are_those_of_all_frames(exported: Path) -> None:
+    stats = json.loads((exported / "lerobot/meta/stats.json").read_text())
     index = np.arange(sum(FRAMES))
     assert stats["index"]["mean"] == [index.mean()]
     assert stats["index"]["q99"] == [np.quantile(index, 0.99)]
@@ -97,8 +87,8 @@ def test_lerobots_statistics_are_those_of_all_frames(everything: Path) -> None:
     assert 0.0 <= pictures["min"][0][0][0] < pictures["q50"][0][0][0] < pictures["max"][0][0][0] <= 1.0
 
 
-def test_webdataset_samples_have_the_same_members_and_keys(everything: Path) -> None:
-    with tarfile.open(everything / "webdataset/train-000000.tar") as tar:
+def test_webdataset_samples_have_the_same_members_and_keys(exported: Path) -> None:
+    with tarfile.open(exported / "webdataset/train-000000.tar") as tar:
         names = tar.getnames()
         facts = [json.load(tar.extractfile(name)) for name in names if name.endswith(".json")]  # type: ignore[arg-type]  # a file
         texts = [tar.extractfile(name).read().decode() for name in names if name.endswith(".txt")]  # type: ignore[union-attr]  # a file
@@ -108,21 +98,21 @@ def test_webdataset_samples_have_the_same_members_and_keys(everything: Path) -> 
     assert all(value is not None for each in facts for value in each.values())
 
 
-def test_the_video_folder_names_every_clip(everything: Path) -> None:
-    lines = [json.loads(line) for line in (everything / "hf/train/metadata.jsonl").read_text().splitlines()]
+def test_the_video_folder_names_every_clip(exported: Path) -> None:
+    lines = [json.loads(line) for line in (exported / "hf/train/metadata.jsonl").read_text().splitlines()]
     assert [line["file_name"] for line in lines] == [f"clip-s{number:04d}.mp4" for number in range(3)]
-    assert all((everything / "hf/train" / line["file_name"]).is_file() for line in lines)
+    assert all((exported / "hf/train" / line["file_name"]).is_file() for line in lines)
 
 
-def test_cosmos_has_pairs_and_no_empty_caption(everything: Path) -> None:
-    assert [path.stem for path in sorted((everything / "cosmos/videos").iterdir())] == ["clip-s0000"]
-    assert [path.read_text() for path in (everything / "cosmos/metas").iterdir()] == [
+def test_cosmos_has_pairs_and_no_empty_caption(exported: Path) -> None:
+    assert [path.stem for path in sorted((exported / "cosmos/videos").iterdir())] == ["clip-s0000"]
+    assert [path.read_text() for path in (exported / "cosmos/metas").iterdir()] == [
         "pick up the screw; drive the screw in\n"
     ]
 
 
-def test_the_table_of_clips_has_a_line_for_each(everything: Path) -> None:
-    with (everything / "clips/episodes.csv").open() as file:
+def test_the_table_of_clips_has_a_line_for_each(exported: Path) -> None:
+    with (exported / "clips/episodes.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["key"], row["outcome"], row["reason"]) for row in rows] == [
         ("clip-s0000", "annotated", ""),
@@ -131,24 +121,24 @@ def test_the_table_of_clips_has_a_line_for_each(everything: Path) -> None:
     ]
 
 
-def test_every_frame_is_a_picture(everything: Path) -> None:
+def test_every_frame_is_a_picture(exported: Path) -> None:
     import cv2
 
     for number, first in enumerate(FIRST):
-        folder = everything / f"frames/frames/clip-s{number:04d}"
+        folder = exported / f"frames/frames/clip-s{number:04d}"
         pictures = sorted(folder.glob("*.jpg"))
         numbers = [number_of(cv2.imread(str(path))) for path in pictures]  # type: ignore[arg-type]  # uint8
         assert numbers == list(range(first, first + FRAMES[number]))
         assert json.loads((folder / "episode.json").read_text())["frames"] == FRAMES[number]
 
 
-def test_subtitles_say_what_was_described(everything: Path) -> None:
-    cues = webvtt.read(str(everything / "vtt/clip-s0000.vtt")).captions
+def test_subtitles_say_what_was_described(exported: Path) -> None:
+    cues = webvtt.read(str(exported / "vtt/clip-s0000.vtt")).captions
     assert [(cue.start, cue.end, cue.text) for cue in cues] == [
         ("00:00:00.000", "00:00:00.750", "pick up the screw"),
         ("00:00:00.750", "00:00:01.500", "drive the screw in"),
     ]
-    assert webvtt.read(str(everything / "vtt/clip-s0001.vtt")).captions[0].text.startswith("[anomalous, failed")
+    assert webvtt.read(str(exported / "vtt/clip-s0001.vtt")).captions[0].text.startswith("[anomalous, failed")
 
 
 @pytest.mark.parametrize(
@@ -162,63 +152,72 @@ def test_subtitles_say_what_was_described(everything: Path) -> None:
     ],
 )
 def test_subtitles_hold_any_words(words: str, cue: str, tmp_path: Path) -> None:
-    actions = [{"t_start_s": 0, "t_end_s": 1, "active": True, "subtask": words}]
-    (tmp_path / "a.vtt").write_text(subtitles(episode(actions=actions)))
+    (tmp_path / "a.vtt").write_text(subtitles(with_words(words)))
     assert [each.text for each in webvtt.read(str(tmp_path / "a.vtt")).captions] == [cue]
 
 
-def test_parquet_tables_hold_episodes_and_actions(everything: Path) -> None:
+def test_parquet_tables_hold_episodes_and_actions(exported: Path) -> None:
     import pyarrow.parquet as pq
 
-    episodes = pq.read_table(everything / "parquet/episodes.parquet")
+    episodes = pq.read_table(exported / "parquet/episodes.parquet")
     assert episodes.column("frames").to_pylist() == FRAMES
-    actions = pq.read_table(everything / "parquet/actions.parquet").to_pylist()
+    actions = pq.read_table(exported / "parquet/actions.parquet").to_pylist()
     assert [action["subtask"] for action in actions] == ["pick up the screw", "drive the screw in", ""]
     assert actions[0]["objects"][0]["xyxy"] == [20.0, 40.0, 60.0, 80.0]
     assert (actions[0]["objects"][0]["width_px"], actions[0]["objects"][0]["height_px"]) == (256, 128)
 
 
-def test_provenance_names_source_and_models(everything: Path) -> None:
-    provenance = json.loads((everything / "lerobot/meta/provenance.json").read_text())
-    assert provenance["generated_pixels"] == 0.0
-    (its_run,) = provenance["runs"]
+@pytest.mark.parametrize("name", READABLE)
+def test_every_format_says_where_it_comes_from(exported: Path, name: str) -> None:
+    root = exported / name
+    found = json.loads((root / ("meta" if name.startswith("lerobot") else "") / "provenance.json").read_text())
+    assert (found["generated_pixels"], found["output_type"]) == (0.0, "raw")
+    (its_run,) = found["runs"]
     assert (its_run["licence"], its_run["encoder"]["model"]) == ("apache-2.0", "grid")
     assert its_run["source"]["name"] == "clip.mp4"
     assert its_run["annotators"] == [{"model": "test-model"}]
-    card = (everything / "lerobot/README.md").read_text()
-    assert "license: apache-2.0" in card
-    assert "test-model" in card
+    card = (root / "README.md").read_text()
+    assert "license: apache-2.0\n" in card
+    assert "`test-model`" in card
 
 
-def test_a_second_call_changes_nothing(everything: Path, run: Path) -> None:
-    before = contents(everything)
-    formats = "lerobot,lerobot21,webdataset,hf,cosmos,clips,frames,vtt,parquet"
-    result = run_here("export", formats, run, "--to", everything, "--video", "raw", "--license", "apache-2.0")
-    assert "0 episodes added, 0 updated" in result.stdout
-    assert contents(everything) == before
+def test_every_row_says_where_it_comes_from(exported: Path) -> None:
+    rows = [json.loads(line) for line in (exported / "clips/episodes.jsonl").read_text().splitlines()]
+    assert [row["annotator"] for row in rows] == ["test-model"] * 3
+    for row in rows:
+        assert (row["source"], row["licence"], row["encoder"]) == ("clip.mp4", "apache-2.0", "grid")
+        assert (row["output_type"], row["generated_pixels"]) == ("raw", 0.0)
+        assert json.loads(row["lens"])["picture"] == "raw"
+
+
+def test_a_second_call_changes_nothing_and_makes_no_picture_again(exported: Path, coded_run: Path) -> None:
+    before = contents(exported)
+    pictures = {
+        path: path.stat().st_mtime_ns for ending in ("hdf5", "zarr", "jpg") for path in exported.rglob(f"*.{ending}")
+    }
+    assert len(pictures) == 3 + 3 + sum(FRAMES)
+    assert "0 episodes added, 0 updated" in export(",".join(READABLE), coded_run, exported, "--license", "apache-2.0")
+    assert contents(exported) == before
+    assert {path: path.stat().st_mtime_ns for path in pictures} == pictures
 
 
 def test_a_growing_run_adds_what_is_new(tmp_path: Path) -> None:
-    longer = (*SEGMENTS, CodedSegment(4.0, 5.0, words=("put the tool down",)))
-    run = make_coded_run(tmp_path, segments=longer)
-    whole = tmp_path / "whole"
-    assert run_here("export", "lerobot", run, "--to", whole, "--video", "raw").returncode == 0
-    make_coded_run(tmp_path, segments=longer[:2], finished=False)
-    grown = tmp_path / "grown"
-    assert "2 episodes added" in run_here("export", "lerobot", run, "--to", grown, "--video", "raw").stdout
-    make_coded_run(tmp_path, segments=longer)
-    assert "2 episodes added" in run_here("export", "lerobot", run, "--to", grown, "--video", "raw").stdout
-    assert contents(grown) == contents(whole)
+    segments = (*SHORT, Spoken(0.9, 1.2, words=("put the tool down",)))
+    run = make_coded_run(tmp_path, segments=segments)
+    export("lerobot", run, tmp_path / "whole")
+    make_coded_run(tmp_path, segments=segments[:2], finished=False)
+    assert "2 episodes added" in export("lerobot", run, tmp_path / "grown")
+    make_coded_run(tmp_path, segments=segments)
+    assert "2 episodes added" in export("lerobot", run, tmp_path / "grown")
+    assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
 
 
 def test_words_that_come_later_are_updated(tmp_path: Path) -> None:
-    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 1.5), *SEGMENTS[1:]])
-    folder = tmp_path / "set"
-    assert run_here("export", "vtt", run, "--to", folder, "--video", "raw").returncode == 0
-    make_coded_run(tmp_path)
-    result = run_here("export", "vtt", run, "--to", folder, "--video", "raw")
-    assert "0 episodes added, 1 updated" in result.stdout
-    assert "pick up the screw" in (folder / "clip-s0000.vtt").read_text()
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.3), *SHORT[1:]])
+    export("vtt", run, tmp_path / "set")
+    make_coded_run(tmp_path, segments=SHORT)
+    assert "0 episodes added, 1 updated" in export("vtt", run, tmp_path / "set")
+    assert "pick up the screw" in (tmp_path / "set/clip-s0000.vtt").read_text()
 
 
 @pytest.mark.parametrize(
@@ -230,14 +229,14 @@ def test_words_that_come_later_are_updated(tmp_path: Path) -> None:
         (["--where", "'screw' in words"], ["clip-s0000"]),
     ],
 )
-def test_only_what_is_selected_is_exported(run: Path, tmp_path: Path, select: list[str], keys: list[str]) -> None:
-    assert run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw", *select).returncode == 0
+def test_only_what_is_selected_is_exported(coded_run: Path, tmp_path: Path, select: list[str], keys: list[str]) -> None:
+    assert run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", "raw", *select).returncode == 0
     assert [path.stem for path in sorted((tmp_path / "set/clips").iterdir())] == keys
 
 
-def test_long_segments_become_several_episodes(run: Path, tmp_path: Path) -> None:
-    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "1")
-    assert result.returncode == 0
+def test_long_segments_become_several_episodes(coded_run: Path, tmp_path: Path) -> None:
+    done = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "1")
+    assert done.returncode == 0
     clips = sorted((tmp_path / "set/clips").iterdir())
     numbers = [number for clip in sorted(clips, key=lambda path: numbers_in(path)[0]) for number in numbers_in(clip)]
     assert numbers == list(range(80))
@@ -245,15 +244,14 @@ def test_long_segments_become_several_episodes(run: Path, tmp_path: Path) -> Non
 
 def test_boxes_are_on_the_part_that_shows_their_keyframe(tmp_path: Path) -> None:
     """A segment is cut within its first action: the rest of the action has words and no boxes."""
-    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 4.0, words=("drive the screw in",))])
-    words: list[str | Path] = ["export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "3"]
-    assert run_here(*words).returncode == 0
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 1.5, words=("drive the screw in",))])
+    export("clips", run, tmp_path / "set", "--longest-s", "1")
     lines = [json.loads(line) for line in (tmp_path / "set/episodes.jsonl").read_text().splitlines()]
     assert [len(line["actions"][0]["objects"]) for line in lines] == [1, 0]
     assert [line["caption"] for line in lines] == ["drive the screw in"] * 2
 
 
-def test_a_dry_run_writes_nothing(run: Path, tmp_path: Path) -> None:
-    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw", "--dry-run")
-    assert (result.returncode, (tmp_path / "set").exists()) == (0, False)
-    assert "3 episodes, 0:00:04.0, of 1 runs, as clips" in result.stdout
+def test_a_dry_run_writes_nothing(coded_run: Path, tmp_path: Path) -> None:
+    done = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", "raw", "--dry-run")
+    assert (done.returncode, (tmp_path / "set").exists()) == (0, False)
+    assert "3 episodes, 0:00:04.0, of 1 runs, as clips" in done.stdout

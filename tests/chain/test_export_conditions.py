@@ -12,7 +12,7 @@ from stream.sources.remote.storage import pinned_commit
 from tests.support.changing import joined, part
 from tests.support.coded_run import CodedSegment, make_coded_run, numbers_in
 from tests.support.data_hub import EGO_100K, clip_bytes, worker_repo
-from tests.support.export_contents import contents
+from tests.support.exports import contents
 from tests.support.hub_server import point_client_at, serving
 from tests.support.inline import run_here, run_inline
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 import exporters.formats.lerobot
 import exporters.formats.lerobot21
-from tests.support.coded_run import FPS, SEGMENTS, CodedSegment, make_coded_run, numbers_in
-from tests.support.export_contents import contents
+from tests.support.coded_run import FPS, SEGMENTS, Spoken, make_coded_run, numbers_in
+from tests.support.exports import contents
 from tests.support.inline import run_here
 
 FRAMES = [30, 22, 28]

@@ -13,33 +13,29 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.support.coded_run import FPS, CodedSegment, make_coded_run, number_of
-from tests.support.export_contents import contents
+from tests.support.coded_run import FPS, Spoken, make_coded_run, number_of
+from tests.support.exports import contents, export
 from tests.support.inline import run_here
 
 FRAMES = [30, 22, 28]
 FIRST = [0, 30, 52]
-FORMATS = "egohumanoid,egoverse,frames"
+FORMATS = "egohumanoid,egoverse"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_coded_run(tmp_path_factory.mktemp("coded"))
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    segments = [Spoken(number * 0.2, number * 0.2 + 0.2, words=("turn",)) for number in range(3)]
+    return make_coded_run(tmp_path_factory.mktemp("small"), segments=segments)
 
 
 @pytest.fixture(scope="module")
-def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("export") / "all"
-    export(FORMATS, run, folder)
+def small(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export") / "small"
+    export(FORMATS, small_run, folder)
     return folder
 
 
-def export(formats: str, run: Path, folder: Path, *options: str) -> None:
-    result = run_here("export", formats, run, "--to", folder, "--video", "raw", *options)
-    assert result.returncode == 0, result.stderr
-
-
-def numbers_of(jpegs: Sequence[object]) -> list[int]:
+def shown(jpegs: Sequence[object]) -> list[int]:
     """The numbers that pictures show."""
     decoded = [cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in jpegs]  # type: ignore[call-overload]  # bytes
     return [number_of(picture) for picture in decoded]  # type: ignore[arg-type]  # uint8
@@ -112,21 +108,17 @@ def test_a_zarr_episode_has_what_its_reader_requires(exported: Path) -> None:
     assert attributes["egoclean_stream"]["provenance"]["generated_pixels"] == 0.0
 
 
-def test_a_zarr_episode_may_be_longer_than_a_shard(tmp_path: Path) -> None:
-    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 10.1)])
+def test_a_zarr_episode_may_be_longer_than_a_shard(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporters.formats.egoverse.FRAMES_PER_SHARD", 8)
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.85)])
     export("egoverse", run, tmp_path / "set")
     group = opened(tmp_path / "set/clip-s0000.zarr")
-    assert numbers_of(pictures_in(group)) == list(range(202))
-    assert group["images.front_1"].shape == (300,)
-
-
-def test_pictures_that_are_there_are_not_written_again(run: Path, exported: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in exported.rglob("*.hdf5")} | {
-        path: path.stat().st_mtime_ns for path in exported.rglob("*.zarr")
-    }
-    assert len(before) == 6
-    export(FORMATS, run, exported)
-    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert shown(pictures_in(group)) == list(range(17))
+    assert (group["images.front_1"].shape, group["images.front_1"].shards) == ((24,), (8,))
+    whole = opened(exported / "egoverse/clip-s0000.zarr")["images.front_1"]
+    assert (whole.shape, whole.shards) == ((100,), (100,))
 
 
 @pytest.mark.parametrize(
@@ -138,26 +130,25 @@ def test_pictures_that_are_there_are_not_written_again(run: Path, exported: Path
     ],
 )
 def test_what_is_missing_is_written_with_the_same_bytes(
-    run: Path, exported: Path, tmp_path: Path, lost: list[str]
+    small_run: Path, small: Path, tmp_path: Path, lost: list[str]
 ) -> None:
-    folder = shutil.copytree(exported, tmp_path / "set")
+    folder = shutil.copytree(small, tmp_path / "set")
     for name in lost:
         (folder / name).unlink()
     (folder / "egohumanoid/episode_1.hdf5.part").write_bytes(b"half of one")
     (folder / "egoverse/clip-s0001.zarr.part").mkdir()
     (folder / "egoverse/clip-s0001.zarr.part/zarr.json").write_bytes(b"{")
-    export(FORMATS, run, folder)
-    assert contents(folder) == contents(exported)
+    export(FORMATS, small_run, folder)
+    assert contents(folder) == contents(small)
 
 
 def test_words_that_come_later_are_in_the_pictures_files(tmp_path: Path) -> None:
-    formats = "egohumanoid,egoverse"
-    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5)])
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5)])
     folder = tmp_path / "set"
-    export(formats, run, folder)
+    export(FORMATS, run, folder)
     assert texts_at(opened(folder / "egoverse/clip-s0000.zarr"), 0) == []
-    make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5, words=("pick up the screw", "drive the screw in"))])
-    export(formats, run, folder)
+    make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=("pick up the screw", "drive the screw in"))])
+    export(FORMATS, run, folder)
     assert texts_at(opened(folder / "egoverse/clip-s0000.zarr"), 0) == ["pick up the screw"]
     with h5py.File(folder / "egohumanoid/episode_0.hdf5") as file:
         assert file.attrs["task"] == "pick up the screw; drive the screw in"
@@ -167,12 +158,12 @@ def test_words_that_come_later_are_in_the_pictures_files(tmp_path: Path) -> None
     ("formats", "module", "extra"), [("egohumanoid", "h5py", "hdf5"), ("egoverse", "zarr", "zarr")]
 )
 def test_a_missing_package_is_named_before_any_work(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: str, module: str, extra: str
+    coded_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: str, module: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    result = run_here("export", formats, run, "--to", tmp_path / "set", "--video", "raw")
-    assert result.returncode == 5
-    assert f"install the extra `{extra}`" in result.stderr
+    done = run_here("export", formats, coded_run, "--to", tmp_path / "set", "--video", "raw")
+    assert done.returncode == 5
+    assert f"install the extra `{extra}`" in done.stderr
     assert not (tmp_path / "set").exists()
 
 
@@ -180,8 +171,8 @@ def test_a_missing_package_is_named_before_any_work(
     "words", ["tighten\0 the bolt", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "w" * 70_000]
 )
 def test_an_hdf5_episode_holds_any_words(tmp_path: Path, words: str) -> None:
-    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5, words=(words,))])
-    export("egohumanoid,egoverse", run, tmp_path / "set")
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=(words,))])
+    export(FORMATS, run, tmp_path / "set")
     with h5py.File(tmp_path / "set/egohumanoid/episode_0.hdf5") as file:
         assert file.attrs["task"] == words.replace("\0", "")
         assert json.loads(file.attrs["episode"])["caption"] == words

@@ -9,28 +9,8 @@ import pympi
 import pytest
 
 from exporters.formats.rerun import samples
-from tests.support.coded_run import FPS, CodedSegment, make_coded_run, numbers_in
-from tests.support.export_contents import contents
-from tests.support.inline import run_here
-
-FORMATS = "eaf,labelstudio,vtt"
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_coded_run(tmp_path_factory.mktemp("coded"))
-
-
-@pytest.fixture(scope="module")
-def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("export") / "all"
-    export(FORMATS, run, folder)
-    return folder
-
-
-def export(formats: str, run: Path, folder: Path) -> None:
-    result = run_here("export", formats, run, "--to", folder, "--video", "raw")
-    assert result.returncode == 0, result.stderr
+from tests.support.coded_run import FPS, Spoken, make_coded_run, numbers_in
+from tests.support.exports import export
 
 
 def tiers_of(path: Path) -> dict[str, list[tuple[int, int, str]]]:
@@ -133,19 +113,6 @@ def test_every_label_is_in_label_studios_interface(exported: Path) -> None:
         for name, value in regions_of(task):
             assert name in controls
             assert {*value.get("timelinelabels", []), *value.get("labels", [])} <= labels
-
-
-@pytest.mark.parametrize("name", FORMATS.split(","))
-def test_every_folder_says_where_it_comes_from(exported: Path, name: str) -> None:
-    provenance = json.loads((exported / name / "provenance.json").read_text())
-    assert [run["source"]["name"] for run in provenance["runs"]] == ["clip.mp4"]
-    assert "test-model" in (exported / name / "README.md").read_text()
-
-
-def test_reviewing_a_data_set_again_changes_nothing(run: Path, exported: Path) -> None:
-    before = contents(exported)
-    export(FORMATS, run, exported)
-    assert contents(exported) == before
 
 
 def test_rerun_gets_the_packets_of_the_clip_as_a_stream(exported: Path, tmp_path: Path) -> None:

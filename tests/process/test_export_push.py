@@ -9,7 +9,7 @@ import pytest
 import stamina
 
 from tests.support.coded_run import SEGMENTS, make_coded_run
-from tests.support.export_contents import contents
+from tests.support.exports import contents
 from tests.support.hub_listings import Repo
 from tests.support.hub_server import TOKEN, Fault, Hub, point_client_at, serving
 from tests.support.inline import run_here

@@ -6,26 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.dataset.episode import Box, Episode, EpisodeAction
 from exporters.dataset.expression import FIELDS, parse_condition
 from stream.errors import UsageError
-
-
-def episode(**changes: object) -> Episode:
-    action = EpisodeAction(
-        t_start_s=0.0,
-        t_end_s=1.0,
-        active=True,
-        subtask="Drive the Screw in",
-        objects=(Box(name="Screw", rigid=True, xyxy=(0, 0, 1, 1), width_px=8, height_px=8),),
-    )
-    values = {
-        "key": "clip-s0000", "run_id": "1", "clip": "clip", "segment_id": "s0000", "t_start_s": 3.0, "frames": 40,
-        "fps": 20, "worker": "worker001", "kind": "anomalous", "closed_by": "state_change", "windows": 2,
-        "score_mean": 0.1, "score_max": 0.2, "period_s": None, "cycles": None, "damaged_s": 0.0,
-        "outcome": "annotated", "actions": (action,),
-    }  # fmt: skip
-    return Episode.model_validate({**values, **changes})
+from tests.support.episodes import episode
 
 
 @pytest.mark.parametrize(

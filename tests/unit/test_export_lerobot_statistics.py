@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.dataset.episode import ClipFacts
 from exporters.dataset.store import Row
 from exporters.lerobot.frames import frame_columns, number
 from exporters.lerobot.statistics import (
@@ -18,17 +17,13 @@ from exporters.lerobot.statistics import (
     picture_statistics,
     quantiles,
 )
-from tests.unit.test_export_expression import episode
+from tests.support.episodes import episode, row_of
 
 
 def row(frames: int, caption: str = "", histogram: "np.ndarray[Any, Any] | None" = None) -> Row:
     actions = [{"t_start_s": 0, "t_end_s": 1, "active": True, "subtask": caption}] if caption else []
     counts = np.ones((3, 256), np.int64) if histogram is None else histogram
-    clip = ClipFacts(
-        key="a", frames=frames, width_px=64, height_px=32, repeated=0, dropped=0, size_bytes=1, sha256="",
-        rgb_histogram=counts.astype("<i8").tobytes(),
-    )  # fmt: skip
-    return Row(episode=episode(frames=frames, fps=20, actions=actions), clip=clip)
+    return row_of(episode(frames=frames, fps=20, actions=actions), counts.astype("<i8").tobytes())
 
 
 @pytest.mark.parametrize("lengths", [[1], [7, 7, 7], [30, 22, 28, 1, 300]])

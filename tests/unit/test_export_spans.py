@@ -1,6 +1,5 @@
 """Spans and boxes of an episode, in units of a format."""
 
-from pathlib import Path
 from typing import Literal, get_args
 
 import pytest
@@ -8,15 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporters.dataset.boxes import frame_boxes
-from exporters.dataset.data_set import DataSet
-from exporters.dataset.episode import Box, ClipFacts, Episode, EpisodeAction
+from exporters.dataset.episode import Box, Episode, EpisodeAction
 from exporters.dataset.spans import action_spans
-from exporters.dataset.store import DataSetFiles, Header, Row, RunFacts
 from exporters.formats.eaf import tiers
 from exporters.formats.labelstudio import INTERFACE
 from exporters.formats.rerun import COLORS, LaneChange, lanes
 from stream.pipeline.facts import SegmentKind
-from tests.unit.test_export_expression import episode
+from tests.support.episodes import data_set, episode, run_facts
 
 times = st.lists(st.tuples(st.floats(0.0, 2.0), st.floats(0.0, 2.0)), max_size=8)
 
@@ -80,21 +77,10 @@ def boxed(
     objects = tuple(Box(name="nut", rigid=True, xyxy=box, width_px=200, height_px=100) for box in boxes)
     action = EpisodeAction(t_start_s=0.5, t_end_s=1.0, active=True, objects=objects)
     subject = episode(actions=(action,))
-    clip = ClipFacts(
-        key=subject.key, frames=40, width_px=100, height_px=50, repeated=0, dropped=0, size_bytes=1, sha256="",
-        rgb_histogram=bytes(3 * 256 * 8),
-    )  # fmt: skip
-    run = RunFacts(
-        run_id="1", clip="clip", source={}, lens={"picture": picture, "keyframes": keyframes}, encoder={},
-        annotators=(), detector={}, licence="",
-    )  # fmt: skip
-    header = Header(
-        formats=("rerun",), fps=20, picture=picture, longest_px=None, codec="h264", crf=23, gop=10, longest_s=300,
-        val_fraction=0, seed=0,
-    )  # fmt: skip
-    row = Row(episode=subject, clip=clip)
-    all_boxes = frame_boxes(DataSet(DataSetFiles(Path()), header, (row,), (run,)), row)
-    return [(box.frame, box.x1_px, box.y1_px, box.x2_px, box.y2_px) for box in all_boxes]
+    run = run_facts(lens={"picture": picture, "keyframes": keyframes})
+    holding = data_set([subject], [run], picture=picture)
+    found = frame_boxes(holding, holding.rows[0])
+    return [(box.frame, box.x1_px, box.y1_px, box.x2_px, box.y2_px) for box in found]
 
 
 def test_a_box_is_in_pixels_of_the_frame_at_which_its_action_begins() -> None:
