@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ADDRESS: Final = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)/?")
+_SIGNATURE: Final = re.compile(r"\?[^\s'\"]+")
+"""What follows the path of an address: of a storage, it lets whoever knows it write there."""
 _METADATA: Final = frozenset({".csv", ".json", ".jsonl", ".md", ".parquet", ".xml"})
 """Endings of files that name others, or that change when the data set grows: they are committed last, together."""
 _OWN: Final = frozenset({".gitattributes", "README.md"})
@@ -81,7 +83,7 @@ class Push:
         """
         import httpx2
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+        from huggingface_hub.errors import HfHubHTTPError
         from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # exported lazily
 
         disable_progress_bars()
@@ -89,11 +91,10 @@ class Push:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the client's, on the card's metadata
                 return self._send(HfApi(token=self._token), folder, tag, progress)
-        except (HfHubHTTPError, HFValidationError, httpx2.TransportError) as error:
-            raise PushError(f"{explain(error, self.name, 'dataset', 'pushed')}; the same command goes on") from error
-        except (RuntimeError, ValueError) as error:  # the client's: an upload failed, the card is refused
-            reason = " ".join(str(error.__cause__ or error).split())
-            raise PushError(f"the data set {self.name!r} cannot be pushed: {reason}") from error
+        except (HfHubHTTPError, httpx2.TransportError, LookupError, OSError, RuntimeError, ValueError) as error:
+            if isinstance(error, OSError) and error.filename is not None and not isinstance(error, HfHubHTTPError):
+                raise  # of a file on this machine
+            raise PushError(f"{_explained(error, self.name)}; the same command goes on") from error
 
     def _send(self, api: "HfApi", folder: Path, tag: str, progress: Callable[[float, float], None]) -> Pushed:
         from huggingface_hub import CommitOperationAdd
@@ -125,6 +126,21 @@ class Push:
             raise UsageError(
                 f"--push hf://datasets/{self.name} holds {others[0]}, which is not of this export: name a new data set"
             )
+
+
+def _explained(error: Exception, name: str) -> str:
+    """One sentence on a failure of the client: of a request, of an upload by either protocol, or of the card.
+
+    What the client says is shown only where it knows nothing better, without the signature of an address.
+    """
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    cause = error.__cause__ if type(error) is RuntimeError and isinstance(error.__cause__, Exception) else error
+    if isinstance(cause, HfHubHTTPError | HFValidationError | httpx2.TransportError):
+        return explain(cause, name, "dataset", "pushed")
+    reason = " ".join(_SIGNATURE.sub("", str(cause)).split()) or type(cause).__name__
+    return f"the data set {name!r} cannot be pushed: {reason}"
 
 
 def _repeated(request: Callable[[], T], *, connected: bool = True) -> T:

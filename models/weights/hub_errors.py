@@ -72,6 +72,8 @@ def _by_status(response: "httpx2.Response") -> str:
             wait_s = requested_wait_s(response)
             when = "later" if wait_s is None else f"in {wait_s:.0f} s"
             return f"the hub has had too many requests from here (429); try again {when}, {_or_a_token()}"
+        case HTTPStatus.CONFLICT | HTTPStatus.PRECONDITION_FAILED:
+            return "something else has changed it at the same time; try again when that is done"
         case status:
             return f"the hub answered {status} {response.reason_phrase}; try again later"
 

@@ -1,6 +1,7 @@
 """``export --push``: what the hub holds afterwards, and what is sent."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -51,13 +52,13 @@ def puts(hub: Hub) -> list[str]:
 
 
 def test_the_hub_holds_what_the_folder_holds(run: Path, hub: Hub) -> None:
-    result = push(run)
-    assert result.returncode == 0, result.stderr
-    assert f"6 files pushed, 0 were there: {hub.endpoint}/datasets/someone/bench" in result.stdout
+    done = push(run)
+    assert done.returncode == 0, done.stderr
+    assert f"7 files pushed, 0 were there: {hub.endpoint}/datasets/someone/bench" in done.stdout
     assert pushed(hub) == contents(Path("set"))
     assert hub.repos[0].access == "private"
     assert [path.endswith(".mp4") for path in hub.commits[0]] == [True] * 3
-    assert hub.commits[1] == ["README.md", "episodes.csv", "episodes.jsonl"]
+    assert hub.commits[1] == ["README.md", "episodes.csv", "episodes.jsonl", "provenance.json"]
     assert all(TOKEN.encode() not in path.read_bytes() for path in Path("set").rglob("*") if path.is_file())
 
 
@@ -70,7 +71,7 @@ def test_a_second_push_sends_what_is_new_alone(tmp_path: Path, hub: Hub) -> None
     assert push(run).returncode == 0
     assert hub.commits == [["clips/clip-s0002.mp4"], ["README.md", "episodes.csv", "episodes.jsonl"]]
     assert pushed(hub) == contents(Path("set"))
-    assert "0 files pushed, 6 were there" in push(run).stdout
+    assert "0 files pushed, 7 were there" in push(run).stdout
     assert len(hub.commits) == 2
 
 
@@ -139,4 +140,56 @@ def test_a_token_that_the_hub_does_not_know_is_named_and_not_shown(
     result = push(run)
     assert (result.returncode, "does not know the token in HF_TOKEN" in result.stderr) == (4, True)
     assert "hf_another" not in result.stdout + result.stderr
+    assert hub.commits == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "has no permission for that"),
+        (409, "something else has changed it at the same time"),
+        (412, "something else has changed it at the same time"),
+        (413, "answered 413"),
+        (429, "too many requests from here (429); try again"),
+        (503, "answered 503"),
+    ],
+)
+@pytest.mark.parametrize("upload", [True, False])
+def test_a_refusal_is_one_sentence_and_the_push_goes_on(
+    run: Path, hub: Hub, status: int, words: str, *, upload: bool
+) -> None:
+    assert run_here("export", "clips", run, "--to", "set", "--video", "raw").returncode == 0
+    clips = [sha256(path.read_bytes()).hexdigest() for path in Path("set/clips").iterdir()]
+    fault = Fault(status=status, headers={"Retry-After": "0"})
+    hub.faults = {end: [fault] * 30 for end in (clips if upload else ["/commit/main"])}
+    done = push(run)
+    sentence = done.stderr.splitlines()[-1]
+    assert (done.returncode, words in sentence, "the same command goes on" in sentence) == (4, True, True), sentence
+    assert hub.storage not in done.stderr
+    hub.faults.clear()
+    assert push(run).returncode == 0
+    assert pushed(hub) == contents(Path("set"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError("a token of the storage has expired"),  # as hf_xet raises it
+        ConnectionError("cannot reach https://storage/a?X-Amz-Signature=hidden"),
+        RuntimeError("the upload of 'https://storage/a?X-Amz-Signature=hidden' failed"),
+        KeyError("url"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_failure_of_the_client_is_one_sentence_without_signatures(
+    run: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.hf_api.HfApi.create_commit", fail)
+    done = push(run)
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
+    assert "the data set 'someone/bench' cannot be pushed: " in done.stderr
+    assert "hidden" not in done.stderr
     assert hub.commits == []
