@@ -17,7 +17,7 @@ from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS
 from exporters.lerobot.files import write_json
 from exporters.lerobot.frames import Numbering, frame_columns, number
 from exporters.lerobot.language import LANGUAGE_FEATURES, language_columns
-from exporters.lerobot.statistics import frame_statistics, picture_quantiles, picture_statistics
+from exporters.lerobot.statistics import frame_statistics, picture_quantiles, picture_statistics, subtask_statistics
 from exporters.lerobot.subtasks import number_subtasks, subtask_column
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def _write_meta(data_set: DataSet, numbering: Numbering, root: Path, language: s
     episodes = pa.Table.from_pylist(list(episode_rows(data_set, numbering)), _episode_schema(data_set, numbering))
     write_parquet(meta / "episodes/chunk-000/file-000.parquet", episodes.schema, [episodes])
     pictures = picture_statistics(numbering.rows) | picture_quantiles(numbering.rows)
-    write_json(meta / "stats.json", {**frame_statistics(numbering), CAMERA: pictures})
+    texts = {"subtask_index": subtask_statistics(numbering, subtasks)} if language == "subtask" else {}
+    write_json(meta / "stats.json", {**frame_statistics(numbering), **texts, CAMERA: pictures})
     describe(root, data_set, numbering.rows, tags=("LeRobot",), configs=FRAMES, provenance=PROVENANCE)
     extra = {"columns": LANGUAGE_FEATURES, "subtask": _SUBTASK}.get(language, {})
     write_json(

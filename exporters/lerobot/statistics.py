@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from exporters.dataset.store import Row
 from exporters.lerobot.frames import Numbering
+from exporters.lerobot.subtasks import subtask_column
 
 QUANTILES: Final = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 
@@ -37,6 +38,14 @@ def frame_statistics(numbering: Numbering) -> dict[str, Statistics]:
         "index": _of_range(numbering.frames),
         "task_index": _of_values(np.arange(len(task_counts), dtype=np.float64), task_counts),
     }
+
+
+def subtask_statistics(numbering: Numbering, numbers: dict[str, int]) -> Statistics:
+    """Of the numbers of all frames' subtasks."""
+    counts = np.zeros(len(numbers), np.int64)
+    for row in numbering.rows:
+        counts += np.bincount(subtask_column(row.episode, numbers), minlength=len(numbers))
+    return _of_values(np.arange(len(numbers), dtype=np.float64), counts)
 
 
 def column_statistics(column: npt.NDArray[Any]) -> Statistics:

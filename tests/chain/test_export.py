@@ -10,19 +10,13 @@ import pytest
 import webvtt
 
 from exporters.formats.subtitles import subtitles
-from tests.support.coded_run import FPS, SEGMENTS, Spoken, make_coded_run, number_of, numbers_in
+from tests.support.coded_run import FPS, SHORT, Spoken, make_coded_run, number_of, numbers_in
 from tests.support.episodes import with_words
 from tests.support.exports import READABLE, contents, export
 from tests.support.inline import run_here
 
 FRAMES = [30, 22, 28]
 FIRST = [0, 30, 52]
-SHORT = (
-    Spoken(0.0, 0.3, words=SEGMENTS[0].words),
-    Spoken(0.3, 0.6, "anomalous", failed="the annotator gave no answer"),
-    Spoken(0.6, 0.9, words=("idle",)),
-)
-"""As the segments of the session's run, where few frames will do."""
 
 
 def test_every_frame_of_every_clip_is_the_frame_of_its_time(exported: Path) -> None:

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 import exporters.formats.lerobot
 import exporters.formats.lerobot21
-from tests.support.coded_run import FPS, SEGMENTS, Spoken, make_coded_run, numbers_in
-from tests.support.exports import contents
+from tests.support.coded_run import FPS, SEGMENTS, SHORT, Spoken, make_coded_run, numbers_in
+from tests.support.exports import contents, export
 from tests.support.inline import run_here
 
 FRAMES = [30, 22, 28]
@@ -32,17 +32,14 @@ class Modality(BaseModel):
     annotation: dict[str, ModalityKey] | None = None
 
 
-def exported(folder: Path, name: str, run: Path, *options: str) -> Path:
-    target = folder / name
-    result = run_here("export", name, run, "--to", target, "--video", "raw", *options)
-    assert result.returncode == 0, result.stderr
-    return target
+def made(folder: Path, name: str, run: Path, *options: str) -> Path:
+    export(name, run, folder / name, *options)
+    return folder / name
 
 
-@pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("older")
-    return exported(folder, "lerobot21", make_coded_run(folder))
+@pytest.fixture(name="older")
+def _older(exported: Path) -> Path:
+    return exported / "lerobot21"
 
 
 def lines(path: Path) -> list[Any]:
@@ -95,10 +92,20 @@ def test_modality_names_the_keys_that_gr00t_looks_for(older: Path) -> None:
     assert "GR00T" in (older / "README.md").read_text()
 
 
-def test_v21_without_language_has_no_subtasks(tmp_path: Path) -> None:
-    root = exported(tmp_path, "lerobot21", make_coded_run(tmp_path), "--language", "none")
+def test_v21_without_language_has_no_subtasks(coded_run: Path, tmp_path: Path) -> None:
+    root = made(tmp_path, "lerobot21", coded_run, "--language", "none")
     assert "annotation.human.action.subtask" not in json.loads((root / "meta/info.json").read_text())["features"]
     assert len(lines(root / "meta/tasks.jsonl")) == 2
+
+
+def test_v30_has_statistics_of_every_number_also_of_subtasks(coded_run: Path, tmp_path: Path) -> None:
+    root = made(tmp_path, "lerobot", coded_run, "--language", "subtask")
+    found = json.loads((root / "meta/stats.json").read_text())
+    assert set(found) == set(json.loads((root / "meta/info.json").read_text())["features"])
+    subtasks = pq.read_table(root / "data/chunk-000/file-000.parquet").column("subtask_index").to_numpy()
+    assert found["subtask_index"]["mean"] == pytest.approx([subtasks.mean()])
+    assert found["subtask_index"]["std"] == pytest.approx([subtasks.std()])
+    assert found["subtask_index"]["q50"] == [np.quantile(subtasks, 0.5)]
 
 
 @pytest.mark.parametrize("name", ["lerobot", "lerobot21"])
@@ -106,28 +113,19 @@ def test_metadata_never_contradicts_the_words_of_the_frames(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words that come later renumber the tasks: interrupted between frames and metadata, nothing loads wrongly."""
-    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 1.5), *SEGMENTS[1:]])
-    root = exported(tmp_path, name, run)
+    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.3), *SHORT[1:]])
+    root = made(tmp_path, name, run)
     assert (root / "meta/info.json").exists()
-    make_coded_run(tmp_path)
+    make_coded_run(tmp_path, segments=SHORT)
     module = getattr(exporters.formats, name)
     with monkeypatch.context() as patch:
         patch.setattr(module, "_write_meta", interrupt)
         assert run_here("export", name, run, "--to", root, "--video", "raw").returncode != 0
     assert not (root / "meta/info.json").exists()
-    exported(tmp_path, name, run)
+    made(tmp_path, name, run)
     again = tmp_path / "again"
-    assert contents(root) == contents(exported(again, name, run))
+    assert contents(root) == contents(made(again, name, run))
 
 
 def interrupt(*_: object) -> None:
     raise OSError(5, "the disk is gone")
-
-
-@pytest.mark.parametrize("name", ["lerobot", "lerobot21"])
-def test_nothing_new_leaves_the_metadata_where_it_is(name: str, tmp_path: Path) -> None:
-    run = make_coded_run(tmp_path)
-    root = exported(tmp_path, name, run)
-    before = contents(root)
-    exported(tmp_path, name, run)
-    assert contents(root) == before

@@ -51,6 +51,14 @@ SEGMENTS = (
 )
 
 
+SHORT = (
+    Spoken(0.0, 0.3, words=SEGMENTS[0].words),
+    Spoken(0.3, 0.6, "anomalous", failed="the annotator gave no answer"),
+    Spoken(0.6, 0.9, words=("idle",)),
+)
+"""The same in few frames."""
+
+
 def coded_pictures(count: int) -> list[UInt8]:
     """(64, 128, 3) uint8 pictures; 16 blocks are the bits of the picture's number."""
     return [_coded(number) for number in range(count)]
