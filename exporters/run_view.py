@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from exporters.windows import Windows, open_windows, stems
 from stream.detection.options import DetectorOptions
-from stream.errors import DamagedError, EgocleanError, InputError
+from stream.errors import DamagedError, EgocleanError, InputError, NoWindowsError
 from stream.records import (
     Action,
     Checkpoint,
@@ -80,10 +80,11 @@ class RunView:
         """The usable windows.
 
         Raises:
-            InputError: there are none, or the arrays are not valid.
+            NoWindowsError: there are none.
+            InputError: the arrays are not valid.
         """
         if self.manifest is not None and not self.layout.timestamps.exists():
-            raise InputError(
+            raise NoWindowsError(
                 f"{self.layout.root} holds no windows: the clip is shorter than one window, or the run has just begun"
             )
         return open_windows(self.layout, growing=not self.finished)

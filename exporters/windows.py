@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from stream.errors import InputError
+from stream.errors import InputError, NoWindowsError
 from stream.records.schema.layout import RunLayout
 
 Float32: TypeAlias = npt.NDArray[np.float32]
@@ -27,6 +27,11 @@ class Windows:
     """(N,) float64 window starts, seconds; N at least 1."""
     usable: npt.NDArray[np.bool_]
     """(M,) which rows of the files these are: a vector that is zero or not finite has no direction."""
+
+    def stored_blocks(self) -> Iterator[Float32]:
+        """Mean-pooled embeddings as the encoder gave them, (n, D) float32 at a time."""
+        for start, block in _blocks(self.layout.embeddings, len(self.usable)):
+            yield block[self.usable[start : start + len(block)]]
 
     def mean_blocks(self) -> Iterator[Float32]:
         """Mean-pooled embeddings, (n, D) float32 at a time, each of length 1."""
@@ -74,6 +79,7 @@ def open_windows(layout: RunLayout, *, growing: bool = False) -> Windows:
             the windows that are in all three count.
 
     Raises:
+        NoWindowsError: there is none yet, or the clip is shorter than one.
         InputError: an array is missing, cannot be read, is of another shape or dtype, the lengths disagree, times do
             not rise, or no window is usable.
     """
@@ -111,7 +117,7 @@ def _common_length(arrays: dict[Path, npt.NDArray[Any]], *, growing: bool) -> in
         raise InputError(f"the arrays disagree on the number of windows: {lengths_text}")
     count = min(lengths.values())
     if count == 0:
-        raise InputError(f"{next(iter(lengths)).parent} holds no windows: the clip is shorter than one window")
+        raise NoWindowsError(f"{next(iter(lengths)).parent} holds no windows: the clip is shorter than one window")
     return count
 
 

@@ -101,6 +101,10 @@ class InputError(EgocleanError):
     exit_code = ExitCode.INPUT
 
 
+class NoWindowsError(InputError):
+    """A run holds no windows yet, or its clip is shorter than one."""
+
+
 class SourceError(InputError):
     """The clip is missing, empty, not a video, or its tar has no such member."""
 

@@ -24,9 +24,11 @@ _NOTE: Final = """
 ## What is measured, and what is a model's guess
 
 Times, scores, repetition periods and damage are measured on the video. Captions, subtasks, objects and boxes are the
-output of the annotators named below: a model's guess, of which only the form was checked. Where an episode was not
-described, its texts are empty. There are no actions and no robot states: nothing measured them. Without them, this
-data set serves pre-training, video models, retrieval and annotation; it cannot train an action policy, such as GR00T.
+output of the annotators named below: a model's guess, of which only the form was checked. Where an answer contradicted
+itself, it was repaired: times and corners of boxes were put in order, an action ends where the next one starts, of two
+that start together the longer one stays, and boxes without area were dropped. Where an episode was not described, its
+texts are empty. There are no actions and no robot states: nothing measured them. Without them, this data set serves
+pre-training, video models, retrieval and annotation; it cannot train an action policy, such as GR00T.
 """
 
 

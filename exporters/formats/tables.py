@@ -12,7 +12,7 @@ from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.dataset.parquet import write_parquet
 from exporters.dataset.store import Row
 from exporters.run_view import RunView
-from stream.errors import InputError
+from stream.errors import NoWindowsError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,19 +70,23 @@ def _episode_schema(facts: dict[str, Any]) -> "pa.Schema":
 
 
 def _window_tables(view: RunView) -> "tuple[pa.Schema, Iterator[pa.Table]] | None":
-    """The windows of a run, some at a time; None if it has none."""
+    """The windows of a run, some at a time, with the embeddings that the encoder gave; None if it has none.
+
+    Raises:
+        InputError: its arrays are damaged.
+    """
     import pyarrow as pa
 
     try:
         windows = view.windows
-    except InputError:
+    except NoWindowsError:
         return None
-    first = next(windows.mean_blocks())
+    first = next(windows.stored_blocks())
     schema = pa.schema([("t_s", pa.float64()), ("embedding", pa.list_(pa.float32(), first.shape[1]))])
 
     def tables() -> "Iterator[pa.Table]":
         start = 0
-        for block in windows.mean_blocks():
+        for block in windows.stored_blocks():
             times = pa.array(windows.t_s[start : start + len(block)])
             flat = pa.array(np.ascontiguousarray(block).ravel())
             yield pa.Table.from_arrays([times, pa.FixedSizeListArray.from_arrays(flat, block.shape[1])], schema=schema)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import webvtt
 
 from exporters.formats.subtitles import subtitles
-from tests.support.coded_run import FPS, SHORT, Spoken, make_coded_run, number_of, numbers_in
+from tests.support.arrays import bare_folder
+from tests.support.coded_run import FPS, SHORT, CodedSegment, make_coded_run, number_of, numbers_in
 from tests.support.episodes import with_words
 from tests.support.exports import READABLE, contents, export
 from tests.support.inline import run_here
@@ -161,6 +163,28 @@ def test_parquet_tables_hold_episodes_and_actions(exported: Path) -> None:
     assert (actions[0]["objects"][0]["width_px"], actions[0]["objects"][0]["height_px"]) == (256, 128)
 
 
+def test_parquet_has_the_embeddings_of_windows_as_the_encoder_gave_them(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.3)])
+    layout = bare_folder(run)
+    stored = np.load(layout.embeddings)
+    stored[2] = np.nan
+    np.save(layout.embeddings, stored)
+    export("parquet", run, tmp_path / "set")
+    table = pq.read_table(tmp_path / "set/windows/clip-5406c1cfbd5d8241.parquet")
+    assert table.column("t_s").to_pylist() == [0.0, 1.0, 3.0, 4.0, 5.0]
+    assert np.array_equal(np.array(table.column("embedding").to_pylist(), np.float32), np.delete(stored, 2, axis=0))
+
+
+def test_damaged_arrays_are_named_and_no_windows_are_none(coded_run: Path, exported: Path, tmp_path: Path) -> None:
+    assert not (exported / "parquet/windows").exists()
+    run = shutil.copytree(coded_run, tmp_path / "runs/clip")
+    bare_folder(run).embeddings.write_bytes(b"torn")
+    result = run_here("export", "parquet", run, "--to", tmp_path / "set", "--video", "raw")
+    assert (result.returncode, "clip_emb.npy cannot be read as a numpy array" in result.stderr) == (3, True)
+
+
 @pytest.mark.parametrize("name", READABLE)
 def test_every_format_says_where_it_comes_from(exported: Path, name: str) -> None:
     root = exported / name
@@ -196,7 +220,7 @@ def test_a_second_call_changes_nothing_and_makes_no_picture_again(exported: Path
 
 
 def test_a_growing_run_adds_what_is_new(tmp_path: Path) -> None:
-    segments = (*SHORT, Spoken(0.9, 1.2, words=("put the tool down",)))
+    segments = (*SHORT, CodedSegment(0.9, 1.2, words=("put the tool down",)))
     run = make_coded_run(tmp_path, segments=segments)
     export("lerobot", run, tmp_path / "whole")
     make_coded_run(tmp_path, segments=segments[:2], finished=False)
@@ -207,7 +231,7 @@ def test_a_growing_run_adds_what_is_new(tmp_path: Path) -> None:
 
 
 def test_words_that_come_later_are_updated(tmp_path: Path) -> None:
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.3), *SHORT[1:]])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.3), *SHORT[1:]])
     export("vtt", run, tmp_path / "set")
     make_coded_run(tmp_path, segments=SHORT)
     assert "0 episodes added, 1 updated" in export("vtt", run, tmp_path / "set")
@@ -229,8 +253,8 @@ def test_only_what_is_selected_is_exported(coded_run: Path, tmp_path: Path, sele
 
 
 def test_long_segments_become_several_episodes(coded_run: Path, tmp_path: Path) -> None:
-    done = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "1")
-    assert done.returncode == 0
+    result = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", "raw", "--longest-s", "1")
+    assert result.returncode == 0
     clips = sorted((tmp_path / "set/clips").iterdir())
     numbers = [number for clip in sorted(clips, key=lambda path: numbers_in(path)[0]) for number in numbers_in(clip)]
     assert numbers == list(range(80))
@@ -238,7 +262,7 @@ def test_long_segments_become_several_episodes(coded_run: Path, tmp_path: Path) 
 
 def test_boxes_are_on_the_part_that_shows_their_keyframe(tmp_path: Path) -> None:
     """A segment is cut within its first action: the rest of the action has words and no boxes."""
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 1.5, words=("drive the screw in",))])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 1.5, words=("drive the screw in",))])
     export("clips", run, tmp_path / "set", "--longest-s", "1")
     lines = [json.loads(line) for line in (tmp_path / "set/episodes.jsonl").read_text().splitlines()]
     assert [len(line["actions"][0]["objects"]) for line in lines] == [1, 0]
@@ -246,6 +270,6 @@ def test_boxes_are_on_the_part_that_shows_their_keyframe(tmp_path: Path) -> None
 
 
 def test_a_dry_run_writes_nothing(coded_run: Path, tmp_path: Path) -> None:
-    done = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", "raw", "--dry-run")
-    assert (done.returncode, (tmp_path / "set").exists()) == (0, False)
-    assert "3 episodes, 0:00:04.0, of 1 runs, as clips" in done.stdout
+    result = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", "raw", "--dry-run")
+    assert (result.returncode, (tmp_path / "set").exists()) == (0, False)
+    assert "3 episodes, 0:00:04.0, of 1 runs, as clips" in result.stdout

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import exporters.formats.lerobot
 import exporters.formats.lerobot21
-from tests.support.coded_run import FPS, SEGMENTS, SHORT, Spoken, make_coded_run, numbers_in
+from tests.support.coded_run import FPS, SEGMENTS, SHORT, CodedSegment, make_coded_run, numbers_in
 from tests.support.exports import contents, export
 from tests.support.inline import run_here
 
@@ -113,7 +113,7 @@ def test_metadata_never_contradicts_the_words_of_the_frames(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words that come later renumber the tasks: interrupted between frames and metadata, nothing loads wrongly."""
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.3), *SHORT[1:]])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.3), *SHORT[1:]])
     root = made(tmp_path, name, run)
     assert (root / "meta/info.json").exists()
     make_coded_run(tmp_path, segments=SHORT)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.support.coded_run import FPS, Spoken, make_coded_run, number_of
+from tests.support.coded_run import FPS, CodedSegment, make_coded_run, number_of
 from tests.support.exports import contents, export
 from tests.support.inline import run_here
 
@@ -24,7 +24,7 @@ FORMATS = "egohumanoid,egoverse"
 
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    segments = [Spoken(number * 0.2, number * 0.2 + 0.2, words=("turn",)) for number in range(3)]
+    segments = [CodedSegment(number * 0.2, number * 0.2 + 0.2, words=("turn",)) for number in range(3)]
     return make_coded_run(tmp_path_factory.mktemp("small"), segments=segments)
 
 
@@ -35,7 +35,7 @@ def small(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def shown(jpegs: Sequence[object]) -> list[int]:
+def numbers_of(jpegs: Sequence[object]) -> list[int]:
     """The numbers that pictures show."""
     decoded = [cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in jpegs]  # type: ignore[call-overload]  # bytes
     return [number_of(picture) for picture in decoded]  # type: ignore[arg-type]  # uint8
@@ -112,10 +112,10 @@ def test_a_zarr_episode_may_be_longer_than_a_shard(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("exporters.formats.egoverse.FRAMES_PER_SHARD", 8)
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.85)])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.85)])
     export("egoverse", run, tmp_path / "set")
     group = opened(tmp_path / "set/clip-s0000.zarr")
-    assert shown(pictures_in(group)) == list(range(17))
+    assert numbers_of(pictures_in(group)) == list(range(17))
     assert (group["images.front_1"].shape, group["images.front_1"].shards) == ((24,), (8,))
     whole = opened(exported / "egoverse/clip-s0000.zarr")["images.front_1"]
     assert (whole.shape, whole.shards) == ((100,), (100,))
@@ -143,11 +143,11 @@ def test_what_is_missing_is_written_with_the_same_bytes(
 
 
 def test_words_that_come_later_are_in_the_pictures_files(tmp_path: Path) -> None:
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5)])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5)])
     folder = tmp_path / "set"
     export(FORMATS, run, folder)
     assert texts_at(opened(folder / "egoverse/clip-s0000.zarr"), 0) == []
-    make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=("pick up the screw", "drive the screw in"))])
+    make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5, words=("pick up the screw", "drive the screw in"))])
     export(FORMATS, run, folder)
     assert texts_at(opened(folder / "egoverse/clip-s0000.zarr"), 0) == ["pick up the screw"]
     with h5py.File(folder / "egohumanoid/episode_0.hdf5") as file:
@@ -161,9 +161,9 @@ def test_a_missing_package_is_named_before_any_work(
     coded_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: str, module: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    done = run_here("export", formats, coded_run, "--to", tmp_path / "set", "--video", "raw")
-    assert done.returncode == 5
-    assert f"install the extra `{extra}`" in done.stderr
+    result = run_here("export", formats, coded_run, "--to", tmp_path / "set", "--video", "raw")
+    assert result.returncode == 5
+    assert f"install the extra `{extra}`" in result.stderr
     assert not (tmp_path / "set").exists()
 
 
@@ -171,7 +171,7 @@ def test_a_missing_package_is_named_before_any_work(
     "words", ["tighten\0 the bolt", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "w" * 70_000]
 )
 def test_an_hdf5_episode_holds_any_words(tmp_path: Path, words: str) -> None:
-    run = make_coded_run(tmp_path, segments=[Spoken(0.0, 0.5, words=(words,))])
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5, words=(words,))])
     export(FORMATS, run, tmp_path / "set")
     with h5py.File(tmp_path / "set/egohumanoid/episode_0.hdf5") as file:
         assert file.attrs["task"] == words.replace("\0", "")

@@ -9,7 +9,7 @@ import pympi
 import pytest
 
 from exporters.formats.rerun import samples
-from tests.support.coded_run import FPS, Spoken, make_coded_run, numbers_in
+from tests.support.coded_run import FPS, CodedSegment, make_coded_run, numbers_in
 from tests.support.exports import export
 
 

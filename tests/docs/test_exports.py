@@ -67,5 +67,5 @@ def run_commands(text: str) -> None:
     for line in text.replace("\\\n", " ").splitlines():
         program, *words = shlex.split(line, comments=True)
         assert (program, words[0]) == ("egoclean-stream", "export")
-        done = run_here(*words)
-        assert done.returncode == 0, done.stderr
+        result = run_here(*words)
+        assert result.returncode == 0, result.stderr

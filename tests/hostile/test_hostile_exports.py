@@ -13,7 +13,7 @@ import pytest
 import webvtt
 import yaml
 
-from tests.support.coded_run import Spoken, make_coded_run
+from tests.support.coded_run import CodedSegment, make_coded_run
 from tests.support.exports import READABLE, export
 
 NAME = "q\"u'o --- te <b> `x` | 螺丝 .. --> ]]> é {x}: #a "
@@ -24,7 +24,7 @@ ONE_LINE = " ".join(WORDS.split())
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
-    segments = [Spoken(0.0, 0.2, words=(WORDS,)), Spoken(0.2, 0.4, failed=WORDS)]
+    segments = [CodedSegment(0.0, 0.2, words=(WORDS,)), CodedSegment(0.2, 0.4, failed=WORDS)]
     run = make_coded_run(folder, name=NAME, segments=segments)
     export(",".join(READABLE), run, folder / "set", "--license", WORDS)
     return folder / "set"

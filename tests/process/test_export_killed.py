@@ -10,7 +10,7 @@ import h5py
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.coded_run import FPS, Spoken, make_coded_run, numbers_in
+from tests.support.coded_run import FPS, CodedSegment, make_coded_run, numbers_in
 from tests.support.exports import contents
 from tests.support.runs import DEADLINE_S, run_cli, started
 

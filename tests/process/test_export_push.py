@@ -52,9 +52,9 @@ def puts(hub: Hub) -> list[str]:
 
 
 def test_the_hub_holds_what_the_folder_holds(run: Path, hub: Hub) -> None:
-    done = push(run)
-    assert done.returncode == 0, done.stderr
-    assert f"7 files pushed, 0 were there: {hub.endpoint}/datasets/someone/bench" in done.stdout
+    result = push(run)
+    assert result.returncode == 0, result.stderr
+    assert f"7 files pushed, 0 were there: {hub.endpoint}/datasets/someone/bench" in result.stdout
     assert pushed(hub) == contents(Path("set"))
     assert hub.repos[0].access == "private"
     assert [path.endswith(".mp4") for path in hub.commits[0]] == [True] * 3
@@ -162,10 +162,10 @@ def test_a_refusal_is_one_sentence_and_the_push_goes_on(
     clips = [sha256(path.read_bytes()).hexdigest() for path in Path("set/clips").iterdir()]
     fault = Fault(status=status, headers={"Retry-After": "0"})
     hub.faults = {end: [fault] * 30 for end in (clips if upload else ["/commit/main"])}
-    done = push(run)
-    sentence = done.stderr.splitlines()[-1]
-    assert (done.returncode, words in sentence, "the same command goes on" in sentence) == (4, True, True), sentence
-    assert hub.storage not in done.stderr
+    result = push(run)
+    sentence = result.stderr.splitlines()[-1]
+    assert (result.returncode, words in sentence, "the same command goes on" in sentence) == (4, True, True), sentence
+    assert hub.storage not in result.stderr
     hub.faults.clear()
     assert push(run).returncode == 0
     assert pushed(hub) == contents(Path("set"))
@@ -188,8 +188,8 @@ def test_a_failure_of_the_client_is_one_sentence_without_signatures(
         raise error
 
     monkeypatch.setattr("huggingface_hub.hf_api.HfApi.create_commit", fail)
-    done = push(run)
-    assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
-    assert "the data set 'someone/bench' cannot be pushed: " in done.stderr
-    assert "hidden" not in done.stderr
+    result = push(run)
+    assert (result.returncode, result.stderr.count("\n")) == (4, 1), result.stderr
+    assert "the data set 'someone/bench' cannot be pushed: " in result.stderr
+    assert "hidden" not in result.stderr
     assert hub.commits == []

@@ -52,9 +52,9 @@ SEGMENTS = (
 
 
 SHORT = (
-    Spoken(0.0, 0.3, words=SEGMENTS[0].words),
-    Spoken(0.3, 0.6, "anomalous", failed="the annotator gave no answer"),
-    Spoken(0.6, 0.9, words=("idle",)),
+    CodedSegment(0.0, 0.3, words=SEGMENTS[0].words),
+    CodedSegment(0.3, 0.6, "anomalous", failed="the annotator gave no answer"),
+    CodedSegment(0.6, 0.9, words=("idle",)),
 )
 """The same in few frames."""
 

@@ -12,9 +12,9 @@ READABLE = tuple(name for name in FORMATS if name not in HEAVY)
 
 def export(formats: str, run: Path, folder: Path, *options: str | Path) -> str:
     """Export a run as its camera recorded it, into ``folder``; returns what is printed."""
-    done = run_here("export", formats, run, "--to", folder, "--video", "raw", *options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    result = run_here("export", formats, run, "--to", folder, "--video", "raw", *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -20,7 +20,7 @@ from tests.support.exports import export
 _PAGE = Path(__file__).parents[2] / "docs/exports/rerun.md"
 _EXPECTED = (range(30), range(30, 52), range(52, 80))
 _TASKS = ("; ".join(SEGMENTS[0].words), "", "")
-_SUBTASKS = (list(SEGMENTS[0].words), [], ["idle"])
+_SUBTASKS: tuple[list[str], ...] = (list(SEGMENTS[0].words), [], ["idle"])
 _BOXES = ((2, 2), (0, 0), (0, 0))
 """Answers, and those that name the screw."""
 _LANES = {*SEGMENTS[0].words, "typical", ""}
@@ -90,7 +90,7 @@ def frames_in(chunks: Iterable[Any], entity: str) -> list[int]:
 
 def values_in(chunks: Iterable[Any], entity: str, column: str) -> list[Any]:
     """The values of one component, in the order of the chunks."""
-    found: list[Any] = []
+    values: list[Any] = []
     for chunk in chunks:
         batch = chunk.to_record_batch()
         if chunk.entity_path == entity and column in batch.schema.names:
