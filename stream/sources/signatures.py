@@ -27,6 +27,9 @@ class Content(NamedTuple):
 UNKNOWN: Final = Content("unknown", "unknown content")
 EMPTY: Final = Content("other", "empty file")
 
+PLAYLIST: Final = "playlist"
+LFS_POINTER: Final = "Git LFS pointer"
+
 _Test: TypeAlias = Callable[[bytes], bool]
 
 _ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp")
@@ -59,7 +62,7 @@ def content_of(head: bytes) -> Content:
     for name, is_this in _OTHERS:
         if is_this(head):
             return Content("other", name)
-    return Content("unknown", "text") if _is_text(head) else UNKNOWN
+    return Content("unknown", _text_name(head)) if _is_text(head) else UNKNOWN
 
 
 def is_tar_header(head: bytes) -> bool:
@@ -125,13 +128,26 @@ def _is_mpeg_audio(head: bytes) -> bool:
 
 def _is_text(head: bytes) -> bool:
     try:
-        text = head.decode()
+        text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if error.start < len(head) - 3:  # not just a character that was cut in half
             return False
-        text = head[: error.start].decode()
+        text = head[: error.start].decode("utf-8-sig")
     return all(each.isprintable() or each.isspace() for each in text)
 
+
+def _text_name(head: bytes) -> str:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return next((name for mark, name in _TEXTS if mark.match(text)), "text")
+
+
+_TEXTS: Final = (
+    (re.compile(rb"#EXTM3U"), PLAYLIST),  # RFC 8216, 4.3.1.1
+    (re.compile(rb"(<\?xml.{,200}?\?>\s*)?(<!--.{,1000}?-->\s*)?<MPD[\s>]", re.DOTALL), PLAYLIST),  # ISO/IEC 23009-1
+    (re.compile(rb"version https://git-lfs"), LFS_POINTER),
+    (re.compile(rb"(<!doctype html|<html)", re.IGNORECASE), "HTML page"),
+)
+"""What text begins with, after white space."""
 
 _CONTAINERS: Final[tuple[tuple[str, _Test], ...]] = (
     ("MP4 or QuickTime", _is_mov),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stream.errors import SourceError
 from stream.sources.live.byte_streams import ForwardOnlyFile
 from stream.sources.local import File
+from stream.sources.not_video import not_video
 from stream.sources.signatures import DEMUXERS
 from stream.sources.source import Source
 from stream.video.facts import StreamFacts
@@ -99,7 +100,7 @@ def _open_container(source: Source, hwaccel: "HWAccel | None") -> Iterator["Inpu
                 hwaccel=hwaccel,
             )
         except (av.FFmpegError, OSError) as error:
-            raise SourceError(f"{source.name} is not a video that can be read: {error.strerror or error}") from error
+            raise not_video(source.name, file, error.strerror or str(error)) from error
         if isinstance(file, ForwardOnlyFile):
             file.is_recognised = True
         with container:

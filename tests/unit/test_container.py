@@ -1,6 +1,8 @@
 """Which stream of a container is the clip, what is known of it, and what is refused."""
 
 import random
+import re
+import tempfile
 from pathlib import Path
 
 import av
@@ -9,6 +11,8 @@ import pytest
 from av.stream import Disposition
 
 from stream.errors import SourceError
+from stream.sources.live.options import LiveOptions
+from stream.sources.live.source import LiveSource
 from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
@@ -100,17 +104,39 @@ def test_matroska_declares_its_length_for_the_whole_file(tmp_path: Path) -> None
 
 
 def test_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
-    """Text, noise, a playlist and sound alone are input errors that say what is wrong."""
-    for name, content in {
-        "notes.txt": b"just a text\n" * 100,
-        "noise.mp4": random.Random(0).randbytes(5000),
-        "list.m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nclip.ts\n#EXT-X-ENDLIST\n",
+    """The error says what is wrong: what else the file is, or what it lacks."""
+    clip = make_clip(tmp_path / "clip.mkv", frames=3).read_bytes()
+    for name, (content, what) in {
+        "notes.txt": (b"just a text\n" * 100, "its content is of another kind (text)"),
+        "page.mp4": (b"<!DOCTYPE html><p>404</p>", "its content is of another kind (HTML page)"),
+        "still.mp4": (b"\x89PNG\r\n\x1a\n" + bytes(100), "its content is of another kind (PNG picture)"),
+        "pointer.mp4": (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            "it is a Git LFS pointer",
+        ),
+        "cut.mkv": (clip[:40], "it begins as Matroska or WebM, but is damaged or incomplete"),
+        "noise.mp4": (random.Random(0).randbytes(5000), "its content is of no known kind"),
     }.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(SourceError, match=f"{name} is not a video that can be read"):
+        with pytest.raises(SourceError, match=re.escape(f"{name} is not a video that can be read: {what}")):
             _facts(tmp_path / name)
     with pytest.raises(SourceError, match="has no video stream, only: audio"):
         _facts(make_audio(tmp_path / "sound.mp4"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["#EXTM3U\n#EXTINF:1,\nclip.ts\n", '\ufeff<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"/>'],
+)
+def test_a_playlist_in_a_file_is_named(tmp_path: Path, text: str) -> None:
+    """HLS and DASH, on disk and by a pipe, in the words in which an address of one is refused."""
+    path = tmp_path / "list.mp4"
+    path.write_text(text)
+    with path.open("rb") as pipe, tempfile.TemporaryFile() as head:
+        options = LiveOptions(kind="pipe", stdin_fds=(pipe.fileno(), head.fileno()))
+        for source in (open_clip(str(path)), LiveSource("-", "stdin", options)):
+            with pytest.raises(SourceError, match=r"is a playlist .* give the address of the stream itself"):
+                read_facts(source)
 
 
 def test_an_absurd_size_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stream.sources.signatures import HEAD_BYTES
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -18,6 +20,19 @@ class ForwardOnlyFile(io.RawIOBase):
 
     is_recognised = False
     """Whether its container and streams are known; whoever opens them sets it."""
+    head = b""
+    """Its first ``HEAD_BYTES`` bytes, as far as they have been read."""
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        room = memoryview(buffer).cast("B")
+        count = self._receive(room)
+        if len(self.head) < HEAD_BYTES:
+            self.head += bytes(room[: min(count, HEAD_BYTES - len(self.head))])
+        return count
+
+    def _receive(self, room: memoryview) -> int:
+        """Fill ``room``, or its beginning, with the next bytes; return how many, 0 at the end."""
+        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
@@ -40,8 +55,7 @@ class StandardInput(ForwardOnlyFile):
         self._keep = keep
         self._position = 0
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        room = memoryview(buffer).cast("B")
+    def _receive(self, room: memoryview) -> int:
         count = os.preadv(self._head, [room], self._position)
         if count == 0:
             count = os.readv(self._fd, [room])
@@ -72,11 +86,11 @@ class GrowingFile(ForwardOnlyFile):
         self._wait = wait
         self._has_ended = False
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def _receive(self, room: memoryview) -> int:
         if self._has_ended:
             return 0
         idle_since = self._clock()
-        while not (count := self._file.readinto(buffer)) and self._clock() - idle_since < self._idle_s:
+        while not (count := self._file.readinto(room)) and self._clock() - idle_since < self._idle_s:
             self._wait(_LOOK_EVERY_S)
         self._has_ended = not count
         return count

@@ -6,15 +6,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from stream.errors import SourceError, UnreachableError
 from stream.sources.address import Address
 from stream.sources.live.byte_streams import ForwardOnlyFile
 from stream.sources.network import require_network
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _PATIENCE = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 """Refusals that a later attempt may not meet, in addition to all 5xx."""
@@ -41,10 +37,9 @@ class HttpStream(ForwardOnlyFile):
         self._answer = send_get(address, timeout_s)
         self._has_failed = False
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def _receive(self, room: memoryview) -> int:
         if self._has_failed:  # libav reads again after an error, and PyAV prints the error of each further read
             return 0
-        room = memoryview(buffer).cast("B")
         try:
             data = self._answer.read1(len(room))
         except (http.client.HTTPException, OSError) as error:

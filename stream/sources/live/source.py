@@ -15,6 +15,7 @@ from stream.sources.address import Address, clip_stem_of
 from stream.sources.live.byte_streams import ForwardOnlyFile, GrowingFile, StandardInput
 from stream.sources.live.http import HttpStream, is_playlist, send_get
 from stream.sources.live.options import CAMERAS, LiveKind, LiveOptions
+from stream.sources.not_video import playlist_error
 from stream.sources.selection import is_named_compressed_tar, is_named_tar, tar_needs_disk
 from stream.sources.source import START, ResumePoint, Source
 
@@ -193,10 +194,7 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
         raise tar_needs_disk(address.name)
     with send_get(address, options.read_timeout_s, Range="bytes=0-0") as answer:
         if is_playlist(answer):
-            raise SourceError(
-                f"{address.name} is a playlist (HLS), which is not supported: give the address of the stream itself, "
-                "as rtsp://, or http:// with MPEG-TS, FLV or MJPEG"
-            )
+            raise playlist_error(address.name)
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
             from stream.sources.remote.http import http_file
 
