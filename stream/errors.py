@@ -6,6 +6,7 @@
     │   └── NewerVersionError             a newer version of the program wrote it
     ├── InputError                     3  the input cannot be read
     │   ├── SourceError                   the clip, the tar or the stream inside it
+    │   │   ├── NoVideoError              its container is sound, and holds no video
     │   │   └── UnreachableError          a live source that may be available later
     │   └── IntrinsicsError               the camera's calibration
     ├── NoRoomError                    6  disk, memory or VRAM is full
@@ -33,6 +34,7 @@ __all__ = [
     "ModelUnavailableError",
     "NewerVersionError",
     "NoRoomError",
+    "NoVideoError",
     "PushError",
     "SourceError",
     "StageFailedError",
@@ -107,6 +109,10 @@ class NoWindowsError(InputError):
 
 class SourceError(InputError):
     """The clip is missing, empty, not a video, or its tar has no such member."""
+
+
+class NoVideoError(SourceError):
+    """The container can be read, and holds other streams than video, such as sound alone."""
 
 
 class UnreachableError(SourceError):

@@ -2,18 +2,28 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from stream.errors import ExitCode, NoRoomError, SourceError, UsageError, exit_code_of, printable, sentence_of
+from stream.errors import (
+    ExitCode,
+    NoRoomError,
+    NoVideoError,
+    SourceError,
+    UsageError,
+    exit_code_of,
+    printable,
+    sentence_of,
+)
 from stream.records.schema.series import MOST_LEFT_OUT, Series, SeriesClip, SeriesFile
 from stream.records.store.atomic import replace_file
 from stream.records.store.versions import require_known_version
-from stream.sources.address import redacted
+from stream.sources.address import ClipSpec, redacted
 from stream.sources.discover import is_missing, list_clips
-from stream.sources.selection import LeftOut, by_reason
+from stream.sources.selection import LeftOut, by_reason, without_video
 from stream.ui.notes import report_error
 from stream.ui.text import clock
 
@@ -39,13 +49,15 @@ class Outcome:
     """The exit code of a signal that came too late to stop this clip: no other is begun."""
     wall_s: float = 0.0
     """Time that the clip took."""
+    left_out: str = ""
+    """Why it turned out to be no clip; empty for a clip."""
 
 
 Job = Callable[[str], Outcome]
 WriteLine = Callable[[str], None]
 
 
-ConcurrentRun = Callable[[Sequence[str]], Iterable[Outcome]]
+ConcurrentRun = Callable[[Sequence[ClipSpec]], Iterable[Outcome]]
 """Runs all clips, several at a time, and yields the outcome of each as it ends."""
 
 
@@ -81,27 +93,19 @@ def run_clips(
             f"{', '.join(missing)} cannot be read: No such file or directory; "
             "with --overwrite every clip must exist, and nothing was removed"
         )
-    faults = {clip.spec: clip.fault for clip in named if clip.fault}
-
-    def checked(clip: str) -> Outcome:
-        if clip in faults:
-            raise faults[clip]
-        return job(clip)
-
-    clips = [clip.spec for clip in named]
-    if clips == list(specs) and len(clips) == 1:
-        return checked(clips[0]).code
+    if [clip.spec for clip in named] == list(specs) and len(named) == 1:
+        return _checked(named[0], job).code
     if record and record.is_file():
         require_known_version(record, record.read_bytes())
     if run_concurrently is not None:
-        refused = (attempt(clip, checked) for clip in faults)
-        ended = chain(refused, run_concurrently([clip for clip in clips if clip not in faults]))
-        return conclude(clips, ended, write_line, record=record, left_out=listing.left_out)
-    return run_in_turn(clips, checked, write_line, fail_fast=fail_fast, record=record, left_out=listing.left_out)
+        refused = (attempt(clip, job) for clip in named if clip.fault)
+        ended = chain(refused, run_concurrently([clip for clip in named if not clip.fault]))
+        return conclude(named, ended, write_line, record=record, left_out=listing.left_out)
+    return run_in_turn(named, job, write_line, fail_fast=fail_fast, record=record, left_out=listing.left_out)
 
 
 def run_in_turn(
-    clips: Sequence[str],
+    clips: Sequence[ClipSpec],
     job: Job,
     write_line: WriteLine,
     *,
@@ -127,25 +131,41 @@ def run_in_turn(
 
 
 def conclude(
-    clips: Sequence[str],
+    clips: Sequence[ClipSpec],
     ended: Iterable[Outcome],
     write_line: WriteLine,
     *,
     record: Path | None,
     left_out: Sequence[LeftOut] = (),
 ) -> int:
-    """Record the outcomes as the clips end, and print a summary; returns the most severe exit code."""
+    """Record the outcomes as the clips end, and print a summary; returns the most severe exit code.
+
+    A clip that turns out to be none is left out as well. If none of a folder or tar is left, that is an error of its.
+    """
     outcomes: list[Outcome] = []
-    left = dict.fromkeys(clips)
+    left = {clip.spec: clip for clip in clips}
+    others, found_in = list(left_out), Counter(clip.unopened.place for clip in clips if clip.unopened)
     for outcome in ended:
-        outcomes.append(outcome)
-        left.pop(outcome.clip, None)
+        clip = left.pop(outcome.clip, None)
+        if outcome.left_out and clip and clip.unopened:
+            write_line(f"{redacted(outcome.clip)}: {outcome.message}")
+            others.append(LeftOut(outcome.clip, outcome.left_out))
+            found_in[clip.unopened.place] -= 1
+            outcomes += [_without_video(clip.unopened.place, others)] if not found_in[clip.unopened.place] else []
+        else:
+            outcomes.append(outcome)
         if record:
-            write_record(record, outcomes, list(left), left_out)
-    for line in summary(outcomes, len(clips), left_out):
+            write_record(record, outcomes, list(left), others)
+    for line in summary(outcomes, len(outcomes) + len(left), others):
         write_line(line)
     signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and left]
     return most_severe([*(outcome.code for outcome in outcomes), *signalled])
+
+
+def _without_video(place: str, left_out: Sequence[LeftOut]) -> Outcome:
+    """Report that a folder or tar holds no clip."""
+    error = without_video(redacted(place), [each for each in left_out if each.path.startswith(place)])
+    return Outcome(place, report_error(error), sentence_of(error))
 
 
 def ends_batch(outcome: Outcome, *, fail_fast: bool) -> bool:
@@ -153,9 +173,9 @@ def ends_batch(outcome: Outcome, *, fail_fast: bool) -> bool:
     return bool(outcome.stopped) or outcome.code in _ENDS_ALL or (fail_fast and outcome.code not in _DONE)
 
 
-def _one_by_one(clips: Sequence[str], job: Job, write_line: WriteLine, *, fail_fast: bool) -> Iterator[Outcome]:
+def _one_by_one(clips: Sequence[ClipSpec], job: Job, write_line: WriteLine, *, fail_fast: bool) -> Iterator[Outcome]:
     for number, clip in enumerate(clips, start=1):
-        write_line(f"[{number} of {len(clips)}] {redacted(clip)}")
+        write_line(f"[{number} of {len(clips)}] {redacted(clip.spec)}")
         yield (outcome := attempt(clip, job))
         if ends_batch(outcome, fail_fast=fail_fast):
             return
@@ -220,16 +240,25 @@ def summary(outcomes: Sequence[Outcome], clips: int, left_out: Sequence[LeftOut]
     return ["", *lines, f"{', '.join(parts)}; {clock(video_s)} of video"]
 
 
-def attempt(clip: str, job: Job) -> Outcome:
+def attempt(clip: ClipSpec, job: Job) -> Outcome:
     """Do the job for one clip; an error is reported, and is in the outcome."""
     began_at = time.monotonic()
     return replace(_outcome(clip, job), wall_s=time.monotonic() - began_at)
 
 
-def _outcome(clip: str, job: Job) -> Outcome:
+def _outcome(clip: ClipSpec, job: Job) -> Outcome:
     try:
-        return job(clip)
+        return _checked(clip, job)
     except KeyboardInterrupt:
-        return Outcome(clip, ExitCode.SIGINT, "stopped by SIGINT")
+        return Outcome(clip.spec, ExitCode.SIGINT, "stopped by SIGINT")
     except Exception as error:  # noqa: BLE001 - an error in one clip must not affect the next one
-        return Outcome(clip, report_error(error), sentence_of(error))
+        if isinstance(error, NoVideoError) and clip.unopened:
+            reason = f"{clip.unopened.content} without video"
+            return Outcome(clip.spec, ExitCode.DONE, f"left out, {reason}", left_out=reason)
+        return Outcome(clip.spec, report_error(error), sentence_of(error))
+
+
+def _checked(clip: ClipSpec, job: Job) -> Outcome:
+    if clip.fault:
+        raise clip.fault
+    return job(clip.spec)

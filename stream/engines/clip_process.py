@@ -19,6 +19,7 @@ from stream.engines.clip import run_clip
 from stream.errors import ExitCode
 from stream.runtime.exit import exit_quickly
 from stream.runtime.signals import exit_at_signal, heeded_signals
+from stream.sources.address import ClipSpec, Unopened
 from stream.sources.network import network
 from stream.ui import standard_streams
 from stream.ui.notes import Note, forward_notes
@@ -31,6 +32,7 @@ class ClipConfig(BaseModel):
     """The clip, its options, and the file for its outcome."""
 
     clip: str
+    unopened: Unopened | None
     options: Options
     outcome: Path
 
@@ -59,7 +61,7 @@ def main() -> None:
     threading.Thread(target=_drain_without_parent, args=(pipe,), daemon=True).start()
     forward_notes(_print_note)
     with network(offline=config.options.runtime.offline):
-        outcome = attempt(config.clip, lambda clip: run_clip(clip, config.options))
+        outcome = attempt(ClipSpec(config.clip, unopened=config.unopened), lambda clip: run_clip(clip, config.options))
     config.outcome.write_bytes(OUTCOME.dump_json(outcome))
     standard_streams.finish()
     sys.exit(ExitCode(outcome.code))

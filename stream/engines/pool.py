@@ -24,7 +24,7 @@ from stream.run.prepare import with_encoder
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.signals import DRAIN_S, StopRequest, signals_caught
 from stream.runtime.socket_folder import SocketFolder
-from stream.sources.address import FILE, redacted, scheme_of
+from stream.sources.address import FILE, STANDARD_INPUT, ClipSpec, redacted, scheme_of
 from stream.sources.clip import Clip
 from stream.sources.compressed import compressed_tar
 from stream.sources.member import SEPARATOR
@@ -35,7 +35,7 @@ _GRACE_S: Final = DRAIN_S + 3.0
 """A clip's process that has not ended this long after the stop request is killed."""
 
 
-def check_concurrent(options: Options, clips: Sequence[str]) -> None:
+def check_concurrent(options: Options, clips: Sequence[ClipSpec]) -> None:
     """Check that these clips can be run at the same time.
 
     Raises:
@@ -51,12 +51,12 @@ def check_concurrent(options: Options, clips: Sequence[str]) -> None:
         raise UsageError(
             f"--jobs and --metrics-port {options.monitoring.metrics_port} contradict each other: give port 0"
         )
-    if "-" in clips:
+    if any(clip.spec == STANDARD_INPUT for clip in clips):
         raise UsageError("standard input cannot be one of several clips: run it alone")
 
 
 def run_concurrently(
-    clips: Sequence[str], options: Options, jobs: int, write_line: WriteLine, *, fail_fast: bool
+    clips: Sequence[ClipSpec], options: Options, jobs: int, write_line: WriteLine, *, fail_fast: bool
 ) -> Iterator[Outcome]:
     """Run ``jobs`` clips at a time; yields the outcome of each as it ends.
 
@@ -132,7 +132,7 @@ class _ClipProcess:
 class _Pool:
     """The clips that wait, and the processes that run."""
 
-    def __init__(self, clips: Sequence[str], options: Options, folder: Path, write_line: WriteLine) -> None:
+    def __init__(self, clips: Sequence[ClipSpec], options: Options, folder: Path, write_line: WriteLine) -> None:
         self._waiting = list(enumerate(clips, start=1))[::-1]
         self._of = len(clips)
         self._options = options
@@ -167,13 +167,13 @@ class _Pool:
             job.end(_GRACE_S)
 
     def _begin(self) -> None:
-        number, clip = self._waiting.pop()
+        number, (clip, _, unopened) = self._waiting.pop()
         self._write_line(f"[{number} of {self._of}] {redacted(clip)}")
         self._spools[clip] = _spooled(clip)
         options = (
             self._options.replace({"resolved.spool": spool.spool}) if (spool := self._spools[clip]) else self._options
         )
-        config = ClipConfig(clip=clip, options=options, outcome=self._folder / f"{number}.json")
+        config = ClipConfig(clip=clip, unopened=unopened, options=options, outcome=self._folder / f"{number}.json")
         self._running.add(_ClipProcess(config, self._prefixed(clip), self._ended.put))
 
     def _prefixed(self, clip: str) -> WriteLine:

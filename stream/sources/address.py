@@ -64,6 +64,15 @@ class Address:
         return stem_of(self.spec)
 
 
+class Unopened(NamedTuple):
+    """How a clip was listed whose container was not opened for that: without video, it is no clip after all."""
+
+    place: str
+    """The folder or tar in which it was found."""
+    content: str
+    """What it is by its first bytes or its name, as a noun phrase."""
+
+
 class ClipSpec(NamedTuple):
     """A clip that an argument names."""
 
@@ -71,6 +80,8 @@ class ClipSpec(NamedTuple):
     """As ``stream.sources.table.open_source`` takes it."""
     fault: SourceError | None = None
     """Why the clips that it contains could not be listed: it is not opened, and this is its error."""
+    unopened: Unopened | None = None
+    """None if the argument names it, or it was opened to list it."""
 
 
 def scheme_of(spec: str) -> str:

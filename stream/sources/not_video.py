@@ -1,14 +1,10 @@
 """The error for bytes that libav does not open as a video: it says what they are instead, where that is known."""
 
 import io
-from typing import TYPE_CHECKING
 
 from stream.errors import SourceError
 from stream.sources.live.byte_streams import ForwardOnlyFile
 from stream.sources.signatures import HEAD_BYTES, LFS_POINTER, PLAYLIST, UNKNOWN, content_of
-
-if TYPE_CHECKING:
-    from io import BufferedReader
 
 
 def playlist_error(name: str) -> SourceError:
@@ -19,7 +15,7 @@ def playlist_error(name: str) -> SourceError:
     )
 
 
-def not_video(name: str, file: "BufferedReader | ForwardOnlyFile", reason: str) -> SourceError:
+def not_video(name: str, file: io.BufferedReader | io.RawIOBase, reason: str) -> SourceError:
     """The error for the open ``file``; ``reason`` is libav's."""
     content = content_of(_head(file))
     if content.name == PLAYLIST:
@@ -35,8 +31,8 @@ def not_video(name: str, file: "BufferedReader | ForwardOnlyFile", reason: str) 
     return SourceError(f"{name} is not a video that can be read: {what}")
 
 
-def _head(file: "BufferedReader | ForwardOnlyFile") -> bytes:
+def _head(file: io.BufferedReader | io.RawIOBase) -> bytes:
     if isinstance(file, ForwardOnlyFile):
         return file.head
     file.seek(0, io.SEEK_SET)
-    return file.read(HEAD_BYTES)
+    return file.read(HEAD_BYTES) or b""

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from stream.errors import SourceError, printable
-from stream.sources.address import VIDEO_ENDINGS, ClipSpec
+from stream.sources.address import VIDEO_ENDINGS, ClipSpec, Unopened
 from stream.sources.signatures import EMPTY, UNKNOWN, Content
 
 TAR_ENDINGS: Final = (".tar",)
@@ -67,12 +67,19 @@ def select(files: Iterable[Candidate | Listing]) -> Listing:
         if isinstance(each, Listing):
             found.add(each)
         elif (reason := _reason(each)) is None:
-            found.clips.append(ClipSpec(each.spec))
+            found.clips.append(ClipSpec(each.spec, unopened=None if each.has_video else _unopened(each)))
         elif PurePosixPath(each.spec).name != CALIBRATION:
             found.left_out.append(LeftOut(each.spec, reason))
     sidecars = {str(PurePosixPath(clip.spec).with_suffix(".json")) for clip in found.clips}
     found.left_out = [each for each in found.left_out if str(PurePosixPath(each.path)) not in sidecars]
     return found
+
+
+def _unopened(file: Candidate) -> Unopened:
+    tar, separator, _ = file.spec.partition("::")
+    by_name = kind_by_name(file.spec)
+    content = file.content if file.content not in (UNKNOWN, by_name) else Content("container", "file")
+    return Unopened(tar if separator else file.spec.rpartition("/")[0], content.name)
 
 
 def kind_by_name(name: str) -> Content | None:

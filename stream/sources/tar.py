@@ -90,6 +90,7 @@ def _headers(tar: File) -> Iterator[tuple[tarfile.TarInfo, Content | None]]:
 
     They mostly lie in the block that was fetched for its header, and otherwise take one more request.
     """
+    is_remote = tar.path is None and not isinstance(tar, CompressedTar)
     try:
         with (
             _HeaderFile(tar.skim(), tarfile.BLOCKSIZE) as file,
@@ -101,7 +102,7 @@ def _headers(tar: File) -> Iterator[tuple[tarfile.TarInfo, Content | None]]:
                 file.left = _HEADER_BYTES
                 if archive.offset < member.offset_data:  # a negative size leads back, in an endless loop
                     raise SourceError(f"{tar.name} is not a valid tar: {member.name!r} has {member.size} bytes")
-                by_name = None if tar.path else kind_by_name(member.name)
+                by_name = kind_by_name(member.name) if is_remote else None
                 yield member, by_name or _content(file, member)
                 if archive.offset > tar.size_bytes:
                     return

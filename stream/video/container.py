@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from stream.errors import SourceError
+from stream.errors import NoVideoError, SourceError
 from stream.sources.live.byte_streams import ForwardOnlyFile
 from stream.sources.local import File
 from stream.sources.not_video import not_video
@@ -151,9 +151,11 @@ def _choose(container: "InputContainer", source: Source) -> "av.VideoStream":
     from av.stream import Disposition
 
     moving = _moving(container)
+    if not moving and not container.streams:
+        raise SourceError(f"{source.name} has no stream at all")
     if not moving:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no stream at all"
-        raise SourceError(f"{source.name} has no video stream, only: {kinds}")
+        kinds = ", ".join(sorted({stream.type for stream in container.streams}))
+        raise NoVideoError(f"{source.name} has no video stream, only: {kinds}")
     known = [stream for stream in moving if stream.codec_context is not None]  # None: libav has no decoder for it
     if not known:
         raise SourceError(f"{source.name} has video of a codec that cannot be decoded: H.265 is what is expected")

@@ -22,6 +22,7 @@ from stream.monitoring.metrics import Metrics
 from stream.records.schema import events
 from stream.records.schema.health import Health, now, read_health
 from stream.records.store.event_log import EventLog, read_events
+from stream.sources.address import ClipSpec
 from stream.ui.notes import Note, forward_notes, report_error
 from stream.ui.progress import SECONDS, progress
 from stream.ui.text import print_line
@@ -161,7 +162,12 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
         job.update(50.0)
     with progress(Console(file=screen, width=400), HOSTILE, SECONDS, 100.0) as job:
         job.update(50.0)
-    run_in_turn([HOSTILE], lambda clip: Outcome(clip, 3, clip), lambda line: print_line(console, line), fail_fast=False)
+    run_in_turn(
+        [ClipSpec(HOSTILE)],
+        lambda clip: Outcome(clip, 3, clip),
+        lambda line: print_line(console, line),
+        fail_fast=False,
+    )
     assert harmless(screen.getvalue().replace("\r", "").replace("\x1b[2K", ""))
     list(_shown([Check("clip", "FAIL", HOSTILE, HOSTILE)]))
     logging.getLogger("stream.sources.tar").info("finding the clips in %s", LOGGED)

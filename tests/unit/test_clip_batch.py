@@ -10,9 +10,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from stream.engines.batch import Outcome, most_severe, run_clips, run_in_turn
-from stream.errors import ExitCode, ModelUnavailableError, NoRoomError, SourceError, UsageError
+from stream.errors import ExitCode, ModelUnavailableError, NoRoomError, NoVideoError, SourceError, UsageError
 from stream.records.schema.generate import path_of
 from stream.records.schema.series import MOST_LEFT_OUT
+from stream.sources.address import ClipSpec, Unopened
 from stream.sources.selection import LeftOut
 from stream.sources.table import open_clip
 from tests.support.clips import clips_named
@@ -112,9 +113,13 @@ def job(clip: str) -> Outcome:
     return Outcome(clip, ExitCode.PARTIAL if clip == "torn" else ExitCode.DONE, "done", 30.0)
 
 
+def named(*clips: str) -> list[ClipSpec]:
+    return [ClipSpec(clip) for clip in clips]
+
+
 def series(*clips: str, fail_fast: bool = False) -> tuple[int, list[str]]:
     messages: list[str] = []
-    return run_in_turn(clips, job, messages.append, fail_fast=fail_fast), messages
+    return run_in_turn(named(*clips), job, messages.append, fail_fast=fail_fast), messages
 
 
 def test_one_bad_clip_does_not_stop_the_rest() -> None:
@@ -157,9 +162,9 @@ def test_signal_that_comes_too_late_for_one_clip_ends_the_series() -> None:
     """The clip was done, and counts as done; no other is begun, and the code is the signal's where one was left."""
     late = Outcome("a", ExitCode.DONE, "done", 30.0, stopped=ExitCode.SIGTERM)
     messages: list[str] = []
-    assert run_in_turn(["a", "b"], lambda _: late, messages.append, fail_fast=False) == ExitCode.SIGTERM
+    assert run_in_turn(named("a", "b"), lambda _: late, messages.append, fail_fast=False) == ExitCode.SIGTERM
     assert messages[-1] == "1 of 2 clips done, 1 not begun; 0:00:30.0 of video"
-    assert run_in_turn(["a"], lambda _: late, messages.append, fail_fast=False) == ExitCode.DONE
+    assert run_in_turn(named("a"), lambda _: late, messages.append, fail_fast=False) == ExitCode.DONE
 
 
 def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
@@ -171,7 +176,7 @@ def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
         records.append(json.loads(record.read_text()) if record.exists() else {})
         return Outcome(clip, ExitCode.DONE, "done", 30.0, tmp_path / clip)
 
-    run_in_turn(["a", "bad", "b"], lambda clip: job(clip) if clip == "bad" else look(clip), print, fail_fast=False,
+    run_in_turn(named("a", "bad", "b"), lambda clip: job(clip) if clip == "bad" else look(clip), print, fail_fast=False,
                record=record)  # fmt: skip
     before, between = records
     assert before == {}
@@ -189,11 +194,53 @@ def test_what_is_left_out_is_named_at_the_end_and_in_the_record(tmp_path: Path) 
     record = tmp_path / "series.json"
     left_out = [LeftOut(f"folder/{number}.txt", "text") for number in range(MOST_LEFT_OUT + 2)]
     messages: list[str] = []
-    run_in_turn(["a", "bad"], job, messages.append, fail_fast=False, record=record, left_out=left_out)
+    run_in_turn(named("a", "bad"), job, messages.append, fail_fast=False, record=record, left_out=left_out)
     assert messages[-2] == f"left out: {MOST_LEFT_OUT + 2} x text (0.txt, 1.txt, 2.txt, and {MOST_LEFT_OUT - 1} more)"
     series = json.loads(record.read_text())
     assert (series["left_out"][0], series["left_out_more"]) == ({"path": "folder/0.txt", "reason": "text"}, 2)
     Draft202012Validator(json.loads(path_of("series").read_text())).validate(series)
+
+
+def _silent_film(clip: str) -> Outcome:
+    if "sound" in clip:
+        raise NoVideoError(f"{clip} has no video stream, only: audio")
+    return job(clip)
+
+
+def _members(*names: str) -> list[ClipSpec]:
+    """Clips of one tar that were not opened when it was listed."""
+    return [ClipSpec(f"t.tgz::{name}", unopened=Unopened("t.tgz", "MP4")) for name in names]
+
+
+def test_a_listed_clip_that_has_no_video_is_left_out(tmp_path: Path) -> None:
+    """It counts as if it had been opened to list it; one that the user named is an error."""
+    record, messages = tmp_path / "series.json", list[str]()
+    clips = [*_members("sound", "film"), ClipSpec("sound.mp4")]
+    code = run_in_turn(clips, _silent_film, messages.append, fail_fast=True, record=record)
+    assert code == ExitCode.INPUT
+    assert messages[-4:] == [
+        "  0  t.tgz::film: done",
+        "  3  sound.mp4: sound.mp4 has no video stream, only: audio",
+        "left out: 1 x MP4 without video (sound)",
+        "1 of 2 clips done, 1 not done; 0:00:30.0 of video",
+    ]
+    written = json.loads(record.read_text())
+    assert [each["clip"] for each in written["clips"]] == ["t.tgz::film", "sound.mp4"]
+    assert written["left_out"] == [{"path": "t.tgz::sound", "reason": "MP4 without video"}]
+    assert run_in_turn(_members("sound", "film"), _silent_film, messages.append, fail_fast=True) == ExitCode.DONE
+
+
+def test_a_tar_in_which_no_clip_has_video_is_an_error() -> None:
+    """As one is that holds none at first sight, and the clips beside it run."""
+    messages: list[str] = []
+    clips = [*_members("sound 1", "sound 2"), ClipSpec("a")]
+    assert run_in_turn(clips, _silent_film, messages.append, fail_fast=False) == ExitCode.INPUT
+    assert messages[-4:] == [
+        "  3  t.tgz: t.tgz holds no video, only 2 x MP4 without video (sound 1, sound 2): name a clip",
+        "  0  a: done",
+        "left out: 2 x MP4 without video (sound 1, sound 2)",
+        "1 of 2 clips done, 1 not done; 0:00:30.0 of video",
+    ]
 
 
 def test_a_folder_without_videos_is_an_input_that_cannot_be_read(tmp_path: Path) -> None:
@@ -207,4 +254,4 @@ def test_a_record_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """A folder that is a file is a wrong option, not a fault of the program."""
     (tmp_path / "runs").write_text("")
     with pytest.raises(UsageError, match=r"series\.json cannot be written"):
-        run_in_turn(["a"], job, print, fail_fast=False, record=tmp_path / "runs" / "series.json")
+        run_in_turn(named("a"), job, print, fail_fast=False, record=tmp_path / "runs" / "series.json")

@@ -17,12 +17,15 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from stream.engines.batch import Outcome, run_clips
 from stream.errors import NoRoomError, SourceError
 from stream.sources import compressed
+from stream.sources.address import Unopened
 from stream.sources.compressed import DecompressedFile
 from stream.sources.discover import list_clips
+from stream.sources.selection import LeftOut
 from stream.sources.table import open_clip, open_source
-from tests.support.clips import clips_named, decode, make_clip
+from tests.support.clips import clips_named, decode, make_audio, make_clip
 from tests.support.data_hub import clip_bytes, tar_bytes
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -55,6 +58,24 @@ def test_a_compressed_tar_is_its_clips(tmp_path: Path, clip: bytes, kind: str) -
     assert [each.path for each in listing.left_out] == [f"{tar}::n.md"]
     for name in ("sub/b", "a.mp4"):
         assert decode(f"{tar}::{name}").digests == decode(tmp_path / "whole.mp4").digests
+
+
+def test_what_only_its_container_tells_is_told_in_its_turn(tmp_path: Path, clip: bytes) -> None:
+    """A picture named as a video is left out by its first bytes; sound in a video's container once it is opened."""
+    sound = make_audio(tmp_path / "sound.mp4").read_bytes()
+    still = b"\x89PNG\r\n\x1a\n" + bytes(100)
+    tar = packed(tmp_path / "part.tgz", [("a.mp4", clip), ("s.mp4", sound), ("still.mp4", still)])
+    listing = list_clips([str(tar)])
+    assert listing.left_out == [LeftOut(f"{tar}::still.mp4", "PNG picture")]
+    assert [each.unopened for each in listing.clips] == [Unopened(str(tar), "MP4 or QuickTime")] * 2
+    messages: list[str] = []
+    code = run_clips([str(tar)], lambda spec: Outcome(spec, len(decode(spec).damage), "ran"), messages.append,
+                     fail_fast=True)  # fmt: skip
+    assert code == 0
+    assert messages[-2:] == [
+        "left out: 1 x PNG picture (still.mp4); 1 x MP4 or QuickTime without video (s.mp4)",
+        "1 of 1 clips done; 0:00:00.0 of video",
+    ]
 
 
 def test_a_folder_takes_compressed_tars(tmp_path: Path, clip: bytes) -> None:

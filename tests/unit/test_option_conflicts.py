@@ -8,6 +8,7 @@ from stream.config import Options
 from stream.engines.pool import check_concurrent
 from stream.errors import ExitCode, ModelUnavailableError, UsageError, exit_code_of
 from stream.run.prepare import prepare, with_encoder
+from stream.sources.address import ClipSpec
 from stream.sources.network import network
 from stream.sources.remote.address import parse_address
 from tests.support.data_hub import EGO_100K
@@ -44,7 +45,7 @@ def test_contradictions_are_usage_errors(changes: dict[str, object], message: st
 def test_what_cannot_be_shared_is_refused(changes: dict[str, object], clips: list[str], message: str) -> None:
     """Jobs that would be in each other's way are a usage error, before any begins."""
     with pytest.raises(UsageError, match=message):
-        check_concurrent(Options(source="a.mp4").replace(changes), clips)
+        check_concurrent(Options(source="a.mp4").replace(changes), [ClipSpec(clip) for clip in clips])
 
 
 CLIP = EGO_100K.clip(2)
