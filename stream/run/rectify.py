@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from stream.errors import IntrinsicsError, UsageError
-from stream.geometry.calibrations.table import read_calibration
-from stream.geometry.camera import Camera, fit_camera
+from stream.geometry.calibrations.table import Calibration, read_calibration
+from stream.geometry.camera import fit_camera
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import lens_facts
 from stream.geometry.full_frame import FullFrameRectifier, FullFrameRectifiers
@@ -26,7 +26,6 @@ from stream.records.store.atomic import replaced_when_whole
 from stream.sources.clip import Clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
-from stream.video.facts import StreamFacts
 from stream.video.packets import packets
 from stream.video.writer import Coding, VideoTiming, tags_of, video_writer
 
@@ -110,24 +109,28 @@ def rectify(source: Clip, options: RectifyOptions, progress: OnProgress) -> Rect
     """
     output = Output(options.out, source.stem)
     facts = read_facts(source)
-    camera = _camera(source, facts, options)
+    calibration = _calibration(source, options)
+    size = facts.display_width_px, facts.display_height_px
+    camera = fit_camera(calibration.intrinsics, *size, options.balance, options.fov_scale)
     done = Rectified(output)
     decode = Decode(source.name, facts)
     pictures = _pictures(decode, source, done.damage)
     first = next(pictures)  # there is at least one, or decoding has raised
     rectified = FullFrameRectifier(frame_format_of(first.frame), camera, options.longest_px)
-    description = _description(rectified, camera, source, options)
+    description = _description(
+        rectified, {"intrinsics_format": calibration.format, **lens_facts(camera)}, source, options
+    )
     if not options.overwrite and _is_made(output, description):
         return Rectified(output, already_written=True)
     _make_room(output, source, overwrite=options.overwrite)
     timing = VideoTiming(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000))
-    size, tags = (rectified.width, rectified.height), tags_of(first.frame)
+    shown_size, tags = (rectified.width, rectified.height), tags_of(first.frame)
     with (
         replaced_when_whole(output.video) as video_part,
         replaced_when_whole(output.mask) as mask_part,
         replaced_when_whole(output.intrinsics) as intrinsics_part,
     ):
-        with video_writer(video_part, options.coding, size, tags, timing) as video:
+        with video_writer(video_part, options.coding, shown_size, tags, timing) as video:
             for picture, frame in _in_order(
                 FullFrameRectifiers(rectified, camera, options.longest_px), chain([first], pictures)
             ):
@@ -140,14 +143,13 @@ def rectify(source: Clip, options: RectifyOptions, progress: OnProgress) -> Rect
     return done
 
 
-def _camera(source: Clip, facts: StreamFacts, options: RectifyOptions) -> Camera:
+def _calibration(source: Clip, options: RectifyOptions) -> Calibration:
     path = options.intrinsics or source.intrinsics_path()
     if path is None:
         raise IntrinsicsError(
             f"there is no intrinsics.json beside {source.file.name}: name the lens's calibration with --intrinsics FILE"
         )
-    size = facts.display_width_px, facts.display_height_px
-    return fit_camera(read_calibration(path).intrinsics, *size, options.balance, options.fov_scale)
+    return read_calibration(path)
 
 
 def _is_made(output: Output, description: bytes) -> bool:
@@ -204,11 +206,11 @@ def _png(rectified: FullFrameRectifier) -> bytes:
     return data.tobytes()
 
 
-def _description(rectified: FullFrameRectifier, camera: Camera, source: Clip, options: RectifyOptions) -> bytes:
-    """The pinhole camera, with the keys of a fisheye calibration, and how it was made."""
+def _description(rectified: FullFrameRectifier, lens: dict[str, Any], source: Clip, options: RectifyOptions) -> bytes:
+    """The pinhole camera, with the keys of a fisheye calibration, and how it was made; ``lens`` is the clip's."""
     matrix, layout = rectified.matrix, rectified.frame_format
     clip = {"name": source.name, "size_bytes": source.size_bytes}
-    seen = {"pixel_format": layout.pixel_format, "rotation_deg": layout.rotation_deg, **lens_facts(camera)}
+    seen = {"pixel_format": layout.pixel_format, "rotation_deg": layout.rotation_deg, **lens}
     content = {
         "model": "pinhole",
         "image_width": rectified.width,

@@ -201,9 +201,13 @@ class CompressedTar:
         """Its members, which are read once."""
         if self._entries is None:
             self._entries = read()
-            if self._content is not None:
-                self.damage = self._content.damage
+            self.damage = self.breaks_off
         return self._entries
+
+    @property
+    def breaks_off(self) -> str:
+        """Why the last reading ended before its end; empty if it did not."""
+        return self._content.damage if self._content is not None else ""
 
     def open(self, offset: int, size_bytes: int) -> io.RawIOBase:
         raise io.UnsupportedOperation(f"bytes {offset} to {offset + size_bytes} of {self.name} must be spooled first")

@@ -107,7 +107,8 @@ def _headers(tar: File) -> Iterator[tuple[tarfile.TarInfo, Content | None]]:
                 if archive.offset > tar.size_bytes:
                     return
     except (tarfile.TarError, ValueError) as error:
-        raise SourceError(f"{tar.name} cannot be read as a tar ({error})") from error
+        damage = tar.breaks_off if isinstance(tar, CompressedTar) else ""
+        raise SourceError(f"{tar.name} cannot be read as a tar ({damage or error})") from error
     except RecursionError as error:
         raise SourceError(f"{tar.name} is not a valid tar: its headers do not end") from error
 

@@ -120,6 +120,7 @@ def test_the_camera_and_the_mask_belong_to_the_video(clip: Path, tmp_path: Path)
     whole = fit_camera(read_calibration(tmp_path / "intrinsics.json").intrinsics, 128, 96, 1.0, 1.5).new_k
     assert report["fx"] == pytest.approx(whole[0, 0] / 2)
     assert report["cx"] == pytest.approx((whole[0, 2] + 0.5) / 2 - 0.5)
+    assert report["source"]["intrinsics_format"] == "Egocentric JSON"
     dark = rgb_of(frames_of(tmp_path / "clip_rectified.mp4")[0]).max(axis=2) < 30
     inside = cv2.erode(255 - np.asarray(mask, np.uint8), np.ones((5, 5), np.uint8)) == 255
     assert inside.any()

@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import random
+import re
 import tarfile
 import tempfile
 import tracemalloc
@@ -133,6 +134,15 @@ def test_what_comes_before_damage_is_read(tmp_path: Path, clip: bytes, kind: str
     assert open_clip(f"{tar}::a.mp4").size_bytes == len(clip)
     with pytest.raises(SourceError, match="breaks off within"):
         open_clip(clips[-1].spec)
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_cut_within_the_first_block_is_named(tmp_path: Path, kind: str) -> None:
+    """Where nothing could be decompressed, the fault is the cut, and not that the tar is empty."""
+    tar = packed(tmp_path / f"part.{kind}", [("a.mp4", random.Random(0).randbytes(5000))], kind)
+    tar.write_bytes(tar.read_bytes()[:60])
+    (found,) = list_clips([str(tar)]).clips
+    assert re.fullmatch(rf"{re.escape(str(tar))} cannot be read as a tar \(.* ended before .*\)", str(found.fault))
 
 
 def test_a_compressed_tar_without_its_member_names_some(tmp_path: Path, clip: bytes) -> None:

@@ -1,5 +1,6 @@
 """A calibration file by its syntax: JSON, YAML or OpenCV's XML become one mapping; other text stays text."""
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -12,8 +13,11 @@ from stream.errors import IntrinsicsError
 
 _DIRECTIVE = re.compile(r"\A%YAML[^\n]*")
 """OpenCV writes ``%YAML:1.0``, which YAML's own grammar does not allow."""
+_END = re.compile(r"\n---\s*\Z")
+"""``rostopic echo`` writes it after each message; for YAML a second document begins there."""
 _COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
 """OpenCV's JSON may hold lines of comment."""
+_BINARY = b"\0"
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 """A number for YAML 1.2 and for its authors, but a string for PyYAML if it lacks the point or the sign."""
 _FLOAT_TAG = "tag:yaml.org,2002:float"
@@ -34,6 +38,13 @@ def parse(data: bytes) -> Document:
     Raises:
         IntrinsicsError: it is binary, its syntax is broken, or a key occurs twice.
     """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise IntrinsicsError("text in UTF-16, as Windows writes it: save it in UTF-8")
+    if _BINARY in data:
+        raise IntrinsicsError(
+            "a binary file, which cannot be read; COLMAP's cameras.bin becomes text with "
+            "`colmap model_converter --output_type TXT`"
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -68,7 +79,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _yaml(text: str) -> Mapping[str, object] | None:
     """The mapping of a YAML file, whose tags for OpenCV's matrices are left out; None for any other text."""
-    plain = _DIRECTIVE.sub("", text.lstrip()).replace("!!opencv-matrix", "")
+    plain = _END.sub("", _DIRECTIVE.sub("", text.lstrip()).replace("!!opencv-matrix", ""))
     try:
         loader = yaml.SafeLoader(plain)
         root = loader.get_single_node()

@@ -15,7 +15,6 @@ from stream.geometry.plausibility import require_possible
 FORMATS: Final[Sequence[CalibrationFormat]] = (kalibr, ros, opencv, colmap, imu_calibrator, unsupported, egocentric)
 """In the order in which they are tried."""
 _BYTES_MAX = 64 * 1024
-_BINARY = b"\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,6 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def _calibration(data: bytes) -> Calibration:
-    if _BINARY in data:
-        raise IntrinsicsError(
-            "a binary file, which cannot be read; COLMAP's cameras.bin becomes text with "
-            "`colmap model_converter --output_type TXT`"
-        )
     document = parse(data)
     for format_ in FORMATS:
         if format_.recognises(document):

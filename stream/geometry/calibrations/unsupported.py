@@ -9,6 +9,7 @@ from stream.geometry.intrinsics import Intrinsics
 NAME = "unsupported"
 _TOOLS: Final = {
     "CameraCalibrations": "Project Aria's VRS calibration (FisheyeRadTanThinPrism)",
+    "Projection": "one camera of Project Aria's VRS calibration",
     "Camera.type": "ORB-SLAM's settings",
     "model_type": "a camodocal or VINS calibration",
     "value0": "a Basalt calibration",
