@@ -31,13 +31,8 @@ def largest_file(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_coded_run(tmp_path_factory.mktemp("coded"))
-
-
-def test_a_full_disk_costs_nothing_that_was_done(run: Path, tmp_path: Path) -> None:
-    words: list[str | Path] = ["export", FORMATS, run, "--video", "raw", "--to"]
+def test_a_full_disk_costs_nothing_that_was_done(coded_run: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = ["export", FORMATS, coded_run, "--video", "raw", "--to"]
     assert run_here(*words, tmp_path / "whole").returncode == 0
     full = tmp_path / "full"
     for size_bytes in (500, 3000, 9000):  # it fails at a clip, at the state, at a format
@@ -52,19 +47,21 @@ def test_a_full_disk_costs_nothing_that_was_done(run: Path, tmp_path: Path) -> N
     assert contents(full) == contents(tmp_path / "whole")
 
 
-def test_options_come_from_variables_and_files(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_come_from_variables_and_files(
+    coded_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "options.toml"
     file.write_text('[export]\nselect = "anomalous"\nfps = 10\n')
     monkeypatch.setenv("EGOCLEAN_EXPORT_VIDEO", "raw")
-    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--config", file, "--fps", "20")
+    result = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--config", file, "--fps", "20")
     assert result.returncode == 0, result.stderr
     (line,) = (tmp_path / "set/episodes.jsonl").read_text().splitlines()
     assert (json.loads(line)["kind"], json.loads(line)["fps"]) == ("anomalous", 20)
 
 
 @pytest.mark.parametrize("value", ["robot", "aligned", ""])
-def test_other_pictures_than_there_are_are_refused(run: Path, tmp_path: Path, value: str) -> None:
-    result = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", value)
+def test_other_pictures_than_there_are_are_refused(coded_run: Path, tmp_path: Path, value: str) -> None:
+    result = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", value)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert "must be one of rectified, raw" in result.stderr
 
@@ -84,8 +81,8 @@ def test_a_run_that_cannot_be_read_is_named_and_the_others_are_exported(tmp_path
     assert (alone.returncode, "newer version" in alone.stderr) == (2, True)
 
 
-def test_a_run_that_is_named_twice_counts_once(run: Path, tmp_path: Path) -> None:
-    result = run_here("export", "clips", run, run.parent, "--to", tmp_path / "set", "--video", "raw")
+def test_a_run_that_is_named_twice_counts_once(coded_run: Path, tmp_path: Path) -> None:
+    result = run_here("export", "clips", coded_run, coded_run.parent, "--to", tmp_path / "set", "--video", "raw")
     assert "3 episodes, 0:00:04.0, of 1 runs" in result.stdout
     assert "3 episodes added" in result.stdout
 
