@@ -41,11 +41,12 @@ def test_compare_takes_the_runs_lens_and_windows(tmp_path: Path, monkeypatch: py
     [
         (("--encoder", "grid", "--weights", "random"), 2, "--encoder grid has no weights"),
         (("missing.mp4",), 3, "missing.mp4 does not exist"),
-        (("--encoder-model", "no/such-model", "--seconds", "3"), 5, "no/such-model"),
+        (("clip.mp4", "--no-rectify", "--encoder-model", "no/such-model"), 5, "no/such-model"),
     ],
 )
 def test_errors_are_those_of_a_run(tmp_path: Path, words: tuple[str, ...], code: int, message: str) -> None:
     """A bench that cannot be done ends with a run's exit code and one sentence."""
+    make_clip(tmp_path / "clip.mp4", frames=20)  # rendering one takes seconds
     result = run_here("bench", *words, cwd=tmp_path)
     assert result.returncode == code
     assert message in result.stderr

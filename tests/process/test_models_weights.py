@@ -101,10 +101,8 @@ def test_unreachable_weights_say_what_helps(
 def _cache(home: Path, files: dict[str, bytes]) -> None:
     """Write files of the model in the layout of the hub's cache."""
     snapshot = _snapshot(home)
-    for path, content in {
-        snapshot.parents[1] / "refs" / "main": COMMIT.encode(),
-        **{snapshot / n: c for n, c in files.items()},
-    }.items():
+    contents = {snapshot / name: content for name, content in files.items()}
+    for path, content in {snapshot.parents[1] / "refs" / "main": COMMIT.encode(), **contents}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
