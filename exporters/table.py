@@ -61,6 +61,8 @@ class Format:
     """Writes a data set into a folder that exists, or brings what is there up to date."""
     check: Callable[[], None] = lambda: None
     """Raises ``ModelUnavailableError`` before any work if a package is missing."""
+    has_clips: bool = True
+    """Whether it needs the episodes' clips; if no format of an export does, none is cut."""
     tag: str = ""
     """Git tag by which its reader finds the data set on the hub; empty if it reads the main branch."""
 
@@ -86,7 +88,9 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "egoverse": Format(
             "Zarr episodes of pictures and subtasks, as EgoVerse reads them", egoverse.write, egoverse.require
         ),
-        "parquet": Format("tables of episodes, actions and windows, without video", tables.write, require_pyarrow),
+        "parquet": Format(
+            "tables of episodes, actions and windows, without video", tables.write, require_pyarrow, has_clips=False
+        ),
     }
 )
 """By name."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporters.dataset.data_set import DataSet
-from exporters.dataset.store import Row
+from exporters.dataset.rows import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any, Final
 import yaml
 
 from exporters.dataset.data_set import DataSet
-from exporters.dataset.store import Row, RunFacts
+from exporters.dataset.rows import Row
+from exporters.dataset.store import RunFacts
 from stream.records.store.atomic import replace_file
 
 Configs = Mapping[str, Mapping[str, str]]
@@ -83,8 +84,8 @@ def _body(data_set: DataSet, rows: Sequence[Row]) -> str:
     seconds = sum(row.episode.duration_s for row in rows)
     kinds = Counter(row.episode.kind for row in rows)
     outcomes = Counter(row.episode.outcome for row in rows)
-    repeated = sum(row.clip.repeated for row in rows)
-    dropped = sum(row.clip.dropped for row in rows)
+    repeated = sum(row.cut.repeated for row in rows if row.cut)
+    dropped = sum(row.cut.dropped for row in rows if row.cut)
     return f"""
 # First-person video, cut into episodes
 

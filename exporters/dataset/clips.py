@@ -7,7 +7,8 @@ import numpy as np
 
 from exporters.dataset.episode import ClipFacts, Episode
 from exporters.dataset.options import Picture
-from exporters.dataset.store import DataSetFiles, Header, Row
+from exporters.dataset.rows import Row
+from exporters.dataset.store import DataSetFiles, Header
 from exporters.run_view import RunView
 from stream.errors import IntrinsicsError
 from stream.geometry.camera import Camera, fit_camera
@@ -57,7 +58,7 @@ def cut_episodes(
     renderer_of = Renderers(manifest, header.picture, header.longest_px).of
     for finished in cut_clip(source, cuts, fps=header.fps, coding=coding, renderer_of=renderer_of, progress=progress):
         episode = by_path[finished.cut.path]
-        row = Row(episode=episode, clip=_facts(episode, finished))
+        row = Row(episode=episode, cut=_facts(episode, finished))
         replace_file(files.facts(episode.key), row.model_dump_json().encode())
 
 

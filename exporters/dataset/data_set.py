@@ -8,8 +8,8 @@ from typing import Any
 
 from exporters.dataset.episode import Split
 from exporters.dataset.provenance import origin_columns, provenance_of
-from exporters.dataset.store import DataSetFiles, Header, Row, RunFacts
-from exporters.run_view import RunView
+from exporters.dataset.rows import Row, Rows
+from exporters.dataset.store import DataSetFiles, Header, RunFacts
 from stream.errors import InputError
 
 
@@ -19,27 +19,37 @@ class DataSet:
 
     files: DataSetFiles
     header: Header
-    rows: tuple[Row, ...]
+    rows: Rows
     runs: tuple[RunFacts, ...]
-    views: Mapping[str, RunView] = field(default_factory=dict)
-    """The runs of this call, by id. Those of earlier calls may no longer exist."""
+    run_folders: Mapping[str, Path] = field(default_factory=dict)
+    """The run directories of this call, by run id. Those of earlier calls may no longer exist."""
 
     def clip(self, row: Row) -> Path:
-        """The MP4 of an episode."""
-        return self.files.clip(row.episode.key)
+        """The MP4 of an episode.
 
-    def splits(self) -> Iterator[tuple[Split, tuple[Row, ...]]]:
+        Raises:
+            InputError: it was removed.
+        """
+        path = self.files.clip(row.episode.key)
+        if not path.exists():
+            raise InputError(f"{path} is missing, which this data set is written from: export to a new folder")
+        return path
+
+    def splits(self) -> Iterator[tuple[Split, Rows]]:
         """The rows of each split that has any."""
+        if not self.is_split():
+            yield "train", self.rows
+            return
         names: tuple[Split, ...] = ("train", "val")
         for name in names:
-            if rows := tuple(row for row in self.rows if row.episode.split == name):
+            if rows := self._of_split(name):
                 yield name, rows
 
     def is_split(self) -> bool:
         """Whether workers are set apart for validation."""
         return self.header.val_fraction > 0.0
 
-    def roots(self, folder: Path) -> Iterator[tuple[Path, tuple[Row, ...]]]:
+    def roots(self, folder: Path) -> Iterator[tuple[Path, Rows]]:
         """The folder of each split that has rows, which exists; without splits, the one folder."""
         for split, rows in self.splits():
             root = folder / split if self.is_split() else folder
@@ -79,6 +89,9 @@ class DataSet:
         """Where one episode comes from: JSON types only."""
         return provenance_of(self.header, [self.run_of(row)])
 
+    def _of_split(self, split: Split) -> Rows:
+        return self.rows.where(lambda row: row.episode.split == split)
+
     def run_of(self, row: Row) -> RunFacts:
         """The run that an episode comes from."""
         return self._runs_by_id[row.episode.run_id]
@@ -89,8 +102,11 @@ class DataSet:
 
 
 def episode_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
-    """An episode as one flat row of JSON types, with its origin; only unknown numbers are null."""
-    episode, clip = row.episode, row.clip
+    """An episode as one flat row of JSON types, with its origin; only unknown numbers are null.
+
+    What only a clip would tell is unknown of one that was not cut.
+    """
+    episode, clip = row.episode, row.cut
     return {
         "key": episode.key,
         "run_id": episode.run_id,
@@ -104,10 +120,10 @@ def episode_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
         "duration_s": float(episode.duration_s),
         "fps": episode.fps,
         "frames": episode.frames,
-        "repeated_frames": clip.repeated,
-        "dropped_pictures": clip.dropped,
-        "width_px": clip.width_px,
-        "height_px": clip.height_px,
+        "repeated_frames": clip and clip.repeated,
+        "dropped_pictures": clip and clip.dropped,
+        "width_px": clip and clip.width_px,
+        "height_px": clip and clip.height_px,
         "kind": episode.kind,
         "closed_by": episode.closed_by,
         "windows": episode.windows,
@@ -120,5 +136,5 @@ def episode_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
         "reason": episode.reason,
         "caption": episode.caption,
         **origin_columns(data_set.header, data_set.run_of(row), row),
-        "video_sha256": clip.sha256,
+        "video_sha256": clip.sha256 if clip else "",
     }

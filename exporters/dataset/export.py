@@ -2,9 +2,9 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -12,30 +12,34 @@ from typing import Final, Self
 from exporters import table
 from exporters.dataset.clips import cut_episodes, lens_of
 from exporters.dataset.data_set import DataSet
-from exporters.dataset.episode import Episode
+from exporters.dataset.episode import Episode, Split
 from exporters.dataset.options import ExportOptions
-from exporters.dataset.plan import PlanOptions, plan_run
+from exporters.dataset.plan import PlanOptions, plan_run, worker_of
 from exporters.dataset.provenance import run_facts
+from exporters.dataset.rows import Row
 from exporters.dataset.sources import ClipFinder
-from exporters.dataset.store import Header, Row, Store, open_store
-from exporters.run_view import RunView
-from stream.errors import EgocleanError
+from exporters.dataset.store import Header, Store, open_store
+from exporters.run_view import RunView, view_run
+from stream.errors import EgocleanError, InputError
 
 _REWRITE_SHARE: Final = 0.25
 """Formats are written again when the data set has grown by this share, so that an interrupted export is usable."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A run and its planned episodes."""
+class RunPlan:
+    """A run and how much of it will be exported. Its records are read again when it is, so many runs take no memory."""
 
-    run: RunView
-    episodes: list[Episode]
-
-    @property
-    def seconds(self) -> float:
-        """Length of all its episodes."""
-        return sum(episode.duration_s for episode in self.episodes)
+    run_id: str
+    folder: Path
+    episodes: int
+    seconds: float
+    """Length of all its episodes."""
+    worker: str
+    names_worker: bool
+    """Whether its records name a worker; otherwise ``worker`` is the clip."""
+    split: Split | None
+    """None without episodes."""
 
 
 @dataclass(slots=True)
@@ -46,27 +50,49 @@ class Report:
     updated: int = 0
     failures: list[tuple[str, EgocleanError]] = field(default_factory=list)
     """Runs that could not be read or cut, and why."""
-    rows: tuple[Row, ...] = ()
+    episodes: int = 0
+    """Of the data set, in the end."""
+    seconds: float = 0.0
+    """Length of all of them."""
 
 
 Progress = Callable[[float], None]
 """Called with the seconds of video that are done."""
 
 
-def plan(runs: Sequence[RunView], options: PlanOptions) -> list[Planned]:
-    """The episodes of all runs; a run that occurs twice counts once.
+def plan(runs: Iterable[RunView], options: PlanOptions, report: Report) -> tuple[list[RunPlan], PlanOptions]:
+    """How much of each run will be exported; a run that occurs twice counts once, and one that is damaged is reported.
 
-    Raises:
-        InputError: one of them is not a run.
+    Returns:
+        The plans, and the options with the common frame rate, which is the first episode's if they name none.
     """
-    by_id: dict[str, RunView] = {}
+    plans: dict[str, RunPlan] = {}
     for run in runs:
-        by_id.setdefault(run.records().run_id, run)
-    return [Planned(run, plan_run(run, options)) for run in by_id.values()]
+        try:
+            manifest = run.records()
+            if manifest.run_id in plans:
+                continue
+            episodes = plan_run(run, options)
+        except InputError as error:
+            report.failures.append((str(run.layout.root), error))
+            continue
+        if options.fps is None and episodes:
+            options = replace(options, fps=episodes[0].fps)
+        worker = worker_of(manifest)
+        plans[manifest.run_id] = RunPlan(
+            run_id=manifest.run_id,
+            folder=run.layout.root,
+            episodes=len(episodes),
+            seconds=sum(episode.duration_s for episode in episodes),
+            worker=worker or run.stem,
+            names_worker=bool(worker),
+            split=episodes[0].split if episodes else None,
+        )
+    return list(plans.values()), options
 
 
 def export(
-    planned: Sequence[Planned],
+    plans: Sequence[RunPlan],
     folder: Path,
     header: Header,
     options: ExportOptions,
@@ -78,10 +104,10 @@ def export(
     A run whose clip cannot be cut is reported, and the others are exported.
 
     Args:
-        planned: Runs with their episodes.
+        plans: The runs.
         folder: The data set's.
         header: Its formats and options.
-        options: Where clips are found, how many are cut at a time, their licence.
+        options: Which episodes, where clips are found, how many are cut at a time, their licence.
         report: Gets what was done.
         progress: Called as episodes are cut.
 
@@ -90,31 +116,47 @@ def export(
         InputError: a format cannot hold these episodes.
         OSError: the disk is full, or fails.
     """
-    views = {each.run.records().run_id: each.run for each in planned}
+    folders = {each.run_id: each.folder for each in plans}
+    has_clips = any(table.FORMATS[name].has_clips for name in header.formats)
     with open_store(folder, header) as store:
         written = 0
-        cutter = _Cutter(store, ClipFinder(options.clips), options.workers, progress)
-        for each, episodes in _cut_all(planned, cutter, store, report):
+        runs = _planned_runs(plans, options.plan_options(header.fps), store, report)
+        if has_clips:
+            runs = _cut_all(runs, _Cutter(store, ClipFinder(options.clips), options.workers, progress), report)
+        for run, episodes in runs:
             if not episodes:
                 continue
-            store.put_run(run_facts(each.run, lens_of(each.run.records(), header), options.licence))
+            store.put_run(run_facts(run, lens_of(run.records(), header), options.licence))
             _put(store, episodes, report)
             if len(store.rows) > (1 + _REWRITE_SHARE) * written + 16:
                 written = len(store.rows)
-                write_formats(store, views)
+                write_formats(store, folders)
         if store.rows:
-            write_formats(store, views)
-        report.rows = store.rows
+            write_formats(store, folders)
+        report.episodes = len(store.rows)
+        report.seconds = sum(row.episode.duration_s for row in store.rows)
 
 
-def write_formats(store: Store, views: dict[str, RunView]) -> None:
+def write_formats(store: Store, run_folders: dict[str, Path]) -> None:
     """Write all formats of a data set; if there are several, each gets a folder of its own."""
     header, folder = store.header, store.files.folder
-    data_set = DataSet(store.files, header, store.rows, store.runs, views)
+    data_set = DataSet(store.files, header, store.rows, store.runs, run_folders)
     for name in header.formats:
         own = folder / name if len(header.formats) > 1 else folder
         own.mkdir(parents=True, exist_ok=True)
         table.FORMATS[name].write(data_set, own)
+
+
+def _planned_runs(
+    plans: Sequence[RunPlan], options: PlanOptions, store: Store, report: Report
+) -> Iterator[tuple[RunView, list[Episode]]]:
+    """The runs with their episodes, under the keys that these have in the data set."""
+    for each in plans:
+        try:
+            run = view_run(each.folder)
+            yield run, [store.own_key(episode) for episode in plan_run(run, options)]
+        except InputError as error:
+            report.failures.append((str(each.folder), error))
 
 
 class _Cutter:
@@ -142,6 +184,10 @@ class _Cutter:
         """Cut the missing clips of a run's episodes."""
         return self._pool.submit(self._cut, run, [e for e in episodes if not self._store.has_clip(e)], episodes)
 
+    def done(self, episodes: Sequence[Episode]) -> list[Episode]:
+        """Those whose clips are cut."""
+        return [episode for episode in episodes if self._store.has_clip(episode)]
+
     def _cut(self, run: RunView, missing: list[Episode], episodes: Sequence[Episode]) -> None:
         present_s = sum(e.duration_s for e in episodes) - sum(e.duration_s for e in missing)
         update = partial(self._update, run.records().run_id, present_s)
@@ -159,31 +205,34 @@ class _Cutter:
 
 
 def _cut_all(
-    planned: Sequence[Planned], cutter: _Cutter, store: Store, report: Report
-) -> Iterator[tuple[Planned, list[Episode]]]:
+    runs: Iterable[tuple[RunView, list[Episode]]], cutter: _Cutter, report: Report
+) -> Iterator[tuple[RunView, list[Episode]]]:
     """Cut what is new, several runs at a time, and yield the runs in their order."""
-    pending: deque[tuple[Planned, list[Episode], Future[None]]] = deque()
+    pending: deque[tuple[RunView, list[Episode], Future[None]]] = deque()
+
+    def finished() -> tuple[RunView, list[Episode]]:
+        run, episodes, future = pending.popleft()
+        try:
+            future.result()
+        except EgocleanError as error:
+            report.failures.append((str(run.layout.root), error))
+        return run, cutter.done(episodes)
+
     with cutter:
-        for number, each in enumerate(planned):
-            episodes = [store.own_key(episode) for episode in each.episodes]
-            pending.append((each, episodes, cutter.start(each.run, episodes)))
-            while len(pending) >= 2 * cutter.workers or (pending and number == len(planned) - 1):
-                done, its, future = pending.popleft()
-                try:
-                    future.result()
-                except EgocleanError as error:
-                    report.failures.append((str(done.run.layout.root), error))
-                yield done, [episode for episode in its if store.has_clip(episode)]
+        for run, episodes in runs:
+            pending.append((run, episodes, cutter.start(run, episodes)))
+            if len(pending) >= 2 * cutter.workers:
+                yield finished()
+        while pending:
+            yield finished()
 
 
 def _put(store: Store, episodes: Sequence[Episode], report: Report) -> None:
     rows = []
     for episode in episodes:
         if store.is_new(episode):
-            clip = store.cut_facts(episode)
-            if clip is not None:
-                rows.append(Row(episode=episode, clip=clip))
-                report.added += 1
+            rows.append(Row(episode=episode, cut=store.cut_facts(episode)))
+            report.added += 1
         elif (row := store.row_of(episode.key)).episode != episode:
             rows.append(row.model_copy(update={"episode": episode}))
             report.updated += 1

@@ -4,6 +4,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 from typing import Final, Literal, TypeAlias
 
 from exporters.dataset.episode import Box, Episode, EpisodeAction, Outcome, Split
@@ -15,8 +17,8 @@ from stream.records.schema.manifest import Manifest
 
 Select: TypeAlias = Literal["all", "typical", "anomalous", "described"]
 
-_WORKER: Final = re.compile(r"worker[_-]?\d+", re.IGNORECASE)
-_FACTORY: Final = re.compile(r"factory[_-]?\d+", re.IGNORECASE)
+_WORKER: Final = re.compile(r"(worker)[_-]?(\d+)", re.IGNORECASE)
+_FACTORY: Final = re.compile(r"(factory)[_-]?(\d+)", re.IGNORECASE)
 """Egocentric-10K and -100K name both in their paths: factory001/worker001/part000.tar."""
 
 
@@ -38,28 +40,43 @@ class PlanOptions:
 def plan_run(run: RunView, options: PlanOptions) -> list[Episode]:
     """The episodes of a run, in order of time.
 
-    A segment that is not closed, or that its annotator has still to describe, is left to a later call.
+    A segment that is not closed, or that its annotator has still to describe, is left to a later call, and so are those
+    after it: a data set that grows with its run has the same order as one that was exported in the end.
 
     Raises:
         InputError: the run has no records, or its clip's frame rate is unknown and the options set none.
     """
     fps = options.fps or _own_fps(run.records())
-    worker = worker_of(run.records(), run.stem)
+    worker = worker_of(run.records()) or run.stem
     split = split_of(worker, options)
     episodes = (
         episode
-        for segment in run.closed
-        if _is_settled(run, segment)
+        for segment in takewhile(partial(_is_settled, run), run.closed)
         for episode in _episodes(run, segment, fps, options.longest_s, worker, split)
     )
     return [episode for episode in episodes if _is_selected(episode, options)]
 
 
-def worker_of(manifest: Manifest, stem: str) -> str:
-    """The worker that the clip's path or address names; otherwise the clip itself."""
-    path = manifest.source.name
-    found = [match[-1] for pattern in (_FACTORY, _WORKER) if (match := pattern.findall(path))]
-    return "/".join(found) if _WORKER.search(path) else stem
+def worker_of(manifest: Manifest) -> str:
+    """The worker, such as ``factory001/worker001``, that the clip's sidecar or its path names; ``""`` if none does."""
+    sidecar, path = manifest.source.sidecar or {}, manifest.source.name
+    factory, worker = (
+        _id(str(sidecar.get(f"{name}_id") or ""), pattern) or _id_in(path, pattern)
+        for name, pattern in (("factory", _FACTORY), ("worker", _WORKER))
+    )
+    return "/".join(filter(None, (factory, worker))) if worker else ""
+
+
+def _id(text: str, pattern: re.Pattern[str]) -> str:
+    """An id as it is written in one way: ``worker001`` for ``worker_001``; others as they are."""
+    match = pattern.fullmatch(text)
+    return "".join(match.groups()).lower() if match else text
+
+
+def _id_in(path: str, pattern: re.Pattern[str]) -> str:
+    """The last id in a path; ``""`` if there is none."""
+    found = ["".join(each) for each in pattern.findall(path)]
+    return found[-1].lower() if found else ""
 
 
 def split_of(worker: str, options: PlanOptions) -> Split:

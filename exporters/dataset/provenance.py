@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from exporters.dataset.store import Header, Row, RunFacts
+from exporters.dataset.rows import Row
+from exporters.dataset.store import Header, RunFacts
 from exporters.run_view import RunView
 from stream.records import SegmentSkipped
 from stream.records.schema.manifest import Manifest, packages

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.dataset.data_set import DataSet, episode_facts
-from exporters.dataset.store import Row
+from exporters.dataset.rows import Row
 from stream.records.store.atomic import replace_file
 
 

@@ -11,16 +11,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from exporters.dataset.episode import STRICT, ClipFacts, Episode
+from exporters.dataset.rows import Row, RowLog, Rows
 from stream.errors import InputError, UsageError
 from stream.records.store.append_log import AppendLog
 from stream.records.store.atomic import remove_tree, replace_file
 
 STATE: Final = ".export"
+_FLAGS: Final = MappingProxyType({"picture": "video", "longest_px": "size"})
+"""Options whose flags have other names."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -43,15 +47,6 @@ class Header(BaseModel):
     seed: int
     options: dict[str, Any] = {}
     """Of the formats."""
-
-
-class Row(BaseModel):
-    """An episode with its clip."""
-
-    model_config = STRICT
-
-    episode: Episode
-    clip: ClipFacts
 
 
 class RunFacts(BaseModel):
@@ -107,16 +102,16 @@ class Store:
         """Read the state; ``open_store`` creates and locks the folder."""
         self.files = files
         self.header = header
-        self._rows = {row.episode.key: row for row in _read_lines(files.episodes, Row)}
-        self._keys = {_part_of(row.episode): key for key, row in self._rows.items()}
+        self._log = RowLog(files.episodes)
+        self._keys = {_part_of(row.episode): row.episode.key for row in self._log.rows}
         """Key of each part of a run's segment, also of those that are still to be added."""
-        self._taken = set(self._rows)
+        self._taken = set(self._keys.values())
         self._runs = {run.run_id: run for run in _read_lines(files.runs, RunFacts)}
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> Rows:
         """All episodes, in the order in which they were added."""
-        return tuple(self._rows.values())
+        return self._log.rows
 
     @property
     def runs(self) -> tuple[RunFacts, ...]:
@@ -134,13 +129,11 @@ class Store:
 
     def is_new(self, episode: Episode) -> bool:
         """Whether the data set lacks the episode."""
-        return episode.key not in self._rows
+        return episode.key not in self._log
 
     def put_rows(self, rows: Iterable[Row]) -> int:
         """Add episodes, or replace what is known of them; returns the number of lines written."""
-        changed = [row for row in rows if self._rows.get(row.episode.key) != row]
-        _append(self.files.episodes, changed)
-        self._rows.update((row.episode.key, row) for row in changed)
+        changed = self._log.put(rows)
         for row in changed:
             self.files.facts(row.episode.key).unlink(missing_ok=True)
         return len(changed)
@@ -153,7 +146,7 @@ class Store:
 
     def row_of(self, key: str) -> Row:
         """The row of an episode that the data set has."""
-        return self._rows[key]
+        return self._log.row_of(key)
 
     def has_clip(self, episode: Episode) -> bool:
         """Whether its clip is cut."""
@@ -166,7 +159,7 @@ class Store:
             return None
         found = Row.model_validate_json(path.read_bytes())
         same = found.episode.run_id, found.episode.t_start_s, found.episode.frames
-        return found.clip if same == (episode.run_id, episode.t_start_s, episode.frames) else None
+        return found.cut if same == (episode.run_id, episode.t_start_s, episode.frames) else None
 
 
 def _part_of(episode: Episode) -> tuple[str, str, int]:
@@ -222,10 +215,20 @@ def _lock(fd: int, folder: Path) -> None:
 
 
 def _require_same(folder: Path, there: Header, requested: Header) -> None:
-    for name, value in there.model_dump().items():
-        value_now = getattr(requested, name)
-        if value_now != value:
-            raise UsageError(f"--to {folder} holds an export with {name} {value}, not {value_now}: name another folder")
+    earlier, now = _flags(there), _flags(requested)
+    for name, value in earlier.items():
+        if now[name] != value:
+            raise UsageError(f"--to {folder} holds an export with {name} {value}, not {now[name]}: name another folder")
+
+
+def _flags(header: Header) -> dict[str, str]:
+    """The options of a data set as the user names them."""
+    values = {**header.model_dump(exclude={"v", "formats", "options"}), **header.options}
+    flags = {
+        _FLAGS.get(name, name.replace("_", "-")): "unset" if value is None else str(value)
+        for name, value in values.items()
+    }
+    return {"FORMAT": ",".join(header.formats), **{f"--{name}": value for name, value in flags.items()}}
 
 
 def _read_header(path: Path) -> Header:

@@ -15,8 +15,9 @@ from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
 from exporters.dataset.record import episode_record
+from exporters.dataset.rows import Row
 from exporters.dataset.spans import action_spans
-from exporters.dataset.store import Row, link
+from exporters.dataset.store import link
 from stream.records.store.atomic import replace_file
 
 _MS_PER_S: Final = 1000

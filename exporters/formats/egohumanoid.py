@@ -7,6 +7,10 @@ a head camera measures none of them.
 """
 
 import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +22,7 @@ from exporters.dataset.data_set import DataSet
 from exporters.dataset.extra import require_extra
 from exporters.dataset.pictures import jpegs
 from exporters.dataset.record import episode_record, outdated
-from exporters.dataset.store import Row
+from exporters.dataset.rows import Row
 from stream.records.store.atomic import replaced_when_whole
 
 PICTURES: Final = "observation_image_left"
@@ -46,7 +50,7 @@ def _write_episode(data_set: DataSet, row: Row, path: Path) -> None:
     import h5py
 
     episode = row.episode
-    with replaced_when_whole(path) as part, h5py.File(part, "w", libver=_VERSIONS) as file:
+    with replaced_when_whole(path) as part, _as_os_errors(path), h5py.File(part, "w", libver=_VERSIONS) as file:
         shape = (episode.frames,)
         pictures = file.create_dataset(PICTURES, shape, h5py.vlen_dtype(np.uint8), track_times=False)
         for number, jpeg in enumerate(jpegs(data_set.clip(row))):
@@ -55,6 +59,18 @@ def _write_episode(data_set: DataSet, row: Row, path: Path) -> None:
         times_ns = np.round(times_s * 1e9).astype(np.int64)
         file.create_dataset("camera_timestamp", data=times_ns, track_times=False)
         file.attrs.update(_attributes(data_set, row))
+
+
+@contextmanager
+def _as_os_errors(path: Path) -> Iterator[None]:
+    """HDF5 raises ``RuntimeError``, with the error's number in its text, if what it still held cannot be written."""
+    try:
+        yield
+    except RuntimeError as error:
+        found = re.search(r"errno = (\d+)", str(error))
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
 
 
 def _attributes(data_set: DataSet, row: Row) -> dict[str, Any]:

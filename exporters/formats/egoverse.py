@@ -20,8 +20,8 @@ from exporters.dataset.episode import Episode
 from exporters.dataset.extra import require_extra
 from exporters.dataset.pictures import jpegs
 from exporters.dataset.record import episode_record, outdated
+from exporters.dataset.rows import Row
 from exporters.dataset.spans import action_spans
-from exporters.dataset.store import Row
 from stream.records.store.atomic import replaced_folder
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from exporters.dataset.boxes import FrameBox, frame_boxes
 from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.dataset.episode import Episode
+from exporters.dataset.rows import Row
 from exporters.dataset.spans import action_spans
-from exporters.dataset.store import Row, link
+from exporters.dataset.store import link
 from stream.records.store.atomic import replace_file, replaced_when_whole
 
 MODEL_VERSION: Final = "egoclean-stream"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
-from exporters.dataset.parquet import write_parquet
+from exporters.dataset.parquet import schema_of, write_parquet, write_rows
 from exporters.dataset.store import link
 from exporters.lerobot.episodes import EPISODES_PER_FILE, data_file, episode_rows, video_file
 from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS, FRAMES, PROVENANCE, features_of
 from exporters.lerobot.files import write_json
 from exporters.lerobot.frames import Numbering, frame_columns, number
 from exporters.lerobot.language import LANGUAGE_FEATURES, language_columns
-from exporters.lerobot.statistics import frame_statistics, picture_quantiles, picture_statistics, subtask_statistics
+from exporters.lerobot.statistics import frame_statistics, picture_statistics, subtask_statistics
 from exporters.lerobot.subtasks import number_subtasks, subtask_column
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ def _write_root(data_set: DataSet, numbering: Numbering, root: Path) -> None:
         chunk, file = video_file(index)
         link(data_set.clip(row), root / f"videos/{CAMERA}/chunk-{chunk:03d}/file-{file:03d}.mp4")
     subtasks = number_subtasks(numbering.rows, {"": 0}) if language == "subtask" else {}
-    _withdraw_if_renumbered(root / "meta", {"task": numbering.tasks, "subtask": subtasks})
+    texts = {"task": numbering.tasks} | ({"subtask": subtasks} if subtasks else {})
+    _withdraw_if_renumbered(root / "meta", texts)
+    for name, numbers in texts.items():  # before the frames that refer to them
+        _write_texts(root / f"meta/{name}s.parquet", name, numbers)
     for start in range(0, len(numbering.rows), EPISODES_PER_FILE):
         stop = min(start + EPISODES_PER_FILE, len(numbering.rows))
         chunk, file = data_file(start)
@@ -52,16 +55,14 @@ def _write_root(data_set: DataSet, numbering: Numbering, root: Path) -> None:
 
 
 def _write_meta(data_set: DataSet, numbering: Numbering, root: Path, language: str, subtasks: dict[str, int]) -> None:
-    import pyarrow as pa
-
     meta = root / "meta"
-    _write_texts(meta / "tasks.parquet", "task", numbering.tasks)
-    if language == "subtask":
-        _write_texts(meta / "subtasks.parquet", "subtask", subtasks)
-    episodes = pa.Table.from_pylist(list(episode_rows(data_set, numbering)), _episode_schema(data_set, numbering))
-    write_parquet(meta / "episodes/chunk-000/file-000.parquet", episodes.schema, [episodes])
-    pictures = picture_statistics(numbering.rows) | picture_quantiles(numbering.rows)
+    write_rows(
+        meta / "episodes/chunk-000/file-000.parquet",
+        schema_of(next(episode_rows(data_set, numbering))),
+        episode_rows(data_set, numbering),
+    )
     texts = {"subtask_index": subtask_statistics(numbering, subtasks)} if language == "subtask" else {}
+    pictures = picture_statistics(numbering.rows)
     write_json(meta / "stats.json", {**frame_statistics(numbering), **texts, CAMERA: pictures})
     describe(root, data_set, numbering.rows, tags=("LeRobot",), configs=FRAMES, provenance=PROVENANCE)
     extra = {"columns": LANGUAGE_FEATURES, "subtask": _SUBTASK}.get(language, {})
@@ -99,7 +100,7 @@ def _frame_tables(
 
     for first in range(*span, _EPISODES_PER_GROUP):
         last = min(first + _EPISODES_PER_GROUP, span[1])
-        rows = numbering.rows[first:last]
+        rows = tuple(numbering.rows[first:last])
         columns = [pa.array(column) for column in frame_columns(numbering, first, last).values()]
         if language == "columns":
             columns += language_columns(data_set, rows)
@@ -154,12 +155,3 @@ def _write_texts(path: Path, name: str, numbers: dict[str, int]) -> None:
     schema = pa.schema(fields, metadata={"pandas": json.dumps(pandas)})
     table = pa.Table.from_arrays([pa.array(list(numbers.values())), pa.array(list(numbers))], schema=schema)
     write_parquet(path, schema, [table])
-
-
-def _episode_schema(data_set: DataSet, numbering: Numbering) -> "pa.Schema":
-    """Types of the columns: those that hold nulls in one data set hold numbers in another."""
-    import pyarrow as pa
-
-    first = next(episode_rows(data_set, numbering))
-    known = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.string())}
-    return pa.schema([(name, known.get(type(value), pa.float64())) for name, value in first.items()])

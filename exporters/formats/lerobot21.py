@@ -13,8 +13,8 @@ from exporters.dataset.data_set import DataSet, episode_facts
 from exporters.dataset.parquet import table_bytes
 from exporters.dataset.store import link
 from exporters.lerobot.features import CAMERA, EPISODES_PER_CHUNK, FRAME_COLUMNS, FRAMES, PROVENANCE, features_of
-from exporters.lerobot.files import write_json, write_json_lines
-from exporters.lerobot.frames import Numbering, frame_columns, number
+from exporters.lerobot.files import json_line, write_json, write_json_lines
+from exporters.lerobot.frames import Column, Numbering, frame_columns, number
 from exporters.lerobot.statistics import column_statistics, picture_statistics
 from exporters.lerobot.subtasks import number_subtasks, subtask_column
 from stream.records.store.atomic import replace_file
@@ -43,26 +43,48 @@ def write(data_set: DataSet, folder: Path) -> None:
         for index, row in enumerate(rows):
             link(data_set.clip(row), root / _path(_VIDEO, index))
         columns = {_SUBTASK: texts} if has_subtasks else {}
-        statistics = list(_write_frames(numbering, root, columns))
-        _write_meta(data_set, numbering, root, texts, statistics, list(columns))
+        _write_texts(root / "meta", texts)
+        for index, found in enumerate(_columns(numbering, columns)):
+            _write_frames(root, index, found)
+        _write_meta(data_set, numbering, root, texts, columns)
 
 
-def _write_frames(numbering: Numbering, root: Path, subtasks: dict[str, dict[str, int]]) -> Iterator[dict[str, Any]]:
-    """Write the frames of each episode whose file differs, and yield its statistics."""
+def _write_texts(meta: Path, texts: dict[str, int]) -> None:
+    """Write ``tasks.jsonl``. If texts were not only added, what frames refer to changes, and ``info.json`` goes."""
+    path = meta / "tasks.jsonl"
+    before = path.read_bytes() if path.exists() else b""
+    content = b"".join(json_line({"task_index": at, "task": text}) for text, at in texts.items())
+    if not content.startswith(before):
+        (meta / "info.json").unlink(missing_ok=True)
+    meta.mkdir(parents=True, exist_ok=True)
+    replace_file(path, content)
+
+
+def _columns(numbering: Numbering, subtasks: dict[str, dict[str, int]]) -> Iterator[dict[str, Column]]:
+    """The columns of each episode's frames."""
     for index, row in enumerate(numbering.rows):
         columns = frame_columns(numbering, index, index + 1)
-        columns |= {name: subtask_column(row.episode, numbers) for name, numbers in subtasks.items()}
-        path = root / _path(_DATA, index)
-        content = table_bytes(_table(columns))
-        if not path.exists() or path.read_bytes() != content:
-            (root / "meta/info.json").unlink(missing_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, content)
+        yield columns | {name: subtask_column(row.episode, numbers) for name, numbers in subtasks.items()}
+
+
+def _write_frames(root: Path, index: int, columns: dict[str, Column]) -> None:
+    """Write the frames of an episode if its file differs."""
+    path = root / _path(_DATA, index)
+    content = table_bytes(_table(columns))
+    if not path.exists() or path.read_bytes() != content:
+        (root / "meta/info.json").unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+
+
+def _statistics(numbering: Numbering, subtasks: dict[str, dict[str, int]]) -> Iterator[dict[str, Any]]:
+    """The statistics of each episode."""
+    for index, (row, columns) in enumerate(zip(numbering.rows, _columns(numbering, subtasks), strict=True)):
         found = {name: column_statistics(column) for name, column in columns.items()}
-        yield {CAMERA: picture_statistics([row]), **found}
+        yield {"episode_index": index, "stats": {CAMERA: picture_statistics([row], with_quantiles=False), **found}}
 
 
-def _table(columns: dict[str, Any]) -> "pa.Table":
+def _table(columns: dict[str, Column]) -> "pa.Table":
     import pyarrow as pa
 
     return pa.table({name: pa.array(column, FRAME_COLUMNS.get(name, "int64")) for name, column in columns.items()})
@@ -73,20 +95,15 @@ def _write_meta(
     numbering: Numbering,
     root: Path,
     texts: dict[str, int],
-    statistics: Sequence[dict[str, Any]],
-    subtasks: Sequence[str],
+    columns: dict[str, dict[str, int]],
 ) -> None:
-    meta, rows = root / "meta", numbering.rows
-    episodes = [
+    meta, rows, subtasks = root / "meta", numbering.rows, list(columns)
+    episodes = (
         {"episode_index": index, "tasks": [row.episode.caption], "length": row.episode.frames}
         for index, row in enumerate(rows)
-    ]
-    write_json_lines(meta / "tasks.jsonl", ({"task_index": at, "task": text} for text, at in texts.items()))
-    write_json_lines(meta / "episodes.jsonl", episodes)
-    write_json_lines(
-        meta / "episodes_stats.jsonl",
-        ({"episode_index": index, "stats": each} for index, each in enumerate(statistics)),
     )
+    write_json_lines(meta / "episodes.jsonl", episodes)
+    write_json_lines(meta / "episodes_stats.jsonl", _statistics(numbering, columns))
     write_json_lines(
         meta / "segments.jsonl",
         ({"episode_index": index, **episode_facts(data_set, row)} for index, row in enumerate(rows)),

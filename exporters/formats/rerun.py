@@ -5,6 +5,7 @@ lane of the state timeline.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,14 +15,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from exporters.dataset.boxes import FrameBox, frame_boxes
 from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
 from exporters.dataset.extra import require_extra
 from exporters.dataset.record import episode_record, outdated
+from exporters.dataset.rows import Row
 from exporters.dataset.spans import action_spans
-from exporters.dataset.store import Row
+from stream.errors import NoRoomError
 from stream.records.store.atomic import replace_file, replaced_when_whole
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ _FILTERS: Final = MappingProxyType({"h264": "h264_mp4toannexb", "hevc": "hevc_mp
 _RERUN_NAMES: Final = MappingProxyType({"h264": "H264", "hevc": "H265", "av1": "AV1"})
 COLORS: Final = MappingProxyType({"typical": 0x4477AAFF, "anomalous": 0xEE6677FF, "unknown": 0x999999FF})
 _PACKETS_AT_ONCE: Final = 256
+_FOOTER, _FOOTER_BYTES = b"RRF2FOOT", 12
+"""The end of a recording: the footer's mark and four bytes (``re_log_encoding``, ``StreamFooter``)."""
 
 require = partial(require_extra, "rerun", "rerun")
 
@@ -117,6 +123,20 @@ def _write_episode(data_set: DataSet, row: Row, path: Path) -> None:
         _log_texts(recording, json.dumps(episode_record(data_set, row), indent=1), episode)
         recording.flush()
         recording.disconnect()
+        _require_footer(part, path)
+
+
+def _require_footer(part: Path, path: Path) -> None:
+    """Rerun prints a failed write as a line of its log, and raises nothing.
+
+    Raises:
+        NoRoomError: the recording does not end with its footer.
+    """
+    with part.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _FOOTER_BYTES))
+        is_whole = file.read().startswith(_FOOTER)
+    if not is_whole:
+        raise NoRoomError(f"Rerun could not write {path} to its end: free room on its disk, then repeat the command")
 
 
 def _blueprint() -> "rr.blueprint.Blueprint":
@@ -159,7 +179,7 @@ def _log_video(recording: "rr.RecordingStream", clip: Path, codec: str) -> None:
 def _log_lanes(recording: "rr.RecordingStream", episode: Episode) -> None:
     import rerun as rr
 
-    colors = rr.StateConfiguration(values=list(COLORS), colors=list(COLORS.values()))
+    colors = rr.StateConfiguration(values=list(COLORS), colors=np.array(list(COLORS.values()), np.uint32))
     recording.log("lanes/kind", colors, static=True)
     for name, changes in lanes(episode).items():
         for change in changes:

@@ -9,9 +9,9 @@ import numpy as np
 
 from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet, episode_facts
-from exporters.dataset.parquet import write_parquet
-from exporters.dataset.store import Row
-from exporters.run_view import RunView
+from exporters.dataset.parquet import schema_of, write_parquet, write_rows
+from exporters.dataset.rows import Row
+from exporters.run_view import RunView, view_run
 from stream.errors import NoWindowsError
 
 if TYPE_CHECKING:
@@ -20,19 +20,17 @@ if TYPE_CHECKING:
 
 def write(data_set: DataSet, folder: Path) -> None:
     """Write ``windows/RUN.parquet`` for the runs at hand, ``actions.parquet``, and ``episodes.parquet`` last."""
-    import pyarrow as pa
-
     provenance = {"egoclean-stream": json.dumps(data_set.provenance(data_set.rows))}
-    for run_id, view in data_set.views.items():
+    for run_id, run_folder in data_set.run_folders.items():
+        view = view_run(run_folder)
         if (tables := _window_tables(view)) is not None:
             schema, groups = tables
             write_parquet(folder / "windows" / f"{view.stem}-{run_id}.parquet", schema, groups)
-    actions = [action for row in data_set.rows for action in _actions(row)]
-    table = pa.Table.from_pylist(actions, _action_schema().with_metadata(provenance))
-    write_parquet(folder / "actions.parquet", table.schema, [table])
-    episodes = [episode_facts(data_set, row) for row in data_set.rows]
-    table = pa.Table.from_pylist(episodes, _episode_schema(episodes[0]).with_metadata(provenance))
-    write_parquet(folder / "episodes.parquet", table.schema, [table])
+    actions = (action for row in data_set.rows for action in _actions(row))
+    write_rows(folder / "actions.parquet", _action_schema().with_metadata(provenance), actions)
+    facts = (episode_facts(data_set, row) for row in data_set.rows)
+    schema = schema_of(episode_facts(data_set, data_set.rows[0])).with_metadata(provenance)
+    write_rows(folder / "episodes.parquet", schema, facts)
     names = ["episodes", "actions", *(["windows"] if (folder / "windows").exists() else [])]
     files = {"windows": "windows/*.parquet"}
     configs = {name: {"train": files.get(name, f"{name}.parquet")} for name in names}
@@ -60,13 +58,6 @@ def _action_schema() -> "pa.Schema":
     times = [("t_start_s", pa.float64()), ("t_end_s", pa.float64()), ("active", pa.bool_())]
     keys = [("key", pa.string()), ("segment_id", pa.string())]
     return pa.schema([*keys, *times, *texts, ("objects", pa.list_(box))])
-
-
-def _episode_schema(facts: dict[str, Any]) -> "pa.Schema":
-    import pyarrow as pa
-
-    known = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-    return pa.schema([(name, known.get(type(value), pa.float64())) for name, value in facts.items()])
 
 
 def _window_tables(view: RunView) -> "tuple[pa.Schema, Iterator[pa.Table]] | None":

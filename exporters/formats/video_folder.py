@@ -1,14 +1,14 @@
 """A folder of clips with ``metadata.jsonl``, as Hugging Face ``datasets`` and the hub's viewer read it."""
 
-import json
 from pathlib import Path
 from typing import Final
 
 from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet
+from exporters.dataset.rows import Row
 from exporters.dataset.store import link
 from exporters.formats.webdataset import sample_facts
-from stream.records.store.atomic import replace_file
+from exporters.lerobot.files import write_json_lines
 
 _FOLDERS: Final = {"train": "train", "val": "validation"}
 """Names of the splits in ``datasets``."""
@@ -18,10 +18,13 @@ def write(data_set: DataSet, folder: Path) -> None:
     """Write a folder for each split; each one's metadata last."""
     for split, rows in data_set.splits():
         own = folder / _FOLDERS[split]
-        lines = []
         for row in rows:
-            name = f"{row.episode.key}.mp4"
-            link(data_set.clip(row), own / name)
-            lines.append(json.dumps({"file_name": name, **sample_facts(data_set, row)}))
-        replace_file(own / "metadata.jsonl", ("\n".join(lines) + "\n").encode())
+            link(data_set.clip(row), own / _name(row))
+        write_json_lines(
+            own / "metadata.jsonl", ({"file_name": _name(row), **sample_facts(data_set, row)} for row in rows)
+        )
     describe(folder, data_set, data_set.rows, tags=("video",))
+
+
+def _name(row: Row) -> str:
+    return f"{row.episode.key}.mp4"

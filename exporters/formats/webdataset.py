@@ -7,13 +7,13 @@ first samples, and drop or truncate silently what differs later.
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from exporters.dataset.card import describe
 from exporters.dataset.data_set import DataSet, episode_facts
-from exporters.dataset.store import Row
+from exporters.dataset.rows import Row, Rows
 from stream.records.store.atomic import replaced_when_whole
 
 SHARD_BYTES: Final = 512 * 1024 * 1024
@@ -41,32 +41,52 @@ def sample_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
     return {**facts, **filled, **known, "actions": json.dumps(actions)}
 
 
-def _shards(rows: Sequence[Row]) -> list[list[Row]]:
+def _shards(rows: Rows) -> Iterator[Rows]:
     """Rows in shards. A shard that is full never changes when the data set grows."""
-    shards: list[list[Row]] = [[]]
-    size_bytes = 0
-    for row in rows:
-        if shards[-1] and size_bytes + row.clip.size_bytes > SHARD_BYTES:
-            shards.append([])
-            size_bytes = 0
-        shards[-1].append(row)
+    first = size_bytes = 0
+    for number, row in enumerate(rows):
+        if number > first and size_bytes + row.clip.size_bytes > SHARD_BYTES:
+            yield rows[first:number]
+            first, size_bytes = number, 0
         size_bytes += row.clip.size_bytes
-    return shards
+    yield rows[first:]
 
 
-def _write_shard(data_set: DataSet, rows: Sequence[Row], path: Path) -> None:
+def _write_shard(data_set: DataSet, rows: Rows, path: Path) -> None:
+    """Write a shard, unless the one that is there holds the same samples."""
+    if path.exists() and _holds(path, data_set, rows):
+        return
     with replaced_when_whole(path) as part, tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
         for row in rows:
-            key = row.episode.key
-            clip = data_set.clip(row)
-            with clip.open("rb") as file:
-                tar.addfile(_member(f"{key}.mp4", row.clip.size_bytes), file)
-            _add(tar, f"{key}.json", json.dumps(sample_facts(data_set, row)).encode())
-            _add(tar, f"{key}.txt", row.episode.caption.encode())
+            with data_set.clip(row).open("rb") as file:
+                tar.addfile(_member(f"{row.episode.key}.mp4", row.clip.size_bytes), file)
+            for name, content in _texts(data_set, row):
+                tar.addfile(_member(name, len(content)), io.BytesIO(content))
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    tar.addfile(_member(name, len(content)), io.BytesIO(content))
+def _holds(path: Path, data_set: DataSet, rows: Rows) -> bool:
+    """Whether a shard holds just these samples: its texts are compared, among them the digest of each clip."""
+    with tarfile.open(path) as tar:
+        for row in rows:
+            if tar.next() is None:
+                return False
+            for name, content in _texts(data_set, row):
+                member = tar.next()
+                file = (
+                    tar.extractfile(member) if member and (member.name, member.size) == (name, len(content)) else None
+                )
+                if file is None or file.read() != content:
+                    return False
+        return tar.next() is None
+
+
+def _texts(data_set: DataSet, row: Row) -> list[tuple[str, bytes]]:
+    """The members of a sample beside its clip."""
+    key = row.episode.key
+    return [
+        (f"{key}.json", json.dumps(sample_facts(data_set, row)).encode()),
+        (f"{key}.txt", row.episode.caption.encode()),
+    ]
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:

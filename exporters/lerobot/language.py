@@ -12,7 +12,7 @@ import numpy as np
 from exporters.dataset.boxes import frame_boxes
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode
-from exporters.dataset.store import Row
+from exporters.dataset.rows import Row
 from exporters.lerobot.features import CAMERA
 from exporters.lerobot.subtasks import subtask_spans
 

@@ -4,13 +4,13 @@ They are computed from the number of times that each value occurs, so memory doe
 are those of everything, and not averaged over episodes, which LeRobot up to 0.6.1 did and 0.6.1 undid.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from exporters.dataset.store import Row
+from exporters.dataset.rows import Row
 from exporters.lerobot.frames import Numbering
 from exporters.lerobot.subtasks import subtask_column
 
@@ -23,14 +23,13 @@ Counts = npt.NDArray[np.int64]
 
 def frame_statistics(numbering: Numbering) -> dict[str, Statistics]:
     """Of the columns that every data set has; every entry is a list of one number."""
-    lengths = np.array([row.episode.frames for row in numbering.rows], np.int64)
-    tasks = np.array([numbering.tasks[row.episode.caption] for row in numbering.rows], np.int64)
+    lengths = numbering.lengths
     task_counts = np.zeros(len(numbering.tasks), np.int64)
-    np.add.at(task_counts, tasks, lengths)
+    np.add.at(task_counts, numbering.task_of, lengths)
     longest = int(lengths.max())
     frames = np.arange(longest, dtype=np.float64)
     frame_counts = len(lengths) - np.searchsorted(np.sort(lengths), np.arange(longest), side="right")
-    times = (np.arange(longest) / numbering.rows[0].episode.fps).astype(np.float32).astype(np.float64)
+    times = (np.arange(longest) / numbering.fps).astype(np.float32).astype(np.float64)
     return {
         "timestamp": _of_values(times, frame_counts),
         "frame_index": _of_values(frames, frame_counts),
@@ -78,28 +77,19 @@ def quantiles(values: Values, counts: Counts) -> Statistics:
     return {name: [float(value)] for name, value in zip(QUANTILES, found, strict=True)}
 
 
-def picture_statistics(rows: Sequence[Row]) -> Statistics:
+def picture_statistics(rows: Iterable[Row], *, with_quantiles: bool = True) -> Statistics:
     """Of the pictures, from their histograms: (3, 1, 1) nested lists in 0..1, and the number of frames."""
-    counts = _rgb_counts(rows)
+    counts, frames = np.zeros((3, 256), np.int64), 0
+    for row in rows:
+        counts += np.frombuffer(row.clip.rgb_histogram, "<i8").reshape(3, 256)
+        frames += row.episode.frames
     values = np.arange(256) / 255.0
     channels = [counted(values, channel) for channel in counts]
     found = {name: [[each[name]] for each in channels] for name in ("min", "max", "mean", "std")}
-    return {**found, "count": [sum(row.episode.frames for row in rows)]}
-
-
-def picture_quantiles(rows: Sequence[Row]) -> Statistics:
-    """Quantiles of the pictures: (3, 1, 1) nested lists in 0..1."""
-    values = np.arange(256) / 255.0
-    channels = [quantiles(values, channel) for channel in _rgb_counts(rows)]
-    return {name: [[each[name]] for each in channels] for name in QUANTILES}
-
-
-def _rgb_counts(rows: Sequence[Row]) -> Counts:
-    """(3, 256) int64: pixels of each value, of all episodes together."""
-    counts = np.zeros((3, 256), np.int64)
-    for row in rows:
-        counts += np.frombuffer(row.clip.rgb_histogram, "<i8").reshape(3, 256)
-    return counts
+    if with_quantiles:
+        shares = [quantiles(values, channel) for channel in counts]
+        found |= {name: [[each[name]] for each in shares] for name in QUANTILES}
+    return {**found, "count": [frames]}
 
 
 def _of_values(values: Values, counts: Counts) -> Statistics:

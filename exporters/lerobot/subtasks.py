@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from exporters.dataset.episode import Episode
+from exporters.dataset.rows import Row
 from exporters.dataset.spans import IDLE
-from exporters.dataset.store import Row
 
 
 def subtask_spans(episode: Episode) -> list[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,8 @@ from stream.ui.progress import BYTES, SECONDS, progress
 from stream.ui.text import clock, print_line
 
 if TYPE_CHECKING:
-    from exporters.dataset.export import Planned, Report
+    from exporters.dataset.export import Report, RunPlan
     from exporters.dataset.push import Push
-    from exporters.run_view import RunView
 
 _LOG: Final = logging.getLogger(__name__)
 _PATH = PathName()
@@ -87,29 +87,47 @@ def export(
     """
     from exporters.dataset.export import Report
     from exporters.dataset.export import export as export_runs
-    from exporters.run_view import view_runs
 
     offline = chosen.options("-").runtime.offline
     console, report = Console(), Report()
     names = _formats(formats)
     pushing = _push(push, names, options, public=public, offline=offline) if push else None
-    planned, fps = _planned(list(view_runs(runs, report.failures)), folder, options)
-    seconds = _announce(console, planned, names)
-    if not dry_run:
+    plans, fps = _plans(runs, folder, options, report)
+    seconds = _announce(console, plans, names)
+    if options.val_fraction:
+        _announce_splits(console, plans)
+    if plans and not dry_run:
         with _resumable(folder), progress(console, folder.name, SECONDS, seconds) as job:
-            export_runs(planned, folder, options.header(names, fps), options, report, job.update)
+            export_runs(plans, folder, options.header(names, fps), options, report, job.update)
         _show(console, report, folder)
-        if pushing is not None and report.rows:
+        if pushing is not None and report.episodes:
             _send(console, pushing, folder, names[0])
-    sys.exit(_show_failures(console, report, some=dry_run or bool(report.rows)))
+    sys.exit(_show_failures(console, report, some=bool(plans and dry_run) or bool(report.episodes)))
 
 
-def _announce(console: Console, planned: "Sequence[Planned]", names: Sequence[str]) -> float:
+def _announce(console: Console, plans: "Sequence[RunPlan]", names: Sequence[str]) -> float:
     """Print what will be exported; returns the seconds of video."""
-    seconds = sum(each.seconds for each in planned)
-    count = sum(len(each.episodes) for each in planned)
-    print_line(console, f"{count} episodes, {clock(seconds)}, of {len(planned)} runs, as {', '.join(names)}")
+    seconds = sum(each.seconds for each in plans)
+    count = sum(each.episodes for each in plans)
+    print_line(console, f"{count} episodes, {clock(seconds)}, of {len(plans)} runs, as {', '.join(names)}")
     return seconds
+
+
+def _announce_splits(console: Console, plans: "Sequence[RunPlan]") -> None:
+    """Print how many episodes and workers each split gets, and how many runs name no worker."""
+    episodes: dict[str, int] = defaultdict(int)
+    workers: dict[str, set[str]] = defaultdict(set)
+    for each in plans:
+        if each.split is not None:
+            episodes[each.split] += each.episodes
+            workers[each.split].add(each.worker)
+    shares = (f"{split}: {episodes[split]} episodes of {len(workers[split])} workers" for split in ("train", "val"))
+    print_line(console, ", ".join(shares))
+    if unnamed := sum(not each.names_worker for each in plans):
+        print_line(
+            console,
+            f"{unnamed} of {len(plans)} runs name no worker, and each counts as one: a worker may be in both splits",
+        )
 
 
 def _push(address: str, names: Sequence[str], options: ExportOptions, *, public: bool, offline: bool) -> "Push":
@@ -160,7 +178,7 @@ def _resumable(folder: Path) -> Iterator[None]:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    """The formats of a list, each once.
+    """The formats of a list, each once, in the order of the table.
 
     Raises:
         UsageError: one is not known.
@@ -168,33 +186,39 @@ def _formats(text: str) -> tuple[str, ...]:
     """
     from exporters.table import FORMATS
 
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    names = {name.strip(): None for name in text.split(",")}
     for name in names:
         if name not in FORMATS:
             raise UsageError(f"format {name}: must be one of {', '.join(FORMATS)}")
         FORMATS[name].check()
-    return names
+    return tuple(name for name in FORMATS if name in names)
 
 
-def _planned(views: "list[RunView]", folder: Path, options: ExportOptions) -> "tuple[list[Planned], int]":
-    """The episodes of all runs, and their common frame rate."""
+def _plans(folders: Sequence[Path], to: Path, options: ExportOptions, report: "Report") -> "tuple[list[RunPlan], int]":
+    """How much of each run will be exported, and the common frame rate.
+
+    Raises:
+        InputError: no segment is selected.
+    """
     from exporters.dataset.export import plan
     from exporters.dataset.store import read_header
+    from exporters.run_view import view_runs
 
-    earlier = read_header(folder)
-    fps = options.fps or (earlier.fps if earlier else None)
-    planned = plan(views, options.plan_options(fps))
-    first = next((episode for each in planned for episode in each.episodes), None)
-    if first is None:
-        raise InputError(f"nothing to export: no closed segment of {len(views)} runs is selected")
-    return (planned if fps else plan(views, options.plan_options(first.fps))), first.fps
+    earlier = read_header(to)
+    wanted = options.plan_options(options.fps or (earlier.fps if earlier else None))
+    plans, common = plan(view_runs(folders, report.failures), wanted, report)
+    if common.fps is not None and any(each.episodes for each in plans):
+        return plans, common.fps
+    if report.failures:
+        return [], 0
+    raise InputError(f"nothing to export: no closed segment of {len(plans)} runs is selected")
 
 
 def _show(console: Console, report: "Report", folder: Path) -> None:
-    rows = report.rows
-    hours = sum(row.episode.duration_s for row in rows) / 3600
     print_line(
-        console, f"{report.added} episodes added, {report.updated} updated: {len(rows)} in {folder}, {hours:.3f} h"
+        console,
+        f"{report.added} episodes added, {report.updated} updated: {report.episodes} in {folder}, "
+        f"{report.seconds / 3600:.3f} h",
     )
 
 

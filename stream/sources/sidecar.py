@@ -42,6 +42,9 @@ class Sidecar:
     disagreements: tuple[Disagreement, ...] = ()
     fault: str | None = None
     """Why nothing could be compared; None if something was."""
+    factory_id: str | None = None
+    worker_id: str | None = None
+    """Who recorded the clip, and where, as far as the sidecar says so."""
 
     @property
     def warning(self) -> str | None:
@@ -56,7 +59,7 @@ def read_sidecar(source: Source, facts: StreamFacts) -> Sidecar | None:
     """Compare the clip's sidecar, if it has one, with the clip's own facts.
 
     The keys are those of Egocentric-10K and -100K: ``fps``, ``duration_sec``, ``width``, ``height``, ``size_bytes`` and
-    ``codec``. Keys that either side lacks are not compared.
+    ``codec``. Keys that either side lacks are not compared. ``factory_id`` and ``worker_id`` are taken as they are.
     """
     found = source.sidecar()
     if found is None:
@@ -68,7 +71,9 @@ def read_sidecar(source: Source, facts: StreamFacts) -> Sidecar | None:
         return Sidecar(name, fault="is not JSON")
     if not isinstance(content_json, dict):
         return Sidecar(name, fault="is no JSON object")
-    return Sidecar(name, tuple(_disagreements(content_json, _comparable(source, facts))))
+    disagreements = tuple(_disagreements(content_json, _comparable(source, facts)))
+    factory_id, worker_id = (_id(content_json.get(key)) for key in ("factory_id", "worker_id"))
+    return Sidecar(name, disagreements, factory_id=factory_id, worker_id=worker_id)
 
 
 def _comparable(source: Source, facts: StreamFacts) -> dict[str, tuple[SidecarValue | None, float]]:
@@ -90,6 +95,11 @@ def _disagreements(
         theirs = sidecar.get(key)
         if theirs is not None and own is not None and not _agree(theirs, own, tolerance):
             yield Disagreement(key, _shown(theirs), own)
+
+
+def _id(value: object) -> str | None:
+    """An id as it may stand in a record; None if there is none."""
+    return str(_shown(value)) if isinstance(value, str | int) and value != "" else None
 
 
 def _shown(value: object) -> SidecarValue:

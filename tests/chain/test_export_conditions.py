@@ -1,9 +1,6 @@
 """``export`` where something is in its way: a full disk, no network, runs that cannot be read, options from files."""
 
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,22 +10,12 @@ from tests.support.changing import joined, part
 from tests.support.coded_run import CodedSegment, make_coded_run, numbers_in
 from tests.support.data_hub import EGO_100K, clip_bytes, worker_repo
 from tests.support.exports import contents
+from tests.support.full_disk import largest_file
 from tests.support.hub_server import point_client_at, serving
 from tests.support.inline import run_here, run_inline
 
 FORMATS = "clips,lerobot,webdataset"
 GRID = ("--encoder", "grid", "--window", "16@8")
-
-
-@contextmanager
-def largest_file(size_bytes: int) -> Iterator[None]:
-    """Fail at writing beyond this size, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_costs_nothing_that_was_done(coded_run: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import zarr
 
 from tests.support.coded_run import FPS, CodedSegment, make_coded_run, number_of
 from tests.support.exports import contents, export
+from tests.support.full_disk import largest_file
 from tests.support.inline import run_here
 
 FRAMES = [30, 22, 28]
@@ -140,6 +141,19 @@ def test_what_is_missing_is_written_with_the_same_bytes(
     (folder / "egoverse/clip-s0001.zarr.part/zarr.json").write_bytes(b"{")
     export(FORMATS, small_run, folder)
     assert contents(folder) == contents(small)
+
+
+def test_a_disk_that_is_full_at_the_last_byte_of_an_hdf5_episode_costs_nothing(tmp_path: Path) -> None:
+    """HDF5 finds out when it closes the file, and says so in its own way."""
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5)])
+    words: list[str | Path] = ["export", "egohumanoid", run, "--video", "raw", "--to"]
+    assert run_here(*words, tmp_path / "whole").returncode == 0
+    with largest_file((tmp_path / "whole/episode_0.hdf5").stat().st_size - 1):
+        done = run_here(*words, tmp_path / "full")
+    assert (done.returncode, "no room left on the disk" in done.stderr) == (6, True)
+    assert not list((tmp_path / "full").rglob("*.hdf5*"))
+    assert run_here(*words, tmp_path / "full").returncode == 0
+    assert contents(tmp_path / "full") == contents(tmp_path / "whole")
 
 
 def test_words_that_come_later_are_in_the_pictures_files(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from stream.run.prepare import prepare
 from stream.sources.remote.address import parse_address
 from stream.sources.remote.file import BLOCK_BYTES
 from stream.sources.remote.storage import pinned_commit
+from stream.sources.sidecar import Sidecar
 from tests.support.data_hub import EGO_100K, clip_bytes, tar_bytes, worker_repo
 from tests.support.hub_listings import COMMIT, sha256
 from tests.support.hub_server import TOKEN, Fault, Hub, point_client_at, serving
@@ -84,7 +86,7 @@ def test_a_clip_is_run_where_it_lies(
     assert (source["origin"]["oid"], source["origin"]["offset"]) == (sha256(shard), shard.index(noisy))
     assert source["sha256"] is None
     assert len(noisy) < source["fetched_bytes"] < len(shard) + len(noisy)
-    assert source["sidecar"] == {"name": f"{STEM}.json", "disagreements": [], "fault": None}
+    assert source["sidecar"] == {**asdict(Sidecar(f"{STEM}.json")), "disagreements": []}
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert all(TOKEN.encode() not in path.read_bytes() for path in files)
     assert max(path.stat().st_size for path in files) < len(noisy)

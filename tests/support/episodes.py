@@ -1,11 +1,13 @@
 """Episodes and data sets in memory, without clips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Box, ClipFacts, Episode, EpisodeAction
-from exporters.dataset.store import DataSetFiles, Header, Row, RunFacts
+from exporters.dataset.rows import Row, Rows
+from exporters.dataset.store import DataSetFiles, Header, RunFacts
 
 WIDTH_PX, HEIGHT_PX = 100, 50
 
@@ -44,7 +46,7 @@ def row_of(subject: Episode, histogram: bytes = bytes(3 * 256 * 8)) -> Row:
         key=subject.key, frames=subject.frames, width_px=WIDTH_PX, height_px=HEIGHT_PX, repeated=0, dropped=0,
         size_bytes=1, sha256="", rgb_histogram=histogram,
     )  # fmt: skip
-    return Row(episode=subject, clip=clip)
+    return Row(episode=subject, cut=clip)
 
 
 def run_facts(**changes: object) -> RunFacts:
@@ -57,6 +59,20 @@ def run_facts(**changes: object) -> RunFacts:
     return RunFacts.model_validate({**values, **changes})
 
 
+class _InMemory(Rows):
+    """Rows that no file holds."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        super().__init__(Path(), range(len(rows)), range(len(rows)))
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401  # as a sequence
+        return self._rows[index]
+
+
 def data_set(
     episodes: Sequence[Episode], runs: Sequence[RunFacts] = (), folder: Path | None = None, **header: object
 ) -> DataSet:
@@ -65,6 +81,6 @@ def data_set(
         "formats": ("clips",), "fps": 20, "picture": "rectified", "longest_px": None, "codec": "h264", "crf": 23,
         "gop": 10, "longest_s": 300, "val_fraction": 0, "seed": 0,
     }  # fmt: skip
-    rows = tuple(row_of(subject) for subject in episodes)
+    rows = _InMemory([row_of(subject) for subject in episodes])
     files = DataSetFiles(folder or Path())
     return DataSet(files, Header.model_validate({**values, **header}), rows, tuple(runs) or (run_facts(),))

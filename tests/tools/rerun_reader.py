@@ -16,6 +16,8 @@ from typing import Any
 
 from tests.support.coded_run import SEGMENTS, make_coded_run, numbers_in
 from tests.support.exports import export
+from tests.support.full_disk import largest_file
+from tests.support.inline import run_here
 
 _PAGE = Path(__file__).parents[2] / "docs/exports/rerun.md"
 _EXPECTED = (range(30), range(30, 52), range(52, 80))
@@ -34,6 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, chdir(name):
         run = make_coded_run(Path())
         check_recordings(run)
+        check_full_disk(run)
         for format_name in ("lerobot", "lerobot21"):
             check_lerobot(run, format_name)
     sys.stdout.write("every recording is verified, and every packet is its frame, also of LeRobot's data sets\n")
@@ -58,6 +61,16 @@ def check_recordings(run: Path) -> None:
     require(labels == ["screw", "screw"], f"the boxes are {labels}")
     for block in re.findall(r"^```python heavy\n(.*?)^```$", _PAGE.read_text(), re.DOTALL | re.MULTILINE):
         exec(compile(block, str(_PAGE), "exec"), {})  # noqa: S102 - our own page
+
+
+def check_full_disk(run: Path) -> None:
+    """Nothing incomplete has the name of a recording, although Rerun only logs that it could not write."""
+    words: list[str | Path] = ["export", "rerun", run, "--video", "raw", "--to", "full"]
+    with largest_file(50_000):
+        done = run_here(*words)
+    require((done.returncode, list(Path("full").glob("*.rrd"))) == (6, []), f"on a full disk: {done}")
+    done = run_here(*words)
+    require((done.returncode, len(list(Path("full").glob("*.rrd")))) == (0, 3), f"after it: {done}")
 
 
 def check_lerobot(run: Path, format_name: str) -> None:

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.dataset.store import Row
+from exporters.dataset.rows import Row
 from exporters.lerobot.frames import frame_columns, number
 from exporters.lerobot.statistics import (
     QUANTILES,
     counted,
     frame_statistics,
-    picture_quantiles,
     picture_statistics,
     quantiles,
 )
@@ -58,7 +57,7 @@ def test_pictures_have_the_statistics_of_their_histograms_together() -> None:
     dark, bright = np.zeros((3, 256), np.int64), np.zeros((3, 256), np.int64)
     dark[:, 0], bright[:, 255] = 30, 10
     rows = [row(5, histogram=dark), row(7, histogram=bright)]
-    statistics = picture_statistics(rows) | picture_quantiles(rows)
+    statistics = picture_statistics(rows)
     assert statistics["count"] == [12]
     assert np.ravel([statistics["min"], statistics["max"]]).tolist() == [0.0] * 3 + [1.0] * 3
     assert np.allclose(np.ravel(statistics["mean"]), 0.25)

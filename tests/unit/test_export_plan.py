@@ -10,12 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.dataset.episode import ClipFacts, Episode
-from exporters.dataset.plan import PlanOptions, plan_run, split_of
-from exporters.dataset.store import DataSetFiles, Header, Row, Store
+from exporters.dataset.plan import PlanOptions, plan_run, split_of, worker_of
+from exporters.dataset.rows import Row
+from exporters.dataset.store import DataSetFiles, Header, Store
 from exporters.run_view import RunView
 from stream.detection.options import DetectorOptions
 from stream.records import Manifest, RunLayout, SegmentClosed
@@ -105,6 +107,29 @@ def test_a_split_never_separates_a_worker(worker: str, val_fraction: float, seed
     assert split_of(worker, wish) == split_of(worker, wish)
 
 
+@pytest.mark.parametrize(
+    ("name", "sidecar", "worker"),
+    [
+        ("hf://datasets/a/b/factory_001/workers/worker_002/part.tar::x.mp4", {}, "factory001/worker002"),
+        ("s3://b/Factory001/WORKER-002/part000.tar::factory_001_worker_002_0000.mp4", {}, "factory001/worker002"),
+        ("/clips/x.mp4", {"factory_id": "factory_001", "worker_id": "worker_002"}, "factory001/worker002"),
+        (
+            "/clips/factory7/worker8/x.mp4",
+            {"factory_id": "factory_001", "worker_id": "worker_002"},
+            "factory001/worker002",
+        ),
+        ("/clips/factory001/x.mp4", {"worker_id": "worker_002"}, "factory001/worker002"),
+        ("/clips/x.mp4", {"worker_id": "Ana"}, "Ana"),
+        ("/clips/x.mp4", {"factory_id": "factory_001"}, ""),
+        ("/clips/x.mp4", {}, ""),
+    ],
+)
+def test_a_worker_has_one_name_however_it_is_written(name: str, sidecar: dict[str, Any], worker: str) -> None:
+    manifest = run_view("clip", [0.0, 1.0], 30, name=name).records()
+    manifest.source.sidecar = sidecar
+    assert worker_of(manifest) == worker
+
+
 Calls = list[list[tuple[str, int]]]
 """Of each call, its runs: the clip's stem, and the run's number."""
 
@@ -134,7 +159,7 @@ def test_a_data_set_that_grows_keeps_its_episodes(calls: Calls) -> None:
                         for episode in episodes
                         for part in [(episode.run_id, episode.segment_id, episode.part)]
                     }
-        rows = Store(files, HEADER).rows
+        rows = list(Store(files, HEADER).rows)
     assert {(r.episode.run_id, r.episode.segment_id, r.episode.part): r.episode.key for r in rows} == keys
     assert len(set(keys.values())) == len(keys) == len(rows)
 
@@ -150,7 +175,7 @@ def row_of(episode: Episode) -> Row:
         key=episode.key, frames=episode.frames, width_px=8, height_px=8, repeated=0, dropped=0, size_bytes=1,
         sha256="0" * 64, rgb_histogram=bytes(3 * 256 * 8),
     )  # fmt: skip
-    return Row(episode=episode, clip=clip)
+    return Row(episode=episode, cut=clip)
 
 
 @settings(max_examples=25, deadline=None)
@@ -168,4 +193,4 @@ def test_any_beginning_of_the_state_can_be_read(cut: int) -> None:
         assert list(store.rows) == rows[: len(store.rows)]
         store.put_rows(rows)
         assert files.episodes.read_bytes() == whole
-        assert Store(files, HEADER).rows == tuple(rows)
+        assert list(Store(files, HEADER).rows) == rows

@@ -37,10 +37,11 @@ def test_a_file_is_refused(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--fps", "10"], "with fps 20, not 10"),
-        (["--codec", "hevc"], "with codec h264, not hevc"),
-        (["--size", "64"], "with longest_px None, not 64"),
-        (["--seed", "3"], "with seed 0, not 3"),
+        (["--fps", "10"], "with --fps 20, not 10"),
+        (["--codec", "hevc"], "with --codec h264, not hevc"),
+        (["--size", "64"], "with --size unset, not 64"),
+        (["--seed", "3"], "with --seed 0, not 3"),
+        (["--language", "subtask"], "with --language columns, not subtask"),
     ],
 )
 def test_other_options_than_the_first_calls_are_refused(
@@ -52,7 +53,7 @@ def test_other_options_than_the_first_calls_are_refused(
 
 def test_another_format_there_is_refused(run: Path, tmp_path: Path) -> None:
     assert run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw").returncode == 0
-    assert "with formats ('clips',), not ('vtt',)" in refusal("vtt", run, "--to", tmp_path / "set")
+    assert "with FORMAT clips, not vtt" in refusal("vtt", run, "--to", tmp_path / "set")
 
 
 def test_a_folder_in_use_is_refused(run: Path, tmp_path: Path) -> None:
@@ -71,6 +72,18 @@ def test_a_damaged_state_is_named(run: Path, tmp_path: Path) -> None:
     assert "export.json is damaged" in refusal("clips", run, "--to", tmp_path / "set", code=3)
     files.header.write_text('{"v": 2}')
     assert "newer version" in refusal("clips", run, "--to", tmp_path / "set", code=3)
+
+
+def test_a_clip_that_was_removed_from_the_state_is_named(run: Path, tmp_path: Path) -> None:
+    assert run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw").returncode == 0
+    DataSetFiles(tmp_path / "set").clip("clip-s0000").unlink()
+    shown = refusal("clips", run, "--to", tmp_path / "set", code=3)
+    assert "clips/clip-s0000.mp4 is missing, which this data set is written from: export to a new folder" in shown
+
+
+def test_formats_may_be_named_in_any_order(run: Path, tmp_path: Path) -> None:
+    for formats in ("vtt,clips", "clips,vtt"):
+        assert run_here("export", formats, run, "--to", tmp_path / "set", "--video", "raw").returncode == 0
 
 
 def test_a_torn_line_was_never_added(run: Path, tmp_path: Path) -> None:

@@ -43,8 +43,17 @@ def test_a_true_sidecar_has_nothing_to_complain_of(clip: Path) -> None:
     """Facts that agree, names of the codec and rounding included, and keys that say nothing of the video."""
     write_sidecar(clip, fps=29.97, duration_sec=1.04, video_index=7)
     warnings_found = compared(clip)
-    assert warnings_found == Sidecar("clip.json")
+    assert warnings_found == Sidecar("clip.json", factory_id="factory_001")
     assert warnings_found.warning is None
+
+
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [("worker_001", "worker_001"), (7, "7"), ("", None), (None, None), (["w"], None), ("w" * 200, "w" * 80)],
+)
+def test_the_worker_is_recorded_as_it_is_named(clip: Path, value: object, recorded: str | None) -> None:
+    write_sidecar(clip, worker_id=value)
+    assert compared(clip) == Sidecar("clip.json", factory_id="factory_001", worker_id=recorded)
 
 
 @pytest.mark.parametrize(

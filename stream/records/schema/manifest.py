@@ -40,7 +40,8 @@ class SourceRecord(BaseModel):
     stream: dict[str, Any] = {}
     """Codec, size, rate and so on, as the container states them."""
     sidecar: dict[str, Any] | None = None
-    """Where the clip's ``.json`` disagrees with that; None without one. The container's values are used."""
+    """Where the clip's ``.json`` disagrees with that, whose values are used, and the factory and worker it names;
+    None without one."""
 
 
 class AnnotatedLater(BaseModel):
