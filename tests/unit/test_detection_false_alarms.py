@@ -15,7 +15,7 @@ def test_hours_of_usual_work_raise_no_alarm() -> None:
 
 def test_hours_in_one_piece_raise_no_alarm() -> None:
     """A long stream, much longer than the memory of the statistics: not one event in two hours."""
-    assert events(simulated_work(7, 2 * 3600), DetectorOptions()) == []
+    assert events(simulated_work(7, tries(2) * 3600), DetectorOptions()) == []
 
 
 def test_other_work_in_the_same_clips_is_found() -> None:
