@@ -101,8 +101,10 @@ def _open(path: Path, ndim: int) -> npt.NDArray[Any]:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: expected <stem>_emb.npy, _temb.npy and _ts.npy together") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as a numpy array: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:  # numpy's own words advise to load it as a pickle
+        raise InputError(f"{path} cannot be read as a numpy array: it is damaged") from error
     if array.ndim != ndim or array.dtype.kind != "f":
         raise InputError(
             f"{path} holds {array.dtype} {array.shape}, expected floating-point numbers in {ndim} dimensions"

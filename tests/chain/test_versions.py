@@ -44,6 +44,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "eval": ("eval", "runs/clip", "truth.json"),
     "eval of a folder": ("eval", "runs", "truth.json"),
     "health": ("health", "runs/clip"),
+    "report": ("report", "runs/clip", "--out", "report.html"),
+    "export": ("export", "webdataset", "runs/clip", "--to", "data"),
 }
 
 

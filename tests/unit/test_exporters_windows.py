@@ -65,7 +65,7 @@ def test_growing_run_is_read_up_to_the_shortest_array(tmp_path: Path) -> None:
         ("timestamps", np.arange(6), r"holds int64 \(6,\)"),
         ("temporal", np.zeros((6, 8), np.float16), r"holds float16 \(6, 8\), expected .* 3 dimensions"),
         ("embeddings", np.zeros((6, 4), np.float32), "none of the 6 windows"),
-        ("embeddings", np.array([{}] * 6), "cannot be read as a numpy array"),
+        ("embeddings", np.array([{}] * 6), "cannot be read as a numpy array: it is damaged"),
     ],
 )
 def test_bad_arrays_are_named(tmp_path: Path, array: str, value: np.ndarray, message: str) -> None:
