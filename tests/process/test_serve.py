@@ -44,6 +44,17 @@ def ask(address: str, path: str, **headers: str) -> tuple[http.client.HTTPRespon
         connection.close()
 
 
+def await_run(address: str, **headers: str) -> str:
+    """Wait until a run has been read; its key."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=DEADLINE_S)
+    try:
+        connection.request("GET", "/events", headers=headers)
+        line = next(line for line in connection.getresponse() if line.startswith(b"data: "))
+        return str(json.loads(line[6:])["key"])
+    finally:
+        connection.close()
+
+
 def test_it_reads_runs_and_nothing_else_and_stops_in_order(tmp_path: Path) -> None:
     """No path leads out of the folder, other names of this machine are refused, and SIGTERM ends it with its code."""
     runs = tmp_path / "runs"
@@ -51,6 +62,7 @@ def test_it_reads_runs_and_nothing_else_and_stops_in_order(tmp_path: Path) -> No
     (tmp_path / "secret.jpg").write_text("secret")
     (runs / "one" / "keyframes" / "0000099000.jpg").symlink_to(tmp_path / "secret.jpg")
     with serving(runs) as (address, process):
+        assert await_run(address) == "one"
         page, content = ask(address, "/")
         assert (page.status, b"s0001" in content) == (200, True)
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
@@ -77,9 +89,10 @@ def test_others_need_the_token(tmp_path: Path) -> None:
             assert ask(address, path)[0].status == 403
         entered, _ = ask(address, f"/?token={SECRET}")
         assert (entered.status, entered.headers["Location"]) == (303, "/")
-        cookie = entered.headers["Set-Cookie"]
-        assert "HttpOnly; SameSite=Strict" in cookie
-        assert ask(address, "/runs/one", Cookie=cookie.partition(";")[0])[0].status == 200
+        cookie, _, rules = entered.headers["Set-Cookie"].partition("; ")
+        assert rules.startswith("HttpOnly; SameSite=Strict")
+        assert await_run(address, Cookie=cookie) == "one"
+        assert ask(address, "/runs/one", Cookie=cookie)[0].status == 200
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_S) == 130
 
@@ -90,6 +103,7 @@ def test_a_video_is_sent_in_parts(tmp_path: Path) -> None:
     assert run_here("report", run, "--out", out, "--video").returncode == 0
     (video,) = (tmp_path / "report_videos").iterdir()
     with serving(run.parent, "--videos", tmp_path / "report_videos") as (address, _):
+        await_run(address)
         whole, content = ask(address, "/runs/clip/video")
         assert (whole.status, whole.headers["Accept-Ranges"]) == (200, "bytes")
         assert content == video.read_bytes()
@@ -110,8 +124,6 @@ def test_idle_pages_are_bounded(tmp_path: Path) -> None:
             follower.request("GET", "/events")
             answers.append(follower.getresponse())
         assert [answer.status for answer in answers] == [200] * 32 + [503]
-        event = json.loads(next(line for line in answers[0] if line.startswith(b"data: "))[6:])
-        assert event == {"key": "one"}
         for follower, answer in zip(followers, answers, strict=True):
             answer.close()
             follower.close()

@@ -40,7 +40,6 @@ class _Watched:
     failure: str = ""
     scores: ScoreTracker | None = None
     shown: ShownRun | None = None
-    shown_revision: int = -1
     video: Path | None = None
     """Where its video is, or would be."""
 
@@ -85,25 +84,50 @@ class WatchedRuns:
     _news: Condition = field(default_factory=Condition)
 
     def poll(self) -> None:
-        """Look for runs and events that are new."""
+        """Look for runs and events that are new, and read what has changed.
+
+        Only this reads and scores runs, one after the other; whoever asks meanwhile gets what is known.
+        """
+        there = self._folders()
+        self._forget_all_but(there)
+        for path in there:
+            if path not in self._runs:
+                layout = layout_of(path)
+                watched = _Watched(layout, key_of(path.resolve().name, self._keys), EventTail(layout.events))
+                with self._news:
+                    self._runs[path] = watched
+            if _has_news(self._runs[path]):
+                self._read(self._runs[path])
+
+    def _forget_all_but(self, there: Sequence[Path]) -> None:
         with self._news:
-            before = self.version
-            there = self._folders()
             for path in [path for path in self._runs if path not in there]:
                 watched = self._runs.pop(path)
                 self.version += 1
                 self._gone[watched.key] = self.version
-            for path in there:
-                if path not in self._runs:
-                    layout = layout_of(path)
-                    self._runs[path] = _Watched(
-                        layout, key_of(path.resolve().name, self._keys), EventTail(layout.events)
-                    )
-                if _has_news(self._runs[path]):
-                    self.version += 1
-                    self._runs[path].revision = self.version
-            if self.version != before:
                 self._news.notify_all()
+
+    def _read(self, watched: _Watched) -> None:
+        """Read a run again, and tell whoever waits."""
+        shown: ShownRun | None = None
+        failure = ""
+        try:
+            shown = self._shown(watched)
+        except (EgocleanError, OSError) as error:
+            failure = sentence_of(error)
+        with self._news:
+            watched.shown, watched.failure = shown, failure
+            self.version += 1
+            watched.revision = self.version
+            self._news.notify_all()
+
+    def _shown(self, watched: _Watched) -> ShownRun:
+        view = view_run(watched.layout.root)
+        watched.scores = watched.scores or ScoreTracker(view.layout, view.detector)
+        shown = shown_run(view, watched.key, watched.scores)
+        watched.video = self.videos / video_name(view) if self.videos else None
+        has_video = self._video_there(watched) is not None
+        return shown.model_copy(update=_served(view, watched.key, has_video=has_video))
 
     def wait(self, since: int, timeout_s: float) -> Changes:
         """What is new since a version; if nothing is within the time, nothing."""
@@ -112,7 +136,7 @@ class WatchedRuns:
             runs = self._runs.values()
             return Changes(
                 self.version,
-                tuple(each.key for each in runs if each.revision > since),
+                tuple(each.key for each in runs if each.revision > since and each.shown),
                 tuple(key for key, version in self._gone.items() if version > since),
             )
 
@@ -123,9 +147,9 @@ class WatchedRuns:
             self._news.notify_all()
 
     def snapshot(self) -> Snapshot:
-        """All runs as they are now."""
+        """All runs that have been read."""
         with self._news:
-            shown = tuple(run for each in self._runs.values() if (run := self._show(each)))
+            shown = tuple(each.shown for each in self._runs.values() if each.shown)
             failures = tuple((str(each.layout.root), each.failure) for each in self._runs.values() if each.failure)
             return Snapshot(self.version, shown, failures)
 
@@ -133,7 +157,7 @@ class WatchedRuns:
         """One run as it is now; None if there is none of this key, or it cannot be read."""
         with self._news:
             watched = self._of(key)
-            return self._show(watched) if watched else None
+            return watched.shown if watched else None
 
     def keyframe(self, key: str, name: str) -> Path | None:
         """The file of a keyframe; None if it is not there, or not inside the folder."""
@@ -145,7 +169,7 @@ class WatchedRuns:
         """The file of a run's video; None if there is none."""
         with self._news:
             watched = self._of(key)
-            return self._video_there(watched) if watched and self._show(watched) else None
+            return self._video_there(watched) if watched else None
 
     def _video_there(self, watched: _Watched) -> Path | None:
         if self.videos is None or watched.video is None:
@@ -177,24 +201,6 @@ class WatchedRuns:
         resolved = path.resolve()
         return resolved if resolved.exists() and resolved.is_relative_to(root.resolve()) else None
 
-    def _show(self, watched: _Watched) -> ShownRun | None:
-        """A run as it is now; computed once for each revision. None, and the reason, if it cannot be read."""
-        if watched.shown_revision == watched.revision:
-            return watched.shown
-        watched.shown_revision = watched.revision
-        try:
-            view = view_run(watched.layout.root)
-            watched.scores = watched.scores or ScoreTracker(view.layout, view.detector)
-            shown = shown_run(view, watched.key, watched.scores)
-        except (EgocleanError, OSError) as error:
-            watched.shown, watched.failure = None, sentence_of(error)
-            return None
-        watched.video = self.videos / video_name(view) if self.videos else None
-        watched.failure = ""
-        has_video = self._video_there(watched) is not None
-        watched.shown = shown.model_copy(update=_served(view, watched.key, has_video=has_video))
-        return watched.shown
-
 
 def _served(view: RunView, key: str, *, has_video: bool) -> Mapping[str, object]:
     """The addresses of a run's pictures and its video on the server."""
@@ -217,7 +223,7 @@ def _has_news(watched: _Watched) -> bool:
     health = _health(watched.layout)
     windows_bytes = _size(watched.layout.timestamps)
     has_grown = windows_bytes != watched.windows_bytes and time.monotonic() - watched.shown_at >= _GROWTH_S
-    if not events and health == watched.health and not has_grown and watched.revision:
+    if not (events or has_grown or health != watched.health) and watched.revision:
         return False
     watched.health, watched.windows_bytes, watched.shown_at = health, windows_bytes, time.monotonic()
     return True

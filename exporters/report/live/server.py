@@ -54,7 +54,6 @@ class LiveServer:
             raise UsageError(f"cannot listen on {host}:{port} ({reason}): choose another --host or --port") from error
         shown = f"[{host}]" if family == socket.AF_INET6 else host
         self.address = f"http://{shown}:{self._listener.server_address[1]}/"
-        runs.poll()
         Thread(target=self._watch, name="watch", daemon=True).start()
         Thread(target=self._listener.serve_forever, args=[0.1], name="serve", daemon=True).start()
 
@@ -66,8 +65,9 @@ class LiveServer:
         self._listener.server_close()
 
     def _watch(self) -> None:
-        while not self._stopped.wait(POLL_S):
+        while not self._stopped.is_set():
             self._runs.poll()
+            self._stopped.wait(POLL_S)
 
 
 class _LiveListener(ThreadingTCPServer):
