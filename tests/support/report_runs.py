@@ -23,6 +23,7 @@ from stream.records.schema.events import (
 )
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import Manifest, SourceRecord
+from stream.records.store.arrays import GrowingArray
 
 WIDTH_PX, HEIGHT_PX = 320, 180
 TOKENS, DIMS = 2, 16
@@ -82,15 +83,15 @@ def write_windows(layout: RunLayout, run: ReportRun) -> None:
     generator = np.random.default_rng(0)
     usual, other = generator.standard_normal((2, *run.dims)).astype(np.float32)
     noise = generator.standard_normal((64, *run.dims)).astype(np.float32)
-    temporal = np.lib.format.open_memmap(str(layout.temporal), "w+", np.float16, (count, *run.dims))
+    mean = GrowingArray(layout.embeddings, run.dims[1:], "<f4")
+    temporal = GrowingArray(layout.temporal, run.dims, "<f2")  # not mapped: its pages would count as this process's
     for window in range(count):
         is_other = int(window / run.segment_s) % EVERY_ANOMALOUS == EVERY_ANOMALOUS - 1
-        temporal[window] = (other if is_other else usual) + 0.3 * noise[window % 64]
-    temporal.flush()
-    np.save(
-        layout.embeddings,
-        np.asarray(temporal, np.float32).mean(axis=1) if count < 10_000 else np.ones((count, 8), np.float32),
-    )
+        tokens = (other if is_other else usual) + 0.3 * noise[window % 64]
+        temporal.put(window, tokens)
+        mean.put(window, tokens.mean(axis=0))
+    mean.close()
+    temporal.close()
     np.save(layout.timestamps, np.arange(count, dtype=np.float64))
 
 
