@@ -21,7 +21,8 @@ if [ -z "${EGOCLEAN_OUT:-}" ] && ! names_out "$@" && ! can_fill runs; then
     export EGOCLEAN_OUT
     case "${1:---help}" in
         -h | --help | --version) ;;
-        rectify | annotate | bench | tail | health | doctor | models | detect | eval | analyze | export | check-rectify | completion) ;;
+        rectify | check-rectify | annotate | bench | tail | health | doctor | models | detect | eval) ;;
+        analyze | report | serve | export | completion) ;;
         *) # run, demo, or a clip
             if mountpoint -q "$PWD"; then
                 echo "egoclean-stream: user $(id -u) cannot write to $PWD/runs, in the mounted folder: add" \

@@ -30,7 +30,7 @@ FIELDS: Final[Mapping[str, Value]] = MappingProxyType(
         "worker": lambda episode: episode.worker,
         "clip": lambda episode: episode.clip,
         "words": lambda episode: "\n".join(_texts(episode)).lower(),
-        "objects": lambda episode: tuple(name.lower() for name in episode.objects),
+        "objects": lambda episode: [name.lower() for name in episode.objects],
     }
 )
 """What a condition may name. Words are in lower case."""

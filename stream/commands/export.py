@@ -20,7 +20,7 @@ from stream.commands.options import Chosen, run_options
 from stream.commands.values import PathName
 from stream.errors import ExitCode, InputError, NoRoomError, UsageError, exit_code_of
 from stream.ui.progress import BYTES, SECONDS, progress
-from stream.ui.text import clock, print_line
+from stream.ui.text import clock, count, print_line
 
 if TYPE_CHECKING:
     from exporters.dataset.export import Report, RunPlan
@@ -108,8 +108,9 @@ def export(
 def _announce(console: Console, plans: "Sequence[RunPlan]", names: Sequence[str]) -> float:
     """Print what will be exported; returns the seconds of video."""
     seconds = sum(each.seconds for each in plans)
-    count = sum(each.episodes for each in plans)
-    print_line(console, f"{count} episodes, {clock(seconds)}, of {len(plans)} runs, as {', '.join(names)}")
+    episodes = sum(each.episodes for each in plans)
+    video = f"{count(episodes, 'episode')}, {clock(seconds)}, of {count(len(plans), 'run')}"
+    print_line(console, f"{video}, as {', '.join(names)}")
     return seconds
 
 
@@ -121,7 +122,10 @@ def _announce_splits(console: Console, plans: "Sequence[RunPlan]") -> None:
         if each.split is not None:
             episodes[each.split] += each.episodes
             workers[each.split].add(each.worker)
-    shares = (f"{split}: {episodes[split]} episodes of {len(workers[split])} workers" for split in ("train", "val"))
+    shares = (
+        f"{split}: {count(episodes[split], 'episode')} of {count(len(workers[split]), 'worker')}"
+        for split in ("train", "val")
+    )
     print_line(console, ", ".join(shares))
     if unnamed := sum(not each.names_worker for each in plans):
         print_line(
@@ -211,13 +215,13 @@ def _plans(folders: Sequence[Path], to: Path, options: ExportOptions, report: "R
         return plans, common.fps
     if report.failures:
         return [], 0
-    raise InputError(f"nothing to export: no closed segment of {len(plans)} runs is selected")
+    raise InputError(f"nothing to export: no closed segment of {count(len(plans), 'run')} is selected")
 
 
 def _show(console: Console, report: "Report", folder: Path) -> None:
     print_line(
         console,
-        f"{report.added} episodes added, {report.updated} updated: {report.episodes} in {folder}, "
+        f"{count(report.added, 'episode')} added, {report.updated} updated: {report.episodes} in {folder}, "
         f"{report.seconds / 3600:.3f} h",
     )
 

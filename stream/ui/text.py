@@ -14,6 +14,11 @@ def print_line(console: Console, text: str) -> None:
     console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
+def count(number: int, noun: str) -> str:
+    """A number with its noun: ``1 run``, ``2 runs``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def clock(t_s: float) -> str:
     """Stream time as people read it: ``0:01:02.3``."""
     whole, tenths = divmod(round(t_s * 10), 10)

@@ -272,4 +272,4 @@ def test_boxes_are_on_the_part_that_shows_their_keyframe(tmp_path: Path) -> None
 def test_a_dry_run_writes_nothing(coded_run: Path, tmp_path: Path) -> None:
     result = run_here("export", "clips", coded_run, "--to", tmp_path / "set", "--video", "raw", "--dry-run")
     assert (result.returncode, (tmp_path / "set").exists()) == (0, False)
-    assert "3 episodes, 0:00:04.0, of 1 runs, as clips" in result.stdout
+    assert "3 episodes, 0:00:04.0, of 1 run, as clips" in result.stdout

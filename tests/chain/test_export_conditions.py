@@ -70,7 +70,7 @@ def test_a_run_that_cannot_be_read_is_named_and_the_others_are_exported(tmp_path
 
 def test_a_run_that_is_named_twice_counts_once(coded_run: Path, tmp_path: Path) -> None:
     result = run_here("export", "clips", coded_run, coded_run.parent, "--to", tmp_path / "set", "--video", "raw")
-    assert "3 episodes, 0:00:04.0, of 1 runs" in result.stdout
+    assert "3 episodes, 0:00:04.0, of 1 run" in result.stdout
     assert "3 episodes added" in result.stdout
 
 

@@ -35,11 +35,11 @@ def test_a_segment_that_is_described_after_the_next_one_keeps_its_place(tmp_path
     export(run, tmp_path / "whole")
     make_coded_run(tmp_path, segments=WORDS[:4], finished=False)
     without_outcome(run, "s0001")
-    assert "1 episodes added" in export(run, tmp_path / "grown")
+    assert "1 episode added" in export(run, tmp_path / "grown")
     make_coded_run(tmp_path, segments=WORDS[:5], finished=False)
     assert "4 episodes added" in export(run, tmp_path / "grown")
     make_coded_run(tmp_path, segments=WORDS)
-    assert "1 episodes added, 0 updated" in export(run, tmp_path / "grown")
+    assert "1 episode added, 0 updated" in export(run, tmp_path / "grown")
     assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
 
 

@@ -48,7 +48,7 @@ def test_what_a_page_shows_works(name: str, tmp_path: Path, monkeypatch: pytest.
     """Its commands export a small run, and its Python reads that export."""
     make_coded_run(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(os.environ, "EGOCLEAN_EXPORT_VIDEO", "raw")  # the run is not rectified
     page = DOCS / f"exports/{name}.md"

@@ -17,6 +17,7 @@ from tests.support.episodes import episode
         ("score_max > 0.12", True),
         ("score_max > 0.12 and 'screw' in words", True),
         ("'screw' in objects", True),
+        ("objects == ['screw']", True),
         ("'hammer' in words or kind == 'anomalous'", True),
         ("not kind == 'anomalous'", False),
         ("1 < duration_s <= 2", True),

@@ -91,7 +91,7 @@ def test_a_torn_line_was_never_added(run: Path, tmp_path: Path) -> None:
     episodes = DataSetFiles(tmp_path / "set").episodes
     episodes.write_bytes(episodes.read_bytes()[:-9])
     result = run_here("export", "clips", run, "--to", tmp_path / "set", "--video", "raw")
-    assert (result.returncode, "1 episodes added" in result.stdout) == (0, True)
+    assert (result.returncode, "1 episode added" in result.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -123,4 +123,4 @@ def test_in_a_tar_the_sidecar_is_the_member_beside(clip: Path, tmp_path: Path) -
 def test_real_sidecars_agree(number: int) -> None:
     """Those of the real clips in their tar, whose every fact is true."""
     stem = f"factory_001_worker_001_000{number}"
-    assert compared(f"{_TAR}::{stem}.mp4") == Sidecar(f"{stem}.json")
+    assert compared(f"{_TAR}::{stem}.mp4") == Sidecar(f"{stem}.json", factory_id="factory_001", worker_id="worker_001")
