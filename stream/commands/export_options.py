@@ -6,11 +6,27 @@ from dataclasses import fields
 from functools import wraps
 from typing import Any, Final, TypeVar
 
+import click
+
 from exporters.dataset.options import ExportOptions
 from stream.commands.option import own_option
 from stream.commands.values import Choice, PathName, Real, Whole
+from stream.errors import UsageError
 
 T = TypeVar("T")
+
+
+class _Video(Choice):
+    """The kind of pictures; the robot's view, which is planned, is refused with its reason."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
+        try:
+            return super().convert(value, param, ctx)
+        except UsageError as error:
+            if value != "robot":
+                raise
+            raise UsageError(f"{error}, because the robot's view does not exist in this version") from error
+
 
 _OPTIONS: Final = (
     own_option(
@@ -24,7 +40,7 @@ _OPTIONS: Final = (
     own_option(
         "--video",
         "picture",
-        type=Choice(["rectified", "raw"]),
+        type=_Video(["rectified", "raw"]),
         default="rectified",
         show_default=True,
         help="Pictures as the run saw them, or as the camera recorded them.",

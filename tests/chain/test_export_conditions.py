@@ -120,3 +120,9 @@ def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:
         words = ("export", FORMATS, tmp_path / "runs", "--video", "raw", "--to", tmp_path / workers)
         assert run_here(*words, "--workers", workers).returncode == 0
     assert contents(tmp_path / "1") == contents(tmp_path / "4")
+
+
+def test_the_robots_view_is_refused_with_its_reason(tmp_path: Path) -> None:
+    result = run_here("export", "clips", tmp_path, "--to", tmp_path / "set", "--video", "robot")
+    assert result.returncode == 2
+    assert "--video robot: must be one of rectified, raw, because the robot's view does not exist" in result.stderr
