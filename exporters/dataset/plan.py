@@ -17,6 +17,8 @@ from stream.records.schema.manifest import Manifest
 
 Select: TypeAlias = Literal["all", "typical", "anomalous", "described"]
 
+_ROUNDING_S: Final = 0.001
+"""Error of a segment's length, seconds: Matroska, for one, has times in milliseconds."""
 _WORKER: Final = re.compile(r"(worker)[_-]?(\d+)", re.IGNORECASE)
 _FACTORY: Final = re.compile(r"(factory)[_-]?(\d+)", re.IGNORECASE)
 """Egocentric-10K and -100K name both in their paths: factory001/worker001/part000.tar."""
@@ -144,8 +146,8 @@ def _episodes(
 
 
 def _frames_in(duration_s: float, fps: int) -> int:
-    """Whole frames in a duration, at least one, with a tolerance of a thousandth of a frame for rounding."""
-    return max(1, int(duration_s * fps + 1e-3))
+    """Whole frames in a duration, at least one; a frame that lacks no more than the error of rounding is whole."""
+    return max(1, int((duration_s + _ROUNDING_S) * fps + 1e-3))
 
 
 def _outcome(run: RunView, segment: SegmentClosed) -> tuple[Outcome, str, str]:

@@ -85,7 +85,17 @@ def test_at_another_rate_an_episode_is_within_a_frame_of_its_segment(edges: list
         plan_run(view, PlanOptions(fps=fps, longest_s=4000.0)), pairwise(edges), strict=True
     ):
         exact = Fraction(last - first, own) * fps
-        assert episode.frames == max(1, int(exact))
+        rounding = Fraction(fps, 1000)
+        assert max(1, int(exact)) <= episode.frames <= max(1, int(exact + rounding + Fraction(1, 500)))
+
+
+@pytest.mark.parametrize("fps", [15, 24, 30, 60])
+def test_no_frame_is_lost_where_times_are_in_milliseconds(fps: int) -> None:
+    """As in Matroska: each picture's time is rounded, and a segment's length with it."""
+    edges = [0, 1, 31, 32, 34, 100]
+    view = run_view("clip", [round(edge / fps, 3) for edge in edges], fps)
+    lengths = [episode.frames for episode in plan_run(view, PlanOptions())]
+    assert lengths == [last - first for first, last in pairwise(edges)]
 
 
 @settings(max_examples=25, deadline=None)
