@@ -40,7 +40,7 @@ class ReportOptions:
 
 
 @dataclass(slots=True)
-class Written:
+class ReportResult:
     """The outcome of a report."""
 
     runs: int = 0
@@ -51,11 +51,11 @@ class Written:
 
 
 def write_report(
-    views: Iterable[RunView], options: ReportOptions, written: Written, progress: Progress = lambda *_: None
+    views: Iterable[RunView], options: ReportOptions, result: ReportResult, progress: Progress = lambda *_: None
 ) -> None:
-    """Write the report of runs. What is in ``written.failures`` before is named in it, too.
+    """Write the report of runs. What is in ``result.failures`` before is named in it, too.
 
-    A run or a video that fails is added to ``written.failures``, and the report shows the others.
+    A run or a video that fails is added to ``result.failures``, and the report shows the others.
 
     Raises:
         OSError: the file cannot be written.
@@ -66,21 +66,21 @@ def write_report(
         try:
             shown.append(shown_run(view, key_of(view.layout.root.name, taken)))
         except EgocleanError as error:
-            written.failures.append((str(view.layout.root), error))
+            result.failures.append((str(view.layout.root), error))
             continue
         folders.append(view.layout.keyframes)
         views_shown.append(view)
     finder = ClipFinder(options.clips)
     runs = list(_with_pictures(shown, views_shown, folders, options.pictures_bytes, finder))
     if options.video:
-        runs = list(_with_videos(runs, views_shown, options, finder, written, progress))
-    failures = tuple((where, str(error)) for where, error in written.failures)
+        runs = list(_with_videos(runs, views_shown, options, finder, result, progress))
+    failures = tuple((where, str(error)) for where, error in result.failures)
     page = render(runs, PageOptions(options.title or _title(runs), now(), failures, has_video=options.video))
     content = page.encode("utf-8", "replace")
     with replaced_when_whole(options.out) as part:
         part.write_bytes(content)
-    written.runs, written.segments = len(runs), sum(len(run.segments) for run in runs)
-    written.size_bytes = len(content)
+    result.runs, result.segments = len(runs), sum(len(run.segments) for run in runs)
+    result.size_bytes = len(content)
 
 
 def _title(runs: Sequence[ShownRun]) -> str:
@@ -128,7 +128,7 @@ def _with_videos(
     views: Sequence[RunView],
     options: ReportOptions,
     finder: ClipFinder,
-    written: Written,
+    result: ReportResult,
     progress: Progress,
 ) -> Iterator[ShownRun]:
     folder = options.out.with_name(f"{options.out.stem}_videos")
@@ -138,7 +138,7 @@ def _with_videos(
         try:
             path = write_video(view, folder, finder, options.video_px, _from(progress, done_s, total_s))
         except EgocleanError as error:
-            written.failures.append((f"video of {view.layout.root}", error))
+            result.failures.append((f"video of {view.layout.root}", error))
             yield run
         else:
             yield run.model_copy(update={"video": f"{quote(folder.name)}/{quote(path.name)}"})

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from exporters.report.text import clock, count, dollars, duration, rows_of, safe
+from exporters.report.text import dollars, duration, rows_of, safe
 from exporters.report.view import FactGroup, ShownMark, ShownSegment
 from exporters.run_view import RunView
 from stream.records import (
@@ -16,6 +16,7 @@ from stream.records import (
     StreamOverload,
 )
 from stream.records.accounting import account
+from stream.ui.text import clock, count
 
 _REASONS_MAX = 8
 """Different reasons of one kind; the others are counted."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import TypeAdapter
 
-from exporters.report import text
+from exporters.report.text import dollars, duration
 from exporters.report.totals import ReportTotals, totals_of
 from exporters.report.view import ShownRun
+from stream.ui.text import clock, count
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -123,7 +124,7 @@ def _environment() -> "Environment":
         loader=PackageLoader(_PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        clock=text.clock, duration=text.duration, dollars=text.dollars, count=text.count, thousands=lambda n: f"{n:,}"
+        clock=clock, duration=duration, dollars=dollars, count=count, thousands=lambda n: f"{n:,}"
     )
     return environment
 

@@ -7,7 +7,7 @@ from statistics import median
 
 from exporters.report.facts import facts_of, total_dollars
 from exporters.report.scores import ScoreTracker
-from exporters.report.text import clock, count, safe
+from exporters.report.text import safe
 from exporters.report.view import (
     RunState,
     SegmentOutcome,
@@ -34,6 +34,7 @@ from stream.records import (
     StreamOverload,
 )
 from stream.records.schema.health import now, read_health
+from stream.ui.text import clock, count
 
 _STOPPED = (129, 130, 143)
 """Exit codes of a run that somebody stopped."""

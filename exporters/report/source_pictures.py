@@ -62,9 +62,13 @@ class SourcePictureReader:
             clip = self._finder.find(manifest)
             found = tuple(self._pictures(run, clip, times_s))
         except (EgocleanError, OSError) as error:
-            return SourcePictures(note=f"no pictures: the keyframes are gone, and so is the source ({error})")
+            return SourcePictures(note=f"no pictures: the keyframes are gone, and the clip cannot be read ({error})")
         self._left -= len(found)
-        return SourcePictures(found) if found else SourcePictures(note="no pictures: the report has its share already")
+        if found:
+            return SourcePictures(found)
+        if self._left and time.monotonic() < self._ends_at:
+            return SourcePictures(note="no pictures: the keyframes are gone, and the clip has none of these segments")
+        return SourcePictures(note="no pictures: the report's limit for pictures decoded from clips is reached")
 
     def _pictures(self, run: RunView, clip: Clip, times_s: Sequence[float]) -> Iterator[ReportPicture]:
         renderers = Renderers(run.records(), picture_of(run), self._longest_px)
@@ -79,17 +83,17 @@ class SourcePictureReader:
 
 def wanted_times_s(segments: Sequence[ShownSegment]) -> list[float]:
     """The times of pictures, each once, the most important first: one of every segment, then its actions, then more."""
-    ranked: list[tuple[int, float, float]] = []
+    ranked: list[tuple[int, bool, float, float]] = []
     for segment in segments:
         length_s = segment.t_end_s - segment.t_start_s
         starts_s = [action.t_start_s for action in segment.actions if action.objects] or [
             segment.t_start_s + length_s / 2
         ]
         even_s = [segment.t_start_s + place * length_s / FRAMES_MAX for place in range(FRAMES_MAX)]
-        rank = -segment.unusual - (1000.0 if segment.kind == "anomalous" else 0.0)
         times_s = (max(segment.t_start_s, min(t_s, segment.t_end_s - 0.05)) for t_s in (*starts_s, *even_s))
-        ranked += [(place, rank, round(t_s, 3)) for place, t_s in enumerate(times_s)]
-    return list(dict.fromkeys(t_s for _, _, t_s in sorted(ranked)))
+        is_usual = segment.kind != "anomalous"
+        ranked += [(place, is_usual, -segment.unusual, round(t_s, 3)) for place, t_s in enumerate(times_s)]
+    return list(dict.fromkeys(t_s for *_, t_s in sorted(ranked)))
 
 
 def _frames_at(clip: Clip, times_s: Sequence[float], ends_at: float) -> "Iterator[tuple[float, av.VideoFrame]]":

@@ -1,15 +1,8 @@
-"""Times, amounts and untrusted names as the report's text."""
+"""Lengths of time, amounts and untrusted names as the report's text."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-
-def clock(t_s: float) -> str:
-    """Stream time: ``0:01:02.3``."""
-    tenths = round(t_s * 10)
-    minutes, rest = divmod(tenths, 600)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest // 10:02}.{rest % 10}"
 
 
 def duration(seconds: float) -> str:
@@ -28,11 +21,6 @@ def dollars(amount: float | None) -> str:
     if amount == 0 or amount >= 1:
         return f"${amount:,.2f}"
     return f"${amount:.2f}" if amount >= 0.1 else f"${float(f'{amount:.2g}'):.6f}".rstrip("0")
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: ``1 segment``, ``2 segments``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def safe(text: str) -> str:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporters.report.text import count
 from exporters.report.view import ShownRun
+from stream.ui.text import count
 
 
 @dataclass(frozen=True, slots=True)

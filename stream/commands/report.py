@@ -15,7 +15,7 @@ from stream.ui.progress import SECONDS, progress
 from stream.ui.text import print_line
 
 if TYPE_CHECKING:
-    from exporters.report.export import Written
+    from exporters.report.export import ReportResult
 
 _PATH = PathName()
 _EXAMPLES = (
@@ -56,29 +56,29 @@ def report(
     shows the scores over time with segments and keyframes, plays segments, and lists actions, problems, costs and
     provenance. Keyframes that are no longer there are decoded again from the clip.
     """
-    from exporters.report.export import ReportOptions, Written, write_report
+    from exporters.report.export import ReportOptions, ReportResult, write_report
     from exporters.run_view import view_runs
 
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder: expected a file, such as {out / 'report.html'}")
     options = ReportOptions(out, title, pictures_mib * 2**20, video, video_px, clips)
-    console, written = Console(), Written()
+    console, result = Console(), ReportResult()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with progress(console, out.name, SECONDS) as job:
-            write_report(view_runs(runs, written.failures), options, written, job.update)
+            write_report(view_runs(runs, result.failures), options, result, job.update)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
-    sys.exit(_show(console, written, out))
+    sys.exit(_show(console, result, out))
 
 
-def _show(console: Console, written: "Written", out: Path) -> ExitCode:
+def _show(console: Console, result: "ReportResult", out: Path) -> ExitCode:
     """Say what was written; returns the exit code."""
-    runs = "1 run" if written.runs == 1 else f"{written.runs} runs"
-    size_mb = written.size_bytes / 1e6
-    print_line(console, f"{out}: {runs}, {written.segments:,} segments, {size_mb:.1f} MB")
-    for where, error in written.failures:
+    runs = "1 run" if result.runs == 1 else f"{result.runs} runs"
+    size_mb = result.size_bytes / 1e6
+    print_line(console, f"{out}: {runs}, {result.segments:,} segments, {size_mb:.1f} MB")
+    for where, error in result.failures:
         print_line(console, f"not shown: {where}: {error}")
-    if not written.failures:
+    if not result.failures:
         return ExitCode.DONE
-    return ExitCode.PARTIAL if written.runs else written.failures[0][1].exit_code
+    return ExitCode.PARTIAL if result.runs else result.failures[0][1].exit_code

@@ -1,7 +1,5 @@
 """Times, events and other lines as people read them."""
 
-from datetime import timedelta
-
 from rich.console import Console
 
 from stream.errors import printable
@@ -16,13 +14,13 @@ def print_line(console: Console, text: str) -> None:
 
 def count(number: int, noun: str) -> str:
     """A number with its noun: ``1 run``, ``2 runs``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def clock(t_s: float) -> str:
     """Stream time as people read it: ``0:01:02.3``."""
-    whole, tenths = divmod(round(t_s * 10), 10)
-    return f"{timedelta(seconds=whole)}.{tenths}"
+    minutes, tenths = divmod(round(t_s * 10), 600)
+    return f"{minutes // 60}:{minutes % 60:02}:{tenths // 10:02}.{tenths % 10}"
 
 
 def describe(event: events.Event) -> str | None:  # noqa: C901, PLR0911 - one line a kind of event reads best

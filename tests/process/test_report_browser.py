@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from exporters.report.export import ReportOptions, Written, write_report
+from exporters.report.export import ReportOptions, ReportResult, write_report
 from exporters.run_view import view_run
 from tests.support.browser import opened, running_browser
 from tests.support.coded_run import make_coded_run
@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
 def written(folder: Path, *runs: Path, video: bool = False) -> Path:
     """The report of these runs."""
     out = folder / "report.html"
-    report = Written()
+    report = ReportResult()
     write_report(map(view_run, runs), ReportOptions(out, video=video), report)
     assert report.failures == []
     return out

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from exporters.report import pictures
-from exporters.report.export import ReportOptions, Written, write_report
+from exporters.report.export import ReportOptions, ReportResult, write_report
 from exporters.report.page import PageOptions, json_in_html, render
 from exporters.report.pictures import KeyframeFile, choose_plan, embedded, keyframe_times, planned_files, wanted_times
 from exporters.report.run import shown_run
@@ -27,9 +27,9 @@ STATIC = Path(__file__).parents[2] / "exporters" / "report" / "static"
 TAGS = re.compile(r"<(script|style|link|img|video|iframe|object|embed|base|form)\b[^>]*>")
 
 
-def report_of(folder: Path, *runs: Path, **options: object) -> tuple[str, Written]:
+def report_of(folder: Path, *runs: Path, **options: object) -> tuple[str, ReportResult]:
     """The page, and what is reported of it."""
-    written = Written()
+    written = ReportResult()
     write_report(map(view_run, runs), ReportOptions(folder / "report.html", **options), written)  # type: ignore[arg-type]
     return (folder / "report.html").read_text(), written
 
@@ -140,7 +140,9 @@ def test_without_keyframes_and_clip_the_page_says_so(tmp_path: Path) -> None:
     assert written.failures == []
     (run,) = runs_in(page)
     assert run.pictures == ()
-    assert run.pictures_note.startswith("no pictures: the keyframes are gone, and so is the source (/clips/clip.mp4")
+    assert run.pictures_note.startswith(
+        "no pictures: the keyframes are gone, and the clip cannot be read (/clips/clip.mp4"
+    )
 
 
 def test_the_first_pictures_to_decode_are_one_of_each_segment(tmp_path: Path) -> None:

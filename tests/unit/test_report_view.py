@@ -10,10 +10,11 @@ import pytest
 from exporters.report.facts import total_dollars
 from exporters.report.run import key_of, shown_run
 from exporters.report.scores import POINTS_MAX, _thinned
-from exporters.report.text import clock, dollars, duration, rows_of
+from exporters.report.text import dollars, duration, rows_of
 from exporters.report.totals import totals_of
 from exporters.report.view import ShownRun
 from exporters.run_view import RunView, view_run
+from stream.ui.text import clock
 from tests.support.report_runs import ReportRun, make_report_run
 
 
@@ -139,7 +140,8 @@ def test_names_on_the_page_are_unique_and_safe() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (clock(3599.96), "1:00:00.0"), (clock(61.25), "0:01:01.2"), (duration(8.04), "8.04 s"), (duration(59), "59 s"),
+        (clock(3599.96), "1:00:00.0"), (clock(61.25), "0:01:01.2"), (clock(90_000), "25:00:00.0"),
+        (duration(8.04), "8.04 s"), (duration(59), "59 s"),
         (duration(190), "3 min 10 s"), (duration(29_100), "8 h 5 min"), (dollars(0.0031), "$0.0031"),
         (dollars(0), "$0.00"), (dollars(12.5), "$12.50"), (dollars(None), "unknown"),
     ],

@@ -33,8 +33,8 @@ class Access:
             return "misdirected"
         if not self.token:
             return "allowed"
-        asked = parse_qs(urlsplit(path).query).get("token", [""])[0]
-        if secrets.compare_digest(asked.encode(), self.token.encode()):
+        token = parse_qs(urlsplit(path).query).get("token", [""])[0]
+        if secrets.compare_digest(token.encode(), self.token.encode()):
             return "token"
         return "allowed" if self._has_cookie(headers.get("Cookie", "")) else "refused"
 

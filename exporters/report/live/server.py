@@ -159,11 +159,11 @@ class _PageHandler(BaseHTTPRequestHandler):
         self._end("text/plain", 0, {"Location": "/"})
 
     def _page(self) -> None:
-        now_there = self._runs.snapshot()
+        snapshot = self._runs.snapshot()
         options = PageOptions(
-            self._title, now(), now_there.failures, is_live=True, version=f"{self._runs.boot}.{now_there.version}"
+            self._title, now(), snapshot.failures, is_live=True, version=f"{self._runs.boot}.{snapshot.version}"
         )
-        body = render(now_there.runs, options).encode("utf-8", "replace")
+        body = render(snapshot.runs, options).encode("utf-8", "replace")
         self.send_response(HTTPStatus.OK)
         policy = f"{policy_of(options)}; frame-ancestors 'none'"
         self._end("text/html; charset=utf-8", len(body), {"Content-Security-Policy": policy})
@@ -202,8 +202,8 @@ class _PageHandler(BaseHTTPRequestHandler):
 
     def _since(self) -> int:
         """The version that the page has; 0, and so everything, if it is of an earlier server."""
-        asked = self.headers.get("Last-Event-ID") or parse_qs(urlsplit(self.path).query).get("since", [""])[0]
-        boot, _, version = asked.partition(".")
+        last_id = self.headers.get("Last-Event-ID") or parse_qs(urlsplit(self.path).query).get("since", [""])[0]
+        boot, _, version = last_id.partition(".")
         return int(version) if boot == self._runs.boot and version.isdecimal() else 0
 
     def _file(self, path: Path | None, kind: str) -> None:
