@@ -91,7 +91,7 @@ CMD ["--help"]
 HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["entrypoint.sh", "health", "--since-start"]
 LABEL org.opencontainers.image.title="egoclean-stream" \
       org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.licenses="Apache-2.0 AND MIT" \
       org.opencontainers.image.base.name="docker.io/library/python:3.11.14-slim-bookworm"
 
 FROM runtime AS cpu

@@ -1,17 +1,22 @@
-# On a fresh machine with Python 3.11, each of these does its own set-up:
+# On a fresh machine with Python 3.11 or later, each of these does its own set-up:
 #   make demo   render a clip, run the whole chain on it, print its segments
 #   make test   linters, type checker, import rule, all tests
 # While you work:
-#   make test-fast   only the tests that start no process, in a minute
+#   make test-fast   in a minute: the tests that start no process, without those marked slow
+#   make test-lowest   these and the slow ones, with the lowest versions that pyproject.toml allows, in .venv-lowest
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
-PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+LOCK = docker/requirements-dev.lock
+LOWEST_VENV ?= .venv-lowest
+LOWEST_LOCK = docker/requirements-lowest.lock
+FAST_TESTS = pytest tests/unit tests/chain -n 2 --dist loadfile --hypothesis-profile=fast
 
 # Python keeps what it compiled, and pytest the modules that it rewrote: collecting then takes half as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast test-image lint bench pictures clean
+.PHONY: demo test test-fast test-lowest test-image lint bench pictures clean
 
 demo: $(VENV)/.run-ready
 	$(BIN)/egoclean-stream demo
@@ -20,7 +25,10 @@ test: lint
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: $(VENV)/.dev-ready
-	$(BIN)/python -m pytest tests/unit tests/chain -n 2 --dist loadfile --hypothesis-profile=fast
+	$(BIN)/python -m $(FAST_TESTS) -m "not slow"
+
+test-lowest: $(LOWEST_VENV)/.ready
+	$(LOWEST_VENV)/bin/python -m $(FAST_TESTS)
 
 test-image:
 	docker/test_image.sh
@@ -39,6 +47,7 @@ pictures: $(VENV)/.dev-ready demo
 	$(BIN)/egoclean-stream analyze runs/demo --out docs/images
 	rm docs/images/anomalies.json docs/images/demo_diagnostics.png
 	mv docs/images/demo_detection.png docs/images/detection.png
+	$(BIN)/python -m tests.tools.live_picture runs/demo_clip/demo.mp4 docs/images/live.svg
 	$(BIN)/egoclean-stream report runs/demo --out runs/report.html
 	chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=3000 \
 		--screenshot=docs/images/report.png "file://$$PWD/runs/report.html"
@@ -46,13 +55,23 @@ pictures: $(VENV)/.dev-ready demo
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run-ready: $(BIN)/python pyproject.toml
-	$(PIP) install --editable .
+$(VENV)/.run-ready: $(BIN)/python pyproject.toml $(LOCK)
+	@echo 'Installing egoclean-stream and the packages for plots into $(VENV): one to three minutes, once'
+	$(PIP) install --constraint $(LOCK) --editable '.[plots]'
 	touch $@
 
-$(VENV)/.dev-ready: $(BIN)/python pyproject.toml
-	$(PIP) install --editable '.[dev]'
+$(VENV)/.dev-ready: $(BIN)/python pyproject.toml $(LOCK)
+	@echo 'Installing all extras, torch among them, and the tools for tests into $(VENV): some minutes, once'
+	$(PIP) install --constraint $(LOCK) --editable '.[dev]'
+	$(BIN)/python -c 'import matplotlib.font_manager'  # once, it starts fc-list, and no fast test may start a process
 	touch $(VENV)/.run-ready $@
 
+$(LOWEST_VENV)/.ready: pyproject.toml $(LOWEST_LOCK)
+	@echo 'Installing the lowest versions, with a torch of several GB, into $(LOWEST_VENV): some minutes, once'
+	$(PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_VENV)/bin/python -m pip --disable-pip-version-check install --constraint $(LOWEST_LOCK) --editable '.[test]'
+	$(LOWEST_VENV)/bin/python -c 'import matplotlib.font_manager'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST_VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,5 +1,9 @@
-"""Builds the commit into the distribution: ``stream/COMMIT`` in wheels and sdists that are built from a repository."""
+"""What pyproject.toml cannot say of the distribution: its commit, and the description on the page of an index.
 
+``stream/COMMIT`` is in wheels and sdists that are built from a repository.
+"""
+
+import re
 import subprocess
 from pathlib import Path
 
@@ -46,4 +50,14 @@ class SdistWithCommit(sdist):
         write_commit(Path(base_dir))
 
 
-setup(cmdclass={"build_py": BuildWithCommit, "sdist": SdistWithCommit})
+def description() -> str:
+    """README.md without pictures, and with only the words of links that lead into the repository."""
+    text = re.sub(r"!\[[^]]*\]\((?!https:)[^)]*\)\n+", "", (ROOT / "README.md").read_text())
+    return re.sub(r"\[([^]]*)\]\((?!https:)[^)]*\)", r"\1", text)
+
+
+setup(
+    long_description=description(),
+    long_description_content_type="text/markdown",
+    cmdclass={"build_py": BuildWithCommit, "sdist": SdistWithCommit},
+)

@@ -1,6 +1,9 @@
 #!/bin/sh
-# Writes the lock files that the image is installed from, with the SHA-256 of every file. Run it after changing
-# dependencies in pyproject.toml. It needs uv (pip install uv==0.13.8), reads the index's metadata and installs nothing.
+# Writes the lock files: with the exact versions of the image, and the SHA-256 of every file; of "make" and CI
+# (requirements-dev.lock); and with the lowest versions that pyproject.toml allows, for "make test-lowest"
+# (requirements-lowest.lock). The last two are constraints files, hence without hashes. Run it after changing
+# dependencies in pyproject.toml. It keeps locked versions that are still in their range: to upgrade, remove the file
+# first. It needs uv (pip install uv==0.13.8), reads the index's metadata and installs nothing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,5 +20,7 @@ both="--extra plots --extra export --extra hdf5 --extra zarr --extra openai --ex
 lock cpu pyproject.toml $both --extra hub
 # shellcheck disable=SC2086
 lock gpu pyproject.toml $both --extra qwen --extra onnx-gpu --constraint docker/requirements-cpu.lock
-sed -n 's/^requires = \["\(setuptools==.*\)"\]$/\1/p' pyproject.toml | lock build -
+lock dev pyproject.toml --no-generate-hashes --extra dev --constraint docker/requirements-gpu.lock
+lock lowest pyproject.toml --no-generate-hashes --extra test --resolution lowest-direct --upgrade
+sed -n 's/^requires = \["\(setuptools>=.*\)"\]$/\1/p' pyproject.toml | lock build -
 echo cyclonedx-bom==7.5.0 | lock sbom -

@@ -7,6 +7,7 @@ from exporters.run_view import RunView, Span
 from stream.detection.offline import OfflineResult, window_edges_s
 from stream.detection.replay import Replay, replay, replay_offline
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
+from stream.records.store.warm_start import read_warm_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,13 @@ class Analysis:
 def analysis_of(run: RunView) -> Analysis:
     """Run both detectors over a run's windows."""
     windows = run.windows
-    causal = replay(windows.temporal_blocks, windows.t_s, windows.t_end_s, run.detector)
+    causal = replay(
+        windows.temporal_blocks,
+        windows.t_s,
+        windows.t_end_s,
+        run.detector,
+        read_warm_start(windows.layout, run.detector.warm_start_sha256),
+    )
     offline = replay_offline(windows.temporal_blocks, windows.t_s, run.detector)
     edges_s = window_edges_s(windows.t_s)
     spans = (Span(float(edges_s[start]), float(edges_s[stop])) for start, stop in offline.anomalies)

@@ -1,5 +1,6 @@
 """A run as every exporter sees it: its records and its windows."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from stream.records import (
     Manifest,
     Outcome,
     Run,
+    RunAnnotation,
     RunFinished,
     RunLayout,
     RunStarted,
@@ -26,9 +28,11 @@ from stream.records import (
     SegmentOpened,
     SegmentSkipped,
     SourceDamaged,
+    read_annotations,
 )
-from stream.records.reading import layout_of
-from stream.records.store.versions import require_readable
+from stream.records.folders import refuse_folder, run_folders
+from stream.records.reading import layout_of, reading_run
+from stream.records.run_annotations import annotations_in, chosen_in, events_of, layout_of_annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,11 @@ class RunView:
     truth: tuple[Span, ...] | None = None
     """The true anomalous spans; None if unknown, empty if there is none."""
     log: tuple[Event, ...] = ()
-    """All events so far, without the checkpoints."""
+    """All events so far, without the checkpoints, and without those of other annotations."""
+    annotation: RunAnnotation | None = None
+    """The annotation that is read; None if nothing was described."""
+    annotations: tuple[RunAnnotation, ...] = ()
+    """All of them."""
 
     @property
     def stem(self) -> str:
@@ -95,15 +103,15 @@ class RunView:
         return max([self.windows.t_end_s, *(segment.t_end_s for segment in self.closed)])
 
     @property
-    def title(self) -> tuple[str, str]:
-        """The clip, and the origin of its figures."""
+    def title(self) -> tuple[str, ...]:
+        """The clip, and the origin of its figures: encoder, windows, and what is special about them."""
         count = len(self.windows.t_s)
         facts = [self.encoder, f"{count:,} window{'s' if count > 1 else ''}"]
         if self.windows.left_out:
             facts.append(f"{self.windows.left_out} left out (zero or not finite)")
         if not self.finished:
             facts.append("run not finished")
-        return self.stem, ", ".join(facts)
+        return self.stem, *facts
 
     @cached_property
     def actions(self) -> list[Action]:
@@ -112,10 +120,11 @@ class RunView:
         Raises:
             InputError: the file cannot be read.
         """
+        path = self.layout.annotations
         try:
-            return Run(self.layout).actions()
+            return read_annotations(path) if path.exists() else []
         except DamagedError as error:
-            raise InputError(f"{self.layout.annotations} is damaged: {error.what}") from error
+            raise InputError(str(error)) from error
 
     def records(self) -> Manifest:
         """The manifest of a run.
@@ -146,58 +155,50 @@ def open_views(folder: Path) -> Iterator[RunView]:
         return
     names = stems(folder)
     if not names:
+        refuse_folder(folder)
         raise InputError(f"{folder} holds neither a run (events.jsonl) nor embeddings (<stem>_emb.npy)")
     for stem in names:
         yield RunView(RunLayout(folder, stem), "encoder not recorded", DetectorOptions())
 
 
-def run_folders(folder: Path) -> list[Path]:
-    """The folder itself if it is a run directory, otherwise the run directories in it, by name.
+def view_runs(
+    folders: Sequence[Path], failures: list[tuple[str, EgocleanError]], annotation: str | None = None
+) -> Iterator[RunView]:
+    """The runs in these directories, each once. One in a folder that cannot be read is added to ``failures``.
 
-    Raises:
-        InputError: it is none and contains none.
-    """
-    if layout_of(folder).events.is_file():
-        return [folder]
-    inner = sorted(path for path in folder.glob("*") if layout_of(path).events.is_file())
-    if not inner:
-        raise InputError(f"{folder} is not a run directory and contains none: there is no events.jsonl")
-    return inner
-
-
-def view_runs(folders: Sequence[Path], failures: list[tuple[str, EgocleanError]]) -> Iterator[RunView]:
-    """The runs in these directories. One in a folder of runs that cannot be read is added to ``failures``.
+    ``annotation`` names the one that is read of each; None: its default one.
 
     Raises:
         InputError: a folder contains no run, or is a run that cannot be read.
     """
+    seen: set[str] = set()
     for folder in folders:
         for path in run_folders(folder):
+            if (place := os.path.realpath(path)) in seen:
+                continue
+            seen.add(place)
             try:
-                yield view_run(path)
+                yield view_run(path, annotation)
             except EgocleanError as error:
                 if path == folder:
                     raise
                 failures.append((str(path), error))
 
 
-def view_run(folder: Path) -> RunView:
-    """Read a run directory's events and manifest.
+def view_run(folder: Path, annotation: str | None = None) -> RunView:
+    """Read a run directory's events and manifest, with one of its annotations; None: the default one.
 
     Raises:
-        InputError: the records are missing, invalid, or of an earlier version.
+        InputError: the records are missing, invalid, or of an earlier version, or there is no such annotation.
         NewerVersionError: a newer version wrote them.
     """
     run = Run(layout_of(folder))
     layout = run.layout
-    try:
-        require_readable(layout)
+    with reading_run(layout):
         manifest = run.manifest()
-        log = list(run.events())
-    except OSError as error:
-        raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
-    except DamagedError as error:
-        raise InputError(f"{folder} holds no records of this version: {error.what}") from error
+        recorded = list(run.events())
+    name = chosen_in(recorded, annotation, folder)
+    log, annotations = events_of(recorded, name), tuple(annotations_in(recorded))
     started = next((event for event in log if isinstance(event, RunStarted)), None)
     if started is None:
         raise InputError(f"{layout.events} has no run.started: the run has not begun, or it is not an event log")
@@ -205,7 +206,7 @@ def view_run(folder: Path) -> RunView:
     if missing:
         raise InputError(f"{layout.manifest} lacks the option {missing.pop()!r}: it is of another version")
     return RunView(
-        layout=RunLayout(folder, started.stem),
+        layout=layout_of_annotation(RunLayout(folder, started.stem), recorded, name),
         encoder=str(manifest.encoder.get("model", started.encoder)),
         detector=_detector_options(started.stem, manifest),
         manifest=manifest,
@@ -219,6 +220,8 @@ def view_run(folder: Path) -> RunView:
         },
         damaged=tuple(Span(event.t_start_s, event.t_end_s) for event in log if isinstance(event, SourceDamaged)),
         log=tuple(event for event in log if not isinstance(event, Checkpoint)),
+        annotation=next((each for each in annotations if each.recorded_name == name), None),
+        annotations=annotations,
     )
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 
 from exporters import anomalies
 from exporters.dataset.data_set import DataSet
@@ -41,14 +42,22 @@ class Exporter:
     """Raises ``ModelUnavailableError`` before any work if a package is missing."""
 
 
+FIGURE_FORMATS: Final[tuple[style.FigureFormat, ...]] = get_args(style.FigureFormat)
+
 EXPORTERS: Final[Mapping[str, Exporter]] = MappingProxyType(
     {
-        "detection": Exporter("causal against offline detection", detection.export, style.require_matplotlib),
-        "diagnostics": Exporter("similarity and repetition", diagnostics.export, style.require_matplotlib),
-        "anomalies": Exporter("anomalies of both detectors", anomalies.export),
+        f"{name}.{figure_format}": Exporter(
+            text, partial(export_figure, figure_format=figure_format), style.require_matplotlib
+        )
+        for name, text, export_figure in (
+            ("detection", "causal against offline detection", detection.export),
+            ("diagnostics", "similarity and repetition", diagnostics.export),
+        )
+        for figure_format in FIGURE_FORMATS
     }
+    | {"anomalies": Exporter("anomalies of both detectors", anomalies.export)}
 )
-"""By name."""
+"""By name: of a figure, with the format of its file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,22 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from models.errors import ModelUnavailableError
 
 IMAGE_VARIABLE: Final = "EGOCLEAN_IMAGE"
 """Environment variable, set by the Dockerfile, that names the running image."""
+
+_DISTRIBUTION: Final = "egoclean-stream"
+_PROJECT_FILE: Final = Path(__file__).parents[1] / "pyproject.toml"
+"""Beside the packages in the project's folder; not where a wheel was installed."""
+_NOT_IN_CPU_IMAGE: Final = frozenset({"vjepa", "qwen", "onnx"})
+"""The extras with torch, which only the default image has."""
 
 
 def require_packages(names: Iterable[str], *, extra: str) -> None:
@@ -21,19 +28,35 @@ def require_packages(names: Iterable[str], *, extra: str) -> None:
     """
     missing = [name for name in names if find_spec(name) is None]
     if missing:
-        cure = how_to_install(f"-e '.[{extra}]' in the project's folder")
-        raise ModelUnavailableError(f"the Python package {', '.join(missing)} is not installed: {cure}")
+        raise ModelUnavailableError(f"{named(missing)} not installed: {how_to_install_extra(extra)}")
+
+
+def named(packages: Sequence[str]) -> str:
+    """``the Python package torch is``, ``the Python packages torch and transformers are``."""
+    if len(packages) == 1:
+        return f"the Python package {packages[0]} is"
+    return f"the Python packages {', '.join(packages[:-1])} and {packages[-1]} are"
+
+
+def how_to_install_extra(extra: str) -> str:
+    """A clause on installing an extra of this distribution where the program runs."""
+    if os.environ.get(IMAGE_VARIABLE) == "cpu" and extra in _NOT_IN_CPU_IMAGE:
+        return "this image has no torch; build the default image, without --target cpu"
+    if _is_source_tree():
+        return how_to_install(f"-e '.[{extra}]' in the project's folder")
+    return how_to_install(f"'{_DISTRIBUTION}[{extra}]'")
 
 
 def how_to_install(words: str) -> str:
     """A clause on installing a missing package: pip with ``words``, or another image inside the project's images."""
-    match os.environ.get(IMAGE_VARIABLE):
-        case None:
-            return f"pip install {words}"
-        case "cpu":
-            return "this image has no torch; build the default image, without --target cpu"
-        case _:
-            return "build your own image on top of this one, with the package in /opt/venv"
+    if IMAGE_VARIABLE in os.environ:
+        return "build your own image on top of this one, with the package in /opt/venv"
+    return f"pip install {words}"
+
+
+def _is_source_tree() -> bool:
+    """Whether the program runs from the project's folder: installed in editable mode, or not at all."""
+    return _PROJECT_FILE.is_file() and f'name = "{_DISTRIBUTION}"' in _PROJECT_FILE.read_text()
 
 
 def make_torchvision_importable() -> None:

@@ -33,10 +33,12 @@ COMMANDS = {
     "detect": "stream.commands.detect:detect",
     "eval": "stream.commands.eval:evaluate",
     "bench": "stream.commands.bench:bench",
+    "show": "stream.commands.show:show",
     "report": "stream.commands.report:report",
     "serve": "stream.commands.serve:serve",
     "export": "stream.commands.export:export",
     "analyze": "stream.commands.analyze:analyze",
+    "calibrate": "stream.commands.calibrate:calibrate",
     "check-rectify": "stream.commands.check_rectify:check_rectify",
     "demo": "stream.commands.demo:demo",
     "completion": "stream.commands.completion:completion",
@@ -76,6 +78,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 @click.group(cls=LazyGroup, context_settings=_SETTINGS)
 @click.option(
+    "-v",
     "--version",
     is_flag=True,
     is_eager=True,

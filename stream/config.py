@@ -18,7 +18,7 @@ from stream.detection.options import DetectorOptions
 from stream.errors import UsageError
 from stream.geometry.options import LensOptions
 from stream.geometry.viewport import ResizeMode
-from stream.records.schema.layout import RUNS
+from stream.records.options import OutputOptions
 from stream.records.schema.options import (
     CONFLICT,
     DOLLARS_MAX,
@@ -38,6 +38,7 @@ from stream.records.schema.options import (
     switch,
 )
 from stream.sources.address import redacted
+from stream.sources.batch_options import ClipsOptions
 from stream.sources.live.options import LiveOptions
 from stream.sources.remote.parts import FetchedParts
 from stream.video.facts import StreamFacts
@@ -53,7 +54,7 @@ class EncoderOptions(OptionGroup):
 
     name: Annotated[str, OneOf(encoder_names)] = option(
         "auto",
-        f"Video encoder. auto takes {AUTO}, and fails if that is unavailable; {WEIGHTLESS} needs no weights.",
+        f"Video encoder. auto takes {AUTO} if its packages are installed, else {WEIGHTLESS}, which needs no weights.",
         flag="-e --encoder",
         identity=True,
         daily=True,
@@ -77,47 +78,20 @@ class EncoderOptions(OptionGroup):
         le=LONGEST_WAIT_S,
     )
     resize_mode: ResizeMode = option(
-        "center-crop",
-        "How a frame becomes the encoder's square input.",
-        flag="--resize-mode",
-        identity=True,
+        "center-crop", "How a frame becomes the encoder's square input.", flag="--resize-mode", identity=True
     )
     runtime: Literal["torch", "onnx"] = option("torch", "Inference backend.", identity=True)
     onnx: Path | None = option(None, "Model exported by `models export-onnx`, for the onnx backend.", metavar="FILE")
     onnx_sha256: str | None = identity_field(default=None)
     """Of the exported model, wherever its file is; it is worked out before the run starts."""
+    reason: str | None = None
+    """Why auto did not take the encoder with weights, if it did not; likewise."""
     onnx_provider: Provider = option(
         "auto",
         "ONNX Runtime provider; auto takes the first that works.",
         flag="--onnx-provider",
         identity=True,
     )
-
-
-class ClipsOptions(OptionGroup):
-    """Options for several clips in one command."""
-
-    title: ClassVar[str] = "Several clips"
-
-    jobs: int = option(1, "Clips to run at a time.", flag="-j --jobs", daily=True, ge=1, le=1024)
-    fail_fast: bool = switch("Stop at the first clip that fails.")
-
-
-class OutputOptions(OptionGroup):
-    """Options of the output."""
-
-    title: ClassVar[str] = "Output"
-
-    folder: Path = option(RUNS, "Folder for run directories.", flag="-o --out", metavar="FOLDER", daily=True)
-    overwrite: bool = switch(
-        "Discard earlier results and start over, instead of resuming or keeping them.",
-        daily=True,
-        command_line_only=True,
-    )
-    yes: bool = switch(
-        "With --overwrite, also discard a run that has annotations, without asking.", command_line_only=True
-    )
-    log_format: Literal["text", "json"] = option("text", "What is printed: text for people, or one JSON object a line.")
 
 
 class RuntimeOptions(OptionGroup):
@@ -187,12 +161,20 @@ class ResolvedOptions(BaseModel):
     """Side of the encoder frame, pixels: it follows from the encoder."""
     encoder_endpoint: str | None = None
     """The endpoint of the encoder that several runs share."""
+    annotator_endpoint: str | None = None
+    """The endpoint of the annotator that several runs share."""
+    actions_max: int | None = None
+    """Most actions in an answer of the annotator; None: as many as for a segment."""
+    runs_at_once: int = 1
+    """Runs that share this machine, and so its price."""
     stream: StreamFacts | None = None
     """Stream facts of a live source, which is probed once."""
     spool: Path | None = None
     """The temporary file with a member of a compressed tar, which is read once for all processes."""
     always_starts_over: bool = False
     """The command has no ``--overwrite``, and always discards its earlier results."""
+    earlier_runs: tuple[Path, ...] = ()
+    """Run directories of the clips before this one in its batch, in the same folder or tar, in order."""
     fetched: FetchedParts | None = None
     """Parts of a remote clip that probing has fetched."""
 
@@ -238,6 +220,12 @@ class Options(BaseModel):
         """All options as a record may hold them: without secrets."""
         values = self.model_dump(mode="json", exclude={"resolved": True, "live": {"stdin_fds"}})
         return {**values, "source": redacted(self.source)}
+
+    @classmethod
+    def identity_defaults(cls) -> dict[str, object]:
+        """The default of each option that is part of a run's identity, by path; None if it has none."""
+        fields = [each for each in options_of(cls) if each.extra["identity"]]
+        return {each.path: None if each.field.is_required() else each.field.default for each in fields}
 
     def identity(self) -> dict[str, object]:
         """The options that decide what is recorded, by path: runs that agree on them may stand for each other.

@@ -19,6 +19,7 @@ A message is one sentence: it names the thing, its value, and what would be righ
 
 import errno
 import re
+from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar
@@ -26,6 +27,7 @@ from typing import ClassVar
 from models.errors import ModelUnavailableError
 
 __all__ = [
+    "MEANINGS",
     "DamagedError",
     "EgocleanError",
     "ExitCode",
@@ -41,6 +43,7 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "exit_code_of",
+    "is_stop",
     "printable",
     "sentence_of",
 ]
@@ -62,6 +65,29 @@ class ExitCode(IntEnum):
     SIGPIPE = 141
     """The reader of a command's output went away before its end."""
     SIGTERM = 143
+
+
+MEANINGS: Mapping[ExitCode, str] = {
+    ExitCode.DONE: "done",
+    ExitCode.USAGE: "usage or configuration",
+    ExitCode.INPUT: "the input cannot be read",
+    ExitCode.PARTIAL: "done, but some segments failed or some video was damaged",
+    ExitCode.MODEL_MISSING: "a model or its weights are missing",
+    ExitCode.NO_ROOM: "no room: disk, memory or GPU memory",
+    ExitCode.INTERNAL: "internal error",
+    ExitCode.SIGHUP: "stopped because its terminal was closed (SIGHUP)",
+    ExitCode.SIGINT: "stopped by Ctrl-C",
+    ExitCode.SIGTERM: "stopped by SIGTERM",
+    ExitCode.SIGPIPE: "the reader of its output went away",
+}
+"""Exit codes in a few words."""
+
+_STOPS = frozenset({ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM})
+
+
+def is_stop(code: int | None) -> bool:
+    """Whether an exit code is that of a run that was asked to stop, which is no failure."""
+    return code in _STOPS
 
 
 class EgocleanError(Exception):

@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 from tests.support.clips import Decoded, decode, make_clip
 from tests.support.described import make_described_clip
@@ -18,30 +16,6 @@ from tests.support.resumed import GRID, QUICK, make_worker_clip
 from tests.support.rtsp_server import AccessUnit, units_of
 
 register_profiles()
-
-
-TORCH_FILES = {
-    "chain/test_bench.py", "chain/test_doctor.py", "chain/test_model_runs.py", "unit/test_adaptive_batch.py",
-    "unit/test_doctor.py", "unit/test_encoder_suite.py", "unit/test_encoder_vjepa2.py",
-    "unit/test_encoder_vjepa2_device.py", "unit/test_models_vjepa2_cost.py", "unit/test_models_vram.py",
-    "unit/test_oom.py", "unit/test_qwen_frames.py", "unit/test_qwen_memory.py", "unit/test_remap_torch.py",
-    "unit/test_vram_budget.py",
-}  # fmt: skip
-"""Files that use torch or transformers, whose import takes seconds of CPU time."""
-
-
-class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
-    """A file's tests share a worker, and so their fixtures; all files that use torch share one."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return "torch" if file.removeprefix("tests/") in TORCH_FILES else file
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    """Take the place of ``--dist loadfile``."""
-    return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:

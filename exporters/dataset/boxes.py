@@ -21,7 +21,7 @@ class FrameBox:
 
 
 def frame_boxes(data_set: DataSet, row: Row) -> Iterator[FrameBox]:
-    """The boxes of each action, on the frame at which it begins.
+    """The boxes of each action, on the frame of their keyframe.
 
     There are none if the pictures do not show what the annotator was shown: it saw rectified keyframes, and these
     are recorded pictures. A box is cut at the picture's edges, and left out if nothing of it remains.
@@ -30,8 +30,9 @@ def frame_boxes(data_set: DataSet, row: Row) -> Iterator[FrameBox]:
         return
     width_px, height_px = row.clip.width_px, row.clip.height_px
     for action in row.episode.actions:
-        frame = min(round(action.t_start_s * row.episode.fps), row.episode.frames - 1)
         for box in action.objects:
+            t_s = action.t_start_s if box.t_s is None else box.t_s
+            frame = min(round(t_s * row.episode.fps), row.episode.frames - 1)
             if not (box.width_px and box.height_px):
                 continue  # of an unknown size: it cannot be converted
             x1, x2 = (_clamped(box.xyxy[place] * width_px / box.width_px, width_px) for place in (0, 2))

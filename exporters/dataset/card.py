@@ -26,10 +26,11 @@ _NOTE: Final = """
 
 Times, scores, repetition periods and damage are measured on the video. Captions, subtasks, objects and boxes are the
 output of the annotators named below: a model's guess, of which only the form was checked. Where an answer contradicted
-itself, it was repaired: times and corners of boxes were put in order, an action ends where the next one starts, of two
-that start together the longer one stays, and boxes without area were dropped. Where an episode was not described, its
-texts are empty. There are no actions and no robot states: nothing measured them. Without them, this data set serves
-pre-training, video models, retrieval and annotation; it cannot train an action policy, such as GR00T.
+itself, it was repaired: times and corners of boxes were put in order, boxes were clamped to the picture, an action ends
+where the next one starts, of two that start together the longer one stays, and boxes without area were dropped. Each
+repair is in the run's events (`repairs`). Where an episode was not described, its texts are empty. There are no actions
+and no robot states: nothing measured them. Without them, this data set serves pre-training, video models, retrieval and
+annotation; it cannot train an action policy, such as GR00T.
 """
 
 
@@ -111,6 +112,7 @@ def _sources(runs: Sequence[RunFacts], provenance: str) -> Iterator[str]:
         annotators = ", ".join(map(_code, dict.fromkeys(models))) or "none"
         licence = _code(run.licence) if run.licence else "not stated"
         encoder = _code(str(run.encoder.get("model", "unknown")))
+        encoder += f" ({reason})" if (reason := run.encoder.get("reason")) else ""
         name = _code(run.source["name"])
         yield f"- {name}: encoder {encoder}, annotator {annotators}, licence {licence}, run {run.run_id}"
     if len(runs) > _RUNS_MAX:

@@ -14,7 +14,7 @@ from stream.errors import IntrinsicsError
 from stream.geometry.camera import Camera, fit_camera
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.full_frame import FullFrameRectifier, FullFrameRectifiers
-from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.table import intrinsics_from
 from stream.geometry.viewport import coded_view
 from stream.records.schema.manifest import Manifest
 from stream.records.store.atomic import replace_file
@@ -25,7 +25,7 @@ from stream.video.writer import Coding
 if TYPE_CHECKING:
     import av
 
-_CAMERA: Final = ("k", "d", "new_k", "fov_deg")
+_CAMERA: Final = ("lens_model", "k", "d", "new_k", "fov_deg")
 """What a run records of the camera, for pictures of the clip's size."""
 
 
@@ -65,7 +65,8 @@ def cut_episodes(
 def lens_of(manifest: Manifest, header: Header) -> dict[str, Any]:
     """The lens, and the camera of the pictures: ``camera_matrix`` is theirs, (3, 3) in pixels of ``width_px``."""
     keyframes = "rectified" if _is_rectified(manifest) else "raw"
-    lens: dict[str, Any] = {"picture": header.picture, "keyframes": keyframes, "intrinsics": manifest.intrinsics}
+    calibration = {"intrinsics": manifest.intrinsics, "intrinsics_format": manifest.intrinsics_format}
+    lens: dict[str, Any] = {"picture": header.picture, "keyframes": keyframes, **calibration}
     if header.picture == "raw" or "new_k" not in manifest.rectification:
         return lens
     found = manifest.rectification
@@ -112,8 +113,8 @@ def _camera(manifest: Manifest, size: tuple[int, int]) -> Camera:
         raise IntrinsicsError(
             f"the run of {manifest.source.name} was not rectified: export its pictures with --video raw"
         )
-    intrinsics = Intrinsics.model_validate(manifest.intrinsics)
-    return fit_camera(intrinsics, *size, lens["balance"], lens["fov_scale"])
+    intrinsics = intrinsics_from(manifest.intrinsics)
+    return fit_camera(intrinsics, *size, lens["balance"], lens["fov_scale"], lens.get("new_camera"))
 
 
 def _facts(episode: Episode, finished: FinishedCut) -> ClipFacts:

@@ -11,7 +11,7 @@ STRICT: Final = ConfigDict(extra="forbid", frozen=True, ser_json_bytes="base64",
 
 
 class Box(BaseModel):
-    """An object on the picture at its action's first keyframe."""
+    """An object on the keyframe in which an annotator saw it."""
 
     model_config = STRICT
 
@@ -21,6 +21,8 @@ class Box(BaseModel):
     """Pixels of a picture of ``width_px`` x ``height_px``."""
     width_px: int
     height_px: int
+    t_s: float | None = None
+    """Time of that picture, in seconds from the episode's start; None in an older export: the action's start."""
 
 
 class EpisodeAction(BaseModel):
@@ -67,6 +69,14 @@ class Episode(BaseModel):
     score_max: float | None
     period_s: float | None
     cycles: float | None
+    judged_from_s: float | None = None
+    """Start of the segment's first window that was judged, seconds from the clip's first frame; None: none was."""
+    activity: float | None = None
+    """Mean share of the picture that moves independently of the head, over its segment."""
+    head_motion: float | None = None
+    """Mean speed of the head, picture widths a second, over its segment."""
+    idle_s: float = 0.0
+    """Seconds of the episode in which nothing moves."""
     damaged_s: float
     outcome: Outcome
     reason: str = ""

@@ -14,13 +14,14 @@ from exporters.dataset.clips import cut_episodes, lens_of
 from exporters.dataset.data_set import DataSet
 from exporters.dataset.episode import Episode, Split
 from exporters.dataset.options import ExportOptions
-from exporters.dataset.plan import PlanOptions, plan_run, worker_of
+from exporters.dataset.plan import PlanOptions, plan_run
 from exporters.dataset.provenance import run_facts
 from exporters.dataset.rows import Row
-from exporters.dataset.sources import ClipFinder
 from exporters.dataset.store import Header, Store, open_store
 from exporters.run_view import RunView, view_run
 from stream.errors import EgocleanError, InputError
+from stream.records.worker import worker_of
+from stream.sources.run_clip import ClipFinder
 
 _REWRITE_SHARE: Final = 0.25
 """Formats are written again when the data set has grown by this share, so that an interrupted export is usable."""
@@ -120,7 +121,7 @@ def export(
     has_clips = any(table.FORMATS[name].has_clips for name in header.formats)
     with open_store(folder, header) as store:
         written = 0
-        runs = _planned_runs(plans, options.plan_options(header.fps), store, report)
+        runs = _planned_runs(plans, options, header.fps, store, report)
         if has_clips:
             runs = _cut_all(runs, _Cutter(store, ClipFinder(options.clips), options.workers, progress), report)
         for run, episodes in runs:
@@ -148,13 +149,14 @@ def write_formats(store: Store, run_folders: dict[str, Path]) -> None:
 
 
 def _planned_runs(
-    plans: Sequence[RunPlan], options: PlanOptions, store: Store, report: Report
+    plans: Sequence[RunPlan], options: ExportOptions, fps: int, store: Store, report: Report
 ) -> Iterator[tuple[RunView, list[Episode]]]:
     """The runs with their episodes, under the keys that these have in the data set."""
+    wanted = options.plan_options(fps)
     for each in plans:
         try:
-            run = view_run(each.folder)
-            yield run, [store.own_key(episode) for episode in plan_run(run, options)]
+            run = view_run(each.folder, options.annotation)
+            yield run, [store.own_key(episode) for episode in plan_run(run, wanted)]
         except InputError as error:
             report.failures.append((str(each.folder), error))
 

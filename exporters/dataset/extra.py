@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from models.packages import how_to_install_extra
 from stream.errors import ModelUnavailableError
 
 
@@ -10,6 +11,4 @@ def require_extra(module: str, extra: str) -> None:
     try:
         import_module(module)
     except ImportError as error:
-        raise ModelUnavailableError(
-            f"this format needs {module}: install the extra `{extra}` (pip install 'egoclean-stream[{extra}]')"
-        ) from error
+        raise ModelUnavailableError(f"this format needs {module}: {how_to_install_extra(extra)}") from error

@@ -41,6 +41,8 @@ class ExportOptions:
     licence: str
     workers: int
     """Clips that are cut at a time."""
+    annotation: str | None
+    """Name of the annotation whose words are exported; None: each run's default one."""
     clips: Path | None
     """Folder to search for clips that are no longer where their runs read them."""
 

@@ -12,16 +12,14 @@ from exporters.dataset.episode import Box, Episode, EpisodeAction, Outcome, Spli
 from exporters.dataset.expression import Condition
 from exporters.run_view import RunView
 from stream.errors import InputError
-from stream.records import Action, SegmentAnnotated, SegmentClosed, SegmentFailed, SegmentSkipped
+from stream.records import Action, SceneObject, SegmentAnnotated, SegmentClosed, SegmentFailed, SegmentSkipped
 from stream.records.schema.manifest import Manifest
+from stream.records.worker import worker_of
 
 Select: TypeAlias = Literal["all", "typical", "anomalous", "described"]
 
 _ROUNDING_S: Final = 0.001
 """Error of a segment's length, seconds: Matroska, for one, has times in milliseconds."""
-_WORKER: Final = re.compile(r"(worker)[_-]?(\d+)", re.IGNORECASE)
-_FACTORY: Final = re.compile(r"(factory)[_-]?(\d+)", re.IGNORECASE)
-"""Egocentric-10K and -100K name both in their paths: factory001/worker001/part000.tar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +57,6 @@ def plan_run(run: RunView, options: PlanOptions) -> list[Episode]:
     return [episode for episode in episodes if _is_selected(episode, options)]
 
 
-def worker_of(manifest: Manifest) -> str:
-    """The worker, such as ``factory001/worker001``, that the clip's sidecar or its path names; ``""`` if none does."""
-    sidecar, path = manifest.source.sidecar or {}, manifest.source.name
-    factory, worker = (
-        _id(str(sidecar.get(f"{name}_id") or ""), pattern) or _id_in(path, pattern)
-        for name, pattern in (("factory", _FACTORY), ("worker", _WORKER))
-    )
-    return "/".join(filter(None, (factory, worker))) if worker else ""
-
-
-def _id(text: str, pattern: re.Pattern[str]) -> str:
-    """An id as it is written in one way: ``worker001`` for ``worker_001``; others as they are."""
-    match = pattern.fullmatch(text)
-    return "".join(match.groups()).lower() if match else text
-
-
-def _id_in(path: str, pattern: re.Pattern[str]) -> str:
-    """The last id in a path; ``""`` if there is none."""
-    found = ["".join(each) for each in pattern.findall(path)]
-    return found[-1].lower() if found else ""
-
-
 def split_of(worker: str, options: PlanOptions) -> Split:
     """A worker's split. It depends only on worker, seed and fraction, so it stays the same as a data set grows."""
     digest = hashlib.sha256(f"{options.seed}:{worker}".encode()).digest()
@@ -115,7 +91,7 @@ def _episodes(
     frames = _frames_in(segment.t_end_s - segment.t_start_s, fps)
     longest = max(1, int(longest_s * fps))
     outcome, reason, annotator = _outcome(run, segment)
-    actions = [action for action in run.actions if action.segment_id == segment.segment_id]
+    actions = [action for action in run.actions if segment.segment_id in action.segments]
     for part, first in enumerate(range(0, frames, longest)):
         count = min(longest, frames - first)
         t_start_s = segment.t_start_s + first / fps
@@ -137,12 +113,21 @@ def _episodes(
             score_max=segment.score_max,
             period_s=segment.period_s,
             cycles=segment.cycles,
+            judged_from_s=segment.judged_from_s,
+            activity=segment.activity,
+            head_motion=segment.head_motion,
+            idle_s=_idle_s(segment, t_start_s, t_start_s + count / fps),
             damaged_s=segment.damaged_s,
             outcome=outcome,
             reason=reason,
             annotator=annotator,
             actions=tuple(_cut_actions(actions, segment, t_start_s, count / fps)),
         )
+
+
+def _idle_s(segment: SegmentClosed, start_s: float, end_s: float) -> float:
+    """Idle seconds of the segment between two times."""
+    return round(sum(max(0.0, min(span.t_end_s, end_s) - max(span.t_start_s, start_s)) for span in segment.idle), 6)
 
 
 def _frames_in(duration_s: float, fps: int) -> int:
@@ -171,13 +156,25 @@ def _cut_actions(
         if start_s >= end_s:
             continue
         words = action.ecot.model_dump() if action.ecot else {}
-        size = segment.keyframe_width_px, segment.keyframe_height_px
-        boxes = tuple(
-            Box(name=thing.object_name, rigid=thing.rigid, xyxy=thing.bbox, width_px=size[0], height_px=size[1])
-            for thing in action.objects
-            if action.t_start_s >= t_start_s
-        )
-        yield EpisodeAction(t_start_s=start_s, t_end_s=end_s, active=action.active, objects=boxes, **words)
+        boxes = (_box(thing, action, segment, t_start_s) for thing in action.objects)
+        objects = tuple(box for box in boxes if box.t_s is not None and 0.0 <= box.t_s < duration_s)
+        yield EpisodeAction(t_start_s=start_s, t_end_s=end_s, active=action.active, objects=objects, **words)
+
+
+def _box(thing: SceneObject, action: Action, segment: SegmentClosed, t_start_s: float) -> Box:
+    """The box with its keyframe's time from ``t_start_s`` on; one of an earlier version is where its action starts.
+
+    A keyframe's time is in milliseconds, and may be less than one before the segment that it begins.
+    """
+    at_s = action.t_start_s if thing.keyframe_t_s is None else max(thing.keyframe_t_s, segment.t_start_s)
+    return Box(
+        name=thing.object_name,
+        rigid=thing.rigid,
+        xyxy=thing.bbox,
+        width_px=thing.keyframe_width_px or segment.keyframe_width_px,
+        height_px=thing.keyframe_height_px or segment.keyframe_height_px,
+        t_s=at_s - t_start_s,
+    )
 
 
 def _key(stem: str, segment_id: str, part: int) -> str:

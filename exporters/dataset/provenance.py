@@ -11,6 +11,7 @@ from exporters.dataset.store import Header, RunFacts
 from exporters.run_view import RunView
 from stream.records import SegmentSkipped
 from stream.records.schema.manifest import Manifest, packages
+from stream.records.schema.options import by_path
 
 GENERATED_PIXELS: Final = 0.0
 """Share of the pixels that a model made: the pictures are the camera's, rectified and scaled at most."""
@@ -33,7 +34,7 @@ def run_facts(run: RunView, lens: dict[str, Any], licence: str) -> RunFacts:
         clip=run.stem,
         source={"name": _name_of(manifest), **source},
         lens=lens,
-        encoder=manifest.encoder or {"model": run.encoder},
+        encoder=manifest.encoder or {"model": run.encoder, **_encoder_reason(manifest)},
         annotators=tuple(_annotators(run)),
         detector=dict(manifest.options["detector"]),
         licence=licence,
@@ -74,6 +75,12 @@ def output_type(header: Header) -> str:
     return "raw" if header.picture == "raw" else "derived_observation"
 
 
+def _encoder_reason(manifest: Manifest) -> dict[str, str]:
+    """Why --encoder auto did not take the encoder with weights, if so: of a growing run, its options know it."""
+    reason = by_path(manifest.options, "encoder.reason")
+    return {"reason": reason} if reason else {}
+
+
 def _name_of(manifest: Manifest) -> str:
     """The address of a remote source, with its commit on the hub; of a local one the file and the tar's member."""
     if manifest.source.origin:
@@ -83,9 +90,11 @@ def _name_of(manifest: Manifest) -> str:
 
 
 def _annotators(run: RunView) -> Iterable[dict[str, Any]]:
-    """All that described segments of a run; of those that its records do not have yet, the name alone."""
+    """All that described segments in its annotation; of those that its records do not have yet, the name alone."""
     manifest = run.records()
-    recorded = [manifest.annotator, *(each.annotator for each in manifest.annotated_later)]
+    chosen = run.annotation.recorded_name if run.annotation else ""
+    later = [each.annotator for each in manifest.annotated_later if each.annotation_name == chosen]
+    recorded = [*([] if chosen else [manifest.annotator]), *later]
     found = [_without_address(each) for each in recorded if each]
     outcomes = [each for each in run.outcomes.values() if not isinstance(each, SegmentSkipped)]
     names = dict.fromkeys(each.annotator for each in outcomes if each.annotator)

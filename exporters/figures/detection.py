@@ -1,4 +1,4 @@
-"""``<stem>_detection.png``: the causal detection against the offline one."""
+"""``<stem>_detection.png``, or .pdf, .svg: the causal detection against the offline one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from exporters.figures import style
 from exporters.figures.time_axis import broken_at_gaps, draw_curve, set_time_axis, widen
 from exporters.run_view import RunView, Span
 from stream.detection.replay import NO_THRESHOLDS
+from stream.pipeline.facts import SegmentKind
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -29,6 +30,9 @@ _BAR: Final = 0.6
 """Height of a span's bar; rows are 1 apart."""
 _OUTLINE: Final = 0.6
 """Points around a bar: a few seconds of a whole day stay visible."""
+_BORDERS_MAX: Final = 200
+"""Segments beyond which their borders would be a solid band."""
+_LEGEND_COLUMNS_MAX: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +54,23 @@ class DetectorTrace:
 class Detection:
     """Everything that the figure shows."""
 
-    title: tuple[str, str]
+    title: tuple[str, ...]
+    """The clip, and facts about it."""
     t_end_s: float
     causal: DetectorTrace
     offline: DetectorTrace
+    typical: tuple[Span, ...]
+    """The typical segments that were announced so far."""
+    unknown: tuple[Span, ...]
+    """The segments without a window that could be judged."""
     truth: tuple[Span, ...] | None
     """None if the events are unknown; empty if it is known that there are none."""
     damaged: tuple[Span, ...] = ()
 
 
-def export(runs: Sequence[RunView], destination: Path) -> list[Path]:
+def export(runs: Sequence[RunView], destination: Path, *, figure_format: style.FigureFormat = "png") -> list[Path]:
     """Draw each run's detection; returns the files."""
-    paths = [destination / f"{run.stem}_detection.png" for run in runs]
+    paths = [destination / f"{run.stem}_detection.{figure_format}" for run in runs]
     for run, path in zip(runs, paths, strict=True):
         with style.figure_file(path, *SIZE_IN) as figure:
             draw_detection(figure, detection_of(run))
@@ -75,6 +84,8 @@ def detection_of(run: RunView) -> Detection:
         t_end_s=run.t_end_s,
         causal=causal_trace(run),
         offline=offline_trace(run),
+        typical=_closed_spans(run, "typical"),
+        unknown=_closed_spans(run, "unknown"),
         truth=run.truth,
         damaged=run.damaged,
     )
@@ -123,6 +134,10 @@ def _closed_anomalies(run: RunView) -> list[Span]:
     ]
 
 
+def _closed_spans(run: RunView, kind: SegmentKind) -> tuple[Span, ...]:
+    return tuple(Span(each.t_start_s, each.t_end_s) for each in closed_segments(run) if each.kind == kind)
+
+
 def _open_anomalies(run: RunView) -> list[Span]:
     end_s = run.windows.t_end_s
     return [Span(segment.t_start_s, end_s, segment.detected_at_s) for segment in run.open_anomalies()]
@@ -152,7 +167,7 @@ def draw_detection(figure: "Figure", data: Detection) -> None:
     for axes, trace, letter in ((causal, data.causal, "b"), (offline, data.offline, "c")):
         draw_trace(axes, trace)
         axes.set_title(f"({letter}) {trace.name}")
-        shade(axes, data.damaged, style.GREY, "damaged")
+        shade(axes, data.damaged, style.GREY, "damaged", hatch="//////")
     set_time_axis(offline.xaxis, data.causal.t_s[0], data.t_end_s, ticks_max=10)
     offline.set_xlim(data.causal.t_s[0], data.t_end_s)
     _legend(figure)
@@ -164,11 +179,15 @@ def _legend(figure: "Figure") -> None:
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         found.update(zip(labels, handles, strict=True))
-    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=len(found))
+    columns = -(-len(found) // -(-len(found) // _LEGEND_COLUMNS_MAX))
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)
 
 
 def draw_rows(axes: "Axes", data: Detection) -> None:
-    """The anomalous spans of each side as bars, one row a side; a mark where the live detector knew."""
+    """The spans of each side as bars, one row a side: the run's segments, and the anomalies of the others.
+
+    A mark shows where the live detector knew.
+    """
     rows: list[tuple[str, Sequence[Span], str]] = [
         ("offline", data.offline.spans, style.VERMILION),
         ("causal", data.causal.spans, style.VERMILION),
@@ -178,14 +197,31 @@ def draw_rows(axes: "Axes", data: Detection) -> None:
     for row, (_, spans, color) in enumerate(rows):
         bars = [(span.t_start_s, span.t_end_s - span.t_start_s) for span in spans]
         axes.broken_barh(bars, (row - _BAR / 2, _BAR), color=color, linewidth=_OUTLINE)
+    _draw_other_segments(axes, data)
     known = [span.detected_at_s for span in data.causal.spans if span.detected_at_s is not None]
     if known:
         axes.plot(known, np.ones(len(known)), linestyle="none", marker="|", color=style.BLACK, label="detected")
-    axes.set_title("(a) anomalous stretches")
+    axes.set_title("(a) segments")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(-0.5, len(rows) - 0.5)
     axes.spines["left"].set_visible(False)
     axes.tick_params(left=False)
+
+
+def _draw_other_segments(axes: "Axes", data: Detection) -> None:
+    """The run's segments beside its anomalies, in the same row, each with its borders."""
+    for spans, color, label in ((data.typical, style.PALE, "typical"), (data.unknown, "white", "not judged")):
+        if not spans:
+            continue
+        axes.broken_barh(
+            [(span.t_start_s, span.t_end_s - span.t_start_s) for span in spans],
+            (1 - _BAR / 2, _BAR),
+            facecolor=color,
+            edgecolor=style.GREY,
+            linewidth=_OUTLINE if len(spans) <= _BORDERS_MAX else 0.0,
+            label=label,
+            zorder=0.9,  # the anomalies are on top of the borders
+        )
 
 
 def draw_trace(axes: "Axes", trace: DetectorTrace) -> None:
@@ -207,8 +243,16 @@ def draw_trace(axes: "Axes", trace: DetectorTrace) -> None:
     widen(axes)
 
 
-def shade(axes: "Axes", spans: Sequence[Span], color: str, label: str) -> None:
-    """Colour the ground under spans."""
+def shade(axes: "Axes", spans: Sequence[Span], color: str, label: str, *, hatch: str | None = None) -> None:
+    """Colour the ground under spans, with matplotlib's ``hatch`` if there is one."""
     for number, span in enumerate(spans):
         legend = label if number == 0 else None
-        axes.axvspan(span.t_start_s, span.t_end_s, color=color, alpha=_SHADE, linewidth=0, label=legend)
+        axes.axvspan(
+            span.t_start_s,
+            span.t_end_s,
+            facecolor=(color, _SHADE),
+            edgecolor=color,
+            linewidth=0,
+            hatch=hatch,
+            label=legend,
+        )

@@ -1,4 +1,4 @@
-"""``<stem>_diagnostics.png``: whether the clip repeats itself, and where it changes."""
+"""``<stem>_diagnostics.png``, or .pdf, .svg: whether the clip repeats itself, and where it changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +60,8 @@ class WorkRepetition:
 class Diagnostics:
     """Everything that the figure shows."""
 
-    title: tuple[str, str]
+    title: tuple[str, ...]
+    """The clip, and facts about it."""
     t_s: Float64
     """(N,) float64 window starts, seconds."""
     distance: Float64
@@ -71,9 +72,9 @@ class Diagnostics:
     """None if there are too few windows."""
 
 
-def export(runs: Sequence[RunView], destination: Path) -> list[Path]:
+def export(runs: Sequence[RunView], destination: Path, *, figure_format: style.FigureFormat = "png") -> list[Path]:
     """Draw each run's diagnostics; returns the files."""
-    paths = [destination / f"{run.stem}_diagnostics.png" for run in runs]
+    paths = [destination / f"{run.stem}_diagnostics.{figure_format}" for run in runs]
     for run, path in zip(runs, paths, strict=True):
         with style.figure_file(path, *SIZE_IN) as figure:
             draw_diagnostics(figure, diagnostics_of(run))

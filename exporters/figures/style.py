@@ -1,4 +1,4 @@
-"""The style and the files of all figures: sizes, fonts, colors. No state of matplotlib outlives a figure."""
+"""The style and the files of all figures: sizes, fonts, colors, formats. No state of matplotlib outlives a figure."""
 
 import io
 import warnings
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from models.packages import how_to_install_extra
 from stream.errors import ModelUnavailableError, printable
 from stream.records.store.atomic import replace_file
 
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FigureFormat: TypeAlias = Literal["png", "pdf", "svg"]
+"""A file format of figures, which is also the ending of their names."""
+
 DPI: Final = 200
+"""Of a PNG, and of matrices in the other formats; their lines and text are vectors."""
+TITLE_CHARS_MAX: Final = 90
+"""Length of a title up to which it fits on one line of a page's text width."""
 
 # Okabe and Ito's palette, distinguishable with all common kinds of color vision (https://jfly.uni-koeln.de/color/).
 BLACK: Final = "#000000"
@@ -29,6 +36,13 @@ PALE: Final = "#E6E6E6"
 MATRIX_COLOURS: Final = "inferno"
 """Uniform to the eye and monotone in lightness; the original pipeline's choice."""
 
+_SEPARATOR: Final = "  ·  "
+
+_METADATA: Final[dict[FigureFormat, dict[str, str | None]]] = {
+    "png": {"Software": "egoclean-stream"},
+    "pdf": {"Creator": "egoclean-stream", "CreationDate": None},
+    "svg": {"Creator": "egoclean-stream", "Date": None},
+}
 _STYLE: Final = {
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -38,6 +52,8 @@ _STYLE: Final = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.titlesize": 9.5,
+    "figure.constrained_layout.h_pad": 0.07,
+    "figure.constrained_layout.w_pad": 0.07,
     "legend.fontsize": 7,
     "legend.edgecolor": "none",
     "legend.framealpha": 0.85,
@@ -47,6 +63,8 @@ _STYLE: Final = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "savefig.dpi": DPI,
+    "pdf.fonttype": 42,  # TrueType, as journals ask for; text stays text
+    "svg.hashsalt": "egoclean-stream",  # ids in an SVG are random without it
 }
 
 
@@ -58,14 +76,19 @@ def require_matplotlib() -> None:
     """
     if find_spec("matplotlib") is None:
         raise ModelUnavailableError(
-            "figures need the Python package matplotlib, which is not installed: "
-            "pip install -e '.[plots]' in the project's folder"
+            f"figures need the Python package matplotlib, which is not installed: {how_to_install_extra('plots')}"
         )
 
 
-def title(figure: "Figure", *lines: str) -> None:
-    """Put a title over all panels, each line as it is: names of clips are not mathematics, nor several lines."""
-    figure.suptitle("\n".join(map(printable, lines)), parse_math=False)
+def title(figure: "Figure", name: str, *facts: str) -> None:
+    """Put a clip's name and facts over all panels, on one line or, if that is too long, on two.
+
+    Each text is drawn as it is: names of clips are not mathematics, nor several lines.
+    """
+    lines = [_SEPARATOR.join(map(printable, (name, *facts)))]
+    if facts and len(lines[0]) > TITLE_CHARS_MAX:
+        lines = [printable(name), _SEPARATOR.join(map(printable, facts))]
+    figure.suptitle("\n".join(lines), parse_math=False)
 
 
 def say(axes: "Axes", text: str) -> None:
@@ -75,7 +98,7 @@ def say(axes: "Axes", text: str) -> None:
 
 @contextmanager
 def figure_file(path: Path, width_in: float, height_in: float) -> Iterator["Figure"]:
-    """A figure to draw on, in inches; at the end of the block it is a PNG of 200 dots an inch at ``path``.
+    """A figure to draw on, in inches; at the end of the block it is at ``path``, in the format of the path's ending.
 
     The same drawing gives the same bytes: the user's own matplotlib settings and the date stay out of it.
     """
@@ -87,8 +110,9 @@ def figure_file(path: Path, width_in: float, height_in: float) -> Iterator["Figu
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
-        png = io.BytesIO()
+        file_format = next(each for each in _METADATA if path.suffix == f".{each}")
+        data = io.BytesIO()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a clip's name in a script without a font: boxes
-            figure.savefig(png, format="png", dpi=DPI, metadata={"Software": "egoclean-stream"})
-    replace_file(path, png.getvalue())
+            figure.savefig(data, format=file_format, dpi=DPI, metadata=_METADATA[file_format])
+    replace_file(path, data.getvalue())

@@ -7,13 +7,10 @@ a head camera measures none of them.
 """
 
 import json
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
+from io import FileIO
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -24,6 +21,9 @@ from exporters.dataset.pictures import jpegs
 from exporters.dataset.record import episode_record, outdated
 from exporters.dataset.rows import Row
 from stream.records.store.atomic import replaced_when_whole
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 PICTURES: Final = "observation_image_left"
 """EgoHumanoid's name of the only camera that its tools need."""
@@ -50,27 +50,61 @@ def _write_episode(data_set: DataSet, row: Row, path: Path) -> None:
     import h5py
 
     episode = row.episode
-    with replaced_when_whole(path) as part, _as_os_errors(path), h5py.File(part, "w", libver=_VERSIONS) as file:
+    with (
+        replaced_when_whole(path) as part,
+        _Output(part) as output,
+        h5py.File(output, "w", libver=_VERSIONS) as file,
+    ):
         shape = (episode.frames,)
         pictures = file.create_dataset(PICTURES, shape, h5py.vlen_dtype(np.uint8), track_times=False)
         for number, jpeg in enumerate(jpegs(data_set.clip(row))):
             pictures[number] = np.frombuffer(jpeg, np.uint8)
+            output.raise_error()
         times_s = episode.t_start_s + np.arange(episode.frames) / episode.fps
         times_ns = np.round(times_s * 1e9).astype(np.int64)
         file.create_dataset("camera_timestamp", data=times_ns, track_times=False)
         file.attrs.update(_attributes(data_set, row))
 
 
-@contextmanager
-def _as_os_errors(path: Path) -> Iterator[None]:
-    """HDF5 raises ``RuntimeError``, with the error's number in its text, if what it still held cannot be written."""
-    try:
-        yield
-    except RuntimeError as error:
-        found = re.search(r"errno = (\d+)", str(error))
-        if found is None:
-            raise
-        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
+class _Output(FileIO):
+    """The file that HDF5 writes to, which keeps the first error of a write for :meth:`raise_error`.
+
+    HDF5 cannot close a file that it cannot write, and crashes when the process ends. It is told that all is well,
+    and what it writes after the error is dropped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self._error: OSError | None = None
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write all of ``data``."""
+        rest = memoryview(data).cast("B")
+        size_bytes = rest.nbytes
+        try:
+            while rest.nbytes and self._error is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self._error = error
+        return size_bytes
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Set the size, in bytes."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._error = self._error or error
+            return self.tell() if size is None else size
+
+    def raise_error(self) -> None:
+        """Raise the error of the first write that failed, an ``OSError``, if there is one."""
+        if self._error is not None:
+            raise self._error
+
+    def __exit__(self, *about: object) -> None:
+        """Close the file; raise what failed while HDF5 closed its own."""
+        super().__exit__(*about)  # type: ignore[arg-type]
+        self.raise_error()
 
 
 def _attributes(data_set: DataSet, row: Row) -> dict[str, Any]:

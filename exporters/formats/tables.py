@@ -52,6 +52,7 @@ def _action_schema() -> "pa.Schema":
             ("xyxy", pa.list_(pa.float64(), 4)),
             ("width_px", pa.int64()),
             ("height_px", pa.int64()),
+            ("t_s", pa.float64()),
         ]
     )
     texts = [(name, pa.string()) for name in ("subtask", "scene", "motion", "prediction")]

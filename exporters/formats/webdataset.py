@@ -34,7 +34,7 @@ def write(data_set: DataSet, folder: Path) -> None:
 def sample_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
     """The JSON of a sample: no nulls, ``has_score_mean`` and so on say whether a number is known."""
     facts = episode_facts(data_set, row)
-    numbers = ("score_mean", "score_max", "period_s", "cycles")
+    numbers = ("score_mean", "score_max", "period_s", "cycles", "judged_from_s", "activity", "head_motion")
     known = {f"has_{name}": facts[name] is not None for name in numbers}
     filled = {name: 0.0 if facts[name] is None else float(facts[name]) for name in numbers}
     actions = [action.model_dump(mode="json") for action in row.episode.actions]

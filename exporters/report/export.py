@@ -1,5 +1,6 @@
 """Writes the report of runs: one file, and the videos beside it if they are wanted."""
 
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
 
-from exporters.dataset.sources import ClipFinder
 from exporters.report.page import PageOptions, render
 from exporters.report.pictures import choose_plan, embedded, keyframe_times, planned_files
 from exporters.report.run import key_of, shown_run
@@ -18,6 +18,7 @@ from exporters.run_view import RunView
 from stream.errors import EgocleanError
 from stream.records.schema.health import now
 from stream.records.store.atomic import replaced_when_whole
+from stream.sources.run_clip import ClipFinder
 
 Progress: TypeAlias = Callable[[float, float], None]
 """Called with the seconds of video that are written, and those that will be."""
@@ -141,7 +142,7 @@ def _with_videos(
             result.failures.append((f"video of {view.layout.root}", error))
             yield run
         else:
-            yield run.model_copy(update={"video": f"{quote(folder.name)}/{quote(path.name)}"})
+            yield run.model_copy(update={"video": f"{quote(os.fsencode(folder.name))}/{quote(path.name)}"})
         done_s += run.t_end_s
 
 

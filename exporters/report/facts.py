@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from exporters.report.text import dollars, duration, rows_of, safe
 from exporters.report.view import FactGroup, ShownMark, ShownSegment
 from exporters.run_view import RunView
+from stream.errors import is_stop
 from stream.records import (
     Manifest,
     RunFailed,
     RunResumed,
-    SegmentAnnotated,
     SegmentFailed,
     StageRestarted,
     StreamOverload,
@@ -30,6 +30,7 @@ def facts_of(run: RunView, segments: tuple[ShownSegment, ...], marks: tuple[Show
     groups = (
         FactGroup(title="What became of the time", rows=tuple(_time_rows(run)), is_open=True),
         FactGroup(title="Cost", rows=tuple(_cost_rows(run)), is_open=True),
+        FactGroup(title="Annotations", rows=tuple(_annotation_rows(run)), is_open=True),
         FactGroup(title="Problems", rows=tuple(_problem_rows(run, marks)), is_open=True),
         FactGroup(title="Repetition", rows=tuple(_repetition_rows(segments)), is_open=True),
         FactGroup(title="Source", rows=tuple(rows_of(manifest.source.model_dump()))),
@@ -67,6 +68,7 @@ def _time_rows(run: RunView) -> Iterator[tuple[str, str]]:
     yield "decoded", clock(sum(segment.t_end_s - segment.t_start_s for segment in run.closed) - seconds["dropped_s"])
     for name, text in (
         ("annotated_s", "described"),
+        ("uncovered_s", "of it in no action"),
         ("skipped_s", "not described"),
         ("failed_s", "failed to be described"),
         ("damaged_s", "damaged"),
@@ -95,17 +97,28 @@ def _cost_rows(run: RunView) -> Iterator[tuple[str, str]]:
         yield name, f"{duration(float(used.get('cpu_s', 0.0)))} of CPU time, {memory_mib:,.0f} MiB of memory"
 
 
+def _annotation_rows(run: RunView) -> Iterator[tuple[str, str]]:
+    """All annotations, if there are several; the page shows the words of one."""
+    if len(run.annotations) < 2:
+        return
+    for each in run.annotations:
+        shown = "; shown here" if each == run.annotation else ""
+        part = "" if each.is_complete else "; not complete"
+        yield safe(each.name), safe(f"{each.annotator}, {dollars(each.cost.dollars)}{part}{shown}")
+
+
 def _problem_rows(run: RunView, marks: tuple[ShownMark, ...]) -> Iterator[tuple[str, str]]:
     for event in run.log:
         match event:
             case RunFailed():
-                yield "ended early", safe(event.reason)
+                yield "stopped" if is_stop(event.exit_code) else "failed", safe(event.reason)
             case StageRestarted():
                 yield f"restarted: {event.process}", safe(event.reason)
             case RunResumed():
-                yield "resumed", f"{count(event.windows, 'window')} were embedded already"
+                yield "resumed", f"{count(event.windows, 'window')} embedded already"
             case StreamOverload():
-                yield "overload", f"{event.windows_skipped} windows skipped, {event.packets_dropped} packets dropped"
+                windows, packets = count(event.windows_skipped, "window"), count(event.packets_dropped, "packet")
+                yield "overload", f"{windows} skipped, {packets} dropped"
             case _:
                 pass
     for mark in marks[:_MARKS_MAX]:
@@ -160,9 +173,3 @@ def _machine_rows(manifest: Manifest) -> Iterator[tuple[str, str]]:
 def _run_rows(manifest: Manifest) -> Iterator[tuple[str, str]]:
     facts = manifest.model_dump(include={"run_id", "state", "started", "ended", "exit_code"})
     yield from rows_of({**facts, "schema": manifest.schemas})
-
-
-def annotators_of(run: RunView) -> str:
-    """The models that described segments."""
-    names = {event.annotator for event in run.outcomes.values() if isinstance(event, SegmentAnnotated)}
-    return safe(", ".join(sorted(name for name in names if name)))

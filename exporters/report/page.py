@@ -53,6 +53,7 @@ def render(runs: Sequence[ShownRun], options: PageOptions) -> str:
     return page.render(
         runs=runs,
         options=options,
+        failures=options.failures,
         totals=totals_of(runs),
         made_at=options.made_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         policy=policy_of(options),
@@ -70,6 +71,16 @@ def render_facts(run: ShownRun) -> str:
 def render_summary(totals: ReportTotals) -> str:
     """The figures at the top of the page."""
     return _environment().get_template("summary.html.j2").render(totals=totals)
+
+
+def render_failures(failures: Sequence[tuple[str, str]]) -> str:
+    """Which runs are not shown, and why."""
+    return _environment().get_template("failures.html.j2").render(failures=failures)
+
+
+def run_json(run: ShownRun) -> str:
+    """What the browser draws of one run, as a JSON object."""
+    return run.model_dump_json(exclude={"facts"})
 
 
 def runs_json(runs: Sequence[ShownRun]) -> str:

@@ -60,7 +60,7 @@ def keyframe_times(folder: Path) -> list[int]:
 
 
 def wanted_times(segment: ShownSegment, times_ms: Sequence[int], frames: int) -> list[int]:
-    """The keyframes of a segment to show: those on which its actions begin, and others at even distances.
+    """The keyframes of a segment to show: those that have its actions' boxes, and others at even distances.
 
     Args:
         segment: The segment.
@@ -73,8 +73,8 @@ def wanted_times(segment: ShownSegment, times_ms: Sequence[int], frames: int) ->
         return list(own)
     if frames == 1:
         return [own[len(own) // 2]]
-    starts = [action.t_start_s for action in segment.actions if action.objects][: min(_ACTIONS_MAX, frames - 1)]
-    chosen = {min(own, key=lambda t_ms: abs(t_ms - start_s * 1000)) for start_s in starts}
+    boxes_s = [action.boxes_s for action in segment.actions if action.objects][: min(_ACTIONS_MAX, frames - 1)]
+    chosen = {min(own, key=lambda t_ms: abs(t_ms - t_s * 1000)) for t_s in boxes_s}
     chosen |= {own[round(place * (len(own) - 1) / (frames - 1))] for place in range(frames)}
     return sorted(chosen)[: frames + _ACTIONS_MAX]
 
@@ -123,7 +123,7 @@ def embedded(files: Sequence[KeyframeFile], longest_px: int, budget_bytes: int) 
 
 
 def shrunk_file(file: KeyframeFile, longest_px: int) -> bytes | None:
-    """A keyframe as a JPEG with sides of at most ``longest_px``; None if it is gone or damaged."""
+    """A keyframe as a JPEG with sides of at most ``longest_px``; None if it is gone, damaged or unreadable."""
     import cv2
     import numpy as np
 
@@ -134,7 +134,7 @@ def shrunk_file(file: KeyframeFile, longest_px: int) -> bytes | None:
         reduced = cv2.IMREAD_REDUCED_COLOR_2
     try:
         content = file.path.read_bytes()
-    except FileNotFoundError:  # a run that is being described removes its keyframes
+    except OSError:  # a run that is being described removes its keyframes
         return None
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), reduced) if content else None
     return None if picture is None else shrunk_picture(np.asarray(picture, np.uint8), longest_px)

@@ -8,36 +8,14 @@ from statistics import median
 from exporters.report.facts import facts_of, total_dollars
 from exporters.report.scores import ScoreTracker
 from exporters.report.text import safe
-from exporters.report.view import (
-    RunState,
-    SegmentOutcome,
-    ShownAction,
-    ShownMark,
-    ShownObject,
-    ShownRun,
-    ShownSegment,
-)
+from exporters.report.view import ShownAction, ShownMark, ShownObject, ShownRun, ShownSegment
 from exporters.run_view import RunView
 from stream.errors import InputError
-from stream.records import (
-    Action,
-    Event,
-    Outcome,
-    RunFailed,
-    RunFinished,
-    SegmentAnnotated,
-    SegmentClosed,
-    SegmentFailed,
-    SegmentSkipped,
-    SourceDamaged,
-    SourceGap,
-    StreamOverload,
-)
-from stream.records.schema.health import now, read_health
+from stream.records import Action, Event, Outcome, SegmentClosed, SourceDamaged, SourceGap, StreamOverload
+from stream.records.counts import counts_of
+from stream.records.listing import outcome_of
+from stream.records.run_state import RunStatus, status_of
 from stream.ui.text import clock, count
-
-_STOPPED = (129, 130, 143)
-"""Exit codes of a run that somebody stopped."""
 
 
 def shown_run(run: RunView, key: str, scores: ScoreTracker | None = None) -> ShownRun:
@@ -57,22 +35,21 @@ def shown_run(run: RunView, key: str, scores: ScoreTracker | None = None) -> Sho
     scores = scores or ScoreTracker(run.layout, run.detector)
     with suppress(InputError):  # no window yet, or its arrays were deleted: the segments have their means
         scores.advance()
-    state, state_text = _state(run)
-    finish = next((event for event in reversed(run.log) if isinstance(event, RunFinished)), None)
+    status = status_of(run.log, run.layout.health)
     periods = [segment.period_s for segment in segments if segment.period_s is not None]
     ends = [segment.t_end_s for segment in segments] + [mark.t_end_s for mark in marks]
     return ShownRun(
         key=key,
         name=safe(run.stem),
         source=safe(manifest.source.name),
-        state=state,
-        state_text=state_text,
+        state=status.state,
+        state_text=_state_text(run, status),
+        counts=counts_of(run.log),
         t_end_s=max([scores.t_end_s, *ends]),
         judged_from_s=scores.judged_from_s,
         segments=segments,
         marks=marks,
         curve=scores.curve(segments),
-        decoded_s=finish.decoded_s if finish else max((segment.t_end_s for segment in segments), default=0.0),
         wall_s=manifest.usage.get("wall_s"),
         dollars=total_dollars(run),
         period_s=median(periods) if periods else None,
@@ -90,33 +67,22 @@ def key_of(name: str, taken: set[str]) -> str:
     return key
 
 
-def _state(run: RunView) -> tuple[RunState, str]:
-    last = next((event for event in reversed(run.log) if isinstance(event, RunFinished | RunFailed)), None)
-    if isinstance(last, RunFinished):
-        problem = "finished; some of it failed or was damaged" if last.exit_code else "finished"
-        return "finished", problem
-    if isinstance(last, RunFailed):
-        state: RunState = "stopped" if last.exit_code in _STOPPED else "failed"
-        return state, f"{state}: {safe(last.reason)}"
-    try:
-        problem_now = read_health(run.layout.health).problem(now())
-    except (OSError, ValueError):  # it is just beginning, or its directory was copied without it
-        return "running", "not finished"
-    if problem_now is not None:
-        return "stopped", f"not finished: {safe(problem_now)}"
+def _state_text(run: RunView, status: RunStatus) -> str:
     since = [clock(opened.t_start_s) for opened in run.open_anomalies()]
-    return "running", f"running; an anomaly has been open since {since[-1]}" if since else "running"
+    is_open = status.state == "running" and since
+    return safe(f"{status.text}; an anomaly has been open since {since[-1]}" if is_open else status.text)
 
 
 def _segments(run: RunView) -> tuple[ShownSegment, ...]:
     actions: dict[str, list[Action]] = defaultdict(list)
     for action in run.actions:
-        actions[action.segment_id].append(action)
+        for segment_id in action.segments:
+            actions[segment_id].append(action)
     return tuple(_segment(each, run.outcomes.get(each.segment_id), actions[each.segment_id]) for each in run.closed)
 
 
 def _segment(closed: SegmentClosed, outcome: Outcome | None, actions: list[Action]) -> ShownSegment:
-    name, reason = _outcome(outcome)
+    name, reason = outcome_of(outcome)
     scored = closed.score_max is not None and closed.theta_on
     return ShownSegment(
         id=safe(closed.segment_id),
@@ -131,6 +97,9 @@ def _segment(closed: SegmentClosed, outcome: Outcome | None, actions: list[Actio
         unusual=(closed.score_max or 0.0) / (closed.theta_on or 1.0) if scored else 0.0,
         period_s=closed.period_s,
         cycles=closed.cycles,
+        activity=closed.activity,
+        idle=tuple((span.t_start_s, span.t_end_s) for span in closed.idle),
+        idle_s=closed.idle_s,
         damaged_s=closed.damaged_s,
         outcome=name,
         reason=safe(reason),
@@ -139,24 +108,11 @@ def _segment(closed: SegmentClosed, outcome: Outcome | None, actions: list[Actio
     )
 
 
-def _outcome(outcome: Outcome | None) -> tuple[SegmentOutcome, str]:
-    match outcome:
-        case SegmentAnnotated():
-            return "described", ""
-        case SegmentFailed(reason=reason):
-            return "failed", reason
-        case SegmentSkipped(same_as=str(same_as)):
-            return "skipped", f"like {same_as}"
-        case SegmentSkipped(reason=reason):
-            return "skipped", reason
-        case _:
-            return "pending", ""
-
-
 def _action(action: Action) -> ShownAction:
     words = {name: safe(text) for name, text in action.ecot.model_dump().items()} if action.ecot else {}
     objects = tuple(
-        ShownObject(name=safe(each.object_name), bbox=each.bbox, rigid=each.rigid) for each in action.objects
+        ShownObject(name=safe(each.object_name), bbox=each.bbox, rigid=each.rigid, keyframe_t_s=each.keyframe_t_s)
+        for each in action.objects
     )
     return ShownAction(
         t_start_s=action.t_start_s, t_end_s=action.t_end_s, active=action.active, objects=objects, **words

@@ -8,14 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from exporters.report.view import ScoreCurve, ShownSegment
+from stream.detection.centroid import unit_vector
 from stream.detection.detector import CausalDetector, Step
 from stream.detection.options import DetectorOptions
 from stream.detection.replay import NO_THRESHOLDS
 from stream.errors import InputError
 from stream.records.schema.layout import RunLayout
+from stream.records.store.warm_start import read_warm_start
 
 _BLOCK_WINDOWS: Final = 64
 """Read at a time: 8 MiB of V-JEPA 2's as float32."""
+_COLUMNS: Final = ("t_s", "score", "smoothed", "theta_on", "theta_off")
+"""Of a curve."""
 POINTS_MAX: Final = 40_000
 """Of a curve; of longer ones, every point is the highest of several windows."""
 
@@ -28,7 +32,7 @@ class ScoreTracker:
 
     def __init__(self, layout: RunLayout, options: DetectorOptions) -> None:
         self._layout = layout
-        self._detector = CausalDetector(options)
+        self._detector = CausalDetector(options, read_warm_start(layout, options.warm_start_sha256))
         self._steps: list[Step] = []
 
     def advance(self) -> None:
@@ -65,12 +69,27 @@ class ScoreTracker:
         return self._steps[-1].t_start_s if self._steps else 0.0
 
     def _push(self, t_s: npt.NDArray[np.float64], rows: npt.NDArray[np.float32]) -> None:
-        """A window whose vector is zero or not finite has no direction and is not scored."""
         for start_s, row in zip(t_s, rows, strict=False):
-            vector = row.astype(np.float64)
-            length = float(np.linalg.norm(vector))
-            unit = vector / length if np.isfinite(length) and length > 0 else None
-            self._steps.append(self._detector.push(float(start_s), unit))
+            self._steps.append(self._detector.push(float(start_s), unit_vector(row)))
+
+
+def same_points(old: ScoreCurve | None, new: ScoreCurve | None) -> int:
+    """How many of the first points of two curves are the same."""
+    if old is None or new is None or old.source != new.source:
+        return 0
+    bits = _columns(old).view("<u4"), _columns(new).view("<u4")
+    count = min(each.shape[1] for each in bits)
+    changed = (bits[0][:, :count] != bits[1][:, :count]).any(axis=0)
+    return int(np.argmax(changed)) if changed.any() else count
+
+
+def curve_from(curve: ScoreCurve, first: int) -> ScoreCurve:
+    """A curve without the points before ``first``."""
+    return _encoded(_columns(curve)[:, first:], curve.source)
+
+
+def _columns(curve: ScoreCurve) -> npt.NDArray[np.float32]:
+    return np.array([np.frombuffer(base64.b64decode(getattr(curve, name)), "<f4") for name in _COLUMNS])
 
 
 def _of_steps(steps: list[Step]) -> ScoreCurve:
@@ -109,7 +128,6 @@ def _of_segments(segments: Sequence[ShownSegment]) -> ScoreCurve | None:
     return _encoded(np.array([t_s, means, means, missing, missing], np.float64), "segments")
 
 
-def _encoded(columns: npt.NDArray[np.float64], source: str) -> ScoreCurve:
+def _encoded(columns: npt.NDArray[np.floating], source: str) -> ScoreCurve:
     texts = [base64.b64encode(column.astype("<f4").tobytes()).decode() for column in columns]
-    names = ("t_s", "score", "smoothed", "theta_on", "theta_off")
-    return ScoreCurve.model_validate({**dict(zip(names, texts, strict=True)), "source": source})
+    return ScoreCurve.model_validate({**dict(zip(_COLUMNS, texts, strict=True)), "source": source})

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from exporters.dataset.clips import Renderers, picture_of
-from exporters.dataset.sources import ClipFinder
 from exporters.report.pictures import data_url, shrunk_picture
 from exporters.report.view import ReportPicture, ShownSegment
 from exporters.run_view import RunView
 from stream.errors import EgocleanError
 from stream.sources.clip import Clip
+from stream.sources.run_clip import ClipFinder
 from stream.video.container import demuxed, open_stream
 
 if TYPE_CHECKING:
@@ -86,11 +86,9 @@ def wanted_times_s(segments: Sequence[ShownSegment]) -> list[float]:
     ranked: list[tuple[int, bool, float, float]] = []
     for segment in segments:
         length_s = segment.t_end_s - segment.t_start_s
-        starts_s = [action.t_start_s for action in segment.actions if action.objects] or [
-            segment.t_start_s + length_s / 2
-        ]
+        boxes_s = [action.boxes_s for action in segment.actions if action.objects] or [segment.t_start_s + length_s / 2]
         even_s = [segment.t_start_s + place * length_s / FRAMES_MAX for place in range(FRAMES_MAX)]
-        times_s = (max(segment.t_start_s, min(t_s, segment.t_end_s - 0.05)) for t_s in (*starts_s, *even_s))
+        times_s = (max(segment.t_start_s, min(t_s, segment.t_end_s - 0.05)) for t_s in (*boxes_s, *even_s))
         is_usual = segment.kind != "anomalous"
         ranked += [(place, is_usual, -segment.unusual, round(t_s, 3)) for place, t_s in enumerate(times_s)]
     return list(dict.fromkeys(t_s for *_, t_s in sorted(ranked)))

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exporters.dataset.clips import Renderers, picture_of
-from exporters.dataset.sources import ClipFinder
 from exporters.report.run import key_of
 from exporters.run_view import RunView
 from stream.errors import InputError
 from stream.run.cut import Cut, cut_clip
+from stream.sources.run_clip import ClipFinder
 from stream.video.writer import Coding
 
 _CRF = 24.0

@@ -1,15 +1,14 @@
 """What the report shows of runs, as values: the page is a function of these, and the browser gets them as JSON."""
 
-from collections.abc import Iterable
-from itertools import groupby
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from stream.pipeline.facts import SegmentKind
+from stream.records.counts import RunCounts
+from stream.records.listing import SegmentOutcome
+from stream.records.run_state import RunState
 
-RunState: TypeAlias = Literal["finished", "running", "stopped", "failed"]
-SegmentOutcome: TypeAlias = Literal["described", "failed", "skipped", "pending"]
 MarkKind: TypeAlias = Literal["damaged", "gap", "overload"]
 
 
@@ -24,6 +23,8 @@ class ShownObject(_Shown):
     bbox: tuple[float, float, float, float]
     """x1, y1, x2, y2 in pixels of the keyframe, whose size the segment has."""
     rigid: bool
+    keyframe_t_s: float | None = None
+    """Time of that keyframe; None in a run of an earlier version."""
 
 
 class ShownAction(_Shown):
@@ -37,6 +38,12 @@ class ShownAction(_Shown):
     motion: str = ""
     prediction: str = ""
     objects: tuple[ShownObject, ...] = ()
+
+    @property
+    def boxes_s(self) -> float:
+        """Time of the keyframe that its objects' boxes are in; its start, where that is not known."""
+        times_s = (each.keyframe_t_s for each in self.objects if each.keyframe_t_s is not None)
+        return next(times_s, self.t_start_s)
 
 
 class ShownSegment(_Shown):
@@ -55,6 +62,11 @@ class ShownSegment(_Shown):
     """``score_max`` over theta_on; 0 for a segment without either."""
     period_s: float | None
     cycles: float | None
+    activity: float | None
+    """Mean share of the picture that moves independently of the head."""
+    idle: tuple[tuple[float, float], ...]
+    """Where nothing moves for long, in seconds of the clip."""
+    idle_s: float
     damaged_s: float
     outcome: SegmentOutcome
     reason: str = ""
@@ -84,6 +96,11 @@ class ScoreCurve(_Shown):
     source: Literal["windows", "segments"] = "windows"
     """Of what a point is: of a window, or, if the windows are not there, the mean of a segment."""
 
+    @property
+    def points(self) -> int:
+        """Number of points."""
+        return len(self.t_s.rstrip("=")) * 3 // 16
+
 
 class ReportPicture(_Shown):
     """A keyframe."""
@@ -112,6 +129,7 @@ class ShownRun(_Shown):
     source: str
     state: RunState
     state_text: str
+    counts: RunCounts
     t_end_s: Annotated[float, Field(ge=0)]
     """Stream time up to which there are segments, windows or marks."""
     judged_from_s: float | None
@@ -124,7 +142,6 @@ class ShownRun(_Shown):
     """Why pictures are missing."""
     video: str | None = None
     """Path of the rectified clip, relative to the page."""
-    decoded_s: float
     wall_s: float | None
     dollars: float | None
     """None: unknown."""
@@ -133,21 +150,6 @@ class ShownRun(_Shown):
     cycles: float
     facts: tuple[FactGroup, ...] = ()
     """Rendered on the server's side: the browser does not need them as JSON."""
-
-    @property
-    def anomalous(self) -> int:
-        """Stretches, not segments: a long anomaly is cut into several."""
-        return _stretches(segment.kind == "anomalous" for segment in self.segments)
-
-    @property
-    def described(self) -> int:
-        """Segments with a description."""
-        return sum(segment.outcome == "described" for segment in self.segments)
-
-    @property
-    def failed(self) -> int:
-        """Segments that could not be described."""
-        return sum(segment.outcome == "failed" for segment in self.segments)
 
     @property
     def lost_s(self) -> float:
@@ -159,7 +161,3 @@ class ShownRun(_Shown):
     def unusual(self) -> float:
         """That of its most unusual segment."""
         return max((segment.unusual for segment in self.segments), default=0.0)
-
-
-def _stretches(flags: Iterable[bool]) -> int:
-    return sum(flag for flag, _ in groupby(flags))

@@ -6,9 +6,11 @@ response is for that very segment, and converts it to stream time.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 AnnotatorFacts: TypeAlias = dict[str, str | int | float]
+AnswerForm: TypeAlias = Literal["annotate-v2", "annotate-v3"]
+"""The form of an answer, by the name of the prompt that asks for it (``models.annotators.response.schema``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class AnnotationRequest:
     """Size of the frames."""
     hint: str | None = None
     """The detector's result in words; None if it is withheld."""
+    note: str | None = None
+    """What else the model has to know of these pictures, in one sentence."""
+    actions_max: int | None = None
+    """Most actions in the answer; None: as many as a segment may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,10 @@ class AnnotationAnswer:
     """Time of the model for this segment; the time of a batch is divided among its segments."""
     box_space: Sequence[int] | None = None
     """Width and height of the grid of its boxes; None: the request's own pixels."""
+    frame_times_s: Sequence[float] = ()
+    """Times of the frames that the model was shown, in seconds from the segment's start; empty if not known."""
+    form: AnswerForm = "annotate-v2"
+    """That of the prompt; raw responses of earlier versions do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,8 @@ class Annotator(Protocol):
         """Facts that a record needs to repeat a request.
 
         Keys: ``model``, ``revision``, ``weights_sha256``, ``dtype``, ``device``, ``runtime``, ``prompt``,
-        ``prompt_sha256``, ``schema_sha256``, ``frames_max``, ``pixels_max``, ``quantization``, ``temperature``,
+        ``prompt_sha256``, ``schema_sha256``, ``frames_max``, ``pixels_max``, ``box_space`` (``pixels`` or
+        ``thousandths``), ``quantization``, ``temperature``, ``adaptations`` (to what a server accepts),
         ``peak_vram_bytes`` (as ``models.memory.vram.facts``), ``memory_halvings``; those that do not apply are left
         out.
         """

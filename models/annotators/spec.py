@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from models.annotators.annotator import Annotator
+from models.annotators.annotator import Annotator, AnswerForm
+from models.annotators.box_space import BoxUnit
+from models.annotators.context import CONTEXT_TOKENS, Context
 from models.annotators.qwen.memory import Quantization
+from models.annotators.response.schema import FORM
 from models.memory.vram import Need
 
 FRAMES_MAX: Final = 32
-CONNECT_TIMEOUT_S: Final = 300.0
+SERVER_WAIT_S: Final = 300.0
 """A server that loads its model may take minutes."""
 REQUEST_TIMEOUT_S: Final = 300.0
 
@@ -27,15 +30,28 @@ class AnnotatorChoice:
     """Address of the server, for an annotator that is one."""
     task: str | None = None
     """The user's description of the work."""
+    prompt: AnswerForm = FORM
+    """The wording of the prompt, and the form of the answer."""
     batch_max: int | None = None
     """Most segments in a batch; None for the annotator's own bound."""
     frames_max: int = FRAMES_MAX
     """Most frames of a segment that are shown."""
+    box_space: BoxUnit | None = None
+    """Unit of the model's boxes; None for that of its family."""
     quantization: Quantization = "none"
-    wait_s: float = CONNECT_TIMEOUT_S
-    """Maximum time that a server may be unreachable."""
+    wait_s: float = SERVER_WAIT_S
+    """Maximum time that a server may be unreachable or busy."""
     timeout_s: float = REQUEST_TIMEOUT_S
     """Maximum time of a server for one answer."""
+    context_tokens: int | None = None
+    """Context that whole clips may use; None for the annotator's own bound."""
+    actions_max: int | None = None
+    """Most actions in an answer, which decides how much memory is planned for one; None: as many as for a segment."""
+
+
+def usual_context(choice: AnnotatorChoice, _: Path | None) -> Context:
+    """The context that is assumed of a model of which nothing else is known: one picture costs 256 tokens."""
+    return Context(choice.context_tokens or CONTEXT_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,8 @@ class AnnotatorSpec:
     """Python packages that it needs, beyond those that are always installed."""
     extra: str = ""
     """The extra of ``pyproject.toml`` that brings them."""
+    context: Callable[[AnnotatorChoice, Path | None], Context] = usual_context
+    """How many tokens a request may have, and what a frame costs, with the same arguments."""
     vram: Callable[[AnnotatorChoice, Path], Need] | None = None
     """GPU memory that it needs, from the configuration in the folder of its weights; None if it needs none.
 
@@ -68,5 +86,5 @@ class AnnotatorSpec:
 
     @property
     def has_weights(self) -> bool:
-        """Whether it loads weights on this machine, which are downloaded, take memory and are loaded by every run."""
+        """Whether it loads weights on this machine, which are downloaded, take memory and time to load."""
         return self.default_model is not None

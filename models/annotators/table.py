@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from models.annotators.annotator import Annotator
+from models.annotators.context import Context
 from models.annotators.openai import spec as openai
 from models.annotators.prompt import Prompt
 from models.annotators.qwen import spec as qwen
@@ -109,6 +110,18 @@ def vram_of(choice: AnnotatorChoice) -> Need | None:
     """
     spec = annotator_spec(choice.kind)
     return None if spec.vram is None or choice.model is None else spec.vram(choice, Path(choice.model))
+
+
+def context_of(choice: AnnotatorChoice) -> Context:
+    """How many tokens a request to a chosen annotator may have, and what a frame costs.
+
+    Raises:
+        ValueError: no annotator has that name.
+        ModelUnavailableError: its configuration cannot be read.
+    """
+    spec = annotator_spec(choice.kind)
+    folder = Path(choice.model) if spec.has_weights and choice.model else None
+    return spec.context(choice, folder)
 
 
 def name_of(kind: str, model: str | None) -> str:

@@ -18,40 +18,41 @@ transformer sees the whole window; likewise, each token here is mixed with the w
 sensitive to the phase of a repeated movement.
 """
 
+from collections.abc import Sequence
+from itertools import count
 from typing import Final
 
 import cv2
 import numpy as np
 
-from models.encoders.cpu_store import CpuFrameStore
+from models.encoders.cpu_store import Done
 from models.encoders.encoder import (
-    ENCODER_PX,
     FRAMES,
     TUBELET_FRAMES,
     ClipEmbedding,
     EncoderFacts,
     Float32,
     UInt8,
+    check_frame,
     check_frame_count,
     check_window,
+    check_windows,
 )
+from models.encoders.grid_histograms import CELLS, GRID_PX, appearance, luma_of, motion
 
-CELLS: Final = 8
 CHANNELS: Final = 16
 DIMS: Final = CELLS * CELLS * CHANNELS
 OWN_SHARE: Final = 0.7
 """Weight of a token itself; the rest is the window's mean."""
-_FINE_PX: Final = 64
-_COARSE_PX: Final = 32
-_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
-"""Luma weights of red, green and blue, ITU-R BT.601."""
+_BLOCKS: Final = ((slice(0, 4), 1.0), (slice(4, 8), 1.0), (slice(8, 14), 0.5), (slice(14, 16), 0.5))
+"""The channels of brightness, edges, colour and motion, and the weight of each."""
 
 
 class GridEncoder:
     """Brightness, edges, colour and motion on an 8x8 grid: 1024 numbers for every two frames."""
 
-    name: Final = "grid-v1"
-    encoder_px: Final = ENCODER_PX
+    name: Final = "grid-v2"
+    encoder_px: Final = GRID_PX
 
     def __init__(self, frames: int = FRAMES) -> None:
         """Create an encoder for windows of ``frames`` frames.
@@ -75,64 +76,67 @@ class GridEncoder:
 
     def encode(self, window: UInt8) -> ClipEmbedding:
         check_window(window, self.frames, self.encoder_px)
-        shrunk = np.stack([_shrunk(frame) for frame in window[::TUBELET_FRAMES]])
-        fine = np.ascontiguousarray(np.moveaxis(shrunk, -1, 0), np.float32)  # (3, T/2, 64, 64)
-        coarse = _pooled(fine, _COARSE_PX)
-        luma = _luma(fine)
-        blocks = (
-            _block(_brightness(_luma(coarse)), weight=1.0),
-            _block(_directions(luma), weight=1.0),
-            _block(_colours(coarse), weight=0.5),
-            _block(_motion(luma), weight=0.5),
-        )
+        store = self.frame_store()
+        (embedding,) = store.encode([[store.put(frame) for frame in window]]).result()
+        return embedding
+
+    def frame_store(self) -> "GridFrameStore":
+        return GridFrameStore(self.frames)
+
+
+class GridFrameStore:
+    """A ``FrameStore`` that computes the histograms of each frame once, however many windows share it."""
+
+    def __init__(self, frames: int) -> None:
+        """``frames`` is the number of frames in a window."""
+        self._frames: Final = frames
+        self._stored: dict[int, UInt8] = {}
+        self._luma: dict[int, Float32] = {}
+        self._appearance: dict[int, Float32] = {}
+        self._motion: dict[tuple[int, int], Float32] = {}
+        """By the slots of both frames, the later one last."""
+        self._slots = count()
+
+    def put(self, frame: UInt8) -> int:
+        check_frame(frame, GRID_PX)
+        slot = next(self._slots)
+        self._stored[slot] = frame
+        return slot
+
+    def drop(self, slot: int) -> None:
+        del self._stored[slot]
+        self._luma.pop(slot, None)
+        self._appearance.pop(slot, None)
+        for pair in [pair for pair in self._motion if slot in pair]:
+            del self._motion[pair]
+
+    def encode(self, windows: Sequence[Sequence[int]]) -> Done:
+        check_windows(windows, self._frames)
+        return Done([self._embedding(window[::TUBELET_FRAMES]) for window in windows])
+
+    def _embedding(self, slots: Sequence[int]) -> ClipEmbedding:
+        """The embedding of a window, from the slots of the first frame of each tubelet."""
+        self._add_appearance([slot for slot in dict.fromkeys(slots) if slot not in self._appearance])
+        pairs = list(zip([slots[0], *slots], slots, strict=False))
+        self._add_motion([pair for pair in dict.fromkeys(pairs) if pair not in self._motion])
+        seen = np.stack([self._appearance[slot] for slot in slots], axis=1)
+        moved = np.stack([self._motion[pair] for pair in pairs], axis=1)
+        histograms = np.concatenate([seen, moved])
+        blocks = [_block(histograms[channels], weight=weight) for channels, weight in _BLOCKS]
         tokens = np.moveaxis(np.concatenate(blocks), 0, -1).reshape(-1, DIMS)
         return ClipEmbedding(mean=tokens.mean(axis=0), temporal=tokens.astype(np.float16))
 
-    def frame_store(self) -> CpuFrameStore:
-        return CpuFrameStore.one_by_one(self)
+    def _add_appearance(self, slots: Sequence[int]) -> None:
+        if slots:
+            frames = np.stack([self._stored[slot] for slot in slots])
+            luma = luma_of(frames)
+            self._luma.update(zip(slots, luma, strict=True))
+            self._appearance.update(zip(slots, np.moveaxis(appearance(frames, luma), 1, 0), strict=True))
 
-
-def _brightness(luma: Float32) -> Float32:
-    """(N, S, S) to (4, N, 8, 8)."""
-    mean = luma.mean(axis=(1, 2), keepdims=True)
-    deviation = luma.std(axis=(1, 2), keepdims=True)
-    return _pooled(_votes((luma - mean) / (deviation + 4), reach=1.5, bins=4), CELLS)
-
-
-def _directions(luma: Float32) -> Float32:
-    """(N, S, S) to (4, N, 8, 8): gradient magnitudes by direction, 0, 45, 90 and 135 degrees."""
-    dx, dy = np.zeros_like(luma), np.zeros_like(luma)
-    dx[:, :, 1:-1] = luma[:, :, 2:] - luma[:, :, :-2]
-    dy[:, 1:-1] = luma[:, 2:] - luma[:, :-2]
-    magnitude, angle = (part.reshape(luma.shape) for part in cv2.cartToPolar(dx.ravel(), dy.ravel()))
-    eighths = angle * np.float32(4 / np.pi)  # of a full turn; opposite directions count as one
-    away = np.abs(np.where(eighths < 4, eighths, eighths - 4) - _bins(4))
-    return _pooled(magnitude * np.maximum(0, 1 - np.minimum(away, 4 - away)), CELLS)
-
-
-def _colours(pictures: Float32) -> Float32:
-    """(3, N, S, S) to (6, N, 8, 8)."""
-    red, green, blue = np.log(pictures + 16)  # 16 of 255 keeps the ratio of two dark, noisy values near 1
-    return np.concatenate([_pooled(_votes(ratio, reach=0.5, bins=3), CELLS) for ratio in (red - green, blue - green)])
-
-
-def _motion(luma: Float32) -> Float32:
-    """(N, S, S) to (2, N, 8, 8)."""
-    change = _pooled(np.abs(np.diff(luma, axis=0, prepend=luma[:1])), CELLS)
-    # Half of the vote is "moving" at a mean change of 3 grey levels, all of it at 15.
-    return _votes(np.log2(1 + change) - 2, reach=2.0, bins=2)
-
-
-def _votes(values: Float32, *, reach: float, bins: int) -> Float32:
-    """(...) to (bins, ...): soft votes, summing to 1, for bins spaced evenly over -reach to +reach."""
-    place = np.clip((values / reach + 1) * ((bins - 1) / 2), 0, bins - 1)
-    votes: Float32 = np.maximum(0, 1 - np.abs(place - _bins(bins)))
-    return votes
-
-
-def _bins(count: int) -> Float32:
-    """0, 1, 2, ... along a new first axis, followed by three singleton axes."""
-    return np.arange(count, dtype=np.float32).reshape(-1, 1, 1, 1)
+    def _add_motion(self, pairs: Sequence[tuple[int, int]]) -> None:
+        if pairs:
+            before, after = (np.stack([self._luma[slot] for slot in slots]) for slots in zip(*pairs, strict=True))
+            self._motion.update(zip(pairs, np.moveaxis(motion(before, after), 1, 0), strict=True))
 
 
 def _block(histograms: Float32, *, weight: float) -> Float32:
@@ -142,21 +146,3 @@ def _block(histograms: Float32, *, weight: float) -> Float32:
     tokens = histograms.shape[1]
     block: Float32 = roots * np.float32(np.sqrt(weight * tokens) / (np.linalg.norm(roots) + 1e-6))
     return block
-
-
-def _luma(pictures: Float32) -> Float32:
-    """(3, N, S, S) to (N, S, S)."""
-    luma: Float32 = np.tensordot(_LUMA, pictures, axes=1)
-    return luma
-
-
-def _shrunk(frame: UInt8) -> cv2.typing.MatLike:
-    return cv2.resize(frame, (_FINE_PX, _FINE_PX), interpolation=cv2.INTER_AREA)
-
-
-def _pooled(maps: Float32, side: int) -> Float32:
-    """(..., S, S) to (..., side, side): means over squares; S is a multiple of side. Computed as one tall picture."""
-    *leading, rows, columns = maps.shape
-    tall = maps.reshape(-1, columns)
-    pooled = cv2.resize(tall, (side, len(tall) * side // rows), interpolation=cv2.INTER_AREA)
-    return pooled.reshape(*leading, side, side).astype(np.float32, copy=False)

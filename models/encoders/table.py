@@ -27,14 +27,16 @@ def _load_grid(_: Path | None, frames: int) -> ClipEncoder:
 
 
 ENCODERS: Final[dict[str, EncoderSpec]] = {
-    "grid": EncoderSpec(load=_load_grid, profile=lambda *_: EncoderProfile(dims=1024)),
+    "grid": EncoderSpec(load=_load_grid, profile=lambda *_: EncoderProfile(dims=1024, encoder_px=64)),
     "vjepa2": vjepa2.SPEC,
 }
 AUTO: Final = "vjepa2"
-"""The encoder that ``auto`` selects. If it is not available the run stops: which encoder made a record must not
-depend on what happens to be installed."""
+"""The encoder that ``auto`` selects if its packages are installed. If they are and its weights are missing, the run
+stops: what is installed says what is wanted."""
+WHY_NOT_AUTO: Final = f"auto: the extra {vjepa2.SPEC.extra} is not installed"
+"""Why ``auto`` selects ``WEIGHTLESS``, for every record."""
 WEIGHTLESS: Final = "grid"
-"""The encoder to use without weights."""
+"""The encoder to use without weights, which ``auto`` selects without those packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,20 @@ class EncoderChoice:
     """Side of the frames that it takes."""
     onnx_sha256: str | None = None
     """Digest of the exported model; None where the weights themselves are run."""
+    reason: str | None = None
+    """Why ``auto`` did not select ``AUTO``; None for every other choice."""
 
 
 def encoder_names() -> tuple[str, ...]:
     """The names that a user may give: ``auto`` and every row of the table."""
     return ("auto", *ENCODERS)
+
+
+def selected(kind: str, model: str | Path | None = None, onnx: Path | None = None) -> str:
+    """The name of an encoder; for ``auto`` that of the one that it selects, which is ``AUTO`` if weights are named."""
+    if kind != "auto":
+        return kind
+    return AUTO if model is not None or onnx is not None or are_packages_installed(AUTO) else WEIGHTLESS
 
 
 def encoder_spec(kind: str) -> EncoderSpec:
@@ -62,7 +73,7 @@ def encoder_spec(kind: str) -> EncoderSpec:
     Raises:
         ValueError: no encoder has that name.
     """
-    name = AUTO if kind == "auto" else kind
+    name = selected(kind)
     if name not in ENCODERS:
         raise ValueError(f"there is no encoder {kind!r}: expected one of {', '.join(encoder_names())}")
     return ENCODERS[name]
@@ -131,8 +142,8 @@ def choose(
         ValueError: no encoder has that name, or it cannot take ``model`` or ``onnx``.
         ModelUnavailableError: its packages or its weights are missing.
     """
-    spec = encoder_spec(kind)
-    name = AUTO if kind == "auto" else kind
+    name = selected(kind, model, onnx)
+    spec = encoder_spec(name)
     if onnx is not None:
         _require_onnx(name, spec, onnx)
         exported_from = None
@@ -147,8 +158,11 @@ def choose(
             folder = locate(wanted, revision=revision, allow_download=allow_download, report=report)
         profile = spec.profile(folder, frames)
     except ModelUnavailableError as error:
-        raise ModelUnavailableError(f"{error}; or choose --encoder {WEIGHTLESS}, which needs no weights") from error
-    return EncoderChoice(name, None if folder is None else str(folder), profile.encoder_px)
+        raise ModelUnavailableError(
+            f"the encoder {name} is not available, and --encoder {WEIGHTLESS} needs no weights: {error}"
+        ) from error
+    reason = WHY_NOT_AUTO if kind == "auto" and name != AUTO else None
+    return EncoderChoice(name, None if folder is None else str(folder), profile.encoder_px, reason=reason)
 
 
 def weights_of(kind: str, model: str | Path | None = None) -> str | Path | None:
@@ -157,7 +171,7 @@ def weights_of(kind: str, model: str | Path | None = None) -> str | Path | None:
     Raises:
         ValueError: no encoder has that name.
     """
-    spec = encoder_spec(kind)
+    spec = encoder_spec(selected(kind, model))
     return (model or spec.default_model) if spec.has_weights else None
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from models.errors import ModelUnavailableError
 from models.weights.digest import has_digest
-from models.weights.hub_client import ANSWERS_WITHIN_S, attempts
+from models.weights.hub_client import ANSWERS_WITHIN_S, attempts, http_library
 from models.weights.hub_errors import cannot_use_cache, explain
 from models.weights.token import hub_token
 
@@ -60,13 +60,13 @@ def fetch(name: str, revision: str | None = None, *, patterns: Sequence[str], re
             hub's cache cannot be written.
         OSError: the disk is full.
     """
-    import httpx2
     from huggingface_hub.constants import is_offline_mode
     from huggingface_hub.errors import EntryNotFoundError, FileMetadataError, HFValidationError, LocalEntryNotFoundError
 
     if is_offline_mode():
         raise ModelUnavailableError(f"the model {name!r} cannot be fetched: HF_HUB_OFFLINE forbids the network")
-    refusals = httpx2.HTTPError, ConnectionError, EntryNotFoundError, FileMetadataError, LocalEntryNotFoundError
+    unreachable = http_library().HTTPError, ConnectionError
+    refusals = *unreachable, EntryNotFoundError, FileMetadataError, LocalEntryNotFoundError
     try:
         return _Fetch(name, report).run(revision or "main", patterns)
     except HFValidationError as error:

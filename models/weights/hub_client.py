@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from models.weights.retry_after import LONGEST_WAIT_S, retry_after_s
@@ -53,11 +55,12 @@ def attempts(*, connected: bool = False) -> "Iterator[Attempt]":
     Args:
         connected: Whether the hub has answered before; if it has not, an unreachable hub is not tried again.
     """
-    import httpx2
     import stamina
 
+    connect_error = http_library().ConnectError
+
     def is_transient(error: Exception) -> bool | float:
-        if isinstance(error, httpx2.ConnectError) and not connected:
+        if isinstance(error, connect_error) and not connected:
             return False
         wait_s = worth_another_try(error)
         if not isinstance(wait_s, bool):
@@ -73,17 +76,23 @@ def worth_another_try(error: BaseException | None) -> bool | float:
 
     A hook for ``stamina``.
     """
-    import httpx2
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     if isinstance(error, LocalEntryNotFoundError):  # the client's wrapping
         return worth_another_try(error.__cause__)
     if not isinstance(error, HfHubHTTPError):
-        return isinstance(error, httpx2.TransportError)
+        return isinstance(error, http_library().TransportError)
     if error.response.status_code not in _PASSING:
         return False
     wait_s = requested_wait_s(error.response)
     return True if wait_s is None else wait_s <= LONGEST_WAIT_S and wait_s
+
+
+def http_library() -> ModuleType:
+    """The library whose errors ``huggingface_hub`` raises: ``httpx2`` since its version 2, ``httpx`` before."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return import_module(HfHubHTTPError.__bases__[0].__module__)
 
 
 def requested_wait_s(response: "httpx2.Response") -> float | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import ModelUnavailableError
-from models.weights.digest import has_digest
+from models.weights.digest import has_digest, remembered_sha256
 from models.weights.fetch import Report, fetch, unreported
 
 FILES: Final = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
@@ -159,7 +159,7 @@ def _shards(folder: Path) -> tuple[Path, ...]:
 
 
 def _file_sha256(path: Path) -> str:
-    """SHA-256 of a file; a large one in the hub's cache is named by it, and is read only to check that, once.
+    """SHA-256 of a file, which is read once; a large one in the hub's cache is named by it.
 
     Raises:
         ModelUnavailableError: a file in the hub's cache is damaged.
@@ -172,8 +172,7 @@ def _file_sha256(path: Path) -> str:
                 "`egoclean-stream models fetch`"
             )
         return blob.name
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return remembered_sha256(path)
 
 
 def _how_to_fetch(name: str, revision: str | None) -> str:

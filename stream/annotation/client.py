@@ -41,13 +41,13 @@ class AnnotatorClient:
             except FramesMissingError as error:
                 yield AnnotationFailure(task.segment.segment_id, task.segment.frames_digest, str(error))
         if requests:
-            yield from self._responses(requests)
+            yield from self.answers(requests)
 
     def _request(self, task: AnnotationTask) -> AnnotationRequest:
         segment = task.segment
         return request_of(segment, read_frames(segment, self._keyframes), hint_of(segment) if self._hint else None)
 
-    def _responses(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationResponse | AnnotatorUnavailable]:
+    def answers(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationResponse | AnnotatorUnavailable]:
         unanswered = {(request.segment_id, request.frames_digest): request for request in requests}
         reason, has_crashed = NO_RESPONSE, False
         try:
@@ -58,16 +58,21 @@ class AnnotatorClient:
             reason = _utf8(str(error)[:_REASON_CHARS_MAX])
             yield AnnotatorUnavailable(reason)
         except Exception as error:
-            if type(error).__name__ == _GPU_LOST:
+            if is_fatal(error):
                 raise
             print_traceback(error)
             reason, has_crashed = f"the annotator failed, {type(error).__name__}: {error}", True
         if has_crashed and len(requests) > 1:  # one request may be the cause: the others must not suffer for it
             for request in unanswered.values():
-                yield from self._responses([request])
+                yield from self.answers([request])
             return
         for request in unanswered.values():
             yield _bounded(AnnotationFailure(request.segment_id, request.frames_digest, reason))
+
+
+def is_fatal(error: Exception) -> bool:
+    """Whether the annotator can do nothing more in this process: only another one may succeed."""
+    return type(error).__name__ == _GPU_LOST
 
 
 def _bounded(response: AnnotationResponse) -> AnnotationResponse:

@@ -40,7 +40,9 @@ def _dollars(response: AnnotationResponse, options: Options) -> float | None:
         return round(dollars / _TOKENS_PRICED, 9)
     took_nothing = not (response.tokens_in or response.tokens_out or response.seconds)
     if is_local(options.annotator.url) or took_nothing:
-        return round(response.seconds / 3600 * options.machine.price_per_hour, 9)
+        # A server works for all runs of the command at once; the seconds of a model of our own are for one segment.
+        sharers = options.resolved.runs_at_once if options.annotator.url else 1
+        return round(response.seconds / 3600 * options.machine.price_per_hour / sharers, 9)
     return None
 
 

@@ -61,6 +61,7 @@ class AnnotationExecutor:
         """Queue segments left open by an earlier attempt. ``on_finish`` is called when all segments are settled."""
         self._log = log
         self._cache = cache
+        self._drop = cache.release if options.keyframes.keep else cache.drop
         self._blocks = options.keyframes.on_cache_full != "skip"
         self._keyframe_bytes_max = options.keyframes.px**2  # a JPEG has less than a byte a pixel
         self._on_finish = on_finish
@@ -149,7 +150,7 @@ class AnnotationExecutor:
             case ReleaseKeyframes():
                 self._cache.release(*span)
             case DropKeyframes():
-                self._cache.drop(*span)
+                self._drop(*span)
 
     def _record(self, instruction: RecordResponse) -> None:
         segment = instruction.segment
@@ -159,11 +160,12 @@ class AnnotationExecutor:
         self.handle(OutcomeRecorded(segment.segment_id, is_annotated))
 
     def _take(self, segment: events.SegmentClosed, keyframes_there: int) -> None:
+        self._outcomes.note(segment)
         span = segment.t_start_s, segment.t_end_s
         match self._log.outcomes.get(segment.segment_id):
             case "segment.annotated":
                 self._selection.remember(segment)
-                self._cache.drop(*span)
+                self._drop(*span)
             case "segment.failed" | "segment.skipped":
                 self._cache.release(*span)
             case _:

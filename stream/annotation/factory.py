@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from models.annotators.annotator import Annotator
+from models.annotators.context import Context
 from models.annotators.spec import AnnotatorChoice
-from models.annotators.table import choose_annotator, make_annotator, vram_of
+from models.annotators.table import annotator_spec, choose_annotator, context_of, make_annotator, vram_of
 from models.memory.vram import Need
 from models.weights.fetch import Report, unreported
 from stream.config import Options
@@ -44,6 +45,12 @@ def make(options: Options) -> Annotator:
         return make_annotator(_choice(options))
 
 
+def loading_key(options: Options) -> AnnotatorChoice | None:
+    """What decides which model is loaded, and how; None if nothing is loaded: then a new one costs nothing."""
+    choice = _choice(options)
+    return choice if annotator_spec(choice.kind).has_weights else None
+
+
 def vram_need(options: Options) -> Need | None:
     """GPU memory that the annotator needs; None without one, if it needs none, or while it is not settled.
 
@@ -53,6 +60,15 @@ def vram_need(options: Options) -> Need | None:
     return vram_of(_choice(options)) if options.annotator.enabled else None
 
 
+def context_for(options: Options) -> Context:
+    """How many tokens a request to the annotator may have, and what a frame costs.
+
+    Raises:
+        ModelUnavailableError: its configuration cannot be read.
+    """
+    return context_of(_choice(options))
+
+
 def _choice(options: Options) -> AnnotatorChoice:
     annotator = options.annotator
     return AnnotatorChoice(
@@ -60,11 +76,15 @@ def _choice(options: Options) -> AnnotatorChoice:
         model=annotator.model,
         url=annotator.url,
         task=annotator.task,
+        prompt=annotator.prompt,
         batch_max=annotator.batch,
         frames_max=annotator.frames,
+        box_space=annotator.box_space,
         quantization=annotator.quantization,
-        wait_s=annotator.connect_timeout_s,
+        wait_s=annotator.wait_s,
         timeout_s=annotator.request_timeout_s,
+        context_tokens=annotator.context,
+        actions_max=options.resolved.actions_max,
     )
 
 

@@ -2,6 +2,8 @@
 
 from typing import Annotated, ClassVar, Final, Literal
 
+from models.annotators.annotator import AnswerForm
+from models.annotators.response.schema import FORM
 from models.annotators.table import ANNOTATORS, NO_ANNOTATOR, annotator_names
 from stream.records.schema.options import (
     DOLLARS_MAX,
@@ -25,6 +27,10 @@ class KeyframeOptions(OptionGroup):
     fps: float = option(1.0, "Keyframes kept per second of video.", identity=True, ge=0.001, le=30.0)
     px: int = option(854, "Longest side of a keyframe, in pixels.", identity=True, ge=64, le=4096)
     cache_mib: int = option(512, "Disk space for keyframes that wait for the annotator, in MiB.", ge=1, le=1_048_576)
+    keep: bool = switch(
+        "Keep the keyframes of described segments, as long as the cache has room for them.",
+        flag="--keep-keyframes/--no-keep-keyframes",
+    )
     on_cache_full: Literal["block", "skip"] | None = option(
         None,
         "When the keyframe cache is full: wait for the annotator, or skip segments.",
@@ -66,6 +72,9 @@ class AnnotatorOptions(OptionGroup):
         identity=True,
         daily=True,
     )
+    prompt: AnswerForm = option(
+        FORM, "Wording of the prompt, and form of the answer; annotate-v2 is the earlier one.", identity=True
+    )
     segments: Literal["all", "anomalous", "novel"] = option(
         "all",
         "Which segments to describe; novel skips those that resemble a segment already described.",
@@ -81,14 +90,36 @@ class AnnotatorOptions(OptionGroup):
         le=1.0,
     )
     frames: int = option(32, "Most keyframes shown per segment.", identity=True, ge=1, le=768)
-    hint: bool = switch("Tell the annotator what the detector found.", on=True, identity=True)
+    context: int | None = option(
+        None,
+        "Most tokens of a request for a whole clip and its answer.",
+        unset="the model's own, at most 65536; 32768 for a server",
+        identity=True,
+        ge=4096,
+        le=1_048_576,
+    )
+    box_space: Literal["pixels", "thousandths"] | None = option(
+        None,
+        "Unit of the boxes that the model was trained for: pixels of the picture that it is shown, or thousandths.",
+        flag="--box-space",
+        unset="by the model's name: pixels for Qwen2.5-VL, else thousandths",
+        identity=True,
+    )
+    hint: bool = switch(
+        "Tell the annotator what the detector found; its words then depend on the detector.",
+        flag="--hint/--no-hint",
+        identity=True,
+    )
     quantization: Literal["none", "4bit"] = option("none", "Quantization of the weights on the GPU.", identity=True)
     batch: int | None = option(None, "Most segments per request.", unset="what the annotator can take", ge=1, le=256)
     max_wait_s: float = option(
         5.0, "Longest time that a segment waits for its batch to fill, in seconds.", ge=0.0, le=LONGEST_WAIT_S
     )
-    connect_timeout_s: float = option(
-        300.0, "Give up on a server that has been unreachable for this long, in seconds.", ge=0.0, le=LONGEST_WAIT_S
+    wait_s: float = option(
+        300.0,
+        "Give up on a server that has been unreachable or busy for this long, in seconds.",
+        ge=0.0,
+        le=LONGEST_WAIT_S,
     )
     request_timeout_s: float = option(
         300.0,

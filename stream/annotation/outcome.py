@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import Final
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
-from models.annotators.response.parse import AnswerError, DescribedAction, parse_answer
+from models.annotators.response.description import DescribedAction, DescribedObject, Description
+from models.annotators.response.parse import AnswerError, parse_answer
 from models.annotators.table import name_of
 from stream.annotation.cost import cost_of
 from stream.annotation.raw_responses import RawResponses
@@ -13,12 +14,17 @@ from stream.annotation.request import request_of
 from stream.config import Options
 from stream.errors import printable
 from stream.pipeline.facts import SegmentClosed
+from stream.records.counts import CUT
 from stream.records.schema import events
 from stream.records.schema.annotations import Action, AnnotationsFile, Ecot, SceneObject
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import EventLog
+from stream.records.store.keyframes import in_ms
 
-_REASON_CHARS_MAX: Final = 300
+REASON_CHARS_MAX: Final = 300
+_REPAIRS_MAX: Final = 50
+"""More than an answer can need that meets its schema."""
+_REPAIR_CHARS_MAX: Final = 160
 
 
 class OutcomeWriter:
@@ -31,6 +37,13 @@ class OutcomeWriter:
         annotator = options.annotator
         self._annotator = name_of(annotator.name, annotator.model) if annotator.enabled else annotator.name
         self._options = options
+        self._cuts_s: set[float] = set()
+        """Times at which ``--detector-max-segment-s`` has cut."""
+
+    def note(self, segment: SegmentClosed) -> None:
+        """Take note of a closed segment: whether an action may go on after it."""
+        if segment.closed_by == CUT:
+            self._cuts_s.add(segment.t_end_s)
 
     def record(self, segment: SegmentClosed, response: AnnotationResponse, *, is_on_disk: bool) -> bool:
         """Record the response to the request for ``segment``; returns whether it is described now.
@@ -43,7 +56,9 @@ class OutcomeWriter:
             self._record_failed(segment, response, response.reason)
             return False
         try:
-            described = parse_answer(response.raw, request_of(segment), response.box_space)
+            described = parse_answer(
+                response.raw, request_of(segment), response.box_space, response.frame_times_s, response.form
+            )
         except AnswerError as error:
             self._record_failed(segment, response, str(error))
             return False
@@ -54,18 +69,25 @@ class OutcomeWriter:
         """Close the file of raw responses."""
         self._raw.close()
 
-    def _record_annotated(
-        self, segment: SegmentClosed, answer: AnnotationAnswer, described: Sequence[DescribedAction]
-    ) -> None:
-        self._annotations.put(segment.segment_id, [_action(segment, action) for action in described])
+    def _record_annotated(self, segment: SegmentClosed, answer: AnnotationAnswer, described: Description) -> None:
+        actions = described.actions
+        self._annotations.put(
+            segment.segment_id,
+            actions_of(segment, described),
+            (segment.t_start_s, segment.t_end_s),
+            is_cut_before=segment.t_start_s in self._cuts_s,
+            is_cut_after=segment.closed_by == CUT,
+        )
         self._log.append(
             events.SegmentAnnotated(
                 segment_id=segment.segment_id,
                 annotator=self._annotator,
-                actions=len(described),
+                actions=len(actions),
                 frames=answer.frames,
-                subtasks=tuple(action.ecot.subtask for action in described if action.ecot),
-                objects=tuple(dict.fromkeys(seen.object_name for action in described for seen in action.objects)),
+                subtasks=tuple(action.ecot.subtask for action in actions if action.ecot),
+                objects=tuple(dict.fromkeys(seen.object_name for action in actions for seen in action.objects)),
+                repairs=bounded(described.repairs),
+                uncovered_s=described.uncovered_s,
                 **cost_of(answer, self._options),
             )
         )
@@ -75,10 +97,22 @@ class OutcomeWriter:
             events.SegmentFailed(
                 segment_id=segment.segment_id,
                 annotator=self._annotator,
-                reason=printable(reason)[:_REASON_CHARS_MAX],
+                reason=printable(reason)[:REASON_CHARS_MAX],
                 **cost_of(response, self._options),
             )
         )
+
+
+def bounded(repairs: Sequence[str]) -> tuple[str, ...]:
+    """The repairs, printable, and how many more there were."""
+    shown = tuple(printable(repair)[:_REPAIR_CHARS_MAX] for repair in repairs[:_REPAIRS_MAX])
+    more = len(repairs) - len(shown)
+    return (*shown, f"and {more} more") if more else shown
+
+
+def actions_of(segment: SegmentClosed, described: Description) -> list[Action]:
+    """The actions in stream time; the file gives them their numbers."""
+    return [_action(segment, action) for action in described.actions]
 
 
 def _action(segment: SegmentClosed, described: DescribedAction) -> Action:
@@ -89,10 +123,23 @@ def _action(segment: SegmentClosed, described: DescribedAction) -> Action:
         t_start_s=t_start_s,
         t_end_s=t_end_s,
         active=described.active,
-        objects=tuple(SceneObject(**asdict(item)) for item in described.objects),
+        objects=tuple(_scene_object(segment, item) for item in described.objects),
         ecot=Ecot(**asdict(described.ecot)) if described.ecot else None,
         segment_id=segment.segment_id,
         kind=segment.kind,
+    )
+
+
+def _scene_object(segment: SegmentClosed, described: DescribedObject) -> SceneObject:
+    """The object with its keyframe, whose time is in milliseconds, as its file is named."""
+    t_s = described.frame_t_s
+    return SceneObject(
+        object_name=described.object_name,
+        bbox=described.bbox,
+        rigid=described.rigid,
+        keyframe_t_s=None if t_s is None else (in_ms(segment.t_start_s) + round(t_s * 1000)) / 1000,
+        keyframe_width_px=segment.keyframe_width_px,
+        keyframe_height_px=segment.keyframe_height_px,
     )
 
 

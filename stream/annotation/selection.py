@@ -1,6 +1,7 @@
 """Selects the closed segments to describe. The others are skipped, each with a reason."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from stream.annotation.novelty import Novelty
 from stream.config import Options
@@ -14,6 +15,13 @@ from stream.records.schema.events import (
     SEVERAL_SIZES,
 )
 from stream.records.schema.layout import RunLayout
+
+_REOPENED: Final = {
+    "anomalous": {NO_ANNOTATOR},
+    "novel": {NO_ANNOTATOR, ONLY_ANOMALOUS},
+    "all": {NO_ANNOTATOR, ONLY_ANOMALOUS, SAME_AS},
+}
+"""Reasons for skipping a segment that each choice of segments does not give, or gives only after a comparison."""
 
 
 class Selection:
@@ -70,11 +78,10 @@ def may_be_reopened(outcome: events.Outcome, outcomes: Mapping[str, events.Outco
     """Whether a segment of a finished run is queued again, given the outcomes of all of its segments.
 
     It is if it failed, if it was skipped for a reason that these options do not give, or if it was skipped because it
-    is similar to a segment that is not described after all.
+    is similar to a segment that is not described after all. ``novel`` takes what ``anomalous`` has left.
     """
     if isinstance(outcome, events.SegmentSkipped):
         if outcome.same_as and not isinstance(outcomes.get(outcome.same_as), events.SegmentAnnotated):
             return True
-        still_skipped = set() if options.annotator.segments == "all" else {ONLY_ANOMALOUS, SAME_AS}
-        return outcome.reason in {NO_ANNOTATOR, ONLY_ANOMALOUS, SAME_AS} - still_skipped
+        return outcome.reason in _REOPENED[options.annotator.segments]
     return isinstance(outcome, events.SegmentFailed)

@@ -28,7 +28,7 @@ from models.encoders.vjepa2.encoder import PACKAGES
 from models.packages import make_torchvision_importable, require_packages
 from stream.config import Options, validate
 from stream.errors import EgocleanError
-from stream.geometry.calibrations.table import read_calibration
+from stream.geometry.calibrations.chosen import chosen_calibration
 from stream.geometry.camera import Camera, fit_camera
 from stream.pipeline.items import EncoderFrame, Picture
 from stream.sources.clip import Clip
@@ -59,8 +59,11 @@ def run_baseline(options: Options, embeddings: Path) -> dict[str, Any]:
 
 def arguments(options: Options, embeddings: Path) -> list[str]:
     """The command line for the options of a prepared run."""
-    lens = ["--intrinsics", str(options.lens.intrinsics)] if options.lens.intrinsics else ["--no-rectify"]
+    lens, chosen = options.lens, ["--no-rectify"]
+    if lens.rectify:
+        chosen = ["--lens", lens.preset] if lens.preset else ["--intrinsics", str(lens.intrinsics)]
     values = {
+        "--new-camera": options.lens.new_camera or "exact",
         "--balance": options.lens.balance,
         "--fov-scale": options.lens.fov_scale,
         "--window": options.window.preset,
@@ -68,7 +71,7 @@ def arguments(options: Options, embeddings: Path) -> list[str]:
         "--embeddings": embeddings,
     }
     named = [str(word) for pair in values.items() for word in pair]
-    return [options.source, str(options.encoder.model), *lens, *named]
+    return [options.source, str(options.encoder.model), *chosen, *named]
 
 
 class WholeModel:
@@ -124,18 +127,18 @@ class Frames:
 
 def rectifier(facts: StreamFacts, options: Options) -> Callable[[UInt8], UInt8]:
     """A function that rectifies a full-size upright frame; without a calibration it returns the frame unchanged."""
-    if options.lens.intrinsics is None:
+    lens, size = options.lens, (facts.display_width_px, facts.display_height_px)
+    calibration = chosen_calibration(lens.preset, lens.intrinsics, None, size) if lens.rectify else None
+    if calibration is None:
         return lambda frame: frame
-    intrinsics = read_calibration(options.lens.intrinsics).intrinsics
-    size = facts.display_width_px, facts.display_height_px
-    maps = maps_of(fit_camera(intrinsics, *size, options.lens.balance, options.lens.fov_scale))
+    maps = maps_of(fit_camera(calibration.intrinsics, *size, lens.balance, lens.fov_scale, lens.new_camera))
     return lambda frame: np.asarray(cv2.remap(frame, *maps, cv2.INTER_LINEAR), np.uint8)
 
 
 def maps_of(camera: Camera) -> tuple[Any, Any]:
     """The maps of OpenCV for the whole upright picture of a camera."""
-    size = (camera.width, camera.height)
-    return cv2.fisheye.initUndistortRectifyMap(camera.k, camera.d, np.eye(3), camera.new_k, size, cv2.CV_16SC2)
+    x, y, _ = camera.locate(camera.new_k, camera.width, camera.height)
+    return cv2.convertMaps(x, y, cv2.CV_16SC2)
 
 
 def windows(source: Clip, options: Options) -> Iterator[UInt8]:
@@ -165,6 +168,8 @@ def pictures(source: Clip, facts: StreamFacts) -> Iterator[Picture]:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--intrinsics", type=click.Path(path_type=Path), help="Calibration.  [default: as for run]")
 @click.option("--rectify/--no-rectify", default=True, show_default=True)
+@click.option("--lens", "preset", help="Approximate lens.")
+@click.option("--new-camera", default="exact", show_default=True)
 @click.option("--balance", default=0.0, show_default=True)
 @click.option("--fov-scale", default=1.0, show_default=True)
 @click.option("--window", default="64@30", show_default=True)
@@ -174,10 +179,10 @@ def main(clip: str, model: Path, embeddings: Path, **settings: Any) -> None:  # 
     """Embed CLIP sequentially with the MODEL in a folder; the options are those of run."""
     started_at = time.monotonic()
     source, model_alone = open_clip(clip), WholeModel(model)
-    lens = {name: settings[name] for name in ("intrinsics", "rectify", "balance", "fov_scale")}
+    lens = {name: settings[name] for name in ("intrinsics", "preset", "rectify", "balance", "fov_scale", "new_camera")}
     window = {"preset": settings["window"], "stride_s": settings["stride_s"]}
     options = validate({"source": clip, "lens": lens, "window": window})
-    if options.lens.rectify and options.lens.intrinsics is None:
+    if options.lens.rectify and options.lens.intrinsics is None and options.lens.preset is None:
         options = options.replace({"lens.intrinsics": source.intrinsics_path()})
     ready_at, ready_cpu_s = time.monotonic(), time.process_time()
     means, model_s = [], 0.0

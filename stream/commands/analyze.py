@@ -6,22 +6,22 @@ from pathlib import Path
 import click
 
 from exporters.run_view import RunView, Span, open_views
-from exporters.table import EXPORTERS, export
+from exporters.table import EXPORTERS, FIGURE_FORMATS, export
 from stream.commands.command import command
 from stream.commands.option import own_option
-from stream.commands.values import PathName
+from stream.commands.values import Choice, PathName
 from stream.errors import ExitCode, InputError
 from stream.evaluation.readers import read_json
 from stream.evaluation.track import anomalies_of
 from stream.ui.standard_streams import echo
 
 _PATH = PathName()
-_FORMATS = ("detection", "diagnostics", "anomalies")
 
 
 _EXAMPLES = (
     ("Figures of a finished run, in its directory", "analyze runs/clip"),
     ("With the true anomalies, elsewhere", "analyze runs/clip --truth truth.json --out figures"),
+    ("Figures for a paper", "analyze runs/clip --format pdf"),
 )
 _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.MODEL_MISSING, ExitCode.INTERNAL)
 
@@ -30,15 +30,24 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.MODEL_MISSING,
 @click.argument("run", type=_PATH)
 @own_option("--truth", type=_PATH, show_default="truth.json beside the clip", help="The true anomalies, as truth.json.")
 @own_option("-o", "--out", type=_PATH, show_default="RUN", help="Folder for the results.")
-def analyze(run: Path, truth: Path | None, out: Path | None) -> None:
+@own_option(
+    "--format",
+    "figure_format",
+    type=Choice(FIGURE_FORMATS),
+    default="png",
+    show_default=True,
+    help="File format of the figures.",
+)
+def analyze(run: Path, truth: Path | None, out: Path | None, figure_format: str) -> None:
     """Compare a run's detection with the offline one, in figures.
 
     RUN is a run directory, finished or growing, or a folder with <stem>_emb.npy, <stem>_temb.npy and <stem>_ts.npy.
-    Writes <stem>_detection.png, <stem>_diagnostics.png and anomalies.json.
+    Writes <stem>_detection.png, <stem>_diagnostics.png (or .pdf, .svg) and anomalies.json.
     """
-    for name in _FORMATS:
+    names = f"detection.{figure_format}", f"diagnostics.{figure_format}", "anomalies"
+    for name in names:
         EXPORTERS[name].check()
-    for path in export(_FORMATS, views_with_truth(run, truth), out or run):
+    for path in export(names, views_with_truth(run, truth), out or run):
         echo(str(path))
 
 

@@ -15,7 +15,7 @@ from models.encoders.table import AUTO, ENCODERS, WEIGHTLESS, are_packages_insta
 from stream.commands.command import ALL_CODES, command
 from stream.commands.groups import ImpliedGroup
 from stream.commands.option import own_option
-from stream.commands.options import Chosen, run_options
+from stream.commands.options import LENS_PATHS, Chosen, run_options
 from stream.commands.values import Choice, ClipName, PathName, Real
 from stream.config import Options
 from stream.errors import UsageError
@@ -83,7 +83,7 @@ def bench() -> None:
     """
 
 
-_LENS = ("lens.intrinsics", "lens.balance", "lens.fov_scale", "lens.rectify")
+_LENS = (*LENS_PATHS, "lens.rectify")
 _MACHINE = ("input.decoder", "machine.price_per_hour", "machine.vram_budget_gib", "runtime.offline")
 
 

@@ -1,7 +1,5 @@
 """``egoclean-stream check-rectify CLIP``: see whether a calibration fits, before anything is run."""
 
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,30 +7,34 @@ import click
 
 from stream.commands.command import command
 from stream.commands.option import own_option
-from stream.commands.options import Chosen, run_options
-from stream.commands.values import ClipName, PathName, Real
-from stream.errors import ExitCode, IntrinsicsError, SourceError, UsageError
+from stream.commands.options import LENS_PATHS, Chosen, run_options
+from stream.commands.values import Choice, ClipName, PathName, Real, Whole
+from stream.errors import ExitCode, IntrinsicsError, UsageError
 from stream.records.schema.options import LONGEST_SOURCE_S
 from stream.ui.standard_streams import echo
 
 if TYPE_CHECKING:
-    import av
-    from av.container import InputContainer
-
     from stream.sources.clip import Clip
+    from stream.video.frame_choice import TimedFrame
 
-_PICTURES = {".jpg", ".jpeg", ".png"}
-_ROUNDING_S = 1e-6
 _FILE = PathName()
+_SEPARATOR = "  ·  "
 
 
-_EXAMPLES = (("Compare the frame at 10 s", "check-rectify clip.mp4 --intrinsics lens.json --at 10"),)
+_EXAMPLES = (
+    ("Four frames of a clip, for a paper", "check-rectify clip.mp4 --frames 4 --theme light"),
+    ("The frame at 10 s, with another calibration", "check-rectify clip.mp4 --intrinsics lens.json --at 10"),
+)
 _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
 
 
 @command("check-rectify", examples=_EXAMPLES, exit_codes=_CODES)
 @click.argument("clip", type=ClipName())
-@run_options("lens.intrinsics", "lens.balance", "lens.fov_scale", "input.cache_source", "runtime.offline")
+@run_options(
+    *LENS_PATHS,
+    "input.cache_source",
+    "runtime.offline",
+)
 @own_option(
     "-o",
     "--out",
@@ -45,84 +47,78 @@ _CODES = (ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.INTERNAL)
     "--at",
     "at_s",
     type=Real(0.0, LONGEST_SOURCE_S),
-    default=0.0,
-    show_default=True,
+    show_default="the most detailed of a few frames",
     help="Position in the clip, in seconds.",
 )
-def check_rectify(chosen: Chosen, clip: str, *, out: Path, at_s: float) -> None:
-    """Save a side-by-side image of one frame of CLIP before and after rectification.
+@own_option(
+    "--frames",
+    type=Whole(1, 16),
+    default=1,
+    show_default=True,
+    help="Number of frames, spread over the clip; not with --at.",
+)
+@own_option("--theme", type=Choice(["dark", "light"]), default="dark", show_default=True, help="Colours of the sheet.")
+def check_rectify(chosen: Chosen, clip: str, *, out: Path, at_s: float | None, frames: int, theme: str) -> None:
+    """Save a side-by-side image of frames of CLIP before and after rectification.
 
     CLIP is a video, shard.tar::member.mp4, or a picture (jpg, png), local or remote
     (hf://datasets/OWNER/NAME/PATH). A straight grid is drawn over both halves: straight lines in the world must be
-    straight on the right. Hatching marks what the camera did not record.
+    straight on the right. The orange square is the encoder frame, all that the encoder sees of a frame; hatching marks
+    what the camera did not record.
     """
     from stream.geometry.calibration_sheet import CalibrationSheet
-    from stream.geometry.calibrations.table import read_calibration
+    from stream.geometry.calibrations.chosen import chosen_calibration
     from stream.geometry.camera import fit_camera
     from stream.geometry.frame_format import frame_format_of
     from stream.geometry.frame_remap import encode_picture
+    from stream.geometry.sheet_theme import SHEET_THEMES
+    from stream.run.picture_file import is_picture
     from stream.sources.table import open_clip
 
+    if at_s is not None and frames > 1:
+        raise UsageError(f"--at {at_s:g} shows one frame, --frames {frames} chooses several: give one of them")
     options = chosen.options(clip)
     lens = options.lens
     source = open_clip(clip, download=options.input.cache_source)
-    path = lens.intrinsics or source.intrinsics_path()
-    if path is None:
+    has_times = not is_picture(source)
+    if not has_times and (at_s is not None or frames > 1):
+        given = f"--frames {frames}" if at_s is None else f"--at {at_s:g}"
+        raise UsageError(f"{given} chooses from the frames of a clip, and {source.name} is a picture: leave it out")
+    shown = _frames(source, at_s, frames) if has_times else [_picture(source)]
+    size = frame_format_of(shown[0].frame).upright_size
+    calibration = chosen_calibration(lens.preset, lens.intrinsics, source.intrinsics_path(), size)
+    if calibration is None:
         raise IntrinsicsError(
-            f"there is no intrinsics.json beside {source.file.name}: name the calibration with --intrinsics FILE"
+            f"there is no intrinsics.json beside {source.file.name}: name the calibration with --intrinsics FILE, "
+            "or an approximate one with --lens"
         )
-    calibration = read_calibration(path).intrinsics
-    is_picture = source.member is None and Path(source.file.name).suffix.lower() in _PICTURES
-    frame = _picture(source) if is_picture else _frame_at(source, at_s)
-    size = frame_format_of(frame).upright_size
-    sheet = CalibrationSheet(frame, fit_camera(calibration, *size, lens.balance, lens.fov_scale))
-    title = source.stem if is_picture else f"{source.stem}  ·  {at_s:.2f} s"
-    drawn = sheet.draw(title, f"balance {lens.balance:g}  ·  fov scale {lens.fov_scale:g}")
+    camera = fit_camera(calibration.intrinsics, *size, lens.balance, lens.fov_scale, lens.new_camera)
+    sheet = CalibrationSheet(size, camera, SHEET_THEMES[theme], is_small=len(shown) > 1)
+    approximate = [calibration.format] if calibration.is_approximate else []
+    settings = [*approximate, f"--balance {lens.balance:g}", f"--fov-scale {lens.fov_scale:g}"]
+    times = [f"{each.t_s:.2f} s" for each in shown]
+    about = [times[0] if len(shown) == 1 else f"{len(shown)} frames"] if has_times else []
+    labels = times if len(shown) > 1 else [""]
+    rows = [(label, each.frame) for label, each in zip(labels, shown, strict=True)]
+    drawn = sheet.draw(_SEPARATOR.join([source.stem, *about]), _SEPARATOR.join(settings), rows)
     _write(out, encode_picture(drawn, ".png"))
-    echo(f"{out}: {sheet.summary}")
+    at = [f"at {', '.join(times)}"] if has_times else []
+    echo(f"{out}: {_SEPARATOR.join([*approximate, sheet.summary, *at])}")
 
 
-def _picture(source: "Clip") -> "av.VideoFrame":
-    import av
-    import cv2
-    import numpy as np
+def _frames(source: "Clip", at_s: float | None, count: int) -> "list[TimedFrame]":
+    from stream.video.frame_choice import detailed_frames, frame_at
 
-    with source.open() as file:
-        picture = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR_BGR)
-    if picture is None:
-        raise SourceError(f"{source.name} is not a picture that can be read; give a jpg, a png or a video")
-    return av.VideoFrame.from_ndarray(np.asarray(picture, np.uint8), format="bgr24")
+    return detailed_frames(source, count) if at_s is None else [frame_at(source, at_s)]
 
 
-def _frame_at(source: "Clip", at_s: float) -> "av.VideoFrame":
-    """The first frame at or after ``at_s``, seconds from the clip's first frame."""
+def _picture(source: "Clip") -> "TimedFrame":
     import av
 
-    from stream.video.container import open_stream
+    from stream.run.picture_file import read_picture
+    from stream.video.frame_choice import TimedFrame
 
-    found = None
-    with open_stream(source) as (container, stream), suppress(av.FFmpegError, OSError):
-        found = next(_frames(container, stream), None)
-        if found is not None and at_s > 0.0:
-            wanted_s = (found.time or 0.0) + at_s
-            found = None
-            container.seek(round(wanted_s * av.time_base))
-            later = (frame for frame in _frames(container, stream) if (frame.time or 0.0) >= wanted_s - _ROUNDING_S)
-            found = next(later, None)
-    if found is None:
-        raise SourceError(f"{source.name} has no frame that can be decoded at or after {at_s:g} s; try an earlier --at")
-    return found
-
-
-def _frames(container: "InputContainer", stream: "av.VideoStream") -> "Iterator[av.VideoFrame]":
-    """Frames that can be decoded from here on; damaged packets are skipped."""
-    import av
-
-    from stream.video.container import demuxed
-
-    for packet in demuxed(container, stream):
-        with suppress(av.FFmpegError):
-            yield from packet.decode()
+    return TimedFrame(0.0, av.VideoFrame.from_ndarray(read_picture(source), format="bgr24"))
 
 
 def _write(path: Path, data: bytes) -> None:

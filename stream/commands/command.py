@@ -1,11 +1,11 @@
 """Commands whose help is in sections, with examples and exit codes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
 
-from stream.errors import ExitCode, UsageError
+from stream.errors import MEANINGS, ExitCode, UsageError
 from stream.ui.standard_streams import never_wait
 
 T = TypeVar("T")
@@ -13,21 +13,8 @@ T = TypeVar("T")
 SHORT_HELP: Final = 24
 """A command with at most so many options shows all of them in ``--help``."""
 _ALL: Final = "stream.help_all"
-_CODES: Final = {
-    ExitCode.DONE: "done",
-    ExitCode.USAGE: "usage or configuration",
-    ExitCode.INPUT: "the input cannot be read",
-    ExitCode.PARTIAL: "done, but some segments failed or some video was damaged",
-    ExitCode.MODEL_MISSING: "a model or its weights are missing",
-    ExitCode.NO_ROOM: "no room: disk, memory or GPU memory",
-    ExitCode.INTERNAL: "internal error",
-    ExitCode.SIGHUP: "stopped because its terminal was closed (SIGHUP)",
-    ExitCode.SIGINT: "stopped by Ctrl-C",
-    ExitCode.SIGTERM: "stopped by SIGTERM",
-    ExitCode.SIGPIPE: "the reader of its output went away",
-}
 BY_SIGNAL: Final = (ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM)
-ALL_CODES: Final = tuple(code for code in _CODES if code != ExitCode.SIGPIPE)
+ALL_CODES: Final = tuple(code for code in MEANINGS if code != ExitCode.SIGPIPE)
 
 
 class Command(click.Command):
@@ -40,6 +27,8 @@ class Command(click.Command):
     examples: Sequence[tuple[str, str]] = ()
     """What each does, and its command line; the program's name is put before one that does not have it."""
     exit_codes: Sequence[ExitCode] = ()
+    meanings: Mapping[ExitCode, str] = MEANINGS
+    """Of its exit codes."""
     never_waits = False
     """Whether it runs for long, and so drops what the reader of its output does not take."""
     allow_extra_args = True  # refused by ``parse_args``, in the program's own words
@@ -47,7 +36,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
         if rest and not ctx.resilient_parsing:
-            taken = [each.make_metavar(ctx) for each in self.params if isinstance(each, click.Argument)]
+            taken = [each.make_metavar(ctx).strip("[]") for each in self.params if isinstance(each, click.Argument)]
             expected = f"only {' '.join(taken)}" if taken else "no arguments"
             raise UsageError(f"`{ctx.command_path}` takes {expected}: {' '.join(rest)} is too much")
         return rest
@@ -86,7 +75,7 @@ class Command(click.Command):
                 write_examples(formatter, self.examples)
         if self.exit_codes:
             with formatter.section("Exit codes"):
-                formatter.write_dl([(str(int(code)), _CODES[code]) for code in self.exit_codes])
+                formatter.write_dl([(str(int(code)), self.meanings[code]) for code in self.exit_codes])
         super().format_epilog(ctx, formatter)
 
     def _is_long(self, params: Sequence[click.Parameter]) -> bool:
@@ -107,13 +96,15 @@ def command(
     *,
     examples: Sequence[tuple[str, str]],
     exit_codes: Sequence[ExitCode] = (),
+    partial: str = MEANINGS[ExitCode.PARTIAL],
     never_waits: bool = False,
 ) -> Callable[[Callable[..., Any]], Command]:
-    """Make a function a command, as ``click.command`` does."""
+    """Make a function a command, as ``click.command`` does; ``partial`` says what its exit code 4 means."""
 
     def decorate(function: Callable[..., Any]) -> Command:
         result = click.command(name, cls=Command)(function)
         result.examples, result.exit_codes, result.never_waits = examples, exit_codes, never_waits
+        result.meanings = {**MEANINGS, ExitCode.PARTIAL: partial}
         return result
 
     return decorate

@@ -2,16 +2,14 @@
 
 import sys
 
-from rich.console import Console
-
 from models.encoders.table import WEIGHTLESS
 from stream.commands.command import ALL_CODES, command
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import Real, Whole
 from stream.engines.table import run_prepared
+from stream.ui.screen import make_view, standard_console
 from stream.ui.text import print_line
-from stream.ui.view import make_view
 
 
 @command(examples=(("A short demo", "demo --seconds 30"),), exit_codes=ALL_CODES, never_waits=True)
@@ -30,12 +28,12 @@ def demo(chosen: Chosen, seconds: float, seed: int) -> None:
     from stream.demo.render import render_demo
     from stream.run.prepare import prepare
 
-    console, out = Console(), chosen.options("-").output.folder
+    console, out = standard_console(), chosen.options("-").output.folder
     clip = out / "demo_clip" / "demo.mp4"
     clip.parent.mkdir(parents=True, exist_ok=True)
     print_line(console, f"rendering {seconds:.0f} s of fisheye video to {clip}")
     render_demo(clip, seconds=seconds, seed=seed)
     options = chosen.options(str(clip), {"encoder.name": WEIGHTLESS, "resolved.always_starts_over": True})
-    code = run_prepared(prepare(options), make_view(console))
+    code = run_prepared(prepare(options), make_view(console, clip.stem))
     print_line(console, f"run directory: {out / clip.stem}")
     sys.exit(code)

@@ -27,6 +27,10 @@ _PATH = PathName()
 _EXAMPLES = (
     ("Evaluate a run", "eval runs/clip truth.json"),
     ("Evaluate several runs, print JSON", "eval runs/ truth.json --json"),
+    (
+        "Compare the detector with the words of a model",
+        "eval runs/clip runs/clip --annotation NAME\n--anomalous 'idle|wait|walk'",
+    ),
 )
 _CODES = (
     ExitCode.DONE, ExitCode.USAGE, ExitCode.INPUT, ExitCode.NO_ROOM, ExitCode.INTERNAL, ExitCode.SIGPIPE,
@@ -41,6 +45,9 @@ _CODES = (
 @own_option(
     "--anomalous", metavar="PATTERN", help="Regular expression for the rows of transcripts and logs that are anomalous."
 )
+@own_option(
+    "--annotation", metavar="NAME", help="Take as truth the actions of this annotation, if TRUTH is a run or several."
+)
 @own_option("--seed", type=Whole(0, 2**32 - 1), default=0, show_default=True, help="Seed of the random control.")
 @own_option("--json", "as_json", is_flag=True, help="Print one JSON object with all figures and events.")
 def evaluate(
@@ -49,6 +56,7 @@ def evaluate(
     clip: str | None,
     duration_s: float | None,
     anomalous: str | None,
+    annotation: str | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -57,11 +65,16 @@ def evaluate(
     Either side is a run directory, a folder of run directories, truth.json, a JSON array as `detect` prints it, a CSV
     file with a start and an end column, or a transcript with lines like `[00:01:22 - 00:01:24] what happens`.
 
+    With --annotation, TRUTH is what a model has said of the run: a line for each action, its subtask or `idle`. So
+    `eval runs/clip runs/clip --annotation NAME --anomalous 'idle|wait'` compares the detector with the model.
+
     Events are matched one to one. F1@0.5 counts matches with an IoU of at least 0.5, F1±5s those with both edges
     within 5 s. false/h is the number of predictions per hour that touch no true event. The random control has as many
     events of the same lengths, anywhere in the clip.
     """
-    true = read_tracks(truth)
+    if annotation is not None and not truth.is_dir():
+        raise UsageError(f"--annotation {annotation} names an annotation of a run, and {truth} is no run directory")
+    true = read_tracks(truth, annotation)
     chosen = paired(read_tracks(predicted), true, clip)
     cases = make_cases(chosen, duration_s, anomalous)
     broken = [sentence for case in cases for sentence in case.broken]

@@ -40,7 +40,7 @@ _CODES = (
 )  # fmt: skip
 
 
-@command(examples=_EXAMPLES, exit_codes=_CODES, never_waits=True)
+@command(examples=_EXAMPLES, exit_codes=_CODES, partial="done, but some runs could not be exported", never_waits=True)
 @click.argument("formats", metavar="FORMAT[,FORMAT...]", type=FormatNames())
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=_PATH)
 @own_option("--to", "folder", type=_PATH, required=True, help="Folder of the data set, new or of an earlier export.")
@@ -160,7 +160,7 @@ def _send(console: Console, pushing: "Push", folder: Path, name: str) -> None:
 
     with _resumable(folder), progress(console, pushing.name, BYTES) as job:
         pushed = pushing.send(folder, FORMATS[name].tag, job.update)
-    print_line(console, f"{pushed.files} files pushed, {pushed.there} were there: {pushed.url}")
+    print_line(console, f"{count(pushed.files, 'file')} pushed, {pushed.there:,} there already: {pushed.url}")
 
 
 @contextmanager
@@ -210,7 +210,7 @@ def _plans(folders: Sequence[Path], to: Path, options: ExportOptions, report: "R
 
     earlier = read_header(to)
     wanted = options.plan_options(options.fps or (earlier.fps if earlier else None))
-    plans, common = plan(view_runs(folders, report.failures), wanted, report)
+    plans, common = plan(view_runs(folders, report.failures, options.annotation), wanted, report)
     if common.fps is not None and any(each.episodes for each in plans):
         return plans, common.fps
     if report.failures:

@@ -84,6 +84,7 @@ _OPTIONS: Final = (
         show_default="half the cores",
         help="Clips to cut at a time.",
     ),
+    own_option("--annotation", metavar="NAME", show_default="the latest", help="Annotation whose words are exported."),
     own_option("--clips", type=PathName(), help="Folder with clips that were moved or copied."),
 )
 

@@ -1,7 +1,9 @@
 """``egoclean-stream models fetch``, ``list`` and ``export-onnx``: the weights that runs need."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -15,6 +17,9 @@ from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.errors import ExitCode
 from stream.ui.standard_streams import echo
+
+if TYPE_CHECKING:
+    from models.weights.hub_cache import CachedModel
 
 _CODES = (
     ExitCode.DONE, ExitCode.USAGE, ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.INTERNAL, *BY_SIGNAL,
@@ -63,9 +68,11 @@ def fetch_models(chosen: Chosen, revision: str | None) -> None:
     """
     options = chosen.options("-")
     encoder, annotator = options.encoder, options.annotator
-    names = list(_needed(encoder.name, encoder.model, annotator.name, annotator.model))
+    kind = encoders.selected(encoder.name, encoder.model)
+    names = list(_needed(kind, encoder.model, annotator.name, annotator.model))
     if not names:
-        echo(f"encoder {encoder.name} and annotator {annotator.name} have no weights: nothing to download")
+        why = f" ({encoders.WHY_NOT_AUTO})" if kind != encoder.name else ""
+        echo(f"encoder {kind}{why} and annotator {annotator.name} have no weights: nothing to download")
     for name in names:
         echo(_fetched(name, revision, offline=options.runtime.offline))
 
@@ -73,16 +80,24 @@ def fetch_models(chosen: Chosen, revision: str | None) -> None:
 @command("list", examples=(("What is on this machine", "models list"),), exit_codes=_CODES)
 def list_models() -> None:
     """List the models in Hugging Face's cache: NAME@COMMIT, its branches, its size, and whether it is complete."""
-    from models.packages import require_packages
-    from models.weights.hub_cache import cached_models
     from stream.doctor.check import size
 
-    require_packages(("huggingface_hub",), extra="hub")
-    found = cached_models()
+    found = _cached_models()
+    if not found:
+        echo("no model is in Hugging Face's cache: `egoclean-stream models fetch` downloads those that a run needs")
     for model in found:
         revisions = ", ".join(model.revisions) or "-"
         whole = "complete" if model.fault is None else f"incomplete: {model.fault}"
         echo(f"{model.name}@{model.commit}  {revisions}  {size(model.size_bytes)}  {whole}")
+
+
+def _cached_models() -> "Sequence[CachedModel]":
+    """The models in the cache; none where its client is not installed, since no other program of ours fills it."""
+    if find_spec("huggingface_hub") is None:
+        return ()
+    from models.weights.hub_cache import cached_models
+
+    return cached_models()
 
 
 models.add_command(fetch_models)

@@ -22,6 +22,8 @@ from stream.sources.network import network
 
 T = TypeVar("T")
 
+LENS_PATHS: Final = ("lens.intrinsics", "lens.preset", "lens.balance", "lens.fov_scale", "lens.new_camera")
+"""Of the options that choose the lens and the rectified picture, for commands that always rectify."""
 _DOT: Final = "__"
 """Stands for the dot of a path in a parameter's name."""
 
@@ -62,12 +64,20 @@ class Inheritance:
 class RunOption(ConfigurableOption):
     """The command-line option of a field; its value is checked later, with all others."""
 
-    def __init__(self, declared: OptionField, inherited_from: str | None = None) -> None:
-        """``inherited_from`` names the source of its value if the user sets none; None for its default."""
+    def __init__(
+        self, declared: OptionField, inherited_from: str | None = None, daily: Collection[str] | None = None
+    ) -> None:
+        """Make the option.
+
+        Args:
+            declared: its field.
+            inherited_from: names the source of its value if the user sets none; None for its default.
+            daily: paths of the options that ``--help`` shows; None for those that are marked.
+        """
         self.declared = declared
         self.inherited_from = inherited_from
         self.section = declared.title
-        self.daily = bool(declared.extra["daily"])
+        self.daily = bool(declared.extra["daily"]) if daily is None else declared.path in daily
         self.command_line_only = bool(declared.extra["command_line_only"])
         is_switch = declared.type is bool
         super().__init__(
@@ -134,10 +144,13 @@ def environment_name(flag: str) -> str:
     return PREFIX + flag.removeprefix("--").replace("-", "_").upper()
 
 
-def run_options(*wanted: str, inherits: Inheritance | None = None) -> Callable[[Callable[..., T]], Callable[..., T]]:
+def run_options(
+    *wanted: str, inherits: Inheritance | None = None, daily: Collection[str] | None = None
+) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Give a command the options of these groups, or at these paths; it takes them as ``chosen``.
 
     ``--config`` and ``--show-config`` come with them. What it ``inherits`` is shown as it will be, not as the default.
+    ``daily`` are the paths that its ``--help`` shows, if not those that are marked.
     """
     chosen = [each for path, each in OPTIONS.items() if _is_in(wanted, path)]
 
@@ -156,7 +169,7 @@ def run_options(*wanted: str, inherits: Inheritance | None = None) -> Callable[[
 
         with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
         params = [
-            RunOption(each, inherits.origin if inherits and _is_in(inherits.wanted, each.path) else None)
+            RunOption(each, inherits.origin if inherits and _is_in(inherits.wanted, each.path) else None, daily)
             for each in chosen
         ]
         own = getattr(command, "__click_params__", [])

@@ -1,6 +1,8 @@
 """``egoclean-stream rectify SOURCE``: the rectified video alone."""
 
 import sys
+import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +12,19 @@ from rich.console import Console
 
 from stream.commands.command import BY_SIGNAL, command
 from stream.commands.option import own_option
-from stream.commands.options import Chosen, run_options
+from stream.commands.options import LENS_PATHS, Chosen, run_options
 from stream.commands.values import Choice, ClipName, PathName, Real, Whole
-from stream.errors import ExitCode
+from stream.errors import ExitCode, UsageError
+from stream.records.schema.options import LONGEST_SOURCE_S
 from stream.ui.progress import SECONDS, progress
-from stream.ui.text import clock, print_line
+from stream.ui.text import clock, count, print_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from stream.engines.batch import Outcome
     from stream.run.rectify import RectifyOptions
+    from stream.ui.screen import Screen
     from stream.video.writer import Codec
 
 _FILE = PathName()
@@ -27,6 +33,7 @@ _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "s
 
 _EXAMPLES = (
     ("Rectify one clip", "rectify clip.mp4 --intrinsics lens.json"),
+    ("Its second minute alone", "rectify clip.mp4 --from 60 --to 120"),
     ("Every clip of a folder, as small files", "rectify clips/ --out small --longest-px 640 --preset slow"),
 )
 _CODES = (
@@ -39,25 +46,46 @@ _CODES = (
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=ClipName())
 @own_option("-o", "--out", type=_FILE, default=Path("rectified"), show_default=True, help="Folder for the results.")
 @run_options(
-    "lens.intrinsics",
-    "lens.balance",
-    "lens.fov_scale",
+    *LENS_PATHS,
     "input.cache_source",
     "clips.fail_fast",
     "runtime.offline",
     "output.overwrite",
 )
-@own_option("--codec", type=Choice(["hevc", "h264"]), default="hevc", show_default=True, help="Video codec.")
+@own_option("--codec", type=Choice(["h264", "hevc", "av1"]), default="h264", show_default=True, help="Video codec.")
 @own_option(
     "--crf", type=Real(0.0, 51.0), default=20.0, show_default=True, help="Constant rate factor: lower is better."
 )
 @own_option(
     "--preset",
     type=Choice(_PRESETS),
-    default="fast",
+    default="veryfast",
     show_default=True,
     metavar="PRESET",
     help="Encoder preset, from ultrafast to placebo: slower ones make smaller files.",
+)
+@own_option(
+    "--gop",
+    "gop_s",
+    type=Real(0.0, 3600.0),
+    default=0.5,
+    show_default=True,
+    help="Longest time from one keyframe to the next, in seconds; 0 makes every frame one.",
+)
+@own_option(
+    "--from",
+    "t_from_s",
+    type=Real(0.0, LONGEST_SOURCE_S),
+    default=0.0,
+    show_default=True,
+    help="Begin at the first frame at or after this time, in seconds.",
+)
+@own_option(
+    "--to",
+    "t_to_s",
+    type=Real(0.0, LONGEST_SOURCE_S),
+    show_default="the end",
+    help="End before the frame at this time, in seconds.",
 )
 @own_option(
     "--longest-px", type=Whole(32, 16384), show_default="the clip's own", help="Longest side of the video, in pixels."
@@ -70,6 +98,9 @@ def rectify(
     codec: "Codec",
     crf: float,
     preset: str,
+    gop_s: float,
+    t_from_s: float,
+    t_to_s: float | None,
     longest_px: int | None,
 ) -> None:
     """Write the rectified video of each SOURCE.
@@ -78,29 +109,57 @@ def rectify(
     (hf://datasets/OWNER/NAME/PATH), a quoted pattern, or @list.txt. For each clip, OUT gets <clip>_rectified.mp4,
     <clip>_intrinsics.json (the equivalent pinhole camera) and <clip>_mask.png (white where the picture has content).
 
-    Every frame keeps its own timestamp, starting at 0. The video is 8-bit 4:2:0, even if the clip has more, and keeps
-    the clip's colour tags. Results that exist already, of the same clip with the same options, are kept.
+    Every frame keeps its own timestamp, from the first one on. The video is fit for training code, which seeks: cuts
+    are exact to the frame, keyframes are at most half a second apart, and no frame refers to a later one. It is 8-bit
+    4:2:0, even if the clip has more, keeps the clip's colour tags, and has no sound. Results that exist already, of the
+    same clip with the same options, are kept.
     """
     import cv2
 
     from stream.engines.batch import run_clips
+    from stream.geometry.camera import RectifiedView
     from stream.run.rectify import RectifyOptions
+    from stream.ui.screen import make_screen, standard_console
     from stream.video.writer import Coding
 
     cv2.setNumThreads(1)  # frames are rectified side by side, not each by many threads
     options = chosen.options(sources[0])
     lens, download = options.lens, options.input.cache_source
-    coding, overwrite = Coding(codec, crf, preset), options.output.overwrite
-    settings = RectifyOptions(out, lens.intrinsics, lens.balance, lens.fov_scale, longest_px, coding, overwrite)
-    console = Console()
-    job = partial(rectify_clip, settings=settings, console=console, download=download)
-    write_line, fail_fast = partial(print_line, console), options.clips.fail_fast
-    sys.exit(run_clips(sources, job, write_line, download=download, fail_fast=fail_fast, overwrite=overwrite))
+    if t_to_s is not None and t_to_s <= t_from_s:
+        raise UsageError(f"--to {t_to_s:g}: must be above --from {t_from_s:g}")
+    settings = RectifyOptions(
+        out,
+        lens.intrinsics,
+        lens.preset,
+        RectifiedView(lens.balance, lens.fov_scale, lens.new_camera),
+        longest_px,
+        Coding(codec, crf, preset, b_frames=False),
+        gop_s,
+        t_from_s,
+        t_to_s,
+        overwrite=options.output.overwrite,
+    )
+    console = standard_console()
+    with make_screen(console) as screen:
+        job = partial(rectify_clip, settings=settings, console=console, screen=screen, download=download)
+        code = run_clips(
+            sources,
+            job,
+            screen.line,
+            download=download,
+            fail_fast=options.clips.fail_fast,
+            show_progress=screen.series,
+            overwrite=settings.overwrite,
+        )
+    sys.exit(code)
 
 
-def rectify_clip(clip: str, settings: "RectifyOptions", console: Console, *, download: bool = False) -> "Outcome":
+def rectify_clip(
+    clip: str, settings: "RectifyOptions", console: Console, screen: "Screen", *, download: bool = False
+) -> "Outcome":
     """Rectify one clip, and show its progress and result."""
     from stream.engines.batch import Outcome
+    from stream.geometry.lenses.presets import PRESET
     from stream.run.rectify import rectify as write_rectified
     from stream.sources.sidecar import read_sidecar
     from stream.sources.table import open_clip
@@ -110,15 +169,32 @@ def rectify_clip(clip: str, settings: "RectifyOptions", console: Console, *, dow
     facts = read_facts(source)
     if (sidecar := read_sidecar(source, facts)) and sidecar.warning:
         print_line(console, sidecar.warning)
-    with progress(console, source.stem, SECONDS, facts.declared_s) as job:
-        done = write_rectified(source, settings, job.update)
+    with shown_position(console, screen, source.stem, settings.t_to_s or facts.declared_s) as show:
+        done = write_rectified(source, settings, show)
     if done.already_written:
         message = f"nothing to do: {done.output.video} exists already, from this clip and with these options"
         print_line(console, message)
         return Outcome(clip, ExitCode.DONE, message)
     for damage in done.damage:
         span = f"{clock(damage.t_start_s)} to {clock(damage.t_end_s)}"
-        print_line(console, f"source damaged  {span}, {damage.packets} packets lost: {damage.reason}")
-    message = f"{done.frames} frames, {clock(done.t_end_s)}, to {done.output.video}"
+        print_line(console, f"source damaged  {span}, {count(damage.packets, 'packet')} lost: {damage.reason}")
+    lens = f" (lens: {PRESET} {settings.preset})" if settings.preset else ""
+    message = f"{count(done.frames, 'frame')}, {clock(done.t_end_s)}, to {done.output.video}{lens}"
     print_line(console, message)
     return Outcome(clip, ExitCode.PARTIAL if done.damage else ExitCode.DONE, message, done.t_end_s)
+
+
+@contextmanager
+def shown_position(
+    console: Console, screen: "Screen", name: str, duration_s: float | None
+) -> "Iterator[Callable[[float], None]]":
+    """Show how far a clip is, in seconds: in a terminal by a bar above that of all clips."""
+    if not console.is_interactive:
+        with progress(console, name, SECONDS, duration_s) as job:
+            yield job.update
+        return
+    view, began_at = screen.view(name), time.monotonic()
+    try:
+        yield lambda t_s: view.progress(t_s, duration_s, t_s / max(time.monotonic() - began_at, 1e-3))
+    finally:
+        view.close()

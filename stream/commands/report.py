@@ -10,9 +10,9 @@ from rich.console import Console
 from stream.commands.command import BY_SIGNAL, command
 from stream.commands.option import own_option
 from stream.commands.values import PathName, Whole
-from stream.errors import ExitCode, UsageError
+from stream.errors import ExitCode, UsageError, exit_code_of
 from stream.ui.progress import SECONDS, progress
-from stream.ui.text import print_line
+from stream.ui.text import count, print_line
 
 if TYPE_CHECKING:
     from exporters.report.export import ReportResult
@@ -28,7 +28,7 @@ _CODES: Final = (
 )  # fmt: skip
 
 
-@command(examples=_EXAMPLES, exit_codes=_CODES, never_waits=True)
+@command(examples=_EXAMPLES, exit_codes=_CODES, partial="done, but some runs could not be read", never_waits=True)
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=_PATH)
 @own_option("-o", "--out", type=_PATH, default=Path("report.html"), show_default=True, help="The file to write.")
 @own_option("--title", default="", show_default="the clip's name", help="Title of the page.")
@@ -39,6 +39,7 @@ _CODES: Final = (
 @own_option(
     "--video-px", type=Whole(32, 16384), show_default="the clip's", help="Longest side of those videos in pixels."
 )
+@own_option("--annotation", metavar="NAME", show_default="the latest", help="Annotation to show.")
 @own_option("--clips", type=_PATH, help="Folder to search for clips that were moved after their runs.")
 def report(
     runs: tuple[Path, ...],
@@ -48,6 +49,7 @@ def report(
     pictures_mib: int,
     video: bool,
     video_px: int | None,
+    annotation: str | None,
     clips: Path | None,
 ) -> None:
     """Show runs as one HTML page.
@@ -59,24 +61,32 @@ def report(
     from exporters.report.export import ReportOptions, ReportResult, write_report
     from exporters.run_view import view_runs
 
-    if out.is_dir():
-        raise UsageError(f"--out {out} is a folder: expected a file, such as {out / 'report.html'}")
     options = ReportOptions(out, title, pictures_mib * 2**20, video, video_px, clips)
     console, result = Console(), ReportResult()
     try:
+        _require_file(out)
         out.parent.mkdir(parents=True, exist_ok=True)
         with progress(console, out.name, SECONDS) as job:
-            write_report(view_runs(runs, result.failures), options, result, job.update)
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
+            write_report(view_runs(runs, result.failures, annotation), options, result, job.update)
+    except OSError as error:
+        if exit_code_of(error) == ExitCode.NO_ROOM:
+            raise
+        raise UsageError(f"--out {out}: {error.filename or out} cannot be written ({error.strerror})") from error
     sys.exit(_show(console, result, out))
+
+
+def _require_file(out: Path) -> None:
+    """Refuse what is there and is not a file: a folder, or a device, which the page would replace."""
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder: expected a file, such as {out / 'report.html'}")
+    if out.exists() and not out.is_file():
+        raise UsageError(f"--out {out} is no regular file: expected the name of one, which is replaced")
 
 
 def _show(console: Console, result: "ReportResult", out: Path) -> ExitCode:
     """Say what was written; returns the exit code."""
-    runs = "1 run" if result.runs == 1 else f"{result.runs} runs"
-    size_mb = result.size_bytes / 1e6
-    print_line(console, f"{out}: {runs}, {result.segments:,} segments, {size_mb:.1f} MB")
+    counted = f"{count(result.runs, 'run')}, {count(result.segments, 'segment')}"
+    print_line(console, f"{out}: {counted}, {result.size_bytes / 1e6:.1f} MB")
     for where, error in result.failures:
         print_line(console, f"not shown: {where}: {error}")
     if not result.failures:

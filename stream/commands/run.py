@@ -1,11 +1,11 @@
 """``egoclean-stream run CLIP...``: the main job, for one clip or for several."""
 
 import sys
+from contextlib import closing
 from functools import partial
 from typing import Final
 
 import click
-from rich.console import Console
 
 from stream.commands.command import ALL_CODES, command
 from stream.commands.options import Chosen, run_options
@@ -47,11 +47,11 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
     environment, and that over the file. Names end in their unit: _s and -s are seconds.
     """
     from stream.engines.batch import run_clips
-    from stream.engines.clip import run_clip
+    from stream.engines.earlier_runs import RunInTurn
     from stream.engines.pool import run_concurrently
     from stream.sources.discover import list_clips
     from stream.ui.notes import forward_notes
-    from stream.ui.text import print_line
+    from stream.ui.screen import JsonScreen, make_screen, standard_console
     from stream.ui.view import JsonView
 
     if not sources:
@@ -63,24 +63,20 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
         forward_notes(JsonView().note)
     if options.input.loop and len(list_clips(sources, download=download).clips) > 1:
         raise UsageError("--loop replays a single clip, and several are named: name one")
-    to_user = say_json if is_json else partial(print_line, Console())
-    together = partial(run_concurrently, options=options, jobs=jobs, write_line=to_user, fail_fast=fail_fast)
-    code = run_clips(
-        sources,
-        partial(run_clip, options=options),
-        to_user,
-        download=download,
-        fail_fast=fail_fast,
-        record=options.output.folder / "series.json",
-        run_concurrently=together if jobs > 1 else None,
-        overwrite=options.output.overwrite,
-    )
+    with (
+        JsonScreen() if is_json else make_screen(standard_console()) as screen,
+        closing(RunInTurn(options, screen.view)) as run_in_turn,
+    ):
+        together = partial(run_concurrently, options=options, jobs=jobs, screen=screen, fail_fast=fail_fast)
+        code = run_clips(
+            sources,
+            run_in_turn,
+            screen.line,
+            download=download,
+            fail_fast=fail_fast,
+            record=options.output.folder / "series.json",
+            run_concurrently=together if jobs > 1 else None,
+            show_progress=screen.series,
+            overwrite=options.output.overwrite,
+        )
     sys.exit(code)
-
-
-def say_json(line: str) -> None:
-    """Print a line that belongs to no single run, as JSON."""
-    from stream.ui.notes import Note
-    from stream.ui.view import JsonView
-
-    JsonView().note(Note(line))

@@ -39,23 +39,28 @@ _EXAMPLES = (
 def serve(runs: Path, *, host: str, port: int, videos: Path | None, token: str | None) -> None:
     """Show runs as a live page.
 
-    RUNS is a folder of run directories, or one of them; runs may appear later. The page is that of `report`: runs
-    appear and segments arrive while their clips play. The server only reads, and only in RUNS. It ends with Ctrl-C.
+    RUNS is a folder of run directories, or one of them; like its runs, it may appear later. The page is that of
+    `report`: runs appear and segments arrive while their clips play. The server only reads, and only in RUNS. It ends
+    with Ctrl-C.
     [default: runs, or EGOCLEAN_OUT]
     """
-    from exporters.report.live.access import Access, new_token
+    from exporters.report.live.access import Access, is_token, new_token
     from exporters.report.live.runs import WatchedRuns
     from exporters.report.live.server import LiveServer
 
-    if not runs.is_dir():
+    if runs.exists() and not runs.is_dir():
         raise InputError(f"{runs} is not a folder: expected a folder of run directories, or one of them")
     if token is not None and len(token) < _TOKEN_LENGTH:
         raise UsageError(f"--token has {len(token)} characters: it must have at least {_TOKEN_LENGTH}")
+    if token is not None and not is_token(token):
+        raise UsageError("--token may have letters of ASCII, digits, and . _ ~ - only: it stands in an address")
     is_local = _is_loopback(host)
     access = Access(is_local, token or ("" if is_local else new_token()))
     watched = WatchedRuns(runs, videos or runs / "report_videos")
     server = LiveServer(host, port, watched, access, runs.resolve().name)
     echo(f"{server.address}{f'?token={access.token}' if access.token else ''}")
+    if not runs.exists():
+        echo(f"waiting for runs in {runs}, which does not exist yet", err=True)
     try:
         Event().wait()
     finally:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from stream.demo.raster import Canvas
-from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.kannala_brandt import KannalaBrandt
 from stream.pipeline.items import Float32, Float64, UInt8
 
 _NOISE_LEVEL = 2.2
@@ -17,10 +17,10 @@ _COARSER = 0.78
 """Canvas pixels per picture pixel in the middle; a pinhole picture has more of them towards its edges."""
 
 
-def demo_intrinsics(width: int, height: int) -> Intrinsics:
+def demo_intrinsics(width: int, height: int) -> KannalaBrandt:
     """The lens of the demo: 124 degrees across 16:9, nearly equidistant, principal point a little off the middle."""
     focal = 0.44 * width
-    return Intrinsics(
+    return KannalaBrandt(
         model="fisheye",
         image_width=width,
         image_height=height,
@@ -38,7 +38,7 @@ def demo_intrinsics(width: int, height: int) -> Intrinsics:
 class Lens:
     """Projects the pinhole canvas through the fisheye, and adds blur, vignette and noise."""
 
-    def __init__(self, intrinsics: Intrinsics, seed: int) -> None:
+    def __init__(self, intrinsics: KannalaBrandt, seed: int) -> None:
         width, height = intrinsics.image_width, intrinsics.image_height
         rays = _rays(intrinsics)
         focal_px = _COARSER * intrinsics.fx
@@ -68,12 +68,11 @@ class Lens:
         return np.asarray(cv2.subtract(cv2.add(picture, noise), np.full_like(picture, _NOISE_OFFSET)), np.uint8)
 
 
-def _rays(intrinsics: Intrinsics) -> Float64:
+def _rays(intrinsics: KannalaBrandt) -> Float64:
     """(height, width, 2): where the ray of every fisheye pixel meets the plane at distance 1."""
     k = np.array([[intrinsics.fx, 0.0, intrinsics.cx], [0.0, intrinsics.fy, intrinsics.cy], [0.0, 0.0, 1.0]])
-    d = np.array([intrinsics.k1, intrinsics.k2, intrinsics.k3, intrinsics.k4])
     x, y = np.meshgrid(np.arange(float(intrinsics.image_width)), np.arange(float(intrinsics.image_height)))
-    rays = cv2.fisheye.undistortPoints(np.stack([x, y], axis=-1).reshape(-1, 1, 2), k, d)
+    rays = cv2.fisheye.undistortPoints(np.stack([x, y], axis=-1).reshape(-1, 1, 2), k, intrinsics.d)
     return np.asarray(rays, np.float64).reshape(*x.shape, 2)
 
 

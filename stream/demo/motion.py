@@ -83,7 +83,7 @@ class Script:
 
     def at(self, t_s: float) -> Instant:
         """The scene at ``t_s``."""
-        worked_s, gone = self._work_time(t_s), self._gone(t_s)
+        worked_s, gone = self._work_time(t_s), self.away_share(t_s)
         cycle = int(np.searchsorted(self._ends, worked_s, side="right"))
         start = self._ends[cycle - 1] if cycle else 0.0
         phase = float((worked_s - start) / (self._ends[cycle] - start))
@@ -91,36 +91,36 @@ class Script:
         right, left = _hand(_right_path(slip), phase), _hand(_left_path(tray_slot(cycle)), phase)
         lowered = at(0.0, -0.35, -0.25) * gone
         return Instant(
-            head=self._head(t_s, gone),
+            head=self.head_pose(t_s, gone),
             right=Hand(right.wrist + lowered, right.grip),
             left=Hand(left.wrist + lowered, left.grip),
             part=_part(phase, right, left),
             finished=cycle % TRAY_SLOTS + (phase >= 0.9),
-            turning=(self._gone(t_s + 0.01) - self._gone(t_s - 0.01)) / 0.02 * _TURN_RAD,
+            turning=(self.away_share(t_s + 0.01) - self.away_share(t_s - 0.01)) / 0.02 * _TURN_RAD,
         )
+
+    def away_share(self, t_s: float) -> float:
+        """0 at the bench, 1 turned away, smooth in between."""
+        if self.away is None:
+            return 0.0
+        return _ease((t_s - self.away[0]) / _TURN_S) * _ease((self.away[1] - t_s) / _TURN_S)
+
+    def head_pose(self, t_s: float, away: float) -> Pose:
+        """Breathing and glances at work; steps and a look along the shelves where ``away`` is 1."""
+        slow = np.sin(2.0 * np.pi * np.array([0.21, 0.34, 0.17, 0.43, 0.29]) * t_s + self._phases[:5])
+        step = np.sin(2.0 * np.pi * np.array([1.9, 0.95, 0.16]) * t_s + self._phases[5:8])
+        position = _HEAD + at(0.008 * slow[0], 0.006 * slow[1], 0.006 * slow[2])
+        walked = np.array([0.75, 0.15 + 0.25 * step[2], 0.12]) + at(0.0, 0.012 * step[1], 0.018 * step[0])
+        yaw = np.radians(2.2 * slow[3] + 1.2 * slow[0]) + away * (_TURN_RAD + np.radians(20.0 * step[2]))
+        pitch = _PITCH + np.radians(1.6 * slow[4]) + away * np.radians(36.0 + 1.5 * step[0])
+        roll = np.radians(1.3 * slow[1]) + away * np.radians(2.0 * step[1])
+        return Pose(position + away * walked, float(yaw), float(pitch), float(roll))
 
     def _work_time(self, t_s: float) -> float:
         """The time spent at the bench until ``t_s``."""
         if self.away is None or t_s < self.away[0]:
             return t_s
         return self.away[0] if t_s < self.away[1] else t_s - (self.away[1] - self.away[0])
-
-    def _gone(self, t_s: float) -> float:
-        """0 at the bench, 1 turned away, smooth in between."""
-        if self.away is None:
-            return 0.0
-        return _ease((t_s - self.away[0]) / _TURN_S) * _ease((self.away[1] - t_s) / _TURN_S)
-
-    def _head(self, t_s: float, gone: float) -> Pose:
-        """Breathing and glances at work; steps and a look along the shelves away from it."""
-        slow = np.sin(2.0 * np.pi * np.array([0.21, 0.34, 0.17, 0.43, 0.29]) * t_s + self._phases[:5])
-        step = np.sin(2.0 * np.pi * np.array([1.9, 0.95, 0.16]) * t_s + self._phases[5:8])
-        position = _HEAD + at(0.008 * slow[0], 0.006 * slow[1], 0.006 * slow[2])
-        walked = np.array([0.75, 0.15 + 0.25 * step[2], 0.12]) + at(0.0, 0.012 * step[1], 0.018 * step[0])
-        yaw = np.radians(2.2 * slow[3] + 1.2 * slow[0]) + gone * (_TURN_RAD + np.radians(20.0 * step[2]))
-        pitch = _PITCH + np.radians(1.6 * slow[4]) + gone * np.radians(36.0 + 1.5 * step[0])
-        roll = np.radians(1.3 * slow[1]) + gone * np.radians(2.0 * step[1])
-        return Pose(position + gone * walked, float(yaw), float(pitch), float(roll))
 
 
 def _right_path(slip: Float64) -> list[Waypoint]:

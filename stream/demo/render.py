@@ -12,7 +12,6 @@ from stream.pipeline.items import UInt8
 
 _X265 = {
     "preset": "ultrafast",
-    "crf": "24",
     "x265-params": "log-level=error:keyint=60:ctu=16:pools=none:frame-threads=1",
 }
 """Fast, small, and the same bytes every time: one thread."""
@@ -39,13 +38,19 @@ def render_frames(
 
 
 def render_demo(
-    path: Path, *, seconds: float = 75.0, size: tuple[int, int] = (456, 256), fps: int = 30, seed: int = 0
+    path: Path,
+    *,
+    seconds: float = 75.0,
+    size: tuple[int, int] = (456, 256),
+    fps: int = 30,
+    seed: int = 0,
+    crf: int = 24,
 ) -> None:
-    """Write the clip to ``path``, and ``intrinsics.json`` and ``truth.json`` beside it."""
+    """Write the clip to ``path``, and ``intrinsics.json`` and ``truth.json`` beside it; ``crf`` is x265's quality."""
     import av
 
     with av.open(path, "w", format="mp4") as container:
-        stream = container.add_stream("libx265", rate=fps, options=_X265)
+        stream = container.add_stream("libx265", rate=fps, options={**_X265, "crf": str(crf)})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.codec_tag = "hvc1"

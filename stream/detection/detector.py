@@ -55,9 +55,12 @@ class CausalDetector:
     run of windows. Memory is constant: two histograms, ``EDGE_WINDOWS`` scores and one sum of D float64 numbers.
     """
 
-    def __init__(self, options: DetectorOptions) -> None:
+    def __init__(self, options: DetectorOptions, normal: State | None = None) -> None:
+        """``normal`` is what another detector has ``learned``; None: it begins with nothing."""
         self._options = options
         self._usual = NormalModel(options)
+        if normal is not None:
+            self._usual.restore(normal)
         self._last_s: float | None = None
         self._run = 0
         """Number of consecutive windows beyond the threshold that would change the state."""
@@ -104,6 +107,10 @@ class CausalDetector:
         self._usual.interrupt()
         self._anomaly_since_s, self._run = None, 0
         self._recent.clear()
+
+    def learned(self, stride_s: float) -> State:
+        """The normal work so far, for a detector whose time 0 is ``stride_s`` after the last window's start."""
+        return self._usual.handed_over(0.0 if self._last_s is None else self._last_s + stride_s)
 
     def snapshot(self) -> State:
         return {

@@ -59,6 +59,11 @@ class NormalModel:
         if smoothed is not None:
             self._normal.add(smoothed)
 
+    def handed_over(self, end_s: float) -> State:
+        """A snapshot for a time line that begins at ``end_s`` of this one; its warm-up began before its time 0."""
+        since_s = None if self._since_s is None else self._since_s - end_s
+        return {**self.snapshot(), "since_s": since_s, "smoothed": None}
+
     def snapshot(self) -> State:
         return {
             "since_s": self._since_s,

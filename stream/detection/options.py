@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from stream.records.schema.options import LONGEST_WAIT_S, OptionGroup, conflict, option
+from stream.records.schema.options import LONGEST_WAIT_S, OptionGroup, conflict, identity_field, option
 
 
 class DetectorOptions(OptionGroup):
@@ -122,6 +122,22 @@ class DetectorOptions(OptionGroup):
         ge=0,
         le=1,
     )
+    idle_after_s: float = option(
+        5.0,
+        "A stretch in which nothing moves is idle from this length on, in seconds.",
+        flag="--idle-after-s",
+        identity=True,
+        ge=0,
+        le=LONGEST_WAIT_S,
+    )
+    idle_threshold: float = option(
+        0.01,
+        "Nothing moves if the share of the picture that moves independently of the head is at most this.",
+        flag="--idle-threshold",
+        identity=True,
+        ge=0,
+        le=1,
+    )
     period_windows: int = option(
         120,
         "Windows that are searched for a repetition, which must fit into them three times.",
@@ -129,6 +145,9 @@ class DetectorOptions(OptionGroup):
         ge=1,
         le=3600,
     )
+
+    warm_start_sha256: str | None = identity_field(default=None)
+    """Of the file with what the detector begins with; None: it begins with nothing."""
 
     @model_validator(mode="after")
     def _require_room_for_an_anomaly(self) -> Self:

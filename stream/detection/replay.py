@@ -14,6 +14,7 @@ from stream.detection.segmenter import Segmenter
 from stream.detection.thresholds import Thresholds
 from stream.pipeline.facts import SegmentClosed, SegmentOpened
 from stream.pipeline.items import Float32, Float64
+from stream.pipeline.stage import State
 
 NO_THRESHOLDS = Thresholds(np.nan, np.nan, np.nan)
 
@@ -34,7 +35,9 @@ class Replay:
     """(N, 128) float32: each window's sketch."""
 
 
-def replay(blocks: UnitBlocks, t_s: Float64, t_end_s: float, options: DetectorOptions) -> Replay:
+def replay(
+    blocks: UnitBlocks, t_s: Float64, t_end_s: float, options: DetectorOptions, normal: State | None = None
+) -> Replay:
     """Run the causal detector as the live chain does.
 
     The length of a window is not stored, so its results are dated with its start.
@@ -44,8 +47,9 @@ def replay(blocks: UnitBlocks, t_s: Float64, t_end_s: float, options: DetectorOp
         t_s: (N,) float64 window starts, seconds, rising.
         t_end_s: end of the last window's stride, seconds.
         options: the detector's.
+        normal: what it begins with, of a run with a warm start.
     """
-    detector, segmenter = CausalDetector(options), Segmenter(options)
+    detector, segmenter = CausalDetector(options, normal), Segmenter(options)
     steps: list[Step] = []
     items: list[SegmentOpened | SegmentClosed] = []
     sketches: list[Float32] = []

@@ -7,12 +7,13 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from stream.detection.activity import ActivityTracker
 from stream.detection.detector import Change, Step
 from stream.detection.history import WindowHistory
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds
 from stream.pipeline.facts import ClosedBy, SegmentClosed, SegmentKind, SegmentOpened
-from stream.pipeline.items import Float64
+from stream.pipeline.items import Float64, Motion
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 
@@ -31,6 +32,8 @@ class _Window(NamedTuple):
     score: float | None
     is_usable: bool
     """Whether it has a unit vector, from which the detector can tell anything."""
+    is_judged: bool
+    """Whether its score was compared with thresholds."""
 
 
 def _state(kind: object) -> SegmentKind:
@@ -65,6 +68,13 @@ class Segmenter:
         self._windows: list[_Window] = []
         """The windows that start in the open segment."""
         self._thresholds: Thresholds | None = None
+        self._judged_from_s: float | None = None
+        """Start of the first window that was judged; None during the first warm-up."""
+        self._activity = ActivityTracker(options)
+
+    def motion(self, motion: Motion) -> None:
+        """Take a measurement of motion, before any result that became known at its end."""
+        self._activity.add(motion)
 
     def begin(self, known_s: float) -> Segments:
         """Open the first segment, at 0 or after a gap, unless one is open."""
@@ -74,10 +84,12 @@ class Segmenter:
 
     def window(self, step: Step, unit: Float64 | None, known_s: float) -> Segments:
         """Take a window with its unit vector (None if it has none) and the detector's result for it."""
-        self._windows.append(_Window(step.t_start_s, step.score, unit is not None))
+        self._windows.append(_Window(step.t_start_s, step.score, unit is not None, step.thresholds is not None))
         if unit is not None:
             self._recent.add(step.t_start_s, unit)
-        self._thresholds = step.thresholds or self._thresholds
+        if step.thresholds is not None:
+            self._thresholds = step.thresholds
+            self._judged_from_s = step.t_start_s if self._judged_from_s is None else self._judged_from_s
         if step.change:
             yield from self.change(step.change, known_s)
         if not (step.pending and step.t_start_s - self._open_since() <= 2 * self._options.max_segment_s):
@@ -121,8 +133,10 @@ class Segmenter:
             "next_s": self._next_s,
             "kind": self._kind,
             "stretch_start_s": self._stretch_start_s,
-            "windows": [[window.t_s, window.score, int(window.is_usable)] for window in self._windows],
+            "windows": [[each.t_s, each.score, int(each.is_usable), int(each.is_judged)] for each in self._windows],
             "thresholds": None if t is None else [t.median, t.on, t.off],
+            "judged_from_s": self._judged_from_s,
+            "activity": self._activity.snapshot(),
         }
 
     def restore(self, state: State) -> None:
@@ -133,9 +147,11 @@ class Segmenter:
         self._kind = _state(state["kind"])
         self._stretch_start_s = take(state, "stretch_start_s", float)
         windows = take(state, "windows", list)
-        self._windows = [_Window(t_s, score, bool(is_usable)) for t_s, score, is_usable in windows]
+        self._windows = [_Window(t_s, score, bool(usable), bool(judged)) for t_s, score, usable, judged in windows]
         thresholds = take_optional(state, "thresholds", list)
         self._thresholds = Thresholds(*thresholds) if thresholds else None
+        self._judged_from_s = take_optional(state, "judged_from_s", float)
+        self._activity.restore(take(state, "activity", dict))
 
     def _cut(self, now_s: float, known_s: float) -> Segments:
         """Cut the open segment while it exceeds the maximum length, at the strongest change near the limit."""
@@ -166,7 +182,10 @@ class Segmenter:
         scores = [window.score for window in inside if window.score is not None]
         kind = self._judged(inside)
         self._windows = self._windows[len(inside) :]
-        period_s = self._recent.period_s(self._stretch_start_s, end_s) if kind == "typical" else None
+        level = self._activity.level(start_s, end_s, known_s)
+        self._activity.forget_before(end_s)
+        repeats = self._kind == "typical" and any(window.is_usable for window in inside)
+        period_s = self._recent.period_s(self._stretch_start_s, end_s) if repeats else None
         return SegmentClosed(
             segment_id=self._segment_id(),
             t_start_s=start_s,
@@ -181,11 +200,18 @@ class Segmenter:
             theta_off=self._thresholds.off if self._thresholds else None,
             period_s=period_s,
             cycles=(end_s - start_s) / period_s if period_s else None,
+            judged_from_s=next((max(window.t_s, start_s) for window in inside if window.is_judged), None),
+            activity=level.moving_share,
+            head_motion=level.head_widths_s,
+            idle_s=round(sum(span.t_end_s - span.t_start_s for span in level.idle), 6),
+            idle=level.idle,
         )
 
     def _judged(self, windows: list[_Window]) -> SegmentKind:
-        """The kind of a segment with these windows."""
-        return self._kind if any(window.is_usable for window in windows) else "unknown"
+        """The kind of a segment with these windows: unknown if they say nothing, or all are in the first warm-up."""
+        from_s = self._judged_from_s
+        is_known = from_s is not None and any(window.is_usable and window.t_s >= from_s for window in windows)
+        return self._kind if is_known else "unknown"
 
     def _segment_id(self) -> str:
         return f"{_MARK}{self._number:04d}"

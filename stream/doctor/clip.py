@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from stream.video.decoder import Decoder, choose_decoder
 from stream.video.facts import StreamFacts
 
 _SAMPLE_S = 1.5
-"""Time spent on measuring how fast the clip can be decoded."""
+"""Time spent on measuring how fast the clip can be decoded; on a slow machine it lasts until the first picture."""
 _EVENT_BYTES = 1024
 """Upper bound per second of video: a few events per segment."""
 
@@ -83,7 +84,20 @@ class PlannedRun:
         """Maximum size of the run directory; None if the header gives no duration."""
         if self.stream.declared_s is None or self.options.input.loop or self.source.is_live:
             return None
-        return self._array_bytes(self.stream.declared_s) + self._keyframe_bytes(self.stream.declared_s)
+        return self.bytes_of(self.stream.declared_s)
+
+    def bytes_of(self, duration_s: float) -> int:
+        """Maximum size of the run directory of a clip like this one, but of another duration."""
+        return self._array_bytes(duration_s) + self._keyframe_bytes(duration_s)
+
+    @cached_property
+    def pace(self) -> "Pace":
+        """How fast a run would be, from a short trial.
+
+        Raises:
+            EgocleanError: the clip gives no picture.
+        """
+        return _tried(self)
 
     def _array_bytes(self, duration_s: float) -> int:
         """Events, and three arrays of one row per window: float32 mean, float16 temporal tokens, float64 start."""
@@ -134,9 +148,10 @@ def lens(planned: PlannedRun) -> Finding:
     options, calibration = planned.lens
     if calibration is None:
         return Finding("the picture is not rectified (--no-rectify)")
-    return Finding(
-        f"{options.lens.intrinsics} ({calibration.format}) fits; `egoclean-stream check-rectify` shows how well"
-    )
+    how_well = "`egoclean-stream check-rectify` shows how well"
+    if calibration.is_approximate:
+        return Finding(f"{calibration.format}: {how_well} it fits", "`egoclean-stream calibrate` measures the lens")
+    return Finding(f"{options.lens.intrinsics} ({calibration.format}) fits; {how_well}")
 
 
 def decoder(planned: PlannedRun) -> Finding:
@@ -157,9 +172,8 @@ def sidecar(planned: PlannedRun) -> Finding:
 def encoder(planned: PlannedRun) -> Finding:
     """The encoder, and whether its packages and weights are installed."""
     found = planned.encoder
-    return Finding(
-        f"{found.encoder.name}" + (f" from {found.encoder.model}" if found.encoder.model else ", without weights")
-    )
+    origin = f" from {found.encoder.model}" if found.encoder.model else ", without weights"
+    return Finding(f"{found.encoder.name}{origin}{f' ({reason})' if (reason := found.encoder.reason) else ''}")
 
 
 def annotator(planned: PlannedRun) -> Finding:
@@ -180,15 +194,34 @@ def speed(planned: PlannedRun) -> Finding:
     """The speed of a run, from a short trial of decoding and rectifying, and of the encoder if it has no weights."""
     if planned.source.is_live:
         return Finding("a live source sets the speed; if this machine is too slow, frames are skipped and reported")
+    pace, declared_s = planned.pace, planned.stream.declared_s
+    total = f", {clock(declared_s * pace.cost_s)} for the whole clip" if declared_s else ""
+    return Finding(f"about {1 / pace.cost_s:.1f} x real time here{total}: {pace.basis}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The speed of a run."""
+
+    cost_s: float
+    """Seconds for a second of video."""
+    basis: str
+    """What was tried."""
+
+
+def _tried(planned: PlannedRun) -> Pace:
     began_at = time.monotonic()
     frames: list[EncoderFrame] = []
-    for item in _ingested(planned.lens[0].replace({"input.decoder": planned.decoder.name})):
+    options = planned.lens[0].replace({
+        "input.decoder": planned.decoder.name, "resolved.encoder_px": planned.encoder.resolved.encoder_px,
+    })  # fmt: skip
+    for item in _ingested(options):
         if isinstance(item, EncoderFrame):
             frames = [*frames[1 - FRAMES :], item]
-        if time.monotonic() - began_at > _SAMPLE_S:
+        if frames and time.monotonic() - began_at > _SAMPLE_S:
             break
     if not frames:
-        raise EgocleanError(f"{planned.source.name} gave no picture within {_SAMPLE_S} s")
+        raise EgocleanError(f"{planned.source.name} gives no picture")
     cost_s = (time.monotonic() - began_at) / (frames[-1].t_s + frames[-1].duration_s)
     basis = "decoding and rectifying alone"
     if not encoder_spec(planned.encoder.encoder.name).has_weights:
@@ -197,8 +230,7 @@ def speed(planned: PlannedRun) -> Finding:
             max(cost_s, _window_s(encoder, frames) / planned.options.window.stride_s),
             "the slowest process sets the speed",
         )
-    total = f", {clock(planned.stream.declared_s * cost_s)} for the whole clip" if planned.stream.declared_s else ""
-    return Finding(f"about {1 / cost_s:.1f} x real time here{total}: {basis}")
+    return Pace(cost_s, basis)
 
 
 def _ingested(options: Options) -> Iterator[Item]:

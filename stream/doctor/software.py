@@ -7,41 +7,60 @@ import sys
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
+from packaging.requirements import Requirement
+
+from models.packages import named
 from stream.doctor.check import Finding, size
 from stream.errors import EgocleanError, SourceError
 
-_PIN = re.compile(r"""^([\w.-]+)==([^;\s]+)(?:\s*;\s*extra == "(\w+)")?$""")
+_PROGRAM = "egoclean-stream"
+_PYTHONS: Final = ((3, 11), (3, 13))
+"""The oldest and the newest tested version."""
 _TINY_PX, _TINY_FRAMES = 64, 3
 _DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def python() -> Finding:
-    """The version of Python, compared with the tested one."""
+    """The version of Python, compared with the tested ones."""
     message = f"{platform.python_implementation()} {platform.python_version()}"
-    return Finding(message, "" if sys.version_info[:2] == (3, 11) else "only Python 3.11 is tested")
+    oldest, newest = _PYTHONS
+    tested = " to ".join(f"{major}.{minor}" for major, minor in _PYTHONS)
+    return Finding(message, "" if oldest <= sys.version_info[:2] <= newest else f"only Python {tested} is tested")
 
 
 def packages(requirements: list[str] | None = None) -> Finding:
-    """The installed packages, compared with the pinned versions; packages of extras may be missing.
+    """The installed packages, compared with the tested versions; packages of extras may be missing.
+
+    Args:
+        requirements: As in a wheel's ``Requires-Dist`` (PEP 508); None takes those of the installed program.
 
     Raises:
         EgocleanError: a package that every run needs is missing.
     """
     if requirements is None:
-        requirements = importlib.metadata.requires("egoclean-stream") or []
-    pins = [pin.groups() for line in requirements if (pin := _PIN.match(line)) and pin[3] != "dev"]
-    versions = {name: _version(name) for name, _, _ in pins}
-    missing = [name for name, _, extra in pins if versions[name] is None and extra is None]
+        requirements = importlib.metadata.requires(_PROGRAM) or []
+    asked = [each for each in map(Requirement, requirements) if each.name != _PROGRAM and not _is_for(each, "dev")]
+    versions = {each.name: _version(each.name) for each in asked}
+    missing = [each.name for each in asked if versions[each.name] is None and _is_for(each, "")]
     if missing:
-        raise EgocleanError(f"the Python package {', '.join(missing)} is not installed: install egoclean-stream again")
-    installed = [(name, pinned) for name, pinned, _ in pins if versions[name] is not None]
-    different = [
-        f"{name} {versions[name]} instead of {pinned}" for name, pinned in installed if versions[name] != pinned
-    ]
+        raise EgocleanError(f"{named(missing)} not installed: install egoclean-stream again")
+    different = {
+        f"{each.name} {version} instead of {each.specifier}": None
+        for each in asked
+        if (version := versions[each.name]) and not each.specifier.contains(version, prereleases=True)
+    }
     if different:
-        return Finding(", ".join(different), "install egoclean-stream again to get the tested versions")
-    return Finding(f"{len(installed)} as pinned")
+        return Finding(", ".join(different), "install egoclean-stream again to get tested versions")
+    return Finding(f"{sum(version is not None for version in versions.values())} as tested")
+
+
+def _is_for(requirement: Requirement, extra: str) -> bool:
+    """Whether the environment with this extra needs it; the base install has the extra ``""``."""
+    if extra and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+        return False
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def _version(package: str) -> str | None:
@@ -100,9 +119,14 @@ def hardware_decoders() -> Finding:
     return Finding(f"known to PyAV: {known}; " + (f"no NVDEC: {fault}" if fault else "NVDEC can be opened"))
 
 
+def has_torch() -> bool:
+    """Whether torch is installed."""
+    return find_spec("torch") is not None
+
+
 def gpu(*, has_weights: bool) -> Finding:
     """The GPU as torch sees it, its driver and its memory; ``has_weights``: whether the run's encoder has weights."""
-    if find_spec("torch") is None:
+    if not has_torch():
         return Finding("torch is not installed; encoders without weights do not need it")
     import torch
 

@@ -9,23 +9,28 @@ from itertools import chain
 from pathlib import Path
 
 from stream.errors import (
+    MEANINGS,
     ExitCode,
     NoRoomError,
     NoVideoError,
     SourceError,
     UsageError,
     exit_code_of,
+    is_stop,
     printable,
     sentence_of,
 )
+from stream.records.counts import RunCounts, total
 from stream.records.schema.series import MOST_LEFT_OUT, Series, SeriesClip, SeriesFile
 from stream.records.store.atomic import replace_file
 from stream.records.store.versions import require_known_version
 from stream.sources.address import ClipSpec, redacted
 from stream.sources.discover import is_missing, list_clips
 from stream.sources.selection import LeftOut, by_reason, without_video
+from stream.ui.counts import counts_text
 from stream.ui.notes import report_error
-from stream.ui.text import clock
+from stream.ui.screen import SeriesProgress
+from stream.ui.text import clock, count
 
 _ENDS_ALL = (ExitCode.MODEL_MISSING, ExitCode.NO_ROOM, ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM)
 """Exit codes that would occur for the next clip, too, or that the user caused."""
@@ -45,23 +50,28 @@ class Outcome:
     """Seconds of video that were processed."""
     run_dir: Path | None = None
     """Its run directory; None if nothing was begun."""
+    counts: RunCounts | None = None
+    """What was found; None if nothing was begun."""
     stopped: int | None = None
     """The exit code of a signal that came too late to stop this clip: no other is begun."""
     wall_s: float = 0.0
     """Time that the clip took."""
+    is_reported: bool = False
+    """Whether the message is that of an error which has been printed when it occurred."""
     left_out: str = ""
     """Why it turned out to be no clip; empty for a clip."""
 
 
 Job = Callable[[str], Outcome]
 WriteLine = Callable[[str], None]
-
-
+ShowProgress = Callable[[SeriesProgress], None]
+_IMMEDIATE_S = 1.0
+"""A clip that took less was not run: it was finished, or could not be read."""
 ConcurrentRun = Callable[[Sequence[ClipSpec]], Iterable[Outcome]]
 """Runs all clips, several at a time, and yields the outcome of each as it ends."""
 
 
-def run_clips(
+def run_clips(  # noqa: PLR0913 - all are about one batch
     specs: Sequence[str],
     job: Job,
     write_line: WriteLine,
@@ -70,11 +80,13 @@ def run_clips(
     fail_fast: bool,
     record: Path | None = None,
     run_concurrently: ConcurrentRun | None = None,
+    show_progress: ShowProgress | None = None,
     overwrite: bool = False,
 ) -> int:
     """Do the job for all clips that ``specs`` name. One clip named by itself is no batch: its errors are raised.
 
-    ``record`` is the file with the outcomes of a batch; ``run_concurrently`` runs a batch in its own way.
+    ``record`` is the file with the outcomes of a batch; ``run_concurrently`` runs a batch in its own way;
+    ``show_progress`` shows how far it is.
     ``stream.sources.discover.list_clips`` describes ``download``. With ``overwrite``, every local path must exist
     before the first job, which may remove results.
 
@@ -99,9 +111,10 @@ def run_clips(
         require_known_version(record, record.read_bytes())
     if run_concurrently is not None:
         refused = (attempt(clip, job) for clip in named if clip.fault)
-        ended = chain(refused, run_concurrently([clip for clip in named if not clip.fault]))
-        return conclude(named, ended, write_line, record=record, left_out=listing.left_out)
-    return run_in_turn(named, job, write_line, fail_fast=fail_fast, record=record, left_out=listing.left_out)
+        ended: Iterable[Outcome] = chain(refused, run_concurrently([clip for clip in named if not clip.fault]))
+    else:
+        ended = _one_by_one(named, job, write_line, fail_fast=fail_fast)
+    return conclude(named, ended, write_line, show_progress, record=record, left_out=listing.left_out)
 
 
 def run_in_turn(
@@ -112,6 +125,7 @@ def run_in_turn(
     fail_fast: bool,
     record: Path | None = None,
     left_out: Sequence[LeftOut] = (),
+    what: str = "clip",
 ) -> int:
     """Do the job for each clip in turn, then print a summary.
 
@@ -122,21 +136,24 @@ def run_in_turn(
         fail_fast: Stop at the first clip that fails. Missing weights, a full disk and a signal always stop.
         record: A file for programs, replaced as a whole after each clip.
         left_out: Files that were found beside the clips.
+        what: What the summary counts.
 
     Returns:
         The most severe exit code.
     """
     ended = _one_by_one(clips, job, write_line, fail_fast=fail_fast)
-    return conclude(clips, ended, write_line, record=record, left_out=left_out)
+    return conclude(clips, ended, write_line, record=record, left_out=left_out, what=what)
 
 
 def conclude(
     clips: Sequence[ClipSpec],
     ended: Iterable[Outcome],
     write_line: WriteLine,
+    show_progress: ShowProgress | None = None,
     *,
     record: Path | None,
     left_out: Sequence[LeftOut] = (),
+    what: str = "clip",
 ) -> int:
     """Record the outcomes as the clips end, and print a summary; returns the most severe exit code.
 
@@ -145,6 +162,8 @@ def conclude(
     outcomes: list[Outcome] = []
     left = {clip.spec: clip for clip in clips}
     others, found_in = list(left_out), Counter(clip.unopened.place for clip in clips if clip.unopened)
+    show = show_progress or (lambda _: None)
+    show(_progress(outcomes, len(left)))
     for outcome in ended:
         clip = left.pop(outcome.clip, None)
         if outcome.left_out and clip and clip.unopened:
@@ -154,18 +173,25 @@ def conclude(
             outcomes += [_without_video(clip.unopened.place, others)] if not found_in[clip.unopened.place] else []
         else:
             outcomes.append(outcome)
+        show(_progress(outcomes, len(left)))
         if record:
             write_record(record, outcomes, list(left), others)
-    for line in summary(outcomes, len(outcomes) + len(left), others):
+    for line in summary(outcomes, len(outcomes) + len(left), others, what):
         write_line(line)
     signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and left]
     return most_severe([*(outcome.code for outcome in outcomes), *signalled])
 
 
+def _progress(outcomes: Sequence[Outcome], left: int) -> SeriesProgress:
+    failed = sum(outcome.code not in _DONE and not is_stop(outcome.code) for outcome in outcomes)
+    immediate = sum(outcome.wall_s < _IMMEDIATE_S for outcome in outcomes)
+    return SeriesProgress(len(outcomes) + left, len(outcomes), failed, immediate)
+
+
 def _without_video(place: str, left_out: Sequence[LeftOut]) -> Outcome:
     """Report that a folder or tar holds no clip."""
     error = without_video(redacted(place), [each for each in left_out if each.path.startswith(place)])
-    return Outcome(place, report_error(error), sentence_of(error))
+    return Outcome(place, report_error(error), sentence_of(error), is_reported=True)
 
 
 def ends_batch(outcome: Outcome, *, fail_fast: bool) -> bool:
@@ -191,6 +217,7 @@ def write_record(
         NoRoomError: the disk is full.
     """
     series = Series(
+        counts=total(each.counts for each in outcomes),
         clips=[
             SeriesClip(
                 clip=redacted(outcome.clip),
@@ -198,6 +225,7 @@ def write_record(
                 exit_code=int(outcome.code),
                 says=outcome.message,
                 video_s=round(outcome.video_s, 6),
+                counts=outcome.counts,
                 wall_s=round(outcome.wall_s, 3),
             )
             for outcome in outcomes
@@ -222,22 +250,30 @@ def most_severe(codes: Iterable[int]) -> int:
     return max(codes, key=lambda code: 1 if code == ExitCode.PARTIAL else code, default=ExitCode.DONE)
 
 
-def summary(outcomes: Sequence[Outcome], clips: int, left_out: Sequence[LeftOut] = ()) -> list[str]:
+def summary(outcomes: Sequence[Outcome], clips: int, left_out: Sequence[LeftOut] = (), what: str = "clip") -> list[str]:
     """One line a clip, each with its exit code; the files that are no clips; and the totals."""
-    lines = [f"{outcome.code:3}  {redacted(outcome.clip)}: {outcome.message}" for outcome in outcomes]
+    lines = [f"{each.code:3}  {redacted(each.clip)}: {_brief(each)}" for each in outcomes]
     done = [outcome for outcome in outcomes if outcome.code in _DONE]
+    stopped = sum(is_stop(outcome.code) for outcome in outcomes)
     damaged = sum(outcome.code == ExitCode.PARTIAL for outcome in done)
-    parts = [f"{len(done)} of {clips} clips done"]
+    parts = [f"{len(done)} of {count(clips, what)} done"]
     if damaged:
         parts.append(f"{damaged} of them with damage")
-    if failed := len(outcomes) - len(done):
-        parts.append(f"{failed} not done")
+    if stopped:
+        parts.append(f"{stopped} stopped")
+    if failed := len(outcomes) - len(done) - stopped:
+        parts.append(f"{failed} failed")
     if left := clips - len(outcomes):
         parts.append(f"{left} not begun")
-    video_s = sum(outcome.video_s for outcome in done)
-    if left_out:
-        lines += [f"left out: {'; '.join(by_reason(left_out))}"]
-    return ["", *lines, f"{', '.join(parts)}; {clock(video_s)} of video"]
+    video = f"{clock(sum(outcome.video_s for outcome in done))} of video"
+    found = counts_text(total(each.counts for each in outcomes)) if any(each.counts for each in outcomes) else video
+    lines += [f"left out: {'; '.join(by_reason(left_out))}"] if left_out else []
+    return ["", *lines, f"{', '.join(parts)}; {found}"]
+
+
+def _brief(outcome: Outcome) -> str:
+    """The message; of an error that has been printed only its kind, since each error is printed once."""
+    return MEANINGS[ExitCode(outcome.code)] if outcome.is_reported else outcome.message
 
 
 def attempt(clip: ClipSpec, job: Job) -> Outcome:
@@ -255,7 +291,7 @@ def _outcome(clip: ClipSpec, job: Job) -> Outcome:
         if isinstance(error, NoVideoError) and clip.unopened:
             reason = f"{clip.unopened.content} without video"
             return Outcome(clip.spec, ExitCode.DONE, f"left out, {reason}", left_out=reason)
-        return Outcome(clip.spec, report_error(error), sentence_of(error))
+        return Outcome(clip.spec, report_error(error), sentence_of(error), is_reported=True)
 
 
 def _checked(clip: ClipSpec, job: Job) -> Outcome:

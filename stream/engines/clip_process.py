@@ -1,29 +1,28 @@
-"""The process of one clip among several: ``python -m stream.engines.clip_process``.
+"""A process that runs one clip of a batch after another: ``python -m stream.engines.clip_process``.
 
-The first line of standard input is its ``ClipConfig``. The pipe stays open: if it closes, the parent is gone, and the
-run drains as after SIGTERM.
+Standard input is its control line (``stream.runtime.control_line``). It brings a ``ClipConfig`` for each clip, with the
+pipe that standard output becomes while the clip is run: its end tells the parent that the clip has ended. If the line
+closes, the parent is gone, and the run under way drains as after SIGTERM. The chain's processes and models stay.
 """
 
 import os
 import signal
-import sys
-import threading
-from io import FileIO
 from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter
 
 from stream.config import Options
 from stream.engines.batch import Outcome, attempt
-from stream.engines.clip import run_clip
-from stream.errors import ExitCode
+from stream.engines.clip import ClipRunner
+from stream.runtime.control_line import Assignment, ControlListener
 from stream.runtime.exit import exit_quickly
 from stream.runtime.signals import exit_at_signal, heeded_signals
 from stream.sources.address import ClipSpec, Unopened
 from stream.sources.network import network
 from stream.ui import standard_streams
-from stream.ui.notes import Note, forward_notes
-from stream.ui.standard_streams import echo
+from stream.ui.notes import forwarded_notes
+from stream.ui.view import JsonView, View
+from stream.ui.view_pipe import PipeView
 
 OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
@@ -37,34 +36,39 @@ class ClipConfig(BaseModel):
     outcome: Path
 
 
-def _print_note(note: Note) -> None:
-    """Print a note for people; for programs the run's own view prints it."""
-    for line in [*(note.trace or "").splitlines(), note.text]:
-        echo(line)
-
-
-def _drain_without_parent(pipe: FileIO) -> None:
-    """Wait until the parent has exited, and then stop the run."""
-    pipe.readall()
-    os.kill(os.getpid(), signal.SIGTERM)
+def _run(assignment: Assignment, runner: ClipRunner | None) -> ClipRunner:
+    """Run a clip; what it prints goes to the pipe that came with it. Makes the runner for the first one."""
+    [output] = assignment.descriptors
+    standard_streams.redirect_output(output)
+    os.close(output)
+    config = ClipConfig.model_validate_json(assignment.content)
+    clip, options = ClipSpec(config.clip, unopened=config.unopened), config.options
+    runner = runner or ClipRunner(options)
+    view: View = JsonView() if options.output.log_format == "json" else PipeView()
+    with forwarded_notes(view.note), network(offline=options.runtime.offline):
+        outcome = attempt(clip, lambda spec: runner.run(spec, options, lambda _name: view))
+    config.outcome.write_bytes(OUTCOME.dump_json(outcome))
+    standard_streams.redirect_output(None)
+    return runner
 
 
 def main() -> None:
-    """Entry point of the process; its exit code is the one that the clip would have alone."""
+    """Entry point of the process, which ends by a signal: its parent's, or its own when its parent is gone."""
     exit_quickly()
     for number in heeded_signals():
         signal.signal(number, exit_at_signal)
     standard_streams.install()
     standard_streams.never_wait()
-    pipe = FileIO(sys.stdin.fileno(), closefd=False)
-    config = ClipConfig.model_validate_json(pipe.readline())
-    threading.Thread(target=_drain_without_parent, args=(pipe,), daemon=True).start()
-    forward_notes(_print_note)
-    with network(offline=config.options.runtime.offline):
-        outcome = attempt(ClipSpec(config.clip, unopened=config.unopened), lambda clip: run_clip(clip, config.options))
-    config.outcome.write_bytes(OUTCOME.dump_json(outcome))
-    standard_streams.finish()
-    sys.exit(ExitCode(outcome.code))
+    control = ControlListener(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    control.start()
+    runner: ClipRunner | None = None
+    try:
+        while (assignment := control.next_assignment()) is not None:
+            runner = _run(assignment, runner)
+    finally:
+        if runner is not None:
+            runner.close()
+        standard_streams.finish()
 
 
 if __name__ == "__main__":

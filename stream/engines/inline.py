@@ -25,6 +25,7 @@ from stream.records.store.checkpoint import SavedCheckpoint
 from stream.runtime.chain_run import ChainRun, Observer
 from stream.runtime.gpu_budget import limit_gpu
 from stream.runtime.heartbeat import Heartbeat, Reporter, WorkerState, pulsing
+from stream.runtime.loaded_models import LoadedModels
 from stream.runtime.process_spec import ProcessSpec, Work
 from stream.runtime.processes import processes
 from stream.runtime.work import build
@@ -40,6 +41,12 @@ _WAIT_S: Final = 0.05
 class InlineEngine:
     """Runs the whole chain in this process."""
 
+    def __init__(self) -> None:
+        self._models = LoadedModels()
+
+    def close(self) -> None:
+        self._models.clear()
+
     def patience_s(self, options: Options) -> Mapping[str, float]:
         return {NAME: max(spec.patience_s for spec in processes(options))}
 
@@ -54,12 +61,13 @@ class InlineEngine:
                 _numpy_on_one_thread(),
                 ExitStack() as closing,
             ):
-                _InlineChain(chain, observer, reporter, closing).run()
+                _InlineChain(chain, observer, reporter, closing, self._models).run()
         except KeyboardInterrupt:
             if not chain.stop.signals:
                 raise
         except Exception as error:
             print_traceback(error)
+            self._models.clear()
             raise StageFailedError(sentence_of(error), exit_code_of(error), NAME, transient=False) from error
         finally:
             chain.observer.show(time.monotonic())
@@ -102,8 +110,16 @@ class _LockedObserver:
 class _InlineChain:
     """One chain as a list of works: items that one returns are passed to the next at once."""
 
-    def __init__(self, chain: ChainRun, observer: _LockedObserver, reporter: Reporter, closing: ExitStack) -> None:
+    def __init__(
+        self,
+        chain: ChainRun,
+        observer: _LockedObserver,
+        reporter: Reporter,
+        closing: ExitStack,
+        models: LoadedModels,
+    ) -> None:
         self._chain = chain
+        self._models = models
         self._stop = chain.stop
         self._observer = observer
         self._reporter = reporter
@@ -141,7 +157,8 @@ class _InlineChain:
         self._report("done")
 
     def _built(self, spec: ProcessSpec) -> Work:
-        work = build(spec, self._chain.options, self._chain.layout, self._chain.attempt, self._chain.checkpoint())
+        chain = self._chain
+        work = build(spec, chain.options, chain.layout, chain.attempt, chain.checkpoint(), self._models)
         self._closing.callback(work.stage.close)
         return work
 
@@ -208,6 +225,7 @@ class _InlineChain:
             self._restarts_left[spec.name] -= 1
             self._give(row - 1, WorkerExited(spec.name, reason, restarts=True))
             self._works[row].stage.close()
+            self._models.clear()
             try:
                 self._works[row] = self._built(spec)
             except Exception as again:  # noqa: BLE001 - as above

@@ -1,38 +1,34 @@
-"""Several clips at a time: each has a process of its own, and all share one encoder if it has weights."""
+"""Several clips at a time, each in a process of its own; all share the models that have weights."""
 
-import os
 import queue
 import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
 
-from models.annotators.table import annotator_spec
-from models.encoders.table import encoder_spec
 from stream.config import Options
-from stream.engines.batch import Outcome, WriteLine, ends_batch
-from stream.engines.clip_process import OUTCOME, ClipConfig
-from stream.engines.encoder_process import EncoderProcess
+from stream.engines.batch import Outcome, ends_batch
+from stream.engines.clip_process import ClipConfig
+from stream.engines.clip_slot import ClipSlot
+from stream.engines.earlier_runs import EarlierRuns, place_of
+from stream.engines.model_services import ModelServices
 from stream.errors import EgocleanError, UsageError
-from stream.run.prepare import with_encoder
-from stream.runtime.gpu_budget import with_budget
-from stream.runtime.signals import DRAIN_S, StopRequest, signals_caught
+from stream.runtime.signals import StopRequest, signals_caught
 from stream.runtime.socket_folder import SocketFolder
 from stream.sources.address import FILE, STANDARD_INPUT, ClipSpec, redacted, scheme_of
+from stream.sources.batch_options import PREVIOUS
 from stream.sources.clip import Clip
 from stream.sources.compressed import compressed_tar
 from stream.sources.member import SEPARATOR
 from stream.sources.table import open_clip
+from stream.ui.screen import Screen
+from stream.ui.view_pipe import repeat
 
 _POLL_S: Final = 0.2
-_GRACE_S: Final = DRAIN_S + 3.0
-"""A clip's process that has not ended this long after the stop request is killed."""
 
 
 def check_concurrent(options: Options, clips: Sequence[ClipSpec]) -> None:
@@ -41,12 +37,6 @@ def check_concurrent(options: Options, clips: Sequence[ClipSpec]) -> None:
     Raises:
         UsageError: they would interfere with each other.
     """
-    annotator = options.annotator
-    if annotator.enabled and annotator_spec(annotator.name).has_weights:
-        raise UsageError(
-            f"--jobs and --annotator {annotator.name} contradict each other, since each job would load the model: "
-            "serve it once and name the server with --annotator openai, or describe later with annotate"
-        )
     if options.monitoring.metrics_port:
         raise UsageError(
             f"--jobs and --metrics-port {options.monitoring.metrics_port} contradict each other: give port 0"
@@ -56,100 +46,51 @@ def check_concurrent(options: Options, clips: Sequence[ClipSpec]) -> None:
 
 
 def run_concurrently(
-    clips: Sequence[ClipSpec], options: Options, jobs: int, write_line: WriteLine, *, fail_fast: bool
+    clips: Sequence[ClipSpec], options: Options, jobs: int, screen: Screen, *, fail_fast: bool
 ) -> Iterator[Outcome]:
     """Run ``jobs`` clips at a time; yields the outcome of each as it ends.
 
     Raises:
-        ModelUnavailableError: the encoder's weights are not there.
-        StageFailedError: the shared encoder has died too often.
+        ModelUnavailableError: a model's weights are not there.
+        NoRoomError: the models do not fit into the GPU's memory.
+        StageFailedError: a shared model has died too often.
         UsageError: as ``check_concurrent``.
     """
     check_concurrent(options, clips)
     with ExitStack() as stack:
         folder = stack.enter_context(SocketFolder())
-        options = with_encoder(options, allow_download=not options.runtime.offline)
-        encoder: EncoderProcess | None = None
-        if encoder_spec(options.encoder.name).has_weights:
-            endpoint = folder.endpoint("encoder")
-            encoder = EncoderProcess(with_budget(options), endpoint, folder.path / "encoder.log", write_line)
-            stack.callback(encoder.close)
-            options = options.replace({"resolved.encoder_endpoint": endpoint, "encoder.batch": 1})
-        pool = _Pool(clips, options, folder.path, write_line)
+        services = stack.enter_context(closing(ModelServices(options, folder, screen.line)))
+        at_once = min(jobs, len(clips)) or 1
+        pool = _Pool(clips, services.options.replace({"resolved.runs_at_once": at_once}), folder.path, screen)
         stack.callback(pool.close)
-        yield from pool.run(jobs, fail_fast=fail_fast, check=encoder.check if encoder else lambda: None)
-
-
-class _ClipProcess:
-    """The process of one clip, and a thread that passes on the lines that it prints."""
-
-    def __init__(self, config: ClipConfig, write_line: WriteLine, done: Callable[["_ClipProcess"], None]) -> None:
-        self._config = config
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stream.engines.clip_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone
-        )
-        self._thread = threading.Thread(target=self._read, args=(write_line, done), daemon=True)
-        self._thread.start()
-        if self._process.stdin is not None:
-            self._process.stdin.write(config.model_dump_json().encode() + b"\n")
-            self._process.stdin.flush()
-
-    def signal(self, number: int) -> None:
-        self._process.send_signal(number)
-
-    def end(self, timeout_s: float) -> None:
-        """Wait for its end, and kill it if that does not come in time."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        self._thread.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-    def outcome(self) -> Outcome:
-        """The outcome of the clip, once the process has ended."""
-        self.end(_GRACE_S)
-        code = self._process.returncode
-        if self._config.outcome.exists():
-            return OUTCOME.validate_json(self._config.outcome.read_bytes())
-        if code < 0:
-            return Outcome(self._config.clip, 70, f"its process was killed by {signal.Signals(-code).name}")
-        return Outcome(self._config.clip, code, "stopped before it began" if code > 128 else f"it ended with {code}")
-
-    def _read(self, write_line: WriteLine, done: Callable[["_ClipProcess"], None]) -> None:
-        if self._process.stdout is not None:
-            for line in self._process.stdout:
-                write_line(line.decode(errors="replace").rstrip("\n"))
-        done(self)
+        yield from pool.run(jobs, fail_fast=fail_fast, check=services.check)
 
 
 class _Pool:
     """The clips that wait, and the processes that run."""
 
-    def __init__(self, clips: Sequence[ClipSpec], options: Options, folder: Path, write_line: WriteLine) -> None:
+    def __init__(self, clips: Sequence[ClipSpec], options: Options, folder: Path, screen: Screen) -> None:
         self._waiting = list(enumerate(clips, start=1))[::-1]
         self._of = len(clips)
         self._options = options
         self._folder = folder
-        self._write_line = write_line
-        self._running: set[_ClipProcess] = set()
+        self._screen = screen
+        self._names = [_name(clip.spec) for clip in clips]
+        self._running: set[ClipSlot] = set()
+        self._free: list[ClipSlot] = []
+        """Slots whose processes wait for another clip."""
+        self._earlier = EarlierRuns()
         self._spools: dict[str, Clip | None] = {}
         """The members of compressed tars that are being run: the tar is read here, in order, once for all processes."""
-        self._ended: queue.SimpleQueue[_ClipProcess] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[ClipSlot] = queue.SimpleQueue()
 
     def run(self, jobs: int, *, fail_fast: bool, check: Callable[[], None]) -> Iterator[Outcome]:
         """Yield outcomes until all have ended; after a signal, or an outcome that ends the batch, none begins."""
         stop, forwarded = StopRequest(), 0
         with signals_caught(stop):
             while self._running or (self._waiting and not stop.signals):
-                while self._waiting and len(self._running) < jobs and not stop.signals:
-                    self._begin()
+                while len(self._running) < jobs and not stop.signals and (place := self._next()) is not None:
+                    self._begin(*self._waiting.pop(place))
                 for number in stop.signals[forwarded:]:
                     self._signal(number)
                 forwarded = len(stop.signals)
@@ -161,37 +102,52 @@ class _Pool:
                         self._signal(signal.SIGTERM)
 
     def close(self) -> None:
-        """Stop the processes that still run, and wait for them."""
+        """Stop the runs that are under way, and end all processes."""
         self._signal(signal.SIGTERM)
-        for job in self._running:
-            job.end(_GRACE_S)
+        for slot in (*self._running, *self._free):
+            slot.close()
 
-    def _begin(self) -> None:
-        number, (clip, _, unopened) = self._waiting.pop()
-        self._write_line(f"[{number} of {self._of}] {redacted(clip)}")
+    def _next(self) -> int | None:
+        """Index of the next waiting clip; None if there is none that can begin.
+
+        With ``--warm-start previous``, a clip waits for those before it in its folder or tar.
+        """
+        busy = {place_of(slot.clip) for slot in self._running} if self._options.clips.warm_start == PREVIOUS else set()
+        indices = range(len(self._waiting) - 1, -1, -1)
+        return next((index for index in indices if place_of(self._waiting[index][1].spec) not in busy), None)
+
+    def _begin(self, number: int, spec: ClipSpec) -> None:
+        clip, _, unopened = spec
+        self._screen.line(f"[{number} of {self._of}] {redacted(clip)}")
         self._spools[clip] = _spooled(clip)
-        options = (
-            self._options.replace({"resolved.spool": spool.spool}) if (spool := self._spools[clip]) else self._options
-        )
+        options = self._earlier.options_for(clip, self._options)
+        if spool := self._spools[clip]:
+            options = options.replace({"resolved.spool": spool.spool})
         config = ClipConfig(clip=clip, unopened=unopened, options=options, outcome=self._folder / f"{number}.json")
-        self._running.add(_ClipProcess(config, self._prefixed(clip), self._ended.put))
+        view = self._screen.view(_name(clip), self._names)
+        is_json = self._options.output.log_format == "json"
+        write_line = click.echo if is_json else partial(repeat, view=view)  # JSON for programs names its run
+        slot = self._free.pop() if self._free else ClipSlot()
+        slot.begin(config, view, write_line, self._ended.put)
+        self._running.add(slot)
 
-    def _prefixed(self, clip: str) -> WriteLine:
-        """Prefix lines for people with the clip's name; lines for programs name their run."""
-        if self._options.output.log_format == "json":
-            return click.echo  # it is a line of JSON already
-        name = redacted(clip).rpartition("::")[2].rpartition("/")[2]
-        return lambda line: self._write_line(f"{name}  {line}")
-
-    def _outcome(self, job: _ClipProcess) -> Outcome:
-        outcome = job.outcome()
-        self._running.discard(job)
+    def _outcome(self, slot: ClipSlot) -> Outcome:
+        outcome = slot.outcome()
+        self._running.discard(slot)
+        if slot.is_alive:
+            self._free.append(slot)
         self._spools.pop(outcome.clip, None)
+        self._earlier.add(outcome)
         return outcome
 
     def _signal(self, number: int) -> None:
-        for job in self._running:
-            job.signal(number)
+        for slot in self._running:
+            slot.signal(number)
+
+
+def _name(clip: str) -> str:
+    """The file name of a clip, for people."""
+    return redacted(clip).rpartition("::")[2].rpartition("/")[2]
 
 
 def _spooled(clip: str) -> Clip | None:

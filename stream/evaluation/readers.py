@@ -185,15 +185,15 @@ FORMATS: dict[str, Callable[[Path], list[Track]]] = {
 """Readers of files, by suffix. A directory is a run if it holds ``events.jsonl``, else a directory of runs."""
 
 
-def read_tracks(path: Path) -> list[Track]:
-    """Read all clips of a file or directory.
+def read_tracks(path: Path, annotation: str | None = None) -> list[Track]:
+    """Read all clips of a file or directory; of runs the actions of ``annotation``, if it is named.
 
     Raises:
         InputError: it does not exist, or its content does not match its suffix.
         UsageError: there is no reader for the suffix of the file.
     """
     if path.is_dir():
-        return read_run(path) if holds_run(path) else read_runs(path)
+        return read_run(path, annotation) if holds_run(path) else read_runs(path, annotation)
     if not path.exists():
         raise InputError(f"{path} does not exist")
     reader = FORMATS.get(path.suffix.lower())

@@ -98,6 +98,7 @@ def lens_facts(camera: Camera | None) -> dict[str, object]:
         return {"rectified": False}
     return {
         "rectified": True,
+        "lens_model": camera.lens.model,
         "k": camera.k.tolist(),
         "d": camera.d.tolist(),
         "new_k": camera.new_k.tolist(),
@@ -108,7 +109,7 @@ def lens_facts(camera: Camera | None) -> dict[str, object]:
 
 def encode_picture(rgb: UInt8, ending: Literal[".jpg", ".png"]) -> bytes:
     """Compress an (H, W, 3) uint8 RGB picture to JPEG or PNG."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if ending == ".jpg" else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if ending == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 6]
     done, data = cv2.imencode(ending, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
         raise EgocleanError(f"a picture of shape {rgb.shape} could not be compressed as {ending}")

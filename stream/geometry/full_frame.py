@@ -6,7 +6,7 @@ import numpy as np
 
 from stream.geometry.camera import Camera
 from stream.geometry.frame_format import FrameFormat
-from stream.geometry.remap import FusedRemap
+from stream.geometry.plane_remap import PlaneRemap, coded_frame
 from stream.geometry.viewport import coded_view, source_map
 from stream.pipeline.items import Float64, UInt8
 
@@ -47,7 +47,7 @@ class FullFrameRectifier:
         self.frame_format = frame_format
         own = frame_format.color
         self._recolor = None if first.color == own else own.to(first.color)
-        self._remap = FusedRemap(frame_format, source)
+        self._remap = PlaneRemap(frame_format, source)
         self.width, self.height = view.width, view.height
         self.matrix: Float64 = view.matrix if camera is None else view.matrix @ camera.new_k
         """(3, 3) camera matrix of the result, pixels; without a camera, from the frame's pixels to the result's."""
@@ -58,16 +58,9 @@ class FullFrameRectifier:
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Rectify a frame: a new upright ``yuv420p`` frame without time or colour tags."""
-        ycbcr = self._remap.ycbcr(frame)
-        if self._recolor is not None:
-            ycbcr = np.asarray(cv2.transform(ycbcr, self._recolor), np.uint8)
-        half = self.width // 2, self.height // 2
-        planes = np.empty((self.height * 3 // 2, self.width), np.uint8)
-        planes[: self.height] = ycbcr[..., 0]
-        chroma = planes[self.height :].reshape(2, half[1], half[0])
-        for channel, plane in enumerate(chroma, start=1):
-            plane[:] = cv2.resize(ycbcr[..., channel], half, interpolation=cv2.INTER_AREA)
-        return av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        if self._recolor is None:
+            return self._remap.coded(frame)
+        return coded_frame(np.asarray(cv2.transform(self._remap.ycbcr(frame), self._recolor), np.uint8))
 
 
 class FullFrameRectifiers:

@@ -8,7 +8,6 @@ import numpy as np
 
 from stream.errors import IntrinsicsError
 from stream.geometry.intrinsics import Intrinsics
-from stream.geometry.lens_polynomial import distorted_angle, fold_angle
 
 FOCAL_MIN = 1 / 25
 """Of the shorter side. The widest lens sold sees 280 degrees (Entaniya HAL 280); the projection that needs the shortest
@@ -101,10 +100,8 @@ def _distances(cx: float, cy: float, width: int, height: int) -> tuple[float, fl
 
 
 def _field_of_view(lens: Intrinsics) -> str | None:
-    """The image circle, of all rays up to the fold of the polynomial or up to 180 degrees, and the picture."""
-    d = np.array([lens.k1, lens.k2, lens.k3, lens.k4])
-    end = fold_angle(d)
-    radius = float(distorted_angle(np.array([end]), d)[0])
+    """The image circle, of all rays up to the fold of the lens model or up to 180 degrees, and the picture."""
+    end, radius = lens.theta_max_rad, lens.radius_max
     width, height = lens.image_width, lens.image_height
     focal, centre, side = min((lens.fx, lens.cx, width), (lens.fy, lens.cy, height), key=lambda axis: axis[2])
     if end == np.pi and radius * focal < min(centre + 0.5, side - 0.5 - centre):
@@ -116,8 +113,9 @@ def _field_of_view(lens: Intrinsics) -> str | None:
     down = (np.linspace(0, height - 1, _GRID) - lens.cy) / lens.fy
     covered = float((np.hypot(across[None, :], down[:, None]) <= radius).mean())
     if covered < COVERED_MIN:
+        values = ", ".join(f"{value:g}" for value in lens.d)
         return (
-            f"k1 to k4 ({lens.k1:g}, {lens.k2:g}, {lens.k3:g}, {lens.k4:g}) end {np.degrees(end):.1f} degrees from the "
+            f"{lens.COEFFICIENTS[0]} to {lens.COEFFICIENTS[-1]} ({values}) end {np.degrees(end):.1f} degrees from the "
             f"axis, so only {100 * covered:.1f} % of the picture has a ray: check their order, and fx, fy, cx and cy"
         )
     return None

@@ -19,7 +19,7 @@ from stream.geometry.sampling_plan import BlurKernel, is_wide_blur, plan_samplin
 from stream.geometry.viewport import SourceMap
 from stream.pipeline.items import UInt8
 
-_OUTSIDE = -2.0
+OUTSIDE = -2.0
 """A coordinate whose bilinear neighbours are all outside the picture, so that it becomes the border's black."""
 
 
@@ -34,7 +34,8 @@ class FusedRemap:
         self._to_rgb = frame_format.color.to_rgb()
         self.halvings, self.blur, self._roi, x, y = plan_sampling(frame_format, source)
         """Number of halvings of luma before the remap, and its blur across and down afterwards."""
-        x[~source.valid] = y[~source.valid] = _OUTSIDE
+        self.coordinates = x.copy(), y.copy()
+        x[~source.valid] = y[~source.valid] = OUTSIDE
         self._map = cv2.convertMaps(x, y, cv2.CV_16SC2)
 
     def __call__(self, frame: av.VideoFrame) -> UInt8:
@@ -64,9 +65,9 @@ class FusedRemap:
             with self._reformatting:
                 frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
         if frame.format.name == "nv12":
-            luma, chroma = (_pixels(frame.planes[0], 1), _pixels(frame.planes[1], 2))
+            luma, chroma = (pixels_of(frame.planes[0], 1), pixels_of(frame.planes[1], 2))
             return [luma, chroma[:, 0::2], chroma[:, 1::2]]
-        return [_pixels(plane, 1) for plane in frame.planes]
+        return [pixels_of(plane, 1) for plane in frame.planes]
 
     def _working_luma(self, luma: UInt8) -> UInt8:
         return _blurred(_halve(self._roi.cut(luma, self.halvings), self.halvings), self.blur)
@@ -86,7 +87,7 @@ class FusedRemap:
         return np.asarray(doubled[: roi.bottom - roi.top, : roi.right - roi.left], np.uint8)
 
 
-def _pixels(plane: VideoPlane, channels: int) -> UInt8:
+def pixels_of(plane: VideoPlane, channels: int) -> UInt8:
     """(height, width * channels) view of a plane's samples."""
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return rows[: plane.height, : plane.width * channels]

@@ -124,7 +124,7 @@ class Monitor:
         from stream.monitoring.http import MetricsServer
         from stream.monitoring.metrics import Metrics
 
-        self._metrics = Metrics(options.machine.price_per_hour)
+        self._metrics = Metrics(options.machine.price_per_hour / options.resolved.runs_at_once)
         server = MetricsServer(options.monitoring.metrics_host, port, self._metrics.registry, lambda: self._health)
         self._closing.callback(server.close)
         self.address = server.address

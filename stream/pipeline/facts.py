@@ -17,7 +17,7 @@ Duration: TypeAlias = Annotated[float, Field(ge=0.0, description="seconds")]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
 SegmentKind: TypeAlias = Annotated[
     Literal["typical", "anomalous", "unknown"],
-    Field(description="unknown: no window of it could be judged"),
+    Field(description="unknown: it has no window, or the detector was still in its first warm-up when it ended"),
 ]
 ClosedBy: TypeAlias = Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
 
@@ -33,6 +33,14 @@ class Fact:
     v: Literal[1] = 1
     seq: Annotated[int, Field(ge=0, description="0, 1, 2, ... without holes")] = field(default=0, compare=False)
     time: Annotated[str, Field(description="time of day, ISO 8601 in UTC")] = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class IdleSpan:
+    """A stretch in which neither hands nor surroundings move, and the head hardly does."""
+
+    t_start_s: Seconds
+    t_end_s: Seconds
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -78,6 +86,27 @@ class SegmentClosed(Fact):
     theta_off: float | None = None
     period_s: Annotated[float | None, Field(description="repetition period in seconds, if one is significant")] = None
     cycles: float | None = None
+    judged_from_s: Annotated[
+        float | None,
+        Field(ge=0.0, description="start of its first window that was judged; null: none was, it is in the warm-up"),
+    ] = None
+    activity: Annotated[
+        float | None,
+        Field(
+            ge=0.0,
+            le=1.0,
+            description="mean share of the picture that moves independently of the head; null: no two frames could be "
+            "compared",
+        ),
+    ] = None
+    head_motion: Annotated[
+        float | None,
+        Field(ge=0.0, description="mean speed of the whole picture, in picture widths a second; null: as activity"),
+    ] = None
+    idle_s: Annotated[Duration, Field(description="sum of idle")] = 0.0
+    idle: Annotated[
+        tuple[IdleSpan, ...], Field(description="stretches of it in which nothing moves for long, in order")
+    ] = ()
     damaged_s: Annotated[Duration, Field(description="lost from this segment")] = 0.0
     """This and all that follows is filled in by the record stage."""
     dropped_s: Annotated[Duration, Field(description="left out of it because this machine was too slow")] = 0.0

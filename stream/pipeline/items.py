@@ -110,6 +110,20 @@ class EncoderFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Motion:
+    """Motion between two frames, as ``stream.geometry.motion`` measures it."""
+
+    t_start_s: float
+    """Time of the first of the two frames."""
+    t_end_s: float
+    """Time of the second."""
+    moving_share: float | None
+    """Share of the picture that moves independently of the head; None if the head moves too fast to tell."""
+    head_widths_s: float
+    """Speed of the picture as a whole, in picture widths a second."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keyframe:
     """One rectified frame for the annotator, compressed."""
 
@@ -191,7 +205,7 @@ class End:
 
 
 WireItem: TypeAlias = (
-    ClipFact | EncoderFrame | Keyframe | Embedding | Barrier | End
+    ClipFact | EncoderFrame | Motion | Keyframe | Embedding | Barrier | End
     | AnnotationTask | AnnotationAnswer | AnnotationFailure | WorkerReady | AnnotatorUnavailable | WorkerExited
 )  # fmt: skip
 Item: TypeAlias = Packet | SourceEvent | Picture | WireItem

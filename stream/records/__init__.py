@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from stream.errors import DamagedError, NewerVersionError
     from stream.records.follower import Follower, follow
     from stream.records.reading import Run, open_run
+    from stream.records.run_annotations import RunAnnotation
     from stream.records.schema.annotations import Action, Ecot, SceneObject, read_annotations
     from stream.records.schema.events import (
+        AnnotationStarted,
         Checkpoint,
         Event,
         Outcome,
+        PartAnnotated,
+        PartFailed,
+        PartOutcome,
         RunFailed,
         RunFinished,
         RunResumed,
@@ -51,6 +56,7 @@ _MODULES: Final = {
         "Run",
         "open_run",
     ),
+    "stream.records.run_annotations": ("RunAnnotation",),
     "stream.records.schema.annotations": (
         "Action",
         "Ecot",
@@ -58,9 +64,13 @@ _MODULES: Final = {
         "read_annotations",
     ),
     "stream.records.schema.events": (
+        "AnnotationStarted",
         "Checkpoint",
         "Event",
         "Outcome",
+        "PartAnnotated",
+        "PartFailed",
+        "PartOutcome",
         "RunFailed",
         "RunFinished",
         "RunResumed",
@@ -91,6 +101,7 @@ _MODULES: Final = {
 
 __all__ = [
     "Action",
+    "AnnotationStarted",
     "Checkpoint",
     "DamagedError",
     "Ecot",
@@ -100,7 +111,11 @@ __all__ = [
     "Manifest",
     "NewerVersionError",
     "Outcome",
+    "PartAnnotated",
+    "PartFailed",
+    "PartOutcome",
     "Run",
+    "RunAnnotation",
     "RunFailed",
     "RunFinished",
     "RunLayout",

@@ -4,19 +4,19 @@ Times are added up in whole microseconds, so the sums are exact and can be compa
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
 from stream.pipeline.state import State, take
+from stream.records.cost import cost_of
 from stream.records.schema.events import (
     Annotation,
     Event,
     Outcome,
+    Request,
     SegmentAnnotated,
     SegmentClosed,
-    SegmentFailed,
-    SegmentSkipped,
     SourceGap,
     SourceLost,
     StreamOverload,
@@ -61,6 +61,8 @@ class OutcomeSeconds(TypedDict):
     """The source's time by its outcome. All of it but ``gap_s`` and ``dropped_s`` was decoded."""
 
     annotated_s: float
+    uncovered_s: float
+    """Part of ``annotated_s``: in no action, though its segment is described."""
     failed_s: float
     skipped_s: float
     damaged_s: float
@@ -74,7 +76,7 @@ class Account:
 
     seconds: OutcomeSeconds
     total_s: float
-    """Their sum."""
+    """Sum of all but ``uncovered_s``."""
     unsettled: tuple[str, ...]
     """Closed segments without an outcome."""
     annotation: Annotation
@@ -97,7 +99,8 @@ def account(recorded: Iterable[Event]) -> Account:
     """Add up a run's events. If a segment has several outcomes, the last one counts, and the cost of all of them."""
     lengths_us: dict[str, int] = {}
     outcomes: dict[str, str] = {}
-    requests: list[SegmentAnnotated | SegmentFailed] = []
+    uncovered_us: dict[str, int] = {}
+    requests: list[Request] = []
     sums_us: Counter[str] = Counter()
     live = _LiveSource()
     for event in recorded:
@@ -107,15 +110,17 @@ def account(recorded: Iterable[Event]) -> Account:
             lengths_us[event.segment_id] = to_us(event.t_end_s) - to_us(event.t_start_s) - damaged_us - dropped_us
         elif isinstance(event, Outcome):
             outcomes[event.segment_id] = event.event.removeprefix("segment.")
-            if not isinstance(event, SegmentSkipped):
-                requests.append(event)
+            uncovered_us[event.segment_id] = to_us(event.uncovered_s) if isinstance(event, SegmentAnnotated) else 0
         else:
             live.add(event)
+        if isinstance(event, Request):
+            requests.append(event)
     for segment_id, outcome in outcomes.items():
         sums_us[outcome] += lengths_us[segment_id]
     return Account(
         seconds=OutcomeSeconds(
             annotated_s=sums_us["annotated"] / 1e6,
+            uncovered_s=sum(min(us, lengths_us[segment_id]) for segment_id, us in uncovered_us.items()) / 1e6,
             failed_s=sums_us["failed"] / 1e6,
             skipped_s=sums_us["skipped"] / 1e6,
             damaged_s=sums_us["damaged"] / 1e6,
@@ -124,20 +129,10 @@ def account(recorded: Iterable[Event]) -> Account:
         ),
         total_s=(sums_us.total() + live.gap_us) / 1e6,
         unsettled=tuple(segment_id for segment_id in lengths_us if segment_id not in outcomes),
-        annotation=Annotation(
-            tokens_in=sum(event.tokens_in for event in requests),
-            tokens_out=sum(event.tokens_out for event in requests),
-            seconds=round(sum(event.seconds for event in requests), 6),
-            dollars=_sum_if_known([event.dollars for event in requests]),
-        ),
+        annotation=cost_of(requests),
         windows_skipped=live.windows_skipped,
         is_away=live.is_away,
     )
-
-
-def _sum_if_known(dollars: Sequence[float | None]) -> float | None:
-    known = [each for each in dollars if each is not None]
-    return round(sum(known), 9) if len(known) == len(dollars) else None
 
 
 @dataclass(slots=True)

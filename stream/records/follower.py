@@ -20,6 +20,12 @@ class Follower:
         self._file: BinaryIO | None = None
         self._inode = 0
         self._torn = b""
+        self._has_ended = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the newest event that was read, wanted or not, ends the run, which may be resumed after it."""
+        return self._has_ended
 
     def poll(self) -> Iterator[tuple[Event, bytes]]:
         """New events from number ``since`` on, each with its line as written.
@@ -40,6 +46,7 @@ class Follower:
                 self._torn = line
                 return
             event = parsed(self._path, line, EVENT.validate_json)
+            self._has_ended = event.event in FINAL
             if event.seq >= self._since:
                 yield event, line
 
@@ -47,7 +54,7 @@ class Follower:
         """Close the file; the next ``poll`` reads it from the beginning."""
         if self._file is not None:
             self._file.close()
-        self._file, self._torn = None, b""
+        self._file, self._torn, self._has_ended = None, b"", False
 
     def _replaced(self) -> bool:
         """Whether a new run has put another file in its place."""
@@ -75,11 +82,8 @@ def follow(path: Path, since: int = 0, wait: Callable[[], None] = pause) -> Iter
     follower = Follower(path, since)
     try:
         while True:
-            last = ""
-            for event, line in follower.poll():
-                yield event, line
-                last = event.event
-            if last in FINAL:
+            yield from follower.poll()
+            if follower.has_ended:
                 return
             wait()
     finally:

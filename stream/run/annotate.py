@@ -1,73 +1,86 @@
-"""Annotate a finished run later: its segments that were never described, and those that failed.
+"""Annotate a finished run later: what was never described, what failed, or all of it again beside what is there.
 
-Nothing is decoded again: the segments are in the event log, and their keyframes in the keyframe cache. The command may
-be stopped at any moment and called again.
+The segments are in the event log, and their keyframes in the keyframe cache; those that have left it are made again
+from the clip. The command may be stopped at any moment and called again.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse
 from models.annotators.table import ANNOTATORS, NO_ANNOTATOR
-from stream.annotation.executor import AnnotationExecutor
-from stream.annotation.factory import make
-from stream.annotation.selection import may_be_reopened
 from stream.config import Options, validate
-from stream.errors import ModelUnavailableError, UsageError
-from stream.pipeline.items import AnnotatorUnavailable, Item, WorkerReady
-from stream.records.accounting import account
-from stream.records.follower import Follower
-from stream.records.schema import events
-from stream.records.schema.health import now, read_health
+from stream.errors import UsageError
+from stream.records.folders import refuse_folder
 from stream.records.schema.layout import RunLayout
-from stream.records.schema.manifest import AnnotatedLater, read_manifest, require_grouped_options
+from stream.records.schema.manifest import read_manifest, require_grouped_options
 from stream.records.schema.options import by_path, merge, nest
-from stream.records.store.event_log import EventLog, ResumableLog, finish_of, read_events
-from stream.records.store.keyframes import KeyframeCache
+from stream.records.store.event_log import finish_of, read_events
 from stream.records.store.run_lock import RunLock
 from stream.records.store.versions import require_readable
+from stream.run.annotation_work import Call
+from stream.run.chosen_annotation import Wish, inherited_from, target_of
+from stream.run.describe_clip import ClipWork
+from stream.run.describe_segments import SegmentWork
+from stream.run.loaded_annotator import LoadedAnnotator
 from stream.run.prepare import with_annotator
-from stream.runtime.gpu_budget import limit_gpu_alone
-from stream.runtime.processes import ANNOTATE
-from stream.stages.annotate import Annotate
-from stream.ui.notes import Note
+from stream.sources.run_clip import ClipFinder
 from stream.ui.view import View
-from stream.video.sampling import Sampling
 
 
-def annotate_run(layout: RunLayout, changes: Mapping[str, Any], view: View) -> int:
-    """Describe the remaining segments of a finished run, with the run's own options except for ``changes``.
+def annotate_run(
+    layout: RunLayout,
+    changes: Mapping[str, Any],
+    view: View,
+    loaded: LoadedAnnotator | None = None,
+    *,
+    wish: Wish | None = None,
+    clips: Path | None = None,
+) -> int:
+    """Describe segments of a finished run, with the options of its annotation except for ``changes``.
+
+    Args:
+        layout: Of the run.
+        changes: Options, nested.
+        view: Shows what is done.
+        loaded: Holds the annotator that was loaded for earlier runs, and this run's for later ones.
+        wish: Which annotation is worked on; None: the remaining segments of the default one.
+        clips: A folder to search for the run's clip, if keyframes have left the cache.
 
     Returns:
         The documented exit code.
 
     Raises:
         UsageError: there is no finished run, another version made it, or the options make no sense.
+        InputError: there is no such annotation, or all keyframes are gone and the clip is not there.
         ModelUnavailableError: the annotator's packages, weights or server are missing.
     """
     _require_finished(layout)
+    wish = wish or Wish()
     claim = RunLock(layout)
     try:
-        options = _options(layout, changes)
-        return _annotate(layout, with_annotator(options), view)
+        options = with_annotator(_options(layout, changes, wish))
+        target = target_of(list(read_events(layout.events)), layout, _recorded(layout), options, wish)
+        once_more = "another --annotation NAME" if wish.begins else "--again"
+        call = Call(layout, target, options, view, loaded or LoadedAnnotator(), ClipFinder(clips), once_more)
+        return (ClipWork(call) if target.unit == "clip" else SegmentWork(call)).run()
     finally:
         view.close()
         claim.release()
 
 
-def inherited_options(layout: RunLayout, changes: Mapping[str, Any]) -> dict[str, Any]:
+def inherited_options(layout: RunLayout, changes: Mapping[str, Any], wish: Wish | None = None) -> dict[str, Any]:
     """The options of a finished run, nested, that count where ``changes`` name no other.
+
+    Those of the annotator are the ones of the annotation that is continued; for one that begins, of the default one.
 
     Raises:
         UsageError: as ``annotate_run``.
+        InputError: there is no annotation of the name.
     """
     _require_finished(layout)
-    manifest = read_manifest(layout.manifest)
-    require_grouped_options(manifest, layout.root, "or run its clip again with another --out")
-    recorded = manifest.options
-    before = recorded["annotator"]
+    recorded = _recorded(layout)
+    before = inherited_from(list(read_events(layout.events)), layout, recorded, wish or Wish())
     if before["name"] not in (NO_ANNOTATOR, by_path(changes, "annotator.name") or before["name"]):
         own_options = {name for spec in ANNOTATORS.values() for name in spec.own_options}
         before = {name: value for name, value in before.items() if name not in own_options}
@@ -78,96 +91,22 @@ def inherited_options(layout: RunLayout, changes: Mapping[str, Any]) -> dict[str
 def _require_finished(layout: RunLayout) -> None:
     require_readable(layout)
     if finish_of(layout.events) is None:
+        refuse_folder(layout.root)
         raise UsageError(f"{layout.root} holds no finished run: run its clip to the end first")
     if not layout.manifest.exists():
         raise UsageError(f"{layout.manifest} is missing, and holds the run's options: run its clip again")
 
 
-def _options(layout: RunLayout, changes: Mapping[str, Any]) -> Options:
-    options = validate(merge(inherited_options(layout, changes), changes))
+def _recorded(layout: RunLayout) -> dict[str, Any]:
+    """The options of the run, nested; those of the annotator are the ones with which it was described last."""
+    manifest = read_manifest(layout.manifest)
+    require_grouped_options(manifest, layout.root, "or run its clip again with another --out")
+    of_first = [each.options for each in manifest.annotated_later if each.options and not each.annotation_name]
+    return {**manifest.options, "annotator": [manifest.options["annotator"], *of_first][-1]}
+
+
+def _options(layout: RunLayout, changes: Mapping[str, Any], wish: Wish) -> Options:
+    options = validate(merge(inherited_options(layout, changes, wish), changes))
     if not options.annotator.enabled:
         raise UsageError(f"{layout.root} was run without an annotator: name one with --annotator")
     return options
-
-
-def _annotate(layout: RunLayout, options: Options, view: View) -> int:
-    try:
-        with ResumableLog(layout.events, partial(may_be_reopened, options=options)) as log:
-            if log.reopened:
-                _describe(layout, log, options, view)
-            else:
-                view.note(Note(f"nothing to do: no segment of {layout.root} is left to be described"))
-    finally:
-        finish = _update_accounting(layout)
-    view.event(finish)
-    return finish.exit_code
-
-
-def _describe(layout: RunLayout, log: ResumableLog, options: Options, view: View) -> None:
-    """Do the work of the chain's last two processes in one: each request is answered at once."""
-    annotator = make(limit_gpu_alone(options, ANNOTATE))
-    follower = Follower(layout.events, since=log.count)
-    executor = AnnotationExecutor(
-        layout, log, KeyframeCache(layout.keyframes, options.keyframes.cache_mib * 2**20), options
-    )
-    executor.handle(WorkerReady(ANNOTATE.name))
-    try:
-        for response in _responses(executor, Annotate(annotator, layout.keyframes, options)):
-            executor.handle(response)
-            for event, _ in follower.poll():
-                view.event(event)
-    finally:
-        executor.close()
-        follower.close()
-        facts = {**annotator.facts(), **executor.facts()["annotator"]}
-        manifest = read_manifest(layout.manifest)
-        manifest.annotated_later.append(AnnotatedLater(time=now().isoformat(timespec="milliseconds"), annotator=facts))
-        manifest.write(layout.manifest)
-
-
-def _responses(executor: AnnotationExecutor, annotate: Annotate) -> Iterator[AnnotationResponse]:
-    """All responses; the caller handles each before the next requests are made.
-
-    Raises:
-        ModelUnavailableError: the annotator can answer no request; the remaining segments are left for another call.
-    """
-    while tasks := list(executor.messages()):
-        for task in tasks:
-            yield from _only_responses(annotate.on_item(task))
-        yield from _only_responses(annotate.on_end())
-
-
-def _only_responses(items: Iterator[Item]) -> Iterator[AnnotationResponse]:
-    for item in items:
-        if isinstance(item, AnnotatorUnavailable):
-            raise ModelUnavailableError(item.reason)
-        if isinstance(item, AnnotationAnswer | AnnotationFailure):
-            yield item
-
-
-def _update_health(layout: RunLayout, finish: events.RunFinished) -> None:
-    """Write the exit code of the record to ``health.json``, if that is there and valid."""
-    try:
-        health = read_health(layout.health)
-    except (FileNotFoundError, ValueError):
-        return
-    health.model_copy(update={"exit_code": finish.exit_code, "time": now().isoformat()}).write(layout.health)
-
-
-def _update_accounting(layout: RunLayout) -> events.RunFinished:
-    """The last ``run.finished`` event, written again if something has changed since."""
-    recorded = list(read_events(layout.events))
-    finish = [event for event in recorded if isinstance(event, events.RunFinished)][-1]
-    if recorded[-1] == finish:
-        return finish
-    accounting = account(recorded)
-    manifest = read_manifest(layout.manifest)
-    sampling = Sampling.parse(by_path(manifest.options, "window.preset"))
-    lacks_windows = sampling.lacks_windows(finish.windows, finish.decoded_s)
-    code = accounting.exit_code(finish.packets_lost, lacks_windows=lacks_windows)
-    with EventLog(layout.events) as log:
-        log.append(again := replace(finish, **accounting.seconds, annotation=accounting.annotation, exit_code=code))
-    manifest.exit_code = again.exit_code
-    manifest.write(layout.manifest)
-    _update_health(layout, again)
-    return again

@@ -14,6 +14,7 @@ from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import newest_checkpoint
 from stream.records.store.event_log import readable_events
 from stream.records.store.versions import require_readable
+from stream.ui.text import count
 
 _KINDS: Final = {
     "finished": "a finished run",
@@ -55,7 +56,8 @@ class EarlierRun:
         least = "at least " if self.unreadable else ""
         price_least = "" if self.is_price_whole and not self.unreadable else "at least "
         price = f" for {price_least}${self.dollars:.2f}" if self.dollars else ""
-        counted = f"{run} with {least}{self.segments} segments, {least}{self.annotated} of them described{price}"
+        segments = count(self.segments, "segment")
+        counted = f"{run} with {least}{segments}, {least}{self.annotated} of them described{price}"
         return f"{counted} ({self.unreadable})" if self.unreadable else counted
 
 

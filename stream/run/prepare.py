@@ -1,7 +1,7 @@
 """Check and settle everything that a run needs, before its first frame is decoded."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ from models.encoders.table import choose
 from stream.annotation.factory import settle
 from stream.config import Options
 from stream.errors import IntrinsicsError, UsageError
-from stream.geometry.calibrations.table import Calibration, read_calibration
+from stream.geometry.calibrations.chosen import chosen_calibration
+from stream.geometry.calibrations.table import Calibration
 from stream.geometry.camera import fit_camera
 from stream.records.schema.layout import RunLayout
 from stream.records.schema.manifest import read_manifest
 from stream.records.schema.options import by_path
 from stream.run.probe import probe
+from stream.run.warm_start import NoWarmStart, WarmStart, with_warm_start
 from stream.runtime.gpu_budget import with_budget
 from stream.runtime.socket_folder import require_short_path
 from stream.sources.clip import Clip
@@ -47,6 +49,8 @@ class Prepared:
     """The clip's sidecar ``.json``, compared with the clip; None without one."""
     decoder: Decoder
     """The decoder, and why it was chosen."""
+    warm_start: WarmStart | NoWarmStart = field(default_factory=NoWarmStart)
+    """What the detector begins with."""
 
 
 def prepare(options: Options) -> Prepared:
@@ -76,8 +80,10 @@ def prepare(options: Options) -> Prepared:
     options = with_encoder(options, allow_download=not options.runtime.offline)
     options = with_budget(_with_recorded_batch(with_annotator(options), source))
     sidecar = read_sidecar(source, stream)
+    layout = RunLayout(options.output.folder / source.stem, source.stem)
+    options, warm_start = with_warm_start(options, calibration, sidecar, layout)
     options = options.replace({"resolved.fetched": fetched_parts(source)})
-    return Prepared(options, source, stream, calibration, sidecar, decoder)
+    return Prepared(options, source, stream, calibration, sidecar, decoder, warm_start)
 
 
 def _at_recorded_commit(options: Options) -> str:
@@ -113,18 +119,20 @@ def with_calibration(options: Options, source: Source, stream: StreamFacts) -> t
     if not options.lens.rectify:
         if options.lens.intrinsics is not None:
             raise UsageError(f"--intrinsics {options.lens.intrinsics} and --no-rectify contradict each other: give one")
+        if options.lens.preset is not None:
+            raise UsageError(f"--lens {options.lens.preset} and --no-rectify contradict each other: give one")
         return options, None
-    path = options.lens.intrinsics or source.intrinsics_path()
-    if path is None:
+    lens, beside = options.lens, source.intrinsics_path()
+    size = stream.display_width_px, stream.display_height_px
+    calibration = chosen_calibration(lens.preset, lens.intrinsics, beside, size)
+    if calibration is None:
         raise IntrinsicsError(
             f"there is no intrinsics.json beside {source.name}: name the lens's calibration with --intrinsics FILE, "
-            "or leave the picture as it is with --no-rectify"
+            "make one with `egoclean-stream calibrate`, take an approximate one with --lens, or leave the picture as "
+            "it is with --no-rectify"
         )
-    calibration = read_calibration(path)
-    lens = options.lens
-    size = stream.display_width_px, stream.display_height_px
-    fit_camera(calibration.intrinsics, *size, lens.balance, lens.fov_scale)
-    return options.replace({"lens.intrinsics": path}), calibration
+    fit_camera(calibration.intrinsics, *size, lens.balance, lens.fov_scale, lens.new_camera)
+    return options if lens.preset else options.replace({"lens.intrinsics": lens.intrinsics or beside}), calibration
 
 
 def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
@@ -148,7 +156,7 @@ def with_encoder(options: Options, *, allow_download: bool = True) -> Options:
         raise UsageError(str(error)) from error
     return options.replace({
         "encoder.name": choice.kind, "encoder.model": choice.model, "encoder.onnx_sha256": choice.onnx_sha256,
-        "resolved.encoder_px": choice.encoder_px,
+        "resolved.encoder_px": choice.encoder_px, "encoder.reason": choice.reason or options.encoder.reason,
     })  # fmt: skip
 
 

@@ -7,13 +7,14 @@ from stream.records.schema.generate import hashes as schema_hashes
 from stream.records.schema.health import now
 from stream.records.schema.manifest import Manifest, SourceRecord, digest_of, machine, packages
 from stream.run.prepare import Prepared
+from stream.run.warm_start import WarmStart
 from stream.runtime.heartbeat import ChainStatus
 
 
 def begin(prepared: Prepared) -> Manifest:
     """The manifest of a new run, before its first frame is decoded."""
     options = prepared.options.recorded()
-    source, calibration = prepared.source, prepared.calibration
+    source, calibration, warm_start = prepared.source, prepared.calibration, prepared.warm_start
     began = _now()
     return Manifest(
         run_id=digest_of([source.name, source.size_bytes, options, began])[:16],
@@ -32,6 +33,8 @@ def begin(prepared: Prepared) -> Manifest:
         intrinsics_format=calibration.format if calibration else None,
         decoder=asdict(prepared.decoder),
         options=options,
+        warm_start=warm_start.record if isinstance(warm_start, WarmStart) else None,
+        no_warm_start="" if isinstance(warm_start, WarmStart) else warm_start.reason,
         schemas=schema_hashes(),
         packages=packages(),
         machine=machine(),
@@ -57,6 +60,8 @@ def complete(manifest: Manifest, code: int, prepared: Prepared, status: ChainSta
     manifest.rectification = status.section("rectification")
     manifest.windows = status.section("windows")
     manifest.encoder = status.section("encoder")
+    if reason := prepared.options.encoder.reason:
+        manifest.encoder = {**manifest.encoder, "reason": reason}
     manifest.source.fetched_bytes = _fetched_bytes(prepared, status)
     manifest.annotator = status.section("annotator")
 

@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from stream.errors import IntrinsicsError, UsageError
-from stream.geometry.calibrations.table import Calibration, read_calibration
-from stream.geometry.camera import fit_camera
+from stream.geometry.calibrations.chosen import chosen_calibration
+from stream.geometry.calibrations.table import Calibration
+from stream.geometry.camera import RectifiedView
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import lens_facts
 from stream.geometry.full_frame import FullFrameRectifier, FullFrameRectifiers
+from stream.geometry.lenses.presets import PresetName
 from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import Picture
 from stream.pipeline.stage import drive
 from stream.records.store.atomic import replaced_when_whole
+from stream.run.cut import EARLY_S
 from stream.sources.clip import Clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
@@ -43,11 +46,19 @@ class RectifyOptions:
     out: Path
     intrinsics: Path | None = None
     """None: ``intrinsics.json`` beside the clip."""
-    balance: float = 0.0
-    fov_scale: float = 1.0
+    preset: PresetName | None = None
+    """An approximate lens instead."""
+    view: RectifiedView = field(default_factory=RectifiedView)
     longest_px: int | None = None
     """Longest side of the pictures, at most; None: the clip's own size."""
     coding: Coding = field(default_factory=Coding)
+    """Its ``gop`` follows from ``gop_s``."""
+    gop_s: float = 0.5
+    """Longest time from one keyframe to the next, seconds, at the clip's nominal rate."""
+    t_from_s: float = 0.0
+    """Stream time, seconds, from which on frames are written: the first one at or after it is the video's first."""
+    t_to_s: float | None = None
+    """Stream time, seconds, of the first frame that is not written any more; None: the clip's end."""
     overwrite: bool = False
 
 
@@ -109,13 +120,16 @@ def rectify(source: Clip, options: RectifyOptions, progress: OnProgress) -> Rect
     """
     output = Output(options.out, source.stem)
     facts = read_facts(source)
-    calibration = _calibration(source, options)
     size = facts.display_width_px, facts.display_height_px
-    camera = fit_camera(calibration.intrinsics, *size, options.balance, options.fov_scale)
+    calibration = _calibration(source, options, size)
+    camera = options.view.camera(calibration.intrinsics, *size)
     done = Rectified(output)
     decode = Decode(source.name, facts)
-    pictures = _pictures(decode, source, done.damage)
-    first = next(pictures)  # there is at least one, or decoding has raised
+    pictures = _part(_pictures(decode, source, done.damage), options)
+    first = next(pictures, None)
+    if first is None:
+        decoded_s = decode.end("end_of_stream").decoded_s
+        raise UsageError(f"--from {options.t_from_s:g}: {source.name} has no frame there, it ends at {decoded_s:.3f} s")
     rectified = FullFrameRectifier(frame_format_of(first.frame), camera, options.longest_px)
     description = _description(
         rectified, {"intrinsics_format": calibration.format, **lens_facts(camera)}, source, options
@@ -123,33 +137,46 @@ def rectify(source: Clip, options: RectifyOptions, progress: OnProgress) -> Rect
     if not options.overwrite and _is_made(output, description):
         return Rectified(output, already_written=True)
     _make_room(output, source, overwrite=options.overwrite)
-    timing = VideoTiming(Fraction(facts.time_base), Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000))
+    rate = Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000)
+    coding = replace(options.coding, gop=max(1, round(options.gop_s * rate)))
+    timing = VideoTiming(Fraction(facts.time_base), rate)
     shown_size, tags = (rectified.width, rectified.height), tags_of(first.frame)
     with (
         replaced_when_whole(output.video) as video_part,
         replaced_when_whole(output.mask) as mask_part,
         replaced_when_whole(output.intrinsics) as intrinsics_part,
     ):
-        with video_writer(video_part, options.coding, shown_size, tags, timing) as video:
+        comment = f"rectified, lens: {calibration.format}" if calibration.is_approximate else ""
+        with video_writer(video_part, coding, shown_size, tags, timing, comment) as video:
             for picture, frame in _in_order(
                 FullFrameRectifiers(rectified, camera, options.longest_px), chain([first], pictures)
             ):
-                video.add(frame, picture.t_s)
+                video.add(frame, picture.t_s - first.t_s)
                 done.frames += 1
+                done.t_end_s = picture.t_s + picture.duration_s - first.t_s
                 progress(picture.t_s)
         mask_part.write_bytes(_png(rectified))
         intrinsics_part.write_bytes(description)
-    done.t_end_s = decode.end("end_of_stream").decoded_s
     return done
 
 
-def _calibration(source: Clip, options: RectifyOptions) -> Calibration:
-    path = options.intrinsics or source.intrinsics_path()
-    if path is None:
+def _calibration(source: Clip, options: RectifyOptions, size: tuple[int, int]) -> Calibration:
+    calibration = chosen_calibration(options.preset, options.intrinsics, source.intrinsics_path(), size)
+    if calibration is None:
         raise IntrinsicsError(
-            f"there is no intrinsics.json beside {source.file.name}: name the lens's calibration with --intrinsics FILE"
+            f"there is no intrinsics.json beside {source.file.name}: name the lens's calibration with --intrinsics "
+            "FILE, or take an approximate one with --lens"
         )
-    return read_calibration(path)
+    return calibration
+
+
+def _part(pictures: Iterator[Picture], options: RectifyOptions) -> Iterator[Picture]:
+    """The pictures in the part of the clip that is asked for; a time in milliseconds may be that of a frame."""
+    for picture in pictures:
+        if options.t_to_s is not None and picture.t_s > options.t_to_s - EARLY_S:
+            return
+        if picture.t_s > options.t_from_s - EARLY_S:
+            yield picture
 
 
 def _is_made(output: Output, description: bytes) -> bool:
@@ -207,7 +234,7 @@ def _png(rectified: FullFrameRectifier) -> bytes:
 
 
 def _description(rectified: FullFrameRectifier, lens: dict[str, Any], source: Clip, options: RectifyOptions) -> bytes:
-    """The pinhole camera, with the keys of a fisheye calibration, and how it was made; ``lens`` is the clip's."""
+    """The pinhole camera, with the keys of a calibration, and how it was made; ``lens`` is the clip's."""
     matrix, layout = rectified.matrix, rectified.frame_format
     clip = {"name": source.name, "size_bytes": source.size_bytes}
     seen = {"pixel_format": layout.pixel_format, "rotation_deg": layout.rotation_deg, **lens}
@@ -220,10 +247,11 @@ def _description(rectified: FullFrameRectifier, lens: dict[str, Any], source: Cl
         "cx": float(matrix[0, 2]),
         "cy": float(matrix[1, 2]),
         "valid_fraction": rectified.valid_fraction,
-        "balance": options.balance,
-        "fov_scale": options.fov_scale,
+        **options.view.facts(),
         "pixel_format": "yuv420p",
-        "coding": asdict(options.coding),
+        "coding": {**asdict(options.coding), "gop_s": options.gop_s},
+        "t_from_s": options.t_from_s,
+        "t_to_s": options.t_to_s,
         "source": {**clip, **seen},
     }
     return (json.dumps(content, indent=1) + "\n").encode()

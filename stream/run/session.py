@@ -25,12 +25,14 @@ from stream.records.store.checkpoint import newest_checkpoint, remove_checkpoint
 from stream.records.store.event_log import EventLog, finish_of, read_events
 from stream.records.store.run_lock import NETWORK_ADVICE, RunLock, clear, earlier_run, file_system, is_network
 from stream.records.store.versions import require_readable
+from stream.records.store.warm_start import write_warm_start
 from stream.run.no_window import no_window_reason
 from stream.run.overwrite import announce_removal, next_command
 from stream.run.prepare import Prepared
 from stream.run.provenance import begin, complete, resumed_manifest
 from stream.run.resumption import can_resume, reached_s, state_to_continue
-from stream.run.usage import Spent, spent, usage
+from stream.run.usage import Price, Spent, spent, usage
+from stream.run.warm_start import WarmStart
 from stream.runtime.chain_run import ChainRun, Engine, Observer, Restarts
 from stream.runtime.signals import StopRequest, signals_caught
 from stream.ui.notes import Note
@@ -77,7 +79,7 @@ def _begin(session: "_Session") -> int:
     if not options.starts_over:
         require_readable(layout)
     new = begin(prepared)
-    earlier = None if options.starts_over else earlier_run(layout, new, options.identity().keys(), source.sha256)
+    earlier = None if options.starts_over else earlier_run(layout, new, options.identity_defaults(), source.sha256)
     if earlier is not None:
         # A run that was killed between its last event and the completion of run.json repeats its last second.
         is_complete = earlier.state == "finished" or source.is_live
@@ -114,6 +116,7 @@ class _Session:
         self._engine = engine
         self._monitor = monitor
         self._stop = stop
+        self._price = Price(self._options.machine.price_per_hour, self._options.resolved.runs_at_once)
         self._spent = Spent()
         self._began_at = time.monotonic()
         self._hash = threading.Thread(target=self._hash_source, name="sha256", daemon=True)
@@ -121,10 +124,18 @@ class _Session:
     def start(self, manifest: Manifest) -> int:
         """Begin a new run."""
         self._begin(manifest)
+        if (calibration := self.prepared.calibration) and calibration.is_approximate:
+            self.view.note(Note(f"the lens is an {calibration.format}: distances and angles are not exact", "warning"))
         if (sidecar := self.prepared.sidecar) and (warning := sidecar.warning):
             self.view.note(Note(warning, "warning"))
         if self.prepared.decoder.fell_back:
             self.view.note(Note(f"decoding on the CPU, {self.prepared.decoder.reason}", "warning"))
+        if isinstance(warm_start := self.prepared.warm_start, WarmStart):
+            write_warm_start(self.layout, warm_start.content)
+            record = warm_start.record
+            self.view.note(Note(f"the detector begins with what it learned from {record.clip}, {record.run}"))
+        elif warm_start.reason:
+            self.view.note(Note(f"the detector begins with nothing: {warm_start.reason}"))
         self._manifest.write(self.layout.manifest)
         write_annotations(self.layout.annotations, [])
         return self._run(_started(self._manifest, self.prepared))
@@ -133,7 +144,7 @@ class _Session:
         """Continue an earlier run."""
         self._begin(manifest)
         windows = rows_in(self.layout.arrays)
-        self._spent = spent(self._manifest, newest_checkpoint(self.layout), self._options.machine.price_per_hour)
+        self._spent = spent(self._manifest, newest_checkpoint(self.layout), self._price)
         self._monitor.spent(self._spent.dollars)
         self._manifest.write(self.layout.manifest)
         return self._run(events.RunResumed(run_id=self._manifest.run_id, windows=windows))
@@ -241,7 +252,7 @@ class _Session:
         status, manifest = self._observer.status, self._manifest
         complete(manifest, code, self.prepared, status)
         manifest.usage = {
-            **usage(status, self._spent, self._began_at, time.monotonic(), self._options.machine.price_per_hour),
+            **usage(status, self._spent, self._began_at, time.monotonic(), self._price),
             "attempts": self._attempt,
             "windows_encoded": self.layout.encoded.stat().st_size if self.layout.encoded.exists() else 0,
             "latency": (latency := {**latencies(read_events(self.layout.events)), **self._monitor.latencies()}),
@@ -252,7 +263,7 @@ class _Session:
             if (finish := finish_of(self.layout.events)) and not finish.windows:
                 reason = no_window_reason(self._options.sampling, finish.frames, finish.decoded_s)
                 self.view.note(Note(reason, "warning"))
-            if latency:
+            if latency and (self.prepared.source.is_live or self._options.input.pace == "realtime"):
                 self.view.note(Note(summary_line(latency)))
 
     def _hash_source(self) -> None:
@@ -260,10 +271,13 @@ class _Session:
 
 
 def _started(manifest: Manifest, prepared: Prepared) -> events.RunStarted:
+    calibration = prepared.calibration
     return events.RunStarted(
         run_id=manifest.run_id,
         source=manifest.source.name,
         stem=prepared.source.stem,
         encoder=prepared.options.encoder.name,
+        encoder_reason=prepared.options.encoder.reason or "",
         annotator=prepared.options.annotator.name,
+        lens=calibration.format if calibration and calibration.is_approximate else "",
     )

@@ -8,8 +8,8 @@ from stream.records.schema.manifest import Manifest
 from stream.records.store.checkpoint import read_checkpoint
 from stream.runtime.heartbeat import ChainStatus, Heartbeat
 
-_OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s")
-"""Facts that every model reports; an encoder that several runs share reports them for all of its runs."""
+_OF_THE_DEVICE = ("peak_vram_bytes", "memory_halvings", "device_busy_s", "encoder_load_s", "annotator_load_s")
+"""Facts of models. What is loaded once for several runs is in the first one's facts; in the others' it took 0 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,28 @@ class Spent:
     dollars: float = 0.0
 
 
-def spent(earlier: Manifest, state: Path | None, price_per_hour: float) -> Spent:
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of the machine, of which each of the runs that share it bears an equal part."""
+
+    per_hour: float
+    """Of the whole machine, in dollars."""
+    runs_at_once: int = 1
+
+    def of(self, seconds: float) -> float:
+        """The dollars that a run costs in this time."""
+        return seconds / 3600 * self.per_hour / self.runs_at_once
+
+
+def spent(earlier: Manifest, state: Path | None, price: Price) -> Spent:
     """The totals in ``run.json``, plus the time of an attempt that was killed, from its newest checkpoint."""
     wall_s, dollars = (float(earlier.usage.get(name, 0.0)) for name in ("wall_s", "dollars"))
     known_s = read_checkpoint(state).totals.wall_s if state else 0.0
     unpaid_s = max(0.0, known_s - wall_s)
-    return Spent(wall_s + unpaid_s, dollars + unpaid_s / 3600 * price_per_hour)
+    return Spent(wall_s + unpaid_s, dollars + price.of(unpaid_s))
 
 
-def usage(
-    status: ChainStatus, before: Spent, began_at: float, ended_at: float, price_per_hour: float
-) -> dict[str, Any]:
+def usage(status: ChainStatus, before: Spent, began_at: float, ended_at: float, price: Price) -> dict[str, Any]:
     """Time and dollars of all attempts, those ``before`` and this one; all other figures are of this attempt alone.
 
     Times are on the monotonic clock. ``flowing_s`` is what grows with a clip's length; ``starting_s`` was before it.
@@ -40,8 +51,9 @@ def usage(
         "wall_s": round(before.wall_s + wall_s, 3),
         "starting_s": round(min(status.flows_from - began_at, wall_s), 3),
         "flowing_s": round(status.flowing_s(), 3),
-        "dollars": round(before.dollars + wall_s / 3600 * price_per_hour, 6),
-        "price_per_hour": price_per_hour,
+        "dollars": round(before.dollars + price.of(wall_s), 6),
+        "price_per_hour": price.per_hour,
+        "runs_at_once": price.runs_at_once,
         "processes": {name: _of_process(status, last) for name, last in status.last.items()},
     }
 

@@ -69,7 +69,7 @@ class ChainRun:
     state: Path | None
     """The file with the states to continue from; None: from the start of the source."""
     lock_fd: int
-    """Holds the run's lock; every process that writes to the run directory inherits it."""
+    """Holds the run's lock; every process that writes to the run directory is given it."""
     stop: StopRequest
     """Records the signals that have come."""
     observer: Observer
@@ -80,7 +80,7 @@ class ChainRun:
 
 
 class Engine(Protocol):
-    """Runs a chain. The same clip gives the same bytes with every engine."""
+    """Runs one chain after another. The same clip gives the same bytes with every engine."""
 
     def patience_s(self, options: Options) -> Mapping[str, float]:
         """The processes that report to the observer, each with its patience as of ``StallDetector``."""
@@ -95,6 +95,10 @@ class Engine(Protocol):
         Raises:
             StageFailedError: a process ended before its work did; all others are ended, too.
         """
+        ...
+
+    def close(self) -> None:
+        """End the processes and release the models that wait for another run."""
         ...
 
 

@@ -24,10 +24,11 @@ import zmq
 
 from stream.errors import EgocleanError
 from stream.pipeline.codec import Buffer, Codec, CodecError
+from stream.pipeline.facts import IdleSpan
 from stream.pipeline.items import Item, WireItem
 
 _POLL_MS = 100
-_CODEC: Final[Codec[WireItem]] = Codec(*get_args(WireItem))
+_CODEC: Final[Codec[WireItem]] = Codec(*get_args(WireItem), nested=(IdleSpan,))
 _SENT_AT = struct.Struct("<d")
 """Seconds of the monotonic clock."""
 

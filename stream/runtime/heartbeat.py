@@ -55,7 +55,7 @@ class Heartbeat:
     """Stream time of the last frame, and when it arrived, or was due, on the monotonic clock."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
-    """User and system time of the process so far."""
+    """User and system time of the process for this run so far, its start-up included if it was started for it."""
     message: str = ""
     """A sentence for the user, if the state is ``failed``."""
     note: Note | None = None
@@ -72,9 +72,11 @@ _CODEC: Final = Codec(Heartbeat, nested=[Note], header_bytes_max=16 * 2**20)
 class Reporter:
     """Makes the heartbeats of one process, and hands them to ``send``."""
 
-    def __init__(self, process: str, send: Callable[[Heartbeat], None]) -> None:
+    def __init__(self, process: str, send: Callable[[Heartbeat], None], cpu_before_s: float = 0.0) -> None:
+        """``cpu_before_s``: CPU time that the process had used before this work."""
         self.process: Final = process
         self._send = send
+        self._cpu_before_s = cpu_before_s
         self._system = psutil.Process()
         self._state: WorkerState = "starting"
         self._reported_at = time.monotonic()
@@ -143,7 +145,7 @@ class Reporter:
             lag_s=self.lag_s,
             arrival=self.arrival,
             rss_bytes=self._system.memory_info().rss,
-            cpu_s=times.user + times.system,
+            cpu_s=times.user + times.system - self._cpu_before_s,
             **more,
         )
 
@@ -192,10 +194,14 @@ class HeartbeatReceiver:
         self._socket = context.socket(zmq.PULL)
         self._socket.bind(endpoint)
 
-    def receive(self, timeout_ms: int) -> list[Heartbeat]:
-        """All that have arrived, waiting up to ``timeout_ms`` for the first."""
+    def receive(self, timeout_ms: int, others: Iterable[int] = ()) -> list[Heartbeat]:
+        """All that have arrived, waiting up to ``timeout_ms`` for the first, or until one of ``others`` is readable."""
+        poller = zmq.Poller()
+        for descriptor in (self._socket, *others):
+            poller.register(descriptor, zmq.POLLIN)
+        poller.poll(timeout_ms)
         received: list[Heartbeat] = []
-        while self._socket.poll(0 if received else timeout_ms, zmq.POLLIN):
+        while self._socket.poll(0, zmq.POLLIN):
             received.append(_CODEC.decode(self._socket.recv_multipart()))
         return received
 

@@ -1,7 +1,7 @@
 """The type of a row in the table of processes, and of the work of a process."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from models.memory import vram
 from stream.config import Options
@@ -9,6 +9,7 @@ from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import Stage, StageFacts
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import SavedCheckpoint
+from stream.runtime.loaded_models import LoadedModels
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class WorkContext:
     """The checkpoint from which the run is resumed; None: it starts at the beginning."""
     memory_bytes: int | None
     """GPU memory for the process's allocator; None: no limit."""
+    models: LoadedModels
+    """What the process has loaded for earlier runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,14 @@ class Work:
 
     stage: Stage
     source: PacketSource | None = None
+    load_s: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+    """Seconds in which models were loaded, as ``encoder_load_s``; 0 if they were loaded for an earlier run. A service
+    that is restarted loads again."""
 
     def facts(self) -> StageFacts:
         """Facts about the work for ``run.json``, as far as they are known."""
-        return {**self.stage.facts(), **(self.source.facts() if self.source else {}), "gpu": {**vram.facts()}}
+        own: StageFacts = {"gpu": {**vram.facts()}, "loading": {name: load_s() for name, load_s in self.load_s.items()}}
+        return {**self.stage.facts(), **(self.source.facts() if self.source else {}), **own}
 
 
 @dataclass(frozen=True, slots=True)

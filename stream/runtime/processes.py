@@ -46,6 +46,10 @@ def _encoder_need(options: Options) -> Need | None:
     return None if profile is None else profile.vram
 
 
+def _annotator_need(options: Options) -> Need | None:
+    return vram_need(options) if options.resolved.annotator_endpoint is None else None
+
+
 INGEST: Final = ProcessSpec(
     "ingest",
     stage_builders.ingest,
@@ -69,10 +73,10 @@ ANNOTATE: Final = ProcessSpec(
     drains=False,
     requests=Requests(open_max=OUTSTANDING_MAX, request_bytes_max=4096, answer_bytes_max=HEADER_BYTES_MAX),
     patience_s=_THINKING_S,
-    waits_s=lambda options: options.annotator.connect_timeout_s + options.annotator.request_timeout_s,
+    waits_s=lambda options: options.annotator.wait_s + options.annotator.request_timeout_s,
     threads=None,
     cpus=0.5,
-    gpu_need=vram_need,
+    gpu_need=_annotator_need,
 )
 PROCESSES: Final = {spec.name: spec for spec in (INGEST, ENCODE, DETECT, RECORD, ANNOTATE)}
 """By name, in the order of the chain."""

@@ -21,8 +21,8 @@ from stream.errors import UsageError
 PREFIX = "egoclean-run-"
 _RANDOM_BYTES = 8
 """Length of the suffix that ``mkdtemp`` appends."""
-_NAME_BYTES_MAX = 8
-"""Length of the longest socket name, ``annotate``."""
+_NAME_BYTES_MAX = 9
+"""Length of the longest socket name, ``annotator``."""
 
 
 class SocketFolder:

@@ -1,26 +1,35 @@
 """Builds the stages of each process, in that process alone: it imports the packages that its stages need."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from stream.config import Options
 from stream.pipeline.stage import Pipeline
 from stream.records.store.attempt import AttemptGuard
+from stream.runtime.loaded_models import FactsOfRun
 from stream.runtime.process_spec import Work, WorkContext
 from stream.runtime.source_reader import SourceReader
 
 if TYPE_CHECKING:
+    from models.annotators.annotator import Annotator
     from models.encoders.encoder import ClipEncoder
+
+_ENCODER: Final = "encoder"
+_ANNOTATOR: Final = "annotator"
+"""Kinds of models, as ``LoadedModels`` names them."""
 
 
 def ingest(context: WorkContext) -> Work:
     """Read the source; return rectified frames and keyframes."""
     import cv2
 
-    from stream.geometry.calibrations.table import read_calibration
+    from stream.geometry.calibrations.chosen import chosen_calibration
+    from stream.geometry.camera import RectifiedView
     from stream.sources.fetched import with_parts
     from stream.sources.table import open_source
     from stream.stages.decode import Decode
+    from stream.stages.motion import MeasureMotion
     from stream.stages.rectify import Rectify
     from stream.video.container import read_facts
     from stream.video.decoder import accelerator, torch_device
@@ -34,17 +43,19 @@ def ingest(context: WorkContext) -> Work:
     stream, device = options.resolved.stream or read_facts(source), torch_device(options.input.decoder)
     hwaccel = accelerator(options.input.decoder, on_device=device is not None)
     decode = Decode(source.name, stream)
+    lens, size = options.lens, (stream.display_width_px, stream.display_height_px)
+    calibration = chosen_calibration(lens.preset, lens.intrinsics, None, size) if lens.rectify else None
     rectify = Rectify(
-        read_calibration(options.lens.intrinsics).intrinsics if options.lens.intrinsics else None,
-        balance=options.lens.balance,
-        fov_scale=options.lens.fov_scale,
+        calibration.intrinsics if calibration else None,
+        view=RectifiedView(lens.balance, lens.fov_scale, lens.new_camera),
         encoder_px=options.resolved.encoder_px,
         resize_mode=options.encoder.resize_mode,
         keyframe_px=options.keyframes.px,
         keyframe_fps=options.keyframes.fps,
         device=device,
     )
-    return Work(Pipeline([decode, rectify]), SourceReader(options, source, decode, hwaccel, context.checkpoint))
+    reader = SourceReader(options, source, decode, hwaccel, context.checkpoint)
+    return Work(Pipeline([decode, rectify, MeasureMotion()]), reader)
 
 
 def encode(context: WorkContext) -> Work:
@@ -54,9 +65,10 @@ def encode(context: WorkContext) -> Work:
     from stream.stages.store import EmbeddingWriter
 
     options, checkpoint = context.options, context.checkpoint
-    encoder, close = _encoder(context)
+    encoder, close, load_s = _encoder(context)
+    facts = FactsOfRun(encoder.facts)
     embed = Embed(
-        CachedEncoder(encoder, context.layout, first=checkpoint.totals.windows if checkpoint else 0),
+        CachedEncoder(encoder, context.layout, checkpoint.totals.windows if checkpoint else 0, facts),
         options.window.stride_s,
         rate_fps=options.sampling.rate_fps,
         batch=options.encoder.batch or 1,
@@ -67,7 +79,7 @@ def encode(context: WorkContext) -> Work:
     writer = EmbeddingWriter(
         context.layout, AttemptGuard(context.layout, context.attempt), str(encoder.facts()["weights_sha256"])
     )
-    return Work(Pipeline([embed, writer]))
+    return Work(Pipeline([embed, writer]), load_s={"encoder_load_s": load_s})
 
 
 def load_encoder(options: Options, memory_bytes: int | None) -> "ClipEncoder":
@@ -93,21 +105,28 @@ def load_encoder(options: Options, memory_bytes: int | None) -> "ClipEncoder":
     )
 
 
-def _encoder(context: WorkContext) -> "tuple[ClipEncoder, Callable[[], None]]":
-    """The encoder in this process, or the client of one that several runs share, and the function that closes it."""
-    if context.options.resolved.encoder_endpoint is not None:
+def _encoder(context: WorkContext) -> "tuple[ClipEncoder, Callable[[], None], Callable[[], float]]":
+    """The encoder in this process, or the client of one that several runs share; the function that closes it, and one
+    that returns the seconds that loading it took for this run."""
+    options, memory_bytes, models = context.options, context.memory_bytes, context.models
+    if options.resolved.encoder_endpoint is not None:
         from stream.runtime.encoder_service.client import RemoteEncoder
 
-        served = RemoteEncoder(context.options.resolved.encoder_endpoint)
-        return served, served.close
-    return load_encoder(context.options, context.memory_bytes), lambda: None
+        served = RemoteEncoder(options.resolved.encoder_endpoint)
+        return served, served.close, served.load_s
+    named = options.encoder
+    key = named.name, named.model, named.onnx, named.onnx_provider, options.sampling.frames, memory_bytes
+    encoder = models.get(_ENCODER, key, lambda: load_encoder(options, memory_bytes))
+    return encoder, lambda: None, partial(float, models.take_load_s(_ENCODER))
 
 
 def detect(context: WorkContext) -> Work:
     """Find segments in the embeddings."""
+    from stream.records.store.warm_start import read_warm_start
     from stream.stages.detect import Detect
 
-    return Work(Pipeline([Detect(context.options.detector)]))
+    detector = context.options.detector
+    return Work(Pipeline([Detect(detector, read_warm_start(context.layout, detector.warm_start_sha256))]))
 
 
 def record(context: WorkContext) -> Work:
@@ -119,7 +138,23 @@ def record(context: WorkContext) -> Work:
 
 def annotate(context: WorkContext) -> Work:
     """Answer requests with the annotator."""
-    from stream.annotation.factory import make
     from stream.stages.annotate import Annotate
 
-    return Work(Pipeline([Annotate(make(context.options), context.layout.keyframes, context.options)]))
+    annotator, close, load_s = _annotator(context)
+    stage = Annotate(annotator, context.layout.keyframes, context.options, FactsOfRun(annotator.facts), close)
+    return Work(Pipeline([stage]), load_s={"annotator_load_s": load_s})
+
+
+def _annotator(context: WorkContext) -> "tuple[Annotator, Callable[[], None], Callable[[], float]]":
+    """The annotator, as ``_encoder``. One without weights is made anew for each run."""
+    from stream.annotation.factory import loading_key, make
+
+    options, models = context.options, context.models
+    if options.resolved.annotator_endpoint is not None:
+        from stream.runtime.annotator_service.client import RemoteAnnotator
+
+        served = RemoteAnnotator(options.resolved.annotator_endpoint)
+        return served, served.close, served.load_s
+    key = loading_key(options)
+    annotator = make(options) if key is None else models.get(_ANNOTATOR, key, lambda: make(options))
+    return annotator, lambda: None, partial(float, models.take_load_s(_ANNOTATOR))

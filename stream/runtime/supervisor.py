@@ -15,7 +15,8 @@ from stream.runtime.heartbeat import HeartbeatReceiver
 from stream.runtime.process_spec import ProcessSpec, Requests
 from stream.runtime.processes import processes
 from stream.runtime.socket_folder import SocketFolder
-from stream.runtime.worker import WorkerConfig
+from stream.runtime.worker_config import WorkerConfig
+from stream.runtime.worker_pool import WorkerPool
 from stream.runtime.worker_process import WorkerProcess
 
 _POLL_MS = 100
@@ -28,8 +29,10 @@ _WINDOW_BYTES = 1024
 class Supervisor:
     """Runs one chain to its end."""
 
-    def __init__(self, chain: ChainRun) -> None:
+    def __init__(self, chain: ChainRun, pool: WorkerPool) -> None:
+        """``pool`` gives the processes, and takes them back."""
         self._chain = chain
+        self._pool = pool
         self._options = chain.options
         self._stop = chain.stop
         self._observer = chain.observer
@@ -40,6 +43,8 @@ class Supervisor:
         self._heartbeats = HeartbeatReceiver(self._context, self._sockets.endpoint("beats"))
         self._workers: list[WorkerProcess] = []
         self._most = chain.options.runtime.max_restarts
+        self._restarted: set[str] = set()
+        """Workers that were restarted alone."""
         self._restarts_left = {spec.name: self._most for spec in self._specs if spec.restarts_alone}
         self._answers: dict[str, Sender] = {}
         """By worker: the channel of its answers, over which its client is notified when it exits."""
@@ -57,7 +62,7 @@ class Supervisor:
 
     def _watch(self) -> None:
         stopping = False
-        while any(worker.code is None for worker in self._waited_for()):
+        while any(not worker.has_ended for worker in self._waited_for()):
             if self._stop.at_once:
                 return
             if self._stop.signals and not stopping:
@@ -71,8 +76,16 @@ class Supervisor:
         self._observer.show(time.monotonic())
 
     def _waited_for(self) -> list[WorkerProcess]:
-        """A stop does not wait for a model that computes: what it has not answered stays open work."""
-        return [worker for worker in self._workers if worker.spec.drains or not self._stop.signals]
+        """A stop does not wait for a model that computes: what it has not answered stays open work.
+
+        A worker that was restarted when its client had all answers already has nobody to send anything to.
+        """
+        return [
+            worker
+            for worker in self._workers
+            if (worker.spec.drains or not self._stop.signals)
+            and not (worker.name in self._restarted and self._client_of(worker).has_ended)
+        ]
 
     def _check(self) -> None:
         """Raise if a process has failed, or has been silent for too long; one that restarts alone is restarted."""
@@ -85,14 +98,13 @@ class Supervisor:
             self._restart(worker, str(fault))
 
     def _fault(self, worker: WorkerProcess) -> StageFailedError | None:
-        if worker.code:
+        if worker.has_failed:
             self._collect(_POLL_MS)
             message, code = worker.failure(self._status.last.get(worker.name))
             return StageFailedError(message, code, worker.name, transient=worker.was_killed)
         silent_s = self._status.silences().get(worker.name, 0.0)
-        if worker.code is None and silent_s > self._options.runtime.liveness_timeout_s + worker.spec.waits_s(
-            self._options
-        ):
+        patience_s = self._options.runtime.liveness_timeout_s + worker.spec.waits_s(self._options)
+        if silent_s > patience_s and not worker.has_ended:
             message = f"the {worker.name} process has reported nothing for {silent_s:.0f} s: it hangs"
             return StageFailedError(message, ExitCode.INTERNAL, worker.name, transient=True)
         return None
@@ -100,14 +112,14 @@ class Supervisor:
     def _restart(self, worker: WorkerProcess, reason: str) -> None:
         """Start it again while the others run on. If it has died too often the chain continues without it."""
         self._workers.remove(worker)
-        worker.kill()
-        worker.close()
-        if self._stop.signals:
+        self._pool.take_back(worker)
+        if self._stop.signals or self._client_of(worker).has_ended:
             return
         if self._restarts_left[worker.name]:
             self._restarts_left[worker.name] -= 1
             self._tell_client(worker, WorkerExited(worker.name, reason, restarts=True))
             self._status.begins(worker.name)
+            self._restarted.add(worker.name)
             self._workers.append(self._started(worker.spec, worker.config))
         else:
             last = f"{reason}, and has been restarted as often as --max-restarts {self._most} allows"
@@ -116,29 +128,32 @@ class Supervisor:
 
     def _tell_client(self, worker: WorkerProcess, *items: Item) -> None:
         """Send items to the client of a worker in its place. A client that has ended needs none."""
-        client = next(client for client, spec in pairwise(self._specs) if spec == worker.spec)
-        process = next(each for each in self._workers if each.spec == client)
+        client = self._client_of(worker)
         if worker.config.outlet is None:
             raise RuntimeError(f"the {worker.name} process has no channel for its answers")
         if worker.name not in self._answers:
             self._answers[worker.name] = Sender(self._context, replace(worker.config.outlet, loose=True))
         answers = self._answers[worker.name]
         while not answers.takes_now():
-            if process.code is not None or self._stop.signals:
+            if client.has_ended or self._stop.signals:
                 return
             self._collect(_POLL_MS)
         for item in items:
             answers.send(item, while_full=lambda: None)
 
+    def _client_of(self, worker: WorkerProcess) -> WorkerProcess:
+        """The worker before it, which sends it requests."""
+        client = next(client for client, spec in pairwise(self._specs) if spec == worker.spec)
+        return next(each for each in self._workers if each.spec == client)
+
     def _collect(self, timeout_ms: int) -> None:
-        for heartbeat in self._heartbeats.receive(timeout_ms):
+        end_fds = [worker.end_fd for worker in self._workers]
+        for heartbeat in self._heartbeats.receive(timeout_ms, [fd for fd in end_fds if fd is not None]):
             self._observer.on_heartbeat(heartbeat)
 
     def _end_all(self) -> None:
         for worker in self._workers:
-            if worker.code is None:
-                worker.kill()
-            worker.close()
+            self._pool.take_back(worker)
         self._collect(0)
         for answers in self._answers.values():
             answers.close()
@@ -148,7 +163,7 @@ class Supervisor:
 
     def _started(self, spec: ProcessSpec, config: WorkerConfig) -> WorkerProcess:
         log = self._chain.layout.logs / f"{spec.name}.log"
-        return WorkerProcess(spec, config, log, self._chain.lock_fd)
+        return self._pool.assign(spec, config, log, self._chain.lock_fd)
 
     def _configs(self) -> dict[ProcessSpec, WorkerConfig]:
         """Each channel leads from a process to the next; one that has requests sends its answers back."""

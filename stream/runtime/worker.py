@@ -1,11 +1,12 @@
 """The worker: sockets, control, heartbeats and exit codes around the stages of one process, which know none of them.
 
-The supervisor starts it as ``python -m stream.runtime.worker``. The first line of standard input is its
-``WorkerConfig``; after that, standard input is the control pipe: ``stop`` asks the source to end early, and if the pipe
-closes, the supervisor is gone, so the process ends at once and leaves no orphan.
+It is started as ``python -m stream.runtime.worker``. Standard input is its control line, over which it gets a
+``WorkerConfig`` for one run after another. If the line closes, the supervisor is gone, so the process ends at once and
+leaves no orphan. Of a run that has ended it holds nothing: no lock, no log, no socket. Models stay loaded.
 """
 
 import faulthandler
+import gc
 import os
 import shutil
 import signal
@@ -13,13 +14,11 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
-from io import FileIO
 from pathlib import Path
 
+import psutil
 import zmq
-from pydantic import BaseModel
 
-from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
 from stream.pipeline.codec import pack
 from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerReady
@@ -27,58 +26,23 @@ from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import feed
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import read_checkpoint
-from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
+from stream.runtime.channels import Receiver, Sender, first_waiting
+from stream.runtime.control_line import Assignment, ControlListener
 from stream.runtime.exit import exit_quickly
 from stream.runtime.gpu_budget import limit_gpu
 from stream.runtime.heartbeat import HeartbeatSender, Reporter, WorkerState, pulsing
+from stream.runtime.loaded_models import LoadedModels
 from stream.runtime.process_spec import Work
 from stream.runtime.processes import PROCESSES
 from stream.runtime.signals import STOP_SIGNALS
 from stream.runtime.work import build
+from stream.runtime.worker_config import WorkerConfig
 from stream.sources.network import network
 from stream.ui import standard_streams
-from stream.ui.notes import forward_notes, print_traceback
+from stream.ui.notes import forwarded_notes, print_traceback
 
 HEARTBEAT_S = 0.5
 _RECEIVE_S = 0.1
-
-
-class WorkerConfig(BaseModel):
-    """Everything that a worker needs to know, in one line of JSON."""
-
-    process: str
-    """Its row in the table of processes."""
-    options: Options
-    run_dir: Path
-    attempt: int
-    """Number of the attempt; a process of an older one may not write any more."""
-    state: Path | None
-    """The file with the states to continue from; None: from the start of the source."""
-    heartbeat_endpoint: str
-    inlet: Channel | None
-    """From the process before it."""
-    outlet: Channel | None
-    """The channel to the next process, or to the client if it answers requests."""
-    back: Channel | None = None
-    """From the process after it, if that one answers requests."""
-
-
-class ControlPipe(threading.Thread):
-    """Listens to the supervisor, also while the stage computes or a socket waits."""
-
-    def __init__(self, pipe: FileIO, config: WorkerConfig) -> None:
-        super().__init__(name="control", daemon=True)
-        self.stop = threading.Event()
-        self._pipe = pipe
-        self._sockets = Path(config.heartbeat_endpoint.removeprefix("ipc://")).parent
-
-    def run(self) -> None:
-        """Note ``stop``; at end of file exit at once, and remove the sockets, which the supervisor no longer can."""
-        for line in self._pipe:
-            if line.strip() == b"stop":
-                self.stop.set()
-        shutil.rmtree(self._sockets, ignore_errors=True)
-        os._exit(ExitCode.INTERNAL)
 
 
 class Worker:
@@ -210,14 +174,18 @@ class Worker:
 
 
 def serve(
-    config: WorkerConfig, context: zmq.Context[zmq.Socket[bytes]], stop: threading.Event, reporter: Reporter
+    config: WorkerConfig,
+    context: zmq.Context[zmq.Socket[bytes]],
+    stop: threading.Event,
+    reporter: Reporter,
+    models: LoadedModels,
 ) -> None:
     """Build the stages of this process and run them to the end; what is sent has been received when this returns."""
     spec, layout = PROCESSES[config.process], RunLayout(config.run_dir, config.run_dir.name)
     with ExitStack() as stack:
         checkpoint = read_checkpoint(config.state) if config.state else None
         limit_gpu(config.options, spec)
-        work = build(spec, config.options, layout, config.attempt, checkpoint)
+        work = build(spec, config.options, layout, config.attempt, checkpoint, models)
         stack.callback(work.stage.close)
         outlet = stack.enter_context(Sender(context, config.outlet)) if config.outlet else None
         worker = Worker(work, outlet, stop, reporter)
@@ -236,6 +204,67 @@ def serve(
             outlet.wait_until_taken()
 
 
+def work_on(config: WorkerConfig, stop: threading.Event, models: LoadedModels, cpu_before_s: float) -> int:
+    """Do the part of this process in one run; returns the exit code. ``cpu_before_s`` was used for earlier runs."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    heartbeats = HeartbeatSender(context, config.heartbeat_endpoint)
+    reporter = Reporter(config.process, heartbeats.send, cpu_before_s)
+    code = int(ExitCode.DONE)
+    with forwarded_notes(reporter.note, config.process):
+        reporter.report("starting", {}, {})
+        try:
+            with network(offline=config.options.runtime.offline), pulsing(reporter.pulse):
+                serve(config, context, stop, reporter, models)
+        except Exception as error:  # noqa: BLE001 - the way out of the process: the supervisor reports every error
+            code = exit_code_of(error)
+            print_traceback(error)
+            reporter.fail(sentence_of(error), code)
+    heartbeats.close()
+    context.term()
+    return code
+
+
+def _begin(assignment: Assignment, control: ControlListener) -> WorkerConfig:
+    """Take over the log of a run; the descriptors that remain open are its lock and those of its source."""
+    _, log, *of_source = assignment.descriptors
+    standard_streams.redirect_messages(log)
+    os.close(log)
+    config = WorkerConfig.model_validate_json(assignment.content)
+    sockets = Path(config.heartbeat_endpoint.removeprefix("ipc://")).parent
+    control.at_end = lambda: _exit_orphaned(sockets)
+    return config.with_source_descriptors(of_source)
+
+
+def _end(assignment: Assignment, control: ControlListener) -> None:
+    """Let go of a run, its lock last."""
+    control.at_end = _exit_idle
+    standard_streams.redirect_messages(None)
+    lock, _, *of_source = assignment.descriptors
+    for descriptor in (*of_source, lock):
+        os.close(descriptor)
+
+
+def _collect_garbage() -> None:
+    """Free what the stages of a run hold in cycles. What remains is not searched again, which makes this cheap."""
+    gc.collect()
+    gc.freeze()
+
+
+def _exit_orphaned(sockets: Path) -> None:
+    """Exit at once, and remove the sockets, which the supervisor no longer can."""
+    shutil.rmtree(sockets, ignore_errors=True)
+    os._exit(ExitCode.INTERNAL)
+
+
+def _exit_idle() -> None:
+    os._exit(ExitCode.DONE)
+
+
+def _cpu_s() -> float:
+    times = psutil.Process().cpu_times()
+    return times.user + times.system
+
+
 def main() -> None:
     """Entry of a worker's process."""
     exit_quickly()
@@ -244,26 +273,18 @@ def main() -> None:
     sys.stdout = sys.stderr  # both are the log, and a full disk does not fail what only prints
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the supervisor gets them, and drains the chain in order
-    pipe = FileIO(sys.stdin.fileno(), closefd=False)  # unbuffered: a thread holds no lock of it at exit
-    config = WorkerConfig.model_validate_json(pipe.readline())
-    control = ControlPipe(pipe, config)
+    control = ControlListener(_exit_idle)
     control.start()
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    heartbeats = HeartbeatSender(context, config.heartbeat_endpoint)
-    reporter = Reporter(config.process, heartbeats.send)
-    forward_notes(reporter.note, config.process)
-    reporter.report("starting", {}, {})
-    code = int(ExitCode.DONE)
-    try:
-        with network(offline=config.options.runtime.offline), pulsing(reporter.pulse):
-            serve(config, context, control.stop, reporter)
-    except Exception as error:  # noqa: BLE001 - the way out of the process: the supervisor reports every error
-        code = exit_code_of(error)
-        print_traceback(error)
-        reporter.fail(sentence_of(error), code)
-    heartbeats.close()
-    context.term()
-    sys.exit(code)
+    models, cpu_before_s = LoadedModels(), 0.0
+    while (assignment := control.next_assignment()) is not None:
+        config = _begin(assignment, control)
+        code = work_on(config, assignment.stop, models, cpu_before_s)
+        if code or not config.is_reusable:
+            sys.exit(code)
+        _collect_garbage()
+        _end(assignment, control)
+        cpu_before_s = _cpu_s()
+        control.report_done()
 
 
 if __name__ == "__main__":

@@ -1,44 +1,68 @@
-"""The supervisor's handle of a worker process: starts, stops, awaits and kills it."""
+"""The supervisor's handle of a worker process: starts it, gives it work, stops, awaits and kills it."""
 
-import os
 import signal
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import Final
 
-from stream.config import Options
+from stream.runtime.control_line import ControlLine
 from stream.runtime.heartbeat import Heartbeat
 from stream.runtime.process_spec import ProcessSpec
-from stream.runtime.worker import WorkerConfig
+from stream.runtime.worker_config import WorkerConfig
+from stream.runtime.worker_start import WorkerStarter
 
 
 class WorkerProcess:
-    """One process of the chain."""
+    """One process of a chain, or of one chain after another."""
 
-    def __init__(self, spec: ProcessSpec, config: WorkerConfig, log: Path, lock_fd: int) -> None:
-        """``lock_fd`` holds the run's lock; this process inherits it and holds it for as long as it lives."""
-        self.spec = spec
-        self.name = spec.name
-        self.config = config
+    def __init__(self, spec: ProcessSpec, log: Path, starter: WorkerStarter) -> None:
+        """Start it; what it prints before it has work goes to ``log``."""
+        self.spec: Final = spec
+        self.name: Final = spec.name
         self.log = log
-        self._stderr: IO[bytes] = log.open("ab")  # what an earlier one wrote before it died stays
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stream.runtime.worker"],  # -P: a folder "stream" where we run is not ours
-            stdin=subprocess.PIPE,
-            stdout=self._stderr,
-            stderr=self._stderr,
-            start_new_session=True,  # a terminal's Ctrl-C reaches the supervisor alone
-            pass_fds=(lock_fd, *(_source_fds(config.options) if config.inlet is None else ())),
-            env=_environment(spec),
-        )
-        self._write(config.model_dump_json().encode() + b"\n")
+        self._config: WorkerConfig | None = None
+        self._line = ControlLine()
+        with log.open("ab") as messages:  # what an earlier one wrote before it died stays
+            self._process = starter.start(spec, self._line.far_end.fileno(), messages.fileno())
+        self._line.far_end.close()
+
+    def assign(self, config: WorkerConfig, log: Path, lock_fd: int) -> None:
+        """Have it work on a run, and hold the run's lock, ``lock_fd``, for as long as it does."""
+        self._config, self.log = config, log
+        with log.open("ab") as messages:
+            descriptors = lock_fd, messages.fileno(), *config.source_descriptors
+            self._line.assign(config.model_dump_json(), descriptors)
+
+    @property
+    def config(self) -> WorkerConfig:
+        """What it works on."""
+        if self._config is None:
+            raise RuntimeError(f"the {self.name} process has no work")
+        return self._config
 
     @property
     def code(self) -> int | None:
         """Exit status, negative for a signal; None while it runs."""
         return self._process.poll()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it has done its work and can take more."""
+        return self._line.is_done and self.code is None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its work has ended, well or not."""
+        return self._line.is_done or self.code is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended before its work did."""
+        return bool(self.code) and not self._line.is_done
+
+    @property
+    def end_fd(self) -> int | None:
+        """The descriptor that becomes readable when its work ends; None if it has ended."""
+        return self._line.end_fd
 
     @property
     def was_killed(self) -> bool:
@@ -50,7 +74,7 @@ class WorkerProcess:
 
         The other processes end when the source's ``End`` reaches them.
         """
-        self._write(b"stop\n")
+        self._line.stop()
 
     def kill(self) -> None:
         """End it at once, and wait until it is gone."""
@@ -67,35 +91,12 @@ class WorkerProcess:
             return last.message + hint, code
         return f"the {self.name} process ended with status {code} (see {self.log})", code or 70
 
-    def close(self) -> None:
-        """Release its pipes; an empty log is removed."""
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError):  # it ended before it read all: what is left has nowhere to go
-                self._process.stdin.close()
-        self._stderr.close()
+    def leave(self) -> None:
+        """The run has ended: an empty log of it is removed."""
         if self.log.exists() and not self.log.stat().st_size:
             self.log.unlink()
 
-    def _write(self, line: bytes) -> None:
-        if self._process.stdin is None:
-            raise RuntimeError(f"the {self.name} process has no control pipe")
-        try:
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            return  # it has ended already: the supervisor finds that, and why, by its exit status
-
-
-def _source_fds(options: Options) -> tuple[int, ...]:
-    """The file descriptors that the process which reads the source inherits."""
-    fetched = options.resolved.fetched
-    return (*(options.live.stdin_fds or ()), *([fetched.fd] if fetched else []))
-
-
-def _environment(spec: ProcessSpec) -> dict[str, str]:
-    chosen = {
-        "OMP_NUM_THREADS": spec.threads,
-        "OPENBLAS_NUM_THREADS": spec.threads,
-        "MALLOC_MMAP_THRESHOLD_": spec.mmap_threshold_bytes,
-    }
-    return {**os.environ, **{name: str(value) for name, value in chosen.items() if value is not None}}
+    def close(self) -> None:
+        """Close its control line, which ends a process that is free, and wait until it is gone."""
+        self._line.close()
+        self._process.wait()

@@ -1,6 +1,7 @@
 """A clip: a file, or a member of a tar, local or remote."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from models.packages import IMAGE_VARIABLE
 from stream.errors import SourceError
 from stream.pipeline.items import Packet, SourceEvent
 from stream.sources.address import STEM_BYTES_MAX
@@ -22,8 +24,6 @@ from stream.sources.source import START, ResumePoint
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
 
-_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
-"""Files that Docker and Podman create in every container."""
 
 _SIDECAR_BYTES = 64 * 1024
 """More than any sidecar has: what is longer is something else, and no JSON when it is cut off."""
@@ -158,8 +158,8 @@ class Clip:
 
 
 def in_container() -> bool:
-    """Whether this process runs in a container, where only mounted folders can be seen."""
-    return any(mark.exists() for mark in _CONTAINER_MARKS)
+    """Whether this process runs in an image of this project, where only mounted folders can be seen."""
+    return IMAGE_VARIABLE in os.environ
 
 
 def open_file(spec: str, options: LiveOptions, *, download: bool = False) -> Clip:  # noqa: ARG001  (for other kinds)

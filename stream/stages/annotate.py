@@ -1,9 +1,9 @@
 """Annotate: tasks in, the annotator's responses out, as soon as they come."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from models.annotators.annotator import Annotator
+from models.annotators.annotator import Annotator, AnnotatorFacts
 from stream.annotation.batcher import Batcher
 from stream.annotation.client import AnnotatorClient
 from stream.config import Options
@@ -16,8 +16,17 @@ class Annotate(Stage):
 
     name = "annotate"
 
-    def __init__(self, annotator: Annotator, keyframes: Path, options: Options) -> None:
-        self._annotator = annotator
+    def __init__(
+        self,
+        annotator: Annotator,
+        keyframes: Path,
+        options: Options,
+        facts: Callable[[], AnnotatorFacts] | None = None,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``keyframes`` is the keyframe cache's folder; ``facts`` default to the annotator's; ``close`` releases it."""
+        self._facts = facts or annotator.facts
+        self._close = close
         self._client = AnnotatorClient(annotator, keyframes, hint=options.annotator.hint)
         size_max = min(options.annotator.batch or annotator.batch_max, annotator.batch_max)
         self._batches = Batcher(size_max, options.annotator.max_wait_s)
@@ -43,4 +52,8 @@ class Annotate(Stage):
             yield from self._client.annotate(batch)
 
     def facts(self) -> StageFacts:
-        return {"annotator": self._annotator.facts()}
+        return {"annotator": self._facts()}
+
+    def close(self) -> None:
+        """Release the annotator."""
+        self._close()

@@ -1,6 +1,6 @@
 """The cached encoder, which does not embed windows again whose embeddings are already on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +27,14 @@ class CachedEncoder:
     run is resumed are read from disk.
     """
 
-    def __init__(self, encoder: ClipEncoder, layout: RunLayout, first: int) -> None:
-        """``first`` is the index of the first window that will be requested."""
+    def __init__(
+        self,
+        encoder: ClipEncoder,
+        layout: RunLayout,
+        first: int,
+        facts: Callable[[], EncoderFacts] | None = None,
+    ) -> None:
+        """``first`` is the index of the first window that will be requested; ``facts`` default to the encoder's."""
         rows = rows_in(layout.arrays)
         self._known: list[tuple[Float32, Float16]] = []
         if rows > first:
@@ -36,12 +42,10 @@ class CachedEncoder:
             self._known = list(zip(mean, temporal, strict=True))
         self._encoder = encoder
         self._counter = layout.encoded
+        self.facts = facts or encoder.facts
         self.name = encoder.name
         self.frames = encoder.frames
         self.encoder_px = encoder.encoder_px
-
-    def facts(self) -> EncoderFacts:
-        return self._encoder.facts()
 
     def encode(self, window: UInt8) -> ClipEmbedding:
         return self._encoder.encode(window)

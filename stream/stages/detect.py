@@ -9,7 +9,7 @@ from stream.detection.detector import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.detection.segmenter import Segmenter, number_of
 from stream.pipeline.facts import ClosedBy, Fact, SourceGap, SourceLost
-from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe
+from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe, Motion
 from stream.pipeline.stage import Stage, State
 from stream.pipeline.state import take
 from stream.records.schema import events
@@ -18,12 +18,12 @@ from stream.records.schema import events
 class Detect(Stage):
     """Adds ``SegmentOpened`` and ``SegmentClosed``; segments partition ``[0, decoded_s)`` except for gaps.
 
-    All items are passed on in order. The first segment is opened at 0 before the first picture or embedding. A segment
-    that begins or ends with an embedding follows right after it. The last one is closed right before ``End``, and one
-    that a gap ends right before ``SourceLost``. If the run was stopped, the segment stays open, since the run can be
-    resumed. Without frames there is no segment. An embedding that is zero or not finite counts as a window of its
-    segment, but has no score, and the detector does not learn from it. A segment without any other window is of unknown
-    kind.
+    All items but ``Motion``, which ends here, are passed on in order. The first segment is opened at 0 before the first
+    picture or embedding. A segment that begins or ends with an embedding follows right after it. The last one is closed
+    right before ``End``, and one that a gap ends right before ``SourceLost``. If the run was stopped, the segment stays
+    open, since the run can be resumed. Without frames there is no segment. An embedding that is zero or not finite
+    counts as a window of its segment, but has no score, and the detector does not learn from it. A segment without any
+    other window, or one that ends in the first warm-up, is of unknown kind.
 
     Raises:
         InputError: embeddings do not come in ascending time, or differ in their number of elements.
@@ -31,12 +31,16 @@ class Detect(Stage):
 
     name = "detect"
 
-    def __init__(self, options: DetectorOptions) -> None:
-        self._detector = CausalDetector(options)
+    def __init__(self, options: DetectorOptions, normal: State | None = None) -> None:
+        """``normal`` is what the detector begins with, if it does not begin with nothing."""
+        self._detector = CausalDetector(options, normal)
         self._segmenter = Segmenter(options)
 
     def on_item(self, item: Item) -> Iterator[Item]:
         match item:
+            case Motion():
+                self._segmenter.motion(item)
+                return
             case EncoderFrame() | Keyframe():
                 yield from self._segmenter.begin(item.t_s)
             case Embedding():

@@ -32,6 +32,7 @@ from stream.pipeline.items import (
 from stream.pipeline.stage import Gauges, Stage, StageFacts, State
 from stream.pipeline.state import take
 from stream.records.accounting import account, to_us
+from stream.records.counts import counts_of
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.records.store.attempt import AttemptGuard
@@ -65,6 +66,7 @@ class Record(Stage):
         self._checkpoints = Checkpoints(layout, attempt, self._cache)
         self._totals = RunTotals()
         self._sampling = options.sampling
+        self._warmup_s = options.detector.warmup_s
         self._overload = OverloadAggregator()
         self._annotation = AnnotationExecutor(layout, self._log, self._cache, options, on_finish=self._finish)
 
@@ -188,6 +190,7 @@ class Record(Stage):
                 f"the accounting does not add up: {end.decoded_s} s decoded, outcomes {accounting.seconds}, "
                 f"segments without an outcome: {accounting.unsettled}"
             )
+        counts = counts_of(read_events(self._layout.events))
         self._checkpoints.sync()
         self._log.append(
             events.RunFinished(
@@ -199,6 +202,11 @@ class Record(Stage):
                 windows=self._totals.windows,
                 segments=self._totals.segments,
                 anomalous=self._totals.anomalous,
+                stretches=counts.stretches,
+                anomalous_stretches=counts.anomalous,
+                idle_s=self._totals.idle_s,
+                judged_from_s=self._totals.judged_from_s,
+                warmup_s=self._warmup_s,
                 annotation=accounting.annotation,
                 wall_s=round(self._totals.wall_s, 3),
                 exit_code=accounting.exit_code(

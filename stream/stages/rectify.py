@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Final
 
-from stream.geometry.camera import Camera, fit_camera
+from stream.geometry.camera import Camera, RectifiedView
 from stream.geometry.frame_format import FrameFormat, frame_format_of
 from stream.geometry.frame_remap import ENCODER_PX, KEYFRAME_PX, FrameRemap, encode_picture
 from stream.geometry.intrinsics import Intrinsics
@@ -36,26 +36,27 @@ class Rectify(Stage):
         self,
         intrinsics: Intrinsics | None,
         *,
-        balance: float = 0.0,
-        fov_scale: float = 1.0,
+        view: RectifiedView | None = None,
         encoder_px: int = ENCODER_PX,
         resize_mode: ResizeMode = "center-crop",
         keyframe_px: int = KEYFRAME_PX,
         keyframe_fps: float = 1.0,
         device: str | None = None,
+        keyframes_only: bool = False,
     ) -> None:
         """Set up; without ``intrinsics`` pictures are not rectified (``--no-rectify``).
 
-        ``device`` is the torch device if the decoder leaves pictures on the GPU; None if they are in host memory.
+        ``device`` is the torch device if the decoder leaves pictures on the GPU; None if they are in host memory. With
+        ``keyframes_only`` there are no encoder frames.
         """
         self._intrinsics = intrinsics
-        self._balance = balance
-        self._fov_scale = fov_scale
+        self._view = view or RectifiedView()
         self._encoder_px = encoder_px
         self._resize_mode = resize_mode
         self._keyframe_px = keyframe_px
         self._keyframe_fps = keyframe_fps
         self._device = device
+        self._keyframes_only = keyframes_only
         self._clip_size: tuple[int, int] | None = None
         """Width and height of the first picture, upright, pixels."""
         self._camera: Camera | None = None
@@ -77,7 +78,8 @@ class Rectify(Stage):
         if self._keyframe_is_due(item.t_s):
             rgb = remap.keyframe(item.frame)
             yield Keyframe(item.t_s, rgb.shape[1], rgb.shape[0], encode_picture(rgb, ".jpg"))
-        yield EncoderFrame(item.index, item.t_s, item.duration_s, remap.encoder_frame(item.frame), item.arrived_at)
+        if not self._keyframes_only:
+            yield EncoderFrame(item.index, item.t_s, item.duration_s, remap.encoder_frame(item.frame), item.arrived_at)
 
     def snapshot(self) -> State:
         size = None if self._clip_size is None else list(self._clip_size)
@@ -113,7 +115,7 @@ class Rectify(Stage):
         size = frame_format.upright_size
         self._clip_size = self._clip_size or size
         if self._intrinsics is not None and self._camera is None:
-            self._camera = fit_camera(self._intrinsics, *self._clip_size, self._balance, self._fov_scale)
+            self._camera = self._view.camera(self._intrinsics, *self._clip_size)
         return FrameRemap(
             frame_format,
             self._camera if self._camera is None or size == self._clip_size else self._camera.resized(*size),
@@ -127,8 +129,7 @@ class Rectify(Stage):
     def _note(self, frame_format: FrameFormat, remap: FrameRemap, t_s: float) -> None:
         """Record a format that is new, with the time of its first picture."""
         if not self._facts:
-            first = {"balance": self._balance, "fov_scale": self._fov_scale, **remap.facts()}
-            self._facts = {**first, "other_formats": []}
+            self._facts = {**self._view.facts(), **remap.facts(), "other_formats": []}
             return
         others, new = self._facts["other_formats"], frame_format.facts()
         is_known = any(all(known[name] == new[name] for name in new) for known in (self._facts, *others))

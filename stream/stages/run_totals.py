@@ -4,7 +4,7 @@ import time
 
 from stream.pipeline.facts import SegmentClosed, SourceDamaged, StreamOverload
 from stream.pipeline.items import Embedding
-from stream.pipeline.state import State, take
+from stream.pipeline.state import State, take, take_optional
 from stream.records.accounting import LossTracker
 from stream.records.store.checkpoint import Totals
 
@@ -17,6 +17,9 @@ class RunTotals:
         self.segments = 0
         self.anomalous = 0
         """Segments of that kind."""
+        self.idle_s = 0.0
+        self.judged_from_s: float | None = None
+        """Start of the first window that was judged."""
         self._row_shapes: list[list[int]] = []
         """Of the run's arrays, in their order."""
         self._damaged = LossTracker()
@@ -52,6 +55,9 @@ class RunTotals:
         """Count a segment that is on record already."""
         self.segments += 1
         self.anomalous += segment.kind == "anomalous"
+        self.idle_s = round(self.idle_s + segment.idle_s, 6)
+        if self.judged_from_s is None:
+            self.judged_from_s = segment.judged_from_s
 
     def at_barrier(self, events: int) -> Totals:
         """The totals that are saved with the states, after so many events of the chain."""
@@ -62,6 +68,8 @@ class RunTotals:
             "windows": self.windows,
             "segments": self.segments,
             "anomalous": self.anomalous,
+            "idle_s": self.idle_s,
+            "judged_from_s": self.judged_from_s,
             "row_shapes": self._row_shapes,
             "damaged": self._damaged.snapshot(),
             "dropped": self._dropped.snapshot(),
@@ -72,6 +80,8 @@ class RunTotals:
         self.windows = take(state, "windows", int)
         self.segments = take(state, "segments", int)
         self.anomalous = take(state, "anomalous", int)
+        self.idle_s = take(state, "idle_s", float)
+        self.judged_from_s = take_optional(state, "judged_from_s", float)
         self._row_shapes = take(state, "row_shapes", list)
         self._damaged.restore(take(state, "damaged", dict))
         self._dropped.restore(take(state, "dropped", dict))

@@ -25,6 +25,7 @@ from rich.progress import (
 )
 
 from stream.errors import printable
+from stream.ui.styles import ASIDE, DONE, RUNNING
 from stream.ui.text import clock, print_line
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ SECONDS: Final = Unit(clock, 10.0, (TimeRemainingColumn,))
 BYTES: Final = Unit(
     lambda amount: f"{amount / 1e6:.1f}", 1e5, (DownloadColumn, TransferSpeedColumn, TimeRemainingColumn), " MB"
 )
+PICTURES: Final = Unit(lambda amount: f"{amount:.0f}", 20.0, (MofNCompleteColumn, TimeRemainingColumn), " pictures")
 STEPS: Final = Unit(lambda amount: f"{amount:.0f}", 1.0, (MofNCompleteColumn, TimeRemainingColumn))
 
 
@@ -101,7 +103,8 @@ def fetch_progress(console: Console, name: str, *, as_notes: bool = False) -> "I
 def bar(console: Console, *columns: ProgressColumn, transient: bool = False) -> Progress:
     """A bar with its description on the left and ``columns`` on the right; it takes the room that these leave."""
     text = TextColumn("{task.description}", markup=False)
-    return Progress(text, BarColumn(bar_width=None), *columns, console=console, transient=transient, expand=True)
+    drawn = BarColumn(bar_width=None, style=ASIDE, complete_style=RUNNING, finished_style=DONE)
+    return Progress(text, drawn, *columns, console=console, transient=transient, expand=True)
 
 
 class _LineJob:

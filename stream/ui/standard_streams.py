@@ -15,6 +15,8 @@ import os
 import stat
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
 from stream.errors import EgocleanError, ExitCode, NoRoomError, exit_code_of, printable
@@ -174,6 +176,17 @@ class _Streams:
         if _may_block(self._err.fd):
             self._libraries = _echo_libraries()
 
+    def redirect(self, fd: int) -> None:
+        for number in (_STDOUT, _STDERR, self._out.fd, self._err.fd):
+            os.dup2(fd, number, inheritable=number in (_STDOUT, _STDERR))
+
+    def redirect_output(self, fd: int) -> None:
+        self._writers[0].close(_EXIT_WAIT_S)
+        os.dup2(fd, _STDOUT)
+        os.dup2(fd, self._out.fd, inheritable=False)
+        self._writers[0] = OutputWriter(self._out.fd, self._out.name)
+        self._out.hand_over(self._writers[0])
+
     def finish(self) -> None:
         if self._libraries is not None:
             _redirect(_STDERR, os.devnull)
@@ -204,6 +217,23 @@ def never_wait() -> None:
     """From now on drop output instead of waiting for its reader: the program runs a chain, or is about to end."""
     if _streams is not None:
         _streams.never_wait()
+
+
+def redirect_messages(fd: int | None) -> None:
+    """Write both streams to another file from now on, in a process whose output is its log; None: to nowhere."""
+    if _streams is not None:
+        with _file(fd) as target:
+            _streams.redirect(target)
+
+
+def redirect_output(fd: int | None) -> None:
+    """Write standard output to another file from now on; None: to nowhere. What was printed before is written first.
+
+    For a process that never waits, and whose standard output is not standard error's file.
+    """
+    if _streams is not None:
+        with _file(fd) as target:
+            _streams.redirect_output(target)
 
 
 def finish() -> None:
@@ -245,6 +275,19 @@ def _is_open(number: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def _file(fd: int | None) -> Iterator[int]:
+    """The descriptor, or for None one of ``/dev/null``."""
+    if fd is not None:
+        yield fd
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        yield nowhere
+    finally:
+        os.close(nowhere)
 
 
 def _redirect(number: int, path: str) -> None:

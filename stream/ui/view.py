@@ -1,29 +1,18 @@
-"""Views of a run: a live table in a terminal, plain lines in a pipe, JSON lines for programs."""
+"""Views of a run: plain lines in a pipe, JSON lines for programs. The one for a terminal is ``stream.ui.live``."""
 
 import json
-from collections import deque
 from typing import Any, Final, Protocol
 
 import click
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
-from stream.errors import printable
+from stream.errors import is_stop
 from stream.records.schema import events
 from stream.records.schema.health import now
 from stream.records.store.event_log import as_json
 from stream.ui.notes import Level, Note
-from stream.ui.progress import bar
-from stream.ui.text import action_text, clock, describe, print_line
+from stream.ui.text import describe, print_line
 
-_ROWS = 12
-_ROWS_MIN: Final = 3
-"""Segments that are shown in the lowest terminal."""
-_LINES_BESIDE: Final = 3
-"""Lines beside segments and notes: the header, the bar and the cursor's."""
 _LEVELS: Final[dict[str, Level]] = {
     "source.damaged": "warning",
     "source.lost": "warning",
@@ -47,6 +36,10 @@ class View(Protocol):
         """The source is decoded up to ``t_s`` of ``duration_s``, its length by its header."""
         ...
 
+    def status(self, text: str) -> None:  # noqa: ARG002 - only a terminal can replace it later
+        """Show what the run does or waits for; in a terminal alone."""
+        return
+
     def event(self, event: events.Event) -> None:
         """Show an event, which is on disk."""
         ...
@@ -60,11 +53,13 @@ class View(Protocol):
         ...
 
 
-class PlainView:
-    """A line for each event."""
+class PlainView(View):
+    """A line for each event; a failure is printed by the command that it ends."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, prefix: str = "") -> None:
+        """``prefix`` of every line."""
         self._console = console
+        self._prefix = prefix
 
     def begin(self, run_id: str) -> None:
         """The run's first event names it."""
@@ -73,101 +68,18 @@ class PlainView:
         """Events show the progress in a pipe."""
 
     def event(self, event: events.Event) -> None:
-        if line := describe(event):
+        has_failed = isinstance(event, events.RunFailed) and not is_stop(event.exit_code)
+        if not has_failed and (line := describe(event)):
             self.note(Note(line))
 
     def note(self, note: Note) -> None:
-        print_line(self._console, note.text)
+        print_line(self._console, f"{self._prefix}{note.text}")
 
     def close(self) -> None:
         """Nothing is buffered."""
 
 
-class LiveView:
-    """A table of the latest segments above a bar with position, speed and time left.
-
-    It never outgrows the terminal: a segment has one line, on which a long description ends with an ellipsis (the whole
-    one is in the records), notes are folded between words, and as many segments are shown as there is room for.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._rows: deque[events.SegmentClosed | events.SegmentOpened] = deque(maxlen=_ROWS)
-        self._descriptions: deque[tuple[str, str]] = deque(maxlen=_ROWS)
-        """Name and description of each annotated segment."""
-        self._notes: deque[str] = deque(maxlen=4)
-        self._console = console
-        self._bar = bar(console)
-        self._task = self._bar.add_task("starting", total=None)
-        self._live = Live(self._render(), console=console, refresh_per_second=8)
-        self._live.start()
-
-    def begin(self, run_id: str) -> None:
-        """The run's first event names it."""
-
-    def progress(self, t_s: float, duration_s: float | None, speed: float) -> None:
-        left = f", {clock((duration_s - t_s) / speed)} left" if duration_s and speed and t_s <= duration_s else ""
-        self._bar.update(
-            self._task, completed=t_s, total=duration_s, description=f"{clock(t_s)}  {speed:.1f} x real time{left}"
-        )
-        self._live.update(self._render())
-
-    def event(self, event: events.Event) -> None:
-        match event:
-            case events.SegmentOpened():
-                self._rows.append(event)
-            case events.SegmentClosed():
-                others = [row for row in self._rows if row.segment_id != event.segment_id]
-                self._rows = deque([*others, event], maxlen=_ROWS)
-            case events.SegmentAnnotated():
-                self._descriptions.append((event.segment_id, action_text(event)))
-            case _ if line := describe(event):
-                self._notes.append(printable(line))
-        if isinstance(event, events.RunFinished):
-            end_s = event.decoded_s
-            self._bar.update(self._task, completed=end_s, total=end_s, description=clock(end_s))
-        self._live.update(self._render())
-
-    def note(self, note: Note) -> None:
-        self._notes.append(printable(note.text))
-        self._live.update(self._render())
-
-    def close(self) -> None:
-        self._live.stop()
-
-    def _render(self) -> RenderableType:
-        width, height = self._console.size
-        notes = [line for note in self._notes for line in Text(note).wrap(self._console, width)]
-        notes = notes[-max(1, height - _LINES_BESIDE - _ROWS_MIN) :]
-        table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
-        for name in ("segment", "from", "to", "kind", ""):
-            table.add_column(name, no_wrap=True)
-        descriptions = dict(self._descriptions)
-        room = max(_ROWS_MIN, height - _LINES_BESIDE - len(notes))
-        for row in list(self._rows)[-room:]:
-            cells = [escape(printable(cell)) for cell in _cells(row, descriptions.get(row.segment_id))]
-            table.add_row(*cells, style="yellow" if row.kind == "anomalous" else None)
-        return Group(table, *notes, self._bar)
-
-
-def _cells(row: events.SegmentClosed | events.SegmentOpened, words: str | None) -> tuple[str, ...]:
-    if isinstance(row, events.SegmentOpened):
-        return row.segment_id, clock(row.t_start_s), "...", row.kind, "open"
-    return row.segment_id, clock(row.t_start_s), clock(row.t_end_s), row.kind, words or _figures(row)
-
-
-def _figures(segment: events.SegmentClosed) -> str:
-    """What is known of a segment without a description, in at most 40 characters; all of it is in the records."""
-    parts = []
-    if segment.score_mean is not None:
-        parts.append(f"score {segment.score_mean:.3f}")
-    if segment.period_s is not None:
-        parts.append(f"every {segment.period_s:.1f} s")
-    if segment.damaged_s:
-        parts.append(f"{segment.damaged_s:.1f} s lost")
-    return ", ".join(parts)
-
-
-class JsonView:
+class JsonView(View):
     """JSON lines: events, as they are on disk, on standard output, and notes on standard error.
 
     All lines have ``time``, ``level``, ``run_id`` and ``segment_id``, null where there is none. Events add their own
@@ -206,8 +118,3 @@ class JsonView:
 
 def _line(fields: dict[str, Any]) -> str:
     return json.dumps(fields)
-
-
-def make_view(console: Console) -> View:
-    """Make the live view for a terminal, and plain lines for anything else."""
-    return LiveView(console) if console.is_terminal else PlainView(console)

@@ -83,6 +83,7 @@ def open_stream(source: Source, hwaccel: "HWAccel | None" = None) -> Iterator["t
 def _open_container(source: Source, hwaccel: "HWAccel | None") -> Iterator["InputContainer"]:
     import av
 
+    _silence_libav()
     decoder_options = {"max_pixels": str(MAX_PIXELS)}  # libav may decode a picture to learn its format
     if (connected := source.connect(decoder_options)) is not None:
         with connected:
@@ -105,6 +106,17 @@ def _open_container(source: Source, hwaccel: "HWAccel | None") -> Iterator["Inpu
             file.is_recognised = True
         with container:
             yield container
+
+
+def _silence_libav() -> None:
+    """Return PyAV to its default, in which libav's messages are dropped.
+
+    With a log level, libav's threads wait for Python's lock to log an error, while the thread that frees their decoder
+    holds that lock and waits for them: a deadlock. Importing torchvision 0.22 sets one.
+    """
+    import av
+
+    av.logging.set_level(None)
 
 
 def holds_video(file: File, offset: int, size_bytes: int) -> bool:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias, cast
 import av
 
 from stream.errors import UsageError
+from stream.video.scheduling import unchanged_scheduling
 
 Codec: TypeAlias = Literal["hevc", "h264", "av1"]
 
@@ -26,6 +27,8 @@ _SVT_PRESETS = {
 """SVT-AV1 numbers its presets; the names are those of x264 and x265, by speed."""
 _LEAST_HEVC_PX = 32
 """With lower pictures x265 4.2 writes beyond its own memory, unless their width is a multiple of its coding unit's."""
+_WITHOUT_DTS = 2
+"""x265 4.2 leaves the DTS unset in a video of one or two pictures that may have B-frames."""
 _RGB, _BT601 = 0, 6
 _FULL_RANGE = 2
 
@@ -39,7 +42,7 @@ class Coding:
     """Constant rate factor: 0 is lossless or nearly so, 51 the worst."""
     preset: str = "fast"
     gop: int | None = None
-    """Largest number of frames from one keyframe to the next; None: the encoder's default."""
+    """Largest number of frames from one keyframe to the next, across which no frame refers; None: the encoder's."""
     b_frames: bool = True
     """Whether frames may refer to later ones; readers that seek by index are faster and safer without."""
     reproducible: bool = False
@@ -59,8 +62,9 @@ class Coding:
             options["bf"] = "0"
         if self.codec == "h264":
             return {**options, "threads": "1"} if self.reproducible else options
+        closed = "" if self.gop is None else ":no-open-gop=1"
         threads = ":pools=none:frame-threads=1" if self.reproducible else ""
-        return {**options, "x265-params": f"{_QUIET}{threads}"}
+        return {**options, "x265-params": f"{_QUIET}{closed}{threads}"}
 
 
 class Tags(NamedTuple):
@@ -98,7 +102,7 @@ class VideoWriter:
         self._stream = cast("av.VideoStream", container.add_stream(_ENCODERS[coding.codec], rate=timing.rate))
         self._tick = timing.tick
         self._tags = tags
-        self._next_pts = 0
+        self._next_pts = self._frames = 0
         context = self._stream.codec_context
         if coding.codec == "hevc" and min(size) < _LEAST_HEVC_PX:
             raise _refused(coding, size)
@@ -112,7 +116,8 @@ class VideoWriter:
         if coding.codec == "av1":
             os.environ.setdefault("SVT_LOG", "1")  # errors alone: it writes to standard error by itself
         try:
-            context.open()
+            with unchanged_scheduling():
+                context.open()
         except (av.FFmpegError, ValueError) as error:
             raise _refused(coding, size) from error
 
@@ -121,13 +126,18 @@ class VideoWriter:
         frame.pts = max(self._next_pts, round(t_s / self._tick))
         frame.time_base = self._tick
         self._next_pts = frame.pts + 1
+        self._frames += 1
         for name, value in self._tags._asdict().items():
             setattr(frame, name, value)
         self._container.mux(self._stream.encode(frame))
 
     def flush(self) -> None:
         """Write the frames that the encoder still holds."""
-        self._container.mux(self._stream.encode())
+        packets = self._stream.encode()
+        if self._frames <= _WITHOUT_DTS and self._stream.codec_context.name == "libx265":
+            for packet in packets:
+                packet.dts = packet.pts  # of so few, none is reordered
+        self._container.mux(packets)
 
 
 def _refused(coding: Coding, size: tuple[int, int]) -> UsageError:
@@ -148,7 +158,7 @@ class VideoTiming(NamedTuple):
 
 @contextmanager
 def video_writer(
-    path: Path, coding: Coding, size: tuple[int, int], tags: Tags, timing: VideoTiming
+    path: Path, coding: Coding, size: tuple[int, int], tags: Tags, timing: VideoTiming, comment: str = ""
 ) -> Iterator[VideoWriter]:
     """A writer to ``path``, regardless of its extension; the file is complete when the block ends.
 
@@ -158,12 +168,15 @@ def video_writer(
         size: Width and height, pixels, even.
         tags: Of the pixels.
         timing: MP4 counts in a multiple of its tick, so that every PTS is kept.
+        comment: What the file says about itself, if anything.
 
     Raises:
         UsageError: the encoder does not take such pictures, or has no such preset.
         OSError: the file cannot be written.
     """
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        if comment:
+            container.metadata["comment"] = comment
         writer = VideoWriter(container, coding, size, tags, timing)
         yield writer
         writer.flush()

@@ -148,6 +148,7 @@ def plain(value: object) -> object:
     return value.tobytes() if isinstance(value, np.ndarray) else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLIPS)
 def test_what_follows_is_the_same_at_every_barrier(kind: str, tmp_path: Path) -> None:
     """Cut behind each barrier, the rest gives the same keyframes, damage, embeddings, segments, states and end."""

@@ -15,6 +15,8 @@ from tests.support.inline import run_here
 from tests.support.runs import write_intrinsics
 from tests.support.tiny_models import save_tiny_vjepa2
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("lens", ["none", "elsewhere"])
 def test_compare_takes_the_runs_lens_and_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lens: str) -> None:

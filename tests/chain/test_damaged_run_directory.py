@@ -15,6 +15,8 @@ from tests.support.inline import run_inline
 from tests.support.resumed import GRID, assert_same, story
 from tests.support.runs import write_intrinsics
 
+pytestmark = pytest.mark.slow
+
 FPS = 8
 CHECKPOINT_S = 5.0
 """Stream time between two checkpoints here."""

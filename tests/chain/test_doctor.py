@@ -1,18 +1,24 @@
 """The doctor on real clips, as a command."""
 
 import json
+import re
+import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from stream.config import Options
 from stream.doctor.clip import PlannedRun
+from stream.errors import ExitCode
 from tests.support.clips import make_clip
 from tests.support.inline import run_here, run_inline
 from tests.support.runs import write_intrinsics
 from tests.support.tiny_qwen import save_tiny_qwen
 
 GRID = ("--encoder", "grid")
+
+pytestmark = pytest.mark.slow  # the plan of an encoder with weights needs torch
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +33,42 @@ def test_good_clip_on_this_machine(clip: Path, tmp_path: Path) -> None:
     """Where a run would end well nothing fails, every line says ok or warn, and nothing is written."""
     result = run_here("doctor", clip, *GRID, "--out", tmp_path / "runs")
     assert (result.returncode, result.stderr) == (0, "")
-    levels = {line[5:24].strip(): line[:5].strip() for line in result.stdout.splitlines()}
+    *lines, last = result.stdout.splitlines()
+    levels = {line[5:24].strip(): line[:5].strip() for line in lines}
     assert {levels[name] for name in ("hevc", "source", "stream", "lens", "encoder", "size", "speed")} == {"ok"}
     assert set(levels.values()) <= {"ok", "warn"}
+    assert last.endswith(f"{list(levels.values()).count('ok')} ok")
+    assert "problem" not in last
     assert "hevc, 128x96, 30.00 fps" in result.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_slow_machine_has_a_speed(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial lasts until the first picture, however long that takes."""
+    monkeypatch.setattr("stream.doctor.clip._SAMPLE_S", -1.0)
+    result = run_here("doctor", clip, *GRID, "--out", tmp_path / "runs")
+    assert result.returncode == 0
+    assert "x real time here" in result.stdout
+
+
+def test_a_folder_has_a_plan(clip: Path, tmp_path: Path) -> None:
+    """Several clips, also in a tar: how many, how long, what they take; one that cannot be read fails, and is first."""
+    for name in ("a", "b"):
+        shutil.copy(clip, tmp_path / f"{name}.mp4")
+    (tmp_path / "bad.mp4").write_text("no video at all\n" * 500)
+    with tarfile.open(tmp_path / "part.tar", "w") as tar:
+        tar.add(clip, "c.mp4")
+    write_intrinsics(tmp_path)
+    result = run_here("doctor", tmp_path, *GRID, "--price-per-hour", "3600", "--jobs", "2", "--out", tmp_path / "runs")
+    first, *lines, last = result.stdout.splitlines()
+    assert result.returncode == ExitCode.INPUT
+    assert first.startswith(f"FAIL  clip               {tmp_path}/bad.mp4 is not a video")
+    assert "ok    clips              4 clips, 0:00:18.0 of video" in lines
+    (plan,) = [line for line in lines if line.startswith("ok    plan ")]
+    assert re.search(
+        r"3 clips in about 0:\d\d:\d\d, one after the other \(--jobs 2 takes less .*\); \$\d+\.\d\d at \$3600", plan
+    )
+    assert last.startswith("1 problem, ")
 
 
 def test_json_has_the_same_figures(tmp_path: Path) -> None:
@@ -83,7 +120,7 @@ def test_annotator_is_in_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     words = ("--annotator-model", named) if named else ()
     result = run_here("doctor", *GRID, "--annotator", "qwen", *words, "--vram-budget-gib", "23", "--out", tmp_path)
-    (report,) = [line for line in result.stdout.splitlines() if line[5:].split()[0] == "vram"]
+    (report,) = [line for line in result.stdout.splitlines() if line[5:].startswith(" vram ")]
     assert (result.returncode, report[:5].strip()) == (0, "ok"), result.stdout
     assert "annotate 23.0 GiB at most" in report
 

@@ -21,6 +21,7 @@ FRAMES = [30, 22, 28]
 FIRST = [0, 30, 52]
 
 
+@pytest.mark.slow
 def test_every_frame_of_every_clip_is_the_frame_of_its_time(exported: Path) -> None:
     clips = [exported / "clips" / "clips" / f"clip-s{number:04d}.mp4" for number in range(3)]
     for clip, first, frames in zip(clips, FIRST, FRAMES, strict=True):

@@ -14,6 +14,8 @@ from tests.support.full_disk import largest_file
 from tests.support.hub_server import point_client_at, serving
 from tests.support.inline import run_here, run_inline
 
+pytestmark = pytest.mark.slow
+
 FORMATS = "clips,lerobot,webdataset"
 GRID = ("--encoder", "grid", "--window", "16@8")
 

@@ -30,6 +30,7 @@ def without_outcome(run: Path, segment_id: str) -> None:
     log.write_text("".join(json.dumps({**each, "seq": seq}) + "\n" for seq, each in enumerate(left)))
 
 
+@pytest.mark.slow
 def test_a_segment_that_is_described_after_the_next_one_keeps_its_place(tmp_path: Path) -> None:
     run = make_coded_run(tmp_path, segments=WORDS)
     export(run, tmp_path / "whole")

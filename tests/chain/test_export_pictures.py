@@ -62,6 +62,7 @@ def texts_at(group: "zarr.Group", frame: int) -> list[str]:
     return [span["text"] for span in spans if span["start_idx"] <= frame < span["end_idx"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(3))
 def test_every_index_of_an_hdf5_episode_is_its_frame(exported: Path, number: int) -> None:
     with h5py.File(exported / f"egohumanoid/episode_{number}.hdf5") as file:
@@ -122,6 +123,7 @@ def test_a_zarr_episode_may_be_longer_than_a_shard(
     assert (whole.shape, whole.shards) == ((100,), (100,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lost",
     [
@@ -177,7 +179,7 @@ def test_a_missing_package_is_named_before_any_work(
     monkeypatch.setitem(sys.modules, module, None)
     result = run_here("export", formats, coded_run, "--to", tmp_path / "set", "--video", "raw")
     assert result.returncode == 5
-    assert f"install the extra `{extra}`" in result.stderr
+    assert f"this format needs {module}: pip install -e '.[{extra}]'" in result.stderr
     assert not (tmp_path / "set").exists()
 
 

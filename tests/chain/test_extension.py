@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md says what adds an encoder, an annotator, a stage, an exporter, a source or a calibration format.
+"""ARCHITECTURE.md says what adds an encoder, annotator, stage, exporter, source, lens model or calibration format.
 
 With one module and one line: each test adds a toy, written here as its module would be, by one line in the table that
 ARCHITECTURE.md names, and runs a clip with it. Nothing else is touched.
@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import exporters.table
 import models.annotators.table
 import models.encoders.table
 import stream.geometry.calibrations.table
+import stream.geometry.lenses.table
 import stream.runtime.processes
 import stream.sources.table
 from exporters.dataset.data_set import DataSet
@@ -33,8 +35,11 @@ from stream.engines.table import run_prepared
 from stream.errors import ExitCode, IntrinsicsError, UsageError
 from stream.geometry.calibrations.document import Document
 from stream.geometry.calibrations.table import FORMATS
-from stream.geometry.intrinsics import Intrinsics, intrinsics_of
-from stream.pipeline.items import Embedding, Item
+from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.kannala_brandt import KannalaBrandt
+from stream.geometry.lenses.pinhole import Pinhole
+from stream.geometry.lenses.table import LENSES, intrinsics_of
+from stream.pipeline.items import Embedding, Float32, Float64, Item
 from stream.pipeline.stage import Stage
 from stream.run.prepare import prepare
 from stream.runtime.process_spec import ProcessSpec, Work, WorkContext
@@ -154,6 +159,7 @@ class ToyStage(Stage):
         yield item
 
 
+@pytest.mark.slow
 def test_a_stage(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A toy stage in a process of its own, between two others, sees what goes through; the results stay the same."""
     assert is_named_for("a stage", stream.runtime.processes)
@@ -194,6 +200,7 @@ def write_names(data_set: DataSet, folder: Path) -> None:
     (folder / "names.txt").write_text("".join(f"{row.episode.key}\n" for row in data_set.rows))
 
 
+@pytest.mark.slow
 def test_a_format_of_data_sets(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy format is written by the command, under its name."""
     assert is_named_for("a format of data sets", exporters.table)
@@ -230,7 +237,7 @@ class ToyFormat:
         return document.text == "toy"
 
     def read(self, document: Document) -> Intrinsics:  # noqa: ARG002 - a toy
-        return intrinsics_of(128, 96, (40.0, 40.0), (63.5, 47.5), [0.0] * 4)
+        return intrinsics_of(KannalaBrandt, (128, 96), (40.0, 40.0), (63.5, 47.5), [0.0] * 4)
 
 
 def test_a_calibration_format(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,3 +251,35 @@ def test_a_calibration_format(clip: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(table, "FORMATS", (ToyFormat(), *FORMATS))
     recorded = manifest(run(clip, tmp_path / "runs", **lens))
     assert (recorded["intrinsics_format"], recorded["intrinsics"]["fx"]) == ("toy", 40.0)
+
+
+class ToyLens(Pinhole):
+    """A pinhole camera whose picture is turned by half a turn."""
+
+    NAMES = ("toy",)
+
+    model: Literal["toy"]  # type: ignore[assignment]  # pydantic takes the last one
+
+    def project(self, rays: Float64) -> Float64:
+        return -rays
+
+    def unproject(self, points: Float64) -> Float64:
+        return points
+
+    def locate(self, k: Float64, pinhole: Float64, size: tuple[int, int]) -> tuple[Float32, Float32]:
+        x, y = super().locate(k, pinhole, size)
+        return x[::-1, ::-1], y[::-1, ::-1]
+
+
+def test_a_lens_model(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A calibration that names the toy is read, and the clip is rectified with it."""
+    table = stream.geometry.lenses.table
+    assert is_named_for("a lens model", table)
+    values = {"model": "toy", "image_width": 128, "image_height": 96, "fx": 80.0, "fy": 80.0, "cx": 63.5, "cy": 47.5}
+    (tmp_path / "lens.json").write_text(json.dumps(values))
+    lens = {"lens.rectify": True, "lens.intrinsics": tmp_path / "lens.json"}
+    with pytest.raises(IntrinsicsError, match="'model' is 'toy', and only fisheye"):
+        run(clip, tmp_path / "runs", **lens)
+    monkeypatch.setattr(table, "LENSES", (ToyLens, *LENSES))
+    recorded = manifest(run(clip, tmp_path / "runs", **lens))
+    assert (recorded["intrinsics"], recorded["rectification"]["lens_model"]) == (values, "toy")

@@ -32,6 +32,7 @@ def lines(printed: str) -> list[dict[str, Any]]:
     return records
 
 
+@pytest.mark.slow
 def test_standard_output_is_the_events(clip: Path, tmp_path: Path) -> None:
     """Events are printed as they are on disk, each with its run and its segment. All other messages are JSON, too."""
     run_dir = tmp_path / "clip"

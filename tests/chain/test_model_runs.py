@@ -15,6 +15,8 @@ from tests.support.inline import run_inline
 from tests.support.runs import manifest, write_intrinsics
 from tests.support.tiny_models import TINY_DIMS, save_tiny_vjepa2
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 
 def test_real_model_runs_in_the_chain(tmp_path: Path) -> None:
     """V-JEPA 2 runs in the chain from a local folder, at its own frame size, and the record names its weights."""

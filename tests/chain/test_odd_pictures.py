@@ -10,6 +10,8 @@ from tests.support.inline import run_inline
 from tests.support.run_directory import assert_valid
 from tests.support.runs import manifest, write_intrinsics
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("width_px", "height_px", "rotation_deg"),

@@ -1,6 +1,7 @@
 """Runs in real time by the inline engine, on a fake clock."""
 
 import signal
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.encoders.encoder import ClipEmbedding, UInt8
-from models.encoders.grid import GridEncoder
+from models.encoders.cpu_store import Done
+from models.encoders.grid import GridFrameStore
 from stream.records.latencies import closing_s
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
@@ -51,6 +52,7 @@ def test_a_run_keeps_the_clips_pace(clip: Path, tmp_path: Path) -> None:
     assert sum(clock.waits_s) == pytest.approx(LAST_FRAME_S, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_run_in_real_time_records_its_latency(clip: Path, tmp_path: Path) -> None:
     """Latency is measured by the clock, and is never below that of the detector. A run at full speed records none."""
     assert run(clip, tmp_path / "live")[0] == 0
@@ -68,14 +70,14 @@ def test_time_spent_on_work_is_not_waited_for_again(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that is busy for a part of the time waits for the rest of it only."""
-    encode, work_s = GridEncoder.encode, 0.6
+    encode, work_s = GridFrameStore.encode, 0.6
     with fake_clock() as clock:
 
-        def slow(encoder: GridEncoder, window: UInt8) -> ClipEmbedding:
+        def slow(store: GridFrameStore, windows: Sequence[Sequence[int]]) -> Done:
             clock.now_s += work_s
-            return encode(encoder, window)
+            return encode(store, windows)
 
-        monkeypatch.setattr(GridEncoder, "encode", slow)
+        monkeypatch.setattr(GridFrameStore, "encode", slow)
         assert run_inline(clip, *OPTIONS, "--pace", "realtime", "--out", tmp_path).returncode == 0
     windows = len(np.load(tmp_path / "clip" / "clip_ts.npy"))
     assert windows >= 3

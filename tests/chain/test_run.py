@@ -62,6 +62,7 @@ def test_run_keeps_its_promises(finished: Path) -> None:
     assert not list(run_dir.glob("**/*.part"))
 
 
+@pytest.mark.slow
 def test_manifest_has_the_provenance(clip: Path, tmp_path: Path) -> None:
     """``run.json`` holds the source's hash, the lens, the encoder under its own name, the options and what it cost."""
     run_inline(clip, *GRID, "--out", tmp_path, "--balance", "0.5", "--price-per-hour", "3.6")
@@ -81,6 +82,21 @@ def test_manifest_has_the_provenance(clip: Path, tmp_path: Path) -> None:
     assert recorded["usage"]["dollars"] == pytest.approx(recorded["usage"]["wall_s"] * 0.001, rel=0.01)
 
 
+@pytest.mark.slow
+def test_an_approximate_lens_is_named_first_and_in_the_record(clip: Path, tmp_path: Path) -> None:
+    """``--lens`` takes the place of the calibration beside the clip; the first line and ``run.json`` say what it is."""
+    done = run_inline(clip, *GRID, "--out", tmp_path, "--lens", "phone", "--new-camera", "opencv")
+    assert done.stdout.splitlines()[0].startswith("the lens is an approximate preset phone")
+    recorded = manifest(tmp_path / "clip")
+    assert recorded["intrinsics_format"] == "approximate preset phone"
+    assert recorded["intrinsics"]["model"] == recorded["rectification"]["lens_model"] == "pinhole"
+    assert recorded["rectification"]["new_camera"] == "opencv"
+    again = run_inline(clip, *GRID, "--out", tmp_path)
+    assert again.returncode == 2
+    assert "lens.preset" in again.stderr
+
+
+@pytest.mark.slow
 def test_two_runs_record_the_same(clip: Path, finished: Path, tmp_path: Path) -> None:
     """The same clip with the same options gives the same arrays and the same events, times of day aside."""
     assert run_inline(clip, *GRID, "--out", tmp_path).returncode == 0
@@ -92,6 +108,7 @@ def test_two_runs_record_the_same(clip: Path, finished: Path, tmp_path: Path) ->
     assert stories[0] == stories[1]
 
 
+@pytest.mark.slow
 def test_keyframes_are_rectified_pictures(clip: Path, tmp_path: Path) -> None:
     """Keyframes come once a second, at the asked size, and differ from what the lens saw."""
     run_inline(clip, *GRID, "--out", tmp_path / "a", "--keyframe-px", "64")
@@ -103,6 +120,7 @@ def test_keyframes_are_rectified_pictures(clip: Path, tmp_path: Path) -> None:
     assert np.abs(one.astype(int) - other.astype(int)).mean() > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", [range(125, 140), range(120, 180)], ids=["a torn group", "whole groups"])
 def test_damaged_clip_is_reported_and_exits_4(clip: Path, tmp_path: Path, without: range) -> None:
     """A clip with lost packets is run to its end; the lost time is recorded and accounted for; the code is 4."""
@@ -120,6 +138,7 @@ def test_damaged_clip_is_reported_and_exits_4(clip: Path, tmp_path: Path, withou
     assert end.decoded_s == pytest.approx(end.skipped_s + end.damaged_s, abs=5e-4)
 
 
+@pytest.mark.slow
 def test_finished_run_is_not_repeated(clip: Path, out: Path) -> None:
     """The same command finds the finished run, says so, and changes nothing; --overwrite runs the clip again."""
     before = (out / "clip" / "events.jsonl").read_bytes()
@@ -131,6 +150,7 @@ def test_finished_run_is_not_repeated(clip: Path, out: Path) -> None:
     assert (out / "clip" / "events.jsonl").read_bytes() != before
 
 
+@pytest.mark.slow
 def test_death_after_the_last_event_is_not_a_failure(clip: Path, finished: Path, tmp_path: Path) -> None:
     """The run has finished: the chain is not restarted, and run.json is completed."""
 
@@ -144,7 +164,7 @@ def test_death_after_the_last_event_is_not_a_failure(clip: Path, finished: Path,
     recorded, undisturbed = (events_of(folder / "clip") for folder in (tmp_path, finished))
     assert [event.event for event in recorded] == [event.event for event in undisturbed]
     after = manifest(tmp_path / "clip")
-    assert (after["state"], after["exit_code"], after["encoder"]["model"]) == ("finished", 0, "grid-v1")
+    assert (after["state"], after["exit_code"], after["encoder"]["model"]) == ("finished", 0, "grid-v2")
     left = [{path.name for path in (folder / "clip" / "state").iterdir()} for folder in (tmp_path, finished)]
     assert left[0] == left[1]
 

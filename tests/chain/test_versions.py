@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "eval": ("eval", "runs/clip", "truth.json"),
     "eval of a folder": ("eval", "runs", "truth.json"),
     "health": ("health", "runs/clip"),
+    "show": ("show", "runs/clip"),
     "report": ("report", "runs/clip", "--out", "report.html"),
     "export": ("export", "webdataset", "runs/clip", "--to", "data"),
 }
@@ -63,6 +64,7 @@ FILES: Final[dict[str, Callable[[Path], None]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_newer_run_is_called_newer(copy: Path, command: str, name: str) -> None:
@@ -143,10 +145,12 @@ READ: Final = {
     "analyze": ("events.jsonl", "run.json", "clip_emb.npy", "clip_temb.npy", "clip_ts.npy"),
     "eval": ("events.jsonl", "run.json"),
     "health": ("events.jsonl", "run.json", "health.json"),
+    "show": MISSING,
 }
 """The files that a command may need."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(("command", "name"), [(command, name) for command, names in READ.items() for name in names])
 def test_a_missing_file_is_no_internal_error(copy: Path, command: str, name: str) -> None:

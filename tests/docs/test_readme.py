@@ -68,8 +68,8 @@ def calls() -> Iterator[list[str]]:
 
 def checkout(path: Path) -> Path:
     """A copy of the project's files, with this test's own environment as the one that make would have set up."""
-    for name in ("Makefile", "pyproject.toml", "README.md"):
-        path.mkdir(exist_ok=True)
+    (path / "docker").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "README.md", "docker/requirements-dev.lock"):
         shutil.copy2(ROOT / name, path / name)
     environment = path / ".venv"
     (environment / "bin").mkdir(parents=True)
@@ -137,6 +137,33 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
     assert links
     assert all((page.parent / link).exists() for link in links), links
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_a_page_lead_to_its_headings(page: Path) -> None:
+    """GitHub makes an anchor of a heading so: small letters, hyphens for spaces, no punctuation."""
+    text = page.read_text()
+    anchors = [
+        re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-")
+        for heading in re.findall(r"^##+ (.+)$", text, re.MULTILINE)
+    ]
+    assert [link for link in re.findall(r"\]\(#([^)]+)\)", text) if link not in anchors] == []
+
+
+def test_the_contents_name_every_chapter() -> None:
+    """Those of the README and of the guide, in their order."""
+    for page in PAGES[:2]:
+        text = page.read_text()
+        chapters = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        listed = [title for title in re.findall(r"\[([^\]]+)\]\(#", text) if title in chapters]
+        assert listed == chapters, page
+
+
+def test_a_question_leads_to_every_command() -> None:
+    """The README's table of questions names all commands, and no other."""
+    rows = re.findall(r"^\| [^|]+\? \| (.+) \|$", PAGES[0].read_text(), re.MULTILINE)
+    named = {words.split()[0] for row in rows for words in re.findall(r"`([^`]+)`", row)}
+    assert {word for word in named if not word.startswith("-")} == set(cli.list_commands(click.Context(cli)))
 
 
 def test_the_architecture_names_files_that_exist() -> None:

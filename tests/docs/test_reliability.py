@@ -48,7 +48,7 @@ def test_segments_of_the_soak_are_described(monkeypatch: pytest.MonkeyPatch) -> 
     with answering() as url:
         (outcome,) = OpenAIAnnotator(OpenAISettings(url, MODEL)).annotate([request])
     assert isinstance(outcome, AnnotationAnswer)
-    assert len(parse_answer(outcome.raw, request, outcome.box_space)) == 1
+    assert len(parse_answer(outcome.raw, request, outcome.box_space).actions) == 1
 
 
 def test_peaks_are_not_growth() -> None:

@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from stream.commands.check_rectify import _frame_at
 from stream.errors import SourceError
 from stream.sources.table import open_clip
 from stream.video.container import demuxed
+from stream.video.frame_choice import detailed_frames, frame_at
 from tests.support.clips import Decoded, decode, join_streams, make_clip
 from tests.tools import fuzz
 from tests.tools.mutations import FORMS, MUTATIONS, Form, cut, flip_payload, flip_structure, lie, remux, zero
@@ -111,16 +111,18 @@ def test_truncation_is_reported_at_any_place(forms: dict[str, Path], tmp_path: P
 def test_check_rectify_of_a_broken_clip_finds_a_frame_or_reports_none(
     forms: dict[str, Path], tmp_path: Path, name: str
 ) -> None:
-    """What ``check-rectify`` takes of a clip, from its start and from its middle."""
+    """What ``check-rectify`` takes of a clip: from its start, from its middle, and of its own choice."""
     path = tmp_path / f"broken{FORMS[name].ending}"
     for mutation in MUTATIONS:
         path.write_bytes(MUTATIONS[mutation](forms[name], FORMS[name], Random(f"{name} {mutation} look")))
-        for at_s in (0.0, 0.3):
+        for at_s in (0.0, 0.3, None):
             try:
-                frame = _frame_at(open_clip(str(path)), at_s)
+                source = open_clip(str(path))
+                found = detailed_frames(source, 2) if at_s is None else [frame_at(source, at_s)]
             except SourceError:
                 continue
-            assert frame.width > 0
+            assert all(each.frame.width > 0 for each in found)
+            assert found
 
 
 class _Growing:

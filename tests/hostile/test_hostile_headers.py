@@ -14,7 +14,7 @@ import pytest
 
 from stream.errors import ExitCode, SourceError, UsageError
 from stream.geometry.frame_format import frame_format_of
-from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.table import intrinsics_from
 from stream.pipeline.items import EncoderFrame, Keyframe
 from stream.pipeline.stage import Pipeline, drive
 from stream.sources.table import open_clip
@@ -109,7 +109,7 @@ def test_a_turn_is_a_quarter_turn_for_everyone(tmp_path: Path, name: str) -> Non
         frame_format = frame_format_of(next(container.decode(video=0)))
     assert frame_format.upright_size == (facts.display_width_px, facts.display_height_px)
     shape = {"image_width": facts.display_width_px, "image_height": facts.display_height_px}
-    chain = Pipeline([Decode(source.name, facts), Rectify(Intrinsics.model_validate({**INTRINSICS, **shape}))])
+    chain = Pipeline([Decode(source.name, facts), Rectify(intrinsics_from({**INTRINSICS, **shape}))])
     assert sum(isinstance(item, EncoderFrame) for item in drive(chain, packets(source))) == 3
 
 

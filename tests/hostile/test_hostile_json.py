@@ -19,7 +19,7 @@ from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.camera import fit_camera
 from stream.geometry.frame_format import FrameFormat
 from stream.geometry.frame_remap import FrameRemap
-from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.kannala_brandt import KannalaBrandt
 from stream.records.schema.manifest import SourceRecord as RecordedSource
 from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.table import open_clip
@@ -110,7 +110,7 @@ def test_every_lens_within_the_bounds_is_fitted_or_refused(
     """No combination of values that are let in overflows: finite maps, or an error of the calibration."""
     names = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
     values = dict(zip(names, (*focal, *centre, *k), strict=True))
-    intrinsics = Intrinsics(model="fisheye", image_width=128, image_height=96, **values)
+    intrinsics = KannalaBrandt(model="fisheye", image_width=128, image_height=96, **values)
     try:
         camera = fit_camera(intrinsics, 128, 96)
         FrameRemap(FrameFormat(128, 96, "yuv420p", 0, 2, 0), camera, encoder_px=16, keyframe_px=64)

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from exporters.figures.style import figure_file, title
 from stream.cli import _say
-from stream.commands.doctor import _shown
+from stream.commands.doctor import print_checks
 from stream.doctor.check import Check
 from stream.engines.batch import Outcome, run_in_turn
 from stream.errors import ExitCode, SourceError, printable, sentence_of
@@ -23,10 +24,12 @@ from stream.records.schema import events
 from stream.records.schema.health import Health, now, read_health
 from stream.records.store.event_log import EventLog, read_events
 from stream.sources.address import ClipSpec
+from stream.ui.live import LiveScreen
 from stream.ui.notes import Note, forward_notes, report_error
 from stream.ui.progress import SECONDS, progress
+from stream.ui.screen import PlainScreen
 from stream.ui.text import print_line
-from stream.ui.view import JsonView, LiveView, PlainView, View
+from stream.ui.view import JsonView
 from tests.support.clips import make_clip
 from tests.support.inline import run_here
 from tests.support.runs import run_cli
@@ -112,16 +115,18 @@ def _events() -> Iterator[events.Event]:
     yield events.RunFailed(reason=hostile, exit_code=70, decoded_s=0.0)
 
 
-@pytest.mark.parametrize("kind", [PlainView, LiveView])
-def test_views_show_no_escape(kind: type[PlainView | LiveView]) -> None:
+@pytest.mark.parametrize("kind", [PlainScreen, LiveScreen])
+def test_views_show_no_escape(kind: type[PlainScreen | LiveScreen]) -> None:
     """A terminal sees no sequence but those of the view itself, from events and notes of any content."""
     screen = io.StringIO()
-    view: View = kind(Console(file=screen, force_terminal=True, width=400))
-    for event in _events():
-        view.event(event)
-    view.note(Note(HOSTILE))
-    view.close()
-    assert harmless(screen.getvalue().replace("\r\n", "\n").replace("\r", ""))
+    with kind(Console(file=screen, force_terminal=True, width=400)) as shown:
+        view = shown.view(HOSTILE)
+        for event in _events():
+            view.event(event)
+        view.note(Note(HOSTILE))
+        view.close()
+    own = r"\r|\x1b\[(?:[KCJ]|\d+A|\?7[lh])"
+    assert harmless(re.sub(own, "", screen.getvalue()))
 
 
 def test_json_for_programs_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +174,8 @@ def test_meters_notes_and_lists_show_no_escape(capsys: pytest.CaptureFixture[str
         fail_fast=False,
     )
     assert harmless(screen.getvalue().replace("\r", "").replace("\x1b[2K", ""))
-    list(_shown([Check("clip", "FAIL", HOSTILE, HOSTILE)]))
+    for shown in (Console(width=80), Console(force_terminal=True, width=80)):
+        print_checks([Check("clip", "FAIL", HOSTILE, HOSTILE)], shown)
     logging.getLogger("stream.sources.tar").info("finding the clips in %s", LOGGED)
     output = capsys.readouterr()
     assert harmless(output.out)

@@ -143,23 +143,26 @@ def test_a_long_clip_in_a_tar_is_decoded_whole(number: str, frames: int, decoded
 
 
 @pytest.mark.parametrize(
-    ("name", "size"),
+    ("name", "size", "least_db"),
     [
-        ("tc_h265_10bits.mp4", (200, 200)),
-        ("tc_h265_video.mp4", (128, 128)),
-        ("exo_sample_h265.ts", (854, 480)),
-        ("exo_sample_android_slow_motion.mp4", (1280, 720)),
-        ("decord_video_90.mov", (320, 568)),
+        ("tc_h265_10bits.mp4", (200, 200), 33.0),
+        ("tc_h265_video.mp4", (128, 128), 36.0),
+        ("exo_sample_h265.ts", (854, 480), 36.0),
+        ("exo_sample_android_slow_motion.mp4", (1280, 720), 36.0),
+        ("decord_video_90.mov", (320, 568), 36.0),
     ],
 )
 def test_a_rectified_file_keeps_times_and_looks_as_keyframes_do(
-    name: str, size: tuple[int, int], tmp_path: Path
+    name: str, size: tuple[int, int], least_db: float, tmp_path: Path
 ) -> None:
-    """10 bit, B-frames, MPEG-TS from 1.467 s on, variable rate, full range and rotation are rectified correctly."""
+    """10 bit, B-frames, MPEG-TS from 1.467 s on, variable rate, full range and rotation are rectified correctly.
+
+    The first one's colours change from pixel to pixel, and a keyframe's chroma is interpolated twice, a video's once.
+    """
     lens = calibration(tmp_path, *size)
     result = invoke(_ODD / name, "--intrinsics", lens, "--out", tmp_path / "out", *FINE)
     assert result.exit_code == 0
     video = tmp_path / "out" / f"{Path(name).stem}_rectified.mp4"
-    assert_rectified(_ODD / name, lens, video, least_db=36.0)
+    assert_rectified(_ODD / name, lens, video, least_db)
     (first, *_) = frames_of(video)
     assert (first.width, first.height) == size

@@ -18,6 +18,7 @@ import tests.tools.ablation.record
 from models.encoders import grid
 from models.encoders.encoder import ENCODER_PX, FRAMES, ClipEmbedding, UInt8
 from models.encoders.grid import GridEncoder
+from models.encoders.grid_histograms import GRID_PX
 from stream.config import Options
 from stream.errors import IntrinsicsError, ModelUnavailableError
 from stream.pipeline.items import Embedding, Packet, SourceEvent
@@ -59,9 +60,9 @@ def variants(clip: Path, *words: str | Path) -> list[dict[str, Any]]:
 
 
 def window(*, moving: bool = True, seed: int = 0) -> UInt8:
-    """(64, 256, 256, 3) frames of one picture, which shakes where it is moving."""
-    picture = textured_frame(ENCODER_PX, ENCODER_PX, seed=seed)
-    return np.stack([np.roll(picture, (number * number) % 23 if moving else 0, axis=1) for number in range(FRAMES)])
+    """(64, 64, 64, 3) frames of one picture, which shakes where it is moving."""
+    picture = textured_frame(GRID_PX, GRID_PX, seed=seed)
+    return np.stack([np.roll(picture, (number * number) % 6 if moving else 0, axis=1) for number in range(FRAMES)])
 
 
 def embedding(both: ClipEmbedding) -> Embedding:
@@ -185,8 +186,9 @@ def _seconds_of_frames(video: bytes, last_s: int) -> Iterator[UInt8]:
         for index, frame in enumerate(container.decode(video=0)):
             if index > last_s * 30 + FRAMES:
                 return
-            picture = cv2.resize(frame.to_ndarray(format="rgb24"), (520, 292))
-            recent = [*recent[1 - FRAMES :], picture[18:274, 132:388].astype(np.uint8, copy=False)]
+            middle = cv2.resize(frame.to_ndarray(format="rgb24"), (520, 292))[18:274, 132:388]
+            picture = cv2.resize(middle, (GRID_PX, GRID_PX), interpolation=cv2.INTER_AREA)
+            recent = [*recent[1 - FRAMES :], picture.astype(np.uint8, copy=False)]
             if index >= FRAMES - 1 and (index - FRAMES + 1) % 30 == 0:
                 yield np.stack(recent)
 

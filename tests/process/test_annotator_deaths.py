@@ -7,7 +7,16 @@ from threading import Event
 import pytest
 
 from stream.records.schema import events
-from tests.support.described import actions, events_of, failures, hang_after, is_annotated, outcomes, release, words
+from tests.support.described import (
+    described_segments,
+    events_of,
+    failures,
+    hang_after,
+    is_annotated,
+    outcomes,
+    release,
+    words,
+)
 from tests.support.inline import run_here
 from tests.support.openai_server import OpenAIServer, serving
 from tests.support.runs import DEADLINE_S, started, wait_for_event, worker_named
@@ -48,7 +57,7 @@ def test_killed_annotator_is_started_again_alone(described_clip: Path, server: O
         assert process.wait(DEADLINE_S) == 0
     assert restarted(run_dir) == ["annotate"]
     assert set(map(tuple, outcomes(run_dir).values())) == {("annotated",)}
-    assert sorted(action["segment_id"] for action in actions(run_dir)) == sorted(outcomes(run_dir))
+    assert sorted(described_segments(run_dir)) == sorted(outcomes(run_dir))
 
 
 def test_segment_that_kills_the_annotator_fails(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
@@ -90,4 +99,4 @@ def test_chain_continues_without_its_annotator(described_clip: Path, server: Ope
     release(server)
     again = run_here("annotate", run_dir)
     assert (again.returncode, again.stderr) == (0, "")
-    assert len({action["segment_id"] for action in actions(run_dir)}) == len(kinds)
+    assert len(described_segments(run_dir)) == len(kinds)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.records.schema import events
-from tests.support.described import actions, events_of, failures, outcomes, words
+from tests.support.described import described_segments, events_of, failures, outcomes, words
 from tests.support.inline import run_here, run_inline
 from tests.support.openai_server import OpenAIServer, ScriptedReply, serving
 
@@ -31,7 +31,7 @@ def test_lost_server_fails_only_its_open_requests(described_clip: Path, tmp_path
                 there.close()
 
         lost_server.strikes = goes
-        asks = ("--annotator-batch", "1", "--annotator-connect-timeout-s", "0")
+        asks = ("--annotator-batch", "1", "--annotator-wait-s", "0")
         assert run_inline(*words(described_clip, tmp_path, lost_server, *asks)).returncode == 4
     last = events_of(run_dir)[-1]
     assert isinstance(last, events.RunFinished)
@@ -40,7 +40,7 @@ def test_lost_server_fails_only_its_open_requests(described_clip: Path, tmp_path
     assert all("has been unreachable for 0 s" in reason for reason in failures(run_dir).values())
     with serving() as server:
         assert run_here("annotate", run_dir, "--annotator-url", server.url).returncode == 0
-    assert len({action["segment_id"] for action in actions(run_dir)}) == len(outcomes(run_dir))
+    assert sorted(described_segments(run_dir)) == sorted(outcomes(run_dir))
 
 
 def test_answer_that_does_not_come_costs_one_segment(

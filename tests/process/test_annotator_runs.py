@@ -12,7 +12,16 @@ import pytest
 
 from stream.records.schema import events
 from stream.runtime.signals import DRAIN_S
-from tests.support.described import actions, assert_described_alike, events_of, hang_after, is_annotated, release, words
+from tests.support.described import (
+    actions,
+    assert_described_alike,
+    described_segments,
+    events_of,
+    hang_after,
+    is_annotated,
+    release,
+    words,
+)
 from tests.support.inline import run_inline
 from tests.support.openai_server import OpenAIServer, serving
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
@@ -124,4 +133,4 @@ def test_interrupted_run_is_resumed(
     resume = run_inline if end is stop else run_cli
     assert resume(*words(described_clip, tmp_path, server)).returncode == 0
     assert_described_alike(run_dir, undisturbed)
-    assert len(server.requests) <= len(actions(run_dir)) - len(before)
+    assert len(server.requests) <= len(described_segments(run_dir)) - len(before)

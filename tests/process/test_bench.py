@@ -43,7 +43,7 @@ def test_bench_without_arguments(tmp_path: Path) -> None:
     for words in (
         "x real time",
         "per video hour",
-        "with the encoder grid-v1",
+        "with the encoder grid-v2",
         "PROJECTION",
         "calculated, not measured",
     ):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import av
 import numpy as np
@@ -13,6 +14,7 @@ from stream.demo.render import render_demo
 from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import FrameRemap
+from stream.geometry.motion import motion_between
 from stream.sources.table import open_clip
 from stream.stages.rectify import Rectify
 from tests.support.clips import make_clip
@@ -31,6 +33,14 @@ def test_all_ways_see_the_same_frames(clip: Path) -> None:
     """Decoding alone, the naive order and the chain with its hop all go through every frame."""
     source = open_clip(str(clip))
     assert [way(source) for way in (chain.decode_only, chain.naive, chain.chain)] == [30, 30, 30]
+
+
+def test_measuring_motion_is_part_of_the_chains_cost(clip: Path) -> None:
+    """Five times a second it is done, and its time is a part of the whole."""
+    with patch("stream.stages.motion.motion_between", wraps=motion_between) as measured:
+        chain_ms, motion_ms = chain.cost_of_motion(open_clip(str(clip)))
+    assert measured.call_count == 4
+    assert 0 < motion_ms < chain_ms / 2
 
 
 def test_naive_order_makes_the_same_encoder_frame(clip: Path) -> None:

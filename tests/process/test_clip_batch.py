@@ -32,5 +32,5 @@ def test_a_signal_ends_the_series(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == ExitCode.SIGTERM
-    assert output.splitlines()[-1].startswith("0 of 2 clips done, 1 not done, 1 not begun;")
+    assert output.splitlines()[-1].startswith("0 of 2 clips done, 1 stopped, 1 not begun;")
     assert not (tmp_path / "runs" / "b").exists()

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -44,7 +45,10 @@ def test_run_without_annotator_is_described_later(tmp_path: Path, server: OpenAI
     layout = run_without(tmp_path)
     before = finish_of(layout.events)
     view, paper = plain_view()
-    assert annotate_run(layout, asks(server), view) == 0
+    with patch.object(view, "status", autospec=True) as status:
+        assert annotate_run(layout, asks(server), view) == 0
+    shown = [call.args[0] for call in status.call_args_list]
+    assert (shown[0], shown[-1]) == ("describing 6 segments", "6 of 6 segments done")
     last = events_of(layout)[-1]
     assert isinstance(last, events.RunFinished)
     assert before is not None
@@ -168,7 +172,7 @@ def test_another_annotator_has_its_own_model(tmp_path: Path, server: OpenAIServe
     layout = finished_run(
         tmp_path, FakeAnnotator(lambda _: []), {"annotator.name": "qwen", "annotator.model": "some/qwen"}
     )
-    with pytest.raises(UsageError, match="the server's name of the model"):
+    with pytest.raises(UsageError, match="needs --annotator-model, the name by which the server calls its model"):
         annotate(layout, nest({"annotator.name": "openai", "annotator.url": server.url}))
     assert annotate(layout, asks(server)) == 0
 

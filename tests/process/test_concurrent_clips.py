@@ -50,7 +50,7 @@ def test_a_bad_clip_does_not_stop_the_others(tmp_path: Path) -> None:
     result = run_cli(*words)
     assert result.returncode == ExitCode.INPUT
     assert "bad.mp4  " in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("2 of 3 clips done, 1 not done;")
+    assert result.stdout.splitlines()[-1].startswith("2 of 3 clips done, 1 failed;")
     assert run_inline(*words[:-2]).stdout.count("nothing to do") == 2
 
 
@@ -80,7 +80,7 @@ def test_lines_for_programs_stay_whole(tmp_path: Path) -> None:
 def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM to the parent: each run ends in order and can continue, and no process is left."""
     write_intrinsics(tmp_path)
-    clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b", "c")]
+    clips = [make_clip(tmp_path / f"{name}.mp4", frames=1200, key_every=30) for name in ("a", "b", "c")]
     words: tuple[str | Path, ...] = (
         *clips,
         *GRID,
@@ -100,7 +100,7 @@ def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
         output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == ExitCode.SIGTERM
     assert psutil.wait_procs(below, timeout=DEADLINE_S)[1] == []
-    assert output.splitlines()[-1].startswith("0 of 3 clips done, 2 not done, 1 not begun;")
+    assert output.splitlines()[-1].startswith("0 of 3 clips done, 2 stopped, 1 not begun;")
     assert [manifest(tmp_path / "runs" / name)["exit_code"] for name in ("a", "b")] == [143, 143]
     assert not (tmp_path / "runs" / "c").exists()
 
@@ -108,7 +108,7 @@ def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
 def test_runs_can_be_resumed_after_their_parent_is_killed(tmp_path: Path) -> None:
     """After kill -9 the jobs see that nobody is there, drain, and leave no process."""
     write_intrinsics(tmp_path)
-    clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b")]
+    clips = [make_clip(tmp_path / f"{name}.mp4", frames=1200, key_every=30) for name in ("a", "b")]
     with started(*clips, *GRID, "--out", tmp_path / "runs", "--jobs", "2", "--pace", "realtime") as process:
         for name in ("a", "b"):
             wait_for_event(tmp_path / "runs" / name, lambda event: event.event == "segment.opened", process)

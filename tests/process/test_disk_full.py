@@ -16,8 +16,9 @@ from stream.records.schema.annotations import read_annotations
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import EventLog, read_events
 from tests.support.clips import make_clip
+from tests.support.coded_run import CodedSegment, make_coded_run
 from tests.support.facts import without
-from tests.support.inline import run_inline
+from tests.support.inline import run_here, run_inline
 from tests.support.runs import DEADLINE_S, program, run_cli, write_intrinsics
 
 Run: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
@@ -66,16 +67,16 @@ def assert_same(layout: RunLayout, whole: RunLayout) -> None:
     assert ends[0] == ends[1]
 
 
+def run_limited(largest_file_bytes: int, *arguments: Path | str) -> subprocess.CompletedProcess[str]:
+    """Run a command that cannot write a larger file."""
+    limit = f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file_bytes},) * 2)"
+    command = [sys.executable, "-c", f"{limit}; os.execv(sys.executable, sys.argv[1:])", *program(*arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+
 def test_files_that_may_not_grow(clip: Path, whole: RunLayout, tmp_path: Path) -> None:
     """Where a file may not become larger the run ends with 6; without that limit the same command finishes it."""
-    limit = f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({_ROOM_BYTES},) * 2)"
-    limited = [
-        sys.executable,
-        "-c",
-        f"{limit}; os.execv(sys.executable, sys.argv[1:])",
-        *program(*words(clip, tmp_path)),
-    ]
-    result = subprocess.run(limited, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    result = run_limited(_ROOM_BYTES, *words(clip, tmp_path))
     assert result.returncode == 6, result.stderr
     assert "no room left" in result.stderr
     layout = RunLayout(tmp_path / "clip", "clip")
@@ -86,6 +87,18 @@ def test_files_that_may_not_grow(clip: Path, whole: RunLayout, tmp_path: Path) -
     assert 5 <= len(np.load(layout.timestamps)) < 20
     assert run_inline(*words(clip, tmp_path)).returncode == 0
     assert_same(layout, whole)
+
+
+@pytest.mark.parametrize("missing_bytes", [1, 20_000])
+def test_hdf5_files_that_may_not_grow(tmp_path: Path, missing_bytes: int) -> None:
+    """HDF5 must be able to close its file all the same: otherwise it crashes when the process ends."""
+    run = make_coded_run(tmp_path, segments=[CodedSegment(0.0, 0.5)])
+    arguments: list[str | Path] = ["export", "egohumanoid", run, "--video", "raw", "--to"]
+    assert run_here(*arguments, tmp_path / "whole").returncode == 0
+    size_bytes = (tmp_path / "whole/episode_0.hdf5").stat().st_size
+    result = run_limited(size_bytes - missing_bytes, *arguments, tmp_path / "full")
+    assert (result.returncode, "no room left on the disk" in result.stderr) == (6, True), result.stderr
+    assert not list((tmp_path / "full").rglob("*.hdf5*"))
 
 
 @contextmanager

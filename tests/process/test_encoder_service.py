@@ -2,19 +2,23 @@
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from models.encoders.encoder import UInt8
 from models.encoders.grid import GridEncoder
 from stream.config import Options
-from stream.engines.encoder_process import EncoderProcess
+from stream.engines.service_process import ServiceProcess
 from stream.errors import ExitCode, StageFailedError, exit_code_of
 from stream.runtime.encoder_service.client import RemoteEncoder
 from stream.runtime.socket_folder import SocketFolder
+from tests.support.runs import DEADLINE_S, freeze
 
 FRAMES = 4
 
@@ -26,15 +30,15 @@ def folder() -> Iterator[SocketFolder]:
         yield folder
 
 
-def served(folder: SocketFolder, messages: list[str], options: Mapping[str, object] | None = None) -> EncoderProcess:
+def served(folder: SocketFolder, messages: list[str], options: Mapping[str, object] | None = None) -> ServiceProcess:
     """The real process, with the encoder that needs no weights."""
     chosen = Options(source="clip.mp4").replace({"encoder.name": "grid", "encoder.batch": 4, **(options or {})})
-    return EncoderProcess(chosen, folder.endpoint("encoder"), folder.path / "encoder.log", messages.append)
+    return ServiceProcess("encoder", chosen, folder.endpoint("encoder"), folder.path, messages.append)
 
 
 def noise(count: int) -> UInt8:
     """Frames that differ."""
-    frames: UInt8 = np.random.default_rng(0).integers(0, 256, (count, 256, 256, 3), np.uint8)
+    frames: UInt8 = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8)
     return frames
 
 
@@ -58,6 +62,26 @@ def test_what_is_served_is_what_it_would_be_here(folder: SocketFolder) -> None:
         process.close()
     for client in (one, other):
         client.close()
+
+
+def test_a_process_that_hangs_is_restarted(folder: SocketFolder) -> None:
+    """It is killed once it has given no sign of life for ``--liveness-timeout-s``, and another one takes its place."""
+    messages: list[str] = []
+    process = served(folder, messages, {"runtime.liveness_timeout_s": 5.0})
+    try:
+        client = RemoteEncoder(folder.endpoint("encoder"))
+        stopped = psutil.Process(process.pid)
+        freeze(stopped)
+        deadline = time.monotonic() + DEADLINE_S
+        while process.pid == stopped.pid and time.monotonic() < deadline:
+            process.check()
+            threading.Event().wait(0.05)
+        assert not stopped.is_running()
+        assert messages[0].startswith("the shared encoder is restarted: it has reported nothing for ")
+        client.encode(noise(client.frames))
+        client.close()
+    finally:
+        process.close()
 
 
 def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -> None:
@@ -96,8 +120,6 @@ def test_a_process_that_cannot_be_is_not_tried_again(folder: SocketFolder, tmp_p
 def test_the_process_ends_with_whoever_started_it(folder: SocketFolder) -> None:
     """Its line of control closes when its parent is gone, also after kill -9."""
     process = served(folder, [])
-    stdin = process._process.stdin
-    assert stdin is not None
-    stdin.close()
+    process._line.close()
     assert process._process.wait(60) == 0
     process.close()

@@ -54,7 +54,7 @@ def puts(hub: Hub) -> list[str]:
 def test_the_hub_holds_what_the_folder_holds(run: Path, hub: Hub) -> None:
     result = push(run)
     assert result.returncode == 0, result.stderr
-    assert f"7 files pushed, 0 were there: {hub.endpoint}/datasets/someone/bench" in result.stdout
+    assert f"7 files pushed, 0 there already: {hub.endpoint}/datasets/someone/bench" in result.stdout
     assert pushed(hub) == contents(Path("set"))
     assert hub.repos[0].access == "private"
     assert [path.endswith(".mp4") for path in hub.commits[0]] == [True] * 3
@@ -71,7 +71,7 @@ def test_a_second_push_sends_what_is_new_alone(tmp_path: Path, hub: Hub) -> None
     assert push(run).returncode == 0
     assert hub.commits == [["clips/clip-s0002.mp4"], ["README.md", "episodes.csv", "episodes.jsonl"]]
     assert pushed(hub) == contents(Path("set"))
-    assert "0 files pushed, 7 were there" in push(run).stdout
+    assert "0 files pushed, 7 there already" in push(run).stdout
     assert len(hub.commits) == 2
 
 

@@ -119,7 +119,7 @@ def test_every_clip_of_a_worker_has_its_line(run: Program, hub: Hub, tmp_path: P
     hub.repos[0].files[f"{EGO_100K.folder}/{EGO_100K.shard}"] = tar_bytes(members)
     result = run(EGO_100K.worker, *GRID)
     assert result.returncode == ExitCode.INPUT
-    assert result.stdout.splitlines()[-1].startswith("2 of 3 clips done, 1 not done;")
+    assert result.stdout.splitlines()[-1].startswith("2 of 3 clips done, 1 failed;")
     record = series(tmp_path)
     assert [line["clip"] for line in record["clips"]] == [f"{EGO_100K.tar}::{name}" for name, _ in members]
     assert [line["exit_code"] for line in record["clips"]] == [0, 3, 0]

@@ -41,7 +41,7 @@ def test_run_outlives_the_reader_of_its_log(clip: Path, tmp_path: Path) -> None:
 def test_warnings_of_a_process_say_whose_they_are(clip: Path, tmp_path: Path) -> None:
     """What the annotator's process complains of is a line with its name and its run; so is what ends the run."""
     nobody = ("--annotator", "openai", "--annotator-url", "http://127.0.0.1:9/v1", "--annotator-model", "m")
-    result = run_cli(clip, *JSON, *nobody, "--annotator-connect-timeout-s", "0", "--out", tmp_path)
+    result = run_cli(clip, *JSON, *nobody, "--annotator-wait-s", "0", "--out", tmp_path)
     assert result.returncode == 5
     message = lines(result.stderr)
     assert [(line["level"], line["process"]) for line in message] == [("warning", "annotate"), ("error", None)]

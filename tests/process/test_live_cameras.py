@@ -32,7 +32,7 @@ def test_a_cut_connection_is_restored(tmp_path: Path, units: list[AccessUnit]) -
     ]
     with RtspServer(sessions, credentials=f"user:{SECRET}") as camera:
         url = camera.url(f"live?channel=2&key={SECRET}", f"user:{SECRET}@")
-        result = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "1.5", "--read-timeout-s", "0.7")
+        result = run_inline(url, *OPTIONS, "--out", tmp_path, "--reconnect-timeout-s", "5", "--read-timeout-s", "5")
     assert result.returncode == 4, result.stderr
     run_events = events_of_only_run(tmp_path)
     gaps = [event for event in run_events if isinstance(event, events.SourceGap)]
@@ -45,7 +45,7 @@ def test_a_cut_connection_is_restored(tmp_path: Path, units: list[AccessUnit]) -
     ]  # fmt: skip
     assert [gap.t_start_s for gap in gaps] == [event.t_s for event in lost[:2]]
     assert gaps[0].t_start_s == pytest.approx(135 / 30)  # from the first key picture on
-    assert gaps[1].t_end_s - gaps[1].t_start_s > 0.6
+    assert gaps[1].t_end_s - gaps[1].t_start_s > 4.9
     borders = [(a.t_end_s, b.t_start_s) for a, b in pairwise(closed) if a.t_end_s != b.t_start_s]
     assert borders == [(gap.t_start_s, gap.t_end_s) for gap in gaps]
     assert finish.frames >= 135 + 38 + 240

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,10 @@ import pytest
 
 from stream.config import Options
 from stream.engines.batch import Outcome
-from stream.engines.clip import run_clip
+from stream.engines.clip import ClipRunner
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
+from stream.ui.view import View
 from tests.support.at_event import at_event
 from tests.support.inline import run_inline
 from tests.support.live_http import serving
@@ -104,14 +105,16 @@ def test_only_a_run_that_can_be_resumed_advises_it(
     """Standard input cannot be read again, so neither the run nor its outcome advises to repeat the command."""
     outcomes: list[Outcome] = []
 
-    def record(clip: str, options: Options) -> Outcome:
-        outcomes.append(outcome := run_clip(clip, options))
+    run_clip = ClipRunner.run
+
+    def record(runner: ClipRunner, clip: str, options: Options, view: Callable[[str], View]) -> Outcome:
+        outcomes.append(outcome := run_clip(runner, clip, options, view))
         return outcome
 
     with (
         clips["ts"].open("rb") as file,
         standard_input(file.fileno()),
-        patch("stream.engines.clip.run_clip", record),
+        patch.object(ClipRunner, "run", record),
         at_event(events.RunStarted, partial(signal.raise_signal, signal.SIGTERM)),
     ):
         stopped = run_inline(source.format(clip=clips["ts"]), *RUN, "--out", tmp_path)

@@ -264,7 +264,7 @@ def test_impossible_token_is_refused_unseen(monkeypatch: pytest.MonkeyPatch, val
 def test_cached_models_and_what_they_lack(hub: Hub) -> None:
     """The cache's models are listed with commit, branch and size; half of one is said to be half."""
     assert cached_models() == ()
-    hub.faults[STORED] = [Fault(status=503)] * 9
+    hub.faults[STORED] = [Fault(status=503)] * 99  # more than are asked for
     _refused()
     hub.faults.clear()
     [half] = cached_models()

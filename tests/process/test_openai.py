@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, RequestFrame
-from models.annotators.openai.chat import BOX_SPACE
+from models.annotators.box_space import THOUSANDTHS
 from models.annotators.openai.retry_policy import TRIES
 from models.annotators.response.parse import AnswerError, parse_answer
 from models.annotators.response.schema import answer_schema, echo_of, longest_json_bytes
@@ -51,9 +51,9 @@ def test_each_request_gets_its_own_answer(server: OpenAIServer) -> None:
         assert answer.frames_digest == request.frames_digest
         assert (answer.frames, answer.tokens_in, answer.tokens_out) == (3, TOKENS_IN, TOKENS_OUT)
         assert answer.seconds > 0
-        [action] = parse_answer(answer.raw, request, answer.box_space)
+        [action] = parse_answer(answer.raw, request, answer.box_space).actions
         assert (action.t_start_s, action.t_end_s) == (0.0, request.duration_s)
-        assert action.objects[0].bbox == (32, 36, 96, 72)
+        assert action.objects[0].bbox == (34, 39, 101, 78)
 
 
 def test_frames_go_with_their_times_and_the_schema(server: OpenAIServer) -> None:
@@ -66,7 +66,7 @@ def test_frames_go_with_their_times_and_the_schema(server: OpenAIServer) -> None
     pictures = [part["image_url"]["url"].removeprefix("data:image/jpeg;base64,") for part in parts[1::2]]
     assert [base64.b64decode(picture) for picture in pictures] == [frame.jpeg for frame in request.frames]
     assert "Repair the pump" in words["text"]
-    schema = answer_schema(request, BOX_SPACE)
+    schema = answer_schema(request, THOUSANDTHS)
     form = {"type": "json_schema", "json_schema": {"name": "annotation", "strict": True, "schema": schema}}
     assert body["response_format"] == form
     assert body["max_tokens"] > longest_json_bytes(schema)
@@ -118,13 +118,12 @@ def test_facts_say_how_to_ask_again(server: OpenAIServer) -> None:
         ),
         (ScriptedReply(200, body="{}"), "is not a chat completion"),
         (ScriptedReply(200, body='{"choices":[]}'), "has no choice in it"),
+        (ScriptedReply(200, body='{"choices":null,"usage":null}'), "has no choice in it"),
         (ScriptedReply(words=""), "the answer is empty, its finish_reason 'stop'"),
         (ScriptedReply(words="", finish_reason="content_filter"), "'content_filter'"),
         (ScriptedReply(words='{"request":', finish_reason="length"), "was cut off after 56 tokens"),
         (ScriptedReply(words="x" * 100_000), "has 100000 characters, expected at most"),
         (ScriptedReply(500, body="<html>\x1b[2J</html>"), "the server answered 500"),
-        (ScriptedReply(429, body="{}", headers={"Retry-After": "0"}), "the server answered 429"),
-        (ScriptedReply(429, body="{}", headers={"Retry-After": "9999"}), "the server answered 429"),
         (ScriptedReply(cut=True), "the connection to the server broke off"),
         (ScriptedReply(endless=True), "the server's reply is longer than 1048576 bytes"),
         (ScriptedReply(500, endless=True), "the server's reply is longer than 1048576 bytes"),
@@ -133,8 +132,8 @@ def test_facts_say_how_to_ask_again(server: OpenAIServer) -> None:
             "is longer than 1048576 bytes",
         ),
         (
-            ScriptedReply(400, body='{"error":{"message":"response_format\\u001b[2J is not supported"}}'),
-            "must take response_format json_schema",
+            ScriptedReply(400, body='{"error":{"message":"the picture\\u001b[2J is broken"}}'),
+            "the server refuses the request with 400: 'the picture\\x1b[2J is broken'",
         ),
     ],
 )

@@ -148,6 +148,7 @@ def test_chosen_by_name(server: OpenAIServer) -> None:
     assert choose_annotator(choice) == choice
     asks = make_annotator(choice)
     assert (asks.facts()["model"], asks.batch_max) == (MODEL, 3)
-    for lacking in (replace(choice, url=None), replace(choice, model=None)):
-        with pytest.raises(ValueError, match="expected its address"):
-            choose_annotator(lacking)
+    with pytest.raises(ValueError, match="needs --annotator-url, the address of its server"):
+        choose_annotator(replace(choice, url=None))
+    with pytest.raises(ValueError, match="needs --annotator-model, the name by which the server calls its model"):
+        choose_annotator(replace(choice, model=None))

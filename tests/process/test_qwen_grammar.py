@@ -46,7 +46,14 @@ def test_row_that_has_ended_may_only_end(vocabulary: Vocabulary) -> None:
     from models.annotators.response.schema import answer_schema, compact_json, echo_of
 
     request = make_request()
-    idle: dict[str, object] = {"ecot": None, "objects": [], "active": False, "start_ds": 0, "end_ds": 9}
+    idle: dict[str, object] = {
+        "start_s": 0.0,
+        "end_s": 0.9,
+        "hands": "rest",
+        "active": False,
+        "ecot": None,
+        "objects": [],
+    }
     raw = compact_json({"request": echo_of(request), "box_space": [456, 256], "actions": [idle]})
     tokens = [*vocabulary.tokenizer(raw)["input_ids"], vocabulary.end_ids[0], vocabulary.end_ids[1]]
     constraint = vocabulary.grammar.constraint([answer_schema(request)] * 2)

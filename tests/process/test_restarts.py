@@ -12,7 +12,7 @@ from stream.records.schema import events
 from stream.records.store.event_log import read_events
 from stream.runtime.chain_run import Restarts
 from tests.support.resumed import GRID, QUICK, assert_same
-from tests.support.runs import DEADLINE_S, run_cli, started, wait_for_event, worker_named
+from tests.support.runs import DEADLINE_S, freeze, run_cli, started, wait_for_event, worker_named
 
 
 def fault(code: int = 70) -> StageFailedError:
@@ -39,22 +39,24 @@ def newborn(process: "subprocess.Popen[str]", run_dir: Path, name: str) -> psuti
         assert process.poll() is None
         try:
             return worker_named(process, run_dir, name)
-        except (StopIteration, OSError):
+        except (StopIteration, OSError, psutil.Error):
             continue
 
 
 @pytest.mark.parametrize("when", ["early", "late"])
 def test_process_that_hangs_is_started_again(worker_clip: Path, uninterrupted: Path, tmp_path: Path, when: str) -> None:
-    """Silence for --liveness-timeout-s, before the first report or later, is a death, and the end is the same."""
+    """Silence for --liveness-timeout-s, before the first report or later, is a death, and the end is the same.
+
+    On a slow machine another process may be silent for as long, and is started again, too.
+    """
     run_dir = tmp_path / "clip"
-    with started(
-        worker_clip, *GRID, *QUICK, "--out", tmp_path, "--liveness-timeout-s", "6", "--queue-mib", "1"
-    ) as process:
+    patience = ("--liveness-timeout-s", "10", "--max-restarts", "20")
+    with started(worker_clip, *GRID, *QUICK, "--out", tmp_path, *patience, "--queue-mib", "1") as process:
         if when == "late":
             wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
-        newborn(process, run_dir, "detect").send_signal(signal.SIGSTOP)
+        freeze(newborn(process, run_dir, "detect"))
         assert process.wait(DEADLINE_S) == 0
-    assert restarts_of(run_dir) == ["detect"]
+    assert "detect" in restarts_of(run_dir)
     assert_same(run_dir, uninterrupted)
 
 
@@ -66,7 +68,7 @@ def test_fault_in_a_process(worker_clip: Path, uninterrupted: Path, tmp_path: Pa
     with started(worker_clip, *GRID, *QUICK, "--out", tmp_path, "--queue-mib", "1") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentClosed), process)
         encode = worker_named(process, run_dir, "encode")
-        encode.send_signal(signal.SIGSTOP)
+        freeze(encode)
         tally.unlink()
         tally.mkdir()  # it finds a directory where it writes
         encode.send_signal(signal.SIGCONT)
@@ -88,7 +90,7 @@ def test_directory_is_locked_until_its_last_writer_exits(
     with started(*words, "--queue-mib", "1") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentClosed), process)
         record = worker_named(process, run_dir, "record")
-        record.send_signal(signal.SIGSTOP)
+        freeze(record)
         process.kill()
         refused = run_cli(*words)
         assert (refused.returncode, refused.stdout) == (2, "")

@@ -29,12 +29,11 @@ from tests.tools.kills import main as kills
 
 
 def test_uninterrupted_run_has_something_to_lose(uninterrupted: Path) -> None:
-    """The run that the others are compared with holds an anomaly, cuts and checkpoints."""
-    kinds = [
-        event.kind for event in read_events(uninterrupted / "events.jsonl") if isinstance(event, events.SegmentClosed)
-    ]
-    assert "anomalous" in kinds
-    assert len(kinds) >= 5
+    """The run that the others are compared with holds an anomaly, which is idle, cuts and checkpoints."""
+    closed = [event for event in read_events(uninterrupted / "events.jsonl") if isinstance(event, events.SegmentClosed)]
+    assert [event.kind == "anomalous" for event in closed] == [event.idle_s > 5 for event in closed]
+    assert "anomalous" in {event.kind for event in closed}
+    assert len(closed) >= 5
     assert len(np.load(uninterrupted / "clip_ts.npy")) == 58
 
 

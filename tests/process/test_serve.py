@@ -75,8 +75,26 @@ def test_it_reads_runs_and_nothing_else_and_stops_in_order(tmp_path: Path) -> No
             answer, body = ask(address, path)
             assert (answer.status, b"secret" in body) == (404, False), path
         assert ask(address, "/", Host="evil.example")[0].status == 421
+        assert ask(address, "/", Host="[")[0].status == 421
+        assert ask(address, "http://[bad", Host="localhost")[0].status == 400
+        for _ in range(33):  # a HEAD request is answered, and follows nothing
+            head = http.client.HTTPConnection(urlsplit(address).netloc, timeout=DEADLINE_S)
+            head.request("HEAD", "/events")
+            assert head.getresponse().status == 200
+            head.close()
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE_S) == 143
+
+
+def test_the_folder_may_appear_later(tmp_path: Path) -> None:
+    """As for ``tail``: the server says what it waits for."""
+    with serving(tmp_path / "runs") as (address, process):
+        assert ask(address, "/")[0].status == 200
+        make_report_run(tmp_path / "runs", ReportRun("one", segments=2))
+        assert await_run(address) == "one"
+        process.terminate()
+        assert process.stderr is not None
+        assert "waiting for runs in" in process.stderr.read()
 
 
 def test_others_need_the_token(tmp_path: Path) -> None:
@@ -162,10 +180,45 @@ def test_runs_appear_and_segments_arrive_in_the_browser(tmp_path: Path) -> None:
         assert all(request.startswith(address) for request in seen.requests)
 
 
+def test_a_page_that_is_read_stays_where_it_is(tmp_path: Path) -> None:
+    """News asks for little, and neither scrolls the list nor takes the focus; a run that is damaged is named."""
+    runs = tmp_path / "runs"
+    growing = make_report_run(runs, ReportRun("one", segments=60, finished=False))
+    make_report_run(runs, ReportRun("two", segments=3))
+    later = make_report_run(tmp_path / "later", ReportRun("one", segments=62)) / "events.jsonl"
+    with running_browser() as browser, serving(runs) as (address, _):
+        await_run(address)
+        with opened(browser, address) as seen:
+            page = seen.page
+            expect(page.locator("#shown-count")).to_have_text("63")
+            page.evaluate("document.getElementById('list').scrollTop = 1500")
+            page.locator(".clip-row", has_text="two").focus()
+            log = growing / "events.jsonl"
+            with page.expect_response(lambda answer: "/runs/one?" in answer.url) as caught:
+                log.write_bytes(later.read_bytes())
+            sent = caught.value.json()
+            assert (len(sent["run"]["segments"]), sent["same"]["segments"]) == (2, 60)
+            expect(page.locator("#shown-count")).to_have_text("65")
+            assert page.evaluate("page.runs.find((run) => run.key === 'one').segments.length") == 62
+            expect(page.locator("#clip-state")).to_have_text("finished")
+            assert page.evaluate("document.getElementById('list').scrollTop") == 1500
+            assert page.evaluate("document.activeElement.dataset.key") == "two"
+            (growing / "run.json").write_text("{")
+            with log.open("ab") as file:
+                file.write(later.read_bytes().splitlines(keepends=True)[-1])
+            expect(page.locator("#failures li")).to_contain_text("one")
+            expect(page.locator("#shown-count")).to_have_text("3")
+            expect(page.locator("#summary")).to_contain_text("in 1 clip")
+            shutil.rmtree(runs / "two")
+            expect(page.locator("#clip-name")).to_have_text("No run yet")
+            assert seen.errors == []
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--token", "short"], "--token has 5 characters: it must have at least 16"),
+        (["--token", "correct horse battery"], "--token may have letters of ASCII, digits, and . _ ~ - only"),
         (["--host", "256.1.1.1"], "--host 256.1.1.1 has no address"),
     ],
 )

@@ -98,9 +98,10 @@ def test_a_finished_run_does_not_wait_to_be_read(clip: Path, tmp_path: Path) -> 
     assert isinstance(last(tmp_path / "clip"), events.RunFinished)
 
 
-def test_clips_side_by_side_end_at_a_hangup(clip: Path, tmp_path: Path) -> None:
+def test_clips_side_by_side_end_at_a_hangup(tmp_path: Path) -> None:
     """The terminal is stopped, then closed: each clip ends in order, and can be resumed."""
-    other = make_clip(clip.with_name("other.mp4"), frames=90, key_every=30)
+    clip = make_clip_with_lens(tmp_path, seconds=40)  # neither ends before the other has begun
+    other = make_clip(tmp_path / "other.mp4", frames=1200, key_every=30)
     words = (clip, other, *GRID, "--out", tmp_path, "--jobs", "2", "--pace", "realtime")
     with stopped_terminal() as ends, under_way(*words, output=ends.writing) as process:
         for name in ("clip", "other"):

@@ -16,7 +16,16 @@ from stream.records.store.event_log import finish_of, read_events
 from stream.run.prepare import prepare
 from stream.sources.clip import Clip
 from stream.ui.view import JsonView
-from tests.support.runs import DEADLINE_S, make_clip_with_lens, manifest, run_cli, started, wait_for_event, worker_named
+from tests.support.runs import (
+    DEADLINE_S,
+    freeze,
+    make_clip_with_lens,
+    manifest,
+    run_cli,
+    started,
+    wait_for_event,
+    worker_named,
+)
 
 GRID = ("--encoder", "grid")
 
@@ -42,7 +51,7 @@ def test_stopped_encoder_holds_up_no_end(clip: Path, tmp_path: Path, signals: in
     run_dir = tmp_path / "clip"
     with started(clip, *GRID, "--out", tmp_path, "--loop", "--detector-max-segment-s", "60") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
-        worker_named(process, run_dir, "encode").send_signal(signal.SIGSTOP)
+        freeze(worker_named(process, run_dir, "encode"))
         began_at = time.monotonic()
         for number in (signal.SIGTERM, signal.SIGINT)[:signals]:
             process.send_signal(number)

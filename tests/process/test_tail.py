@@ -21,6 +21,8 @@ def test_tail_that_starts_first_sees_everything_and_ends(clip: Path, tmp_path: P
     """A tail that was there before the run prints every event as it was written, and exits 0 after the last."""
     run_dir = tmp_path / "clip"
     with started("tail", run_dir) as tail:
+        assert tail.stderr is not None
+        assert tail.stderr.readline() == f"waiting for a run in {run_dir}, which does not exist yet\n"
         assert run_inline(clip, "--encoder", "grid", "--out", tmp_path).returncode == 0
         printed, complaints = tail.communicate(timeout=DEADLINE_S)
     assert (tail.returncode, complaints) == (0, "")

@@ -36,6 +36,7 @@ def test_version_names_the_commit(tmp_path: Path) -> None:
     built.write_text(f"{COMMIT}\n")
     assert version.version_text(built).endswith("(0123456789ab)")
     assert helped("--version").output.startswith("egoclean-stream ")
+    assert helped("-v").output == helped("--version").output
 
 
 def test_version_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

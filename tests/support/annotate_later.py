@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from models.annotators.annotator import Annotator
+from stream.config import Options
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations, write_annotations
 from stream.records.schema.layout import RunLayout
@@ -13,6 +15,8 @@ from stream.records.schema.manifest import Manifest, SourceRecord
 from stream.records.schema.options import nest
 from stream.records.store.event_log import EventLog
 from stream.run.annotate import annotate_run
+from stream.run.chosen_annotation import Wish
+from stream.run.loaded_annotator import LoadedAnnotator
 from stream.ui.view import PlainView
 from tests.support.annotated import clip, options, play
 from tests.support.echo_server import MODEL
@@ -65,3 +69,29 @@ def asks(server: OpenAIServer, more: Mapping[str, object] | None = None) -> dict
 def described(layout: RunLayout) -> list[str]:
     """Segments with words, in order of time."""
     return [action.segment_id for action in read_annotations(layout.annotations) if action.active]
+
+
+class FakeLoaded(LoadedAnnotator):
+    """Gives every run the same annotator, which needs no model."""
+
+    def __init__(self, fake: FakeAnnotator) -> None:
+        super().__init__()
+        self.fake = fake
+
+    def get(self, options: Options) -> Annotator:  # noqa: ARG002 - whatever they name
+        return self.fake
+
+
+def named(model: str, more: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Options that name a model, whose server is never asked."""
+    asked = {"annotator.name": "openai", "annotator.url": "http://localhost:1/v1", "annotator.model": model}
+    return nest({**asked, **(more or {})})
+
+
+def again(
+    layout: RunLayout, options: dict[str, object], fake: FakeAnnotator | None = None, name: str | None = None
+) -> FakeAnnotator:
+    """``annotate --again`` with a fake annotator, which is returned."""
+    fake = fake or FakeAnnotator()
+    assert annotate_run(layout, options, plain_view()[0], FakeLoaded(fake), wish=Wish(again=True, name=name)) == 0
+    return fake

@@ -1,10 +1,13 @@
 """Requests, and any answer that meets their schema, for property tests."""
 
-from typing import Any
+import json
+from decimal import Decimal
+from typing import Any, get_args
 
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from models.annotators.annotator import AnnotationRequest, RequestFrame
+from models.annotators.annotator import AnnotationRequest, AnswerForm, RequestFrame
 from models.annotators.response.schema import BoxSpace, Schema, answer_schema, compact_json
 
 DIGEST = "3f9a01c27be4" + "0" * 52
@@ -51,13 +54,22 @@ def _atoms(schema: Schema) -> st.SearchStrategy[Any]:
             return st.from_regex(pattern.replace("$", r"\Z"), alphabet=st.characters(codec="ascii"))
         case {"type": "integer", "minimum": least, "maximum": most}:
             return st.integers(least, most)
+        case {"type": "number", "minimum": least, "maximum": most}:
+            return st.integers(round(10 * least), round(10 * most)).map(lambda tenths: tenths / 10)
         case {"type": "boolean"}:
             return st.booleans()
     return st.none()
 
 
 @st.composite
-def asked_and_answered(draw: st.DrawFn) -> tuple[AnnotationRequest, BoxSpace | None, str]:
-    """A request, a grid for its boxes, and words that meet its schema."""
+def asked_and_answered(draw: st.DrawFn) -> tuple[AnnotationRequest, BoxSpace | None, AnswerForm, str]:
+    """A request, a grid for its boxes, a form, and words that meet its schema."""
     request, space = draw(requests()), draw(st.sampled_from([None, (1000, 1000), (448, 252)]))
-    return request, space, compact_json(draw(instances(answer_schema(request, space))))
+    form = draw(st.sampled_from(get_args(AnswerForm)))
+    return request, space, form, compact_json(draw(instances(answer_schema(request, space, form))))
+
+
+def is_valid(raw: str, schema: Schema) -> bool:
+    """Whether JSON meets a schema, as the package jsonschema judges with exact decimals: 0.3 is a multiple of 0.1."""
+    exact: Any = json.loads(compact_json(schema), parse_float=Decimal)
+    return bool(Draft202012Validator(exact).is_valid(json.loads(raw, parse_float=Decimal)))

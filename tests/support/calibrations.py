@@ -76,6 +76,20 @@ def opencv(
     return writer.releaseAndGetString()
 
 
+def ros(model: str, *coefficients: float) -> str:
+    """What ROS writes for the same camera with another lens model."""
+    old = "equidistant\ndistortion_coefficients:\n  rows: 1\n  cols: 4\n  data: [0.02, -0.01, 0.004, -0.00001]"
+    numbers = ", ".join(map(str, coefficients))
+    return ROS.replace(
+        old, f"{model}\ndistortion_coefficients:\n  rows: 1\n  cols: {len(coefficients)}\n  data: [{numbers}]"
+    )
+
+
+def colmap(camera: str) -> str:
+    """COLMAP's file with one camera: model, width, height and parameters."""
+    return f"# Number of cameras: 1\n1 {camera}\n"
+
+
 FILES = {
     "Egocentric JSON": json.dumps(VALUES),
     "Kalibr camchain": KALIBR,

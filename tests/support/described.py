@@ -39,6 +39,11 @@ def actions(run_dir: Path) -> list[dict[str, Any]]:
     return described
 
 
+def described_segments(run_dir: Path) -> list[str]:
+    """The segments that actions run through: equal words over a cut are one action."""
+    return [name for action in actions(run_dir) for name in action.get("segment_ids", [action["segment_id"]])]
+
+
 def is_annotated(event: events.Event) -> bool:
     """Whether a segment has been described."""
     return isinstance(event, events.SegmentAnnotated)

@@ -1,6 +1,7 @@
 """A server of the OpenAI kind that needs no model: what it says follows from the request alone, to the byte."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -14,20 +15,19 @@ TOKENS_IN, TOKENS_OUT = 1234, 56
 
 def echo_in(body: dict[str, Any]) -> str:
     """The segment of a request: the beginning of its frames' digest."""
-    return str(_properties(body)["request"]["const"])
+    return _found(r'"request":"([0-9a-f]{12})"', body)
 
 
 def answer_to(body: dict[str, Any], work: str = "tightens a screw") -> str:
-    """An answer that meets the request's schema: one action, as long as the segment."""
-    properties = _properties(body)
-    busy = properties["actions"]["items"]["anyOf"][0]["properties"]
-    thing = {"object_name": "screwdriver", "bbox": [100, 200, 300, 400], "rigid": True}
+    """An answer to the words of a request that meets its schema: one action, as long as the segment."""
+    thing = {"object_name": "screwdriver", "bbox_2d": [100, 200, 300, 400], "rigid": True}
+    fields = ("scene", "subtask", "motion", "prediction")
     action = {
-        "ecot": dict.fromkeys(busy["ecot"]["properties"], work), "objects": [thing],
-        "active": True, "start_ds": 0, "end_ds": busy["end_ds"]["maximum"],
+        "start_s": 0.0, "end_s": float(_found(r"one segment of ([0-9.]+) seconds", body)),
+        "hands": "the right hand turns", "active": True, "ecot": dict.fromkeys(fields, work), "objects": [thing],
     }  # fmt: skip
-    answer = {"request": echo_in(body), "box_space": properties["box_space"]["const"], "actions": [action]}
-    return json.dumps(answer, separators=(",", ":"))
+    space = json.loads(_found(r'"box_space":(\[[0-9]+,[0-9]+\])', body))
+    return json.dumps({"request": echo_in(body), "box_space": space, "actions": [action]}, separators=(",", ":"))
 
 
 def completion(words: str, finish_reason: str = "stop") -> str:
@@ -71,6 +71,10 @@ class _EchoHandler(BaseHTTPRequestHandler):
         """Print nothing."""
 
 
-def _properties(body: dict[str, Any]) -> dict[str, Any]:
-    properties: dict[str, Any] = body["response_format"]["json_schema"]["schema"]["properties"]
-    return properties
+def _found(pattern: str, body: dict[str, Any]) -> str:
+    """What the words of a request say; a server need not know its schema."""
+    words: str = body["messages"][0]["content"][-1]["text"]
+    found = re.search(pattern, words)
+    if found is None:
+        raise ValueError(f"the words of the request have no {pattern}")
+    return found[1]

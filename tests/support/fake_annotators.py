@@ -30,7 +30,10 @@ def words_for(request: AnnotationRequest) -> str:
 def answer_to(request: AnnotationRequest, raw: str | None = None) -> AnnotationAnswer:
     """An answer to that very request, honest unless other words are given."""
     words = words_for(request) if raw is None else raw
-    return AnnotationAnswer(request.segment_id, request.frames_digest, words, len(request.frames), 1000, 100, 2.0)
+    times_s = [frame.t_s for frame in request.frames]
+    return AnnotationAnswer(
+        request.segment_id, request.frames_digest, words, len(times_s), 1000, 100, 2.0, frame_times_s=times_s
+    )
 
 
 class FakeAnnotator:

@@ -251,9 +251,9 @@ def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
 
 @contextmanager
 def serving(*repos: Repo) -> Iterator[Hub]:
-    """A hub that serves until the block ends."""
+    """A hub that serves until the block ends; its storage has another host's name, as of the real one."""
     hub = Hub(list(repos))
-    with _server(hub) as hub.endpoint, _server(hub) as hub.storage:
+    with _server(hub, "127.0.0.1") as hub.endpoint, _server(hub, "localhost") as hub.storage:
         try:
             yield hub
         finally:
@@ -261,12 +261,12 @@ def serving(*repos: Repo) -> Iterator[Hub]:
 
 
 @contextmanager
-def _server(hub: Hub) -> Iterator[str]:
+def _server(hub: Hub, host: str) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_HubHandler, hub))
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{host}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def segment(number: int = 0, *, frames: int = 3) -> AnnotationRequest:
-    """A segment of frames that no picture is in: they are small enough to be sent unseen."""
+    """A segment of frames that no picture is in: their size is one at which they are sent unseen."""
     digest = f"{number:02x}" * 32
     pictures = tuple(RequestFrame(float(t_s), b"\xff\xd8 jpeg %d" % t_s) for t_s in range(frames))
-    return AnnotationRequest(f"s{number}", digest, frames + 0.3, pictures, 320, 180)
+    return AnnotationRequest(f"s{number}", digest, frames + 0.3, pictures, 336, 196)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
 
+from models.annotators.openai.negotiation import forget_dialects
 from tests.support.echo_server import MODEL, answer_to, completion, echo_in
 
 KEY = "sk-aKeyThatMustNotBeSeenAnywhere"
@@ -46,6 +47,14 @@ class OpenAIServer:
     """Taken one a request; then all is well."""
     to_segment: dict[str, list[ScriptedReply]] = field(default_factory=dict)
     """By a digest's beginning: taken before the others."""
+    model: str = MODEL
+    """The name of the one model that it has."""
+    answers: Callable[[dict[str, Any]], str] = answer_to
+    """The words of the model, of a request's body, where the reply has none."""
+    refuses: Callable[[dict[str, Any]], ScriptedReply | None] = lambda _: None
+    """The refusal of a request by its body; None: it is taken."""
+    dresses: Callable[[str], str] = completion
+    """The body of a reply with these words, where it is not scripted."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     """The bodies of the requests."""
     strikes: Callable[[str], None] = lambda _: None
@@ -78,16 +87,23 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
         expected = f"Bearer {self._server.key}" if self._server.key else None
         if expected not in (None, self.headers.get("Authorization")):
             self._send(ScriptedReply(401), json.dumps({"error": {"message": "Incorrect API key provided"}}))
-        elif body["model"] != MODEL:
+        elif body["model"] != self._server.model:
             self._send(
                 ScriptedReply(404), json.dumps({"error": {"message": f"The model `{body['model']}` does not exist."}})
             )
         else:
             self._server.strikes(echo_in(body))
-            reply = self._server.next_reply(echo_in(body))
+            reply = self._server.refuses(body) or self._server.next_reply(echo_in(body))
             if reply.hangs:
                 self._server.released.wait()
-            self._send(reply, _completion(reply, body) if reply.body is None else reply.body)
+            self._send(reply, self._content(body, reply))
+
+    def _content(self, body: dict[str, Any], reply: ScriptedReply) -> str:
+        if reply.body is not None:
+            return reply.body
+        if reply.words is not None:
+            return completion(reply.words, reply.finish_reason)
+        return self._server.dresses(self._server.answers(body))
 
     def _send(self, reply: ScriptedReply, body: str) -> None:
         content = body.encode("latin-1" if "Content-Encoding" in reply.headers else "utf-8")
@@ -107,11 +123,6 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _completion(reply: ScriptedReply, body: dict[str, Any]) -> str:
-    words = answer_to(body) if reply.words is None else reply.words
-    return completion(words, reply.finish_reason)
-
-
 class _OpenAIHttp(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """A client that went away is what some tests want."""
@@ -128,7 +139,8 @@ def free_port() -> Iterator[int]:
 
 @contextmanager
 def serving(port: int = 0) -> Iterator[OpenAIServer]:
-    """A server that serves until the block ends."""
+    """A server that serves until the block ends. Nothing is known of one that had its address before."""
+    forget_dialects()
     server = OpenAIServer()
     http = _OpenAIHttp(("127.0.0.1", port), partial(_OpenAIHandler, server))
     server.url = f"http://127.0.0.1:{http.server_port}/v1"

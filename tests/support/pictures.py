@@ -14,7 +14,7 @@ from stream.demo.render import render_frames
 from stream.geometry.camera import Camera, fit_camera
 from stream.geometry.frame_format import frame_format_of
 from stream.geometry.frame_remap import FrameRemap
-from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.table import intrinsics_from
 from stream.pipeline.items import Float64, UInt8
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -45,7 +45,7 @@ def psnr_db(one: UInt8, other: UInt8) -> float:
 
 
 def camera_for(size: tuple[int, int], balance: float = 0.0, fov_scale: float = 1.0, **changed: float) -> Camera:
-    intrinsics = Intrinsics.model_validate({**demo_intrinsics(*size).model_dump(), **changed})
+    intrinsics = intrinsics_from({**demo_intrinsics(*size).model_dump(), **changed})
     return fit_camera(intrinsics, *size, balance, fov_scale)
 
 

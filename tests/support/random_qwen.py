@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from models.annotators.prompt import PROMPT
+from models.annotators.response.schema import FORM
 from models.packages import make_torchvision_importable
 
 Family: TypeAlias = Literal["qwen2_5_vl", "qwen3_vl"]
@@ -32,10 +32,11 @@ TEMPLATE: Final = (
 )
 """The part of Qwen's chat template that a video with a text uses."""
 EXAMPLE: Final = (
-    '{"request":"0123456789ab","box_space":[1000,1000],"actions":[{"ecot":{"scene":"a bench with tools","subtask":'
-    '"tighten the screw","motion":"right hand turns","prediction":"places the part"},"objects":[{"object_name":'
-    '"screwdriver","bbox":[10,20,300,45],"rigid":true}],"active":true,"start_ds":0,"end_ds":41},{"ecot":null,'
-    '"objects":[],"active":false,"start_ds":41,"end_ds":60}]}'
+    '{"request":"0123456789ab","box_space":[1000,1000],"actions":[{"start_s":0.0,"end_s":4.1,"hands":'
+    '"the right hand turns","active":true,"ecot":{"scene":"a bench with tools","subtask":'
+    '"tighten the screw","motion":"right hand turns",'
+    '"prediction":"places the part"},"objects":[{"object_name":"screwdriver","bbox_2d":[10,20,300,45],"rigid":true}]},'
+    '{"start_s":4.1,"end_s":6.0,"hands":"both hands rest","active":false,"ecot":null,"objects":[]}]}'
 )
 HIDDEN: Final = 32
 _STEADY: Final = 30.0
@@ -48,7 +49,7 @@ def tiny_tokenizer(tokens: int = 900) -> Any:  # noqa: ANN401  (transformers typ
     import transformers
     from tokenizers import ByteLevelBPETokenizer
 
-    prompt = (files("models.annotators") / "prompts" / f"{PROMPT}.md").read_text(encoding="utf-8")
+    prompt = (files("models.annotators") / "prompts" / f"{FORM}.md").read_text(encoding="utf-8")
     trained = ByteLevelBPETokenizer()
     trained.train_from_iterator([prompt, EXAMPLE], vocab_size=tokens, min_frequency=1, show_progress=False)
     model = json.loads(trained.to_str())["model"]
@@ -81,6 +82,11 @@ def save_tiny_qwen(folder: Path, family: Family, *, seed: int = 1) -> Path:
         model.save_pretrained(folder)
         _processor(family, tokenizer).save_pretrained(folder)
     return folder
+
+
+def make_processor(family: Family) -> Any:  # noqa: ANN401
+    """The processor of such a model alone."""
+    return _processor(family, tiny_tokenizer())
 
 
 def _lean(model: Any, tokenizer: Any) -> None:  # noqa: ANN401

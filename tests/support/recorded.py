@@ -57,7 +57,7 @@ def write_run(folder: Path, windows: Float16, *, source: str = "clip.mp4", finis
     options = {"source": source, "detector": DetectorOptions().model_dump()}
     Manifest(
         run_id="r", state="running", started="", source=SourceRecord(name=source, size_bytes=1), intrinsics=None,
-        options=options, encoder={"model": "grid-v1"},
+        options=options, encoder={"model": "grid-v2"},
     ).write(layout.manifest)  # fmt: skip
     with EventLog(layout.events) as log:
         log.append(events.RunStarted(run_id="r", source=source, stem=layout.stem, encoder="grid", annotator="none"))

@@ -53,6 +53,8 @@ class ReportRun:
     stopped: str = ""
     """Reason of ``run.failed``."""
     dims: tuple[int, int] = (TOKENS, DIMS)
+    boxes_after_s: float = 1.0
+    """Of the keyframe that has an action's boxes, from the action's start; there is one every second."""
 
 
 def make_report_run(folder: Path, run: ReportRun = ReportRun(), jpeg_at: JpegAt | None = None) -> Path:
@@ -181,9 +183,10 @@ def _actions(run: ReportRun, place: int) -> Sequence[Action]:
     start_s, segment_id = place * run.segment_s, f"s{place:04d}"
     middle_s, box = start_s + run.segment_s / 2, (20.0, 70.0, 70.0, 120.0)
     kind: Any = "anomalous" if place % EVERY_ANOMALOUS == EVERY_ANOMALOUS - 1 else "typical"
+    thing = SceneObject(object_name=run.thing, bbox=box, rigid=True, keyframe_t_s=start_s + run.boxes_after_s)
     active = Action(
         action_id=1, t_start_s=start_s, t_end_s=middle_s, active=True, segment_id=segment_id, kind=kind,
-        objects=(SceneObject(object_name=run.thing, bbox=box, rigid=True),),
+        objects=(thing,),
         ecot=Ecot(scene=run.scene, subtask=f"{run.subtask} {place}", motion="down and around", prediction="it holds"),
     )  # fmt: skip
     later = {"t_start_s": middle_s, "t_end_s": start_s + run.segment_s}

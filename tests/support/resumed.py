@@ -13,9 +13,9 @@ QUICK = ("--detector-warmup-s", "8", "--detector-settle-windows", "0", "--detect
 
 
 def make_worker_clip(folder: Path, seconds: int = 60) -> Path:
-    """A clip of one texture, with another one from 30 s to 38 s, and its calibration; a minute at most."""
+    """A clip of one moving texture, with a still one from 30 s to 38 s, and its calibration; a minute at most."""
     write_intrinsics(folder)
-    usual, other = texture(64, 128, 96), texture(240, 128, 96, seed=5)
+    usual, other = texture(64, 128, 96), 240 * texture(1, 128, 96, seed=5)
     pictures = [usual[number % 64] for number in range(900)] + other + [usual[number % 64] for number in range(660)]
     return make_clip(
         folder / "clip.mp4", pictures=pictures[: seconds * 30], key_every=60, b_frames=3, x265="open-gop=1"

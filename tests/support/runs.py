@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ import psutil
 
 from stream.records.follower import Follower
 from stream.records.schema import events
+from stream.runtime.processes import PROCESSES
 from tests.support.clips import make_clip
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 INTRINSICS = {
     "model": "fisheye", "image_width": 128, "image_height": 96, "fx": 40.0, "fy": 40.0, "cx": 63.5, "cy": 47.5,
@@ -62,18 +64,44 @@ def started(*args: str | Path, stdin: IO[bytes] | None = None) -> Iterator[subpr
                 worker.kill()
 
 
-def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def workers(process: subprocess.Popen[str] | psutil.Process) -> list[psutil.Process]:
     """The processes of the chain."""
     try:
-        return psutil.Process(process.pid).children()
+        return [child for child in psutil.Process(process.pid).children() if not is_template(child)]
     except psutil.NoSuchProcess:
         return []
 
 
+def is_template(process: psutil.Process) -> bool:
+    """Whether a process only forks workers, which have its command line, but each the name of its row."""
+    if process.status() == psutil.STATUS_ZOMBIE:
+        return False
+    return process.name() not in PROCESSES and "stream.runtime.worker_template" in process.cmdline()
+
+
 def worker_named(process: subprocess.Popen[str], run_dir: Path, name: str) -> psutil.Process:
-    """One process of the chain: the one whose log is ``logs/<name>.log``."""
+    """One process of the chain: the one whose log is ``logs/<name>.log``.
+
+    Not before it runs the worker's program: until then its parent waits for it (vfork), and would stop with it.
+    """
     log = str(run_dir / "logs" / f"{name}.log")
-    return next(child for child in workers(process) if str(Path(f"/proc/{child.pid}/fd/2").resolve()) == log)
+    running = (
+        child for child in workers(process) if any(part.startswith("stream.runtime.worker") for part in child.cmdline())
+    )
+    return next(child for child in running if str(Path(f"/proc/{child.pid}/fd/2").resolve()) == log)
+
+
+def freeze(process: psutil.Process) -> None:
+    """Stop a process with SIGSTOP, and wait until none of its threads runs.
+
+    The signal reaches the other threads only after the main thread, which may be waiting for the disk.
+    """
+    process.suspend()
+    deadline = time.monotonic() + DEADLINE_S
+    while any(psutil.Process(thread.id).status() != psutil.STATUS_STOPPED for thread in process.threads()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"process {process.pid} was not stopped within {DEADLINE_S} s")
+        threading.Event().wait(0.01)
 
 
 def wait_for_event(

@@ -1,5 +1,6 @@
 """Embeddings of made work, and the segments that the detect stage makes of them."""
 
+import math
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -59,7 +60,19 @@ def assert_partition(given_items: list[Item], decoded_s: float, longest_s: float
     assert [s.t_start_s for s in opened] == [s.t_start_s for s in closed_segments]
     pairs = zip(opened, closed_segments, strict=True)
     assert all("unknown" in {first.kind, last.kind} or first.kind == last.kind for first, last in pairs)
-    assert all((s.kind == "unknown") == (s.windows == 0) for s in closed_segments)
+    assert all(s.judged_from_s is None for s in closed_segments if s.kind == "unknown")
+    adopted_s = [
+        after.t_start_s
+        for before, after in pairwise(closed_segments)
+        if (before.kind, before.closed_by, after.kind) == ("anomalous", "max_duration", "typical")
+    ]
+    relearned_from_s = min(adopted_s, default=math.inf)  # what has become normal is typical without a judgement
+    assert all(
+        s.kind == "unknown" or (s.kind == "typical" and s.t_start_s >= relearned_from_s)
+        for s in closed_segments
+        if s.judged_from_s is None
+    )
+    assert all(s.kind == "unknown" for s in closed_segments if not s.windows)
     assert closed_segments[0].t_start_s == 0
     assert closed_segments[-1].t_end_s == decoded_s
     assert all(before.t_end_s == after.t_start_s for before, after in pairwise(closed_segments))

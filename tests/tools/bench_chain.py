@@ -1,6 +1,7 @@
 """What the chain costs beside decoding, how fast it is, and whether its memory stays flat.
 
     python -m tests.tools.bench_chain cpu       CPU time a 1080p frame: decode alone, naive order, the chain
+    python -m tests.tools.bench_chain motion    CPU time a frame of measuring motion, as a share of the chain's
     python -m tests.tools.bench_chain speed     the whole chain on 456x256 with the grid encoder, against real time
     python -m tests.tools.bench_chain memory    resident memory over a 3-minute and over a 60-minute source
 
@@ -24,22 +25,28 @@ import cv2
 import numpy as np
 import zmq
 
+from models.encoders.grid import GridEncoder
 from stream.bench.baseline import maps_of
 from stream.bench.clips import repeat_clip
 from stream.bench.figures import Figures
 from stream.demo.render import render_demo
+from stream.detection.options import DetectorOptions
 from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.camera import fit_camera
-from stream.pipeline.items import End, Packet, UInt8
-from stream.pipeline.stage import Pipeline, Stage
+from stream.pipeline.items import End, Item, Packet, UInt8
+from stream.pipeline.stage import Pipeline, Stage, drive
 from stream.records.schema.manifest import machine
 from stream.runtime.channels import Channel, Receiver, Sender
 from stream.sources.clip import Clip
 from stream.sources.table import open_clip
 from stream.stages.decode import Decode
+from stream.stages.detect import Detect
+from stream.stages.embed import Embed
+from stream.stages.motion import MeasureMotion
 from stream.stages.rectify import Rectify
 from stream.video.container import read_facts
 from stream.video.packets import packets
+from stream.video.sampling import PUBLISHED
 
 CHAIN_TO_DECODE_MAX = 1.35
 NAIVE_TO_CHAIN_MIN = 2.5
@@ -150,13 +157,57 @@ def run_program(clip: Path, out: Path) -> tuple[Figures, Figures]:
 
 
 def small_clip(folder: Path, minutes: float) -> Path:
-    """A 456x256 clip of the demo's bench, about so long."""
+    """A 456x256 clip of the demo's bench, of so many whole minutes, at least one."""
     short = folder / "short.mp4"
     if not short.exists():
         render_demo(short, seconds=60.0)
     clip = folder / f"bench_{minutes:g}min.mp4"
-    repeat_clip(short, clip, round(minutes))
+    repeat_clip(short, clip, max(1, round(minutes)))
     return clip
+
+
+class TimedMotion(MeasureMotion):
+    """Counts the CPU time that measuring takes."""
+
+    cpu_s = 0.0
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        began = time.thread_time()
+        passed = [*super().on_item(item)]
+        self.cpu_s += time.thread_time() - began
+        yield from passed
+
+
+def motion(folder: Path, seconds: float, rounds: int) -> Figures:
+    """CPU milliseconds a frame of the chain, from decoding to segments, and of the motion stage in it.
+
+    Both are measured in the same rounds, so that another load of the machine counts in both; medians.
+    """
+    cv2.setNumThreads(1)
+    figures: Figures = {"what": "CPU ms a frame of the chain in one process, grid encoder, and of measuring motion"}
+    for width, height in ((456, 256), (1920, 1080)):
+        clip = folder / f"motion_{height}.mp4"
+        render_demo(clip, seconds=seconds, size=(width, height))
+        costs = [cost_of_motion(open_clip(str(clip))) for _ in range(rounds)]
+        figures[f"{width}x{height}_chain_ms"] = round(statistics.median(chain_ms for chain_ms, _ in costs), 3)
+        figures[f"{width}x{height}_motion_ms"] = round(statistics.median(motion_ms for _, motion_ms in costs), 3)
+        shares = [motion_ms / chain_ms for chain_ms, motion_ms in costs]
+        figures[f"{width}x{height}_motion_share"] = round(statistics.median(shares), 3)
+    return figures
+
+
+def cost_of_motion(source: Clip) -> tuple[float, float]:
+    """CPU milliseconds a frame, in memory: of decoding to detection, and of measuring motion in it."""
+    path = source.intrinsics_path()
+    decode, measuring = Decode(source.name, read_facts(source)), TimedMotion()
+    encoder = GridEncoder(PUBLISHED.frames)
+    rectify = Rectify(read_calibration(path).intrinsics if path else None, encoder_px=encoder.encoder_px)
+    ends = [Embed(encoder, stride_s=1.0), Detect(DetectorOptions())]
+    began = time.process_time()
+    for _ in drive(Pipeline([decode, rectify, measuring, *ends]), packets(source)):
+        pass
+    cpu_s, frames = time.process_time() - began, decode.end("end_of_stream").frames
+    return cpu_s / frames * 1000, measuring.cpu_s / frames * 1000
 
 
 def speed(folder: Path) -> Figures:
@@ -195,9 +246,9 @@ def memory(folder: Path, minutes: float) -> Figures:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["cpu", "speed", "memory", "all"]), default="all")
-@click.option("--seconds", default=8.0, show_default=True, help="Length of the 1080p clip.")
-@click.option("--rounds", default=5, show_default=True, help="Interleaved rounds of the CPU benchmark.")
+@click.argument("what", type=click.Choice(["cpu", "motion", "speed", "memory", "all"]), default="all")
+@click.option("--seconds", default=8.0, show_default=True, help="Length of the clips of cpu and motion.")
+@click.option("--rounds", default=5, show_default=True, help="Interleaved rounds of cpu and motion.")
 @click.option("--minutes", default=60.0, show_default=True, help="Length of the long source.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write everything here, too.")
 def main(what: str, seconds: float, rounds: int, minutes: float, json_path: Path | None) -> None:
@@ -207,6 +258,8 @@ def main(what: str, seconds: float, rounds: int, minutes: float, json_path: Path
         folder = Path(name)
         if what in ("cpu", "all"):
             rows.append(cpu(folder, seconds, rounds))
+        if what in ("motion", "all"):
+            rows.append(motion(folder, seconds, rounds))
         if what in ("speed", "all"):
             rows.append(speed(folder))
         if what in ("memory", "all"):

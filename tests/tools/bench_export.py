@@ -16,7 +16,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-import av
 import click
 import numpy as np
 
@@ -179,7 +178,6 @@ def _children_s() -> float:
 @click.option("--episodes", default=EPISODES, show_default=True, help="Episodes of one data set: for `write`.")
 def main(what: str, minutes: float, episodes: int) -> None:
     """Run a benchmark of exports; exit 1 if a limit is not held."""
-    av.logging.set_level(av.logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="egoclean-bench-") as name:
         folder = Path(name)
         if what == "write":

@@ -13,7 +13,6 @@ adversaries on top (``tests.tools.provoked``). Needs the extra ``dev``.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ from models.annotators.annotator import AnnotationRequest
 from models.annotators.response.grammar import Grammar
 from models.annotators.response.parse import AnswerError, parse_answer
 from models.annotators.response.schema import BoxSpace, Schema, answer_schema, longest_json_bytes
+from tests.support.answer_strategies import is_valid
 from tests.support.random_qwen import FAMILIES, Family, save_tiny_qwen, tiny_tokenizer
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Vocabulary:
         self.length = torch.tensor([float(len(token)) for token in tokens])
         self.ends = torch.tensor([float(token in self.end_ids) for token in range(self.width)])
         self.closing = torch.tensor([float(not set(b'"]}').isdisjoint(token)) for token in tokens])
-        self.brief = torch.tensor([float(token in {b"n", b"t", b"0", b","}) for token in tokens])  # null, true, 0
+        self.brief = torch.tensor([float(token in {b"n", b"f", b"0", b","}) for token in tokens])  # null, false, 0
         self.harmful = torch.tensor([float(not harmful.isdisjoint(token)) for token in tokens])
 
 
@@ -78,7 +78,7 @@ def wish(adversary: str, vocabulary: Vocabulary, rows: int, chance: torch.Genera
         case "insistent":
             logits[torch.arange(rows), torch.randint(vocabulary.width, (rows,), generator=chance)] += _STRONG
         case "longest":
-            # One byte at a time; no text, list or object ends before it must; false rather than true.
+            # One byte at a time; no text, list or object ends before it must; true, since idle actions are short.
             logits -= _STRONG * (vocabulary.length + 9 * vocabulary.closing + vocabulary.brief / 2)
         case "shortest":
             logits += _STRONG * (vocabulary.ends + vocabulary.closing)
@@ -123,15 +123,13 @@ def random_request(rng: np.random.Generator) -> AnnotationRequest:
 
 def verdict(raw: str, tokens: int | None, request: AnnotationRequest, box_space: BoxSpace) -> dict[str, bool]:
     """Whether an answer parses, meets its schema by jsonschema's judgement, and was cut short."""
-    from jsonschema import Draft202012Validator
-
     schema = answer_schema(request, box_space)
     try:
-        parsed = bool(parse_answer(raw, request, box_space))
+        parsed = bool(parse_answer(raw, request, box_space).actions)
     except AnswerError:
         parsed = False
     try:
-        valid = bool(Draft202012Validator(schema).is_valid(json.loads(raw)))
+        valid = is_valid(raw, schema)
     except ValueError:
         valid = False
     return {"parsed": parsed, "valid": valid, "truncated": tokens is None or tokens > tokens_max(schema)}

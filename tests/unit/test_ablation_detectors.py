@@ -32,7 +32,9 @@ from tests.tools.ablation.table import show
 from tests.tools.ablation.variants import DEFAULT, SETTINGS, detector_variants, encoder_variants
 
 PUBLISHED = Path(__file__).parents[2].parent / "shared" / "published" / "egoclean_clip1.npz"
-OF_THE_PARTITION = {"max_segment_s", "cut_ratio", "period_windows"}
+OF_THE_PARTITION = {
+    "max_segment_s", "cut_ratio", "period_windows", "idle_after_s", "idle_threshold", "warm_start_sha256",
+}  # fmt: skip
 """Options that cut and describe segments, and decide nothing about what is anomalous."""
 EVENT_S = (70.0, 90.0)
 NAMES = [variant.name for variant in detector_variants("embeddings")]
@@ -90,6 +92,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "detector_variants", lambda _: chosen)
 
 
+@pytest.mark.slow
 def test_table_has_one_row_for_each_variant(tmp_path: Path) -> None:
     """In a pipe the table is plain and aligned: a head, then each variant once; progress goes to standard error."""
     result = run(stored(tmp_path, "clip"), "--truth", truth(tmp_path, "clip"))
@@ -100,6 +103,7 @@ def test_table_has_one_row_for_each_variant(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1] == f"clip: variants  {len(NAMES)} of {len(NAMES)}"
 
 
+@pytest.mark.slow
 def test_options_passed_are_those_of_the_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each causal row names exactly the options, other than the default ones, that its detector was given."""
     received: list[DetectorOptions] = []
@@ -173,6 +177,7 @@ def test_clips_are_pooled(tmp_path: Path) -> None:
     assert row["pooled"]["edges"] == sum(clip["edges"] for clip in row["clips"].values()) > 0
 
 
+@pytest.mark.slow
 def test_settings_without_effect_are_named(tmp_path: Path) -> None:
     """A setting is named as idle exactly where all its figures are those of the causal detector."""
     words = (stored(tmp_path, "clip"), "--truth", truth(tmp_path, "clip"), "--json")
@@ -193,6 +198,7 @@ def test_arrays_of_a_run_are_read(tmp_path: Path) -> None:
     assert variants(*words)["causal"]["pooled"]["duration_s"] == 240.0
 
 
+@pytest.mark.slow
 def test_terminal_of_80_columns_cuts_nothing(tmp_path: Path) -> None:
     """In a narrow terminal names and options are folded, and every figure stands in full."""
     subject = Subject("clip", "clip", lambda: {"any": series(windows())})

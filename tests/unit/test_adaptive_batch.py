@@ -6,6 +6,8 @@ import pytest
 
 from models.memory.adaptive_batch import AdaptiveBatch
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 
 def work_that_fits(largest: int, sizes: list[int]) -> Callable[[Sequence[int]], list[int]]:
     """Work on batches of at most ``largest``; the sizes tried are noted."""

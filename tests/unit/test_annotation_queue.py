@@ -30,6 +30,7 @@ SELDOM = [Environment.close_again, Environment.replay, Environment.exit_for_good
 STEPS = [*OFTEN * 4, *SOMETIMES * 2, *SELDOM]
 
 
+@pytest.mark.slow
 @examples(300)
 @given(
     st.lists(st.sampled_from(STEPS), min_size=20, max_size=150),

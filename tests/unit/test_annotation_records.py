@@ -79,6 +79,8 @@ def test_what_it_took_is_on_record(layout: RunLayout) -> None:
         ({"machine.price_per_hour": 1.8}, 0.001),
         ({"machine.price_per_hour": 1.8, "annotator.url": "http://localhost:8000/v1"}, 0.001),
         ({"machine.price_per_hour": 1.8, "annotator.url": "http://[::1]:8000/v1"}, 0.001),
+        ({"machine.price_per_hour": 7.2, "annotator.url": "http://localhost/v1", "resolved.runs_at_once": 4}, 0.001),
+        ({"machine.price_per_hour": 1.8, "resolved.runs_at_once": 4}, 0.001),
         ({"machine.price_per_hour": 1.8, "annotator.url": "https://api.example.com/v1"}, None),
         ({"machine.price_per_hour": 1.8, "annotator.url": "http://10.0.0.7:8000/v1"}, None),
         ({"annotator.price_in": 2.0, "annotator.price_out": 8.0, "annotator.url": "https://a.example/v1"}, 0.0028),

@@ -60,6 +60,7 @@ def test_none_is_an_empty_array(tmp_path: Path) -> None:
     assert (tmp_path / "a.json").read_bytes() == b"[]\n"
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """After a hundred more segments, no more than 2.5 kB for each of them is held."""
     path = tmp_path / "a.json"

@@ -25,7 +25,21 @@ def test_own_options_of_an_annotator_exist(name: str) -> None:
 @pytest.mark.parametrize(
     ("choice", "error", "help_"),
     [
-        ({"annotator.name": "openai"}, UsageError, "address"),
+        (
+            {"annotator.name": "openai"},
+            UsageError,
+            "openai needs --annotator-url, .* address .*, and --annotator-model, the name",
+        ),
+        (
+            {"annotator.name": "openai", "annotator.url": "http://localhost:8000/v1"},
+            UsageError,
+            "openai needs --annotator-model, the name by which the server calls its model$",
+        ),
+        (
+            {"annotator.name": "openai", "annotator.model": "served"},
+            UsageError,
+            "openai needs --annotator-url, the address of its server, such as [^ ]*$",
+        ),
         (
             {"annotator.name": "qwen", "annotator.model": "nowhere/at-all", "runtime.offline": True},
             ModelUnavailableError,

@@ -47,12 +47,14 @@ def test_baseline_takes_the_chains_windows(clip: Path) -> None:
     np.testing.assert_array_equal(sparse[0][4], windows[0][15])
 
 
+@pytest.mark.slow
 def test_rendered_clip_has_the_requested_length(tmp_path: Path) -> None:
     """A clip longer than what is rendered repeats it."""
     facts = read_facts(open_clip(str(bench_clip(tmp_path, "456x256", 0.5))))
     assert (facts.width_px, facts.height_px, facts.declared_s) == (456, 256, 0.5)
 
 
+@pytest.mark.slow
 def test_ceiling_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A matrix product takes some time on any device."""
     monkeypatch.setattr(device, "_SIDES", {"cpu": (64,), "cuda": (64,)})

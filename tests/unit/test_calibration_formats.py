@@ -7,12 +7,15 @@ import pytest
 from stream.errors import IntrinsicsError
 from stream.geometry.calibrations.table import FORMATS, read_calibration
 from stream.geometry.intrinsics import Intrinsics
-from tests.support.calibrations import COLMAP, FILES, GOPRO, KALIBR, ROS, VALUES, opencv
+from stream.geometry.lenses.table import intrinsics_from
+from tests.support.calibrations import COLMAP, FILES, GOPRO, KALIBR, ROS, VALUES, colmap, opencv, ros
 
 FISHEYE = Path(__file__).parents[2].parent / "shared" / "data" / "fisheye"
 
 
-LENS = Intrinsics.model_validate(VALUES)
+LENS = intrinsics_from(VALUES)
+_EIGHT = (-0.3, 0.1, 0.001, -0.002, 0.01, 0.02, -0.005, 0.001)
+"""k1, k2, p1, p2, k3, k4, k5, k6."""
 
 
 def numbers_of(intrinsics: Intrinsics) -> dict[str, float]:
@@ -46,26 +49,31 @@ def test_every_format_has_a_file_here() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (KALIBR.replace("pinhole", "omni"), r"cam0 has Kalibr's model 'omni' .* --models pinhole-equi"),
+        (KALIBR.replace("pinhole", "omni"), r"Kalibr's model 'omni' .* --models pinhole-equi or pinhole-radtan"),
         (KALIBR.replace("pinhole", "ds"), "'ds'"),
         (KALIBR.replace("pinhole", "eucm"), "'eucm'"),
-        (KALIBR.replace("equidistant", "radtan"), "'radtan'"),
+        (KALIBR.replace("equidistant", "fov"), "with 'fov' distortion, which cannot be read"),
+        (KALIBR.replace("equidistant", "none"), "cam0 has 4 intrinsics and 4 distortion_coeffs, but pinhole with none"),
         (KALIBR + KALIBR.replace("cam0", "cam1"), "of cam0, cam1: leave only that of the clip"),
         (KALIBR.replace("  resolution: [640, 360]\n", ""), "cam0: 'resolution' is missing"),
         (KALIBR.replace(", 178.0]", "]"), "cam0 has 3 intrinsics and 4 distortion_coeffs"),
-        (ROS.replace("equidistant", "plumb_bob"), "'distortion_model' is 'plumb_bob', and only equidistant can"),
-        (ROS.replace("equidistant", "rational_polynomial"), "'rational_polynomial'"),
+        (ROS.replace("equidistant", "plumb_bob"), "has 4 numbers, but the model plumb_bob has 5"),
+        (ROS.replace("equidistant", "rational_polynomial"), "has 4 numbers, but the model rational_polynomial has 8"),
+        (ROS.replace("equidistant", "thin_prism"), "'thin_prism', and only equidistant, plumb_bob, rational"),
         (ROS.replace("distortion_model: equidistant\n", ""), "'distortion_model' is missing; a ROS camera_info has"),
         (ROS.replace("[300.5, 0.0,", "[300.5, 0.7,"), "'camera_matrix' has the skew 0.7"),
         (ROS.replace("cols: 4", "cols: 5"), "'distortion_coefficients' has 4 numbers, but 1 rows and 5 cols"),
-        (opencv("yml", fisheye=None), "to the fisheye or to the radial-tangential model: .*fisheye_model"),
-        (opencv("json", fisheye=0), "'fisheye_model' is 0, which stands for the radial-tangential model"),
-        (opencv("xml", coefficients=(0.1, 0.2, 0.0, 0.0, 0.1)), "'distortion_coefficients' has 5 numbers"),
+        (opencv("yml", fisheye=None), "to the fisheye or to the Brown-Conrady model: add the entry fisheye_model"),
+        (opencv("json", fisheye=7), "'fisheye_model' is 7, but is 0 or 1"),
+        (opencv("xml", coefficients=(0.1, 0.2, 0.0, 0.0, 0.1)), "has 5 numbers, but of the fisheye model only 4"),
+        (opencv("yml", fisheye=0, coefficients=(0.1,) * 7), "7 numbers, but of the brown_conrady model only 4"),
+        (opencv("yml", fisheye=0, coefficients=(0.1,) * 12), "coefficients of a thin prism or a tilted sensor"),
+        (opencv("yml", fisheye=None, coefficients=(*_EIGHT, 0.0, 0.0, 0.0, 0.0, 0.0, 0.01)), "CALIB_TILTED_MODEL"),
         (opencv("yml").replace("image_width", "width"), "the size of the picture is missing"),
         (opencv("yml").replace("camera_matrix", "M1"), "matrices of OpenCV, but none of a camera"),
         (opencv("yml") + "xi: 1.2\n", "cv2.omnidir"),
-        (COLMAP.replace("OPENCV_FISHEYE", "OPENCV"), "COLMAP's camera model OPENCV cannot be read: only"),
-        (COLMAP.replace("OPENCV_FISHEYE", "SIMPLE_RADIAL_FISHEYE"), "SIMPLE_RADIAL_FISHEYE cannot be read"),
+        (COLMAP.replace("OPENCV_FISHEYE", "FOV"), "camera model FOV cannot be read: only OPENCV_FISHEYE, RADIAL"),
+        (COLMAP.replace("OPENCV_FISHEYE", "SIMPLE_RADIAL_FISHEYE"), "8 parameters, but SIMPLE_RADIAL_FISHEYE has 4"),
         (COLMAP + "2 OPENCV_FISHEYE 640 360 1 1 1 1 0 0 0 0\n", "with 2 cameras"),
         (COLMAP.replace(" -1e-05", ""), "has 7 parameters, but OPENCV_FISHEYE has 8"),
         (COLMAP.replace("0.004", "0.0.4"), "are not numbers"),
@@ -94,6 +102,38 @@ def test_what_is_not_certain_is_refused_by_name(tmp_path: Path, text: str | byte
     assert str(refused.value).isprintable()
 
 
+@pytest.mark.parametrize(
+    ("text", "model", "coefficients"),
+    [
+        (KALIBR.replace("equidistant", "radtan"), "brown_conrady", (0.02, -0.01, 0.004, -1e-05)),
+        (KALIBR.replace("equidistant", "none").replace("[0.02, -0.01, 0.004, -1e-05]", "[]"), "pinhole", ()),
+        (ros("plumb_bob", -0.3, 0.1, 0.001, -0.002, 0.01), "brown_conrady", (-0.3, 0.1, 0.001, -0.002, 0.01)),
+        (ros("rational_polynomial", *_EIGHT), "brown_conrady", _EIGHT),
+        (opencv("yml", fisheye=0, coefficients=(-0.3, 0.1, 0.001, 0.0)), "brown_conrady", (-0.3, 0.1, 0.001, 0.0)),
+        (opencv("xml", fisheye=None, coefficients=_EIGHT[:5]), "brown_conrady", _EIGHT[:5]),
+        (opencv("json", fisheye=None, coefficients=_EIGHT), "brown_conrady", _EIGHT),
+        (opencv("yml", fisheye=None, coefficients=(*_EIGHT, *(0.0,) * 4)), "brown_conrady", _EIGHT),
+        (opencv("yml", fisheye=0, coefficients=(*_EIGHT, *(0.0,) * 6)), "brown_conrady", _EIGHT),
+        (colmap("OPENCV 640 360 300.5 301.25 323 178.5 -0.3 0.1 0.001 0.0"), "brown_conrady", (-0.3, 0.1, 0.001, 0.0)),
+        (colmap("FULL_OPENCV 640 360 300.5 301.25 323 178.5 " + " ".join(map(str, _EIGHT))), "brown_conrady", _EIGHT),
+        (colmap("RADIAL 640 360 300.5 323 178.5 -0.3 0.1"), "brown_conrady", (-0.3, 0.1, 0.0, 0.0)),
+        (colmap("SIMPLE_RADIAL 640 360 300.5 323 178.5 -0.3"), "brown_conrady", (-0.3, 0.0, 0.0, 0.0)),
+        (colmap("SIMPLE_RADIAL_FISHEYE 640 360 300.5 323 178.5 0.02"), "fisheye", (0.02, 0.0, 0.0, 0.0)),
+        (colmap("RADIAL_FISHEYE 640 360 300.5 323 178.5 0.02 -0.01"), "fisheye", (0.02, -0.01, 0.0, 0.0)),
+        (colmap("PINHOLE 640 360 300.5 301.25 323 178.5"), "pinhole", ()),
+        (colmap("SIMPLE_PINHOLE 640 360 300.5 323 178.5"), "pinhole", ()),
+    ],
+)
+def test_every_lens_model_is_read_from_the_tools_that_write_it(
+    tmp_path: Path, text: str, model: str, coefficients: tuple[float, ...]
+) -> None:
+    """The model, its coefficients in OpenCV's order, and pixels whose first centre is (0, 0)."""
+    found = read_calibration(write(tmp_path, text)).intrinsics
+    assert (found.model, found.fx, found.cx, found.cy) == (model, 300.5, 322.5, 178.0)
+    padded = (*coefficients, *[0.0] * 8)[: len(found.COEFFICIENTS)]
+    assert tuple(getattr(found, name) for name in found.COEFFICIENTS) == pytest.approx(padded)
+
+
 def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
     """Exponents without a point or a sign are numbers, as their authors mean them."""
     text = KALIBR.replace("0.02", "2e-2").replace("0.004", "4E-3").replace("300.5", "3005e-1")
@@ -106,4 +146,4 @@ def test_a_real_gopro_is_read() -> None:
     intrinsics = read_calibration(FISHEYE / "gopro_umi_intrinsics_2_7k.json")
     assert intrinsics.format == "OpenImuCameraCalibrator JSON"
     assert (intrinsics.intrinsics.fx, intrinsics.intrinsics.fy) == pytest.approx((796.85446, 799.22821))
-    assert (intrinsics.intrinsics.image_width, intrinsics.intrinsics.k1) == (2704, -0.02196117964405394)
+    assert (intrinsics.intrinsics.image_width, intrinsics.intrinsics.d[0]) == (2704, -0.02196117964405394)

@@ -13,7 +13,8 @@ from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.camera import fit_camera
 from stream.geometry.intrinsics import Intrinsics
-from stream.geometry.lens_polynomial import fold_angle
+from stream.geometry.lenses.kannala_brandt import fold_angle
+from stream.geometry.lenses.table import intrinsics_from
 from stream.pipeline.items import Float64
 from tests.support.properties import examples
 
@@ -37,7 +38,7 @@ PLAIN = {
 
 
 def lens(**changed: float) -> Intrinsics:
-    return Intrinsics.model_validate({**PLAIN, **changed})
+    return intrinsics_from({**PLAIN, **changed})
 
 
 def write(path: Path, text: str) -> Path:
@@ -62,7 +63,7 @@ def test_a_calibration_is_read_and_other_keys_are_ignored(tmp_path: Path) -> Non
         ({"image_height": 0}, "'image_height' is 0"),
         ({"image_width": 640.5}, "'image_width' is 640.5"),
         ({"fx": "300"}, "'fx' is '300'"),
-        ({"model": "pinhole"}, "'model' is 'pinhole'"),
+        ({"model": "omni"}, "'model' is 'omni', and only fisheye, kannala_brandt, pinhole, brown_conrady can be read"),
     ],
 )
 def test_a_value_that_no_camera_has_is_named(tmp_path: Path, change: dict[str, object], expected: str) -> None:

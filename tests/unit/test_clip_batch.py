@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from stream.engines.batch import Outcome, most_severe, run_clips, run_in_turn
 from stream.errors import ExitCode, ModelUnavailableError, NoRoomError, NoVideoError, SourceError, UsageError
+from stream.records.counts import RunCounts
 from stream.records.schema.generate import path_of
 from stream.records.schema.series import MOST_LEFT_OUT
 from stream.sources.address import ClipSpec, Unopened
@@ -128,10 +130,10 @@ def test_one_bad_clip_does_not_stop_the_rest() -> None:
     assert code == ExitCode.INPUT
     assert messages[-5:] == [
         "  0  a: done",
-        "  3  bad: bad is no video",
+        "  3  bad: the input cannot be read",
         "  4  torn: done",
         "  0  b: done",
-        "3 of 4 clips done, 1 of them with damage, 1 not done; 0:01:30.0 of video",
+        "3 of 4 clips done, 1 of them with damage, 1 failed; 0:01:30.0 of video",
     ]
 
 
@@ -139,7 +141,7 @@ def test_fail_fast_stops_at_the_first_that_is_not_done() -> None:
     """Damage is no failure; a clip that cannot be read is."""
     code, messages = series("torn", "bad", "b", fail_fast=True)
     assert code == ExitCode.INPUT
-    assert messages[-1] == "1 of 3 clips done, 1 of them with damage, 1 not done, 1 not begun; 0:00:30.0 of video"
+    assert messages[-1] == "1 of 3 clips done, 1 of them with damage, 1 failed, 1 not begun; 0:00:30.0 of video"
 
 
 @pytest.mark.parametrize(("clip", "code"), [("weights", 5), ("full", 6)])
@@ -167,6 +169,12 @@ def test_signal_that_comes_too_late_for_one_clip_ends_the_series() -> None:
     assert run_in_turn(named("a"), lambda _: late, messages.append, fail_fast=False) == ExitCode.DONE
 
 
+def test_the_summary_counts_what_it_is_told() -> None:
+    messages: list[str] = []
+    run_in_turn(named("a", "b"), job, messages.append, fail_fast=False, what="run")
+    assert messages[-1].startswith("2 of 2 runs done;")
+
+
 def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
     """A program that reads it between two clips sees what is done and what is left, and never a part of it."""
     record = tmp_path / "runs" / "series.json"
@@ -187,6 +195,29 @@ def test_the_record_is_whole_after_each_clip(tmp_path: Path) -> None:
     assert between["left"] == ["b"]
     assert json.loads(record.read_text())["left"] == []
     assert [path.name for path in record.parent.iterdir()] == ["series.json"]
+
+
+def test_what_was_found_is_counted_and_added_up(tmp_path: Path) -> None:
+    """As numbers in the record, for each clip and for all, and in the last line."""
+    found = {
+        "a": RunCounts(decoded_s=60.0, segments=9, stretches=4, anomalous=1, anomalous_segments=3, described=2),
+        "b": RunCounts(decoded_s=50.1, segments=3, stretches=3, anomalous=1, anomalous_segments=1, failed=1),
+    }
+    record, messages = tmp_path / "series.json", list[str]()
+    run_in_turn(
+        named("a", "b", "bad"),
+        lambda clip: replace(job(clip), counts=found[clip]) if clip in found else job(clip),
+        messages.append,
+        fail_fast=False,
+        record=record,
+    )
+    series = json.loads(record.read_text())
+    Draft202012Validator(json.loads(path_of("series").read_text())).validate(series)
+    assert [clip["counts"] and clip["counts"]["stretches"] for clip in series["clips"]] == [4, 3, None]
+    assert RunCounts.model_validate(series["counts"]) == found["a"] + found["b"]
+    assert messages[-1] == (
+        "2 of 3 clips done, 1 failed; 0:01:50.1 of video; 7 stretches (12 segments), 2 anomalous, 2 described, 1 failed"
+    )
 
 
 def test_what_is_left_out_is_named_at_the_end_and_in_the_record(tmp_path: Path) -> None:
@@ -220,9 +251,9 @@ def test_a_listed_clip_that_has_no_video_is_left_out(tmp_path: Path) -> None:
     assert code == ExitCode.INPUT
     assert messages[-4:] == [
         "  0  t.tgz::film: done",
-        "  3  sound.mp4: sound.mp4 has no video stream, only: audio",
+        "  3  sound.mp4: the input cannot be read",
         "left out: 1 x MP4 without video (sound)",
-        "1 of 2 clips done, 1 not done; 0:00:30.0 of video",
+        "1 of 2 clips done, 1 failed; 0:00:30.0 of video",
     ]
     written = json.loads(record.read_text())
     assert [each["clip"] for each in written["clips"]] == ["t.tgz::film", "sound.mp4"]
@@ -236,10 +267,10 @@ def test_a_tar_in_which_no_clip_has_video_is_an_error() -> None:
     clips = [*_members("sound 1", "sound 2"), ClipSpec("a")]
     assert run_in_turn(clips, _silent_film, messages.append, fail_fast=False) == ExitCode.INPUT
     assert messages[-4:] == [
-        "  3  t.tgz: t.tgz holds no video, only 2 x MP4 without video (sound 1, sound 2): name a clip",
+        "  3  t.tgz: the input cannot be read",
         "  0  a: done",
         "left out: 2 x MP4 without video (sound 1, sound 2)",
-        "1 of 2 clips done, 1 not done; 0:00:30.0 of video",
+        "1 of 2 clips done, 1 failed; 0:00:30.0 of video",
     ]
 
 

@@ -75,7 +75,7 @@ def test_what_only_its_container_tells_is_told_in_its_turn(tmp_path: Path, clip:
     assert code == 0
     assert messages[-2:] == [
         "left out: 1 x PNG picture (still.mp4); 1 x MP4 or QuickTime without video (s.mp4)",
-        "1 of 1 clips done; 0:00:00.0 of video",
+        "1 of 1 clip done; 0:00:00.0 of video",
     ]
 
 

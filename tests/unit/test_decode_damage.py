@@ -132,6 +132,7 @@ def test_each_damage_has_its_own_reason(tmp_path: Path, clip: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_transport_stream_with_a_hole_gives_no_wrong_picture(tmp_path: Path) -> None:
     """Where 188 bytes of a picture are missing, it and all that refer to it are damage; libav would conceal it."""
     path = make_clip(tmp_path / "clip.ts", width_px=320, height_px=192, b_frames=2)

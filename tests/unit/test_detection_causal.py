@@ -156,6 +156,7 @@ def test_shortest_counts_seconds_not_windows() -> None:
     assert change_times_s(3.0) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ramp_s", [1, 60, 300])
 def test_a_permanent_change_is_one_event_and_then_the_new_normal(ramp_s: int) -> None:
     """A new workstation, at once or slowly: one event, ended by its longest duration, and silence afterwards."""
@@ -210,6 +211,7 @@ def test_times_must_ascend() -> None:
             detector.push(t_s, scene(1, 0, 1)[0])
 
 
+@pytest.mark.slow
 @examples(25)
 @given(st.integers(0, 139))
 def test_a_restored_detector_continues_exactly(at: int) -> None:
@@ -231,6 +233,7 @@ def state_bytes(state: object) -> int:
     return state.nbytes if isinstance(state, np.ndarray) else 8
 
 
+@pytest.mark.slow
 def test_state_is_small_and_does_not_grow() -> None:
     """With 32768 dimensions the state is below 400 KB, and as large after 40 minutes as after ten minutes."""
     rng = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """Silence where nothing happens, and not by being deaf: the bench of false alarms, in small."""
 
+import pytest
 from click.testing import CliRunner
 
 from stream.detection.options import DetectorOptions
@@ -13,6 +14,7 @@ def test_hours_of_usual_work_raise_no_alarm() -> None:
     assert [events(simulated_work(seed, 1200), DetectorOptions()) for seed in range(clips)] == [[]] * clips
 
 
+@pytest.mark.slow
 def test_hours_in_one_piece_raise_no_alarm() -> None:
     """A long stream, much longer than the memory of the statistics: not one event in two hours."""
     assert events(simulated_work(7, tries(2) * 3600), DetectorOptions()) == []

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -10,16 +11,19 @@ import psutil
 import pytest
 from rich.console import Console
 
+from stream.commands.doctor import print_checks
 from stream.config import Options
 from stream.doctor import machine, software
-from stream.doctor.check import check
+from stream.doctor.check import Check, check
 from stream.doctor.clip import PlannedRun, reading
+from stream.doctor.examine import examine
 from stream.engines.table import run_prepared
 from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, UsageError
 from stream.run.prepare import prepare
 from stream.ui.view import PlainView
 from tests.support.clips import make_clip
 from tests.support.runs import write_intrinsics
+from tests.support.terminal import Terminal
 
 Usage = namedtuple("Usage", ["total", "free"])
 
@@ -120,10 +124,24 @@ def test_sockets_need_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_packages_against_their_pins() -> None:
     """Another version is warned of, a missing package fails, an extra that is not there is no fault."""
     with pytest.raises(EgocleanError, match="no-such-package is not installed"):
-        software.packages(["no-such-package==1.0"])
-    assert "click" in software.packages(["click==0.1"]).message
-    assert software.packages(["click==0.1"]).hint
-    assert not software.packages(['no-such-package==1.0; extra == "plots"']).hint
+        software.packages(["no-such-package>=1.0"])
+    old = software.packages(["click<1,>=0.1"])
+    assert old.message.startswith("click ")
+    assert old.message.endswith(" instead of <1,>=0.1")
+    assert old.hint
+    assert software.packages(["click>=8"]).message == "1 as tested"
+    for extra in ("plots", "dev"):
+        assert not software.packages([f'no-such-package>=1.0; extra == "{extra}"']).hint
+    assert not software.packages(['click<1; extra == "dev"', 'egoclean-stream[vjepa]; extra == "qwen"']).hint
+
+
+@pytest.mark.parametrize(("version", "hint"), [((3, 10), True), ((3, 11), False), ((3, 13), False), ((3, 14), True)])
+def test_a_python_that_is_not_tested_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], *, hint: bool
+) -> None:
+    """It is not refused: what is newer will mostly work."""
+    monkeypatch.setattr(sys, "version_info", version)
+    assert software.python().hint == ("only Python 3.11 to 3.13 is tested" if hint else "")
 
 
 def test_missing_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +152,7 @@ def test_missing_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
         software.hevc()
 
 
+@pytest.mark.slow
 def test_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU is named with its memory; without one only an encoder with weights is slow; without torch that is said."""
     import torch
@@ -147,3 +166,32 @@ def test_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert software.gpu(has_weights=True).message.startswith("RTX 3090, 20.0 GiB of 24.0 GiB free")
     monkeypatch.setattr(software, "find_spec", lambda _: None)
     assert "torch is not installed" in software.gpu(has_weights=False).message
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 8)])
+def test_a_terminal_sees_failures_first_in_colour(size: tuple[int, int]) -> None:
+    """Then warnings, then what is well; folded to the width of the terminal, and counted on the last line."""
+    checks = [
+        Check("python", "ok", "CPython " + "x" * 30),
+        Check("gpu", "warn", "no GPU " * 12, "use one"),
+        Check("encoder", "FAIL", "its weights are missing: " + "fetch them " * 12, exit_code=5),
+    ]
+    terminal = Terminal(*size)
+    print_checks(checks, terminal.console())
+    lines = terminal.lines()
+    assert [line[:4].strip() for line in lines[:-1] if line[:4].strip()] == ["FAIL", "warn", "ok"]
+    assert lines[-1] == "1 problem, 1 warning, 1 ok"
+    assert terminal.colour_of("1 problem") == "red"
+    tall = Terminal(size[0], 60)
+    print_checks(checks, tall.console())
+    assert [tall.colour_of(f"{level}  ") for level in ("FAIL", "warn", "ok  ")] == ["red", "brown", "green"]
+    assert " ".join(" ".join(tall.lines()).split()).count("fetch them") == 12
+
+
+def test_a_missing_torch_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the encoder's check fails for it, no line calls the GPU well."""
+    monkeypatch.setattr(software, "find_spec", lambda _: None)
+    words = {"encoder.name": "vjepa2", "encoder.model": str(tmp_path), "output.folder": tmp_path}
+    levels = {check.name: check.level for check in examine(Options(source="").replace(words))}
+    assert levels["encoder"] == "FAIL"
+    assert "gpu" not in levels

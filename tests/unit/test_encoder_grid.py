@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from models.encoders.encoder import FRAMES, ClipEmbedding, UInt8
+from models.encoders.encoder import FRAMES, ClipEmbedding, Float32, UInt8
 from models.encoders.grid import GridEncoder
+from models.encoders.grid_histograms import appearance
 from tests.support.tiny_models import textured_frame
 
 
@@ -24,6 +25,12 @@ def _work(phase: float = 0.0, period_frames: float = 40.0) -> UInt8:
         left = round(100 + 60 * np.sin(2 * np.pi * (index / period_frames + phase)))
         frame[150:198, left : left + 48] = hand
     return frames
+
+
+def _reduced(frames: UInt8) -> UInt8:
+    """From (T, 256, 256, 3) to the encoder's size, by means of 4x4 pixels."""
+    means: Float32 = frames.reshape(len(frames), 64, 4, 64, 4, 3).mean(axis=(2, 4), dtype=np.float32)
+    return means.round().astype(np.uint8)
 
 
 def _elsewhere() -> UInt8:
@@ -62,21 +69,28 @@ def _shaken(frames: UInt8) -> UInt8:
 def test_the_same_work_stays_near(same_work: Callable[[], UInt8]) -> None:
     """A drift of light, a bob of the head or another phase is less than a quarter of the way to another place."""
     encoder = GridEncoder()
-    usual = encoder.encode(_work())
-    assert _distance(usual, encoder.encode(same_work())) < 0.25 * _distance(usual, encoder.encode(_elsewhere()))
+    usual = encoder.encode(_reduced(_work()))
+    assert _distance(usual, encoder.encode(_reduced(same_work()))) < 0.25 * _distance(
+        usual, encoder.encode(_reduced(_elsewhere()))
+    )
 
 
 def test_motion_alone_is_seen() -> None:
     """Walking through the same place is further from the work than the work's own phase."""
     encoder = GridEncoder()
-    usual = encoder.encode(_work())
-    assert _distance(usual, encoder.encode(_shaken(_work()))) > 3 * _distance(usual, encoder.encode(_work(phase=0.4)))
+    usual = encoder.encode(_reduced(_work()))
+    assert _distance(usual, encoder.encode(_reduced(_shaken(_work())))) > 3 * _distance(
+        usual, encoder.encode(_reduced(_work(phase=0.4)))
+    )
 
 
 def test_every_window_weighs_the_same() -> None:
     """A mean of embeddings is no more one window than another: their lengths agree to float16."""
     encoder = GridEncoder()
-    lengths = [np.linalg.norm(encoder.encode(frames).temporal.astype(np.float64)) for frames in (_work(), _elsewhere())]
+    lengths = [
+        np.linalg.norm(encoder.encode(_reduced(frames)).temporal.astype(np.float64))
+        for frames in (_work(), _elsewhere())
+    ]
     assert lengths[0] == pytest.approx(lengths[1], rel=1e-3)
 
 
@@ -91,7 +105,7 @@ def test_never_taken_for_learned() -> None:
 @pytest.mark.parametrize("frames", [2, 16])
 def test_other_windows(frames: int) -> None:
     """Any even window is encoded, one token for two frames."""
-    assert GridEncoder(frames).encode(_work()[:frames]).temporal.shape == (frames // 2, 1024)
+    assert GridEncoder(frames).encode(_reduced(_work()[:frames])).temporal.shape == (frames // 2, 1024)
 
 
 @pytest.mark.parametrize("frames", [0, -2, 5])
@@ -99,3 +113,46 @@ def test_odd_windows_are_refused(frames: int) -> None:
     """A window that is no whole number of tubelets is an error that names it."""
     with pytest.raises(ValueError, match=f"window of {frames} frames"):
         GridEncoder(frames)
+
+
+@pytest.mark.parametrize("stride", [2, 30, 31, 64, 80])
+def test_shared_frames_change_no_bit(stride: int) -> None:
+    """Windows that overlap by any number of frames, one after the other in one store, are as if each were alone."""
+    encoder = GridEncoder()
+    frames = np.random.default_rng(stride).integers(0, 256, (3 * 80 + FRAMES, 64, 64, 3), np.uint8)
+    store = encoder.frame_store()
+    slots: dict[int, int] = {}
+    for start in range(0, 4 * stride, stride):
+        for number in [number for number in slots if number < start]:
+            store.drop(slots.pop(number))
+        window = range(start, start + FRAMES)
+        slots |= {number: store.put(frames[number]) for number in window if number not in slots}
+        (shared,) = store.encode([[slots[number] for number in window]]).result()
+        alone = encoder.encode(frames[start : start + FRAMES])
+        np.testing.assert_array_equal(shared.mean, alone.mean)
+        np.testing.assert_array_equal(shared.temporal, alone.temporal)
+
+
+def test_shared_frames_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second window computes only the histograms of its new tubelets: 15 after a stride of 30 frames."""
+    measured: list[int] = []
+
+    def counted(frames: UInt8, luma: Float32) -> Float32:
+        measured.append(len(frames))
+        return appearance(frames, luma)
+
+    monkeypatch.setattr("models.encoders.grid.appearance", counted)
+    store = GridEncoder().frame_store()
+    slots = [store.put(frame) for frame in np.zeros((FRAMES + 30, 64, 64, 3), np.uint8)]
+    store.encode([slots[:FRAMES], slots[30:]])
+    assert measured == [32, 15]
+
+
+def test_dropped_frames_leave_nothing() -> None:
+    """A store whose frames are all dropped holds nothing that it computed from them."""
+    store = GridEncoder(4).frame_store()
+    slots = [store.put(frame) for frame in np.zeros((4, 64, 64, 3), np.uint8)]
+    store.encode([slots])
+    for slot in slots:
+        store.drop(slot)
+    assert not any(value for value in vars(store).values() if isinstance(value, dict))

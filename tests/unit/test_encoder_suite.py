@@ -7,6 +7,8 @@ from models.encoders.encoder import ClipEncoder, UInt8
 from models.encoders.table import ENCODERS, make_encoder
 from tests.support.tiny_models import TINY_FRAMES, save_tiny_vjepa2
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 
 @pytest.fixture(scope="module", params=ENCODERS)
 def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ClipEncoder:
@@ -101,9 +103,10 @@ def test_a_store_grows(encoder: ClipEncoder) -> None:
 def test_a_store_refuses_what_does_not_fit(encoder: ClipEncoder) -> None:
     """A frame of another size, and a window of another length, are ValueErrors that say what would be right."""
     store = encoder.frame_store()
-    with pytest.raises(ValueError, match=r"a frame is .* expected \(256, 256, 3\) uint8"):
-        store.put(np.zeros((255, 256, 3), np.uint8))
-    slot = store.put(np.zeros((256, 256, 3), np.uint8))
+    side = encoder.encoder_px
+    with pytest.raises(ValueError, match=rf"a frame is .* expected \({side}, {side}, 3\) uint8"):
+        store.put(np.zeros((side - 1, side, 3), np.uint8))
+    slot = store.put(np.zeros((side, side, 3), np.uint8))
     with pytest.raises(ValueError, match=f"windows have .* frames, expected {encoder.frames} in each"):
         store.encode([[slot] * (encoder.frames - 1)])
 
@@ -120,10 +123,18 @@ def test_blank_pictures_are_embedded(encoder: ClipEncoder, value: int) -> None:
 def test_wrong_shape_or_dtype_is_refused(encoder: ClipEncoder) -> None:
     """A window of another length, size or dtype is a ValueError that names both shapes."""
     frames = _window(encoder, 5)
+    side = encoder.encoder_px
     wrong = [frames[:-1], frames[:, 1:], frames[..., :2], frames[0], frames.astype(np.float32)]
     for window in wrong:
-        with pytest.raises(ValueError, match=r"a window is .* expected \(\d+, 256, 256, 3\) uint8"):
+        with pytest.raises(ValueError, match=rf"a window is .* expected \(\d+, {side}, {side}, 3\) uint8"):
             encoder.encode(window)
+
+
+@pytest.mark.parametrize("name", [name for name, spec in ENCODERS.items() if not spec.has_weights])
+def test_the_table_describes_what_it_loads(name: str) -> None:
+    """The profile of an encoder without weights has the frame size and the dimensions of the encoder itself."""
+    profile, loaded = ENCODERS[name].profile(None, 64), ENCODERS[name].load(None, 64)
+    assert (profile.encoder_px, profile.dims) == (loaded.encoder_px, loaded.facts()["dims"])
 
 
 def test_facts_are_complete(encoder: ClipEncoder) -> None:

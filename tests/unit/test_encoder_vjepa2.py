@@ -15,6 +15,8 @@ from models.errors import ModelUnavailableError
 from models.packages import make_torchvision_importable
 from tests.support.tiny_models import TINY_DIMS, TINY_FRAMES, hf_frame, hf_processor, save_tiny_vjepa2, textured_frame
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:

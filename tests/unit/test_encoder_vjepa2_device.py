@@ -13,6 +13,8 @@ from models.encoders.vjepa2.random_weights import save_random_vjepa2
 from models.packages import make_torchvision_importable
 from tests.support.tiny_models import TINY_FRAMES, hf_processor, save_tiny_vjepa2, textured_frame
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

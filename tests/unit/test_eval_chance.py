@@ -61,6 +61,7 @@ def test_good_predictions_beat_chance_and_others_do_not() -> None:
     assert evaluate([ASTRAY], seed=0).beats_random is False
 
 
+@pytest.mark.slow
 def test_random_detectors_do_not_beat_themselves() -> None:
     """Of 200 detectors that are random themselves about one in twenty or fewer beats the control."""
     places = scatter(np.array([21.0, 16.0]), 190.0, np.random.default_rng(7), draws=200)

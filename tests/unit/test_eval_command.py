@@ -160,6 +160,7 @@ def test_truth_of_the_recordings_is_read() -> None:
     assert (report["pooled"]["true_events"], report["pooled"]["f1_iou_0.7"]) == (3, 1.0)
 
 
+@pytest.mark.slow
 @needs_logs
 def test_log_against_the_transcript_it_was_made_from() -> None:
     """An event log's material replenishment is found where the transcript of the same clip speaks of it."""

@@ -44,6 +44,7 @@ def test_columns_have_the_statistics_of_all_their_frames(lengths: list[int]) -> 
         assert np.allclose([value[0] for value in statistics[name].values()], expected, rtol=1e-12), name
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=30))
 def test_values_that_are_counted_are_as_if_written_out(numbers: list[int]) -> None:
     values, counts = np.unique(np.array(numbers, np.float64), return_counts=True)

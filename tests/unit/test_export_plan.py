@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.dataset.episode import ClipFacts, Episode
-from exporters.dataset.plan import PlanOptions, plan_run, split_of, worker_of
+from exporters.dataset.plan import PlanOptions, plan_run, split_of
 from exporters.dataset.rows import Row
 from exporters.dataset.store import DataSetFiles, Header, Store
 from exporters.run_view import RunView
 from stream.detection.options import DetectorOptions
 from stream.records import Manifest, RunLayout, SegmentClosed
 from stream.records.schema.manifest import SourceRecord
+from stream.records.worker import worker_of
 
 RATES = st.sampled_from([1, 10, 24, 25, 30, 50, 60, 120, 240])
 STEMS = st.sampled_from(["clip", "clip.a", "clip a", "clip-s0000", "\N{GREEK SMALL LETTER ALPHA}", "factory1_worker2"])
@@ -149,6 +150,7 @@ def run_id_of(stem: str, number: int) -> str:
     return sha256(f"{stem} {number}".encode()).hexdigest()[:16]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(calls=st.lists(st.lists(st.tuples(STEMS, st.integers(0, 5)), min_size=1, max_size=4), min_size=1, max_size=4))
 def test_a_data_set_that_grows_keeps_its_episodes(calls: Calls) -> None:

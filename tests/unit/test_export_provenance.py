@@ -16,14 +16,15 @@ from stream.geometry.camera import fit_camera
 from stream.geometry.frame_format import FrameFormat
 from stream.geometry.frame_remap import lens_facts
 from stream.geometry.full_frame import FullFrameRectifier
-from stream.geometry.intrinsics import intrinsics_of
+from stream.geometry.lenses.kannala_brandt import KannalaBrandt
+from stream.geometry.lenses.table import intrinsics_of
 from stream.records import Manifest, RunLayout, SegmentAnnotated
 from stream.records.schema.manifest import AnnotatedLater, SourceRecord
 from tests.support.episodes import data_set, episode
 from tests.support.episodes import run_facts as facts_of_clip
 
 QWEN = {"model": "qwen", "revision": "c0ffee", "prompt": "annotate-v2"}
-LENS = intrinsics_of(320, 200, (100.0, 100.0), (160.0, 100.0), (0.0, 0.0, 0.0, 0.0))
+LENS = intrinsics_of(KannalaBrandt, (320, 200), (100.0, 100.0), (160.0, 100.0), (0.0, 0.0, 0.0, 0.0))
 
 
 def manifest(name: str = "clip.mp4", **changes: Any) -> Manifest:  # noqa: ANN401 - any field
@@ -109,6 +110,7 @@ def test_a_growing_run_has_the_pictures_that_its_options_ask_for(rectify: bool, 
         "picture": "rectified",
         "keyframes": keyframes,
         "intrinsics": LENS.model_dump(),
+        "intrinsics_format": None,
     }
 
 

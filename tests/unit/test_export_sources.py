@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from exporters.dataset.sources import ClipFinder
 from exporters.run_view import view_run
 from stream.errors import InputError
 from stream.records.schema.manifest import Manifest
+from stream.sources.run_clip import ClipFinder
 from tests.support.coded_run import CodedSegment, make_coded_run
 from tests.support.data_hub import tar_bytes
 
@@ -74,5 +74,5 @@ def test_a_member_of_a_tar_that_has_moved_is_found(tmp_path: Path) -> None:
 def test_a_live_source_has_no_clip(tmp_path: Path, name: str) -> None:
     run = make_coded_run(tmp_path, segments=SHORT)
     change_manifest(run, name=name, size_bytes=None, edges_sha256=None)
-    with pytest.raises(InputError, match="was a live source: there is no clip to cut episodes from"):
+    with pytest.raises(InputError, match="was a live source: there is no clip to read again"):
         ClipFinder(tmp_path).find(manifest_of(run))

@@ -87,6 +87,13 @@ def test_a_box_is_in_pixels_of_the_frame_at_which_its_action_begins() -> None:
     assert boxed((20, 40, 60, 80)) == [(10, 10.0, 20.0, 30.0, 40.0)]
 
 
+def test_a_box_is_on_the_frame_of_its_keyframe() -> None:
+    box = Box(name="nut", rigid=True, xyxy=(0, 0, 9, 9), width_px=200, height_px=100, t_s=0.75)
+    action = EpisodeAction(t_start_s=0.5, t_end_s=1.0, active=True, objects=(box,))
+    holding = data_set([episode(actions=(action,))], [run_facts()])
+    assert [found.frame for found in frame_boxes(holding, holding.rows[0])] == [15]
+
+
 @pytest.mark.parametrize(
     ("box", "cut"),
     [

@@ -39,6 +39,7 @@ def units_of(layout: RunLayout) -> np.ndarray:
     return units
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_windows", [1, 7, 1000])
 def test_offline_detection_equals_the_reference_for_any_block_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_windows: int

@@ -14,11 +14,11 @@ from exporters.figures.diagnostics import Diagnostics, SegmentPeriods, WorkRepet
 from exporters.figures.matrices import cells_of, similarity
 from exporters.figures.time_axis import COLUMNS_MAX, broken_at_gaps, envelope, time_format
 from exporters.run_view import Span
-from stream.errors import ModelUnavailableError
 from tests.support.properties import is_fast, some_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import Collection
     from matplotlib.figure import Figure
 
 
@@ -47,6 +47,11 @@ def shades(axes: "Axes") -> list[tuple[float, float]]:
     return [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in rectangles]
 
 
+def line_pt(bars: "Collection") -> float:
+    """Width of the bars' borders, points."""
+    return float(np.ravel(bars.get_linewidth())[0])
+
+
 def png_size(path: Path) -> tuple[int, ...]:
     """Width and height in pixels, from the header (PNG specification, 11.2.2)."""
     return struct.unpack(">II", path.read_bytes()[16:24])
@@ -73,7 +78,16 @@ def some_detection(count: int) -> Detection:
     """Both tracks, truth, and damage."""
     causal = some_trace(count, Span(10.0, 20.0, detected_at_s=13.0), Span(30.0, 35.0))
     offline = replace(some_trace(count, Span(9.0, 21.0)), name="offline")
-    return Detection(("clip", ""), float(count), causal, offline, truth=(Span(8.0, 20.0),), damaged=(Span(25.0, 26.0),))
+    return Detection(
+        ("clip",),
+        float(count),
+        causal,
+        offline,
+        typical=(Span(5.0, 10.0), Span(20.0, 30.0), Span(35.0, 50.0)),
+        unknown=(Span(0.0, 5.0),),
+        truth=(Span(8.0, 20.0),),
+        damaged=(Span(25.0, 26.0),),
+    )
 
 
 def some_diagnostics(count: int) -> Diagnostics:
@@ -86,9 +100,7 @@ def some_diagnostics(count: int) -> Diagnostics:
     lag_s = np.arange(20.0)
     segments = SegmentPeriods(period_s=8.2, time_share=0.5, longest_s=float(count))
     wave = WorkRepetition(lag_s, np.cos(2 * np.pi * lag_s / 8), np.full(20, 0.25), 8.0, segments)
-    return Diagnostics(
-        ("clip", ""), t_s, generator.uniform(0, 1, count - 1), matrix, matrix, wave if count > 1 else None
-    )
+    return Diagnostics(("clip",), t_s, generator.uniform(0, 1, count - 1), matrix, matrix, wave if count > 1 else None)
 
 
 @pytest.fixture
@@ -113,7 +125,10 @@ def test_detection_draws_the_thresholds_as_they_moved() -> None:
 
 
 def test_detection_shades_spans_and_aligns_them_in_rows() -> None:
-    """Each side's spans are shaded under its score and are bars in its row; truth has the top row."""
+    """Each side's spans are shaded under its score and are bars in its row; truth has the top row.
+
+    The other segments of the run are bars beside its anomalies, with their borders.
+    """
     figure = blank()
     draw_detection(figure, some_detection(100))
     strip, causal, offline = figure.axes
@@ -123,7 +138,10 @@ def test_detection_shades_spans_and_aligns_them_in_rows() -> None:
     ]
     assert [label.get_text() for label in strip.get_yticklabels()] == ["offline", "causal", "truth"]
     bars = [[tuple(path.get_extents().intervalx) for path in bars.get_paths()] for bars in strip.collections]
-    assert bars == [[(9.0, 21.0)], [(10.0, 20.0), (30.0, 35.0)], [(8.0, 20.0)]]
+    assert bars[:3] == [[(9.0, 21.0)], [(10.0, 20.0), (30.0, 35.0)], [(8.0, 20.0)]]
+    assert bars[3:] == [[(5.0, 10.0), (20.0, 30.0), (35.0, 50.0)], [(0.0, 5.0)]]
+    assert [line_pt(bars) for bars in strip.collections[3:]] == [0.6, 0.6]
+    assert legend(figure)[:3] == ["typical", "not judged", "detected"]
     assert line(strip, "detected")[0].tolist() == [13.0]
     assert {axes.get_xlim() for axes in figure.axes} == {(0.0, 100.0)}
 
@@ -173,11 +191,12 @@ def test_each_missing_period_is_said(period_s: float | None, longest_s: float, s
     assert len(lines) == (period_s is not None)
 
 
-def test_a_title_keeps_its_lines() -> None:
-    """The clip stands above the origin of its figures; what a terminal would act on is replaced in both."""
-    figure = blank()
-    style.title(figure, "a\tclip", "188 windows")
-    assert figure.get_suptitle() == "a clip\n188 windows"
+def test_many_segments_have_no_borders() -> None:
+    """Thousands of lines would hide the bars between them."""
+    figure, data = blank(), some_detection(2000)
+    spans = tuple(Span(float(t_s), t_s + 3.0) for t_s in range(40, 1900, 3))
+    draw_detection(figure, replace(data, typical=spans))
+    assert [line_pt(bars) for bars in figure.axes[0].collections[3:]] == [0.0, 0.6]
 
 
 def test_one_window_gives_a_figure_with_a_note() -> None:
@@ -189,6 +208,7 @@ def test_one_window_gives_a_figure_with_a_note() -> None:
     assert np.asarray(figure.axes[1].images[0].get_array()).shape == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", some_of([20, 30_000]))
 def test_files_have_their_size_and_are_always_the_same(tmp_path: Path, dots_per_inch: int, count: int) -> None:
     """Short and long runs give PNGs of 200 dots an inch, byte for byte the same each time."""
@@ -214,17 +234,10 @@ def test_title_is_not_read_as_mathematics(tmp_path: Path) -> None:
     draw_diagnostics(both[1], replace(some_diagnostics(20), title=(name, "20 windows")))
     for figure in both:
         (drawn,) = figure.texts
-        assert (drawn.get_text(), drawn.get_parse_math()) == (f"{name}\n20 windows", False)
+        assert (drawn.get_text(), drawn.get_parse_math()) == (f"{name}  ·  20 windows", False)
     with style.figure_file(tmp_path / "a.png", *detection.SIZE_IN) as figure:
         style.title(figure, name, "20 windows")
-    assert figure.get_suptitle() == f"{name}\n20 windows"
-
-
-def test_missing_matplotlib_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra the error names the command that brings it."""
-    monkeypatch.setattr(style, "find_spec", lambda _: None)
-    with pytest.raises(ModelUnavailableError, match=r"pip install -e '.\[plots\]'"):
-        style.require_matplotlib()
+    assert figure.get_suptitle() == f"{name}  ·  20 windows"
 
 
 def test_long_curve_keeps_its_peaks() -> None:

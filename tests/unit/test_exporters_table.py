@@ -9,6 +9,8 @@ from exporters.run_view import view_run
 from exporters.table import EXPORTERS, export
 from tests.support.recorded import working_windows, write_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_every_exporter_writes_the_files_that_it_names(

@@ -35,6 +35,7 @@ def test_rows_without_a_direction_are_left_out(tmp_path: Path) -> None:
     assert [sum(map(len, blocks)) for blocks in (windows.mean_blocks(), windows.temporal_blocks())] == [3, 3]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """64 MiB of embeddings are read in less than half of that."""
     layout = bare_folder(tmp_path, 1024, tokens=32, dims=1024)

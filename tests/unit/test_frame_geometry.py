@@ -37,6 +37,7 @@ def slow_frame(rgb: UInt8, resize_mode: ResizeMode) -> UInt8:
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("resize_mode", ["stretch", "letterbox"])
 @pytest.mark.parametrize("rectified", [True, False])

@@ -65,6 +65,7 @@ def test_the_fused_encoder_frame_is_near_the_slow_one(size: tuple[int, int], *, 
     assert psnr_db(encoder_frame_of(frame, camera), reference_frame(whole)) >= 40.0
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize("card", ["10k", "100k"])
 def test_the_published_lenses_give_the_slow_encoder_frame_too(card: str) -> None:
@@ -189,7 +190,7 @@ def test_pixels_beyond_the_10k_fold_are_masked() -> None:
 
 def test_a_lens_that_shows_nothing_is_refused() -> None:
     """A calibration whose picture lies wholly outside the frame is an error, not a black film."""
-    with pytest.raises(IntrinsicsError, match=r"nearly empty, with 0\.0 % of it recorded"):
+    with pytest.raises(IntrinsicsError, match="the rays of these intrinsics all point to one side"):
         FrameRemap(FrameFormat(*SMALL, "yuv420p", 0, 2, 0), camera_for(SMALL, cx=5000.0))
 
 

@@ -104,6 +104,7 @@ def test_short_clip_has_no_window() -> None:
     assert passed == others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["64@30", "64@4"])
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("times_s", [np.arange(720) * 1001 / 30000, irregular_times_s(520)], ids=["ntsc", "varying"])

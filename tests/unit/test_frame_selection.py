@@ -48,6 +48,7 @@ def test_frames_times_are_those_in_the_metadata(steps_s: list[float], most: int)
         assert np.abs(told_s - shown_s).max() <= max(OFF_SHARE_MAX * step_s, OFF_S_MAX) + 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", [1.0, 4.0, 10.0, 30.0])
 def test_dense_frames_are_shown_in_about_as_many_as_allowed(fps: float) -> None:
     """A segment whose frames are dense enough is seen in nearly as many as allowed, from its start to its end."""

@@ -179,3 +179,10 @@ def test_commands_that_take_long_wait_for_no_reader(name: str) -> None:
     assert isinstance(command, Command)
     assert command.never_waits
     assert set(BY_SIGNAL) <= set(command.exit_codes)
+
+
+def test_exit_code_4_means_of_each_command_what_it_does() -> None:
+    """``show`` describes nothing and loses no video: some runs could not be read."""
+    for name, meaning in (("show", "could not be read"), ("export", "could not be exported"), ("run", "was damaged")):
+        help_text = " ".join(helped(name, "--help").output.split())
+        assert re.search(rf" 4 done, but some [^0-9]*{meaning}", help_text), help_text

@@ -66,6 +66,7 @@ def test_full_cache_holds_up_the_chain_until_answers_come(layout: RunLayout) -> 
         assert not of_kind(layout, events.SegmentSkipped)
 
 
+@pytest.mark.slow
 def test_full_cache_skips_segments_on_request(layout: RunLayout) -> None:
     """With ``skip`` the chain never waits: a segment whose keyframes found no room is skipped, and says so."""
     with recording(layout, options({"keyframes.on_cache_full": "skip", "keyframes.cache_mib": 1})) as record:

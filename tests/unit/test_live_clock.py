@@ -45,6 +45,7 @@ def test_an_immediate_reconnection_does_not_overlap() -> None:
     assert line.restart(packet(0.0), 10.01) == pytest.approx(3.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [3000, 1, WRAP_TICKS // 2])
 def test_a_wrap_at_33_bits_is_not_a_gap(ahead: int) -> None:
     """Times continue as if the clock had more bits, as often as it wraps."""

@@ -1,13 +1,12 @@
 """The commands that fetch and list models, and that a run keeps off the network and keeps its secrets."""
 
-import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from models.packages import require_packages
 from stream.commands.models import models
 from stream.config import Options
 from stream.errors import ModelUnavailableError
@@ -23,21 +22,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield hub
 
 
-@pytest.mark.parametrize(
-    ("image", "cure"),
-    [(None, "pip install -e '.[vjepa]'"), ("cpu", "without --target cpu"), ("gpu", "your own image on top of this")],
-)
-def test_missing_package_has_the_cure_of_the_place(
-    image: str | None, cure: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Inside the image, where pip cannot be used, the message names another image."""
-    monkeypatch.delenv("EGOCLEAN_IMAGE", raising=False)
-    if image:
-        monkeypatch.setenv("EGOCLEAN_IMAGE", image)
-    with pytest.raises(ModelUnavailableError, match=re.escape(cure)):
-        require_packages(["no_such_package"], extra="vjepa")
-
-
 def test_offline_run_uses_no_network(hub: Hub, clip: Path) -> None:
     """A run that must not fetch ends before its first frame, with the code for a missing model."""
     options = Options(source=str(clip)).replace(
@@ -46,6 +30,18 @@ def test_offline_run_uses_no_network(hub: Hub, clip: Path) -> None:
     with pytest.raises(ModelUnavailableError, match=f"{NAME}.*models fetch"):
         prepare(options)
     assert hub.requests == []
+
+
+@pytest.mark.parametrize("client", ["installed", "missing"])
+def test_a_list_without_models_says_so(client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no program is installed that could have downloaded one."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "none"))
+    if client == "missing":
+        monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+        monkeypatch.setattr("stream.commands.models.find_spec", lambda _: None)
+    result = CliRunner().invoke(models, ["list"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.output.startswith("no model is in Hugging Face's cache: `egoclean-stream models fetch` downloads")
 
 
 @pytest.mark.parametrize(

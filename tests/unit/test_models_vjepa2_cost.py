@@ -13,6 +13,8 @@ from models.encoders.vjepa2.random_weights import save_random_vjepa2
 from models.errors import ModelUnavailableError
 from models.packages import make_torchvision_importable
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 SHAPES = [
     EncoderShape(dims=24, layers=2, mlp_ratio=2.0, encoder_px=64, heads=2),
     EncoderShape(dims=96, layers=3, mlp_ratio=4.0, encoder_px=64, heads=2),

@@ -13,6 +13,8 @@ from models.memory import gpu, vram
 from models.memory.vram import GIB, MARGIN_BYTES, Need, share_out
 from tests.support.properties import examples
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 VIT_L = Need(weights_bytes=607_770_624, each_bytes=456_130_560, batch_max=4)
 QWEN_7B = Need(weights_bytes=16_600_000_000, each_bytes=400_000_000, batch_max=8)
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from models.encoders.table import EncoderChoice, choose, make_encoder
+from models.encoders.table import EncoderChoice, choose, make_encoder, weights_of
 from models.errors import ModelUnavailableError
 from models.weights.digest import has_digest
 from models.weights.weights import identity, locate, weight_files, weights_sha256
@@ -118,10 +119,21 @@ def test_auto_is_vjepa2_where_its_weights_are(tmp_path: Path) -> None:
 
 
 def test_auto_without_weights_names_both_ways_out() -> None:
-    """Without weights ``auto`` fails in one sentence, fetch them or ask for the grid, and never falls back."""
-    with pytest.raises(ModelUnavailableError, match=r"`egoclean-stream models fetch`.*--encoder grid") as caught:
+    """With its packages, ``auto`` fails in one sentence: first the way that works here, the grid, then the download."""
+    with pytest.raises(ModelUnavailableError, match=r"--encoder grid.*`egoclean-stream models fetch`") as caught:
         choose(model="someone/none", allow_download=False)
     assert "\n" not in str(caught.value)
+
+
+def test_auto_without_packages_is_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so. Whoever names weights wants them, and gets the error."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert choose("auto") == EncoderChoice("grid", None, 64, reason="auto: the extra vjepa is not installed")
+    assert choose("grid").reason is None
+    for kind, model in (("auto", "someone/none"), ("vjepa2", None)):
+        with pytest.raises(ModelUnavailableError, match="the Python package torch is not installed"):
+            choose(kind, model)
+    assert weights_of("auto") is None
 
 
 def test_choice_checks_the_architecture(tmp_path: Path) -> None:
@@ -133,7 +145,7 @@ def test_choice_checks_the_architecture(tmp_path: Path) -> None:
 
 def test_grid_is_chosen_by_name_alone(tmp_path: Path) -> None:
     """The grid needs no weights and refuses a folder of them."""
-    assert choose("grid") == EncoderChoice("grid", None)
+    assert choose("grid") == EncoderChoice("grid", None, 64)
     with pytest.raises(ValueError, match="has no weights"):
         choose("grid", tmp_path)
     with pytest.raises(ValueError, match="has no weights"):

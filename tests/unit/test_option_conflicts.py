@@ -37,7 +37,6 @@ def test_contradictions_are_usage_errors(changes: dict[str, object], message: st
 @pytest.mark.parametrize(
     ("changes", "clips", "message"),
     [
-        ({"annotator.name": "qwen"}, ["a.mp4", "b.mp4"], "each job would load the model"),
         ({"monitoring.metrics_port": 9100}, ["a.mp4", "b.mp4"], "--metrics-port 9100 contradict"),
         ({}, ["a.mp4", "-"], "standard input cannot be one of several"),
     ],

@@ -43,7 +43,7 @@ def test_marked_options_are_the_identity(path: str) -> None:
     """Each is in it under its path, and nothing else is but the source."""
     identity = Options(source="clip.mp4").identity()
     assert path in identity
-    assert set(identity) <= {"source", "encoder.onnx_sha256", *OPTIONS}
+    assert set(identity) <= {"source", "encoder.onnx_sha256", "detector.warm_start_sha256", *OPTIONS}
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_how_a_run_is_carried_out_is_not_its_identity(tmp_path: Path, changes: d
     layout.events.write_text("")
     recorded(first).write(layout.manifest)
     now = Options(source="clip.mp4").replace({"input.decoder": "cpu"})
-    assert earlier_run(layout, recorded(now), now.identity(), lambda: None) is not None
+    assert earlier_run(layout, recorded(now), now.identity_defaults(), lambda: None) is not None
     other = now.replace({"window.stride_s": 2.0})
     with pytest.raises(UsageError, match=r"window\.stride_s: 1\.0 then, 2\.0 now"):
-        earlier_run(layout, recorded(other), other.identity(), lambda: None)
+        earlier_run(layout, recorded(other), other.identity_defaults(), lambda: None)
 
 
 def test_an_exported_encoder_is_known_by_its_content(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_values_are_refused_in_one_style(words: list[str], message: str) -> None
             ["rectify", "clip.mp4", "--longest-px", "x"],
             "--longest-px x: must be a whole number, at least 32 and at most 16384",
         ),
-        (["rectify", "clip.mp4", "--codec", "av1"], "--codec av1: must be one of hevc, h264"),
+        (["rectify", "clip.mp4", "--codec", "vp9"], "--codec vp9: must be one of h264, hevc, av1"),
         (["demo", "--seconds", "inf"], "--seconds inf: must be a finite number, at least 10 and at most 3600"),
     ],
 )

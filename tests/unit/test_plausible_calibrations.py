@@ -5,6 +5,7 @@ import pytest
 from stream.errors import IntrinsicsError, UsageError
 from stream.geometry.camera import fit_camera
 from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.table import intrinsics_from
 from stream.geometry.plausibility import require_possible
 
 HD = {"image_width": 1920, "image_height": 1080, "cx": 959.5, "cy": 539.5}
@@ -13,7 +14,7 @@ HEAD_CAMERA = {**HD, "fx": 1030.0, "fy": 1032.0, "k1": -0.1166, "k2": -0.0236, "
 
 
 def lens(**values: float) -> Intrinsics:
-    return Intrinsics.model_validate({"model": "fisheye", **HEAD_CAMERA, **values})
+    return intrinsics_from({"model": "fisheye", **HEAD_CAMERA, **values})
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_stages_of_all_processes_have_different_names(tmp_path: Path, monkeypatc
     options = Options(source=str(clip)).replace({"lens.rectify": False, "encoder.name": "grid"})
     works = {spec: build(spec, options, layout, attempt=1) for spec in processes(options)}
     names = [name for work in works.values() for name in work.stage.snapshot()]
-    assert names == ["decode", "rectify", "embed", "store", "detect", "record"]
+    assert names == ["decode", "rectify", "motion", "embed", "store", "detect", "record"]
     assert [spec for spec, work in works.items() if work.source] == [INGEST]
     for work in works.values():
         work.stage.close()

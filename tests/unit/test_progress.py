@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from models.weights.fetch import Progress
-from stream.ui.progress import BYTES, SECONDS, STEPS, Unit, fetch_progress, progress
+from stream.ui.progress import BYTES, PICTURES, SECONDS, STEPS, Unit, fetch_progress, progress
 
 
 def output_of(unit: Unit, total: float | None, *amounts: float, terminal: bool = False) -> str:
@@ -38,7 +38,12 @@ def test_a_short_clip_has_a_line_every_ten_seconds() -> None:
     ]
 
 
-@pytest.mark.parametrize("unit", [SECONDS, BYTES, STEPS])
+def test_many_pictures_have_few_lines() -> None:
+    """However many pictures a job has looked at, a pipe gets a line for every twenty."""
+    assert output_of(PICTURES, None, *range(50)).splitlines() == ["clip_[0]  20 pictures", "clip_[0]  40 pictures"]
+
+
+@pytest.mark.parametrize("unit", [SECONDS, BYTES, STEPS, PICTURES])
 def test_a_terminal_gets_a_bar_that_goes_when_the_job_ends(unit: Unit) -> None:
     """The bar names the job as it is called, and its last act is to clear its line."""
     output = output_of(unit, 2.0, 1.0, 2.0, terminal=True)

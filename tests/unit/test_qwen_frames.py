@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from models.annotators.annotator import AnnotationRequest, RequestFrame
+from models.annotators.box_space import box_space
 from models.annotators.qwen.annotator import QwenAnnotator
-from models.annotators.qwen.frames import VideoInput, shown_size, video_input
+from models.annotators.qwen.frames import VideoInput, shown_size, shown_stretch, video_input
 from models.annotators.qwen.positions import VIDEO
 from models.annotators.response.schema import answer_schema, longest_json_bytes
 from tests.support.tiny_qwen import FAMILIES, Family, noise_segment, noise_segments, save_tiny_qwen
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,59 @@ def test_qwen3_reads_uneven_times_as_they_are(annotators: dict[Family, QwenAnnot
     assert seconds_in(words_of(annotator, inputs)) == [0.1, 9.9]
 
 
+def test_qwen3_has_marks_around_each_pair_alone(annotators: dict[Family, QwenAnnotator]) -> None:
+    """As in the release of Qwen3-VL, no further pair of marks is around all of them; see ``qwen.marks``."""
+    annotator = annotators["qwen3_vl"]
+    words = words_of(annotator, inputs_of(annotator, [noise_segment([float(index) for index in range(6)])]))
+    words = re.sub(r"(<\|video_pad\|>)+", "<|video_pad|>", words)
+    pairs = "".join(f"<{t_s} seconds><|vision_start|><|video_pad|><|vision_end|>" for t_s in (0.5, 2.5, 4.5))
+    assert f"user\n{pairs}You describe" in words
+
+
+def test_qwen2_5_has_marks_around_the_video(annotators: dict[Family, QwenAnnotator]) -> None:
+    annotator = annotators["qwen2_5_vl"]
+    words = words_of(annotator, inputs_of(annotator, [noise_segment([float(index) for index in range(6)])]))
+    words = re.sub(r"(<\|video_pad\|>)+", "<|video_pad|>", words)
+    assert "user\n<|vision_start|><|video_pad|><|vision_end|>You describe" in words
+
+
+def test_qwen2_5_describes_only_what_it_is_shown(annotators: dict[Family, QwenAnnotator]) -> None:
+    """Where frames are missing, the words name the stretch that the others show, and the grammar allows no other."""
+    annotator = annotators["qwen2_5_vl"]
+    request = noise_segment([0.0, 1.0, 2.0, 5.0, 6.0, 7.0, 8.0])
+    shown = annotator._question(request, 32)
+    assert shown.video.times_s == (5.0, 6.0, 7.0, 8.0)
+    busy, idle = shown.schema["properties"]["actions"]["items"]["anyOf"]
+    for form in (busy, idle):
+        times = {name: form["properties"][name] for name in ("start_s", "end_s")}
+        assert times["start_s"]["minimum"] == 5.0
+        assert times["end_s"]["minimum"] == 5.1
+    assert "they show only the time from 5.0 to" in shown.text
+    assert '"start_s":5.0,' in shown.text
+    whole = annotator._question(noise_segment([float(index) for index in range(9)]), 32)
+    assert "they show only" not in whole.text
+    assert whole.video.stretch is None
+
+
+@pytest.mark.parametrize(
+    ("times_s", "step_s", "stretch"),
+    [
+        ([0.0, 1.0, 2.0, 3.0], 1.0, None),
+        ([0.9, 1.9, 2.9, 3.7], 1.0, None),
+        ([0.0, 1.0, 2.0], 1.0, (0.0, 3.0)),
+        ([2.0, 3.0], 1.0, (2.0, 4.0)),
+        ([1.5, 2.5], 1.0, (1.5, 3.5)),
+        ([0.2, 3.8], 3.6, None),
+        ([1.0], 1.0, (0.0, 2.0)),
+    ],
+)
+def test_stretch_is_from_the_first_frame_to_a_step_after_the_last(
+    times_s: list[float], step_s: float, stretch: tuple[float, float] | None
+) -> None:
+    """Of a segment of 4.0 s; up to a step before the first frame counts as shown."""
+    assert shown_stretch(times_s, step_s, 4.0) == stretch
+
+
 def test_rows_of_a_batch_keep_their_own_times(annotators: dict[Family, QwenAnnotator]) -> None:
     """Two segments of other rates in one batch each have their own step."""
     inputs = inputs_of(annotators["qwen2_5_vl"], [noise_segment([n / fps for n in range(4)]) for fps in (1.0, 4.0)])
@@ -111,10 +165,8 @@ def test_longest_answer_has_room(annotators: dict[Family, QwenAnnotator], family
     """The model may make as many tokens as the longest answer of the batch has bytes, and one that ends it."""
     annotator = annotators[family]
     requests = [noise_segment([0.0]), noise_segment([0.0, 200.0], width_px=640, height_px=480)]
-    longest = max(
-        longest_json_bytes(answer_schema(request, annotator._box_space(annotator._side_px, annotator._side_px)))
-        for request in requests
-    )
+    space = box_space(annotator._box_unit, annotator._side_px, annotator._side_px)
+    longest = max(longest_json_bytes(answer_schema(request, space)) for request in requests)
     assert inputs_of(annotator, requests)["max_new_tokens"] >= longest + 1
 
 

@@ -17,6 +17,8 @@ from models.annotators.qwen.memory import (
 from models.errors import ModelUnavailableError
 from tests.support.tiny_qwen import save_tiny_qwen
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 TEXT_7B = {
     "hidden_size": 3584,
     "intermediate_size": 18944,

@@ -2,14 +2,17 @@
 
 import hashlib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from models.annotators.prompt import PROMPT, Prompt
-from models.annotators.response.schema import ACTIONS_MAX, answer_schema, echo_of
+from models.annotators.annotator import AnswerForm
+from models.annotators.prompt import Prompt
+from models.annotators.response.schema import ACTIONS_MAX, FORM, answer_schema, echo_of
 from tests.support.answer_strategies import make_request
 
-FILE = Path(__file__).parents[2] / "models" / "annotators" / "prompts" / f"{PROMPT}.md"
+PROMPTS = Path(__file__).parents[2] / "models" / "annotators" / "prompts"
+FILE = PROMPTS / f"{FORM}.md"
 
 
 def _field_names(schema: object) -> set[str]:
@@ -21,10 +24,13 @@ def _field_names(schema: object) -> set[str]:
     return set(schema.get("properties", ())).union(*map(_field_names, schema.values()))
 
 
-def test_every_field_is_explained() -> None:
+@pytest.mark.parametrize("form", get_args(AnswerForm))
+def test_every_field_is_explained(form: AnswerForm) -> None:
     """Each field of the schema has its definition in a list item, where its name comes first."""
-    defined = "".join(line for line in FILE.read_text(encoding="utf-8").splitlines() if line.startswith("- "))
-    names = _field_names(answer_schema(make_request())) - {"actions", "ecot"}
+    defined = "".join(
+        line for line in (PROMPTS / f"{form}.md").read_text(encoding="utf-8").splitlines() if line.startswith("- ")
+    )
+    names = _field_names(answer_schema(make_request(), form=form)) - {"actions", "ecot"}
     assert names == {name for name in names if name in defined}
 
 
@@ -33,7 +39,14 @@ def test_slots_are_filled() -> None:
     text = Prompt().text(make_request(duration_s=12.34), (1000, 1000))
     assert "$" not in text
     assert all(
-        words in text for words in ("12.3 seconds", "from 0 to 123", f"1 to {ACTIONS_MAX} actions", "[1000,1000]")
+        words in text
+        for words in (
+            "12.3 seconds",
+            "from 0.0 to 12.3",
+            '"start_s":6.2,"end_s":12.3',
+            f"1 to {ACTIONS_MAX} actions",
+            "[1000,1000]",
+        )
     )
     assert echo_of(make_request()) in text
 

@@ -1,6 +1,7 @@
 """A user's program reads a run with one import."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import stream.records
 from stream.errors import InputError
 from stream.records import RunFinished, RunStarted, SegmentClosed, open_run
+from stream.records.schema.events import Event
 from stream.records.schema.layout import RunLayout
 from stream.records.store.arrays import GrowingArray
 from stream.records.store.event_log import EventLog
@@ -25,6 +27,11 @@ def test_all_names_are_there() -> None:
     """Everything that is exported exists, and no name is listed twice."""
     assert all(hasattr(stream.records, name) for name in stream.records.__all__)
     assert sorted(set(stream.records.__all__)) == sorted(stream.records.__all__)
+
+
+def test_every_kind_of_event_is_exported() -> None:
+    """A program can name the class of whatever event it meets."""
+    assert {each.__name__ for each in get_args(Event)} <= set(stream.records.__all__)
 
 
 def test_growing_run_is_read(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 
 import cv2
 import numpy as np
+import pytest
 
 from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.camera import Camera, fit_camera
@@ -60,6 +61,7 @@ def bend(rgb: UInt8) -> float | None:
     return float(np.mean(residuals) / np.hypot(*(grid[0, 1] - grid[0, 0])))
 
 
+@pytest.mark.slow
 @needs_shared
 def test_the_boards_lines_become_straight() -> None:
     """Over all board pictures our lines are as straight as those of a full-size OpenCV remap, to 10 %."""
@@ -87,7 +89,7 @@ def test_another_toolkits_picture_is_matched() -> None:
     )
     fitted = fit_camera(read_calibration(folder / "adt_camera-rgb_intrinsics.json").intrinsics, 1408, 1408)
     new_k = np.array([[target["fx"], 0, target["cx"]], [0, target["fy"], target["cy"]], [0, 0, 1.0]])
-    camera = Camera(1408, 1408, fitted.k, fitted.d, new_k)
+    camera = Camera(1408, 1408, fitted.k, fitted.lens, new_k)
     source = source_map(Viewport(704, 704, 1.0, 1.0), 1408, 1408, camera)
     frame = frame_of(raw)
     ours = FusedRemap(frame_format_of(frame), source)(frame)

@@ -14,6 +14,8 @@ from stream.geometry.viewport import ResizeMode, Viewport, encoder_view, keyfram
 from tests.support.pictures import FULL_HD, SMALL, camera_for, frame_of, psnr_db, scene
 from tests.support.properties import some_of
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 
 def views(size: tuple[int, int]) -> tuple[Viewport, Viewport]:
     """The frame and the keyframe of a picture."""

@@ -2,16 +2,27 @@
 
 import os
 import shutil
+from email.message import Message
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from exporters.report.live.access import COOKIE, Access, names_this_machine
+from exporters.report.live.access import Access, is_token, names_this_machine
 from exporters.report.live.ranges import RangePart, byte_range
 from exporters.report.live.runs import WatchedRuns
+from exporters.report.live.server import _PageHandler
 from tests.support.report_runs import ReportRun, make_report_run
 
 TOKEN = "a-token-of-a-test"  # noqa: S105 - of no other use
+
+
+def headers(**values: str) -> Message:
+    """The headers of a request, with names in lower case, as some proxies write them."""
+    sent = Message()
+    for name, value in values.items():
+        sent[name] = value
+    return sent
 
 
 @pytest.mark.parametrize(
@@ -19,25 +30,38 @@ TOKEN = "a-token-of-a-test"  # noqa: S105 - of no other use
     [
         ("127.0.0.1:8800", True), ("localhost:8800", True), ("[::1]:8800", True), ("localhost", True),
         ("127.8.0.1", True), ("evil.example:8800", False), ("localhost.evil.example", False), ("192.168.1.5", False),
-        ("", False), ("127.0.0.1.evil.example", False),
+        ("", False), ("127.0.0.1.evil.example", False), ("[", False), ("[::1", False),
     ],
 )  # fmt: skip
 def test_only_names_of_this_machine(host: str, expected: bool) -> None:  # noqa: FBT001 - a parameter of the test
     assert names_this_machine(host) is expected
-    verdict = Access(is_local=True).verdict("/", {"Host": host})
+    verdict = Access(is_local=True).verdict("", headers(host=host))
     assert verdict == ("allowed" if expected else "misdirected")
 
 
 @pytest.mark.parametrize(
-    ("path", "cookie", "expected"),
+    ("query", "cookie", "expected"),
     [
-        ("/", "", "refused"), ("/?token=wrong", "", "refused"), (f"/?token={TOKEN}", "", "token"),
-        ("/runs/clip", f"{COOKIE}={TOKEN}", "allowed"), ("/", f"{COOKIE}=wrong", "refused"), ("/", ";;=,", "refused"),
+        ("", "", "refused"), ("token=wrong", "", "refused"), (f"token={TOKEN}", "", "token"),
+        ("", f"NAME={TOKEN}", "allowed"), ("", "NAME=wrong", "refused"), ("", ";;=,", "refused"),
+        ("", f'of another program={{"a": 1}}; NAME={TOKEN}', "allowed"), ("", f"NAMEX={TOKEN}", "refused"),
     ],
 )  # fmt: skip
-def test_a_token_is_in_the_address_or_in_the_cookie(path: str, cookie: str, expected: str) -> None:
+def test_a_token_is_in_the_address_or_in_the_cookie(query: str, cookie: str, expected: str) -> None:
     access = Access(is_local=False, token=TOKEN)
-    assert access.verdict(path, {"Host": "box.example", "Cookie": cookie}) == expected
+    sent = headers(host="box.example", cookie=cookie.replace("NAME", access.cookie))
+    assert access.verdict(query, sent) == expected
+
+
+def test_servers_on_one_machine_have_cookies_of_their_own() -> None:
+    """A browser sends the cookies of a host to all of its ports."""
+    assert Access(is_local=False, token=TOKEN).cookie != Access(is_local=False, token=f"{TOKEN}2").cookie
+
+
+@pytest.mark.parametrize("text", ["correct horse battery", "a;b", "a&b", "ünïcode", "line\n", ""])
+def test_a_token_that_an_address_or_a_cookie_would_change(text: str) -> None:
+    assert is_token(TOKEN)
+    assert not is_token(text)
 
 
 @pytest.mark.parametrize(
@@ -76,13 +100,18 @@ def test_runs_appear_grow_and_go(tmp_path: Path) -> None:
     runs.poll()
     later = runs.wait(news.version, 0.0)
     assert later.changed == ("one",)
-    run = runs.run("one")
-    assert run is not None
-    assert (len(run.segments), run.state) == (4, "finished")
+    part = runs.run("one")
+    assert part is not None
+    assert (len(part.run.segments), part.run.state) == (4, "finished")
     shutil.rmtree(root)
     runs.poll()
-    assert runs.wait(later.version, 0.0).gone == ("one",)
+    gone = runs.wait(later.version, 0.0)
+    assert gone.gone == ("one",)
     assert runs.run("one") is None
+    make_report_run(tmp_path, ReportRun("one", segments=3))
+    runs.poll()
+    again = runs.wait(later.version, 0.0)
+    assert (again.changed, again.gone) == (("one",), ())
 
 
 def test_pictures_have_addresses_and_are_found(tmp_path: Path) -> None:
@@ -123,3 +152,12 @@ def test_a_run_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ((where, why),) = snapshot.failures
     assert where == str(root)
     assert "run.json" in why or "records" in why
+
+
+def test_a_large_answer_is_sent_in_parts() -> None:
+    """The time that a client may take holds for each part, not for the whole of a page on a slow line."""
+    sent: list[int] = []
+    handler = Mock(command="GET", wfile=Mock(write=lambda part: sent.append(len(part))))
+    _PageHandler._write(handler, bytes(1_000_000))
+    assert sum(sent) == 1_000_000
+    assert max(sent) <= 2**18

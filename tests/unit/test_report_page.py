@@ -80,6 +80,31 @@ def test_our_own_scripts_cannot_end_their_element_and_the_library_is_the_publish
         assert hashlib.sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() == digest
 
 
+@pytest.mark.parametrize(("lost", "failed"), [(True, False), (False, True), (False, False)])
+def test_only_what_was_lost_is_red(tmp_path: Path, *, lost: bool, failed: bool) -> None:
+    """The number of failed descriptions is red unless it is 0; lost video is red in its own line."""
+    run = shown_run(view_run(make_report_run(tmp_path)), "clip")
+    intact = tuple(segment.model_copy(update={"damaged_s": 0.0}) for segment in run.segments)
+    counts = run.counts.model_copy(update={"failed": 2 if failed else 0})
+    run = run.model_copy(update={"counts": counts, **({} if lost else {"segments": intact, "marks": ()})})
+    page = render([run], PageOptions("title", now()))
+    found = re.search(r"<b(.*?)>\d</b><span>descriptions failed</span><small(.*?)>", page)
+    red = ' class="is-lost"'
+    assert found
+    assert found.groups() == (red if failed else "", red if lost else "")
+
+
+def test_a_cost_that_is_not_known_is_said_once(tmp_path: Path) -> None:
+    """Of the only run; with another one whose cost is known, how many are not."""
+    growing = make_report_run(tmp_path, ReportRun("growing", segments=1, finished=False))
+    page, _ = report_of(tmp_path, growing)
+    assert "<b>unknown</b><span>cost</span><small></small>" in page
+    both, _ = report_of(tmp_path, growing, make_report_run(tmp_path, ReportRun("ended", segments=1)))
+    assert "known cost</span>" in both
+    assert "unknown for 1 clip" in both
+
+
+@pytest.mark.slow
 def test_pictures_fit_into_their_budget(tmp_path: Path) -> None:
     """All frames in full size if there is room; otherwise fewer and smaller ones, and never more than the budget."""
     run = make_report_run(tmp_path)
@@ -91,12 +116,14 @@ def test_pictures_fit_into_their_budget(tmp_path: Path) -> None:
     assert runs_in(report_of(tmp_path, run, pictures_bytes=0)[0])[0].pictures == ()
 
 
-def test_a_segments_pictures_show_where_its_actions_begin(tmp_path: Path) -> None:
+def test_a_segments_pictures_show_where_its_boxes_are(tmp_path: Path) -> None:
     segment = shown_run(view_run(make_report_run(tmp_path)), "clip").segments[3]
     times_ms = list(range(0, 60_000, 1000))
     assert wanted_times(segment, times_ms, 1) == [21_000]
     assert wanted_times(segment, times_ms, 60) == times_ms[18:24]
-    moved = segment.model_copy(update={"actions": (segment.actions[0].model_copy(update={"t_start_s": 20.9}),)})
+    action = segment.actions[0]
+    boxes = tuple(each.model_copy(update={"keyframe_t_s": 20.9}) for each in action.objects)
+    moved = segment.model_copy(update={"actions": (action.model_copy(update={"t_start_s": 20.9, "objects": boxes}),)})
     assert wanted_times(moved, times_ms, 2) == [18_000, 21_000, 23_000]
     assert wanted_times(segment, [], 3) == []
 
@@ -110,7 +137,7 @@ def test_a_keyframe_that_is_gone_or_damaged_is_left_out(tmp_path: Path) -> None:
 
 
 def test_the_plan_depends_on_the_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = make_report_run(tmp_path)
+    root = make_report_run(tmp_path, ReportRun(boxes_after_s=0.0))
     runs, folders = [shown_run(view_run(root), "clip")], [root / "keyframes"]
     times = [keyframe_times(folders[0])]
     monkeypatch.setattr(pictures, "shrunk_file", lambda _file, longest_px: bytes(longest_px * 10))
@@ -146,9 +173,9 @@ def test_without_keyframes_and_clip_the_page_says_so(tmp_path: Path) -> None:
 
 
 def test_the_first_pictures_to_decode_are_one_of_each_segment(tmp_path: Path) -> None:
-    """The anomalous ones before the others, each where its first action begins or in its middle."""
+    """The anomalous ones before the others, each where the boxes of its first action are, or in its middle."""
     run = shown_run(view_run(make_report_run(tmp_path)), "clip")
-    assert sorted(wanted_times_s(run.segments)[:2]) == [24.0, 54.0]
+    assert sorted(wanted_times_s(run.segments)[:2]) == [25.0, 55.0]
     assert len({int(t_s // 6) for t_s in wanted_times_s(run.segments)[:10]}) == 10
 
 
@@ -157,4 +184,4 @@ def test_a_video_that_cannot_be_cut_is_named_and_the_page_is_written(tmp_path: P
     ((where, error),) = written.failures
     assert where.startswith("video of ")
     assert isinstance(error, InputError)
-    assert "Not shown" in page
+    assert f"<li><bdi>{where}</bdi>" in page

@@ -14,6 +14,7 @@ from exporters.report.text import dollars, duration, rows_of
 from exporters.report.totals import totals_of
 from exporters.report.view import ShownRun
 from exporters.run_view import RunView, view_run
+from stream.records import RunResumed
 from stream.ui.text import clock
 from tests.support.report_runs import ReportRun, make_report_run
 
@@ -36,15 +37,9 @@ def test_segments_have_their_outcome_and_their_actions(tmp_path: Path) -> None:
     assert run.segments[1].reason == "the annotator gave no answer"
     active, idle = run.segments[0].actions
     assert (active.subtask, active.objects[0].name, idle.active) == ("drive the screw in 0", "screwdriver", False)
-    assert (run.anomalous, run.described, run.failed) == (2, 6, 2)
+    assert (run.counts.anomalous, run.counts.described, run.counts.failed) == (2, 6, 2)
     assert run.segments[4].unusual == pytest.approx(2.0, abs=0.01)
     assert run.segments[4].keyframe_px == (320, 180)
-
-
-def test_a_long_anomaly_that_was_cut_counts_once(tmp_path: Path) -> None:
-    run = shown(tmp_path)
-    pieces = tuple(segment.model_copy(update={"kind": "anomalous"}) for segment in run.segments[:3])
-    assert run.model_copy(update={"segments": (*pieces, *run.segments[3:])}).anomalous == 3
 
 
 def test_damage_is_a_mark_and_a_problem(tmp_path: Path) -> None:
@@ -63,12 +58,18 @@ def test_damage_is_a_mark_and_a_problem(tmp_path: Path) -> None:
     [
         ({}, "finished", "finished"),
         ({"finished": False}, "running", "not finished"),
-        ({"stopped": "stopped by SIGTERM"}, "stopped", "stopped: stopped by SIGTERM"),
+        ({"stopped": "stopped by SIGTERM"}, "stopped", "stopped by SIGTERM"),
     ],
 )
 def test_the_state_of_a_run(tmp_path: Path, facts: dict[str, object], state: str, text: str) -> None:
     run = shown(tmp_path, **facts)
     assert (run.state, run.state_text) == (state, text)
+
+
+def test_a_run_that_was_resumed_is_running_again(tmp_path: Path) -> None:
+    stopped = view_run(make_report_run(tmp_path, ReportRun(stopped="stopped by SIGTERM")))
+    resumed = replace(stopped, log=(*stopped.log, RunResumed(run_id="r", windows=3)))
+    assert shown_run(resumed, "clip").state == "running"
 
 
 def test_the_curve_is_the_detectors_and_names_the_warm_up(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_totals(tmp_path: Path) -> None:
     """Unknown costs are counted, not taken for nothing."""
     first, second = shown(tmp_path / "a"), shown(tmp_path / "b", finished=False)
     totals = totals_of([first, second])
-    assert (totals.clips, totals.segments, totals.anomalous, totals.actions) == (2, 20, 4, 24)
+    assert (totals.clips, totals.counts.segments, totals.counts.anomalous, totals.counts.actions) == (2, 20, 4, 24)
     assert (totals.states_text, totals.unknown_costs, totals.cost_per_hour) == ("1 finished, 1 running", 1, None)
     assert totals.dollars == pytest.approx(0.0017)
     assert totals_of([first]).cost_per_hour == pytest.approx(0.102)

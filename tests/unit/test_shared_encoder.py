@@ -13,10 +13,10 @@ from stream.runtime.encoder_service.messages import (
     DropFrame,
     EncodeFailed,
     EncodeRequest,
-    Hello,
     PutFrame,
 )
 from stream.runtime.encoder_service.shared import Result, SharedEncoder
+from stream.runtime.services.messages import Goodbye, Hello
 from tests.support.spy_encoder import Spy
 
 ANN, BOB = b"1-ann", b"1-bob"
@@ -52,6 +52,32 @@ def test_windows_of_two_clients_go_together_and_come_apart() -> None:
     shared.request(BOB, 7, [[0, 1]])
     assert first_frames(shared.step()) == [(ANN, 7, [0.0, 2.0]), (BOB, 7, [100.0])]
     assert (spy.batches, shared.shared_batches) == ([3], 1)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_each_request_has_its_part_of_the_devices_time(*, waits: bool) -> None:
+    """A window takes a second, whether ``encode`` waits for it or the device works later, one batch after the other.
+
+    What the device did before the first batch is in none; a batch's time is divided by windows.
+    """
+    ready: set[int] = set()
+    spy = Spy(frames=2, ready=None if waits else ready)
+    spy.facts = lambda: {  # type: ignore[method-assign]
+        "device_busy_s": 9.0 + sum(size for number, size in enumerate(spy.batches) if waits or number in ready)
+    }
+    spy.batches.append(1)
+    ready.add(0)
+    shared = SharedEncoder(spy, batch_max=3)
+    fill(shared, ANN, range(4))
+    fill(shared, BOB, range(2))
+    shared.request(ANN, 1, [[0, 1], [2, 3]])
+    shared.request(BOB, 1, [[0, 1]])
+    shared.request(BOB, 2, [[0, 1]])
+    results: list[Result] = list(shared.step())
+    for number in (1, 2):
+        ready.add(number)
+        results += shared.step()
+    assert [(each.client, each.device_s) for each in results] == [(ANN, 2.0), (BOB, 1.0), (BOB, 1.0)]
 
 
 def test_a_request_is_not_parted_and_a_batch_not_overfilled() -> None:
@@ -144,7 +170,7 @@ def test_messages_of_the_service_are_typed() -> None:
     assert isinstance(back, PutFrame)
     assert back.slot == 3
     np.testing.assert_array_equal(back.rgb, put.rgb)
-    for request in (Hello(), DropFrame(3), EncodeRequest(4, [[3, 3]])):
+    for request in (Hello(), Goodbye(), DropFrame(3), EncodeRequest(4, [[3, 3]])):
         assert REQUESTS.decode(REQUESTS.encode(request)) == request
     failed = EncodeFailed(instance="a", facts={"n": 1}, request=4, reason="full", is_out_of_memory=True)
     assert REPLIES.decode(REPLIES.encode(failed)) == failed

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from models.packages import IMAGE_VARIABLE
 from stream.errors import ExitCode, SourceError, exit_code_of
 from stream.sources.clip import Clip, in_container, open_local
 from stream.sources.local import LocalFile, Slice
@@ -146,12 +147,11 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert f"{missing} does not exist" in _refusal(f"{missing}::member.mp4")
 
 
-def test_the_marks_of_docker_and_podman_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Either mark alone says that this is a container."""
-    marks = (tmp_path / "dockerenv", tmp_path / "containerenv")
-    monkeypatch.setattr("stream.sources.clip._CONTAINER_MARKS", marks)
+def test_only_an_image_of_this_project_hides_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rented machine is often a container, too; nobody mounts folders into that one."""
+    monkeypatch.delenv(IMAGE_VARIABLE, raising=False)
     assert not in_container()
-    marks[1].touch()
+    monkeypatch.setenv(IMAGE_VARIABLE, "cpu")
     assert in_container()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import stream.stages
 from stream.detection.options import DetectorOptions
-from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.table import intrinsics_from
 from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import SegmentClosed, SourceDamaged, StreamOverload
 from stream.pipeline.items import (
@@ -26,6 +26,7 @@ from stream.pipeline.items import (
     EncoderFrame,
     End,
     Item,
+    Motion,
     Packet,
     Picture,
     WorkerReady,
@@ -39,6 +40,7 @@ from stream.stages.annotate import Annotate
 from stream.stages.decode import Decode
 from stream.stages.detect import Detect
 from stream.stages.embed import Embed
+from stream.stages.motion import MeasureMotion
 from stream.stages.record import Record
 from stream.stages.rectify import Rectify
 from stream.stages.store import EmbeddingWriter
@@ -70,6 +72,8 @@ class StageCase:
     """To its ``End``."""
     again: Callable[[Items, int, State, Items], Items] = lambda items, cut, _state, _head: items[cut:]
     """What comes behind a cut: of all items, after so many of them, with that state, when that much was returned."""
+    only: type[object] = object
+    """The items that must be the same: others pass again when the source plays them again."""
     sink: Callable[[RunLayout], object] | None = None
     """What the last stage of a chain has written, which returns nothing."""
 
@@ -99,8 +103,14 @@ def encoder_frames_of(_: Path) -> Items:
 
 
 def encoder_frames_again(items: Items, cut: int, state: State, _: Items) -> Items:
-    since_s = float(str(state["replay_from_s"]))
+    since_s = 0.0 if state["replay_from_s"] is None else float(str(state["replay_from_s"]))
     return [*(item for item in items[:cut] if isinstance(item, EncoderFrame) and item.t_s >= since_s), *items[cut:]]
+
+
+def moving_frames_of(_: Path) -> Items:
+    texture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    frames = [EncoderFrame(i, i / 30, 1 / 30, np.roll(texture, i, axis=1)) for i in range(60)]
+    return [*frames, End("end_of_stream", 2.0, 60)]
 
 
 def embeddings_of(_: Path) -> Items:
@@ -145,9 +155,8 @@ def story(layout: RunLayout) -> object:
 
 CASES: dict[type[Stage], StageCase] = {
     Decode: StageCase(decoder, packets_of, lambda items, _cut, _state, _head: packets_of_clip(items)),
-    Rectify: StageCase(
-        lambda _: Rectify(Intrinsics.model_validate(INTRINSICS), encoder_px=32, keyframe_fps=7.0), pictures_of
-    ),
+    Rectify: StageCase(lambda _: Rectify(intrinsics_from(INTRINSICS), encoder_px=32, keyframe_fps=7.0), pictures_of),
+    MeasureMotion: StageCase(lambda _: MeasureMotion(), moving_frames_of, encoder_frames_again, only=Motion),
     Embed: StageCase(lambda _: Embed(Spy(), 1.0, batch=2), encoder_frames_of, encoder_frames_again),
     EmbeddingWriter: StageCase(
         lambda layout: EmbeddingWriter(layout, AttemptGuard(layout, 1), "a" * 64), embeddings_of
@@ -177,7 +186,7 @@ def plain(item: Item) -> tuple[object, ...]:
 
 def output_of(case: StageCase, layout: RunLayout, items: Iterable[Item]) -> object:
     """What a stage made of its items: what it returned, or, of a sink, what it has written."""
-    return case.sink(layout) if case.sink else [plain(item) for item in items]
+    return case.sink(layout) if case.sink else [plain(item) for item in items if isinstance(item, case.only)]
 
 
 @pytest.fixture

@@ -202,6 +202,23 @@ def test_a_picture_outlives_its_clip(clip: Path) -> None:
     assert max(errors) < 25  # a coarse encoding; another frame of the texture is off by 80
 
 
+def test_a_decoder_is_freed_while_its_threads_have_errors_to_log(tmp_path: Path) -> None:
+    """A clip left in the middle does not hang where another package has set PyAV's log level before it was opened."""
+    path = make_clip(tmp_path / "large.mp4", width_px=704, height_px=480, frames=4)  # large enough for threads
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        for _ in range(20):
+            stage = Decode("clip", _facts(path))
+            items = packets(open_clip(str(path)))
+            for item in islice(items, 2):
+                list(stage.on_item(item))
+            items.close()
+            del stage, items, item
+        assert av.logging.get_level() is None
+    finally:
+        av.logging.set_level(None)
+
+
 def test_nothing_stays_open(tmp_path: Path) -> None:
     """Neither files nor decoder threads are left behind, when a clip ends and when it is left in the middle."""
     path = make_clip(tmp_path / "large.mp4", width_px=704, height_px=480, frames=4)  # large enough for threads
@@ -223,6 +240,7 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
     assert resources() == before
 
 
+@pytest.mark.slow
 def test_threads_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clip with a lost reference gives the same pictures and damage on many threads and on one."""
     path = make_clip(tmp_path / "clip.mp4", width_px=704, height_px=480, frames=16, b_frames=2, key_every=8)

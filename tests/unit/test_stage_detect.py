@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stream.detection.options import DetectorOptions
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
-from stream.pipeline.items import Embedding, EncoderFrame, End, Item
+from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Motion
 from stream.pipeline.stage import drive
 from stream.stages.detect import Detect
 from tests.support.properties import examples
@@ -62,7 +62,7 @@ def test_a_long_stretch_is_cut_where_the_work_changes() -> None:
     """The cut falls on the jump at 26 s, not on the limit of 30 s; a jump before the last quarter does not count."""
     halves = [*work([0] * 15 + [1] * 11 + [0] * 20)]
     options = DetectorOptions(warmup_s=100)
-    assert edges(run([*halves, end(47.2)], options))[0] == (0.0, 26.0, "typical", "max_duration")
+    assert edges(run([*halves, end(47.2)], options))[0] == (0.0, 26.0, "unknown", "max_duration")
 
 
 def test_an_anomaly_that_is_about_to_end_is_not_cut() -> None:
@@ -90,6 +90,47 @@ def test_typical_segments_carry_the_period_of_the_work() -> None:
     assert last.period_s == pytest.approx(8, rel=0.03)
     assert last.cycles == pytest.approx((last.t_end_s - last.t_start_s) / last.period_s)
     assert {s.period_s for s in closed(run([*work([0] * 90), end(91)]))} == {None}
+
+
+def test_a_segment_that_ends_in_the_warm_up_is_unknown_however_late_it_is_cut() -> None:
+    """The cut is known only when the warm-up is over; no window of the first segment was judged all the same."""
+    options = DetectorOptions(warmup_s=30, max_segment_s=30)
+    first, second, *_ = closed(run([*work([0] * 90), end(91)], options))
+    assert first.t_end_s <= 30 < first.detected_at_s
+    assert (first.kind, first.judged_from_s) == ("unknown", None)
+    assert (second.kind, second.judged_from_s) == ("typical", 30.0)
+
+
+def test_a_kind_that_was_judged_says_from_when() -> None:
+    """With any length of warm-up and of segments; a stage that was restored says the same."""
+    for warmup_s, longest_s in ((10, 7), (12, 30), (25, 12), (30, 30)):
+        options = DetectorOptions(warmup_s=warmup_s, max_segment_s=longest_s, settle_windows=5)
+        items = [*work([0] * 30 + [1] * 15 + [0] * 20), end(66.2)]
+        segments = closed(run(items, options))
+        assert all((each.kind == "unknown") == (each.judged_from_s is None) for each in segments)
+        first, second = Detect(options), Detect(options)
+        passed = [item for each in items[:40] for item in first.on_item(each)]
+        second.restore(first.snapshot())
+        assert closed([*passed, *drive(second, items[40:])]) == segments
+
+
+@pytest.mark.parametrize("still_from_s", [5.6, 9.0, 13.2])
+def test_windows_of_a_batch_tell_nothing_of_the_motion_after_them(still_from_s: float) -> None:
+    """In whatever batches windows are encoded, segments have the same activity and the same idle stretches."""
+    options = DetectorOptions(warmup_s=5, max_segment_s=7.5)
+    windows = [each for each in work([0] * 40) if isinstance(each, Embedding)]
+    motions = [Motion(i / 5, (i + 1) / 5, 0.3 if i / 5 < still_from_s else 0.0, 0.02) for i in range(205)]
+    results = []
+    for batch in (1, 4, 8):
+        items: list[Item] = []
+        for first in range(0, len(windows), batch):
+            together = windows[first : first + batch]
+            since_s = windows[first - 1].t_end_s if first else 0.0
+            items += [each for each in motions if since_s < each.t_end_s <= together[-1].t_end_s]
+            items += together
+        results.append(closed(run([*items, end(41.1)], options)))
+    assert results[0] == results[1] == results[2]
+    assert sum(each.idle_s for each in results[0]) > 20
 
 
 BEAT = [[0, 0, 1, 1, 2, 2, 3, 3][i % 8] for i in range(120)]

@@ -12,6 +12,7 @@ import pytest
 
 from stream.demo.lens import demo_intrinsics
 from stream.errors import IntrinsicsError
+from stream.geometry.camera import RectifiedView
 from stream.pipeline.facts import SourceDamaged
 from stream.pipeline.items import EncoderFrame, End, Item, Keyframe, Picture
 from stream.pipeline.stage import Pipeline, drive
@@ -113,7 +114,7 @@ def test_a_clip_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 def test_facts_are_there_from_the_first_picture_on(tmp_path: Path) -> None:
     """Nothing is claimed before; then balance, scale, K, D and the map's hash are facts."""
-    stage = Rectify(INTRINSICS, balance=0.25, fov_scale=1.5)
+    stage = Rectify(INTRINSICS, view=RectifiedView(balance=0.25, fov_scale=1.5))
     assert stage.facts() == {"rectification": {}}
     list(drive(stage, pictures(clip(tmp_path, frames=1))))
     facts = stage.facts()["rectification"]
@@ -123,6 +124,7 @@ def test_facts_are_there_from_the_first_picture_on(tmp_path: Path) -> None:
     assert len(facts["tile_map_sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_a_restored_stage_continues_where_the_other_stopped(tmp_path: Path) -> None:
     """Cut anywhere, the two parts together give exactly the items of one run: no keyframe twice, none lost."""
     path = clip(tmp_path, frames=40)

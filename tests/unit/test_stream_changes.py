@@ -10,6 +10,7 @@ import pytest
 
 from stream.geometry.camera import fit_camera
 from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.kannala_brandt import KannalaBrandt
 from stream.geometry.viewport import encoder_view, keyframe_view
 from stream.pipeline.codec import pack, unpack
 from stream.pipeline.items import EncoderFrame, Item, Keyframe, Packet, Picture, SourceEvent
@@ -42,7 +43,7 @@ OTHER_SHAPES: dict[str, tuple[dict[str, Any], str]] = {
     "square, 10 bit": ({"width_px": 96, "pixel_format": "yuv420p10le"}, "96x96"),
 }
 
-LENS = Intrinsics(
+LENS = KannalaBrandt(
     model="fisheye", image_width=160, image_height=96, fx=50, fy=50, cx=80, cy=47, k1=0.1, k2=0.02, k3=0.0, k4=0.0
 )
 

@@ -99,6 +99,7 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "has more than 1000 members" in refusal(tar_file(tmp_path, header("a", 0) * 1001, bytes(1024)))
 
 
+@pytest.mark.slow
 def test_many_members_take_little_memory(tmp_path: Path) -> None:
     """A few hundred bytes each, at the bound tens of megabytes."""
     tar = tar_file(tmp_path, *(header(f"{number:08}.jpg", 0) for number in range(2000)), bytes(1024))

@@ -33,7 +33,7 @@ def refusal(*words: str) -> str:
         ),
         ("run --s 1", "`egoclean-stream run` has no option --s: `egoclean-stream run --help` lists them"),
         ("models ftch", "`egoclean-stream models` has no command ftch: did you mean fetch?"),
-        ("tail", "RUN is missing: `egoclean-stream tail --help` describes it"),
+        ("show", "RUN... is missing: `egoclean-stream show --help` describes it"),
         ("run", "CLIP... is missing: `egoclean-stream run --help` describes it"),
         ("models export-onnx", "--out is missing: `egoclean-stream models export-onnx --help` describes it"),
         ("tail a b", "`egoclean-stream tail` takes only RUN: b is too much"),

@@ -1,29 +1,18 @@
-"""What a terminal and programs see of a run."""
+"""What people and programs see of a run; a terminal's screen: ``test_live_screen``."""
 
 import io
 import json
-import re
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from stream.commands.tail import show_table
 from stream.records.schema import events
-from stream.ui.view import JsonView, LiveView, PlainView
-
-
-def test_terminal_gets_a_table() -> None:
-    """In a terminal the newest segments stand in a table: open ones as open, closed ones with their times and kind."""
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=120)
-    opened = events.SegmentOpened(segment_id="s0007", t_start_s=61.5, kind="anomalous", detected_at_s=65.0)
-    failed = events.RunFailed(reason="stopped by SIGTERM", exit_code=143, decoded_s=0.0)
-    show_table(iter([(opened, b""), (failed, b"")]), LiveView(console))
-    text = screen.getvalue()
-    assert "s0007" in text
-    assert "0:01:01.5" in text
-    assert "stopped by SIGTERM" in text
+from stream.ui.live import LiveScreen
+from stream.ui.names import short_name
+from stream.ui.notes import Note
+from stream.ui.view import JsonView, PlainView
+from stream.ui.view_pipe import PipeView, repeat
 
 
 def test_foreign_text_cannot_control_a_terminal() -> None:
@@ -37,10 +26,9 @@ def test_foreign_text_cannot_control_a_terminal() -> None:
     annotated = events.SegmentAnnotated(segment_id="s0001", actions=1, subtasks=(evil,), objects=("bolt",))
     failed = events.SegmentFailed(segment_id="s0002", reason=evil)
     live, plain = io.StringIO(), io.StringIO()
-    show_table(
-        iter([(closed, b""), (annotated, b""), (failed, b"")]),
-        LiveView(Console(file=live, force_terminal=True, width=200)),
-    )
+    with LiveScreen(Console(file=live, force_terminal=True, width=200)) as screen:
+        for event in (closed, annotated, failed):
+            screen.view("clip").event(event)
     view = PlainView(Console(file=plain))
     for event in (annotated, failed):
         view.event(event)
@@ -49,49 +37,6 @@ def test_foreign_text_cannot_control_a_terminal() -> None:
         assert "(bolt)" in text
         assert not [mark for mark in ("\x1b[2J", "\x1b]0", "\x07", "\x9b", "\u202e") if mark in text]
     assert "\x1b" not in plain.getvalue()
-
-
-def test_a_finished_run_has_a_full_bar() -> None:
-    """Also if its last report of progress came before its end: no time is left, and no stale speed is shown."""
-    screen = io.StringIO()
-    view = LiveView(Console(file=screen, force_terminal=True, width=120))
-    view.progress(70.0, 75.0, 3.1)
-    view.event(
-        events.RunFinished(
-            decoded_s=75.0, annotated_s=0.0, skipped_s=75.0, failed_s=0.0, damaged_s=0.0, segments=1, anomalous=0,
-            frames=2250, windows=73, packets_lost=0, wall_s=2.0, exit_code=0,
-        )
-    )  # fmt: skip
-    view.close()
-    last = screen.getvalue().rpartition("0:01:15.0 ")[2]
-    assert "left" not in last
-    assert "real time" not in last
-
-
-def test_nothing_wraps_or_is_cut_in_a_small_terminal() -> None:
-    """In 80x12 segments have one line each, notes are shown whole, and the bar stays in sight."""
-    screen = io.StringIO()
-    view = LiveView(Console(file=screen, force_terminal=True, width=80, height=12, color_system=None))
-    for number in range(12):
-        segment = events.SegmentClosed(
-            segment_id=f"s{number:04d}", t_start_s=36_000.0, t_end_s=36_030.0, kind="anomalous",
-            closed_by="end_of_stream", detected_at_s=36_030.0, windows=30, score_mean=0.123, score_max=0.2,
-            theta_on=0.1, theta_off=0.05, period_s=12.3, cycles=2, damaged_s=0.5, keyframes=1, frames_digest="",
-        )  # fmt: skip
-        view.event(segment)
-    reason = "no packet for 12.0 s; refers to a missing picture; the container breaks off: Input/output error"
-    view.event(events.SourceDamaged(t_start_s=36_000.0, t_end_s=36_012.0, reason=reason, packets=1234))
-    view.progress(36_030.0, 72_000.0, 123.4)
-    view.close()
-    frame = re.split(r"(?:\x1b\[1A|\x1b\[2K)+", screen.getvalue())[-1]
-    lines_shown = [re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", line).rstrip() for line in frame.strip().splitlines()]
-    text = " ".join(" ".join(lines_shown).split())
-    assert len(lines_shown) <= 12
-    assert max(map(len, lines_shown)) <= 80
-    assert "…" not in text
-    assert "s0011 10:00:00.0 10:00:30.0 anomalous score 0.123, every 12.3 s, 0.5 s lost" in text
-    assert f"1234 packets lost: {reason}" in text
-    assert "10:00:30.0 123.4 x real time, 0:04:51.5 left" in text
 
 
 def lines(printed: str) -> list[dict[str, Any]]:
@@ -111,3 +56,41 @@ def test_bad_news_has_its_level(capsys: pytest.CaptureFixture[str]) -> None:
     assert [(line["level"], line["segment_id"], line["run_id"]) for line in records] == [
         ("warning", "s0007", "r"), ("warning", None, "r"),
     ]  # fmt: skip
+
+
+def test_a_failure_is_left_to_the_command_that_it_ends() -> None:
+    """It prints the error on standard error; a stop that was asked for is no error, and has its line."""
+    paper = io.StringIO()
+    view = PlainView(Console(file=paper), prefix="a.mp4  ")
+    view.event(events.RunFailed(reason="no room", exit_code=6, decoded_s=61.0))
+    view.event(events.RunFailed(reason="stopped by SIGTERM", exit_code=143, decoded_s=61.0))
+    assert paper.getvalue() == "a.mp4  stopped by SIGTERM at 0:01:01.0\n"
+
+
+def test_a_view_is_repeated_through_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """Events, messages and progress of a run in another process; what libraries print is a message."""
+    pipe, paper = PipeView(), io.StringIO()
+    pipe.begin("r")
+    pipe.progress(1.0, 2.0, 3.0)
+    pipe.event(events.SegmentFailed(time="t", segment_id="s0007", reason="no JSON"))
+    pipe.note(Note("careful", "warning"))
+    view = PlainView(Console(file=paper))
+    for line in [*capsys.readouterr().out.splitlines(), "a library's words", "{}", "[1]", '{"a": 1}']:
+        repeat(line, view)
+    assert paper.getvalue().splitlines() == [
+        "s0007  failed: no JSON", "careful", "a library's words", "{}", "[1]", '{"a": 1}',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["factory001_worker001_00000.mp4", "factory001_worker001_00001.mp4", "bad.mp4"], ["00000", "00001", "bad"]),
+        (["clip 1.mp4", "clip 2.mp4"], ["clip 1", "clip 2"]),
+        (["a_left.mp4", "b_left.mp4"], ["a_left", "b_left"]),
+        (["alone_001.mp4"], ["alone_001.mp4"]),
+    ],
+)
+def test_names_are_short_and_differ(names: list[str], short: list[str]) -> None:
+    """The end in which a name differs from the others is enough; a single one stays whole."""
+    assert [short_name(name, names) for name in names] == short

@@ -18,6 +18,8 @@ from stream.runtime.processes import ANNOTATE, DETECT, ENCODE, INGEST
 from tests.support.tiny_models import save_tiny_vjepa2
 from tests.support.tiny_qwen import save_tiny_qwen
 
+pytestmark = pytest.mark.slow  # it uses torch, whose import takes seconds
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -96,7 +96,7 @@ def test_a_snapshot_is_of_what_has_left() -> None:
 
 def test_a_batch_gives_what_single_windows_give() -> None:
     """The embeddings do not depend on the size of the batch."""
-    pictures = np.random.default_rng(0).integers(0, 256, (24, 256, 256, 3), dtype=np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
     frames: list[Item] = [EncoderFrame(k, k / 4, 0.25, picture) for k, picture in enumerate(pictures)]
     one, three = (
         embeddings(drive(Embed(GridEncoder(4), 1.0, rate_fps=4, batch=batch), [*frames, END])) for batch in (1, 3)

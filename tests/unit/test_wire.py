@@ -24,7 +24,7 @@ ITEMS: list[Item] = [
     SegmentOpened("s0001", 1.0, "anomalous", 4.0),
     SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, 0.1, 0.2, 0.3, 0.25, 5.0, 0.8),
     AnnotationTask(SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, frames_digest="0" * 64), 17.5),
-    AnnotationAnswer("s0001", "0" * 64, '{"said": "\N{SNOWMAN}"}', 4, 1200, 150, 3.5, [448, 252]),
+    AnnotationAnswer("s0001", "0" * 64, '{"said": "\N{SNOWMAN}"}', 4, 1200, 150, 3.5, [448, 252], [0.0, 1.5]),
     AnnotationFailure("s0001", "0" * 64, "it gave no answer"),
     Barrier(4.0, b"packed"),
     End("end_of_stream", 10.0, 300, 2),

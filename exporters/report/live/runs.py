@@ -10,38 +10,18 @@ from threading import Condition
 from typing import Final
 
 from exporters.report.live.event_tail import EventTail
+from exporters.report.live.watched import WatchedRun
 from exporters.report.pictures import keyframe_times
 from exporters.report.run import key_of, shown_run
 from exporters.report.scores import ScoreTracker
 from exporters.report.video import video_name
-from exporters.report.view import ReportPicture, ShownRun
-from exporters.run_view import RunView, view_run
-from stream.errors import EgocleanError, sentence_of
+from exporters.report.view import ShownRun
+from exporters.run_view import view_run
+from stream.errors import sentence_of
+from stream.records.folders import begun_runs
 from stream.records.reading import layout_of
-from stream.records.schema.health import now, read_health
-from stream.records.schema.layout import RunLayout
 
 POLL_S: Final = 0.5
-_GROWTH_S: Final = 5.0
-"""New windows alone are shown this often; a new event is shown at once."""
-
-
-@dataclass
-class _Watched:
-    """One run directory."""
-
-    layout: RunLayout
-    key: str
-    tail: EventTail
-    revision: int = 0
-    shown_at: float = 0.0
-    windows_bytes: int = 0
-    health: str = ""
-    failure: str = ""
-    scores: ScoreTracker | None = None
-    shown: ShownRun | None = None
-    video: Path | None = None
-    """Where its video is, or would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +42,17 @@ class Changes:
     changed: tuple[str, ...] = ()
     """Keys of runs that are new or have more."""
     gone: tuple[str, ...] = ()
+    """Keys of those that are no longer there, or can no longer be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPart:
+    """A run whose long lists lack what a page has already."""
+
+    version: int
+    run: ShownRun
+    same: Mapping[str, int]
+    """Number of the first items, by list, that are as the page has them."""
 
 
 @dataclass
@@ -77,7 +68,7 @@ class WatchedRuns:
     version: int = 0
     boot: str = field(default_factory=lambda: secrets.token_hex(4))
     """Of this object: versions of another one mean something else."""
-    _runs: dict[Path, _Watched] = field(default_factory=dict)
+    _runs: dict[Path, WatchedRun] = field(default_factory=dict)
     _gone: dict[str, int] = field(default_factory=dict)
     """Version in which a run went, by key."""
     _keys: set[str] = field(default_factory=set)
@@ -86,58 +77,75 @@ class WatchedRuns:
     def poll(self) -> None:
         """Look for runs and events that are new, and read what has changed.
 
-        Only this reads and scores runs, one after the other; whoever asks meanwhile gets what is known.
+        Only this reads and scores runs, one after the other; whoever asks meanwhile gets what is known. A run's links
+        are examined before each time that it is read.
         """
-        there = self._folders()
-        self._forget_all_but(there)
+        there = [path for path in self._folders() if path in self._runs or self._is_inside(path)]
+        self._forget([*self._runs.keys() - set(there)])
         for path in there:
             if path not in self._runs:
-                layout = layout_of(path)
-                watched = _Watched(layout, key_of(path.resolve().name, self._keys), EventTail(layout.events))
-                with self._news:
-                    self._runs[path] = watched
-            if _has_news(self._runs[path]):
+                self._add(path)
+            if not self._runs[path].is_due():
+                continue
+            if self._is_inside(path):
                 self._read(self._runs[path])
+            else:
+                self._forget([path])
 
-    def _forget_all_but(self, there: Sequence[Path]) -> None:
+    def _add(self, path: Path) -> None:
+        layout = layout_of(path)
         with self._news:
-            for path in [path for path in self._runs if path not in there]:
-                watched = self._runs.pop(path)
+            key = key_of(Path(os.path.realpath(path)).name, self._keys)
+            self._gone.pop(key, None)
+            self._runs[path] = WatchedRun(layout, key, EventTail(layout.events))
+
+    def _forget(self, paths: Sequence[Path]) -> None:
+        with self._news:
+            for path in paths:
+                key = self._runs.pop(path).key
+                self._keys.discard(key)
                 self.version += 1
-                self._gone[watched.key] = self.version
+                self._gone[key] = self.version
                 self._news.notify_all()
 
-    def _read(self, watched: _Watched) -> None:
+    def _read(self, watched: WatchedRun) -> None:
         """Read a run again, and tell whoever waits."""
         shown: ShownRun | None = None
         failure = ""
+        began_s = time.thread_time()
         try:
             shown = self._shown(watched)
-        except (EgocleanError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the page says it and shows the others
             failure = sentence_of(error)
         with self._news:
-            watched.shown, watched.failure = shown, failure
             self.version += 1
-            watched.revision = self.version
+            if shown is not None:
+                watched.growth.add(self.version, watched.shown, shown)
+            watched.shown, watched.failure, watched.revision = shown, failure, self.version
             self._news.notify_all()
+        watched.was_read(time.thread_time() - began_s)
 
-    def _shown(self, watched: _Watched) -> ShownRun:
+    def _shown(self, watched: WatchedRun) -> ShownRun:
         view = view_run(watched.layout.root)
+        watched.layout = view.layout
         watched.scores = watched.scores or ScoreTracker(view.layout, view.detector)
         shown = shown_run(view, watched.key, watched.scores)
         watched.video = self.videos / video_name(view) if self.videos else None
-        has_video = self._video_there(watched) is not None
-        return shown.model_copy(update=_served(view, watched.key, has_video=has_video))
+        pictures = watched.shown_pictures(keyframe_times(view.layout.keyframes))
+        note = "" if pictures else "no pictures: the keyframes are gone; `report` decodes them from the clip"
+        video = None if self._video_there(watched) is None else f"runs/{watched.key}/video"
+        return shown.model_copy(update={"pictures": pictures, "pictures_note": note, "video": video})
 
     def wait(self, since: int, timeout_s: float) -> Changes:
         """What is new since a version; if nothing is within the time, nothing."""
         with self._news:
             self._news.wait_for(lambda: self.version > since, timeout_s)
-            runs = self._runs.values()
+            new = [each for each in self._runs.values() if each.revision > since]
+            gone = [key for key, version in self._gone.items() if version > since]
             return Changes(
                 self.version,
-                tuple(each.key for each in runs if each.revision > since and each.shown),
-                tuple(key for key, version in self._gone.items() if version > since),
+                tuple(each.key for each in new if each.shown),
+                (*gone, *(each.key for each in new if not each.shown)),
             )
 
     def wake(self) -> None:
@@ -153,11 +161,14 @@ class WatchedRuns:
             failures = tuple((str(each.layout.root), each.failure) for each in self._runs.values() if each.failure)
             return Snapshot(self.version, shown, failures)
 
-    def run(self, key: str) -> ShownRun | None:
-        """One run as it is now; None if there is none of this key, or it cannot be read."""
+    def run(self, key: str, since: int = 0) -> RunPart | None:
+        """What is new in a run since a version; None if there is none of this key, or it cannot be read."""
         with self._news:
             watched = self._of(key)
-            return watched.shown if watched else None
+            if watched is None or watched.shown is None:
+                return None
+            run, same = watched.growth.since(since, watched.shown)
+            return RunPart(self.version, run, same)
 
     def keyframe(self, key: str, name: str) -> Path | None:
         """The file of a keyframe; None if it is not there, or not inside the folder."""
@@ -171,74 +182,32 @@ class WatchedRuns:
             watched = self._of(key)
             return self._video_there(watched) if watched else None
 
-    def _video_there(self, watched: _Watched) -> Path | None:
+    def _video_there(self, watched: WatchedRun) -> Path | None:
         if self.videos is None or watched.video is None:
             return None
         return self._inside(watched.video, self.videos)
 
-    def _of(self, key: str) -> _Watched | None:
+    def _of(self, key: str) -> WatchedRun | None:
         return next((each for each in self._runs.values() if each.key == key), None)
 
     def _folders(self) -> Sequence[Path]:
         """Run directories that have begun, by name."""
         try:
-            places = [self.root, *sorted(self.root.iterdir())]
+            return begun_runs(self.root)
         except OSError:  # it is gone, and may come back
             return []
-        return [path for path in places if self._is_inside(path)]
 
     def _is_inside(self, folder: Path) -> bool:
         """Whether a folder is a run, and neither it nor any of its files is a link that leads out of the root."""
-        if not (folder / "events.jsonl").is_file() or self._inside(folder, self.root) is None:
+        if self._inside(folder, self.root) is None:
             return False
         layout = layout_of(folder)
+        described = (layout.annotation_folder, *layout.annotation_folder.glob("*.json"))
         files = (layout.events, layout.manifest, layout.health, layout.annotations, layout.keyframes, *layout.arrays)
-        return all(self._inside(path, self.root) is not None for path in files if os.path.lexists(path))
+        return all(self._inside(path, self.root) is not None for path in (*files, *described) if os.path.lexists(path))
 
     @staticmethod
     def _inside(path: Path, root: Path) -> Path | None:
         """The path without links, if it exists and is below ``root``."""
-        resolved = path.resolve()
-        return resolved if resolved.exists() and resolved.is_relative_to(root.resolve()) else None
-
-
-def _served(view: RunView, key: str, *, has_video: bool) -> Mapping[str, object]:
-    """The addresses of a run's pictures and its video on the server."""
-    pictures = tuple(
-        ReportPicture(t_s=t_ms / 1000, src=f"runs/{key}/keyframes/{t_ms:010d}.jpg")
-        for t_ms in keyframe_times(view.layout.keyframes)
-    )
-    note = "" if pictures else "no pictures: the keyframes are gone; `report` decodes them from the clip"
-    return {"pictures": pictures, "pictures_note": note, "video": f"runs/{key}/video" if has_video else None}
-
-
-def _has_news(watched: _Watched) -> bool:
-    """Whether there are new events, another state, or, now and then, new windows."""
-    try:
-        events = [kind for kind in watched.tail.poll() if kind != "checkpoint"]
-    except (OSError, ValueError):  # `view_run` says why the run cannot be shown
-        events = []
-    if "run.started" in events:
-        watched.scores = None
-    health = _health(watched.layout)
-    windows_bytes = _size(watched.layout.timestamps)
-    has_grown = windows_bytes != watched.windows_bytes and time.monotonic() - watched.shown_at >= _GROWTH_S
-    if not (events or has_grown or health != watched.health) and watched.revision:
-        return False
-    watched.health, watched.windows_bytes, watched.shown_at = health, windows_bytes, time.monotonic()
-    return True
-
-
-def _health(layout: RunLayout) -> str:
-    try:
-        health = read_health(layout.health)
-        return f"{health.state} {bool(health.problem(now()))}"
-    except (OSError, ValueError, EgocleanError):
-        return ""
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+        resolved = Path(os.path.realpath(path))
+        return resolved if resolved.exists() and resolved.is_relative_to(os.path.realpath(root)) else None

@@ -14,10 +14,18 @@ from threading import BoundedSemaphore, Event, Thread
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from exporters.report.live.access import COOKIE, Access
+from exporters.report.live.access import Access
 from exporters.report.live.ranges import byte_range
 from exporters.report.live.runs import POLL_S, WatchedRuns
-from exporters.report.page import PageOptions, policy_of, render, render_facts, render_summary, runs_json
+from exporters.report.page import (
+    PageOptions,
+    policy_of,
+    render,
+    render_facts,
+    render_failures,
+    render_summary,
+    run_json,
+)
 from exporters.report.totals import totals_of
 from stream.errors import UsageError
 from stream.records.schema.health import now
@@ -122,15 +130,20 @@ class _PageHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.close_connection = True
-        match self._access.verdict(self.path, dict(self.headers)):
+        try:
+            address = urlsplit(self.path)
+        except ValueError:  # such as http://[x
+            self._refuse(HTTPStatus.BAD_REQUEST, "the address is not valid")
+            return
+        match self._access.verdict(address.query, self.headers):
             case "misdirected":
                 self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers to names of its own machine only")
             case "refused":
                 self._refuse(HTTPStatus.FORBIDDEN, "open the address with its token, as `serve` printed it")
-            case "token" if urlsplit(self.path).path == "/":
+            case "token" if address.path == "/":
                 self._enter()
             case _:
-                self._route(unquote(urlsplit(self.path).path).removeprefix("/"))
+                self._route(unquote(address.path).removeprefix("/"))
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -143,6 +156,8 @@ class _PageHandler(BaseHTTPRequestHandler):
             self._page()
         elif path == "events":
             self._follow()
+        elif path == "overview":
+            self._overview()
         elif found := _KEYFRAME.fullmatch(path):
             self._file(self._runs.keyframe(*found.groups()), "image/jpeg")
         elif found := _VIDEO.fullmatch(path):
@@ -155,7 +170,8 @@ class _PageHandler(BaseHTTPRequestHandler):
     def _enter(self) -> None:
         """Move the token from the address, which is seen and passed on, into a cookie."""
         self.send_response(HTTPStatus.SEE_OTHER)
-        self.send_header("Set-Cookie", f"{COOKIE}={self._access.token}; HttpOnly; SameSite=Strict; Path=/")
+        cookie = f"{self._access.cookie}={self._access.token}"
+        self.send_header("Set-Cookie", f"{cookie}; HttpOnly; SameSite=Strict; Path=/")
         self._end("text/plain", 0, {"Location": "/"})
 
     def _page(self) -> None:
@@ -169,14 +185,28 @@ class _PageHandler(BaseHTTPRequestHandler):
         self._end("text/html; charset=utf-8", len(body), {"Content-Security-Policy": policy})
         self._write(body)
 
+    def _overview(self) -> None:
+        """The figures of all runs together, and which cannot be read."""
+        snapshot = self._runs.snapshot()
+        failures = render_failures(snapshot.failures)
+        self._json({"summary": render_summary(totals_of(snapshot.runs)), "failures": failures})
+
     def _run(self, key: str) -> None:
-        run = self._runs.run(key)
-        if run is None:
+        """A run as it is now, without what the page has of it already."""
+        part = self._runs.run(key, self._since())
+        if part is None:
             self._refuse(HTTPStatus.NOT_FOUND, "no such run")
             return
-        summary = render_summary(totals_of(self._runs.snapshot().runs))
-        content = {"facts": render_facts(run), "summary": summary}
-        body = f'{{"run":{runs_json([run])[1:-1]},{json.dumps(content)[1:]}'.encode("utf-8", "replace")
+        content = {
+            "run": json.loads(run_json(part.run)),
+            "same": part.same,
+            "version": f"{self._runs.boot}.{part.version}",
+            "facts": render_facts(part.run),
+        }
+        self._json(content)
+
+    def _json(self, content: object) -> None:
+        body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
         self.send_response(HTTPStatus.OK)
         self._end("application/json", len(body))
         self._write(body)
@@ -190,7 +220,7 @@ class _PageHandler(BaseHTTPRequestHandler):
             self.send_response(HTTPStatus.OK)
             self._end("text/event-stream", None)
             since = self._since()
-            while not self._stopped.is_set():
+            while self.command != "HEAD" and not self._stopped.is_set():
                 news = self._runs.wait(since, _BEAT_S)
                 lines = [f"event: run\ndata: {json.dumps({'key': key})}\n" for key in news.changed]
                 lines += [f"event: gone\ndata: {json.dumps({'key': key})}\n" for key in news.gone]
@@ -224,7 +254,7 @@ class _PageHandler(BaseHTTPRequestHandler):
             content_range = {"Content-Range": f"bytes {part.first}-{part.last}/{size_bytes}"} if part else {}
             self._end(kind, length, {"Accept-Ranges": "bytes", **content_range})
             file.seek(first)
-            while length > 0 and (chunk := file.read(min(_CHUNK_BYTES, length))):
+            while length > 0 and self.command != "HEAD" and (chunk := file.read(min(_CHUNK_BYTES, length))):
                 self._write(chunk)
                 length -= len(chunk)
 
@@ -251,5 +281,7 @@ class _PageHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _write(self, content: bytes) -> None:
+        """Send a part at a time: ``timeout`` holds for each, so a large page may take longer on a slow line."""
         if self.command != "HEAD":
-            self.wfile.write(content)
+            for first in range(0, len(content), _CHUNK_BYTES):
+                self.wfile.write(content[first : first + _CHUNK_BYTES])

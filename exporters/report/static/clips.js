@@ -31,17 +31,17 @@ class ClipList {
     };
     const runs = [...this.runs].sort(orders[byId("clip-sort").value]);
     const longest = Math.max(...runs.map((run) => run.t_end_s), 1);
+    const focused = this.box.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     this.box.replaceChildren(...runs.map((run) => this.row(run, longest)));
     if (this.selected) this.select(this.selected);
+    if (focused !== null) [...this.box.children].find((row) => row.dataset.key === focused)?.focus({ preventScroll: true });
   }
 
   row(run, longest) {
     const strip = el("canvas", { "aria-hidden": "true" });
-    const of = (test) => run.segments.filter(test).length;
-    const anomalous = of((segment, place) => segment.kind === "anomalous" && (!place || run.segments[place - 1].kind !== "anomalous"));
-    const failed = of((segment) => segment.outcome === "failed");
-    const numbers = [clock(run.t_end_s, 0), count(run.segments.length, "segment"), `${anomalous} anomalous`];
-    if (of((segment) => segment.outcome === "described")) numbers.push(`${of((segment) => segment.outcome === "described")} described`);
+    const { segments, anomalous, described, failed } = run.counts;
+    const numbers = [clock(run.t_end_s, 0), count(segments, "segment"), `${anomalous} anomalous`];
+    if (described) numbers.push(`${described} described`);
     if (failed) numbers.push(`${failed} failed`);
     const name = el("span", {}, outside(run.name, "bdi", { class: "name" }), " ", badge(run.state, run.state));
     const made = el("button", { type: "button", class: "clip-row", "data-key": run.key }, name, strip, el("span", { class: "numbers" }, numbers.join(", ")));
@@ -55,12 +55,12 @@ class ClipList {
     if (!width) return;
     const context = sharp(canvas, width, 16);
     const x = (t_s) => (t_s / longest) * width;
-    const bar = (from, to, name) => {
+    const bar = (from, to, name, share = 1) => {
       context.fillStyle = color(name);
-      context.fillRect(x(from), 0, Math.max(1, x(to) - x(from)), 16);
+      context.fillRect(x(from), 0, Math.max(1, x(to) - x(from)), 16 * share);
     };
     for (const segment of run.segments) if (segment.kind !== "anomalous") bar(segment.t_start_s, segment.t_end_s, segment.kind);
     for (const segment of run.segments) if (segment.kind === "anomalous") bar(segment.t_start_s, segment.t_end_s, segment.kind);
-    for (const mark of run.marks) bar(mark.t_start_s, mark.t_end_s, "lost");
+    for (const mark of run.marks) bar(mark.t_start_s, mark.t_end_s, "lost", x(mark.t_end_s) - x(mark.t_start_s) < NARROW ? MARK_SHARE : 1);
   }
 }

@@ -20,9 +20,22 @@ function preparedRun(run) {
   run.segments.forEach((segment, place) => {
     segment.run = run;
     segment.place = place;
-    segment.words = wordsOf(run, segment);
+    segment.words ??= wordsOf(run, segment);
   });
   return run;
+}
+
+/** A run of which only a part was sent: `same` is how many of the first items of each list are those of `own`. */
+function joinedRun(own, run, same) {
+  if (!own) return run;
+  const joined = { ...run };
+  for (const name of ["segments", "marks", "pictures"]) joined[name] = [...own[name].slice(0, same[name]), ...run[name]];
+  if (run.curve && same.points) {
+    const rest = columnsOf(run);
+    const columns = columnsOf(own).map((column, place) => [...column.slice(0, same.points), ...rest[place]]);
+    joined.curve = { ...run.curve, columns };
+  }
+  return joined;
 }
 
 function columnsOf(run) {
@@ -72,7 +85,13 @@ function thumbnailOf(segment) {
   const own = picturesOf(segment.run, segment.t_start_s, segment.t_end_s);
   if (!own.length) return null;
   const first = segment.actions.find((action) => action.objects.length);
-  return first ? nearest(own, first.t_start_s) : own[own.length >> 1];
+  return first ? nearest(own, boxesS(first)) : own[own.length >> 1];
+}
+
+/** Time of the keyframe that an action's boxes are in; its start, where that is not known. */
+function boxesS(action) {
+  const thing = action.objects.find((each) => each.keyframe_t_s !== null);
+  return thing ? thing.keyframe_t_s : action.t_start_s;
 }
 
 function nearest(pictures, t_s) {
@@ -95,6 +114,7 @@ function headlineOf(segment) {
   if (active.length) return active.join(" · ");
   if (segment.actions.length) return "idle";
   if (segment.outcome === "failed") return segment.reason;
+  if (2 * segment.idle_s >= segment.t_end_s - segment.t_start_s) return "idle";
   return "";
 }
 

@@ -40,9 +40,26 @@ function count(amount, noun) {
   return `${amount.toLocaleString("en")} ${noun}${amount === 1 ? "" : "s"}`;
 }
 
+const shades = new Map();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => shades.clear());
+
 /** A colour of the style sheet, which depends on light and dark. */
 function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  if (!shades.has(name)) shades.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return shades.get(name);
+}
+
+/** A function that may be called often, and runs once when `later` calls what it is given. */
+function once(run, later = requestAnimationFrame) {
+  let isWaiting = false;
+  return () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    later(() => {
+      isWaiting = false;
+      run();
+    });
+  };
 }
 
 /** Scale a canvas to the pixels of the screen; returns its context, in CSS pixels. */

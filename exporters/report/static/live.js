@@ -1,34 +1,70 @@
 "use strict";
-// A served page is kept up to date: the server says which runs have changed, and the page asks for them.
+// A served page is kept up to date: the server says which runs have changed, and the page asks for what is new in them.
+
+const RETRY_MS = 5000;
 
 class Live {
-  /** `changed` is called with a run that is new or has more, and `gone` with the key of one that is no longer there. */
-  constructor({ changed, gone, summary }) {
-    Object.assign(this, { changed, gone, summary });
+  /** `page` is the Page; while it is hidden it follows nothing, because browsers limit the connections to a server. */
+  constructor(page) {
+    this.page = page;
     this.status = byId("live");
     this.asking = new Set();
-    this.stream = new EventSource(`events?since=${encodeURIComponent(document.body.dataset.live)}`);
-    this.stream.addEventListener("run", (event) => this.fetch(JSON.parse(event.data).key));
-    this.stream.addEventListener("gone", (event) => this.gone(JSON.parse(event.data).key));
-    this.stream.addEventListener("open", () => (this.status.textContent = "live"));
-    this.stream.addEventListener("error", () => (this.status.textContent = "the server does not answer; trying again"));
+    this.version = document.body.dataset.live;
+    this.overviewSoon = once(() => this.askForOverview(), (run) => setTimeout(run, 200));
+    document.addEventListener("visibilitychange", () => this.follow());
+    this.follow();
   }
 
-  /** Ask for a run once; what changes meanwhile is asked for when the answer is there. */
-  async fetch(key) {
+  follow() {
+    clearTimeout(this.retry);
+    if (this.stream) this.stream.close();
+    if (document.hidden) return;
+    this.stream = new EventSource(`events?since=${encodeURIComponent(this.version)}`);
+    this.stream.addEventListener("run", (event) => this.heard(event, (key) => this.ask(key)));
+    this.stream.addEventListener("gone", (event) => this.heard(event, (key) => this.page.gone(key)));
+    this.stream.addEventListener("open", () => (this.status.textContent = "live"));
+    this.stream.addEventListener("error", () => this.lost());
+  }
+
+  heard(event, then) {
+    this.version = event.lastEventId;
+    then(JSON.parse(event.data).key);
+    this.overviewSoon();
+  }
+
+  /** The browser tries again by itself, except after a refusal. */
+  lost() {
+    this.status.textContent = "the server does not answer; trying again";
+    if (this.stream.readyState === EventSource.CLOSED) this.retry = setTimeout(() => this.follow(), RETRY_MS);
+  }
+
+  /** Ask for what is new in a run, once; what changes meanwhile is asked for when the answer is there. */
+  async ask(key) {
     if (this.asking.has(key)) return void this.asking.add(`${key} again`);
     this.asking.add(key);
     try {
-      const answer = await fetch(`runs/${encodeURIComponent(key)}`);
+      const own = this.page.runs.find((run) => run.key === key);
+      const since = own ? own.version || document.body.dataset.live : "";
+      const answer = await fetch(`runs/${encodeURIComponent(key)}?since=${encodeURIComponent(since)}`);
       if (answer.ok) {
-        const { run, facts, summary } = await answer.json();
-        this.changed(run, facts);
-        this.summary(summary);
+        const { run, same, version, facts } = await answer.json();
+        this.page.changed({ ...joinedRun(own, run, same), version }, facts);
       }
+    } catch {
+      this.lost(); // the server has gone: its next sign of life names what is new
     } finally {
       this.asking.delete(key);
-      if (this.asking.delete(`${key} again`)) this.fetch(key);
+      if (this.asking.delete(`${key} again`)) this.ask(key);
     }
+  }
+
+  async askForOverview() {
+    const answer = await fetch("overview").catch(() => null);
+    if (!answer || !answer.ok) return;
+    const { summary, failures } = await answer.json();
+    byId("summary").replaceChildren(...nodesOf(summary));
+    byId("failures").replaceChildren(...nodesOf(failures));
+    byId("failures").hidden = !byId("failures").querySelector("li");
   }
 }
 

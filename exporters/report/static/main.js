@@ -13,6 +13,8 @@ class Page {
     this.clips = new ClipList((run) => this.open(run));
     this.clips.setRuns(this.runs);
     this.list.setRuns(this.runs);
+    this.restMs = 0;
+    this.listsSoon = once(() => this.drawLists(), (run) => setTimeout(run, this.restMs));
     document.addEventListener("keydown", (event) => this.key(event));
     window.addEventListener("hashchange", () => this.follow());
     if (this.runs.length && !this.follow()) this.open([...this.runs].sort((a, b) => this.unusual(b) - this.unusual(a))[0]);
@@ -25,7 +27,7 @@ class Page {
 
   /** Open the segment that the address names; whether there is one. */
   follow() {
-    const [key, id] = decodeURIComponent(location.hash.slice(1)).split("/");
+    const [key, id] = location.hash.slice(1).split("/").map(decoded);
     const run = this.runs.find((each) => each.key === key);
     if (!run) return false;
     const segment = run.segments.find((each) => each.id === id) || run.segments[0] || null;
@@ -77,30 +79,39 @@ class Page {
     const facts = document.querySelector(`.facts[data-run="${CSS.escape(run.key)}"]`) || el("div", { class: "facts", "data-run": run.key, hidden: true });
     facts.replaceChildren(...nodesOf(factsHtml));
     if (!facts.parentNode) byId("facts").append(facts);
-    this.clips.setRuns(this.runs);
-    this.refresh(run);
+    if (this.run === null || this.run.key === run.key) this.refresh(run);
+    this.listsSoon();
   }
 
   refresh(run) {
     const isFirst = this.run === null;
-    if (!isFirst && this.run.key !== run.key) return this.list.setRuns(this.runs);
     const same = this.segment && run.segments.find((each) => each.id === this.segment.id);
     const hasNews = !same || same.outcome !== this.segment.outcome;
     const chosen = same || run.segments[run.segments.length - 1] || null;
     this.show(run);
     this.timeline.show(run, chosen, !isFirst);
     this.list.selected = chosen;
-    this.list.setRuns(this.runs);
     if (hasNews) return this.choose(chosen);
     this.segment = chosen;
     this.timeline.select(chosen);
   }
 
-  gone(key) {
-    this.runs = this.runs.filter((run) => run.key !== key);
+  /** Draw the lists again, where they are scrolled to; next time not before five times as long as it took. */
+  drawLists() {
+    const began = performance.now();
     this.clips.setRuns(this.runs);
-    this.list.setRuns(this.runs);
-    if (this.run && this.run.key === key && this.runs.length) this.open(this.runs[0]);
+    this.list.setRuns(this.runs, true);
+    this.restMs = 5 * (performance.now() - began);
+  }
+
+  gone(key) {
+    const before = this.runs.length;
+    this.runs = this.runs.filter((run) => run.key !== key);
+    if (this.runs.length === before) return;
+    if (!this.runs.length) return location.reload(); // as a page begins: without any run
+    document.querySelector(`.facts[data-run="${CSS.escape(key)}"]`)?.remove();
+    if (this.run.key === key) this.open(this.runs[0]);
+    this.listsSoon();
   }
 
   step(by) {
@@ -141,11 +152,14 @@ class Page {
   }
 }
 
-const page = new Page(JSON.parse(byId("data").textContent));
-if ("live" in document.body.dataset) {
-  new Live({
-    changed: (run, facts) => page.changed(run, facts),
-    gone: (key) => page.gone(key),
-    summary: (html) => byId("summary").replaceChildren(...nodesOf(html)),
-  });
+/** A part of an address as it was before it was encoded; as it is where it is not valid. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
+
+const page = new Page(JSON.parse(byId("data").textContent));
+if ("live" in document.body.dataset) new Live(page);

@@ -2,6 +2,8 @@
 // Plays a segment: its part of the rectified clip, or its keyframes as a flip-book, with the objects of an action.
 
 const FLIPS_PER_S = 5;
+const SAME_S = 0.0015; // keyframes are named by milliseconds
+const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
 const SVG = "http://www.w3.org/2000/svg";
 
 class Player {
@@ -17,6 +19,7 @@ class Player {
     this.button = el("button", { type: "button", id: "play", "aria-label": "Play", onclick: () => this.toggle() }, "▶");
     this.slider = el("input", { type: "range", min: 0, max: 1000, value: 0, "aria-label": "Position in the segment" });
     this.slider.addEventListener("input", () => this.seek(this.slider.value / 1000));
+    this.slider.addEventListener("keydown", (event) => this.step(event));
     this.clock = el("output", { id: "player-time" });
     parent.replaceChildren(this.stage, el("div", { class: "controls" }, this.button, this.slider, this.clock));
     this.video.addEventListener("timeupdate", () => this.followVideo());
@@ -49,8 +52,9 @@ class Player {
   showAction(action) {
     this.stop();
     this.action = action;
-    const picture = this.pictures.length ? nearest(this.pictures, action.t_start_s) : null;
-    this.at(this.useVideo ? action.t_start_s : picture ? picture.t_s : action.t_start_s, picture);
+    const t_s = boxesS(action);
+    const picture = this.pictures.length ? nearest(this.pictures, t_s) : null;
+    this.at(this.useVideo || !picture ? t_s : picture.t_s, picture);
   }
 
   toggle() {
@@ -101,6 +105,20 @@ class Player {
     else if (this.pictures.length) this.at(nearest(this.pictures, t_s).t_s, nearest(this.pictures, t_s));
   }
 
+  /** An arrow key on the slider: the next keyframe or the one before, or a second of the video. */
+  step(event) {
+    const by = STEPS[event.key];
+    if (!by || !this.segment) return;
+    event.preventDefault();
+    const { t_start_s, t_end_s } = this.segment;
+    if (this.useVideo) return this.seek(Math.min(1, Math.max(0, (this.t_s + by - t_start_s) / (t_end_s - t_start_s))));
+    const now = this.pictures.indexOf(nearest(this.pictures, this.t_s));
+    const picture = this.pictures[Math.min(this.pictures.length - 1, Math.max(0, now + by))];
+    this.stop();
+    this.action = null;
+    this.at(picture.t_s, picture);
+  }
+
   at(t_s, picture) {
     if (picture && !this.useVideo) {
       this.image.src = picture.src;
@@ -137,7 +155,7 @@ class Player {
     if (width && height) this.stage.style.aspectRatio = `${width} / ${height}`;
   }
 
-  /** The objects of the chosen action, in pixels of the keyframe that the annotator saw. */
+  /** The objects of the chosen action, in pixels of the keyframe that the annotator saw, and over no other picture. */
   drawObjects() {
     this.overlay.replaceChildren();
     if (!this.action || !this.segment || !this.segment.keyframe_px[0]) return;
@@ -145,6 +163,7 @@ class Player {
     this.overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const size = Math.max(10, Math.round(height / 22));
     for (const thing of this.action.objects) {
+      if (thing.keyframe_t_s !== null && Math.abs(thing.keyframe_t_s - this.t_s) > SAME_S) continue;
       const [x1, y1, x2, y2] = thing.bbox;
       this.overlay.append(
         this.shapeOf("rect", { x: x1, y: y1, width: Math.max(0, x2 - x1), height: Math.max(0, y2 - y1), class: thing.rigid ? "" : "soft" }),

@@ -29,10 +29,11 @@ class SegmentList {
     this.update();
   }
 
-  setRuns(runs) {
+  /** Show the segments of these runs; `stay` leaves the list where it is scrolled to. */
+  setRuns(runs, stay = false) {
     this.runs = runs;
     nameRuns(runs);
-    this.update();
+    this.update(stay);
   }
 
   select(segment) {
@@ -44,7 +45,7 @@ class SegmentList {
     this.draw();
   }
 
-  update() {
+  update(stay = false) {
     const terms = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const all = this.runs.flatMap((run) => run.segments);
     this.rows = all.filter((segment) => this.passes(segment) && terms.every((term) => segment.words.includes(term)));
@@ -56,7 +57,7 @@ class SegmentList {
     const order = orders[byId("segment-sort").value];
     if (order) this.rows.sort(order);
     byId("shown-count").textContent = this.rows.length === all.length ? all.length.toLocaleString("en") : `${this.rows.length.toLocaleString("en")} of ${all.length.toLocaleString("en")}`;
-    this.box.scrollTop = 0;
+    if (!stay) this.box.scrollTop = 0;
     this.draw();
   }
 

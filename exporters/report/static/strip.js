@@ -3,6 +3,8 @@
 
 const BAND = { top: 2, height: 20 };
 const FILM = { top: 28, height: 62 };
+const NARROW = 4;
+const MARK_SHARE = 0.3; // of the band's height, for marks that would be wider than their time: they hide no segment
 const STRIP_HEIGHT = FILM.top + FILM.height + 4;
 
 class Strip {
@@ -66,7 +68,8 @@ class Strip {
     for (const mark of marks) {
       if (mark.t_end_s < plot.low() || mark.t_start_s > plot.high()) continue;
       const left = this.x(mark.t_start_s);
-      context.fillRect(left, BAND.top, Math.max(2, this.x(mark.t_end_s) - left), BAND.height);
+      const width = Math.max(2, this.x(mark.t_end_s) - left);
+      context.fillRect(left, BAND.top, width, width < NARROW ? BAND.height * MARK_SHARE : BAND.height);
     }
   }
 

@@ -1,47 +1,58 @@
 """``openai``: an annotator behind any OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a hosted one.
 
-All segments of a batch are requested concurrently. While the server is unreachable, the annotator waits for it; if it
-stays unreachable or refuses access, the annotator is unavailable. Any other error fails only its own segment.
+All segments of a batch are requested concurrently. If the server refuses something in a request, all further ones are
+made without it (``dialect``). While the server is unreachable or busy, the annotator waits for it; if it stays so, or
+can answer no request at all, the annotator is unavailable. Any other error fails only its own segment.
 """
 
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from urllib.parse import urlsplit
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, AnnotatorFacts
-from models.annotators.openai.chat import (
-    BOX_SPACE,
-    SIDE_PX,
-    TEMPERATURE,
-    NoAnswerError,
-    Reply,
-    question,
-    read_reply,
-    shown,
+from models.annotators.annotator import (
+    AnnotationAnswer,
+    AnnotationFailure,
+    AnnotationRequest,
+    AnnotatorFacts,
+    AnswerForm,
 )
-from models.annotators.openai.errors import TooLongError, is_away, why_failed, why_unavailable
+from models.annotators.box_space import BoxUnit, box_space, family_of
+from models.annotators.openai.chat import question
+from models.annotators.openai.connection import make_client, reply_to
+from models.annotators.openai.dialect import Dialect, adapted
+from models.annotators.openai.environment import check_environment, check_url, proxy_of
+from models.annotators.openai.errors import (
+    TooLongError,
+    is_away,
+    is_busy,
+    is_unknown_host,
+    may_pass,
+    retry_after,
+    why_failed,
+    why_unavailable,
+)
+from models.annotators.openai.exchange import ChatRequest, failure
+from models.annotators.openai.negotiation import Negotiation
+from models.annotators.openai.pictures import sent_pictures
+from models.annotators.openai.refusal import Refusal, RefusedError
+from models.annotators.openai.reply import NoAnswerError, NoCompletionError, read_reply
 from models.annotators.openai.retry_policy import Outage, RetryPolicy
 from models.annotators.openai.spec import SPEC
 from models.annotators.prompt import Prompt
-from models.annotators.response.schema import schema_sha256
-from models.annotators.spec import CONNECT_TIMEOUT_S, FRAMES_MAX, REQUEST_TIMEOUT_S
+from models.annotators.response.schema import FORM, schema_sha256
+from models.annotators.spec import FRAMES_MAX, REQUEST_TIMEOUT_S, SERVER_WAIT_S
 from models.errors import ModelUnavailableError
 from models.packages import require_packages
 from models.weights.token import openai_key
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     from openai import AsyncOpenAI
 
 BATCH_MAX: Final = 8
-PIXELS_MAX: Final = 256 * SIDE_PX**2
+PIXELS_MAX: Final = 256 * 28**2
 """256 tokens a frame of Qwen2.5-VL, 200,704 pixels: as the annotator qwen shows them."""
-_CONNECTS_WITHIN_S: Final = 10.0
 
 _Outcome: TypeAlias = AnnotationAnswer | AnnotationFailure | ModelUnavailableError
 
@@ -56,89 +67,78 @@ class OpenAISettings:
     """The server's name for it."""
     task: str | None = None
     """The user's description of the work."""
+    prompt: AnswerForm = FORM
+    """The wording of the prompt, and the form of the answer."""
     batch_max: int = BATCH_MAX
     """Most segments that are requested concurrently."""
     frames_max: int = FRAMES_MAX
     """Most frames of a segment that are sent."""
     pixels_max: int = PIXELS_MAX
     """Most pixels of a frame that is sent."""
-    wait_s: float = CONNECT_TIMEOUT_S
-    """Maximum time that the server may be unreachable."""
+    box_unit: BoxUnit | None = None
+    """Unit of the boxes; None for what the model's name says."""
+    wait_s: float = SERVER_WAIT_S
+    """Maximum time that the server may be unreachable or busy."""
     timeout_s: float = REQUEST_TIMEOUT_S
     """Maximum time for one answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ChatRequest:
-    """A request in the form that is sent to the server."""
-
-    request: AnnotationRequest
-    frames: int
-    chat: dict[str, Any]
-
-    def answer(self, reply: Reply, seconds: float) -> AnnotationAnswer:
-        of, frames = self.request, self.frames
-        tokens = reply.tokens_in, reply.tokens_out
-        return AnnotationAnswer(of.segment_id, of.frames_digest, reply.words, frames, *tokens, seconds, BOX_SPACE)
-
-    def failure(self, reason: str, reply: Reply | None = None, seconds: float = 0.0) -> AnnotationFailure:
-        of, reply = self.request, reply or Reply("")
-        took = reply.tokens_in, reply.tokens_out, seconds
-        return AnnotationFailure(of.segment_id, of.frames_digest, reason, reply.words, *took)
 
 
 class OpenAIAnnotator:
     """A model behind a server's address."""
 
     def __init__(self, settings: OpenAISettings) -> None:
-        """Check the options; nothing is sent yet.
+        """Check the options and the environment; nothing is sent yet.
 
         Raises:
-            ValueError: the address is invalid or holds a password, or the task is more than plain words.
+            ValueError: the address is invalid or holds a password, the task is more than plain words, or a proxy or
+                certificates of the environment cannot be used.
             ModelUnavailableError: the package is missing, or the key cannot be one.
         """
         require_packages(SPEC.packages, extra=SPEC.extra)
         check_url(settings.url)
+        check_environment(settings.url)
         self._settings: Final = settings
-        self._prompt: Final = Prompt(settings.task)
+        self._prompt: Final = Prompt(settings.task, settings.prompt)
+        self._family: Final = family_of(settings.model)
+        self._box_unit: Final = settings.box_unit or self._family.box_unit
         self._key: Final = openai_key()
-        self._outage: Final = Outage(settings.url, settings.wait_s)
+        proxy = proxy_of(settings.url)
+        self._place: Final = f"{settings.url} (through the proxy that {proxy.name} names)" if proxy else settings.url
+        self._outage: Final = Outage(self._place, settings.wait_s)
+        self._server: Final = Negotiation(
+            settings.url, settings.model, Dialect(settings.frames_max, settings.pixels_max)
+        )
         self.batch_max: Final = settings.batch_max
 
     def facts(self) -> AnnotatorFacts:
         import openai
 
-        return {
+        dialect = self._server.dialect
+        facts: AnnotatorFacts = {
             "model": self._settings.model,
             "runtime": f"openai {openai.__version__} at {self._settings.url}",
             "prompt": self._prompt.name,
             "prompt_sha256": self._prompt.sha256,
-            "schema_sha256": schema_sha256(),
-            "frames_max": self._settings.frames_max,
-            "pixels_max": self._settings.pixels_max,
-            "temperature": TEMPERATURE,
+            "schema_sha256": schema_sha256(self._prompt.name),
+            "frames_max": dialect.frames_max,
+            "pixels_max": dialect.pixels_max,
+            "box_space": self._box_unit,
         }
+        if dialect.temperature is not None:
+            facts["temperature"] = dialect.temperature
+        if self._server.changes:
+            facts["adaptations"] = "; ".join(self._server.changes)
+        return facts
 
     def annotate(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
-        questions: list[_ChatRequest] = []
-        for request in requests:
-            try:
-                questions.append(self._question(request))
-            except ValueError as error:
-                yield AnnotationFailure(request.segment_id, request.frames_digest, str(error))
-        yield from self._outcomes(questions)
-
-    def _question(self, request: AnnotationRequest) -> _ChatRequest:
-        settings = self._settings
-        frames = shown(request, frames_max=settings.frames_max, pixels_max=settings.pixels_max)
-        return _ChatRequest(request, len(frames), question(request, frames, self._prompt))
-
-    def _outcomes(self, questions: list[_ChatRequest]) -> Iterator[AnnotationAnswer | AnnotationFailure]:
         """Make all requests concurrently; each outcome is returned as soon as it is known."""
+        if self._server.ended is not None:
+            raise self._unavailable(self._server.ended)
+        self._server.begin_batch()
         with asyncio.Runner() as runner:
-            client = self._client()
+            client = make_client(self._settings.url, self._key)
             loop = runner.get_loop()
-            tasks = {loop.create_task(self._outcome(client, question, len(questions))) for question in questions}
+            tasks = {loop.create_task(self._outcome(client, request, len(requests))) for request in requests}
             try:
                 while tasks:
                     done, tasks = runner.run(_first_of(tasks))
@@ -146,80 +146,102 @@ class OpenAIAnnotator:
             finally:
                 runner.run(_leave(client, tasks))
 
-    def _client(self) -> "AsyncOpenAI":
-        import httpx2
-        from openai import AsyncOpenAI
+    def _question(self, request: AnnotationRequest, dialect: Dialect) -> ChatRequest:
+        """The request in a dialect.
 
-        from models.annotators.openai.limited_client import LimitedClient
+        Raises:
+            ValueError: a frame is not a picture, or not of the request's size.
+        """
+        most = {"frames_max": dialect.frames_max, "pixels_max": dialect.pixels_max}
+        pictures = sent_pictures(request, self._family, **most)
+        space = box_space(self._box_unit, pictures.width_px, pictures.height_px)
+        chat = question(request, pictures.frames, self._prompt, space, dialect)
+        return ChatRequest(request, pictures, space, self._prompt.name, chat)
 
-        # One answer's limit is the whole request's, not that of each silence; what is tried again is decided here.
-        limits = httpx2.Timeout(None, connect=_CONNECTS_WITHIN_S)
-        return AsyncOpenAI(
-            base_url=self._settings.url,
-            api_key=self._key or "none",
-            timeout=limits,
-            max_retries=0,
-            http_client=LimitedClient(timeout=limits, verify=_tls()),
-        )
-
-    async def _outcome(self, client: "AsyncOpenAI", question: _ChatRequest, sharers: int) -> _Outcome:
+    async def _outcome(self, client: "AsyncOpenAI", request: AnnotationRequest, sharers: int) -> _Outcome:
         """The outcome of one segment. Nothing is raised, so that the outcomes of the others are not lost."""
         from openai import OpenAIError
 
+        while True:
+            dialect = self._server.dialect
+            try:
+                chat = self._question(request, dialect)
+                body, took_s = await self._body(client, chat.chat)
+            except RefusedError as error:
+                if not self._server.adapt(dialect, len(chat.pictures.frames), error.refusal):
+                    return self._failed(request, error, sharers)
+            except ValueError as error:  # of the frames
+                return failure(request, str(error))
+            except (OpenAIError, TimeoutError, TooLongError) as error:
+                return self._failed(request, error, sharers)
+            else:
+                return self._read(chat, body, took_s / sharers)
+
+    def _read(self, chat: ChatRequest, body: str, seconds: float) -> _Outcome:
         try:
-            body, took_s = await self._body(client, question.chat)
-        except (OpenAIError, TimeoutError, TooLongError) as error:
-            if (unavailable := self._why_unavailable(error)) is not None:
-                return ModelUnavailableError(f"the server at {self._settings.url} {unavailable}")
-            lost_s = self._settings.timeout_s if isinstance(error, TimeoutError) else 0.0
-            return question.failure(why_failed(error), seconds=lost_s / sharers)
-        try:
-            return question.answer(read_reply(body), took_s / sharers)
+            reply = read_reply(body, chat.is_answer)
         except NoAnswerError as error:
-            return question.failure(str(error), error.reply, took_s / sharers)
+            if isinstance(error, NoCompletionError):
+                self._server.note_refusal(chat.request.segment_id, Refusal(200, error.reply.words))
+            return failure(chat.request, str(error), error.reply, seconds)
+        self._server.note_answer()
+        return chat.answer(reply, seconds)
+
+    def _failed(self, request: AnnotationRequest, error: Exception, sharers: int) -> _Outcome:
+        """The outcome of a request that got no reply: that of its segment, or that of all."""
+        if (unavailable := self._why_unavailable(request, error)) is not None:
+            return self._unavailable(unavailable)
+        lost_s = self._settings.timeout_s if isinstance(error, TimeoutError) else 0.0
+        return failure(request, why_failed(error), seconds=lost_s / sharers)
 
     async def _body(self, client: "AsyncOpenAI", chat: dict[str, Any]) -> tuple[str, float]:
         """The reply to a chat, retried as long as the policy allows, and the seconds that the last try took."""
         import stamina
-        from openai import Omit
         from stamina.instrumentation import set_on_retry_hooks
 
         set_on_retry_hooks(())  # its own log line, "stamina.retry_scheduled", is of no use to the user
-        headers = {} if self._key else {"Authorization": Omit()}
-        create = client.chat.completions.with_raw_response.create
-        async for attempt in stamina.retry_context(RetryPolicy(self._outage), attempts=None, timeout=None):
+        policy = RetryPolicy(self._outage, gives_up=self._is_adaptable_or_hopeless)
+        async for attempt in stamina.retry_context(policy, attempts=None, timeout=None):
             with attempt:
                 began_s = time.monotonic()
-                async with asyncio.timeout(self._settings.timeout_s):
-                    reply = await create(model=self._settings.model, extra_headers=headers, **chat)
+                body = await reply_to(client, self._settings.model, chat, timeout_s=self._settings.timeout_s)
         self._outage.end()
-        return reply.text, time.monotonic() - began_s
+        return body, time.monotonic() - began_s
 
-    def _why_unavailable(self, error: Exception) -> str | None:
+    def _is_adaptable_or_hopeless(self, error: Exception) -> bool:
+        """Whether it is pointless to repeat a request as it is."""
+        refusal = error.refusal if isinstance(error, RefusedError) else None
+        is_adaptable = refusal is not None and adapted(self._server.dialect, refusal) is not None
+        return is_adaptable or self._hopeless(error) is not None
+
+    def _hopeless(self, error: Exception) -> str | None:
+        """A clause on why no request can be answered, however long one waits; None if one may be."""
+        if is_unknown_host(error) and not self._server.has_answered:
+            return "has a name that no host has: check --annotator-url"
+        return why_unavailable(error, has_key=self._key is not None, proxy=proxy_of(self._settings.url))
+
+    def _why_unavailable(self, request: AnnotationRequest, error: Exception) -> str | None:
+        """A clause on why no request can be answered now; None if the error is the segment's own."""
+        if (hopeless := self._hopeless(error)) is not None:
+            self._server.note_hopeless(hopeless)
+            return hopeless
+        if isinstance(error, RefusedError) and not (is_away(error) or is_busy(error) or may_pass(error)):
+            self._server.note_refusal(request.segment_id, error.refusal)
+        if self._server.ended is not None:
+            return self._server.ended
+        wait_s, asked_s = self._settings.wait_s, retry_after(error)
+        if (is_away(error) or is_busy(error)) and asked_s is not None and asked_s > wait_s:
+            return f"asks to wait for {asked_s:.0f} s, which is longer than --annotator-wait-s ({wait_s:.0f})"
+        if is_busy(error):
+            return (
+                f"has had too many requests for {wait_s:.0f} s: set a smaller --annotator-batch, or --annotator-wait-s"
+            )
         if is_away(error):
-            return f"has been unreachable for {self._settings.wait_s:.0f} s: start it, or name another address"
-        return why_unavailable(error, has_key=self._key is not None)
+            return f"has been unreachable for {wait_s:.0f} s: start it, or name another address"
+        return None
 
-
-@cache
-def _tls() -> "SSLContext":
-    """Made once for all batches: reading the certificates takes longer than many requests, and half a MiB."""
-    import httpx2
-
-    return httpx2.create_ssl_context()
-
-
-def check_url(url: str) -> None:
-    """Check that an address is one, and holds no secret.
-
-    Raises:
-        ValueError: it is not one, or it holds a secret.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"the address {url!r} is not that of a server: expected one like http://localhost:8000/v1")
-    if parts.username or parts.password or parts.query:
-        raise ValueError(f"the address of {parts.hostname} holds more than an address: a key belongs in OPENAI_API_KEY")
+    def _unavailable(self, clause: str) -> ModelUnavailableError:
+        return ModelUnavailableError(f"the server at {self._place} {clause}")
 
 
 async def _first_of(tasks: set["asyncio.Task[_Outcome]"]) -> tuple[set["asyncio.Task[_Outcome]"], ...]:

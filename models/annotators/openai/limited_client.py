@@ -9,7 +9,8 @@ from models.annotators.openai.errors import TooLongError
 
 BODY_BYTES_MAX: Final = 1 << 20
 """About 16 times the longest answer."""
-_OF_THE_CODING: Final = ("content-encoding", "content-length", "transfer-encoding")
+_OF_THE_CODING: Final = (b"content-encoding", b"content-length", b"transfer-encoding", b"content-type")
+"""Headers that no longer hold for the body that was read: JSON is UTF-8 (RFC 8259, 8.1), whatever charset they name."""
 
 
 class LimitedClient(DefaultAsyncHttpxClient):
@@ -26,7 +27,7 @@ class LimitedClient(DefaultAsyncHttpxClient):
             body = await _body(reply)
         finally:
             await reply.aclose()
-        headers = [(name, value) for name, value in reply.headers.multi_items() if name not in _OF_THE_CODING]
+        headers = [(name, value) for name, value in reply.headers.raw if name.lower() not in _OF_THE_CODING]
         return httpx2.Response(reply.status_code, headers=headers, content=body, request=reply.request)
 
 

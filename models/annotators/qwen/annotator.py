@@ -11,12 +11,27 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationRequest, AnnotatorFacts
+from models.annotators.annotator import (
+    AnnotationAnswer,
+    AnnotationFailure,
+    AnnotationRequest,
+    AnnotatorFacts,
+    AnswerForm,
+)
+from models.annotators.box_space import BoxUnit, box_space
 from models.annotators.prompt import Prompt, TimeGrid
 from models.annotators.qwen.frames import VideoInput, video_input
 from models.annotators.qwen.loading import free_bytes, load_qwen
+from models.annotators.qwen.marks import with_bare_video
 from models.annotators.qwen.memory import Quantization, TokenCounts, footprint, visual_tokens
-from models.annotators.response.schema import BoxSpace, Schema, answer_schema, longest_json_bytes, schema_sha256
+from models.annotators.response.schema import (
+    FORM,
+    BoxSpace,
+    Schema,
+    answer_schema,
+    longest_json_bytes,
+    schema_sha256,
+)
 from models.annotators.spec import FRAMES_MAX
 from models.memory.adaptive_batch import AdaptiveBatch
 from models.memory.oom import full_memory_as_memory_error, release_cached_memory
@@ -29,7 +44,6 @@ _SHARE_OF_MEMORY: Final = 0.8
 """Share of the free memory that batches are planned with; the rest is a reserve."""
 STAMP_TOKENS: Final = 16
 """Upper bound for the time and the marks that Qwen3-VL inserts around two frames."""
-_THOUSANDTHS: Final = (1000, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,8 @@ class QwenSettings:
 
     task: str | None = None
     """The user's description of the work."""
+    prompt: AnswerForm = FORM
+    """The wording of the prompt, and the form of the answer."""
     batch_max: int = BATCH_MAX
     """Maximum number of segments in a batch, if the memory allows it."""
     frames_max: int = FRAMES_MAX
@@ -45,6 +61,8 @@ class QwenSettings:
     pixels_max: int = PIXELS_MAX
     """Maximum number of pixels of a frame that is shown."""
     quantization: Quantization = "none"
+    box_unit: BoxUnit | None = None
+    """Unit of the boxes; None for that of the model's family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +91,14 @@ class QwenAnnotator:
         from models.annotators.response.grammar import Grammar
 
         self._settings: Final = settings or QwenSettings()
-        self._prompt: Final = Prompt(self._settings.task)
+        self._prompt: Final = Prompt(self._settings.task, self._settings.prompt)
         self._qwen: Final = load_qwen(folder, self._settings.quantization)
         self._model_name, self._revision = identity(folder)
         self._sha256: Final = weights_sha256(folder)
         self.batch_max: Final = self._settings.batch_max
         self._knows_one_step: Final = self._qwen.kind == "qwen2_5_vl"
+        family_unit: BoxUnit = "pixels" if self._knows_one_step else "thousandths"
+        self._box_unit: Final = self._settings.box_unit or family_unit
         video = self._qwen.processor.video_processor
         self._side_px: Final[int] = video.patch_size * video.merge_size
         self._footprint: Final = footprint(read_json(folder / "config.json"), self._qwen.dtype.itemsize)
@@ -107,9 +127,10 @@ class QwenAnnotator:
             f"llguidance {llguidance.__version__}, {self._qwen.attention}",
             "prompt": self._prompt.name,
             "prompt_sha256": self._prompt.sha256,
-            "schema_sha256": schema_sha256(),
+            "schema_sha256": schema_sha256(self._prompt.name),
             "frames_max": self._settings.frames_max,
             "pixels_max": self._settings.pixels_max,
+            "box_space": self._box_unit,
             "temperature": 0.0,
             "memory_halvings": self._halving.halvings,
         }
@@ -132,22 +153,20 @@ class QwenAnnotator:
         even, pixels_max = self._knows_one_step, self._settings.pixels_max
         video = video_input(request, frames_max=frames_max, even=even, side_px=self._side_px, pixels_max=pixels_max)
         frames, height_px, width_px = video.pictures.shape[:3]
-        space = self._box_space(width_px, height_px)
+        space = box_space(self._box_unit, width_px, height_px)
         grid = TimeGrid(video.times_s[0], video.step_s) if even else None
-        text, schema = self._chat(self._prompt.text(request, space, grid)), answer_schema(request, space)
+        text = self._chat(self._prompt.text(request, space, grid, video.stretch))
+        schema = answer_schema(request, space, self._prompt.name, video.stretch)
         visual = visual_tokens(frames, width_px, height_px, self._side_px)
         words = len(self._qwen.processor.tokenizer(text)["input_ids"])
         counts = TokenCounts(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
         return _ModelInput(request, video, text, space, schema, counts)
 
-    def _box_space(self, width_px: int, height_px: int) -> BoxSpace:
-        """The grid of boxes that each family was trained with: pixels of the shown frame, or thousandths of it."""
-        return (width_px, height_px) if self._knows_one_step else _THOUSANDTHS
-
     def _chat(self, words: str) -> str:
+        processor = self._qwen.processor
         message = {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": words}]}
-        text: str = self._qwen.processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
-        return text
+        text: str = processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+        return text if self._knows_one_step else with_bare_video(text, processor)
 
     def _answers(self, questions: Sequence[_ModelInput]) -> list[AnnotationAnswer | AnnotationFailure]:
         """Answer ``questions`` as one batch; a single one is shown fewer frames if the memory is short.
@@ -216,6 +235,8 @@ class QwenAnnotator:
             tokens_out=tokens_out,
             seconds=seconds,
             box_space=question.space,
+            frame_times_s=question.video.times_s,
+            form=self._prompt.name,
         )
 
     def _generation_config(self) -> Any:  # noqa: ANN401  (transformers types it loosely)

@@ -1,10 +1,12 @@
 """Prepares the frames of a segment for a Qwen-VL model: sizes are multiples of its patches, and times are true.
 
-Qwen2.5-VL assumes one time step for a whole video, so it is shown evenly spaced frames. Qwen3-VL reads a time in the
+Qwen2.5-VL assumes one time step for a whole video, so it is shown evenly spaced frames; if they show a part of the
+segment only, it may describe that part only. Qwen3-VL reads a time in the
 text before every pair of frames, so it is shown any frames, each with its own time.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +14,8 @@ import cv2
 import numpy as np
 
 from models.annotators.annotator import AnnotationRequest
-from models.annotators.frame_selection import even_choice, spread_choice
+from models.annotators.frame_selection import OFF_S_MAX, OFF_SHARE_MAX, even_choice, spread_choice
+from models.annotators.response.schema import Stretch
 from models.encoders.encoder import UInt8
 
 TICKS: Final = 1_000_000
@@ -31,6 +34,8 @@ class VideoInput:
     """T times, in seconds from the segment's start."""
     step_s: float
     """Mean time between two frames; each step equals it if the choice was even."""
+    stretch: Stretch | None = None
+    """The part of the segment that even frames show, if it is not the whole."""
 
     def metadata(self) -> dict[str, object]:
         """``VideoMetadata`` for transformers: ``timestamps`` are the times, and ``sampled_fps`` is 1 / step."""
@@ -63,15 +68,36 @@ def video_input(
     scaled = [cv2.resize(decoded(request, index), size, interpolation=cv2.INTER_AREA) for index in chosen]
     shown_s = tuple(times_s[index] for index in chosen)
     step_s = (shown_s[-1] - shown_s[0]) / (len(shown_s) - 1) if len(shown_s) > 1 else _STEP_OF_ONE_S
-    return VideoInput(np.stack(scaled).astype(np.uint8, copy=False), shown_s, step_s)
+    stretch = shown_stretch(shown_s, step_s, request.duration_s) if even else None
+    return VideoInput(np.stack(scaled).astype(np.uint8, copy=False), shown_s, step_s, stretch)
 
 
-def shown_size(width_px: int, height_px: int, *, side_px: int, pixels_max: int) -> tuple[int, int]:
-    """Width and height at which a frame is shown: multiples of ``side_px``, at most ``pixels_max``, hardly enlarged."""
+def shown_stretch(times_s: Sequence[float], step_s: float, duration_s: float) -> Stretch | None:
+    """The part of a segment that evenly spaced frames show; None if it is the whole.
+
+    A frame shows the time until the next one would come. What lies before the first frame is shown, too, if it is no
+    longer than that: the first frame of a segment seldom comes at its very start.
+    """
+    allowed_s = step_s * (1 + OFF_SHARE_MAX) + OFF_S_MAX
+    start_s = 0.0 if times_s[0] <= allowed_s else times_s[0]
+    end_s = duration_s if duration_s - times_s[-1] <= allowed_s else times_s[-1] + step_s
+    return None if (start_s, end_s) == (0.0, duration_s) else (start_s, end_s)
+
+
+def shown_size(
+    width_px: int, height_px: int, *, side_px: int, pixels_max: int, squares_min: int = 1
+) -> tuple[int, int]:
+    """Width and height at which a frame is shown: whole squares of ``side_px``, at most ``pixels_max``.
+
+    A frame is hardly enlarged, but for a tiny one, which gets at least ``squares_min`` squares.
+    """
     scale = min(1.0, math.sqrt(pixels_max / (width_px * height_px)))
+    scale = max(scale, math.sqrt(squares_min * side_px**2 / (width_px * height_px)))
     columns, rows = (max(1, round(length * scale / side_px)) for length in (width_px, height_px))
     while columns * rows * side_px**2 > pixels_max and max(columns, rows) > 1:
         columns, rows = (columns - 1, rows) if columns >= rows else (columns, rows - 1)
+    while columns * rows < squares_min:
+        columns, rows = (columns + 1, rows) if columns < rows else (columns, rows + 1)
     return columns * side_px, rows * side_px
 
 

@@ -14,7 +14,7 @@ from models.annotators.qwen.positions import put_words_after_videos
 from models.annotators.qwen.spec import SPEC
 from models.errors import ModelUnavailableError
 from models.memory.oom import full_memory_as_memory_error
-from models.packages import how_to_install, make_torchvision_importable, require_packages
+from models.packages import how_to_install, make_torchvision_importable, named, require_packages
 from models.weights.loading import load_pretrained, silent_transformers, unloadable_as_unavailable
 from models.weights.weights import read_json
 
@@ -48,7 +48,7 @@ def check_checkpoint(folder: Path, quantization: Quantization = "none") -> str:
     missing = [name for name in ("bitsandbytes", "accelerate") if quantization == "4bit" and find_spec(name) is None]
     if missing:
         raise ModelUnavailableError(
-            f"4 bits a weight need the Python package {', '.join(missing)}: {how_to_install(' '.join(missing))}, "
+            f"for weights of 4 bits {named(missing)} not installed: {how_to_install(' '.join(missing))}, "
             "or leave the weights as they are"
         )
     kind = read_json(folder / "config.json").get("model_type")

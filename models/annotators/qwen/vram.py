@@ -2,9 +2,10 @@
 
 import math
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
-from models.annotators.annotator import AnnotationRequest, RequestFrame
+from models.annotators.annotator import AnnotationRequest, AnswerForm, RequestFrame
+from models.annotators.context import CONTEXT_TOKENS, Context
 from models.annotators.qwen.annotator import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
 from models.annotators.qwen.memory import (
     FRAMES_PER_TOKEN,
@@ -15,6 +16,7 @@ from models.annotators.qwen.memory import (
     weights_bytes,
 )
 from models.annotators.response.schema import answer_schema, longest_json_bytes
+from models.errors import ModelUnavailableError
 from models.memory.vram import SLACK, Need
 from models.weights.weights import read_json
 
@@ -23,21 +25,45 @@ _FRAME_PX: Final = (854, 480)
 _TOKEN_PX: Final = 28
 """Side of the square that is one visual token, in Qwen2.5-VL."""
 _WORDS_TOKENS: Final = 1024
-"""Upper bound for the prompt's text, which is 2.2 KB of English."""
+"""Upper bound for the prompt's text, which is 3.2 KB of English."""
 
 
-def qwen_need(folder: Path, frames_max: int, batch_max: int | None, quantization: Quantization = "none") -> Need:
+def qwen_context(folder: Path, tokens_max: int | None) -> Context:
+    """The context of the Qwen-VL in ``folder``, and what a frame of the largest size costs in it.
+
+    ``tokens_max`` replaces the usual bound; neither may exceed what the model was made for.
+
+    Raises:
+        ModelUnavailableError: its ``config.json`` cannot be read, or has no length.
+    """
+    config = read_json(folder / "config.json")
+    text = config.get("text_config", config)
+    own = text.get("max_position_embeddings") if isinstance(text, dict) else None
+    if not isinstance(own, int):
+        raise ModelUnavailableError(f"{folder / 'config.json'} has no max_position_embeddings, the model's context")
+    frame = math.ceil(PIXELS_MAX / _TOKEN_PX**2 / FRAMES_PER_TOKEN) + STAMP_TOKENS
+    return Context(min(own, tokens_max or CONTEXT_TOKENS), frame, _WORDS_TOKENS)
+
+
+def qwen_need(
+    folder: Path,
+    frames_max: int,
+    batch_max: int | None,
+    quantization: Quantization = "none",
+    actions_max: int | None = None,
+) -> Need:
     """GPU memory that the Qwen-VL in ``folder`` needs, with float16 except for quantised weights.
 
-    Segments are planned with ``frames_max`` of the largest frames.
+    Segments are planned with ``frames_max`` of the largest frames, and answers with ``actions_max`` actions.
 
     Raises:
         ModelUnavailableError: its ``config.json`` or its weights cannot be read.
     """
     frame = RequestFrame(0.0, b"")
-    segment = AnnotationRequest("", "0" * 64, 60.0, (frame,), *_FRAME_PX)
+    segment = AnnotationRequest("", "0" * 64, 60.0, (frame,), *_FRAME_PX, actions_max=actions_max)
     visual = math.ceil(frames_max / FRAMES_PER_TOKEN) * PIXELS_MAX // _TOKEN_PX**2
-    longest = longest_json_bytes(answer_schema(segment, _FRAME_PX)) + 1
+    forms = get_args(AnswerForm)
+    longest = max(longest_json_bytes(answer_schema(segment, _FRAME_PX, form)) for form in forms) + 1
     counts = TokenCounts(visual + _WORDS_TOKENS + frames_max * STAMP_TOKENS, visual, longest)
     tokens = footprint(read_json(folder / "config.json"), _HALF_BYTES)
     return Need(

@@ -4,8 +4,9 @@ It is stricter than JSON Schema in two points: 9.0 is not an integer, and a stri
 test compares it with the package ``jsonschema``, which runs do not need.
 """
 
+import math
 import re
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeGuard
 
 from models.annotators.response.schema import Schema, compact_json
 
@@ -37,12 +38,25 @@ def check_form(value: Json, schema: Schema, place: str = "") -> None:
         case {"type": "integer", "minimum": least, "maximum": most}:
             fits = type(value) is int and least <= value <= most
             _require(fits, value, f"an integer from {least} to {most}", place)
+        case {"type": "number", "minimum": least, "maximum": most, "multipleOf": 0.1}:
+            fits = isinstance(value, int | float) and not isinstance(value, bool) and _is_time(value, least, most)
+            _require(fits, value, f"a number from {least} to {most} with one decimal", place)
         case {"type": "boolean"}:
             _require(isinstance(value, bool), value, "true or false", place)
         case {"type": "null"}:
             _require(value is None, value, "null", place)
         case _:
             raise ValueError(f"{compact_json(schema)} is not a form of an answer")
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number; JSON's integers may be too large for a float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _is_time(value: float, least: float, most: float) -> bool:
+    """Whether a number has at most one decimal and lies within its bounds."""
+    return least <= value <= most and round(value, 1) == value
 
 
 def _require(fits: bool, value: Json, expected: str, place: str) -> None:  # noqa: FBT001 - the condition itself

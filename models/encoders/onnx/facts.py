@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from models.encoders.vjepa2.cost import EncoderShape
 from models.errors import ModelUnavailableError
 from models.memory.vram import SLACK, Need
+from models.weights.digest import remembered_sha256
 
 
 class OnnxFacts(BaseModel):
@@ -117,7 +118,6 @@ def digests(files: list[Path]) -> dict[str, str]:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return remembered_sha256(path)
     except OSError as error:
         raise ModelUnavailableError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,14 +1,13 @@
 """The JSON of Egocentric-10K and -100K, which the published clips have beside them: ``intrinsics.json``.
 
-Eleven flat keys: ``model`` ("fisheye"), ``image_width``, ``image_height``, ``fx fy cx cy`` in pixels and ``k1 k2 k3
-k4`` (the data sets' cards). Other keys are ignored. A mapping of no other format counts as an incomplete one of this.
+Flat keys: ``model`` ("fisheye", or another lens model of ``lenses/table.py``), ``image_width``, ``image_height``, ``fx
+fy cx cy`` in pixels and the lens coefficients, ``k1 k2 k3 k4`` for the fisheye (the data sets' cards). Other keys are
+ignored. A mapping of no other format counts as an incomplete one of this.
 """
 
-from pydantic import ValidationError
-
-from stream.errors import IntrinsicsError
 from stream.geometry.calibrations.document import Document
-from stream.geometry.intrinsics import Intrinsics, problem_of
+from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.table import intrinsics_from
 
 NAME = "Egocentric JSON"
 
@@ -19,8 +18,5 @@ def recognises(document: Document) -> bool:
 
 
 def read(document: Document) -> Intrinsics:
-    """Read the eleven keys."""
-    try:
-        return Intrinsics.model_validate(document.content)
-    except ValidationError as error:
-        raise IntrinsicsError(problem_of(error, tuple(Intrinsics.model_fields))) from error
+    """Read the keys of its lens model."""
+    return intrinsics_from(document.content or {})

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stream.errors import IntrinsicsError
 from stream.geometry.calibrations.document import Document
-from stream.geometry.intrinsics import Intrinsics, intrinsics_of, problem_of
+from stream.geometry.intrinsics import Intrinsics, problem_of
+from stream.geometry.lenses.kannala_brandt import KannalaBrandt
+from stream.geometry.lenses.table import intrinsics_of
 
 NAME = "OpenImuCameraCalibrator JSON"
 
@@ -52,13 +54,13 @@ def read(document: Document) -> Intrinsics:
     try:
         found = _TheiaCalibration.model_validate(content)
     except ValidationError as error:
-        raise IntrinsicsError(problem_of(error, tuple(_TheiaFisheye.model_fields))) from error
+        raise IntrinsicsError(problem_of(error, "fisheye", tuple(_TheiaFisheye.model_fields))) from error
     lens = found.intrinsics
     if lens.skew != 0.0:
         raise IntrinsicsError(f"'skew' is {lens.skew:g}, but only cameras without skew can be read")
     return intrinsics_of(
-        found.image_width,
-        found.image_height,
+        KannalaBrandt,
+        (found.image_width, found.image_height),
         (lens.focal_length, lens.focal_length * lens.aspect_ratio),
         (lens.principal_pt_x, lens.principal_pt_y),
         [lens.radial_distortion_1, lens.radial_distortion_2, lens.radial_distortion_3, lens.radial_distortion_4],

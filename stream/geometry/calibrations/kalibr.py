@@ -2,21 +2,32 @@
 
 Each camera is a mapping ``cam0``, ``cam1``, ... with ``camera_model``, ``intrinsics``, ``distortion_model``,
 ``distortion_coeffs`` and ``resolution`` (Kalibr's wiki, "Yaml formats" and "Supported models"). The model
-``pinhole`` with the distortion ``equidistant`` (``pinhole-equi`` on its command line) is Kannala-Brandt's, with
-``intrinsics`` fu, fv, pu, pv in pixels.
+``pinhole`` has ``intrinsics`` fu, fv, pu, pv in pixels; its distortion ``equidistant`` (``pinhole-equi`` on the command
+line) is Kannala-Brandt's, and ``radtan`` is Brown's and Conrady's with k1, k2, p1, p2.
 """
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 from annotated_types import Len
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stream.errors import IntrinsicsError
 from stream.geometry.calibrations.document import Document
-from stream.geometry.intrinsics import Intrinsics, intrinsics_of, problem_of
+from stream.geometry.intrinsics import Intrinsics, problem_of
+from stream.geometry.lenses.brown_conrady import BrownConrady
+from stream.geometry.lenses.kannala_brandt import KannalaBrandt
+from stream.geometry.lenses.pinhole import Pinhole
+from stream.geometry.lenses.table import intrinsics_of
 
 NAME = "Kalibr camchain"
+_LENSES: Final[Mapping[str, tuple[type[Intrinsics], int]]] = {
+    "equidistant": (KannalaBrandt, 4),
+    "radtan": (BrownConrady, 4),
+    "none": (Pinhole, 0),
+}
+"""By the name of the distortion: the lens model, and the number of its coefficients."""
 _CAMERA = re.compile(r"cam\d+")
 
 
@@ -44,19 +55,20 @@ def read(document: Document) -> Intrinsics:
     try:
         camera = _KalibrCamera.model_validate(content)
     except ValidationError as error:
-        raise IntrinsicsError(f"{name}: {problem_of(error, tuple(_KalibrCamera.model_fields))}") from error
-    if (camera.camera_model, camera.distortion_model) != ("pinhole", "equidistant"):
+        raise IntrinsicsError(f"{name}: {problem_of(error, 'Kalibr', tuple(_KalibrCamera.model_fields))}") from error
+    if camera.camera_model != "pinhole" or camera.distortion_model not in _LENSES:
         raise IntrinsicsError(
             f"{name} has Kalibr's model {camera.camera_model[:40]!r} with {camera.distortion_model[:40]!r} distortion, "
-            "which cannot be read: calibrate with --models pinhole-equi"
+            "which cannot be read: calibrate with --models pinhole-equi or pinhole-radtan"
         )
-    if (len(camera.intrinsics), len(camera.distortion_coeffs)) != (4, 4):
+    lens, coefficients = _LENSES[camera.distortion_model]
+    if (len(camera.intrinsics), len(camera.distortion_coeffs)) != (4, coefficients):
         raise IntrinsicsError(
             f"{name} has {len(camera.intrinsics)} intrinsics and {len(camera.distortion_coeffs)} distortion_coeffs, "
-            "but pinhole-equi has 4 of each"
+            f"but pinhole with {camera.distortion_model} has 4 and {coefficients}"
         )
     (width, height), (fx, fy, cx, cy) = camera.resolution, camera.intrinsics
-    return intrinsics_of(width, height, (fx, fy), (cx, cy), camera.distortion_coeffs)
+    return intrinsics_of(lens, (width, height), (fx, fy), (cx, cy), camera.distortion_coeffs)
 
 
 def _cameras(document: Document) -> dict[str, object]:

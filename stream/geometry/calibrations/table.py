@@ -7,9 +7,10 @@ from typing import Final
 
 from stream.errors import IntrinsicsError
 from stream.geometry.calibrations import colmap, egocentric, imu_calibrator, kalibr, opencv, ros, unsupported
-from stream.geometry.calibrations.document import parse
+from stream.geometry.calibrations.document import Document, parse
 from stream.geometry.calibrations.format import CalibrationFormat
 from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.presets import PRESET
 from stream.geometry.plausibility import require_possible
 
 FORMATS: Final[Sequence[CalibrationFormat]] = (kalibr, ros, opencv, colmap, imu_calibrator, unsupported, egocentric)
@@ -23,7 +24,12 @@ class Calibration:
 
     intrinsics: Intrinsics
     format: str
-    """Name of the file's format."""
+    """Name of the file's format; of a preset, that it is approximate, and its name."""
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether it is a preset."""
+        return self.format.startswith(PRESET)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -46,12 +52,20 @@ def read_calibration(path: Path) -> Calibration:
         raise IntrinsicsError(f"intrinsics {path}: {error}") from error
 
 
+def _preset_of(document: Document) -> str | None:
+    """The preset that a rectified video was made with, as ``rectify`` writes it beside it: that stays approximate."""
+    match document.content:
+        case {"source": {"intrinsics_format": str(origin)}} if origin.startswith(PRESET):
+            return origin
+    return None
+
+
 def _calibration(data: bytes) -> Calibration:
     document = parse(data)
     for format_ in FORMATS:
         if format_.recognises(document):
             intrinsics = format_.read(document)
             require_possible(intrinsics)
-            return Calibration(intrinsics, format_.NAME)
+            return Calibration(intrinsics, _preset_of(document) or format_.NAME)
     tools = ", ".join(each.NAME for each in FORMATS if each is not unsupported)
     raise IntrinsicsError(f"not JSON and of no other known format: {tools}")

@@ -5,6 +5,7 @@ from typing import Final
 from stream.errors import IntrinsicsError
 from stream.geometry.calibrations.document import Document
 from stream.geometry.intrinsics import Intrinsics
+from stream.geometry.lenses.kannala_brandt import KannalaBrandt
 
 NAME = "unsupported"
 _TOOLS: Final = {
@@ -31,5 +32,7 @@ def read(document: Document) -> Intrinsics:
         IntrinsicsError: always.
     """
     tool = next(name for key, name in _TOOLS.items() if key in (document.content or {}))
-    keys = ", ".join(Intrinsics.model_fields)
-    raise IntrinsicsError(f"looks like {tool}, which cannot be read: give a Kannala-Brandt calibration as JSON, {keys}")
+    keys = ", ".join(KannalaBrandt.model_fields)
+    raise IntrinsicsError(
+        f"looks like {tool}, which cannot be read: give the calibration as JSON, for a fisheye {keys}"
+    )

@@ -4,57 +4,25 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, Self
+from typing import BinaryIO, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import TypeAdapter
 
-from stream.pipeline.facts import Seconds, SegmentKind
+from stream.records.schema.action import Action, Ecot, SceneObject
+from stream.records.schema.joined_actions import joined_at, without_segment
 from stream.records.store.atomic import reading, replace_file, replaced_when_whole
 
-
-class _StrictRecord(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SceneObject(_StrictRecord):
-    """An object that is handled or in the way."""
-
-    object_name: str
-    bbox: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2, pixels of the rectified keyframe")
-    rigid: bool
-
-
-class Ecot(_StrictRecord):
-    """Embodied chain of thought, as recorded.
-
-    A model's answer has its own class (``models.annotators.response.parse.DescribedEcot``): its text is bounded, and
-    records are read without ``models``.
-    """
-
-    scene: str
-    subtask: str
-    motion: str
-    prediction: str
-
-
-class Action(_StrictRecord):
-    """One action. An idle one has no objects and no reasoning."""
-
-    action_id: Annotated[int, Field(ge=1)]
-    t_start_s: Seconds
-    t_end_s: Seconds
-    active: bool
-    objects: tuple[SceneObject, ...]
-    ecot: Ecot | None
-    segment_id: str
-    kind: SegmentKind
-
-    @model_validator(mode="after")
-    def _idle_is_empty(self) -> Self:
-        if self.active == (self.ecot is None) or (not self.active and self.objects):
-            raise ValueError("an active action has an ecot; an idle one has neither ecot nor objects")
-        return self
-
+__all__ = [
+    "ACTIONS",
+    "TAIL_MAX",
+    "Action",
+    "AnnotationsFile",
+    "Ecot",
+    "SceneObject",
+    "numbered",
+    "read_annotations",
+    "write_annotations",
+]
 
 ACTIONS: TypeAdapter[list[Action]] = TypeAdapter(list[Action])
 
@@ -89,13 +57,31 @@ class AnnotationsFile:
         self._path = path
         self._load()
 
-    def put(self, segment_id: str, actions: Sequence[Action]) -> None:
-        """Insert a segment's actions in order of time, replacing its earlier ones, and number everything after them."""
-        start_s = min((action.t_start_s for action in actions), default=-math.inf)
+    def put(
+        self,
+        segment_id: str,
+        actions: Sequence[Action],
+        span: tuple[float, float] | None = None,
+        *,
+        is_cut_before: bool = False,
+        is_cut_after: bool = False,
+    ) -> None:
+        """Insert a segment's actions in order of time, replacing its earlier ones, and number everything after them.
+
+        Args:
+            segment_id: The segment.
+            actions: What is done in it, in order.
+            span: Its start and end, seconds; None: from its first action to its last.
+            is_cut_before: Whether it was cut from the one before, which had become too long: an action may go on.
+            is_cut_after: Whether it is cut from the next one.
+        """
+        start_s, end_s = span or _span_of(actions)
         if self._before and start_s < self._tail[0].t_end_s:
             self._load()
-        others = (action for action in self._tail if action.segment_id != segment_id)
-        tail = numbered([*others, *actions], first=self._before + 1)
+        whole = [*without_segment(self._tail, segment_id, start_s, end_s), *actions]
+        for cut_s in ([start_s] if is_cut_before else []) + ([end_s] if is_cut_after else []):
+            whole = joined_at(whole, cut_s)
+        tail = numbered(whole, first=self._before + 1)
         elements = list(_elements(tail))
         self._write(elements)
         self._trim(tail, elements)
@@ -123,6 +109,12 @@ class AnnotationsFile:
             else:
                 new.write(_OPEN if elements else b"[")
             new.write(_COMMA.join(elements) + (_CLOSE if elements else b"]\n"))
+
+
+def _span_of(actions: Sequence[Action]) -> tuple[float, float]:
+    if not actions:
+        return -math.inf, -math.inf
+    return min(each.t_start_s for each in actions), max(each.t_end_s for each in actions)
 
 
 _OPEN, _COMMA, _CLOSE = b"[\n", b",\n", b"\n]\n"

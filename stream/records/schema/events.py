@@ -22,15 +22,35 @@ from stream.pipeline.facts import (
     SourceLost,
     StreamOverload,
 )
+from stream.records.schema.outcomes import (
+    Annotation,
+    AnnotationName,
+    AnnotationStarted,
+    Outcome,
+    PartAnnotated,
+    PartFailed,
+    PartOutcome,
+    Request,
+    SegmentAnnotated,
+    SegmentFailed,
+    SegmentSkipped,
+    is_empty,
+)
 
 __all__ = [
     "CHAIN_EVENTS",
     "EVENT",
     "FINAL",
     "Annotation",
+    "AnnotationName",
+    "AnnotationStarted",
     "Checkpoint",
     "Event",
     "Outcome",
+    "PartAnnotated",
+    "PartFailed",
+    "PartOutcome",
+    "Request",
     "RunFailed",
     "RunFinished",
     "RunResumed",
@@ -47,8 +67,6 @@ __all__ = [
     "StreamOverload",
 ]
 
-Dollars: TypeAlias = Annotated[float, Field(ge=0.0, description="dollars")]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class RunStarted(Fact):
@@ -59,7 +77,13 @@ class RunStarted(Fact):
     source: str
     stem: str
     encoder: Annotated[str, Field(description="the encoder of the embeddings; 'grid' is not a learned model")]
+    encoder_reason: Annotated[
+        str, Field(description="why --encoder auto did not take the encoder with weights", exclude_if=is_empty)
+    ] = ""
     annotator: str
+    lens: Annotated[
+        str, Field(description="that it is an approximate preset, and which; absent otherwise", exclude_if=is_empty)
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -69,55 +93,6 @@ class RunResumed(Fact):
     event: Literal["run.resumed"] = "run.resumed"
     run_id: str
     windows: Annotated[Count, Field(description="embedded before the interruption, and not embedded again")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class _Inference(Fact):
-    annotator: Annotated[str, Field(description="the model, or its server's name for it; run.json has the details")] = (
-        ""
-    )
-    tokens_in: Count = 0
-    tokens_out: Count = 0
-    seconds: Annotated[Duration, Field(description="inference time for this segment")] = 0.0
-    dollars: Annotated[
-        Dollars | None,
-        Field(
-            description="of these tokens, where a price per token is configured, else of these seconds at "
-            "--price-per-hour; null: a remote model without a configured price"
-        ),
-    ] = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class SegmentAnnotated(_Inference):
-    """A segment's actions have been added to the annotations."""
-
-    event: Literal["segment.annotated"] = "segment.annotated"
-    segment_id: str
-    actions: Count
-    frames: Annotated[Count, Field(description="shown to the model")] = 0
-    subtasks: Annotated[tuple[str, ...], Field(description="subtasks of its active actions, in order of time")] = ()
-    objects: Annotated[tuple[str, ...], Field(description="names of its objects, each once")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class SegmentFailed(_Inference):
-    """A segment could not be annotated."""
-
-    event: Literal["segment.failed"] = "segment.failed"
-    segment_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class SegmentSkipped(Fact):
-    """A segment was not sent to the annotator."""
-
-    event: Literal["segment.skipped"] = "segment.skipped"
-    segment_id: str
-    reason: str
-    same_as: Annotated[str | None, Field(description="the annotated segment that it resembles")] = None
-    similarity: Annotated[float | None, Field(description="cosine similarity of the two mean embeddings")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -140,26 +115,19 @@ class StageRestarted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Annotation:
-    """The cost of annotating the segments, including those that failed."""
-
-    tokens_in: Count = 0
-    tokens_out: Count = 0
-    seconds: Duration = 0.0
-    dollars: Annotated[Dollars | None, Field(description="null: part of it is unknown")] = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class RunFinished(Fact):
     """The end of a run and its accounting: decoded = annotated + failed + skipped + damaged.
 
-    If segments are annotated later, this event is written again, and the last one counts. The source's length from its
-    first frame to its last is decoded + gap + dropped.
+    If segments are annotated later, this event is written again, and the last one counts: it names the annotation that
+    readers get unless they choose another, and has its times and cost. The source's length from its first frame to its
+    last is decoded + gap + dropped.
     """
 
     event: Literal["run.finished"] = "run.finished"
+    annotation_name: AnnotationName = ""
     decoded_s: Duration
     annotated_s: Duration
+    uncovered_s: Annotated[Duration, Field(description="part of annotated_s: in no action")] = 0.0
     skipped_s: Duration
     failed_s: Duration
     damaged_s: Duration
@@ -170,7 +138,20 @@ class RunFinished(Fact):
     packets_lost: Count
     windows: Count
     segments: Count
-    anomalous: Count
+    anomalous: Annotated[Count, Field(description="segments of that kind")]
+    stretches: Annotated[
+        Count | None,
+        Field(description="segments; those that were cut from one stretch count once", exclude_if=is_empty),
+    ] = None
+    anomalous_stretches: Annotated[Count | None, Field(exclude_if=is_empty)] = None
+    idle_s: Annotated[Duration, Field(description="of all segments")] = 0.0
+    judged_from_s: Annotated[
+        float | None,
+        Field(ge=0.0, description="start of the first window that was judged; null: too short, all of it is warm-up"),
+    ] = None
+    warmup_s: Annotated[
+        float | None, Field(ge=0.0, description="what the detector learns from before it judges; null: unknown")
+    ] = None
     annotation: Annotation = Annotation()
     wall_s: Duration
     exit_code: Literal[0, 4]
@@ -188,15 +169,13 @@ class RunFailed(Fact):
 
 Event: TypeAlias = (
     RunStarted | RunResumed | SegmentOpened | SegmentClosed | SegmentAnnotated | SegmentFailed | SegmentSkipped
-    | Checkpoint | SourceDamaged | SourceLost | SourceGap | StreamOverload | StageRestarted | RunFinished | RunFailed
+    | AnnotationStarted | PartAnnotated | PartFailed | Checkpoint | SourceDamaged | SourceLost | SourceGap
+    | StreamOverload | StageRestarted | RunFinished | RunFailed
 )  # fmt: skip
 
 EVENT: TypeAdapter[Event] = TypeAdapter(
     Annotated[Event, Field(discriminator="event")], config=ConfigDict(defer_build=True)
 )
-
-Outcome: TypeAlias = SegmentAnnotated | SegmentFailed | SegmentSkipped
-"""The outcome of a closed segment."""
 
 CHAIN_EVENTS = frozenset({
     "segment.opened", "segment.closed", "source.damaged", "source.lost", "source.gap", "stream.overload", "checkpoint",

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stream.errors import is_stop
 from stream.records.store.versions import require_known_version
 
 HealthState: TypeAlias = Literal["starting", "running", "stalled", "finished", "failed"]
@@ -31,6 +32,8 @@ class Health(BaseModel):
         """The problem of the run at ``now``; None if it is healthy or has finished."""
         if self.state == "finished":
             return None
+        if self.state == "failed" and is_stop(self.exit_code):
+            return self.reason  # "stopped by SIGTERM": as it was asked to
         if self.state in ("stalled", "failed"):
             return f"{self.state}: {self.reason}"
         age_s = (now - datetime.fromisoformat(self.time)).total_seconds()
@@ -38,8 +41,9 @@ class Health(BaseModel):
 
     def summary(self) -> str:
         """State and progress in one phrase."""
+        windows = f"{self.windows:,} window{'' if self.windows == 1 else 's'}"
         waits = f" ({self.reason})" if self.state == "running" and self.reason else ""
-        return f"{self.state}{waits}, {self.decoded_s:.1f} s decoded, {self.windows} windows embedded"
+        return f"{self.state}{waits}, {self.decoded_s:.1f} s decoded, {windows} embedded"
 
     def write(self, path: Path) -> None:
         """Replace the file, without fsync: it describes the present only and need not survive a power cut."""

@@ -15,6 +15,8 @@ class RunLayout:
 
     root: Path
     stem: str
+    annotation_name: str = ""
+    """The annotation whose files are meant; empty: the default one, and the first one while it is the only one."""
 
     @property
     def events(self) -> Path:
@@ -34,7 +36,14 @@ class RunLayout:
     @property
     def annotations(self) -> Path:
         """JSON array of the action segments so far."""
+        if self.annotation_name:
+            return self.annotation_folder / f"{self.annotation_name}.json"
         return self.root / f"{self.stem}_annotations.json"
+
+    @property
+    def annotation_folder(self) -> Path:
+        """The files of each annotation, if there are several; there is none while a run has one."""
+        return self.root / "annotations"
 
     @property
     def embeddings(self) -> Path:
@@ -67,6 +76,11 @@ class RunLayout:
         return self.root / "state" / "durable.state"
 
     @property
+    def warm_start(self) -> Path:
+        """What the detector began with, if a run has a warm start: ``stream.records.store.warm_start``."""
+        return self.root / "state" / "warm_start.state"
+
+    @property
     def attempt(self) -> Path:
         """Number of the current attempt, the only one that may write."""
         return self.root / "state" / "attempt"
@@ -79,6 +93,8 @@ class RunLayout:
     @property
     def raw_responses(self) -> Path:
         """The annotator's raw responses: one JSON object per line."""
+        if self.annotation_name:
+            return self.annotation_folder / f"{self.annotation_name}_raw_response.txt"
         return self.root / f"{self.stem}_raw_response.txt"
 
     @property
@@ -102,6 +118,7 @@ class RunLayout:
         patterns = (
             "events.jsonl", "run.json", "health.json", "anomalies.json",
             f"{stem}_*.json", f"{stem}_*.npy", f"{stem}_*.txt", f"{stem}_*.png",
+            "annotations/*.json", "annotations/*_raw_response.txt",
             "keyframes/*.jpg", "logs/*.log", "state/*.state", "state/encoded",
         )  # fmt: skip
         return sorted(path for pattern in patterns for path in self.root.glob(pattern))

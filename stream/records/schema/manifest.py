@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import platform
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,12 +45,29 @@ class SourceRecord(BaseModel):
     None without one."""
 
 
+class WarmStartRecord(BaseModel):
+    """The earlier run whose normal work the detector began with."""
+
+    run: str
+    """Its run directory."""
+    run_id: str
+    clip: str
+    windows: int
+    """Windows of that run."""
+    sha256: str
+    """Of ``state/warm_start.state``, which holds what was taken over."""
+
+
 class AnnotatedLater(BaseModel):
     """Segments were annotated after the run had finished."""
 
     time: str
     annotator: dict[str, Any]
     """The same fields as for the run itself."""
+    annotation_name: str = ""
+    """The annotation that they belong to; empty: the first one."""
+    options: dict[str, Any] = {}
+    """The annotator's options; empty in records of earlier versions."""
 
 
 class Manifest(BaseModel):
@@ -67,13 +85,17 @@ class Manifest(BaseModel):
     intrinsics: dict[str, Any] | None
     """The values of the calibration file; None without rectification."""
     intrinsics_format: str | None = None
-    """The format that the file was in, such as ``Kalibr camchain``."""
+    """The format that the file was in, such as ``Kalibr camchain``; ``approximate preset NAME`` for a preset."""
     decoder: dict[str, Any] = {}
     """The decoder, and why it was chosen."""
     rectification: dict[str, Any] = {}
     """K, D and new K in pixels, the map's hash, the valid fraction, the colour conversion."""
     options: dict[str, Any]
     """Every option of the run, including those that do not affect the records."""
+    warm_start: WarmStartRecord | None = None
+    """None: the detector began without having learned anything."""
+    no_warm_start: str = ""
+    """Why it did, although a warm start was requested; empty otherwise."""
     schemas: dict[str, str] = {}
     """SHA-256 of the JSON Schema files that the records follow."""
     windows: dict[str, Any] = {}
@@ -124,13 +146,19 @@ def require_grouped_options(manifest: Manifest, root: Path, otherwise: str) -> N
 
 def packages() -> dict[str, str]:
     """Versions of the installed packages that affect the results."""
+    return {"python": platform.python_version(), **_package_versions()}
+
+
+@cache
+def _package_versions() -> dict[str, str]:
+    """Read once: it takes tens of milliseconds, and a series asks for every clip."""
     found = {}
     for name in _PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue  # an extra that is not installed
-    return {"python": platform.python_version(), **found}
+    return found
 
 
 def machine() -> dict[str, Any]:

@@ -92,10 +92,16 @@ def option(
 
 
 def switch(
-    text: str, *, on: bool = False, identity: bool = False, daily: bool = False, command_line_only: bool = False
+    text: str,
+    *,
+    on: bool = False,
+    identity: bool = False,
+    daily: bool = False,
+    flag: str | None = None,
+    command_line_only: bool = False,
 ) -> Any:  # noqa: ANN401 - as above
-    """A boolean option; one that is ``on`` by default has a ``--no-`` form."""
-    return option(on, text, identity=identity, daily=daily, command_line_only=command_line_only)
+    """A boolean option. A ``flag`` of its own is written with its opposite, ``--hint/--no-hint``."""
+    return option(on, text, identity=identity, daily=daily, flag=flag, command_line_only=command_line_only)
 
 
 def identity_field(**default: Any) -> Any:  # noqa: ANN401 - as above

@@ -4,6 +4,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stream.records.counts import RunCounts
+
 MOST_LEFT_OUT: Final = 1000
 """Files that are no clips and are named; the rest is counted."""
 
@@ -18,6 +20,7 @@ class SeriesClip(BaseModel):
     exit_code: int = Field(description="exit code that it would have alone")
     says: str = Field(description="one line for people")
     video_s: float = Field(ge=0.0, description="seconds of video that were processed")
+    counts: RunCounts | None = Field(default=None, description="what was found; null if nothing was begun")
     wall_s: float = Field(ge=0.0, description="seconds that it took")
 
 
@@ -36,6 +39,7 @@ class Series(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     v: Literal[1] = 1
+    counts: RunCounts = Field(default=RunCounts(), description="what was found in all clips that have ended")
     clips: list[SeriesClip] = Field(description="clips that have ended, in that order")
     left: list[str] = Field(description="clips that have not ended")
     left_out: list[SeriesFile] = Field(

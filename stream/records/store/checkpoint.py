@@ -23,9 +23,9 @@ from stream.pipeline.state import State, take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import replace_file
 
-FORMAT = 3
+FORMAT = 4
 """Version of a checkpoint. 1 had the states by process and position, 2 has them by the names of the stages, 3 has the
-clip's size and what each window showed."""
+clip's size and what each window showed, 4 has the activity and from when on windows were judged."""
 _CRC_BYTES = 4
 _MSGPACK_MAP = 0x80
 """The first byte of a map in msgpack is at least this: earlier states had no version before it."""

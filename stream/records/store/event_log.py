@@ -51,9 +51,17 @@ class ResumableLog(EventLog):
     outcomes of segments come in any order; they are known by their segment.
     """
 
-    def __init__(self, path: Path, reopens: Reopens = lambda _, __: False) -> None:
-        """``reopens(outcome, all_outcomes)`` decides whether a segment with that last outcome may get another one."""
+    def __init__(self, path: Path, reopens: Reopens = lambda _, __: False, annotation_name: str = "") -> None:
+        """Open the log.
+
+        Args:
+            path: Of the log.
+            reopens: ``reopens(outcome, all_outcomes)`` decides whether a segment with that last outcome may get
+                another one.
+            annotation_name: The annotation that outcomes belong to; those of others do not count.
+        """
         super().__init__(path)
+        self._annotation_name = annotation_name
         self._expected: deque[Event] = deque()
         self.chain_events = 0
         """Number of events of the chain so far, including replayed ones."""
@@ -61,7 +69,7 @@ class ResumableLog(EventLog):
         for event in read_events(path):
             if event.event in CHAIN_EVENTS:
                 self._expected.append(event)
-            elif isinstance(event, Outcome):
+            elif isinstance(event, Outcome) and event.annotation_name == annotation_name:
                 outcomes[event.segment_id] = event
         self.reopened = frozenset(name for name, outcome in outcomes.items() if reopens(outcome, outcomes))
         """Segments that have an outcome and may get another one."""
@@ -79,6 +87,7 @@ class ResumableLog(EventLog):
                 recorded = self.outcomes[event.segment_id]
                 raise EgocleanError(f"segment {event.segment_id} has the outcome {recorded} already, not {event.event}")
             self.outcomes[event.segment_id] = event.event
+            event = replace(event, annotation_name=self._annotation_name)
         elif event.event in CHAIN_EVENTS:
             self.chain_events += 1
             if self._expected:

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ _POLL_S: Final = 0.05
 class RunLock:
     """An exclusive lock on a run directory, held until ``release`` or the end of the process.
 
-    Processes that inherit ``fd`` hold it, too: it is free when the last of them has exited.
+    Processes that are given ``fd`` hold it, too: it is free when the last of them has closed it.
     """
 
     def __init__(self, layout: RunLayout, wait_s: float = LOCK_WAIT_S) -> None:
@@ -65,7 +65,7 @@ class RunLock:
 
 
 def earlier_run(
-    layout: RunLayout, requested: Manifest, identity: Collection[str], sha256: Callable[[], str | None]
+    layout: RunLayout, requested: Manifest, identity: Mapping[str, object], sha256: Callable[[], str | None]
 ) -> Manifest | None:
     """The earlier run in the directory, if it is the requested one: of the same source, with the same options.
 
@@ -74,7 +74,8 @@ def earlier_run(
     Args:
         layout: Of the run.
         requested: The manifest with which a new run would begin.
-        identity: Paths of the options that decide what is recorded.
+        identity: The options that decide what is recorded: their paths, each with its default. The default counts
+            for a run of an earlier version, which did not have the option.
         sha256: Of the clip; only called if the file was modified since, and the hash of the earlier run is known.
 
     Raises:
@@ -97,12 +98,16 @@ def earlier_run(
     return manifest
 
 
-def _identity(manifest: Manifest, paths: Collection[str]) -> dict[str, Any]:
+def _identity(manifest: Manifest, defaults: Mapping[str, object]) -> dict[str, Any]:
     """Everything that decides what is recorded, by name."""
     by_content = {"lens.intrinsics"} | ({"source"} if manifest.source.edges_sha256 else set())
     lens = manifest.model_dump(mode="json")["intrinsics"] or {}
     return {
-        **{path: by_path(manifest.options, path) for path in paths if path not in by_content},
+        **{
+            path: default if (value := by_path(manifest.options, path)) is None else value
+            for path, default in defaults.items()
+            if path not in by_content
+        },
         **{f"intrinsics {name}": value for name, value in lens.items()},
         "size_bytes": manifest.source.size_bytes,
         "edges_sha256": manifest.source.edges_sha256,

@@ -1,12 +1,8 @@
 """The client of the encoder service, with the same contract as an encoder in this process."""
 
-import os
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain, count
-from typing import Final
-
-import zmq
+from typing import Final, TypeAlias
 
 from models.encoders.encoder import (
     ClipEmbedding,
@@ -18,68 +14,21 @@ from models.encoders.encoder import (
 )
 from stream.errors import EgocleanError
 from stream.runtime.encoder_service.messages import (
-    QUEUE_MESSAGES,
     REPLIES,
     REQUESTS,
     DropFrame,
     Encoded,
     EncodeFailed,
     EncodeRequest,
-    Hello,
+    EncoderReady,
     PutFrame,
-    Ready,
     Reply,
     Request,
 )
+from stream.runtime.services.connection import Connection
+from stream.runtime.services.messages import Hello
 
-_HELLO_EVERY_MS: Final = 1000
-"""A waiting client sends ``Hello`` this often, since a new process may have replaced the service."""
-
-
-class Connection:
-    """A connection to the service."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.IDENTITY, f"{os.getpid()}-{uuid.uuid4().hex[:8]}".encode())
-        self._socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(endpoint)
-        self._instance = ""
-        self.facts: EncoderFacts = {}
-        """Facts about the encoder, from the last reply."""
-        self.on_restart: Callable[[], None] = lambda: None
-        """Called when a reply comes from another process than before."""
-
-    def send(self, message: Request) -> None:
-        """Send a message; waits while the service is behind or absent."""
-        self._socket.send_multipart(REQUESTS.encode(message))
-
-    def receive(self, timeout_ms: int) -> Reply | None:
-        """The next reply within ``timeout_ms``, if there is one.
-
-        Raises:
-            CodecError: the message is not a reply.
-        """
-        if not self._socket.poll(timeout_ms):
-            return None
-        reply = REPLIES.decode(self._socket.recv_multipart())
-        self.facts = reply.facts
-        before, self._instance = self._instance, reply.instance
-        if before not in ("", self._instance):
-            self.on_restart()
-        return reply
-
-    def wait(self) -> Reply | None:
-        """The next reply within a second; if there is none, send ``Hello``."""
-        if (reply := self.receive(_HELLO_EVERY_MS)) is None:
-            self.send(Hello())
-        return reply
-
-    def close(self) -> None:
-        self._socket.close()
-        self._context.term()
+_EncoderConnection: TypeAlias = Connection[Request, Reply]
 
 
 class RemoteEncoder:
@@ -90,18 +39,23 @@ class RemoteEncoder:
 
     def __init__(self, endpoint: str) -> None:
         """Wait until the encoder is loaded. If that fails, the parent of both processes ends this one."""
-        self._connection = Connection(endpoint)
+        self._connection: _EncoderConnection = Connection(endpoint, REQUESTS, REPLIES)
         self._connection.send(Hello())
-        while not isinstance(ready := self._connection.wait(), Ready):
+        while not isinstance(ready := self._connection.wait(), EncoderReady):
             continue
         self.name: Final = ready.name
         self.frames: Final = ready.frames
         self.encoder_px: Final = ready.encoder_px
         self._store = RemoteFrameStore(self._connection, self.frames, self.encoder_px)
 
+    def load_s(self) -> float:
+        """Time of the encoder's loads of which this is the first client."""
+        return self._connection.load_s
+
     def facts(self) -> EncoderFacts:
-        """Facts about the service, for all of its chains together."""
-        return self._connection.facts
+        """Facts about the service; the device's time is that for this chain."""
+        facts = self._connection.facts
+        return {**facts, "device_busy_s": round(self._store.device_s, 6)} if "device_busy_s" in facts else facts
 
     def encode(self, window: UInt8) -> ClipEmbedding:
         check_window(window, self.frames, self.encoder_px)
@@ -122,7 +76,7 @@ class RemoteEncoder:
 class RemoteFrameStore:
     """A ``FrameStore`` in another process. Data that may have to be sent again is kept here, too."""
 
-    def __init__(self, connection: Connection, frames: int, encoder_px: int) -> None:
+    def __init__(self, connection: _EncoderConnection, frames: int, encoder_px: int) -> None:
         self._connection = connection
         self._frames = frames
         self._encoder_px = encoder_px
@@ -133,6 +87,8 @@ class RemoteFrameStore:
         self._pending: dict[int, EncodeRequest] = {}
         """Requests without a reply, by their numbers."""
         self._results: dict[int, Sequence[ClipEmbedding]] = {}
+        self.device_s = 0.0
+        """Time of the device for the windows of this chain so far."""
         connection.on_restart = self._send_again
 
     def put(self, frame: UInt8) -> int:
@@ -160,6 +116,7 @@ class RemoteFrameStore:
         Raises:
             MemoryError: the batch did not fit into the device's memory.
             EgocleanError: the batch could not be embedded.
+            WeightsChangedError: the service has loaded other weights than before.
         """
         while request not in self._results and (reply := self._connection.receive(0)) is not None:
             self._take(reply)
@@ -182,12 +139,13 @@ class RemoteFrameStore:
             self._connection.send(DropFrame(slot))
 
     def _take(self, reply: Reply) -> None:
-        if isinstance(reply, Ready) or self._pending.pop(reply.request, None) is None:
+        if isinstance(reply, EncoderReady) or self._pending.pop(reply.request, None) is None:
             return  # a greeting, or the second reply to a request that was sent twice
         self._release()
         match reply:
             case Encoded():
                 pairs = zip(reply.mean, reply.temporal, strict=True)
+                self.device_s += reply.device_s
                 self._results[reply.request] = [ClipEmbedding(*pair) for pair in pairs]
             case EncodeFailed():
                 error = MemoryError if reply.is_out_of_memory else EgocleanError

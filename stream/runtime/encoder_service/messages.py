@@ -3,16 +3,9 @@
 from dataclasses import dataclass
 from typing import Final, TypeAlias, get_args
 
-from models.encoders.encoder import EncoderFacts, Float16, Float32, UInt8
+from models.encoders.encoder import Float16, Float32, UInt8
 from stream.pipeline.codec import Codec
-
-QUEUE_MESSAGES: Final = 256
-"""High-water mark on either side of one chain; most messages are one frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """A chain asks whether the service is ready."""
+from stream.runtime.services.messages import Goodbye, Hello, ServiceReady, ServiceReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +34,7 @@ class EncodeRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reply:
-    """The fields of every reply."""
-
-    instance: str
-    """Identifies the process; a restarted service has another one."""
-    facts: EncoderFacts
-    """Facts about the encoder, for ``run.json``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready(_Reply):
+class EncoderReady(ServiceReady):
     """The encoder is loaded; the answer to ``Hello``."""
 
     name: str
@@ -62,7 +45,7 @@ class Ready(_Reply):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Encoded(_Reply):
+class Encoded(ServiceReply):
     """The embeddings of a request's N windows."""
 
     request: int
@@ -70,10 +53,12 @@ class Encoded(_Reply):
     """(N, D) float32, mean over all tokens."""
     temporal: Float16
     """(N, T, D) float16, mean over space for each tubelet."""
+    device_s: float
+    """Time of the device for these windows: their share of the batch's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncodeFailed(_Reply):
+class EncodeFailed(ServiceReply):
     """A request's windows could not be embedded."""
 
     request: int
@@ -81,8 +66,8 @@ class EncodeFailed(_Reply):
     is_out_of_memory: bool
 
 
-Request: TypeAlias = Hello | PutFrame | DropFrame | EncodeRequest
-Reply: TypeAlias = Ready | Encoded | EncodeFailed
+Request: TypeAlias = Hello | Goodbye | PutFrame | DropFrame | EncodeRequest
+Reply: TypeAlias = EncoderReady | Encoded | EncodeFailed
 
 REQUESTS: Final[Codec[Request]] = Codec(*get_args(Request))
 REPLIES: Final[Codec[Reply]] = Codec(*get_args(Reply))

@@ -33,7 +33,19 @@ class Result:
     client: bytes
     request: int
     embeddings: Sequence[ClipEmbedding] = ()
+    device_s: float = 0.0
+    """Time of the device for these windows: their share of the batch's."""
     failure: Exception | None = None
+
+
+@dataclass(slots=True)
+class _BatchUnderWay:
+    """Requests that are embedded together."""
+
+    encoding: Encoding
+    requests: Sequence[PendingRequest]
+    device_s: float = 0.0
+    """Time that the device is known to have worked on it."""
 
 
 class SharedEncoder:
@@ -44,7 +56,9 @@ class SharedEncoder:
 
     def __init__(self, encoder: ClipEncoder, batch_max: int) -> None:
         """A batch has at most ``batch_max`` windows, but a single request is never split."""
+        self._encoder = encoder
         self._encoder_px = encoder.encoder_px
+        self._busy_s = self._device_busy_s()
         self._store = encoder.frame_store()
         self._batch_max = batch_max
         self._slots: dict[bytes, dict[int, int]] = {}
@@ -52,7 +66,7 @@ class SharedEncoder:
         self._waiting: deque[PendingRequest] = deque()
         self._releasable: set[int] = set()
         """Dropped slots of the store that waiting requests may still need."""
-        self._under_way: deque[tuple[Encoding, list[PendingRequest]]] = deque()
+        self._under_way: deque[_BatchUnderWay] = deque()
         self.batches = 0
         """Batches so far."""
         self.shared_batches = 0
@@ -107,9 +121,10 @@ class SharedEncoder:
         """Start the batches for which there is room; yield the results of those that are done, in order."""
         while self._waiting and len(self._under_way) < UNDER_WAY_MAX:
             yield from self._begin(self._batch())
-        while self._under_way and self._under_way[0][0].ready():
-            encoding, requests = self._under_way.popleft()
-            yield from _results(encoding, requests)
+        while self._under_way and self._under_way[0].encoding.ready():
+            batch = self._under_way.popleft()
+            batch.device_s += self._take_device_s()
+            yield from self._results(batch)
 
     def _batch(self) -> list[PendingRequest]:
         requests = [self._waiting.popleft()]
@@ -122,12 +137,16 @@ class SharedEncoder:
     def _begin(self, requests: list[PendingRequest]) -> Iterator[Result]:
         self.batches += 1
         self.shared_batches += len({each.client for each in requests}) > 1
+        if self._under_way:  # what the device has done before this batch is not for it
+            self._under_way[0].device_s += self._take_device_s()
         try:
             encoding = self._store.encode(list(chain.from_iterable(each.windows for each in requests)))
         except (ValueError, MemoryError) as error:
             yield from (Result(each.client, each.request, failure=error) for each in requests)
         else:
-            self._under_way.append((encoding, requests))
+            self._under_way.append(_BatchUnderWay(encoding, requests))
+            if encoding.ready():
+                self._under_way[-1].device_s += self._take_device_s()
         self._release()
 
     def _release(self) -> None:
@@ -137,13 +156,23 @@ class SharedEncoder:
             self._store.drop(slot)
         self._releasable &= needed
 
+    def _results(self, batch: _BatchUnderWay) -> Iterator[Result]:
+        """The result of each request in a batch that is done."""
+        try:
+            embeddings = iter(batch.encoding.result())
+        except MemoryError as error:
+            yield from (Result(each.client, each.request, failure=error) for each in batch.requests)
+            return
+        each_s = batch.device_s / sum(len(each.windows) for each in batch.requests)
+        for each in batch.requests:
+            own = [next(embeddings) for _ in each.windows]
+            yield Result(each.client, each.request, own, each_s * len(own))
 
-def _results(encoding: Encoding, requests: Sequence[PendingRequest]) -> Iterator[Result]:
-    """The result of each request in a batch that is done."""
-    try:
-        embeddings = iter(encoding.result())
-    except MemoryError as error:
-        yield from (Result(each.client, each.request, failure=error) for each in requests)
-        return
-    for each in requests:
-        yield Result(each.client, each.request, [next(embeddings) for _ in each.windows])
+    def _take_device_s(self) -> float:
+        """Time that the device has worked since the last call."""
+        before_s, self._busy_s = self._busy_s, self._device_busy_s()
+        return self._busy_s - before_s
+
+    def _device_busy_s(self) -> float:
+        """Time that the device has worked; 0 for an encoder without one."""
+        return float(self._encoder.facts().get("device_busy_s", 0.0))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from models.errors import ModelUnavailableError
-from models.weights.hub_client import RangeIgnoredError
+from models.weights.hub_client import RangeIgnoredError, http_library
 from models.weights.hub_errors import cannot_use_cache, explain
 from stream.errors import EgocleanError, ExitCode, NoRoomError, SourceError, exit_code_of, sentence_of
 from stream.sources.address import scheme_of
@@ -45,14 +45,14 @@ def as_source_errors(name: str) -> Iterator[None]:
 
 
 def _of_hub(error: Exception, name: str) -> Exception:
-    import httpx2
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, HfHubHTTPError | HFValidationError):
         return _of_hub(error.__cause__, name)  # HfFileSystem's wrapping adds nothing
     if isinstance(error, HFValidationError):
         return SourceError(f"{name} names nothing on the hub: OWNER and NAME have no such characters")
-    if isinstance(error, httpx2.HTTPError | ConnectionError | FileMetadataError | LocalEntryNotFoundError | ValueError):
+    unreadable = (http_library().HTTPError, ConnectionError, FileMetadataError, LocalEntryNotFoundError, ValueError)
+    if isinstance(error, unreadable):
         return SourceError(f"{name} cannot be read: {explain(error, parse_address(name).data_set, 'dataset')}")
     return _of_this_machine(error, name) if isinstance(error, OSError) else error
 

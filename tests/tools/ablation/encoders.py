@@ -18,7 +18,8 @@ from models.encoders.encoder import (
     UInt8,
     check_window,
 )
-from models.encoders.grid import CELLS, CHANNELS, OWN_SHARE
+from models.encoders.grid import CHANNELS, OWN_SHARE
+from models.encoders.grid_histograms import CELLS
 from models.encoders.table import make_encoder
 from stream.pipeline.items import Embedding
 

@@ -32,7 +32,7 @@ class ClipFinder:
             UsageError: it is remote, and the network is forbidden.
         """
         if manifest.source.size_bytes is None:
-            raise InputError(f"{manifest.source.name} was a live source: there is no clip to cut episodes from")
+            raise InputError(f"{manifest.source.name} was a live source: there is no clip to read again")
         address = _address(manifest)
         for clip in chain(self._in_folder(address), _in_place(address)):
             if _is_of(manifest, clip):

@@ -1,0 +1,90 @@
+"""What is known about one server: the dialect of requests to it, and whether it can answer any."""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from models.annotators.openai.dialect import Dialect, adapted
+from models.annotators.openai.refusal import Refusal
+
+REFUSED_MAX: Final = 3
+"""Segments that a server may refuse in the same words before it has answered any, and batches in turn that it may not
+let in after it has: a gateway may forget its server for a moment. Then no more are requested."""
+_log = logging.getLogger(__name__)
+
+
+_KNOWN: Final[dict[tuple[str, str, Dialect], tuple[Dialect, tuple[str, ...]]]] = {}
+"""Dialects, and the changes that led to them, by server, model and first dialect: the runs of a series share them."""
+
+
+def forget_dialects() -> None:
+    """Forget what servers have refused: another may have the same address."""
+    _KNOWN.clear()
+
+
+class Negotiation:
+    """Finds out in what dialect a server answers; all requests to it share one. It does no I/O but the log."""
+
+    def __init__(self, url: str, model: str, dialect: Dialect) -> None:
+        """Begin with ``dialect``, or with what it has become for this model in an earlier run of this process."""
+        self._url: Final = url
+        self._key: Final = (url, model, dialect)
+        self._refused: Final[dict[tuple[int, str], set[str]]] = {}
+        self.dialect, changes = _KNOWN.get(self._key, (dialect, ()))
+        """That of the next request."""
+        self.changes: Final = list(changes)
+        """What was changed, a clause each."""
+        self.has_answered = False
+        self._hopeless_batches = 0
+        self._is_hopeless = False
+        """Whether the batch under way is among them."""
+        self.ended: str | None = None
+        """A clause on why it can answer no request; None while it may."""
+
+    def adapt(self, sent: Dialect, pictures: int, refusal: Refusal) -> bool:
+        """Change the dialect after a refusal; returns whether to repeat the request.
+
+        Args:
+            sent: the dialect of the request.
+            pictures: number of its pictures, which may be fewer than the dialect's most.
+            refusal: the server's.
+        """
+        if sent != self.dialect:
+            return True  # meanwhile another request has led to a change
+        change = adapted(replace(sent, frames_max=min(pictures, sent.frames_max)), refusal)
+        if change is None:
+            return False
+        dialect, clause = change
+        is_of_pictures = dialect.frames_max < min(pictures, sent.frames_max)
+        self.dialect = dialect if is_of_pictures else replace(dialect, frames_max=sent.frames_max)
+        self.changes.append(clause)
+        _KNOWN[self._key] = self.dialect, tuple(self.changes)
+        _log.warning("%s refuses a request (%s); from now on: %s", self._url, _words(refusal), clause)
+        return True
+
+    def note_answer(self) -> None:
+        """Note that the server has answered a request."""
+        self.has_answered = True
+        self._hopeless_batches = 0
+
+    def begin_batch(self) -> None:
+        """Note that a batch of requests begins."""
+        self._is_hopeless = False
+
+    def note_hopeless(self, clause: str) -> None:
+        """Note that the server lets no request in now; ``clause`` says why."""
+        self._hopeless_batches += not self._is_hopeless
+        self._is_hopeless = True
+        if not self.has_answered or self._hopeless_batches >= REFUSED_MAX:
+            self.ended = clause
+
+    def note_refusal(self, segment_id: str, refusal: Refusal) -> None:
+        """Note that a request for a segment was refused for good."""
+        segments = self._refused.setdefault((refusal.status, refusal.quote), set())
+        segments.add(segment_id)
+        if len(segments) >= REFUSED_MAX and not self.has_answered:
+            self.ended = f"refuses every request ({_words(refusal)})"
+
+
+def _words(refusal: Refusal) -> str:
+    return f"{refusal.status}: {refusal.quote}" if refusal.quote else str(refusal.status)

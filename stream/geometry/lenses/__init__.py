@@ -1,0 +1,1 @@
+"""Lens models: one module for each, and the table of them."""

@@ -1,0 +1,210 @@
+"""Describes the clip of a finished run as a whole: one request, or a few for parts that overlap.
+
+The model decides where actions begin and end, over the whole time axis; the detector's segments stay what they are.
+The raw responses on disk are the state: what was answered is not asked again, and the actions follow from them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from models.annotators.annotator import AnnotationAnswer, AnnotationFailure, AnnotationResponse, RequestFrame
+from models.annotators.context import actions_max_for
+from models.annotators.response.parse import AnswerError
+from models.annotators.table import name_of
+from stream.annotation.client import AnnotatorClient
+from stream.annotation.clip_outcomes import FailedPart, in_segments, outcome_of, part_annotated, part_failed
+from stream.annotation.clip_parts import ClipPart, joined_actions, parts_of
+from stream.annotation.clip_requests import actions_in_part, description_of, request_for, segments_of
+from stream.annotation.cost import cost_of
+from stream.annotation.factory import context_for
+from stream.annotation.raw_responses import RawResponses, read_responses
+from stream.annotation.request import FramesMissingError, read_frames
+from stream.errors import ModelUnavailableError, UsageError
+from stream.pipeline.facts import SegmentClosed
+from stream.pipeline.items import AnnotatorUnavailable
+from stream.records.schema.annotations import Action, numbered, write_annotations
+from stream.records.schema.events import NO_RESPONSE, Outcome, PartAnnotated, PartFailed, PartOutcome
+from stream.records.store.event_log import ResumableLog, read_events
+from stream.records.store.keyframes import in_ms
+from stream.run.annotation_work import AnnotationWork, Call, LoadedWork
+from stream.ui.text import count
+
+_FPS: Final = 1.0
+"""Frames a second that the model is shown, as the original pipeline of Egocentric-100K shows them."""
+
+
+class ClipWork(AnnotationWork):
+    """Describes the parts, joins their actions, and gives each segment its outcome."""
+
+    def __init__(self, call: Call) -> None:
+        """Work out how long a part may be.
+
+        Raises:
+            UsageError: the model's context is too short for any.
+        """
+        frames_max = context_for(call.options).frames_max(_FPS)
+        if not frames_max:
+            raise UsageError(
+                f"the context of {call.options.annotator.model} is too short for a clip: give one of at least 16384 "
+                "tokens with --annotator-context"
+            )
+        self._longest_s = frames_max / _FPS
+        actions_max = actions_max_for(self._longest_s)
+        of_parts = {"annotator.frames": frames_max, "annotator.batch": 1, "resolved.actions_max": actions_max}
+        super().__init__(replace(call, options=call.options.replace(of_parts)))
+        self._annotator = name_of(self._options.annotator.name, self._options.annotator.model)
+
+    def _reopens(self, outcome: Outcome, outcomes: Mapping[str, Outcome]) -> bool:  # noqa: ARG002 - all may change
+        return True
+
+    def _describe(self, log: ResumableLog, closed: Sequence[SegmentClosed]) -> bool:
+        if not closed:
+            return False
+        parts = parts_of(closed[0].t_start_s, closed[-1].t_end_s, self._longest_s)
+        done = self._outcomes_of(parts)
+        waiting = [part for part in parts if not isinstance(done.get(part.part_id), PartAnnotated)]
+        if waiting:
+            self._request(log, closed, parts, waiting, done)
+        return self._settle(log, closed, parts) or bool(waiting)
+
+    def _outcomes_of(self, parts: Sequence[ClipPart]) -> dict[str, PartOutcome]:
+        """The last outcome of each part.
+
+        Raises:
+            UsageError: the annotation began with other parts.
+        """
+        spans = {part.part_id: (part.t_start_s, part.t_end_s) for part in parts}
+        found: dict[str, PartOutcome] = {}
+        for event in read_events(self._layout.events):
+            if isinstance(event, PartOutcome) and event.annotation_name == self._target.recorded_name:
+                if spans.get(event.part_id) != (event.t_start_s, event.t_end_s):
+                    raise UsageError(
+                        f"annotation {event.annotation_name} of {self._layout.root} has parts of another length: "
+                        "give the same --annotator-context and model, or another --annotation"
+                    )
+                found[event.part_id] = event
+        return found
+
+    def _request(
+        self,
+        log: ResumableLog,
+        closed: Sequence[SegmentClosed],
+        parts: Sequence[ClipPart],
+        waiting: Sequence[ClipPart],
+        done: Mapping[str, PartOutcome],
+    ) -> None:
+        work = self._load([segment for part in waiting for segment in segments_of(part, closed)])
+        self._begin(log)
+        path = self._target.layout.raw_responses
+        on_disk = {each.segment_id: each for each in read_responses(path) if each.segment_id not in done}
+        raw = RawResponses(path)
+        try:
+            for number, part in enumerate(waiting):
+                self._view.status(f"describing part {part.part_id} of {count(len(parts), 'part')}")
+                response = on_disk.get(part.part_id)
+                if response is None:
+                    response = self._ask(work, part, parts, closed)
+                    if response.raw:
+                        raw.append(response)
+                outcome = self._outcome(part, response, closed)
+                self._view.event(log.append(replace(outcome, annotation_name=self._target.recorded_name)))
+                rest_from_s = waiting[number + 1].t_start_s if number + 1 < len(waiting) else float("inf")
+                self._drop(work, segments_of(part, closed), rest_from_s)
+        finally:
+            raw.close()
+            self._record_facts(work, {})
+
+    def _ask(
+        self, work: LoadedWork, part: ClipPart, parts: Sequence[ClipPart], closed: Sequence[SegmentClosed]
+    ) -> AnnotationResponse:
+        """The response for a part.
+
+        Raises:
+            ModelUnavailableError: the annotator can answer no request.
+        """
+        try:
+            frames = self._frames(work, part, segments_of(part, closed))
+        except FramesMissingError as error:
+            return AnnotationFailure(part.part_id, "", str(error))
+        request = request_for(part, parts, closed, frames)
+        client = AnnotatorClient(work.annotator, self._layout.keyframes, hint=False)
+        for response in client.answers([request]):
+            if isinstance(response, AnnotatorUnavailable):
+                raise ModelUnavailableError(response.reason)
+            if (response.segment_id, response.frames_digest) == (request.segment_id, request.frames_digest):
+                return response
+        return AnnotationFailure(part.part_id, request.frames_digest, NO_RESPONSE)
+
+    def _frames(self, work: LoadedWork, part: ClipPart, segments: Sequence[SegmentClosed]) -> tuple[RequestFrame, ...]:
+        """The frames of a part, each checked with its segment's digest.
+
+        Raises:
+            FramesMissingError: some are gone, there is none, or they are of several sizes.
+        """
+        frames: list[RequestFrame] = []
+        start_ms = in_ms(part.t_start_s)
+        for segment in segments:
+            work.keyframes.provide(segment)
+            for frame in read_frames(segment, self._layout.keyframes):
+                at_ms = in_ms(segment.t_start_s) + round(frame.t_s * 1000)
+                if start_ms <= at_ms < in_ms(part.t_end_s):
+                    frames.append(RequestFrame((at_ms - start_ms) / 1000, frame.jpeg))
+        if not frames:
+            raise FramesMissingError("it has no keyframe")
+        if len({(each.keyframe_width_px, each.keyframe_height_px) for each in segments if each.keyframes}) > 1:
+            raise FramesMissingError("its keyframes are of several sizes")
+        return tuple(frames)
+
+    def _drop(self, work: LoadedWork, segments: Iterable[SegmentClosed], rest_from_s: float) -> None:
+        """Drop the keyframes that the remaining parts do not need, unless all are kept."""
+        drop = work.cache.release if self._options.keyframes.keep else work.cache.drop
+        for segment in segments:
+            if segment.t_end_s <= rest_from_s:
+                drop(segment.t_start_s, segment.t_end_s)
+
+    def _outcome(self, part: ClipPart, response: AnnotationResponse, closed: Sequence[SegmentClosed]) -> PartOutcome:
+        cost = cost_of(response, self._options)
+        if isinstance(response, AnnotationFailure):
+            return part_failed(part, self._annotator, cost, response.reason)
+        try:
+            described = description_of(part, response, closed)
+        except AnswerError as error:
+            return part_failed(part, self._annotator, cost, str(error))
+        return part_annotated(part, self._annotator, cost, described, response.frames)
+
+    def _settle(self, log: ResumableLog, closed: Sequence[SegmentClosed], parts: Sequence[ClipPart]) -> bool:
+        """Write the actions of the clip, then the outcomes of segments that have changed; whether any has."""
+        of_parts = self._outcomes_of(parts)
+        described, failed = list[ClipPart](), list[FailedPart]()
+        for part in parts:
+            outcome = of_parts[part.part_id]
+            if isinstance(outcome, PartFailed):
+                failed.append(FailedPart(part, outcome.reason))
+            else:
+                described.append(part)
+        actions = self._actions(described, closed)
+        recorded = {
+            event.segment_id: event
+            for event in read_events(self._layout.events)
+            if isinstance(event, Outcome) and event.annotation_name == self._target.recorded_name
+        }
+        wanted = (outcome_of(segment, self._annotator, actions, described, failed) for segment in closed)
+        named = (replace(outcome, annotation_name=self._target.recorded_name) for outcome in wanted)
+        changed = [outcome for outcome in named if recorded.get(outcome.segment_id) != outcome]
+        if changed:
+            write_annotations(self._target.layout.annotations, numbered(actions))
+        for of_segment in changed:
+            self._view.event(log.append(of_segment))
+        return bool(changed)
+
+    def _actions(self, parts: Sequence[ClipPart], closed: Sequence[SegmentClosed]) -> list[Action]:
+        """The actions of the whole clip, from the raw responses for its described parts."""
+        last = {each.segment_id: each for each in read_responses(self._target.layout.raw_responses)}
+        answers = ((part, last[part.part_id]) for part in parts)
+        of_parts = [
+            (part, actions_in_part(part, answer, closed))
+            for part, answer in answers
+            if isinstance(answer, AnnotationAnswer)
+        ]
+        return [in_segments(action, closed) for action in joined_actions(of_parts)]

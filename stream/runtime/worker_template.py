@@ -1,0 +1,116 @@
+"""A process that has imported what workers need, and forks them.
+
+It is started as ``python -m stream.runtime.worker_template`` by ``stream.runtime.worker_start``. To import everything
+takes a process about half a second of CPU time; a fork takes milliseconds, and shares the memory of what was imported.
+
+The process that it forks forks the worker and ends, so that the worker becomes a child of the supervisor, which is the
+nearest subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), and awaits and kills it as any other child. Standard input is a
+Unix socket: each request is one line of JSON with two descriptors, the worker's control line and its log; the answer is
+the worker's process id. The template ends when the socket closes. It never has a thread, which a fork would not copy.
+"""
+
+import ctypes
+import gc
+import os
+import socket
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from stream.runtime import worker
+from stream.runtime.worker_start import ForkRequest
+
+_IMPORTED: Final = (
+    "av",
+    "cv2",
+    "models.encoders.grid",
+    "stream.geometry.calibrations.chosen",
+    "stream.sources.fetched",
+    "stream.sources.table",
+    "stream.stages.cached_encoder",
+    "stream.stages.decode",
+    "stream.stages.detect",
+    "stream.stages.embed",
+    "stream.stages.motion",
+    "stream.stages.record",
+    "stream.stages.rectify",
+    "stream.stages.store",
+    "stream.video.decoder",
+)
+"""What the processes of most chains import; the rest, torch above all, each imports for itself."""
+_READ_BYTES: Final = 1 << 16
+_DESCRIPTORS: Final = 2
+_M_MMAP_THRESHOLD: Final = -3
+"""Of mallopt(3)."""
+
+
+def main() -> None:
+    """Entry of the template's process, and of each worker that it forks."""
+    with socket.socket(fileno=os.dup(0)) as line:
+        for name in _IMPORTED:
+            import_module(name)
+        gc.collect()
+        gc.freeze()  # the collector would copy the pages that it marks
+        while request := _receive(line):
+            content, descriptors = request
+            if _fork(line):
+                break
+            for descriptor in descriptors:
+                os.close(descriptor)
+        else:
+            return
+    _prepare(ForkRequest.model_validate_json(content), *descriptors)
+    worker.main()
+
+
+def _receive(line: socket.socket) -> tuple[bytes, list[int]] | None:
+    """The next request; None when the supervisor is gone."""
+    content, descriptors = b"", list[int]()
+    while not content.endswith(b"\n"):
+        received, arrived, _, _ = socket.recv_fds(line, _READ_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        if not received:
+            return None
+        content += received
+        descriptors += arrived
+    return content, descriptors
+
+
+def _fork(line: socket.socket) -> bool:
+    """Fork a worker; True in the worker. Here, report its process id once it is the supervisor's child."""
+    reading, writing = os.pipe()
+    parent = os.fork()
+    if not parent:
+        pid = os.fork()
+        if not pid:
+            os.close(reading)
+            os.close(writing)
+            return True
+        os.write(writing, b"%d\n" % pid)
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(parent, 0)
+    with os.fdopen(reading, "rb") as pipe:
+        line.sendall(pipe.read())
+    return False
+
+
+def _prepare(request: ForkRequest, control: int, log: int) -> None:
+    """What ``subprocess`` would do for a process that is started by itself."""
+    os.setsid()
+    Path("/proc/self/comm").write_text(request.name)
+    for descriptor, numbers in ((control, (0,)), (log, (1, 2))):
+        for number in numbers:
+            os.dup2(descriptor, number)
+        os.close(descriptor)
+    for name, value in request.environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    libc = ctypes.CDLL(None)
+    if request.mmap_threshold_bytes is not None and hasattr(libc, "mallopt"):  # glibc has it
+        libc.mallopt(_M_MMAP_THRESHOLD, request.mmap_threshold_bytes)
+
+
+if __name__ == "__main__":
+    main()
