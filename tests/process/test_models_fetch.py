@@ -265,7 +265,7 @@ def test_cached_models_and_what_they_lack(hub: Hub) -> None:
     """The cache's models are listed with commit, branch and size; half of one is said to be half."""
     assert cached_models() == ()
     hub.faults[STORED] = [Fault(status=503)] * 99  # more than are asked for
-    _refused()
+    assert _refused().endswith("the hub answered 503 Service Unavailable; try again later")
     hub.faults.clear()
     [half] = cached_models()
     assert (half.name, half.commit, half.revisions) == (NAME, COMMIT, ())
