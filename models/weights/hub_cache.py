@@ -27,11 +27,11 @@ def cached_models() -> tuple[CachedModel, ...]:
     Raises:
         ModelUnavailableError: it cannot be read.
     """
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir().repos
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return ()
     except OSError as error:

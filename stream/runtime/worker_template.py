@@ -51,15 +51,16 @@ def main() -> None:
             import_module(name)
         gc.collect()
         gc.freeze()  # the collector would copy the pages that it marks
-        while request := _receive(line):
-            content, descriptors = request
-            if _fork(line):
+        while received := _receive(line):
+            content, descriptors = received
+            request = ForkRequest.model_validate_json(content)
+            if _fork(line, request.name):
                 break
             for descriptor in descriptors:
                 os.close(descriptor)
         else:
             return
-    _prepare(ForkRequest.model_validate_json(content), *descriptors)
+    _prepare(request, *descriptors)
     worker.main()
 
 
@@ -75,14 +76,19 @@ def _receive(line: socket.socket) -> tuple[bytes, list[int]] | None:
     return content, descriptors
 
 
-def _fork(line: socket.socket) -> bool:
-    """Fork a worker; True in the worker. Here, report its process id once it is the supervisor's child."""
+def _fork(line: socket.socket, name: str) -> bool:
+    """Fork a worker; True in the worker. Here, report its process id once it is the supervisor's child.
+
+    By then it has its name and a session of its own: it keeps the pipe open until it has both.
+    """
     reading, writing = os.pipe()
     parent = os.fork()
     if not parent:
         pid = os.fork()
         if not pid:
             os.close(reading)
+            os.setsid()
+            Path("/proc/self/comm").write_text(name)
             os.close(writing)
             return True
         os.write(writing, b"%d\n" % pid)
@@ -96,8 +102,6 @@ def _fork(line: socket.socket) -> bool:
 
 def _prepare(request: ForkRequest, control: int, log: int) -> None:
     """What ``subprocess`` would do for a process that is started by itself."""
-    os.setsid()
-    Path("/proc/self/comm").write_text(request.name)
     for descriptor, numbers in ((control, (0,)), (log, (1, 2))):
         for number in numbers:
             os.dup2(descriptor, number)

@@ -65,16 +65,28 @@ def started(*args: str | Path, stdin: IO[bytes] | None = None) -> Iterator[subpr
 
 
 def workers(process: subprocess.Popen[str] | psutil.Process) -> list[psutil.Process]:
-    """The processes of the chain."""
+    """The processes of the chain that have not ended."""
     try:
-        return [child for child in psutil.Process(process.pid).children() if not is_template(child)]
+        return [child for child in psutil.Process(process.pid).children() if _is_worker(child)]
     except psutil.NoSuchProcess:
         return []
 
 
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return not (has_ended(process) or is_template(process))
+    except psutil.NoSuchProcess:
+        return False
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a child has ended, even if nobody has awaited it."""
+    return process.status() == psutil.STATUS_ZOMBIE
+
+
 def is_template(process: psutil.Process) -> bool:
     """Whether a process only forks workers, which have its command line, but each the name of its row."""
-    if process.status() == psutil.STATUS_ZOMBIE:
+    if has_ended(process):
         return False
     return process.name() not in PROCESSES and "stream.runtime.worker_template" in process.cmdline()
 
