@@ -32,6 +32,7 @@ from stream.records.schema.options import (
     identity_field,
     merge,
     must_be,
+    must_be_one_of,
     nest,
     option,
     options_of,
@@ -264,7 +265,7 @@ def validate(values: Mapping[str, Any], place: Callable[[str, object], str] | No
     for path, each in OPTIONS.items():
         value = by_path(values, path)
         if value not in (None, each.field.default) and each.choices and value not in each.choices:
-            raise UsageError(f"{place(path, value)}: must be one of {', '.join(each.choices)}")
+            raise UsageError(f"{place(path, value)}: {must_be_one_of(value, each.choices)}")
     return options
 
 
@@ -281,7 +282,7 @@ def requirement(path: str, error: ErrorDetails) -> str:
         return error["msg"].removeprefix("Value error, ")
     option = OPTIONS[path]
     if option.choices:
-        return f"must be one of {', '.join(option.choices)}"
+        return must_be_one_of(error["input"], option.choices)
     return must_be(option.type, option.range, out_of_range=error["type"] in _OUT_OF_RANGE)
 
 

@@ -19,6 +19,7 @@ from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import PathName
 from stream.errors import ExitCode, InputError, NoRoomError, UsageError, exit_code_of
+from stream.records.schema.options import must_be_one_of
 from stream.ui.progress import BYTES, SECONDS, progress
 from stream.ui.text import clock, count, print_line
 
@@ -68,34 +69,29 @@ def export(
 
     \b
     FORMAT is one of these, or several with commas between them:
-      lerobot     LeRobotDataset v3.0
-      lerobot21   LeRobotDataset v2.1, with the modality.json of GR00T
-      webdataset  tar shards of clips, facts and captions
-      hf          clips with metadata.jsonl, as the hub's viewer shows them
-      cosmos      videos/ and metas/ for NVIDIA Cosmos
-      clips       clips with a table
-      frames      every frame as a JPEG
-      vtt         clips with WebVTT subtitles
-      eaf         clips with ELAN annotations
-      labelstudio
-                  tasks with predictions for Label Studio
-      rerun       recordings for the Rerun viewer
-      egohumanoid
-                  HDF5 episodes of pictures, as EgoHumanoid reads them
-      egoverse    Zarr episodes of pictures and subtasks, as EgoVerse reads them
-      parquet     tables of episodes, actions and windows, without video
+      lerobot      LeRobotDataset v3.0
+      lerobot21    LeRobotDataset v2.1, with the modality.json of GR00T
+      webdataset   tar shards of clips, facts and captions
+      hf           clips with metadata.jsonl, as the hub's viewer shows them
+      cosmos       videos/ and metas/ for NVIDIA Cosmos
+      clips        clips with a table
+      frames       every frame as a JPEG
+      vtt          clips with WebVTT subtitles
+      eaf          clips with ELAN annotations
+      labelstudio  tasks with predictions for Label Studio
+      rerun        recordings for the Rerun viewer
+      egohumanoid  HDF5 episodes of pictures, as EgoHumanoid reads them
+      egoverse     Zarr episodes of pictures and subtasks, as EgoVerse reads them
+      parquet      tables of episodes, actions and windows, without video
     """
     from exporters.dataset.export import Report
     from exporters.dataset.export import export as export_runs
 
+    console, report, names = Console(), Report(), _formats(formats)
     offline = chosen.options("-").runtime.offline
-    console, report = Console(), Report()
-    names = _formats(formats)
     pushing = _push(push, names, options, public=public, offline=offline) if push else None
     plans, fps = _plans(runs, folder, options, report)
-    seconds = _announce(console, plans, names)
-    if options.val_fraction:
-        _announce_splits(console, plans)
+    seconds = _announce(console, plans, names, has_splits=bool(options.val_fraction))
     if plans and not dry_run:
         with _resumable(folder), progress(console, folder.name, SECONDS, seconds) as job:
             export_runs(plans, folder, options.header(names, fps), options, report, job.update)
@@ -105,12 +101,14 @@ def export(
     sys.exit(_show_failures(console, report, some=bool(plans and dry_run) or bool(report.episodes)))
 
 
-def _announce(console: Console, plans: "Sequence[RunPlan]", names: Sequence[str]) -> float:
-    """Print what will be exported; returns the seconds of video."""
+def _announce(console: Console, plans: "Sequence[RunPlan]", names: Sequence[str], *, has_splits: bool) -> float:
+    """Print what will be exported, with ``has_splits`` also for each split; returns the seconds of video."""
     seconds = sum(each.seconds for each in plans)
     episodes = sum(each.episodes for each in plans)
     video = f"{count(episodes, 'episode')}, {clock(seconds)}, of {count(len(plans), 'run')}"
     print_line(console, f"{video}, as {', '.join(names)}")
+    if has_splits:
+        _announce_splits(console, plans)
     return seconds
 
 
@@ -193,7 +191,7 @@ def _formats(text: str) -> tuple[str, ...]:
     names = {name.strip(): None for name in text.split(",")}
     for name in names:
         if name not in FORMATS:
-            raise UsageError(f"format {name}: must be one of {', '.join(FORMATS)}")
+            raise UsageError(f"format {name}: {must_be_one_of(name, list(FORMATS))}")
         FORMATS[name].check()
     return tuple(name for name in FORMATS if name in names)
 

@@ -10,7 +10,7 @@ import click
 
 from exporters.dataset.options import ExportOptions
 from stream.commands.option import own_option
-from stream.commands.values import Choice, PathName, Real, Whole
+from stream.commands.values import VIDEO_CODEC, Choice, PathName, Real, Whole
 from stream.errors import UsageError
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ _OPTIONS: Final = (
     own_option(
         "--size", "longest_px", type=Whole(32, 16384), show_default="the clip's", help="Longest side in pixels."
     ),
-    own_option("--codec", type=Choice(["h264", "av1", "hevc"]), default="h264", show_default=True, help="Video codec."),
+    own_option("--codec", type=VIDEO_CODEC, default="h264", show_default=True, help="Video codec."),
     own_option(
         "--crf", type=Real(0.0, 51.0), show_default="23 for h264, 26 for hevc, 32 for av1", help="Constant rate factor."
     ),

@@ -13,24 +13,21 @@ from rich.console import Console
 from stream.commands.command import BY_SIGNAL, command
 from stream.commands.option import own_option
 from stream.commands.options import LENS_PATHS, Chosen, run_options
-from stream.commands.values import Choice, ClipName, PathName, Real, Whole
-from stream.errors import ExitCode, UsageError
-from stream.records.schema.options import LONGEST_SOURCE_S
+from stream.commands.rectify_options import VideoChoice, video_options
+from stream.commands.values import ClipName, PathName
+from stream.errors import ExitCode
 from stream.ui.progress import SECONDS, progress
 from stream.ui.text import clock, count, print_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from stream.config import Options
     from stream.engines.batch import Outcome
     from stream.run.rectify import RectifyOptions
     from stream.ui.screen import Screen
-    from stream.video.writer import Codec
 
 _FILE = PathName()
-_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
-
-
 _EXAMPLES = (
     ("Rectify one clip", "rectify clip.mp4 --intrinsics lens.json"),
     ("Its second minute alone", "rectify clip.mp4 --from 60 --to 120"),
@@ -52,57 +49,8 @@ _CODES = (
     "runtime.offline",
     "output.overwrite",
 )
-@own_option("--codec", type=Choice(["h264", "hevc", "av1"]), default="h264", show_default=True, help="Video codec.")
-@own_option(
-    "--crf", type=Real(0.0, 51.0), default=20.0, show_default=True, help="Constant rate factor: lower is better."
-)
-@own_option(
-    "--preset",
-    type=Choice(_PRESETS),
-    default="veryfast",
-    show_default=True,
-    metavar="PRESET",
-    help="Encoder preset, from ultrafast to placebo: slower ones make smaller files.",
-)
-@own_option(
-    "--gop",
-    "gop_s",
-    type=Real(0.0, 3600.0),
-    default=0.5,
-    show_default=True,
-    help="Longest time from one keyframe to the next, in seconds; 0 makes every frame one.",
-)
-@own_option(
-    "--from",
-    "t_from_s",
-    type=Real(0.0, LONGEST_SOURCE_S),
-    default=0.0,
-    show_default=True,
-    help="Begin at the first frame at or after this time, in seconds.",
-)
-@own_option(
-    "--to",
-    "t_to_s",
-    type=Real(0.0, LONGEST_SOURCE_S),
-    show_default="the end",
-    help="End before the frame at this time, in seconds.",
-)
-@own_option(
-    "--longest-px", type=Whole(32, 16384), show_default="the clip's own", help="Longest side of the video, in pixels."
-)
-def rectify(
-    sources: tuple[str, ...],
-    *,
-    out: Path,
-    chosen: Chosen,
-    codec: "Codec",
-    crf: float,
-    preset: str,
-    gop_s: float,
-    t_from_s: float,
-    t_to_s: float | None,
-    longest_px: int | None,
-) -> None:
+@video_options
+def rectify(sources: tuple[str, ...], *, out: Path, chosen: Chosen, video: VideoChoice) -> None:
     """Write the rectified video of each SOURCE.
 
     SOURCE is a video, shard.tar::member.mp4, a tar, or a folder of clips or tars, local or on Hugging Face
@@ -117,28 +65,11 @@ def rectify(
     import cv2
 
     from stream.engines.batch import run_clips
-    from stream.geometry.camera import RectifiedView
-    from stream.run.rectify import RectifyOptions
     from stream.ui.screen import make_screen, standard_console
-    from stream.video.writer import Coding
 
     cv2.setNumThreads(1)  # frames are rectified side by side, not each by many threads
     options = chosen.options(sources[0])
-    lens, download = options.lens, options.input.cache_source
-    if t_to_s is not None and t_to_s <= t_from_s:
-        raise UsageError(f"--to {t_to_s:g}: must be above --from {t_from_s:g}")
-    settings = RectifyOptions(
-        out,
-        lens.intrinsics,
-        lens.preset,
-        RectifiedView(lens.balance, lens.fov_scale, lens.new_camera),
-        longest_px,
-        Coding(codec, crf, preset, b_frames=False),
-        gop_s,
-        t_from_s,
-        t_to_s,
-        overwrite=options.output.overwrite,
-    )
+    settings, download = _settings(out, options, video), options.input.cache_source
     console = standard_console()
     with make_screen(console) as screen:
         job = partial(rectify_clip, settings=settings, console=console, screen=screen, download=download)
@@ -152,6 +83,26 @@ def rectify(
             overwrite=settings.overwrite,
         )
     sys.exit(code)
+
+
+def _settings(out: Path, options: "Options", video: VideoChoice) -> "RectifyOptions":
+    from stream.geometry.camera import RectifiedView
+    from stream.run.rectify import RectifyOptions
+    from stream.video.writer import Coding
+
+    lens = options.lens
+    return RectifyOptions(
+        out,
+        lens.intrinsics,
+        lens.preset,
+        RectifiedView(lens.balance, lens.fov_scale, lens.new_camera),
+        video.longest_px,
+        Coding(video.codec, video.crf, video.preset, b_frames=False),
+        video.gop_s,
+        video.t_from_s,
+        video.t_to_s,
+        overwrite=options.output.overwrite,
+    )
 
 
 def rectify_clip(

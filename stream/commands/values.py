@@ -1,7 +1,9 @@
 """The types of arguments and of a command's own options; their errors have one style."""
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import click
@@ -9,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from stream.commands.option import ConfigurableOption
 from stream.errors import UsageError
-from stream.records.schema.options import displayed, help_bounds, must_be, range_text
+from stream.records.schema.options import displayed, help_bounds, must_be, must_be_one_of, range_text
 
 _BOOLEANS: Final = frozenset({"true", "t", "yes", "y", "on", "false", "f", "no", "n", "off"})
 """The words that click takes for a boolean, besides 0 and 1."""
@@ -108,11 +110,23 @@ class Whole(click.IntRange):
 class Choice(click.Choice[str]):
     """One of several words, refused as every other option is."""
 
+    def __init__(self, choices: Sequence[str], other_names: Mapping[str, str] = MappingProxyType({})) -> None:
+        """``other_names`` of choices, which are not taken, but lead to the right one."""
+        super().__init__(choices)
+        self._other_names = other_names
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            raise UsageError(f"{_place(param, ctx, value)}: must be one of {', '.join(self.choices)}") from error
+            word = self._other_names.get(str(value), str(value))
+            raise UsageError(f"{_place(param, ctx, value)}: {must_be_one_of(word, self.choices)}") from error
+
+
+VIDEO_CODEC: Final = Choice(
+    ["h264", "hevc", "av1"], {"h265": "hevc", "x265": "hevc", "x264": "h264", "avc": "h264", "svtav1": "av1"}
+)
+"""A codec of a video that is written."""
 
 
 def _refusal(of: Real | Whole, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401

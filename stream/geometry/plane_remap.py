@@ -15,34 +15,32 @@ class PlaneRemap(FusedRemap):
     """Makes one view, of even sides, as a frame for a video encoder.
 
     A view that is not reduced has each plane remapped in its own size: two thirds of the work of the fused remap, and
-    chroma that is interpolated once.
+    chroma that is interpolated once. Positions are float32: of a single channel, OpenCV 5 then interpolates exactly,
+    and twice as fast as at the fixed-point positions of the fused remap.
     """
 
     def __init__(self, frame_format: FrameFormat, source: SourceMap) -> None:
         super().__init__(frame_format, source)
         self._is_reduced = bool(self.halvings) or any(axis.taps > 1 for axis in self.blur)
-        x, y = (_of_chroma(coordinate, source.valid) for coordinate in self.coordinates)
+        across, down = (_of_chroma(coordinate, source.valid) for coordinate in self.coordinates)
         rows, columns = (-(-side // 2) for side in (self._roi.bottom - self._roi.top, self._roi.right - self._roi.left))
         shown = _quarters(source.valid).sum(axis=0) >= 2
-        x, y = (
-            np.where(shown, at.clip(0.0, last), np.float32(OUTSIDE)).astype(np.float32)
-            for at, last in ((x, columns - 1), (y, rows - 1))
-        )
-        self._chroma_map = cv2.convertMaps(x, y, cv2.CV_16SC2)
+        self._luma_at = _outside_where_hidden(self.coordinates, source.valid)
+        self._chroma_at = _outside_where_hidden((across.clip(0.0, columns - 1), down.clip(0.0, rows - 1)), shown)
 
     def coded(self, frame: av.VideoFrame) -> av.VideoFrame:
         """The view of a frame of this format: a new ``yuv420p`` frame; what the source does not show is black."""
         if self._is_reduced:
             return coded_frame(self.ycbcr(frame))
         planes = self._planes(frame)
-        height, width = self._map[0].shape[:2]
+        height, width = self._luma_at[0].shape
         coded = av.VideoFrame(width, height, "yuv420p")
-        maps = (self._map, self._chroma_map, self._chroma_map)
+        maps = (self._luma_at, self._chroma_at, self._chroma_at)
         for level, plane, positions, black, target in zip(
             (0, -1, -1), planes, maps, self._black, coded.planes, strict=True
         ):
             cv2.remap(
-                np.ascontiguousarray(self._roi.cut(plane, level)),
+                self._roi.cut(plane, level),
                 *positions,
                 cv2.INTER_LINEAR,
                 dst=pixels_of(target, 1),
@@ -61,6 +59,12 @@ def coded_frame(ycbcr: UInt8) -> av.VideoFrame:
         target = pixels_of(coded.planes[channel], 1)
         cv2.resize(ycbcr[..., channel], (width // 2, height // 2), dst=target, interpolation=cv2.INTER_AREA)
     return coded
+
+
+def _outside_where_hidden(at: tuple[Float32, Float32], shown: npt.NDArray[np.bool_]) -> tuple[Float32, Float32]:
+    """Positions across and down, which are outside the picture where it shows nothing."""
+    x, y = (np.where(shown, axis, np.float32(OUTSIDE)).astype(np.float32) for axis in at)
+    return x, y
 
 
 def _of_chroma(coordinate: Float32, valid: npt.NDArray[np.bool_]) -> Float32:

@@ -5,6 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
@@ -29,8 +30,9 @@ from stream.run.cut import EARLY_S
 from stream.sources.clip import Clip
 from stream.stages.decode import Decode
 from stream.video.container import read_facts
+from stream.video.facts import StreamFacts
 from stream.video.packets import packets
-from stream.video.writer import Coding, VideoTiming, tags_of, video_writer
+from stream.video.writer import Coding, Tags, VideoTiming, VideoWriter, tags_of, video_writer
 
 if TYPE_CHECKING:
     import av
@@ -131,26 +133,20 @@ def rectify(source: Clip, options: RectifyOptions, progress: OnProgress) -> Rect
         decoded_s = decode.end("end_of_stream").decoded_s
         raise UsageError(f"--from {options.t_from_s:g}: {source.name} has no frame there, it ends at {decoded_s:.3f} s")
     rectified = FullFrameRectifier(frame_format_of(first.frame), camera, options.longest_px)
-    description = _description(
-        rectified, {"intrinsics_format": calibration.format, **lens_facts(camera)}, source, options
-    )
+    lens = {"intrinsics_format": calibration.format, **lens_facts(camera)}
+    description = _description(rectified, lens, source, options)
     if not options.overwrite and _is_made(output, description):
         return Rectified(output, already_written=True)
     _make_room(output, source, overwrite=options.overwrite)
-    rate = Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000)
-    coding = replace(options.coding, gop=max(1, round(options.gop_s * rate)))
-    timing = VideoTiming(Fraction(facts.time_base), rate)
-    shown_size, tags = (rectified.width, rectified.height), tags_of(first.frame)
+    comment = f"rectified, lens: {calibration.format}" if calibration.is_approximate else ""
     with (
         replaced_when_whole(output.video) as video_part,
         replaced_when_whole(output.mask) as mask_part,
         replaced_when_whole(output.intrinsics) as intrinsics_part,
     ):
-        comment = f"rectified, lens: {calibration.format}" if calibration.is_approximate else ""
-        with video_writer(video_part, coding, shown_size, tags, timing, comment) as video:
-            for picture, frame in _in_order(
-                FullFrameRectifiers(rectified, camera, options.longest_px), chain([first], pictures)
-            ):
+        rectifiers = FullFrameRectifiers(rectified, camera, options.longest_px)
+        with _writer(video_part, rectified, tags_of(first.frame), facts, options, comment) as video:
+            for picture, frame in _in_order(rectifiers, chain([first], pictures)):
                 video.add(frame, picture.t_s - first.t_s)
                 done.frames += 1
                 done.t_end_s = picture.t_s + picture.duration_s - first.t_s
@@ -158,6 +154,16 @@ def rectify(source: Clip, options: RectifyOptions, progress: OnProgress) -> Rect
         mask_part.write_bytes(_png(rectified))
         intrinsics_part.write_bytes(description)
     return done
+
+
+def _writer(
+    path: Path, rectified: FullFrameRectifier, tags: Tags, facts: StreamFacts, options: RectifyOptions, comment: str
+) -> AbstractContextManager[VideoWriter]:
+    """A writer of such pictures, with the clip's own ticks."""
+    rate = Fraction(facts.fps or _DEFAULT_RATE).limit_denominator(1_000_000)
+    coding = replace(options.coding, gop=max(1, round(options.gop_s * rate)))
+    timing = VideoTiming(Fraction(facts.time_base), rate)
+    return video_writer(path, coding, (rectified.width, rectified.height), tags, timing, comment)
 
 
 def _calibration(source: Clip, options: RectifyOptions, size: tuple[int, int]) -> Calibration:

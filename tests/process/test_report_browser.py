@@ -123,6 +123,24 @@ def test_space_plays_the_keyframes_of_a_segment(browser: Browser, two: Path) -> 
         expect(seen.page.locator("#play")).to_have_attribute("aria-label", "Play")
 
 
+def test_a_segment_that_is_chosen_plays(browser: Browser, two: Path) -> None:
+    """By an arrow key, and by a click in the list; not where the system asks for less motion."""
+    with opened(browser, two) as seen:
+        page, button = seen.page, seen.page.locator("#play")
+        expect(button).to_have_attribute("aria-label", "Play")
+        page.keyboard.press("ArrowLeft")
+        expect(button).to_have_attribute("aria-label", "Pause")
+        expect(page.locator("#player-time")).to_have_text("0:00:53.0")
+        expect(button).to_have_attribute("aria-label", "Play")
+        page.locator("#list .row").first.click()
+        expect(button).to_have_attribute("aria-label", "Pause")
+    with opened(browser, two, calm=True) as seen:
+        seen.page.keyboard.press("ArrowLeft")
+        expect(seen.page.locator("#details h3")).to_contain_text("s0008")
+        assert seen.page.locator("#play").get_attribute("aria-label") == "Play"
+        assert seen.page.locator(".stage img").get_attribute("alt") == "keyframe at 0:00:48.0"
+
+
 def test_arrows_on_the_slider_go_from_keyframe_to_keyframe(browser: Browser, two: Path) -> None:
     """Each key shows the next keyframe or the one before, up to the segment's last and first; the segment stays."""
     with opened(browser, two) as seen:

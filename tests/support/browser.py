@@ -58,11 +58,18 @@ class Observed:
 
 @contextmanager
 def opened(
-    browser: Browser, address: Path | str, *, size: tuple[int, int] = (1280, 800), dark: bool = False
+    browser: Browser,
+    address: Path | str,
+    *,
+    size: tuple[int, int] = (1280, 800),
+    dark: bool = False,
+    calm: bool = False,
 ) -> Iterator[Observed]:
-    """A page in a fresh context, loaded."""
+    """A page in a fresh context, loaded; ``calm`` is a system that asks for less motion."""
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light"
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce" if calm else "no-preference",
     )
     seen = Observed(context.new_page())
     page = seen.page

@@ -11,7 +11,7 @@ from stream.geometry.full_frame import FullFrameRectifier
 from stream.geometry.lenses.table import intrinsics_from
 from stream.geometry.plane_remap import PlaneRemap, coded_frame
 from stream.geometry.viewport import coded_view, source_map
-from stream.pipeline.items import UInt8
+from stream.pipeline.items import Float32, Float64, UInt8
 
 SIZE = 160, 90
 LENS = intrinsics_from(
@@ -43,16 +43,34 @@ def planes_of(frame: av.VideoFrame) -> tuple[UInt8, UInt8]:
     return coded[: frame.height], coded[frame.height :]
 
 
+def interpolated(plane: UInt8, x: Float32, y: Float32) -> Float64:
+    """Bilinear, in float64; positions are in the plane."""
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, bottom = np.minimum(left + 1, plane.shape[1] - 1), np.minimum(top + 1, plane.shape[0] - 1)
+    across, down = x.astype(np.float64) - left, y.astype(np.float64) - top
+    above, below = ((1 - across) * plane[row, left] + across * plane[row, right] for row in (top, bottom))
+    return np.asarray((1 - down) * above + down * below, np.float64)
+
+
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "nv12", "yuv444p"])
 @pytest.mark.parametrize("balance", [0.0, 1.0])
 def test_planes_are_those_of_the_fused_remap(pixel_format: str, balance: float) -> None:
-    """Luma to the pixel; chroma, which that doubles and halves on the way, nearly."""
+    """Luma but for rounding; chroma, which that doubles and halves on the way, nearly."""
     frame = smooth_frame(pixel_format)
     remap = remap_of(frame, balance)
     luma, chroma = planes_of(remap.coded(frame))
     expected_luma, expected_chroma = planes_of(coded_frame(remap.ycbcr(frame)))
-    assert (luma == expected_luma).all()
+    assert np.abs(luma.astype(int) - expected_luma).max() <= 1
     assert np.abs(chroma.astype(int) - expected_chroma).mean() < 0.5
+
+
+def test_luma_is_interpolated_bilinearly_between_the_nearest_four() -> None:
+    """Up to the rounding of a sample."""
+    frame = smooth_frame()
+    remap = remap_of(frame)
+    part = remap._roi.cut(planes_of(frame)[0], 0)
+    luma, _ = planes_of(remap.coded(frame))
+    assert np.abs(luma - interpolated(part, *remap.coordinates)).max() < 0.6
 
 
 def test_a_picture_of_one_colour_keeps_it_up_to_its_edges() -> None:

@@ -69,6 +69,31 @@ def test_a_misspelt_command_is_not_a_clip(
     assert refusal(*words.split()) == f"{word} is neither a command nor a file: {meant}"
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("export lerobt runs --to d", "did you mean lerobot?"),
+        ("export clips,vt runs --to d", "did you mean vtt?"),
+        ("run clip.mp4 --lens gopr", "did you mean gopro-wide or gopro-linear?"),
+        ("run clip.mp4 --encoder vjepa", "did you mean vjepa2?"),
+        ("run clip.mp4 --encoder GRID", "did you mean grid?"),
+        ("run clip.mp4 --annotator qwn", "did you mean qwen?"),
+        ("rectify clip.mp4 --codec h265", "did you mean hevc?"),
+        ("rectify clip.mp4 --preset veryfats", "did you mean veryfast?"),
+        ("show runs --sort scor", "did you mean score?"),
+        ("completion bsh", "did you mean bash?"),
+    ],
+)
+def test_a_misspelt_choice_names_the_one_that_is_meant(words: str, meant: str) -> None:
+    """Behind all that are possible."""
+    assert refusal(*words.split()).endswith(f": {meant}")
+
+
+def test_a_choice_that_is_like_no_other_gets_no_guess() -> None:
+    """All that are possible are named, and that is all."""
+    assert refusal("run", "clip.mp4", "--encoder", "xyz").endswith("must be one of auto, grid, vjepa2")
+
+
 @pytest.mark.parametrize("word", ["clips", "clip.mp4", "./clips", "rtsp://camera/x", "@list", "*", "-", "/dev/video0"])
 def test_unknown_first_words_are_clips(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that exists, a file with an extension, an address, a list, a pattern, a device."""

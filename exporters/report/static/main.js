@@ -53,13 +53,15 @@ class Page {
     this.clips.select(run);
   }
 
+  /** The reader's choice: the segment plays at once, unless the system asks for less motion. */
   select(segment) {
     if (segment.run !== this.run) {
       this.show(segment.run);
       this.timeline.show(segment.run, segment);
     }
     this.choose(segment);
-    if (segment) history.replaceState(null, "", `#${encodeURIComponent(segment.run.key)}/${encodeURIComponent(segment.id)}`);
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.player.play();
+    history.replaceState(null, "", `#${encodeURIComponent(segment.run.key)}/${encodeURIComponent(segment.id)}`);
   }
 
   choose(segment) {

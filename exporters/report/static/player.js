@@ -58,9 +58,13 @@ class Player {
   }
 
   toggle() {
-    if (!this.segment || this.button.disabled) return;
     if (this.playing()) this.stop();
-    else this.start();
+    else this.play();
+  }
+
+  /** Play, if there is something to be played. */
+  play() {
+    if (this.segment && !this.button.disabled) this.start();
   }
 
   playing() {

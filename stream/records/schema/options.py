@@ -6,6 +6,7 @@ The command line, the environment, a TOML file and ``run.json`` are all derived 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from types import UnionType
@@ -30,6 +31,8 @@ CONFLICT: Final = "conflict"
 """Type of the error of two options that contradict each other."""
 _BOUNDS: Final = (("gt", Gt, "above"), ("ge", Ge, "at least"), ("lt", Lt, "below"), ("le", Le, "at most"))
 _UPPER: Final = frozenset({"lt", "le"})
+_MEANT_MAX: Final = 3
+"""A word with which more choices than this begin names none of them."""
 _LARGE: Final = 1_000_000
 """An upper bound from here on is left out of the help."""
 
@@ -230,6 +233,18 @@ def must_be(kind: type, range_: str, *, out_of_range: bool = False) -> str:
     nouns = {bool: "true or false", int: "a whole number", float: "a finite number", Path: "a path, and not empty"}
     noun = nouns.get(kind, "text, and not empty")
     return f"must be {noun}, {range_}" if range_ else f"must be {noun}"
+
+
+def must_be_one_of(value: object, choices: Sequence[str]) -> str:
+    """The requirement for a choice: ``must be one of grid, vjepa2``, and the words that a misspelt one may stand for.
+
+    These are the choices that begin with it, or the one that is spelt alike.
+    """
+    word = str(value).lower()
+    beginning = [each for each in choices if word and each.startswith(word)]
+    near = beginning if 0 < len(beginning) <= _MEANT_MAX else get_close_matches(word, choices, n=1)
+    meant = f": did you mean {' or '.join(near)}?" if near else ""
+    return f"must be one of {', '.join(choices)}{meant}"
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any type form
