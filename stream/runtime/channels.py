@@ -3,9 +3,13 @@
 ZeroMQ bounds queues by count, so a channel's high-water mark is its byte budget divided by its largest legal message,
 and the receiver drops the connection of a sender that exceeds that. Each side has half of the budget.
 
+A message wakes up a thread of ZeroMQ on either side, and the receiver: for a small frame that costs more CPU time than
+its bytes do. So a sender with more items to come collects small ones, for at most ``COLLECT_S``, and sends them as one
+message. Its first part is the time at which it was sent, on the clock that all processes share, and the number of parts
+of each item: so the receiver knows how long it has waited, and where items begin.
+
 ZeroMQ does not report how many items wait in a channel. So the sender counts what it has sent in a file that both map
-into memory, and the receiver knows what it has taken. Each message begins with the time at which it was sent, on the
-clock that all processes share, so the receiver knows how long it has waited.
+into memory, and the receiver knows what it has taken.
 """
 
 import math
@@ -13,9 +17,11 @@ import mmap
 import os
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, get_args
@@ -27,6 +33,10 @@ from stream.pipeline.codec import Buffer, Codec, CodecError
 from stream.pipeline.facts import IdleSpan
 from stream.pipeline.items import Item, WireItem
 
+COLLECT_S: Final = 0.02
+"""An item that is collected is sent with the first one that comes after this time."""
+COLLECTED_BYTES_MAX: Final = 128 * 1024
+"""A message of several items is no larger."""
 _POLL_MS = 100
 _CODEC: Final[Codec[WireItem]] = Codec(*get_args(WireItem), nested=(IdleSpan,))
 _SENT_AT = struct.Struct("<d")
@@ -51,9 +61,9 @@ class SharedCounter:
     def value(self) -> int:
         return self._number[0]
 
-    def add(self) -> None:
-        """Add one."""
-        self._number[0] += 1
+    def add(self, count: int) -> None:
+        """Count up."""
+        self._number[0] += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,11 @@ class Channel:
         return Path(f"{self.endpoint.removeprefix('ipc://')}.sent")
 
     @property
+    def collected_bytes_max(self) -> int:
+        """The largest message of several items."""
+        return min(COLLECTED_BYTES_MAX, self.message_bytes_max)
+
+    @property
     def high_water_mark(self) -> int:
         """Messages on each side: at least one, or nothing would flow."""
         return max(1, self.queue_bytes // (2 * self.message_bytes_max))
@@ -94,10 +109,25 @@ class Sender:
         self._disconnects = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._has_sent = False
         self._sent = SharedCounter(channel.counter)
+        self._collected: list[list[Buffer]] = []
+        """The parts of each item of the next message."""
+        self._collected_bytes = 0
+        self._collected_since = 0.0
         self._socket.connect(channel.endpoint)
 
     def send(self, item: Item, while_full: Callable[[], None]) -> None:
-        """Send one item, waiting while the queue is full; ``while_full`` is called every 0.1 s of waiting.
+        """Send an item after those that were collected.
+
+        It waits while the queue is full; ``while_full`` is called every 0.1 s of waiting.
+
+        Raises:
+            EgocleanError: the item is larger than the channel allows.
+        """
+        self.collect(item, while_full)
+        self.flush(while_full)
+
+    def collect(self, item: Item, while_full: Callable[[], None]) -> None:
+        """Send an item with those that come next; in a loose channel at once. Call ``flush`` when none comes soon.
 
         Raises:
             EgocleanError: the item is larger than the channel allows.
@@ -107,14 +137,31 @@ class Sender:
         if size > self._channel.message_bytes_max:
             limit = self._channel.message_bytes_max
             raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its channel's limit of {limit}")
+        if self._collected_bytes + size > self._channel.collected_bytes_max:
+            self.flush(while_full)
+        now = time.monotonic()
+        if not self._collected:
+            self._collected_since = now
+        self._collected.append(parts)
+        self._collected_bytes += size
+        if self._channel.loose or now - self._collected_since >= COLLECT_S:
+            self.flush(while_full)
+
+    def flush(self, while_full: Callable[[], None]) -> None:
+        """Send what was collected, as ``send``."""
+        if not self._collected:
+            return
         if not self._channel.loose:
             self.wait_for_room(while_full)
-        sent_at = _SENT_AT.pack(time.monotonic())
+        head = _SENT_AT.pack(time.monotonic()) + bytes(len(parts) for parts in self._collected)
         flags = zmq.NOBLOCK if self._channel.loose else 0
         with suppress(zmq.Again):  # the receiver of a loose channel has just exited
-            self._socket.send_multipart([sent_at, *parts], flags, copy=size < zmq.COPY_THRESHOLD)
-            self._sent.add()
+            is_small = self._collected_bytes < COLLECTED_BYTES_MAX
+            self._socket.send_multipart([head, *chain.from_iterable(self._collected)], flags, copy=is_small)
+            self._sent.add(len(self._collected))
         self._has_sent = True
+        self._collected.clear()
+        self._collected_bytes = 0
 
     def takes_now(self) -> bool:
         """Whether an item can be sent: in a loose channel, only while its receiver runs and has room."""
@@ -159,6 +206,9 @@ class Receiver:
         self._taken = self._sent.value
         """With the items that were lost with an earlier receiver."""
         self._socket.bind(channel.endpoint)
+        self._items: deque[list[Buffer]] = deque()
+        """The parts of each item of the last message that was not taken yet."""
+        self._sent_at = 0.0
         self.waited_s = 0.0
         """How long the last item waited in the channel."""
 
@@ -178,18 +228,35 @@ class Receiver:
         Raises:
             CodecError: the message is not one of ours.
         """
-        if not self._socket.poll(timeout_ms, zmq.POLLIN):
-            return None
+        if not self._items:
+            if not self._socket.poll(timeout_ms, zmq.POLLIN):
+                return None
+            self._open(self._socket.recv_multipart(copy=False))
         self._taken += 1
-        sent_at, *parts = [frame.buffer for frame in self._socket.recv_multipart(copy=False)]
-        if len(sent_at) != _SENT_AT.size:
-            raise CodecError(f"a message begins with {len(sent_at)} bytes, expected the {_SENT_AT.size} of a time")
-        self.waited_s = max(0.0, time.monotonic() - _SENT_AT.unpack(sent_at)[0])
-        return decode(parts)
+        self.waited_s = max(0.0, time.monotonic() - self._sent_at)
+        return decode(self._items.popleft())
 
     def has_item(self) -> bool:
         """Whether an item waits."""
-        return bool(self._socket.poll(0, zmq.POLLIN))
+        return self.has_opened or bool(self._socket.poll(0, zmq.POLLIN))
+
+    @property
+    def has_opened(self) -> bool:
+        """Whether items are left of the message that was received last."""
+        return bool(self._items)
+
+    def _open(self, message: Sequence[zmq.Frame]) -> None:
+        """Divide a message into the parts of its items."""
+        head, *parts = [bytes(message[0].buffer), *(frame.buffer for frame in message[1:])]
+        counts = head[_SENT_AT.size :]
+        if not counts or sum(counts) != len(parts):
+            raise CodecError(
+                f"a message of {len(parts)} parts begins with {len(head)} bytes, expected the {_SENT_AT.size} of a "
+                "time and the number of parts of each item"
+            )
+        self._sent_at = _SENT_AT.unpack_from(head)[0]
+        rest = iter(parts)
+        self._items.extend(list(islice(rest, count)) for count in counts)
 
     def close(self) -> None:
         """Take nothing more: the sender may exit."""
@@ -204,6 +271,8 @@ class Receiver:
 
 def first_waiting(receivers: Sequence[Receiver], timeout_s: float) -> Receiver | None:
     """The first of the receivers at which an item waits, or None if none comes within ``timeout_s``."""
+    if any(receiver.has_opened for receiver in receivers):
+        return next(receiver for receiver in receivers if receiver.has_item())
     poller = zmq.Poller()
     for receiver in receivers:
         poller.register(receiver.socket, zmq.POLLIN)

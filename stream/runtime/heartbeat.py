@@ -128,7 +128,6 @@ class Reporter:
         self._send(self._now(message=message, exit_code=exit_code))
 
     def _now(self, **more: Any) -> Heartbeat:  # noqa: ANN401 - fields of a heartbeat
-        times = self._system.cpu_times()
         return Heartbeat(
             process=self.process,
             state=self._state,
@@ -145,7 +144,7 @@ class Reporter:
             lag_s=self.lag_s,
             arrival=self.arrival,
             rss_bytes=self._system.memory_info().rss,
-            cpu_s=times.user + times.system - self._cpu_before_s,
+            cpu_s=time.process_time() - self._cpu_before_s,
             **more,
         )
 

@@ -16,7 +16,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import psutil
 import zmq
 
 from stream.errors import EgocleanError, ExitCode, exit_code_of, sentence_of
@@ -77,10 +76,13 @@ class Worker:
                 self.send(item)
                 if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
                     self.send(Barrier(item.t_s, pack(self._stage.snapshot())))
+            if source.live or source.realtime:
+                self._flush()
         if reason == "end_of_stream":
             for item in self._stage.on_end():
                 self.send(item)
         self.send(source.end(reason))
+        self._flush()
 
     def run_stage(self, inlet: Receiver, back: Receiver | None) -> None:
         """Feed the stage with what arrives, until ``End`` has come from every receiver.
@@ -109,15 +111,23 @@ class Worker:
             if isinstance(item, End):
                 receiver.close()
                 receivers.remove(receiver)
+        self._flush()
 
     def send(self, item: Item) -> None:
-        """Send an item; wait while the next process is behind."""
+        """Send an item, small ones together; wait while the next process is behind."""
         if self._outlet is None:
             raise EgocleanError(f"the last process of the chain returned a {type(item).__name__}, but no other follows")
         self._send_began_at = time.monotonic()
-        self._outlet.send(item, while_full=self._while_full)
+        self._outlet.collect(item, while_full=self._while_full)
         self._count_blocked()
         self._reporter.give(item)
+
+    def _flush(self) -> None:
+        """Send what was collected, since nothing may follow it soon."""
+        if self._outlet is not None:
+            self._send_began_at = time.monotonic()
+            self._outlet.flush(while_full=self._while_full)
+            self._count_blocked()
 
     def tick(self) -> None:
         """Send a heartbeat if one is due."""
@@ -148,6 +158,8 @@ class Worker:
 
     def _first_waiting(self, receivers: list[Receiver], wait_s: float) -> Receiver | None:
         """The first receiver with an item, or None if none comes in time; the wait counts as idle."""
+        if not any(receiver.has_opened for receiver in receivers):
+            self._flush()
         began_at = time.monotonic()
         receiver = first_waiting(receivers, wait_s)
         self._reporter.idle_s += time.monotonic() - began_at
@@ -260,11 +272,6 @@ def _exit_idle() -> None:
     os._exit(ExitCode.DONE)
 
 
-def _cpu_s() -> float:
-    times = psutil.Process().cpu_times()
-    return times.user + times.system
-
-
 def main() -> None:
     """Entry of a worker's process."""
     exit_quickly()
@@ -283,7 +290,7 @@ def main() -> None:
             sys.exit(code)
         _collect_garbage()
         _end(assignment, control)
-        cpu_before_s = _cpu_s()
+        cpu_before_s = time.process_time()
         control.report_done()
 
 

@@ -1,7 +1,7 @@
 """Keyframes from which decoding can begin again, each with the time line as it was right before it."""
 
 from collections import deque
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream.pipeline.stage import State
@@ -61,7 +61,7 @@ class SeekPoints:
         return next((point for point in reversed(self._points) if point.t_s <= t_s), None)
 
     def snapshot(self) -> State:
-        return {"kept": [list(astuple(point)) for point in self._points]}
+        return {"kept": [[point.t_s, point.pts, point.position, point.line] for point in self._points]}
 
     def restore(self, state: State) -> None:
         self._points.extend(SeekPoint(*point) for point in take(state, "kept", list))

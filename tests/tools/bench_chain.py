@@ -133,7 +133,7 @@ def chain(source: Clip) -> int:
             with Sender(context, hop) as outlet:
                 for packet in packets(source):
                     for item in stage.on_item(packet):
-                        outlet.send(item, lambda: None)
+                        outlet.collect(item, lambda: None)
                 end = decode.end("end_of_stream")
                 outlet.send(end, lambda: None)
             receiver.join()

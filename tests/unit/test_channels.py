@@ -13,6 +13,7 @@ import zmq
 from stream.errors import EgocleanError
 from stream.pipeline.codec import CodecError
 from stream.pipeline.items import EncoderFrame, End
+from stream.runtime import channels
 from stream.runtime.channels import Channel, Receiver, Sender, first_waiting
 
 TILE_BYTES = 64 * 64 * 3
@@ -200,6 +201,64 @@ def test_an_item_knows_how_long_it_has_waited(context: zmq.Context[zmq.Socket[by
         now_s = time.monotonic()
         assert inlet.receive(5000)
         assert now_s - sent <= inlet.waited_s <= time.monotonic() - before
+
+
+def test_collected_items_are_one_message(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """What is collected comes with the item that is sent, in order, and counts as waiting until it is taken."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 8 * TILE_BYTES, 64 * TILE_BYTES)
+    with Receiver(context, hop) as inlet, Sender(context, hop) as outlet:
+        for index in range(3):
+            outlet.collect(frame(index), never)
+        assert inlet.waiting == 0
+        outlet.send(End("end_of_stream", 1.0, 3), never)
+        assert inlet.waiting == 4
+        first = inlet.receive(5000)
+        assert inlet.has_opened
+        assert first_waiting([inlet], 0) is inlet
+        received = [first, *(inlet.receive(0) for _ in range(3))]
+        assert first_waiting([inlet], 0) is None
+        assert inlet.waiting == 0
+    assert [item.index for item in received if isinstance(item, EncoderFrame)] == [0, 1, 2]
+    assert isinstance(received[-1], End)
+
+
+def test_a_message_of_several_items_is_small(
+    context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items are collected up to a number of bytes, however fast they come; larger ones are sent by themselves."""
+    monkeypatch.setattr(channels, "COLLECT_S", 1e9)
+    hop = Channel(f"ipc://{tmp_path}/hop", 100 * TILE_BYTES, 1000 * TILE_BYTES)
+    large = EncoderFrame(99, 3.3, 1 / 30, np.zeros((512, 512, 3), np.uint8))
+    with context.socket(zmq.PULL) as raw:
+        raw.bind(hop.endpoint)
+        with Sender(context, hop) as outlet:
+            for item in (*(frame(index) for index in range(30)), large):
+                outlet.collect(item, never)
+            outlet.flush(never)
+            messages = [[len(part) for part in raw.recv_multipart()] for _ in range(4)]
+    assert [len(sizes) // 2 for sizes in messages] == [10, 10, 10, 1]
+    assert all(sum(sizes) <= channels.COLLECTED_BYTES_MAX for sizes in messages[:3])
+
+
+def test_an_item_is_not_collected_for_long(
+    context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the first of the collected items is old, the next one takes it along."""
+    monkeypatch.setattr(channels, "COLLECT_S", 0.0)
+    hop = Channel(f"ipc://{tmp_path}/hop", 8 * TILE_BYTES, 64 * TILE_BYTES)
+    with Receiver(context, hop) as inlet, Sender(context, hop) as outlet:
+        outlet.collect(frame(0), never)
+        assert inlet.receive(5000) is not None
+
+
+def test_a_message_with_other_parts_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+    """A message that does not have the parts that it names is none of ours."""
+    hop = Channel(f"ipc://{tmp_path}/hop", 1000, 10_000)
+    with Receiver(context, hop) as inlet, context.socket(zmq.PUSH) as stranger:
+        stranger.connect(hop.endpoint)
+        stranger.send_multipart([bytes(8) + b"\2\1", b"one", b"two"])
+        with pytest.raises(CodecError, match="a message of 2 parts begins with 10 bytes"):
+            inlet.receive(5000)
 
 
 def test_a_message_without_its_time_is_refused(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
