@@ -168,6 +168,8 @@ class ResolvedOptions(BaseModel):
     """Most actions in an answer of the annotator; None: as many as for a segment."""
     runs_at_once: int = 1
     """Runs that share this machine, and so its price."""
+    known_dialects: Path | None = None
+    """The file in which the annotators of several runs share what servers have refused."""
     stream: StreamFacts | None = None
     """Stream facts of a live source, which is probed once."""
     spool: Path | None = None

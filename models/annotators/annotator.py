@@ -6,11 +6,13 @@ response is for that very segment, and converts it to stream time.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 AnnotatorFacts: TypeAlias = dict[str, str | int | float]
 AnswerForm: TypeAlias = Literal["annotate-v2", "annotate-v3"]
 """The form of an answer, by the name of the prompt that asks for it (``models.annotators.response.schema``)."""
+PRECEDING_FRAMES_MAX: Final = 3
+"""Most frames from before a segment in its request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class RequestFrame:
     """One keyframe of a segment."""
 
     t_s: float
-    """Seconds from the segment's start; at least 0, less than its duration."""
+    """Seconds from the segment's start; at least 0, less than its duration. Below 0: it is a preceding frame."""
     jpeg: bytes
     """The rectified picture; all frames of a segment have one size."""
 
@@ -42,6 +44,9 @@ class AnnotationRequest:
     """What else the model has to know of these pictures, in one sentence."""
     actions_max: int | None = None
     """Most actions in the answer; None: as many as a segment may have."""
+    preceding: tuple[RequestFrame, ...] = ()
+    """Frames of the same size from just before the segment, in ascending order of time: they are shown before the
+    others, and not described. What is no such picture is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class AnnotationAnswer:
     """Times of the frames that the model was shown, in seconds from the segment's start; empty if not known."""
     form: AnswerForm = "annotate-v2"
     """That of the prompt; raw responses of earlier versions do not say it."""
+    preceding_frames: int = 0
+    """Frames from before the segment that the model was shown, too."""
 
 
 @dataclass(frozen=True, slots=True)

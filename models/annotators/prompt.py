@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-from models.annotators.annotator import AnnotationRequest, AnswerForm
+from models.annotators.annotator import AnnotationRequest, AnswerForm, RequestFrame
 from models.annotators.response.schema import (
     ACTIONS_MAX,
     FORM,
@@ -22,6 +22,14 @@ from models.annotators.response.schema import (
 )
 
 TASK_CHARS_MAX: Final = 500
+PRECEDING_BEGINS: Final = "Context, from just before the segment:"
+SEGMENT_BEGINS: Final = "The segment:"
+"""What is written before the pictures of each, if there are preceding ones."""
+
+
+def preceding_label(frame: RequestFrame) -> str:
+    """What is written before a preceding frame."""
+    return f"{-frame.t_s:.1f} s before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,8 @@ class Prompt:
         grid: TimeGrid | None = None,
         stretch: Stretch | None = None,
     ) -> str:
-        """The words for one segment; those about a grid, a stretch, the task, the hint or a note stand in it
-        only where there is one.
+        """The words for one segment; those about preceding frames, a grid, a stretch, the task, the hint or a note
+        stand in it only where there is one.
 
         Args:
             request: the segment.
@@ -98,6 +106,8 @@ def _values(request: AnnotationRequest, box_space: BoxSpace, stretch: Stretch | 
     if stretch is not None:
         yield "shown_from_s", f"{first_ds / 10:.1f}"
         yield "shown_to_s", f"{last_ds / 10:.1f}"
+    if request.preceding:
+        yield "preceding_s", f"{-request.preceding[0].t_s:.1f}"
     yield "box_width", str(box_space[0])
     yield "box_height", str(box_space[1])
     yield "actions_max", str(request.actions_max or ACTIONS_MAX)

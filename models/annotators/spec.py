@@ -45,6 +45,10 @@ class AnnotatorChoice:
     """Maximum time of a server for one answer."""
     context_tokens: int | None = None
     """Context that whole clips may use; None for the annotator's own bound."""
+    offline: bool = False
+    """Whether no server of another machine may be asked, not even one that this machine's redirects to."""
+    known_dialects: Path | None = None
+    """A file in which several processes share what servers have refused; None: this process knows it alone."""
     actions_max: int | None = None
     """Most actions in an answer, which decides how much memory is planned for one; None: as many as for a segment."""
 

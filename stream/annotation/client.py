@@ -7,7 +7,7 @@ from typing import Final
 
 from models.annotators.annotator import AnnotationFailure, AnnotationRequest, AnnotationResponse, Annotator
 from models.errors import ModelUnavailableError
-from stream.annotation.request import FramesMissingError, hint_of, read_frames, request_of
+from stream.annotation.request import FramesMissingError, hint_of, read_frames, read_preceding, request_of
 from stream.pipeline.items import AnnotationTask, AnnotatorUnavailable
 from stream.records.schema.events import NO_RESPONSE
 from stream.ui.notes import print_traceback
@@ -44,8 +44,10 @@ class AnnotatorClient:
             yield from self.answers(requests)
 
     def _request(self, task: AnnotationTask) -> AnnotationRequest:
-        segment = task.segment
-        return request_of(segment, read_frames(segment, self._keyframes), hint_of(segment) if self._hint else None)
+        segment, from_s = task.segment, task.preceding_from_s
+        frames = read_frames(segment, self._keyframes)
+        preceding = () if from_s is None else read_preceding(segment, from_s, self._keyframes)
+        return request_of(segment, frames, hint_of(segment) if self._hint else None, preceding)
 
     def answers(self, requests: Sequence[AnnotationRequest]) -> Iterator[AnnotationResponse | AnnotatorUnavailable]:
         unanswered = {(request.segment_id, request.frames_digest): request for request in requests}

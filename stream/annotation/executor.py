@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from models.annotators.annotator import AnnotationResponse
+from stream.annotation.cuts import Cuts
+from stream.annotation.keyframe_lifetimes import KeyframeLifetimes
 from stream.annotation.outcome import OutcomeWriter
 from stream.annotation.queue import AnnotationQueue
 from stream.annotation.queue_messages import (
@@ -61,12 +63,13 @@ class AnnotationExecutor:
         """Queue segments left open by an earlier attempt. ``on_finish`` is called when all segments are settled."""
         self._log = log
         self._cache = cache
-        self._drop = cache.release if options.keyframes.keep else cache.drop
+        self._cuts = Cuts()
+        self._keyframes = KeyframeLifetimes(cache, self._cuts, log.outcomes, keeps=options.keyframes.keep)
         self._blocks = options.keyframes.on_cache_full != "skip"
         self._keyframe_bytes_max = options.keyframes.px**2  # a JPEG has less than a byte a pixel
         self._on_finish = on_finish
         self._selection = Selection(layout, options)
-        self._outcomes = OutcomeWriter(layout, log, options)
+        self._outcomes = OutcomeWriter(layout, log, options, self._cuts)
         self._has_annotator = options.annotator.enabled
         self._queue = AnnotationQueue(
             has_annotator=self._has_annotator, tolerates_absence=options.resolved.stream is not None
@@ -129,28 +132,25 @@ class AnnotationExecutor:
                 self._log.append(skip)
             case RecordRestart(process, reason):
                 self._log.append(events.StageRestarted(process=process, reason=reason))
-            case SelectAgain(segment):
-                self._select(segment, self._cache.count(segment.t_start_s, segment.t_end_s))
             case Refuse(response):
                 _warn(response)
             case StopRun(reason):
                 raise ModelUnavailableError(reason)
             case Finish(end):
                 self._on_finish(end)
-            case KeepKeyframes() | ReleaseKeyframes() | DropKeyframes():
-                self._execute_on_cache(instruction)
+            case SelectAgain() | KeepKeyframes() | ReleaseKeyframes() | DropKeyframes():
+                self._execute_on_segment(instruction)
             case Send():
                 raise RuntimeError("the annotation queue sent a message before the channel was ready")
 
-    def _execute_on_cache(self, instruction: KeepKeyframes | ReleaseKeyframes | DropKeyframes) -> None:
-        span = instruction.segment.t_start_s, instruction.segment.t_end_s
+    def _execute_on_segment(self, instruction: SelectAgain | KeepKeyframes | ReleaseKeyframes | DropKeyframes) -> None:
         match instruction:
-            case KeepKeyframes():
-                self._cache.keep(*span)
-            case ReleaseKeyframes():
-                self._cache.release(*span)
-            case DropKeyframes():
-                self._drop(*span)
+            case SelectAgain(segment):
+                self._select(segment, self._cache.count(segment.t_start_s, segment.t_end_s))
+            case KeepKeyframes(segment):
+                self._keyframes.keep(segment)
+            case ReleaseKeyframes(segment) | DropKeyframes(segment):
+                self._keyframes.settle(segment)
 
     def _record(self, instruction: RecordResponse) -> None:
         segment = instruction.segment
@@ -160,19 +160,17 @@ class AnnotationExecutor:
         self.handle(OutcomeRecorded(segment.segment_id, is_annotated))
 
     def _take(self, segment: events.SegmentClosed, keyframes_there: int) -> None:
-        self._outcomes.note(segment)
-        span = segment.t_start_s, segment.t_end_s
-        match self._log.outcomes.get(segment.segment_id):
-            case "segment.annotated":
-                self._selection.remember(segment)
-                self._drop(*span)
-            case "segment.failed" | "segment.skipped":
-                self._cache.release(*span)
-            case _:
-                self._select(segment, keyframes_there)
+        self._keyframes.note(segment)
+        outcome = self._log.outcomes.get(segment.segment_id)
+        if outcome is None:
+            self._select(segment, keyframes_there)
+            return
+        if outcome == "segment.annotated":
+            self._selection.remember(segment)
+        self._keyframes.settle(segment)
 
     def _select(self, segment: events.SegmentClosed, keyframes_there: int) -> None:
-        task = AnnotationTask(segment, queued_at_s=time.monotonic())
+        task = AnnotationTask(segment, time.monotonic(), self._cuts.preceding_from_s(segment))
         self.handle(SegmentSelected(task, self._selection.select(segment, keyframes_there)))
 
     def _resume(self, layout: RunLayout) -> None:

@@ -84,6 +84,8 @@ def _choice(options: Options) -> AnnotatorChoice:
         wait_s=annotator.wait_s,
         timeout_s=annotator.request_timeout_s,
         context_tokens=annotator.context,
+        offline=options.runtime.offline,
+        known_dialects=options.resolved.known_dialects,
         actions_max=options.resolved.actions_max,
     )
 

@@ -9,12 +9,12 @@ from models.annotators.response.description import DescribedAction, DescribedObj
 from models.annotators.response.parse import AnswerError, parse_answer
 from models.annotators.table import name_of
 from stream.annotation.cost import cost_of
+from stream.annotation.cuts import Cuts
 from stream.annotation.raw_responses import RawResponses
 from stream.annotation.request import request_of
 from stream.config import Options
 from stream.errors import printable
 from stream.pipeline.facts import SegmentClosed
-from stream.records.counts import CUT
 from stream.records.schema import events
 from stream.records.schema.annotations import Action, AnnotationsFile, Ecot, SceneObject
 from stream.records.schema.layout import RunLayout
@@ -30,20 +30,15 @@ _REPAIR_CHARS_MAX: Final = 160
 class OutcomeWriter:
     """Writes one outcome after another: everything that an event refers to is durable before it."""
 
-    def __init__(self, layout: RunLayout, log: EventLog, options: Options) -> None:
+    def __init__(self, layout: RunLayout, log: EventLog, options: Options, cuts: Cuts) -> None:
+        """``cuts`` has noted every segment that is recorded: an action may go on over a cut."""
         self._log = log
         self._raw = RawResponses(layout.raw_responses)
         self._annotations = AnnotationsFile(layout.annotations)
         annotator = options.annotator
         self._annotator = name_of(annotator.name, annotator.model) if annotator.enabled else annotator.name
         self._options = options
-        self._cuts_s: set[float] = set()
-        """Times at which ``--detector-max-segment-s`` has cut."""
-
-    def note(self, segment: SegmentClosed) -> None:
-        """Take note of a closed segment: whether an action may go on after it."""
-        if segment.closed_by == CUT:
-            self._cuts_s.add(segment.t_end_s)
+        self._cuts = cuts
 
     def record(self, segment: SegmentClosed, response: AnnotationResponse, *, is_on_disk: bool) -> bool:
         """Record the response to the request for ``segment``; returns whether it is described now.
@@ -75,8 +70,8 @@ class OutcomeWriter:
             segment.segment_id,
             actions_of(segment, described),
             (segment.t_start_s, segment.t_end_s),
-            is_cut_before=segment.t_start_s in self._cuts_s,
-            is_cut_after=segment.closed_by == CUT,
+            is_cut_before=self._cuts.before(segment) is not None,
+            is_cut_after=self._cuts.after(segment) is not None,
         )
         self._log.append(
             events.SegmentAnnotated(
@@ -84,6 +79,7 @@ class OutcomeWriter:
                 annotator=self._annotator,
                 actions=len(actions),
                 frames=answer.frames,
+                preceding_frames=answer.preceding_frames,
                 subtasks=tuple(action.ecot.subtask for action in actions if action.ecot),
                 objects=tuple(dict.fromkeys(seen.object_name for action in actions for seen in action.objects)),
                 repairs=bounded(described.repairs),

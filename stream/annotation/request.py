@@ -1,9 +1,11 @@
 """From a closed segment to the request that the annotator gets, with its frames from the keyframe cache."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 from models.annotators.annotator import AnnotationRequest, RequestFrame
+from stream.annotation.cuts import preceding_choice
 from stream.pipeline.facts import SegmentClosed
 from stream.records.store.keyframes import digest, in_ms, keyframes_within
 
@@ -19,7 +21,10 @@ class FramesMissingError(Exception):
 
 
 def request_of(
-    segment: SegmentClosed, frames: tuple[RequestFrame, ...] = (), hint: str | None = None
+    segment: SegmentClosed,
+    frames: tuple[RequestFrame, ...] = (),
+    hint: str | None = None,
+    preceding: tuple[RequestFrame, ...] = (),
 ) -> AnnotationRequest:
     """The request for a segment; without its frames, it is what a response is checked against."""
     return AnnotationRequest(
@@ -30,6 +35,7 @@ def request_of(
         width_px=segment.keyframe_width_px,
         height_px=segment.keyframe_height_px,
         hint=hint,
+        preceding=preceding,
     )
 
 
@@ -48,6 +54,20 @@ def read_frames(segment: SegmentClosed, keyframes: Path) -> tuple[RequestFrame, 
         raise FramesMissingError(f"of its {segment.keyframes} keyframes {len(jpegs)} are in the keyframe cache")
     if digest(sha256(jpeg).hexdigest() for jpeg in jpegs) != segment.frames_digest:
         raise FramesMissingError("its keyframes in the keyframe cache are not those it was closed with")
+    return _frames(segment, paths, jpegs)
+
+
+def read_preceding(segment: SegmentClosed, from_s: float, keyframes: Path) -> tuple[RequestFrame, ...]:
+    """A few keyframes from before a segment, from ``from_s`` on, whose times are below 0; none where they are gone."""
+    paths = keyframes_within(keyframes, from_s, segment.t_start_s)
+    chosen = [paths[index] for index in preceding_choice(len(paths))]
+    try:
+        return _frames(segment, chosen, [path.read_bytes() for path in chosen])
+    except FileNotFoundError:
+        return ()
+
+
+def _frames(segment: SegmentClosed, paths: Sequence[Path], jpegs: Sequence[bytes]) -> tuple[RequestFrame, ...]:
     start_ms = in_ms(segment.t_start_s)
     return tuple(
         RequestFrame((int(path.stem) - start_ms) / 1000, jpeg) for path, jpeg in zip(paths, jpegs, strict=True)

@@ -8,6 +8,7 @@ from stream.engines.batch import Outcome
 from stream.records.counts import counts_of
 from stream.records.reading import layout_of
 from stream.records.run_annotations import default_events
+from stream.records.schema.annotations import action_count
 from stream.records.store.event_log import finish_of, read_events
 from stream.run.annotate import annotate_run
 from stream.run.chosen_annotation import Wish
@@ -45,5 +46,6 @@ class AnnotateInTurn:
         layout = layout_of(Path(run))
         view = self._view(layout.root.name)
         code = annotate_run(layout, self._changes, view, self._loaded, wish=self._wish, clips=self._clips)
-        counts, finish = counts_of(default_events(read_events(layout.events))), finish_of(layout.events)
+        default, finish = default_events(read_events(layout.events)), finish_of(layout.events)
+        counts = counts_of(default, action_count(layout.annotations))
         return Outcome(run, code, (describe(finish) if finish else None) or "", counts.decoded_s, layout.root, counts)

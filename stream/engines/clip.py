@@ -8,6 +8,7 @@ from stream.engines.batch import Outcome
 from stream.engines.table import ENGINES, run_prepared
 from stream.records.counts import counts_of
 from stream.records.run_annotations import default_events
+from stream.records.schema.annotations import action_count
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import finish_of, read_events
 from stream.run.overwrite import next_command, with_consent
@@ -52,7 +53,8 @@ def _run(clip: str, prepared: Prepared, view: Callable[[str], View], engine: Eng
     prepared = replace(prepared, options=options)
     stop = StopRequest()
     code = run_prepared(prepared, view(prepared.source.stem), stop, engine)
-    finish, counts = finish_of(layout.events), counts_of(default_events(read_events(layout.events)))
+    finish, default = finish_of(layout.events), default_events(read_events(layout.events))
+    counts = counts_of(default, action_count(layout.annotations))
     if finish is None:
         advice = next_command(options, "resume") if can_resume(prepared, layout) else "it cannot be resumed"
         return Outcome(clip, code, f"stopped: {advice}", counts.decoded_s, run_dir, counts)

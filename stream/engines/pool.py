@@ -61,7 +61,8 @@ def run_concurrently(
         folder = stack.enter_context(SocketFolder())
         services = stack.enter_context(closing(ModelServices(options, folder, screen.line)))
         at_once = min(jobs, len(clips)) or 1
-        pool = _Pool(clips, services.options.replace({"resolved.runs_at_once": at_once}), folder.path, screen)
+        shared = {"resolved.runs_at_once": at_once, "resolved.known_dialects": folder.path / "dialects.json"}
+        pool = _Pool(clips, services.options.replace(shared), folder.path, screen)
         stack.callback(pool.close)
         yield from pool.run(jobs, fail_fast=fail_fast, check=services.check)
 

@@ -157,6 +157,8 @@ class AnnotationTask:
     segment: SegmentClosed
     queued_at_s: float
     """On this machine's monotonic clock."""
+    preceding_from_s: float | None = None
+    """Start of the keyframes before the segment that are shown, too; None: none are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,14 @@ def continues(segment: SegmentClosed, previous: SegmentClosed | None) -> bool:
     return previous is not None and previous.closed_by == CUT and previous.kind == segment.kind
 
 
-def counts_of(recorded: Iterable[Event]) -> RunCounts:
-    """Count what a run's events record. If a segment has several outcomes, the last one counts."""
+def counts_of(recorded: Iterable[Event], actions: int | None = None) -> RunCounts:
+    """Count what a run's events record. If a segment has several outcomes, the last one counts.
+
+    Args:
+        recorded: The events, those of one annotation.
+        actions: Number of its actions, as ``action_count`` has it. None: the sum over the segments, in which an action
+            that runs through several is counted in each.
+    """
     closed: list[SegmentClosed] = []
     outcomes: dict[str, Outcome] = {}
     decoded_s = 0.0
@@ -67,7 +73,9 @@ def counts_of(recorded: Iterable[Event]) -> RunCounts:
         described=became.count("segment.annotated"),
         failed=became.count("segment.failed"),
         skipped=became.count("segment.skipped"),
-        actions=sum(each.actions for each in outcomes.values() if isinstance(each, SegmentAnnotated)),
+        actions=sum(each.actions for each in outcomes.values() if isinstance(each, SegmentAnnotated))
+        if actions is None
+        else actions,
         idle_s=sum(to_us(segment.idle_s) for segment in closed) / 1e6,
         damaged_s=sum(to_us(segment.damaged_s) for segment in closed) / 1e6,
     )

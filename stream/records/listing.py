@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from stream.pipeline.facts import ClosedBy, SegmentKind
 from stream.records.counts import RunCounts, continues, counts_of
 from stream.records.reading import open_run, reading_run
-from stream.records.run_annotations import annotations_in, chosen_in, events_of
+from stream.records.run_annotations import annotations_in, chosen_in, events_of, layout_of_annotation
 from stream.records.run_state import RunState, status_of
+from stream.records.schema.annotations import action_count
 from stream.records.schema.events import (
     Checkpoint,
     Event,
@@ -110,7 +111,7 @@ def list_run(folder: Path, annotation: str | None = None) -> RunListing:
             annotations=tuple(each.name for each in annotations),
             state=status.state,
             state_text=status.text,
-            counts=counts_of(log),
+            counts=counts_of(log, action_count(layout_of_annotation(run.layout, recorded, chosen).annotations)),
         ),
         tuple(_segments(log, stem, str(folder))),
     )

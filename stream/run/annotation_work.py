@@ -99,13 +99,16 @@ class AnnotationWork(ABC):
             InputError: all keyframes are gone, and the clip is not there.
             ModelUnavailableError: the annotator's packages or weights are missing.
         """
-        cache = KeyframeCache(self._layout.keyframes, self._options.keyframes.cache_mib * 2**20)
+        cache = self._cache()
         keyframes = SourceKeyframes(read_manifest(self._layout.manifest), self._options, cache, self._call.finder)
         shown = [segment for segment in needed if segment.keyframes]
         if shown and all(map(keyframes.lacks, shown)):
             keyframes.require_clip()
         annotator = self._call.loaded.get(self._options)
         return LoadedWork(annotator, cache, keyframes, FactsOfRun(annotator.facts))
+
+    def _cache(self) -> KeyframeCache:
+        return KeyframeCache(self._layout.keyframes, self._options.keyframes.cache_mib * 2**20)
 
     def _begin(self, log: ResumableLog) -> None:
         """Begin a new annotation. The actions of the first one, while it is the only one, get a file of their own."""

@@ -26,7 +26,7 @@ from stream.pipeline.items import AnnotatorUnavailable
 from stream.records.schema.annotations import Action, numbered, write_annotations
 from stream.records.schema.events import NO_RESPONSE, Outcome, PartAnnotated, PartFailed, PartOutcome
 from stream.records.store.event_log import ResumableLog, read_events
-from stream.records.store.keyframes import in_ms
+from stream.records.store.keyframes import KeyframeCache, in_ms
 from stream.run.annotation_work import AnnotationWork, Call, LoadedWork
 from stream.ui.text import count
 
@@ -66,7 +66,9 @@ class ClipWork(AnnotationWork):
         waiting = [part for part in parts if not isinstance(done.get(part.part_id), PartAnnotated)]
         if waiting:
             self._request(log, closed, parts, waiting, done)
-        return self._settle(log, closed, parts) or bool(waiting)
+        if is_settled := self._settle(log, closed, parts):
+            self._let_go(self._cache(), closed, parts, self._outcomes_of(parts))
+        return is_settled or bool(waiting)
 
     def _outcomes_of(self, parts: Sequence[ClipPart]) -> dict[str, PartOutcome]:
         """The last outcome of each part.
@@ -92,7 +94,7 @@ class ClipWork(AnnotationWork):
         closed: Sequence[SegmentClosed],
         parts: Sequence[ClipPart],
         waiting: Sequence[ClipPart],
-        done: Mapping[str, PartOutcome],
+        done: dict[str, PartOutcome],
     ) -> None:
         work = self._load([segment for part in waiting for segment in segments_of(part, closed)])
         self._begin(log)
@@ -100,7 +102,8 @@ class ClipWork(AnnotationWork):
         on_disk = {each.segment_id: each for each in read_responses(path) if each.segment_id not in done}
         raw = RawResponses(path)
         try:
-            for number, part in enumerate(waiting):
+            self._let_go(work.cache, closed, parts, done)
+            for part in waiting:
                 self._view.status(f"describing part {part.part_id} of {count(len(parts), 'part')}")
                 response = on_disk.get(part.part_id)
                 if response is None:
@@ -109,8 +112,8 @@ class ClipWork(AnnotationWork):
                         raw.append(response)
                 outcome = self._outcome(part, response, closed)
                 self._view.event(log.append(replace(outcome, annotation_name=self._target.recorded_name)))
-                rest_from_s = waiting[number + 1].t_start_s if number + 1 < len(waiting) else float("inf")
-                self._drop(work, segments_of(part, closed), rest_from_s)
+                done[part.part_id] = outcome
+                self._let_go(work.cache, segments_of(part, closed), parts, done)
         finally:
             raw.close()
             self._record_facts(work, {})
@@ -156,12 +159,23 @@ class ClipWork(AnnotationWork):
             raise FramesMissingError("its keyframes are of several sizes")
         return tuple(frames)
 
-    def _drop(self, work: LoadedWork, segments: Iterable[SegmentClosed], rest_from_s: float) -> None:
-        """Drop the keyframes that the remaining parts do not need, unless all are kept."""
-        drop = work.cache.release if self._options.keyframes.keep else work.cache.drop
+    def _let_go(
+        self,
+        cache: KeyframeCache,
+        segments: Iterable[SegmentClosed],
+        parts: Sequence[ClipPart],
+        done: Mapping[str, PartOutcome],
+    ) -> None:
+        """Drop the keyframes that no part needs any more, unless all are kept. Those of failed parts stay if they can.
+
+        A call that was killed may have left some of parts that are described.
+        """
+        drop = cache.release if self._options.keyframes.keep else cache.drop
         for segment in segments:
-            if segment.t_end_s <= rest_from_s:
-                drop(segment.t_start_s, segment.t_end_s)
+            outcomes = [done.get(part.part_id) for part in parts if segments_of(part, [segment])]
+            if None not in outcomes:
+                is_described = all(isinstance(each, PartAnnotated) for each in outcomes)
+                (drop if is_described else cache.release)(segment.t_start_s, segment.t_end_s)
 
     def _outcome(self, part: ClipPart, response: AnnotationResponse, closed: Sequence[SegmentClosed]) -> PartOutcome:
         cost = cost_of(response, self._options)

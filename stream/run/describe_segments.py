@@ -64,7 +64,7 @@ def _responses(
     while tasks := [each for each in executor.messages() if isinstance(each, AnnotationTask)]:
         for first in range(0, len(tasks), batch):
             for task in tasks[first : first + batch]:
-                keyframes.provide(task.segment)
+                keyframes.provide(task.segment, task.preceding_from_s)
                 yield from _only_responses(annotate.on_item(task))
             yield from _only_responses(annotate.on_end())
 

@@ -1,9 +1,11 @@
 """The keyframes of a run that have left its keyframe cache, made again from the clip."""
 
 import logging
+import math
 from collections.abc import Iterator
 from typing import Final
 
+from models.annotators.annotator import PRECEDING_FRAMES_MAX
 from stream.config import Options
 from stream.errors import EgocleanError, InputError, sentence_of
 from stream.geometry.camera import RectifiedView
@@ -38,6 +40,8 @@ class SourceKeyframes:
         self._coming: Iterator[Keyframe] | None = None
         self._next: Keyframe | None = None
         self._passed_ms = 0
+        self._provided_until_ms: int | None = None
+        """End of the segment that was provided last."""
         self._is_unreadable = False
 
     def lacks(self, segment: SegmentClosed) -> bool:
@@ -55,12 +59,32 @@ class SourceKeyframes:
         except (InputError, OSError) as error:
             raise InputError(f"the keyframes of the segments are gone, and {sentence_of(error)}") from error
 
-    def provide(self, segment: SegmentClosed) -> None:
-        """Put the keyframes of a segment into the cache, if some are missing and the clip can be read."""
-        if self._is_unreadable or not self.lacks(segment):
+    def provide(self, segment: SegmentClosed, preceding_from_s: float | None = None) -> None:
+        """Put the keyframes of a segment into the cache, if some are missing and the clip can be read.
+
+        With them come those from before it, from ``preceding_from_s`` on.
+        """
+        start_ms, end_ms = in_ms(segment.t_start_s), in_ms(segment.t_end_s)
+        lacks_preceding = preceding_from_s is not None and self._lacks_preceding(preceding_from_s, segment.t_start_s)
+        self._provided_until_ms = end_ms
+        if self._is_unreadable:
             return
+        if preceding_from_s is not None and lacks_preceding:
+            self._add(in_ms(preceding_from_s), end_ms if self.lacks(segment) else start_ms)
+        elif self.lacks(segment):
+            self._add(start_ms, end_ms)
+
+    def _lacks_preceding(self, from_s: float, t_s: float) -> bool:
+        """Whether keyframes from before a segment have left the cache.
+
+        If the segment before it was provided last, they are those that there are: their times need not be regular.
+        """
+        expected = min(PRECEDING_FRAMES_MAX, math.floor((t_s - from_s) * self._options.keyframes.fps))
+        return self._provided_until_ms != in_ms(t_s) and self._cache.count(from_s, t_s) < expected
+
+    def _add(self, start_ms: int, end_ms: int) -> None:
         try:
-            for keyframe in self._within(in_ms(segment.t_start_s), in_ms(segment.t_end_s)):
+            for keyframe in self._within(start_ms, end_ms):
                 self._cache.add(keyframe.t_s, keyframe.jpeg)
         except (EgocleanError, OSError) as error:
             self._is_unreadable = True

@@ -243,6 +243,37 @@ def test_readers_find_an_action_in_each_of_its_segments(layout: RunLayout) -> No
     ]  # fmt: skip
 
 
+def test_keyframes_of_a_part_that_failed_stay(tmp_path: Path) -> None:
+    """There is no clip to make others: the same command describes it from those."""
+    layout = finished_run(tmp_path, FakeAnnotator(), {"annotator.name": "none"})
+
+    def fails(batch: Batch) -> Iterator[AnnotationResponse]:
+        for request in batch:
+            yield answer_to(request, "nonsense") if request.segment_id == "p0001" else next(works([request]))
+
+    assert describe(layout, FakeAnnotator(fails), IN_PARTS) == 4
+    left_s = sorted(int(path.stem) / 1000 for path in layout.keyframes.iterdir())
+    assert left_s == [float(second) for second in range(5, 25)]
+    assert describe(layout, more=IN_PARTS) == 0
+    assert said(layout) == ACTIONS
+    assert list(layout.keyframes.iterdir()) == []
+
+
+@pytest.mark.parametrize("events_kept", [2, 3, 4, 5])
+def test_keyframes_that_a_kill_has_left_go(tmp_path: Path, events_kept: int) -> None:
+    """A call that was killed after an event, and before it let the keyframes go, leaves them to the next one."""
+    layout = finished_run(tmp_path, FakeAnnotator(), {"annotator.name": "none"})
+    keyframes = {path: path.read_bytes() for path in layout.keyframes.iterdir()}
+    begun = len(recorded(layout))
+    describe(layout, more=IN_PARTS)
+    lines = layout.events.read_bytes().splitlines(keepends=True)
+    layout.events.write_bytes(b"".join(lines[: begun + events_kept]))
+    for path, jpeg in keyframes.items():
+        path.write_bytes(jpeg)
+    assert describe(layout, FakeAnnotator(lambda _: []), IN_PARTS) == 0
+    assert list(layout.keyframes.iterdir()) == []
+
+
 def test_keyframes_go_as_soon_as_no_part_needs_them(tmp_path: Path) -> None:
     """Those of the overlap stay for the next part, and none is left at the end; there is no clip to make others."""
     layout = finished_run(tmp_path, FakeAnnotator(), {"annotator.name": "none"})

@@ -6,13 +6,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from exporters.report.run import shown_run
 from exporters.run_view import view_run, view_runs
+from models.annotators.annotator import AnnotationRequest, AnnotationResponse
 from stream.cli import cli
 from stream.errors import EgocleanError, InputError
 from stream.records.listing import list_run
+from stream.records.schema.events import SegmentAnnotated
 from stream.records.schema.layout import RunLayout
 from tests.support.annotate_later import ALL, again, finished_run, named
-from tests.support.fake_annotators import Batch, FakeAnnotator, answer_to
+from tests.support.annotated import of_kind
+from tests.support.cut_segments import CUT_SEGMENTS, cut_clip
+from tests.support.fake_annotators import Batch, FakeAnnotator, answer_to, words_for
 
 FIRST, SECOND = "first-7b", "second-3b"
 
@@ -100,3 +105,22 @@ def test_annotate_takes_the_command_line(layout: RunLayout) -> None:
         config = printed("annotate", layout.root, *words, "--show-config")
         assert f'model = "{model}"' in config
         assert f'segments = "{segments}"' in config
+
+
+def test_an_action_through_several_segments_counts_once(tmp_path: Path) -> None:
+    """Its segments were cut from one another, and nothing is done in any: one action, wherever they are counted."""
+
+    def idles(batch: Batch) -> list[AnnotationResponse]:
+        return [answer_to(each, _idle(each)) for each in batch]
+
+    layout = finished_run(tmp_path, FakeAnnotator(idles), items=cut_clip())
+    assert list_run(layout.root).run.counts.actions == 1
+    assert shown_run(view_run(layout.root), "clip").counts.actions == 1
+    assert [event.actions for event in of_kind(layout, SegmentAnnotated)] == [1] * CUT_SEGMENTS
+
+
+def _idle(request: AnnotationRequest) -> str:
+    """An answer in which nothing is done."""
+    whole = json.loads(words_for(request))
+    idle = {**whole["actions"][1], "start_ds": 0}
+    return json.dumps({**whole, "actions": [idle]})

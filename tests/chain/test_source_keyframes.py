@@ -1,9 +1,11 @@
 """Keyframes that have left the cache are made again from the clip, and the segments are described from them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from models.annotators.annotator import AnnotationResponse
 from stream.config import validate
 from stream.errors import InputError
 from stream.records import SegmentAnnotated, SegmentFailed, open_run
@@ -15,8 +17,9 @@ from stream.run.chosen_annotation import Wish
 from stream.run.source_keyframes import SourceKeyframes
 from stream.sources.run_clip import ClipFinder
 from tests.support.annotate_later import FakeLoaded, again, named, plain_view
+from tests.support.cut_segments import requests_of
 from tests.support.described import make_described_clip
-from tests.support.fake_annotators import FakeAnnotator
+from tests.support.fake_annotators import Batch, FakeAnnotator, answer_to
 from tests.support.inline import run_inline
 
 pytestmark = pytest.mark.slow
@@ -55,6 +58,27 @@ def test_they_are_the_same_bytes(layout: RunLayout) -> None:
         assert keyframes(layout) == whole
 
 
+def test_those_from_before_a_cut_are_made_again_too(layout: RunLayout) -> None:
+    """All segments at once, or one alone whose neighbour has been described: each is shown what it was shown before."""
+
+    def fails(batch: Batch) -> Iterator[AnnotationResponse]:
+        for request in batch:
+            yield answer_to(request, "nonsense") if request.segment_id == "s0002" else answer_to(request)
+
+    whole = again(layout, named("whole") | {"keyframes": {"keep": True}})
+    assert [len(each.preceding) for each in requests_of(whole).values()] == [0, 3, 3, 3, 3]
+    for name in keyframes(layout):
+        (layout.keyframes / name).unlink()
+    later, alone = FakeAnnotator(fails), FakeAnnotator()
+    assert annotate_run(layout, named("later"), plain_view()[0], FakeLoaded(later), wish=Wish(again=True)) == 4
+    assert requests_of(later) == requests_of(whole)
+    for name in keyframes(layout):
+        (layout.keyframes / name).unlink()
+    assert annotate_run(layout, {}, plain_view()[0], FakeLoaded(alone), wish=Wish(name="later")) == 0
+    assert requests_of(alone) == {"s0002": requests_of(whole)["s0002"]}
+    assert keyframes(layout) == {}
+
+
 def test_those_of_one_batch_are_on_the_disk_at_a_time(layout: RunLayout) -> None:
     """A cache that holds far fewer than all of them is enough, and afterwards none is left."""
     whole = keyframes(layout)
@@ -70,7 +94,7 @@ def test_those_of_one_batch_are_on_the_disk_at_a_time(layout: RunLayout) -> None
 
     fake = again(layout, named("model"), Counting(batch_max=1))
     assert shown(fake) == list(whole.values())
-    assert most <= 6
+    assert most <= 9
     assert keyframes(layout) == {}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from models.annotators.annotator import PRECEDING_FRAMES_MAX
 from stream.commands.options import given_options
 from stream.commands.run import run
 from stream.config import OPTIONS, Options
@@ -60,7 +61,8 @@ def test_the_annotators_server_and_the_chain_agree() -> None:
     assert options.annotator.name == "openai"
     assert options.annotator.url == "http://vllm:8000/v1"
     assert f"--model={options.annotator.model}" in vllm["command"]
-    assert f'--limit-mm-per-prompt={{"image":{options.annotator.frames}}}' in vllm["command"]
+    pictures = options.annotator.frames + PRECEDING_FRAMES_MAX
+    assert f'--limit-mm-per-prompt={{"image":{pictures}}}' in vllm["command"]
 
 
 def test_everything_mounted_from_here_is_here() -> None:

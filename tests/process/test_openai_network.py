@@ -165,3 +165,34 @@ def test_request_takes_the_way_that_messages_name(
         (outcome,) = annotator(server).annotate([segment()])
     assert isinstance(outcome, AnnotationAnswer)
     assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    "place", ["http://192.0.2.1:9/v1/chat/completions", "https://example.com/v1", "http://x.localhost/v1"]
+)
+def test_offline_follows_no_redirect_to_another_machine(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent there, and no host is looked up; the message names it."""
+    with openai_server(tmp_path, monkeypatch) as server:
+        server.refuses = lambda _: ScriptedReply(307, "", headers={"Location": place})
+        monkeypatch.setattr(socket, "getaddrinfo", _no_lookup)
+        host = place.split("/")[2].partition(":")[0]
+        with pytest.raises(ModelUnavailableError, match=f"redirects requests to '{host}', and --offline forbids"):
+            list(annotator(server, offline=True).annotate([segment()]))
+    assert len(server.requests) == 1
+
+
+def test_offline_follows_a_redirect_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a server does that adds a slash."""
+    with openai_server(tmp_path, monkeypatch) as server:
+        server.replies = [ScriptedReply(308, "", headers={"Location": f"{server.url}/chat/completions"})]
+        (outcome,) = annotator(server, offline=True).annotate([segment()])
+    assert isinstance(outcome, AnnotationAnswer)
+
+
+def _no_lookup(host: object, *_: object, **__: object) -> list[object]:
+    """Fail a look-up of a host that is not this machine."""
+    if host == "127.0.0.1":
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", _[0]))]
+    raise AssertionError(f"{host} was looked up")

@@ -1,6 +1,7 @@
 """Runs that a server annotates which does not take what is sent to it at first, or cannot be asked at all."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tests.support import openai_faces as faces
 from tests.support.described import described_segments, outcomes, words
 from tests.support.inline import run_here, run_inline
 from tests.support.openai_server import OpenAIServer, serving
+from tests.support.runs import run_cli
 
 
 @pytest.fixture
@@ -42,11 +44,26 @@ def test_run_adapts_once_and_says_so(
         "no temperature, so that answers depend on chance",
         "a schema without multipleOf",
         "at most 2 pictures of a segment",
+        "no pictures from before a segment",
     ]
     assert [
         message.rpartition("from now on: ")[2] for message in caplog.messages if "from now on" in message
     ] == changes
     assert len(server.requests) == len(outcomes(run_dir)) + len(changes)
+
+
+def test_jobs_share_what_the_server_refuses(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
+    """Two chains, one warning; each run names the change, and hardly a request is lost."""
+    server.refuses = lambda body: faces.refusal("temperature is not supported", 400) if "temperature" in body else None
+    clips = [shutil.copy(described_clip, tmp_path / f"{name}.mp4") for name in ("one", "two")]
+    shutil.copytree(described_clip.parent, tmp_path, dirs_exist_ok=True)
+    first, *rest = words(clips[0], tmp_path / "runs", server, "--jobs", "2")
+    result = run_cli(first, clips[1], *rest)
+    assert result.returncode == 0, result.stderr
+    assert (result.stdout + result.stderr).count("from now on: no temperature") == 1
+    for name in ("one", "two"):
+        assert manifest(tmp_path / "runs" / name)["annotator"]["adaptations"].startswith("no temperature")
+    assert sum("temperature" in body for body in server.requests) <= 2
 
 
 def test_dressed_answers_are_kept_as_they_came(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Finished runs without descriptions, and ``annotate`` on them with a server of the tests."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 
 from models.annotators.annotator import Annotator
 from stream.config import Options
+from stream.pipeline.items import Item
 from stream.records.schema import events
 from stream.records.schema.annotations import read_annotations, write_annotations
 from stream.records.schema.layout import RunLayout
@@ -44,8 +45,10 @@ def run_without(folder: Path, changes: Mapping[str, object] | None = None) -> Ru
     return finished_run(folder, FakeAnnotator(), {**(changes or {}), "annotator.name": "none"})
 
 
-def finished_run(folder: Path, fake: FakeAnnotator, changes: Mapping[str, object] | None = None) -> RunLayout:
-    """A run directory as the program leaves it."""
+def finished_run(
+    folder: Path, fake: FakeAnnotator, changes: Mapping[str, object] | None = None, items: Iterable[Item] | None = None
+) -> RunLayout:
+    """A run directory as the program leaves it, of six segments unless other items are given."""
     layout = RunLayout(folder / "clip", "clip")
     layout.root.mkdir()
     chosen = options(changes)
@@ -56,7 +59,7 @@ def finished_run(folder: Path, fake: FakeAnnotator, changes: Mapping[str, object
     write_annotations(layout.annotations, [])
     with EventLog(layout.events) as log:
         log.append(events.RunStarted(run_id="r", source="clip.mp4", stem="clip", encoder="grid", annotator="none"))
-    play(layout, chosen, fake, clip(SEGMENTS))
+    play(layout, chosen, fake, clip(SEGMENTS) if items is None else items)
     return layout
 
 

@@ -32,7 +32,15 @@ def answer_to(request: AnnotationRequest, raw: str | None = None) -> AnnotationA
     words = words_for(request) if raw is None else raw
     times_s = [frame.t_s for frame in request.frames]
     return AnnotationAnswer(
-        request.segment_id, request.frames_digest, words, len(times_s), 1000, 100, 2.0, frame_times_s=times_s
+        request.segment_id,
+        request.frames_digest,
+        words,
+        len(times_s),
+        1000,
+        100,
+        2.0,
+        frame_times_s=times_s,
+        preceding_frames=len(request.preceding),
     )
 
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
 
-from models.annotators.openai.negotiation import forget_dialects
+from models.annotators.openai.known_dialects import forget_dialects
 from tests.support.echo_server import MODEL, answer_to, completion, echo_in
 
 KEY = "sk-aKeyThatMustNotBeSeenAnywhere"

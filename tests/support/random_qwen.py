@@ -27,10 +27,11 @@ MARKS: Final = (
 )
 TEMPLATE: Final = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% for c in m['content'] %}{% if c['type'] == 'video' %}"
-    "<|vision_start|><|video_pad|><|vision_end|>{% else %}{{ c['text'] }}{% endif %}{% endfor %}<|im_end|>\n"
+    "<|vision_start|><|video_pad|><|vision_end|>{% elif c['type'] == 'image' %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c['text'] }}{% endif %}{% endfor %}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-"""The part of Qwen's chat template that a video with a text uses."""
+"""The part of Qwen's chat template that pictures, a video and texts use."""
 EXAMPLE: Final = (
     '{"request":"0123456789ab","box_space":[1000,1000],"actions":[{"start_s":0.0,"end_s":4.1,"hands":'
     '"the right hand turns","active":true,"ecot":{"scene":"a bench with tools","subtask":'

@@ -103,3 +103,12 @@ def test_what_is_no_answer_is_refused_as_before(actions: object) -> None:
     raw = json.dumps({"request": echo_of(REQUEST), "box_space": [456, 256], "actions": actions})
     with pytest.raises(AnswerError, match="is not of the expected form"):
         parse_answer(raw, REQUEST, form="annotate-v2")
+
+
+def test_number_of_thousands_of_digits_costs_its_object() -> None:
+    """Python reads no integer of more than 4300 digits: the answer is read all the same."""
+    action = busy(0, 123, thing([1, 2, 3, 4]), thing([0, 0, 0, 7]))
+    raw = json.dumps({"request": echo_of(REQUEST), "box_space": [456, 256], "actions": [action]})
+    description = parse_answer(raw.replace("0, 0, 0, 7", f"0, 0, 0, {'7' * 5000}"), REQUEST, form="annotate-v2")
+    assert [each.bbox for each in description.actions[0].objects] == [(1, 2, 3, 4)]
+    assert description.repairs == ("action 1, object 2: dropped, bbox.3 is inf, expected an integer from 0 to 256",)

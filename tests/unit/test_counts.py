@@ -55,6 +55,16 @@ def test_the_last_outcome_counts_and_sums_are_exact() -> None:
     assert (counts + counts + RunCounts()).damaged_s == 0.6
 
 
+def test_an_action_through_several_segments_counts_once() -> None:
+    """Where the number of actions is known; their outcomes count it in each of its segments."""
+    events: list[Event] = [
+        *closed("tt", "mc"),
+        SegmentAnnotated(segment_id="s0000", actions=2),
+        SegmentAnnotated(segment_id="s0001", actions=1),
+    ]
+    assert (counts_of(events, 2).actions, counts_of(events, 0).actions, counts_of(events).actions) == (2, 0, 3)
+
+
 def test_a_run_that_stopped_has_decoded_more_than_its_segments() -> None:
     """Its open segment counts as decoded; when it has been resumed, what was closed since counts."""
     failed = RunFailed(reason="stopped by SIGINT", exit_code=130, decoded_s=24.5)

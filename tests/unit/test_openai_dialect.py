@@ -1,12 +1,14 @@
 """A server's refusal, by its words, changes the dialect of requests; what is no matter of it changes nothing."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from models.annotators.openai.dialect import PIXELS_MIN, Dialect, adapted, without_keywords
-from models.annotators.openai.negotiation import Negotiation, forget_dialects
+from models.annotators.openai.known_dialects import Adapted, KnownDialects, Server, forget_dialects
+from models.annotators.openai.negotiation import Negotiation
 from models.annotators.openai.refusal import Refusal
 from models.annotators.response.schema import answer_schema
 from tests.support.answer_strategies import make_request
@@ -194,3 +196,33 @@ def test_schema_that_is_refused_without_any_bound_is_not_sent(message: str) -> N
         assert change is not None
         dialect = change[0]
     assert dialect.answer_format == "json_object"
+
+
+def test_processes_share_what_a_server_refuses(tmp_path: Path) -> None:
+    """One learns it; another repeats its request as the first does, or begins so, and neither learns it twice."""
+    file = tmp_path / "dialects.json"
+    first, second = (Negotiation("http://host/v1", "model", DIALECT, KnownDialects(file)) for _ in range(2))
+    refusal, keyword = Refusal(400, "temperature"), Refusal(400, "Invalid schema: 'pattern' is not permitted.")
+    assert first.adapt(DIALECT, 9, refusal)
+    assert second.dialect == DIALECT
+    assert second.adapt(DIALECT, 9, refusal)
+    assert (second.dialect, second.changes) == (first.dialect, first.changes)
+    assert second.adapt(second.dialect, 9, keyword)
+    assert len(second.changes) == 2
+    first.begin_batch()
+    assert (first.dialect, first.changes) == (second.dialect, second.changes)
+    other = Negotiation("http://gpu/v1", "model", DIALECT, KnownDialects(file))
+    third = Negotiation("http://host/v1", "model", DIALECT, KnownDialects(file))
+    assert (other.dialect, third.dialect) == (DIALECT, first.dialect)
+    assert Negotiation("http://host/v1", "model", DIALECT).dialect == DIALECT
+
+
+def test_of_two_changes_at_once_one_counts(tmp_path: Path) -> None:
+    """The other request is repeated in the dialect that the first one led to."""
+    known = KnownDialects(tmp_path / "dialects.json")
+    server = Server("http://host/v1", "model", DIALECT)
+    before = known.get(server)
+    one, other = (Adapted(replace(DIALECT, frames_max=count), (f"{count}",)) for count in (8, 4))
+    assert known.put(server, before, one) == one
+    assert known.put(server, before, other) == one
+    assert known.put(server, one, other) == other

@@ -56,3 +56,13 @@ def test_usage_and_end_of_a_stream() -> None:
     body = stream({"usage": {"prompt_tokens": 7, "completion_tokens": 2}}, delta(content="x"), {"usage": None})
     reply = read_reply(body, lambda _: True)
     assert (reply.tokens_in, reply.tokens_out) == (7, 2)
+
+
+@pytest.mark.parametrize("count", ["9" * 5000, "-" + "9" * 5000, "1e999", "-5", '"many"', "true", "null"])
+def test_answer_survives_an_absurd_usage(count: str) -> None:
+    """What is no count is 0; Python's own limit is 4300 digits."""
+    usage = f'{{"prompt_tokens":{count},"completion_tokens":12}}'
+    body = f'{{"choices":[{{"message":{{"content":"x"}}}}],"usage":{usage}}}'
+    for whole in (body, f"data: {body}\n\n"):
+        reply = read_reply(whole, lambda _: True)
+        assert (reply.words, reply.tokens_in, reply.tokens_out) == ("x", 0, 12)

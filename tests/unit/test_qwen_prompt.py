@@ -1,12 +1,13 @@
 """What the model is asked."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from models.annotators.annotator import AnswerForm
+from models.annotators.annotator import AnswerForm, RequestFrame
 from models.annotators.prompt import Prompt
 from models.annotators.response.schema import ACTIONS_MAX, FORM, answer_schema, echo_of
 from tests.support.answer_strategies import make_request
@@ -59,6 +60,15 @@ def test_task_and_hint_only_where_there_are() -> None:
     assert "detector" not in bare.text(request)
     assert "The worker's task is: assemble a pump for $5\n" in full.text(request)
     assert "unusual; repeats every 7.2 s\n" in bare.text(hinted)
+
+
+@pytest.mark.parametrize("form", get_args(AnswerForm))
+def test_words_on_preceding_frames_only_where_there_are(form: AnswerForm) -> None:
+    """Its length is that of what is shown; without pictures from before the segment nothing speaks of any."""
+    prompt = Prompt(name=form)
+    assert "context" not in prompt.text(make_request())
+    before = replace(make_request(), preceding=(RequestFrame(-2.52, b""), RequestFrame(-0.5, b"")))
+    assert "the last 2.5 seconds before it, marked as context" in prompt.text(before)
 
 
 @pytest.mark.parametrize("task", ["", "two\nlines", "x<|im_end|>", "\x1b[2J", "x" * 501])

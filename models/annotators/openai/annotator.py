@@ -8,7 +8,8 @@ can answer no request at all, the annotator is unavailable. Any other error fail
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from models.annotators.annotator import (
@@ -24,6 +25,7 @@ from models.annotators.openai.connection import make_client, reply_to
 from models.annotators.openai.dialect import Dialect, adapted
 from models.annotators.openai.environment import check_environment, check_url, proxy_of
 from models.annotators.openai.errors import (
+    ElsewhereError,
     TooLongError,
     is_away,
     is_busy,
@@ -34,6 +36,7 @@ from models.annotators.openai.errors import (
     why_unavailable,
 )
 from models.annotators.openai.exchange import ChatRequest, failure
+from models.annotators.openai.known_dialects import KnownDialects
 from models.annotators.openai.negotiation import Negotiation
 from models.annotators.openai.pictures import sent_pictures
 from models.annotators.openai.refusal import Refusal, RefusedError
@@ -41,6 +44,7 @@ from models.annotators.openai.reply import NoAnswerError, NoCompletionError, rea
 from models.annotators.openai.retry_policy import Outage, RetryPolicy
 from models.annotators.openai.spec import SPEC
 from models.annotators.prompt import Prompt
+from models.annotators.qwen.frames import with_valid_preceding
 from models.annotators.response.schema import FORM, schema_sha256
 from models.annotators.spec import FRAMES_MAX, REQUEST_TIMEOUT_S, SERVER_WAIT_S
 from models.errors import ModelUnavailableError
@@ -81,6 +85,10 @@ class OpenAISettings:
     """Maximum time that the server may be unreachable or busy."""
     timeout_s: float = REQUEST_TIMEOUT_S
     """Maximum time for one answer."""
+    offline: bool = False
+    """Whether redirects to other machines are refused."""
+    known_dialects: Path | None = None
+    """A file that other processes share, with what servers have refused."""
 
 
 class OpenAIAnnotator:
@@ -106,7 +114,10 @@ class OpenAIAnnotator:
         self._place: Final = f"{settings.url} (through the proxy that {proxy.name} names)" if proxy else settings.url
         self._outage: Final = Outage(self._place, settings.wait_s)
         self._server: Final = Negotiation(
-            settings.url, settings.model, Dialect(settings.frames_max, settings.pixels_max)
+            settings.url,
+            settings.model,
+            Dialect(settings.frames_max, settings.pixels_max),
+            KnownDialects(settings.known_dialects),
         )
         self.batch_max: Final = settings.batch_max
 
@@ -136,7 +147,7 @@ class OpenAIAnnotator:
             raise self._unavailable(self._server.ended)
         self._server.begin_batch()
         with asyncio.Runner() as runner:
-            client = make_client(self._settings.url, self._key)
+            client = make_client(self._settings.url, self._key, offline=self._settings.offline)
             loop = runner.get_loop()
             tasks = {loop.create_task(self._outcome(client, request, len(requests))) for request in requests}
             try:
@@ -152,10 +163,11 @@ class OpenAIAnnotator:
         Raises:
             ValueError: a frame is not a picture, or not of the request's size.
         """
+        request = with_valid_preceding(request) if dialect.shows_preceding else replace(request, preceding=())
         most = {"frames_max": dialect.frames_max, "pixels_max": dialect.pixels_max}
         pictures = sent_pictures(request, self._family, **most)
         space = box_space(self._box_unit, pictures.width_px, pictures.height_px)
-        chat = question(request, pictures.frames, self._prompt, space, dialect)
+        chat = question(request, pictures, self._prompt, space, dialect)
         return ChatRequest(request, pictures, space, self._prompt.name, chat)
 
     async def _outcome(self, client: "AsyncOpenAI", request: AnnotationRequest, sharers: int) -> _Outcome:
@@ -168,11 +180,12 @@ class OpenAIAnnotator:
                 chat = self._question(request, dialect)
                 body, took_s = await self._body(client, chat.chat)
             except RefusedError as error:
-                if not self._server.adapt(dialect, len(chat.pictures.frames), error.refusal):
+                pictures, has_preceding = len(chat.pictures.frames), bool(chat.pictures.preceding)
+                if not self._server.adapt(dialect, pictures, error.refusal, has_preceding=has_preceding):
                     return self._failed(request, error, sharers)
             except ValueError as error:  # of the frames
                 return failure(request, str(error))
-            except (OpenAIError, TimeoutError, TooLongError) as error:
+            except (OpenAIError, TimeoutError, TooLongError, ElsewhereError) as error:
                 return self._failed(request, error, sharers)
             else:
                 return self._read(chat, body, took_s / sharers)

@@ -19,19 +19,24 @@ _NO_KEY: Final = "none"
 _log = logging.getLogger(__name__)
 
 
-def make_client(url: str, key: str | None) -> "AsyncOpenAI":
-    """A client of the server at ``url``. One on this machine is never behind a proxy, whatever the environment says."""
+def make_client(url: str, key: str | None, *, offline: bool = False) -> "AsyncOpenAI":
+    """A client of the server at ``url``. One on this machine is never behind a proxy, whatever the environment says.
+
+    With ``offline`` it follows no redirect to another machine.
+    """
     import httpx2
     from openai import AsyncOpenAI
 
-    from models.annotators.openai.limited_client import LimitedClient
+    from models.annotators.openai.limited_client import LimitedClient, require_this_machine
 
     _announce_unused_proxy(url)
     # One answer's limit is the whole request's, not that of each silence; what is tried again is decided elsewhere.
     limits = httpx2.Timeout(None, connect=_CONNECTS_WITHIN_S)
     proxy = proxy_of(url)  # the one that messages name, whatever the client would make of the environment
     tls = _tls(url.startswith("https:"))
-    http = LimitedClient(timeout=limits, verify=tls, proxy=proxy.url if proxy else None, trust_env=False)
+    hooks = {"request": [require_this_machine]} if offline else {}
+    proxy_url = proxy.url if proxy else None
+    http = LimitedClient(timeout=limits, verify=tls, proxy=proxy_url, trust_env=False, event_hooks=hooks)
     return AsyncOpenAI(base_url=url, api_key=key or _NO_KEY, timeout=limits, max_retries=0, http_client=http)
 
 

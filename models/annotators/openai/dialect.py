@@ -46,6 +46,8 @@ class Dialect:
     answer_format: AnswerFormat = "json_schema"
     omitted_keywords: frozenset[str] = field(default_factory=frozenset)
     """Keywords of JSON Schema that are not sent; the answer is checked against them all the same."""
+    shows_preceding: bool = True
+    """Whether pictures from before a segment are sent, where there are any."""
 
     def parameters(self, schema: Schema, tokens: int) -> dict[str, Any]:
         """The parameters of a request whose answer has to meet ``schema``, and has at most ``tokens`` tokens."""
@@ -88,9 +90,22 @@ def adapted(dialect: Dialect, refusal: Refusal) -> tuple[Dialect, str] | None:
     return next((change for change in changes if change is not None), None)
 
 
+def without_preceding(dialect: Dialect, refusal: Refusal) -> tuple[Dialect, str] | None:
+    """The dialect without preceding frames, and a clause on it, if a request as a whole is too much for the server."""
+    if refusal.status not in _ADAPTABLE or not dialect.shows_preceding or _says(refusal, _ABOUT_PICTURE_SIZE):
+        return None
+    is_too_long = _says(refusal, _ABOUT_CONTEXT) and _says(refusal, r"context|prompt|input|messages")
+    is_too_large = refusal.status == _CONTENT_TOO_LARGE or _says(refusal, _ABOUT_BODY)
+    if not (is_too_long or is_too_large or _says(refusal, _ABOUT_PICTURES)):
+        return None
+    return replace(dialect, shows_preceding=False), "no pictures from before a segment"
+
+
 _ADAPTABLE: Final = frozenset({400, 413, 415, 422, 500, 501})
 """llama.cpp and some proxies answer a request that they do not take with 500."""
 _BUSY: Final = 429
+_CONTENT_TOO_LARGE: Final = 413
+"""RFC 9110, 15.5.14."""
 _TOO_LARGE_EVER: Final = r"request too large|must be reduced"
 """Of a request that exceeds a rate limit by itself: waiting does not help (OpenAI, Groq)."""
 _UNKNOWN: Final = r"unsupported|not supported|not permitted|unrecognized|unknown|unexpected|extra|instead|deprecated"
@@ -179,8 +194,7 @@ def _fewer_tokens(dialect: Dialect, refusal: Refusal) -> tuple[Dialect, str] | N
 
 def _smaller_body(dialect: Dialect, refusal: Refusal) -> tuple[Dialect, str] | None:
     """Smaller pictures, then fewer."""
-    too_large = 413  # "Content Too Large", RFC 9110, 15.5.14
-    if refusal.status != too_large and not _says(refusal, _ABOUT_BODY):
+    if refusal.status != _CONTENT_TOO_LARGE and not _says(refusal, _ABOUT_BODY):
         return None
     return _with_smaller_pictures(dialect) or _with_frames(dialect, dialect.frames_max // 2)
 

@@ -50,6 +50,12 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def is_this_machine(url: str) -> bool:
+    """Whether nothing of a request to a server leaves this machine: its host is ``localhost`` or a loopback address."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or (is_loopback(url) and not host.endswith(".localhost"))
+
+
 def check_url(url: str) -> None:
     """Check that an address is one, and holds no secret.
 

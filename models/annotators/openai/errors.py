@@ -34,6 +34,10 @@ class TooLongError(Exception):
     """The body of a reply is too long to be an answer."""
 
 
+class ElsewhereError(Exception):
+    """A redirect leads to another machine, which must not be asked; its host."""
+
+
 def is_away(error: Exception) -> bool:
     """Whether the server is unreachable, which says nothing about the request."""
     if isinstance(error, RefusedError):
@@ -102,6 +106,9 @@ def _why_no_connection(error: Exception, proxy: ProxyVariable | None) -> str | N
     if (refused := _cause(error, httpx2.ProxyError)) is not None:
         words = ascii(" ".join(str(refused).split())[:80])
         return f"cannot be reached: {_names(proxy)} refuses to connect to it, {words}" if not is_away(error) else None
+    if (elsewhere := _cause(error, ElsewhereError)) is not None:
+        host = ascii(str(elsewhere)[:80])
+        return f"redirects requests to {host}, and --offline forbids the network: name a local server, or omit it"
     if (certificate := _cause(error, ssl.SSLCertVerificationError)) is not None:
         why = f"has a certificate that is not trusted ({certificate.verify_message})"
         return f"{why}: SSL_CERT_FILE may name that of its authority"

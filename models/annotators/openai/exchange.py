@@ -41,6 +41,7 @@ class ChatRequest:
             box_space=self.space,
             frame_times_s=times_s,
             form=self.form,
+            preceding_frames=len(self.pictures.preceding),
         )
 
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 import httpx2
 from openai import DefaultAsyncHttpxClient
 
-from models.annotators.openai.errors import TooLongError
+from models.annotators.openai.environment import is_this_machine
+from models.annotators.openai.errors import ElsewhereError, TooLongError
 
 BODY_BYTES_MAX: Final = 1 << 20
 """About 16 times the longest answer."""
@@ -29,6 +30,16 @@ class LimitedClient(DefaultAsyncHttpxClient):
             await reply.aclose()
         headers = [(name, value) for name, value in reply.headers.raw if name.lower() not in _OF_THE_CODING]
         return httpx2.Response(reply.status_code, headers=headers, content=body, request=reply.request)
+
+
+async def require_this_machine(request: httpx2.Request) -> None:
+    """Check each request, also one that a redirect asks for, before anything is sent.
+
+    Raises:
+        ElsewhereError: it goes to another machine.
+    """
+    if not is_this_machine(str(request.url)):
+        raise ElsewhereError(request.url.host)
 
 
 async def _body(reply: httpx2.Response) -> bytes:

@@ -4,7 +4,8 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from models.annotators.openai.dialect import Dialect, adapted
+from models.annotators.openai.dialect import Dialect, adapted, without_preceding
+from models.annotators.openai.known_dialects import Adapted, KnownDialects, Server
 from models.annotators.openai.refusal import Refusal
 
 REFUSED_MAX: Final = 3
@@ -13,27 +14,16 @@ let in after it has: a gateway may forget its server for a moment. Then no more 
 _log = logging.getLogger(__name__)
 
 
-_KNOWN: Final[dict[tuple[str, str, Dialect], tuple[Dialect, tuple[str, ...]]]] = {}
-"""Dialects, and the changes that led to them, by server, model and first dialect: the runs of a series share them."""
-
-
-def forget_dialects() -> None:
-    """Forget what servers have refused: another may have the same address."""
-    _KNOWN.clear()
-
-
 class Negotiation:
     """Finds out in what dialect a server answers; all requests to it share one. It does no I/O but the log."""
 
-    def __init__(self, url: str, model: str, dialect: Dialect) -> None:
-        """Begin with ``dialect``, or with what it has become for this model in an earlier run of this process."""
+    def __init__(self, url: str, model: str, dialect: Dialect, known: KnownDialects | None = None) -> None:
+        """Begin with ``dialect``, or with what it has become for this model in another run that shares ``known``."""
         self._url: Final = url
-        self._key: Final = (url, model, dialect)
+        self._server: Final = Server(url, model, dialect)
+        self._known: Final = known or KnownDialects()
         self._refused: Final[dict[tuple[int, str], set[str]]] = {}
-        self.dialect, changes = _KNOWN.get(self._key, (dialect, ()))
-        """That of the next request."""
-        self.changes: Final = list(changes)
-        """What was changed, a clause each."""
+        self._adapted = self._known.get(self._server)
         self.has_answered = False
         self._hopeless_batches = 0
         self._is_hopeless = False
@@ -41,24 +31,41 @@ class Negotiation:
         self.ended: str | None = None
         """A clause on why it can answer no request; None while it may."""
 
-    def adapt(self, sent: Dialect, pictures: int, refusal: Refusal) -> bool:
+    @property
+    def dialect(self) -> Dialect:
+        """That of the next request."""
+        return self._adapted.dialect
+
+    @property
+    def changes(self) -> list[str]:
+        """What was changed, a clause each."""
+        return list(self._adapted.changes)
+
+    def adapt(self, sent: Dialect, pictures: int, refusal: Refusal, *, has_preceding: bool = False) -> bool:
         """Change the dialect after a refusal; returns whether to repeat the request.
 
         Args:
             sent: the dialect of the request.
             pictures: number of its pictures, which may be fewer than the dialect's most.
             refusal: the server's.
+            has_preceding: whether it had preceding frames, too, which are left out before anything of the segment is.
         """
         if sent != self.dialect:
             return True  # meanwhile another request has led to a change
-        change = adapted(replace(sent, frames_max=min(pictures, sent.frames_max)), refusal)
+        before, self._adapted = self._adapted, self._known.get(self._server)
+        if self._adapted != before:
+            return True  # one of another process has
+        change = without_preceding(sent, refusal) if has_preceding else None
+        change = change or adapted(replace(sent, frames_max=min(pictures, sent.frames_max)), refusal)
         if change is None:
             return False
         dialect, clause = change
         is_of_pictures = dialect.frames_max < min(pictures, sent.frames_max)
-        self.dialect = dialect if is_of_pictures else replace(dialect, frames_max=sent.frames_max)
-        self.changes.append(clause)
-        _KNOWN[self._key] = self.dialect, tuple(self.changes)
+        dialect = dialect if is_of_pictures else replace(dialect, frames_max=sent.frames_max)
+        wanted = Adapted(dialect, (*before.changes, clause))
+        self._adapted = self._known.put(self._server, before, wanted)
+        if self._adapted != wanted:
+            return True  # one of another process has, just now
         _log.warning("%s refuses a request (%s); from now on: %s", self._url, _words(refusal), clause)
         return True
 
@@ -68,8 +75,9 @@ class Negotiation:
         self._hopeless_batches = 0
 
     def begin_batch(self) -> None:
-        """Note that a batch of requests begins."""
+        """Note that a batch of requests begins, in the dialect that is known by now."""
         self._is_hopeless = False
+        self._adapted = self._known.get(self._server)
 
     def note_hopeless(self, clause: str) -> None:
         """Note that the server lets no request in now; ``clause`` says why."""

@@ -5,6 +5,7 @@ A server scales a picture to whole squares of its model, and at least some of th
 the scaled picture; if it is sent at such a size, its size is known here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ import cv2
 from models.annotators.annotator import AnnotationRequest, RequestFrame
 from models.annotators.box_space import ModelFamily
 from models.annotators.frame_selection import spread_choice
-from models.annotators.qwen.frames import decoded, shown_size
+from models.annotators.qwen.frames import picture_of, shown_size
 
 _JPEG_QUALITY: Final = 92
 
@@ -25,6 +26,8 @@ class SentPictures:
     frames: tuple[RequestFrame, ...]
     width_px: int
     height_px: int
+    preceding: tuple[RequestFrame, ...] = ()
+    """From before the segment."""
 
 
 def sent_pictures(request: AnnotationRequest, family: ModelFamily, *, frames_max: int, pixels_max: int) -> SentPictures:
@@ -39,10 +42,14 @@ def sent_pictures(request: AnnotationRequest, family: ModelFamily, *, frames_max
     size = shown_size(
         request.width_px, request.height_px, side_px=side_px, pixels_max=pixels_max, squares_min=squares_min
     )
+    chosen = tuple(request.frames[index] for index in indices)
     if size == (request.width_px, request.height_px):
-        return SentPictures(tuple(request.frames[index] for index in indices), *size)
-    scaled = (RequestFrame(request.frames[index].t_s, _scaled(decoded(request, index), size)) for index in indices)
-    return SentPictures(tuple(scaled), *size)
+        return SentPictures(chosen, *size, request.preceding)
+
+    def scaled(frames: Sequence[RequestFrame]) -> tuple[RequestFrame, ...]:
+        return tuple(RequestFrame(frame.t_s, _scaled(picture_of(request, frame), size)) for frame in frames)
+
+    return SentPictures(scaled(chosen), *size, scaled(request.preceding))
 
 
 def _scaled(picture: cv2.typing.MatLike, size: tuple[int, int]) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from models.annotators.response.form import json_integer
 from models.weights.retry_after import retry_after_s
 
 _QUOTED_CHARS_MAX: Final = 200
@@ -73,7 +74,7 @@ def refusal_in(status: int, body: str, headers: Mapping[str, str]) -> Refusal | 
 def _json(body: str) -> dict[str, Any]:
     """The object that a body is, or that a list begins with (as Gemini's do); empty if there is none."""
     try:
-        fields = json.loads(body.lstrip("\ufeff"))
+        fields = json.loads(body.lstrip("\ufeff"), parse_int=json_integer)
     except (ValueError, RecursionError):
         return {}
     fields = fields[0] if isinstance(fields, list) and fields else fields

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from models.annotators.response.form import json_integer
 from models.annotators.response.parse import RAW_CHARS_MAX
 from models.annotators.response.schema import compact_json
 
@@ -76,7 +77,7 @@ def _completion(body: str) -> dict[str, Any] | None:
     """The object of a chat completion, from one object or from the events of a stream."""
     body = body.lstrip("\ufeff \r\n")
     try:
-        completion = _joined(_chunks(body)) if body.startswith(_EVENT_STREAM) else json.loads(body)
+        completion = _joined(_chunks(body)) if body.startswith(_EVENT_STREAM) else _decoded(body)
     except (ValueError, RecursionError):
         return None
     return completion if isinstance(completion, dict) and "choices" in completion else None
@@ -90,9 +91,13 @@ def _chunks(body: str) -> Iterator[dict[str, Any]]:
     """
     for line in re.split(r"[\r\n]+", body):
         data = line.removeprefix(_EVENT).strip()
-        chunk = json.loads(data) if line.startswith(_EVENT) and data != "[DONE]" else None
+        chunk = _decoded(data) if line.startswith(_EVENT) and data != "[DONE]" else None
         if isinstance(chunk, dict):
             yield chunk
+
+
+def _decoded(text: str) -> Any:  # noqa: ANN401  (any JSON)
+    return json.loads(text, parse_int=json_integer)
 
 
 def _joined(chunks: Iterator[dict[str, Any]]) -> dict[str, Any] | None:

@@ -24,6 +24,8 @@ def _load(choice: AnnotatorChoice, _: Path | None) -> Annotator:
             box_unit=choice.box_space,
             wait_s=choice.wait_s,
             timeout_s=choice.timeout_s,
+            offline=choice.offline,
+            known_dialects=choice.known_dialects,
         )
     )
 

@@ -6,7 +6,7 @@ on the CPU.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -17,13 +17,21 @@ from models.annotators.annotator import (
     AnnotationRequest,
     AnnotatorFacts,
     AnswerForm,
+    RequestFrame,
 )
 from models.annotators.box_space import BoxUnit, box_space
-from models.annotators.prompt import Prompt, TimeGrid
-from models.annotators.qwen.frames import VideoInput, video_input
+from models.annotators.prompt import PRECEDING_BEGINS, SEGMENT_BEGINS, Prompt, TimeGrid, preceding_label
+from models.annotators.qwen.frames import VideoInput, video_input, with_valid_preceding
 from models.annotators.qwen.loading import free_bytes, load_qwen
 from models.annotators.qwen.marks import with_bare_video
-from models.annotators.qwen.memory import Quantization, TokenCounts, footprint, visual_tokens
+from models.annotators.qwen.memory import (
+    FRAMES_PER_TOKEN,
+    Quantization,
+    TokenCounts,
+    footprint,
+    own_context_tokens,
+    visual_tokens,
+)
 from models.annotators.response.schema import (
     FORM,
     BoxSpace,
@@ -101,7 +109,9 @@ class QwenAnnotator:
         self._box_unit: Final = self._settings.box_unit or family_unit
         video = self._qwen.processor.video_processor
         self._side_px: Final[int] = video.patch_size * video.merge_size
-        self._footprint: Final = footprint(read_json(folder / "config.json"), self._qwen.dtype.itemsize)
+        config = read_json(folder / "config.json")
+        self._footprint: Final = footprint(config, self._qwen.dtype.itemsize)
+        self._context_tokens: Final = own_context_tokens(config, folder)
         self._generation: Final = self._generation_config()
         self._grammar: Final = Grammar(*self.vocabulary(), self._generation.eos_token_id)
         self._halving: Final = AdaptiveBatch(self.batch_max)
@@ -150,26 +160,41 @@ class QwenAnnotator:
             del questions[:count]
 
     def _question(self, request: AnnotationRequest, frames_max: int) -> _ModelInput:
+        """The request as the model takes it; without preceding frames, if the model's context has no room for them.
+
+        Raises:
+            ValueError: a frame is not a picture, or not of the request's size.
+        """
+        question = self._whole_question(with_valid_preceding(request), frames_max)
+        needed = question.tokens.prompt_tokens + question.tokens.new_tokens_max
+        if needed > self._context_tokens and question.video.preceding:
+            return self._whole_question(replace(request, preceding=()), frames_max)
+        return question
+
+    def _whole_question(self, request: AnnotationRequest, frames_max: int) -> _ModelInput:
         even, pixels_max = self._knows_one_step, self._settings.pixels_max
         video = video_input(request, frames_max=frames_max, even=even, side_px=self._side_px, pixels_max=pixels_max)
         frames, height_px, width_px = video.pictures.shape[:3]
         space = box_space(self._box_unit, width_px, height_px)
         grid = TimeGrid(video.times_s[0], video.step_s) if even else None
-        text = self._chat(self._prompt.text(request, space, grid, video.stretch))
+        text = self._chat(request.preceding, self._prompt.text(request, space, grid, video.stretch))
         schema = answer_schema(request, space, self._prompt.name, video.stretch)
-        visual = visual_tokens(frames, width_px, height_px, self._side_px)
+        visual = sum(
+            visual_tokens(each, width_px, height_px, self._side_px)
+            for each in (frames, FRAMES_PER_TOKEN * len(request.preceding))  # a still picture counts as a pair
+        )
         words = len(self._qwen.processor.tokenizer(text)["input_ids"])
         counts = TokenCounts(words + visual + frames * STAMP_TOKENS, visual, longest_json_bytes(schema) + 1)
         return _ModelInput(request, video, text, space, schema, counts)
 
-    def _chat(self, words: str) -> str:
+    def _chat(self, preceding: Sequence[RequestFrame], words: str) -> str:
         processor = self._qwen.processor
-        message = {"role": "user", "content": [{"type": "video"}, {"type": "text", "text": words}]}
+        message = {"role": "user", "content": [*_before(preceding), {"type": "video"}, {"type": "text", "text": words}]}
         text: str = processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
         return text if self._knows_one_step else with_bare_video(text, processor)
 
     def _answers(self, questions: Sequence[_ModelInput]) -> list[AnnotationAnswer | AnnotationFailure]:
-        """Answer ``questions`` as one batch; a single one is shown fewer frames if the memory is short.
+        """Answer ``questions`` as one batch; in short memory a single one is shown no preceding frames, then fewer.
 
         Raises:
             MemoryError: several questions do not fit into the memory.
@@ -184,8 +209,9 @@ class QwenAnnotator:
                 reason = str(error)  # the text alone: the traceback would keep the memory occupied
             release_cached_memory()
             self._halving.halvings += 1
-            if frames := frames // 2:
-                question = self._question(question.request, frames)
+            frames = frames if question.video.preceding else frames // 2
+            if frames:
+                question = self._question(replace(question.request, preceding=()), frames)
         return [AnnotationFailure(question.request.segment_id, question.request.frames_digest, reason)]
 
     def _generate(self, questions: Sequence[_ModelInput]) -> list[AnnotationAnswer]:
@@ -212,6 +238,7 @@ class QwenAnnotator:
     def _inputs(self, questions: Sequence[_ModelInput]) -> Any:  # noqa: ANN401  (a BatchFeature, which is untyped)
         return self._qwen.processor(
             text=[question.text for question in questions],
+            images=[picture for question in questions for picture in question.video.preceding] or None,
             videos=[question.video.pictures for question in questions],
             video_metadata=[question.video.metadata() for question in questions],
             do_sample_frames=False,
@@ -237,6 +264,7 @@ class QwenAnnotator:
             box_space=question.space,
             frame_times_s=question.video.times_s,
             form=self._prompt.name,
+            preceding_frames=len(question.video.preceding),
         )
 
     def _generation_config(self) -> Any:  # noqa: ANN401  (transformers types it loosely)
@@ -252,3 +280,12 @@ class QwenAnnotator:
             do_sample=False,  # the likeliest token, so that answers do not depend on the batch
         )
         return self._qwen.model.generation_config
+
+
+def _before(preceding: Sequence[RequestFrame]) -> Iterator[dict[str, str]]:
+    """The parts of a chat that stand before the video: still pictures, each after its time, if there are any."""
+    if preceding:
+        yield {"type": "text", "text": f"{PRECEDING_BEGINS}\n"}
+        for frame in preceding:
+            yield from ({"type": "text", "text": f"{preceding_label(frame)}: "}, {"type": "image"})
+        yield {"type": "text", "text": f"\n{SEGMENT_BEGINS}\n"}

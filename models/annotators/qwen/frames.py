@@ -7,13 +7,14 @@ text before every pair of frames, so it is shown any frames, each with its own t
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
 import numpy as np
 
-from models.annotators.annotator import AnnotationRequest
+from models.annotators.annotator import AnnotationRequest, RequestFrame
 from models.annotators.frame_selection import OFF_S_MAX, OFF_SHARE_MAX, even_choice, spread_choice
 from models.annotators.response.schema import Stretch
 from models.encoders.encoder import UInt8
@@ -36,6 +37,8 @@ class VideoInput:
     """Mean time between two frames; each step equals it if the choice was even."""
     stretch: Stretch | None = None
     """The part of the segment that even frames show, if it is not the whole."""
+    preceding: tuple[UInt8, ...] = ()
+    """Those from before the segment, of the same size and form."""
 
     def metadata(self) -> dict[str, object]:
         """``VideoMetadata`` for transformers: ``timestamps`` are the times, and ``sampled_fps`` is 1 / step."""
@@ -65,11 +68,22 @@ def video_input(
     times_s = [frame.t_s for frame in request.frames]
     chosen = even_choice(times_s, frames_max) if even else spread_choice(len(times_s), frames_max)
     size = shown_size(request.width_px, request.height_px, side_px=side_px, pixels_max=pixels_max)
-    scaled = [cv2.resize(decoded(request, index), size, interpolation=cv2.INTER_AREA) for index in chosen]
+    scaled = [_scaled(picture_of(request, request.frames[index]), size) for index in chosen]
     shown_s = tuple(times_s[index] for index in chosen)
     step_s = (shown_s[-1] - shown_s[0]) / (len(shown_s) - 1) if len(shown_s) > 1 else _STEP_OF_ONE_S
     stretch = shown_stretch(shown_s, step_s, request.duration_s) if even else None
-    return VideoInput(np.stack(scaled).astype(np.uint8, copy=False), shown_s, step_s, stretch)
+    preceding = tuple(_scaled(picture_of(request, frame), size) for frame in request.preceding)
+    return VideoInput(np.stack(scaled), shown_s, step_s, stretch, preceding)
+
+
+def with_valid_preceding(request: AnnotationRequest) -> AnnotationRequest:
+    """The request without preceding frames that are no pictures of its size: they must not cost it its description."""
+    valid: list[RequestFrame] = []
+    for frame in request.preceding:
+        with suppress(ValueError):
+            picture_of(request, frame)
+            valid.append(frame)
+    return replace(request, preceding=tuple(valid))
 
 
 def shown_stretch(times_s: Sequence[float], step_s: float, duration_s: float) -> Stretch | None:
@@ -101,13 +115,16 @@ def shown_size(
     return columns * side_px, rows * side_px
 
 
-def decoded(request: AnnotationRequest, index: int) -> cv2.typing.MatLike:
-    """One frame of a segment, (height, width, 3) uint8, RGB.
+def _scaled(picture: cv2.typing.MatLike, size: tuple[int, int]) -> UInt8:
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def picture_of(request: AnnotationRequest, frame: RequestFrame) -> cv2.typing.MatLike:
+    """A frame of a segment, or from before it, (height, width, 3) uint8, RGB.
 
     Raises:
         ValueError: it is not a picture, or not of the request's size.
     """
-    frame = request.frames[index]
     data = np.frombuffer(frame.jpeg, np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
     if picture is None:

@@ -98,6 +98,19 @@ def visual_tokens(frames: int, width_px: int, height_px: int, side_px: int) -> i
     return math.ceil(frames / FRAMES_PER_TOKEN) * (width_px // side_px) * (height_px // side_px)
 
 
+def own_context_tokens(config: Mapping[str, Any], folder: Path) -> int:
+    """The number of tokens that the model with this ``config.json`` was made for.
+
+    Raises:
+        ModelUnavailableError: the configuration does not have it.
+    """
+    text = config.get("text_config", config)
+    own = text.get("max_position_embeddings") if isinstance(text, dict) else None
+    if not isinstance(own, int):
+        raise ModelUnavailableError(f"{folder / 'config.json'} has no max_position_embeddings, the model's context")
+    return own
+
+
 def weights_bytes(folder: Path, number_bytes: float) -> int:
     """Memory of the weights in ``folder`` when each number takes ``number_bytes``, from the files' headers.
 

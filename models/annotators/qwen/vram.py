@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Final, get_args
 
-from models.annotators.annotator import AnnotationRequest, AnswerForm, RequestFrame
+from models.annotators.annotator import PRECEDING_FRAMES_MAX, AnnotationRequest, AnswerForm, RequestFrame
 from models.annotators.context import CONTEXT_TOKENS, Context
 from models.annotators.qwen.annotator import BATCH_MAX, PIXELS_MAX, STAMP_TOKENS
 from models.annotators.qwen.memory import (
@@ -13,10 +13,10 @@ from models.annotators.qwen.memory import (
     Quantization,
     TokenCounts,
     footprint,
+    own_context_tokens,
     weights_bytes,
 )
 from models.annotators.response.schema import answer_schema, longest_json_bytes
-from models.errors import ModelUnavailableError
 from models.memory.vram import SLACK, Need
 from models.weights.weights import read_json
 
@@ -36,11 +36,7 @@ def qwen_context(folder: Path, tokens_max: int | None) -> Context:
     Raises:
         ModelUnavailableError: its ``config.json`` cannot be read, or has no length.
     """
-    config = read_json(folder / "config.json")
-    text = config.get("text_config", config)
-    own = text.get("max_position_embeddings") if isinstance(text, dict) else None
-    if not isinstance(own, int):
-        raise ModelUnavailableError(f"{folder / 'config.json'} has no max_position_embeddings, the model's context")
+    own = own_context_tokens(read_json(folder / "config.json"), folder)
     frame = math.ceil(PIXELS_MAX / _TOKEN_PX**2 / FRAMES_PER_TOKEN) + STAMP_TOKENS
     return Context(min(own, tokens_max or CONTEXT_TOKENS), frame, _WORDS_TOKENS)
 
@@ -54,14 +50,16 @@ def qwen_need(
 ) -> Need:
     """GPU memory that the Qwen-VL in ``folder`` needs, with float16 except for quantised weights.
 
-    Segments are planned with ``frames_max`` of the largest frames, and answers with ``actions_max`` actions.
+    Segments are planned with ``frames_max`` of the largest frames and all preceding ones, and answers with
+    ``actions_max`` actions.
 
     Raises:
         ModelUnavailableError: its ``config.json`` or its weights cannot be read.
     """
     frame = RequestFrame(0.0, b"")
     segment = AnnotationRequest("", "0" * 64, 60.0, (frame,), *_FRAME_PX, actions_max=actions_max)
-    visual = math.ceil(frames_max / FRAMES_PER_TOKEN) * PIXELS_MAX // _TOKEN_PX**2
+    pairs = math.ceil(frames_max / FRAMES_PER_TOKEN) + PRECEDING_FRAMES_MAX
+    visual = pairs * PIXELS_MAX // _TOKEN_PX**2
     forms = get_args(AnswerForm)
     longest = max(longest_json_bytes(answer_schema(segment, _FRAME_PX, form)) for form in forms) + 1
     counts = TokenCounts(visual + _WORDS_TOKENS + frames_max * STAMP_TOKENS, visual, longest)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
-from models.annotators.response.form import Json
+from models.annotators.response.form import Json, json_integer
 
 _THOUGHTS_END: Final = "</think>"
 _ROOT_FIELD: Final = "actions"
@@ -79,7 +79,9 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_int=json_integer
+)
 
 
 def _decode(text: str) -> Json:

@@ -49,6 +49,17 @@ def check_form(value: Json, schema: Schema, place: str = "") -> None:
             raise ValueError(f"{compact_json(schema)} is not a form of an answer")
 
 
+def json_integer(digits: str) -> int | float:
+    """For the ``parse_int`` of ``json``: an integer of thousands of digits, which Python refuses to read, is infinite.
+
+    So such a number costs what it is in, and not all of a reply.
+    """
+    try:
+        return int(digits)
+    except ValueError:
+        return -math.inf if digits.startswith("-") else math.inf
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a finite number; JSON's integers may be too large for a float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf

@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 
 from pydantic import TypeAdapter
 
+from stream.errors import DamagedError
 from stream.records.schema.action import Action, Ecot, SceneObject
 from stream.records.schema.joined_actions import joined_at, without_segment
 from stream.records.store.atomic import reading, replace_file, replaced_when_whole
@@ -19,6 +20,7 @@ __all__ = [
     "AnnotationsFile",
     "Ecot",
     "SceneObject",
+    "action_count",
     "numbered",
     "read_annotations",
     "write_annotations",
@@ -40,6 +42,14 @@ def read_annotations(path: Path) -> list[Action]:
     """
     with reading(path):
         return ACTIONS.validate_json(path.read_bytes())
+
+
+def action_count(path: Path) -> int | None:
+    """The number of actions so far; None if there is no file of them, or one that cannot be read."""
+    try:
+        return len(read_annotations(path))
+    except (FileNotFoundError, DamagedError):
+        return None
 
 
 TAIL_MAX: Final = 256

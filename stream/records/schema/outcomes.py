@@ -70,6 +70,10 @@ class SegmentAnnotated(_Inference):
     segment_id: str
     actions: Count
     frames: Annotated[Count, Field(description="shown to the model")] = 0
+    preceding_frames: Annotated[
+        Count,
+        Field(description="shown, too: the last ones of the segment that --detector-max-segment-s has cut it from"),
+    ] = 0
     subtasks: Annotated[tuple[str, ...], Field(description="subtasks of its active actions, in order of time")] = ()
     objects: Annotated[tuple[str, ...], Field(description="names of its objects, each once")] = ()
     repairs: Annotated[

@@ -60,8 +60,12 @@ class KeyframeCache:
 
     def count(self, t_start_s: float, t_end_s: float) -> int:
         """Number of a segment's keyframes on disk."""
+        return len(self.names_ms(t_start_s, t_end_s))
+
+    def names_ms(self, t_start_s: float, t_end_s: float) -> list[int]:
+        """Times of a segment's keyframes on disk, in order, milliseconds."""
         names = range(in_ms(t_start_s), in_ms(t_end_s))
-        return sum(name in names for held in (self._kept, self._released) for name in held)
+        return sorted(name for held in (self._kept, self._released) for name in held if name in names)
 
     def keep(self, t_start_s: float, t_end_s: float) -> None:
         """Keep a segment's keyframes from now on."""
