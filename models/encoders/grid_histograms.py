@@ -56,8 +56,9 @@ def _directions(luma: Float32) -> Float32:
     dy[:, 1:-1] = luma[:, 2:] - luma[:, :-2]
     magnitude, angle = (part.reshape(luma.shape) for part in cv2.cartToPolar(dx.ravel(), dy.ravel()))
     eighths = angle * np.float32(4 / np.pi)  # of a full turn; opposite directions count as one
-    away = np.abs(np.where(eighths < 4, eighths, eighths - 4) - _bins(4))
-    return _pooled(magnitude * np.maximum(0, 1 - np.minimum(away, 4 - away)), CELLS)
+    eighths = np.where(eighths < 4, eighths, eighths - 4)
+    away = (np.abs(eighths - np.float32(direction)) for direction in range(4))  # one by one: they fit into the cache
+    return np.stack([_pooled(magnitude * np.maximum(0, 1 - np.minimum(each, 4 - each)), CELLS) for each in away])
 
 
 def _colours(pictures: Float32) -> Float32:

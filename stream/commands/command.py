@@ -31,6 +31,8 @@ class Command(click.Command):
     """Of its exit codes."""
     never_waits = False
     """Whether it runs for long, and so drops what the reader of its output does not take."""
+    before_threads: Callable[[click.Context], None] | None = None
+    """Called before there is any thread, which a fork would not copy."""
     allow_extra_args = True  # refused by ``parse_args``, in the program's own words
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -42,6 +44,8 @@ class Command(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click's
+        if self.before_threads is not None:
+            self.before_threads(ctx)
         if self.never_waits:
             never_wait()
         return super().invoke(ctx)
@@ -98,12 +102,14 @@ def command(
     exit_codes: Sequence[ExitCode] = (),
     partial: str = MEANINGS[ExitCode.PARTIAL],
     never_waits: bool = False,
+    before_threads: Callable[[click.Context], None] | None = None,
 ) -> Callable[[Callable[..., Any]], Command]:
     """Make a function a command, as ``click.command`` does; ``partial`` says what its exit code 4 means."""
 
     def decorate(function: Callable[..., Any]) -> Command:
         result = click.command(name, cls=Command)(function)
         result.examples, result.exit_codes, result.never_waits = examples, exit_codes, never_waits
+        result.before_threads = before_threads
         result.meanings = {**MEANINGS, ExitCode.PARTIAL: partial}
         return result
 

@@ -5,14 +5,19 @@ import sys
 from models.encoders.table import WEIGHTLESS
 from stream.commands.command import ALL_CODES, command
 from stream.commands.option import own_option
-from stream.commands.options import Chosen, run_options
+from stream.commands.options import Chosen, fork_template, run_options
 from stream.commands.values import Real, Whole
 from stream.engines.table import run_prepared
 from stream.ui.screen import make_view, standard_console
 from stream.ui.text import print_line
 
 
-@command(examples=(("A short demo", "demo --seconds 30"),), exit_codes=ALL_CODES, never_waits=True)
+@command(
+    examples=(("A short demo", "demo --seconds 30"),),
+    exit_codes=ALL_CODES,
+    never_waits=True,
+    before_threads=fork_template,
+)
 @run_options("output.folder")
 @own_option("--seconds", type=Real(10.0, 3600.0), default=75.0, show_default=True, help="Length of the clip.")
 @own_option(

@@ -198,6 +198,15 @@ def given_options(ctx: click.Context, chosen: Iterable[OptionField]) -> Chosen:
     return Chosen(values, {param.declared.path: partial(param.place, ctx) for param in set_params})
 
 
+def fork_template(ctx: click.Context) -> None:
+    """Fork the template of the workers, if the command is to run chains with workers of its own: one at a time."""
+    engine, jobs = (ctx.params.get(path.replace(".", _DOT)) for path in ("runtime.engine", "clips.jobs"))
+    if engine in (None, "local") and jobs in (None, 1, "1"):
+        from stream.runtime import worker_template
+
+        worker_template.fork_template()
+
+
 def _config() -> click.Option:
     return click.Option(
         ["--config"],

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from stream.commands.command import ALL_CODES, command
-from stream.commands.options import Chosen, run_options
+from stream.commands.options import Chosen, fork_template, run_options
 from stream.commands.values import ClipName
 from stream.errors import UsageError
 
@@ -25,7 +25,7 @@ EXAMPLES: Final = (
 )
 
 
-@command(examples=EXAMPLES, exit_codes=ALL_CODES, never_waits=True)
+@command(examples=EXAMPLES, exit_codes=ALL_CODES, never_waits=True, before_threads=fork_template)
 @click.argument("sources", metavar="CLIP...", nargs=-1, type=ClipName())
 @run_options(
     "lens", "encoder", "window", "annotator", "keyframes", "detector", "input", "live", "output", "clips", "runtime",

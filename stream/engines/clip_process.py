@@ -17,6 +17,7 @@ from stream.engines.clip import ClipRunner
 from stream.runtime.control_line import Assignment, ControlListener
 from stream.runtime.exit import exit_quickly
 from stream.runtime.signals import exit_at_signal, heeded_signals
+from stream.runtime.worker_template import fork_template
 from stream.sources.address import ClipSpec, Unopened
 from stream.sources.network import network
 from stream.ui import standard_streams
@@ -58,6 +59,7 @@ def main() -> None:
     for number in heeded_signals():
         signal.signal(number, exit_at_signal)
     standard_streams.install()
+    fork_template()
     standard_streams.never_wait()
     control = ControlListener(lambda: os.kill(os.getpid(), signal.SIGTERM))
     control.start()

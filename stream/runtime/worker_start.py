@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from pydantic import BaseModel
 
@@ -85,11 +85,17 @@ class ForkedProcess:
 class WorkerTemplate:
     """The template's process."""
 
-    def __init__(self) -> None:
-        self._line, far_end = socket.socketpair()
+    def __init__(self, line: socket.socket, process: ChildProcess) -> None:
+        """``line`` is this end of its socket."""
+        self._line, self._process = line, process
         self._line.settimeout(_TEMPLATE_TIMEOUT_S)
+
+    @classmethod
+    def start(cls) -> Self:
+        """Start one by itself."""
+        line, far_end = socket.socketpair()
         with far_end:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "stream.runtime.worker_template"],
                 stdin=far_end.fileno(),
                 stdout=subprocess.DEVNULL,
@@ -97,6 +103,7 @@ class WorkerTemplate:
                 start_new_session=True,
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # no thread may exist at a fork
             )
+        return cls(line, process)
 
     def fork(self, spec: ProcessSpec, control_fd: int, log_fd: int) -> ForkedProcess:
         """Fork a worker.
@@ -123,6 +130,15 @@ class WorkerTemplate:
         self._line.close()
         self._process.kill()
         self._process.wait()
+
+
+_provided: Final[list[WorkerTemplate]] = []
+"""A template that was forked before there was anyone to use it."""
+
+
+def provide_template(template: WorkerTemplate) -> None:
+    """Have the next starter of workers use a template that runs already."""
+    _provided.append(template)
 
 
 class WorkerStarter:
@@ -163,7 +179,7 @@ class WorkerStarter:
         try:
             if self._template is None:
                 become_subreaper()
-                self._template = WorkerTemplate()
+                self._template = _provided.pop() if _provided else WorkerTemplate.start()
             return self._template.fork(spec, control_fd, log_fd)
         except OSError as error:
             _LOG.debug("workers are started one by one: %s", error)

@@ -1,7 +1,9 @@
 """A process that has imported what workers need, and forks them.
 
-It is started as ``python -m stream.runtime.worker_template`` by ``stream.runtime.worker_start``. To import everything
-takes a process about half a second of CPU time; a fork takes milliseconds, and shares the memory of what was imported.
+To import everything takes a process more than half a second of CPU time; a fork takes milliseconds, and shares the
+memory of what was imported. So a command that will need workers forks the template, too, before it has any thread
+(``fork_template``). Where that cannot be, ``stream.runtime.worker_start`` starts it as ``python -m
+stream.runtime.worker_template``.
 
 The process that it forks forks the worker and ends, so that the worker becomes a child of the supervisor, which is the
 nearest subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), and awaits and kills it as any other child. Standard input is a
@@ -12,13 +14,22 @@ the worker's process id. The template ends when the socket closes. It never has 
 import ctypes
 import gc
 import os
+import signal
 import socket
+import sys
+import threading
+import traceback
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from threadpoolctl import threadpool_limits
+
+from stream.errors import ExitCode
 from stream.runtime import worker
-from stream.runtime.worker_start import ForkRequest
+from stream.runtime.signals import heeded_signals
+from stream.runtime.worker_start import ForkedProcess, ForkRequest, WorkerTemplate, provide_template
+from stream.ui import standard_streams
 
 _IMPORTED: Final = (
     "av",
@@ -42,15 +53,68 @@ _READ_BYTES: Final = 1 << 16
 _DESCRIPTORS: Final = 2
 _M_MMAP_THRESHOLD: Final = -3
 """Of mallopt(3)."""
+_NAME: Final = "template"
+"""In ``ps`` and ``top``."""
 
 
 def main() -> None:
     """Entry of the template's process, and of each worker that it forks."""
+    _import_all()
+    gc.collect()
+    gc.freeze()  # the collector would copy the pages that it marks
+    _serve()
+
+
+def fork_template() -> None:
+    """Fork the template of the workers that this process will start.
+
+    Nothing happens where forks are not supported, or if the process has a thread already.
+    """
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return
+    _import_all()
+    gc.freeze()
+    line, far_end = socket.socketpair()
+    if pid := os.fork():
+        far_end.close()
+        provide_template(WorkerTemplate(line, ForkedProcess(pid)))
+        return
+    status = int(ExitCode.INTERNAL)
+    try:
+        line.close()
+        _leave_program(far_end)
+        _serve()
+        status = 0
+    except SystemExit as end:
+        status = int(end.code or 0)
+    except BaseException:  # noqa: BLE001 - nothing may return to the program, of which this is a copy
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _import_all() -> None:
+    for name in _IMPORTED:
+        import_module(name)
+
+
+def _leave_program(line: socket.socket) -> None:
+    """Become a process of its own: without the program's session, handlers of signals, streams and name."""
+    os.setsid()
+    for number in heeded_signals():
+        signal.signal(number, signal.SIG_DFL)
+    standard_streams.redirect_messages(None)
+    with Path(os.devnull).open("r+b", buffering=0) as nowhere:
+        for standard, descriptor in enumerate((line.fileno(), nowhere.fileno(), nowhere.fileno())):
+            os.dup2(descriptor, standard)
+    line.close()
+    Path("/proc/self/comm").write_text(_NAME)
+    threadpool_limits(1, "blas")  # as in a template that is started by itself, whose environment says so
+
+
+def _serve() -> None:
+    """Fork a worker at each request that comes over standard input; in a worker, do its work."""
     with socket.socket(fileno=os.dup(0)) as line:
-        for name in _IMPORTED:
-            import_module(name)
-        gc.collect()
-        gc.freeze()  # the collector would copy the pages that it marks
         while received := _receive(line):
             content, descriptors = received
             request = ForkRequest.model_validate_json(content)
@@ -102,6 +166,7 @@ def _fork(line: socket.socket, name: str) -> bool:
 
 def _prepare(request: ForkRequest, control: int, log: int) -> None:
     """What ``subprocess`` would do for a process that is started by itself."""
+    standard_streams.redirect_messages(log)
     for descriptor, numbers in ((control, (0,)), (log, (1, 2))):
         for number in numbers:
             os.dup2(descriptor, number)

@@ -88,7 +88,8 @@ def is_template(process: psutil.Process) -> bool:
     """Whether a process only forks workers, which have its command line, but each the name of its row."""
     if has_ended(process):
         return False
-    return process.name() not in PROCESSES and "stream.runtime.worker_template" in process.cmdline()
+    name = process.name()
+    return name == "template" or (name not in PROCESSES and "stream.runtime.worker_template" in process.cmdline())
 
 
 def worker_named(process: subprocess.Popen[str], run_dir: Path, name: str) -> psutil.Process:
@@ -98,7 +99,9 @@ def worker_named(process: subprocess.Popen[str], run_dir: Path, name: str) -> ps
     """
     log = str(run_dir / "logs" / f"{name}.log")
     running = (
-        child for child in workers(process) if any(part.startswith("stream.runtime.worker") for part in child.cmdline())
+        child
+        for child in workers(process)
+        if child.name() in PROCESSES or any(part.startswith("stream.runtime.worker") for part in child.cmdline())
     )
     return next(child for child in running if str(Path(f"/proc/{child.pid}/fd/2").resolve()) == log)
 
