@@ -22,12 +22,14 @@ class FailedPart:
     reason: str
 
 
-def in_segments(action: Action, segments: Sequence[SegmentClosed]) -> Action:
+def in_segments(action: Action, segments: Sequence[SegmentClosed]) -> Action | None:
     """The action with the segments that it runs through; its kind is that of the one in which most of it lies.
 
-    ``segments`` partition the time of the action, at least in part.
+    None if it lies in none, for as much as a microsecond.
     """
     through = [segment for segment in segments if _shared_us(segment, action.t_start_s, action.t_end_s)]
+    if not through:
+        return None
     main = max(through, key=lambda segment: _shared_us(segment, action.t_start_s, action.t_end_s))
     ids = tuple(segment.segment_id for segment in through)
     several = ids if len(ids) > 1 else ()

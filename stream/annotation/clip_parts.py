@@ -1,18 +1,21 @@
 """A clip as a whole, in parts that a model can be shown, and the actions of the parts as those of one clip.
 
 Parts overlap, because what a model says of the edge of what it sees is cut there. Of two parts that overlap, one time
-decides: before it the first part's actions hold, after it those of the second.
+decides: before it the first part's actions hold, after it those of the second. Where the part that holds says nothing,
+what the other one says of that time stays.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from stream.records.schema.annotations import Action
 
 OVERLAP_S: Final = 20.0
 """A few actions; of short parts at most a quarter."""
+_SAME_S: Final = 1.5e-6
+"""Times are exact to the microsecond."""
 _EDGE_S: Final = 1.0
 """An edge this near to where a part begins or ends may be the part's own."""
 
@@ -26,10 +29,25 @@ class ClipPart:
     t_end_s: float
 
 
-def parts_of(t_start_s: float, t_end_s: float, longest_s: float) -> list[ClipPart]:
-    """The parts of a clip: as few as possible, of equal length, each at most ``longest_s``.
+def parts_of_clip(spans: Iterable[tuple[float, float]], longest_s: float) -> list[ClipPart]:
+    """The parts of a clip whose segments last from and to these times, in order.
 
-    Times are whole milliseconds, as keyframes have them, but for the clip's own ends.
+    What is disconnected, because a live source was away in between, is divided by itself: no part has a gap in it.
+    """
+    stretches: list[tuple[float, float]] = []
+    for start_s, end_s in spans:
+        if stretches and start_s - stretches[-1][1] < _SAME_S:
+            stretches[-1] = stretches[-1][0], end_s
+        else:
+            stretches.append((start_s, end_s))
+    parts = [part for stretch in stretches for part in parts_of(*stretch, longest_s)]
+    return [replace(part, part_id=f"p{number:04}") for number, part in enumerate(parts)]
+
+
+def parts_of(t_start_s: float, t_end_s: float, longest_s: float) -> list[ClipPart]:
+    """The parts of a stretch: as few as possible, of equal length, each at most ``longest_s``.
+
+    Times are whole milliseconds, as keyframes have them, but for the stretch's own ends.
     """
     length_s, overlap_s = t_end_s - t_start_s, min(OVERLAP_S, longest_s / 4)
     count = max(1, math.ceil(round((length_s - overlap_s) / (longest_s - overlap_s), 9)))
@@ -68,12 +86,24 @@ def _joined(first: list[Action], second: list[Action], start_s: float, end_s: fl
     inside_s = [t_s for t_s in edges_s if start_s + _EDGE_S <= t_s <= end_s - _EDGE_S]
     change_s = min(inside_s, key=lambda t_s: (abs(t_s - middle_s), t_s), default=middle_s)
     left, right = cut(first, 0.0, change_s), cut(second, change_s, math.inf)
-    if inside_s or not (left and right):
-        return [*left, *right]
-    touches = left[-1].t_end_s == change_s == right[0].t_start_s
-    if not touches or left[-1].active != right[0].active:
-        return [*left, *right]
-    return [*left[:-1], one_action(left[-1], right[0]), *right[1:]]
+    whole = [*left, *right]
+    if not inside_s and left and right and _go_on(left[-1], right[0], change_s):
+        whole = [*left[:-1], one_action(left[-1], right[0]), *right[1:]]
+    others = [*cut(second, start_s, change_s), *cut(first, change_s, end_s)]
+    return sorted([*whole, *outside(others, whole)], key=lambda action: action.t_start_s)
+
+
+def _go_on(first: Action, second: Action, t_s: float) -> bool:
+    """Whether what is done before a time goes on after it: both are active, or nothing is done in both."""
+    return first.t_end_s == t_s == second.t_start_s and first.active == second.active
+
+
+def outside(actions: Iterable[Action], others: Sequence[Action]) -> list[Action]:
+    """What of the actions lies in no other one, where that is a second or more: an edge may be the part's own."""
+    pieces = list(actions)
+    for other in others:
+        pieces = [*cut(pieces, 0.0, other.t_start_s), *cut(pieces, other.t_end_s, math.inf)]
+    return [piece for piece in pieces if piece.t_end_s - piece.t_start_s >= _EDGE_S]
 
 
 def one_action(first: Action, second: Action) -> Action:

@@ -5,6 +5,7 @@ The raw responses on disk are the state: what was answered is not asked again, a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,7 @@ from models.annotators.response.parse import AnswerError
 from models.annotators.table import name_of
 from stream.annotation.client import AnnotatorClient
 from stream.annotation.clip_outcomes import FailedPart, in_segments, outcome_of, part_annotated, part_failed
-from stream.annotation.clip_parts import ClipPart, joined_actions, parts_of
+from stream.annotation.clip_parts import ClipPart, joined_actions, parts_of_clip
 from stream.annotation.clip_requests import actions_in_part, description_of, request_for, segments_of
 from stream.annotation.cost import cost_of
 from stream.annotation.factory import context_for
@@ -61,9 +62,10 @@ class ClipWork(AnnotationWork):
     def _describe(self, log: ResumableLog, closed: Sequence[SegmentClosed]) -> bool:
         if not closed:
             return False
-        parts = parts_of(closed[0].t_start_s, closed[-1].t_end_s, self._longest_s)
+        parts = parts_of_clip(((each.t_start_s, each.t_end_s) for each in closed), self._longest_s)
         done = self._outcomes_of(parts)
-        waiting = [part for part in parts if not isinstance(done.get(part.part_id), PartAnnotated)]
+        known = self._actions_of_parts([each for each in parts if _is_described(done.get(each.part_id))], closed)
+        waiting = [part for part in parts if part.part_id not in known]
         if waiting:
             self._request(log, closed, parts, waiting, done)
         if is_settled := self._settle(log, closed, parts):
@@ -153,9 +155,11 @@ class ClipWork(AnnotationWork):
                 at_ms = in_ms(segment.t_start_s) + round(frame.t_s * 1000)
                 if start_ms <= at_ms < in_ms(part.t_end_s):
                     frames.append(RequestFrame((at_ms - start_ms) / 1000, frame.jpeg))
+            work.cache.release(segment.t_start_s, segment.t_end_s)  # a small cache need not hold those of all segments
         if not frames:
             raise FramesMissingError("it has no keyframe")
-        if len({(each.keyframe_width_px, each.keyframe_height_px) for each in segments if each.keyframes}) > 1:
+        sizes = {(each.keyframe_width_px, each.keyframe_height_px) for each in segments if each.keyframes}
+        if len(sizes) > 1 or (0, 0) in sizes:
             raise FramesMissingError("its keyframes are of several sizes")
         return tuple(frames)
 
@@ -190,14 +194,15 @@ class ClipWork(AnnotationWork):
     def _settle(self, log: ResumableLog, closed: Sequence[SegmentClosed], parts: Sequence[ClipPart]) -> bool:
         """Write the actions of the clip, then the outcomes of segments that have changed; whether any has."""
         of_parts = self._outcomes_of(parts)
-        described, failed = list[ClipPart](), list[FailedPart]()
-        for part in parts:
-            outcome = of_parts[part.part_id]
-            if isinstance(outcome, PartFailed):
-                failed.append(FailedPart(part, outcome.reason))
-            else:
-                described.append(part)
-        actions = self._actions(described, closed)
+        failed = [
+            FailedPart(part, outcome.reason)
+            for part in parts
+            if isinstance(outcome := of_parts[part.part_id], PartFailed)
+        ]
+        described = [part for part in parts if _is_described(of_parts[part.part_id])]
+        of_described = self._actions_of_parts(described, closed)
+        joined = joined_actions([(part, of_described[part.part_id]) for part in described])
+        actions = [each for action in joined if (each := in_segments(action, closed)) is not None]
         recorded = {
             event.segment_id: event
             for event in read_events(self._layout.events)
@@ -206,19 +211,28 @@ class ClipWork(AnnotationWork):
         wanted = (outcome_of(segment, self._annotator, actions, described, failed) for segment in closed)
         named = (replace(outcome, annotation_name=self._target.recorded_name) for outcome in wanted)
         changed = [outcome for outcome in named if recorded.get(outcome.segment_id) != outcome]
-        if changed:
+        if changed or not self._target.layout.annotations.exists():
             write_annotations(self._target.layout.annotations, numbered(actions))
         for of_segment in changed:
             self._view.event(log.append(of_segment))
         return bool(changed)
 
-    def _actions(self, parts: Sequence[ClipPart], closed: Sequence[SegmentClosed]) -> list[Action]:
-        """The actions of the whole clip, from the raw responses for its described parts."""
+    def _actions_of_parts(
+        self, described: Iterable[ClipPart], closed: Sequence[SegmentClosed]
+    ) -> dict[str, list[Action]]:
+        """The actions of described parts, from their raw responses.
+
+        A part whose raw response is gone, or was changed so that it answers nothing, is left out.
+        """
         last = {each.segment_id: each for each in read_responses(self._target.layout.raw_responses)}
-        answers = ((part, last[part.part_id]) for part in parts)
-        of_parts = [
-            (part, actions_in_part(part, answer, closed))
-            for part, answer in answers
-            if isinstance(answer, AnnotationAnswer)
-        ]
-        return [in_segments(action, closed) for action in joined_actions(of_parts)]
+        found: dict[str, list[Action]] = {}
+        for part in described:
+            answer = last.get(part.part_id)
+            with suppress(AnswerError):
+                if isinstance(answer, AnnotationAnswer):
+                    found[part.part_id] = actions_in_part(part, answer, closed)
+        return found
+
+
+def _is_described(outcome: PartOutcome | None) -> bool:
+    return isinstance(outcome, PartAnnotated)

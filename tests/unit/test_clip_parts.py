@@ -17,7 +17,7 @@ from models.annotators.context import (
 from models.annotators.response.parse import RAW_CHARS_MAX
 from models.annotators.response.schema import ACTIONS_MAX
 from stream.annotation.clip_outcomes import FailedPart, in_segments, outcome_of
-from stream.annotation.clip_parts import OVERLAP_S, ClipPart, joined_actions, parts_of
+from stream.annotation.clip_parts import OVERLAP_S, ClipPart, joined_actions, parts_of, parts_of_clip
 from stream.pipeline.facts import SegmentClosed
 from stream.records.schema.annotations import Action, Ecot
 from stream.records.schema.events import SegmentAnnotated, SegmentFailed
@@ -89,6 +89,40 @@ def test_an_action_over_the_whole_overlap_is_one(first: str, second: str, expect
     assert joined(*parts) == expected
 
 
+def test_what_only_the_other_part_says_stays() -> None:
+    """The change-over is at 25 s: the first part says nothing of 22 to 25 s, and the second one nothing from 25 s."""
+    first = [action(0.0, 22.0, "a"), action(25.0, 30.0, "b")]
+    second = [action(21.0, 25.0, "A"), action(30.5, 50.0, "C")]
+    assert joined(((0.0, 30.0), first), ((20.0, 50.0), second)) == [
+        (0.0, 22.0, "a"), (22.0, 25.0, "A"), (25.0, 30.0, "b"), (30.5, 50.0, "C"),
+    ]  # fmt: skip
+
+
+def test_less_than_a_second_that_only_the_other_part_says_goes() -> None:
+    """The two parts see the same edge at two times."""
+    parts = ((0.0, 30.0), [action(0.0, 24.2, "a")]), ((20.0, 50.0), [action(20.0, 25.0, "A"), action(25.0, 50.0, "B")])
+    assert joined(*parts) == [(0.0, 24.2, "a"), (25.0, 50.0, "B")]
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 90.0), st.booleans()), min_size=1, max_size=8), st.floats(8.0, 60.0))
+def test_no_part_has_a_gap_in_it(lengths: list[tuple[float, bool]], longest_s: float) -> None:
+    """Segments, some of them after a gap of 3 s: parts cover them all, are numbered, and lie in what is connected."""
+    spans, end_s = list[tuple[float, float]](), 0.0
+    for length_s, is_after_gap in lengths:
+        start_s = end_s + 3.0 * is_after_gap
+        end_s = start_s + length_s
+        spans.append((start_s, end_s))
+    parts = parts_of_clip(spans, longest_s)
+    assert [part.part_id for part in parts] == [f"p{number:04}" for number in range(len(parts))]
+    gaps = [(one[1], other[0]) for one, other in pairwise(spans) if one[1] < other[0]]
+    assert all(part.t_end_s <= start_s or part.t_start_s >= end_s for part in parts for start_s, end_s in gaps)
+    for start_s, end_s in spans:
+        assert all(
+            any(part.t_start_s <= t_s <= part.t_end_s for part in parts)
+            for t_s in (start_s, (start_s + end_s) / 2, end_s)
+        )
+
+
 def test_a_part_that_failed_leaves_a_gap() -> None:
     """The parts beside it share no time, and keep all they said."""
     parts = ((0.0, 30.0), [action(0.0, 30.0, "a")]), ((40.0, 70.0), [action(40.0, 70.0, "b")])
@@ -136,12 +170,14 @@ SEGMENTS = [
 
 def test_an_action_names_all_its_segments() -> None:
     """First the one in which most of it lies, whose kind it has; one that stays in a segment names no others."""
-    found = in_segments(action(9.0, 20.0, "a"), SEGMENTS)
+    found, alone = (in_segments(action(*span, "a"), SEGMENTS) for span in ((9.0, 20.0), (10.0, 12.0)))
+    assert found is not None
+    assert alone is not None
     assert (found.segment_id, found.segment_ids, found.kind) == ("s0002", ("s0000", "s0001", "s0002"), "typical")
     assert found.segments == found.segment_ids
-    alone = in_segments(action(10.0, 12.0, "a"), SEGMENTS)
     assert (alone.segment_id, alone.segment_ids, alone.segments) == ("s0001", (), ("s0001",))
     assert "segment_ids" not in alone.model_dump_json()
+    assert in_segments(action(30.0, 31.0, "a"), SEGMENTS) is None
 
 
 def test_the_outcome_of_a_segment_follows_from_the_actions_in_it() -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from models.annotators.qwen.annotator import PIXELS_MAX
 from models.annotators.qwen.frames import shown_size, video_input
@@ -55,6 +57,25 @@ def test_size_that_is_shown_is_left_alone(theirs: Any, side_px: int) -> None:  #
             wanted = their_size(theirs, width_px, height_px, side_px)
             assert max(abs(mine - other) for mine, other in zip(ours, wanted, strict=True)) <= 2 * side_px
             assert math.prod(ours) >= math.prod(wanted)
+
+
+@pytest.mark.parametrize(("side_px", "squares_min"), [(28, 4), (32, 64)])
+@pytest.mark.parametrize("pixels_max", [PIXELS_MAX, PIXELS_MAX // 2])
+@given(width_px=st.integers(1, 8192), height_px=st.integers(1, 8192))
+def test_any_shape_is_left_alone(
+    theirs: Any,  # noqa: ANN401
+    side_px: int,
+    squares_min: int,
+    pixels_max: int,
+    width_px: int,
+    height_px: int,
+) -> None:
+    """As a server is sent it, also after it has refused larger ones; shapes beyond 1:200 ``smart_resize`` refuses."""
+    ours = shown_size(width_px, height_px, side_px=side_px, pixels_max=pixels_max, squares_min=squares_min)
+    assume(max(ours) <= 200 * min(ours))
+    bounds = {"min_pixels": squares_min * side_px**2, "max_pixels": pixels_max}
+    height, width = theirs.smart_resize(ours[1], ours[0], factor=side_px, **bounds)
+    assert (width, height) == ours
 
 
 @pytest.mark.parametrize(
