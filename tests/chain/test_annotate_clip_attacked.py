@@ -131,6 +131,7 @@ def test_any_answer_is_actions_or_a_reason(tmp_path: Path, name: str, more: Mapp
     assert {each.event for each in outcomes} == {"segment.failed" if fails else "segment.annotated"}
 
 
+@pytest.mark.slow
 def test_a_clip_of_twenty_minutes(tmp_path: Path) -> None:
     """Of 240 segments: parts that overlap, and one action over everything as each of them sees it."""
     cut: ClosedBy = "max_duration"
