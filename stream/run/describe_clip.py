@@ -101,7 +101,12 @@ class ClipWork(AnnotationWork):
         work = self._load([segment for part in waiting for segment in segments_of(part, closed)])
         self._begin(log)
         path = self._target.layout.raw_responses
-        on_disk = {each.segment_id: each for each in read_responses(path) if each.segment_id not in done}
+        answered = self._actions_of_parts(waiting, closed)  # also one that failed before: it was asked again
+        on_disk = {
+            each.segment_id: each
+            for each in read_responses(path)
+            if each.segment_id not in done or each.segment_id in answered
+        }
         raw = RawResponses(path)
         try:
             self._let_go(work.cache, closed, parts, done)
@@ -217,16 +222,14 @@ class ClipWork(AnnotationWork):
             self._view.event(log.append(of_segment))
         return bool(changed)
 
-    def _actions_of_parts(
-        self, described: Iterable[ClipPart], closed: Sequence[SegmentClosed]
-    ) -> dict[str, list[Action]]:
-        """The actions of described parts, from their raw responses.
+    def _actions_of_parts(self, parts: Iterable[ClipPart], closed: Sequence[SegmentClosed]) -> dict[str, list[Action]]:
+        """The actions of parts, from their last raw responses.
 
         A part whose raw response is gone, or was changed so that it answers nothing, is left out.
         """
         last = {each.segment_id: each for each in read_responses(self._target.layout.raw_responses)}
         found: dict[str, list[Action]] = {}
-        for part in described:
+        for part in parts:
             answer = last.get(part.part_id)
             with suppress(AnswerError):
                 if isinstance(answer, AnnotationAnswer):

@@ -166,6 +166,24 @@ def test_a_part_whose_answer_is_gone_is_asked_again(tmp_path: Path, damage: Call
     assert actions_of(layout) == before
 
 
+def test_a_part_that_was_asked_again_is_not_paid_twice(tmp_path: Path) -> None:
+    """Killed after the good response to a part that had failed, and before its event: the next call takes it."""
+
+    def fails(batch: Batch) -> Iterator[AnnotationResponse]:
+        for request in batch:
+            yield answer_to(request, "nonsense" if request.segment_id == "p0001" else words(request, [(0, 50)]))
+
+    layout = run_of(tmp_path, clip(USUAL))
+    describe(layout, FakeAnnotator(fails), IN_PARTS)
+    begun = layout.events.read_bytes()
+    describe(layout, FakeAnnotator(said([(0, 50)])), IN_PARTS)
+    whole = actions_of(layout)
+    layout.events.write_bytes(begun)
+    fake = FakeAnnotator()
+    describe(layout, fake, IN_PARTS)
+    assert (fake.requests, actions_of(layout)) == ([], whole)
+
+
 def test_actions_that_are_gone_are_written_again(tmp_path: Path) -> None:
     """From the raw responses, without a request."""
     layout = run_of(tmp_path, clip(USUAL))

@@ -15,6 +15,7 @@ from models.annotators.annotator import (
 from stream.runtime.annotator_service.messages import REPLIES, REQUESTS, Described, DescribeRequest
 from stream.runtime.annotator_service.shared import SegmentsRequest, SharedAnnotator
 from tests.support.noise_segments import noise_segments
+from tests.support.preceding_requests import with_preceding
 
 
 class _Backwards:
@@ -96,10 +97,11 @@ def test_a_client_that_has_gone_has_nothing_described() -> None:
 @pytest.mark.parametrize("segments", [1, 3])
 def test_messages_hold_frames_and_responses(segments: int) -> None:
     """They come out of the codec as they went in."""
-    asked = DescribeRequest(4, noise_segments(segments, frames=3), is_alone=False)
+    asked = DescribeRequest(4, [*map(with_preceding, noise_segments(segments, frames=3))], is_alone=False)
     decoded = REQUESTS.decode(REQUESTS.encode(asked))
     assert isinstance(decoded, DescribeRequest)
-    assert [replace(each, frames=tuple(each.frames)) for each in decoded.segments] == asked.segments
+    as_tuples = [replace(each, frames=tuple(each.frames), preceding=tuple(each.preceding)) for each in decoded.segments]
+    assert as_tuples == asked.segments
     answer = AnnotationAnswer("s0", "d", "{}", 3, 10, 20, 1.5, [1000, 1000], [0.0, 0.5], "annotate-v3")
     reply = Described(instance="i", facts={"model": "m"}, request=4, response=answer)
     assert REPLIES.decode(REPLIES.encode(reply)) == reply
