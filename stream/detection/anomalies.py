@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from stream.detection.centroid import unit_rows
-from stream.detection.detector import CausalDetector
+from stream.detection.detector import CausalDetector, Change, Step
 from stream.detection.offline import detect_offline, window_edges_s
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds
@@ -54,17 +55,15 @@ def find_causally(embeddings: npt.NDArray[np.floating], times_s: Float64, option
     """
     detector = CausalDetector(options)
     steps = [detector.push(float(t_s), unit) for t_s, unit in zip(times_s, unit_rows(embeddings), strict=True)]
-    openings = [step for step in steps if step.change and step.change.kind == "anomalous"]
-    ends_s = [step.change.t_s for step in steps if step.change and step.change.kind == "typical"]
-    last = detector.finish()
-    ends_s.append(last.t_s if last else float(window_edges_s(times_s)[-1]))
+    changes: list[tuple[Step | None, Change]] = [(step, step.change) for step in steps if step.change]
+    changes += [(steps[-1], change) for change in detector.finish()]
     scores = np.array([step.score for step in steps], dtype=np.float64)
+    end_s = float(window_edges_s(times_s)[-1])
     anomalies = []
-    for opening, end_s in zip(openings, ends_s, strict=False):
-        if opening.change and opening.thresholds:
-            start_s = opening.change.t_s
-            inside = scores[(start_s <= times_s) & (times_s < end_s)]
-            anomalies.append(_measured(start_s, end_s, inside, opening.thresholds, opening.t_start_s))
+    for (opening, change), (_, following) in pairwise([*changes, (None, Change(end_s, "typical", "end_of_stream"))]):
+        if opening and opening.thresholds and change.kind == "anomalous":
+            inside = scores[(change.t_s <= times_s) & (times_s < following.t_s)]
+            anomalies.append(_measured(change.t_s, following.t_s, inside, opening.thresholds, opening.t_start_s))
     return anomalies
 
 

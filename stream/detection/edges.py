@@ -24,16 +24,29 @@ class Onset(NamedTuple):
     """Sum over its windows of the height above theta_on, in units of theta_on - median, each clipped to -1 to 1."""
 
 
-def onset(scores: Float64, thresholds: Thresholds) -> Onset:
+def onset(scores: Float64, thresholds: Thresholds, fade_ratio: float) -> Onset:
     """The tail of ``scores`` (n,), n >= 1, with the most evidence. No window counts for more than 1, so that a single
-    outlier is little evidence."""
+    outlier is little evidence. It begins where a share of its mean height is reached, as it ends where that is lost."""
     rise = thresholds.on - thresholds.median
     tails = np.cumsum(np.clip((scores[::-1] - thresholds.on) / rise, -1, 1))
     longest = int(np.argmax(tails))
-    return Onset(len(scores) - 1 - longest, float(tails[longest]))
+    start = len(scores) - 1 - longest
+    heights = scores[start:] - thresholds.median
+    return Onset(start + int(np.argmax(heights >= fade_ratio * heights.mean())), float(tails[longest]))
 
 
-def offset(scores: Float64, level: float) -> int:
-    """Index at which the most recent stretch below ``level`` begins: the start of the tail of ``scores`` (n,), possibly
-    empty, that falls below the level by the largest sum."""
-    return len(scores) - int(np.argmax(np.cumsum(np.append(0.0, level - scores[::-1]))))
+class Offset(NamedTuple):
+    """The most recent stretch below a level."""
+
+    start: int
+    """Index of its first window; the number of scores if there is none."""
+    depth: float
+    """Sum over its windows of the depth below the level, in units of level - median, each clipped to -1 to 1."""
+
+
+def offset(scores: Float64, level: float, median: float) -> Offset:
+    """The tail of ``scores`` (n,), possibly empty, with the greatest depth. No window counts for more than 1."""
+    depths = np.clip((level - scores[::-1]) / (level - median), -1, 1)
+    tails = np.cumsum(np.append(0.0, depths))
+    longest = int(np.argmax(tails))
+    return Offset(len(scores) - longest, float(tails[longest]))

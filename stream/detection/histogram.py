@@ -10,7 +10,7 @@ from stream.detection.thresholds import WeightedSamples
 from stream.pipeline.stage import State
 from stream.pipeline.state import take
 
-BINS = 4096
+BINS = 2048
 FINEST_EXPONENT = -30
 FORGOTTEN = 1e-6
 """A bin whose weight has decayed below this fraction of a sample counts as empty."""
@@ -51,6 +51,12 @@ class DecayingHistogram:
             self._coarsen()
             index >>= 1
         self._weights[index - self._first] += 1
+
+    def absorb(self, other: DecayingHistogram) -> None:
+        """Add the samples of another one, rounded to whole ones, each at the middle of its bin."""
+        for value, weight in zip(*other.points(), strict=True):
+            for _ in range(round(float(weight))):
+                self.add(float(value))
 
     def points(self) -> WeightedSamples:
         """The centres of the bins that are not empty, with their weights."""

@@ -37,40 +37,26 @@ class DetectorOptions(OptionGroup):
     )
     floor_mads: float = option(
         4.7,
-        "Minimum distance of theta_on above the median, in robust standard deviations (1.4826 MAD).",
+        "Distance of theta_on above the median, in robust standard deviations (1.4826 MAD).",
         identity=True,
         ge=0,
         le=1000,
     )
     settle_windows: float = option(
-        40.0,
-        "After n windows, that minimum is multiplied by 1 + (this / n)^2: a spread estimated from few "
+        15.0,
+        "After n windows, that distance is multiplied by 1 + (this / n)^2: a spread estimated from few "
         "windows is unreliable.",
         identity=True,
         ge=0,
         le=1_000_000,
     )
-    floor_ratio: float = option(
-        0.05,
-        "Minimum distance of theta_on above the median, as a share of the median, however small the spread.",
+    fast_rate: float = option(
+        1e-5,
+        "Chance, for a window of usual work, that the lowest of the last four unsmoothed scores exceeds the limit of "
+        "the fast test; an anomaly also opens there.",
         identity=True,
-        ge=0,
-        le=1000,
-    )
-    separability: float = option(
-        0.75,
-        "Otsu's threshold is used only if its two classes explain this share of the variance (uniform scores: 0.75).",
-        identity=True,
-        ge=0,
-        le=1,
-    )
-    otsu_cap_mads: float = option(
-        20.0,
-        "Otsu's threshold raises theta_on at most to this many robust standard deviations above the "
-        "median, so that an extreme anomaly does not hide the next one.",
-        identity=True,
-        ge=0,
-        le=1_000_000,
+        gt=0,
+        le=0.1,
     )
     hysteresis: float = option(
         0.5, "theta_off = median + this * (theta_on - median) (published).", identity=True, ge=0, le=1
@@ -81,12 +67,12 @@ class DetectorOptions(OptionGroup):
     debounce_off: int = option(
         3, "Consecutive windows below theta_off that close an anomaly (published).", identity=True, ge=1, le=10_000
     )
-    quiet_windows: int = option(
-        8,
-        "An anomaly also closes after this many windows with a normal unsmoothed score: the moving "
-        "average lags behind.",
+    quiet_windows: float = option(
+        2.5,
+        "An anomaly closes once its unsmoothed score has been normal again for so many windows; a window counts from "
+        "-1 to 1 (at the median or below).",
         identity=True,
-        ge=1,
+        gt=0,
         le=1_000_000,
     )
     evidence: float = option(
@@ -111,6 +97,21 @@ class DetectorOptions(OptionGroup):
         identity=True,
         ge=1,
         le=LONGEST_WAIT_S,
+    )
+    mode_windows: int = option(
+        50,
+        "Work that was anomalous and returns is usual once so many windows of it have been seen.",
+        identity=True,
+        ge=10,
+        le=1_000_000,
+    )
+    sure_windows: int = option(
+        60,
+        "An anomaly that begins when fewer windows of usual work are known is announced when it ends: it may be the "
+        "usual work.",
+        identity=True,
+        ge=0,
+        le=1_000_000,
     )
     max_segment_s: float = option(
         30.0, "Longest segment, in seconds; longer stretches are cut.", identity=True, ge=1, le=3600

@@ -60,8 +60,8 @@ def replay(
             steps.append(detector.push(start_s, unit))
             items += [*segmenter.begin(start_s), *segmenter.window(steps[-1], unit, start_s)]
             sketches.append(sketch(unit))
-    change = detector.finish()
-    items += segmenter.change(change, t_end_s) if change else ()
+    for change in detector.finish():
+        items += segmenter.change(change, t_end_s)
     items += segmenter.end(t_end_s, "end_of_stream")
     return Replay(
         steps,

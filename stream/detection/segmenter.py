@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
@@ -34,11 +35,19 @@ class _Window(NamedTuple):
     """Whether it has a unit vector, from which the detector can tell anything."""
     is_judged: bool
     """Whether its score was compared with thresholds."""
+    mode: int | None
+    """Which usual work it belongs to, if to any."""
 
 
 def _state(kind: object) -> SegmentKind:
     """The detector's state in a segment of this kind: typical until it finds something else."""
     return "anomalous" if kind == "anomalous" else "typical"
+
+
+def _most_common(windows: list[_Window]) -> int | None:
+    """The usual work that most of these windows belong to, the lower number if two have as many; None if to none."""
+    counts = Counter(window.mode for window in windows if window.mode is not None)
+    return min(counts, key=lambda mode: (-counts[mode], mode), default=None)
 
 
 def number_of(segment_id: str) -> int:
@@ -84,7 +93,9 @@ class Segmenter:
 
     def window(self, step: Step, unit: Float64 | None, known_s: float) -> Segments:
         """Take a window with its unit vector (None if it has none) and the detector's result for it."""
-        self._windows.append(_Window(step.t_start_s, step.score, unit is not None, step.thresholds is not None))
+        self._windows.append(
+            _Window(step.t_start_s, step.score, unit is not None, step.thresholds is not None, step.mode)
+        )
         if unit is not None:
             self._recent.add(step.t_start_s, unit)
         if step.thresholds is not None:
@@ -92,13 +103,17 @@ class Segmenter:
             self._judged_from_s = step.t_start_s if self._judged_from_s is None else self._judged_from_s
         if step.change:
             yield from self.change(step.change, known_s)
-        if not (step.pending and step.t_start_s - self._open_since() <= 2 * self._options.max_segment_s):
+        if step.held_from_s is not None:
+            yield from self._cut(step.held_from_s, known_s)
+        elif not (step.pending and step.t_start_s - self._open_since() <= 2 * self._options.max_segment_s):
             yield from self._cut(step.t_start_s, known_s)
 
     def change(self, change: Change, known_s: float) -> Segments:
         """Switch to the other kind at the time of the change, but not at the start of the open segment."""
         yield from self._cut(change.t_s, known_s)
-        second_s = next(window.t_s for window in self._windows if window.t_s > self._open_since())
+        second_s = next((window.t_s for window in self._windows if window.t_s > self._open_since()), None)
+        if second_s is None:
+            return  # it was cut at its last window: there is nothing to divide
         yield from self._turn(max(change.t_s, second_s), change.closed_by, change.kind, known_s)
 
     def end(self, t_s: float, closed_by: ClosedBy) -> Segments:
@@ -133,7 +148,9 @@ class Segmenter:
             "next_s": self._next_s,
             "kind": self._kind,
             "stretch_start_s": self._stretch_start_s,
-            "windows": [[each.t_s, each.score, int(each.is_usable), int(each.is_judged)] for each in self._windows],
+            "windows": [
+                [each.t_s, each.score, int(each.is_usable), int(each.is_judged), each.mode] for each in self._windows
+            ],
             "thresholds": None if t is None else [t.median, t.on, t.off],
             "judged_from_s": self._judged_from_s,
             "activity": self._activity.snapshot(),
@@ -147,7 +164,9 @@ class Segmenter:
         self._kind = _state(state["kind"])
         self._stretch_start_s = take(state, "stretch_start_s", float)
         windows = take(state, "windows", list)
-        self._windows = [_Window(t_s, score, bool(usable), bool(judged)) for t_s, score, usable, judged in windows]
+        self._windows = [
+            _Window(t_s, score, bool(usable), bool(judged), mode) for t_s, score, usable, judged, mode in windows
+        ]
         thresholds = take_optional(state, "thresholds", list)
         self._thresholds = Thresholds(*thresholds) if thresholds else None
         self._judged_from_s = take_optional(state, "judged_from_s", float)
@@ -201,6 +220,7 @@ class Segmenter:
             period_s=period_s,
             cycles=(end_s - start_s) / period_s if period_s else None,
             judged_from_s=next((max(window.t_s, start_s) for window in inside if window.is_judged), None),
+            mode=_most_common(inside) if kind == "typical" else None,
             activity=level.moving_share,
             head_motion=level.head_widths_s,
             idle_s=round(sum(span.t_end_s - span.t_start_s for span in level.idle), 6),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +15,16 @@ MAD_TO_SIGMA = 1.4826
 """1 / the upper quartile of the standard normal distribution: scales a MAD to a standard deviation."""
 SMALLEST_RISE = 1e-6
 """Cosine differences below this are rounding errors (float32 embeddings)."""
+
+LOWEST_OF = 4
+"""The fast test looks at the lowest of so many scores in a row: one or two outliers do not count."""
+FAST_RISES = 1.5
+"""The limit of the fast test is at least so many times as far above the median as theta_on is: scores spread more where
+they are not smoothed."""
+TAIL_SETTLES = 4.0
+"""A tail, of which there are few samples, takes so many times as many windows to settle."""
+TAIL_FROM = 0.9
+"""The quantile from which on samples are the tail."""
 
 
 class WeightedSamples(NamedTuple):
@@ -41,6 +52,8 @@ class Thresholds:
     median: float
     on: float
     off: float
+    fast: float = math.inf
+    """An anomaly also opens once ``LOWEST_OF`` unsmoothed scores in a row lie above this."""
 
 
 def weighted_samples(samples: Float64) -> WeightedSamples:
@@ -79,17 +92,40 @@ def otsu(points: WeightedSamples) -> OtsuSplit:
     return OtsuSplit(float(values[best] + values[best + 1]) / 2, float(between[best]) / variance)
 
 
-def causal_thresholds(normal: WeightedSamples, seen: WeightedSamples, options: DetectorOptions) -> Thresholds:
-    """The current thresholds, from the smoothed scores so far.
+def tail_limit(points: WeightedSamples, probability: float) -> float:
+    """The value that a sample exceeds with ``probability``, at most 1 - ``TAIL_FROM``, if its tail is exponential.
 
-    ``normal`` are the scores of the usual work, ``seen`` are all scores. theta_on is Otsu's threshold of ``seen`` if
-    those have two classes at all (Otsu finds a split in any noise), limited to a floor and a cap in robust standard
-    deviations of ``normal``.
+    Peaks over a threshold: what exceeds the quantile ``TAIL_FROM`` is taken for exponential with the mean that it has
+    (Siffer, Fouque, Termier, Largouet, "Anomaly detection in streams with extreme value theory", KDD 2017, with a shape
+    of 0).
     """
-    median, sigma = median_and_sigma(normal)
-    few = 1 + (options.settle_windows / float(normal.weights.sum())) ** 2
-    rise = max(options.floor_mads * few * sigma, options.floor_ratio * median, SMALLEST_RISE)
-    split = otsu(seen)
-    if split.separability > options.separability:
-        rise = max(rise, min(split.threshold - median, options.otsu_cap_mads * sigma))
-    return Thresholds(median, median + rise, median + options.hysteresis * rise)
+    values, weights = points
+    reached = np.cumsum(weights)
+    quantile = float(values[np.searchsorted(reached, TAIL_FROM * reached[-1])])
+    beyond = values > quantile
+    if not beyond.any():
+        return quantile
+    mean_excess = float(weights[beyond] @ (values[beyond] - quantile)) / float(weights[beyond].sum())
+    return quantile + mean_excess * math.log((1 - TAIL_FROM) / probability)
+
+
+def causal_thresholds(smoothed: WeightedSamples, lowest: WeightedSamples, options: DetectorOptions) -> Thresholds:
+    """The current thresholds, from the usual work so far.
+
+    ``smoothed`` are its EMA values, ``lowest`` the lowest of each ``LOWEST_OF`` scores in a row, possibly none.
+    theta_on lies ``floor_mads`` robust standard deviations above the median. The limit of the fast test is exceeded
+    with the probability ``fast_rate``. Both are further above the median where they are estimated from few windows.
+    """
+    median, sigma = median_and_sigma(smoothed)
+    rise = max(options.floor_mads * sigma * _widening(smoothed, options.settle_windows), SMALLEST_RISE)
+    fast = math.inf
+    if len(lowest.values):
+        tail = tail_limit(lowest, options.fast_rate) - median
+        few = _widening(lowest, TAIL_SETTLES * options.settle_windows)
+        fast = median + max(few * tail, FAST_RISES * rise)
+    return Thresholds(median, median + rise, median + options.hysteresis * rise, fast)
+
+
+def _widening(samples: WeightedSamples, settle_windows: float) -> float:
+    """The factor of a distance that is estimated from few samples: 1 + (settle_windows / n)^2."""
+    return 1 + (settle_windows / float(samples.weights.sum())) ** 2

@@ -90,6 +90,14 @@ class SegmentClosed(Fact):
         float | None,
         Field(ge=0.0, description="start of its first window that was judged; null: none was, it is in the warm-up"),
     ] = None
+    mode: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="which usual work a typical segment shows, numbered in the order in which they became usual; "
+            "null: not known, or not typical",
+        ),
+    ] = None
     activity: Annotated[
         float | None,
         Field(

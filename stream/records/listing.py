@@ -48,6 +48,7 @@ class ListedSegment(_Listed):
     period_s: float | None
     cycles: float | None
     judged_from_s: float | None = Field(description="start of its first window that was judged; null: none was")
+    mode: int | None = Field(description="which usual work it shows: 0, 1, 2, ...; null: not known, or not typical")
     activity: float | None = Field(description="mean share of the picture that moves independently of the head")
     head_motion: float | None = Field(description="mean speed of the whole picture, in picture widths a second")
     idle_s: float = Field(description="seconds in which nothing moves")
@@ -158,6 +159,7 @@ def _segments(log: Sequence[Event], stem: str, run_dir: str) -> Iterator[ListedS
             period_s=closed.period_s,
             cycles=closed.cycles,
             judged_from_s=closed.judged_from_s,
+            mode=closed.mode,
             activity=closed.activity,
             head_motion=closed.head_motion,
             idle_s=closed.idle_s,

@@ -79,7 +79,7 @@ class Detect(Stage):
 
     def _end(self, t_s: float, closed_by: ClosedBy) -> Iterator[Item]:
         """Close the open segment, if there is one, when the source ends or is lost."""
-        if (change := self._detector.finish()) is not None:
+        for change in self._detector.finish():
             yield from self._segmenter.change(change, t_s)
         yield from self._segmenter.end(t_s, closed_by)
         self._detector.interrupt()

@@ -14,7 +14,7 @@ from stream.pipeline.stage import drive
 from stream.stages.detect import Detect
 
 WINDOW_S = 64 / 30
-SHORT = DetectorOptions(warmup_s=10, settle_windows=5)
+SHORT = DetectorOptions(warmup_s=10, settle_windows=5, sure_windows=0)
 
 
 def embedding(index: int, t_s: float, vector: Iterable[float]) -> Embedding:

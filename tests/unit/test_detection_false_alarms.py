@@ -27,7 +27,7 @@ def test_other_work_in_the_same_clips_is_found() -> None:
 
 def test_a_detector_without_a_floor_fails_the_bench() -> None:
     """The bench can tell: with a threshold at the median it counts alarms."""
-    deaf_to_nothing = DetectorOptions(floor_mads=0, floor_ratio=0.001, evidence=0)
+    deaf_to_nothing = DetectorOptions(floor_mads=0, evidence=0)
     assert len(events(simulated_work(0, 1200), deaf_to_nothing)) > 3
 
 

@@ -1,4 +1,4 @@
-"""The formulas: weighted median, robust spread, Otsu, and the thresholds made of them."""
+"""The formulas: weighted median, robust spread, Otsu, the tail, and the thresholds made of them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.detection.options import DetectorOptions
-from stream.detection.thresholds import causal_thresholds, median_and_sigma, otsu, weighted_median, weighted_samples
+from stream.detection.thresholds import (
+    SMALLEST_RISE,
+    TAIL_FROM,
+    WeightedSamples,
+    causal_thresholds,
+    median_and_sigma,
+    otsu,
+    tail_limit,
+    weighted_median,
+    weighted_samples,
+)
 from stream.pipeline.items import Float64
 from tests.support.properties import examples
 
@@ -70,48 +80,52 @@ def test_separability_of_known_distributions(samples: str, separability: float) 
 
 
 USUAL = weighted_samples(np.random.default_rng(2).normal(0.24, 0.01, 1000))
+NONE = weighted_samples(np.zeros(0))
 FLOOR_ONLY = DetectorOptions(floor_mads=5, settle_windows=0)
 
 
 def test_floor_is_five_robust_deviations() -> None:
-    """Without a second class theta_on is the median + 5 * 1.4826 MAD, and theta_off lies half way."""
-    thresholds = causal_thresholds(USUAL, USUAL, FLOOR_ONLY)
+    """theta_on is the median + 5 * 1.4826 MAD, and theta_off lies half way."""
+    thresholds = causal_thresholds(USUAL, NONE, FLOOR_ONLY)
     median, sigma = median_and_sigma(USUAL)
     assert thresholds.on == pytest.approx(median + 5 * sigma)
     assert thresholds.off == pytest.approx(median + 2.5 * sigma)
+    assert thresholds.fast == np.inf
 
 
 def test_floor_is_wider_where_few_windows_are_known() -> None:
-    """The floor is multiplied by 1 + (settle_windows / n)^2."""
-    thresholds = causal_thresholds(USUAL, USUAL, DetectorOptions(floor_mads=5, settle_windows=500))
-    assert thresholds.on - thresholds.median == pytest.approx(
-        1.25 * (causal_thresholds(USUAL, USUAL, FLOOR_ONLY).on - thresholds.median)
-    )
-
-
-def test_otsu_lifts_the_threshold_between_two_classes() -> None:
-    """Where anomalies were seen, theta_on is Otsu's threshold between them and the usual work."""
-    all_scores = weighted_samples(np.concatenate([USUAL.values, np.random.default_rng(3).normal(0.4, 0.01, 300)]))
-    thresholds = causal_thresholds(USUAL, all_scores, FLOOR_ONLY)
-    assert thresholds.on == otsu(all_scores).threshold > causal_thresholds(USUAL, USUAL, FLOOR_ONLY).on
-
-
-def test_otsu_is_capped() -> None:
-    """One extreme anomaly lifts theta_on no further than 20 robust deviations."""
-    all_scores = weighted_samples(np.concatenate([USUAL.values, np.full(300, 1.5)]))
-    thresholds = causal_thresholds(USUAL, all_scores, FLOOR_ONLY)
-    assert thresholds.on == pytest.approx(thresholds.median + 20 * median_and_sigma(USUAL)[1])
-
-
-def test_otsu_does_not_count_without_separability() -> None:
-    """A long tail is no second class: the floor holds, although Otsu's split lies above it."""
-    tail = weighted_samples(np.concatenate([USUAL.values, np.linspace(0.24, 0.7, 500)]))
-    options = DetectorOptions(floor_mads=1, settle_windows=0, separability=0.95)
-    assert otsu(tail).threshold > causal_thresholds(USUAL, tail, options).on
-    assert causal_thresholds(USUAL, tail, options) == causal_thresholds(USUAL, USUAL, options)
+    """Both limits lie further above the median by 1 + (settle_windows / n)^2."""
+    settled = causal_thresholds(USUAL, USUAL, DetectorOptions(floor_mads=1, settle_windows=0))
+    early = causal_thresholds(USUAL, USUAL, DetectorOptions(floor_mads=1, settle_windows=500))
+    assert early.on - early.median == pytest.approx(1.25 * (settled.on - settled.median))
+    assert early.fast - early.median == pytest.approx(5 * (settled.fast - settled.median))
 
 
 def test_a_constant_score_leaves_a_margin() -> None:
-    """Work that repeats exactly has no spread: theta_on still lies 5% above its score."""
+    """Work that repeats exactly has no spread: theta_on still lies above rounding errors of its score."""
     constant = weighted_samples(np.full(100, 0.2))
-    assert causal_thresholds(constant, constant, DetectorOptions()).on == pytest.approx(0.21)
+    thresholds = causal_thresholds(constant, constant, DetectorOptions())
+    assert thresholds.on >= 0.2 + SMALLEST_RISE
+    assert thresholds.fast >= 0.2 + SMALLEST_RISE
+
+
+@pytest.mark.parametrize("probability", [1e-2, 1e-4, 1e-6])
+def test_an_exponential_tail_is_exceeded_as_often_as_it_says(probability: float) -> None:
+    """Of an exponential distribution, whose quantiles are known, the limit is right far beyond the samples."""
+    samples = np.random.default_rng(4).exponential(0.02, 100_000) + 0.1
+    assert tail_limit(weighted_samples(samples), probability) == pytest.approx(
+        0.1 - 0.02 * np.log(probability), rel=0.02
+    )
+
+
+@repeatable
+@given(samples, st.data())
+def test_the_tail_of_weights_is_that_of_repeated_samples(values: Float64, data: st.DataObject) -> None:
+    """A weight of k is the same as k equal samples, and the limit is never below the quantile where the tail begins."""
+    counts = np.array(data.draw(st.lists(st.integers(1, 4), min_size=len(values), max_size=len(values))))
+    order = np.argsort(values, kind="stable")
+    weighted = WeightedSamples(values[order], counts[order].astype(float))
+    repeated = np.repeat(values, counts)
+    limit = tail_limit(weighted, 1e-5)
+    assert limit == pytest.approx(tail_limit(weighted_samples(repeated), 1e-5))
+    assert limit >= np.quantile(repeated, TAIL_FROM, method="inverted_cdf") - 1e-12

@@ -1,6 +1,7 @@
 """Detectors of one clip's windows, at least two of them usable: the causal, the published and the naive one."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,8 +42,7 @@ def causal(series: EmbeddingSeries, options: DetectorOptions) -> Found:
             scored.append((t_start_s, step.score))
         if step.change:
             changes.append((step.change, known_s))
-    if last := detector.finish():
-        changes.append((last, None))
+    changes += [(change, None) for change in detector.finish()]
     at_s, scores = np.array(scored, np.float64).reshape(-1, 2).T
     return _with_events(at_s, scores, _anomalies(changes, series.duration_s))
 
@@ -75,13 +75,10 @@ def _with_events(scored_at_s: Float64, scores: Float64, events: list[Stretch]) -
 
 
 def _anomalies(changes: list[tuple[Change, float | None]], duration_s: float) -> list[Stretch]:
-    """The stretches between two changes, each with the times at which its edges were known; the kinds alternate."""
-    starts, ends = changes[::2], changes[1::2]
-    events = [
+    """The stretches from each anomalous change to the next one, with the times at which their edges were known."""
+    last: tuple[Change, float | None] = (Change(duration_s, "typical", "end_of_stream"), None)
+    return [
         Stretch(start.t_s, end.t_s, opened_at_s, closed_at_s)
-        for (start, opened_at_s), (end, closed_at_s) in zip(starts, ends, strict=False)
+        for (start, opened_at_s), (end, closed_at_s) in pairwise([*changes, last])
+        if start.kind == "anomalous"
     ]
-    if len(starts) > len(ends):
-        start, opened_at_s = starts[-1]
-        events.append(Stretch(start.t_s, duration_s, opened_at_s))
-    return events

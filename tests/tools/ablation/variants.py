@@ -19,12 +19,9 @@ _BEYOND_ALL: Final = 1_000_000
 SETTINGS: Final[dict[str, DetectorOptions]] = {
     "causal": DEFAULT,
     "no EMA": DetectorOptions(alpha=1.0),
-    "Otsu alone": DetectorOptions(floor_mads=0.0, floor_ratio=0.0, separability=0.0, otsu_cap_mads=_BEYOND_ALL),
-    "floor alone": DetectorOptions(separability=1.0),
-    "Otsu always counts": DetectorOptions(separability=0.0),
-    "Otsu without cap": DetectorOptions(otsu_cap_mads=_BEYOND_ALL),
+    "no floor": DetectorOptions(floor_mads=0.0),
     "floor without settling": DetectorOptions(settle_windows=0.0),
-    "floor without ratio": DetectorOptions(floor_ratio=0.0),
+    "no fast test": DetectorOptions(fast_rate=1e-300),
     "no hysteresis": DetectorOptions(hysteresis=1.0),
     "no debounce": DetectorOptions(debounce_on=1, debounce_off=1),
     "closed by the EMA alone": DetectorOptions(quiet_windows=_BEYOND_ALL),
@@ -34,6 +31,8 @@ SETTINGS: Final[dict[str, DetectorOptions]] = {
     "no longest anomaly": DetectorOptions(longest_anomaly_s=LONGEST_WAIT_S),
     "short warm-up": DetectorOptions(warmup_s=5.0),
     "short warm-up, no settling": DetectorOptions(warmup_s=5.0, settle_windows=0.0),
+    "no return": DetectorOptions(mode_windows=_BEYOND_ALL),
+    "nothing held back": DetectorOptions(sure_windows=0),
     "short memory": DetectorOptions(memory_windows=60),
 }
 """The causal detector with one mechanism after the other switched off, as good as off, or made weak."""

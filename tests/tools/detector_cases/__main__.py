@@ -1,0 +1,61 @@
+"""Stage cases, and measure the detector on them.
+
+    python -m tests.tools.detector_cases stage RECORDINGS CASES
+    python -m tests.tools.detector_cases measure CASES
+
+RECORDINGS is a folder with ego/homes, ego/ego4d_site and ego/egodex, short recordings of people at work. CASES is a
+folder outside the repository, in which the windows of every case are stored once.
+"""
+
+from pathlib import Path
+
+import click
+import cv2
+
+from stream.detection.options import DetectorOptions
+from tests.tools.detector_cases.cases import Split, cases
+from tests.tools.detector_cases.footage import recordings
+from tests.tools.detector_cases.measure import table, tally
+from tests.tools.detector_cases.stored import path_of, read_cases, write_case
+from tests.tools.detector_cases.windows import Studio
+
+_FOLDER = click.Path(path_type=Path)
+SPLITS: tuple[Split, Split] = ("chosen", "held-out")
+
+
+@click.group()
+def main() -> None:
+    """How well the causal detector does on staged work."""
+
+
+@main.command()
+@click.argument("recordings_folder", metavar="RECORDINGS", type=_FOLDER)
+@click.argument("folder", metavar="CASES", type=_FOLDER)
+@click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=SPLITS, show_default=True)
+def stage(recordings_folder: Path, folder: Path, splits: tuple[Split, ...]) -> None:
+    """Stage all cases from RECORDINGS and store their windows in CASES; what is there already stays."""
+    cv2.setNumThreads(1)
+    found = recordings(recordings_folder)
+    for split in splits:
+        number = SPLITS.index(split)
+        names, pictures = list(found)[number::2], list(found.values())[number::2]
+        click.echo(f"{split}: {', '.join(names)}")
+        studio = Studio(pictures, seed=10_000 * (number + 1))
+        for case in cases(len(pictures), split):
+            if not path_of(folder, split, case).exists():
+                write_case(folder, split, case, studio.units(case))
+
+
+@main.command()
+@click.argument("folder", metavar="CASES", type=_FOLDER)
+@click.option("--split", type=click.Choice(SPLITS), default="held-out", show_default=True)
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="A constant of the detector.")
+@click.option("--family", "families", multiple=True, help="Only cases whose names begin so.")
+def measure(folder: Path, split: Split, settings: tuple[str, ...], families: tuple[str, ...]) -> None:
+    """Print what is found in the stored CASES: one line a family."""
+    values = dict(setting.split("=", 1) for setting in settings)
+    click.echo(table(tally(read_cases(folder, split, families), DetectorOptions.model_validate(values))))
+
+
+if __name__ == "__main__":
+    main()
