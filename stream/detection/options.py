@@ -55,7 +55,7 @@ class DetectorOptions(OptionGroup):
         "Chance, for a window of usual work, that the lowest of the last four unsmoothed scores exceeds the limit of "
         "the fast test; an anomaly also opens there.",
         identity=True,
-        gt=0,
+        ge=1e-12,
         le=0.1,
     )
     hysteresis: float = option(

@@ -28,7 +28,7 @@ class Insertion:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class StagedCase:
     """One staged clip."""
 
     family: str
@@ -44,50 +44,52 @@ class Case:
         return tuple(each for each in self.insertions if each.is_event)
 
 
-def cases(recordings: int, split: Split) -> Iterator[Case]:
+def cases(recordings: int, split: Split) -> Iterator[StagedCase]:
     """All cases over so many recordings, those with the same usual work side by side."""
     rng = np.random.default_rng({"chosen": 1, "held-out": 2}[split])
     for base in range(min(CLIPS, recordings)):
         others = [(base + int(step)) % recordings for step in rng.permutation(np.arange(1, recordings))]
         for staged in _of_one_clip(base, others, rng):
-            yield Case(staged.family, f"{staged.family} {base}.{staged.name}", *_rest(staged))
+            yield StagedCase(staged.family, f"{staged.family} {base}.{staged.name}", *_rest(staged))
 
 
-def _rest(case: Case) -> tuple[int, int, tuple[Insertion, ...]]:
+def _rest(case: StagedCase) -> tuple[int, int, tuple[Insertion, ...]]:
     return case.recording, case.duration_s, case.insertions
 
 
-def _of_one_clip(base: int, others: Sequence[int], rng: np.random.Generator) -> Iterator[Case]:
+def _of_one_clip(base: int, others: Sequence[int], rng: np.random.Generator) -> Iterator[StagedCase]:
     """The cases with one usual work."""
-    yield Case("usual", "0", base, 2 * CLIP_S)
+    yield StagedCase("usual", "0", base, 2 * CLIP_S)
     for length_s, place in product(LENGTHS_S, range(3)):
         start_s = 70 + 75 * place + int(rng.integers(0, 40))
         event = Insertion(start_s, start_s + length_s, others[place % len(others)])
-        yield Case(f"event {length_s} s", str(place), base, CLIP_S, (event,))
+        yield StagedCase(f"event {length_s} s", str(place), base, CLIP_S, (event,))
     for place, start_s in enumerate((35, 37, 40)):
-        yield Case("first at 35-40 s", str(place), base, CLIP_S, (Insertion(start_s, start_s + 15, others[place]),))
+        yield StagedCase(
+            "first at 35-40 s", str(place), base, CLIP_S, (Insertion(start_s, start_s + 15, others[place]),)
+        )
     for place, start_s in enumerate((0, 9, 18)):
         early = Insertion(start_s, start_s + 12, others[place], is_event=False)
         later_s = 90 + int(rng.integers(0, 100))
         for name, other in (("", others[place + 1]), (", again", others[place])):
             later = Insertion(later_s, later_s + 15, other)
-            yield Case(f"12 s in warm-up{name}", str(place), base, CLIP_S, (early, later))
+            yield StagedCase(f"12 s in warm-up{name}", str(place), base, CLIP_S, (early, later))
     first = Insertion(0, 40, others[0], is_event=False)
-    yield Case("40 s first", "0", base, CLIP_S, (first, Insertion(200, 215, others[1])))
+    yield StagedCase("40 s first", "0", base, CLIP_S, (first, Insertion(200, 215, others[1])))
     again = tuple(Insertion(60 * k + 45, 60 * k + 60, others[0]) for k in range(1, 9))
-    yield Case("eight times", "0", base, 2 * CLIP_S, again)
+    yield StagedCase("eight times", "0", base, 2 * CLIP_S, again)
     yield _varied(base, others, rng, 3)
     yield _varied(base, others, rng, 4)
     yield _varied(base, others, rng, 8)
     if base < 2:
         stations = tuple(Insertion(60 * k, 60 * k + 60, others[0], is_event=False) for k in range(1, 20, 2))
-        yield Case("two stations", "0", base, LONG_S, stations)
+        yield StagedCase("two stations", "0", base, LONG_S, stations)
         late_s = 727 + 60 * int(rng.integers(0, 6))
         one_off = Insertion(late_s, late_s + 15, others[1])
-        yield Case("two stations, one-off", "0", base, LONG_S, (*stations, one_off))
+        yield StagedCase("two stations, one-off", "0", base, LONG_S, (*stations, one_off))
 
 
-def _varied(base: int, others: Sequence[int], rng: np.random.Generator, length_s: int) -> Case:
+def _varied(base: int, others: Sequence[int], rng: np.random.Generator, length_s: int) -> StagedCase:
     """Work that changes every 4-10 s between two recordings, and one event."""
     parts, at_s = [], int(rng.integers(4, 10))
     while at_s < CLIP_S:
@@ -96,4 +98,4 @@ def _varied(base: int, others: Sequence[int], rng: np.random.Generator, length_s
         at_s = until_s + int(rng.integers(4, 10))
     start_s = 120 + int(rng.integers(0, 120))
     event = Insertion(start_s, start_s + length_s, others[1])
-    return Case(f"varied, {length_s} s", "0", base, CLIP_S, (*parts, event))
+    return StagedCase(f"varied, {length_s} s", "0", base, CLIP_S, (*parts, event))

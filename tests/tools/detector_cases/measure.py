@@ -9,7 +9,7 @@ from stream.detection.centroid import unit_vector
 from stream.detection.detector import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.pipeline.items import Float32
-from tests.tools.detector_cases.cases import Case
+from tests.tools.detector_cases.cases import StagedCase
 from tests.tools.detector_cases.stored import WINDOW_S
 
 HIT_IOU = 0.3
@@ -17,7 +17,7 @@ HIT_IOU = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DetectedEvent:
     """An anomaly, with the stream times at which its edges were known."""
 
     start_s: float
@@ -41,12 +41,12 @@ class Tally:
     opening_s: list[float] = field(default_factory=list)
     closing_s: list[float] = field(default_factory=list)
 
-    def add(self, case: Case, anomalies: list[Found]) -> None:
+    def add(self, case: StagedCase, anomalies: list[DetectedEvent]) -> None:
         """Count one case."""
         self.cases += 1
         self.hours += case.duration_s / 3600
         self.anomalous_s += sum(each.end_s - each.start_s for each in anomalies)
-        touched: set[Found] = set()
+        touched: set[DetectedEvent] = set()
         for event in case.events:
             self.events += 1
             near = [each for each in anomalies if each.start_s < event.end_s + WINDOW_S and event.start_s < each.end_s]
@@ -62,13 +62,13 @@ class Tally:
         self.false += len(set(anomalies) - touched)
 
 
-def iou(found: Found, start_s: float, end_s: float) -> float:
+def iou(found: DetectedEvent, start_s: float, end_s: float) -> float:
     """Intersection over union of an anomaly and ``[start_s, end_s)``."""
     both = min(found.end_s, end_s) - max(found.start_s, start_s)
     return max(both, 0.0) / (max(found.end_s, end_s) - min(found.start_s, start_s))
 
 
-def anomalies_of(units: Float32, options: DetectorOptions, duration_s: float) -> list[Found]:
+def anomalies_of(units: Float32, options: DetectorOptions, duration_s: float) -> list[DetectedEvent]:
     """What the causal detector finds in windows (N, K), one a second, each known when it ends."""
     detector = CausalDetector(options)
     changes = []
@@ -77,18 +77,18 @@ def anomalies_of(units: Float32, options: DetectorOptions, duration_s: float) ->
         if step.change:
             changes.append((step.change, t_s + WINDOW_S))
     changes += [(change, duration_s) for change in detector.finish()]
-    found: list[Found] = []
+    found: list[DetectedEvent] = []
     start: tuple[float, float] | None = None
     for change, known_s in changes:
         if change.kind == "anomalous":
             start = (change.t_s, known_s)
         elif start is not None:
-            found.append(Found(start[0], change.t_s, start[1], known_s))
+            found.append(DetectedEvent(start[0], change.t_s, start[1], known_s))
             start = None
-    return found if start is None else [*found, Found(start[0], duration_s, start[1], None)]
+    return found if start is None else [*found, DetectedEvent(start[0], duration_s, start[1], None)]
 
 
-def tally(cases: Iterable[tuple[Case, Float32]], options: DetectorOptions) -> dict[str, Tally]:
+def tally(cases: Iterable[tuple[StagedCase, Float32]], options: DetectorOptions) -> dict[str, Tally]:
     """The sums of each family."""
     families: dict[str, Tally] = {}
     for case, units in cases:

@@ -11,7 +11,7 @@ from models.encoders.encoder import FRAMES, TUBELET_FRAMES, UInt8
 from models.encoders.grid import GridEncoder
 from stream.detection.centroid import unit_rows
 from stream.pipeline.items import Float32, Float64
-from tests.tools.detector_cases.cases import Case
+from tests.tools.detector_cases.cases import StagedCase
 from tests.tools.detector_cases.footage import FPS, endless_work
 
 WINDOW_PICTURES: Final = FRAMES // TUBELET_FRAMES
@@ -38,7 +38,7 @@ class Studio:
         self._seed = seed
         self._usual: tuple[tuple[int, int], UsualWork] | None = None
 
-    def units(self, case: Case) -> Float32:
+    def units(self, case: StagedCase) -> Float32:
         """(N, K) unit vectors, one a second: the case's windows, turned so that K <= N numbers hold them exactly."""
         usual = self._usual_work(case.recording, case.duration_s)
         frames = usual.frames.copy()
