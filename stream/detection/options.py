@@ -53,9 +53,9 @@ class DetectorOptions(OptionGroup):
     fast_rate: float = option(
         1e-5,
         "Chance, for a window of usual work, that the lowest of the last four unsmoothed scores exceeds the limit of "
-        "the fast test; an anomaly also opens there.",
+        "the fast test; an anomaly also opens there. 0: no fast test.",
         identity=True,
-        ge=1e-12,
+        ge=0,
         le=0.1,
     )
     hysteresis: float = option(

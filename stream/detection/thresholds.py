@@ -119,7 +119,7 @@ def causal_thresholds(smoothed: WeightedSamples, lowest: WeightedSamples, option
     median, sigma = median_and_sigma(smoothed)
     rise = max(options.floor_mads * sigma * _widening(smoothed, options.settle_windows), SMALLEST_RISE)
     fast = math.inf
-    if len(lowest.values):
+    if len(lowest.values) and options.fast_rate > 0:
         tail = tail_limit(lowest, options.fast_rate) - median
         few = _widening(lowest, TAIL_SETTLES * options.settle_windows)
         fast = median + max(few * tail, FAST_RISES * rise)

@@ -21,7 +21,7 @@ SETTINGS: Final[dict[str, DetectorOptions]] = {
     "no EMA": DetectorOptions(alpha=1.0),
     "no floor": DetectorOptions(floor_mads=0.0),
     "floor without settling": DetectorOptions(settle_windows=0.0),
-    "no fast test": DetectorOptions(fast_rate=1e-12),
+    "no fast test": DetectorOptions(fast_rate=0),
     "no hysteresis": DetectorOptions(hysteresis=1.0),
     "no debounce": DetectorOptions(debounce_on=1, debounce_off=1),
     "closed by the EMA alone": DetectorOptions(quiet_windows=_BEYOND_ALL),

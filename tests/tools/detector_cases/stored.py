@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stream.pipeline.items import Float32
-from tests.tools.detector_cases.cases import StagedCase, Insertion, Split
+from tests.tools.detector_cases.cases import Insertion, Split, StagedCase
 
 WINDOW_S = 64 / 30
 """Length of a window."""
