@@ -49,8 +49,7 @@ pictures: $(VENV)/.dev-ready demo
 	mv docs/images/demo_detection.png docs/images/detection.png
 	$(BIN)/python -m tests.tools.live_picture runs/demo_clip/demo.mp4 docs/images/live.svg
 	$(BIN)/egoclean-stream report runs/demo --out runs/report.html
-	chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,900 --virtual-time-budget=3000 \
-		--screenshot=docs/images/report.png "file://$$PWD/runs/report.html"
+	$(BIN)/python -m tests.tools.report_picture runs/report.html docs/images/report.png
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -78,5 +78,6 @@ def run(chosen: Chosen, sources: tuple[str, ...]) -> None:
             run_concurrently=together if jobs > 1 else None,
             show_progress=screen.series,
             overwrite=options.output.overwrite,
+            names_results=not is_json,
         )
     sys.exit(code)

@@ -82,16 +82,14 @@ def run_clips(  # noqa: PLR0913 - all are about one batch
     run_concurrently: ConcurrentRun | None = None,
     show_progress: ShowProgress | None = None,
     overwrite: bool = False,
+    names_results: bool = False,
 ) -> int:
-    """Do the job for all clips that ``specs`` name. One clip named by itself is no batch: its errors are raised.
+    """Do the job for all clips that ``specs`` name; returns the exit code.
 
-    ``record`` is the file with the outcomes of a batch; ``run_concurrently`` runs a batch in its own way;
-    ``show_progress`` shows how far it is.
-    ``stream.sources.discover.list_clips`` describes ``download``. With ``overwrite``, every local path must exist
-    before the first job, which may remove results.
-
-    Returns:
-        The exit code.
+    One clip named by itself is no batch: its errors are raised, and with ``names_results`` its last line says where its
+    results are. ``record`` is the file with the outcomes of a batch; ``run_concurrently`` runs a batch in its own way;
+    ``show_progress`` shows how far it is. ``stream.sources.discover.list_clips`` describes ``download``. With
+    ``overwrite``, every local path must exist before the first job, which may remove results.
 
     Raises:
         SourceError: a list of clips cannot be read, or with ``overwrite`` a local path does not exist.
@@ -106,7 +104,10 @@ def run_clips(  # noqa: PLR0913 - all are about one batch
             "with --overwrite every clip must exist, and nothing was removed"
         )
     if [clip.spec for clip in named] == list(specs) and len(named) == 1:
-        return _checked(named[0], job).code
+        outcome = _checked(named[0], job)
+        if names_results and outcome.run_dir is not None and outcome.code in _DONE:
+            write_line(f"run directory: {outcome.run_dir}")
+        return outcome.code
     if record and record.is_file():
         require_known_version(record, record.read_bytes())
     if run_concurrently is not None:
@@ -127,7 +128,7 @@ def run_in_turn(
     left_out: Sequence[LeftOut] = (),
     what: str = "clip",
 ) -> int:
-    """Do the job for each clip in turn, then print a summary.
+    """Do the job for each clip in turn, then print a summary; returns the most severe exit code.
 
     Args:
         clips: As ``stream.sources.discover`` gives them.
@@ -137,9 +138,6 @@ def run_in_turn(
         record: A file for programs, replaced as a whole after each clip.
         left_out: Files that were found beside the clips.
         what: What the summary counts.
-
-    Returns:
-        The most severe exit code.
     """
     ended = _one_by_one(clips, job, write_line, fail_fast=fail_fast)
     return conclude(clips, ended, write_line, record=record, left_out=left_out, what=what)
@@ -176,7 +174,8 @@ def conclude(
         show(_progress(outcomes, len(left)))
         if record:
             write_record(record, outcomes, list(left), others)
-    for line in summary(outcomes, len(outcomes) + len(left), others, what):
+    *lines, last = summary(outcomes, len(outcomes) + len(left), others, what)
+    for line in [*lines, f"{last}; results in {record.parent}" if record else last]:
         write_line(line)
     signalled = [outcome.stopped for outcome in outcomes if outcome.stopped and left]
     return most_severe([*(outcome.code for outcome in outcomes), *signalled])

@@ -45,7 +45,8 @@ def test_a_worker_folder_is_run_clip_by_clip(tmp_path: Path) -> None:
     assert (result.stdout + result.stderr).count("is not a video") == 1
     assert third.startswith(f"  0  {folder}/part000.tar::member.mp4: finished")
     assert fourth.startswith(f"  4  {folder}/torn.mp4: finished")
-    assert total == "3 of 4 clips done, 1 of them with damage, 1 failed; 0:00:06.7 of video; 3 segments, 0 anomalous"
+    found = "3 of 4 clips done, 1 of them with damage, 1 failed; 0:00:06.7 of video; 3 segments, 0 anomalous"
+    assert total == f"{found}; results in {out}"
 
 
 def test_a_compressed_tar_is_run_clip_by_clip(tmp_path: Path) -> None:

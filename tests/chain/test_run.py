@@ -145,6 +145,7 @@ def test_finished_run_is_not_repeated(clip: Path, out: Path) -> None:
     again = run_inline(clip, *GRID, "--out", out)
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
+    assert again.stdout.splitlines()[-1] == f"run directory: {out / 'clip'}"
     assert (out / "clip" / "events.jsonl").read_bytes() == before
     assert run_inline(clip, *GRID, "--out", out, "--overwrite").returncode == 0
     assert (out / "clip" / "events.jsonl").read_bytes() != before

@@ -85,6 +85,20 @@ def test_a_click_and_the_keys_select_segments(browser: Browser, two: Path) -> No
         assert seen.errors == []
 
 
+def test_long_names_of_clips_are_told_apart_in_the_list(browser: Browser, tmp_path: Path) -> None:
+    """By their ends, and each row names its segment; the whole name is shown when the mouse rests on it."""
+    names = [f"factory_001_worker_001_{number:04}" for number in range(2)]
+    runs = [make_report_run(tmp_path, ReportRun(name, segments=2)) for name in (*names, "other")]
+    with opened(browser, written(tmp_path, *runs)) as seen:
+        rows = seen.page.locator("#list .row .where")
+        labels = {row.split("\n")[0] for row in rows.all_inner_texts()}
+        assert labels == {"factory_001_…er_001_0000", "factory_001_…er_001_0001", "other"}
+        expect(rows.filter(has_text="001_0001").last).to_contain_text("s0001 · 0:00:06.0 to 0:00:12.0")
+        assert {*names} < {title.get_attribute("title") for title in rows.locator("b").all()}
+        widths = "(all) => all.map((each) => each.scrollWidth - each.clientWidth)"
+        assert max(rows.locator("b").evaluate_all(widths)) <= 0
+
+
 def test_an_address_names_a_segment(browser: Browser, two: Path) -> None:
     """One that names nothing, or is not valid, is as good as none."""
     with opened(browser, f"{two.as_uri()}#other/s0002") as seen:

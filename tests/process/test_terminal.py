@@ -47,7 +47,8 @@ def test_a_series_stays_in_the_scrollback(size: tuple[int, int], jobs: str, clip
     if jobs == "2":
         assert sorted(words[0] for words in segments) == ["00000", "00001"]
     assert sum("finished:" in line for line in lines) >= 2
-    assert "2 of 2 clips done; 0:00:06.0 of video" in " ".join(lines[-2:])
+    assert "2 of 2 clips done; 0:00:06.0 of video" in " ".join(lines)
+    assert "".join(lines[-9:]).replace(" ", "").endswith(f"0anomalous;resultsin{tmp_path}")
     assert is_tidy(terminal)
 
 

@@ -216,7 +216,8 @@ def test_what_was_found_is_counted_and_added_up(tmp_path: Path) -> None:
     assert [clip["counts"] and clip["counts"]["stretches"] for clip in series["clips"]] == [4, 3, None]
     assert RunCounts.model_validate(series["counts"]) == found["a"] + found["b"]
     assert messages[-1] == (
-        "2 of 3 clips done, 1 failed; 0:01:50.1 of video; 7 stretches (12 segments), 2 anomalous, 2 described, 1 failed"
+        "2 of 3 clips done, 1 failed; 0:01:50.1 of video; 7 stretches (12 segments), 2 anomalous, 2 described, "
+        f"1 failed; results in {record.parent}"
     )
 
 
@@ -253,7 +254,7 @@ def test_a_listed_clip_that_has_no_video_is_left_out(tmp_path: Path) -> None:
         "  0  t.tgz::film: done",
         "  3  sound.mp4: the input cannot be read",
         "left out: 1 x MP4 without video (sound)",
-        "1 of 2 clips done, 1 failed; 0:00:30.0 of video",
+        f"1 of 2 clips done, 1 failed; 0:00:30.0 of video; results in {tmp_path}",
     ]
     written = json.loads(record.read_text())
     assert [each["clip"] for each in written["clips"]] == ["t.tgz::film", "sound.mp4"]

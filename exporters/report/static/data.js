@@ -55,12 +55,21 @@ function wordsOf(run, segment) {
   return words.join(" ").toLowerCase();
 }
 
-/** Names of clips without what they all begin with, which says nothing and takes the room. */
+const LABEL_MAX = 24;
+
+/** Names of clips without what they all begin with, which says nothing and takes the room; names differ at their ends. */
 function nameRuns(runs) {
   const names = runs.map((run) => run.name);
   let common = 0;
   while (runs.length > 1 && names.every((name) => common < name.length && name[common] === names[0][common])) common += 1;
-  for (const run of runs) run.label = common > 8 && common < run.name.length ? `…${run.name.slice(common - 4)}` : run.name;
+  for (const run of runs) run.label = shortened(common > 8 && common < run.name.length ? `…${run.name.slice(common - 4)}` : run.name);
+}
+
+/** A name without its middle, if it is long. */
+function shortened(name) {
+  const letters = [...name];
+  const end = (LABEL_MAX - 1) >> 1;
+  return letters.length <= LABEL_MAX ? name : `${letters.slice(0, LABEL_MAX - 1 - end).join("")}…${letters.slice(-end).join("")}`;
 }
 
 /** The first place in a list that ascends by a key whose key is not below the value. */

@@ -105,7 +105,7 @@ class SegmentList {
         "aria-selected": String(segment === this.selected),
       },
       picture ? el("img", { class: "thumb", src: picture.src, alt: "" }) : el("div", { class: "thumb" }),
-      el("div", { class: "where" }, this.runs.length > 1 ? outside(segment.run.label, "b", { title: segment.run.name }) : el("b", {}, segment.id), el("span", {}, `${clock(segment.t_start_s)} to ${clock(segment.t_end_s)}`)),
+      el("div", { class: "where" }, this.runs.length > 1 ? outside(segment.run.label, "b", { title: segment.run.name }) : el("b", {}, segment.id), el("span", {}, `${this.runs.length > 1 ? `${segment.id} · ` : ""}${clock(segment.t_start_s)} to ${clock(segment.t_end_s)}`)),
       el("div", { class: "tags" }, badge(segment.kind, KINDS[segment.kind]), segment.outcome === "skipped" ? null : badge(segment.outcome, OUTCOMES[segment.outcome])),
       el("div", { class: "says" }, headlineOf(segment) ? outside(headlineOf(segment), "span") : el("span", { class: "quiet" }, scoreText(segment))),
     );
