@@ -1,6 +1,7 @@
 """``egoclean-stream demo``: the main job on a rendered clip."""
 
 import sys
+from contextlib import nullcontext
 
 from models.encoders.table import WEIGHTLESS
 from stream.commands.command import ALL_CODES, command
@@ -8,6 +9,7 @@ from stream.commands.option import own_option
 from stream.commands.options import Chosen, fork_template, run_options
 from stream.commands.values import Real, Whole
 from stream.engines.table import run_prepared
+from stream.ui.progress import SECONDS, progress
 from stream.ui.screen import make_view, standard_console
 from stream.ui.text import print_line
 
@@ -37,7 +39,8 @@ def demo(chosen: Chosen, seconds: float, seed: int) -> None:
     clip = out / "demo_clip" / "demo.mp4"
     clip.parent.mkdir(parents=True, exist_ok=True)
     print_line(console, f"rendering {seconds:.0f} s of fisheye video to {clip}")
-    render_demo(clip, seconds=seconds, seed=seed)
+    with progress(console, "rendering", SECONDS, seconds) if console.is_interactive else nullcontext() as job:
+        render_demo(clip, seconds=seconds, seed=seed, progress=job.update if job else lambda _: None)
     options = chosen.options(str(clip), {"encoder.name": WEIGHTLESS, "resolved.always_starts_over": True})
     code = run_prepared(prepare(options), make_view(console, clip.stem))
     print_line(console, f"run directory: {out / clip.stem}")

@@ -1,7 +1,7 @@
 """Render the demo clip: the scene through a fisheye lens, with noise, as H.265, with its calibration and its truth."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -45,8 +45,12 @@ def render_demo(
     fps: int = 30,
     seed: int = 0,
     crf: int = 24,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> None:
-    """Write the clip to ``path``, and ``intrinsics.json`` and ``truth.json`` beside it; ``crf`` is x265's quality."""
+    """Write the clip to ``path``, and ``intrinsics.json`` and ``truth.json`` beside it.
+
+    ``crf`` is x265's quality; ``progress`` is called with the seconds of video that are rendered.
+    """
     import av
 
     with av.open(path, "w", format="mp4") as container:
@@ -58,6 +62,7 @@ def render_demo(
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, fps)
             container.mux(stream.encode(frame))
+            progress((index + 1) / fps)
         container.mux(stream.encode())
     _write_json(path.with_name("intrinsics.json"), demo_intrinsics(*size).model_dump())
     away = Script(seconds, fps, seed).away

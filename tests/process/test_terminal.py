@@ -79,6 +79,17 @@ def test_no_colour_and_no_cursor(clips: Path, tmp_path: Path) -> None:
         assert session.process.returncode == 0
 
 
+def test_the_demo_shows_how_far_it_has_rendered(tmp_path: Path) -> None:
+    """Which takes longer than running the chain; the bar is gone when it is stopped."""
+    with in_terminal("demo", "--out", tmp_path) as session:
+        session.until(partial(is_shown, "rendering  0:00:"))
+        session.process.send_signal(signal.SIGTERM)
+        terminal = session.end()
+    assert session.process.returncode == 143
+    assert not any("rendering  0:00" in line for line in terminal.lines())
+    assert not terminal.screen.cursor.hidden
+
+
 def test_tail_says_what_it_waits_for(clips: Path, tmp_path: Path) -> None:
     """Of a folder that is not there yet; then it follows the newest run in it to its end."""
     runs = tmp_path / "runs"

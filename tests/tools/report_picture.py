@@ -1,6 +1,6 @@
 """The picture of the report in the README: its figures, time line and player, in the middle of an unusual segment.
 
-    python -m tests.tools.report_picture REPORT.html FILE.png
+python -m tests.tools.report_picture REPORT.html FILE.png
 """
 
 from pathlib import Path
