@@ -14,7 +14,7 @@ from exporters.figures import style
 from exporters.figures.matrices import Similarity, cells_of, draw_similarity, similarity
 from exporters.figures.time_axis import draw_curve, set_time_axis, widen
 from exporters.run_view import RunView
-from stream.detection.period import FEWEST_CYCLES, repetition
+from stream.detection.period import repetition
 from stream.detection.replay import consecutive_distances
 from stream.pipeline.facts import SegmentClosed
 
@@ -37,8 +37,6 @@ class SegmentPeriods:
     """Their median; None if no segment has a period."""
     time_share: float
     """Share of the typical segments' time in those that have a period."""
-    longest_s: float
-    """Longest stretch of work between two anomalies, seconds: a segment's period is that of its stretch so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +96,8 @@ def diagnostics_of(run: RunView) -> Diagnostics:
 def work_repetition(run: RunView) -> WorkRepetition | None:
     """The repetition of all windows outside anomalies, at the lags that the detector searches.
 
-    The function is the detector's (``stream.detection.period``), but it sees the whole clip: a period that is longer
-    than a third of every stretch between anomalies is found here and in no segment. None if there are too few windows.
+    The function is the detector's (``stream.detection.period``), but it sees the whole clip: segments have only the
+    latest windows before their end, and must confirm the period. None if there are too few windows.
     """
     t_s, stride_s = run.windows.t_s, run.windows.stride_s
     segments = closed_segments(run)
@@ -130,19 +128,7 @@ def segment_periods(segments: Sequence[SegmentClosed]) -> SegmentPeriods:
     return SegmentPeriods(
         period_s=median_low(segment.period_s for segment in typical if segment.period_s) if periodic_s else None,
         time_share=sum(periodic_s) / sum(lengths_s) if periodic_s else 0.0,
-        longest_s=_longest_stretch_s(typical),
     )
-
-
-def _longest_stretch_s(typical: Sequence[SegmentClosed]) -> float:
-    """Length of the longest stretch of adjacent segments, seconds."""
-    longest_s, start_s, end_s = 0.0, 0.0, None
-    for segment in typical:
-        if segment.t_start_s != end_s:
-            start_s = segment.t_start_s
-        end_s = segment.t_end_s
-        longest_s = max(longest_s, end_s - start_s)
-    return longest_s
 
 
 def draw_diagnostics(figure: "Figure", data: Diagnostics) -> None:
@@ -203,11 +189,8 @@ def clip_text(found: WorkRepetition) -> str:
 
 
 def segments_text(found: WorkRepetition) -> str:
-    """The periods of the segments, or why they have none although the clip has one."""
+    """The periods of the segments."""
     segments = found.segments
     if segments.period_s is not None:
         return f"segments: period {segments.period_s:.1f} s, in {segments.time_share:.0%} of the time"
-    needed_s = FEWEST_CYCLES * (found.period_s or 0.0)
-    if segments.longest_s < needed_s:
-        return f"segments: no period (no stretch lasts {FEWEST_CYCLES} periods)"
     return "segments: no significant period"

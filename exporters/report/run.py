@@ -98,7 +98,7 @@ def _segment(closed: SegmentClosed, outcome: Outcome | None, actions: list[Actio
         period_s=closed.period_s,
         cycles=closed.cycles,
         activity=closed.activity,
-        idle=tuple((span.t_start_s, span.t_end_s) for span in closed.idle),
+        idle=tuple((span.t_start_s, span.t_end_s, span.signal) for span in closed.idle),
         idle_s=closed.idle_s,
         damaged_s=closed.damaged_s,
         outcome=name,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stream.pipeline.facts import SegmentKind
+from stream.pipeline.facts import IdleSignal, SegmentKind
 from stream.records.counts import RunCounts
 from stream.records.listing import SegmentOutcome
 from stream.records.run_state import RunState
@@ -64,7 +64,7 @@ class ShownSegment(_Shown):
     cycles: float | None
     activity: float | None
     """Mean share of the picture that moves independently of the head."""
-    idle: tuple[tuple[float, float], ...]
+    idle: tuple[tuple[float, float, IdleSignal], ...]
     """Where nothing moves for long, in seconds of the clip."""
     idle_s: float
     damaged_s: float

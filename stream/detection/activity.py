@@ -10,17 +10,21 @@ from typing import Final
 
 import numpy as np
 
+from stream.detection.histogram import DecayingHistogram
 from stream.detection.options import DetectorOptions
+from stream.detection.stretches import ROUNDING_S, LongStretches
+from stream.detection.thresholds import weighted_median
 from stream.pipeline.facts import IdleSpan
 from stream.pipeline.items import Float64, Motion
 from stream.pipeline.stage import State
-from stream.pipeline.state import take, take_optional
+from stream.pipeline.state import take
 
 STILL_WINDOW_S: Final = 2.0
 """Motion is averaged over the last so many seconds before it is compared with the thresholds."""
 HEAD_STILL_WIDTHS_S: Final = 0.15
 """A head that moves faster, on average, is not still: the wearer walks or looks around."""
-_ROUNDING_S: Final = 1e-6
+_RATE_HZ: Final = 5
+"""Measurements a second, for the memory of the usual activity."""
 _FRAME_ROUNDING_S: Final = 0.002
 """A frame may precede the end of the one before it by this much: Matroska, for one, has times in milliseconds."""
 
@@ -55,10 +59,9 @@ class ActivityTracker:
         """Measurements that end after the start of the open segment, in order."""
         self._window: deque[Motion] = deque()
         """Measurements of the last ``STILL_WINDOW_S`` seconds, without a hole."""
-        self._still: IdleSpan | None = None
-        """The latest still stretch, which may go on."""
-        self._idle: list[IdleSpan] = []
-        """Idle stretches before that one which end after the start of the open segment."""
+        self._still = LongStretches(options.idle_after_s)
+        self._usual = DecayingHistogram(_RATE_HZ * options.memory_windows)
+        """Of the moving share."""
 
     def add(self, motion: Motion) -> None:
         """Take the next measurement."""
@@ -68,52 +71,66 @@ class ActivityTracker:
         """The activity in ``[start_s, end_s)``, as far as it was measured before ``known_s``, which never falls."""
         while self._coming and self._coming[0].t_end_s < known_s - _FRAME_ROUNDING_S:
             self._measure(self._coming.popleft())
-        inside = [motion for motion in self._samples if start_s <= motion.t_start_s < end_s]
-        still = [] if self._still is None or not self._is_long(self._still) else [self._still]
-        clipped = [
-            IdleSpan(max(span.t_start_s, start_s), min(span.t_end_s, end_s))
-            for span in (*self._idle, *still)
-            if span.t_start_s < end_s - _ROUNDING_S and span.t_end_s > start_s + _ROUNDING_S
-        ]
+        inside = self._inside(start_s, end_s)
+        idle = tuple(IdleSpan(start, end) for start, end in self._still.within(start_s, end_s))
         shares = [motion.moving_share for motion in inside if motion.moving_share is not None]
         speeds = [motion.head_widths_s for motion in inside]
         return ActivityLevel(
-            float(np.mean(shares)) if shares else None, float(np.mean(speeds)) if speeds else None, tuple(clipped)
+            float(np.mean(shares)) if shares else None, float(np.mean(speeds)) if speeds else None, idle
         )
+
+    def is_usual(self, start_s: float, end_s: float) -> bool:
+        """Whether as much moves in ``[start_s, end_s)`` as usual: hands or surroundings, or the head as a whole.
+
+        As usual is more than ``idle_change`` times the median so far. False where no motion was measured.
+        """
+        inside = self._inside(start_s, end_s)
+        if not inside:
+            return False
+        shares = [motion.moving_share for motion in inside if motion.moving_share is not None]
+        if len(shares) < len(inside) / 2 or np.mean([each.head_widths_s for each in inside]) > HEAD_STILL_WIDTHS_S:
+            return True
+        points = self._usual.points()
+        usual = self._options.idle_change * weighted_median(points.values, points.weights)
+        return float(np.mean(shares)) > max(usual, self._options.idle_threshold)
 
     def forget_before(self, t_s: float) -> None:
         """Drop what no later stretch needs: none begins before ``t_s``."""
         self._samples = [motion for motion in self._samples if motion.t_end_s > t_s]
-        self._idle = [span for span in self._idle if span.t_end_s > t_s]
+        self._still.forget_before(t_s)
 
     def snapshot(self) -> State:
         return {
             "coming": _packed(self._coming),
             "samples": _packed(self._samples),
             "window": _packed(self._window),
-            "still": None if self._still is None else [self._still.t_start_s, self._still.t_end_s],
-            "idle": [[span.t_start_s, span.t_end_s] for span in self._idle],
+            "still": self._still.snapshot(),
+            "usual": self._usual.snapshot(),
         }
 
     def restore(self, state: State) -> None:
         self._coming = deque(_unpacked(take(state, "coming", np.ndarray)))
         self._samples = _unpacked(take(state, "samples", np.ndarray))
         self._window = deque(_unpacked(take(state, "window", np.ndarray)))
-        still = take_optional(state, "still", list)
-        self._still = IdleSpan(*still) if still else None
-        self._idle = [IdleSpan(*span) for span in take(state, "idle", list)]
+        self._still.restore(take(state, "still", dict))
+        self._usual.restore(take(state, "usual", dict))
+
+    def _inside(self, start_s: float, end_s: float) -> list[Motion]:
+        return [motion for motion in self._samples if start_s <= motion.t_start_s < end_s]
 
     def _measure(self, motion: Motion) -> None:
         """Take a measurement into account."""
         self._samples.append(motion)
-        if self._window and motion.t_start_s - self._window[-1].t_end_s > _ROUNDING_S:
+        if motion.moving_share is not None:
+            self._usual.add(motion.moving_share)
+        if self._window and motion.t_start_s - self._window[-1].t_end_s > ROUNDING_S:
             self._window.clear()
         self._window.append(motion)
-        from_s = motion.t_end_s - STILL_WINDOW_S + _ROUNDING_S
+        from_s = motion.t_end_s - STILL_WINDOW_S + ROUNDING_S
         while len(self._window) > 1 and self._window[1].t_start_s <= from_s:
             self._window.popleft()
         if self._window[0].t_start_s <= from_s and self._is_still():
-            self._extend(IdleSpan(self._window[0].t_start_s, motion.t_end_s))
+            self._still.extend(self._window[0].t_start_s, motion.t_end_s)
 
     def _is_still(self) -> bool:
         """Whether nothing moves in the window; a head that is too fast to measure moves."""
@@ -126,18 +143,6 @@ class ActivityTracker:
             head_widths += motion.head_widths_s * (motion.t_end_s - motion.t_start_s)
         threshold = self._options.idle_threshold
         return moving_s <= threshold * elapsed_s and head_widths <= HEAD_STILL_WIDTHS_S * elapsed_s
-
-    def _extend(self, span: IdleSpan) -> None:
-        """Add a still stretch that ends at the latest measurement."""
-        if self._still is not None and span.t_start_s <= self._still.t_end_s + _ROUNDING_S:
-            self._still = IdleSpan(self._still.t_start_s, span.t_end_s)
-            return
-        if self._still is not None and self._is_long(self._still):
-            self._idle.append(self._still)
-        self._still = span
-
-    def _is_long(self, span: IdleSpan) -> bool:
-        return span.t_end_s - span.t_start_s >= self._options.idle_after_s - _ROUNDING_S
 
 
 def _packed(samples: Sequence[Motion] | deque[Motion]) -> Float64:

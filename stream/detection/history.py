@@ -1,4 +1,4 @@
-"""Sketches of recent windows, enough to find where the work changed most and whether it repeats."""
+"""Sketches of recent windows, enough to find where the work changed most, whether it repeats, and where it turns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from stream.detection.period import repetition
+from stream.detection.stretches import Span
+from stream.detection.turns import TurnSearch, turn_s
+from stream.detection.work import WorkWindows
 from stream.pipeline.items import Float32, Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take
@@ -17,8 +19,8 @@ from stream.pipeline.state import take
 SKETCH_SIZE = 128
 """Values in the sketch of a window; inner products of sketches are accurate to about 1 / sqrt(128) = 9%."""
 SKETCH_SEED = 20260101
-EVEN_STRIDE = 0.1
-"""Windows count as evenly spaced if no stride differs from the latest one by more than this fraction of it."""
+LONGEST_WAIT = 0.8
+"""A turn is looked for in the last period before the limit, but at most in this share of the longest segment."""
 
 
 @lru_cache(maxsize=1)
@@ -40,14 +42,31 @@ def sketch(unit: Float64) -> Float32:
 
 
 class WindowHistory:
-    """Sketches of the latest windows, in constant memory."""
+    """Sketches of the latest windows, in constant memory, and which of them are not of the usual work."""
 
     def __init__(self, windows: int) -> None:
         self._ring: deque[tuple[float, Float32]] = deque(maxlen=windows)
+        self._left_out: list[Span] = []
+        """Stretches of other work, or without work."""
+        self._turns_s: list[float] = []
+        """Turns of the work that were found, in the time of the windows."""
 
-    def add(self, t_start_s: float, unit: Float64) -> None:
+    def add(self, t_start_s: float, sketch: Float32) -> None:
         """Add the window that starts at ``t_start_s``."""
-        self._ring.append((t_start_s, sketch(unit)))
+        self._ring.append((t_start_s, sketch))
+        oldest_s = self._ring[0][0]
+        self._left_out = [span for span in self._left_out if span[1] > oldest_s]
+        self._turns_s = [turn for turn in self._turns_s if turn > oldest_s]
+
+    def leave_out(self, start_s: float, end_s: float) -> None:
+        """Do not look for a repetition in ``[start_s, end_s)``: an anomaly, or idle time."""
+        if (start_s, end_s) not in self._left_out:
+            self._left_out.append((start_s, end_s))
+
+    def forget_work(self, before_s: float) -> None:
+        """Other work has become the usual one: nothing before ``before_s`` says anything of it."""
+        self._left_out = [(-np.inf, before_s)]
+        self._turns_s = []
 
     def strongest_change_s(self, after_s: float, until_s: float) -> float | None:
         """Start of the window in ``(after_s, until_s]`` with the greatest cosine distance to the one before it."""
@@ -59,24 +78,55 @@ class WindowHistory:
         return max(changes, key=lambda change: change[0])[1] if changes else None
 
     def period_s(self, start_s: float, end_s: float) -> float | None:
-        """Repetition period of the work in ``[start_s, end_s)``, from the windows still stored without a gap."""
-        windows = [(t_s, vector) for t_s, vector in self._ring if start_s <= t_s < end_s]
-        if len(windows) < 2:
+        """Repetition period of the work in ``[start_s, end_s)``.
+
+        It is that of all stored windows before ``end_s`` that are not left out, as those of the stretch confirm it.
+        None if at least half of these are left out.
+        """
+        work = self.work(end_s)
+        of_stretch = sum(start_s <= t_s < end_s for t_s, _ in self._ring)
+        if 2 * np.count_nonzero(work.times_s >= start_s) <= of_stretch:
             return None
-        times_s = np.array([t_s for t_s, _ in windows])
-        strides_s = np.diff(times_s)
-        stride_s = float(strides_s[-1])
-        uneven = np.flatnonzero(np.abs(strides_s - stride_s) > EVEN_STRIDE * stride_s)
-        since = int(uneven[-1]) + 1 if len(uneven) else 0
-        found = repetition(np.array([vector for _, vector in windows[since:]], dtype=np.float64))
-        return found.period * float(strides_s[since:].mean()) if found and found.period else None
+        return work.period_s(start_s)
+
+    def turn_s(self, start_s: float, limit_s: float, period_s: float, middle_s: float) -> float | None:
+        """The last turn of the cycle in the last period before ``limit_s``, for a segment that began at ``start_s``.
+
+        ``middle_s`` is how far the middle of a window's pictures is after the time of the window; windows of unknown
+        length are taken to fill their stride.
+        """
+        work = self.work(limit_s)
+        if not len(work.times_s) or work.stride_s == 0:
+            return None
+        shift_s = middle_s or work.stride_s / 2
+        after_s = limit_s - min(period_s, LONGEST_WAIT * (limit_s - start_s))
+        since_s = float(work.last_run().times_s[0])
+        found = turn_s(work, TurnSearch(period_s, after_s - shift_s, limit_s - shift_s, since_s, self._turns_s))
+        if found is None:
+            return None
+        self._turns_s.append(found)
+        return found + shift_s
+
+    def work(self, until_s: float) -> WorkWindows:
+        """The windows before ``until_s`` that are not left out."""
+        windows = [
+            (number, t_s, vector)
+            for number, (t_s, vector) in enumerate(self._ring)
+            if t_s < until_s and not any(start_s <= t_s < end_s for start_s, end_s in self._left_out)
+        ]
+        numbers, times_s, sketches = zip(*windows, strict=True) if windows else ((), (), ())
+        return WorkWindows.of(numbers, np.array(times_s, np.float64), sketches)
 
     def snapshot(self) -> State:
         return {
             "times_s": np.array([t_s for t_s, _ in self._ring]),
             "sketches": np.array([vector for _, vector in self._ring], dtype=np.float32).reshape(-1, SKETCH_SIZE),
+            "left_out": [list(span) for span in self._left_out],
+            "turns_s": list(self._turns_s),
         }
 
     def restore(self, state: State) -> None:
         times_s = take(state, "times_s", np.ndarray).tolist()
         self._ring = deque(zip(times_s, np.array(take(state, "sketches", np.ndarray)), strict=True), self._ring.maxlen)
+        self._left_out = [(start_s, end_s) for start_s, end_s in take(state, "left_out", list)]
+        self._turns_s = [float(turn) for turn in take(state, "turns_s", list)]

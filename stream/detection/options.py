@@ -139,8 +139,16 @@ class DetectorOptions(OptionGroup):
         ge=0,
         le=1,
     )
+    idle_change: float = option(
+        0.6,
+        "A stretch is also idle if embeddings change less in it than this share of their usual change.",
+        flag="--idle-change",
+        identity=True,
+        ge=0,
+        le=1,
+    )
     period_windows: int = option(
-        120,
+        240,
         "Windows that are searched for a repetition, which must fit into them three times.",
         identity=True,
         ge=1,

@@ -8,10 +8,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from stream.detection.activity import ActivityTracker
+from stream.detection.activity import ActivityLevel
 from stream.detection.detector import Change, Step
-from stream.detection.history import WindowHistory
+from stream.detection.history import WindowHistory, sketch
+from stream.detection.idle import IdleTracker
 from stream.detection.options import DetectorOptions
+from stream.detection.stretches import Span
 from stream.detection.thresholds import Thresholds
 from stream.pipeline.facts import ClosedBy, SegmentClosed, SegmentKind, SegmentOpened
 from stream.pipeline.items import Float64, Motion
@@ -62,8 +64,10 @@ class Segmenter:
     sketches of recent windows.
     """
 
-    def __init__(self, options: DetectorOptions) -> None:
+    def __init__(self, options: DetectorOptions, around_s: Span = (0.0, 0.0)) -> None:
+        """``around_s`` is how far a window's pictures are before and after the time of the window, if that is known."""
         self._options = options
+        self._middle_s = (around_s[1] - around_s[0]) / 2
         self._recent = WindowHistory(options.period_windows)
         self._number = 0
         self._start_s: float | None = None
@@ -79,11 +83,11 @@ class Segmenter:
         self._thresholds: Thresholds | None = None
         self._judged_from_s: float | None = None
         """Start of the first window that was judged; None during the first warm-up."""
-        self._activity = ActivityTracker(options)
+        self._idle = IdleTracker(options, around_s)
 
     def motion(self, motion: Motion) -> None:
         """Take a measurement of motion, before any result that became known at its end."""
-        self._activity.add(motion)
+        self._idle.motion(motion)
 
     def begin(self, known_s: float) -> Segments:
         """Open the first segment, at 0 or after a gap, unless one is open."""
@@ -97,7 +101,9 @@ class Segmenter:
             _Window(step.t_start_s, step.score, unit is not None, step.thresholds is not None, step.mode)
         )
         if unit is not None:
-            self._recent.add(step.t_start_s, unit)
+            small = sketch(unit)
+            self._recent.add(step.t_start_s, small)
+            self._idle.window(step.t_start_s, small)
         if step.thresholds is not None:
             self._thresholds = step.thresholds
             self._judged_from_s = step.t_start_s if self._judged_from_s is None else self._judged_from_s
@@ -114,7 +120,10 @@ class Segmenter:
         second_s = next((window.t_s for window in self._windows if window.t_s > self._open_since()), None)
         if second_s is None:
             return  # it was cut at its last window: there is nothing to divide
+        since_s = self._stretch_start_s
         yield from self._turn(max(change.t_s, second_s), change.closed_by, change.kind, known_s)
+        if change.closed_by == "max_duration":
+            self._recent.forget_work(since_s)
 
     def end(self, t_s: float, closed_by: ClosedBy) -> Segments:
         """Close the last segment at the end of the time line or the start of a gap; no segment is empty."""
@@ -153,7 +162,7 @@ class Segmenter:
             ],
             "thresholds": None if t is None else [t.median, t.on, t.off],
             "judged_from_s": self._judged_from_s,
-            "activity": self._activity.snapshot(),
+            "idle": self._idle.snapshot(),
         }
 
     def restore(self, state: State) -> None:
@@ -170,15 +179,25 @@ class Segmenter:
         thresholds = take_optional(state, "thresholds", list)
         self._thresholds = Thresholds(*thresholds) if thresholds else None
         self._judged_from_s = take_optional(state, "judged_from_s", float)
-        self._activity.restore(take(state, "activity", dict))
+        self._idle.restore(take(state, "idle", dict))
 
     def _cut(self, now_s: float, known_s: float) -> Segments:
-        """Cut the open segment while it exceeds the maximum length, at the strongest change near the limit."""
-        longest_s = self._options.max_segment_s
-        while now_s - self._open_since() > longest_s + _MICROSECOND_S:
-            limit_s = self._open_since() + longest_s
-            natural_s = self._recent.strongest_change_s(limit_s - self._options.cut_ratio * longest_s, limit_s)
-            yield from self._turn(limit_s if natural_s is None else natural_s, "max_duration", self._kind, known_s)
+        """Cut the open segment while it exceeds the maximum length."""
+        while now_s - self._open_since() > self._options.max_segment_s + _MICROSECOND_S:
+            yield from self._turn(self._cut_s(known_s), "max_duration", self._kind, known_s)
+
+    def _cut_s(self, known_s: float) -> float:
+        """Where to cut the open segment: at the last turn of the cycle, else at the strongest change near the limit."""
+        start_s, longest_s = self._open_since(), self._options.max_segment_s
+        limit_s = start_s + longest_s
+        if self._kind == "typical":
+            self._leave_out_idle(self._idle.level(start_s, limit_s, known_s))
+            period_s = self._recent.period_s(start_s, limit_s)
+            turn_s = period_s and self._recent.turn_s(start_s, limit_s, period_s, self._middle_s)
+            if turn_s:
+                return round(turn_s, 6)
+        natural_s = self._recent.strongest_change_s(limit_s - self._options.cut_ratio * longest_s, limit_s)
+        return limit_s if natural_s is None else natural_s
 
     def _turn(self, t_s: float, closed_by: ClosedBy, kind: SegmentKind, known_s: float) -> Segments:
         """End one segment at ``t_s`` and start the next one there."""
@@ -201,10 +220,14 @@ class Segmenter:
         scores = [window.score for window in inside if window.score is not None]
         kind = self._judged(inside)
         self._windows = self._windows[len(inside) :]
-        level = self._activity.level(start_s, end_s, known_s)
-        self._activity.forget_before(end_s)
+        level = self._idle.level(start_s, end_s, known_s)
+        self._idle.forget_before(end_s)
+        idle_s = sum(span.t_end_s - span.t_start_s for span in level.idle)
+        self._leave_out_idle(level)
+        if self._kind == "anomalous":
+            self._recent.leave_out(start_s, end_s)
         repeats = self._kind == "typical" and any(window.is_usable for window in inside)
-        period_s = self._recent.period_s(self._stretch_start_s, end_s) if repeats else None
+        period_s = self._recent.period_s(start_s, end_s) if repeats else None
         return SegmentClosed(
             segment_id=self._segment_id(),
             t_start_s=start_s,
@@ -218,14 +241,18 @@ class Segmenter:
             theta_on=self._thresholds.on if self._thresholds else None,
             theta_off=self._thresholds.off if self._thresholds else None,
             period_s=period_s,
-            cycles=(end_s - start_s) / period_s if period_s else None,
+            cycles=(end_s - start_s - idle_s) / period_s if period_s else None,
             judged_from_s=next((max(window.t_s, start_s) for window in inside if window.is_judged), None),
             mode=_most_common(inside) if kind == "typical" else None,
             activity=level.moving_share,
             head_motion=level.head_widths_s,
-            idle_s=round(sum(span.t_end_s - span.t_start_s for span in level.idle), 6),
+            idle_s=round(idle_s, 6),
             idle=level.idle,
         )
+
+    def _leave_out_idle(self, level: ActivityLevel) -> None:
+        for span in level.idle:
+            self._recent.leave_out(span.t_start_s, span.t_end_s)
 
     def _judged(self, windows: list[_Window]) -> SegmentKind:
         """The kind of a segment with these windows: unknown if they say nothing, or all are in the first warm-up."""

@@ -19,6 +19,7 @@ SegmentKind: TypeAlias = Annotated[
     Literal["typical", "anomalous", "unknown"],
     Field(description="unknown: it has no window, or the detector was still in its first warm-up when it ended"),
 ]
+IdleSignal: TypeAlias = Literal["motion", "embedding"]
 ClosedBy: TypeAlias = Literal["state_change", "max_duration", "source_lost", "end_of_stream"]
 
 STRICT: Final = ConfigDict(extra="forbid", defer_build=True)
@@ -41,6 +42,13 @@ class IdleSpan:
 
     t_start_s: Seconds
     t_end_s: Seconds
+    signal: Annotated[
+        IdleSignal,
+        Field(
+            description="what says so: motion, that nothing moves in the picture; embedding, that the embeddings "
+            "change much less than usual"
+        ),
+    ] = "motion"
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

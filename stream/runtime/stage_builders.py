@@ -126,7 +126,8 @@ def detect(context: WorkContext) -> Work:
     from stream.stages.detect import Detect
 
     detector = context.options.detector
-    return Work(Pipeline([Detect(detector, read_warm_start(context.layout, detector.warm_start_sha256))]))
+    normal = read_warm_start(context.layout, detector.warm_start_sha256)
+    return Work(Pipeline([Detect(detector, normal, context.options.sampling.around_s)]))
 
 
 def record(context: WorkContext) -> Work:

@@ -8,6 +8,7 @@ from stream.detection.centroid import unit_vector
 from stream.detection.detector import CausalDetector
 from stream.detection.options import DetectorOptions
 from stream.detection.segmenter import Segmenter, number_of
+from stream.detection.stretches import Span
 from stream.pipeline.facts import ClosedBy, Fact, SourceGap, SourceLost
 from stream.pipeline.items import Embedding, EncoderFrame, End, Item, Keyframe, Motion
 from stream.pipeline.stage import Stage, State
@@ -31,10 +32,11 @@ class Detect(Stage):
 
     name = "detect"
 
-    def __init__(self, options: DetectorOptions, normal: State | None = None) -> None:
-        """``normal`` is what the detector begins with, if it does not begin with nothing."""
+    def __init__(self, options: DetectorOptions, normal: State | None = None, around_s: Span = (0.0, 0.0)) -> None:
+        """``normal`` is what the detector begins with, if it does not begin with nothing; ``around_s`` is that of the
+        windows' ``Sampling``, if that is known."""
         self._detector = CausalDetector(options, normal)
-        self._segmenter = Segmenter(options)
+        self._segmenter = Segmenter(options, around_s)
 
     def on_item(self, item: Item) -> Iterator[Item]:
         match item:

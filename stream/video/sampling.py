@@ -69,5 +69,11 @@ class Sampling:
         """
         return start_s if self.duration_s <= PUBLISHED_S else (start_s + end_s) / 2
 
+    @property
+    def around_s(self) -> tuple[float, float]:
+        """How far a window's pictures are before and after its ``sample_s``."""
+        before_s = self.sample_s(0.0, self.duration_s)
+        return before_s, self.duration_s - before_s
+
 
 PUBLISHED: Final = Sampling()

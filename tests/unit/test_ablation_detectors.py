@@ -33,7 +33,8 @@ from tests.tools.ablation.variants import DEFAULT, SETTINGS, detector_variants, 
 
 PUBLISHED = Path(__file__).parents[2].parent / "shared" / "published" / "egoclean_clip1.npz"
 OF_THE_PARTITION = {
-    "max_segment_s", "cut_ratio", "period_windows", "idle_after_s", "idle_threshold", "warm_start_sha256",
+    "max_segment_s", "cut_ratio", "period_windows", "idle_after_s", "idle_threshold", "idle_change",
+    "warm_start_sha256",
 }  # fmt: skip
 """Options that cut and describe segments, and decide nothing about what is anomalous."""
 EVENT_S = (70.0, 90.0)

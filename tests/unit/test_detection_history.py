@@ -21,7 +21,7 @@ def cycle(times_s: Float64, period_s: float) -> list[Float64]:
 def filled(times_s: Float64, units: list[Float64], windows: int = 120) -> WindowHistory:
     recent = WindowHistory(windows)
     for t_s, unit in zip(times_s, units, strict=True):
-        recent.add(float(t_s), unit)
+        recent.add(float(t_s), sketch(unit))
     return recent
 
 
@@ -55,12 +55,61 @@ def test_the_period_is_in_seconds_at_any_stride(stride_s: float) -> None:
     assert filled(times_s, cycle(times_s, 9.0)).period_s(0, 1000) == pytest.approx(9.0, rel=0.03)
 
 
-def test_a_period_is_looked_for_only_after_the_last_gap() -> None:
-    """Two windows a minute apart are no neighbours: too little is left after the gap, until enough followed."""
+def test_a_period_is_found_across_a_gap_and_confirmed_after_it() -> None:
+    """Windows a minute apart are no neighbours; what follows a gap has the period of before once it shows it."""
     times_s = np.concatenate([np.arange(60.0), np.arange(120.0, 180.0)])
     recent = filled(times_s, cycle(times_s, 9.0))
-    assert recent.period_s(0, 125) is None
-    assert recent.period_s(0, 180) == pytest.approx(9.0, rel=0.03)
+    assert recent.period_s(120, 125) is None
+    assert recent.period_s(120, 140) == pytest.approx(9.0, rel=0.03)
+
+
+def test_a_stretch_that_does_not_repeat_has_no_period_of_the_work_before_it() -> None:
+    """A stretch is confirmed by its own windows: what stands still or does something else for 30 s has no period."""
+    times_s = np.arange(120.0)
+    turning = cycle(times_s, 9.0)
+    still, other = cycle(np.full(120, 3.0), 9.0), cycle(times_s, 200.0)
+    assert filled(times_s, turning).period_s(90, 120) == pytest.approx(9.0, rel=0.03)
+    assert filled(times_s, turning[:90] + still[90:]).period_s(90, 120) is None
+    assert filled(times_s, turning[:90] + other[90:]).period_s(90, 120) is None
+
+
+def test_what_is_left_out_says_nothing() -> None:
+    """Windows of another work do not hide the period; a stretch that is half left out has none."""
+    times_s = np.arange(120.0)
+    units = cycle(times_s, 9.0)
+    units[50:80] = [unit[::-1].copy() for unit in cycle(times_s, 7.0)[50:80]]
+    recent = filled(times_s, units)
+    recent.leave_out(50.0, 80.0)
+    assert recent.period_s(80, 120) == pytest.approx(9.0, rel=0.03)
+    assert recent.period_s(62, 98) is None
+
+
+def test_work_that_is_over_for_good_is_forgotten() -> None:
+    """After another work has become the usual one, the period is that of the new one, once it was seen three times."""
+    times_s = np.arange(160.0)
+    old, new = cycle(times_s, 9.0), [unit[::-1].copy() for unit in cycle(times_s, 14.0)]
+    recent = filled(times_s, old[:90] + new[90:])
+    recent.forget_work(90.0)
+    assert recent.period_s(90, 120) is None
+    assert recent.period_s(130, 160) == pytest.approx(14.0, rel=0.03)
+
+
+def test_turns_are_a_period_apart_and_restored() -> None:
+    """Each turn of work that restarts every 9 s is where it restarts; a restored history finds the same ones."""
+    times_s = np.arange(150.0)
+    units = cycle(times_s % 9.0, 15.0)  # it jumps back after 0.6 of a circle
+    recent, again = filled(times_s[:61], units[:61]), WindowHistory(120)
+    first = recent.turn_s(30, 60, 9.0, 0.0)
+    again.restore(recent.snapshot())
+    turns = []
+    for history in (recent, again):
+        for t_s, unit in zip(times_s[61:91], units[61:91], strict=True):
+            history.add(float(t_s), sketch(unit))
+        turns.append(history.turn_s(60, 90, 9.0, 0.0))
+    assert turns[0] == turns[1]
+    for turn in (first, turns[0]):
+        assert turn is not None
+        assert abs(turn - 9.0 * round(turn / 9.0)) <= 0.6
 
 
 def test_only_the_newest_windows_are_stored_and_restored() -> None:

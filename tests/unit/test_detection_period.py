@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stream.detection.period import autocorrelation, effective_dimension, repetition
+from stream.detection.period import autocorrelation, confirmed_period, effective_dimension, lagged_products, repetition
 from stream.pipeline.items import Float64
 
 
@@ -54,6 +54,49 @@ def test_invents_no_period_in_noise(memory: float, dimensions: int) -> None:
 def test_needs_three_cycles() -> None:
     """A cycle that was seen only twice is not called a repetition."""
     assert period_of(repeated(50.0, 120, 3.0, 0)) is None
+
+
+def halves(period: float, windows: int, seed: int) -> Float64:
+    """A cycle whose halves are much alike."""
+    rng = np.random.default_rng(seed)
+    phase = 2 * np.pi * np.arange(windows) / period
+    waves = [weight * wave(k * phase) for k, weight in ((2, 1.0), (4, 0.5), (1, 0.7)) for wave in (np.cos, np.sin)]
+    return np.stack(waves, axis=1) @ rng.normal(size=(6, 64)) / 8 + 0.2 * rng.normal(size=(windows, 64)) / 8
+
+
+@pytest.mark.parametrize("windows", [90, 120, 140])
+def test_half_of_a_period_out_of_reach_is_not_a_period(windows: int) -> None:
+    """A cycle of 50 windows fits less than three times, and its half, which does, is not taken for it."""
+    assert [period_of(halves(50.0, windows, seed)) for seed in range(10)] == [None] * 10
+    assert [period_of(halves(50.0, 200, seed)) for seed in range(10)] == [pytest.approx(50, rel=0.03)] * 10
+
+
+def test_vectors_confirm_a_period_only_if_they_repeat() -> None:
+    """Of vectors that repeat at first and then do not, the first ones confirm it, and the others do not."""
+    vectors = np.concatenate([repeated(9.0, 120, 2.0, 0), remembered_noise(0.9, 40, 64, 1) / 8])
+    found, centred, slots = repetition(vectors), vectors - vectors.mean(axis=0), np.arange(160)
+    assert found is not None
+    first, last = (slots >= 80) & (slots < 110), slots >= 130
+    assert confirmed_period(centred, slots, found, first) == pytest.approx(9.0, rel=0.03)
+    assert confirmed_period(centred, slots, found, last) is None
+
+
+@pytest.mark.parametrize("blocks", [30, 300, 700])
+def test_products_at_lags_by_their_formula(blocks: int) -> None:
+    """The mean inner product of all pairs at a lag whose later vector is among those named, however many there are."""
+    rng = np.random.default_rng(blocks)
+    vectors, slots = rng.normal(size=(blocks, 3)), np.cumsum(rng.integers(1, 3, blocks))
+    later = rng.random(blocks) < 0.5
+    pairs, mean = lagged_products(vectors, 12, slots, later)
+    for lag in range(13):
+        both = [
+            (j, i)
+            for i in range(blocks)
+            for j in range(max(0, i - 12), i + 1)
+            if later[i] and slots[i] - slots[j] == lag
+        ]
+        assert pairs[lag] == len(both)
+        assert mean[lag] == pytest.approx(np.mean([vectors[j] @ vectors[i] for j, i in both]))
 
 
 @pytest.mark.parametrize("vectors", [np.ones((60, 8)), np.zeros((0, 8)), np.eye(4)])

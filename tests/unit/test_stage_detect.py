@@ -82,16 +82,6 @@ def test_a_long_anomaly_is_cut_and_stays_anomalous() -> None:
     assert_partition(given_items, 201, 30)
 
 
-def test_typical_segments_carry_the_period_of_the_work() -> None:
-    """Work that repeats every 8 s says so, with the cycles of the segment; work without a beat says nothing."""
-    beat = work([[0, 0, 1, 1, 2, 2, 3, 3][i % 8] for i in range(90)])
-    last = closed(run([*beat, end(91)], DetectorOptions(warmup_s=1000)))[-1]
-    assert last.period_s is not None
-    assert last.period_s == pytest.approx(8, rel=0.03)
-    assert last.cycles == pytest.approx((last.t_end_s - last.t_start_s) / last.period_s)
-    assert {s.period_s for s in closed(run([*work([0] * 90), end(91)]))} == {None}
-
-
 def test_a_segment_that_ends_in_the_warm_up_is_unknown_however_late_it_is_cut() -> None:
     """The cut is known only when the warm-up is over; no window of the first segment was judged all the same."""
     options = DetectorOptions(warmup_s=30, max_segment_s=30)
@@ -131,34 +121,6 @@ def test_windows_of_a_batch_tell_nothing_of_the_motion_after_them(still_from_s: 
         results.append(closed(run([*items, end(41.1)], options)))
     assert results[0] == results[1] == results[2]
     assert sum(each.idle_s for each in results[0]) > 20
-
-
-BEAT = [[0, 0, 1, 1, 2, 2, 3, 3][i % 8] for i in range(120)]
-AFTER_THE_BEAT = DetectorOptions(warmup_s=60, settle_windows=5)
-
-
-def test_a_period_is_that_of_the_stretch() -> None:
-    """Work after an anomaly does not carry the period of the work before it, also where the run was resumed."""
-    items = [*work(BEAT + [4] * 20 + [0] * 20), end(161)]
-    segments = closed(run(items, AFTER_THE_BEAT))
-    assert all(s.period_s for s in segments if 60 <= s.t_start_s < 120)
-    assert [s.kind for s in segments if s.t_start_s >= 120] == ["anomalous", "typical"]
-    assert segments[-1].period_s is None
-
-    first, second = Detect(AFTER_THE_BEAT), Detect(AFTER_THE_BEAT)
-    for item in items[:155]:
-        list(first.on_item(item))
-    second.restore(first.snapshot())
-    assert closed(drive(second, items[155:])) == segments[-1:]
-
-
-def test_an_anomaly_has_no_period() -> None:
-    """What is unusual is not called repeated work, even if it repeats."""
-    unusual = [4 + axis for axis in BEAT[:80]]
-    segments = closed(run([*work(BEAT + unusual), end(201)], AFTER_THE_BEAT))
-    anomalous = [s for s in segments if s.kind == "anomalous"]
-    assert sum(s.t_end_s - s.t_start_s for s in anomalous) > 70
-    assert {s.period_s for s in anomalous} == {None}
 
 
 def test_a_cut_does_not_wait_for_ever() -> None:

@@ -1,0 +1,1 @@
+"""How well periods, cycles, cuts and idle stretches are found, on clips of which they are known."""
