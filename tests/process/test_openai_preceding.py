@@ -47,7 +47,10 @@ def test_they_stand_before_the_segments_own(server: OpenAIServer) -> None:
     (body,) = server.requests
     assert labels(body) == LABELS
     assert pictures(body) == [frame.jpeg for frame in (*REQUEST.preceding, *REQUEST.frames)]
-    assert "a few of the last 2.7 seconds before it, marked as context" in body["messages"][0]["content"][-1]["text"]
+    assert (
+        "a few others, from the last 2.7 seconds before it, marked as context"
+        in body["messages"][0]["content"][-1]["text"]
+    )
     assert (answer.frames, answer.preceding_frames, answer.frame_times_s) == (2, 3, [0.0, 1.0])
     (action,) = parse_answer(answer.raw, REQUEST, answer.box_space).actions
     assert (action.t_start_s, action.t_end_s) == (0.0, 2.0)

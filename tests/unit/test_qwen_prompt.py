@@ -68,7 +68,7 @@ def test_words_on_preceding_frames_only_where_there_are(form: AnswerForm) -> Non
     prompt = Prompt(name=form)
     assert "context" not in prompt.text(make_request())
     before = replace(make_request(), preceding=(RequestFrame(-2.52, b""), RequestFrame(-0.5, b"")))
-    assert "the last 2.5 seconds before it, marked as context" in prompt.text(before)
+    assert "from the last 2.5 seconds before it, marked as context" in prompt.text(before)
 
 
 @pytest.mark.parametrize("task", ["", "two\nlines", "x<|im_end|>", "\x1b[2J", "x" * 501])

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Negotiation:
-    """Finds out in what dialect a server answers; all requests to it share one. It does no I/O but the log."""
+    """Finds out in what dialect a server answers; all requests to it share one."""
 
     def __init__(self, url: str, model: str, dialect: Dialect, known: KnownDialects | None = None) -> None:
         """Begin with ``dialect``, or with what it has become for this model in another run that shares ``known``."""
