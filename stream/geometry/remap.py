@@ -34,6 +34,7 @@ class FusedRemap:
         self._to_rgb = frame_format.color.to_rgb()
         self.halvings, self.blur, self._roi, x, y = plan_sampling(frame_format, source)
         """Number of halvings of luma before the remap, and its blur across and down afterwards."""
+        self._blurs_chroma = is_wide_blur(self.blur)
         self.coordinates = x.copy(), y.copy()
         x[~source.valid] = y[~source.valid] = OUTSIDE
         self._map = cv2.convertMaps(x, y, cv2.CV_16SC2)
@@ -81,7 +82,7 @@ class FusedRemap:
         part = self._roi.cut(chroma, self.halvings - 1)
         if self.halvings:
             halved = _halve(part, self.halvings - 1)
-            return _blurred(halved, self.blur) if is_wide_blur(self.blur) else halved
+            return _blurred(halved, self.blur) if self._blurs_chroma else halved
         doubled = cv2.resize(part, (2 * part.shape[1], 2 * part.shape[0]), interpolation=cv2.INTER_LINEAR)
         roi = self._roi
         return np.asarray(doubled[: roi.bottom - roi.top, : roi.right - roi.left], np.uint8)

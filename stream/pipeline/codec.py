@@ -28,6 +28,8 @@ _ARRAY, _BYTES, _RECORD = 1, 2, 3
 """msgpack's extension types: ``[dtype, shape, part]``, ``part`` and ``[kind, fields]``. A part is the number of a raw
 buffer, or, of an array that is packed in one piece, the buffer itself."""
 
+_BUFFER_BYTES: Final = 4096
+"""In which msgpack begins to pack; it grows. By its default of 1 MiB, most messages would cost twice as much time."""
 _DEPTH_MAX: Final = 4
 """Of kinds in one another: msgpack takes 40 KB of the C stack for each."""
 
@@ -72,8 +74,8 @@ class Codec(Generic[T]):
                 content[name] = getattr(value, name)
                 if isinstance(content[name], bytes):
                     parts.append(content[name])
-                    content[name] = msgpack.ExtType(_BYTES, msgpack.packb(len(parts) - 1))
-            return msgpack.ExtType(_RECORD, msgpack.packb([type(value).__name__, content], default=extension))
+                    content[name] = msgpack.ExtType(_BYTES, _packed(len(parts) - 1))
+            return msgpack.ExtType(_RECORD, _packed([type(value).__name__, content], default=extension))
 
         parts[0] = _versioned(message, extension)
         return parts
@@ -147,7 +149,7 @@ def pack(value: Mapping[str, object]) -> bytes:
     def extension(value: object) -> msgpack.ExtType:
         if not isinstance(value, np.ndarray):
             raise CodecError(f"a {type(value).__name__} cannot be packed, only msgpack's types and arrays can")
-        return _array_extension(value, value.tobytes())
+        return _array_extension(value, _raw(value))
 
     return _versioned(dict(value), extension)
 
@@ -171,9 +173,14 @@ def unpack(data: Buffer) -> dict[str, object]:
     return value
 
 
+def _packed(value: object, default: Callable[[object], msgpack.ExtType] | None = None) -> bytes:
+    packed: bytes = msgpack.packb(value, default=default, buf_size=_BUFFER_BYTES)
+    return packed
+
+
 def _versioned(value: object, extension: Callable[[object], msgpack.ExtType]) -> bytes:
     try:
-        header: bytes = msgpack.packb(value, default=extension)
+        header = _packed(value, default=extension)
     except (TypeError, OverflowError) as error:
         raise CodecError(f"a value cannot be encoded: {error}") from error
     return bytes([VERSION]) + header
@@ -194,10 +201,10 @@ def _raw(array: npt.NDArray[Any]) -> Buffer:
     return np.ascontiguousarray(array).data.cast("B") if array.size else b""
 
 
-def _array_extension(array: npt.NDArray[Any], part: int | bytes) -> msgpack.ExtType:
+def _array_extension(array: npt.NDArray[Any], part: int | Buffer) -> msgpack.ExtType:
     if array.dtype.str not in DTYPES:
         raise CodecError(f"an array of {array.dtype.str} cannot be encoded, expected one of {sorted(DTYPES)}")
-    return msgpack.ExtType(_ARRAY, msgpack.packb([array.dtype.str, array.shape, part]))
+    return msgpack.ExtType(_ARRAY, _packed([array.dtype.str, array.shape, part]))
 
 
 def _array(part: Buffer, dtype: object, shape: list[int]) -> npt.NDArray[Any]:

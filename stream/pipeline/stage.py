@@ -98,7 +98,7 @@ class Pipeline(Stage):
             raise ValueError(f"the stages {names} of a pipeline have the same name, expected a different one for each")
 
     def on_item(self, item: Item) -> Iterator[Item]:
-        return self._push(item, 0)
+        return self._push_all(self._stages[0].on_item(item), 1)
 
     def on_end(self) -> Iterator[Item]:
         for depth, stage in enumerate(self._stages):
@@ -155,22 +155,18 @@ class Pipeline(Stage):
             for stage in self._stages:
                 closing.callback(stage.close)
 
-    def _push(self, item: Item, depth: int) -> Iterator[Item]:
-        if depth == len(self._stages):
-            yield item
-        else:
-            yield from self._push_all(self._stages[depth].on_item(item), depth + 1)
-
     def _push_all(self, items: Iterable[Item], depth: int) -> Iterator[Item]:
         """Push what the stage before ``depth`` returned."""
         for item in items:
-            yield from self._push(self._with_state(item, self._stages[depth - 1]), depth)
+            pushed = _with_state(item, self._stages[depth - 1]) if isinstance(item, Barrier) else item
+            if depth == len(self._stages):
+                yield pushed
+            else:
+                yield from self._push_all(self._stages[depth].on_item(pushed), depth + 1)
 
-    @staticmethod
-    def _with_state(item: Item, stage: Stage) -> Item:
-        if not isinstance(item, Barrier):
-            return item
-        return replace(item, states=with_states(item.states, {stage.name: stage.snapshot()}))
+
+def _with_state(barrier: Barrier, stage: Stage) -> Barrier:
+    return replace(barrier, states=with_states(barrier.states, {stage.name: stage.snapshot()}))
 
 
 def feed(stage: Stage, item: Item) -> Iterator[Item]:

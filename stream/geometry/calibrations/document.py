@@ -5,11 +5,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-import yaml
-
 from stream.errors import IntrinsicsError
+
+if TYPE_CHECKING:
+    import yaml
 
 _DIRECTIVE = re.compile(r"\A%YAML[^\n]*")
 """OpenCV writes ``%YAML:1.0``, which YAML's own grammar does not allow."""
@@ -79,6 +81,8 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _yaml(text: str) -> Mapping[str, object] | None:
     """The mapping of a YAML file, whose tags for OpenCV's matrices are left out; None for any other text."""
+    import yaml
+
     plain = _END.sub("", _DIRECTIVE.sub("", text.lstrip()).replace("!!opencv-matrix", ""))
     try:
         loader = yaml.SafeLoader(plain)
@@ -92,8 +96,10 @@ def _yaml(text: str) -> Mapping[str, object] | None:
     return {str(key): value for key, value in content.items()}
 
 
-def _normalize(root: yaml.Node) -> None:
+def _normalize(root: "yaml.Node") -> None:
     """Refuse duplicate keys, which PyYAML accepts, and read numbers as YAML 1.2 does."""
+    import yaml
+
     seen, waiting = set(), [root]
     while waiting:
         node = waiting.pop()

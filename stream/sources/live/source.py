@@ -13,7 +13,6 @@ from stream.errors import SourceError, UsageError
 from stream.pipeline.items import Packet, SourceEvent
 from stream.sources.address import Address, clip_stem_of
 from stream.sources.live.byte_streams import ForwardOnlyFile, GrowingFile, StandardInput
-from stream.sources.live.http import HttpStream, is_playlist, send_get
 from stream.sources.live.options import CAMERAS, LiveKind, LiveOptions
 from stream.sources.not_video import playlist_error
 from stream.sources.selection import is_named_compressed_tar, is_named_tar, tar_needs_disk
@@ -118,6 +117,8 @@ class LiveSource:
             return StandardInput(*self.options.stdin_fds, keep=self.keep_head)
         if self.address is None:
             raise TypeError(f"{self.name} has neither a path nor an address")
+        from stream.sources.live.http import HttpStream
+
         return HttpStream(self.address, self.options.read_timeout_s)
 
     @property
@@ -192,6 +193,8 @@ def open_http(spec: str, options: LiveOptions, *, download: bool = False) -> Sou
         return _live(options.kind, options, address)
     if _names_tar(spec):
         raise tar_needs_disk(address.name)
+    from stream.sources.live.http import is_playlist, send_get
+
     with send_get(address, options.read_timeout_s, Range="bytes=0-0") as answer:
         if is_playlist(answer):
             raise playlist_error(address.name)

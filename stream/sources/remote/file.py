@@ -9,8 +9,6 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import stamina
-
 from models.weights.hub_client import RangeIgnoredError
 from stream.sources.local import ByteRange, LocalFile
 from stream.sources.remote.errors import as_source_errors
@@ -127,6 +125,8 @@ class RemoteFile:
         stop = min(stop, self.size_bytes)
         if self.known and (data := self.known.find(start, stop)) is not None:
             return data
+        import stamina
+
         with as_source_errors(self.name):
             for attempt in stamina.retry_context(on=self.may_pass, attempts=None, timeout=_BUDGET_S):
                 with attempt:
