@@ -39,12 +39,12 @@ class VideoChoice:
 _OPTIONS: Final = (
     own_option("--codec", type=VIDEO_CODEC, default="h264", show_default=True, help="Video codec."),
     own_option(
-        "--crf", type=Real(0.0, 51.0), default=20.0, show_default=True, help="Constant rate factor: lower is better."
+        "--crf", type=Real(0.0, 51.0), default=21.0, show_default=True, help="Constant rate factor: lower is better."
     ),
     own_option(
         "--preset",
         type=Choice(_PRESETS),
-        default="veryfast",
+        default="superfast",
         show_default=True,
         metavar="PRESET",
         help="Encoder preset, from ultrafast to placebo: slower ones make smaller files.",
