@@ -8,7 +8,7 @@ from stream.detection.mode import Mode, Smoother
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds
 from stream.detection.visit import Visit
-from stream.pipeline.items import Float64
+from stream.pipeline.items import Float32, Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 
@@ -126,6 +126,13 @@ class Bank:
             self._current.number = None
         mode = self._visit.mode
         self._add(mode)
+        self._become_usual(mode)
+
+    def start_over(self, total: Float32, count: int) -> None:
+        """Replace all that is known by the sum of ``count`` unit vectors (D,), without any score."""
+        mode = Mode(self._options)
+        mode.begin_with(total, count)
+        self._known, self._numbers = [], 0
         self._become_usual(mode)
 
     def interrupt(self) -> None:

@@ -67,6 +67,10 @@ class RunningCentroid:
         self._sum += unit.astype(np.float32)
         self._weight += 1
 
+    def begin_with(self, total: Float32, count: int) -> None:
+        """Begin with the sum of ``count`` vectors, of which the memory has room for all."""
+        self._sum, self._weight = total.copy(), float(count)
+
     def absorb(self, other: RunningCentroid) -> None:
         """Add all vectors that another one has learned."""
         self._sum = self._sum + other._sum if self._weight else other._sum.copy()

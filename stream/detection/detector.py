@@ -11,6 +11,7 @@ from stream.detection.bank import Bank, Judged
 from stream.detection.edges import Offset, offset, onset
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import Thresholds
+from stream.detection.warm_up import WarmUp
 from stream.errors import InputError
 from stream.pipeline.facts import ClosedBy, SegmentKind
 from stream.pipeline.items import Float64
@@ -67,10 +68,11 @@ class CausalDetector:
         self._options = options
         self._usual = Bank(options)
         self._since_s: float | None = None
-        """Start of the first window that was learned, where the warm-up begins."""
+        """Start of the first window that was learned, where the warm-up begins; later by other work in the warm-up."""
+        self._warm_up: WarmUp | None = WarmUp() if options.warmup_s else None
+        """What was learned in the warm-up; None once that is over."""
         if normal is not None:
-            self._usual.restore(take(normal, "usual", dict))
-            self._since_s = take_optional(normal, "since_s", float)
+            self._restore_learned(normal)
         self._last_s: float | None = None
         self._run = 0
         """Number of consecutive windows beyond the threshold that would change the state."""
@@ -95,8 +97,9 @@ class CausalDetector:
         judged = self._usual.judge(unit)
         if judged is None:
             self._since_s = t_start_s
-            self._usual.learn(unit, None)
+            self._learn(t_start_s, unit, None)
             return Step(t_start_s)
+        self._review_warm_up(t_start_s)
         thresholds = self._thresholds(t_start_s)
         change = None
         if thresholds:
@@ -106,7 +109,7 @@ class CausalDetector:
             change = self._update_state(t_start_s, judged, thresholds)
         unusual = self._anomaly_since_s is not None or (thresholds is not None and judged.average > thresholds.on)
         if not unusual and change is None:
-            self._usual.learn(unit, judged if self._is_settled(t_start_s) else None)
+            self._learn(t_start_s, unit, judged)
         is_over = change is not None and change.kind == "typical"
         pending = thresholds is not None and not is_over and self._is_pending(judged, thresholds)
         mode = None if unusual or thresholds is None else self._usual.number
@@ -132,12 +135,13 @@ class CausalDetector:
         """The normal work so far, for a detector whose time 0 is ``stride_s`` after the last window's start."""
         end_s = 0.0 if self._last_s is None else self._last_s + stride_s
         since_s = None if self._since_s is None else self._since_s - end_s
-        return {"usual": self._usual.handed_over(), "since_s": since_s}
+        return {"usual": self._usual.handed_over(), "since_s": since_s, "warm_up": self._warm_up_snapshot()}
 
     def snapshot(self) -> State:
         return {
             "usual": self._usual.snapshot(),
             "since_s": self._since_s,
+            "warm_up": self._warm_up_snapshot(),
             "last_s": self._last_s,
             "run": self._run,
             "anomaly_since_s": self._anomaly_since_s,
@@ -147,8 +151,7 @@ class CausalDetector:
         }
 
     def restore(self, state: State) -> None:
-        self._usual.restore(take(state, "usual", dict))
-        self._since_s = take_optional(state, "since_s", float)
+        self._restore_learned(state)
         self._last_s = take_optional(state, "last_s", float)
         self._run = take(state, "run", int)
         self._anomaly_since_s = take_optional(state, "anomaly_since_s", float)
@@ -163,9 +166,38 @@ class CausalDetector:
             return None
         return self._usual.thresholds()
 
-    def _is_settled(self, t_s: float) -> bool:
-        """Whether scores tell what is usual: at first they are low, since all that is known is what has just been."""
-        return self._since_s is not None and t_s - self._since_s >= UNSETTLED_SHARE * self._options.warmup_s
+    def _restore_learned(self, state: State) -> None:
+        """What belongs to no particular window."""
+        self._usual.restore(take(state, "usual", dict))
+        self._since_s = take_optional(state, "since_s", float)
+        warm_up = take_optional(state, "warm_up", dict)
+        self._warm_up = None if warm_up is None else WarmUp()
+        if self._warm_up is not None and warm_up is not None:
+            self._warm_up.restore(warm_up)
+
+    def _warm_up_snapshot(self) -> State | None:
+        return self._warm_up.snapshot() if self._warm_up else None
+
+    def _learn(self, t_s: float, unit: Float64, judged: Judged | None) -> None:
+        """Learn a window of usual work.
+
+        In the first part of the warm-up scores do not count: they are low, since all that is known has just been.
+        """
+        elapsed_s = 0.0 if self._since_s is None else t_s - self._since_s
+        self._usual.learn(unit, judged if elapsed_s >= UNSETTLED_SHARE * self._options.warmup_s else None)
+        if self._warm_up is not None:
+            self._warm_up.add(unit, elapsed_s / self._options.warmup_s)
+
+    def _review_warm_up(self, t_s: float) -> None:
+        """At the end of the warm-up, forget other work that was in it, and prolong it by as much."""
+        if self._warm_up is None or self._since_s is None or t_s - self._since_s < self._options.warmup_s:
+            return
+        majority = self._warm_up.majority()
+        self._warm_up = None
+        if majority is not None:
+            total, count, share = majority
+            self._usual.start_over(total, count)
+            self._since_s += share * self._options.warmup_s
 
     def _update_state(self, t_s: float, judged: Judged, thresholds: Thresholds) -> Change | None:
         """The change of state caused by the latest window, if any."""

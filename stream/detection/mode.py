@@ -8,7 +8,7 @@ from stream.detection.centroid import RunningCentroid
 from stream.detection.histogram import DecayingHistogram
 from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import LOWEST_OF, Thresholds, causal_thresholds
-from stream.pipeline.items import Float64
+from stream.pipeline.items import Float32, Float64
 from stream.pipeline.stage import State
 from stream.pipeline.state import take, take_optional
 
@@ -94,6 +94,10 @@ class Mode:
             self._thresholds = None
         if lowest is not None:
             self._lowest.add(lowest)
+
+    def begin_with(self, total: Float32, count: int) -> None:
+        """Begin with the sum of ``count`` unit vectors (D,)."""
+        self._reference.begin_with(total, count)
 
     def learn_by_itself(self, unit: Float64) -> None:
         """Learn a window by its own score, once there are ``FIRST_SCORES`` to compare with."""

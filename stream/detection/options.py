@@ -43,7 +43,7 @@ class DetectorOptions(OptionGroup):
         le=1000,
     )
     settle_windows: float = option(
-        15.0,
+        10.0,
         "After n windows, that distance is multiplied by 1 + (this / n)^2: a spread estimated from few "
         "windows is unreliable.",
         identity=True,

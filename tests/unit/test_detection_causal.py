@@ -59,6 +59,8 @@ def test_every_statistic_equals_its_batch_formula_after_every_sample(seed: int, 
             learned.append(unit)
             continue
         assert step.score is not None
+        if t_s == SHORT.warmup_s and detector._usual.windows < before:
+            return  # other work in the warm-up was forgotten
         scores.append(step.score)
         assert step.score == pytest.approx(1 - float(np.mean(np.array(learned) @ unit)), abs=1e-6)
         assert step.smoothed == pytest.approx(moving_average(np.array(scores), SHORT.alpha)[-1])

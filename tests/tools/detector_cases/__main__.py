@@ -2,6 +2,7 @@
 
     python -m tests.tools.detector_cases stage RECORDINGS CASES
     python -m tests.tools.detector_cases measure CASES
+    python -m tests.tools.detector_cases ranges CASES --published egoclean_clip1.npz
 
 RECORDINGS is a folder with ego/homes, ego/ego4d_site and ego/egodex, short recordings of people at work. CASES is a
 folder outside the repository, in which the windows of every case are stored once.
@@ -16,7 +17,8 @@ from stream.detection.options import DetectorOptions
 from tests.tools.detector_cases.cases import Split, cases
 from tests.tools.detector_cases.footage import recordings
 from tests.tools.detector_cases.measure import table, tally
-from tests.tools.detector_cases.stored import path_of, read_cases, write_case
+from tests.tools.detector_cases.ranges import ranges
+from tests.tools.detector_cases.stored import path_of, read_cases, read_published, write_case
 from tests.tools.detector_cases.windows import Studio
 
 _FOLDER = click.Path(path_type=Path)
@@ -55,6 +57,20 @@ def measure(folder: Path, split: Split, settings: tuple[str, ...], families: tup
     """Print what is found in the stored CASES: one line a family."""
     values = dict(setting.split("=", 1) for setting in settings)
     click.echo(table(tally(read_cases(folder, split, families), DetectorOptions.model_validate(values))))
+
+
+@main.command("ranges")
+@click.argument("folder", metavar="CASES", type=_FOLDER)
+@click.option("--published", type=_FOLDER, help="The published embeddings of clip 1, an NPZ.")
+@click.option("--family", "families", multiple=True, default=("event 8 s", "event 15 s", "usual"), show_default=True)
+def print_ranges(folder: Path, published: Path | None, families: tuple[str, ...]) -> None:
+    """Print for each constant of the detector the range in which no event is lost and no alarm is added."""
+    cases = list(read_cases(folder, "chosen", families))
+    if published is not None:
+        cases += read_published(published)
+    click.echo(f"{'':16}   {'lowest':12}{'default':12}   {'highest':12}")
+    for each in ranges(cases):
+        click.echo(each.line)
 
 
 if __name__ == "__main__":
