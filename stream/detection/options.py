@@ -36,7 +36,7 @@ class DetectorOptions(OptionGroup):
         le=1_000_000,
     )
     floor_mads: float = option(
-        4.7,
+        5.3,
         "Distance of theta_on above the median, in robust standard deviations (1.4826 MAD).",
         identity=True,
         ge=0,

@@ -18,7 +18,7 @@ SMALLEST_RISE = 1e-6
 
 LOWEST_OF = 4
 """The fast test looks at the lowest of so many scores in a row: one or two outliers do not count."""
-FAST_RISES = 1.5
+FAST_RISES = 1.35
 """The limit of the fast test is at least so many times as far above the median as theta_on is: scores spread more where
 they are not smoothed."""
 TAIL_SETTLES = 4.0
