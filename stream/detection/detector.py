@@ -171,9 +171,7 @@ class CausalDetector:
         self._usual.restore(take(state, "usual", dict))
         self._since_s = take_optional(state, "since_s", float)
         warm_up = take_optional(state, "warm_up", dict)
-        self._warm_up = None if warm_up is None else WarmUp()
-        if self._warm_up is not None and warm_up is not None:
-            self._warm_up.restore(warm_up)
+        self._warm_up = None if warm_up is None else WarmUp.restored(warm_up)
 
     def _warm_up_snapshot(self) -> State | None:
         return self._warm_up.snapshot() if self._warm_up else None

@@ -58,9 +58,12 @@ class WarmUp:
     def snapshot(self) -> State:
         return {"sums": [each.copy() for each in self._sums], "counts": list(self._counts)}
 
-    def restore(self, state: State) -> None:
-        self._sums = [np.array(each) for each in take(state, "sums", list)]
-        self._counts = take(state, "counts", list)
+    @classmethod
+    def restored(cls, state: State) -> WarmUp:
+        warm_up = cls()
+        warm_up._sums = [np.array(each) for each in take(state, "sums", list)]
+        warm_up._counts = take(state, "counts", list)
+        return warm_up
 
 
 def find_minority(sums: Float32) -> Minority | None:
