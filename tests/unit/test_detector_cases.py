@@ -11,7 +11,7 @@ from stream.pipeline.items import Float32
 from tests.tools.detector_cases.cases import Insertion, StagedCase, cases
 from tests.tools.detector_cases.footage import FPS, STORED_PX, endless_work
 from tests.tools.detector_cases.measure import DetectedEvent, Tally, anomalies_of, table, tally
-from tests.tools.detector_cases.ranges import Outcome, _reach
+from tests.tools.detector_cases.ranges import CaseCounts, _reach
 from tests.tools.detector_cases.stored import read_cases, write_case
 from tests.tools.detector_cases.windows import Studio
 
@@ -75,8 +75,8 @@ def test_what_touches_no_event_is_false() -> None:
 def test_a_range_ends_before_the_first_loss() -> None:
     """Also where more is found at the price of an alarm."""
 
-    def outcome(**values: float) -> Outcome:
-        return Outcome(found=5 if values["evidence"] < 6 else 4, false=0 if values["evidence"] > 3 else 1)
+    def outcome(**values: float) -> CaseCounts:
+        return CaseCounts(found=5 if values["evidence"] < 6 else 4, false=0 if values["evidence"] > 3 else 1)
 
-    assert _reach("evidence", 4, (1.15, 1.3, 1.6), Outcome(5, 0), outcome) == (5.2, False)
-    assert _reach("evidence", 4, (0.875, 0.7), Outcome(5, 0), outcome) == (3.5, False)
+    assert _reach("evidence", 4, (1.15, 1.3, 1.6), CaseCounts(5, 0), outcome) == (5.2, False)
+    assert _reach("evidence", 4, (0.875, 0.7), CaseCounts(5, 0), outcome) == (3.5, False)

@@ -16,14 +16,14 @@ CONSTANTS: Final = (
 )  # fmt: skip
 
 
-class Outcome(NamedTuple):
+class CaseCounts(NamedTuple):
     """Sums over all cases."""
 
     found: int
     false: int
 
 
-class Range(NamedTuple):
+class ConstantRange(NamedTuple):
     """The values of a constant with which nothing is lost, as far as they were tried."""
 
     name: str
@@ -41,20 +41,20 @@ class Range(NamedTuple):
         return f"{self.name:16}{edges[0]:>3}{self.lowest:<12.4g}{self.default:<12.4g}{edges[1]:>3}{self.highest:<12.4g}"
 
 
-def ranges(cases: Sequence[tuple[StagedCase, Float32]]) -> Iterator[Range]:
+def ranges(cases: Sequence[tuple[StagedCase, Float32]]) -> Iterator[ConstantRange]:
     """One after the other, each with all other constants at their defaults."""
 
-    def outcome(**values: float) -> Outcome:
+    def outcome(**values: float) -> CaseCounts:
         whole = {name: round(value) if name in WHOLE else value for name, value in values.items()}
         families = tally(cases, DetectorOptions.model_validate(whole)).values()
-        return Outcome(sum(each.found for each in families), sum(each.false for each in families))
+        return CaseCounts(sum(each.found for each in families), sum(each.false for each in families))
 
     best = outcome()
     for name in CONSTANTS:
         default = float(getattr(DetectorOptions(), name))
         lowest, is_open_below = _reach(name, default, [1 / factor for factor in FACTORS], best, outcome)
         highest, is_open_above = _reach(name, default, FACTORS, best, outcome)
-        yield Range(name, lowest, default, highest, is_open_below, is_open_above)
+        yield ConstantRange(name, lowest, default, highest, is_open_below, is_open_above)
 
 
 WHOLE: Final = ("memory_windows", "mode_windows", "sure_windows")
@@ -62,7 +62,7 @@ WHOLE: Final = ("memory_windows", "mode_windows", "sure_windows")
 
 
 def _reach(
-    name: str, default: float, factors: Sequence[float], best: Outcome, outcome: Callable[..., Outcome]
+    name: str, default: float, factors: Sequence[float], best: CaseCounts, outcome: Callable[..., CaseCounts]
 ) -> tuple[float, bool]:
     """The last value in this direction with which nothing is lost, and whether it was the last one tried."""
     reached = default
