@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,20 +42,27 @@ def sketch(unit: Float64) -> Float32:
     return sums.astype(np.float32)
 
 
+class _StoredWindow(NamedTuple):
+    t_s: float
+    sketch: Float32
+    mode: int | None
+    """Which usual work it shows; None if that was not judged."""
+
+
 class WindowHistory:
     """Sketches of the latest windows, in constant memory, and which of them are not of the usual work."""
 
     def __init__(self, windows: int) -> None:
-        self._ring: deque[tuple[float, Float32]] = deque(maxlen=windows)
+        self._ring: deque[_StoredWindow] = deque(maxlen=windows)
         self._left_out: list[Span] = []
         """Stretches of other work, or without work."""
         self._turns_s: list[float] = []
         """Turns of the work that were found, in the time of the windows."""
 
-    def add(self, t_start_s: float, sketch: Float32) -> None:
-        """Add the window that starts at ``t_start_s``."""
-        self._ring.append((t_start_s, sketch))
-        oldest_s = self._ring[0][0]
+    def add(self, t_start_s: float, sketch: Float32, mode: int | None = None) -> None:
+        """Add the window that starts at ``t_start_s``; ``mode`` is that of ``Step``."""
+        self._ring.append(_StoredWindow(t_start_s, sketch, mode))
+        oldest_s = self._ring[0].t_s
         self._left_out = [span for span in self._left_out if span[1] > oldest_s]
         self._turns_s = [turn for turn in self._turns_s if turn > oldest_s]
 
@@ -71,31 +79,33 @@ class WindowHistory:
     def strongest_change_s(self, after_s: float, until_s: float) -> float | None:
         """Start of the window in ``(after_s, until_s]`` with the greatest cosine distance to the one before it."""
         changes = [
-            (float(np.sum((now - before) ** 2)), t_s)  # |a - b|^2 = 2 (1 - cos) for unit vectors
-            for (_, before), (t_s, now) in pairwise(self._ring)
-            if after_s < t_s <= until_s
+            (float(np.sum((now.sketch - before.sketch) ** 2)), now.t_s)  # |a - b|^2 = 2 (1 - cos) for unit vectors
+            for before, now in pairwise(self._ring)
+            if after_s < now.t_s <= until_s
         ]
         return max(changes, key=lambda change: change[0])[1] if changes else None
 
-    def period_s(self, start_s: float, end_s: float) -> float | None:
-        """Repetition period of the work in ``[start_s, end_s)``.
+    def period_s(self, start_s: float, end_s: float, mode: int | None = None) -> float | None:
+        """Repetition period of the work in ``[start_s, end_s)``, which is the usual work ``mode``, if that is known.
 
-        It is that of all stored windows before ``end_s`` that are not left out, as those of the stretch confirm it.
+        It is that of all stored windows of this work before ``end_s``, as those of the stretch confirm it.
         None if at least half of these are left out.
         """
-        work = self.work(end_s)
-        of_stretch = sum(start_s <= t_s < end_s for t_s, _ in self._ring)
+        work = self.work(end_s, mode)
+        of_stretch = sum(start_s <= each.t_s < end_s for each in self._ring)
         if 2 * np.count_nonzero(work.times_s >= start_s) <= of_stretch:
             return None
         return work.period_s(start_s)
 
-    def turn_s(self, start_s: float, limit_s: float, period_s: float, middle_s: float) -> float | None:
+    def turn_s(
+        self, start_s: float, limit_s: float, period_s: float, middle_s: float, mode: int | None = None
+    ) -> float | None:
         """The last turn of the cycle in the last period before ``limit_s``, for a segment that began at ``start_s``.
 
         ``middle_s`` is how far the middle of a window's pictures is after the time of the window; windows of unknown
         length are taken to fill their stride.
         """
-        work = self.work(limit_s)
+        work = self.work(limit_s, mode)
         if not len(work.times_s) or work.stride_s == 0:
             return None
         shift_s = middle_s or work.stride_s / 2
@@ -107,26 +117,31 @@ class WindowHistory:
         self._turns_s.append(found)
         return found + shift_s
 
-    def work(self, until_s: float) -> WorkWindows:
-        """The windows before ``until_s`` that are not left out."""
+    def work(self, until_s: float, mode: int | None = None) -> WorkWindows:
+        """The windows before ``until_s`` that are not left out, and are of no other usual work than ``mode``."""
         windows = [
-            (number, t_s, vector)
-            for number, (t_s, vector) in enumerate(self._ring)
-            if t_s < until_s and not any(start_s <= t_s < end_s for start_s, end_s in self._left_out)
+            (number, each.t_s, each.sketch)
+            for number, each in enumerate(self._ring)
+            if each.t_s < until_s
+            and (mode is None or each.mode in {None, mode})
+            and not any(start_s <= each.t_s < end_s for start_s, end_s in self._left_out)
         ]
         numbers, times_s, sketches = zip(*windows, strict=True) if windows else ((), (), ())
         return WorkWindows.of(numbers, np.array(times_s, np.float64), sketches)
 
     def snapshot(self) -> State:
         return {
-            "times_s": np.array([t_s for t_s, _ in self._ring]),
-            "sketches": np.array([vector for _, vector in self._ring], dtype=np.float32).reshape(-1, SKETCH_SIZE),
+            "times_s": np.array([each.t_s for each in self._ring]),
+            "sketches": np.array([each.sketch for each in self._ring], dtype=np.float32).reshape(-1, SKETCH_SIZE),
+            "modes": [each.mode for each in self._ring],
             "left_out": [list(span) for span in self._left_out],
             "turns_s": list(self._turns_s),
         }
 
     def restore(self, state: State) -> None:
         times_s = take(state, "times_s", np.ndarray).tolist()
-        self._ring = deque(zip(times_s, np.array(take(state, "sketches", np.ndarray)), strict=True), self._ring.maxlen)
+        sketches, modes = np.array(take(state, "sketches", np.ndarray)), take(state, "modes", list)
+        windows = map(_StoredWindow, times_s, sketches, modes)
+        self._ring = deque(windows, self._ring.maxlen)
         self._left_out = [(start_s, end_s) for start_s, end_s in take(state, "left_out", list)]
         self._turns_s = [float(turn) for turn in take(state, "turns_s", list)]

@@ -170,13 +170,19 @@ def peak_limit(r: Float64, samples: Float64, sigmas: float = SIGNIFICANT_SIGMAS)
 def _period(r: Float64, samples: Float64, lag_max: int) -> float | None:
     """The first high peak of the autocorrelation, refined on its multiples, in samples; None if beyond ``lag_max``.
 
-    Peaks are high compared with the highest one, which needs less significance: it only casts doubt on lower ones.
+    Peaks are high compared with the highest one, and with those at up to three times the lag. These need less
+    significance, and may be beyond ``lag_max``: they only cast doubt on lower ones.
     """
     limit, doubt = peak_limit(r, samples), peak_limit(r, samples, DOUBTFUL_SIGMAS)
     peaks = [(lag, height) for lag, height in _peaks(r) if height > doubt[round(lag)]]
-    highest = max((height for _, height in peaks), default=0.0)
-    high = [lag for lag, height in peaks if height >= SAME_PEAK * highest and height > limit[round(lag)]]
-    if not high or high[0] > lag_max:
+    certain = [(lag, height) for lag, height in peaks if height > limit[round(lag)] and lag <= lag_max]
+    highest = max((height for _, height in certain), default=0.0)
+    high = [
+        lag
+        for lag, height in certain
+        if height >= SAME_PEAK * max(highest, *(other for far, other in peaks if far <= (_PARTS_MAX + NEAR) * lag))
+    ]
+    if not high:
         return None
     period = high[0]
     for parts in range(1, _PARTS_MAX + 1):

@@ -102,7 +102,7 @@ class Segmenter:
         )
         if unit is not None:
             small = sketch(unit)
-            self._recent.add(step.t_start_s, small)
+            self._recent.add(step.t_start_s, small, step.mode)
             self._idle.window(step.t_start_s, small)
         if step.thresholds is not None:
             self._thresholds = step.thresholds
@@ -192,8 +192,9 @@ class Segmenter:
         limit_s = start_s + longest_s
         if self._kind == "typical":
             self._leave_out_idle(self._idle.level(start_s, limit_s, known_s))
-            period_s = self._recent.period_s(start_s, limit_s)
-            turn_s = period_s and self._recent.turn_s(start_s, limit_s, period_s, self._middle_s)
+            mode = _most_common([window for window in self._windows if window.t_s < limit_s])
+            period_s = self._recent.period_s(start_s, limit_s, mode)
+            turn_s = period_s and self._recent.turn_s(start_s, limit_s, period_s, self._middle_s, mode)
             if turn_s:
                 return round(turn_s, 6)
         natural_s = self._recent.strongest_change_s(limit_s - self._options.cut_ratio * longest_s, limit_s)
@@ -227,7 +228,7 @@ class Segmenter:
         if self._kind == "anomalous":
             self._recent.leave_out(start_s, end_s)
         repeats = self._kind == "typical" and any(window.is_usable for window in inside)
-        period_s = self._recent.period_s(start_s, end_s) if repeats else None
+        period_s = self._recent.period_s(start_s, end_s, _most_common(inside)) if repeats else None
         return SegmentClosed(
             segment_id=self._segment_id(),
             t_start_s=start_s,

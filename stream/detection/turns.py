@@ -87,12 +87,17 @@ def likeness(work: WorkWindows, moments_s: Float64, earlier_s: Sequence[float], 
     if not np.any(known):
         return np.full(len(moments_s), np.nan)
     model = np.nansum(turns, axis=0)[known > 0] / known[known > 0][:, None]
-    offsets_s = offsets_s[known > 0]
-    around = work.at(np.add.outer(moments_s, offsets_s).ravel()).reshape(len(moments_s), len(offsets_s), -1)
-    present = ~np.isnan(around[:, :, 0])
-    around = np.nan_to_num(around)
-    product = np.einsum("mok,ok->m", around, model)
-    norms = np.sqrt(np.sum(around**2, axis=(1, 2)) * (present @ np.sum(model**2, axis=1)))
+    earlier, share = work.places(np.add.outer(moments_s, offsets_s[known > 0]))
+    present = ~np.isnan(share)
+    share = np.nan_to_num(share)
+    products, columns = work.vectors @ model.T, np.arange(len(model))
+    product = (1 - share) * products[earlier, columns] + share * products[earlier + 1, columns]
+    square = np.sum(work.vectors**2, axis=1)
+    beside = np.sum(work.vectors[:-1] * work.vectors[1:], axis=1)
+    norm = (1 - share) ** 2 * square[earlier] + share**2 * square[earlier + 1]
+    norm += 2 * share * (1 - share) * beside[earlier]
+    norms = np.sqrt(np.sum(norm, axis=1, where=present) * (present @ np.sum(model**2, axis=1)))
     enough = (present.sum(axis=1) > reach) & (norms > 0)
+    product = np.sum(product, axis=1, where=present)
     alike: Float64 = np.divide(product, norms, out=np.full(len(moments_s), np.nan), where=enough)
     return alike

@@ -64,9 +64,14 @@ class WorkWindows:
 
     def at(self, times_s: Float64) -> Float64:
         """The vectors at these times (m,), between windows of the same run: (m, k), NaN elsewhere."""
-        later = np.clip(np.searchsorted(self.times_s, times_s), 1, len(self.times_s) - 1)
-        earlier = later - 1
+        earlier, share = self.places(times_s)
+        weights = share[:, None]
+        return np.asarray((1 - weights) * self.vectors[earlier] + weights * self.vectors[earlier + 1], np.float64)
+
+    def places(self, times_s: Float64) -> tuple[npt.NDArray[np.intp], Float64]:
+        """For each time, the window before it, and the share of the way to the next one; NaN outside the runs."""
+        earlier = np.clip(np.searchsorted(self.times_s, times_s), 1, len(self.times_s) - 1) - 1
+        later = earlier + 1
         share = (times_s - self.times_s[earlier]) / (self.times_s[later] - self.times_s[earlier])
         between = (self.runs[earlier] == self.runs[later]) & (share >= 0) & (share <= 1)
-        weights = np.where(between, share, np.nan)[:, None]
-        return np.asarray((1 - weights) * self.vectors[earlier] + weights * self.vectors[later], np.float64)
+        return np.asarray(earlier, np.intp), np.asarray(np.where(between, share, np.nan), np.float64)

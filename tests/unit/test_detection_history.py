@@ -94,6 +94,20 @@ def test_work_that_is_over_for_good_is_forgotten() -> None:
     assert recent.period_s(130, 160) == pytest.approx(14.0, rel=0.03)
 
 
+def test_another_usual_work_says_nothing_of_this_one() -> None:
+    """A worker changes between two stations, with cycles of 9 s and of 14 s: each has its own period."""
+    times_s = np.arange(240.0)
+    at_second = times_s // 40 % 2 == 1
+    first, second = cycle(times_s, 9.0), [unit[::-1].copy() for unit in cycle(times_s, 14.0)]
+    recent, again = WindowHistory(240), WindowHistory(240)
+    for t_s, station, one, other in zip(times_s, at_second, first, second, strict=True):
+        recent.add(float(t_s), sketch(other if station else one), int(station))
+    again.restore(recent.snapshot())
+    assert again.period_s(160, 200, 0) == pytest.approx(9.0, rel=0.03)
+    assert again.period_s(200, 240, 1) == pytest.approx(14.0, rel=0.03)
+    assert again.period_s(200, 240, 0) is None
+
+
 def test_turns_are_a_period_apart_and_restored() -> None:
     """Each turn of work that restarts every 9 s is where it restarts; a restored history finds the same ones."""
     times_s = np.arange(150.0)

@@ -72,6 +72,9 @@ def test_likeness_is_a_correlation() -> None:
     work = windows(np.arange(40.0), np.arange(40.0) / 8.0, jump=1.0)
     alike = likeness(work, np.array([20.0, 24.0, -3.0]), [20.0], 4.0)
     assert alike[0] == pytest.approx(1.0)
+    model, around = work.at(20.0 + np.arange(-4.0, 5.0)), work.at(23.3 + np.arange(-4.0, 5.0))
+    expected = np.vdot(model, around) / (np.linalg.norm(model) * np.linalg.norm(around))
+    assert likeness(work, np.array([23.3]), [20.0], 4.0) == pytest.approx([expected])
     assert alike[1] < 0.5
     assert np.isnan(alike[2])
 
