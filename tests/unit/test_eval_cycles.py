@@ -8,9 +8,9 @@ from stream.detection.options import DetectorOptions
 from stream.pipeline.facts import IdleSpan, SegmentClosed
 from tests.tools.eval_cycles.__main__ import main
 from tests.tools.eval_cycles.measures import measure, merged, same_phase
-from tests.tools.eval_cycles.timeline import Timeline
+from tests.tools.eval_cycles.timeline import Plan, Timeline
 
-PLAN = (("work", 40.0), ("idle", 20.0), ("work", 20.0), ("other", 10.0))
+PLAN: Plan = (("work", 40.0), ("idle", 20.0), ("work", 20.0), ("other", 10.0))
 
 
 def timeline() -> Timeline:
@@ -41,7 +41,8 @@ def test_what_is_right_wrong_missing_and_invented() -> None:
     found = measure(timeline(), segments, DetectorOptions())
     assert (found.right, found.wrong, found.missing, found.invented) == (1, 1, 1, 1)
     assert found.cycles_errors == [pytest.approx(0.25, abs=0.02)]
-    assert (found.overlaps, found.false_idle) == ([pytest.approx(1.0)], 0)
+    assert found.overlaps == [pytest.approx(1.0)]
+    assert found.false_idle == 0
     assert len(found.cuts) == 3
     assert np.mean(found.chance) == pytest.approx(0.25, abs=0.06)
 
