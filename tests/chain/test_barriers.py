@@ -145,6 +145,8 @@ def plain(value: object) -> object:
     """A state whose arrays are comparable, without the entries: more of them are known to who has seen more."""
     if isinstance(value, dict):
         return {name: plain(part) for name, part in value.items() if name != "entries"}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
     return value.tobytes() if isinstance(value, np.ndarray) else value
 
 
