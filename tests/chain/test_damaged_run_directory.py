@@ -24,7 +24,7 @@ LAST_CHECKPOINT_S = 10
 """Time of the last checkpoint before the run is killed."""
 OPTIONS = (
     *GRID, "--window", "16@8", "--detector-warmup-s", "5", "--detector-settle-windows", "0",
-    "--detector-max-segment-s", "12",
+    "--detector-sure-windows", "0", "--detector-max-segment-s", "12",
 )  # fmt: skip
 """Options with which the clip has segments of both kinds."""
 

@@ -8,7 +8,10 @@ from tests.support.facts import without
 from tests.support.runs import write_intrinsics
 
 GRID = ("--encoder", "grid")
-QUICK = ("--detector-warmup-s", "8", "--detector-settle-windows", "0", "--detector-max-segment-s", "12")
+QUICK = (
+    "--detector-warmup-s", "8", "--detector-settle-windows", "0", "--detector-sure-windows", "0",
+    "--detector-max-segment-s", "12",
+)  # fmt: skip
 """Detector options with which a short clip has segments of both kinds."""
 
 
