@@ -36,14 +36,14 @@ class DetectorOptions(OptionGroup):
         le=1_000_000,
     )
     floor_mads: float = option(
-        5.3,
+        5.2,
         "Distance of theta_on above the median, in robust standard deviations (1.4826 MAD).",
         identity=True,
         ge=0,
         le=1000,
     )
     settle_windows: float = option(
-        10.0,
+        15.0,
         "After n windows, that distance is multiplied by 1 + (this / n)^2: a spread estimated from few "
         "windows is unreliable.",
         identity=True,

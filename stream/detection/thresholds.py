@@ -21,7 +21,7 @@ LOWEST_OF = 4
 FAST_RISES = 1.35
 """The limit of the fast test is at least so many times as far above the median as theta_on is: scores spread more where
 they are not smoothed."""
-TAIL_SETTLES = 4.0
+TAIL_SETTLES = 2.7
 """A tail, of which there are few samples, takes so many times as many windows to settle."""
 TAIL_FROM = 0.9
 """The quantile from which on samples are the tail."""

@@ -278,7 +278,7 @@ def test_state_is_small_and_does_not_grow() -> None:
 
 @pytest.mark.skipif(not CLIP_1.exists(), reason="the published curves are not on this machine")
 def test_finds_both_events_of_the_published_clip() -> None:
-    """Against the manual ground truth (208-262 s, 420-433 s): both, no other, mean IoU >= 0.8, the first in 6 s."""
+    """Against the manual ground truth (208-262 s, 420-433 s): both, no other, mean IoU >= 0.82, the first in 6 s."""
     clip = np.load(CLIP_1)
     (first, known_s), (first_end, _), (second, _) = changes_of(unit_rows(clip["embeddings"]), DetectorOptions())
     spans = [(first.t_s, first_end.t_s), (second.t_s, 432.0)]
@@ -286,7 +286,7 @@ def test_finds_both_events_of_the_published_clip() -> None:
         (min(end, true_end) - max(start, true_start)) / (max(end, true_end) - min(start, true_start))
         for (start, end), (true_start, true_end) in zip(spans, [(208, 262), (420, 433)], strict=True)
     ]
-    assert np.mean(overlaps) >= 0.8
+    assert np.mean(overlaps) >= 0.82
     assert known_s - 208 <= 6
     assert first_end.kind == "typical"
 

@@ -9,6 +9,7 @@ from stream.detection.options import DetectorOptions
 from stream.detection.thresholds import (
     SMALLEST_RISE,
     TAIL_FROM,
+    TAIL_SETTLES,
     WeightedSamples,
     causal_thresholds,
     median_and_sigma,
@@ -98,7 +99,7 @@ def test_floor_is_wider_where_few_windows_are_known() -> None:
     settled = causal_thresholds(USUAL, USUAL, DetectorOptions(floor_mads=1, settle_windows=0))
     early = causal_thresholds(USUAL, USUAL, DetectorOptions(floor_mads=1, settle_windows=500))
     assert early.on - early.median == pytest.approx(1.25 * (settled.on - settled.median))
-    assert early.fast - early.median == pytest.approx(5 * (settled.fast - settled.median))
+    assert early.fast - early.median == pytest.approx((1 + (TAIL_SETTLES / 2) ** 2) * (settled.fast - settled.median))
 
 
 def test_a_constant_score_leaves_a_margin() -> None:
