@@ -224,7 +224,7 @@ class CausalDetector:
 
     def _is_quiet(self, thresholds: Thresholds) -> bool:
         """Whether the unsmoothed score has been normal for long enough although the EMA still lags."""
-        level = min(self._fade_level(thresholds), thresholds.on)
+        level = min(self._fade_level(thresholds), thresholds.fast)
         return self._normal_again(level, thresholds.median).depth >= self._options.quiet_windows
 
     def _is_pending(self, judged: Judged, thresholds: Thresholds) -> bool:
