@@ -42,12 +42,13 @@ def value(option: ConfigurableOption, number: int) -> Any:  # noqa: ANN401 - of 
         {} if declared is None else {name: bound for each in declared.field.metadata for name, bound in bounds(each)}
     )
     lowest = marks.get("ge", marks.get("gt", getattr(option.type, "min", None) or 0))
-    return int(lowest) + number + 1 if kind is int else lowest + 0.125 * (number + 1)
+    step = min(0.125, (marks.get("le", 1.0) - lowest) / 4) if declared else 0.125
+    return int(lowest) + number + 1 if kind is int else lowest + step * (number + 1)
 
 
 def bounds(mark: object) -> Iterator[tuple[str, float]]:
     """The bounds that an annotation gives."""
-    yield from ((name, getattr(mark, name)) for name in ("ge", "gt") if hasattr(mark, name))
+    yield from ((name, getattr(mark, name)) for name in ("ge", "gt", "le") if hasattr(mark, name))
 
 
 def words(option: ConfigurableOption, value: object) -> list[str]:
