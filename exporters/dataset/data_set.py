@@ -132,6 +132,7 @@ def episode_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
         "period_s": episode.period_s,
         "cycles": episode.cycles,
         "judged_from_s": episode.judged_from_s,
+        "mode": episode.mode,
         "activity": episode.activity,
         "head_motion": episode.head_motion,
         "idle_s": float(episode.idle_s),

@@ -71,6 +71,8 @@ class Episode(BaseModel):
     cycles: float | None
     judged_from_s: float | None = None
     """Start of the segment's first window that was judged, seconds from the clip's first frame; None: none was."""
+    mode: int | None = None
+    """Which usual work its segment shows: 0, 1, 2, ...; None: not known, or not typical."""
     activity: float | None = None
     """Mean share of the picture that moves independently of the head, over its segment."""
     head_motion: float | None = None

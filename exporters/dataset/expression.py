@@ -21,6 +21,7 @@ FIELDS: Final[Mapping[str, Value]] = MappingProxyType(
         "period_s": lambda episode: episode.period_s,
         "cycles": lambda episode: episode.cycles,
         "judged_from_s": lambda episode: episode.judged_from_s,
+        "mode": lambda episode: episode.mode,
         "activity": lambda episode: episode.activity,
         "head_motion": lambda episode: episode.head_motion,
         "idle_s": lambda episode: episode.idle_s,

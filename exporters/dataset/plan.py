@@ -114,6 +114,7 @@ def _episodes(
             period_s=segment.period_s,
             cycles=segment.cycles,
             judged_from_s=segment.judged_from_s,
+            mode=segment.mode,
             activity=segment.activity,
             head_motion=segment.head_motion,
             idle_s=_idle_s(segment, t_start_s, t_start_s + count / fps),

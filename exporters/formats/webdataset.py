@@ -20,6 +20,8 @@ SHARD_BYTES: Final = 512 * 1024 * 1024
 """Size of clips at which a shard is closed: large enough for sequential reading, small enough for the hub."""
 _SPLITS: Final = {"train": "train", "val": "validation"}
 """Names of the splits in ``datasets``."""
+_NUMBERS: Final = ("score_mean", "score_max", "period_s", "cycles", "judged_from_s", "mode", "activity", "head_motion")
+"""Facts that may be unknown."""
 
 
 def write(data_set: DataSet, folder: Path) -> None:
@@ -34,9 +36,8 @@ def write(data_set: DataSet, folder: Path) -> None:
 def sample_facts(data_set: DataSet, row: Row) -> dict[str, Any]:
     """The JSON of a sample: no nulls, ``has_score_mean`` and so on say whether a number is known."""
     facts = episode_facts(data_set, row)
-    numbers = ("score_mean", "score_max", "period_s", "cycles", "judged_from_s", "activity", "head_motion")
-    known = {f"has_{name}": facts[name] is not None for name in numbers}
-    filled = {name: 0.0 if facts[name] is None else float(facts[name]) for name in numbers}
+    known = {f"has_{name}": facts[name] is not None for name in _NUMBERS}
+    filled = {name: 0.0 if facts[name] is None else float(facts[name]) for name in _NUMBERS}
     actions = [action.model_dump(mode="json") for action in row.episode.actions]
     return {**facts, **filled, **known, "actions": json.dumps(actions)}
 

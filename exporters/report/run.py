@@ -97,6 +97,7 @@ def _segment(closed: SegmentClosed, outcome: Outcome | None, actions: list[Actio
         unusual=(closed.score_max or 0.0) / (closed.theta_on or 1.0) if scored else 0.0,
         period_s=closed.period_s,
         cycles=closed.cycles,
+        mode=closed.mode,
         activity=closed.activity,
         idle=tuple((span.t_start_s, span.t_end_s, span.signal) for span in closed.idle),
         idle_s=closed.idle_s,

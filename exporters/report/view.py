@@ -62,6 +62,8 @@ class ShownSegment(_Shown):
     """``score_max`` over theta_on; 0 for a segment without either."""
     period_s: float | None
     cycles: float | None
+    mode: int | None
+    """Which usual work it shows: 0, 1, 2, ...; None: not known, or not typical."""
     activity: float | None
     """Mean share of the picture that moves independently of the head."""
     idle: tuple[tuple[float, float, IdleSignal], ...]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from hashlib import sha256
 from itertools import pairwise
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.dataset.episode import ClipFacts, Episode
+from exporters.dataset.expression import parse_condition
 from exporters.dataset.plan import PlanOptions, plan_run, split_of
 from exporters.dataset.rows import Row
 from exporters.dataset.store import DataSetFiles, Header, Store
@@ -63,6 +65,16 @@ def frames_of(episode: Episode, fps: int) -> list[int]:
     """The clip's frames that its frames show."""
     first = round(episode.t_start_s * fps)
     return list(range(first, first + episode.frames))
+
+
+def test_an_episode_names_its_usual_work() -> None:
+    """It can be selected by it; the work of another segment may be unknown."""
+    view = run_view("clip", [0.0, 2.0, 4.0, 6.0], fps=10)
+    closed = tuple(replace(each, mode=mode) for each, mode in zip(view.closed, (0, 1, None), strict=True))
+    episodes = plan_run(replace(view, closed=closed), PlanOptions())
+    assert [episode.mode for episode in episodes] == [0, 1, None]
+    is_second = parse_condition("mode == 1")
+    assert [episode.segment_id for episode in episodes if is_second(episode)] == ["s0001"]
 
 
 @settings(max_examples=25, deadline=None)

@@ -29,6 +29,7 @@ class Details {
     ];
     if (segment.period_s !== null) rows.push(["repeats every", `${segment.period_s.toFixed(1)} s`]);
     if (segment.cycles !== null) rows.push(["cycles", segment.cycles.toFixed(1)]);
+    if (segment.mode !== null && segment.run.segments.some((other) => other.mode > 0)) rows.push(["usual work", `mode ${segment.mode}`]);
     rows.push(["moving", segment.activity === null ? "not measured" : `${(100 * segment.activity).toFixed(1)} % of the picture`]);
     if (segment.idle_s) rows.push(["idle", `${segment.idle_s.toFixed(1)} s: ${segment.idle.map(([from, to, signal]) => `${clock(from)} to ${clock(to)}${signal === "embedding" ? " by embeddings" : ""}`).join(", ")}`]);
     if (segment.damaged_s) rows.push(["damaged", `${segment.damaged_s.toFixed(2)} s`]);
