@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 from click.shell_completion import add_completion_class
 
+from stream.commands.command import OWN_PROCESS
 from stream.commands.groups import ImpliedGroup
 from stream.commands.shell import BashWords
 from stream.commands.usage import usage_sentence
@@ -123,7 +124,7 @@ def _unraisable(ignored: "sys.UnraisableHookArgs") -> None:
 def _run() -> int:
     """Run the command that is named; returns its exit code, a documented one in every case."""
     try:
-        code: int = cli.main(prog_name=PROGRAM, standalone_mode=False)
+        code: int = cli.main(prog_name=PROGRAM, standalone_mode=False, obj=OWN_PROCESS)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return ExitCode.USAGE

@@ -17,6 +17,11 @@ BY_SIGNAL: Final = (ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM)
 ALL_CODES: Final = tuple(code for code in MEANINGS if code != ExitCode.SIGPIPE)
 
 
+OWN_PROCESS: Final = object()
+"""``obj`` of the context in a process of the program's own, which may be forked; not where a command is called from
+another program."""
+
+
 class Command(click.Command):
     """A command with a help in sections.
 
@@ -32,7 +37,7 @@ class Command(click.Command):
     never_waits = False
     """Whether it runs for long, and so drops what the reader of its output does not take."""
     before_threads: Callable[[click.Context], None] | None = None
-    """Called before there is any thread, which a fork would not copy."""
+    """Called in a process of the program's own, before there is any thread, which a fork would not copy."""
     allow_extra_args = True  # refused by ``parse_args``, in the program's own words
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -44,7 +49,7 @@ class Command(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click's
-        if self.before_threads is not None:
+        if self.before_threads is not None and ctx.obj is OWN_PROCESS:
             self.before_threads(ctx)
         if self.never_waits:
             never_wait()
