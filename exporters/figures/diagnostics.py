@@ -50,8 +50,14 @@ class WorkRepetition:
     limit: Float64
     """(L,) float64: the least value of a significant peak."""
     period_s: float | None
-    """Repetition period, if there is a significant one."""
+    """Repetition period, if there is a significant one within reach."""
     segments: SegmentPeriods
+
+    @property
+    def has_peak(self) -> bool:
+        """Whether a peak is significant, even if it belongs to no period within reach."""
+        before, here, after = self.value[1:-2], self.value[2:-1], self.value[3:]
+        return bool(np.any((before < here) & (here >= after) & (here > self.limit[2:-1])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,9 @@ def draw_repetition(axes: "Axes", found: WorkRepetition | None) -> None:
 
 def clip_text(found: WorkRepetition) -> str:
     """The period of the clip's typical work, or that it has none."""
-    return "clip: no significant period" if found.period_s is None else f"clip: period {found.period_s:.1f} s"
+    if found.period_s is not None:
+        return f"clip: period {found.period_s:.1f} s"
+    return "clip: peaks, but no period that fits three times" if found.has_peak else "clip: no significant period"
 
 
 def segments_text(found: WorkRepetition) -> str:

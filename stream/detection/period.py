@@ -45,7 +45,7 @@ class Repetition:
     limit: Float64
     """(lags + 1,) the height that a peak must exceed to be significant; NaN at the same lags."""
     period: float | None
-    """In samples; None if no peak is significant."""
+    """In samples; None if no peak is significant, or if those that are fit no period within reach."""
 
 
 def repetition(

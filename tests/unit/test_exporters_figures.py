@@ -171,19 +171,21 @@ def test_diagnostics_draws_four_panels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("period_s", "says"),
+    ("period_s", "limit", "says"),
     [
-        (None, ["clip: no significant period", "segments: no significant period"]),
-        (8.0, ["clip: period 8.0 s", "segments: no significant period"]),
+        (None, 1.1, "clip: no significant period"),
+        (None, 0.25, "clip: peaks, but no period that fits three times"),
+        (8.0, 0.25, "clip: period 8.0 s"),
     ],
 )
-def test_each_missing_period_is_said(period_s: float | None, says: list[str]) -> None:
-    """The clip and its segments each have a line, or the legend says that they have no period."""
+def test_each_missing_period_is_said(period_s: float | None, limit: float, says: str) -> None:
+    """The clip and its segments each have a line, or the legend says that they have no period; peaks get a reason."""
     figure, data = blank(), some_diagnostics(60)
     assert data.repetition is not None
     segments = SegmentPeriods(period_s=None, time_share=0.0)
-    draw_diagnostics(figure, replace(data, repetition=replace(data.repetition, period_s=period_s, segments=segments)))
-    assert legend(figure)[1:] == says
+    found = replace(data.repetition, period_s=period_s, limit=np.full(20, limit), segments=segments)
+    draw_diagnostics(figure, replace(data, repetition=found))
+    assert legend(figure)[1:] == [says, "segments: no significant period"]
     lines = [
         curve for curve in figure.axes[2].lines if "period" in str(curve.get_label()) and np.size(curve.get_xdata())
     ]
