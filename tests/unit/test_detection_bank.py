@@ -39,7 +39,7 @@ def test_the_bank_is_bounded_and_forgets_what_is_oldest() -> None:
     assert detector._usual.number == 0
 
 
-@examples(30)
+@examples(30, fast=5)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(5, 70)), min_size=1, max_size=8), st.data())
 def test_a_restored_bank_continues_exactly(work: list[tuple[int, int]], data: st.DataObject) -> None:
     """Whatever is visited in which order, a detector that was restored at any window gives the same steps."""

@@ -8,6 +8,7 @@ from tests.support.properties import tries
 from tests.tools.false_alarms import events, is_found, main, simulated_work
 
 
+@pytest.mark.slow
 def test_hours_of_usual_work_raise_no_alarm() -> None:
     """Three hours of noise, drift, cycles and bursts of head motion, in clips of 20 minutes: not one event."""
     clips = tries(9)

@@ -220,7 +220,7 @@ strides = st.sampled_from([0.5, 1.0, 2.5])
 longest = st.sampled_from([4.0, 12.0, 30.0])
 
 
-@examples(150, fast=10)
+@examples(150, fast=4)
 @given(stretches, strides, longest, st.sets(st.integers(0, 149), max_size=50), st.data())
 def test_any_stream_is_partitioned_and_can_be_resumed_anywhere(
     work_done: list[tuple[int, int]], stride_s: float, longest_s: float, lost: set[int], data: st.DataObject
