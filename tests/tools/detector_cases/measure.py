@@ -13,7 +13,7 @@ from tests.tools.detector_cases.cases import StagedCase
 from tests.tools.detector_cases.stored import WINDOW_S
 
 HIT_IOU = 0.3
-"""An event is found if an anomaly has at least this intersection over union with it, or covers ``HIT_EDGE_S``."""
+"""An event is found if an anomaly has at least this intersection over union with it."""
 
 
 @dataclass(frozen=True, slots=True)
