@@ -17,7 +17,7 @@ from stream.commands.usage import usage_sentence
 from stream.commands.variables import warn_of_unknown_variables
 from stream.commands.version import PROGRAM, show_version
 from stream.errors import ExitCode, UsageError
-from stream.runtime.exit import exit_quickly
+from stream.runtime.exit import exit_quickly, libav_threads_abandoned
 from stream.runtime.signals import exit_at_signal, heeded_signals
 from stream.ui import standard_streams
 from stream.ui.notes import Note, forward_notes, report_error
@@ -145,10 +145,11 @@ def main() -> None:
     sys.unraisablehook = _unraisable
     standard_streams.install()
     forward_notes(_say)
-    try:
-        sys.exit(_run())
-    finally:
-        standard_streams.finish()
+    with libav_threads_abandoned():
+        try:
+            sys.exit(_run())
+        finally:
+            standard_streams.finish()
 
 
 if __name__ == "__main__":

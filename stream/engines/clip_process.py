@@ -15,7 +15,7 @@ from stream.config import Options
 from stream.engines.batch import Outcome, attempt
 from stream.engines.clip import ClipRunner
 from stream.runtime.control_line import Assignment, ControlListener
-from stream.runtime.exit import exit_quickly
+from stream.runtime.exit import exit_quickly, libav_threads_abandoned
 from stream.runtime.signals import exit_at_signal, heeded_signals
 from stream.runtime.worker_template import fork_template
 from stream.sources.address import ClipSpec, Unopened
@@ -64,13 +64,14 @@ def main() -> None:
     control = ControlListener(lambda: os.kill(os.getpid(), signal.SIGTERM))
     control.start()
     runner: ClipRunner | None = None
-    try:
-        while (assignment := control.next_assignment()) is not None:
-            runner = _run(assignment, runner)
-    finally:
-        if runner is not None:
-            runner.close()
-        standard_streams.finish()
+    with libav_threads_abandoned():
+        try:
+            while (assignment := control.next_assignment()) is not None:
+                runner = _run(assignment, runner)
+        finally:
+            if runner is not None:
+                runner.close()
+            standard_streams.finish()
 
 
 if __name__ == "__main__":

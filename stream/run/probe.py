@@ -1,7 +1,6 @@
 """Probe a source; a live source that is not available yet is retried for a while."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from stream.config import Options
@@ -13,6 +12,7 @@ from stream.sources.source import Source
 from stream.sources.table import open_source
 from stream.video.container import read_facts
 from stream.video.facts import StreamFacts
+from stream.video.libav_thread import LibavThread
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def _in_thread(opening: Callable[[], tuple[Source, StreamFacts]]) -> tuple[Sourc
         except Exception as error:  # noqa: BLE001 - it is raised below
             errors.append(error)
 
-    thread = threading.Thread(target=run, name="first contact", daemon=True)
+    thread = LibavThread(run, "first contact")
     thread.start()
     thread.join()
     if errors:

@@ -13,6 +13,7 @@ from stream.sources.live.camera_packets import CameraPackets
 from stream.sources.live.packet_buffer import PacketBuffer
 from stream.sources.live.source import LiveSource
 from stream.video.container import open_stream
+from stream.video.libav_thread import LibavThread
 from stream.video.packets import packets
 
 _TAKE_S = 0.1
@@ -34,7 +35,7 @@ class LiveReader:
         self._leaving = threading.Event()
         self._buffer = PacketBuffer(source.options.lag_s, clock=clock)
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._read, name="live source", daemon=True)
+        self._thread = LibavThread(self._read, "live source")
 
     def packets(self) -> Iterator[Packet | SourceEvent | None]:
         """Packets and events, a ``Flush`` last; None whenever there is none yet. The thread ends with the iterator.
