@@ -15,7 +15,7 @@ lock() { # lock NAME [ARGUMENT OF uv pip compile ...]
         --custom-compile-command docker/lock.sh --output-file "docker/requirements-$name.lock" "$@"
 }
 
-both="--extra plots --extra export --extra hdf5 --extra zarr --extra openai --extra http --extra s3 --extra gs"
+both="--extra plots --extra export --extra hdf5 --extra align --extra zarr --extra openai --extra http --extra s3 --extra gs"
 # shellcheck disable=SC2086  # split on purpose
 lock cpu pyproject.toml $both --extra hub
 # shellcheck disable=SC2086

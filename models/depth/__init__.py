@@ -1,0 +1,1 @@
+"""Depth of pictures: a one-method protocol, and the models behind it."""

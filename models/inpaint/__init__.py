@@ -1,0 +1,1 @@
+"""Inpainting of holes in pictures: a one-method protocol, and the models behind it."""

@@ -1,0 +1,1 @@
+"""The fill of what the person's camera did not see: from other frames first, then generated."""

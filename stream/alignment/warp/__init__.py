@@ -1,0 +1,1 @@
+"""The warp of a picture into another camera, by its depth."""
