@@ -49,4 +49,8 @@ class DepthEstimator(Protocol):
         Args:
             pictures: (H, W, 3) RGB, all of one size.
             k: (3, 3) camera matrix in pixels of these pictures; None if it is not known.
+
+        Raises:
+            ModelUnavailableError: the model needs the camera matrix, and ``k`` is None.
+            MemoryError: not even one picture fits into the device's memory.
         """

@@ -13,8 +13,8 @@ from models.errors import ModelUnavailableError
 from models.weights.digest import has_digest, remembered_sha256
 from models.weights.fetch import Report, fetch, unreported
 
-FILES: Final = ("*.json", "*.jinja", "merges.txt", "*.safetensors")
-"""The files that are fetched of a hub repository, at its first level: configuration, tokenizer and weights."""
+FILES: Final = ("*.json", "*.jinja", "merges.txt", "README.md", "*.safetensors")
+"""The files that are fetched of a hub repository, at its first level: configuration, tokenizer, card and weights."""
 _NESTED: Final = "*/*"
 _SINGLE: Final = "model.safetensors"
 _INDEX: Final = "model.safetensors.index.json"
