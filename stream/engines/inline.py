@@ -17,10 +17,10 @@ from threadpoolctl import ThreadpoolController
 
 from stream.config import Options
 from stream.errors import EgocleanError, ExitCode, StageFailedError, exit_code_of, sentence_of
-from stream.pipeline.codec import pack
 from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed, WorkerExited, WorkerReady
 from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import Gauges, StageFacts, feed
+from stream.pipeline.state import packed_states
 from stream.records.store.checkpoint import SavedCheckpoint
 from stream.runtime.chain_run import ChainRun, Observer
 from stream.runtime.gpu_budget import limit_gpu
@@ -178,7 +178,7 @@ class _InlineChain:
                     self._wait_until(item.t_s)
                 self._route(0, item)
                 if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
-                    self._route(0, Barrier(item.t_s, pack(stage.snapshot())))
+                    self._route(0, Barrier(item.t_s, packed_states(stage.snapshot())))
         if reason == "end_of_stream":
             self._drain(0, stage.on_end())
         self._route(0, source.end(reason))

@@ -179,11 +179,13 @@ def _packed(value: object, default: Callable[[object], msgpack.ExtType] | None =
 
 
 def _versioned(value: object, extension: Callable[[object], msgpack.ExtType]) -> bytes:
+    packer = msgpack.Packer(default=extension, buf_size=_BUFFER_BYTES, autoreset=False)
+    packer.pack(VERSION)  # msgpack's form of a small number is one byte: the number
     try:
-        header = _packed(value, default=extension)
+        packer.pack(value)
     except (TypeError, OverflowError) as error:
         raise CodecError(f"a value cannot be encoded: {error}") from error
-    return bytes([VERSION]) + header
+    return bytes(packer.bytes())
 
 
 def _from_versioned(data: Buffer, extension: Callable[[int, bytes], object]) -> Any:  # noqa: ANN401 - the callers look

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
 from stream.pipeline.facts import ClipFact, SegmentClosed, SourceLost
+from stream.pipeline.state import PackedState
 
 if TYPE_CHECKING:  # libav is needed by the processes that decode, not by those that only pass items on
     import av
@@ -191,8 +192,8 @@ class Barrier:
 
     t_s: float
     """Time of the frame that it follows."""
-    states: bytes
-    """The states of the stages that it has passed, by name, packed by ``stream.pipeline.codec``."""
+    states: dict[str, PackedState]
+    """The snapshots of the stages that it has passed, by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from stream.pipeline.facts import Fact
 from stream.pipeline.items import Barrier, End, Item
-from stream.pipeline.state import State, with_states
+from stream.pipeline.state import State, with_state
 
 __all__ = ["Gauges", "Pipeline", "Stage", "StageFacts", "State", "drive", "feed"]
 
@@ -84,8 +84,8 @@ class Stage(ABC):
 class Pipeline(Stage):
     """Several stages as one: the items that one stage returns go into the next at once.
 
-    A barrier gets the snapshot of each stage as it leaves that stage: a later stage may hold the barrier back while
-    earlier ones continue.
+    A barrier gets the packed snapshot of each stage as it leaves that stage: a later stage may hold the barrier back
+    while earlier ones continue.
     """
 
     name = "pipeline"
@@ -166,7 +166,7 @@ class Pipeline(Stage):
 
 
 def _with_state(barrier: Barrier, stage: Stage) -> Barrier:
-    return replace(barrier, states=with_states(barrier.states, {stage.name: stage.snapshot()}))
+    return replace(barrier, states=with_state(barrier.states, stage.name, stage.snapshot()))
 
 
 def feed(stage: Stage, item: Item) -> Iterator[Item]:

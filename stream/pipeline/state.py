@@ -1,5 +1,9 @@
 """The snapshots of stages: dicts that ``stream.pipeline.codec`` packs."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from stream.pipeline.codec import pack, unpack
@@ -10,16 +14,40 @@ State: TypeAlias = dict[str, object]
 T = TypeVar("T")
 
 
-def with_states(states: bytes, more: State) -> bytes:
-    """Packed states with more of them added.
+@dataclass(frozen=True, slots=True)
+class PackedState:
+    """The snapshot of one stage, packed: it travels along the chain and into a checkpoint without being unpacked."""
+
+    content: bytes
+
+    @classmethod
+    def of(cls, state: State) -> PackedState:
+        return cls(pack(state))
+
+    def unpacked(self) -> State:
+        """Raises ``CodecError`` if the content is not a packed state."""
+        return unpack(self.content)
+
+
+def packed_states(states: State) -> dict[str, PackedState]:
+    """The states of several stages, by name, each packed."""
+    return {name: PackedState.of(take(states, name, dict)) for name in states}
+
+
+def unpacked_states(states: Mapping[str, PackedState]) -> State:
+    """What ``packed_states`` packed."""
+    return {name: state.unpacked() for name, state in states.items()}
+
+
+def with_state(states: Mapping[str, PackedState], name: str, state: State) -> dict[str, PackedState]:
+    """The packed states of several stages, by name, with that of one more.
 
     Raises:
-        ValueError: two stages of the chain have the same name.
+        ValueError: another stage of the chain has the same name.
     """
-    before = unpack(states)
-    if both := sorted(before.keys() & more.keys()):
-        raise ValueError(f"two stages of the chain are named {', '.join(both)}, expected a different name for each")
-    return pack({**before, **more})
+    if name in states:
+        raise ValueError(f"two stages of the chain are named {name}, expected a different name for each")
+    return {**states, name: PackedState.of(state)}
 
 
 def replay_from_s(state: State) -> float | None:

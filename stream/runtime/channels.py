@@ -32,13 +32,14 @@ from stream.errors import EgocleanError
 from stream.pipeline.codec import Buffer, Codec, CodecError
 from stream.pipeline.facts import IdleSpan
 from stream.pipeline.items import Item, WireItem
+from stream.pipeline.state import PackedState
 
 COLLECT_S: Final = 0.02
 """An item that is collected is sent with the first one that comes after this time."""
 COLLECTED_BYTES_MAX: Final = 128 * 1024
 """A message of several items is no larger."""
 _POLL_MS = 100
-_CODEC: Final[Codec[WireItem]] = Codec(*get_args(WireItem), nested=(IdleSpan,))
+_CODEC: Final[Codec[WireItem]] = Codec(*get_args(WireItem), nested=(IdleSpan, PackedState))
 _SENT_AT = struct.Struct("<d")
 """Seconds of the monotonic clock."""
 

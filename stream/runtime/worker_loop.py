@@ -4,10 +4,10 @@ import threading
 import time
 
 from stream.errors import EgocleanError
-from stream.pipeline.codec import pack
 from stream.pipeline.items import Barrier, EncoderFrame, End, EndReason, Item, Timed
 from stream.pipeline.source import PacketSource
 from stream.pipeline.stage import feed
+from stream.pipeline.state import packed_states
 from stream.runtime.channels import Receiver, Sender, first_waiting
 from stream.runtime.heartbeat import Reporter, WorkerState
 from stream.runtime.process_spec import Work
@@ -47,7 +47,7 @@ class Worker:
                     self._wait_until(item.t_s)
                 self.send(item)
                 if isinstance(item, EncoderFrame) and source.barriers.are_due(item):
-                    self.send(Barrier(item.t_s, pack(self._stage.snapshot())))
+                    self.send(Barrier(item.t_s, packed_states(self._stage.snapshot())))
             if source.live or source.realtime:
                 self._flush()
         if reason == "end_of_stream":

@@ -1,8 +1,9 @@
 """Writes checkpoints: each barrier is safe from dying processes, and every 30 s one is safe from power cuts."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from stream.pipeline.state import State, take
+from stream.pipeline.state import PackedState, State, take
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import sync_file
 from stream.records.store.checkpoint import CheckpointFiles, Totals
@@ -35,7 +36,7 @@ class Checkpoints:
         """Schedule the checkpoint after the one at ``t_s``."""
         self._next_s = (t_s // CHECKPOINT_S + 1) * CHECKPOINT_S
 
-    def write(self, t_s: float, totals: Totals, states: State, *, durably: bool) -> None:
+    def write(self, t_s: float, totals: Totals, states: Mapping[str, PackedState], *, durably: bool) -> None:
         """Write the states at a barrier; ``durably`` at a checkpoint."""
         self._files.write(t_s, totals, states, durably=durably)
 

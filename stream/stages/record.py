@@ -9,7 +9,6 @@ from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
 from stream.annotation.executor import AnnotationExecutor
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.pipeline.codec import unpack
 from stream.pipeline.facts import (
     Fact,
     SegmentClosed,
@@ -30,7 +29,7 @@ from stream.pipeline.items import (
     WorkerReady,
 )
 from stream.pipeline.stage import Gauges, Stage, StageFacts, State
-from stream.pipeline.state import take
+from stream.pipeline.state import take, with_state
 from stream.records.accounting import account, to_us
 from stream.records.counts import counts_of
 from stream.records.schema import events
@@ -177,7 +176,7 @@ class Record(Stage):
             totals = self._totals
             self._log.append(events.Checkpoint(t_s=barrier.t_s, windows=totals.windows, segments=totals.segments))
             self._checkpoints.note(barrier.t_s)
-        states = {**unpack(barrier.states), self.name: self.snapshot()}
+        states = with_state(barrier.states, self.name, self.snapshot())
         at_barrier = self._totals.at_barrier(self._log.chain_events)
         self._checkpoints.write(barrier.t_s, at_barrier, states, durably=is_checkpoint)
 

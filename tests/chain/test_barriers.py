@@ -18,7 +18,7 @@ from stream.pipeline.facts import SegmentClosed, SegmentOpened
 from stream.pipeline.items import Barrier, Embedding, EncoderFrame, End, Item, Keyframe, Picture
 from stream.pipeline.source import Barriers
 from stream.pipeline.stage import Pipeline, Stage, feed
-from stream.pipeline.state import State, replay_from_s
+from stream.pipeline.state import State, packed_states, replay_from_s, unpacked_states
 from stream.records.schema.layout import RunLayout
 from stream.records.store.checkpoint import SavedCheckpoint, Totals
 from stream.records.store.event_log import read_events
@@ -118,7 +118,7 @@ class Chain:
                 if source.barriers.are_due(item) and isinstance(item, EncoderFrame):
                     parts = (stage, *self._rest.values())
                     states = {name: state for part in parts for name, state in part.snapshot().items()}
-                    yield Barrier(item.t_s, pack(states))
+                    yield Barrier(item.t_s, packed_states(states))
         for item in stage.on_end():
             yield from self._push(item)
         yield from self._push(source.end("end_of_stream"))
@@ -134,7 +134,7 @@ def comparable(items: list[Item]) -> list[object]:
     return [
         (item.index, item.t_sample_s, item.t_end_s, item.mean.tobytes(), item.temporal.tobytes())
         if isinstance(item, Embedding)
-        else (item.t_s, plain(unpack(item.states)))
+        else (item.t_s, plain(unpacked_states(item.states)))
         if isinstance(item, Barrier)
         else item
         for item in items
@@ -163,7 +163,7 @@ def test_what_follows_is_the_same_at_every_barrier(kind: str, tmp_path: Path) ->
     for number in some_of(cuts[::2]):
         barrier = whole[number]
         assert isinstance(barrier, Barrier)
-        rest = list(Chain(clip, SavedCheckpoint(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))).play())
+        rest = list(Chain(clip, SavedCheckpoint(1, 0, barrier.t_s, TOTALS, unpacked_states(barrier.states))).play())
         assert comparable(rest) == comparable(whole[number + 1 :])
 
 
@@ -219,7 +219,7 @@ def test_only_what_is_needed_is_rectified_again(tmp_path: Path) -> None:
     """Frames come again from where the encoder needs them, and keyframes not at all."""
     clip = CLIPS["open GOP"](tmp_path)
     barrier = next(islice((item for item in Chain(clip).play() if isinstance(item, Barrier)), 9, None))
-    checkpoint = SavedCheckpoint(1, 0, barrier.t_s, TOTALS, unpack(barrier.states))
+    checkpoint = SavedCheckpoint(1, 0, barrier.t_s, TOTALS, unpacked_states(barrier.states))
     options = Options(source=str(clip)).replace({"lens.rectify": False, "resolved.encoder_px": 32, "keyframes.px": 64})
     work = build(INGEST, options, RunLayout(tmp_path, "clip"), checkpoint=checkpoint)
     assert work.source is not None

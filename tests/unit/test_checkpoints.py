@@ -96,7 +96,7 @@ def test_a_state_of_another_format_is_refused(layout: RunLayout) -> None:
     state = {"attempt": 1, "number": 0, "t_s": 5.0, "states": {"record": {"windows": 3}}}
     for path, old in product((*layout.checkpoints, layout.durable_checkpoint), (pack(state), msgpack.packb(state))):
         path.write_bytes(zlib.crc32(old).to_bytes(4, "little") + old)
-        with pytest.raises(UsageError, match="state format 1, and this version reads format 4: finish the run"):
+        with pytest.raises(UsageError, match="state format 1, and this version reads format 5: finish the run"):
             newest_checkpoint(layout)
         path.unlink()
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from stream.pipeline.codec import pack, unpack
 from stream.pipeline.facts import Fact, SegmentOpened, SourceDamaged
 from stream.pipeline.items import Barrier, End, Item
 from stream.pipeline.stage import Gauges, Pipeline, Stage, StageFacts, State, drive, feed
+from stream.pipeline.state import packed_states, unpacked_states
 
 END = End("end_of_stream", 3.0, 90)
 
@@ -203,13 +203,13 @@ class Count(Stage):
 def test_a_barrier_holds_the_state_of_each_stage_when_it_passed_it() -> None:
     """A stage that holds a barrier back while the one before it continues does not change that one's state."""
     pipeline = Pipeline([Count(), Hold()])
-    items: list[Item] = [opened(0), opened(1), Barrier(1.0, pack({"before": {}})), opened(2), END]
+    items: list[Item] = [opened(0), opened(1), Barrier(1.0, packed_states({"before": {}})), opened(2), END]
     (barrier,) = [item for item in drive(pipeline, items) if isinstance(item, Barrier)]
-    assert unpack(barrier.states) == {"before": {}, "count": {"items": 2}, "hold": {"held": 1}}
+    assert unpacked_states(barrier.states) == {"before": {}, "count": {"items": 2}, "hold": {"held": 1}}
 
 
 def test_two_stages_of_one_name_are_refused_across_pipelines() -> None:
     """States are saved by name, so a name that an earlier process uses is an error, not an overwritten state."""
-    barrier = Barrier(1.0, pack({"count": {"items": 5}}))
+    barrier = Barrier(1.0, packed_states({"count": {"items": 5}}))
     with pytest.raises(ValueError, match="two stages of the chain are named count"):
         list(Pipeline([Count()]).on_item(barrier))

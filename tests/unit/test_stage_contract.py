@@ -128,7 +128,7 @@ def segments_of(_: Path) -> Items:
     for item in clip(3):
         items.append(item)
         if isinstance(item, Embedding):
-            items.append(Barrier(item.t_sample_s, pack({})))
+            items.append(Barrier(item.t_sample_s, {}))
     return items
 
 

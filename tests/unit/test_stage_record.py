@@ -11,7 +11,6 @@ import pytest
 
 from stream.config import Options
 from stream.errors import EgocleanError
-from stream.pipeline.codec import pack
 from stream.pipeline.facts import SegmentClosed, SegmentKind, SegmentOpened, SourceDamaged
 from stream.pipeline.items import Barrier, Embedding, End, Item, Keyframe
 from stream.records.schema import events
@@ -88,7 +87,7 @@ def test_checkpoints_come_with_stream_time(record: Record, layout: RunLayout) ->
     """There is one checkpoint for each 30 s of stream, at a barrier, and it counts the windows before that."""
     layout.durable_checkpoint.parent.mkdir()
     for index in range(95):
-        give(record, [embedding(index), Barrier(index + 2.0, pack({}))])
+        give(record, [embedding(index), Barrier(index + 2.0, {})])
     marks = [event for event in read_events(layout.events) if isinstance(event, events.Checkpoint)]
     assert [(mark.t_s, mark.windows) for mark in marks] == [(30.0, 29), (60.0, 59), (90.0, 89)]
     assert read_checkpoint(layout.durable_checkpoint).t_s == 90.0
@@ -102,7 +101,7 @@ def test_an_older_attempt_writes_nothing_more(record: Record, layout: RunLayout)
     give(record, [Keyframe(0.0, 64, 36, b"jpeg"), *closed(0, 0.0, 5.0)])
     begin_attempt(layout)
     there = {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
-    for item in (Keyframe(5.0, 64, 36, b"jpeg"), SegmentOpened("s0001", 5.0, "typical", 8.0), Barrier(6.0, pack({}))):
+    for item in (Keyframe(5.0, 64, 36, b"jpeg"), SegmentOpened("s0001", 5.0, "typical", 8.0), Barrier(6.0, {})):
         with pytest.raises(EgocleanError, match="attempt 1 has begun"):
             record.on_item(item)
     with pytest.raises(EgocleanError, match="must not write"):

@@ -12,6 +12,7 @@ from models.annotators.annotator import AnnotationAnswer, AnnotationFailure
 from stream.pipeline.codec import DTYPES, CodecError, pack, unpack
 from stream.pipeline.facts import SegmentClosed, SegmentOpened, SourceDamaged
 from stream.pipeline.items import AnnotationTask, Barrier, Embedding, EncoderFrame, End, Item, Keyframe
+from stream.pipeline.state import PackedState
 from stream.runtime import channels
 from tests.support.properties import examples
 
@@ -26,7 +27,7 @@ ITEMS: list[Item] = [
     AnnotationTask(SegmentClosed("s0001", 1.0, 5.0, "typical", "state_change", 8.0, 4, frames_digest="0" * 64), 17.5),
     AnnotationAnswer("s0001", "0" * 64, '{"said": "\N{SNOWMAN}"}', 4, 1200, 150, 3.5, [448, 252], [0.0, 1.5]),
     AnnotationFailure("s0001", "0" * 64, "it gave no answer"),
-    Barrier(4.0, b"packed"),
+    Barrier(4.0, {"count": PackedState(b"packed"), "empty": PackedState(b"")}),
     End("end_of_stream", 10.0, 300, 2),
 ]
 

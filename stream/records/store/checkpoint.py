@@ -13,19 +13,20 @@ shapes of the rows.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stream.errors import NewerVersionError, UsageError
 from stream.pipeline.codec import VERSION, CodecError, pack, unpack
-from stream.pipeline.state import State, take
+from stream.pipeline.state import PackedState, State, take, unpacked_states
 from stream.records.schema.layout import RunLayout
 from stream.records.store.atomic import replace_file
 
-FORMAT = 4
+FORMAT = 5
 """Version of a checkpoint. 1 had the states by process and position, 2 has them by the names of the stages, 3 has the
-clip's size and what each window showed, 4 has the activity and from when on windows were judged."""
+clip's size and what each window showed, 4 has the activity and from when on windows were judged, 5 has each stage's
+snapshot packed by itself."""
 _CRC_BYTES = 4
 _MSGPACK_MAP = 0x80
 """The first byte of a map in msgpack is at least this: earlier states had no version before it."""
@@ -66,10 +67,11 @@ class CheckpointFiles:
         self._attempt = attempt
         self._number = 0
 
-    def write(self, t_s: float, totals: Totals, states: State, *, durably: bool) -> None:
+    def write(self, t_s: float, totals: Totals, states: Mapping[str, PackedState], *, durably: bool) -> None:
         """Write a checkpoint; when this returns it survives the death of this process."""
+        content = {name: state.content for name, state in states.items()}
         where = {"attempt": self._attempt, "number": self._number, "t_s": t_s}
-        data = pack({"format": FORMAT, **where, "totals": asdict(totals), "states": states})
+        data = pack({"format": FORMAT, **where, "totals": asdict(totals), "states": content})
         data = zlib.crc32(data).to_bytes(_CRC_BYTES, "little") + data
         if durably:
             replace_file(self._layout.durable_checkpoint, data)
@@ -123,7 +125,7 @@ def read_checkpoint(path: Path) -> SavedCheckpoint:
             take(totals, "events", int),
             take(totals, "wall_s", float),
         ),
-        take(state, "states", dict),
+        unpacked_states({name: PackedState(content) for name, content in take(state, "states", dict).items()}),
     )
 
 
