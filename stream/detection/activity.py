@@ -13,7 +13,6 @@ import numpy as np
 from stream.detection.histogram import DecayingHistogram
 from stream.detection.options import DetectorOptions
 from stream.detection.stretches import ROUNDING_S, LongStretches
-from stream.detection.thresholds import weighted_median
 from stream.pipeline.facts import IdleSpan
 from stream.pipeline.items import Float64, Motion
 from stream.pipeline.stage import State
@@ -90,8 +89,7 @@ class ActivityTracker:
         shares = [motion.moving_share for motion in inside if motion.moving_share is not None]
         if len(shares) < len(inside) / 2 or np.mean([each.head_widths_s for each in inside]) > HEAD_STILL_WIDTHS_S:
             return True
-        points = self._usual.points()
-        usual = self._options.idle_change * weighted_median(points.values, points.weights)
+        usual = self._options.idle_change * self._usual.median
         return float(np.mean(shares)) > max(usual, self._options.idle_threshold)
 
     def forget_before(self, t_s: float) -> None:

@@ -29,6 +29,8 @@ class DecayingHistogram:
         self._exponent = FINEST_EXPONENT
         self._first = 0
         self._weights = np.zeros(BINS)
+        self._total = 0.0
+        """The total weight: exact until samples decay, from then on to rounding."""
 
     @property
     def width(self) -> float:
@@ -38,19 +40,26 @@ class DecayingHistogram:
     @property
     def empty(self) -> bool:
         """Whether there are no samples yet."""
-        return not self._weights.any()
+        return self._total == 0
+
+    @property
+    def median(self) -> float:
+        """The centre of the bin with the lower weighted median; there must be a sample."""
+        reached = np.cumsum(self._weights)
+        return float((self._first + np.searchsorted(reached, reached[-1] / 2) + 0.5) * self.width)
 
     def add(self, value: float) -> None:
         """Add a finite sample."""
-        weight = float(self._weights.sum())
-        if weight > self._memory - 1:
-            self._weights *= (self._memory - 1) / weight
+        if self._total > self._memory - 1:
+            self._weights *= (self._memory - 1) / float(self._weights.sum())
             self._weights[self._weights < FORGOTTEN] = 0
+            self._total = self._memory - 1.0
         index = math.floor(math.ldexp(value, -self._exponent))
         while not self._make_room(index):
             self._coarsen()
             index >>= 1
         self._weights[index - self._first] += 1
+        self._total += 1
 
     def absorb(self, other: DecayingHistogram) -> None:
         """Add the samples of another one, rounded to whole ones, each at the middle of its bin."""
@@ -65,12 +74,19 @@ class DecayingHistogram:
         return WeightedSamples(middles, self._weights[occupied])
 
     def snapshot(self) -> State:
-        return {"exponent": self._exponent, "first": self._first, "weights": self._weights.copy()}
+        """It holds the weights from the first bin that is not empty to the last one."""
+        occupied = np.flatnonzero(self._weights)
+        lowest, end = (int(occupied[0]), int(occupied[-1]) + 1) if len(occupied) else (0, 0)
+        weights = self._weights[lowest:end].copy()
+        return {"exponent": self._exponent, "first": self._first, "lowest": lowest, "weights": weights}
 
     def restore(self, state: State) -> None:
         self._exponent = take(state, "exponent", int)
         self._first = take(state, "first", int)
-        self._weights = np.array(take(state, "weights", np.ndarray))
+        lowest, weights = take(state, "lowest", int), take(state, "weights", np.ndarray)
+        self._weights = np.zeros(BINS)
+        self._weights[lowest : lowest + len(weights)] = weights
+        self._total = float(weights.sum())
 
     def _make_room(self, index: int) -> bool:
         """Shift the bins to include ``index``; False if it is too far from the occupied ones."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from functools import lru_cache
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from stream.detection.stretches import Span
 from stream.detection.turns import TurnSearch, turn_s
@@ -25,9 +24,9 @@ LONGEST_WAIT = 0.8
 
 
 @lru_cache(maxsize=1)
-def random_signs(size: int) -> npt.NDArray[np.int8]:
-    """``size`` random values of -1 or 1, always the same."""
-    return np.random.default_rng(SKETCH_SEED).integers(0, 2, size, dtype=np.int8) * np.int8(2) - np.int8(1)
+def random_signs(size: int) -> Float64:
+    """(size,) random values of -1 or 1, always the same."""
+    return np.asarray(np.random.default_rng(SKETCH_SEED).integers(0, 2, size, dtype=np.int8) * 2.0 - 1.0, np.float64)
 
 
 def sketch(unit: Float64) -> Float32:
@@ -37,14 +36,15 @@ def sketch(unit: Float64) -> Float32:
     frequent items in data streams", 2002) that folds in order instead of hashing.
     """
     folded = np.zeros(-(-unit.size // SKETCH_SIZE) * SKETCH_SIZE)
-    folded[: unit.size] = unit * random_signs(unit.size)
+    np.multiply(unit, random_signs(unit.size), out=folded[: unit.size])
     sums: Float64 = folded.reshape(-1, SKETCH_SIZE).sum(axis=0)
     return sums.astype(np.float32)
 
 
 class _StoredWindow(NamedTuple):
     t_s: float
-    sketch: Float32
+    row: int
+    """Of its sketch."""
     mode: int | None
     """Which usual work it shows; None if that was not judged."""
 
@@ -54,6 +54,9 @@ class WindowHistory:
 
     def __init__(self, windows: int) -> None:
         self._ring: deque[_StoredWindow] = deque(maxlen=windows)
+        self._sketches: Float32 = np.zeros((windows, SKETCH_SIZE), np.float32)
+        """Those of the windows, in a ring of rows."""
+        self._next_row = 0
         self._left_out: list[Span] = []
         """Stretches of other work, or without work."""
         self._turns_s: list[float] = []
@@ -61,7 +64,9 @@ class WindowHistory:
 
     def add(self, t_start_s: float, sketch: Float32, mode: int | None = None) -> None:
         """Add the window that starts at ``t_start_s``; ``mode`` is that of ``Step``."""
-        self._ring.append(_StoredWindow(t_start_s, sketch, mode))
+        self._sketches[self._next_row] = sketch
+        self._ring.append(_StoredWindow(t_start_s, self._next_row, mode))
+        self._next_row = (self._next_row + 1) % len(self._sketches)
         oldest_s = self._ring[0].t_s
         self._left_out = [span for span in self._left_out if span[1] > oldest_s]
         self._turns_s = [turn for turn in self._turns_s if turn > oldest_s]
@@ -78,11 +83,8 @@ class WindowHistory:
 
     def strongest_change_s(self, after_s: float, until_s: float) -> float | None:
         """Start of the window in ``(after_s, until_s]`` with the greatest cosine distance to the one before it."""
-        changes = [
-            (float(np.sum((now.sketch - before.sketch) ** 2)), now.t_s)  # |a - b|^2 = 2 (1 - cos) for unit vectors
-            for before, now in pairwise(self._ring)
-            if after_s < now.t_s <= until_s
-        ]
+        pairs = [(before.row, now.row, now.t_s) for before, now in pairwise(self._ring) if after_s < now.t_s <= until_s]
+        changes = [(self._squared_distance(before, now), t_s) for before, now, t_s in pairs]
         return max(changes, key=lambda change: change[0])[1] if changes else None
 
     def period_s(self, start_s: float, end_s: float, mode: int | None = None) -> float | None:
@@ -120,28 +122,32 @@ class WindowHistory:
     def work(self, until_s: float, mode: int | None = None) -> WorkWindows:
         """The windows before ``until_s`` that are not left out, and are of no other usual work than ``mode``."""
         windows = [
-            (number, each.t_s, each.sketch)
+            (number, each.t_s, each.row)
             for number, each in enumerate(self._ring)
             if each.t_s < until_s
             and (mode is None or each.mode in {None, mode})
             and not any(start_s <= each.t_s < end_s for start_s, end_s in self._left_out)
         ]
-        numbers, times_s, sketches = zip(*windows, strict=True) if windows else ((), (), ())
-        return WorkWindows.of(numbers, np.array(times_s, np.float64), sketches)
+        numbers, times_s, rows = zip(*windows, strict=True) if windows else ((), (), ())
+        return WorkWindows.of(numbers, np.array(times_s, np.float64), self._sketches[list(rows)])
 
     def snapshot(self) -> State:
         return {
             "times_s": np.array([each.t_s for each in self._ring]),
-            "sketches": np.array([each.sketch for each in self._ring], dtype=np.float32).reshape(-1, SKETCH_SIZE),
+            "sketches": self._sketches[[each.row for each in self._ring]],
             "modes": [each.mode for each in self._ring],
             "left_out": [list(span) for span in self._left_out],
             "turns_s": list(self._turns_s),
         }
 
     def restore(self, state: State) -> None:
-        times_s = take(state, "times_s", np.ndarray).tolist()
-        sketches, modes = np.array(take(state, "sketches", np.ndarray)), take(state, "modes", list)
-        windows = map(_StoredWindow, times_s, sketches, modes)
-        self._ring = deque(windows, self._ring.maxlen)
+        times_s, modes = take(state, "times_s", np.ndarray).tolist(), take(state, "modes", list)
+        self._ring = deque(map(_StoredWindow, times_s, count(), modes), self._ring.maxlen)
+        self._sketches[: len(self._ring)] = take(state, "sketches", np.ndarray)
+        self._next_row = len(self._ring) % len(self._sketches)
         self._left_out = [(start_s, end_s) for start_s, end_s in take(state, "left_out", list)]
         self._turns_s = [float(turn) for turn in take(state, "turns_s", list)]
+
+    def _squared_distance(self, before: int, now: int) -> float:
+        """|a - b|^2 of the sketches in two rows, which is 2 (1 - cos) for unit vectors."""
+        return float(np.sum((self._sketches[now] - self._sketches[before]) ** 2))

@@ -14,7 +14,7 @@ import numpy as np
 from stream.detection.histogram import DecayingHistogram
 from stream.detection.options import DetectorOptions
 from stream.detection.stretches import ROUNDING_S, LongStretches, Span
-from stream.detection.thresholds import SMALLEST_RISE, weighted_median
+from stream.detection.thresholds import SMALLEST_RISE
 from stream.pipeline.items import Float32
 from stream.pipeline.stage import State
 from stream.pipeline.state import take
@@ -106,8 +106,7 @@ class StillnessTracker:
 
     def _judge(self) -> None:
         """Extend the still stretch if the recent changes are small."""
-        points = self._usual.points()
-        usual = weighted_median(points.values, points.weights)
+        usual = self._usual.median
         limit = self._options.idle_change * usual
         if usual < SMALLEST_RISE or not np.mean([each.change for each in self._recent]) < limit:
             return

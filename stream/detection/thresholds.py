@@ -64,13 +64,12 @@ def weighted_samples(samples: Float64) -> WeightedSamples:
 def weighted_median(values: Float64, weights: Float64) -> float:
     """The lower weighted median: the smallest value whose cumulative weight is at least half. Values in any order."""
     order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
+    return _median_of_ascending(values[order], weights[order])
 
 
 def median_and_sigma(points: WeightedSamples) -> tuple[float, float]:
     """The median, and 1.4826 times the median absolute deviation (MAD) from it."""
-    median = weighted_median(*points)
+    median = _median_of_ascending(*points)
     return median, MAD_TO_SIGMA * weighted_median(np.abs(points.values - median), points.weights)
 
 
@@ -124,6 +123,11 @@ def causal_thresholds(smoothed: WeightedSamples, lowest: WeightedSamples, option
         few = _widening(lowest, TAIL_SETTLES * options.settle_windows)
         fast = median + max(few * tail, FAST_RISES * rise)
     return Thresholds(median, median + rise, median + options.hysteresis * rise, fast)
+
+
+def _median_of_ascending(values: Float64, weights: Float64) -> float:
+    reached = np.cumsum(weights)
+    return float(values[np.searchsorted(reached, reached[-1] / 2)])
 
 
 def _widening(samples: WeightedSamples, settle_windows: float) -> float:

@@ -31,11 +31,11 @@ class WorkWindows:
     """Mean stride within runs; 0 if no two windows are in one."""
 
     @classmethod
-    def of(cls, numbers: Sequence[int], times_s: Float64, sketches: Sequence[Float32]) -> WorkWindows:
-        """From windows with these numbers, (n,) rising; numbers are missing where windows are."""
-        vectors = np.array(sketches, np.float64).reshape(len(times_s), len(sketches[0]) if sketches else 0)
+    def of(cls, numbers: Sequence[int], times_s: Float64, sketches: Float32) -> WorkWindows:
+        """From (n, k) sketches of windows with these numbers, (n,) rising; numbers are missing where windows are."""
+        vectors = sketches.astype(np.float64)
         strides_s, adjacent = np.diff(times_s), np.diff(numbers) == 1
-        usual_s = float(np.median(strides_s[adjacent])) if adjacent.any() else 0.0
+        usual_s = _median(strides_s[adjacent]) if adjacent.any() else 0.0
         even = adjacent & (np.abs(strides_s - usual_s) <= EVEN_STRIDE * usual_s)
         return cls(
             times_s,
@@ -75,3 +75,9 @@ class WorkWindows:
         share = (times_s - self.times_s[earlier]) / (self.times_s[later] - self.times_s[earlier])
         between = (self.runs[earlier] == self.runs[later]) & (share >= 0) & (share <= 1)
         return np.asarray(earlier, np.intp), np.asarray(np.where(between, share, np.nan), np.float64)
+
+
+def _median(values: Float64) -> float:
+    """The median of (n,) values, n >= 1; ``np.median`` imports ``numpy.ma``, which takes longer than a clip's calls."""
+    ordered = np.sort(values)
+    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2

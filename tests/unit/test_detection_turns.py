@@ -14,7 +14,8 @@ def windows(times_s: Float64, phases: Float64, jump: float, seed: int = 0) -> Wo
     ways = rng.normal(size=(3, 32)) / np.sqrt(32)
     angle = 2 * np.pi * phases
     path = np.stack([np.cos(angle), np.sin(angle), jump * (phases % 1)], axis=1)
-    return WorkWindows.of(range(len(times_s)), times_s, list(path @ ways + 0.02 * rng.normal(size=(len(times_s), 32))))
+    noisy = path @ ways + 0.02 * rng.normal(size=(len(times_s), 32))
+    return WorkWindows.of(range(len(times_s)), times_s, noisy.astype(np.float32))
 
 
 def away(turn: float | None, period_s: float, start_s: float) -> float:
