@@ -26,6 +26,7 @@ from stream.ui.standard_streams import echo
 COMMANDS = {
     "run": "stream.commands.run:run",
     "rectify": "stream.commands.rectify:rectify",
+    "align": "stream.commands.align:align",
     "annotate": "stream.commands.annotate:annotate",
     "tail": "stream.commands.tail:tail",
     "health": "stream.commands.health:health",

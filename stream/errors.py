@@ -11,6 +11,7 @@
     │   └── IntrinsicsError               the camera's calibration
     ├── NoRoomError                    6  disk, memory or VRAM is full
     ├── PushError                      4  an export is done, and the hub does not take it
+    ├── ViolationError                 4  an episode is not written: its alignment loses what is protected
     └── StageFailedError              any  a stage's process died; has that stage's exit code
     ModelUnavailableError              5  a package, a model or its weights are missing (``models.errors``)
 
@@ -42,6 +43,7 @@ __all__ = [
     "StageFailedError",
     "UnreachableError",
     "UsageError",
+    "ViolationError",
     "exit_code_of",
     "is_stop",
     "printable",
@@ -157,6 +159,12 @@ class NoRoomError(EgocleanError):
 
 class PushError(EgocleanError):
     """An export is done, and the hub does not take it."""
+
+    exit_code = ExitCode.PARTIAL
+
+
+class ViolationError(EgocleanError):
+    """The alignment of an episode loses too much of what is protected, and the user wants none of it then."""
 
     exit_code = ExitCode.PARTIAL
 

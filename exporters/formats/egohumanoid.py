@@ -8,9 +8,8 @@ a head camera measures none of them.
 
 import json
 from functools import partial
-from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,14 +20,10 @@ from exporters.dataset.pictures import jpegs
 from exporters.dataset.record import episode_record, outdated
 from exporters.dataset.rows import Row
 from stream.records.store.atomic import replaced_when_whole
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from stream.records.store.hdf5_output import VERSIONS, Hdf5Output
 
 PICTURES: Final = "observation_image_left"
 """EgoHumanoid's name of the only camera that its tools need."""
-_VERSIONS: Final = ("v110", "v110")
-"""Oldest and newest HDF5 whose structures are used: attributes may exceed 64 KiB, and HDF5 1.10 reads them."""
 
 require = partial(require_extra, "h5py", "hdf5")
 
@@ -52,8 +47,8 @@ def _write_episode(data_set: DataSet, row: Row, path: Path) -> None:
     episode = row.episode
     with (
         replaced_when_whole(path) as part,
-        _Output(part) as output,
-        h5py.File(output, "w", libver=_VERSIONS) as file,
+        Hdf5Output(part) as output,
+        h5py.File(output, "w", libver=VERSIONS) as file,
     ):
         shape = (episode.frames,)
         pictures = file.create_dataset(PICTURES, shape, h5py.vlen_dtype(np.uint8), track_times=False)
@@ -64,47 +59,6 @@ def _write_episode(data_set: DataSet, row: Row, path: Path) -> None:
         times_ns = np.round(times_s * 1e9).astype(np.int64)
         file.create_dataset("camera_timestamp", data=times_ns, track_times=False)
         file.attrs.update(_attributes(data_set, row))
-
-
-class _Output(FileIO):
-    """The file that HDF5 writes to, which keeps the first error of a write for :meth:`raise_error`.
-
-    HDF5 cannot close a file that it cannot write, and crashes when the process ends. It is told that all is well,
-    and what it writes after the error is dropped.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "w+")
-        self._error: OSError | None = None
-
-    def write(self, data: "ReadableBuffer", /) -> int:
-        """Write all of ``data``."""
-        rest = memoryview(data).cast("B")
-        size_bytes = rest.nbytes
-        try:
-            while rest.nbytes and self._error is None:
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            self._error = error
-        return size_bytes
-
-    def truncate(self, size: int | None = None, /) -> int:
-        """Set the size, in bytes."""
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self._error = self._error or error
-            return self.tell() if size is None else size
-
-    def raise_error(self) -> None:
-        """Raise the error of the first write that failed, an ``OSError``, if there is one."""
-        if self._error is not None:
-            raise self._error
-
-    def __exit__(self, *about: object) -> None:
-        """Close the file; raise what failed while HDF5 closed its own."""
-        super().__exit__(*about)  # type: ignore[arg-type]
-        self.raise_error()
 
 
 def _attributes(data_set: DataSet, row: Row) -> dict[str, Any]:

@@ -30,6 +30,22 @@ def find_gpu() -> Gpu | None:
         return Gpu(pynvml.nvmlDeviceGetName(device), int(memory.total), int(memory.free))
 
 
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them. Not tested on a GPU yet."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        there = [str(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    finally:
+        pynvml.nvmlShutdown()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return there if visible is None else [each.strip() for each in visible.split(",") if each.strip()][: len(there)]
+
+
 @contextmanager
 def nvml_device() -> "Iterator[c_nvmlDevice_t | None]":
     """NVML's handle of that GPU inside the block; None if there is none. Not tested on a GPU yet."""

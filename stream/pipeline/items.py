@@ -207,11 +207,16 @@ class End:
     packets_lost: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class LocalItem:
+    """Base of the items that one pipeline alone knows, such as those of view alignment; they stay inside a process."""
+
+
 WireItem: TypeAlias = (
     ClipFact | EncoderFrame | Motion | Keyframe | Embedding | Barrier | End
     | AnnotationTask | AnnotationAnswer | AnnotationFailure | WorkerReady | AnnotatorUnavailable | WorkerExited
 )  # fmt: skip
-Item: TypeAlias = Packet | SourceEvent | Picture | WireItem
+Item: TypeAlias = Packet | SourceEvent | Picture | LocalItem | WireItem
 
 Timed: TypeAlias = Picture | EncoderFrame | Keyframe | SourceLost | Barrier
 """Items that belong to one stream time, ``t_s``."""

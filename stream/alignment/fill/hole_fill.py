@@ -19,6 +19,9 @@ class HoleFill:
     rest with ``flush``.
     """
 
+    look_around_frames: int = 0
+    """How many frames before and after one may lend to it: a fill that begins so many earlier gives the same."""
+
     def __init__(self, inpainter: Inpainter | None = None, *, prompt: str = "", seed: int = 0) -> None:
         """Without an inpainter, what no frame shows is filled by push-pull."""
         self._inpainter = inpainter

@@ -1,0 +1,1 @@
+"""The stages of view alignment, in order: depth, warp, fill, spool."""

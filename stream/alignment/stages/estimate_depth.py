@@ -1,0 +1,61 @@
+"""The stage that gives every frame its depth: the episode's own, or a model's."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from models.depth.depth import Depth, DepthEstimator
+from stream.alignment.items import DepthFrame, SourceFrame
+from stream.pipeline.items import Float64, Item
+from stream.pipeline.stage import Stage
+from stream.pipeline.state import State
+
+
+class EstimateDepth(Stage):
+    """Estimates depth in batches whose borders depend on the frames' numbers alone, wherever the stage begins."""
+
+    name: ClassVar[str] = "depth"
+
+    def __init__(self, estimator: DepthEstimator | None, k: Float64, batch_size: int = 1) -> None:
+        """``estimator`` is None if frames come with their depth; ``k`` is the (3, 3) camera matrix, pixels."""
+        self._estimator = estimator
+        self._k = k
+        self._batch_size = batch_size if estimator is not None else 1
+        self._waiting: list[SourceFrame] = []
+
+    def on_item(self, item: Item) -> Iterator[Item]:
+        if not isinstance(item, SourceFrame):
+            yield item
+            return
+        self._waiting.append(item)
+        if (item.index + 1) % self._batch_size == 0:
+            yield from self._batch()
+
+    def on_end(self) -> Iterator[Item]:
+        yield from self._batch()
+
+    def _batch(self) -> Iterator[DepthFrame]:
+        frames, self._waiting = self._waiting, []
+        estimated = self._estimated(frames)
+        for frame in frames:
+            yield self._with_depth(frame, frame.depth or estimated.get(frame.index))
+
+    def _with_depth(self, frame: SourceFrame, depth: Depth | None) -> DepthFrame:
+        if depth is None or frame.problem:
+            return DepthFrame(frame, None, frame.problem or "it has no depth", {})
+        if not depth.is_valid.any():
+            return DepthFrame(frame, None, "its depth has no valid pixel", {})
+        return DepthFrame(frame, depth, "", {})
+
+    def _estimated(self, frames: list[SourceFrame]) -> dict[int, Depth]:
+        """Depth by the frame's number, for those that can be read and have none."""
+        wanted = [frame for frame in frames if frame.picture is not None and frame.depth is None]
+        if self._estimator is None or not wanted:
+            return {}
+        pictures = [np.ascontiguousarray(frame.picture[:, :, ::-1]) for frame in wanted if frame.picture is not None]
+        depths = self._estimator.estimate(pictures, self._k)
+        return {frame.index: depth for frame, depth in zip(wanted, depths, strict=True)}
+
+    def snapshot(self) -> State:
+        return {}

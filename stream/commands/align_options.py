@@ -1,0 +1,139 @@
+"""The options of ``align`` on the command line, in the environment and in TOML files.
+
+Those that EgoHumanoid's ``viewport_transform_batch_h5.py`` has as well have its names, and also a spelling with dashes.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+from stream.alignment.options import AlignOptions
+from stream.alignment.viewpoint import DIRECTIONS
+from stream.commands.option import own_option
+from stream.commands.values import Choice, PathName, Real, Whole
+
+T = TypeVar("T")
+
+_PATH: Final = PathName()
+_OPTIONS: Final = (
+    own_option("--output_dir", "--output-dir", "output_dir", type=_PATH, required=True, help="Folder for the results."),
+    own_option(
+        "--save_h5", "--save-h5", "save_h5", is_flag=True, help="Write an HDF5 episode, not a folder of pictures."
+    ),
+    own_option(
+        "--image_key",
+        "--image-key",
+        "image_key",
+        default="observation_image_left",
+        show_default=True,
+        help="Data set of the pictures: (N,) of JPEG bytes, or (N, H, W, 3) uint8, BGR.",
+    ),
+    own_option(
+        "--trajectory",
+        type=Choice(list(DIRECTIONS)),
+        default="down",
+        show_default=True,
+        help="Direction in which the camera moves along its own axes, without turning.",
+    ),
+    own_option(
+        "--movement_distance",
+        "--movement-distance",
+        "movement_distance_m",
+        type=Real(-10.0, 10.0),
+        default=0.1,
+        show_default=True,
+        help="How far it moves, in metres.",
+    ),
+    own_option(
+        "--movement_distance_noise",
+        "--movement-distance-noise",
+        "movement_distance_noise_m",
+        type=Real(0.0, 10.0),
+        default=0.0,
+        show_default=True,
+        help="Largest random change of that distance, in metres, drawn once an episode.",
+    ),
+    own_option("--seed", type=Whole(0, 2**31 - 1), default=42, show_default=True, help="Seed of all that is random."),
+    own_option(
+        "--pose",
+        type=_PATH,
+        metavar="FILE",
+        help="JSON with a 4x4 matrix in place of a trajectory: coordinates in the robot's camera from those in the "
+        "person's, metres, x right, y down, z forward.",
+    ),
+    own_option(
+        "--target-camera",
+        "target_camera",
+        type=_PATH,
+        metavar="FILE",
+        show_default="the source's",
+        help="JSON of the robot's pinhole camera and the size of its pictures.",
+    ),
+    own_option(
+        "--intrinsics",
+        type=_PATH,
+        metavar="FILE",
+        show_default="that of a rectified video or a run",
+        help="JSON of the pinhole camera of the pictures.",
+    ),
+    own_option(
+        "--intrinsics_key",
+        "--intrinsics-key",
+        "intrinsics_key",
+        metavar="NAME",
+        help="Data set with its 3x3 camera matrix instead.",
+    ),
+    own_option(
+        "--depth_key",
+        "--depth-key",
+        "depth_key",
+        metavar="NAME",
+        help="Data set of the depth, (N, H, W): floats in metres, or uint16 in millimetres.",
+    ),
+    own_option(
+        "--camera_pose_key",
+        "--camera-pose-key",
+        "camera_pose_key",
+        metavar="NAME",
+        help="Data set of the camera's poses, (N, 4, 4), world from camera, in metres; holes are then filled from "
+        "other frames without an estimate of its motion.",
+    ),
+    own_option(
+        "--batch_size",
+        "--batch-size",
+        "batch_size",
+        type=Whole(1, 4096),
+        default=1,
+        show_default=True,
+        help="Frames that a depth model gets at a time.",
+    ),
+    own_option("--prompt", default="", help="What the pictures show, for a model that fills holes and takes a text."),
+    own_option(
+        "--protect",
+        metavar="REGION",
+        help="What must not be lost: a data set of masks, (N, H, W), or a run directory, for the boxes of its objects.",
+    ),
+    own_option(
+        "--on-violation",
+        "on_violation",
+        type=Choice(["keep", "drop", "fail"]),
+        default="keep",
+        show_default=True,
+        help="What becomes of frames that lose more than 1% of it: keep them, leave them out, or refuse the episode.",
+    ),
+    own_option("--license", "licence", help="Licence of the pictures, for the record, such as apache-2.0."),
+    own_option("--overwrite", is_flag=True, help="Replace results that were made with other options."),
+)
+
+
+def align_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command the options of an alignment; it takes them as ``options``."""
+
+    @wraps(command)
+    def with_options(**arguments: Any) -> T:  # noqa: ANN401 - click's values
+        names = AlignOptions.model_fields.keys() & arguments.keys()
+        return command(options=AlignOptions(**{name: arguments.pop(name) for name in names}), **arguments)
+
+    for option in reversed(_OPTIONS):
+        with_options = option(with_options)
+    return with_options
