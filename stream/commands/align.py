@@ -11,6 +11,7 @@ from stream.commands.align_options import align_options
 from stream.commands.command import ALL_CODES, command
 from stream.commands.groups import ImpliedGroup
 from stream.commands.option import own_option
+from stream.commands.options import Chosen, run_options
 from stream.commands.values import PathName, Whole
 from stream.errors import UsageError
 
@@ -68,6 +69,7 @@ def align() -> None:
 @own_option("--h5_file", "--h5-file", "h5_file", type=_PATH, help="SOURCE, as EgoHumanoid's script names a file.")
 @own_option("--h5_dir", "--h5-dir", "h5_dir", type=_PATH, help="SOURCE, as EgoHumanoid's script names a folder.")
 @align_options
+@run_options("runtime.offline")
 @own_option(
     "--workers", type=Whole(1, 64), default=1, show_default=True, help="Episodes to align at a time, each in a process."
 )
@@ -86,6 +88,7 @@ def episodes(
     h5_file: Path | None,
     h5_dir: Path | None,
     options: AlignOptions,
+    chosen: Chosen,
     workers: int,
     num_gpus: int,
 ) -> None:
@@ -107,6 +110,7 @@ def episodes(
     from stream.run.align_source import episodes_at
 
     place = _one_source(source, h5_file, h5_dir)
+    options = options.model_copy(update={"offline": chosen.options("-").runtime.offline})
     places = episodes_at(place)
     if place.is_dir() and places[0].kind == "hdf5":
         options = options.model_copy(update={"save_h5": True})

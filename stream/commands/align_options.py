@@ -91,6 +91,13 @@ _OPTIONS: Final = (
         help="Data set of the depth, (N, H, W): floats in metres, or uint16 in millimetres.",
     ),
     own_option(
+        "--depth-model",
+        "depth_model",
+        metavar="MODEL",
+        help="Model that estimates the depth instead: a folder or hub name of a depth model of transformers, or an "
+        "ONNX file with its description beside it.",
+    ),
+    own_option(
         "--camera_pose_key",
         "--camera-pose-key",
         "camera_pose_key",

@@ -15,7 +15,7 @@ from stream.errors import ExitCode
 from stream.run.align_models import AlignModels, load_models
 from stream.run.align_source import EpisodePlace
 from stream.ui.notes import report_error
-from stream.ui.progress import PICTURES, progress
+from stream.ui.progress import PICTURES, fetch_progress, progress
 from stream.ui.screen import standard_console
 from stream.ui.text import count, print_line
 
@@ -33,12 +33,18 @@ def align_places(places: Sequence[EpisodePlace], options: AlignOptions, workers:
     console = standard_console()
     with _resumable():
         if len(places) == 1:
-            outcome = _align_here(places[0], options, load_models(options), console)
+            outcome = _align_here(places[0], options, _load(options, console), console)
             print_line(console, outcome.message)
             return outcome.code
         at_once = min(workers, len(places))
         ended = _in_turn(places, options, console) if at_once == 1 else _at_once(places, options, at_once, gpus)
         return _conclude(ended, len(places), console)
+
+
+def _load(options: AlignOptions, console: Console) -> AlignModels:
+    """The models; a download is shown."""
+    with fetch_progress(console, options.depth_model or "") as report:
+        return load_models(options, report)
 
 
 def _align_here(place: EpisodePlace, options: AlignOptions, models: AlignModels, console: Console) -> EpisodeOutcome:
@@ -49,7 +55,7 @@ def _align_here(place: EpisodePlace, options: AlignOptions, models: AlignModels,
 def _in_turn(
     places: Sequence[EpisodePlace], options: AlignOptions, console: Console
 ) -> Iterator[tuple[EpisodePlace, EpisodeOutcome]]:
-    models = load_models(options)
+    models = _load(options, console)
     for place in places:
         try:
             yield place, _align_here(place, options, models, console)

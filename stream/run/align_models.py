@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 from models.depth.depth import DepthEstimator
+from models.depth.table import make_depth_estimator
 from models.errors import ModelUnavailableError
 from models.inpaint.inpainter import Inpainter
+from models.weights.fetch import Report, unreported
 from stream.alignment.options import AlignOptions
+from stream.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +21,21 @@ class AlignModels:
     """None: what no frame shows gets the colours of its surroundings."""
 
 
-def load_models(options: AlignOptions) -> AlignModels:
-    """Load the models that the options name.
+def load_models(options: AlignOptions, report: Report = unreported) -> AlignModels:
+    """Load the models that the options name; ``report`` receives the progress of a download.
 
     Raises:
-        ModelUnavailableError: there is no source of depth.
+        ModelUnavailableError: there is no source of depth, or a model cannot be loaded.
+        UsageError: there are two sources of depth.
     """
-    if options.depth_key is None:
-        raise ModelUnavailableError("there is no depth: name the data set that holds it with --depth_key")
+    key, model = options.depth_key, options.depth_model
+    if key is not None and model is not None:
+        raise UsageError(f"--depth_key {key} and --depth-model {model} contradict each other: give one")
+    if model is not None:
+        return AlignModels(make_depth_estimator(model, allow_download=not options.offline, report=report))
+    if key is None:
+        raise ModelUnavailableError(
+            "there is no depth: name the data set that holds it with --depth_key, or a model that estimates it with "
+            "--depth-model"
+        )
     return AlignModels()
