@@ -27,7 +27,11 @@ class BoxedEpisode:
         self.name, self.path, self.size_bytes = source.name, source.path, source.size_bytes
         self.width_px, self.height_px, self.k, self.coding = source.width_px, source.height_px, source.k, source.coding
         self._source = source
-        self._actions = open_run(run).actions()
+        found = open_run(run)
+        self._actions = found.actions()
+        self._keyframes_px = {
+            each.segment_id: (each.keyframe_width_px, each.keyframe_height_px) for each in found.segments()
+        }
         if not any(action.objects for action in self._actions):
             raise UsageError(f"--protect {run}: the annotations of this run have no boxes; describe it first")
 
@@ -51,13 +55,14 @@ class BoxedEpisode:
         for action in self._actions:
             if t_s is not None and action.t_start_s <= t_s < action.t_end_s:
                 for each in action.objects:
-                    mask[self._slices(each)] = True
+                    mask[self._slices(each, action.segment_id)] = True
         return mask
 
-    def _slices(self, found: SceneObject) -> tuple[slice, slice]:
+    def _slices(self, found: SceneObject, segment_id: str) -> tuple[slice, slice]:
         """Rows and columns of a box, which is in pixels of a keyframe of the same view."""
         x1, y1, x2, y2 = found.bbox
-        across = self.width_px / (found.keyframe_width_px or self.width_px)
-        down = self.height_px / (found.keyframe_height_px or self.height_px)
+        width_px, height_px = self._keyframes_px.get(segment_id, (None, None))
+        across = self.width_px / (found.keyframe_width_px or width_px or self.width_px)
+        down = self.height_px / (found.keyframe_height_px or height_px or self.height_px)
         rows = slice(max(0, int(np.floor(y1 * down))), max(0, int(np.ceil(y2 * down))))
         return rows, slice(max(0, int(np.floor(x1 * across))), max(0, int(np.ceil(x2 * across))))

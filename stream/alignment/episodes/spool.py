@@ -46,7 +46,11 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._lock = _locked(folder)
-        self._require_same(header, overwrite=overwrite)
+        try:
+            self._require_same(header, overwrite=overwrite)
+        except UsageError:
+            self._lock.close()
+            raise
         self._bytes: BinaryIO = (folder / _BYTES).open("ab+", buffering=0)
         self._lines: BinaryIO = (folder / _LINES).open("ab+", buffering=0)
         self.count = self._cut()
