@@ -111,10 +111,11 @@ def _require_aligned(totals: FrameTotals, work: AlignmentWork, spool: Spool) -> 
         spool.remove()
         reason = f": frame {totals.failed[0].index}: {totals.failed[0].problem}" if totals.failed else ""
         raise InputError(f"none of the {totals.frames} frames of {work.source.file} can be aligned{reason}")
-    if totals.flagged and work.options.on_violation == "fail":
+    leaves_none = work.options.on_violation == "drop" and len(totals.flagged) == totals.frames
+    if leaves_none or (totals.flagged and work.options.on_violation == "fail"):
         raise ViolationError(
             f"{work.source.file} is not written, because it loses more than {work.lost_share_max:.0%} of what is "
-            f"protected in {listed(totals.flagged)}: keep or drop such frames with --on-violation"
+            f"protected in {listed(totals.flagged)}: keep such frames with --on-violation keep"
         )
 
 

@@ -32,6 +32,7 @@ BAD_EPISODES: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "other length": (replaced(DEPTH, ZEROS[1:]), "must be (6, 64, 96)"),
     "other size": (replaced(DEPTH, ZEROS[:, 1:]), "must be (6, 64, 96)"),
     "depth of integers": (replaced(DEPTH, ZEROS.astype(np.int32)), "holds int32"),
+    "aligned before": (lambda file: file.attrs.update(view_alignment="{}"), "is itself an aligned episode"),
     "no valid depth": (replaced(DEPTH, ZEROS * np.nan), "none of the 6 frames"),
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from models.depth.depth import Depth
 from stream.alignment.episodes.coding import PictureCoding, decoded
+from stream.alignment.episodes.poses import pose_of
 from stream.alignment.episodes.spool import Spool, SpooledFrame
 from stream.alignment.items import ProtectedPixels
 from stream.alignment.protection import protected_pixels
@@ -108,3 +109,14 @@ def test_protected_pixels_are_lost_in_holes_and_without_depth_only() -> None:
     eight_px_left = RigidPose.translation(-0.2, 0.0, 0.0)
     found = protected_pixels(is_protected, Depth(z, is_valid, "metre"), warped, (CAMERA, CAMERA), eight_px_left)
     assert found == ProtectedPixels(seen=(200 - 20) - 80 + 20, lost=8 + 20)
+
+
+def test_poses_of_float32_are_rigid_and_what_is_no_motion_is_none() -> None:
+    rotation, _ = cv2.Rodrigues(np.array([0.3, -0.2, 0.1]))
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = rotation, (1.0, 2.0, 3.0)
+    found = pose_of(matrix.astype(np.float32).astype(np.float64))
+    assert found is not None
+    assert found.matrix == pytest.approx(matrix, abs=1e-6)
+    for bad in (np.zeros((4, 4)), matrix * 2, np.diag([1.0, 1.0, -1.0, 1.0]), matrix * np.nan):
+        assert pose_of(bad) is None

@@ -11,8 +11,9 @@ import numpy as np
 from models.depth.depth import Depth
 from models.packages import require_packages
 from stream.alignment.episodes.coding import PictureCoding, decoded
+from stream.alignment.episodes.poses import pose_of
 from stream.alignment.items import SourceFrame
-from stream.errors import IntrinsicsError, SourceError, UsageError
+from stream.errors import IntrinsicsError, SourceError
 from stream.geometry.pose import RigidPose
 from stream.pipeline.items import Float64, UInt8
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ENDINGS: Final = (".h5", ".hdf5")
 TIMES: Final = "camera_timestamp"
 """EgoHumanoid's data set of times: (N,) integers, nanoseconds."""
+RECORD: Final = "view_alignment"
+"""Attribute of an aligned episode with the record of its alignment, as JSON."""
 _NAMES_SHOWN: Final = 12
 
 
@@ -88,6 +91,8 @@ class Hdf5Episode:
         return found, "", content
 
     def _check(self, names: DataSetNames) -> None:
+        if RECORD in self._file.attrs:
+            raise SourceError(f"{self.path} is itself an aligned episode: give the one that it was made from")
         self._pictures = self._data_set(names.pictures, "--image_key")
         self._is_raw = _require_pictures(self._pictures, self.path)
         self.frames = len(self._pictures)
@@ -101,6 +106,8 @@ class Hdf5Episode:
         self._poses = (
             self._per_frame(names.poses, "--camera_pose_key", (self.frames, 4, 4), "f") if names.poses else None
         )
+        if self._poses is not None and all(self._pose(index) is None for index in range(self.frames)):
+            raise SourceError(f"{self.path}: none of the matrices of data set {names.poses} is a rigid motion")
         self._protected = self._per_frame(names.protected, "--protect", size, "bu") if names.protected else None
 
     def _set_size(self) -> None:
@@ -130,13 +137,7 @@ class Hdf5Episode:
         )
 
     def _pose(self, index: int) -> RigidPose | None:
-        """Of the camera; None where the data set holds no rigid motion, as at the gaps of a tracker."""
-        if self._poses is None:
-            return None
-        try:
-            return RigidPose.from_matrix(np.asarray(self._poses[index], np.float64))
-        except UsageError:
-            return None
+        return None if self._poses is None else pose_of(np.asarray(self._poses[index], np.float64))
 
     def _has_times(self) -> bool:
         return (

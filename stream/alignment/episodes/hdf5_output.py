@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from stream.alignment.episodes.coding import decoded
-from stream.alignment.episodes.hdf5 import open_file
+from stream.alignment.episodes.hdf5 import RECORD, open_file
 from stream.alignment.episodes.spool import SpooledFrame
 from stream.errors import DamagedError
 from stream.pipeline.items import UInt8
@@ -19,8 +19,6 @@ from stream.records.store.hdf5_output import VERSIONS, Hdf5Output
 if TYPE_CHECKING:
     import h5py
 
-RECORD: Final = "view_alignment"
-"""Attribute of the file with the record of the alignment, as JSON."""
 ORIGIN_SUFFIX: Final = "_origin"
 
 
