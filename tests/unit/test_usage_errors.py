@@ -57,7 +57,7 @@ def test_every_refusal_is_one_sentence(words: str, sentence: str) -> None:
         ("analyse runs/clip", "did you mean `egoclean-stream analyze`?"),
         ("bench chian", "did you mean `egoclean-stream bench chain`?"),
         ("help", "did you mean `egoclean-stream --help`?"),
-        ("ablation", "`egoclean-stream --help` lists the commands"),
+        ("sandwich", "`egoclean-stream --help` lists the commands"),
     ],
 )
 def test_a_misspelt_command_is_not_a_clip(
