@@ -84,7 +84,7 @@ def _stages(
     from_camera, to_camera = work.cameras
     return Pipeline(
         [
-            EstimateDepth(estimator, from_camera.k, work.options.batch_size),
+            EstimateDepth(estimator, from_camera.k, work.options.batch_size, work.options.depth_scale),
             WarpFrames(SurfelWarp(from_camera, to_camera), work.viewpoint.target_from_source),
             FillHoles(fill, (to_camera.width_px, to_camera.height_px)),
             SpoolFrames(spool, coding, work.lost_share_max),

@@ -33,6 +33,8 @@ class AlignOptions(BaseModel):
     """None: the source's own."""
     depth_key: str | None = None
     depth_model: str | None = None
+    depth_scale: float | None = None
+    """Metres in one unit of the depth; None: metric depth is in metres, relative depth has no known unit."""
     camera_pose_key: str | None = None
     batch_size: int = 1
     prompt: str = ""

@@ -104,7 +104,9 @@ def alignment_record(work: AlignmentWork, totals: FrameTotals, unit: DepthUnit |
         source_camera=_camera(work.cameras[0]),
         target_camera=_camera(work.cameras[1]),
         viewpoint=_viewpoint(work),
-        depth=DepthRecord(data_set=options.depth_key, model=_model(work.depth_model), unit=unit, scale={}),
+        depth=DepthRecord(
+            data_set=options.depth_key, model=_model(work.depth_model), unit=unit, metres_per_unit=options.depth_scale
+        ),
         fill=FillRecord(
             look_around_frames=work.look_around_frames, inpainter=_model(work.inpainter), prompt=options.prompt
         ),

@@ -98,6 +98,12 @@ _OPTIONS: Final = (
         "ONNX file with its description beside it.",
     ),
     own_option(
+        "--depth-scale",
+        "depth_scale",
+        type=Real(1e-6, 1e6),
+        help="Metres in one unit of the depth, for depth that is relative, or metric with a known error.",
+    ),
+    own_option(
         "--camera_pose_key",
         "--camera-pose-key",
         "camera_pose_key",

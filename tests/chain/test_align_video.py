@@ -24,13 +24,13 @@ IMAGES = "observation_image_left"
 
 
 class FlatDepth:
-    """Everything is 2 m away."""
+    """Everything is 2 units away."""
 
     facts = ModelFacts("flat", "r1", "mit", "0" * 64)
 
     def estimate(self, pictures: Sequence[np.ndarray[Any, np.dtype[np.uint8]]], k: object) -> list[Depth]:  # noqa: ARG002
         sizes = [picture.shape[:2] for picture in pictures]
-        return [Depth(np.full(size, 2.0, np.float32), np.ones(size, np.bool_), "metre") for size in sizes]
+        return [Depth(np.full(size, 2.0, np.float32), np.ones(size, np.bool_), "relative") for size in sizes]
 
 
 @pytest.fixture
@@ -57,10 +57,13 @@ def aligned(tmp_path: Path, source: Path, *options: str | Path) -> dict[str, Any
 
 def test_a_rectified_video_has_its_camera_beside_it(tmp_path: Path, clip: Path) -> None:
     assert invoke(clip, "--out", tmp_path / "rectified").exit_code == 0
-    record = aligned(tmp_path, tmp_path / "rectified" / "clip_rectified.mp4", "--batch_size", "5")
+    record = aligned(
+        tmp_path, tmp_path / "rectified" / "clip_rectified.mp4", "--batch_size", "5", "--depth-scale", "0.5"
+    )
     beside = json.loads((tmp_path / "rectified" / "clip_intrinsics.json").read_text())
     assert record["source_camera"]["k"][0] == [beside["fx"], 0.0, beside["cx"]]
     assert record["depth"]["model"] == {"name": "flat", "revision": "r1", "licence": "mit", "sha256": "0" * 64}
+    assert (record["depth"]["unit"], record["depth"]["metres_per_unit"]) == ("metre", 0.5)
     assert {"part": "depth model", "name": "flat", "licence": "mit"} in record["rights"]
     assert (record["source"]["kind"], record["frames"]) == ("video", FRAMES)
 

@@ -1,6 +1,7 @@
 """The stage that gives every frame its depth: the episode's own, or a model's."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,6 @@ from models.depth.depth import Depth, DepthEstimator
 from stream.alignment.items import DepthFrame, SourceFrame
 from stream.pipeline.items import Float64, Item
 from stream.pipeline.stage import Stage
-from stream.pipeline.state import State
 
 
 class EstimateDepth(Stage):
@@ -17,11 +17,21 @@ class EstimateDepth(Stage):
 
     name: ClassVar[str] = "depth"
 
-    def __init__(self, estimator: DepthEstimator | None, k: Float64, batch_size: int = 1) -> None:
-        """``estimator`` is None if frames come with their depth; ``k`` is the (3, 3) camera matrix, pixels."""
+    def __init__(
+        self, estimator: DepthEstimator | None, k: Float64, batch_size: int = 1, metres_per_unit: float | None = None
+    ) -> None:
+        """Make the stage.
+
+        Args:
+            estimator: None if frames come with their depth.
+            k: (3, 3) camera matrix, pixels.
+            batch_size: Frames that the estimator gets at a time.
+            metres_per_unit: Scales all depth to metres; None leaves it as it is.
+        """
         self._estimator = estimator
         self._k = k
         self._batch_size = batch_size if estimator is not None else 1
+        self._metres_per_unit = metres_per_unit
         self._waiting: list[SourceFrame] = []
 
     def on_item(self, item: Item) -> Iterator[Item]:
@@ -46,7 +56,12 @@ class EstimateDepth(Stage):
             return DepthFrame(frame, None, frame.problem or "it has no depth", {})
         if not depth.is_valid.any():
             return DepthFrame(frame, None, "its depth has no valid pixel", {})
-        return DepthFrame(frame, depth, "", {})
+        return DepthFrame(frame, self._scaled(depth), "", {})
+
+    def _scaled(self, depth: Depth) -> Depth:
+        if self._metres_per_unit is None:
+            return depth
+        return replace(depth, z=depth.z * np.float32(self._metres_per_unit), unit="metre")
 
     def _estimated(self, frames: list[SourceFrame]) -> dict[int, Depth]:
         """Depth by the frame's number, for those that can be read and have none."""
@@ -56,6 +71,3 @@ class EstimateDepth(Stage):
         pictures = [np.ascontiguousarray(frame.picture[:, :, ::-1]) for frame in wanted if frame.picture is not None]
         depths = self._estimator.estimate(pictures, self._k)
         return {frame.index: depth for frame, depth in zip(wanted, depths, strict=True)}
-
-    def snapshot(self) -> State:
-        return {}

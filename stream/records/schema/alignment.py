@@ -72,7 +72,7 @@ class DepthRecord(BaseModel):
     data_set: str | None = Field(description="of the episode; null if a model estimated it")
     model: ModelRecord | None
     unit: Literal["metre", "relative"] | None = Field(description="null if no frame has depth")
-    scale: dict[str, Any] = Field(description="how it was made consistent over the frames; empty if it was not")
+    metres_per_unit: float | None = Field(description="what it was scaled by; null: it was left as it is")
 
 
 class FillRecord(BaseModel):
