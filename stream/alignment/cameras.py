@@ -17,7 +17,7 @@ def source_camera(file: Path | None, k: Float64 | None, size_px: tuple[int, int]
         episode: Its name, for messages.
 
     Raises:
-        IntrinsicsError: the file cannot be read, or is made for pictures of another size.
+        IntrinsicsError: the file cannot be read, is made for pictures of another size, or no camera has such values.
         UsageError: there is neither.
     """
     if file is not None:
@@ -33,4 +33,7 @@ def source_camera(file: Path | None, k: Float64 | None, size_px: tuple[int, int]
             f"the camera of {episode} is not known: give it with --intrinsics FILE, or name the data set that holds "
             "its matrix with --intrinsics_key"
         )
-    return PinholeCamera(k, *size_px)
+    try:
+        return PinholeCamera.from_values({"k": k.tolist(), "width": size_px[0], "height": size_px[1]})
+    except IntrinsicsError as error:
+        raise IntrinsicsError(f"the camera matrix of {episode}: {error}") from error

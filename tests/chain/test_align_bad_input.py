@@ -90,6 +90,11 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     for words, code, message in cases:
         result = run_here("align", *words)
         assert (result.returncode, message in result.stderr) == (code, True), result.stderr
+    no_camera = make_episode(
+        source.parent / "odd.h5", change=lambda file: file.create_dataset("k", data=np.zeros((3, 3)))
+    )
+    result = run_here("align", no_camera, *out, *depth, "--intrinsics_key", "k")
+    assert (result.returncode, "the camera matrix of odd.h5" in result.stderr) == (3, True), result.stderr
     (source.parent / "episode_1.h5").write_bytes(source.read_bytes()[:4000])
     result = align(tmp_path, source.parent / "episode_1.h5")
     assert result.returncode == 3

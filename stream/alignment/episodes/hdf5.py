@@ -125,15 +125,21 @@ class Hdf5Episode:
         if found is not None and found.shape[:2] != (self.height_px, self.width_px):
             height, width = found.shape[:2]
             found, problem = None, f"it is {width}x{height}, but the first picture is {self.width_px}x{self.height_px}"
+        depth = is_protected = None
+        try:
+            depth = None if self._depths is None else depth_of(self._depths[index])
+            is_protected = None if self._protected is None else self._protected[index] != 0
+        except OSError as error:
+            found, problem = None, f"what belongs to it cannot be read from the file ({error})"
         return SourceFrame(
             index=index,
             picture=found,
             problem=problem,
             t_s=None if self._times is None else (int(self._times[index]) - int(self._times[0])) / 1e9,
             sha256=sha256(content).hexdigest(),
-            depth=None if self._depths is None else depth_of(self._depths[index]),
+            depth=depth,
             world_from_source=self._pose(index),
-            is_protected=None if self._protected is None else self._protected[index] != 0,
+            is_protected=is_protected,
         )
 
     def _pose(self, index: int) -> RigidPose | None:
@@ -156,9 +162,9 @@ class Hdf5Episode:
 
     def _camera_matrix(self, name: str) -> Float64:
         found = np.asarray(self._data_set(name, "--intrinsics_key"))
-        if found.shape != (3, 3) or found.dtype.kind != "f" or not np.isfinite(found).all():
+        if found.shape != (3, 3) or found.dtype.kind != "f":
             raise IntrinsicsError(
-                f"{self.path}: data set {name} is {found.dtype} {found.shape}, but a camera matrix is 3x3 finite floats"
+                f"{self.path}: data set {name} is {found.dtype} {found.shape}, but a camera matrix is 3x3 floats"
             )
         return found.astype(np.float64)
 
