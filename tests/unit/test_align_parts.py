@@ -26,14 +26,17 @@ CAMERA = PinholeCamera(K, 64, 48)
 @pytest.mark.parametrize("quality", [20, 50, 60, 75, 90, 95, 99])
 def test_the_quality_of_a_jpeg_is_that_of_libjpeg(quality: int) -> None:
     coding = PictureCoding.of_file(jpeg(picture(0), quality).tobytes())
-    assert (coding.storage, coding.quality) == ("jpeg", pytest.approx(quality, abs=1))
+    assert coding.storage == "jpeg"
+    assert coding.quality == pytest.approx(quality, abs=1)
 
 
 def test_raw_pictures_and_png_lose_nothing() -> None:
-    for storage in ("raw", "png"):
-        content = PictureCoding(storage).encoded(picture(1))
+    for coding in (PictureCoding("raw"), PictureCoding("png")):
+        content = coding.encoded(picture(1))
+        found = decoded(content)
         assert PictureCoding.of_file(content).storage == "png"
-        assert np.array_equal(decoded(content) if decoded(content) is not None else 0, picture(1))
+        assert found is not None
+        assert np.array_equal(found, picture(1))
 
 
 def test_what_is_no_whole_picture_is_none() -> None:
