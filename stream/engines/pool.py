@@ -83,7 +83,8 @@ class _Pool:
         self._earlier = EarlierRuns()
         self._spools: dict[str, Clip | None] = {}
         """The members of compressed tars that are being run: the tar is read here, in order, once for all processes."""
-        self._ended: queue.SimpleQueue[ClipSlot] = queue.SimpleQueue()
+        self._ended: queue.Queue[ClipSlot] = queue.Queue()
+        """Not a ``SimpleQueue``: its ``get`` waits for ever if a signal's handler returns after the timeout."""
 
     def run(self, jobs: int, *, fail_fast: bool, check: Callable[[], None]) -> Iterator[Outcome]:
         """Yield outcomes until all have ended; after a signal, or an outcome that ends the batch, none begins."""
