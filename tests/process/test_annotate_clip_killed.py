@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -24,12 +25,19 @@ PARTS = 3
 """Of a clip of 21 s, with room for 10 pictures in a request; they overlap by 2.5 s."""
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
+@contextmanager
+def serving_parts() -> Iterator[OpenAIServer]:
     """A server whose words name the frames that they are for."""
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with serving() as server:
+    with pytest.MonkeyPatch.context() as patch, serving() as server:
+        patch.delenv("OPENAI_API_KEY", raising=False)
         server.answers = lambda body: answer_to(body, f"work on {echo_in(body)}")
+        yield server
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    """One for each test."""
+    with serving_parts() as server:
         yield server
 
 
@@ -82,6 +90,25 @@ def nth(kind: type[events.Event], number: int) -> Callable[[events.Event], bool]
     return lambda event: isinstance(event, kind) and _is_of_clip(event) and next(seen) == number
 
 
+@dataclass(frozen=True)
+class Whole:
+    """An annotation that nothing befell: what it has left, and the parts that it requested."""
+
+    left: Left
+    parts: Counter[str]
+
+
+@pytest.fixture(scope="module")
+def whole(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """It has requested each part once."""
+    run_dir = shutil.copytree(undisturbed, tmp_path_factory.mktemp("whole") / "clip")
+    with serving_parts() as server:
+        result = run_here(*words(run_dir, server))
+        assert (result.returncode, result.stderr) == (0, "")
+        assert sorted(requested(server).values()) == [1] * PARTS
+        return Whole(left_of(run_dir), requested(server))
+
+
 @pytest.mark.parametrize(
     ("answered", "kind", "number"),
     [
@@ -94,6 +121,7 @@ def nth(kind: type[events.Event], number: int) -> Callable[[events.Event], bool]
 )
 def test_killed_once(
     undisturbed: Path,
+    whole: Whole,
     server: OpenAIServer,
     tmp_path: Path,
     answered: int,
@@ -101,12 +129,7 @@ def test_killed_once(
     number: int,
 ) -> None:
     """No request is lost, and only the one that was under way is made again."""
-    whole, torn = (shutil.copytree(undisturbed, tmp_path / name / "clip") for name in ("whole", "torn"))
-    result = run_here(*words(whole, server))
-    assert (result.returncode, result.stderr) == (0, "")
-    parts = requested(server)
-    assert sorted(parts.values()) == [1] * PARTS
-    server.requests.clear()
+    torn = shutil.copytree(undisturbed, tmp_path / "clip")
     hang_after(server, answered)
     with started(*words(torn, server)) as process:
         wait_for_event(torn, nth(kind, number), process)
@@ -117,8 +140,8 @@ def test_killed_once(
     assert (torn / "clip_annotations.json").read_bytes() == (undisturbed / "clip_annotations.json").read_bytes()
     result = run_here(*words(torn, server))
     assert (result.returncode, result.stderr) == (0, "")
-    assert left_of(torn) == left_of(whole)
-    assert requested(server).keys() == parts.keys()
+    assert left_of(torn) == whole.left
+    assert requested(server).keys() == whole.parts.keys()
     twice = [echo for echo, times in requested(server).items() if times > 1]
     assert len(twice) == (sum(before.values()) > answered)
     last = events_of(torn)[-1]
@@ -128,11 +151,9 @@ def test_killed_once(
     assert not list((torn / "keyframes").iterdir())
 
 
-def test_killed_again_and_again(undisturbed: Path, server: OpenAIServer, tmp_path: Path) -> None:
+def test_killed_again_and_again(undisturbed: Path, whole: Whole, server: OpenAIServer, tmp_path: Path) -> None:
     """After every single answer: each call makes one request that counts, and the last one ends as if undisturbed."""
-    whole, torn = (shutil.copytree(undisturbed, tmp_path / name / "clip") for name in ("whole", "torn"))
-    run_here(*words(whole, server))
-    server.requests.clear()
+    torn = shutil.copytree(undisturbed, tmp_path / "clip")
     for done in range(1, PARTS + 1):
         hang_after(server, 1)
         with started(*words(torn, server)) as process:
@@ -143,5 +164,5 @@ def test_killed_again_and_again(undisturbed: Path, server: OpenAIServer, tmp_pat
         server.released.clear()
     result = run_here(*words(torn, server))
     assert (result.returncode, result.stderr) == (0, "")
-    assert left_of(torn) == left_of(whole)
+    assert left_of(torn) == whole.left
     assert max(requested(server).values()) <= 2

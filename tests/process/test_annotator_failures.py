@@ -48,7 +48,7 @@ def test_answer_that_does_not_come_costs_one_segment(
 ) -> None:
     """After --annotator-request-timeout-s a request that hangs is given up, and the others are described."""
     server.replies[:] = [ScriptedReply(hangs=True)]
-    result = run_inline(*words(described_clip, tmp_path, server, "--annotator-request-timeout-s", "1"))
+    result = run_inline(*words(described_clip, tmp_path, server, "--annotator-request-timeout-s", "5"))
     assert (result.returncode, result.stderr) == (4, "")
     assert list(failures(tmp_path / "clip").values()) == ["the server did not answer in time"]
     assert sum(became == ["annotated"] for became in outcomes(tmp_path / "clip").values()) >= 3

@@ -1,17 +1,15 @@
 """Runs by processes with an annotator behind a real server: held up, killed, stopped, resumed."""
 
+import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
 from stream.records.schema import events
-from stream.runtime.signals import DRAIN_S
 from tests.support.described import (
     actions,
     assert_described_alike,
@@ -22,7 +20,7 @@ from tests.support.described import (
     release,
     words,
 )
-from tests.support.inline import run_inline
+from tests.support.inline import run_here, run_inline
 from tests.support.openai_server import OpenAIServer, serving
 from tests.support.runs import DEADLINE_S, manifest, run_cli, started, wait_for_event, workers
 
@@ -56,22 +54,29 @@ def test_tiny_spool_never_deadlocks(
 
 
 def test_stop_with_a_full_keyframe_cache_does_not_block(
-    described_clip: Path, server: OpenAIServer, tmp_path: Path
+    described_clip: Path, server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The chain is drained although the annotator hangs, and the same command processes what was left, all of it."""
+    monkeypatch.setattr("stream.runtime.signals.DRAIN_S", 10_000.0)  # only a chain that is drained ends
     hang_after(server, 0)
-    run_dir = tmp_path / "clip"
+    run_dir, has_ended = tmp_path / "clip", Event()
     arguments = words(
         described_clip, tmp_path, server, "--keyframe-fps", "15", "--keyframe-px", "128", "--keyframe-cache-mib", "1"
     )
-    with started(*arguments) as process:
+
+    def stop_when_full() -> None:
         while sum(path.stat().st_size for path in run_dir.glob("keyframes/*.jpg")) + 128**2 <= 2**20:
-            with suppress(subprocess.TimeoutExpired):
-                assert process.wait(0.02) is None, "it has ended: its keyframe cache was never full"
-        began_s = time.monotonic()
-        process.terminate()
-        assert process.wait(DEADLINE_S) == 143
-        assert time.monotonic() - began_s < DRAIN_S
+            if has_ended.wait(0.02):
+                return
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopper = Thread(target=stop_when_full)
+    stopper.start()
+    try:
+        assert run_here(*arguments).returncode == 143
+    finally:
+        has_ended.set()
+        stopper.join()
     release(server)
     assert run_inline(*arguments).returncode == 0
     last = events_of(run_dir)[-1]
@@ -80,16 +85,15 @@ def test_stop_with_a_full_keyframe_cache_does_not_block(
 
 
 def test_inline_run_waits_for_no_answer(described_clip: Path, server: OpenAIServer, tmp_path: Path) -> None:
-    """With one process, too, a run ends within 8 s of one signal, although the server never answers."""
+    """With one process, too, a run ends after one signal, although the server never answers."""
     hang_after(server, 0)
     request_arrived = Event()
     server.strikes = lambda _: request_arrived.set()
-    with started(*words(described_clip, tmp_path, server), "--engine", "inline") as process:
+    patience = ("--annotator-request-timeout-s", "3600")
+    with started(*words(described_clip, tmp_path, server, *patience), "--engine", "inline") as process:
         assert request_arrived.wait(DEADLINE_S)
-        began_s = time.monotonic()
         process.terminate()
         assert process.wait(DEADLINE_S) == 143
-        assert time.monotonic() - began_s < 8.0
 
 
 def stop(process: subprocess.Popen[str]) -> int:

@@ -26,7 +26,7 @@ def test_the_processes_run_one_clip_after_another(tmp_path: Path) -> None:
 def test_a_signal_ends_the_series(tmp_path: Path) -> None:
     """SIGTERM stops the clip under way as it would alone, and begins no other."""
     write_intrinsics(tmp_path)
-    clips = [make_clip(tmp_path / f"{name}.mp4", frames=240, key_every=30) for name in ("a", "b")]
+    clips = [make_clip(tmp_path / f"{name}.mp4", frames=300, fps=5) for name in ("a", "b")]
     with started(*clips, *GRID, "--out", tmp_path / "runs", "--pace", "realtime") as process:
         wait_for_event(tmp_path / "runs" / "a", lambda event: event.event == "segment.opened", process)
         process.send_signal(signal.SIGTERM)

@@ -80,7 +80,7 @@ def test_lines_for_programs_stay_whole(tmp_path: Path) -> None:
 def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM to the parent: each run ends in order and can continue, and no process is left."""
     write_intrinsics(tmp_path)
-    clips = [make_clip(tmp_path / f"{name}.mp4", frames=1200, key_every=30) for name in ("a", "b", "c")]
+    clips = [make_clip(tmp_path / f"{name}.mp4", frames=300, fps=5) for name in ("a", "b", "c")]
     words: tuple[str | Path, ...] = (
         *clips,
         *GRID,
@@ -108,7 +108,7 @@ def test_a_signal_drains_all_and_leaves_nothing(tmp_path: Path) -> None:
 def test_runs_can_be_resumed_after_their_parent_is_killed(tmp_path: Path) -> None:
     """After kill -9 the jobs see that nobody is there, drain, and leave no process."""
     write_intrinsics(tmp_path)
-    clips = [make_clip(tmp_path / f"{name}.mp4", frames=1200, key_every=30) for name in ("a", "b")]
+    clips = [make_clip(tmp_path / f"{name}.mp4", frames=300, fps=5) for name in ("a", "b")]
     with started(*clips, *GRID, "--out", tmp_path / "runs", "--jobs", "2", "--pace", "realtime") as process:
         for name in ("a", "b"):
             wait_for_event(tmp_path / "runs" / name, lambda event: event.event == "segment.opened", process)

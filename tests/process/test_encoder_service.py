@@ -95,7 +95,7 @@ def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -
         slots = [store.put(each) for each in frames]
         before = store.encode([slots]).result()[0]
         os.kill(process.pid, signal.SIGKILL)
-        process._process.wait(30)
+        process._process.wait(DEADLINE_S)
         under_way = store.encode([slots])
         store.drop(slots[0])
         process.check()
@@ -110,7 +110,7 @@ def test_a_process_that_is_killed_costs_nothing_but_time(folder: SocketFolder) -
 def test_a_process_that_cannot_be_is_not_tried_again(folder: SocketFolder, tmp_path: Path) -> None:
     """Missing weights are the same the second time: their sentence, and their exit code."""
     process = served(folder, [], {"encoder.name": "vjepa2", "encoder.model": str(tmp_path / "none")})
-    process._process.wait(60)
+    process._process.wait(DEADLINE_S)
     with pytest.raises(StageFailedError, match=r"the shared encoder has failed: .*none") as failed:
         process.check()
     assert exit_code_of(failed.value) == ExitCode.MODEL_MISSING
@@ -121,5 +121,5 @@ def test_the_process_ends_with_whoever_started_it(folder: SocketFolder) -> None:
     """Its line of control closes when its parent is gone, also after kill -9."""
     process = served(folder, [])
     process._line.close()
-    assert process._process.wait(60) == 0
+    assert process._process.wait(DEADLINE_S) == 0
     process.close()

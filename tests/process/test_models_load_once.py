@@ -9,7 +9,8 @@ import pytest
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
 from tests.support.clips import make_clip
-from tests.support.runs import DEADLINE_S, manifest, program, run_cli, write_intrinsics
+from tests.support.inline import run_here, run_inline
+from tests.support.runs import DEADLINE_S, manifest, program, write_intrinsics
 from tests.support.tiny_models import save_tiny_vjepa2
 from tests.support.tiny_qwen import save_tiny_qwen
 
@@ -89,9 +90,9 @@ def test_at_a_time(folder: Path, in_turn: Path, tmp_path: Path) -> None:
 def test_runs_that_are_described_later(folder: Path, tmp_path: Path) -> None:
     """``annotate RUN...`` loads it for the first one; a run that cannot be described does not stop the others."""
     clips = [folder / f"{name}.mp4" for name in ("a", "b")]
-    assert run_cli(*clips, "--encoder", "grid", "--keyframe-px", "64", "--out", tmp_path).returncode == 0
+    assert run_inline(*clips, "--encoder", "grid", "--keyframe-px", "64", "--out", tmp_path).returncode == 0
     runs = [tmp_path / name for name in ("a", "missing", "b")]
-    result = run_cli("annotate", *runs, "--annotator", "qwen", "--annotator-model", folder / "qwen")
+    result = run_here("annotate", *runs, "--annotator", "qwen", "--annotator-model", folder / "qwen")
     assert result.returncode != 0
     assert "missing holds no finished run" in result.stderr + result.stdout
     assert result.stdout.splitlines()[-1].startswith("2 of 3 runs done, 1 failed;")

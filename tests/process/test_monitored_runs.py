@@ -19,8 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from stream.records.schema import events
 from stream.records.schema.generate import schemas
 from tests.support.echo_server import MODEL, TOKENS_OUT
+from tests.support.inline import run_here
 from tests.support.openai_server import serving
-from tests.support.runs import DEADLINE_S, freeze, make_clip_with_lens, run_cli, started, wait_for_event, worker_named
+from tests.support.runs import DEADLINE_S, freeze, make_clip_with_lens, started, wait_for_event, worker_named
 
 GRID = ("--encoder", "grid")
 PROCESSES = {"ingest", "encode", "detect", "record"}
@@ -129,19 +130,19 @@ def test_stall_is_seen_and_passes(clip: Path, tmp_path: Path) -> None:
         until(process, lambda: scraped(url)["egoclean_windows_total"][()] > 0)
         encode = worker_named(process, run_dir, "encode")
         freeze(encode)
-        until(process, lambda: healthz(url)[0] == 503)
+        until(process, partial(is_blamed, url, "encode"))
         status, report = healthz(url)
         assert (status, report["state"]) == (503, "stalled")
         assert "the encode process has done nothing for" in report["reason"]
-        assert read(run_dir)["state"] == "stalled"
-        result = run_cli("health", tmp_path)
+        until(process, lambda: read(run_dir)["state"] == "stalled")
+        result = run_here("health", tmp_path)
         assert result.returncode == 1
         assert "the encode process" in result.stdout
         until(process, lambda: scraped(url)["egoclean_lag_seconds"][()] > 1)
         assert scraped(url)["egoclean_process_blocked_seconds_total"]["ingest",] > 1
         encode.send_signal(signal.SIGCONT)
         until(process, lambda: healthz(url)[0] == 200)
-        assert run_cli("health", run_dir).returncode == 0
+        until(process, lambda: run_here("health", run_dir).returncode == 0)
 
 
 def test_stalled_annotator_and_source_are_named(clip: Path, tmp_path: Path) -> None:

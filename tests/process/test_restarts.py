@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -40,7 +41,8 @@ def newborn(process: "subprocess.Popen[str]", run_dir: Path, name: str) -> psuti
         try:
             return worker_named(process, run_dir, name)
         except (StopIteration, OSError, psutil.Error):
-            continue
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.005)
 
 
 @pytest.mark.parametrize("when", ["early", "late"])

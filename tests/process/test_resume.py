@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from stream.records.schema import events
 from stream.records.store.event_log import read_events
 from tests.support.clips import make_clip, remux
+from tests.support.inline import run_inline
 from tests.support.resumed import GRID, QUICK, assert_same
 from tests.support.runs import (
     DEADLINE_S,
@@ -129,7 +130,7 @@ def test_resume_after_a_power_cut_starts_at_the_last_checkpoint(
         process.kill()
     attempt = run_dir / "state" / "attempt"
     attempt.write_text(attempt.read_text().split()[0] + " an-earlier-boot\n")
-    assert run_cli(*words).returncode == 0
+    assert run_inline(*words).returncode == 0
     assert_same(run_dir, uninterrupted)
 
 
@@ -139,7 +140,7 @@ def test_killed_after_its_last_event(tmp_path: Path) -> None:
     worker_clip = make_clip(tmp_path / "clip.mp4", frames=120)
     words = (worker_clip, *GRID, "--out", tmp_path / "runs")
     run_dir = tmp_path / "runs" / "clip"
-    assert run_cli(*words).returncode == 0
+    assert run_inline(*words).returncode == 0
     whole = manifest(run_dir)
     arrays = {path.name: path.read_bytes() for path in run_dir.glob("*.npy")}
     begun = {
@@ -152,7 +153,7 @@ def test_killed_after_its_last_event(tmp_path: Path) -> None:
         "usage": {},
     }
     (run_dir / "run.json").write_text(json.dumps(begun))
-    assert run_cli(*words).returncode == 0
+    assert run_inline(*words).returncode == 0
     completed = manifest(run_dir)
     assert (completed["state"], completed["exit_code"]) == ("finished", 0)
     for facts in ("encoder", "rectification"):

@@ -70,7 +70,7 @@ def test_process_that_dies_beyond_the_budget_fails_the_run(clip: Path, tmp_path:
     The first and the last of the chain: tests/process/test_resume.py kills each.
     """
     run_dir = tmp_path / "clip"
-    with started(clip, *GRID, "--out", tmp_path, "--pace", "realtime", "--max-restarts", "0") as process:
+    with started(clip, *GRID, "--out", tmp_path, "--loop", "--pace", "realtime", "--max-restarts", "0") as process:
         wait_for_event(run_dir, lambda event: isinstance(event, events.SegmentOpened), process)
         children = workers(process)
         worker_named(process, run_dir, name).kill()

@@ -1,8 +1,9 @@
 """The clips of a series share processes: what they hold between clips, and what becomes of them."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -94,9 +95,10 @@ def test_a_process_that_dies_at_work_is_not_used_again(worker_clip: Path, uninte
 
 def test_a_series_that_is_killed_leaves_no_process_and_no_lock(clips: list[Path], tmp_path: Path) -> None:
     """Processes at work and waiting ones see that nobody is there."""
-    words: tuple[str | Path, ...] = (*clips, *GRID, "--out", tmp_path / "runs", "--pace", "realtime")
+    long = make_clip(tmp_path / "long.mp4", frames=300, fps=5)
+    words: tuple[str | Path, ...] = (clips[0], long, clips[1], *GRID, "--out", tmp_path / "runs", "--pace", "realtime")
     with started(*words) as process:
-        wait_for_event(tmp_path / "runs" / "b", lambda event: event.event == "segment.opened", process)
+        wait_for_event(tmp_path / "runs" / "long", lambda event: event.event == "segment.opened", process)
         left = workers(process)
         assert len(left) == 4
         process.send_signal(signal.SIGKILL)
@@ -109,5 +111,7 @@ def test_jobs_use_their_processes_again(clips: list[Path], tmp_path: Path) -> No
         seen: set[int] = set()
         while process.poll() is None:
             seen |= {child.pid for child in workers(process)}
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.01)
     assert process.returncode == 0
     assert len(seen) == 2

@@ -15,13 +15,13 @@ import pytest
 from stream.records.schema import events
 from stream.records.schema.layout import RunLayout
 from stream.records.store.event_log import read_events
-from tests.support.clips import make_clip
+from tests.support.clips import make_clip, remux
+from tests.support.inline import run_inline
 from tests.support.runs import (
     DEADLINE_S,
     make_clip_with_lens,
     manifest,
     program,
-    run_cli,
     started,
     wait_for_event,
     workers,
@@ -37,8 +37,8 @@ JSON = ("--log-format", "json")
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three seconds, and their calibration."""
-    return make_clip_with_lens(tmp_path_factory.mktemp("views"), seconds=3)
+    """Six seconds, and their calibration."""
+    return make_clip_with_lens(tmp_path_factory.mktemp("views"), seconds=6, fps=5)
 
 
 @contextmanager
@@ -100,8 +100,8 @@ def test_a_finished_run_does_not_wait_to_be_read(clip: Path, tmp_path: Path) -> 
 
 def test_clips_side_by_side_end_at_a_hangup(tmp_path: Path) -> None:
     """The terminal is stopped, then closed: each clip ends in order, and can be resumed."""
-    clip = make_clip_with_lens(tmp_path, seconds=40)  # neither ends before the other has begun
-    other = make_clip(tmp_path / "other.mp4", frames=1200, key_every=30)
+    clip = make_clip_with_lens(tmp_path, seconds=60, fps=5)  # neither ends before the other has begun
+    other = make_clip(tmp_path / "other.mp4", frames=300, fps=5)
     words = (clip, other, *GRID, "--out", tmp_path, "--jobs", "2", "--pace", "realtime")
     with stopped_terminal() as ends, under_way(*words, output=ends.writing) as process:
         for name in ("clip", "other"):
@@ -109,21 +109,29 @@ def test_clips_side_by_side_end_at_a_hangup(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         assert process.wait(DEADLINE_S) == 129
     assert [manifest(tmp_path / name)["exit_code"] for name in ("clip", "other")] == [129, 129]
-    assert run_cli(*words[:-4]).returncode == 0
+    assert run_inline(*words[:-4]).returncode == 0
 
 
 def test_a_closed_terminal_stops_a_run_unless_it_is_ignored(clip: Path, tmp_path: Path) -> None:
-    """Under nohup SIGHUP is ignored, also by the processes of the chain, and the run ends by itself."""
-    words = (clip, *GRID, "--out", tmp_path)
+    """Under nohup SIGHUP is ignored, also by the processes of the chain, and the run ends by itself.
+
+    Its source is a pipe: it cannot end before the pipe is closed.
+    """
+    stream = remux(clip, tmp_path / "clip.ts").read_bytes()
+    words = ("-", *GRID, "--no-rectify", "--out", tmp_path)
 
     def ignore() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    with under_way(*words, output=subprocess.DEVNULL, preexec_fn=ignore) as process:
-        wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.SegmentOpened), process)
+    with under_way(*words, stdin=subprocess.PIPE, output=subprocess.DEVNULL, preexec_fn=ignore) as process:
+        assert process.stdin is not None
+        process.stdin.buffer.write(stream)
+        process.stdin.flush()
+        wait_for_event(tmp_path / "stdin", lambda event: isinstance(event, events.SegmentOpened), process)
         for worker in workers(process):
             worker.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGHUP)
+        process.stdin.close()
         assert process.wait(DEADLINE_S) == 0
 
 

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.support.runs import DEADLINE_S
+
 PROGRAM = """
 import os, signal, sys
 from stream.cli import main
@@ -30,5 +32,7 @@ main()
 def test_signal_is_not_lost_where_exceptions_are(name: str, code: int) -> None:
     """The program ends with the signal's code at once, and in silence."""
     program = PROGRAM.format(name=name)
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
     assert (result.returncode, result.stdout, result.stderr) == (code, "", "")

@@ -3,9 +3,11 @@
 import os
 import signal
 import threading
-import time
+from functools import partial
 from pathlib import Path
+from time import monotonic
 
+import psutil
 import pytest
 
 from stream.config import Options
@@ -16,16 +18,9 @@ from stream.records.store.event_log import finish_of, read_events
 from stream.run.prepare import prepare
 from stream.sources.clip import Clip
 from stream.ui.view import JsonView
-from tests.support.runs import (
-    DEADLINE_S,
-    freeze,
-    make_clip_with_lens,
-    manifest,
-    run_cli,
-    started,
-    wait_for_event,
-    worker_named,
-)
+from tests.support.at_event import at_event
+from tests.support.inline import run_inline
+from tests.support.runs import freeze, make_clip_with_lens, manifest, worker_named
 
 GRID = ("--encoder", "grid")
 
@@ -43,21 +38,36 @@ def failed(run_dir: Path) -> events.RunFailed:
     return last
 
 
-@pytest.mark.parametrize(("signals", "limit_s"), [(1, 8.0), (2, 4.0)])
-def test_stopped_encoder_holds_up_no_end(clip: Path, tmp_path: Path, signals: int, limit_s: float) -> None:
-    """With a process that does not move a run ends within 8 s of a signal, and of a second one at once, which is
-    well before it would have drained; it says how far it had come.
+class StopsAtCheckpoint(JsonView):
+    """At the first checkpoint it stops the encoder's process with SIGSTOP, and then sends signals to this one."""
+
+    def __init__(self, run_dir: Path, signals: list[signal.Signals]) -> None:
+        super().__init__()
+        self._run_dir = run_dir
+        self._signals = signals
+
+    def event(self, event: events.Event) -> None:
+        """Act on the first checkpoint."""
+        if isinstance(event, events.Checkpoint) and self._signals:
+            freeze(worker_named(psutil.Process(), self._run_dir, "encode"))
+            while self._signals:
+                os.kill(os.getpid(), self._signals.pop(0))
+
+
+@pytest.mark.parametrize(
+    ("signals", "drain_s"), [([signal.SIGTERM], 0.05), ([signal.SIGTERM, signal.SIGINT], 10_000.0)]
+)
+def test_stopped_encoder_holds_up_no_end(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signals: list[signal.Signals], drain_s: float
+) -> None:
+    """With a process that does not move a run ends when the time for draining is over, and after a second signal
+    without waiting for that; it says how far it had come.
     """
-    run_dir = tmp_path / "clip"
-    with started(clip, *GRID, "--out", tmp_path, "--loop", "--detector-max-segment-s", "60") as process:
-        wait_for_event(run_dir, lambda event: isinstance(event, events.Checkpoint), process)
-        freeze(worker_named(process, run_dir, "encode"))
-        began_at = time.monotonic()
-        for number in (signal.SIGTERM, signal.SIGINT)[:signals]:
-            process.send_signal(number)
-        assert process.wait(DEADLINE_S) in (143, 130)  # of two that are sent at once either may come first
-        assert time.monotonic() - began_at < limit_s
-    assert failed(run_dir).decoded_s >= 30.0
+    monkeypatch.setattr("stream.runtime.signals.DRAIN_S", drain_s)
+    options = {"encoder.name": "grid", "output.folder": tmp_path, "input.loop": True, "detector.max_segment_s": 60.0}
+    prepared = prepare(Options(source=str(clip)).replace(options))
+    assert run_prepared(prepared, StopsAtCheckpoint(tmp_path / "clip", list(signals))) == 143
+    assert failed(tmp_path / "clip").decoded_s >= 30.0
 
 
 def test_signal_while_the_source_is_hashed(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +84,8 @@ def test_signal_while_the_source_is_hashed(clip: Path, tmp_path: Path, monkeypat
     prepared = prepare(Options(source=str(clip)).replace({"encoder.name": "grid", "output.folder": tmp_path}))
     assert run_prepared(prepared, JsonView()) == 143
     assert manifest(layout.root)["state"] == "running"
-    assert run_cli(clip, *GRID, "--out", tmp_path).returncode == 0
+    monkeypatch.undo()
+    assert run_inline(clip, *GRID, "--out", tmp_path).returncode == 0
     completed = manifest(layout.root)
     assert (completed["state"], len(completed["source"]["sha256"])) == ("finished", 64)
     assert completed["usage"]["attempts"] == 2
@@ -83,12 +94,12 @@ def test_signal_while_the_source_is_hashed(clip: Path, tmp_path: Path, monkeypat
 def test_cost_is_of_all_attempts(clip: Path, tmp_path: Path) -> None:
     """What a stopped attempt has cost is in the sum, in time and in dollars."""
     words = (clip, *GRID, "--out", tmp_path, "--pace", "realtime", "--price-per-hour", "3600")
-    with started(*words) as process:
-        wait_for_event(tmp_path / "clip", lambda event: isinstance(event, events.RunStarted), process)
-        process.terminate()
-        assert process.wait(DEADLINE_S) == 143
-    before = manifest(tmp_path / "clip")["usage"]
-    assert run_cli(*words).returncode == 0
+    with at_event(events.RunStarted, partial(signal.raise_signal, signal.SIGTERM)):
+        assert run_inline(*words).returncode == 143
+    before, left_s = manifest(tmp_path / "clip")["usage"], 3.0 - failed(tmp_path / "clip").decoded_s
+    began_at = monotonic()
+    assert run_inline(*words).returncode == 0
     usage = manifest(tmp_path / "clip")["usage"]
-    assert usage["wall_s"] >= before["wall_s"] + 2.9
+    assert left_s > 0
+    assert left_s - 0.1 <= usage["wall_s"] - before["wall_s"] <= monotonic() - began_at
     assert usage["dollars"] == pytest.approx(usage["wall_s"], abs=0.01)

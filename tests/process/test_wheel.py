@@ -113,7 +113,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"pip reaches no index: {refusal}")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
-    assert pip("--python", python, "install", "--constraint", LOCK, wheel) is None
+    assert pip("--python", python, "install", "--no-compile", "--constraint", LOCK, wheel) is None
     return folder / "bin" / "egoclean-stream"
 
 

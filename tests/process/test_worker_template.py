@@ -132,7 +132,7 @@ def test_a_template_ends_with_its_supervisor() -> None:
 
 def test_a_command_forks_it_before_its_threads(clip: Path, tmp_path: Path) -> None:
     """It shares what the command has imported, but neither its session, its output nor its signals, nor any thread."""
-    with started(clip, "--no-rectify", "--encoder", "grid", "--pace", "realtime", "--out", tmp_path) as process:
+    with started(clip, "--no-rectify", "--encoder", "grid", "--loop", "--out", tmp_path) as process:
         wait_for_event(tmp_path / clip.stem, lambda event: event.event == "segment.opened", process)
         (forked,) = [child for child in psutil.Process(process.pid).children() if is_template(child)]
         assert forked.name() == "template"

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request, expect, sync_playwright
+
+from tests.support.runs import DEADLINE_S
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -18,6 +20,7 @@ def running_browser() -> Iterator[Browser]:
     program = next((path for name in _PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         pytest.skip(f"no browser is installed ({', '.join(_PROGRAMS)}): on Debian, apt-get install chromium")
+    expect.set_options(timeout=1000 * DEADLINE_S)  # its own 5 s are too short on a busy machine
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         try:
@@ -71,6 +74,7 @@ def opened(
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce" if calm else "no-preference",
     )
+    context.set_default_timeout(1000 * DEADLINE_S)
     seen = Observed(context.new_page())
     page = seen.page
     page.on("request", seen.note_request)

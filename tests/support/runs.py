@@ -43,10 +43,13 @@ def write_intrinsics(folder: Path, **changes: object) -> Path:
     return path
 
 
-def make_clip_with_lens(folder: Path, *, seconds: int) -> Path:
-    """A clip of moving texture, with a key picture every second and its calibration beside it."""
+def make_clip_with_lens(folder: Path, *, seconds: int, fps: int = 30) -> Path:
+    """A clip of moving texture, with a key picture every second and its calibration beside it.
+
+    A long clip that only has to last, at its own pace, costs little with few frames a second.
+    """
     write_intrinsics(folder)
-    return make_clip(folder / "clip.mp4", frames=30 * seconds, key_every=30)
+    return make_clip(folder / "clip.mp4", frames=fps * seconds, fps=fps, key_every=fps)
 
 
 @contextmanager
