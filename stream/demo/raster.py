@@ -4,6 +4,7 @@ World: metres, x right, y away from the worker, z up from the bench top. Later s
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 import cv2
@@ -234,6 +235,7 @@ def _clip(polygon: Float64, normal: Float64) -> Float64:
     return np.array(clipped).reshape(-1, 3)
 
 
+@cache
 def _shade(color: Color, light: float) -> Color:
     red, green, blue = (min(255, round(channel * light)) for channel in color)
     return red, green, blue

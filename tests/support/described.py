@@ -16,10 +16,11 @@ QUICK = ("--encoder", "grid", "--detector-max-segment-s", "5", "--keyframe-px", 
 
 
 def make_described_clip(folder: Path) -> Path:
-    """Twenty-one seconds of a moving texture, and their calibration."""
+    """Twenty-one seconds of a moving texture at 15 frames a second, and their calibration."""
     write_intrinsics(folder)
     usual = texture(64, 128, 96)
-    return make_clip(folder / "clip.mp4", pictures=[usual[number % 64] for number in range(630)], key_every=60)
+    pictures = [usual[2 * number % 64] for number in range(315)]
+    return make_clip(folder / "clip.mp4", pictures=pictures, fps=15, key_every=30)
 
 
 def words(clip: Path | str, out: Path, server: OpenAIServer, *more: str) -> tuple[str | Path, ...]:

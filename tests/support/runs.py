@@ -95,7 +95,7 @@ def is_template(process: psutil.Process) -> bool:
     return name == "template" or (name not in PROCESSES and "stream.runtime.worker_template" in process.cmdline())
 
 
-def worker_named(process: subprocess.Popen[str], run_dir: Path, name: str) -> psutil.Process:
+def worker_named(process: subprocess.Popen[str] | psutil.Process, run_dir: Path, name: str) -> psutil.Process:
     """One process of the chain: the one whose log is ``logs/<name>.log``.
 
     Not before it runs the worker's program: until then its parent waits for it (vfork), and would stop with it.
