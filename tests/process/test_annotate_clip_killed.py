@@ -91,7 +91,7 @@ def nth(kind: type[events.Event], number: int) -> Callable[[events.Event], bool]
 
 
 @dataclass(frozen=True)
-class Whole:
+class UndisturbedAnnotation:
     """An annotation that nothing befell: what it has left, and the parts that it requested."""
 
     left: Left
@@ -99,14 +99,14 @@ class Whole:
 
 
 @pytest.fixture(scope="module")
-def whole(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+def whole(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> UndisturbedAnnotation:
     """It has requested each part once."""
     run_dir = shutil.copytree(undisturbed, tmp_path_factory.mktemp("whole") / "clip")
     with serving_parts() as server:
         result = run_here(*words(run_dir, server))
         assert (result.returncode, result.stderr) == (0, "")
         assert sorted(requested(server).values()) == [1] * PARTS
-        return Whole(left_of(run_dir), requested(server))
+        return UndisturbedAnnotation(left_of(run_dir), requested(server))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def whole(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
 )
 def test_killed_once(
     undisturbed: Path,
-    whole: Whole,
+    whole: UndisturbedAnnotation,
     server: OpenAIServer,
     tmp_path: Path,
     answered: int,
@@ -151,7 +151,9 @@ def test_killed_once(
     assert not list((torn / "keyframes").iterdir())
 
 
-def test_killed_again_and_again(undisturbed: Path, whole: Whole, server: OpenAIServer, tmp_path: Path) -> None:
+def test_killed_again_and_again(
+    undisturbed: Path, whole: UndisturbedAnnotation, server: OpenAIServer, tmp_path: Path
+) -> None:
     """After every single answer: each call makes one request that counts, and the last one ends as if undisturbed."""
     torn = shutil.copytree(undisturbed, tmp_path / "clip")
     for done in range(1, PARTS + 1):
