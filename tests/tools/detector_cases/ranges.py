@@ -8,7 +8,7 @@ from stream.pipeline.items import Float32
 from tests.tools.detector_cases.cases import StagedCase
 from tests.tools.detector_cases.measure import tally
 
-FACTORS: Final = (1.15, 1.3, 1.6, 2.0)
+FACTORS: Final = (1.07, 1.15, 1.3, 1.6, 2.0)
 """A constant is multiplied and divided by these, until something is lost."""
 CONSTANTS: Final = (
     "alpha", "floor_mads", "settle_windows", "fast_rate", "hysteresis", "quiet_windows", "evidence", "fade_ratio",
@@ -38,10 +38,21 @@ class ConstantRange(NamedTuple):
     def line(self) -> str:
         """For people."""
         edges = ("<=" if self.is_open_below else "", ">=" if self.is_open_above else "")
-        return f"{self.name:16}{edges[0]:>3}{self.lowest:<12.4g}{self.default:<12.4g}{edges[1]:>3}{self.highest:<12.4g}"
+        return (
+            f"{self.name:16}{edges[0]:>3}{self.lowest:<12.4g}{self.default:<12.4g}"
+            f"{edges[1]:>3}{self.highest:<12.4g}{self.margin:4.0%}"
+        )
+
+    @property
+    def margin(self) -> float:
+        """Distance of the default from the nearer end, as a share of the range; 0 if there is no range."""
+        nearer = min(self.default - self.lowest, self.highest - self.default)
+        return nearer / (self.highest - self.lowest) if nearer > 0 else 0.0
 
 
-def ranges(cases: Sequence[tuple[StagedCase, Float32]]) -> Iterator[ConstantRange]:
+def ranges(
+    cases: Sequence[tuple[StagedCase, Float32]], constants: Sequence[str] = CONSTANTS
+) -> Iterator[ConstantRange]:
     """One after the other, each with all other constants at their defaults."""
 
     def outcome(**values: float) -> CaseCounts:
@@ -50,7 +61,7 @@ def ranges(cases: Sequence[tuple[StagedCase, Float32]]) -> Iterator[ConstantRang
         return CaseCounts(sum(each.found for each in families), sum(each.false for each in families))
 
     best = outcome()
-    for name in CONSTANTS:
+    for name in constants:
         default = float(getattr(DetectorOptions(), name))
         lowest, is_open_below = _reach(name, default, [1 / factor for factor in FACTORS], best, outcome)
         highest, is_open_above = _reach(name, default, FACTORS, best, outcome)

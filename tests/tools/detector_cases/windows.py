@@ -29,6 +29,12 @@ class UsualWork:
     gram: Float32
     """(N, N) their inner products."""
 
+    def first(self, duration_s: int) -> "UsualWork":
+        """Its first seconds."""
+        frames = self.frames[: duration_s * FPS]
+        windows = len(window_starts(frames))
+        return UsualWork(frames, self.units[:windows], self.gram[:windows, :windows])
+
 
 class Studio:
     """Stages cases. The latest usual work is retained."""
@@ -36,18 +42,15 @@ class Studio:
     def __init__(self, recordings: Sequence[UInt8], seed: int) -> None:
         self._recordings = recordings
         self._seed = seed
-        self._usual: tuple[tuple[int, int], UsualWork] | None = None
+        self._usual: tuple[int, UsualWork] | None = None
 
     def units(self, case: StagedCase) -> Float32:
         """(N, K) unit vectors, one a second: the case's windows, turned so that K <= N numbers hold them exactly."""
         usual = self._usual_work(case.recording, case.duration_s)
-        frames = usual.frames.copy()
+        frames = self._with_insertions(usual.frames, case)
         staged = np.zeros(len(frames), bool)
-        for number, each in enumerate(case.insertions):
-            place = slice(each.start_s * FPS, each.end_s * FPS)
-            other = endless_work(self._recordings[each.recording], self._seed + 1000 * number + 100 + each.recording)
-            frames[place] = list(islice(other, len(frames[place])))
-            staged[place] = True
+        for each in case.insertions:
+            staged[each.start_s * FPS : each.end_s * FPS] = True
         starts = window_starts(frames)
         changed = [i for i, start in enumerate(starts) if staged[start : start + WINDOW_PICTURES].any()]
         units, gram = usual.units.copy(), usual.gram.copy()
@@ -57,14 +60,29 @@ class Studio:
             gram[:, changed] = gram[changed].T
         return turned(gram)
 
+    def frames(self, case: StagedCase) -> UInt8:
+        """(n, 64, 64, 3) the pictures of the case, ``FPS`` a second."""
+        return self._with_insertions(self._usual_frames(case.recording, case.duration_s), case)
+
+    def _with_insertions(self, usual: UInt8, case: StagedCase) -> UInt8:
+        frames = usual.copy()
+        for number, each in enumerate(case.insertions):
+            place = slice(each.start_s * FPS, each.end_s * FPS)
+            other = endless_work(self._recordings[each.recording], self._seed + 1000 * number + 100 + each.recording)
+            frames[place] = list(islice(other, len(frames[place])))
+        return frames
+
+    def _usual_frames(self, recording: int, duration_s: int) -> UInt8:
+        work = endless_work(self._recordings[recording], self._seed + recording)
+        return np.stack(list(islice(work, duration_s * FPS)))
+
     def _usual_work(self, recording: int, duration_s: int) -> UsualWork:
-        if self._usual is None or self._usual[0] != (recording, duration_s):
-            frames = np.stack(
-                list(islice(endless_work(self._recordings[recording], self._seed + recording), duration_s * FPS))
-            )
+        """That of a shorter clip is the beginning of that of a longer one."""
+        if self._usual is None or self._usual[0] != recording or len(self._usual[1].frames) < duration_s * FPS:
+            frames = self._usual_frames(recording, duration_s)
             units = embed(frames, window_starts(frames))
-            self._usual = ((recording, duration_s), UsualWork(frames, units, units @ units.T))
-        return self._usual[1]
+            self._usual = (recording, UsualWork(frames, units, units @ units.T))
+        return self._usual[1].first(duration_s)
 
 
 def window_starts(frames: UInt8) -> range:
