@@ -13,6 +13,7 @@ from stream.alignment.fill.hole_fill import HoleFill
 from stream.alignment.options import AlignOptions
 from stream.alignment.record import AlignmentWork
 from stream.alignment.viewpoint import Viewpoint, moved, read_pose
+from stream.alignment.warp.surfels import SurfelWarp
 from stream.errors import UsageError
 from stream.geometry.pinhole import PinholeCamera
 from stream.records.reading import open_run
@@ -46,13 +47,15 @@ def align_place(
         size_px = source.width_px, source.height_px
         camera = source_camera(options.intrinsics, source.k, size_px, source.path.name)
         target = camera if options.target_camera is None else PinholeCamera.from_file(options.target_camera)
-        fill = HoleFill(models.inpainter, prompt=options.prompt, seed=options.seed)
+        viewpoint = _viewpoint(options, source.name)
+        warp = SurfelWarp(camera, target)
+        fill = HoleFill(warp, viewpoint.target_from_source, models.inpainter, prompt=options.prompt, seed=options.seed)
         work = AlignmentWork(
             episode=source.name,
             source=_source_record(place, source, options, run_id),
             options=options,
             cameras=(camera, target),
-            viewpoint=_viewpoint(options, source.name),
+            viewpoint=viewpoint,
             depth_model=None if models.depth is None else models.depth.facts,
             inpainter=None if models.inpainter is None else models.inpainter.facts,
             look_around_frames=fill.look_around_frames,

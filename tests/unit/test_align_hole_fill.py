@@ -14,6 +14,7 @@ from stream.geometry.pose import RigidPose
 from stream.pipeline.items import UInt8
 from tests.support.card_scene import Card, PointWarp, view
 
+pytestmark = pytest.mark.slow  # every test warps some tens of frames
 DOWN = RigidPose.translation(0.0, -0.07, 0.0)
 WALL, CARD = Card(z=2.0), Card(z=0.8, y=-0.05, half_width=0.25, half_height=0.12, seed=1)
 LENDERS = (-2, 2, -4, 4)
@@ -128,6 +129,14 @@ def test_an_episode_goes_on_anywhere() -> None:
         assert one.picture.tobytes() == other.picture.tobytes()
         assert one.origin.tobytes() == other.origin.tobytes()
         assert one.borrowed_from == other.borrowed_from
+
+
+def test_a_missing_frame_changes_only_what_it_would_have_lent() -> None:
+    """Offsets are of frames' numbers, and the motion is known across the gap."""
+    frames = list(moving_camera())
+    filled = fill([each for each in frames if each.index != 2])
+    assert [each.index for each in filled] == [0, 1, 3, 4, 5, 6]
+    assert filled[1].borrowed_from[0] == 3
 
 
 def test_the_window_is_bounded() -> None:

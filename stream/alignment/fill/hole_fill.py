@@ -31,9 +31,9 @@ _NO_VIEW: Final = Warped(np.empty((0, 0, 3), np.uint8), np.empty((0, 0), np.bool
 class HoleFill:
     """Fills the holes of the warped frames of one episode.
 
-    Frames are pushed in order. Each comes back once as many later ones are there as may lend to it, the rest with
-    ``flush``. A frame's result depends on no more than ``look_around_frames`` earlier and as many later ones, so an
-    episode can be continued anywhere by pushing so many earlier frames again.
+    Frames are pushed in order; numbers may be missing. Each comes back once the last frame is there that may lend to
+    it, the rest with ``flush``. A frame's result depends on no more than ``look_around_frames`` earlier and as many
+    later ones, so an episode can be continued anywhere by pushing so many earlier frames again.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class HoleFill:
         self._motions.append(self._motion_to(frame))
         self._window.append(replace(frame, warped=replace(frame.warped, source_xy=_NOTHING)))
         self._waiting += 1
-        if self._waiting > self._frames_after:
+        while self._window[-self._waiting].index + self._frames_after <= frame.index:
             yield self._next()
 
     def flush(self) -> Iterator[FilledFrame]:
@@ -104,15 +104,17 @@ class HoleFill:
         warped = frame.warped
         picture, inverse_z = warped.picture.copy(), warped.inverse_z.copy()
         origin = np.where(warped.is_real, Origin.REAL, Origin.GENERATED).astype(np.uint8)
+        positions = {each.index: at for at, each in enumerate(self._window)}
         borrowed_from: list[int] = []
         for offset in self._lenders:
             is_hole = origin == Origin.GENERATED
             if np.count_nonzero(is_hole) <= _OPEN_LEAST * is_hole.size:
                 break
-            motion = self._motion_between(position + offset, position)
-            if motion is None:
+            there = positions.get(frame.index + offset)
+            motion = None if there is None else self._motion_between(there, position)
+            if there is None or motion is None:
                 continue
-            lender = self._window[position + offset]
+            lender = self._window[there]
             lent = borrow(frame, is_hole, lender, motion, self._target_from_source, self._warp)
             if lent is not None:
                 picture[lent.is_lent] = lent.picture[lent.is_lent]
@@ -126,8 +128,6 @@ class HoleFill:
 
     def _motion_between(self, first: int, second: int) -> RigidPose | None:
         """The source camera at one position of the window from that at another; None if it is not known."""
-        if not 0 <= first < len(self._window):
-            return None
         if first > second:
             back = self._motion_between(second, first)
             return None if back is None else back.inverse()
