@@ -16,7 +16,7 @@ IMAGE_VARIABLE: Final = "EGOCLEAN_IMAGE"
 _DISTRIBUTION: Final = "egoclean-stream"
 _PROJECT_FILE: Final = Path(__file__).parents[1] / "pyproject.toml"
 """Beside the packages in the project's folder; not where a wheel was installed."""
-_NOT_IN_CPU_IMAGE: Final = frozenset({"vjepa", "qwen", "depth", "onnx"})
+_NOT_IN_CPU_IMAGE: Final = frozenset({"vjepa", "qwen", "depth", "diffusers", "onnx"})
 """The extras with torch, which only the default image has."""
 
 

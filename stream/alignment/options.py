@@ -37,6 +37,8 @@ class AlignOptions(BaseModel):
     """Metres in one unit of the depth; None: metric depth is in metres, relative depth has no known unit."""
     camera_pose_key: str | None = None
     batch_size: int = 1
+    inpaint_model: str | None = None
+    """None: the colours around a hole."""
     prompt: str = ""
     protect: str | None = None
     on_violation: OnViolation = "keep"

@@ -120,6 +120,14 @@ _OPTIONS: Final = (
         show_default=True,
         help="Frames that a depth model gets at a time.",
     ),
+    own_option(
+        "--inpaint-model",
+        "inpaint_model",
+        metavar="MODEL",
+        show_default="smooth colours",
+        help="Model that paints what no frame shows: LaMa as an ONNX file, or the folder of an inpainting pipeline of "
+        "diffusers.",
+    ),
     own_option("--prompt", default="", help="What the pictures show, for a model that fills holes and takes a text."),
     own_option(
         "--protect",

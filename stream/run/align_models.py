@@ -6,6 +6,7 @@ from models.depth.depth import DepthEstimator
 from models.depth.table import make_depth_estimator
 from models.errors import ModelUnavailableError
 from models.inpaint.inpainter import Inpainter
+from models.inpaint.table import make_inpainter
 from models.weights.fetch import Report, unreported
 from stream.alignment.options import AlignOptions
 from stream.errors import UsageError
@@ -31,11 +32,12 @@ def load_models(options: AlignOptions, report: Report = unreported) -> AlignMode
     key, model = options.depth_key, options.depth_model
     if key is not None and model is not None:
         raise UsageError(f"--depth_key {key} and --depth-model {model} contradict each other: give one")
-    if model is not None:
-        return AlignModels(make_depth_estimator(model, allow_download=not options.offline, report=report))
-    if key is None:
+    if key is None and model is None:
         raise ModelUnavailableError(
             "there is no depth: name the data set that holds it with --depth_key, or a model that estimates it with "
             "--depth-model"
         )
-    return AlignModels()
+    inpainter = None if options.inpaint_model is None else make_inpainter(options.inpaint_model)
+    if model is None:
+        return AlignModels(inpainter=inpainter)
+    return AlignModels(make_depth_estimator(model, allow_download=not options.offline, report=report), inpainter)

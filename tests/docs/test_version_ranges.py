@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from tests.docs.test_image_files import PROJECT, pins
 
-NOT_IN_THE_LOWEST_LOCK = {"gcsfs", "onnxruntime-gpu", "rerun-sdk"}
+NOT_IN_THE_LOWEST_LOCK = {"diffusers", "gcsfs", "onnxruntime-gpu", "rerun-sdk"}
 """No fast test imports them."""
 
 

@@ -61,7 +61,8 @@ def view(cards: list[Card], world_from_camera: RigidPose) -> tuple[UInt8, Depth]
 
 def _texels(card: Card, across: Float64) -> UInt8:
     at = ((across + 8) * _TEXELS_IN_METRE % (_SIDE - 1)).astype(np.float32)
-    return np.asarray(cv2.remap(texture(card.seed), *cv2.split(at), cv2.INTER_LINEAR), np.uint8)
+    column, row = cv2.split(at)
+    return np.asarray(cv2.remap(texture(card.seed), column, row, cv2.INTER_LINEAR), np.uint8)
 
 
 class PointWarp:
@@ -72,7 +73,7 @@ class PointWarp:
     def warp(self, picture: UInt8, depth: Depth, target_from_source: RigidPose) -> Warped:
         rows, columns = np.nonzero(depth.is_valid)
         z = depth.z[rows, columns].astype(np.float64)
-        pixels = np.column_stack([columns, rows, np.ones(len(rows))])
+        pixels = np.column_stack([columns, rows, np.ones(len(rows))]).astype(np.float64)
         points = target_from_source.apply(pixels @ np.linalg.inv(CAMERA.k).T * z[:, None])
         order = np.argsort(-points[:, 2], kind="stable")
         rows, columns, points = rows[order], columns[order], points[order]
