@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from models.depth.depth import DepthEstimator
 from stream.alignment.episodes.coding import PictureCoding
 from stream.alignment.episodes.output import EpisodeOutput
 from stream.alignment.episodes.source import EpisodeSource
@@ -12,7 +11,9 @@ from stream.alignment.episodes.spool import Spool
 from stream.alignment.episodes.write import write_episode
 from stream.alignment.fill.hole_fill import HoleFill
 from stream.alignment.items import AlignedFrame
+from stream.alignment.models import AlignModels
 from stream.alignment.record import AlignmentWork, FrameTotals
+from stream.alignment.resumption import StartingPoint, starting_point
 from stream.alignment.stages.estimate_depth import EstimateDepth
 from stream.alignment.stages.fill_holes import FillHoles
 from stream.alignment.stages.spool_frames import SpoolFrames
@@ -41,7 +42,7 @@ class AlignedEpisode:
 
 
 def align_episode(
-    source: EpisodeSource, work: AlignmentWork, estimator: DepthEstimator | None, fill: HoleFill, progress: OnProgress
+    source: EpisodeSource, work: AlignmentWork, models: AlignModels, progress: OnProgress
 ) -> AlignedEpisode:
     """Write the aligned pictures of an episode and their record, unless an earlier call has.
 
@@ -50,8 +51,7 @@ def align_episode(
     Args:
         source: The episode.
         work: What it is aligned with.
-        estimator: Of depth; None if the episode has it.
-        fill: New, for this episode.
+        models: Those of the call.
         progress: See its type.
 
     Raises:
@@ -67,11 +67,12 @@ def align_episode(
         return AlignedEpisode(output, record, already_written=True)
     coding = source.coding if options.save_h5 else PictureCoding("png")
     with Spool(output.spool, work.frame_identity(), overwrite=options.overwrite) as spool:
-        stages = _stages(work, estimator, fill, spool, coding)
-        for item in drive(stages, _items(source, _first_frame(spool.count, work))):
+        start = starting_point(_records(spool), -min((0, *work.lenders)), options.batch_size)
+        stages = _stages(work, models, start, spool, coding)
+        for item in drive(stages, _items(source, start.frame)):
             if isinstance(item, AlignedFrame):
                 progress(spool.count)
-        totals = FrameTotals.of(AlignedFrameRecord.model_validate(facts["record"]) for facts in spool.facts())
+        totals = FrameTotals.of(_records(spool))
         _require_aligned(totals, work, spool)
         record = write_episode(output, source, work, spool, totals)
         spool.remove()
@@ -79,17 +80,24 @@ def align_episode(
 
 
 def _stages(
-    work: AlignmentWork, estimator: DepthEstimator | None, fill: HoleFill, spool: Spool, coding: PictureCoding
+    work: AlignmentWork, models: AlignModels, start: StartingPoint, spool: Spool, coding: PictureCoding
 ) -> Pipeline:
-    from_camera, to_camera = work.cameras
+    source, target = work.cameras
+    options, pose = work.options, work.viewpoint.target_from_source
+    warp = SurfelWarp(source, target)
+    fill = HoleFill(warp, pose, models.inpainter, lenders=work.lenders, prompt=options.prompt, seed=options.seed)
     return Pipeline(
         [
-            EstimateDepth(estimator, from_camera.k, work.options.batch_size, work.options.depth_scale),
-            WarpFrames(SurfelWarp(from_camera, to_camera), work.viewpoint.target_from_source),
-            FillHoles(fill, (to_camera.width_px, to_camera.height_px)),
+            EstimateDepth(models.depth, source, options.batch_size, start.depth_scale, options.depth_scale),
+            WarpFrames(warp, pose),
+            FillHoles(fill, (target.width_px, target.height_px)),
             SpoolFrames(spool, coding, work.lost_share_max),
         ]
     )
+
+
+def _records(spool: Spool) -> Iterator[AlignedFrameRecord]:
+    return (AlignedFrameRecord.model_validate(facts["record"]) for facts in spool.facts())
 
 
 def _items(source: EpisodeSource, first: int) -> Iterator[Item]:
@@ -98,12 +106,6 @@ def _items(source: EpisodeSource, first: int) -> Iterator[Item]:
         frames += 1
         yield frame
     yield End("end_of_stream", 0.0, frames)
-
-
-def _first_frame(spooled: int, work: AlignmentWork) -> int:
-    """The frame to begin with: the next one needs those around it, and depth comes in whole batches."""
-    batch = work.options.batch_size
-    return max(0, spooled - work.look_around_frames) // batch * batch
 
 
 def _require_aligned(totals: FrameTotals, work: AlignmentWork, spool: Spool) -> None:

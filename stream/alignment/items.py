@@ -9,7 +9,6 @@ from models.depth.depth import Depth
 from stream.alignment.warp.warp import Warped
 from stream.geometry.pose import RigidPose
 from stream.pipeline.items import LocalItem, UInt8
-from stream.pipeline.state import State
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +39,9 @@ class DepthFrame(LocalItem):
 
     source: SourceFrame
     depth: Depth | None
-    problem: str
-    state: State
-    """Of the depth stage, after this frame."""
+    problem: str = ""
+    scale: float | None = None
+    """By which it was multiplied to fit the frames before; None if it was not compared with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class AlignmentWork:
     viewpoint: Viewpoint
     depth_model: ModelFacts | None
     inpainter: ModelFacts | None
-    look_around_frames: int
+    lenders: tuple[int, ...]
+    """The frames that may lend pixels to one, counted from it, in the order in which they are asked."""
     lost_share_max: float
 
     def frame_identity(self) -> dict[str, object]:
@@ -51,6 +52,7 @@ class AlignmentWork:
             "pose": self.viewpoint.target_from_source.matrix.tolist(),
             "depth model": _facts(self.depth_model),
             "inpaint model": _facts(self.inpainter),
+            "lenders": list(self.lenders),
             **self.options.deciding(),
         }
 
@@ -105,11 +107,13 @@ def alignment_record(work: AlignmentWork, totals: FrameTotals, unit: DepthUnit |
         target_camera=_camera(work.cameras[1]),
         viewpoint=_viewpoint(work),
         depth=DepthRecord(
-            data_set=options.depth_key, model=_model(work.depth_model), unit=unit, metres_per_unit=options.depth_scale
+            data_set=options.depth_key,
+            model=_model(work.depth_model),
+            unit=unit,
+            is_made_consistent=work.depth_model is not None,
+            metres_per_unit=options.depth_scale,
         ),
-        fill=FillRecord(
-            look_around_frames=work.look_around_frames, inpainter=_model(work.inpainter), prompt=options.prompt
-        ),
+        fill=FillRecord(lenders=list(work.lenders), inpainter=_model(work.inpainter), prompt=options.prompt),
         protection=_protection(work, totals),
         frames=totals.frames,
         real_share=real,

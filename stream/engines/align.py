@@ -7,12 +7,13 @@ from typing import Final
 
 from rich.console import Console
 
+from stream.alignment.models import AlignModels
 from stream.alignment.options import AlignOptions
 from stream.engines.align_episode import EpisodeOutcome, align_episode_at
 from stream.engines.align_workers import AlignWorkers
 from stream.engines.batch import most_severe
 from stream.errors import ExitCode
-from stream.run.align_models import AlignModels, load_models
+from stream.run.align_models import load_models
 from stream.run.align_source import EpisodePlace
 from stream.ui.notes import report_error
 from stream.ui.progress import PICTURES, fetch_progress, progress

@@ -3,10 +3,10 @@
 from pydantic import BaseModel, ConfigDict
 
 from stream.alignment.episode import AlignedEpisode, listed
+from stream.alignment.models import AlignModels
 from stream.alignment.options import AlignOptions
 from stream.errors import ExitCode, NoRoomError, exit_code_of, sentence_of
 from stream.run.align import OnProgress, align_place
-from stream.run.align_models import AlignModels
 from stream.run.align_source import EpisodePlace
 from stream.ui.text import count
 

@@ -13,9 +13,10 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from stream.alignment.models import AlignModels
 from stream.alignment.options import AlignOptions
 from stream.engines.align_episode import EpisodeOutcome, align_episode_at, outcome_of
-from stream.run.align_models import AlignModels, load_models
+from stream.run.align_models import load_models
 from stream.run.align_source import EpisodePlace
 from stream.runtime.control_line import ControlListener
 from stream.runtime.exit import exit_quickly, libav_threads_abandoned

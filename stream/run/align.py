@@ -9,17 +9,16 @@ from stream.alignment.cameras import source_camera
 from stream.alignment.episode import AlignedEpisode, align_episode
 from stream.alignment.episodes.hdf5 import DataSetNames, Hdf5Episode
 from stream.alignment.episodes.source import EpisodeSource
-from stream.alignment.fill.hole_fill import HoleFill
+from stream.alignment.fill.hole_fill import LENDERS
+from stream.alignment.models import AlignModels
 from stream.alignment.options import AlignOptions
 from stream.alignment.record import AlignmentWork
 from stream.alignment.viewpoint import Viewpoint, moved, read_pose
-from stream.alignment.warp.surfels import SurfelWarp
 from stream.errors import UsageError
 from stream.geometry.pinhole import PinholeCamera
 from stream.records.reading import open_run
 from stream.records.schema.alignment import AlignmentSource
 from stream.run.align_boxes import BoxedEpisode
-from stream.run.align_models import AlignModels
 from stream.run.align_source import EpisodePlace
 from stream.run.align_video import clip_of_run, rectified_video
 
@@ -47,21 +46,18 @@ def align_place(
         size_px = source.width_px, source.height_px
         camera = source_camera(options.intrinsics, source.k, size_px, source.path.name)
         target = camera if options.target_camera is None else PinholeCamera.from_file(options.target_camera)
-        viewpoint = _viewpoint(options, source.name)
-        warp = SurfelWarp(camera, target)
-        fill = HoleFill(warp, viewpoint.target_from_source, models.inpainter, prompt=options.prompt, seed=options.seed)
         work = AlignmentWork(
             episode=source.name,
             source=_source_record(place, source, options, run_id),
             options=options,
             cameras=(camera, target),
-            viewpoint=viewpoint,
+            viewpoint=_viewpoint(options, source.name),
             depth_model=None if models.depth is None else models.depth.facts,
             inpainter=None if models.inpainter is None else models.inpainter.facts,
-            look_around_frames=fill.look_around_frames,
+            lenders=LENDERS,
             lost_share_max=LOST_SHARE_MAX,
         )
-        return align_episode(source, work, models.depth, fill, lambda done: progress(done, source.frames))
+        return align_episode(source, work, models, lambda done: progress(done, source.frames))
 
 
 def _open(place: EpisodePlace, options: AlignOptions) -> tuple[EpisodeSource, str | None]:

@@ -1,25 +1,12 @@
-"""The models of a call of ``align``, loaded once for all of its episodes."""
+"""Loads the models of a call of ``align``."""
 
-from dataclasses import dataclass
-
-from models.depth.depth import DepthEstimator
 from models.depth.table import make_depth_estimator
 from models.errors import ModelUnavailableError
-from models.inpaint.inpainter import Inpainter
 from models.inpaint.table import make_inpainter
 from models.weights.fetch import Report, unreported
+from stream.alignment.models import AlignModels
 from stream.alignment.options import AlignOptions
 from stream.errors import UsageError
-
-
-@dataclass(frozen=True, slots=True)
-class AlignModels:
-    """Those that are wanted."""
-
-    depth: DepthEstimator | None = None
-    """None if episodes have their depth."""
-    inpainter: Inpainter | None = None
-    """None: what no frame shows gets the colours of its surroundings."""
 
 
 def load_models(options: AlignOptions, report: Report = unreported) -> AlignModels:

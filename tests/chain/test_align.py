@@ -1,6 +1,7 @@
 """``align`` on HDF5 episodes, from the command line to the files."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ import jsonschema
 import numpy as np
 import pytest
 
+from models.depth.depth import Depth, ModelFacts
+from stream.alignment.episodes.hdf5 import Hdf5Episode
+from stream.alignment.items import SourceFrame
 from stream.alignment.stages.spool_frames import SpoolFrames
-from stream.pipeline.items import Item
+from stream.pipeline.items import Item, UInt8
 from stream.records.schema.generate import schemas
+from stream.run import align_models
 from tests.support.align_episodes import (
     DEPTH,
     FRAMES,
@@ -21,10 +26,12 @@ from tests.support.align_episodes import (
     WIDTH_PX,
     align,
     jpeg,
+    make_camera,
     make_episode,
     picture,
 )
 from tests.support.full_disk import largest_file
+from tests.support.inline import run_here
 
 
 def record_of(tmp_path: Path, episode: str = "episode_0") -> dict[str, Any]:
@@ -37,6 +44,7 @@ def frame_records(tmp_path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raw", [False, True])
 def test_an_episode_keeps_everything_but_its_pictures(tmp_path: Path, *, raw: bool) -> None:
     source = make_episode(tmp_path / "raw" / "episode_0.hdf5", raw=raw)
@@ -107,25 +115,49 @@ def test_a_repeated_call_does_nothing_and_other_options_are_refused(tmp_path: Pa
     assert record_of(tmp_path)["viewpoint"]["trajectory"] == "left"
 
 
-def test_a_stopped_call_goes_on_at_the_next_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And ends with the bytes of one that was not stopped."""
-    source = make_episode(tmp_path / "raw" / "episode_0.hdf5")
-    assert align(tmp_path, source, "--save_h5", out="undisturbed").returncode == 0
-    spooled: list[int] = []
-    take = SpoolFrames.on_item
+class PumpingDepth:
+    """The depth of these episodes, in a scale that changes with every picture."""
 
-    def stops(self: SpoolFrames, item: Item) -> object:
-        if self._spool.count == 3 and not spooled:
-            spooled.append(self._spool.count)
+    facts = ModelFacts("pumping", None, None, None)
+
+    def estimate(self, pictures: Sequence[UInt8], k: object) -> list[Depth]:  # noqa: ARG002
+        z = np.full((HEIGHT_PX, WIDTH_PX), 2.0, np.float32)
+        z[20:40, 30:60] = 0.8
+        scales = [1.0 + 0.2 * float(np.mean(each[:8, :8])) / 255 for each in pictures]
+        return [Depth(z * np.float32(scale), z > 0, "metre") for scale in scales]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("--depth_key", DEPTH), ("--depth-model", "pumping", "--batch_size", "4")])
+def test_a_stopped_call_goes_on_at_the_next_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """And ends with the bytes of one that was not stopped, also where it does not begin at the first frame again."""
+    monkeypatch.setattr(align_models, "make_depth_estimator", lambda *_, **__: PumpingDepth())
+    source = make_episode(tmp_path / "raw" / "episode_0.hdf5", frames=26, change=truncated)
+    camera = ("--intrinsics", make_camera(tmp_path / "camera.json"))
+    whole, out = (("--output_dir", tmp_path / name, *camera, *words, "--save_h5") for name in ("whole", "out"))
+    assert run_here("align", source, *whole).returncode == 4
+    begun: list[int] = []
+    take, frames_from = SpoolFrames.on_item, Hdf5Episode.frames_from
+
+    def stops(self: SpoolFrames, item: Item) -> Iterable[Item]:
+        if self._spool.count == 21 and len(begun) == 1:
             raise KeyboardInterrupt
         return take(self, item)
 
+    def begins(self: Hdf5Episode, first: int) -> Iterator[SourceFrame]:
+        begun.append(first)
+        return frames_from(self, first)
+
     monkeypatch.setattr(SpoolFrames, "on_item", stops)
-    assert align(tmp_path, source, "--save_h5").returncode == 130
+    monkeypatch.setattr(Hdf5Episode, "frames_from", begins)
+    assert run_here("align", source, *out).returncode == 130
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".episode_0.align"]
-    assert align(tmp_path, source, "--save_h5").returncode == 0
+    assert run_here("align", source, *out).returncode == 4
+    assert 0 < begun[1] < 21
     for name in ("episode_0.h5", "episode_0_alignment.json", "episode_0_alignment_frames.jsonl"):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not (tmp_path / "out" / ".episode_0.align").exists()
 
 
@@ -185,6 +217,7 @@ def test_frames_that_lose_what_is_protected_are_kept_dropped_or_fatal(tmp_path: 
         assert np.array_equal(after[DEPTH], before[DEPTH][rows])
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_half_written_file(tmp_path: Path) -> None:
     source = make_episode(tmp_path / "raw" / "episode_0.hdf5")
     assert align(tmp_path, source, "--save_h5", out="with_room").returncode == 0

@@ -1,6 +1,7 @@
-"""The parts of an alignment that need no episode: coding, spool, viewpoint, protection."""
+"""The parts of an alignment that need no episode: coding, spool, where to go on, viewpoint, protection."""
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,11 +13,13 @@ from stream.alignment.episodes.poses import pose_of
 from stream.alignment.episodes.spool import Spool, SpooledFrame
 from stream.alignment.items import ProtectedPixels
 from stream.alignment.protection import protected_pixels
+from stream.alignment.resumption import StartingPoint, starting_point
 from stream.alignment.viewpoint import DIRECTIONS, Trajectory, moved
 from stream.alignment.warp.warp import Warped
 from stream.errors import UsageError
 from stream.geometry.pinhole import PinholeCamera
 from stream.geometry.pose import RigidPose
+from stream.records.schema.alignment import AlignedFrameRecord
 from tests.support.align_episodes import jpeg, picture
 
 K = np.array([[80.0, 0.0, 31.5], [0.0, 80.0, 23.5], [0.0, 0.0, 1.0]])
@@ -71,6 +74,37 @@ def test_a_spool_keeps_whole_frames_only(tmp_path: Path) -> None:
         assert list(spool.frames()) == [frame(0), frame(1), frame(7)]
         with pytest.raises(UsageError, match="another call is writing"):
             Spool(folder, {"seed": 1}, overwrite=False)
+
+
+def spooled(index: int, *failed: int) -> AlignedFrameRecord:
+    status: Literal["aligned", "failed"] = "failed" if index in failed else "aligned"
+    return AlignedFrameRecord(
+        index=index, t_s=None, status=status, problem="", source_sha256=None, picture_sha256="0" * 64, real_share=1.0,
+        borrowed_share=0.0, generated_share=0.0, borrowed_from=[], depth_valid_share=1.0,
+        depth_scale=None if status == "failed" else 1.0 + index / 10, protected_px=None, protected_lost_share=None,
+        is_flagged=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("frames", "failed", "before", "batch", "expected"),
+    [
+        (0, (), 3, 1, 0),
+        (3, (), 0, 1, 2),
+        (10, (), 3, 1, 7),
+        (10, (8,), 3, 1, 6),
+        (10, (7,), 3, 1, 6),
+        (10, (), 3, 4, 4),
+        (10, (4,), 3, 4, 0),
+        (2, (), 3, 1, 0),
+    ],
+)
+def test_a_call_goes_on_so_early_that_the_next_frame_is_the_same(
+    frames: int, failed: tuple[int, ...], before: int, batch: int, expected: int
+) -> None:
+    """At a batch's first frame that has depth, with as many aligned frames after it as may lend."""
+    start = starting_point((spooled(index, *failed) for index in range(frames)), before, batch)
+    assert start == StartingPoint(expected, 1.0 + expected / 10 if expected else 1.0)
 
 
 def test_a_spool_of_other_options_is_refused_or_discarded(tmp_path: Path) -> None:

@@ -7,30 +7,42 @@ from typing import ClassVar
 import numpy as np
 
 from models.depth.depth import Depth, DepthEstimator
+from stream.alignment.depth_scale import DepthScale
 from stream.alignment.items import DepthFrame, SourceFrame
-from stream.pipeline.items import Float64, Item
+from stream.geometry.pinhole import PinholeCamera
+from stream.pipeline.items import Item
 from stream.pipeline.stage import Stage
 
 
 class EstimateDepth(Stage):
-    """Estimates depth in batches whose borders depend on the frames' numbers alone, wherever the stage begins."""
+    """Estimates depth in batches whose borders depend on the frames' numbers alone, wherever the stage begins.
+
+    A model judges every picture anew; its depth is given the scale of the first frame.
+    """
 
     name: ClassVar[str] = "depth"
 
     def __init__(
-        self, estimator: DepthEstimator | None, k: Float64, batch_size: int = 1, metres_per_unit: float | None = None
+        self,
+        estimator: DepthEstimator | None,
+        camera: PinholeCamera,
+        batch_size: int = 1,
+        first_scale: float = 1.0,
+        metres_per_unit: float | None = None,
     ) -> None:
         """Make the stage.
 
         Args:
             estimator: None if frames come with their depth.
-            k: (3, 3) camera matrix, pixels.
+            camera: Of the pictures.
             batch_size: Frames that the estimator gets at a time.
-            metres_per_unit: Scales all depth to metres; None leaves it as it is.
+            first_scale: By which the depth of the first frame is multiplied, as an earlier call had come to it.
+            metres_per_unit: Scales all depth to metres then; None leaves it as it is.
         """
         self._estimator = estimator
-        self._k = k
+        self._k = camera.k
         self._batch_size = batch_size if estimator is not None else 1
+        self._scale = None if estimator is None else DepthScale(camera, first_scale)
         self._metres_per_unit = metres_per_unit
         self._waiting: list[SourceFrame] = []
 
@@ -52,13 +64,16 @@ class EstimateDepth(Stage):
             yield self._with_depth(frame, frame.depth or estimated.get(frame.index))
 
     def _with_depth(self, frame: SourceFrame, depth: Depth | None) -> DepthFrame:
-        if depth is None or frame.problem:
-            return DepthFrame(frame, None, frame.problem or "it has no depth", {})
+        if depth is None or frame.picture is None:
+            return DepthFrame(frame, None, frame.problem or "it has no depth")
         if not depth.is_valid.any():
-            return DepthFrame(frame, None, "its depth has no valid pixel", {})
-        return DepthFrame(frame, self._scaled(depth), "", {})
+            return DepthFrame(frame, None, "its depth has no valid pixel")
+        if self._scale is None:
+            return DepthFrame(frame, self._in_metres(depth))
+        scaled = self._scale.scaled(frame.picture, depth, frame.is_protected)
+        return DepthFrame(frame, self._in_metres(scaled), scale=self._scale.scale)
 
-    def _scaled(self, depth: Depth) -> Depth:
+    def _in_metres(self, depth: Depth) -> Depth:
         if self._metres_per_unit is None:
             return depth
         return replace(depth, z=depth.z * np.float32(self._metres_per_unit), unit="metre")

@@ -1,6 +1,5 @@
 """The stage that writes every finished frame to the spool, with its record."""
 
-import base64
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import ClassVar
@@ -11,10 +10,8 @@ from stream.alignment.episodes.coding import PictureCoding, as_png
 from stream.alignment.episodes.spool import Spool, SpooledFrame
 from stream.alignment.fill.frames import Origin
 from stream.alignment.items import AlignedFrame
-from stream.pipeline.codec import pack, unpack
 from stream.pipeline.items import Item
 from stream.pipeline.stage import Stage
-from stream.pipeline.state import State
 from stream.records.schema.alignment import AlignedFrameRecord
 
 
@@ -41,7 +38,6 @@ class SpoolFrames(Stage):
         facts = {
             "record": record.model_dump(mode="json"),
             "unit": depth.unit if depth is not None else None,
-            "state": packed(item.before.before.state),
         }
         self._spool.add(SpooledFrame(facts, picture, as_png(item.origin)))
         return (item,)
@@ -62,20 +58,11 @@ class SpoolFrames(Stage):
             generated_share=generated,
             borrowed_from=list(item.borrowed_from),
             depth_valid_share=float(np.mean(before.depth.is_valid)) if before.depth is not None else None,
+            depth_scale=before.scale,
             protected_px=protected.seen if protected else None,
             protected_lost_share=protected.lost_share if protected and protected.seen else None,
             is_flagged=protected is not None and protected.lost_share > self._lost_share_max,
         )
-
-
-def packed(state: State) -> str:
-    """A stage's state as text."""
-    return base64.b64encode(pack(state)).decode()
-
-
-def unpacked(text: str) -> State:
-    """The state of :func:`packed`."""
-    return unpack(base64.b64decode(text))
 
 
 def _share(item: AlignedFrame, origin: Origin) -> float:

@@ -72,7 +72,8 @@ class DepthRecord(BaseModel):
     data_set: str | None = Field(description="of the episode; null if a model estimated it")
     model: ModelRecord | None
     unit: Literal["metre", "relative"] | None = Field(description="null if no frame has depth")
-    metres_per_unit: float | None = Field(description="what it was scaled by; null: it was left as it is")
+    is_made_consistent: bool = Field(description="whether all frames were given the scale of the first one")
+    metres_per_unit: float | None = Field(description="what it was scaled by then; null: it was left as it is")
 
 
 class FillRecord(BaseModel):
@@ -80,7 +81,9 @@ class FillRecord(BaseModel):
 
     model_config = _STRICT
 
-    look_around_frames: int = Field(description="frames before and after that pixels may be borrowed from")
+    lenders: list[int] = Field(
+        description="frames that may lend pixels to one, counted from it, in the order in which they are asked"
+    )
     inpainter: ModelRecord | None = Field(description="null: smooth colours from the hole's border")
     prompt: str
 
@@ -163,6 +166,9 @@ class AlignedFrameRecord(BaseModel):
     generated_share: Share
     borrowed_from: list[int] = Field(description="frames that pixels were borrowed from")
     depth_valid_share: Share | None = Field(description="of the source's pixels; null without depth")
+    depth_scale: float | None = Field(
+        description="by which the model's depth was multiplied to fit the frames before; null: it was not compared"
+    )
     protected_px: int | None = Field(description="protected pixels that the target sees; null: none are protected")
     protected_lost_share: Share | None = Field(description="share of them that land in a hole, or have no valid depth")
     is_flagged: bool
