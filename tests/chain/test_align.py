@@ -135,9 +135,8 @@ def test_a_stopped_call_goes_on_at_the_next_frame(
     """And ends with the bytes of one that was not stopped, also where it does not begin at the first frame again."""
     monkeypatch.setattr(align_models, "make_depth_estimator", lambda *_, **__: PumpingDepth())
     source = make_episode(tmp_path / "raw" / "episode_0.hdf5", frames=26, change=truncated)
-    camera = ("--intrinsics", make_camera(tmp_path / "camera.json"))
-    whole, out = (("--output_dir", tmp_path / name, *camera, *words, "--save_h5") for name in ("whole", "out"))
-    assert run_here("align", source, *whole).returncode == 4
+    options: tuple[str | Path, ...] = ("--intrinsics", make_camera(tmp_path / "camera.json"), *words, "--save_h5")
+    assert run_here("align", source, *options, "--output_dir", tmp_path / "whole").returncode == 4
     begun: list[int] = []
     take, frames_from = SpoolFrames.on_item, Hdf5Episode.frames_from
 
@@ -152,9 +151,9 @@ def test_a_stopped_call_goes_on_at_the_next_frame(
 
     monkeypatch.setattr(SpoolFrames, "on_item", stops)
     monkeypatch.setattr(Hdf5Episode, "frames_from", begins)
-    assert run_here("align", source, *out).returncode == 130
+    assert run_here("align", source, *options, "--output_dir", tmp_path / "out").returncode == 130
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".episode_0.align"]
-    assert run_here("align", source, *out).returncode == 4
+    assert run_here("align", source, *options, "--output_dir", tmp_path / "out").returncode == 4
     assert 0 < begun[1] < 21
     for name in ("episode_0.h5", "episode_0_alignment.json", "episode_0_alignment_frames.jsonl"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
