@@ -79,7 +79,7 @@ def bench() -> None:
 
     `bench [CLIP]` is short for `bench chain [CLIP]`, which measures the real chain with all its processes, stage by
     stage, in dollars per hour of video, and projects the result to an RTX 3090. `bench compare` measures the usual
-    sequential pipeline beside it.
+    sequential pipeline beside it. `bench align` measures how well pictures are warped into a robot's camera.
     """
 
 
@@ -104,13 +104,14 @@ def chain(chosen: Chosen, weights: str | None, *, as_json: bool, out: Path | Non
     measured if weights are named or there is a GPU, otherwise the one that needs no weights.
     """
     from stream.bench.measure import measure
+    from stream.bench.tables import show
     from stream.run.prepare import prepare
 
     encoder_name = chosen.values.get("encoder.name")
     named = None if encoder_name == "auto" else encoder_name
     encoder, weights = settled(named, weights, chosen.values.get("encoder.model"))
     with _prepared(chosen, encoder=encoder, weights=weights, **clip) as (options, _):
-        _tell(measure(prepare(options)), out, as_json=as_json)
+        _tell(measure(prepare(options)), out, show, as_json=as_json)
 
 
 @command(
@@ -127,13 +128,57 @@ def compare(chosen: Chosen, *, as_json: bool, out: Path | None, **clip: Any) -> 
     a time, through transformers' video processor and the whole model. That processor crops to the centre.
     """
     from stream.bench.compare import compare as measure_both
+    from stream.bench.tables import show
 
     with _prepared(chosen, encoder=AUTO, **clip) as (options, folder):
-        _tell(measure_both(options, folder), out, as_json=as_json)
+        _tell(measure_both(options, folder), out, show, as_json=as_json)
+
+
+@command(
+    examples=(
+        ("Measure the warp 7 cm down", "bench align"),
+        ("Measure another motion, at another size", "bench align --size 1280x720 --move-m 0 0 0.1"),
+    ),
+    exit_codes=ALL_CODES,
+    never_waits=True,
+)
+@own_option(
+    "--size",
+    type=Choice(["640x360", "1280x720"]),
+    default="640x360",
+    show_default=True,
+    help="Size of the pictures.",
+)
+@own_option(
+    "--move-m",
+    type=Real(-1.0, 1.0),
+    nargs=3,
+    default=(0.0, 0.07, 0.0),
+    show_default="0 0.07 0",
+    metavar="X Y Z",
+    help="How far the robot's camera is to the right of, below and ahead of the head camera, in metres.",
+)
+@own_option("--seed", type=int, default=0, show_default=True, help="Chooses sizes, places and colours of things.")
+@own_option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@own_option("-o", "--out", type=PathName(), metavar="FILE", help="Also write that JSON to FILE.")
+def align(*, size: str, move_m: tuple[float, float, float], seed: int, as_json: bool, out: Path | None) -> None:
+    """Measure the warp into a robot's camera on scenes of which every pixel is known.
+
+    A plain soft splat is measured beside it, in one thread, with exact depth and with depth that is blurred as a
+    network blurs it.
+    """
+    from stream.bench.alignment.measure import measure_warps
+    from stream.bench.alignment.table import show
+    from stream.geometry.pose import RigidPose
+
+    width_px, height_px = (int(side) for side in size.split("x"))
+    measured = measure_warps((width_px, height_px), RigidPose.translation(*move_m).inverse(), seed)
+    _tell(measured, out, show, as_json=as_json)
 
 
 bench.add_command(chain)
 bench.add_command(compare)
+bench.add_command(align)
 
 
 def settled(encoder: str | None, weights: str | None, model: str | None) -> tuple[str, str]:
@@ -182,9 +227,9 @@ def _rendered(folder: Path, size: str, seconds: float) -> Path:
     return bench_clip(folder, size, seconds)
 
 
-def _tell(measured: dict[str, Any], out: Path | None, *, as_json: bool) -> None:
-    from stream.bench.tables import show
-
+def _tell(
+    measured: dict[str, Any], out: Path | None, show: Callable[[dict[str, Any], Console], None], *, as_json: bool
+) -> None:
     text = json.dumps(measured, indent=1)
     if out is not None:
         out.write_text(text + "\n")

@@ -55,16 +55,27 @@ def test_depth_that_is_not_valid_stays_so_and_ends_a_ramp() -> None:
 
 
 def test_cracks_of_a_pixel_are_closed_and_wider_holes_are_not() -> None:
-    """Nor is a gap between two surfaces."""
-    q = np.ones((5, 9), np.float32)
+    """Nor is one that the source has, for want of depth."""
+    q, w = np.ones((5, 9), np.float32), np.ones((5, 9), np.float32)
     source = np.stack(np.meshgrid(np.arange(9), np.arange(5)), axis=-1).astype(np.float32)
-    q[:, 2] = q[:, 5:7] = 0.0
-    q[:, 8] = 0.5
-    q[2, 7] = 0.0
-    w = np.ones((5, 9), np.float32)
-    w[3, 2] = 0.0
-    close_cracks(q, source, w)
-    assert q[1:4, 2].tolist() == [1.0, 1.0, 0.0]  # there is no depth between both sides of the last
-    assert not q[:, 5:7].any()
-    assert q[2, 7] == 1.0  # from above and below
-    np.testing.assert_array_equal(source[2, 2], [2.0, 2.0])
+    q[:, 2] = q[:, 5:7] = w[3, 2] = 0.0
+    closed_q, closed_xy = q.copy(), source.copy()
+    close_cracks(q, source, w, closed_q, closed_xy)
+    assert closed_q[:, 2].tolist() == [1.0, 1.0, 1.0, 0.0, 1.0]
+    assert not closed_q[:, 5:7].any()
+    np.testing.assert_array_equal(closed_xy[2, 2], [2.0, 2.0])
+
+
+def test_a_background_that_shows_through_a_crack_is_covered() -> None:
+    """But not one that the source shows between two things."""
+    q, w = np.ones((3, 5), np.float32), np.ones((3, 5), np.float32)
+    source = np.stack(np.meshgrid(np.arange(5), np.arange(3)), axis=-1).astype(np.float32)
+    q[:, 2], source[:, 2] = 0.5, 40.0
+    closed_q, closed_xy = q.copy(), source.copy()
+    close_cracks(q, source, w, closed_q, closed_xy)
+    assert (closed_q == 1.0).all()
+    np.testing.assert_array_equal(closed_xy[:, 2, 0], [2.0, 2.0, 2.0])
+    w[:, 2] = 0.5
+    closed_q = q.copy()
+    close_cracks(q, source, w, closed_q, closed_xy)
+    np.testing.assert_array_equal(closed_q, q)

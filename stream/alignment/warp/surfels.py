@@ -1,6 +1,7 @@
 """The warp by planar patches: the nearest surface in front, one resampling, and holes where nothing was seen."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -14,11 +15,12 @@ from stream.geometry.pinhole import PinholeCamera
 from stream.geometry.pose import RigidPose
 from stream.pipeline.items import Float32, UInt8
 
+Interpolation: TypeAlias = Literal["linear", "cubic"]
+
 STRETCH_MAX: Final = 3.0
 """Growth of a patch's area that is still shown, beside what focal lengths and distance make of it: the source saw a
 surface that grows more nearly along itself, too coarsely to be called real."""
-_NO_MAP: Final = np.empty(0, np.float32)
-"""``cv2.remap`` takes both coordinates from its first map."""
+_INTERPOLATIONS: Final[Mapping[Interpolation, int]] = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 
 class SurfelWarp:
@@ -27,20 +29,29 @@ class SurfelWarp:
     It runs in one thread, and the same input gives the same bytes.
     """
 
-    def __init__(self, source: PinholeCamera, target: PinholeCamera, *, snaps_edges: bool | None = None) -> None:
+    def __init__(
+        self,
+        source: PinholeCamera,
+        target: PinholeCamera,
+        *,
+        snaps_edges: bool | None = None,
+        interpolation: Interpolation = "linear",
+    ) -> None:
         """Allocate the buffers.
 
         Args:
             source: of the pictures and their depth.
             target: of the warped pictures.
             snaps_edges: whether ramps of depth become steps; None where a frame's depth is smeared.
+            interpolation: of colours. ``cubic`` is sharper, and takes three times as long for it; its ringing and the
+                noise that it keeps cost more than that gains where depth and poses are not exact.
 
         Raises:
             ModelUnavailableError: numba is not installed.
         """
         require_packages(("numba",), extra="align")
         self.source, self.target = source, target
-        self._snaps_edges = snaps_edges
+        self._snaps_edges, self._interpolation = snaps_edges, _INTERPOLATIONS[interpolation]
         self._padded_w = np.zeros((source.height_px + 2, source.width_px + 2), np.float32)
 
     def warp(self, picture: UInt8, depth: Depth, target_from_source: RigidPose) -> Warped:
@@ -60,8 +71,9 @@ class SurfelWarp:
         _extend_border(self._padded_w)
         nearest_q, source_xy = self._draw(target_from_source)
         is_real = nearest_q > 0.0
-        sampled = cv2.remap(picture, source_xy, _NO_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        return Warped(np.asarray(cv2.copyTo(sampled, is_real.view(np.uint8)), np.uint8), is_real, source_xy, nearest_q)
+        sampled = _remapped(picture, source_xy, self._interpolation)
+        shown = np.asarray(cv2.copyTo(sampled, is_real.view(np.uint8)), np.uint8)
+        return Warped(shown, is_real, source_xy, nearest_q)
 
     def _draw(self, target_from_source: RigidPose) -> tuple[Float32, Float32]:
         """(H', W') inverse depth in the target, and (H', W', 2) where in the source it is seen."""
@@ -75,8 +87,9 @@ class SurfelWarp:
         source_xy = np.zeros((*nearest_q.shape, 2), np.float32)
         stretch_max = np.float32(STRETCH_MAX * zoom)
         draw_patches(self._padded_w, m.astype(np.float32), b.astype(np.float32), stretch_max, nearest_q, source_xy)
-        close_cracks(nearest_q, source_xy, self._padded_w[1:-1, 1:-1])
-        return nearest_q, source_xy
+        closed_q, closed_xy = nearest_q.copy(), source_xy.copy()
+        close_cracks(nearest_q, source_xy, self._padded_w[1:-1, 1:-1], closed_q, closed_xy)
+        return closed_q, closed_xy
 
     def _inverse(self, depth: Depth) -> Float32:
         """(H, W) inverse depth, with snapped edges; 0 where it is not valid."""
@@ -100,3 +113,10 @@ def _extend_border(padded_w: Float32) -> None:
     """Fill the border so that surfaces go on, with the slope at the picture's edge; 0 where there is none."""
     for w in (padded_w, padded_w[::-1], padded_w.T, padded_w.T[::-1]):
         w[0] = np.where((w[1] > 0.0) & (w[2] > 0.0), 2.0 * w[1] - w[2], 0.0)
+
+
+def _remapped(picture: UInt8, source_xy: Float32, interpolation: int) -> UInt8:
+    """The picture at (H', W', 2) positions; an empty second map instead of None is misread by OpenCV 5."""
+    border = cv2.BORDER_REPLICATE
+    remapped = cv2.remap(picture, source_xy, None, interpolation, borderMode=border)  # type: ignore[call-overload]
+    return np.asarray(remapped, np.uint8)

@@ -21,7 +21,7 @@ CAPSULE: Final = 1.0
 _NEAR: Final = 1e-6
 _MISS: Final = -1.0
 _WAVELENGTHS: Final = 0.62 ** np.arange(7)
-"""Of the pattern's waves, in its size."""
+"""Of the pattern's waves, in its size; their amplitudes are in proportion, as in natural pictures (Field 1987)."""
 _TURNS: Final = 2.4 * np.arange(7)
 _DIRECTIONS: Final = np.stack([np.cos(_TURNS), np.sin(_TURNS), np.cos(1.7 * _TURNS)], axis=1)
 _SAMPLES: Final = 3
@@ -121,7 +121,7 @@ def _brightness(point: Vector, solids: Float64, i: int, footprint_m: float) -> f
         if contrast > 0.0:
             turn = phase + 2.4 * wave
             across = x * _DIRECTIONS[wave, 0] + y * _DIRECTIONS[wave, 1] + z * _DIRECTIONS[wave, 2]
-            total += 0.11 * contrast * math.sin(2.0 * math.pi * across / wavelength + turn)
+            total += 0.3 * _WAVELENGTHS[wave] * contrast * math.sin(2.0 * math.pi * across / wavelength + turn)
     edge = 2.0 * math.pi * max(1.5 * footprint_m, 0.03 * size) / size
     checks = 1.0
     for along in (x, y, z):
