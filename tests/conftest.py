@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from tests.support.clips import Decoded, decode, make_clip
 from tests.support.described import make_described_clip
 from tests.support.encoded_once import keep_clips_in
 from tests.support.inline import run_inline
+from tests.support.made_once import MadeOnce
 from tests.support.properties import register_profiles
 from tests.support.resumed import GRID, QUICK, make_worker_clip
 from tests.support.rtsp_server import AccessUnit, units_of
@@ -24,11 +24,23 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _clips(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
-    """All workers of a session share the clips that they encode."""
+@pytest.fixture(scope="session")
+def shared_base(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of all workers of a session."""
     base = tmp_path_factory.getbasetemp()
-    keep_clips_in((base if worker_id == "master" else base.parent) / "clips")
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clips(shared_base: Path) -> None:
+    """All workers of a session share the clips that they encode."""
+    keep_clips_in(shared_base / "clips")
+
+
+@pytest.fixture(scope="session")
+def made_once(shared_base: Path) -> MadeOnce:
+    """Makes folders that tests only read, once for all workers of a session."""
+    return MadeOnce(shared_base)
 
 
 @pytest.fixture(scope="session")
@@ -44,28 +56,25 @@ def whole(clip: Path) -> Decoded:
 
 
 @pytest.fixture(scope="session")
-def worker_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def worker_clip(made_once: MadeOnce) -> Path:
     """A clip with an anomaly in it, long enough for checkpoints, and its calibration."""
-    return make_worker_clip(tmp_path_factory.mktemp("worker"))
+    return made_once("worker", make_worker_clip) / "clip.mp4"
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(worker_clip: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The run directory of an undisturbed run of it, which all workers of a session share."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base if worker_id == "master" else base.parent) / "uninterrupted"
-    if not shared.exists():
-        out = tmp_path_factory.mktemp("whole")
+def uninterrupted(worker_clip: Path, made_once: MadeOnce) -> Path:
+    """The run directory of an undisturbed run of it."""
+
+    def run(out: Path) -> None:
         assert run_inline(worker_clip, *GRID, *QUICK, "--out", out).returncode == 0
-        with suppress(OSError):  # another worker has made it meanwhile
-            out.rename(shared)
-    return shared / "clip"
+
+    return made_once("uninterrupted", run) / "clip"
 
 
 @pytest.fixture(scope="session")
-def described_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def described_clip(made_once: MadeOnce) -> Path:
     """A clip of which a run has something to describe every few seconds, and its calibration."""
-    return make_described_clip(tmp_path_factory.mktemp("described"))
+    return made_once("described", make_described_clip) / "clip.mp4"
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 from tests.support.coded_run import make_coded_run
 from tests.support.exports import READABLE, export
 from tests.support.limits import limits
+from tests.support.made_once import MadeOnce
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,14 +27,14 @@ def _limits(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def coded_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def coded_run(made_once: MadeOnce) -> Path:
     """A finished run of a clip whose pictures show their numbers. Tests only read it."""
-    return make_coded_run(tmp_path_factory.mktemp("coded"))
+    return made_once("coded", make_coded_run) / "runs" / "clip"
 
 
 @pytest.fixture(scope="session")
-def exported(coded_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(coded_run: Path, made_once: MadeOnce) -> Path:
     """The run in all formats, each in the folder of its name. Tests only read it."""
-    folder = tmp_path_factory.mktemp("export") / "all"
-    export(",".join(READABLE), coded_run, folder, "--license", "apache-2.0")
-    return folder
+    options = ("--license", "apache-2.0")
+    folder = made_once("exported", lambda out: export(",".join(READABLE), coded_run, out / "all", *options))
+    return folder / "all"

@@ -9,17 +9,20 @@ from tests.support.data_hub import clip_bytes, worker_hub
 from tests.support.described import words
 from tests.support.hub_server import Hub
 from tests.support.inline import run_inline
+from tests.support.made_once import MadeOnce
 from tests.support.openai_server import serving
 
 
 @pytest.fixture(scope="session")
-def undisturbed(described_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(described_clip: Path, made_once: MadeOnce) -> Path:
     """The run directory of a run with an annotator that nothing befell."""
-    out = tmp_path_factory.mktemp("whole")
-    with serving() as server:
-        result = run_inline(*words(described_clip, out, server))
-    assert (result.returncode, result.stderr) == (0, "")
-    return out / "clip"
+
+    def run(out: Path) -> None:
+        with serving() as server:
+            result = run_inline(*words(described_clip, out, server))
+        assert (result.returncode, result.stderr) == (0, "")
+
+    return made_once("undisturbed", run) / "clip"
 
 
 @pytest.fixture(scope="session")

@@ -16,15 +16,15 @@ from stream.demo.render import render_demo, render_frames
 from stream.geometry.calibrations.table import read_calibration
 from stream.geometry.camera import fit_camera
 from stream.pipeline.items import UInt8
+from tests.support.made_once import MadeOnce
 
 SIZE = (228, 128)
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("demo") / "demo.mp4"
-    render_demo(path, seconds=62.0, size=SIZE, fps=6)
-    return path
+def demo(made_once: MadeOnce) -> Path:
+    folder = made_once("demo", lambda folder: render_demo(folder / "demo.mp4", seconds=62.0, size=SIZE, fps=6))
+    return folder / "demo.mp4"
 
 
 def test_clip_is_hevc_with_the_requested_frames(demo: Path) -> None:

@@ -22,21 +22,21 @@ from models.memory.vram import GIB
 from models.weights.weights import weights_sha256
 from stream.config import Options
 from stream.runtime import gpu_budget
+from tests.support.made_once import MadeOnce
 from tests.support.tiny_models import TINY_DIMS, TINY_FRAMES, save_tiny_vjepa2, textured_frame
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(made_once: MadeOnce) -> Path:
     """A small random V-JEPA 2 on disk."""
-    return save_tiny_vjepa2(tmp_path_factory.mktemp("model"))
+    return made_once("onnx_model", save_tiny_vjepa2)
 
 
 @pytest.fixture(scope="module")
-def exported(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(model: Path, made_once: MadeOnce) -> Path:
     """It as an ONNX file."""
-    out = tmp_path_factory.mktemp("exported") / "encoder.onnx"
-    export_onnx(model, out, frames=TINY_FRAMES)
-    return out
+    name = "encoder.onnx"
+    return made_once("onnx", lambda folder: export_onnx(model, folder / name, frames=TINY_FRAMES)) / name
 
 
 @pytest.fixture

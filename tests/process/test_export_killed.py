@@ -14,29 +14,31 @@ import pytest
 from tests.support.coded_run import FPS, CodedSegment, make_coded_run, numbers_in
 from tests.support.exports import contents
 from tests.support.inline import run_here
+from tests.support.made_once import MadeOnce
 from tests.support.runs import DEADLINE_S, started
 
 RAW = ("--video", "raw", "--workers", "1")
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("coded")
-    for number in range(3):
+def runs(made_once: MadeOnce) -> Path:
+    def make(folder: Path) -> None:
         segments = [CodedSegment(float(start), start + 1.0) for start in range(6)]
-        make_coded_run(folder, name=f"clip{number}", run_id=f"{number}" * 16, segments=segments)
-    return folder / "runs"
+        for number in range(3):
+            make_coded_run(folder, name=f"clip{number}", run_id=f"{number}" * 16, segments=segments)
+
+    return made_once("killed_runs", make) / "runs"
 
 
 @pytest.fixture(scope="module")
-def whole(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, bytes]]:
+def whole(runs: Path, made_once: MadeOnce) -> Callable[[str], dict[str, bytes]]:
     """The contents of an undisturbed export in these formats."""
-    folder = tmp_path_factory.mktemp("whole")
 
     def contents_of(formats: str) -> dict[str, bytes]:
-        if not (folder / formats).exists():
-            assert run_here("export", formats, runs, *RAW, "--to", folder / formats).returncode == 0
-        return contents(folder / formats)
+        def export(folder: Path) -> None:
+            assert run_here("export", formats, runs, *RAW, "--to", folder / "whole").returncode == 0
+
+        return contents(made_once(formats, export) / "whole")
 
     return contents_of
 

@@ -1,6 +1,7 @@
 """A model is loaded once for all clips of a command, one after the other and at a time, and for all runs of another."""
 
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from stream.records.schema import events
 from stream.records.store.event_log import read_events
 from tests.support.clips import make_clip
 from tests.support.inline import run_here, run_inline
+from tests.support.made_once import MadeOnce
 from tests.support.runs import DEADLINE_S, manifest, program, write_intrinsics
 from tests.support.tiny_models import save_tiny_vjepa2
 from tests.support.tiny_qwen import save_tiny_qwen
@@ -19,15 +21,17 @@ _DEADLINE_S = 4 * DEADLINE_S
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(made_once: MadeOnce) -> Path:
     """Two clips, each with one segment, and both models."""
-    folder = tmp_path_factory.mktemp("loaded")
-    write_intrinsics(folder)
-    for name in ("a", "b"):
-        make_clip(folder / f"{name}.mp4", frames=90)
-    save_tiny_qwen(folder / "qwen", "qwen2_5_vl")
-    save_tiny_vjepa2(folder / "vjepa2", encoder_px=64)
-    return folder
+
+    def make(folder: Path) -> None:
+        write_intrinsics(folder)
+        for name in ("a", "b"):
+            make_clip(folder / f"{name}.mp4", frames=90)
+        save_tiny_qwen(folder / "qwen", "qwen2_5_vl")
+        save_tiny_vjepa2(folder / "vjepa2", encoder_px=64)
+
+    return made_once("loaded", make)
 
 
 def loads(out: Path, process: str, model: str) -> list[float]:
@@ -62,11 +66,9 @@ def run(folder: Path, out: Path, *more: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def in_turn(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def in_turn(folder: Path, made_once: MadeOnce) -> Path:
     """The runs of the clips, one after the other."""
-    out = tmp_path_factory.mktemp("in_turn")
-    run(folder, out)
-    return out
+    return made_once("in_turn", partial(run, folder))
 
 
 def test_one_after_the_other(in_turn: Path) -> None:

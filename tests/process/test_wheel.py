@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.made_once import MadeOnce
 from tests.support.runs import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -22,9 +23,13 @@ BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(made_once: MadeOnce) -> Path:
     """A repository with the project's files and one commit."""
-    folder = tmp_path_factory.mktemp("repository")
+    return made_once("repository", make_repository)
+
+
+def make_repository(folder: Path) -> None:
+    """Copy the project's files, and commit something."""
     for name in SOURCES:
         ignored = shutil.ignore_patterns("__pycache__", "COMMIT")
         if (ROOT / name).is_dir():
@@ -33,7 +38,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy2(ROOT / name, folder / name)
     git(folder, "init", "-q")
     git(folder, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "--allow-empty", "-m", "x")
-    return folder
 
 
 def git(folder: Path, *words: str) -> str:
@@ -51,14 +55,18 @@ def build(hook: str, tree: Path, out: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(repository: Path, made_once: MadeOnce) -> Path:
     """As ``python -m build`` makes it: from the sdist, which has no repository."""
-    out = tmp_path_factory.mktemp("dist")
-    with tarfile.open(build("build_sdist", repository, out)) as sdist:
-        sdist.extractall(out, filter="data")
-    (tree,) = (each for each in out.iterdir() if each.is_dir())
-    assert not (tree / ".git").exists()
-    return build("build_wheel", tree, out)
+
+    def make(out: Path) -> None:
+        with tarfile.open(build("build_sdist", repository, out)) as sdist:
+            sdist.extractall(out, filter="data")
+        (tree,) = (each for each in out.iterdir() if each.is_dir())
+        assert not (tree / ".git").exists()
+        build("build_wheel", tree, out)
+
+    (wheel,) = made_once("dist", make).glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="module")
