@@ -2,21 +2,22 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from stream.alignment.options import AlignOptions
+from stream.commands.align_ablation import ablation
+from stream.commands.align_compare import compare
+from stream.commands.align_eval import evaluate
 from stream.commands.align_options import align_options
+from stream.commands.align_provenance import provenance
+from stream.commands.align_sweep import sweep
 from stream.commands.command import ALL_CODES, command
 from stream.commands.groups import ImpliedGroup
 from stream.commands.option import own_option
 from stream.commands.options import Chosen, run_options
 from stream.commands.values import PathName, Whole
 from stream.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 _PATH = PathName()
 
@@ -25,6 +26,11 @@ class _Align(ImpliedGroup):
     """A group whose arguments belong to ``episodes`` where no command is named."""
 
     implied = "episodes"
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        """In the order in which they are used."""
+        return list(self.commands)
+
     examples = (
         (
             "A camera 7 cm lower, from depth in the episode",
@@ -118,7 +124,8 @@ def episodes(
     sys.exit(align_places(places, options, max(workers, len(gpus)), gpus))
 
 
-align.add_command(episodes)
+for each in (episodes, sweep, compare, evaluate, ablation, provenance):
+    align.add_command(each)
 
 
 def _one_source(*named: Path | None) -> Path:

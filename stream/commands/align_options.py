@@ -3,23 +3,55 @@
 Those that EgoHumanoid's ``viewport_transform_batch_h5.py`` has as well have its names, and also a spelling with dashes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from stream.alignment.options import AlignOptions
 from stream.alignment.viewpoint import DIRECTIONS
 from stream.commands.option import own_option
 from stream.commands.values import Choice, PathName, Real, Whole
+from stream.errors import UsageError
 
 T = TypeVar("T")
 
 _PATH: Final = PathName()
-_OPTIONS: Final = (
+_FARTHEST_M: Final = 10.0
+_OUTPUT: Final = (
     own_option("--output_dir", "--output-dir", "output_dir", type=_PATH, required=True, help="Folder for the results."),
     own_option(
         "--save_h5", "--save-h5", "save_h5", is_flag=True, help="Write an HDF5 episode, not a folder of pictures."
     ),
+)
+_MOVEMENT: Final = (
+    own_option(
+        "--movement_distance",
+        "--movement-distance",
+        "movement_distance_m",
+        type=Real(-_FARTHEST_M, _FARTHEST_M),
+        default=0.1,
+        show_default=True,
+        help="How far it moves, in metres.",
+    ),
+    own_option(
+        "--movement_distance_noise",
+        "--movement-distance-noise",
+        "movement_distance_noise_m",
+        type=Real(0.0, _FARTHEST_M),
+        default=0.0,
+        show_default=True,
+        help="Largest random change of that distance, in metres, drawn once an episode.",
+    ),
+    own_option(
+        "--pose",
+        type=_PATH,
+        metavar="FILE",
+        help="JSON with a 4x4 matrix in place of a trajectory: coordinates in the robot's camera from those in the "
+        "person's, metres, x right, y down, z forward.",
+    ),
+)
+_VIEW: Final = (
     own_option(
         "--image_key",
         "--image-key",
@@ -35,32 +67,7 @@ _OPTIONS: Final = (
         show_default=True,
         help="Direction in which the camera moves along its own axes, without turning.",
     ),
-    own_option(
-        "--movement_distance",
-        "--movement-distance",
-        "movement_distance_m",
-        type=Real(-10.0, 10.0),
-        default=0.1,
-        show_default=True,
-        help="How far it moves, in metres.",
-    ),
-    own_option(
-        "--movement_distance_noise",
-        "--movement-distance-noise",
-        "movement_distance_noise_m",
-        type=Real(0.0, 10.0),
-        default=0.0,
-        show_default=True,
-        help="Largest random change of that distance, in metres, drawn once an episode.",
-    ),
     own_option("--seed", type=Whole(0, 2**31 - 1), default=42, show_default=True, help="Seed of all that is random."),
-    own_option(
-        "--pose",
-        type=_PATH,
-        metavar="FILE",
-        help="JSON with a 4x4 matrix in place of a trajectory: coordinates in the robot's camera from those in the "
-        "person's, metres, x right, y down, z forward.",
-    ),
     own_option(
         "--target-camera",
         "target_camera",
@@ -134,6 +141,9 @@ _OPTIONS: Final = (
         metavar="REGION",
         help="What must not be lost: a data set of masks, (N, H, W), or a run directory, for the boxes of its objects.",
     ),
+)
+"""What decides the pictures at a given distance."""
+_RULES: Final = (
     own_option(
         "--on-violation",
         "on_violation",
@@ -149,12 +159,39 @@ _OPTIONS: Final = (
 
 def align_options(command: Callable[..., T]) -> Callable[..., T]:
     """Give a command the options of an alignment; it takes them as ``options``."""
+    return _with_options(command, (*_OUTPUT, *_MOVEMENT, *_VIEW, *_RULES))
 
+
+def trial_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command that tries several distances, and writes no episode, the other options of an alignment."""
+    return _with_options(command, _VIEW, output_dir=Path())
+
+
+def chosen_distances(text: str) -> Sequence[float]:
+    """The distances of ``--distances``, such as ``0.03,0.07,0.10``, in metres, each once, in ascending order.
+
+    Raises:
+        UsageError: it is no list of numbers, or one is beyond 10 m.
+    """
+    try:
+        distances_m = sorted({float(word) for word in text.split(",")})
+    except ValueError as error:
+        raise UsageError(f"--distances {text} is no list of numbers: give metres, such as 0.03,0.07,0.10") from error
+    for distance_m in distances_m:
+        if not abs(distance_m) <= _FARTHEST_M:
+            raise UsageError(f"--distances {text}: {distance_m:g} m is too far: give at most {_FARTHEST_M:g} m")
+    return distances_m
+
+
+def _with_options(
+    command: Callable[..., T], options: Sequence[Callable[..., Any]], **fixed: object
+) -> Callable[..., T]:
     @wraps(command)
     def with_options(**arguments: Any) -> T:  # noqa: ANN401 - click's values
         names = AlignOptions.model_fields.keys() & arguments.keys()
-        return command(options=AlignOptions(**{name: arguments.pop(name) for name in names}), **arguments)
+        chosen = {name: arguments.pop(name) for name in names}
+        return command(options=AlignOptions(**{**fixed, **chosen}), **arguments)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(options):
         with_options = option(with_options)
     return with_options

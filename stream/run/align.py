@@ -41,7 +41,7 @@ def align_place(
         ViolationError: what is protected is lost, and ``--on-violation fail`` is given.
         OSError: the disk is full, or fails.
     """
-    source, run_id = _open(place, options)
+    source, run_id = open_episode(place, options)
     with closing(source):
         size_px = source.width_px, source.height_px
         camera = source_camera(options.intrinsics, source.k, size_px, source.path.name)
@@ -60,7 +60,7 @@ def align_place(
         return align_episode(source, work, models, lambda done: progress(done, source.frames))
 
 
-def _open(place: EpisodePlace, options: AlignOptions) -> tuple[EpisodeSource, str | None]:
+def open_episode(place: EpisodePlace, options: AlignOptions) -> tuple[EpisodeSource, str | None]:
     """The episode, and the id of its run if it is one's.
 
     Raises:
@@ -85,6 +85,19 @@ def _open(place: EpisodePlace, options: AlignOptions) -> tuple[EpisodeSource, st
             raise UsageError(f"{flag} {name} names a data set, but {place.path} is no HDF5 episode: omit it")
     source, run_id = _open_video(place)
     return (source if options.protect is None else BoxedEpisode(source, Path(options.protect))), run_id
+
+
+def open_pictures(place: EpisodePlace, image_key: str | None) -> EpisodeSource:
+    """The episode's pictures alone, as ``align`` read them; ``image_key`` is that of its record.
+
+    Raises:
+        InputError: it cannot be read.
+        UsageError: it is of another kind than what was aligned.
+    """
+    if (place.kind == "hdf5") != (image_key is not None):
+        kind = "a video or a run" if image_key is None else "an HDF5 episode"
+        raise UsageError(f"{place.path} is not what was aligned: that is {kind}")
+    return _open_video(place)[0] if image_key is None else Hdf5Episode(place.path, DataSetNames(image_key))
 
 
 def _open_video(place: EpisodePlace) -> tuple[EpisodeSource, str | None]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from stream.alignment.episodes.hdf5 import ENDINGS
-from stream.errors import InputError, SourceError
+from stream.errors import InputError, SourceError, UsageError
 from stream.records.folders import runs_in
 
 Kind: TypeAlias = Literal["hdf5", "video", "run"]
@@ -36,6 +36,19 @@ def episodes_at(source: Path) -> Sequence[EpisodePlace]:
         )
     is_hdf5 = source.suffix in ENDINGS or _begins_with_signature(source)
     return [EpisodePlace(source, "hdf5" if is_hdf5 else "video")]
+
+
+def episode_at(source: Path) -> EpisodePlace:
+    """The only episode that a SOURCE stands for.
+
+    Raises:
+        InputError: as ``episodes_at``.
+        UsageError: it holds several.
+    """
+    places = episodes_at(source)
+    if len(places) > 1:
+        raise UsageError(f"{source} holds {len(places)} episodes: name one, such as {places[0].path}")
+    return places[0]
 
 
 def _in_folder(folder: Path) -> Sequence[EpisodePlace]:

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from stream.records.schema.ablation import AblationManifest
 from stream.records.schema.alignment import AlignedFrameRecord, AlignmentRecord
 from stream.records.schema.annotations import ACTIONS
 from stream.records.schema.events import EVENT
@@ -22,6 +23,7 @@ _TITLES = {
     "series": "series.json",
     "alignment": "<episode>_alignment.json",
     "aligned_frames": "one line of <episode>_alignment_frames.jsonl",
+    "ablation": "<arm>.json",
 }
 
 _OF_RUNS = ("events", "annotations", "run", "health", "series")
@@ -37,6 +39,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "series": Series.model_json_schema(mode="serialization"),
         "alignment": AlignmentRecord.model_json_schema(mode="serialization"),
         "aligned_frames": AlignedFrameRecord.model_json_schema(mode="serialization"),
+        "ablation": AblationManifest.model_json_schema(mode="serialization"),
     }
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {name: {"$schema": dialect, "title": _TITLES[name], **schemas[name]} for name in schemas}

@@ -1,0 +1,1 @@
+"""How near aligned pictures are to those of the real robot camera."""
