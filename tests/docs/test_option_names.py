@@ -16,7 +16,7 @@ OF_OTHER_PROGRAMS: Final = {
     "lerobot": "push-to-hub repo-id root", "vllm": "served-model-name structured-outputs-config", "zstd": "long",
     "kalibr and others": "models camera_model output_type",
     "python -m tests.tools": "answers annotated cases clip-minutes hours minutes random rounds segments times windows",
-    "python -m tests.tools.detector_cases": "published",
+    "python -m tests.tools.detector_cases": "published without",
     "python -m stream.bench.baseline": "embeddings",
     "prefixes and examples of what is not an option": "detector encodr no",
 }  # fmt: skip

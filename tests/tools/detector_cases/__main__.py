@@ -86,16 +86,25 @@ def _studio(found: dict[str, UInt8], split: Split) -> Studio:
 @click.argument("folder", metavar="CASES", type=_FOLDER)
 @click.option("--published", type=_FOLDER, help="The published embeddings of clip 1, an NPZ.")
 @click.option("--family", "families", multiple=True, default=("event 8 s", "event 15 s", "usual"), show_default=True)
+@click.option(
+    "--without", type=int, multiple=True, help="Leave out the cases whose usual work has this number, from 0."
+)
 @click.option("--hours", default=0.0, show_default=True, help="Simulated work beside it.")
 @click.option("--constant", "constants", type=click.Choice(CONSTANTS), multiple=True, default=CONSTANTS, help="[all]")
 def print_ranges(
-    folder: Path, published: Path | None, families: tuple[str, ...], hours: float, constants: tuple[str, ...]
+    folder: Path,
+    published: Path | None,
+    families: tuple[str, ...],
+    without: tuple[int, ...],
+    hours: float,
+    constants: tuple[str, ...],
 ) -> None:
     """Print for each constant of the detector the range in which no event is lost and no alarm is added.
 
     The last column is the distance of the default from the nearer end, as a share of the range.
     """
-    cases = [*read_cases(folder, "chosen", families), *simulated_cases(hours)]
+    cases = [each for each in read_cases(folder, "chosen", families) if each[0].recording not in without]
+    cases += simulated_cases(hours)
     if published is not None:
         cases += read_published(published)
     click.echo(f"{'':16}   {'lowest':12}{'default':12}   {'highest':12}")
