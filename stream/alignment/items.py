@@ -31,6 +31,8 @@ class SourceFrame(LocalItem):
     """Pose of the camera, of one world in the whole episode; None if it is not known."""
     is_protected: npt.NDArray[np.bool_] | None = None
     """(H, W); None if nothing is protected."""
+    is_recorded: npt.NDArray[np.bool_] | None = None
+    """(H, W) whether the camera recorded a pixel, where rectification left some black; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,6 +54,8 @@ def _summary(done: AlignedEpisode) -> str:
         f"{record.real_share:.1%} real, {record.borrowed_share:.1%} borrowed, {record.generated_share:.1%} generated"
     )
     parts = [f"{count(record.frames, 'frame')} to {where}", shares]
+    if record.depth.unit == "relative":
+        parts.append("its depth is relative, so distances count in the model's own unit (see --depth-scale)")
     if record.failed_frames:
         first = record.failed_frames[0]
         parts.append(f"failed: {listed([each.index for each in record.failed_frames])} ({first.problem})")

@@ -5,9 +5,11 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
-from stream.alignment.episodes.coding import PictureCoding
+from stream.alignment.episodes.coding import PictureCoding, decoded
 from stream.alignment.items import SourceFrame
 from stream.errors import InputError, IntrinsicsError, SourceError
 from stream.geometry.camera import fit_camera
@@ -54,6 +56,8 @@ class VideoEpisode:
         self.frames = self._facts.declared_frames
         self.width_px, self.height_px = self._facts.display_width_px, self._facts.display_height_px
         self._to_bgr = to_bgr or _bgr
+        self.is_recorded: npt.NDArray[np.bool_] | None = None
+        """(H, W) see ``SourceFrame``; set after the picture's size is known."""
 
     def sha256(self) -> str:
         """Of the clip's bytes."""
@@ -64,7 +68,8 @@ class VideoEpisode:
         """The frames from number ``first`` on. What cannot be decoded has no number, as in a rectified video."""
         for index, picture in enumerate(_pictures(self._clip, self._facts)):
             if index >= first:
-                yield SourceFrame(index, self._to_bgr(picture.frame), t_s=picture.t_s)
+                bgr = self._to_bgr(picture.frame)
+                yield SourceFrame(index, bgr, t_s=picture.t_s, is_recorded=self.is_recorded)
 
     def close(self) -> None:
         """Every reading has a file of its own."""
@@ -83,6 +88,7 @@ def rectified_video(path: Path) -> VideoEpisode:
         camera = PinholeCamera.from_file(beside)
         if (camera.width_px, camera.height_px) == (episode.width_px, episode.height_px):
             episode.k = camera.k
+            episode.is_recorded = _mask(beside.with_name(beside.name.replace("_intrinsics.json", "_mask.png")), camera)
     return episode
 
 
@@ -115,11 +121,20 @@ def clip_of_run(root: Path, manifest: Manifest) -> VideoEpisode:
 
     episode = VideoEpisode(clip, clip.stem, rectified)
     episode.width_px, episode.height_px, episode.k = rectifier.width, rectifier.height, rectifier.matrix
+    episode.is_recorded = rectifier.mask > 0
     return episode
 
 
 def _pictures(clip: Clip, facts: StreamFacts) -> Iterator[Picture]:
     return (item for item in drive(Decode(clip.name, facts), packets(clip)) if isinstance(item, Picture))
+
+
+def _mask(path: Path, camera: PinholeCamera) -> npt.NDArray[np.bool_] | None:
+    """What the camera recorded, as ``rectify`` writes it; None if it is not there, or of another size."""
+    if not path.exists():
+        return None
+    mask = decoded(path.read_bytes(), cv2.IMREAD_GRAYSCALE)
+    return mask > 0 if mask is not None and mask.shape == (camera.height_px, camera.width_px) else None
 
 
 def _bgr(frame: "av.VideoFrame") -> UInt8:

@@ -69,10 +69,13 @@ def test_a_rectified_video_has_its_camera_beside_it(tmp_path: Path, clip: Path) 
 
 
 def test_the_clip_of_a_run_is_rectified_as_the_run_did_it(tmp_path: Path, clip: Path) -> None:
-    """Its pictures are those of the rectified video."""
-    assert run_inline("run", clip, "--out", tmp_path / "runs", "--encoder", "grid").returncode == 0
-    assert invoke(clip, "--out", tmp_path / "rectified", "--crf", "1").exit_code == 0
+    """Its pictures are those of the rectified video, and what the lens did not record is not real in either."""
+    assert run_inline("run", clip, "--out", tmp_path / "runs", "--encoder", "grid", "--balance", "1").returncode == 0
+    wide = ("--balance", "1")
+    assert invoke(clip, "--out", tmp_path / "rectified", "--crf", "1", *wide).exit_code == 0
     record = aligned(tmp_path, tmp_path / "runs" / "clip")
+    mask = cv2.imread(str(tmp_path / "rectified" / "clip_mask.png"), cv2.IMREAD_GRAYSCALE)
+    assert 0.0 < np.mean(np.asarray(mask) == 0) < 0.9
     video = aligned(tmp_path, tmp_path / "rectified" / "clip_rectified.mp4")
     assert record["source_camera"] == video["source_camera"]
     assert (record["source"]["kind"], record["source"]["file"]) == ("run", "clip.mp4")
@@ -80,6 +83,8 @@ def test_the_clip_of_a_run_is_rectified_as_the_run_did_it(tmp_path: Path, clip: 
         for index in range(FRAMES):
             pictures = [np.asarray(cv2.imdecode(file[IMAGES][index], cv2.IMREAD_COLOR)) for file in (one, other)]
             assert psnr_db(*pictures) > 32.0
+            for file in (one, other):
+                assert not np.any(file[f"{IMAGES}_origin"][index][np.asarray(mask) == 0] == 0)
 
 
 def test_a_video_without_camera_or_with_a_data_set_is_refused(tmp_path: Path, clip: Path) -> None:

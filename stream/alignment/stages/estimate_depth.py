@@ -66,6 +66,8 @@ class EstimateDepth(Stage):
     def _with_depth(self, frame: SourceFrame, depth: Depth | None) -> DepthFrame:
         if depth is None or frame.picture is None:
             return DepthFrame(frame, None, frame.problem or "it has no depth")
+        if frame.is_recorded is not None:
+            depth = replace(depth, is_valid=depth.is_valid & frame.is_recorded)
         if not depth.is_valid.any():
             return DepthFrame(frame, None, "its depth has no valid pixel")
         if self._scale is None:
