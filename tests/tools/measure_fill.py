@@ -23,7 +23,7 @@ from stream.geometry.pinhole import PinholeCamera
 from stream.geometry.pose import RigidPose
 from stream.pipeline.items import UInt8
 
-SCENES = ("bench", "aisle", "shelf", "in_hand")
+SCENES = ("bench", "aisle", "shelf", "in-hand")
 LOWER = RigidPose.translation(0.0, -0.07, 0.0)
 MEASURED = 12
 FRAMES = 25
