@@ -105,8 +105,9 @@ class GridFrameStore:
 
     def drop(self, slot: int) -> None:
         del self._stored[slot]
-        self._luma.pop(slot, None)
-        self._appearance.pop(slot, None)
+        if self._luma.pop(slot, None) is None:  # it was not the first of a tubelet
+            return
+        del self._appearance[slot]
         for pair in [pair for pair in self._motion if slot in pair]:
             del self._motion[pair]
 

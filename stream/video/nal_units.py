@@ -62,6 +62,11 @@ class NalUnits:
 
     def head(self, data: bytes) -> PacketHead:
         """Read a packet up to its first slice."""
+        first_at = self._length_bytes
+        if first_at is not None and len(data) > first_at and any(data[:first_at]):  # most packets are a slice alone
+            picture_type = data[first_at] >> 1 & 0x3F
+            if picture_type < _NOT_A_PICTURE:
+                return _SLICE_ALONE[picture_type]
         sets: list[bytes] = []
         units = _byte_stream(data) if self._length_bytes is None else _length_prefixed(data, self._length_bytes)
         for unit in units:

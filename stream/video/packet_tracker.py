@@ -1,8 +1,7 @@
 """Packets whose pictures have not come yet: how a loss is detected that the decoder does not report."""
 
 import heapq
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stream.video.nal_units import NalUnits, PacketHead
 
@@ -15,18 +14,17 @@ _MAX_PENDING = 512
 CUT_OFF = "refers to pictures before the start of the stream"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PendingPacket:
-    """A packet whose picture has not come; times in ticks of the stream."""
+class PendingPacket(NamedTuple):
+    """A packet whose picture has not come; times in ticks of the stream. Packets are in order of display."""
 
     place: int
     """Its place in the order of display: its PTS, or a rank that is even for random access points and odd between."""
     number: int
-    """0, 1, 2, ... in the order of decoding."""
-    end: int | None = field(compare=False)
+    """0, 1, 2, ... in the order of decoding; each has its own, so nothing else decides the order."""
+    end: int | None
     """Time at which its picture ends; None without timestamps."""
-    duration: int = field(compare=False)
-    reason: str = field(compare=False, default="")
+    duration: int
+    reason: str = ""
     """Why it cannot give a picture, where that is known from the packet."""
 
 
