@@ -5,8 +5,8 @@ and the receiver drops the connection of a sender that exceeds that. Each side h
 
 A message wakes up a thread of ZeroMQ on either side, and the receiver: for a small frame that costs more CPU time than
 its bytes do. So a sender with more items to come collects small ones, for at most ``COLLECT_S``, and sends them as one
-message. Its first part is the time at which it was sent, on the clock that all processes share, and the number of parts
-of each item: so the receiver knows how long it has waited, and where items begin.
+message. It has two parts, since each part costs system calls on either side. The head is msgpack: the time at which it
+was sent, on the clock that all processes share, and the sizes of the buffers of each item. The body is these buffers.
 
 ZeroMQ does not report how many items wait in a channel. So the sender counts what it has sent in a file that both map
 into memory, and the receiver knows what it has taken.
@@ -15,17 +15,17 @@ into memory, and the receiver knows what it has taken.
 import math
 import mmap
 import os
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, get_args
 
+import msgpack
 import zmq
 
 from stream.errors import EgocleanError
@@ -40,8 +40,8 @@ COLLECTED_BYTES_MAX: Final = 128 * 1024
 """A message of several items is no larger."""
 _POLL_MS = 100
 _CODEC: Final[Codec[WireItem]] = Codec(*get_args(WireItem), nested=(IdleSpan, PackedState))
-_SENT_AT = struct.Struct("<d")
-"""Seconds of the monotonic clock."""
+_ALIGNMENT: Final = 8
+"""Each buffer begins at a multiple of so many bytes of the body, as the elements of arrays do in memory."""
 
 
 class SharedCounter:
@@ -134,7 +134,7 @@ class Sender:
             EgocleanError: the item is larger than the channel allows.
         """
         parts = encode(item)
-        size = sum(len(part) for part in parts)
+        size = sum(_aligned(len(part)) for part in parts)
         if size > self._channel.message_bytes_max:
             limit = self._channel.message_bytes_max
             raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its channel's limit of {limit}")
@@ -154,11 +154,12 @@ class Sender:
             return
         if not self._channel.loose:
             self.wait_for_room(while_full)
-        head = _SENT_AT.pack(time.monotonic()) + bytes(len(parts) for parts in self._collected)
+        head = msgpack.packb([time.monotonic(), [[len(part) for part in parts] for parts in self._collected]])
+        body = b"".join(chain.from_iterable(map(_padded, chain.from_iterable(self._collected))))
         flags = zmq.NOBLOCK if self._channel.loose else 0
         with suppress(zmq.Again):  # the receiver of a loose channel has just exited
             is_small = self._collected_bytes < COLLECTED_BYTES_MAX
-            self._socket.send_multipart([head, *chain.from_iterable(self._collected)], flags, copy=is_small)
+            self._socket.send_multipart([head, body], flags, copy=is_small)
             self._sent.add(len(self._collected))
         self._has_sent = True
         self._collected.clear()
@@ -232,7 +233,7 @@ class Receiver:
         if not self._items:
             if not self._socket.poll(timeout_ms, zmq.POLLIN):
                 return None
-            self._open(self._socket.recv_multipart(copy=False))
+            self._open([frame.buffer for frame in self._socket.recv_multipart(copy=False)])
         self._taken += 1
         self.waited_s = max(0.0, time.monotonic() - self._sent_at)
         return decode(self._items.popleft())
@@ -246,18 +247,18 @@ class Receiver:
         """Whether items are left of the message that was received last."""
         return bool(self._items)
 
-    def _open(self, message: Sequence[zmq.Frame]) -> None:
+    def _open(self, message: Sequence[memoryview]) -> None:
         """Divide a message into the parts of its items."""
-        head, *parts = [bytes(message[0].buffer), *(frame.buffer for frame in message[1:])]
-        counts = head[_SENT_AT.size :]
-        if not counts or sum(counts) != len(parts):
-            raise CodecError(
-                f"a message of {len(parts)} parts begins with {len(head)} bytes, expected the {_SENT_AT.size} of a "
-                "time and the number of parts of each item"
-            )
-        self._sent_at = _SENT_AT.unpack_from(head)[0]
-        rest = iter(parts)
-        self._items.extend(list(islice(rest, count)) for count in counts)
+        try:
+            head, body = message
+            self._sent_at, items = msgpack.unpackb(head)
+            begins = [0, *accumulate(_aligned(size) for sizes in items for size in sizes)]
+        except (ValueError, TypeError) as error:
+            raise CodecError(f"a message of {len(message)} parts does not begin with a time and sizes") from error
+        if begins[-1] != len(body):
+            raise CodecError(f"a message has {len(body)} bytes, expected the {begins[-1]} that it begins with")
+        buffers = (body[at : at + size] for at, size in zip(begins, chain.from_iterable(items), strict=False))
+        self._items.extend(list(islice(buffers, len(sizes))) for sizes in items)
 
     def close(self) -> None:
         """Take nothing more: the sender may exit."""
@@ -297,3 +298,13 @@ def decode(parts: Sequence[Buffer]) -> WireItem:
         CodecError: the message is not what ``encode`` makes.
     """
     return _CODEC.decode(parts)
+
+
+def _aligned(size: int) -> int:
+    """The bytes that a buffer takes in the body of a message."""
+    return size + -size % _ALIGNMENT
+
+
+def _padded(part: Buffer) -> tuple[Buffer, ...]:
+    rest = -len(part) % _ALIGNMENT
+    return (part, bytes(rest)) if rest else (part,)
