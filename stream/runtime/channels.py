@@ -5,8 +5,7 @@ and the receiver drops the connection of a sender that exceeds that. Each side h
 
 A message wakes up a thread of ZeroMQ on either side, and the receiver: for a small frame that costs more CPU time than
 its bytes do. So a sender with more items to come collects small ones, for at most ``COLLECT_S``, and sends them as one
-message. It has two parts, since each part costs system calls on either side. The head is msgpack: the time at which it
-was sent, on the clock that all processes share, and the sizes of the buffers of each item. The body is these buffers.
+message (``stream.runtime.messages``), with the time at which it was sent: the receiver knows how long it has waited.
 
 ZeroMQ does not report how many items wait in a channel. So the sender counts what it has sent in a file that both map
 into memory, and the receiver knows what it has taken.
@@ -20,19 +19,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, get_args
 
-import msgpack
 import zmq
 
 from stream.errors import EgocleanError
-from stream.pipeline.codec import Buffer, Codec, CodecError
+from stream.pipeline.codec import Buffer, Codec
 from stream.pipeline.facts import IdleSpan
 from stream.pipeline.items import Item, WireItem
 from stream.pipeline.state import PackedState
+from stream.runtime.messages import items_of, message_of, size_of
 
 COLLECT_S: Final = 0.02
 """An item that is collected is sent with the first one that comes after this time."""
@@ -40,8 +38,6 @@ COLLECTED_BYTES_MAX: Final = 128 * 1024
 """A message of several items is no larger."""
 _POLL_MS = 100
 _CODEC: Final[Codec[WireItem]] = Codec(*get_args(WireItem), nested=(IdleSpan, PackedState))
-_ALIGNMENT: Final = 8
-"""Each buffer begins at a multiple of so many bytes of the body, as the elements of arrays do in memory."""
 
 
 class SharedCounter:
@@ -134,7 +130,7 @@ class Sender:
             EgocleanError: the item is larger than the channel allows.
         """
         parts = encode(item)
-        size = sum(_aligned(len(part)) for part in parts)
+        size = size_of(parts)
         if size > self._channel.message_bytes_max:
             limit = self._channel.message_bytes_max
             raise EgocleanError(f"a {type(item).__name__} of {size} bytes exceeds its channel's limit of {limit}")
@@ -154,12 +150,11 @@ class Sender:
             return
         if not self._channel.loose:
             self.wait_for_room(while_full)
-        head = msgpack.packb([time.monotonic(), [[len(part) for part in parts] for parts in self._collected]])
-        body = b"".join(chain.from_iterable(map(_padded, chain.from_iterable(self._collected))))
+        message = message_of(time.monotonic(), self._collected)
         flags = zmq.NOBLOCK if self._channel.loose else 0
         with suppress(zmq.Again):  # the receiver of a loose channel has just exited
             is_small = self._collected_bytes < COLLECTED_BYTES_MAX
-            self._socket.send_multipart([head, body], flags, copy=is_small)
+            self._socket.send_multipart(message, flags, copy=is_small)
             self._sent.add(len(self._collected))
         self._has_sent = True
         self._collected.clear()
@@ -233,7 +228,8 @@ class Receiver:
         if not self._items:
             if not self._socket.poll(timeout_ms, zmq.POLLIN):
                 return None
-            self._open([frame.buffer for frame in self._socket.recv_multipart(copy=False)])
+            self._sent_at, items = items_of([frame.buffer for frame in self._socket.recv_multipart(copy=False)])
+            self._items.extend(items)
         self._taken += 1
         self.waited_s = max(0.0, time.monotonic() - self._sent_at)
         return decode(self._items.popleft())
@@ -246,19 +242,6 @@ class Receiver:
     def has_opened(self) -> bool:
         """Whether items are left of the message that was received last."""
         return bool(self._items)
-
-    def _open(self, message: Sequence[memoryview]) -> None:
-        """Divide a message into the parts of its items."""
-        try:
-            head, body = message
-            self._sent_at, items = msgpack.unpackb(head)
-            begins = [0, *accumulate(_aligned(size) for sizes in items for size in sizes)]
-        except (ValueError, TypeError) as error:
-            raise CodecError(f"a message of {len(message)} parts does not begin with a time and sizes") from error
-        if begins[-1] != len(body):
-            raise CodecError(f"a message has {len(body)} bytes, expected the {begins[-1]} that it begins with")
-        buffers = (body[at : at + size] for at, size in zip(begins, chain.from_iterable(items), strict=False))
-        self._items.extend(list(islice(buffers, len(sizes))) for sizes in items)
 
     def close(self) -> None:
         """Take nothing more: the sender may exit."""
@@ -298,13 +281,3 @@ def decode(parts: Sequence[Buffer]) -> WireItem:
         CodecError: the message is not what ``encode`` makes.
     """
     return _CODEC.decode(parts)
-
-
-def _aligned(size: int) -> int:
-    """The bytes that a buffer takes in the body of a message."""
-    return size + -size % _ALIGNMENT
-
-
-def _padded(part: Buffer) -> tuple[Buffer, ...]:
-    rest = -len(part) % _ALIGNMENT
-    return (part, bytes(rest)) if rest else (part,)
