@@ -8,6 +8,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import click
+from click.core import ParameterSource
+
 from stream.alignment.options import AlignOptions
 from stream.alignment.viewpoint import DIRECTIONS
 from stream.commands.option import own_option
@@ -18,6 +21,7 @@ T = TypeVar("T")
 
 _PATH: Final = PathName()
 _FARTHEST_M: Final = 10.0
+_MOTION: Final = ("trajectory", "movement_distance_m", "movement_distance_noise_m")
 _OUTPUT: Final = (
     own_option("--output_dir", "--output-dir", "output_dir", type=_PATH, required=True, help="Folder for the results."),
     own_option(
@@ -188,6 +192,7 @@ def _with_options(
 ) -> Callable[..., T]:
     @wraps(command)
     def with_options(**arguments: Any) -> T:  # noqa: ANN401 - click's values
+        _require_one_motion(click.get_current_context())
         names = AlignOptions.model_fields.keys() & arguments.keys()
         chosen = {name: arguments.pop(name) for name in names}
         return command(options=AlignOptions(**{**fixed, **chosen}), **arguments)
@@ -195,3 +200,17 @@ def _with_options(
     for option in reversed(options):
         with_options = option(with_options)
     return with_options
+
+
+def _require_one_motion(ctx: click.Context) -> None:
+    """A pose says all of the motion.
+
+    Raises:
+        UsageError: an option that moves the camera is set beside ``--pose``.
+    """
+    if ctx.params.get("pose") is None:
+        return
+    for param in ctx.command.params:
+        name = str(param.name)
+        if name in _MOTION and ctx.get_parameter_source(name) != ParameterSource.DEFAULT:
+            raise UsageError(f"--pose says where the camera is, and {param.opts[0]} moves it, too: omit one of them")

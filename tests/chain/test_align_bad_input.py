@@ -87,6 +87,9 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
         ((tmp_path / "gone.h5", *out), 3, "does not exist"),
         ((tmp_path, *out), 3, "holds no episode"),
     ]
+    (tmp_path / "pose.json").write_text(json.dumps(np.eye(4).tolist()))
+    pose = ("--pose", tmp_path / "pose.json", "--movement-distance", "0.1")
+    cases.append(((source, *out, *camera, *depth, *pose), 2, "--movement_distance moves it, too"))
     for words, code, message in cases:
         result = run_here("align", *words)
         assert (result.returncode, message in result.stderr) == (code, True), result.stderr
