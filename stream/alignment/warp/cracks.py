@@ -7,9 +7,9 @@ import numpy as np
 from stream.alignment.compiled import compiled, inlined
 from stream.pipeline.items import Float32
 
-_TOLERANCE: Final = np.float32(0.03)
+TOLERANCE: Final = np.float32(0.03)
 """Of inverse depth, relative: two patches of one surface differ by less."""
-_DISTANCE_MAX_PX: Final = np.float32(5.0)
+DISTANCE_MAX_PX: Final = np.float32(5.0)
 """Between the source pixels on both sides of a crack, the sum across and down."""
 _HALF: Final = np.float32(0.5)
 
@@ -43,7 +43,7 @@ def close_cracks(nearest_q: Float32, source_xy: Float32, w: Float32, closed_q: F
 def _is_farther(q: np.float32, one: np.float32, other: np.float32) -> bool:
     """Whether two pixels are of one surface, and what is between them lies behind it."""
     mean = _HALF * (one + other)
-    return bool(abs(one - other) < _TOLERANCE * mean and q < (np.float32(1.0) - _TOLERANCE) * min(one, other))
+    return bool(abs(one - other) < TOLERANCE * mean and q < (np.float32(1.0) - TOLERANCE) * min(one, other))
 
 
 @inlined
@@ -63,7 +63,7 @@ def _close(
     x, y = _HALF * (x0 + x1), _HALF * (y0 + y1)
     between, ends = w[round(y), round(x)], _HALF * (w[round(y0), round(x0)] + w[round(y1), round(x1)])
     q = _HALF * (nearest_q[row - down, column - across] + nearest_q[row + down, column + across])
-    is_one_place = abs(x0 - x1) + abs(y0 - y1) < _DISTANCE_MAX_PX
-    if is_one_place and abs(between - ends) < _TOLERANCE * ends and q > closed_q[row, column]:
+    is_one_place = abs(x0 - x1) + abs(y0 - y1) < DISTANCE_MAX_PX
+    if is_one_place and abs(between - ends) < TOLERANCE * ends and q > closed_q[row, column]:
         closed_q[row, column] = q
         closed_xy[row, column, 0], closed_xy[row, column, 1] = x, y

@@ -18,9 +18,9 @@ from stream.pipeline.items import Float32
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-_HALF_PX: Final = np.float32(0.53)
+HALF_PX: Final = np.float32(0.53)
 """Half the side of a patch: neighbours overlap a little, so that rounding leaves no cracks."""
-_SHRINK_MAX: Final = np.float32(0.02)
+SHRINK_MAX: Final = np.float32(0.02)
 """A patch whose area shrinks below this is seen along its surface, or from behind."""
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
@@ -73,12 +73,12 @@ def _project_row(
         v_x, v_y = (m10 + w_x * b1 - v * h_x) * inverse, (m11 + w_y * b1 - v * h_y) * inverse
         area = u_x * v_y - u_y * v_x
         nearer = inverse * inverse
-        is_drawn[x] = (w > _ZERO) & (inverse > _ZERO) & (area > _SHRINK_MAX * nearer) & (area < stretch_max * nearer)
+        is_drawn[x] = (w > _ZERO) & (inverse > _ZERO) & (area > SHRINK_MAX * nearer) & (area < stretch_max * nearer)
         per_area = _ONE / area
         x_u, x_v, y_u, y_v = v_y * per_area, -u_y * per_area, -v_x * per_area, u_x * per_area
         q_x, q_y = (w_x - q * h_x) * inverse, (w_y - q * h_y) * inverse
         patches[_U, x], patches[_V, x], patches[_Q, x] = u, v, q
-        patches[_HALF_U, x], patches[_HALF_V, x] = _HALF_PX * (abs(u_x) + abs(u_y)), _HALF_PX * (abs(v_x) + abs(v_y))
+        patches[_HALF_U, x], patches[_HALF_V, x] = HALF_PX * (abs(u_x) + abs(u_y)), HALF_PX * (abs(v_x) + abs(v_y))
         patches[_X_U, x], patches[_X_V, x], patches[_Y_U, x], patches[_Y_V, x] = x_u, x_v, y_u, y_v
         patches[_Q_U, x], patches[_Q_V, x] = q_x * x_u + q_y * y_u, q_x * x_v + q_y * y_v
 
@@ -106,8 +106,8 @@ def _draw_row(patches: Float32, is_drawn: Mask, y: int, height: int, nearest_q: 
                     dy = patches[_Y_U, x] * du + patches[_Y_V, x] * dv
                     at_x, at_y = np.float32(x) + dx, yf + dy
                     if (
-                        abs(dx) <= _HALF_PX
-                        and abs(dy) <= _HALF_PX
+                        abs(dx) <= HALF_PX
+                        and abs(dy) <= HALF_PX
                         and _ZERO <= at_x <= right_end
                         and _ZERO <= at_y <= lower_end
                     ):

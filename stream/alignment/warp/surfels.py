@@ -52,6 +52,8 @@ class SurfelWarp:
         require_packages(("numba",), extra="align")
         self.source, self.target = source, target
         self._snaps_edges, self._interpolation = snaps_edges, _INTERPOLATIONS[interpolation]
+        shape = target.height_px, target.width_px
+        self._drawn = np.zeros(shape, np.float32), np.zeros((*shape, 2), np.float32)
         self._padded_w = np.zeros((source.height_px + 2, source.width_px + 2), np.float32)
 
     def warp(self, picture: UInt8, depth: Depth, target_from_source: RigidPose) -> Warped:
@@ -71,7 +73,7 @@ class SurfelWarp:
         _extend_border(self._padded_w)
         nearest_q, source_xy = self._draw(target_from_source)
         is_real = nearest_q > 0.0
-        sampled = _remapped(picture, source_xy, self._interpolation)
+        sampled = self._sampled(picture, source_xy)
         shown = np.asarray(cv2.copyTo(sampled, is_real.view(np.uint8)), np.uint8)
         return Warped(shown, is_real, source_xy, nearest_q)
 
@@ -80,16 +82,20 @@ class SurfelWarp:
         from stream.alignment.warp.cracks import close_cracks
         from stream.alignment.warp.patches import draw_patches
 
-        m = self.target.k @ target_from_source.rotation @ np.linalg.inv(self.source.k)
-        b = self.target.k @ target_from_source.translation_m
-        zoom = np.linalg.det(self.target.k) / np.linalg.det(self.source.k)
-        nearest_q = np.zeros((self.target.height_px, self.target.width_px), np.float32)
-        source_xy = np.zeros((*nearest_q.shape, 2), np.float32)
-        stretch_max = np.float32(STRETCH_MAX * zoom)
-        draw_patches(self._padded_w, m.astype(np.float32), b.astype(np.float32), stretch_max, nearest_q, source_xy)
+        m, b, stretch_max = plane_motion(self.source, self.target, target_from_source)
+        nearest_q, source_xy = self._drawn
+        nearest_q.fill(0.0)
+        source_xy.fill(0.0)
+        draw_patches(self._padded_w, m, b, stretch_max, nearest_q, source_xy)
         closed_q, closed_xy = nearest_q.copy(), source_xy.copy()
         close_cracks(nearest_q, source_xy, self._padded_w[1:-1, 1:-1], closed_q, closed_xy)
         return closed_q, closed_xy
+
+    def _sampled(self, picture: UInt8, source_xy: Float32) -> UInt8:
+        """(H', W', 3) colours of the picture; an empty second map instead of None is misread by OpenCV 5."""
+        border = cv2.BORDER_REPLICATE
+        sampled = cv2.remap(picture, source_xy, None, self._interpolation, borderMode=border)  # type: ignore[call-overload]
+        return np.asarray(sampled, np.uint8)
 
     def _inverse(self, depth: Depth) -> Float32:
         """(H, W) inverse depth, with snapped edges; 0 where it is not valid."""
@@ -109,14 +115,17 @@ class SurfelWarp:
             )
 
 
+def plane_motion(
+    source: PinholeCamera, target: PinholeCamera, target_from_source: RigidPose
+) -> tuple[Float32, Float32, np.float32]:
+    """``M`` (3, 3) and ``b`` (3,) of ``patches``, and the largest growth of a patch's area."""
+    m = target.k @ target_from_source.rotation @ np.linalg.inv(source.k)
+    b = target.k @ target_from_source.translation_m
+    zoom = np.linalg.det(target.k) / np.linalg.det(source.k)
+    return m.astype(np.float32), b.astype(np.float32), np.float32(STRETCH_MAX * zoom)
+
+
 def _extend_border(padded_w: Float32) -> None:
     """Fill the border so that surfaces go on, with the slope at the picture's edge; 0 where there is none."""
     for w in (padded_w, padded_w[::-1], padded_w.T, padded_w.T[::-1]):
         w[0] = np.where((w[1] > 0.0) & (w[2] > 0.0), 2.0 * w[1] - w[2], 0.0)
-
-
-def _remapped(picture: UInt8, source_xy: Float32, interpolation: int) -> UInt8:
-    """The picture at (H', W', 2) positions; an empty second map instead of None is misread by OpenCV 5."""
-    border = cv2.BORDER_REPLICATE
-    remapped = cv2.remap(picture, source_xy, None, interpolation, borderMode=border)  # type: ignore[call-overload]
-    return np.asarray(remapped, np.uint8)
