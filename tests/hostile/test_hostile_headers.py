@@ -26,7 +26,7 @@ from stream.video.writer import Coding, Tags, VideoTiming, video_writer
 from tests.support.clips import decode, join_streams, make_audio, make_clip
 from tests.support.hostile import box, patched, with_coded_size
 from tests.support.inline import run_inline
-from tests.support.runs import INTRINSICS
+from tests.support.runs import DEADLINE_S, INTRINSICS
 
 _MEMORY_BYTES = 2 << 30
 
@@ -66,7 +66,9 @@ def test_a_huge_picture_takes_no_memory(bare: Path, tmp_path: Path) -> None:
             status = dict(line.split(":", 1) for line in open("/proc/self/status"))  # ru_maxrss knows the parent's, too
             print(int(exit_code_of(error)), status["VmHWM"].split()[0])
     """)
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=DEADLINE_S
+    ).stdout
     exit_code, used_kib = map(int, output.split())
     assert exit_code == ExitCode.INPUT
     assert used_kib < 300 * 1024

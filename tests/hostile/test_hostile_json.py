@@ -25,7 +25,7 @@ from stream.sources.sidecar import Sidecar, read_sidecar
 from stream.sources.table import open_clip
 from stream.video.container import read_facts
 from tests.support.properties import examples
-from tests.support.runs import INTRINSICS, write_intrinsics
+from tests.support.runs import DEADLINE_S, INTRINSICS, write_intrinsics
 
 _SPARSE_BYTES = 1 << 30
 
@@ -94,7 +94,9 @@ for path in ({str(tmp_path / "intrinsics.json")!r}, "/dev/zero"):
     except IntrinsicsError as error:
         print(error)
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=DEADLINE_S
+    )
     assert result.stdout.count("larger than 65536 bytes, so it is not a calibration") == 2
 
 

@@ -10,7 +10,7 @@ from stream.sources.live.packet_buffer import PacketBuffer
 from tests.support.fake_time import FakeClock
 from tests.support.live_packets import group, times_s
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def _filled(backlog: PacketBuffer, *groups: Sequence[Packet | SourceEvent]) -> None:
