@@ -165,7 +165,7 @@ def test_killed_after_its_last_event(tmp_path: Path) -> None:
 def test_soak_starts_over(tmp_path: Path) -> None:
     """A run with --loop has no end that could be reached: the same command starts it over."""
     write_intrinsics(tmp_path)
-    worker_clip = make_clip(tmp_path / "clip.mp4", frames=90)
+    worker_clip = make_clip(tmp_path / "clip.mp4", frames=30, fps=5)
     run_dir, ids = tmp_path / "runs" / "clip", [""]
 
     def is_new(event: events.Event) -> bool:

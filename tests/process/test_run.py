@@ -31,7 +31,7 @@ GRID = ("--encoder", "grid")
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve seconds of moving texture, with its calibration beside it."""
-    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=12)
+    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=12, fps=5)
 
 
 def test_the_processes_run_a_clip_at_its_pace(tmp_path: Path) -> None:

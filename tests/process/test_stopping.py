@@ -29,7 +29,7 @@ GRID = ("--encoder", "grid")
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seconds, and their calibration."""
-    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=3)
+    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=3, fps=5)
 
 
 def failed(run_dir: Path) -> events.RunFailed:

@@ -14,7 +14,7 @@ from tests.support.runs import DEADLINE_S, make_clip_with_lens, started, wait_fo
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of moving texture, with its calibration beside it."""
-    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=6)
+    return make_clip_with_lens(tmp_path_factory.mktemp("worker"), seconds=6, fps=5)
 
 
 def test_tail_that_starts_first_sees_everything_and_ends(clip: Path, tmp_path: Path) -> None:
