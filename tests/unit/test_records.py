@@ -1,6 +1,8 @@
 """The run directory's files are valid at any moment, and the accounting is exact."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -54,6 +56,18 @@ def test_growing_array_refuses_another_shape(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\(3,\).*\(4,\)"):
         array.put(0, np.ones(3))
     array.close()
+
+
+def test_an_array_is_not_there_before_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk no empty file is left, which could not be loaded."""
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        GrowingArray(tmp_path / "a.npy", (2,), "<f8")
+    assert not list(tmp_path.iterdir())
 
 
 def test_growing_array_is_continued(tmp_path: Path) -> None:
@@ -220,7 +234,7 @@ def test_unwritable_directory_is_a_usage_error(tmp_path: Path) -> None:
 def test_new_files_have_durable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log and an array that are made are in their directory for good; one that is there already is so."""
     synced: list[Path] = []
-    for module in ("append_log", "arrays"):
+    for module in ("append_log", "atomic"):
         monkeypatch.setattr(f"stream.records.store.{module}.sync_dir", synced.append)
     for _ in range(2):
         AppendLog(tmp_path / "events.jsonl").close()

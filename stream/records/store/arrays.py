@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.errors import DamagedError
-from stream.records.store.atomic import reading, sync_dir
+from stream.records.store.atomic import reading, replace_file
 
 DTYPES: Final = ("<f4", "<f2", "<f8")
 """Dtypes of a run's arrays, in the order of ``RunLayout.arrays``."""
@@ -34,11 +34,11 @@ class GrowingArray:
         self._row_shape = row_shape
         self._dtype = np.dtype(dtype)
         exists = path.exists() and path.stat().st_size > 0
-        self._rows = self._existing_rows(path) if exists else 0
-        self._file: BinaryIO = path.open("r+b" if exists else "wb", buffering=0)
-        self._data_offset = self._write_header()
         if not exists:
-            sync_dir(path.parent)
+            replace_file(path, _header(self._dtype, (0, *row_shape)))  # with its header, or not there
+        self._rows = self._existing_rows(path) if exists else 0
+        self._file: BinaryIO = path.open("r+b", buffering=0)
+        self._data_offset = self._write_header()
 
     def put(self, index: int, row: npt.NDArray[Any]) -> None:
         """Write row ``index``, converted to the declared dtype: the next one, or an existing one again.
