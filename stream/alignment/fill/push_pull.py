@@ -26,11 +26,11 @@ def fill_by_push_pull(picture: UInt8, is_hole: npt.NDArray[np.bool_], inverse_z:
         inverse_z: (H, W) one over the depth of known pixels, in any unit; None weighs them all alike.
     """
     levels = [_known(picture, is_hole, inverse_z)]
-    while max(levels[-1].shape[:2]) > 1:
-        levels.append(_resized(levels[-1], _half(levels[-1]), cv2.INTER_AREA))
-    complete = levels.pop()
+    while max(levels[-1][1].shape) > 1:
+        levels.append(_coarser(*levels[-1]))
+    complete, _ = levels.pop()
     while levels:
-        complete = _completed(levels.pop(), complete)
+        complete = _completed(*levels.pop(), complete)
     *colors, weight = cv2.split(complete)
     divisor = np.maximum(weight, _TINY)
     painted = cv2.convertScaleAbs(cv2.merge([cv2.divide(color, divisor) for color in colors]))
@@ -38,24 +38,34 @@ def fill_by_push_pull(picture: UInt8, is_hole: npt.NDArray[np.bool_], inverse_z:
     return np.asarray(cv2.copyTo(painted, _bytes(is_hole), picture.copy()), np.uint8)
 
 
-def _known(picture: UInt8, is_hole: npt.NDArray[np.bool_], inverse_z: Float32 | None) -> Float32:
-    """The finest level, (H/2, W/2, 4): three colours times weight, and the weight; 0 where nothing is known."""
+def _known(picture: UInt8, is_hole: npt.NDArray[np.bool_], inverse_z: Float32 | None) -> tuple[Float32, Float32]:
+    """The finest level and its coverage.
+
+    Returns:
+        (H/2, W/2, 4): three colours times weight, and the weight; (H/2, W/2): the share of a pixel that is known.
+    """
     is_known, size = _bytes(~is_hole), _half(picture)
-    coverage = cv2.resize(is_known * np.uint8(255), size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    shown = cv2.resize(is_known * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    coverage = np.asarray(shown.astype(np.float32) / 255, np.float32)
     colors = cv2.resize(cv2.copyTo(picture, is_known), size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    if inverse_z is None:
-        return np.asarray(cv2.merge([*cv2.split(colors), coverage]), np.float32)
-    near = cv2.resize(cv2.copyTo(inverse_z, is_known), size, interpolation=cv2.INTER_AREA)
-    weight = cv2.divide(coverage, np.maximum(near, _TINY))
-    weighted = [cv2.multiply(channel, weight) for channel in (*cv2.split(colors), coverage)]
-    return np.asarray(cv2.merge(weighted), np.float32)
+    channels = [*cv2.split(colors), coverage]
+    if inverse_z is not None:
+        near = cv2.resize(cv2.copyTo(inverse_z, is_known), size, interpolation=cv2.INTER_AREA)
+        weight = cv2.divide(coverage, np.maximum(near, _TINY))
+        channels = [cv2.multiply(channel, weight) for channel in channels]
+    return np.asarray(cv2.merge(channels), np.float32), coverage
 
 
-def _completed(level: Float32, coarser: Float32) -> Float32:
-    """The level, and of the coarser one as much as is missing to its weight."""
-    above = _resized(coarser, level.shape[1::-1], cv2.INTER_LINEAR)
-    weight = np.maximum(cv2.extractChannel(above, 3), _TINY)
-    missing = np.maximum(1 - cv2.extractChannel(level, 3) / weight, 0)
+def _coarser(level: Float32, coverage: Float32) -> tuple[Float32, Float32]:
+    """The next level and its coverage."""
+    size = _half(level)
+    return _resized(level, size, cv2.INTER_AREA), _resized(coverage, size, cv2.INTER_AREA)
+
+
+def _completed(level: Float32, coverage: Float32, coarser: Float32) -> Float32:
+    """The level, and of the coarser one as much as is not covered."""
+    above = _resized(coarser, coverage.shape[::-1], cv2.INTER_LINEAR)
+    missing = 1 - coverage
     return np.asarray(cv2.add(level, cv2.multiply(above, cv2.merge([missing] * 4))), np.float32)
 
 
