@@ -50,6 +50,10 @@ pictures: $(VENV)/.dev-ready demo
 	$(BIN)/python -m tests.tools.live_picture runs/demo_clip/demo.mp4 docs/images/live.svg
 	$(BIN)/egoclean-stream report runs/demo --out runs/report.html
 	$(BIN)/python -m tests.tools.report_picture runs/report.html docs/images/report.png
+	$(BIN)/egoclean-stream align demo --width 320 --out runs/align_demo
+	$(BIN)/egoclean-stream align compare runs/align_demo/episodes/bench.hdf5 runs/align_demo/aligned/bench.h5 \
+		--frames 8,22 --theme light --out runs/align_demo/compare
+	cp runs/align_demo/compare/contact_sheet.png docs/images/aligned.png
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

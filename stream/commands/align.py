@@ -8,6 +8,7 @@ import click
 from stream.alignment.options import AlignOptions
 from stream.commands.align_ablation import ablation
 from stream.commands.align_compare import compare
+from stream.commands.align_demo import demo
 from stream.commands.align_eval import evaluate
 from stream.commands.align_options import align_options
 from stream.commands.align_provenance import provenance
@@ -124,7 +125,7 @@ def episodes(
     sys.exit(align_places(places, options, max(workers, len(gpus)), gpus))
 
 
-for each in (episodes, sweep, compare, evaluate, ablation, provenance):
+for each in (episodes, sweep, compare, evaluate, ablation, provenance, demo):
     align.add_command(each)
 
 

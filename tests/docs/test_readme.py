@@ -17,7 +17,8 @@ from stream.cli import cli
 from stream.records.schema.annotations import Action
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("guide.md", "exports.md", "report.md"))]
+DOCS = ("guide", "exports", "report", "view_alignment")
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS)]
 """In the order in which a reader meets them: the guide's commands continue where the README's end."""
 TEST_COMMAND = "make test"
 PROGRAM = "egoclean-stream"
@@ -109,6 +110,8 @@ def test_commands_and_python_work_as_they_stand(tmp_path: Path) -> None:
         "results/demo/anomalies.json",
         "bench.json",
         "report.html",
+        "align_demo/compare/contact_sheet.png",
+        "align_demo/sweep.png",
     ):
         assert (where / path).exists()
 

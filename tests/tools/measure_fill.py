@@ -6,8 +6,6 @@ A head looks around over 1.2 s before and after each measured frame at 10 frames
 by themselves. The camera is 7 cm lower. Beside it, OpenCV's inpainting (Telea) of the same holes.
 """
 
-from dataclasses import replace
-
 import click
 import cv2
 import numpy as np
@@ -17,8 +15,8 @@ from models.depth.conversion import depth_of
 from stream.alignment.fill.frames import FilledFrame, Origin, WarpedFrame
 from stream.alignment.fill.hole_fill import HoleFill
 from stream.alignment.warp.surfels import SurfelWarp
-from stream.bench.alignment.ray_cast import CAPSULE
-from stream.bench.alignment.scenes import ExactScene, scene, view
+from stream.bench.alignment.moving_scenes import head_motion, scene_at
+from stream.bench.alignment.scenes import scene, view
 from stream.geometry.pinhole import PinholeCamera
 from stream.geometry.pose import RigidPose
 from stream.pipeline.items import UInt8
@@ -28,22 +26,6 @@ LOWER = RigidPose.translation(0.0, -0.07, 0.0)
 MEASURED = 12
 FRAMES = 25
 FPS = 10.0
-
-
-def head_motion(time_s: float) -> RigidPose:
-    """The head's pose in that of the first frame: some centimetres and degrees a second."""
-    pan, tilt = 0.14 * np.sin(0.8 * time_s), 0.12 * np.sin(1.1 * time_s + 0.5)
-    turn = np.asarray(cv2.Rodrigues(np.array([tilt, pan, 0.0]))[0], np.float64)
-    way = 0.06 * np.sin(0.9 * time_s), 0.03 * np.sin(1.5 * time_s), 0.04 * np.sin(0.7 * time_s)
-    return RigidPose(turn, np.array(way))
-
-
-def moved(exact: ExactScene, time_s: float) -> ExactScene:
-    """The scene with its limbs where they are at a time."""
-    solids = exact.solids.copy()
-    is_limb = solids[:, 0] == CAPSULE
-    solids[is_limb, 1:4] += [0.1 * np.sin(1.3 * time_s), 0.03 * np.sin(2.1 * time_s + 1), 0.05 * np.sin(0.9 * time_s)]
-    return replace(exact, solids=solids)
 
 
 def psnr_db(picture: UInt8, truth: UInt8, where: npt.NDArray[np.bool_]) -> float:
@@ -60,7 +42,7 @@ def measure(name: str, camera: PinholeCamera, *, estimated: bool) -> str:
     warped_picture = np.empty(0, np.uint8)
     for index in range(FRAMES):
         pose = head_motion(index / FPS)
-        seen = view(moved(exact, index / FPS), camera, pose)
+        seen = view(scene_at(exact, index / FPS), camera, pose)
         depth = depth_of(seen.depth_m, "metre")
         warped = warp.warp(seen.picture, depth, LOWER)
         if index == MEASURED:
@@ -69,7 +51,7 @@ def measure(name: str, camera: PinholeCamera, *, estimated: bool) -> str:
         filled += fill.push(frame)
     filled += fill.flush()
     result = filled[MEASURED]
-    truth = view(moved(exact, MEASURED / FPS), camera, head_motion(MEASURED / FPS) @ LOWER.inverse()).picture
+    truth = view(scene_at(exact, MEASURED / FPS), camera, head_motion(MEASURED / FPS) @ LOWER.inverse()).picture
     telea = np.asarray(cv2.inpaint(warped_picture, holes.astype(np.uint8), 5, cv2.INPAINT_TELEA), np.uint8)
     is_borrowed, is_generated = result.origin == Origin.BORROWED, result.origin == Origin.GENERATED
     figures = [psnr_db(each, truth, where) for where in (is_borrowed, is_generated) for each in (result.picture, telea)]

@@ -16,7 +16,8 @@ from stream.geometry.pinhole import PinholeCamera
 from stream.geometry.pose import RigidPose
 from stream.pipeline.items import Float32, Float64, UInt8
 
-_SKIN: Final = (0.72, 0.53, 0.45)
+_SKIN: Final = (0.45, 0.53, 0.72)
+"""Blue, green, red."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
