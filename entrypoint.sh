@@ -29,7 +29,7 @@ if [ -z "${EGOCLEAN_OUT:-}" ] && ! names_out "$@" && ! can_fill runs; then
     case "${1:---help}" in
         -h | --help | --version) ;;
         rectify | check-rectify | annotate | bench | tail | health | doctor | models | detect | eval) ;;
-        analyze | show | report | serve | export | calibrate | completion) ;;
+        analyze | show | report | serve | export | align | calibrate | completion) ;;
         *) # run, demo, or a clip
             if is_mounted_read_only "$PWD"; then
                 echo "egoclean-stream: results cannot be written to $PWD/runs, as the folder is mounted read-only:" \

@@ -97,7 +97,7 @@ def _stages(
 
 
 def _records(spool: Spool) -> Iterator[AlignedFrameRecord]:
-    return (AlignedFrameRecord.model_validate(facts["record"]) for facts in spool.facts())
+    return (AlignedFrameRecord.model_validate(facts["frame"]) for facts in spool.facts())
 
 
 def _items(source: EpisodeSource, first: int) -> Iterator[Item]:

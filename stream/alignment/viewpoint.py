@@ -37,7 +37,9 @@ class Viewpoint:
     """What was drawn and added to the distance."""
 
 
-def moved(trajectory: Trajectory, distance_m: float, noise_m: float, seed: int, episode: str) -> Viewpoint:
+def moved(
+    trajectory: Trajectory, distance_m: float, noise_m: float = 0.0, seed: int = 0, episode: str = ""
+) -> Viewpoint:
     """The camera moved along one of its own axes, without a rotation.
 
     The noise is uniform in [-noise_m, noise_m), drawn once from the seed and the episode's name: an episode has one

@@ -12,11 +12,12 @@ from rich.console import Console
 
 from models.encoders.spec import RandomSize
 from models.encoders.table import AUTO, ENCODERS, WEIGHTLESS, are_packages_installed
+from stream.alignment.viewpoint import DIRECTIONS, Trajectory, moved
 from stream.commands.command import ALL_CODES, command
 from stream.commands.groups import ImpliedGroup
 from stream.commands.option import own_option
 from stream.commands.options import LENS_PATHS, Chosen, run_options
-from stream.commands.values import Choice, ClipName, PathName, Real
+from stream.commands.values import Choice, ClipName, PathName, Real, Whole
 from stream.config import Options
 from stream.errors import UsageError
 from stream.ui.standard_streams import echo
@@ -137,7 +138,7 @@ def compare(chosen: Chosen, *, as_json: bool, out: Path | None, **clip: Any) -> 
 @command(
     examples=(
         ("Measure the warp 7 cm down", "bench align"),
-        ("Measure another motion, at another size", "bench align --size 1280x720 --move-m 0 0 0.1"),
+        ("Measure another motion, at another size", "bench align --size 1280x720 --trajectory forward"),
     ),
     exit_codes=ALL_CODES,
     never_waits=True,
@@ -150,18 +151,32 @@ def compare(chosen: Chosen, *, as_json: bool, out: Path | None, **clip: Any) -> 
     help="Size of the pictures.",
 )
 @own_option(
-    "--move-m",
-    type=Real(-1.0, 1.0),
-    nargs=3,
-    default=(0.0, 0.07, 0.0),
-    show_default="0 0.07 0",
-    metavar="X Y Z",
-    help="How far the robot's camera is to the right of, below and ahead of the head camera, in metres.",
+    "--trajectory",
+    type=Choice(list(DIRECTIONS)),
+    default="down",
+    show_default=True,
+    help="Where the robot's camera is, seen from the head camera.",
 )
-@own_option("--seed", type=int, default=0, show_default=True, help="Chooses sizes, places and colours of things.")
+@own_option(
+    "--movement-distance",
+    "movement_distance_m",
+    type=Real(-1.0, 1.0),
+    default=0.07,
+    show_default=True,
+    help="How far away it is, in metres.",
+)
+@own_option(
+    "--seed",
+    type=Whole(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Chooses sizes, places and colours of things.",
+)
 @own_option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @own_option("-o", "--out", type=PathName(), metavar="FILE", help="Also write that JSON to FILE.")
-def align(*, size: str, move_m: tuple[float, float, float], seed: int, as_json: bool, out: Path | None) -> None:
+def align(
+    *, size: str, trajectory: Trajectory, movement_distance_m: float, seed: int, as_json: bool, out: Path | None
+) -> None:
     """Measure the warp into a robot's camera on scenes of which every pixel is known.
 
     A plain soft splat is measured beside it, in one thread, with exact depth and with depth that is blurred as a
@@ -169,10 +184,9 @@ def align(*, size: str, move_m: tuple[float, float, float], seed: int, as_json: 
     """
     from stream.bench.alignment.measure import measure_warps
     from stream.bench.alignment.table import show
-    from stream.geometry.pose import RigidPose
 
     width_px, height_px = (int(side) for side in size.split("x"))
-    measured = measure_warps((width_px, height_px), RigidPose.translation(*move_m).inverse(), seed)
+    measured = measure_warps((width_px, height_px), moved(trajectory, movement_distance_m).target_from_source, seed)
     _tell(measured, out, show, as_json=as_json)
 
 

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +23,7 @@ from tests.support.inline import run_here
 from tests.support.openai_server import OpenAIServer, serving
 from tests.support.runs import DEADLINE_S, started, wait_for_event
 
+ROOT = Path(__file__).parents[2]
 NAME = f"{MODEL.rpartition('/')[2]}-clip"
 PARTS = 3
 """Of a clip of 21 s, with room for 10 pictures in a request; they overlap by 2.5 s."""
@@ -115,9 +119,8 @@ def whole(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Undist
         (0, events.AnnotationStarted, 1),
         (1, events.PartAnnotated, 1),
         (PARTS - 1, events.PartAnnotated, PARTS - 1),
-        (PARTS, events.SegmentAnnotated, 1),
     ],
-    ids=["before the first answer", "between two parts", "before the last part", "after the first segment's outcome"],
+    ids=["before the first answer", "between two parts", "before the last part"],
 )
 def test_killed_once(
     undisturbed: Path,
@@ -137,13 +140,30 @@ def test_killed_once(
         process.wait(DEADLINE_S)
     before = requested(server)
     release(server)
+    assert_continued(torn, undisturbed, whole, server)
+    twice = [echo for echo, times in requested(server).items() if times > 1]
+    assert len(twice) == (sum(before.values()) > answered)
+
+
+def test_killed_after_the_first_outcome(
+    undisturbed: Path, whole: UndisturbedAnnotation, server: OpenAIServer, tmp_path: Path
+) -> None:
+    """All parts are answered: none is requested again."""
+    torn = shutil.copytree(undisturbed, tmp_path / "clip")
+    command = [sys.executable, "-m", "tests.support.killed_at", "SegmentAnnotated", *words(torn, server)]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert_continued(torn, undisturbed, whole, server)
+    assert sorted(requested(server).values()) == [1] * PARTS
+
+
+def assert_continued(torn: Path, undisturbed: Path, whole: UndisturbedAnnotation, server: OpenAIServer) -> None:
+    """The same command goes on, and ends as if nothing had been."""
     assert (torn / "clip_annotations.json").read_bytes() == (undisturbed / "clip_annotations.json").read_bytes()
     result = run_here(*words(torn, server))
     assert (result.returncode, result.stderr) == (0, "")
     assert left_of(torn) == whole.left
     assert requested(server).keys() == whole.parts.keys()
-    twice = [echo for echo, times in requested(server).items() if times > 1]
-    assert len(twice) == (sum(before.values()) > answered)
     last = events_of(torn)[-1]
     assert isinstance(last, events.RunFinished)
     assert (last.annotation_name, round(last.annotated_s, 6), round(last.decoded_s, 6)) == (NAME, 21.0, 21.0)

@@ -139,7 +139,7 @@ def test_space_plays_the_keyframes_of_a_segment(browser: Browser, two: Path) -> 
     with opened(browser, two) as seen:
         seen.page.evaluate(NOTE_LABELS)
         seen.page.keyboard.press(" ")
-        seen.page.wait_for_function("window.labels.includes('Pause')")
+        seen.page.wait_for_function("() => window.labels.includes('Pause')")
         expect(seen.page.locator("#player-time")).to_have_text("0:00:59.0")
         expect(seen.page.locator("#play")).to_have_attribute("aria-label", "Play")
 
@@ -151,17 +151,32 @@ def test_a_segment_that_is_chosen_plays(browser: Browser, two: Path) -> None:
         expect(button).to_have_attribute("aria-label", "Play")
         page.evaluate(NOTE_LABELS)
         page.keyboard.press("ArrowLeft")
-        page.wait_for_function("window.labels.includes('Pause')")
+        page.wait_for_function("() => window.labels.includes('Pause')")
         expect(page.locator("#player-time")).to_have_text("0:00:53.0")
         expect(button).to_have_attribute("aria-label", "Play")
         page.evaluate(NOTE_LABELS)
         page.locator("#list .row").first.click()
-        page.wait_for_function("window.labels.includes('Pause')")
+        page.wait_for_function("() => window.labels.includes('Pause')")
     with opened(browser, two, calm=True) as seen:
         seen.page.keyboard.press("ArrowLeft")
         expect(seen.page.locator("#details h3")).to_contain_text("s0008")
         assert seen.page.locator("#play").get_attribute("aria-label") == "Play"
         assert seen.page.locator(".stage img").get_attribute("alt") == "keyframe at 0:00:48.0"
+
+
+def test_a_click_is_not_lost_when_the_list_is_redrawn(browser: Browser, two: Path) -> None:
+    """As it is while it scrolls, and when a run that is watched has more."""
+    with opened(browser, two, calm=True) as seen:
+        page, row = seen.page, seen.page.locator("#row-1")
+        page.evaluate("() => { document.querySelector('#list').scrollTop = 0; }")
+        row.scroll_into_view_if_needed()
+        box = row.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 9, box["y"] + 9)
+        page.mouse.down()
+        page.evaluate("() => window.dispatchEvent(new Event('resize'))")
+        page.mouse.up()
+        expect(row).to_have_attribute("aria-selected", "true")
 
 
 def test_arrows_on_the_slider_go_from_keyframe_to_keyframe(browser: Browser, two: Path) -> None:
@@ -247,7 +262,7 @@ def test_the_video_beside_the_page_plays_a_segment_and_stops_at_its_end(browser:
     out = written(tmp_path, make_coded_run(tmp_path), video=True)
     with opened(browser, f"{out.as_uri()}#clip/s0001") as seen:
         page = seen.page
-        page.wait_for_function("document.querySelector('video').readyState >= 2")
+        page.wait_for_function("() => document.querySelector('video').readyState >= 2")
         assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(1.5, abs=0.01)
         page.keyboard.press(" ")
         expect(page.locator("#player-time")).to_have_text("0:00:02.6")

@@ -103,5 +103,5 @@ def test_cost_is_of_all_attempts(clip: Path, tmp_path: Path) -> None:
     assert run_inline(*words).returncode == 0
     usage = manifest(tmp_path / "clip")["usage"]
     assert left_s > 0
-    assert left_s - 0.1 <= usage["wall_s"] - before["wall_s"] <= monotonic() - began_at
+    assert left_s - 0.5 <= usage["wall_s"] - before["wall_s"] <= monotonic() - began_at
     assert usage["dollars"] == pytest.approx(usage["wall_s"], abs=0.01)

@@ -93,8 +93,9 @@ def test_numbers_of_single_commands_are_bounded(name: str, param: click.Paramete
     assert isinstance(param.type, Real | Whole), name
     assert param.type.min is not None
     assert param.type.max is not None
+    names = "|".join(param.opts)
     for value in EXTREMES:
-        with pytest.raises(UsageError, match=f"^{param.opts[-1]} {value or chr(39) * 2}: must be .*at most ") as caught:
+        with pytest.raises(UsageError, match=f"^({names}) {value or chr(39) * 2}: must be .*at most ") as caught:
             param.type.convert(value, param, None)
         assert caught.value.exit_code == 2
 

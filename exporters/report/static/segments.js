@@ -14,6 +14,10 @@ class SegmentList {
     this.rows = [];
     this.selected = null;
     this.filters = new Set();
+    this.pressed = false;
+    this.waiting = false;
+    this.space.addEventListener("pointerdown", () => { this.pressed = true; });
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => setTimeout(() => this.release()));
     this.box.addEventListener("scroll", () => this.draw());
     this.box.addEventListener("keydown", (event) => this.key(event));
     window.addEventListener("resize", () => this.draw());
@@ -82,7 +86,16 @@ class SegmentList {
     else if (top + height > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + height - this.box.clientHeight;
   }
 
+  /** The button is up, and the click has been handled. */
+  release() {
+    this.pressed = false;
+    if (this.waiting) this.draw();
+  }
+
+  /** Replace the rows in view; not while a button is down on one, for the click would be lost with it. */
   draw() {
+    this.waiting = this.pressed;
+    if (this.pressed) return;
     const height = this.rowHeight();
     this.space.style.height = `${this.rows.length * height}px`;
     const first = Math.max(0, Math.floor(this.box.scrollTop / height) - SPARE_ROWS);

@@ -17,6 +17,6 @@ def write_pictures(folder: Path, frames: Iterable[SpooledFrame]) -> None:
     """
     with replaced_folder(folder) as part:
         for frame in frames:
-            name = f"frame_{frame.facts['record']['index']:06d}"
+            name = f"frame_{frame.facts['frame']['index']:06d}"
             (part / f"{name}_result.png").write_bytes(frame.picture)
             (part / f"{name}_origin.png").write_bytes(frame.origin)

@@ -23,7 +23,7 @@ def write_episode(
     unit = next((facts["unit"] for facts in spool.facts() if facts["unit"]), None)
     record = alignment_record(work, totals, unit, output.pictures.name)
     dropped = frozenset(record.dropped_frames)
-    kept = (frame for frame in spool.frames() if frame.facts["record"]["index"] not in dropped)
+    kept = (frame for frame in spool.frames() if frame.facts["frame"]["index"] not in dropped)
     if work.options.save_h5:
         numbers = [index for index in range(totals.frames) if index not in dropped]
         camera, is_raw = work.cameras[1], source.coding.storage == "raw"
@@ -44,4 +44,4 @@ def write_episode(
 def _write_frame_records(output: EpisodeOutput, spool: Spool) -> None:
     with replaced_when_whole(output.frame_records) as part, part.open("w", encoding="utf-8") as lines:
         for facts in spool.facts():
-            lines.write(json.dumps(facts["record"]) + "\n")
+            lines.write(json.dumps(facts["frame"]) + "\n")

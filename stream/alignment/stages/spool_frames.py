@@ -36,7 +36,7 @@ class SpoolFrames(Stage):
         record = self._record(item, picture)
         depth = item.before.before.depth
         facts = {
-            "record": record.model_dump(mode="json"),
+            "frame": record.model_dump(mode="json"),
             "unit": depth.unit if depth is not None else None,
         }
         self._spool.add(SpooledFrame(facts, picture, as_png(item.origin)))
