@@ -17,6 +17,7 @@ OF_OTHER_PROGRAMS: Final = {
     "kalibr and others": "models camera_model output_type",
     "python -m tests.tools": "answers annotated cases clip-minutes hours minutes random rounds segments times windows",
     "python -m tests.tools.detector_cases": "published without",
+    "python -m tests.tools.measure_fill": "estimated",
     "python -m stream.bench.baseline": "embeddings",
     "prefixes and examples of what is not an option": "detector encodr no",
 }  # fmt: skip
