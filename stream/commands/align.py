@@ -21,6 +21,13 @@ from stream.commands.values import PathName, Whole
 from stream.errors import UsageError
 
 _PATH = PathName()
+_LOWER = (
+    "A camera 7 cm lower, from depth in the episode",
+    (
+        "align episode_0.hdf5 --output_dir aligned\n--intrinsics camera.json --depth_key depth\n"
+        "--trajectory down --movement_distance 0.07 --save_h5"
+    ),
+)
 
 
 class _Align(ImpliedGroup):
@@ -32,15 +39,7 @@ class _Align(ImpliedGroup):
         """In the order in which they are used."""
         return list(self.commands)
 
-    examples = (
-        (
-            "A camera 7 cm lower, from depth in the episode",
-            (
-                "align episode_0.hdf5 --output_dir aligned\n--intrinsics camera.json --depth_key depth\n"
-                "--trajectory down --movement_distance 0.07 --save_h5"
-            ),
-        ),
-    )
+    examples = (_LOWER,)
 
 
 @click.group(cls=_Align)
@@ -53,13 +52,7 @@ def align() -> None:
 
 @command(
     examples=(
-        (
-            "A camera 7 cm lower, from depth in the episode",
-            (
-                "align episode_0.hdf5 --output_dir aligned\n--intrinsics camera.json --depth_key depth\n"
-                "--trajectory down --movement_distance 0.07 --save_h5"
-            ),
-        ),
+        _LOWER,
         (
             "All episodes of a folder, for a robot's own camera",
             (

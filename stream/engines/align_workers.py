@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Final
 
 from stream.alignment.options import AlignOptions
@@ -16,6 +15,7 @@ from stream.engines.align_process import AlignJob
 from stream.errors import ExitCode
 from stream.run.align_source import EpisodePlace
 from stream.runtime.control_line import ControlLine
+from stream.runtime.exit import await_exit
 
 _GRACE_S: Final = 10.0
 """A worker that has not ended this long after the request to stop is killed."""
@@ -104,12 +104,7 @@ class _Worker:
 
     def wait(self) -> None:
         """Wait for its end, and kill it if that does not come."""
-        try:
-            self._process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        await_exit(self._process, _GRACE_S)
         self.output.close()
 
 

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from stream.engines.batch import Outcome, WriteLine
 from stream.engines.clip_process import OUTCOME, ClipConfig
 from stream.runtime.control_line import ControlLine
+from stream.runtime.exit import await_exit
 from stream.runtime.signals import DRAIN_S
 from stream.ui.view import View
 
@@ -69,12 +69,7 @@ class ClipSlot:
         """End the process: a run under way has been asked to stop, and is killed if it does not in time."""
         self._thread.join(_GRACE_S)
         self._line.close()
-        try:
-            self._process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        await_exit(self._process, _GRACE_S)
         self._thread.join()
         if self._process.stdout is not None:
             self._process.stdout.close()

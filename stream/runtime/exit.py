@@ -3,12 +3,25 @@
 import atexit
 import gc
 import os
+import signal
+import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from stream.errors import ExitCode
 from stream.video.libav_thread import LibavThread
+
+
+def await_exit(process: "subprocess.Popen[Any]", grace_s: float) -> None:
+    """Wait for a child that leads its process group; kill the group if it has not ended in time."""
+    try:
+        process.wait(grace_s)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def exit_quickly() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from models.depth.depth import Depth
+from models.depth.conversion import stored_depth
 from models.packages import require_packages
 from stream.alignment.episodes.coding import PictureCoding, decoded
 from stream.alignment.episodes.poses import pose_of
@@ -127,7 +127,7 @@ class Hdf5Episode:
             found, problem = None, f"it is {width}x{height}, but the first picture is {self.width_px}x{self.height_px}"
         depth = is_protected = None
         try:
-            depth = None if self._depths is None else depth_of(self._depths[index])
+            depth = None if self._depths is None else stored_depth(self._depths[index])
             is_protected = None if self._protected is None else self._protected[index] != 0
         except OSError as error:
             found, problem = None, f"what belongs to it cannot be read from the file ({error})"
@@ -212,16 +212,6 @@ def data_set_names(file: "h5py.File") -> Sequence[str]:
 
     file.visititems(add)
     return names
-
-
-def depth_of(stored: "np.ndarray[Any, Any]") -> Depth:
-    """Depth from a data set's (H, W) values: floats in metres, unsigned integers in millimetres.
-
-    What is not finite, or not above 0, is not valid.
-    """
-    z = stored.astype(np.float32) if stored.dtype.kind == "f" else stored.astype(np.float32) / np.float32(1000)
-    is_valid = np.isfinite(z) & (z > 0)
-    return Depth(np.where(is_valid, z, np.float32(0)), is_valid, "metre")
 
 
 def _require_pictures(found: Any, path: Path) -> bool:  # noqa: ANN401 - as above
